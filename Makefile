@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+# baton. `make` builds build/baton; `make check` runs what needs no privilege;
+# `make check-root` runs the namespace tests. CC=clang works as well as gcc.
+# SAN=1 builds everything with ASan and UBSan (in build/san); tests always do.
+
+CC ?= gcc
+CXX ?= g++
+CLANG ?= clang
+SAN ?= 0
+B := build$(if $(filter 1,$(SAN)),/san)
+
+BORINGSSL_PREFIX ?=
+ifeq ($(BORINGSSL_PREFIX),)
+BSSL_CFLAGS := -isystem /usr/include/android
+BSSL_LIBDIR := /usr/lib/$(shell $(CC) -dumpmachine | sed 's/-pc-/-/')/android
+else
+BSSL_CFLAGS := -isystem $(BORINGSSL_PREFIX)/include
+BSSL_LIBDIR := $(BORINGSSL_PREFIX)/lib
+endif
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
+HARDEN := -fstack-protector-strong -fno-omit-frame-pointer
+OPT := $(if $(filter 1,$(SAN)),-O1 -fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined,-O2 -D_FORTIFY_SOURCE=2)
+comma := ,
+CFLAGS := -std=gnu11 -g $(OPT) $(WARN) $(HARDEN) $(EXTRA_CFLAGS)
+CXXFLAGS := -std=c++17 -g $(OPT) -Wall -Wextra -Werror $(HARDEN) $(EXTRA_CFLAGS)
+CPPFLAGS := -I. -I$(B) $(BSSL_CFLAGS) -D_GNU_SOURCE -MMD -MP
+LDFLAGS := $(if $(filter 1,$(SAN)),-fsanitize=address$(comma)undefined) -L$(BSSL_LIBDIR) -Wl,-rpath,$(BSSL_LIBDIR)
+CRYPTO_LIBS := -lcrypto
+CLUSTER_LIBS := -lraft $(CRYPTO_LIBS)
+XDP_LIBS := -lxdp -lbpf -lpthread $(CRYPTO_LIBS)
+NODE_LIBS := -luv -llmdb -lmicrohttpd -ljansson -lmnl -lssl $(XDP_LIBS) $(CLUSTER_LIBS) -lstdc++
+
+objs = $(patsubst %,$(B)/obj/%.o,$(filter-out %.bpf.c,$(1)))
+PROTO := $(call objs,$(wildcard proto/*.c))
+CLUSTER := $(call objs,$(wildcard cluster/*.c))
+XDP := $(call objs,$(wildcard xdp/*.c))
+NODE := $(call objs,$(wildcard node/*.c node/*.cc))
+BPF := $(patsubst xdp/%.bpf.c,$(B)/xdp/%.bpf.o,$(wildcard xdp/*.bpf.c))
+SKEL := $(BPF:.bpf.o=.skel.h)
+
+all: $(B)/baton
+	@[ "$(SAN)" = 1 ] || [ build/baton -ef $(B)/baton ]
+
+$(B)/baton: $(NODE) $(B)/libxdpath.a $(B)/libcluster.a $(B)/libproto.a
+	$(CXX) $(LDFLAGS) -o $@ $^ $(NODE_LIBS)
+
+$(B)/libproto.a: $(PROTO)
+$(B)/libcluster.a: $(CLUSTER)
+$(B)/libxdpath.a: $(XDP)
+$(B)/lib%.a:
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(B)/obj/%.c.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+$(B)/obj/%.cc.o: %.cc
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
+
+# The BPF object is embedded in the binary by its skeleton.
+$(B)/xdp/%.bpf.o: xdp/%.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) -target bpf -O2 -g -Wall -Werror -I. -I/usr/include/$(shell $(CC) -dumpmachine | sed 's/-pc-/-/') -c -o $@ $<
+$(B)/xdp/%.skel.h: $(B)/xdp/%.bpf.o
+	/usr/sbin/bpftool gen skeleton $< name $(subst -,_,$*)_bpf > $@ || { rm -f $@; false; }
+$(XDP): $(SKEL)
+
+include test/test.mk
+
+clean:
+	rm -rf build
+
+.PHONY: all clean
+-include $(shell find build -name '*.d' 2>/dev/null)

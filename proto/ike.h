@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The IKEv2 responder (RFC 7296): a pure function from a state and a datagram
+ * to an outcome. It changes nothing it is given. Who calls it commits the
+ * outcome and only then sends the reply (DESIGN section 4), so what a client
+ * was told always exists. */
+#ifndef PROTO_IKE_H
+#define PROTO_IKE_H
+
+#include "proto/drop.h"
+#include "proto/entropy.h"
+#include "proto/ike_config.h"
+#include "proto/ike_sa.h"
+
+/* IVs of SK payloads. AEAD: salt (32 random bits) then a counter that never
+ * goes back while the salt stands; when it is used up the owner of the source
+ * draws a new salt. AES-CBC draws its IV from entropy instead. */
+struct iv_source {
+	uint32_t salt;
+	uint32_t next;
+};
+
+/* What a step may read or draw besides its arguments. */
+struct ike_env {
+	const struct ike_config *config;
+	struct entropy *entropy;
+	struct iv_source *iv;
+	uint64_t now_ms;                   /* Cluster time. */
+	bool demand_cookie;                /* Under load: RFC 7296 2.6. */
+	const uint8_t *cookie_key;         /* 32 octets, the same on every node. */
+	void *ctx;
+	/* A free SPI for an inbound Child SA: non-zero, > 255, unique in the cluster. */
+	uint32_t (*draw_spi)(void *ctx, struct entropy *e);
+	/* A free virtual IP of the connection's pool; the one the client had or asks
+	 * for (wanted, may be NULL) if it can be. False: the pool is used up. */
+	bool (*assign_address)(void *ctx, const struct ike_connection *c, const struct ike_id *peer,
+			       const struct address *wanted, struct address *out);
+};
+
+enum ike_verdict {
+	IKE_VERDICT_DROP,      /* drop says why. */
+	IKE_VERDICT_REPLY,     /* Changes nothing: cached or stateless reply, send at once. */
+	IKE_VERDICT_HALF_OPEN, /* half_open is new: share it, then send reply. */
+	IKE_VERDICT_REFUSE,    /* IKE_AUTH failed: send reply, forget the half-open SA. */
+	IKE_VERDICT_ESTABLISH, /* next is a new session: commit, then send reply. */
+	IKE_VERDICT_STEP,      /* next replaces the session: commit, then send reply (if any). */
+	IKE_VERDICT_DELETE     /* The session ends: commit that, then send reply. */
+};
+
+struct ike_outcome {
+	enum ike_verdict verdict;
+	enum drop drop;
+	struct blob *reply;              /* Complete datagram, without non-ESP marker; or NULL. */
+	struct ike_half_open *half_open; /* heap; owned by the outcome until taken (set to NULL). */
+	struct ike_session *next;        /* heap; likewise. */
+	bool answered;                   /* STEP: this was the response to our outstanding request,
+	                                  * whose purpose was: */
+	enum ike_purpose answered_purpose;
+	char note[160];                  /* One log line without secrets: what happened and why. */
+};
+
+void ike_outcome_fini(struct ike_outcome *o);
+
+/* ---- What can be told without state (any node may do this) ---- */
+
+struct ike_header { /* RFC 7296 3.1, host order */
+	uint64_t spi_i, spi_r;
+	uint8_t next_payload, major, minor, exchange, flags;
+	uint32_t message_id, length;
+};
+enum {
+	IKE_EXCHANGE_SA_INIT = 34,
+	IKE_EXCHANGE_AUTH = 35,
+	IKE_EXCHANGE_CREATE_CHILD_SA = 36,
+	IKE_EXCHANGE_INFORMATIONAL = 37
+};
+enum { IKE_FLAG_INITIATOR = 0x08, IKE_FLAG_VERSION = 0x10, IKE_FLAG_RESPONSE = 0x20 };
+#define IKE_HEADER_LEN 28u
+
+/* DROP_NONE if data is one whole IKEv2 message by its header: version 2, length
+ * equal to len, a known exchange type, flags that fit. */
+enum drop ike_header_parse(struct ike_header *h, const uint8_t *data, size_t len);
+
+/* ---- The responder ---- */
+
+/* IKE_SA_INIT request. local/remote are where the datagram came to and from.
+ * Verdicts: HALF_OPEN; REPLY (COOKIE, INVALID_KE_PAYLOAD, NO_PROPOSAL_CHOSEN,
+ * INVALID_MAJOR_VERSION); DROP. The half-open SA's SPI is drawn from entropy. */
+void ike_respond_init(const struct ike_env *env, const struct endpoint *local,
+		      const struct endpoint *remote, const uint8_t *data, size_t len,
+		      struct ike_outcome *out);
+
+/* IKE_AUTH request for a half-open SA. Verdicts: ESTABLISH (the session, with
+ * its first Child SA or a notify why not), REFUSE, DROP. A wrong PSK and an
+ * unknown identity give the client the same answer in the same way. */
+void ike_respond_auth(const struct ike_env *env, const struct ike_half_open *half_open,
+		      const struct endpoint *local, const struct endpoint *remote,
+		      const uint8_t *data, size_t len, struct ike_outcome *out);
+
+/* Any message, request or response, for an established session: cached
+ * responses, INFORMATIONAL (DPD, DELETE, MOBIKE's address update), CREATE_CHILD_SA
+ * (new Child SA, Child rekey, IKE rekey), and responses to what we asked.
+ * The client's new address, if an authenticated message came from one and the
+ * client is behind a NAT or sent UPDATE_SA_ADDRESSES, is in next->remote. */
+void ike_respond(const struct ike_env *env, const struct ike_session *session,
+		 const struct endpoint *local, const struct endpoint *remote,
+		 const uint8_t *data, size_t len, struct ike_outcome *out);
+
+/* ---- Requests of our own ---- */
+
+struct ike_request {
+	enum ike_purpose purpose;
+	uint32_t spi_in;         /* DELETE_CHILD */
+	int64_t epoch;           /* NOTICE: goes into the takeover NOTIFY */
+	uint64_t node;           /* NOTICE: who took over */
+};
+
+/* The status type of the takeover NOTIFY, private range (RFC 7296 3.10.1).
+ * Data: epoch (8 octets), node (8 octets). Clients ignore what they don't know
+ * and answer the request. */
+#define IKE_NOTIFY_TAKEOVER 40971u
+
+/* Makes the request on session->ike[0], which must have none outstanding:
+ * verdict STEP, next holds it as outstanding, reply is its datagram: commit,
+ * then send. It is retransmitted bit for bit from next->ike[0].outstanding. */
+void ike_request_create(const struct ike_env *env, const struct ike_session *session,
+			const struct ike_request *request, struct ike_outcome *out);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an IKE SA *is*: plain data, everything another node needs to go on with
+ * it, and nothing else. The machine that changes it is in ike.h; replication
+ * is the cluster's business.
+ *
+ * An ike_session is a client as RFC 7296 sees it: its IKE SA (two of them while
+ * one replaces the other, 2.18), their Child SAs, its identity, its virtual IP.
+ * Copy with ike_session_copy(): the blobs are shared. */
+#ifndef PROTO_IKE_SA_H
+#define PROTO_IKE_SA_H
+
+#include "proto/address.h"
+#include "proto/blob.h"
+#include "proto/child_sa.h"
+#include "proto/secret.h"
+#include "proto/suite.h"
+
+#define IKE_HASH_LEN 32u       /* SHA-256 of a request */
+#define IKE_NONCE_MAX 256u     /* RFC 7296 2.10 / 3.9 */
+#define IKE_NONCE_LEN 32u      /* What we draw. */
+#define IKE_ID_MAX 128u        /* Longer identities are refused. */
+#define IKE_CHILD_MAX 8u       /* Child SAs of one session, old ones under rekey included. */
+#define IKE_SA_MAX 2u
+
+/* RFC 7296 2.14 */
+struct ike_keys {
+	struct secret d;      /* SK_d  */
+	struct secret ai, ar; /* SK_ai, SK_ar: empty with an AEAD */
+	struct secret ei, er; /* SK_ei, SK_er: with salt for AES-GCM (RFC 5282) */
+	struct secret pi, pr; /* SK_pi, SK_pr: only until AUTH is done */
+};
+
+enum ike_sa_state {
+	IKE_SA_ESTABLISHED = 1,
+	IKE_SA_REKEYED,   /* Replaced by another one; lives until it is deleted. */
+	IKE_SA_DELETING   /* We sent the DELETE and wait for the answer. */
+};
+
+/* Why we sent the request that is outstanding: all that finishes it. */
+enum ike_purpose {
+	IKE_PURPOSE_NONE = 0,
+	IKE_PURPOSE_NOTICE,       /* Takeover NOTIFY (DESIGN section 6) */
+	IKE_PURPOSE_DPD,          /* Empty INFORMATIONAL */
+	IKE_PURPOSE_DELETE_CHILD, /* arg: spi_in */
+	IKE_PURPOSE_DELETE_IKE
+};
+
+enum { /* Negotiated features of an IKE SA */
+	IKE_PEER_BEHIND_NAT = 1u << 0,
+	IKE_SELF_BEHIND_NAT = 1u << 1,
+	IKE_PEER_MOBIKE = 1u << 2,        /* RFC 4555 */
+	IKE_PEER_FRAGMENTATION = 1u << 3, /* RFC 7383, offered; we don't use it yet */
+	IKE_PEER_SYNC = 1u << 4,          /* RFC 6311, offered */
+	IKE_INITIAL_CONTACT = 1u << 5     /* RFC 7296 2.4: its older sessions are to go */
+};
+
+struct ike_sa {
+	uint64_t spi_i, spi_r;
+	struct suite suite;
+	struct ike_keys keys;
+	uint32_t state;           /* enum ike_sa_state; 0 = this place is empty */
+	bool original_initiator;  /* Did we initiate this IKE SA? Always false so far. */
+
+	/* RFC 7296 2.2, 2.3; window size is 1 in both directions. */
+	uint32_t next_request_in;               /* The Message ID we expect next. */
+	uint32_t next_request_out;              /* The one we shall use next. */
+	uint8_t last_request_hash[IKE_HASH_LEN]; /* Of the request last_response answers. */
+	struct blob *last_response;             /* Complete datagram (no non-ESP marker). */
+	uint32_t purpose;                       /* enum ike_purpose of the outstanding request */
+	uint32_t purpose_arg;
+	struct blob *outstanding;               /* Its complete datagram; NULL when none is. */
+};
+
+struct ike_id { /* RFC 7296 3.5 */
+	uint8_t type;
+	uint8_t len;
+	uint8_t data[IKE_ID_MAX];
+};
+
+struct ike_session {
+	struct ike_sa ike[IKE_SA_MAX];       /* [0] is the current one. */
+	struct child_sa child[IKE_CHILD_MAX];
+	uint8_t n_child;
+	struct ike_id peer_id;
+	char connection[64];                 /* Its name in the configuration. */
+	struct address virtual_ip;           /* family 0 = none */
+	struct endpoint local, remote;       /* Where its IKE messages go. */
+	uint32_t features;
+	uint64_t established_ms;             /* Cluster time. */
+};
+
+/* After IKE_SA_INIT, before IKE_AUTH: not logged, but known to the voters'
+ * memory. A plain value: it is encoded by cluster/. */
+struct ike_half_open {
+	uint64_t spi_i, spi_r;
+	struct suite suite;
+	struct ike_keys keys;
+	struct endpoint local, remote;
+	uint32_t features;
+	uint64_t created_ms;       /* Local clock of who holds it; 30 s and it dies. */
+	uint8_t nonce_i[IKE_NONCE_MAX], nonce_r[IKE_NONCE_LEN];
+	uint16_t nonce_i_len;
+	struct blob *request;  /* IKE_SA_INIT as received, and as answered: AUTH covers both. */
+	struct blob *response;
+};
+
+void ike_session_copy(struct ike_session *to, const struct ike_session *from);
+void ike_session_fini(struct ike_session *s);   /* Drops blobs, cleanses keys. */
+void ike_half_open_copy(struct ike_half_open *to, const struct ike_half_open *from);
+void ike_half_open_fini(struct ike_half_open *h);
+
+struct ike_sa *ike_session_find_sa(struct ike_session *s, uint64_t spi_i, uint64_t spi_r);
+struct child_sa *ike_session_find_child(struct ike_session *s, uint32_t spi_in);
+const char *ike_id_format(const struct ike_id *id, char *text, size_t size);
+
+#endif

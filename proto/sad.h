@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One entry of the Security Association Database (RFC 4301 4.4.2) as a node
+ * holds it: keys, outer addresses, and what the applied state lets this node do
+ * with it: its *grant*. This is the code that decides whether a sequence number
+ * may be sent and whether a packet may be let in; the packet workers and the
+ * simulator run the same.
+ *
+ * Every node holds every entry. Only the owner's has a grant. A grant belongs
+ * to one epoch; a new epoch starts at the lease's start and with a window whose
+ * floor is the mark (DESIGN section 5). Not thread-safe: one worker owns it. */
+#ifndef PROTO_SAD_H
+#define PROTO_SAD_H
+
+#include "proto/esp.h"
+#include "proto/replay.h"
+
+/* What applied state allows the owner of an SA in one epoch. */
+struct seq_grant {
+	int64_t epoch;
+	uint64_t start; /* First number of this epoch's lease. */
+	uint64_t end;   /* One past the last. */
+	uint64_t floor; /* Mark: highest inbound number known to be accepted. */
+	bool hold;      /* Hold inbound packets until SA_UPDATE_RELEASE (marks are awaited). */
+};
+
+/* Where the other end is, and how to reach it. */
+struct sad_path {
+	struct endpoint local, remote;
+	bool udp_encap; /* RFC 3948 on port 4500; else raw ESP. */
+};
+
+struct sad_entry {
+	uint64_t session;      /* Session id, for reports. */
+	struct child_sa child; /* SPIs, suite, selectors; keys are in the contexts. */
+	struct esp_context in, out;
+	struct sad_path path;
+	bool granted, hold;
+	bool outbound;         /* Newest of its session: inner packets leave by it. */
+	bool reported_low;     /* Lease-low was reported for this lease end. */
+	int64_t epoch;
+	uint64_t next, end;    /* Outbound lease: numbers [next, end) are ours. */
+	uint64_t start;
+	struct replay_window window;
+	uint64_t marked;       /* Highest number already reported as mark. */
+	uint64_t packets_in, packets_out, octets_in, octets_out;
+};
+
+enum status sad_entry_init(struct sad_entry *e, uint64_t session, const struct child_sa *child,
+			   const struct sad_path *path, uint32_t replay_bits) must_check;
+void sad_entry_fini(struct sad_entry *e);
+
+/* Same epoch: the end may rise, nothing else. New epoch (always greater):
+ * position = start, window empty above floor. An older epoch is ignored. */
+void sad_entry_grant(struct sad_entry *e, const struct seq_grant *g);
+void sad_entry_revoke(struct sad_entry *e); /* Of whatever epoch. */
+void sad_entry_raise_floor(struct sad_entry *e, uint64_t mark);
+
+/* Draws the next number to seal with: DROP_NONE, DROP_NOT_OWNER, DROP_LEASE or
+ * DROP_SEQUENCE_END. A drawn number is spent, whatever happens to the packet. */
+enum drop sad_entry_draw(struct sad_entry *e, uint64_t *seq);
+
+/* Filter before opening: DROP_NONE, DROP_NOT_OWNER or DROP_REPLAY. *seq is the
+ * inferred number, *epoch the one the packet was checked in. */
+enum drop sad_entry_check(const struct sad_entry *e, uint32_t seq_low, uint64_t *seq, int64_t *epoch);
+
+/* The test-and-set at delivery (DESIGN section 5): still granted, still that
+ * epoch, still not received. Only then may the packet go inward. */
+enum drop sad_entry_accept(struct sad_entry *e, uint64_t seq, int64_t epoch);
+
+/* Half of the lease is used and this end was not reported yet: ask for more. */
+bool sad_entry_lease_low(struct sad_entry *e);
+
+/* ---- Between the control plane and the packet workers ---- */
+
+enum sa_update_kind {
+	SA_UPDATE_PUT,     /* child, path: a new entry, without a grant. */
+	SA_UPDATE_DEL,
+	SA_UPDATE_GRANT,   /* grant */
+	SA_UPDATE_REVOKE,
+	SA_UPDATE_FLOOR,   /* mark: a late mark raises the floor. */
+	SA_UPDATE_RELEASE, /* Marks are in (or 5 ms are over): let held packets go. */
+	SA_UPDATE_PATH,    /* path */
+	SA_UPDATE_OUTBOUND /* This entry now carries its session's outbound packets. */
+};
+
+struct sa_update {
+	enum sa_update_kind kind;
+	uint32_t spi_in;
+	uint64_t session;
+	const struct child_sa *child; /* PUT; borrowed for the call that posts it. */
+	struct sad_path path;         /* PUT, PATH */
+	struct seq_grant grant;       /* GRANT */
+	uint64_t mark;                /* FLOOR */
+};
+
+enum sa_report_kind {
+	SA_REPORT_MARK,         /* seq: highest accepted number of this burst. */
+	SA_REPORT_LEASE_LOW,    /* seq: next; half of the lease is gone. */
+	SA_REPORT_SEQUENCE_END, /* The sequence space is used up: delete the SA. */
+	SA_REPORT_PEER,         /* remote: authenticated packets, newer than all before, come from here. */
+	SA_REPORT_FIRST_IN      /* First accepted packet of this epoch. */
+};
+
+struct sa_report {
+	enum sa_report_kind kind;
+	uint32_t spi_in;
+	uint64_t session;
+	int64_t epoch;
+	uint64_t seq;
+	struct endpoint remote;
+};
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Traffic selectors: RFC 7296 3.13 (wire), 2.9 (narrowing), RFC 4301 4.4.1. */
+#ifndef PROTO_TRAFFIC_SELECTOR_H
+#define PROTO_TRAFFIC_SELECTOR_H
+
+#include "proto/address.h"
+
+#define TS_MAX 8u /* Selectors of one side of a Child SA; more are narrowed away. */
+
+struct traffic_selector {
+	struct address start, end; /* Inclusive; same family. */
+	uint16_t port_start, port_end; /* Inclusive; 0..65535 = any. */
+	uint8_t protocol; /* IP protocol, 0 = any. */
+};
+
+struct ts_set {
+	struct traffic_selector ts[TS_MAX];
+	uint8_t n;
+};
+
+struct traffic_selector ts_from_prefix(const struct prefix *p);
+struct traffic_selector ts_from_address(const struct address *a);
+
+/* What both sides allow: out = every non-empty intersection of a selector of
+ * offered with one of allowed, in the order offered. Returns false when nothing
+ * is left (TS_UNACCEPTABLE). out may not alias. */
+bool ts_narrow(struct ts_set *out, const struct ts_set *offered, const struct ts_set *allowed);
+
+/* Does an address/protocol/port fall in the set? For packets without ports
+ * (ICMP, fragments) port is 0 and matches only selectors that span all ports. */
+bool ts_covers(const struct ts_set *set, const struct address *a, uint8_t protocol, uint16_t port);
+bool ts_set_equal(const struct ts_set *a, const struct ts_set *b);
+
+#endif

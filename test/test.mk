@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything that tests. All of it is built with ASan and UBSan, in build/san.
+# A file test/unit/x_test.c is a cmocka program of its own; test/fuzz/x_fuzz.c a
+# libFuzzer target with its seed corpus in test/fuzz/corpus/x/.
+
+T := build/san
+UNIT := $(patsubst test/unit/%.c,$(T)/unit/%,$(wildcard test/unit/*_test.c))
+FUZZ := $(patsubst test/fuzz/%.c,build/fuzz/%,$(wildcard test/fuzz/*_fuzz.c))
+
+TESTLIB := $(patsubst %,$(T)/obj/%.o,$(wildcard test/lib/*.c))
+SIM := $(patsubst %,$(T)/obj/%.o,$(wildcard test/sim/*.c))
+
+ifeq ($(SAN),1)
+$(T)/unit/%: $(T)/obj/test/unit/%.c.o $(TESTLIB) $(T)/libxdpath.a $(T)/libcluster.a $(T)/libproto.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(CLUSTER_LIBS) $(XDP_LIBS)
+$(T)/sim: $(SIM) $(TESTLIB) $(T)/libcluster.a $(T)/libproto.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
+san-all: $(UNIT) $(if $(SIM),$(T)/sim) $(T)/baton
+unit-all: $(UNIT)
+endif
+
+# Fuzz targets are built by clang from the sources they need: all of proto and
+# cluster, each with coverage.
+FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+build/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -c -o $@ $<
+build/fuzz/%: test/fuzz/%.c $(patsubst %.c,build/fuzz/obj/%.o,$(wildcard proto/*.c cluster/*.c))
+	@mkdir -p $(@D)
+	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(CLUSTER_LIBS)
+fuzz-all: $(FUZZ)
+
+check: check-layers check-unit check-sim
+check-layers:
+	test/layers.sh
+check-unit:
+	$(MAKE) SAN=1 unit-all
+	test/run-unit.sh $(UNIT)
+check-sim:
+	$(MAKE) SAN=1 $(T)/sim
+	test/sim/check.sh $(T)/sim
+check-root: all
+	test/netns/run.sh
+.PHONY: check check-layers check-unit check-sim check-root san-all unit-all fuzz-all
