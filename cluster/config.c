@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/config.h"
+
+#include <string.h>
+
+void cluster_config_defaults(struct cluster_config *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->lease = 65536;
+	c->sessions_max = 100000;
+	c->half_open_max = 10000;
+	c->cookie_above = 500;
+	c->timing = (struct cluster_timing){
+		.heartbeat_ms = 10,
+		.heartbeats_missed = 3,
+		.raft_heartbeat_ms = 50,
+		.raft_election_ms = 250,
+		.isolation_ms = 1000,
+		.sequence_tick_ms = 20,
+		.mark_ms = 2,
+		.mark_commit_ms = 1000,
+		.half_open_ms = 30000,
+		.tombstone_ms = 600000,
+		.retransmit_ms = 1000,
+		.retransmit_tries = 5,
+		.notice_interval_us = 200,
+	};
+}

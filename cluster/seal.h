@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every command and snapshot is sealed under the cluster's storage key before
+ * it reaches the log (DESIGN section 7): AES-256-GCM-SIV (RFC 8452), so that a
+ * repeated nonce reveals no more than equal plaintexts.
+ *
+ *   version (1) | key id (4) | nonce (12) | ciphertext | tag (16)
+ *
+ * Associated data: the header, the kind and the cluster's name. */
+#ifndef CLUSTER_SEAL_H
+#define CLUSTER_SEAL_H
+
+#include "proto/blob.h"
+#include "proto/entropy.h"
+#include "proto/status.h"
+
+#define SEAL_OVERHEAD (1u + 4u + 12u + 16u)
+
+enum seal_kind { SEAL_COMMAND = 1, SEAL_SNAPSHOT = 2, SEAL_HALF_OPEN = 3, SEAL_STORE = 4 };
+
+struct seal_key; /* heap */
+struct seal_key *seal_key_new(const uint8_t key[32], const char *cluster);
+void seal_key_free(struct seal_key *k); /* Cleanses. */
+
+struct blob *seal_create(const struct seal_key *k, enum seal_kind kind, struct entropy *e,
+			 const uint8_t *plain, size_t len);
+/* ERR_MALFORMED; ERR_FOREIGN: sealed under another key (its id differs);
+ * ERR_DAMAGED: our key, but the tag does not verify. */
+enum status seal_open(const struct seal_key *k, enum seal_kind kind, const uint8_t *sealed,
+		      size_t len, struct blob **plain) must_check;
+/* Another 32-octet key of the same source, for one purpose: HMAC-SHA256(key, label). */
+void seal_derive(const struct seal_key *k, const char *label, uint8_t out[32]);
+
+#endif

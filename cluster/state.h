@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The replicated state machine (DESIGN section 7): what every node knows after
+ * the same committed commands, and the only function that changes it. apply()
+ * reads the command and the state, nothing else: no clock, no configuration,
+ * no randomness. Equal index, equal digest. */
+#ifndef CLUSTER_STATE_H
+#define CLUSTER_STATE_H
+
+#include "cluster/command.h"
+#include "cluster/lease.h"
+
+#define STATE_NODES_MAX 16u
+#define STATE_SLOTS 4096u /* Shared owner slots; then each node's private one. */
+#define STATE_SLOTS_ALL (STATE_SLOTS + STATE_NODES_MAX)
+
+struct node_record {
+	uint64_t id;           /* Raft id; 0 = empty place. */
+	char name[32];
+	uint64_t incarnation;  /* Drawn at each start of the process. */
+	bool up;
+	uint64_t config_hash;
+	uint32_t feature_level;
+	uint64_t stored_index; /* Highest index it is known to have stored (ClusterTime). */
+};
+
+/* An owner slot names who owns the sessions in it. */
+struct slot {
+	uint64_t node;        /* Raft id; 0 = nobody yet. */
+	uint64_t incarnation;
+	int64_t epoch;        /* Only grows: by one with every change of owner or incarnation. */
+	uint64_t previous_node, previous_incarnation; /* Late marks are taken from it too. */
+};
+
+struct session {
+	uint64_t id;                /* Unique for good: a counter in the state. */
+	uint64_t serial;            /* Counts changes; a step names the one it was computed from. */
+	uint32_t slot;
+	int64_t epoch_base;         /* epoch = epoch_base + the slot's epoch */
+	struct ike_session ike;
+	struct seq_record seq[IKE_CHILD_MAX]; /* Of ike.child[i]. */
+	int64_t first_epoch;        /* Of its birth: takeovers = epoch - first_epoch. */
+	int64_t noticed_epoch;      /* The client was told (notice committed) of this epoch ... */
+	int64_t acknowledged_epoch; /* ... and has answered it. */
+};
+
+struct state;
+
+struct state *state_new(void);
+void state_free(struct state *s);
+
+/* What applying one command did, for the node to follow. */
+struct apply_result {
+	enum status status;     /* OK, or why it was refused: ERR_STALE, ERR_EXISTS, ERR_NOT_FOUND,
+				 * ERR_FULL; a refused command has changed nothing. */
+	uint64_t session;       /* Which session was made, changed or deleted; 0 = none. */
+	bool session_deleted;
+	uint64_t superseded[COMMAND_SUPERSEDES_MAX]; /* Sessions that a SessionPut deleted. */
+	uint32_t n_superseded;
+	bool slots_changed;     /* Ownership of slots changed: look at all sessions. */
+	bool holder_changed;
+	bool nodes_changed;
+	bool sequence_changed;  /* SeqBatch: look at the sessions of its rows. */
+};
+
+void state_apply(struct state *s, const struct command *c, struct apply_result *r);
+
+/* ---- Reading. Pointers are valid until the next apply. ---- */
+uint64_t state_time_ms(const struct state *s);      /* Committed cluster time. */
+const struct node_record *state_node(const struct state *s, uint64_t id); /* NULL: unknown. */
+const struct node_record *state_node_at(const struct state *s, uint32_t place); /* NULL: empty. */
+const struct slot *state_slot(const struct state *s, uint32_t slot);
+/* Who holds the service addresses: Raft id (0 = nobody) and incarnation. */
+uint64_t state_holder(const struct state *s, uint64_t *incarnation);
+
+const struct session *state_session(const struct state *s, uint64_t id);
+const struct session *state_session_by_ike(const struct state *s, uint64_t spi_i, uint64_t spi_r);
+/* *child (may be NULL): its index in ike.child. */
+const struct session *state_session_by_spi(const struct state *s, uint32_t spi_in, unsigned *child);
+bool state_tombstone(const struct state *s, uint64_t spi_i, uint64_t spi_r);
+size_t state_sessions(const struct state *s);
+size_t state_child_sas(const struct state *s);
+/* Sessions in ascending id; start with after = 0; NULL at the end. */
+const struct session *state_next_session(const struct state *s, uint64_t after);
+/* The same, of one peer identity (for INITIAL_CONTACT). */
+const struct session *state_next_session_of(const struct state *s, const struct ike_id *peer,
+					    uint64_t after);
+
+int64_t session_epoch(const struct state *s, const struct session *session);
+const struct slot *session_slot(const struct state *s, const struct session *session);
+
+/* A free address of the pool: `wanted` (may be NULL) if that is free, else the lowest
+ * never used, else the one freed longest ago; never network, broadcast, nor one
+ * freed less than rest_ms ago. */
+bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct address *wanted,
+		     uint64_t rest_ms, struct address *out);
+
+/* ---- Snapshots ---- */
+struct blob *state_encode(const struct state *s); /* Plain: seal it. Canonical: equal states, equal bytes. */
+struct state *state_decode(const uint8_t *data, size_t len); /* NULL: malformed. */
+void state_digest(const struct state *s, uint8_t digest[32]); /* SHA-256 of state_encode(). */
+
+#endif
