@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The packet side of a node, behind one face: everything that ESP packets and
+ * inner packets pass through (DESIGN sections 5 and 8), and the addresses they
+ * are sent to (DESIGN section 6). The control plane posts struct sa_update, and
+ * gets struct sa_report, IKE datagrams and packets of other owners back.
+ *
+ * Threads. One worker thread owns every SA; one more answers ARP. All functions
+ * here may be called from one control thread at a time. The callbacks of struct
+ * datapath_face run on the *worker* thread: they must only copy and queue, and
+ * must not call back into the datapath. */
+#ifndef XDP_DATAPATH_H
+#define XDP_DATAPATH_H
+
+#include "proto/sad.h"
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#define DATAPATH_ERR_LEN 256u
+#define DATAPATH_ADDRESSES_MAX 16u /* Of each kind: service, inner, pools. */
+#define DATAPATH_PACKET_MAX 1900u  /* Longest packet taken in, ESP or inner. */
+#define DATAPATH_TUN_MTU 1400u
+
+enum datapath_mode { DATAPATH_AUTO, DATAPATH_XDP, DATAPATH_SOCKET };
+
+struct datapath_config { /* Borrowed during datapath_start(), contact_us until datapath_stop(). */
+	enum datapath_mode mode;     /* XDP: fail rather than fall back to sockets. */
+	const char *outer_interface; /* Where clients come in. */
+	const char *inner_interface; /* Towards the protected network. May equal outer. */
+	const char *tun;             /* Name of the TUN device to make. */
+	uint16_t tun_mtu;            /* 0: DATAPATH_TUN_MTU. */
+	const struct prefix *addresses; /* What clients connect to; bits name the subnet only. */
+	size_t n_addresses;
+	const struct prefix *inner_addresses; /* What the inside routes the pool to. */
+	size_t n_inner_addresses;
+	const struct prefix *pools; /* Virtual IPs, and other remote selectors to route inside. */
+	size_t n_pools;
+	bool announce;              /* `vip`: answer and announce by ARP. `lb`: false. */
+	uint32_t iv_salt;           /* 32 random bits of this incarnation; esp_iv(). */
+	uint8_t seed[ENTROPY_SEED_LEN]; /* For AES-CBC's IVs. The caller cleanses its copy. */
+	uint32_t replay_bits;       /* 0: REPLAY_BITS_DEFAULT. */
+	uint32_t sa_max;            /* Capacity in SAs; 0: 65536. */
+	/* CLOCK_BOOTTIME, microseconds, of the last contact to a quorum, written by
+	 * the control plane. Older than isolation_ms: nothing is sealed or opened,
+	 * no address is held, until it is newer again. So after an isolation, raise
+	 * it only once the applied state has caught up. isolation_ms 0 (one node):
+	 * never isolated, contact_us may be NULL. */
+	uint32_t isolation_ms;
+	const _Atomic uint64_t *contact_us;
+};
+
+enum datapath_direction { DATAPATH_INBOUND, DATAPATH_OUTBOUND };
+
+struct datapath_forward { /* A packet for the owner of its session. */
+	enum datapath_direction direction;
+	uint32_t spi;      /* spi_in of the SA. */
+	uint64_t session;
+	struct sad_path path;  /* Inbound: as it came (remote is not authenticated). */
+	const uint8_t *packet; /* Inbound: ESP header on. Outbound: the inner packet. */
+	size_t len;            /* <= DATAPATH_PACKET_MAX */
+};
+
+struct datapath_face { /* Worker thread; arguments are borrowed for the call. */
+	void *ctx;
+	/* What a burst had to tell, n >= 1. */
+	void (*report)(void *ctx, const struct sa_report *reports, size_t n);
+	/* An IKE message; the non-ESP marker is gone. local.port is 500 or 4500. */
+	void (*ike)(void *ctx, const struct endpoint *local, const struct endpoint *remote,
+		    const uint8_t *data, size_t len);
+	/* The SA is known but not granted here: send it to its owner, once. */
+	void (*forward)(void *ctx, const struct datapath_forward *f);
+	/* Every update with a ticket up to and with this one is in effect. */
+	void (*applied)(void *ctx, uint64_t ticket);
+	/* ESP to an SPI that no SA has; at most one call per burst. May be NULL. */
+	void (*unknown_spi)(void *ctx, uint32_t spi);
+};
+
+struct datapath;
+
+/* Lays blackhole routes, makes the TUN device, opens ports and starts threads.
+ * On failure NULL, with the reason in err. Needs CAP_NET_ADMIN, CAP_NET_RAW and,
+ * for XDP, CAP_BPF. face is copied. */
+struct datapath *datapath_start(const struct datapath_config *config,
+				const struct datapath_face *face, char err[DATAPATH_ERR_LEN]);
+/* Stops threads, wipes keys; the blackhole routes stay. NULL is accepted. */
+void datapath_stop(struct datapath *dp);
+
+/* Queues changes, in order; copies. Keys are set up here, on the caller's
+ * thread. ERR_EXISTS is not known here: a PUT of a known SPI keeps the old entry.
+ * ERR_CRYPTO: a PUT whose keys the library refused; nothing was queued.
+ * *ticket (may be NULL) comes back in face->applied. */
+enum status datapath_post(struct datapath *dp, const struct sa_update *updates, size_t n,
+			  uint64_t *ticket) must_check;
+
+/* A packet that another node forwarded here. It is never forwarded again.
+ * ERR_FULL: the queue is full and the packet is dropped and counted. */
+enum status datapath_inject(struct datapath *dp, const struct datapath_forward *f) must_check;
+
+/* Sends one IKE message from local (port 500, or 4500: the non-ESP marker is
+ * added). Works whether or not this node holds local, as long as it is one of
+ * the service addresses. ERR_NOT_FOUND, ERR_TOO_LONG, ERR_IO. */
+enum status datapath_send_ike(struct datapath *dp, const struct endpoint *local,
+			      const struct endpoint *remote, const void *data, size_t len) must_check;
+
+/* A NAT keepalive is not sent by us; a client's is swallowed. */
+
+/* Takes or gives up all service and inner addresses. Returns at once: the work is
+ * done, and announcements repeated, by the address thread. Idempotent. */
+void datapath_hold(struct datapath *dp);
+void datapath_release(struct datapath *dp);
+bool datapath_holds(const struct datapath *dp); /* Stand on the device now. */
+
+/* ---- What can be seen ---- */
+
+struct datapath_counters {
+	uint64_t drops[DROP_COUNT];
+	uint64_t packets_in, octets_in;   /* Delivered inward; octets of inner packets. */
+	uint64_t packets_out, octets_out; /* Sealed and sent. */
+	uint64_t forwarded_in, forwarded_out; /* Given to face->forward. */
+	uint64_t injected;
+	uint64_t held;        /* Inbound packets that had to wait for marks. */
+	uint64_t keepalives;  /* RFC 3948 2.3 */
+	uint64_t ike_in, ike_out;
+	uint64_t updates;
+	uint64_t sas;         /* Entries now. */
+	uint64_t arp_replies, announcements;
+};
+void datapath_count(const struct datapath *dp, struct datapath_counters *out); /* Any thread. */
+
+enum datapath_mode datapath_mode(const struct datapath *dp); /* XDP or SOCKET. */
+/* For status and log: "xdp native", "socket"; why the better rungs failed or "". */
+const char *datapath_mode_text(const struct datapath *dp);
+const char *datapath_mode_why(const struct datapath *dp);
+
+struct datapath_sa_stats {
+	uint64_t session;
+	uint32_t spi_in, spi_out;
+	bool granted, hold, outbound;
+	int64_t epoch;
+	uint64_t next, end;   /* Outbound lease. */
+	uint64_t top, floor;  /* Inbound window. */
+	uint64_t packets_in, packets_out, octets_in, octets_out;
+	struct endpoint remote; /* Where packets are sent to. */
+};
+/* Snapshots n SAs by spi_in; session 0 in out[i] where there is none. The worker
+ * fills them in between two bursts; waits for it (microseconds to some ms). */
+void datapath_sa_stats(struct datapath *dp, const uint32_t *spi_in, size_t n,
+		       struct datapath_sa_stats *out);
+
+#endif
