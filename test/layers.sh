@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The rules of the layers, checked by grep: who may include whom, what a pure
+# layer may not call, how long a file may be, and that each names its licence.
+# A violation is printed as file:line: what; any of them makes the check fail.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+bad=0
+fail() { printf '%s\n' "$1"; bad=$((bad + 1)); }
+
+sources() { find "$@" -type f \( -name '*.c' -o -name '*.h' -o -name '*.cc' -o -name '*.py' \
+	-o -name '*.sh' -o -name '*.mk' -o -name '*.proto' \) 2>/dev/null | sort; }
+
+# no_include DIR WHAT...: no file below DIR includes a path that begins with WHAT.
+no_include() {
+	local dir=$1 what hit; shift
+	[ -d "$dir" ] || return 0
+	for what; do
+		while IFS= read -r hit; do
+			fail "${hit%%:#*}: $dir/ may not include $what"
+		done < <(grep -rnHoE --include='*.[ch]' --include='*.cc' \
+			"#[[:space:]]*include[[:space:]]*[<\"](\.\./)*${what}[^>\"]*" "$dir")
+	done
+}
+no_include proto cluster/ xdp/ node/ uv.h uv/ raft.h raft/ sys/socket.h lmdb.h
+no_include cluster xdp/ node/ uv.h uv/ raft/uv.h sys/socket.h lmdb.h
+no_include xdp cluster/ node/ uv.h uv/ raft
+
+# pure DIR: no clock, randomness, environment or log. Comments do not count.
+pure() {
+	local dir=$1 file
+	for file in $(sources "$dir"); do
+		while IFS= read -r hit; do
+			fail "$file:${hit%%:*}: a pure layer calls ${hit#*:}"
+		done < <(awk '
+			{ line = $0; out = ""
+			  while (line != "") {
+				if (inside) { i = index(line, "*/"); if (!i) break
+					line = substr(line, i + 2); inside = 0; continue }
+				i = index(line, "/*"); j = index(line, "//")
+				if (j && (!i || j < i)) { out = out substr(line, 1, j - 1); break }
+				if (!i) { out = out line; break }
+				out = out substr(line, 1, i - 1); line = substr(line, i + 2); inside = 1 }
+			  gsub(/"([^"\\]|\\.)*"/, "\"\"", out)
+			  if (match(out, /(^|[^A-Za-z0-9_>.])(time|rand|random|srand|clock_gettime|gettimeofday|RAND_bytes|getenv|getrandom|printf|fprintf|syslog|socket|sendto|recvfrom)[ \t]*\(/))
+				print NR ":" substr(out, RSTART, RLENGTH - 1) }' "$file" | sed 's/:[^A-Za-z]/:/')
+	done
+}
+pure proto
+pure cluster
+
+# uv.h belongs to node/ alone.
+while IFS= read -r hit; do
+	fail "${hit%%:#*}: only node/ may include uv.h"
+done < <(grep -rnHE --include='*.[ch]' --include='*.cc' '#[[:space:]]*include[[:space:]]*<uv(\.h|/)' \
+	--exclude-dir=node --exclude-dir=build --exclude-dir=.git .)
+
+while IFS= read -r file; do
+	lines=$(wc -l < "$file")
+	[ "$lines" -le 500 ] || fail "$file:$lines: longer than 500 lines"
+	head -n 5 "$file" | grep -q 'SPDX-License-Identifier: ' || fail "$file:1: no SPDX line"
+done < <(sources proto cluster xdp node deploy test; echo Makefile)
+
+# The BPF program alone carries the second licence, where the kernel wants it.
+for file in xdp/*.bpf.c; do
+	[ -e "$file" ] || continue
+	grep -q 'license.*"Dual BSD/GPL"' "$file" || fail "$file:1: license string is not \"Dual BSD/GPL\""
+done
+
+if [ $bad -gt 0 ]; then
+	echo "layers: $bad violations"
+	exit 1
+fi
+echo "layers: ok"
