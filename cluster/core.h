@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A node's whole control plane as one deterministic machine: events in, actions
+ * out (DESIGN section 1). The same code runs on sockets and disks (node/) and,
+ * many times over, in the simulator (test/sim/). */
+#ifndef CLUSTER_CORE_H
+#define CLUSTER_CORE_H
+
+#include "cluster/action.h"
+#include "cluster/config.h"
+#include "cluster/consensus.h"
+#include "cluster/event.h"
+#include "cluster/state.h"
+
+struct core;
+
+/* What a node starts with. */
+struct core_start {
+	uint64_t raft_id;          /* Random, drawn when the data directory was made; non-zero. */
+	uint64_t incarnation;      /* Random, drawn at this start; its upper half is the IV salt. */
+	struct blob *identity;     /* What ACTION_STORE_IDENTITY stored last; NULL = empty store. */
+	struct store_image image;  /* Borrowed. */
+	uint64_t now_us;
+	uint8_t seed[ENTROPY_SEED_LEN];
+};
+
+/* config is borrowed for the core's life. NULL: *why says what is wrong with the
+ * store (it belongs to another cluster, another key, is damaged). Actions may be
+ * queued already. */
+struct core *core_new(const struct cluster_config *config, const struct core_start *start,
+		      struct actions *actions, const char **why);
+void core_free(struct core *core);
+
+void cluster_step(struct core *core, const struct event *event, struct actions *actions);
+
+/* When EVENT_TICK is due next, by the clock of event.now_us. */
+uint64_t core_deadline_us(const struct core *core);
+
+/* ---- For status, between steps ---- */
+struct core_status {
+	bool ready;                /* Applied state is current and shows this incarnation up. */
+	enum consensus_role role;
+	uint32_t leader;           /* Index in config.node; CLUSTER_NODES_MAX = unknown. */
+	uint64_t term, commit_applied;
+	bool isolated, holds_address, quorum_wiped;
+	uint64_t takeovers, takeovers_acknowledged;
+	uint64_t last_mark_age_us; /* Of the last takeover of which we are the heir. */
+	uint64_t held_expired;     /* Takeovers in which marks did not arrive in time. */
+	uint64_t false_node_downs; /* NodeDown of a node that was alive. */
+	size_t half_open, pending;
+	uint64_t drops[DROP_COUNT];
+};
+void core_status(const struct core *core, struct core_status *out);
+const struct state *core_state(const struct core *core);
+uint64_t core_applied(const struct core *core);
+/* Index in config.node of a Raft id; CLUSTER_NODES_MAX if unknown. */
+uint32_t core_node_index(const struct core *core, uint64_t raft_id);
+bool core_node_linked(const struct core *core, uint32_t node);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The failure detector, pure: heartbeats with echoes between every pair of
+ * nodes. It answers two questions: is a node dead (nothing heard for
+ * heartbeats_missed x heartbeat_ms), and when were we last in contact with a
+ * quorum. Contact is the *send* time of our newest heartbeat that a majority of
+ * the voters, ourselves included, has echoed while we had applied all that they
+ * had: a node that slept is not back before it knows what happened meanwhile. */
+#ifndef CLUSTER_DETECTOR_H
+#define CLUSTER_DETECTOR_H
+
+#include "cluster/config.h"
+
+#define HEARTBEAT_LEN 33u /* type octet, then four 64-bit numbers */
+
+struct detector_peer {
+	uint64_t heard_us;      /* Last heartbeat from it; 0 = never since it was suspected for good. */
+	uint64_t echoed_us;     /* Send time of our newest heartbeat that it echoed. */
+	uint64_t its_send_us;   /* Its newest send time: what we echo. */
+	uint64_t its_applied;   /* Its applied index at that time. */
+	uint64_t contact_us;    /* echoed_us, once we had applied its_applied. */
+	bool suspect;
+};
+
+struct detector {
+	struct detector_peer peer[CLUSTER_NODES_MAX];
+	uint32_t n, self;
+	uint32_t voters;        /* How many count for a majority; nodes are all voters so far. */
+	uint64_t interval_us, timeout_us, isolation_us;
+	bool isolated;
+};
+
+struct detector_report {
+	uint32_t node;
+	bool suspect;
+	uint64_t silent_us;
+};
+
+void detector_init(struct detector *d, const struct cluster_config *c, uint64_t now_us);
+/* A heartbeat frame (FRAME_HEARTBEAT) for a peer, to be sent now. applied: our applied index. */
+void detector_heartbeat_create(struct detector *d, uint32_t peer, uint64_t now_us, uint64_t applied,
+			       uint8_t out[HEARTBEAT_LEN]);
+enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64_t now_us,
+				       const uint8_t *frame, size_t len) must_check;
+/* The link ended and a new connection was refused: the process is gone. */
+void detector_gone(struct detector *d, uint32_t peer);
+/* Changes of mind since the last call; at most d->n. Call at least every interval. */
+size_t detector_poll(struct detector *d, uint64_t now_us, uint64_t applied,
+		     struct detector_report *out);
+/* See above; `now_us` when a quorum is ourselves alone. */
+uint64_t detector_contact_us(const struct detector *d, uint64_t now_us);
+/* Did isolation begin or end? True when *isolated changed. */
+bool detector_isolation(struct detector *d, uint64_t now_us, bool *isolated);
+
+#endif

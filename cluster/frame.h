@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What nodes say to each other over a link. A frame is one octet of type and a
+ * body; the link gives its length and its sender. Types below FRAME_EDGE belong
+ * to the core; the edge handles the rest itself (heartbeats, forwarded packets). */
+#ifndef CLUSTER_FRAME_H
+#define CLUSTER_FRAME_H
+
+#include "proto/address.h"
+#include "proto/blob.h"
+#include "proto/status.h"
+
+#define FRAME_LEN_MAX (64u << 20) /* A snapshot; everything else is below 128 KiB. */
+
+enum frame_type {
+	FRAME_HELLO = 1,     /* First on every link: who I am and what my store holds. */
+	FRAME_IDENTITY,      /* Bootstrap or join: keep this, then start Raft. */
+	FRAME_REFUSED,       /* Text: why the sender will not work with us. */
+	FRAME_RAFT,          /* A Raft message. */
+	FRAME_PROPOSE,       /* To the leader: commands (command.h), end to end. */
+	FRAME_RELAY,         /* To the leader: an IKE datagram and where it came from and to. */
+	FRAME_SEND,          /* From the leader: send this IKE datagram. */
+	FRAME_HALF_OPEN,     /* From the leader: keep this half-open SA (sealed). */
+	FRAME_HALF_OPEN_ACK, /* SPI pair */
+	FRAME_MARKS,         /* From an owner: highest accepted numbers. */
+	FRAME_MARKS_DONE,    /* To an heir: you have all my marks of that node's incarnation. */
+	FRAME_SUSPECT,       /* I hold the leader of this term for dead; my last index. */
+	FRAME_APPLIED,       /* To the leader: I have applied up to here. */
+	FRAME_SESSION,       /* To the leader: what an owner saw of a session (enum session_news). */
+	FRAME_EDGE = 64,
+	FRAME_HEARTBEAT = 64,
+	FRAME_FORWARD = 65
+};
+
+struct frame_hello {
+	uint64_t raft_id, incarnation;
+	uint64_t cluster_id;  /* 0: the store is empty. */
+	uint64_t term, last_index;
+	uint64_t config_hash;
+};
+
+struct frame_mark {
+	uint32_t spi_in;
+	int64_t epoch;
+	uint64_t seq;
+};
+
+enum session_news {
+	NEWS_SEQUENCE_END = 1, /* The Child SA has no numbers left. */
+	NEWS_PEER,             /* Its authenticated packets now come from `remote`. */
+	NEWS_ALIVE             /* An authenticated packet arrived. */
+};
+
+struct frame {
+	enum frame_type type;
+	union {
+		struct frame_hello hello;
+		struct {
+			const uint8_t *data;
+			size_t len;
+		} bytes;               /* IDENTITY, REFUSED, RAFT, PROPOSE, HALF_OPEN */
+		struct {
+			struct endpoint local, remote;
+			const uint8_t *data;
+			size_t len;
+		} datagram;            /* RELAY, SEND */
+		struct {
+			uint64_t spi_i, spi_r;
+		} half_open_ack;
+		struct {
+			uint64_t incarnation;
+			const uint8_t *rows;   /* frame_mark_at() */
+			size_t n;
+		} marks;
+		struct {
+			uint64_t node, incarnation;
+		} marks_done;
+		struct {
+			uint64_t leader, term, last_index;
+		} suspect;
+		struct {
+			uint64_t index;
+		} applied;
+		struct {
+			uint8_t news;      /* enum session_news */
+			uint32_t spi_in;
+			int64_t epoch;
+			struct endpoint remote;
+		} session;
+	};
+};
+
+enum status frame_parse(struct frame *f, const uint8_t *data, size_t len) must_check;
+struct frame_mark frame_mark_at(const struct frame *f, size_t i); /* i < marks.n */
+struct blob *frame_create(const struct frame *f);
+struct blob *frame_create_marks(uint64_t incarnation, const struct frame_mark *rows, size_t n);
+#define FRAME_MARKS_MAX 3000u /* Rows of one frame */
+
+#endif
