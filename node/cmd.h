@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The subcommands of `baton` (DESIGN section 11). Each gets what follows its
+ * name, argv[0] being the name, and returns the exit status. Exit statuses of the
+ * asking ones: 0 ok, 1 failed, 2 usage, 3 degraded, 4 unreachable. */
+#ifndef NODE_CMD_H
+#define NODE_CMD_H
+
+#define CMD_OK 0
+#define CMD_FAILED 1
+#define CMD_USAGE 2
+#define CMD_DEGRADED 3
+#define CMD_UNREACHABLE 4
+
+int cmd_run(int argc, char **argv);      /* node/cmd_run.c */
+int cmd_check(int argc, char **argv);    /* node/cmd_check.c */
+int cmd_init(int argc, char **argv);     /* node/cmd_init.c */
+int cmd_status(int argc, char **argv);   /* node/cmd_status.c, with the next three */
+int cmd_sessions(int argc, char **argv);
+int cmd_drain(int argc, char **argv);
+int cmd_undrain(int argc, char **argv);
+
+#endif

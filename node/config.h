@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One cluster.toml, read and checked (DESIGN section 11): the part that all
+ * nodes share as struct cluster_config, and what the process itself needs. The
+ * parser collects every error it finds, so that one run of `baton check` names
+ * them all. Paths are made absolute: relative ones are meant from the folder
+ * the file is in. */
+#ifndef NODE_CONFIG_H
+#define NODE_CONFIG_H
+
+#include "cluster/config.h"
+
+#include <net/if.h>
+
+#define CONFIG_ADDRESSES_MAX 8u /* Of each kind; as many as cluster_config.service holds. */
+#define CONFIG_POOLS_MAX 16u
+#define CONFIG_PATH_MAX 4096u
+
+enum config_datapath { CONFIG_DATAPATH_AUTO, CONFIG_DATAPATH_XDP, CONFIG_DATAPATH_SOCKET };
+enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
+
+struct node_entry { /* One [[node]]; its name is cluster.node[] at the same index. */
+	struct endpoint link; /* Node links: where it listens, and where others connect to. */
+	int link_line;        /* Line of the key in the file, for messages; 0 = unknown. */
+	char cert_file[CONFIG_PATH_MAX];
+	char key_file[CONFIG_PATH_MAX];
+	char data_dir[CONFIG_PATH_MAX];
+	char outer_interface[IF_NAMESIZE];
+	char inner_interface[IF_NAMESIZE];
+	char http[64];        /* "127.0.0.1:9505"; "" = off. */
+};
+
+struct node_test_hooks { /* [test]; all zero unless set. Not for use in production. */
+	bool no_datapath;         /* Control plane only: no TUN, no sockets for packets. */
+	uint32_t store_delay_ms;  /* Each transaction of the store takes so much longer. */
+	bool heartbeats_off;      /* The detector sends none: others hold us for dead. */
+	uint64_t store_map_bytes; /* Size of the LMDB map; 0 = default (node/store_lmdb.h). */
+};
+
+struct node_config {
+	struct cluster_config cluster; /* With .self; .hash covers all that must be equal. */
+	char file[CONFIG_PATH_MAX];    /* The configuration file itself, for messages. */
+	char ca_file[CONFIG_PATH_MAX];
+	char storage_key_file[CONFIG_PATH_MAX];
+	struct node_entry node[CLUSTER_NODES_MAX];
+
+	/* [service]: with prefix length; cluster.service[] has the addresses alone. */
+	struct prefix outer[CONFIG_ADDRESSES_MAX];
+	size_t n_outer;
+	struct prefix inner[CONFIG_ADDRESSES_MAX];
+	size_t n_inner;
+	/* Distinct pools of all connections, in the order of the file. */
+	struct prefix pool[CONFIG_POOLS_MAX];
+	size_t n_pools;
+
+	enum config_datapath datapath; /* [datapath] mode */
+	char tun[IF_NAMESIZE];         /* "baton0" */
+	uint16_t tun_mtu;              /* 0 = default */
+
+	uint64_t max_store_age_ms;     /* [cluster] max_store_age: 30 min */
+	enum config_log_level log_level;
+	struct node_test_hooks test;
+};
+
+struct config_error {
+	char *text; /* "cluster.toml:12: unknown key \"adress\"; did you mean \"address\"?" */
+};
+
+struct config_errors {
+	struct config_error *list;
+	size_t n;
+};
+
+/* Reads path and all the secrets it names (storage key, PSKs). node_name: the
+ * node to run as, sets cluster.self; NULL for tools that run as none (self is
+ * then 0). *c is written whole. 0 = good; -1: errors says why, at least one
+ * entry. A name that is no node of the file is an error like any other. Secrets
+ * never appear in messages. In both cases call node_config_fini() and
+ * config_errors_fini(). */
+int node_config_load(struct node_config *c, const char *path, const char *node_name,
+		     struct config_errors *errors) must_check;
+void node_config_fini(struct node_config *c); /* Cleanses secrets, frees lists. */
+
+/* Appends one formatted message. */
+void config_errors_add(struct config_errors *e, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void config_errors_print(const struct config_errors *e); /* To stderr, one a line. */
+void config_errors_fini(struct config_errors *e);
+
+#endif
