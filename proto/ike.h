@@ -77,7 +77,8 @@ enum { IKE_FLAG_INITIATOR = 0x08, IKE_FLAG_VERSION = 0x10, IKE_FLAG_RESPONSE = 0
 #define IKE_HEADER_LEN 28u
 
 /* DROP_NONE if data is one whole IKEv2 message by its header: version 2, length
- * equal to len, a known exchange type, flags that fit. */
+ * equal to len, a known exchange type, flags that fit. DROP_SHORT below 28 octets,
+ * else DROP_IKE_HEADER; *h is then filled all the same (INVALID_MAJOR_VERSION needs it). */
 enum drop ike_header_parse(struct ike_header *h, const uint8_t *data, size_t len);
 
 /* ---- The responder ---- */

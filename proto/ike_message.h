@@ -229,7 +229,8 @@ const struct ike_notify *ike_message_error(const struct ike_message *m);
  *                   occurs twice, more payloads than we have room for: INVALID_SYNTAX
  *  ERR_UNSUPPORTED  well-formed, but has an unknown payload marked critical:
  *                   m->unknown_critical is its type (RFC 7296 2.5)
- * Unknown payloads that are not critical are skipped. The header counts as
+ * Unknown payloads that are not critical are skipped. A critical one in clear
+ * outside IKE_SA_INIT is malformed: nobody unauthenticated gets an answer there. The header counts as
  * malformed unless ike_header_parse() accepts it. */
 enum status ike_message_parse(struct ike_message *m, const uint8_t *data, size_t len) must_check;
 
