@@ -20,8 +20,8 @@ endif
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
 HARDEN := -fstack-protector-strong -fno-omit-frame-pointer
-OPT := $(if $(filter 1,$(SAN)),-O1 -fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined,-O2 -D_FORTIFY_SOURCE=2)
 comma := ,
+OPT := $(if $(filter 1,$(SAN)),-O1 -fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined,-O2 -D_FORTIFY_SOURCE=2)
 CFLAGS := -std=gnu11 -g $(OPT) $(WARN) $(HARDEN) $(EXTRA_CFLAGS)
 CXXFLAGS := -std=c++17 -g $(OPT) -Wall -Wextra -Werror $(HARDEN) $(EXTRA_CFLAGS)
 CPPFLAGS := -I. -I$(B) $(BSSL_CFLAGS) -D_GNU_SOURCE -MMD -MP
