@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stateless cookie of RFC 7296 2.6: proof that an initiator receives at the
+ * address it claims to send from, made and checked without keeping anything.
+ * The key is the cluster's, so a cookie that one node handed out is good on
+ * every other. */
+#ifndef PROTO_COOKIE_H
+#define PROTO_COOKIE_H
+
+#include "proto/address.h"
+
+#define COOKIE_LEN 33u /* Version and HMAC-SHA-256; RFC 7296 2.6: 1..64 octets. */
+#define COOKIE_KEY_LEN 32u
+
+/* What a cookie vouches for: the parts of one IKE_SA_INIT request. Borrowed. */
+struct cookie_subject {
+	const uint8_t *nonce; /* Ni */
+	size_t nonce_len;
+	uint64_t spi_i;
+	const struct endpoint *remote; /* Where the request came from. */
+};
+
+void cookie_create(uint8_t cookie[COOKIE_LEN], const uint8_t key[COOKIE_KEY_LEN],
+		   const struct cookie_subject *subject);
+
+/* Constant time in the cookie's octets. */
+bool cookie_verify(const uint8_t *cookie, size_t len, const uint8_t key[COOKIE_KEY_LEN],
+		   const struct cookie_subject *subject);
+
+#endif

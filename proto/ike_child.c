@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CREATE_CHILD_SA as responder (RFC 7296 1.3.1, 1.3.3): a further Child SA, or the
+ * successor of one.
+ *
+ *	HDR, SK {[N(REKEY_SA),] SA, Ni, [KEi,] TSi, TSr}  -->
+ *	                     <--  HDR, SK {SA, Nr, [KEr,] TSi, TSr}
+ *
+ * A rekeyed Child SA stays until the client deletes it: 2.8 wants both to receive
+ * until then. Every failure is a NOTIFY in the response and changes nothing but the
+ * message IDs. */
+#include "proto/ike_step.h"
+
+#include <assert.h>
+
+static void child_fail(struct ike_step *s, uint16_t error)
+{
+	ike_add_notify(&s->reply, error, NULL, 0);
+	/* 2.21.3: fatal in both peers. */
+	s->sa_ends = error == IKE_NOTIFY_INVALID_SYNTAX;
+	ike_note(s->out, "no Child SA: notify %u", error);
+}
+
+static uint32_t spi_of(const struct ike_notify *n)
+{
+	CBS spi = n->spi;
+	uint32_t value = 0;
+
+	return CBS_get_u32(&spi, &value) && CBS_len(&spi) == 0 ? value : 0;
+}
+
+/* 2.8, 3.10.1: the SPI in REKEY_SA is "the SPI the exchange initiator would expect
+ * in inbound ESP packets", ours to send with. */
+static const struct child_sa *rekeyed_child(const struct ike_session *s, uint32_t spi_out)
+{
+	for (size_t i = 0; i < s->n_child; i++)
+		if (s->child[i].spi_out == spi_out)
+			return &s->child[i];
+	return NULL;
+}
+
+/* Finds the Child SA that N(REKEY_SA) names. False: answered already. */
+static bool rekey_accept(struct ike_step *s, const struct ike_notify *rekey,
+			 const struct child_sa **old)
+{
+	uint32_t spi_out = spi_of(rekey);
+
+	*old = rekeyed_child(s->next, spi_out);
+	if (!*old) {
+		/* 2.25: the SPI "is copied from the SPI field in the REKEY_SA notification". */
+		ike_add_notify_esp(&s->reply, IKE_NOTIFY_CHILD_SA_NOT_FOUND, spi_out);
+		ike_note(s->out, "client rekeys a Child SA that is not there");
+		return false;
+	}
+	/* 2.25.1: "a Child SA that it is currently trying to close" */
+	if (s->sa->purpose == IKE_PURPOSE_DELETE_CHILD && s->sa->purpose_arg == (*old)->spi_in) {
+		child_fail(s, IKE_NOTIFY_TEMPORARY_FAILURE);
+		return false;
+	}
+	return true;
+}
+
+/* Draws our nonce and KE, derives, puts the Child SA into the session and the
+ * response together. */
+static void child_add(struct ike_step *s, const struct child_plan *plan,
+		      const struct child_sa *old)
+{
+	const struct ike_message *m = s->message;
+	bool pfs = plan->choice.suite.dh != DH_NONE;
+	struct ike_key_input input = {.nonce_i = m->nonce};
+	uint8_t nonce[IKE_NONCE_LEN];
+	struct child_sa *child;
+	struct ike_ke ke;
+
+	if (pfs) {
+		if (ike_ke_respond(&ke, &m->ke, s->env->entropy) != OK) {
+			child_fail(s, IKE_NOTIFY_INVALID_SYNTAX);
+			return;
+		}
+		input.shared = &ke.shared;
+	}
+	entropy_draw(s->env->entropy, nonce, sizeof(nonce));
+	CBS_init(&input.nonce_r, nonce, sizeof(nonce));
+	child = &s->next->child[s->next->n_child];
+	ike_child_create(child, plan, s->env, s->sa, &input);
+	child->replaces = old ? old->spi_in : 0;
+	s->next->n_child++;
+
+	ike_add_sa_answer(&s->reply, &plan->choice, child->spi_in);
+	ike_add_nonce(&s->reply, nonce, sizeof(nonce));
+	if (pfs) {
+		ike_add_ke(&s->reply, plan->choice.suite.dh, ke.data, ke.len);
+		secret_cleanse(&ke.shared);
+	}
+	ike_add_ts(&s->reply, IKE_PAYLOAD_TSi, &child->remote);
+	ike_add_ts(&s->reply, IKE_PAYLOAD_TSr, &child->local);
+	ike_note(s->out, old ? "Child SA rekeyed%s" : "further Child SA%s", pfs ? ", with KE" : "");
+}
+
+static void child_create(struct ike_step *s)
+{
+	const struct ike_notify *rekey = ike_message_notify(s->message, IKE_NOTIFY_REKEY_SA);
+	const struct address *inner = &s->next->virtual_ip;
+	const struct child_sa *old = NULL;
+	struct ts_set remote = {.n = 1};
+	struct child_terms terms = {.dh = SA_DH_NEGOTIATE, .remote = &remote};
+	struct child_plan plan;
+	uint16_t error;
+
+	if (rekey && !rekey_accept(s, rekey, &old))
+		return;
+	if (!s->connection) {
+		child_fail(s, IKE_NOTIFY_NO_PROPOSAL_CHOSEN);
+		return;
+	}
+	if (inner->family == 0)
+		inner = &s->next->remote.address;
+	remote.ts[0] = ts_from_address(inner);
+	terms.proposals = s->connection->esp;
+	terms.n_proposals = s->connection->n_esp;
+	terms.local = &s->connection->local_ts;
+	if (old) {
+		/* 2.9.2: "the new SA MUST NOT have narrower selectors than the original",
+		 * also when the configuration or the client's address changed since. */
+		terms.local = &old->local;
+		terms.remote = &old->remote;
+	}
+	error = ike_child_negotiate(&plan, &terms, s->next, s->message);
+	if (!error && !ike_nonce_fits(&s->message->nonce, s->sa->suite.prf))
+		error = IKE_NOTIFY_INVALID_SYNTAX;
+	if (error == IKE_NOTIFY_INVALID_KE_PAYLOAD) {
+		ike_add_notify_u16(&s->reply, error, plan.choice.suite.dh);
+		ike_note(s->out, "Child SA wants KE of group %u", plan.choice.suite.dh);
+	} else if (error) {
+		child_fail(s, error);
+	} else {
+		child_add(s, &plan, old);
+	}
+}
+
+/* 3.3.1: the Protocol ID of a proposal tells what the SA payload is for; its
+ * offset is fixed because the first proposal comes first. */
+static bool is_for_ike(const CBS *sa)
+{
+	CBS in = *sa;
+	uint8_t protocol;
+
+	/* Last Substruc, RESERVED, Proposal Length (2), Proposal Num */
+	return CBS_skip(&in, 5) && CBS_get_u8(&in, &protocol) && protocol == IKE_PROTOCOL_IKE;
+}
+
+void ike_step_child(struct ike_step *s)
+{
+	/* 2.25.2: nothing new on an IKE SA that is replaced or being closed. */
+	if (s->sa->state != IKE_SA_ESTABLISHED) {
+		child_fail(s, IKE_NOTIFY_TEMPORARY_FAILURE);
+		return;
+	}
+	if (is_for_ike(&s->message->sa))
+		ike_step_rekey(s);
+	else
+		child_create(s);
+}

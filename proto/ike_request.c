@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests of our own, all of them INFORMATIONAL: the takeover notice, the
+ * liveness check, DELETE. A request is part of the session's state from before it
+ * leaves until it is answered, so that whichever node leads sends the same
+ * bytes under the same message ID: clients ignore anything else.
+ *
+ * Only NOTIFY payloads without protocol and SPI, never critical: RFC 7296 2.5 and
+ * 3.10.1 make every client that does not know them ignore them and answer. */
+#include "proto/ike_step.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static void put_be64(uint8_t *out, uint64_t value)
+{
+	for (int i = 0; i < 8; i++)
+		out[i] = (uint8_t)(value >> (56 - 8 * i));
+}
+
+static void add_notice(struct ike_builder *b, const struct ike_env *env,
+		       const struct ike_session *s, const struct ike_request *request)
+{
+	const struct ike_connection *c = ike_connection_find(env->config, s->connection);
+	uint8_t data[16];
+
+	if (c && c->empty_notice)
+		return;
+	put_be64(data, (uint64_t)request->epoch);
+	put_be64(data + 8, request->node);
+	ike_add_notify(b, IKE_NOTIFY_TAKEOVER, data, sizeof(data));
+}
+
+static void add_payloads(struct ike_builder *b, const struct ike_env *env, struct ike_session *s,
+			 const struct ike_request *request)
+{
+	struct ike_sa *sa = &s->ike[0];
+
+	switch (request->purpose) {
+	case IKE_PURPOSE_NOTICE:
+		add_notice(b, env, s, request);
+		break;
+	case IKE_PURPOSE_DPD:
+		break;
+	case IKE_PURPOSE_DELETE_CHILD:
+		/* RFC 7296 3.11: "the SPI the sending endpoint would expect in inbound packets" */
+		ike_add_delete_esp(b, &request->spi_in, 1);
+		sa->purpose_arg = request->spi_in;
+		break;
+	case IKE_PURPOSE_DELETE_IKE:
+		ike_add_delete_ike(b);
+		sa->state = IKE_SA_DELETING;
+		break;
+	case IKE_PURPOSE_NONE:
+		assert(!"a request has a purpose");
+	}
+	sa->purpose = request->purpose;
+}
+
+void ike_request_create(const struct ike_env *env, const struct ike_session *session,
+			const struct ike_request *request, struct ike_outcome *out)
+{
+	const struct ike_sa *current = &session->ike[0];
+	struct ike_header h = {
+		.spi_i = current->spi_i,
+		.spi_r = current->spi_r,
+		.major = 2,
+		.exchange = IKE_EXCHANGE_INFORMATIONAL,
+		.flags = current->original_initiator ? IKE_FLAG_INITIATOR : 0,
+		.message_id = current->next_request_out,
+	};
+	struct ike_session *next;
+	struct ike_builder b;
+
+	assert(!current->outstanding);
+	assert(current->state == IKE_SA_ESTABLISHED);
+	ike_outcome_init(out);
+	next = malloc(sizeof(*next));
+	assert(next);
+	ike_session_copy(next, session);
+	ike_builder_init_message(&b, &h);
+	add_payloads(&b, env, next, request);
+	if (ike_seal(env, &current->suite, &current->keys, &b, &out->reply) != OK) {
+		ike_session_fini(next);
+		free(next);
+		ike_drop(out, DROP_CRYPTO, "request cannot be sealed");
+		return;
+	}
+	next->ike[0].outstanding = blob_ref(out->reply);
+	out->next = next;
+	out->verdict = IKE_VERDICT_STEP;
+	ike_note(out, "request %u for purpose %d", h.message_id, (int)request->purpose);
+}
+
+void ike_step_answer(struct ike_step *s)
+{
+	switch ((enum ike_purpose)s->sa->purpose) {
+	case IKE_PURPOSE_DELETE_CHILD:
+		/* RFC 7296 1.4.1: with the answer both halves of the pair are gone. */
+		ike_child_remove(s->next, s->sa->purpose_arg);
+		break;
+	case IKE_PURPOSE_DELETE_IKE:
+		s->sa_ends = true;
+		break;
+	case IKE_PURPOSE_NONE:
+	case IKE_PURPOSE_NOTICE:
+	case IKE_PURPOSE_DPD:
+		break;
+	}
+	ike_note(s->out, "client answered message %u", s->sa->next_request_out);
+}
