@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The address mover: one thread, two packet sockets, one netlink socket.
+ *
+ *        hold()                  isolated, or release()
+ *   away ------> held: addresses and pool route on TUN, ARP answered ------> away
+ *                announced at 0, 50, 200, 1000 ms and 1.5 x isolation
+ *
+ * What is wanted (by the control plane) and what stands (on the device) are kept
+ * apart: isolation takes the addresses down without changing what is wanted, and
+ * contact brings them back. The check for isolation comes first in every pass,
+ * so a process that was stopped and continues gives up before it answers.
+ *
+ * The last announcement comes after an isolated former holder must have let go,
+ * and corrects whoever it misled until then.
+ *
+ * Unresolved: IPv6 neighbour discovery; IPv6 addresses move without announcement. */
+#include "xdp/address.h"
+#include "xdp/arp.h"
+#include "xdp/netlink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ANNOUNCEMENTS 5u
+#define ISOLATION_CHECK_MS 20
+
+struct side { /* One port and the addresses that are asked for on it. */
+	struct arp_port port;
+	struct address addresses[DATAPATH_ADDRESSES_MAX];
+	size_t n;
+	bool open;
+};
+
+struct address_mover {
+	struct side outer, inner;
+	struct prefix pools[DATAPATH_ADDRESSES_MAX];
+	size_t n_pools;
+	unsigned tun;
+	bool announce;
+	uint32_t isolation_ms;
+	const _Atomic uint64_t *contact_us;
+	struct netlink netlink;
+	int wake;
+	pthread_t thread;
+	bool started;
+	_Atomic bool wanted, stands, stop;
+	uint64_t held_at_us;       /* When the addresses were last taken. */
+	unsigned announced;        /* Announcements made since. */
+	_Atomic uint64_t replies, announcements;
+};
+
+bool isolation_reached(uint64_t now_us, uint64_t contact_us, uint32_t isolation_ms)
+{
+	return isolation_ms && now_us > contact_us &&
+	       now_us - contact_us > (uint64_t)isolation_ms * 1000;
+}
+
+uint64_t boottime_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+/* ---- Before the first packet ---- */
+
+static int prepare_port(const char *interface, char *err)
+{
+	int error;
+
+	/* The kernel must not answer for addresses of another device, nor name them. */
+	if ((error = sysctl_set("ipv4", interface, "arp_ignore", 1)) ||
+	    (error = sysctl_set("ipv4", interface, "arp_announce", 2)) ||
+	    (error = sysctl_set("ipv4", interface, "send_redirects", 0))) {
+		snprintf(err, DATAPATH_ERR_LEN, "sysctl of interface '%s': %s", interface,
+			 strerror(-error));
+		return error;
+	}
+	/* Strict filtering drops clients that another way leads back to. */
+	if (sysctl_get("ipv4", interface, "rp_filter") == 1 ||
+	    sysctl_get("ipv4", "all", "rp_filter") == 1)
+		error = sysctl_rp_filter(interface, 2);
+	return error;
+}
+
+static int prepare_blackholes(struct netlink *nl, const struct prefix *p, size_t n, bool host,
+			      char *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct prefix route = p[i];
+		char text[ADDRESS_TEXT_LEN];
+		int error;
+
+		if (host)
+			route.bits = (uint8_t)(8 * address_len(&route.address));
+		error = netlink_blackhole_add(nl, &route);
+		if (error) {
+			snprintf(err, DATAPATH_ERR_LEN, "blackhole route for %s/%u: %s",
+				 address_format(&route.address, text), route.bits,
+				 strerror(-error));
+			return error;
+		}
+	}
+	return 0;
+}
+
+static bool any_ipv6(const struct prefix *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i].address.family == 6)
+			return true;
+	return false;
+}
+
+int address_prepare(const struct datapath_config *c, char err[DATAPATH_ERR_LEN])
+{
+	struct netlink nl;
+	int error = netlink_open(&nl);
+
+	if (error) {
+		snprintf(err, DATAPATH_ERR_LEN, "netlink: %s", strerror(-error));
+		return error;
+	}
+	if ((error = prepare_blackholes(&nl, c->pools, c->n_pools, false, err)) ||
+	    (error = prepare_blackholes(&nl, c->addresses, c->n_addresses, true, err)) ||
+	    (error = prepare_blackholes(&nl, c->inner_addresses, c->n_inner_addresses, true, err)))
+		goto out;
+	if ((error = prepare_port(c->outer_interface, err)) ||
+	    (error = prepare_port(c->inner_interface, err)))
+		goto out;
+	(void)sysctl_set("ipv4", "all", "send_redirects", 0); /* The kernel ORs the two. */
+	if (sysctl_get("ipv4", "all", "forwarding") != 1)
+		error = sysctl_set("ipv4", "all", "forwarding", 1);
+	if (!error && any_ipv6(c->pools, c->n_pools))
+		error = sysctl_set("ipv6", "all", "forwarding", 1);
+	if (error)
+		snprintf(err, DATAPATH_ERR_LEN, "ip forwarding: %s", strerror(-error));
+out:
+	netlink_close(&nl);
+	return error;
+}
+
+/* ---- Holding and giving up ---- */
+
+static void stand(struct address_mover *m, const struct side *side, bool up)
+{
+	for (size_t i = 0; i < side->n; i++)
+		(void)(up ? netlink_address_add(&m->netlink, m->tun, &side->addresses[i])
+			  : netlink_address_del(&m->netlink, m->tun, &side->addresses[i]));
+}
+
+static void move(struct address_mover *m, bool up, uint64_t now_us)
+{
+	stand(m, &m->outer, up);
+	stand(m, &m->inner, up);
+	for (size_t i = 0; i < m->n_pools; i++)
+		(void)(up ? netlink_route_add(&m->netlink, m->tun, &m->pools[i])
+			  : netlink_route_del(&m->netlink, m->tun, &m->pools[i]));
+	m->held_at_us = now_us;
+	m->announced = up && m->announce ? 0 : ANNOUNCEMENTS;
+	m->stands = up;
+}
+
+static void announce_side(struct address_mover *m, struct side *side)
+{
+	uint8_t frame[ARP_FRAME_LEN];
+
+	for (size_t i = 0; side->open && i < side->n; i++) {
+		if (side->addresses[i].family != 4)
+			continue;
+		for (int reply = 0; reply < 2; reply++) {
+			arp_build_announcement(frame, &side->addresses[i], side->port.mac, reply);
+			m->announcements += arp_port_send(&side->port, frame);
+		}
+	}
+}
+
+static uint64_t announcement_due(const struct address_mover *m)
+{
+	static const uint32_t at_ms[ANNOUNCEMENTS - 1] = {0, 50, 200, 1000};
+	uint64_t delay = m->announced < ANNOUNCEMENTS - 1 ? at_ms[m->announced] * UINT64_C(1000)
+							  : m->isolation_ms * UINT64_C(1500);
+
+	return m->held_at_us + delay;
+}
+
+static void answer(struct address_mover *m, struct side *side)
+{
+	for (int i = 0; i < 64; i++) {
+		uint8_t frame[128], reply[ARP_FRAME_LEN];
+		struct arp_request r;
+		ssize_t len = recv(side->port.fd, frame, sizeof(frame), MSG_DONTWAIT);
+
+		if (len <= 0)
+			return;
+		if (!m->stands || !m->announce || !arp_parse_request(&r, frame, (size_t)len))
+			continue;
+		for (size_t k = 0; k < side->n; k++) {
+			if (!address_equal(&side->addresses[k], &r.target) ||
+			    address_equal(&r.sender, &r.target)) /* An announcement. */
+				continue;
+			arp_build_reply(reply, &r, side->port.mac);
+			m->replies += arp_port_send(&side->port, reply);
+		}
+	}
+}
+
+/* Returns how long to sleep, in milliseconds. */
+static int pass(struct address_mover *m)
+{
+	uint64_t now = boottime_us();
+	bool isolated = m->isolation_ms &&
+			isolation_reached(now, atomic_load(m->contact_us), m->isolation_ms);
+	bool hold = m->wanted && !isolated;
+	int sleep_ms = -1;
+
+	if (hold != m->stands)
+		move(m, hold, now);
+	if (m->wanted && m->isolation_ms)
+		sleep_ms = ISOLATION_CHECK_MS;
+	if (!m->stands || m->announced >= ANNOUNCEMENTS)
+		return sleep_ms;
+	if (now >= announcement_due(m)) {
+		announce_side(m, &m->outer);
+		announce_side(m, &m->inner);
+		m->announced++;
+	}
+	if (m->announced < ANNOUNCEMENTS) {
+		uint64_t due = announcement_due(m);
+		int wait_ms = due > now ? (int)((due - now + 999) / 1000) : 0;
+
+		if (sleep_ms < 0 || wait_ms < sleep_ms)
+			sleep_ms = wait_ms;
+	}
+	return sleep_ms;
+}
+
+static void *mover_main(void *arg)
+{
+	struct address_mover *m = arg;
+	struct pollfd fds[3] = {{.fd = m->wake, .events = POLLIN},
+				{.fd = m->outer.open ? m->outer.port.fd : -1, .events = POLLIN},
+				{.fd = m->inner.open ? m->inner.port.fd : -1, .events = POLLIN}};
+
+	while (!m->stop) {
+		uint64_t ignored;
+		int sleep_ms = pass(m);
+
+		if (poll(fds, 3, sleep_ms) <= 0)
+			continue;
+		if (fds[0].revents && read(m->wake, &ignored, sizeof(ignored)) < 0)
+			continue;
+		(void)pass(m); /* Isolation may have been reached in our sleep. */
+		if (fds[1].revents)
+			answer(m, &m->outer);
+		if (fds[2].revents)
+			answer(m, &m->inner);
+	}
+	if (m->stands)
+		move(m, false, boottime_us());
+	return NULL;
+}
+
+/* ---- Life ---- */
+
+static int open_side(struct side *side, const char *interface, const struct prefix *p, size_t n)
+{
+	int error = arp_port_open(&side->port, interface);
+
+	for (side->n = 0; side->n < n; side->n++)
+		side->addresses[side->n] = p[side->n].address;
+	side->open = error == 0;
+	return error;
+}
+
+struct address_mover *address_mover_start(const struct datapath_config *c, unsigned tun,
+					  char err[DATAPATH_ERR_LEN])
+{
+	struct address_mover *m = calloc(1, sizeof(*m));
+	const char *what = "memory";
+	int error = -ENOMEM;
+
+	if (!m)
+		goto fail;
+	m->netlink.fd = m->outer.port.fd = m->inner.port.fd = m->wake = -1;
+	m->tun = tun;
+	m->announce = c->announce;
+	m->isolation_ms = c->isolation_ms;
+	m->contact_us = c->contact_us;
+	m->n_pools = c->n_pools;
+	memcpy(m->pools, c->pools, c->n_pools * sizeof(*c->pools));
+	what = "netlink";
+	if ((error = netlink_open(&m->netlink)))
+		goto fail;
+	what = c->outer_interface;
+	error = open_side(&m->outer, c->outer_interface, c->addresses, c->n_addresses);
+	if (error && c->announce)
+		goto fail;
+	what = c->inner_interface;
+	error = open_side(&m->inner, c->inner_interface, c->inner_addresses, c->n_inner_addresses);
+	if (error && c->announce)
+		goto fail;
+	what = "eventfd";
+	m->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (m->wake < 0) {
+		error = -errno;
+		goto fail;
+	}
+	what = "thread";
+	if ((error = -pthread_create(&m->thread, NULL, mover_main, m)))
+		goto fail;
+	m->started = true;
+	return m;
+fail:
+	snprintf(err, DATAPATH_ERR_LEN, "service addresses: %s: %s", what, strerror(-error));
+	address_mover_stop(m);
+	return NULL;
+}
+
+static void wake(struct address_mover *m)
+{
+	uint64_t one = 1;
+
+	if (write(m->wake, &one, sizeof(one)) < 0)
+		return; /* The counter is full: it is awake. */
+}
+
+void address_mover_stop(struct address_mover *m)
+{
+	if (!m)
+		return;
+	if (m->started) {
+		m->stop = true;
+		wake(m);
+		pthread_join(m->thread, NULL);
+	}
+	arp_port_close(&m->outer.port);
+	arp_port_close(&m->inner.port);
+	netlink_close(&m->netlink);
+	if (m->wake >= 0)
+		close(m->wake);
+	free(m);
+}
+
+void address_mover_hold(struct address_mover *m)
+{
+	m->wanted = true;
+	wake(m);
+}
+
+void address_mover_release(struct address_mover *m)
+{
+	m->wanted = false;
+	wake(m);
+}
+
+bool address_mover_holds(const struct address_mover *m)
+{
+	return m->stands;
+}
+
+void address_mover_count(const struct address_mover *m, struct datapath_counters *counters)
+{
+	counters->arp_replies += m->replies;
+	counters->announcements += m->announcements;
+}

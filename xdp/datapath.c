@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The face of the data path: puts its parts together in the order that keeps
+ * packets safe. Blackhole routes first, then the TUN device, the sockets, the
+ * worker, the address mover; and back. What comes from the control thread is made
+ * ready here (keys are expanded, packets copied) and posted to the worker. */
+#include "xdp/datapath.h"
+#include "xdp/address.h"
+#include "xdp/worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <openssl/mem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SA_MAX_DEFAULT 65536u
+#define POST_CHUNK 64u
+
+struct datapath {
+	struct worker worker;
+	bool engine_ready;
+	struct address_mover *mover;
+	uint32_t replay_bits;
+	_Atomic uint64_t inject_full, ike_out;
+	enum datapath_mode mode;
+	char mode_text[32];
+	char mode_why[DATAPATH_ERR_LEN];
+};
+
+static bool start_engine(struct datapath *dp, const struct datapath_config *c,
+			 const struct datapath_face *face, char *err)
+{
+	struct engine_output out = {.ctx = &dp->worker};
+	struct engine_config config = {
+		.sa_max = c->sa_max ? c->sa_max : SA_MAX_DEFAULT,
+		.replay_bits = c->replay_bits,
+		.iv_salt = c->iv_salt,
+		.seed = c->seed,
+		.face = face,
+		.out = &out,
+	};
+
+	worker_output(&dp->worker, &out);
+	if (engine_init(&dp->worker.engine, &config) != OK) {
+		snprintf(err, DATAPATH_ERR_LEN, "no memory for %u SAs", config.sa_max);
+		return false;
+	}
+	dp->engine_ready = true;
+	return true;
+}
+
+static bool open_ports(struct datapath *dp, const struct datapath_config *c, char *err)
+{
+	struct worker *w = &dp->worker;
+	int error = mailbox_init(&w->mailbox);
+
+	if (error) {
+		snprintf(err, DATAPATH_ERR_LEN, "eventfd: %s", strerror(-error));
+		return false;
+	}
+	error = tun_open(&w->tun, c->tun, c->tun_mtu ? c->tun_mtu : DATAPATH_TUN_MTU);
+	if (error) {
+		snprintf(err, DATAPATH_ERR_LEN, "TUN device '%s': %s", c->tun, strerror(-error));
+		return false;
+	}
+	return sockets_open(&w->sockets, c->addresses, c->n_addresses, err) == 0;
+}
+
+struct datapath *datapath_start(const struct datapath_config *c, const struct datapath_face *face,
+				char err[DATAPATH_ERR_LEN])
+{
+	struct datapath *dp = calloc(1, sizeof(*dp));
+	int error;
+
+	assert(c->n_addresses <= DATAPATH_ADDRESSES_MAX && c->n_pools <= DATAPATH_ADDRESSES_MAX &&
+	       c->n_inner_addresses <= DATAPATH_ADDRESSES_MAX);
+	assert(!c->isolation_ms || c->contact_us);
+	if (!dp) {
+		snprintf(err, DATAPATH_ERR_LEN, "out of memory");
+		return NULL;
+	}
+	worker_init(&dp->worker);
+	dp->worker.isolation_ms = c->isolation_ms;
+	dp->worker.contact_us = c->contact_us;
+	dp->replay_bits = c->replay_bits;
+	if (address_prepare(c, err) || !start_engine(dp, c, face, err) || !open_ports(dp, c, err))
+		goto fail;
+	dp->mode = DATAPATH_SOCKET;
+	snprintf(dp->mode_text, sizeof(dp->mode_text), "socket");
+	error = worker_start(&dp->worker);
+	if (error) {
+		snprintf(err, DATAPATH_ERR_LEN, "worker: %s", strerror(-error));
+		goto fail;
+	}
+	dp->mover = address_mover_start(c, dp->worker.tun.ifindex, err);
+	if (dp->mover)
+		return dp;
+fail:
+	datapath_stop(dp);
+	return NULL;
+}
+
+void datapath_stop(struct datapath *dp)
+{
+	if (!dp)
+		return;
+	address_mover_stop(dp->mover);
+	worker_stop(&dp->worker);
+	if (dp->engine_ready)
+		engine_fini(&dp->worker.engine);
+	free(dp);
+}
+
+/* ---- From the control thread ---- */
+
+static enum status post_chunk(struct datapath *dp, const struct sa_update *updates, size_t n,
+			      uint64_t *ticket)
+{
+	struct posted_update posted[POST_CHUNK];
+	enum status status = OK;
+	size_t made = 0;
+
+	for (; made < n; made++) {
+		posted[made] = (struct posted_update){.update = updates[made]};
+		posted[made].update.child = NULL; /* Borrowed for this call only. */
+		if (updates[made].kind != SA_UPDATE_PUT)
+			continue;
+		posted[made].sa = engine_sa_new(&updates[made], dp->replay_bits);
+		if (!posted[made].sa) {
+			status = ERR_CRYPTO;
+			break;
+		}
+	}
+	if (status == OK)
+		status = mailbox_post(&dp->worker.mailbox, posted, n, ticket);
+	if (status != OK)
+		for (size_t i = 0; i < made; i++)
+			engine_sa_free(posted[i].sa);
+	return status;
+}
+
+enum status datapath_post(struct datapath *dp, const struct sa_update *updates, size_t n,
+			  uint64_t *ticket)
+{
+	enum status status = OK;
+
+	for (size_t i = 0; i < n && status == OK; i += POST_CHUNK)
+		status = post_chunk(dp, updates + i, n - i < POST_CHUNK ? n - i : POST_CHUNK,
+				    ticket);
+	return status;
+}
+
+enum status datapath_inject(struct datapath *dp, const struct datapath_forward *f)
+{
+	struct injected_packet *p;
+	enum status status = ERR_FULL;
+
+	if (f->len > DATAPATH_PACKET_MAX)
+		return ERR_TOO_LONG;
+	p = malloc(sizeof(*p));
+	if (p) {
+		p->direction = f->direction;
+		p->path = f->path;
+		p->len = f->len;
+		memcpy(p->buffer + PACKET_HEAD_ROOM, f->packet, f->len);
+		status = mailbox_inject(&dp->worker.mailbox, p);
+	}
+	dp->inject_full += status != OK;
+	return status;
+}
+
+enum status datapath_send_ike(struct datapath *dp, const struct endpoint *local,
+			      const struct endpoint *remote, const void *data, size_t len)
+{
+	enum status status = sockets_send_ike(&dp->worker.sockets, local, remote, data, len);
+
+	dp->ike_out += status == OK;
+	return status;
+}
+
+void datapath_hold(struct datapath *dp)
+{
+	address_mover_hold(dp->mover);
+}
+
+void datapath_release(struct datapath *dp)
+{
+	address_mover_release(dp->mover);
+}
+
+bool datapath_holds(const struct datapath *dp)
+{
+	return address_mover_holds(dp->mover);
+}
+
+/* ---- What can be seen ---- */
+
+void datapath_count(const struct datapath *dp, struct datapath_counters *out)
+{
+	const uint64_t *from = (const uint64_t *)&dp->worker.engine.counters;
+	uint64_t *to = (uint64_t *)out;
+
+	_Static_assert(sizeof(*out) % sizeof(uint64_t) == 0, "counters only");
+	for (size_t i = 0; i < sizeof(*out) / sizeof(uint64_t); i++)
+		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+	out->drops[DROP_QUEUE_FULL] += dp->inject_full;
+	out->ike_out += dp->ike_out;
+	address_mover_count(dp->mover, out);
+}
+
+enum datapath_mode datapath_mode(const struct datapath *dp)
+{
+	return dp->mode;
+}
+
+const char *datapath_mode_text(const struct datapath *dp)
+{
+	return dp->mode_text;
+}
+
+const char *datapath_mode_why(const struct datapath *dp)
+{
+	return dp->mode_why;
+}
+
+void datapath_sa_stats(struct datapath *dp, const uint32_t *spi_in, size_t n,
+		       struct datapath_sa_stats *out)
+{
+	struct stats_question q = {.spi_in = spi_in, .out = out, .n = n};
+
+	memset(out, 0, n * sizeof(*out));
+	mailbox_ask(&dp->worker.mailbox, &q);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine's state: SAs come and go by struct sa_update, news leaves by struct
+ * sa_report. inbound.c and outbound.c hold the two directions.
+ *
+ * Every update is idempotent and may name an SA that is gone; the replicated
+ * state decides, not the order of arrival of what derives from it. */
+#include "xdp/engine.h"
+
+#include <assert.h>
+#include <openssl/mem.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum status engine_init(struct engine *e, const struct engine_config *config)
+{
+	memset(e, 0, sizeof(*e));
+	e->iv_salt = config->iv_salt;
+	e->replay_bits = config->replay_bits ? config->replay_bits : REPLAY_BITS_DEFAULT;
+	e->face = *config->face;
+	e->out = *config->out;
+	entropy_init(&e->entropy, config->seed);
+	e->held = calloc(HELD_MAX, sizeof(*e->held));
+	if (!e->held || spi_table_init(&e->spis, config->sa_max) != OK ||
+	    route_table_init(&e->routes, config->sa_max) != OK) {
+		engine_fini(e);
+		return ERR_FULL;
+	}
+	return OK;
+}
+
+static void free_visited(void *ctx, struct sa *sa)
+{
+	(void)ctx;
+	engine_sa_free(sa);
+}
+
+void engine_fini(struct engine *e)
+{
+	spi_table_each(&e->spis, free_visited, NULL);
+	spi_table_fini(&e->spis);
+	route_table_fini(&e->routes);
+	entropy_fini(&e->entropy);
+	free(e->held);
+	e->held = NULL;
+}
+
+struct sa *engine_sa_new(const struct sa_update *put, uint32_t replay_bits)
+{
+	struct sa *sa;
+
+	assert(put->kind == SA_UPDATE_PUT && put->child);
+	sa = calloc(1, sizeof(*sa));
+	if (!sa)
+		return NULL;
+	if (sad_entry_init(&sa->e, put->session, put->child, &put->path,
+			   replay_bits ? replay_bits : REPLAY_BITS_DEFAULT) != OK) {
+		free(sa);
+		return NULL;
+	}
+	/* The contexts have the keys; nothing here needs them in clear again. */
+	OPENSSL_cleanse(&sa->e.child.in, sizeof(sa->e.child.in));
+	OPENSSL_cleanse(&sa->e.child.out, sizeof(sa->e.child.out));
+	return sa;
+}
+
+void engine_sa_free(struct sa *sa)
+{
+	if (!sa)
+		return;
+	sad_entry_fini(&sa->e);
+	OPENSSL_cleanse(sa, sizeof(*sa));
+	free(sa);
+}
+
+static void put(struct engine *e, struct sa *sa)
+{
+	if (spi_table_put(&e->spis, sa) != OK) {
+		engine_sa_free(sa);
+		return;
+	}
+	__atomic_store_n(&e->counters.sas, e->spis.used, __ATOMIC_RELAXED);
+	if (e->out.spi_put)
+		e->out.spi_put(e->out.ctx, sa);
+}
+
+static void del(struct engine *e, uint32_t spi)
+{
+	struct sa *sa = spi_table_take(&e->spis, spi);
+
+	if (!sa)
+		return;
+	if (e->out.spi_del)
+		e->out.spi_del(e->out.ctx, spi);
+	route_table_take(&e->routes, sa);
+	__atomic_store_n(&e->counters.sas, e->spis.used, __ATOMIC_RELAXED);
+	engine_sa_free(sa);
+}
+
+static void carry_outbound(struct engine *e, struct sa *sa)
+{
+	uint32_t replaces = sa->e.child.replaces;
+
+	route_table_put(&e->routes, sa);
+	sa->e.outbound = true;
+	route_table_supersede(&e->routes, sa,
+			      replaces ? spi_table_find(&e->spis, replaces) : NULL);
+}
+
+void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
+{
+	counter_add(&e->counters.updates, 1);
+	if (u->kind == SA_UPDATE_PUT) {
+		put(e, sa);
+		return;
+	}
+	if (u->kind == SA_UPDATE_DEL) {
+		del(e, u->spi_in);
+		return;
+	}
+	sa = spi_table_find(&e->spis, u->spi_in);
+	if (!sa)
+		return;
+	switch (u->kind) {
+	case SA_UPDATE_GRANT:
+		sad_entry_grant(&sa->e, &u->grant);
+		e->release_due |= !sa->e.hold;
+		break;
+	case SA_UPDATE_REVOKE:
+		sad_entry_revoke(&sa->e);
+		e->release_due = true; /* What is held goes to the new owner. */
+		break;
+	case SA_UPDATE_FLOOR:
+		sad_entry_raise_floor(&sa->e, u->mark);
+		break;
+	case SA_UPDATE_RELEASE:
+		sa->e.hold = false;
+		e->release_due = true;
+		break;
+	case SA_UPDATE_PATH:
+		sa->e.path = u->path;
+		break;
+	case SA_UPDATE_OUTBOUND:
+		carry_outbound(e, sa);
+		break;
+	default:
+		assert(!"unknown kind of update");
+	}
+}
+
+/* Runs all held packets again. Those that must still wait are held again, so the
+ * ring is emptied into a copy of its own first: the order stays. */
+void engine_update_done(struct engine *e)
+{
+	struct held_packet *waiting = e->held;
+	size_t n = e->n_held;
+
+	if (!e->release_due || n == 0) {
+		e->release_due = false;
+		return;
+	}
+	e->release_due = false;
+	e->held = calloc(HELD_MAX, sizeof(*e->held));
+	if (!e->held) { /* Out of memory: they wait for the next chance. */
+		e->held = waiting;
+		e->release_due = true;
+		return;
+	}
+	e->n_held = 0;
+	for (size_t i = 0; i < n;) {
+		struct packet burst[BURST];
+		size_t k = 0;
+
+		for (; k < BURST && i < n; k++, i++)
+			burst[k] = (struct packet){.data = waiting[i].data,
+						   .len = waiting[i].len,
+						   .path = waiting[i].path,
+						   .injected = waiting[i].injected};
+		engine_inbound(e, burst, k);
+	}
+	free(waiting);
+}
+
+/* ---- Reports ---- */
+
+void engine_report_flush(struct engine *e)
+{
+	if (e->n_reports)
+		e->face.report(e->face.ctx, e->reports, e->n_reports);
+	e->n_reports = 0;
+}
+
+void engine_report(struct engine *e, const struct sa *sa, enum sa_report_kind kind, uint64_t seq)
+{
+	if (e->n_reports == REPORTS_MAX)
+		engine_report_flush(e);
+	e->reports[e->n_reports++] = (struct sa_report){
+		.kind = kind,
+		.spi_in = sa->e.child.spi_in,
+		.session = sa->e.session,
+		.epoch = sa->e.epoch,
+		.seq = seq,
+		.remote = sa->reported_peer,
+	};
+}
+
+void engine_drop(struct engine *e, enum drop d)
+{
+	assert(d > DROP_NONE && d < DROP_COUNT);
+	counter_add(&e->counters.drops[d], 1);
+}
+
+void engine_forward(struct engine *e, struct packet *p, enum datapath_direction direction)
+{
+	struct datapath_forward f = {
+		.direction = direction,
+		.spi = p->sa->e.child.spi_in,
+		.session = p->sa->e.session,
+		.path = direction == DATAPATH_INBOUND ? p->path : p->sa->e.path,
+		.packet = p->data,
+		.len = p->len,
+	};
+
+	if (p->injected) {
+		p->drop = DROP_FORWARD_TWICE;
+		return;
+	}
+	if (p->len > DATAPATH_PACKET_MAX) {
+		p->drop = DROP_TOO_BIG;
+		return;
+	}
+	p->done = true;
+	counter_add(direction == DATAPATH_INBOUND ? &e->counters.forwarded_in
+						  : &e->counters.forwarded_out,
+		    1);
+	e->face.forward(e->face.ctx, &f);
+}

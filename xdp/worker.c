@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop of the packet worker. It sleeps in epoll until a port or the mailbox
+ * has something, then serves each ready one with one burst: a port that is always
+ * ready cannot starve the mailbox, through which grants are taken away.
+ *
+ * Isolation is looked at before each burst, with the boot-time clock. */
+#include "xdp/worker.h"
+#include "xdp/address.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum source { SOURCE_MAILBOX, SOURCE_TUN, SOURCE_SOCKET };
+#define EVENTS_MAX 64
+
+static void begin_burst(struct worker *w)
+{
+	struct engine *e = &w->engine;
+
+	e->now_us = boottime_us();
+	e->isolated = w->isolation_ms && isolation_reached(e->now_us, atomic_load(w->contact_us),
+							   w->isolation_ms);
+}
+
+static void serve_tun(struct worker *w)
+{
+	struct packet burst[BURST];
+	size_t n = tun_read(&w->tun, burst, w->buffers, BURST);
+
+	begin_burst(w);
+	if (n)
+		engine_outbound(&w->engine, burst, n);
+}
+
+static void serve_socket(struct worker *w, size_t address, enum socket_kind kind)
+{
+	struct socket_message messages[BURST];
+	struct packet burst[BURST];
+	struct engine *e = &w->engine;
+	size_t n_esp = 0;
+	size_t n = sockets_read(&w->sockets, address, kind, messages);
+
+	begin_burst(w);
+	for (size_t i = 0; i < n; i++) {
+		struct socket_message *m = &messages[i];
+
+		switch (m->kind) {
+		case ENCAP_ESP:
+			burst[n_esp++] = (struct packet){
+				.data = m->data, .len = m->len, .path = m->path};
+			break;
+		case ENCAP_IKE:
+			counter_add(&e->counters.ike_in, 1);
+			e->face.ike(e->face.ctx, &m->path.local, &m->path.remote, m->data, m->len);
+			break;
+		case ENCAP_KEEPALIVE:
+			counter_add(&e->counters.keepalives, 1);
+			break;
+		case ENCAP_SHORT:
+			engine_drop(e, DROP_SHORT);
+			break;
+		}
+	}
+	if (n_esp)
+		engine_inbound(e, burst, n_esp);
+}
+
+/* ---- Mail ---- */
+
+static void apply_updates(struct worker *w)
+{
+	struct mail *m = &w->mail;
+
+	for (size_t i = 0; i < m->n_updates; i++)
+		engine_update(&w->engine, &m->updates[i].update, m->updates[i].sa);
+	m->n_updates = 0;
+	if (!m->ticket)
+		return;
+	begin_burst(w);
+	engine_update_done(&w->engine);
+	w->engine.face.applied(w->engine.face.ctx, m->ticket);
+}
+
+static void inject_burst(struct worker *w, struct packet *burst, size_t n,
+			 enum datapath_direction direction)
+{
+	if (!n)
+		return;
+	begin_burst(w);
+	counter_add(&w->engine.counters.injected, n);
+	if (direction == DATAPATH_INBOUND)
+		engine_inbound(&w->engine, burst, n);
+	else
+		engine_outbound(&w->engine, burst, n);
+}
+
+static void serve_injected(struct worker *w)
+{
+	struct injected_packet *p = w->mail.injected;
+
+	w->mail.injected = NULL;
+	while (p) {
+		struct injected_packet *spent[BURST];
+		struct packet burst[BURST];
+		enum datapath_direction direction = p->direction;
+		size_t n = 0;
+
+		for (; p && n < BURST && p->direction == direction; p = p->next, n++) {
+			spent[n] = p;
+			burst[n] = (struct packet){.data = p->buffer + PACKET_HEAD_ROOM,
+						   .len = p->len,
+						   .path = p->path,
+						   .injected = true};
+		}
+		inject_burst(w, burst, n, direction);
+		for (size_t i = 0; i < n; i++)
+			free(spent[i]);
+	}
+}
+
+static void answer(struct worker *w, struct stats_question *q)
+{
+	for (size_t i = 0; i < q->n; i++) {
+		const struct sa *sa = spi_table_find(&w->engine.spis, q->spi_in[i]);
+
+		if (!sa) {
+			memset(&q->out[i], 0, sizeof(q->out[i]));
+			continue;
+		}
+		q->out[i] = (struct datapath_sa_stats){
+			.session = sa->e.session,
+			.spi_in = sa->e.child.spi_in,
+			.spi_out = sa->e.child.spi_out,
+			.granted = sa->e.granted,
+			.hold = sa->e.hold,
+			.outbound = sa->e.outbound,
+			.epoch = sa->e.epoch,
+			.next = sa->e.next,
+			.end = sa->e.end,
+			.top = sa->e.window.top,
+			.floor = sa->e.window.floor,
+			.packets_in = sa->e.packets_in,
+			.packets_out = sa->e.packets_out,
+			.octets_in = sa->e.octets_in,
+			.octets_out = sa->e.octets_out,
+			.remote = sa->e.path.remote,
+		};
+	}
+	mailbox_answer(&w->mailbox, q);
+}
+
+static void serve_mailbox(struct worker *w)
+{
+	mailbox_take(&w->mailbox, &w->mail);
+	apply_updates(w);
+	serve_injected(w);
+	if (w->mail.question)
+		answer(w, w->mail.question);
+	w->mail.question = NULL;
+}
+
+/* ---- The thread ---- */
+
+static uint64_t tag(enum source source, size_t address, enum socket_kind kind)
+{
+	return (uint64_t)source | (uint64_t)address << 8 | (uint64_t)kind << 32;
+}
+
+static void serve(struct worker *w, uint64_t what)
+{
+	switch ((enum source)(what & 0xff)) {
+	case SOURCE_MAILBOX:
+		serve_mailbox(w);
+		break;
+	case SOURCE_TUN:
+		serve_tun(w);
+		break;
+	case SOURCE_SOCKET:
+		serve_socket(w, what >> 8 & 0xffff, (enum socket_kind)(what >> 32));
+		break;
+	}
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	struct epoll_event events[EVENTS_MAX];
+
+	while (!w->stop) {
+		int n = epoll_wait(w->epoll, events, EVENTS_MAX, -1);
+
+		for (int i = 0; i < n; i++)
+			serve(w, events[i].data.u64);
+	}
+	mailbox_close(&w->mailbox);
+	return NULL;
+}
+
+static int watch(struct worker *w, int fd, uint64_t what)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = what};
+
+	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+void worker_init(struct worker *w)
+{
+	memset(w, 0, sizeof(*w));
+	w->epoll = w->tun.fd = w->mailbox.wake = -1;
+}
+
+static void send_inner(void *ctx, struct packet **packets, size_t n)
+{
+	struct worker *w = ctx;
+
+	tun_write(&w->tun, packets, n);
+}
+
+static void send_outer(void *ctx, struct packet **packets, size_t n)
+{
+	struct worker *w = ctx;
+
+	sockets_write(&w->sockets, packets, n);
+}
+
+void worker_output(struct worker *w, struct engine_output *out)
+{
+	*out = (struct engine_output){.ctx = w, .inner = send_inner, .outer = send_outer};
+}
+
+int worker_start(struct worker *w)
+{
+	int error;
+
+	w->buffers = calloc(BURST, sizeof(*w->buffers));
+	if (!w->buffers)
+		return -ENOMEM;
+	w->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (w->epoll < 0)
+		return -errno;
+	if ((error = watch(w, w->mailbox.wake, tag(SOURCE_MAILBOX, 0, 0))) ||
+	    (error = watch(w, w->tun.fd, tag(SOURCE_TUN, 0, 0))))
+		return error;
+	for (size_t i = 0; i < w->sockets.n; i++)
+		for (unsigned kind = 0; kind < SOCKET_KINDS; kind++)
+			if ((error = watch(w, w->sockets.fds[i][kind],
+					   tag(SOURCE_SOCKET, i, kind))))
+				return error;
+	if ((error = -pthread_create(&w->thread, NULL, worker_main, w)))
+		return error;
+	w->started = true;
+	return 0;
+}
+
+void worker_stop(struct worker *w)
+{
+	if (w->started) {
+		w->stop = true;
+		mailbox_wake(&w->mailbox);
+		pthread_join(w->thread, NULL);
+	}
+	if (w->epoll >= 0)
+		close(w->epoll);
+	tun_close(&w->tun);
+	sockets_close(&w->sockets);
+	mail_fini(&w->mail);
+	mailbox_fini(&w->mailbox);
+	free(w->buffers);
+}
