@@ -7,6 +7,7 @@
 #include "proto/child_sa.h"
 #include "proto/drop.h"
 #include "proto/entropy.h"
+#include "proto/prf.h"
 
 #include <openssl/aead.h>
 #include <openssl/aes.h>
@@ -20,9 +21,11 @@ struct esp_context {
 	EVP_AEAD_CTX aead;      /* AES-GCM */
 	uint8_t salt[4];
 	AES_KEY cbc;            /* AES-CBC; for encryption or decryption */
-	uint8_t integ[ESP_INTEG_MAX];
+	struct hmac_sha256 hmac; /* HMAC-SHA2-256-128, keyed */
 };
 
+/* ERR_UNSUPPORTED: not a suite we speak; ERR_CRYPTO: the library refused. After an
+ * error there is nothing to fini, and fini is harmless. */
 enum status esp_context_init(struct esp_context *c, const struct suite *suite,
 			     const struct esp_keys *keys, bool seal) must_check;
 void esp_context_fini(struct esp_context *c); /* Cleanses. */
@@ -31,11 +34,15 @@ struct esp_packet { /* A view of a datagram's ESP header. */
 	uint32_t spi;
 	uint32_t seq_low;
 };
+/* DROP_SHORT, or DROP_MALFORMED for SPI 0, which is never on the wire (RFC 4303 2.1). */
 enum drop esp_parse(struct esp_packet *p, const uint8_t *data, size_t len);
 
 /* Opens the ESP packet data[0..len) in place. seq is the full number (its high
  * half is authenticated when the SA uses ESN). On DROP_NONE *inner points into
- * data at the inner packet of *inner_len octets and *next_header is 4 or 41. */
+ * data at the inner packet of *inner_len octets and *next_header is 4 or 41; its IP
+ * version and length agree (TFC padding behind it is cut off, RFC 4303 2.7).
+ * Drops: DROP_SHORT, DROP_MALFORMED, DROP_ICV, DROP_PADDING, DROP_DUMMY. After
+ * any of them the contents of data are undefined. */
 enum drop esp_open(const struct esp_context *c, uint64_t seq, uint8_t *data, size_t len,
 		   uint8_t **inner, size_t *inner_len, uint8_t *next_header);
 
@@ -53,7 +60,8 @@ uint64_t esp_iv(uint32_t salt, uint64_t seq, bool esn);
 
 /* Seals inner[0..len) in place: esp_head_room() octets before and
  * esp_tail_room() behind must be writable. salt: see esp_iv(); e serves the
- * random IV of AES-CBC. On DROP_NONE the ESP packet is *out of *out_len. */
+ * random IV of AES-CBC (NULL is fine for AES-GCM). On DROP_NONE the ESP packet is
+ * *out of *out_len; the only other answer is DROP_CRYPTO. */
 enum drop esp_seal(const struct esp_context *c, uint32_t spi, uint64_t seq, uint32_t salt,
 		   struct entropy *e, uint8_t next_header, uint8_t *inner, size_t len,
 		   uint8_t **out, size_t *out_len);

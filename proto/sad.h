@@ -39,7 +39,7 @@ struct sad_entry {
 	bool reported_low;     /* Lease-low was reported for this lease end. */
 	int64_t epoch;
 	uint64_t next, end;    /* Outbound lease: numbers [next, end) are ours. */
-	uint64_t start;
+	uint64_t start;        /* Where the lease, or its last extension, began to be used. */
 	struct replay_window window;
 	uint64_t marked;       /* Highest number already reported as mark. */
 	uint64_t packets_in, packets_out, octets_in, octets_out;
@@ -49,8 +49,10 @@ enum status sad_entry_init(struct sad_entry *e, uint64_t session, const struct c
 			   const struct sad_path *path, uint32_t replay_bits) must_check;
 void sad_entry_fini(struct sad_entry *e);
 
-/* Same epoch: the end may rise, nothing else. New epoch (always greater):
- * position = start, window empty above floor. An older epoch is ignored. */
+/* Same epoch: the end may rise, nothing else (after a revocation it goes on where
+ * it stood). New epoch (always greater): position = start, window empty above
+ * floor; but neither below what this node itself drew or accepted before. An
+ * older epoch is ignored. */
 void sad_entry_grant(struct sad_entry *e, const struct seq_grant *g);
 void sad_entry_revoke(struct sad_entry *e); /* Of whatever epoch. */
 void sad_entry_raise_floor(struct sad_entry *e, uint64_t mark);
@@ -64,7 +66,9 @@ enum drop sad_entry_draw(struct sad_entry *e, uint64_t *seq);
 enum drop sad_entry_check(const struct sad_entry *e, uint32_t seq_low, uint64_t *seq, int64_t *epoch);
 
 /* The test-and-set at delivery (DESIGN section 5): still granted, still that
- * epoch, still not received. Only then may the packet go inward. */
+ * epoch, still not received: DROP_NONE, DROP_NOT_OWNER or DROP_REPLAY; and, as a
+ * last line of defence, DROP_HELD_EXPIRED while the entry holds. Only then may the
+ * packet go inward. Packet and octet counters are the caller's. */
 enum drop sad_entry_accept(struct sad_entry *e, uint64_t seq, int64_t epoch);
 
 /* Half of the lease is used and this end was not reported yet: ask for more. */

@@ -19,12 +19,12 @@
 #include <openssl/mem.h>
 
 #include "proto/prf.h"
+#include "proto/wire.h"
 
 #include <assert.h>
 #include <string.h>
 
 enum {
-	PAYLOAD_HEADER_LEN = 4,
 	PAYLOAD_CRITICAL = 0x80,
 	HEADER_NEXT_PAYLOAD = 16, /* Offsets in the IKE header */
 	HEADER_LENGTH = 24,
@@ -58,10 +58,14 @@ uint64_t iv_source_draw(struct iv_source *iv, struct entropy *e)
 
 static bool keys_fit(const struct sk_direction *d)
 {
-	return d->encr->len == suite_encr_key_len(d->suite) &&
-	       d->integ->len == suite_integ_key_len(d->suite) &&
-	       (suite_is_aead(d->suite) ||
-		(d->suite->encr == ENCR_AES_CBC && d->suite->integ == AUTH_HMAC_SHA2_256_128));
+	const struct suite *s = d->suite;
+
+	if (s->encr_key_bits != 128 && s->encr_key_bits != 256)
+		return false;
+	if (!suite_is_aead(s) && (s->encr != ENCR_AES_CBC || s->integ != AUTH_HMAC_SHA2_256_128))
+		return false;
+	return d->encr->len == suite_encr_key_len(s) &&
+	       d->integ->len == (suite_is_aead(s) ? 0 : suite_integ_key_len(s));
 }
 
 /* Where the parts of one message lie; offsets from its first octet. */
@@ -220,7 +224,7 @@ enum status sk_seal(const struct sk_direction *d, struct iv_source *iv, struct e
 		return ERR_CRYPTO;
 	chain_len = len - IKE_HEADER_LEN;
 	pad_len = (block - (chain_len + 1) % block) % block;
-	at.iv = IKE_HEADER_LEN + PAYLOAD_HEADER_LEN;
+	at.iv = IKE_HEADER_LEN + WIRE_HEAD_LEN;
 	at.text = at.iv + suite_iv_len(d->suite);
 	at.icv = at.text + chain_len + pad_len + 1;
 	at.end = at.icv + suite_icv_len(d->suite);
@@ -255,40 +259,31 @@ enum status sk_seal(const struct sk_direction *d, struct iv_source *iv, struct e
 static enum drop locate(const struct sk_direction *d, const uint8_t *data, size_t len,
 			struct layout *at, uint8_t *first)
 {
-	uint8_t type, next, flags;
-	size_t start;
-	CBS rest;
+	struct wire_head head; /* Next Payload, flags */
+	CBS rest, body;
+	uint8_t type;
 
-	if (len < IKE_HEADER_LEN)
-		return DROP_IKE_PAYLOAD;
-	type = data[HEADER_NEXT_PAYLOAD];
 	CBS_init(&rest, data, len);
 	if (!CBS_skip(&rest, IKE_HEADER_LEN))
 		return DROP_IKE_PAYLOAD;
-	for (;;) {
-		uint16_t payload_len;
-
-		start = len - CBS_len(&rest);
-		if (type == 0 || !CBS_get_u8(&rest, &next) || !CBS_get_u8(&rest, &flags) ||
-		    !CBS_get_u16(&rest, &payload_len) || payload_len < PAYLOAD_HEADER_LEN ||
-		    !CBS_skip(&rest, payload_len - (size_t)PAYLOAD_HEADER_LEN))
+	for (type = data[HEADER_NEXT_PAYLOAD];; type = head.first) {
+		if (type == 0 || !wire_take(&rest, &head, &body))
 			return DROP_IKE_PAYLOAD;
 		if (type == SK_PAYLOAD_TYPE)
 			break;
-		if (flags & PAYLOAD_CRITICAL)
+		if (head.second & PAYLOAD_CRITICAL)
 			return DROP_IKE_PAYLOAD;
-		type = next;
 	}
 	/* "The Encrypted payload, if present in a message, MUST be the last payload" */
 	if (CBS_len(&rest) != 0)
 		return DROP_IKE_PAYLOAD;
-	at->iv = start + PAYLOAD_HEADER_LEN;
+	at->iv = len - CBS_len(&body);
 	at->text = at->iv + suite_iv_len(d->suite);
 	at->end = len;
 	if (at->end < at->text + 1 + suite_icv_len(d->suite)) /* 1: Pad Length */
 		return DROP_IKE_PAYLOAD;
 	at->icv = at->end - suite_icv_len(d->suite);
-	*first = next;
+	*first = head.first;
 	return DROP_NONE;
 }
 

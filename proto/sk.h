@@ -7,6 +7,8 @@
 #include "proto/drop.h"
 #include "proto/ike.h"
 
+#include <openssl/bytestring.h>
+
 #define SK_PAYLOAD_TYPE 46u
 #define SK_OVERHEAD_MAX (4u + 16u + 16u + 16u) /* Header, IV, padding, ICV */
 

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a node may do with an SA. Everything that keeps a (key, sequence number)
+ * from being used twice, or a packet from being let in twice, by *this* node is
+ * in this file; that two nodes never hold overlapping grants is the replicated
+ * state's part (DESIGN section 5).
+ *
+ *   never granted --grant(e)--> granted in e --grant(e+n)--> granted in e+n
+ *                                 |    ^  end may rise
+ *                           revoke|    |grant(e): goes on where it stood
+ *                                 v    |
+ *                               revoked --grant(e+n)--> granted in e+n
+ *
+ * Two things are stricter than a grant says, because a node knows them from its
+ * own experience: a number it drew in an earlier epoch is not drawn again even if
+ * a new lease began below it, and what it accepted in an earlier epoch stays
+ * accepted even if the mark never got around. For grants that follow the rules
+ * the first never applies. */
+#include "proto/sad.h"
+
+#include <openssl/mem.h>
+
+#include <assert.h>
+#include <string.h>
+
+/* One past the last number the SA may ever use. */
+static uint64_t space_end(const struct sad_entry *e)
+{
+	return e->child.suite.esn == ESN_YES ? ESP_ESN_SEQ_END : UINT64_C(1) << 32;
+}
+
+enum status sad_entry_init(struct sad_entry *e, uint64_t session, const struct child_sa *child,
+			   const struct sad_path *path, uint32_t replay_bits)
+{
+	enum status status;
+
+	memset(e, 0, sizeof(*e));
+	status = esp_context_init(&e->in, &child->suite, &child->in, false);
+	if (status != OK)
+		return status;
+	status = esp_context_init(&e->out, &child->suite, &child->out, true);
+	if (status != OK) {
+		esp_context_fini(&e->in);
+		return status;
+	}
+	e->session = session;
+	e->child = *child;
+	OPENSSL_cleanse(&e->child.in, sizeof(e->child.in));
+	OPENSSL_cleanse(&e->child.out, sizeof(e->child.out));
+	e->path = *path;
+	e->epoch = INT64_MIN; /* Before every epoch. */
+	replay_init(&e->window, replay_bits, 0);
+	return OK;
+}
+
+void sad_entry_fini(struct sad_entry *e)
+{
+	esp_context_fini(&e->in);
+	esp_context_fini(&e->out);
+	OPENSSL_cleanse(e, sizeof(*e));
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+void sad_entry_grant(struct sad_entry *e, const struct seq_grant *g)
+{
+	assert(g->epoch != INT64_MIN);
+	if (g->epoch < e->epoch)
+		return;
+	if (g->epoch == e->epoch) {
+		/* The floor stays: it is our own mark, and numbers below it may be on their way. */
+		e->granted = true;
+		if (g->end > e->end) {
+			e->end = g->end;
+			e->start = e->next; /* Half of what is new, for sad_entry_lease_low(). */
+			e->reported_low = false;
+		}
+		return;
+	}
+	e->granted = true;
+	e->hold = g->hold;
+	e->epoch = g->epoch;
+	/* Number 0 is never sent (RFC 4303 3.3.3). */
+	e->next = max_u64(max_u64(g->start, e->next), 1);
+	e->start = e->next;
+	e->end = g->end;
+	e->reported_low = false;
+	replay_init(&e->window, e->window.bits, max_u64(g->floor, e->window.top));
+	e->marked = e->window.top;
+}
+
+void sad_entry_revoke(struct sad_entry *e)
+{
+	e->granted = false;
+}
+
+void sad_entry_raise_floor(struct sad_entry *e, uint64_t mark)
+{
+	replay_raise_floor(&e->window, mark);
+	e->marked = max_u64(e->marked, mark);
+}
+
+enum drop sad_entry_draw(struct sad_entry *e, uint64_t *seq)
+{
+	if (!e->granted)
+		return DROP_NOT_OWNER;
+	/* "the transmitted sequence number must never be allowed to cycle" (RFC 4303 2.2) */
+	if (e->next >= space_end(e))
+		return DROP_SEQUENCE_END;
+	if (e->next >= e->end)
+		return DROP_LEASE;
+	*seq = e->next++;
+	return DROP_NONE;
+}
+
+enum drop sad_entry_check(const struct sad_entry *e, uint32_t seq_low, uint64_t *seq, int64_t *epoch)
+{
+	if (!e->granted)
+		return DROP_NOT_OWNER;
+	*epoch = e->epoch;
+	*seq = replay_infer(&e->window, seq_low, e->child.suite.esn == ESN_YES);
+	return replay_check(&e->window, *seq);
+}
+
+enum drop sad_entry_accept(struct sad_entry *e, uint64_t seq, int64_t epoch)
+{
+	if (!e->granted || epoch != e->epoch)
+		return DROP_NOT_OWNER;
+	if (e->hold)
+		return DROP_HELD_EXPIRED;
+	return replay_mark(&e->window, seq);
+}
+
+bool sad_entry_lease_low(struct sad_entry *e)
+{
+	uint64_t end = e->end;
+
+	if (!e->granted || e->reported_low)
+		return false;
+	if (end >= space_end(e)) /* There is no more to ask for. */
+		return false;
+	if (end > e->start && e->next - e->start < end - e->next)
+		return false;
+	e->reported_low = true;
+	return true;
+}
