@@ -366,6 +366,7 @@ void core_free(struct core *c)
 	grants_fini(c);
 	requests_fini(c);
 	exchange_fini(c);
+	relay_fini(c);
 	half_open_fini(c);
 	proposals_fini(c);
 	free(c->follow.sessions);

@@ -7,7 +7,8 @@
  *   proposals.c   commands to the leader, into the log, out of it into the state
  *   membership.c  nodes up and down, the holder, elections, cluster time
  *   half_open.c   IKE SAs between IKE_SA_INIT and IKE_AUTH
- *   exchange.c    IKE messages: relay, respond, commit, answer
+ *   relay.c       IKE messages at a node that does not lead
+ *   exchange.c    IKE messages at the leader: respond, commit, answer
  *   requests.c    requests of our own: notices, DPD, deletions, retransmission
  *   grants.c      the applied state, told to the packet workers
  *   sequence.c    leases and marks */
@@ -97,12 +98,16 @@ struct half_opens { /* half_open.c */
 	uint64_t next_us; /* Earliest time a reply must leave unacknowledged; NEVER. */
 };
 
-struct lane;
 struct kept;
+struct relay { /* relay.c */
+	struct kept *kept; /* Without a leader: latest datagram of each SPI pair. */
+	size_t n;
+};
+
+struct lane;
 struct exchange { /* exchange.c */
 	struct lane *lanes;
-	struct kept *kept;    /* Without a leader: latest datagram of each SPI pair. */
-	size_t n_lanes, n_kept;
+	size_t n_lanes;
 	uint64_t next_us;
 	struct iv_source iv;
 	uint8_t cookie_key[32];
@@ -159,6 +164,7 @@ struct core {
 	struct follow follow;
 	struct membership membership;
 	struct half_opens half_opens;
+	struct relay relay;
 	struct exchange exchange;
 	struct requests requests;
 	struct grants grants;
@@ -214,6 +220,15 @@ const struct ike_half_open *half_open_find(const struct core *c, uint64_t spi_i,
 void half_open_forget(struct core *c, uint64_t spi_i, uint64_t spi_r);
 void half_open_tick(struct core *c);
 void half_open_fini(struct core *c);
+
+/* ---- relay.c ---- */
+bool relay_possible(const struct core *c, uint32_t leader);
+void relay_forward(struct core *c, uint32_t leader, const struct endpoint *local,
+		   const struct endpoint *remote, const uint8_t *data, size_t len);
+void relay_keep(struct core *c, const struct ike_header *h, const struct endpoint *local,
+		const struct endpoint *remote, const uint8_t *data, size_t len);
+void relay_release(struct core *c);
+void relay_fini(struct core *c);
 
 /* ---- exchange.c ---- */
 void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *local,

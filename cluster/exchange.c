@@ -22,8 +22,6 @@
 
 #define LANE_ROOM 5u
 #define LANES_MAX 20000u
-#define KEPT_MAX 256u
-#define KEPT_US (1000 * MS)
 #define OWNER_WAIT_US (50 * MS)
 #define IV_LIMIT 0xffffff00u
 
@@ -48,13 +46,6 @@ struct lane {
 	struct blob *last_word; /* ... it ends the session: this is the reply. */
 	uint64_t wait_index, wait_until_us; /* For the owner to have applied it. */
 	uint64_t wait_owner;
-	UT_hash_handle hh;
-};
-
-struct kept {
-	struct lane_key key;
-	struct letter letter;
-	uint64_t until_us;
 	UT_hash_handle hh;
 };
 
@@ -412,41 +403,6 @@ void exchange_applied(struct core *c, const struct follow_session *f)
 
 /* ---- Datagrams ---- */
 
-static void keep(struct core *c, const struct ike_header *h, const struct endpoint *local,
-		 const struct endpoint *remote, const uint8_t *data, size_t len)
-{
-	struct lane_key k = { h->spi_i, h->spi_r };
-	struct kept *x;
-
-	HASH_FIND(hh, c->exchange.kept, &k, sizeof(k), x);
-	if (!x && c->exchange.n_kept >= KEPT_MAX) {
-		core_drop(c, DROP_IKE_NO_LEADER);
-		return;
-	}
-	if (!x) {
-		x = calloc(1, sizeof(*x));
-		assert(x);
-		x->key = k;
-		HASH_ADD(hh, c->exchange.kept, key, sizeof(x->key), x);
-		c->exchange.n_kept++;
-	}
-	letter_fini(&x->letter);
-	x->letter = (struct letter){ *local, *remote, c->config->self, blob_new(data, len) };
-	x->until_us = c->now_us + KEPT_US;
-}
-
-static void relay(struct core *c, uint32_t leader, const struct endpoint *local,
-		  const struct endpoint *remote, const uint8_t *data, size_t len)
-{
-	struct frame f = { .type = FRAME_RELAY };
-
-	f.datagram.local = *local;
-	f.datagram.remote = *remote;
-	f.datagram.data = data;
-	f.datagram.len = len;
-	core_send(c, leader, &f);
-}
-
 static void to_lane(struct core *c, const struct ike_header *h, const struct letter *letter)
 {
 	const struct session *s = state_session_by_ike(c->state, h->spi_i, h->spi_r);
@@ -481,11 +437,10 @@ void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *loca
 		return;
 	}
 	if (!core_leads(c)) {
-		if (leader != NODE_NONE && leader != c->config->self && core_node_linked(c, leader) &&
-		    !c->peer[leader].suspect)
-			relay(c, leader, local, remote, data, len);
+		if (relay_possible(c, leader))
+			relay_forward(c, leader, local, remote, data, len);
 		else
-			keep(c, &h, local, remote, data, len);
+			relay_keep(c, &h, local, remote, data, len);
 		return;
 	}
 	if (h.spi_r == 0) {
@@ -497,29 +452,6 @@ void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *loca
 	blob_unref(letter.data);
 }
 
-static void release_kept(struct core *c)
-{
-	struct kept *x, *tmp;
-	uint32_t leader = core_leader_index(c);
-	bool known = core_leads(c) || (leader != NODE_NONE && leader != c->config->self &&
-				       core_node_linked(c, leader) && !c->peer[leader].suspect);
-
-	HASH_ITER(hh, c->exchange.kept, x, tmp)
-	{
-		if (!known && c->now_us < x->until_us)
-			continue;
-		HASH_DEL(c->exchange.kept, x);
-		c->exchange.n_kept--;
-		if (known)
-			exchange_datagram(c, c->config->self, &x->letter.local, &x->letter.remote,
-					  x->letter.data->data, x->letter.data->len);
-		else
-			core_drop(c, DROP_IKE_NO_LEADER);
-		letter_fini(&x->letter);
-		free(x);
-	}
-}
-
 /* Who no longer leads has nothing on its way: clients repeat to the next leader. */
 void exchange_role(struct core *c)
 {
@@ -528,7 +460,7 @@ void exchange_role(struct core *c)
 	if (!core_leads(c))
 		HASH_ITER(hh, c->exchange.lanes, l, tmp)
 			lane_free(c, l);
-	release_kept(c);
+	relay_release(c);
 }
 
 void exchange_tick(struct core *c)
@@ -536,8 +468,7 @@ void exchange_tick(struct core *c)
 	struct lane *l, *tmp;
 	uint64_t next = NEVER;
 
-	if (c->exchange.n_kept)
-		release_kept(c);
+	relay_release(c);
 	if (c->now_us < c->exchange.next_us)
 		return;
 	exchange_owner_applied(c);
@@ -550,14 +481,7 @@ void exchange_tick(struct core *c)
 void exchange_fini(struct core *c)
 {
 	struct lane *l, *tmp;
-	struct kept *x, *xtmp;
 
 	HASH_ITER(hh, c->exchange.lanes, l, tmp)
 		lane_free(c, l);
-	HASH_ITER(hh, c->exchange.kept, x, xtmp)
-	{
-		HASH_DEL(c->exchange.kept, x);
-		letter_fini(&x->letter);
-		free(x);
-	}
 }
