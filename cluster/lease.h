@@ -22,7 +22,10 @@ struct seq_lease {
 	uint64_t end;   /* One past the last; start == end: nothing left. */
 };
 
-/* A new SA: numbers start at 1 (RFC 4303 2.2). */
+/* One past the last number that may be sent: 2^32, with ESN 2^40. */
+uint64_t lease_limit(bool esn);
+
+/* A new SA: numbers start at 1 (RFC 4303 2.2). length is kept within 1..limit. */
 void lease_init(struct seq_record *r, int64_t epoch, uint64_t length, bool esn);
 
 /* The lease of epoch, which is never before r->e0. */
@@ -32,7 +35,9 @@ struct seq_lease lease_at(const struct seq_record *r, int64_t epoch);
  * epoch is not current. Writes the epoch's start and end first, then takes the maximum. */
 bool lease_renew(struct seq_record *r, int64_t epoch, int64_t current, uint64_t end);
 
-/* Planned hand-over into epoch (= current + 1), from the exact next number. */
+/* Planned hand-over into epoch (= current + 1), from the exact next number of the
+ * old owner, who sends no more. One outside the old lease, so also 0 for "not
+ * known", means: from the old lease's end. */
 void lease_move(struct seq_record *r, int64_t epoch, uint64_t next);
 
 #endif

@@ -5,7 +5,7 @@
  *
  *   version (1) | key id (4) | nonce (12) | ciphertext | tag (16)
  *
- * Associated data: the header, the kind and the cluster's name. */
+ * Associated data: the header, the kind (1) and the cluster's name. */
 #ifndef CLUSTER_SEAL_H
 #define CLUSTER_SEAL_H
 
@@ -18,16 +18,20 @@
 enum seal_kind { SEAL_COMMAND = 1, SEAL_SNAPSHOT = 2, SEAL_HALF_OPEN = 3, SEAL_STORE = 4 };
 
 struct seal_key; /* heap */
+/* cluster: at most 63 octets; it is part of the key id, so that what another cluster
+ * sealed is ERR_FOREIGN even under the same key. */
 struct seal_key *seal_key_new(const uint8_t key[32], const char *cluster);
 void seal_key_free(struct seal_key *k); /* Cleanses. */
 
 struct blob *seal_create(const struct seal_key *k, enum seal_kind kind, struct entropy *e,
 			 const uint8_t *plain, size_t len);
-/* ERR_MALFORMED; ERR_FOREIGN: sealed under another key (its id differs);
+/* *plain is NULL for an empty plaintext and on errors: ERR_MALFORMED; ERR_FOREIGN:
+ * sealed under another key or in another cluster (the key id differs);
  * ERR_DAMAGED: our key, but the tag does not verify. */
 enum status seal_open(const struct seal_key *k, enum seal_kind kind, const uint8_t *sealed,
 		      size_t len, struct blob **plain) must_check;
-/* Another 32-octet key of the same source, for one purpose: HMAC-SHA256(key, label). */
+/* Another 32-octet key of the same source, for one purpose: HMAC-SHA256(key, label).
+ * Labels that begin with "baton seal" are this file's own. */
 void seal_derive(const struct seal_key *k, const char *label, uint8_t out[32]);
 
 #endif

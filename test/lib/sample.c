@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test/lib/sample.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t sample_random(uint64_t *stream)
+{
+	uint64_t z = (*stream += UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+static uint32_t below(uint64_t *stream, uint32_t n)
+{
+	return (uint32_t)(sample_random(stream) % n);
+}
+
+static struct address ipv4(uint32_t host_order)
+{
+	struct address a = {.family = 4};
+
+	for (unsigned i = 0; i < 4; i++)
+		a.octets[i] = (uint8_t)(host_order >> (24 - 8 * i));
+	return a;
+}
+
+static void fill(uint8_t *data, size_t len, uint64_t seed)
+{
+	for (size_t i = 0; i < len; i++)
+		data[i] = (uint8_t)sample_random(&seed);
+}
+
+static void fill_secret(struct secret *s, size_t len, uint64_t seed)
+{
+	s->len = (uint16_t)len;
+	fill(s->bytes, len, seed);
+}
+
+static void fill_ts(struct ts_set *set, uint32_t first, uint32_t last)
+{
+	set->n = 1;
+	set->ts[0] = (struct traffic_selector){.start = ipv4(first),
+					       .end = ipv4(last),
+					       .port_start = 0,
+					       .port_end = 65535};
+}
+
+static void fill_keys(struct ike_keys *k, uint64_t seed)
+{
+	fill_secret(&k->d, 32, seed + 1);
+	fill_secret(&k->ei, 20, seed + 2);
+	fill_secret(&k->er, 20, seed + 3);
+	fill_secret(&k->pi, 32, seed + 4);
+	fill_secret(&k->pr, 32, seed + 5);
+}
+
+static const struct suite ike_suite = {.encr = ENCR_AES_GCM_16,
+				       .encr_key_bits = 128,
+				       .integ = AUTH_NONE,
+				       .prf = PRF_HMAC_SHA2_256,
+				       .dh = DH_CURVE25519};
+
+void sample_child(struct child_sa *child, uint32_t spi_in, bool esn)
+{
+	bool cbc = spi_in % 3 == 0;
+
+	memset(child, 0, sizeof(*child));
+	child->spi_in = spi_in;
+	child->spi_out = spi_in * 2654435761u;
+	child->suite = (struct suite){.encr = cbc ? ENCR_AES_CBC : ENCR_AES_GCM_16,
+				      .encr_key_bits = 256,
+				      .integ = cbc ? AUTH_HMAC_SHA2_256_128 : AUTH_NONE,
+				      .esn = esn ? ESN_YES : ESN_NO};
+	fill(child->in.encr, cbc ? 32 : 36, spi_in);
+	fill(child->out.encr, cbc ? 32 : 36, spi_in + 77);
+	fill(child->in.integ, cbc ? 32 : 0, spi_in + 78);
+	fill(child->out.integ, cbc ? 32 : 0, spi_in + 79);
+	fill_ts(&child->local, 0x0a140000, 0x0a14ffff);
+	fill_ts(&child->remote, 0x0a1e0000 + spi_in, 0x0a1e0000 + spi_in);
+	child->replaces = spi_in - 1;
+}
+
+static void sample_ike(struct ike_sa *sa, uint64_t spi_i, uint64_t spi_r)
+{
+	uint8_t message[60];
+
+	memset(sa, 0, sizeof(*sa));
+	fill(message, sizeof(message), spi_i);
+	sa->spi_i = spi_i;
+	sa->spi_r = spi_r;
+	sa->suite = ike_suite;
+	fill_keys(&sa->keys, spi_i);
+	sa->state = IKE_SA_ESTABLISHED;
+	sa->next_request_in = 2;
+	sa->next_request_out = 1;
+	fill(sa->last_request_hash, sizeof(sa->last_request_hash), spi_r);
+	sa->last_response = blob_new(message, sizeof(message));
+	sa->purpose = IKE_PURPOSE_DPD;
+	sa->purpose_arg = 7;
+	sa->outstanding = blob_new(message, 33);
+}
+
+void sample_session(struct ike_session *s, uint32_t seed)
+{
+	memset(s, 0, sizeof(*s));
+	sample_ike(&s->ike[0], seed, ~(uint64_t)seed);
+	sample_child(&s->child[0], 0x1000 + seed, false);
+	s->n_child = 1;
+	s->peer_id.type = 2;
+	s->peer_id.len =
+		(uint8_t)snprintf((char *)s->peer_id.data, sizeof(s->peer_id.data), "peer-%u", seed);
+	strcpy(s->connection, "road");
+	s->virtual_ip = ipv4(0x0a1e0000 + seed);
+	s->local = (struct endpoint){ipv4(0x0a4f0064), 4500};
+	s->remote = (struct endpoint){ipv4(0xc0000200 + seed % 200), 40000};
+	s->features = IKE_PEER_BEHIND_NAT | IKE_PEER_MOBIKE;
+	s->established_ms = 1000 + seed;
+}
+
+void sample_half_open(struct ike_half_open *h, uint32_t seed)
+{
+	uint8_t message[200];
+
+	memset(h, 0, sizeof(*h));
+	fill(message, sizeof(message), seed);
+	h->spi_i = seed;
+	h->spi_r = ~(uint64_t)seed;
+	h->suite = ike_suite;
+	fill_keys(&h->keys, seed);
+	h->local = (struct endpoint){ipv4(0x0a4f0064), 500};
+	h->remote = (struct endpoint){{.family = 6, .octets = {0x20, 0x01, 0x0d, 0xb8, 1}}, 500};
+	h->features = IKE_PEER_FRAGMENTATION;
+	h->created_ms = 12345;
+	h->nonce_i_len = 32;
+	fill(h->nonce_i, 32, seed + 1);
+	fill(h->nonce_r, sizeof(h->nonce_r), seed + 2);
+	h->request = blob_new(message, sizeof(message));
+	h->response = blob_new(message, 100);
+}
+
+/* ---- Random commands: small numbers, so that they meet ---- */
+
+#define NODES 4u
+#define SPIS 24u
+
+static void random_ike(struct ike_session *s, uint64_t *r)
+{
+	sample_session(s, below(r, SPIS));
+	s->virtual_ip = ipv4(0x0a1e0000 + below(r, SPIS));
+	if (below(r, 4) == 0)
+		s->virtual_ip.family = 0;
+	s->n_child = (uint8_t)below(r, 4);
+	for (unsigned i = 0; i < s->n_child; i++)
+		sample_child(&s->child[i], 0x1000 + below(r, SPIS), below(r, 2) == 0);
+	if (below(r, 3) == 0) {
+		uint32_t seed = below(r, SPIS);
+
+		sample_ike(&s->ike[1], seed, ~(uint64_t)seed);
+		s->ike[1].state = IKE_SA_REKEYED;
+	}
+}
+
+static void random_row(struct seq_row *row, uint64_t *r)
+{
+	row->spi_in = 0x1000 + below(r, SPIS);
+	row->epoch = below(r, 12);
+	row->end = below(r, 3) == 0 ? 0 : below(r, 500000);
+	row->mark = below(r, 1000);
+}
+
+static void random_sessions(struct command *c, uint64_t *r)
+{
+	switch (c->type) {
+	case COMMAND_SESSION_PUT:
+		random_ike(&c->session_put.ike, r);
+		c->session_put.slot = below(r, 4) * 7;
+		c->session_put.lease = 100 + below(r, 65536);
+		c->session_put.n_supersedes = below(r, 3);
+		for (unsigned i = 0; i < c->session_put.n_supersedes; i++)
+			c->session_put.supersedes[i] = 1 + below(r, SPIS);
+		break;
+	case COMMAND_SESSION_STEP:
+		random_ike(&c->session_step.ike, r);
+		c->session_step.session = 1 + below(r, SPIS);
+		c->session_step.serial = 1 + below(r, 3);
+		c->session_step.lease = 65536;
+		c->session_step.noticed = below(r, 2) == 0;
+		c->session_step.acknowledged = below(r, 2) == 0;
+		c->session_step.epoch = below(r, 12);
+		break;
+	case COMMAND_SESSION_DEL:
+		c->session_del.session = 1 + below(r, SPIS);
+		c->session_del.serial = 1 + below(r, 3);
+		break;
+	case COMMAND_SEQ_BATCH:
+		c->seq_batch.n = 1 + below(r, 9);
+		c->seq_batch.rows = calloc(c->seq_batch.n, sizeof(*c->seq_batch.rows));
+		for (unsigned i = 0; i < c->seq_batch.n; i++)
+			random_row(&c->seq_batch.rows[i], r);
+		break;
+	case COMMAND_OWNER_MOVE:
+		c->owner_move.session = 1 + below(r, SPIS);
+		c->owner_move.epoch = below(r, 12);
+		c->owner_move.to = 100 + below(r, NODES);
+		c->owner_move.n = below(r, 4);
+		for (unsigned i = 0; i < c->owner_move.n; i++)
+			random_row(&c->owner_move.rows[i], r);
+		break;
+	default:
+		break;
+	}
+}
+
+void sample_command(struct command *c, uint64_t *r)
+{
+	static const enum command_type often[] = {
+		COMMAND_SESSION_PUT,  COMMAND_SESSION_PUT, COMMAND_SESSION_PUT, COMMAND_SESSION_STEP,
+		COMMAND_SESSION_STEP, COMMAND_SESSION_DEL, COMMAND_SEQ_BATCH,	COMMAND_SEQ_BATCH,
+		COMMAND_OWNER_MOVE,   COMMAND_OWNER_MOVE,  COMMAND_CLUSTER_TIME};
+
+	memset(c, 0, sizeof(*c));
+	c->type = below(r, 3) != 0 ? often[below(r, sizeof(often) / sizeof(often[0]))]
+				   : (enum command_type)(1 + below(r, COMMAND_NODE_GONE));
+	switch (c->type) {
+	case COMMAND_NODE_UP:
+		c->node_up.id = 100 + below(r, NODES);
+		snprintf(c->node_up.name, sizeof(c->node_up.name), "n%u",
+			 (unsigned)(c->node_up.id - 99));
+		c->node_up.incarnation = 1 + below(r, 3);
+		c->node_up.config_hash = 5;
+		c->node_up.feature_level = 1;
+		break;
+	case COMMAND_NODE_DOWN:
+		c->node_down.id = 100 + below(r, NODES);
+		c->node_down.incarnation = 1 + below(r, 3);
+		c->node_down.heir = below(r, 2) == 0 ? 0 : 100 + below(r, NODES);
+		break;
+	case COMMAND_ADDRESS_HOLD:
+		c->address_hold.node = 100 + below(r, NODES);
+		c->address_hold.incarnation = 1 + below(r, 3);
+		c->address_hold.slots = below(r, 2) == 0;
+		break;
+	case COMMAND_CLUSTER_TIME:
+		c->cluster_time.delta_ms = below(r, 200000);
+		c->cluster_time.n = 1;
+		c->cluster_time.stored[0].id = 100 + below(r, NODES);
+		c->cluster_time.stored[0].stored_index = sample_random(r) % 1000;
+		break;
+	case COMMAND_NODE_GONE:
+		c->node_gone.id = 100 + below(r, 8 * NODES); /* Seldom one that is there. */
+		break;
+	default:
+		random_sessions(c, r);
+	}
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands and half-open SAs as octets: what is written reads back as the same octets,
+ * every truncation and every trailing octet is refused, and so is each value that a
+ * reader could not trust. */
+#include "cluster/command.h"
+#include "test/lib/sample.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void assert_blob_equal(const struct blob *a, const struct blob *b)
+{
+	assert_int_equal(a->len, b->len);
+	assert_memory_equal(a->data, b->data, a->len);
+}
+
+static void test_round_trip(void **unused)
+{
+	uint64_t stream = 1;
+	unsigned seen[16] = {0};
+
+	(void)unused;
+	for (unsigned i = 0; i < 3000; i++) {
+		struct command c, back;
+		struct blob *octets, *again;
+		const uint8_t *data;
+		size_t len;
+
+		sample_command(&c, &stream);
+		octets = command_encode(&c);
+		data = octets->data;
+		len = octets->len;
+		assert_int_equal(command_decode(&back, &data, &len), OK);
+		assert_int_equal(len, 0);
+		assert_ptr_equal(data, octets->data + octets->len);
+		assert_int_equal(back.type, c.type);
+		again = command_encode(&back);
+		assert_blob_equal(octets, again);
+		seen[c.type]++;
+		blob_unref(again);
+		blob_unref(octets);
+		command_fini(&back);
+		command_fini(&c);
+	}
+	for (unsigned type = COMMAND_SESSION_PUT; type <= COMMAND_NODE_GONE; type++)
+		assert_true(seen[type] > 0);
+}
+
+/* Every field of a session survives; compared as a value, not as octets. */
+static void test_session_fields(void **unused)
+{
+	struct command c = {.type = COMMAND_SESSION_PUT}, back;
+	struct blob *octets;
+	const uint8_t *data;
+	size_t len;
+	struct ike_session *a = &c.session_put.ike, *b = &back.session_put.ike;
+
+	(void)unused;
+	sample_session(a, 5);
+	sample_child(&a->child[1], 0x3000, true);
+	a->n_child = 2;
+	octets = command_encode(&c);
+	data = octets->data;
+	len = octets->len;
+	assert_int_equal(command_decode(&back, &data, &len), OK);
+	for (unsigned i = 0; i < IKE_SA_MAX; i++) {
+		struct ike_sa *x = &a->ike[i], *y = &b->ike[i];
+
+		if (x->state != 0) {
+			assert_blob_equal(x->last_response, y->last_response);
+			assert_blob_equal(x->outstanding, y->outstanding);
+		}
+		blob_set(&x->last_response, blob_ref(y->last_response));
+		blob_set(&x->outstanding, blob_ref(y->outstanding));
+		assert_memory_equal(&x->keys, &y->keys, sizeof(x->keys));
+		assert_memory_equal(&x->suite, &y->suite, sizeof(x->suite));
+		assert_memory_equal(x->last_request_hash, y->last_request_hash, IKE_HASH_LEN);
+		assert_true(x->spi_i == y->spi_i && x->spi_r == y->spi_r && x->state == y->state);
+		assert_true(x->next_request_in == y->next_request_in &&
+			    x->next_request_out == y->next_request_out &&
+			    x->purpose == y->purpose && x->purpose_arg == y->purpose_arg);
+	}
+	for (unsigned i = 0; i < IKE_CHILD_MAX; i++) /* No field is left out. */
+		assert_memory_equal(&a->child[i], &b->child[i], sizeof(a->child[i]));
+	assert_memory_equal(&a->peer_id, &b->peer_id, sizeof(a->peer_id));
+	assert_string_equal(a->connection, b->connection);
+	assert_true(address_equal(&a->virtual_ip, &b->virtual_ip));
+	assert_true(endpoint_equal(&a->local, &b->local));
+	assert_true(endpoint_equal(&a->remote, &b->remote));
+	assert_int_equal(a->features, b->features);
+	assert_int_equal(a->established_ms, b->established_ms);
+	blob_unref(octets);
+	command_fini(&c);
+	command_fini(&back);
+}
+
+static void test_truncated(void **unused)
+{
+	uint64_t stream = 7;
+
+	(void)unused;
+	for (unsigned i = 0; i < 40; i++) {
+		struct command c, back;
+		struct blob *octets;
+
+		sample_command(&c, &stream);
+		octets = command_encode(&c);
+		for (size_t cut = 0; cut < octets->len; cut++) {
+			/* Shorter than its length says; then with a length that agrees. */
+			uint8_t *copy = malloc(octets->len);
+			const uint8_t *data = copy;
+			size_t len = cut;
+
+			memcpy(copy, octets->data, octets->len);
+			assert_int_equal(command_decode(&back, &data, &len), ERR_MALFORMED);
+			assert_ptr_equal(data, copy);
+			if (cut >= 3) {
+				copy[0] = (uint8_t)((cut - 3) >> 16);
+				copy[1] = (uint8_t)((cut - 3) >> 8);
+				copy[2] = (uint8_t)(cut - 3);
+				data = copy;
+				len = cut;
+				assert_int_equal(command_decode(&back, &data, &len), ERR_MALFORMED);
+			}
+			free(copy);
+		}
+		blob_unref(octets);
+		command_fini(&c);
+	}
+}
+
+static void test_trailing(void **unused)
+{
+	struct command c = {.type = COMMAND_NODE_GONE, .node_gone = {9}}, back;
+	struct blob *octets = command_encode(&c);
+	uint8_t two[64];
+	const uint8_t *data = two;
+	size_t len = 2 * octets->len;
+
+	(void)unused;
+	memcpy(two, octets->data, octets->len);
+	memcpy(two + octets->len, octets->data, octets->len);
+	assert_int_equal(command_decode(&back, &data, &len), OK); /* A batch: one after the other. */
+	assert_int_equal(len, octets->len);
+	assert_int_equal(command_decode(&back, &data, &len), OK);
+	assert_int_equal(len, 0);
+	two[2]++; /* One octet more than the fields take. */
+	data = two;
+	len = octets->len + 1;
+	assert_int_equal(command_decode(&back, &data, &len), ERR_MALFORMED);
+	blob_unref(octets);
+}
+
+static void test_version(void **unused)
+{
+	static const struct {
+		int row;
+		size_t at;
+		uint8_t value;
+		enum status status;
+	} rows[] = {
+		{1, 3, 0, ERR_UNSUPPORTED},                     /* version */
+		{2, 3, 2, ERR_UNSUPPORTED},
+		{3, 4, 0, ERR_UNSUPPORTED},                     /* type */
+		{4, 4, COMMAND_NODE_GONE + 1, ERR_UNSUPPORTED},
+		{5, 4, COMMAND_SESSION_PUT, ERR_MALFORMED},     /* a type with other fields */
+		{6, 21, 2, ERR_MALFORMED},                      /* a bool of 2 */
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct command c = {.type = COMMAND_ADDRESS_HOLD, .address_hold = {1, 2, true}}, back;
+		struct blob *octets = command_encode(&c);
+		const uint8_t *data = octets->data;
+		size_t len = octets->len;
+
+		octets->data[rows[i].at] = rows[i].value;
+		if (command_decode(&back, &data, &len) != rows[i].status)
+			fail_msg("row %d", rows[i].row);
+		blob_unref(octets);
+	}
+}
+
+/* One octet of a session changed to something out of range. */
+static void test_ranges(void **unused)
+{
+	static const struct {
+		int row;
+		const char *what;
+		size_t at; /* In the fields of a SESSION_PUT, behind length, version and type. */
+		uint8_t value;
+	} rows[] = {
+		{1, "IKE SA state", 0, IKE_SA_DELETING + 1},
+		{2, "current IKE SA empty", 0, 0},
+		{3, "encryption", 18, 99},
+		{4, "key bits", 20, 64},
+		{5, "integrity with an AEAD", 22, AUTH_HMAC_SHA2_256_128},
+		{6, "prf", 24, 99},
+		{7, "group", 26, 99},
+		{8, "esn", 28, 2},
+		{9, "secret longer than its room", 29, 2},
+	};
+	struct command c = {.type = COMMAND_SESSION_PUT}, back;
+	struct blob *octets;
+
+	(void)unused;
+	sample_session(&c.session_put.ike, 5);
+	octets = command_encode(&c);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t *octet = &octets->data[5 + rows[i].at], was = *octet;
+		const uint8_t *data = octets->data;
+		size_t len = octets->len;
+
+		*octet = rows[i].value;
+		if (command_decode(&back, &data, &len) != ERR_MALFORMED)
+			fail_msg("row %d: %s", rows[i].row, rows[i].what);
+		*octet = was;
+	}
+	blob_unref(octets);
+	command_fini(&c);
+}
+
+static void test_batch_size(void **unused)
+{
+	struct command c = {.type = COMMAND_SEQ_BATCH}, back;
+	struct blob *octets;
+	const uint8_t *data;
+	size_t len;
+
+	(void)unused;
+	c.seq_batch.n = SEQ_ROWS_MAX;
+	c.seq_batch.rows = calloc(SEQ_ROWS_MAX, sizeof(*c.seq_batch.rows));
+	octets = command_encode(&c);
+	assert_true(octets->len + 33 <= COMMAND_BATCH_MAX);
+	data = octets->data;
+	len = octets->len;
+	assert_int_equal(command_decode(&back, &data, &len), OK);
+	command_fini(&back);
+	octets->data[8]++; /* SEQ_ROWS_MAX + 1 rows */
+	data = octets->data;
+	len = octets->len;
+	assert_int_equal(command_decode(&back, &data, &len), ERR_MALFORMED);
+	blob_unref(octets);
+	command_fini(&c);
+}
+
+static void test_half_open(void **unused)
+{
+	struct ike_half_open h, back;
+	struct blob *octets, *again;
+
+	(void)unused;
+	sample_half_open(&h, 3);
+	octets = half_open_encode(&h);
+	assert_int_equal(half_open_decode(&back, octets->data, octets->len), OK);
+	assert_int_equal(back.spi_r, h.spi_r);
+	assert_memory_equal(&back.keys, &h.keys, sizeof(h.keys));
+	assert_memory_equal(back.nonce_i, h.nonce_i, sizeof(h.nonce_i));
+	assert_memory_equal(back.nonce_r, h.nonce_r, sizeof(h.nonce_r));
+	assert_true(endpoint_equal(&back.remote, &h.remote));
+	assert_blob_equal(back.request, h.request);
+	assert_blob_equal(back.response, h.response);
+	again = half_open_encode(&back);
+	assert_blob_equal(octets, again);
+	ike_half_open_fini(&back);
+	for (size_t cut = 0; cut < octets->len; cut++)
+		assert_int_equal(half_open_decode(&back, octets->data, cut), ERR_MALFORMED);
+	octets->data[0] = 2;
+	assert_int_equal(half_open_decode(&back, octets->data, octets->len), ERR_UNSUPPORTED);
+	blob_unref(octets);
+	blob_unref(again);
+	ike_half_open_fini(&h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_session_fields),
+		cmocka_unit_test(test_truncated),  cmocka_unit_test(test_trailing),
+		cmocka_unit_test(test_version),	   cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_batch_size), cmocka_unit_test(test_half_open),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
