@@ -96,5 +96,6 @@ uint64_t consensus_last_index(const struct consensus *c);
 uint64_t consensus_applied(const struct consensus *c);
 uint64_t consensus_match_index(const struct consensus *c, uint64_t id); /* Leader only. */
 size_t consensus_members(const struct consensus *c, struct consensus_member *out, size_t room);
+uint64_t consensus_malformed(const struct consensus *c); /* Messages ignored so far. */
 
 #endif

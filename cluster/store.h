@@ -44,6 +44,8 @@ struct store_image {
 	size_t n_entries;
 };
 
+/* Blobs in an update are shared with the log in memory, and their counts are not
+ * atomic: another thread may read them, but only the control thread frees an update. */
 void store_snapshot_free(struct store_snapshot *s);
 void store_update_free(struct store_update *u);
 void store_image_fini(struct store_image *i);
