@@ -20,6 +20,11 @@ san-all: $(UNIT) $(if $(SIM),$(T)/sim) $(T)/baton
 unit-all: $(UNIT)
 endif
 
+# Helpers of the namespace tests that need the data path, without a node.
+build/netns/%: test/netns/%.c build/libxdpath.a build/libproto.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(XDP_LIBS)
+
 # Fuzz targets are built by clang from the sources they need: all of proto and
 # cluster, each with coverage.
 FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined

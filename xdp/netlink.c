@@ -150,11 +150,8 @@ static void route_request(struct request *r, uint16_t type, uint16_t flags, uint
 	struct address network = p->address;
 	size_t len = address_len(&network);
 
-	for (size_t i = 0; i < len; i++) /* The kernel refuses host bits. */
-		if (i >= p->bits / 8u)
-			network.octets[i] &= i == p->bits / 8u
-						     ? (uint8_t)(0xff00u >> (p->bits % 8u))
-						     : 0;
+	for (size_t bit = p->bits; bit < 8 * len; bit++) /* The kernel refuses host bits. */
+		network.octets[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
 	request_init(r, type, flags, sizeof(r->route));
 	r->route.rtm_family = family_of(&network);
 	r->route.rtm_dst_len = p->bits;

@@ -20,7 +20,9 @@ static bool alive(const struct packet *p)
 /* RFC 4301 5.1.2.1: DSCP is copied; RFC 6040 4.1, normal mode: so is ECN. */
 static uint8_t traffic_class(const uint8_t *ip)
 {
-	return ip[0] >> 4 == 4 ? ip[1] : (uint8_t)(ip[0] << 4 | ip[1] >> 4);
+	if (ip[0] >> 4 == 4)
+		return ip[1];
+	return (uint8_t)(ip[0] << 4 | ip[1] >> 4);
 }
 
 static void route(struct engine *e, struct packet *packets, size_t n)

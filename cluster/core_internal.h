@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rooms of a node's core and the doors between them. Each room is one file
+ * with one struct below; none reaches into another's struct.
+ *
+ *   core.c        events to rooms, what follows a commit, status
+ *   bootstrap.c   who we are: HELLO, founding, joining, refusing old copies
+ *   proposals.c   commands to the leader, into the log, out of it into the state
+ *   membership.c  nodes up and down, the holder, elections, cluster time
+ *   half_open.c   IKE SAs between IKE_SA_INIT and IKE_AUTH
+ *   relay.c       IKE messages at a node that does not lead
+ *   exchange.c    IKE messages at the leader: respond, commit, answer
+ *   requests.c    requests of our own: notices, DPD, deletions, retransmission
+ *   grants.c      the applied state, told to the packet workers
+ *   sequence.c    leases and marks */
+#ifndef CLUSTER_CORE_INTERNAL_H
+#define CLUSTER_CORE_INTERNAL_H
+
+#include "cluster/core.h"
+#include "cluster/frame.h"
+#include "cluster/seal.h"
+#include "proto/ike.h"
+
+#include <openssl/mem.h>
+
+#define UTHASH_NO_STRICT_ALIASING 1
+#include <uthash.h>
+
+#define MS UINT64_C(1000)
+#define NEVER UINT64_MAX
+#define NODE_NONE CLUSTER_NODES_MAX
+
+/* What we know of another node. */
+struct peer {
+	bool linked;         /* The link is up. */
+	bool greeted;        /* Its HELLO came and was accepted. */
+	bool refused;        /* It was not: frames from it are ignored. */
+	bool suspect;        /* By our failure detector. */
+	bool never_heard;    /* suspect since our start: not the detector's word yet. */
+	bool differs;        /* Its configuration hash is not ours. */
+	uint64_t raft_id, incarnation, cluster_id;
+	uint64_t applied;    /* FRAME_APPLIED, for the leader. */
+	uint64_t silent_us;  /* When it became suspect: since when nothing was heard. */
+	uint64_t suspects_leader, suspects_term, suspects_last_index; /* FRAME_SUSPECT ... */
+	uint64_t suspects_at_us;                                      /* ... and when it came. */
+	uint64_t down_proposed_us, admitted_us;
+	uint64_t done_node, done_incarnation; /* FRAME_MARKS_DONE, which may come before our apply. */
+};
+
+struct identity { /* bootstrap.c */
+	uint64_t cluster_id; /* 0 = none yet */
+	struct consensus_member founder[CLUSTER_NODES_MAX];
+	size_t n_founders;   /* 0 = joined later */
+	bool storing;        /* ACTION_STORE_IDENTITY is on its way. */
+};
+
+enum urgency { URGENT_NODE, URGENT_SEQUENCE, URGENT_HANDSHAKE, URGENT_REQUEST, URGENT_NOTICE, URGENCIES };
+
+struct proposals { /* proposals.c */
+	struct blob **waiting[URGENCIES]; /* Encoded commands of this step. */
+	size_t n[URGENCIES], room[URGENCIES];
+};
+
+/* What commands that were applied in this step ask us to look at. */
+struct follow { /* core.c */
+	struct follow_session {
+		uint64_t session;      /* Its id, or 0 with a refused SessionPut. */
+		uint64_t spi_i, spi_r; /* SessionPut: the pair that was half-open. */
+		enum status status;
+		bool deleted;
+	} *sessions;
+	size_t n, room;
+	bool all;            /* Every session: slots changed, or a snapshot came. */
+	bool slots, holder, nodes, role, members, sas;
+	struct node_down down[CLUSTER_NODES_MAX];
+	unsigned n_down;
+};
+
+struct membership { /* membership.c */
+	uint64_t leader_since_us;
+	uint64_t node_up_at_us;      /* Propose NodeUp again. */
+	uint64_t time_at_us;         /* Next ClusterTime ... */
+	uint64_t time_from_us;       /* ... counts from here. */
+	uint64_t hold_proposed_us;
+	uint64_t transfer_at_us;
+	uint64_t election_since_us;  /* The leader is dead by a majority's word since; 0 = it is not. */
+	uint64_t election_next_us;
+	uint64_t suspect_sent_us;
+	bool holding;                /* ACTION_HOLD(true) stands. */
+	bool shutdown;
+	uint64_t shutdown_until_us;
+	uint64_t false_downs;
+};
+
+struct half_open_entry;
+struct half_opens { /* half_open.c */
+	struct half_open_entry *by_pair, *by_source;
+	size_t n;
+	uint64_t next_us; /* Earliest time a reply must leave unacknowledged; NEVER. */
+};
+
+struct kept;
+struct relay { /* relay.c */
+	struct kept *kept; /* Without a leader: latest datagram of each SPI pair. */
+	size_t n;
+};
+
+struct lane;
+struct exchange { /* exchange.c */
+	struct lane *lanes;
+	size_t n_lanes;
+	uint64_t next_us;
+	struct iv_source iv;
+	uint8_t cookie_key[32];
+};
+
+struct errand;
+struct requests { /* requests.c */
+	struct errand *errands;
+	bool scanning;          /* Sessions are looked through for notices to send ... */
+	uint64_t scan_after;    /* ... from this id on, ... */
+	uint64_t scan_next_us;  /* ... at this time. */
+	uint64_t takeovers, acknowledged;
+};
+
+struct grant_shadow;
+struct grants { /* grants.c */
+	struct grant_shadow *shadow;
+	uint32_t awaited;        /* Nodes whose marks the heir waits for: bits of config indices. */
+	uint64_t release_at_us;  /* Held packets go at the latest; NEVER. */
+	uint64_t last_mark_age_us, held_expired;
+	bool isolated;
+};
+
+struct mark_entry;
+struct sequence { /* sequence.c */
+	struct mark_entry *marks;
+	uint64_t send_at_us;     /* Marks to the nodes' memory; NEVER = none changed. */
+	uint64_t commit_at_us;   /* Marks into the log. */
+	uint64_t heartbeat_at_us; /* The holder's next frame of marks, changed or not. */
+	struct seq_row *rows;    /* Waiting for the next SeqBatch. */
+	uint32_t n_rows, room_rows;
+	uint64_t batch_at_us, batch_last_us;
+	uint64_t heard_us[CLUSTER_NODES_MAX]; /* Last mark frame of each node. */
+};
+
+struct core {
+	const struct cluster_config *config;
+	uint64_t raft_id, incarnation;
+	struct seal_key *seal;
+	struct state *state;
+	struct consensus *consensus;   /* NULL until we know which cluster we belong to. */
+	bool stopped;                  /* ACTION_EXIT was given: nothing more happens. */
+	uint64_t applied_sent;
+	uint64_t housekeeping_us;
+
+	/* Of the event being handled. */
+	uint64_t now_us;
+	struct entropy entropy;
+	struct actions *actions;
+
+	struct peer peer[CLUSTER_NODES_MAX];
+	struct identity identity;
+	struct proposals proposals;
+	struct follow follow;
+	struct membership membership;
+	struct half_opens half_opens;
+	struct relay relay;
+	struct exchange exchange;
+	struct requests requests;
+	struct grants grants;
+	struct sequence sequence;
+	uint64_t drops[DROP_COUNT];
+};
+
+/* ---- core.c ---- */
+uint64_t core_now_ms(const struct core *c);
+bool core_leads(const struct core *c);          /* Leader, and its state is current. */
+uint32_t core_leader_index(const struct core *c); /* NODE_NONE: unknown or ourselves not ready. */
+void core_drop(struct core *c, enum drop d);
+void core_send(struct core *c, uint32_t node, const struct frame *f); /* If the link is up. */
+void core_broadcast(struct core *c, const struct frame *f);
+const char *core_node_name(const struct core *c, uint64_t raft_id);
+/* Is this node the owner of the session, in this incarnation, by applied state? */
+bool core_owns(const struct core *c, const struct session *s);
+
+/* ---- bootstrap.c ---- */
+enum status bootstrap_begin(struct core *c, const struct core_start *start, const char **why);
+void bootstrap_link(struct core *c, uint32_t node, bool up);
+void bootstrap_hello(struct core *c, uint32_t node, const struct frame *f);
+void bootstrap_identity(struct core *c, const uint8_t *data, size_t len);
+void bootstrap_stored(struct core *c);
+void bootstrap_admit(struct core *c); /* Leader: let new nodes in, wiped ones out. */
+
+/* ---- proposals.c ---- */
+enum status proposals_start(struct core *c, const struct store_image *image, const char **why);
+/* Queues a command: into this step's log entry if we lead, else to the leader;
+ * dropped when there is none. Takes c's content (command_fini). */
+void proposals_add(struct core *c, enum urgency u, struct command *command);
+void proposals_receive(struct core *c, uint32_t node, const uint8_t *data, size_t len);
+void proposals_flush(struct core *c);
+void proposals_fini(struct core *c);
+
+/* ---- membership.c ---- */
+void membership_suspect(struct core *c, const struct event *e);
+void membership_suspect_frame(struct core *c, uint32_t node, const struct frame *f);
+void membership_role(struct core *c);
+void membership_applied(struct core *c);     /* Nodes, slots or the holder changed. */
+void membership_tick(struct core *c);
+void membership_shutdown(struct core *c);
+uint64_t membership_deadline_us(const struct core *c);
+/* Heir for a node's slots: an up voter, not `lost`, not ourselves if there is another. */
+uint64_t membership_heir(const struct core *c, uint64_t lost);
+
+/* ---- half_open.c ---- */
+void half_open_request(struct core *c, uint32_t via, const struct endpoint *local,
+		       const struct endpoint *remote, const uint8_t *data, size_t len);
+void half_open_share(struct core *c, uint32_t node, const uint8_t *sealed, size_t len);
+void half_open_ack(struct core *c, uint32_t node, uint64_t spi_i, uint64_t spi_r);
+const struct ike_half_open *half_open_find(const struct core *c, uint64_t spi_i, uint64_t spi_r);
+void half_open_forget(struct core *c, uint64_t spi_i, uint64_t spi_r);
+void half_open_tick(struct core *c);
+void half_open_fini(struct core *c);
+
+/* ---- relay.c ---- */
+bool relay_possible(const struct core *c, uint32_t leader);
+void relay_forward(struct core *c, uint32_t leader, const struct endpoint *local,
+		   const struct endpoint *remote, const uint8_t *data, size_t len);
+void relay_keep(struct core *c, const struct ike_header *h, const struct endpoint *local,
+		const struct endpoint *remote, const uint8_t *data, size_t len);
+void relay_release(struct core *c);
+void relay_fini(struct core *c);
+
+/* ---- exchange.c ---- */
+void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *local,
+		       const struct endpoint *remote, const uint8_t *data, size_t len);
+/* Sends through the node that the client's datagram came by. Borrows data. */
+void exchange_send(struct core *c, uint32_t via, const struct endpoint *local,
+		   const struct endpoint *remote, struct blob *data);
+/* A command of this session (or half-open pair) was applied or refused. */
+void exchange_applied(struct core *c, const struct follow_session *f);
+/* Runs ike_env for a step of our own; see exchange_env(). */
+struct ike_env exchange_env(struct core *c);
+/* Is a command of the session on its way? If not, marks it so: for requests.c. */
+bool exchange_reserve(struct core *c, uint64_t session);
+void exchange_owner_applied(struct core *c);
+void exchange_role(struct core *c);
+void exchange_tick(struct core *c);
+void exchange_fini(struct core *c);
+
+/* ---- requests.c ---- */
+void requests_scan(struct core *c);       /* Ownership changed: look for notices to send. */
+void requests_applied(struct core *c, const struct session *s);
+void requests_forget(struct core *c, uint64_t session);
+void requests_alive(struct core *c, const struct session *s); /* Authenticated sign of life. */
+void requests_delete_child(struct core *c, uint32_t spi_in);
+void requests_role(struct core *c);
+void requests_tick(struct core *c);
+uint64_t requests_deadline_us(const struct core *c);
+void requests_fini(struct core *c);
+
+/* ---- grants.c ---- */
+void grants_session(struct core *c, const struct session *s);
+void grants_gone(struct core *c, uint64_t session);
+void grants_all(struct core *c);          /* Every session, and what is no longer there. */
+void grants_down(struct core *c, const struct node_down *down); /* NodeDown was applied. */
+void grants_marks_done(struct core *c, uint32_t node, uint64_t lost, uint64_t incarnation);
+void grants_first_in(struct core *c, uint32_t spi_in);
+void grants_floor(struct core *c, uint32_t spi_in, uint64_t mark);
+void grants_tick(struct core *c);
+void grants_fini(struct core *c);
+
+/* ---- sequence.c ---- */
+void sequence_reports(struct core *c, const struct sa_report *reports, size_t n);
+void sequence_marks(struct core *c, uint32_t node, const struct frame *f);
+void sequence_news(struct core *c, const struct frame *f); /* FRAME_SESSION, at the leader. */
+uint64_t sequence_mark(const struct core *c, uint32_t spi_in); /* Highest known in memory. */
+void sequence_greet(struct core *c, uint32_t node); /* A node connected: all that is newer than the log. */
+void sequence_hand_over(struct core *c, const struct node_down *down);
+uint64_t sequence_heard_us(const struct core *c, uint32_t node);
+void sequence_gone(struct core *c, uint32_t spi_in);
+void sequence_tick(struct core *c);
+uint64_t sequence_deadline_us(const struct core *c);
+void sequence_fini(struct core *c);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Heartbeats. Each carries our send time, the peer's newest send time as we saw
+ * it (the echo), and our applied index; so one frame a heartbeat and direction
+ * serves detection, contact and the way back from a pause. */
+#include "cluster/detector.h"
+
+#include "cluster/frame.h"
+
+#include <openssl/bytestring.h>
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+void detector_init(struct detector *d, const struct cluster_config *c, uint64_t now_us)
+{
+	memset(d, 0, sizeof(*d));
+	d->n = c->n_nodes;
+	d->self = c->self;
+	d->voters = c->n_nodes;
+	d->interval_us = c->timing.heartbeat_ms * UINT64_C(1000);
+	d->timeout_us = d->interval_us * c->timing.heartbeats_missed;
+	d->isolation_us = c->timing.isolation_ms * UINT64_C(1000);
+	d->isolated = c->n_nodes > 1; /* Until a quorum has answered. */
+	(void)now_us;
+	for (uint32_t i = 0; i < d->n; i++)
+		d->peer[i].suspect = i != d->self;
+}
+
+void detector_heartbeat_create(struct detector *d, uint32_t peer, uint64_t now_us, uint64_t applied,
+			       uint8_t out[HEARTBEAT_LEN])
+{
+	CBB b;
+	size_t len;
+	int ok;
+
+	assert(peer < d->n);
+	ok = CBB_init_fixed(&b, out, HEARTBEAT_LEN) && CBB_add_u8(&b, FRAME_HEARTBEAT) &&
+	     CBB_add_u64(&b, now_us) && CBB_add_u64(&b, d->peer[peer].its_send_us) &&
+	     CBB_add_u64(&b, applied) && CBB_add_u64(&b, 0) && CBB_finish(&b, NULL, &len);
+	assert(ok && len == HEARTBEAT_LEN);
+}
+
+enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64_t now_us,
+				       const uint8_t *frame, size_t len)
+{
+	struct detector_peer *p = &d->peer[peer];
+	uint64_t sent, echo, applied, reserved;
+	uint8_t type;
+	CBS in;
+
+	assert(peer < d->n && peer != d->self);
+	CBS_init(&in, frame, len);
+	if (!CBS_get_u8(&in, &type) || type != FRAME_HEARTBEAT || !CBS_get_u64(&in, &sent) ||
+	    !CBS_get_u64(&in, &echo) || !CBS_get_u64(&in, &applied) ||
+	    !CBS_get_u64(&in, &reserved) || CBS_len(&in) != 0)
+		return ERR_MALFORMED;
+	p->heard_us = now_us;
+	p->its_send_us = sent; /* A restarted peer's clock may start anew: no maximum here. */
+	p->its_applied = applied;
+	if (echo <= now_us && echo > p->echoed_us)
+		p->echoed_us = echo;
+	return OK;
+}
+
+void detector_gone(struct detector *d, uint32_t peer)
+{
+	d->peer[peer].heard_us = 0;
+}
+
+size_t detector_poll(struct detector *d, uint64_t now_us, uint64_t applied,
+		     struct detector_report *out)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < d->n; i++) {
+		struct detector_peer *p = &d->peer[i];
+		bool suspect;
+
+		if (i == d->self)
+			continue;
+		if (applied >= p->its_applied)
+			p->contact_us = p->echoed_us;
+		suspect = p->heard_us == 0 || now_us - p->heard_us > d->timeout_us;
+		if (suspect == p->suspect)
+			continue;
+		p->suspect = suspect;
+		out[n++] = (struct detector_report){
+			.node = i,
+			.suspect = suspect,
+			.silent_us = p->heard_us ? now_us - p->heard_us : 0,
+		};
+	}
+	return n;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x < y) - (x > y);
+}
+
+uint64_t detector_contact_us(const struct detector *d, uint64_t now_us)
+{
+	uint64_t contact[CLUSTER_NODES_MAX];
+
+	for (uint32_t i = 0; i < d->n; i++)
+		contact[i] = i == d->self ? now_us : d->peer[i].contact_us;
+	qsort(contact, d->n, sizeof(contact[0]), newest_first);
+	/* The majority's oldest: with 3 nodes the second newest. */
+	return contact[d->voters / 2];
+}
+
+bool detector_isolation(struct detector *d, uint64_t now_us, bool *isolated)
+{
+	uint64_t contact = detector_contact_us(d, now_us);
+	bool now_isolated = contact == 0 || now_us - contact > d->isolation_us;
+
+	*isolated = now_isolated;
+	if (now_isolated == d->isolated)
+		return false;
+	d->isolated = now_isolated;
+	return true;
+}

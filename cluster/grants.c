@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The applied state, told to the packet workers: which SAs there are, where
+ * their clients are, and what this node may do with them.
+ *
+ * A *shadow* is what the workers were told of a session. Whatever changed the
+ * state, an entry or a snapshot, we compare and tell the difference; a grant is
+ * derived from the applied record alone (lease_at()), so a new owner may send
+ * without a further commit, and never before its own apply.
+ *
+ * An heir sends outward at once, and holds inbound packets until every node that is
+ * up has handed over the marks it heard from the lost one, or 5 ms are over. */
+#include "cluster/core_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MARKS_WAIT_US (5 * MS)
+
+struct child_shadow {
+	uint32_t spi_in;
+	struct sad_path path;
+	bool granted, held;
+	int64_t epoch;
+	uint64_t end;
+	bool heard; /* A packet came in by it: the client uses it. */
+};
+
+struct grant_shadow {
+	uint64_t session;
+	struct child_shadow child[IKE_CHILD_MAX];
+	unsigned n;
+	uint32_t outbound; /* spi_in of the Child SA that carries its packets out. */
+	bool seen;         /* In grants_all(): still there. */
+	UT_hash_handle hh;
+};
+
+static struct grant_shadow *shadow_find(struct core *c, uint64_t session)
+{
+	struct grant_shadow *g;
+
+	HASH_FIND(hh, c->grants.shadow, &session, sizeof(session), g);
+	return g;
+}
+
+static struct child_shadow *child_find(struct grant_shadow *g, uint32_t spi_in)
+{
+	for (unsigned i = 0; i < g->n; i++)
+		if (g->child[i].spi_in == spi_in)
+			return &g->child[i];
+	return NULL;
+}
+
+static struct sad_path path_of(const struct session *s)
+{
+	struct sad_path p = { .local = s->ike.local, .remote = s->ike.remote };
+
+	/* RFC 7296 2.23: UDP encapsulation where a NAT was detected. */
+	p.udp_encap = (s->ike.features & (IKE_PEER_BEHIND_NAT | IKE_SELF_BEHIND_NAT)) != 0;
+	if (!p.udp_encap)
+		p.local.port = p.remote.port = 0;
+	return p;
+}
+
+static bool path_equal(const struct sad_path *a, const struct sad_path *b)
+{
+	return endpoint_equal(&a->local, &b->local) && endpoint_equal(&a->remote, &b->remote) &&
+	       a->udp_encap == b->udp_encap;
+}
+
+static void tell(struct core *c, enum sa_update_kind kind, uint64_t session, uint32_t spi_in)
+{
+	struct sa_update u = { .kind = kind, .session = session, .spi_in = spi_in };
+
+	action_sa(c->actions, &u);
+}
+
+/* ---- One Child SA ---- */
+
+static struct child_shadow *put(struct core *c, struct grant_shadow *g, const struct session *s,
+				const struct child_sa *child)
+{
+	struct child_shadow *x = child_find(g, child->spi_in);
+	struct sad_path path = path_of(s);
+	struct sa_update u = { .session = s->id, .spi_in = child->spi_in, .path = path };
+
+	if (x && path_equal(&x->path, &path))
+		return x;
+	if (x) {
+		u.kind = SA_UPDATE_PATH;
+	} else {
+		assert(g->n < IKE_CHILD_MAX);
+		x = &g->child[g->n++];
+		memset(x, 0, sizeof(*x));
+		x->spi_in = child->spi_in;
+		u.kind = SA_UPDATE_PUT;
+		u.child = child;
+	}
+	x->path = path;
+	action_sa(c->actions, &u);
+	return x;
+}
+
+static void grant(struct core *c, const struct session *s, const struct seq_record *r, struct child_shadow *x)
+{
+	int64_t epoch = session_epoch(c->state, s);
+	struct seq_lease lease = lease_at(r, epoch);
+	uint64_t known = sequence_mark(c, x->spi_in);
+	struct sa_update u = { .kind = SA_UPDATE_GRANT, .session = s->id, .spi_in = x->spi_in };
+
+	if (!core_owns(c, s)) {
+		if (x->granted)
+			tell(c, SA_UPDATE_REVOKE, s->id, x->spi_in);
+		x->granted = x->held = false;
+		return;
+	}
+	if (x->granted && x->epoch == epoch && x->end == lease.end)
+		return;
+	u.grant.epoch = epoch;
+	u.grant.start = lease.start;
+	u.grant.end = lease.end;
+	u.grant.floor = known > r->mark ? known : r->mark;
+	u.grant.hold = c->grants.awaited != 0 && (!x->granted || x->epoch != epoch);
+	x->held = x->held || u.grant.hold;
+	x->granted = true;
+	x->epoch = epoch;
+	x->end = lease.end;
+	action_sa(c->actions, &u);
+}
+
+/* A Child SA that replaces another carries packets out when the client has used
+ * it or has deleted the old one: RFC 7296 2.8 lets it arrive at the client
+ * before the response that makes it. */
+static uint32_t outbound_of(struct grant_shadow *g, const struct session *s)
+{
+	for (unsigned i = s->ike.n_child; i > 0; i--) {
+		const struct child_sa *child = &s->ike.child[i - 1];
+		struct child_shadow *x = child_find(g, child->spi_in);
+
+		if (x->heard || child->replaces == 0 || !child_find(g, child->replaces) || i == 1)
+			return child->spi_in;
+	}
+	return 0;
+}
+
+static void drop_gone(struct core *c, struct grant_shadow *g, const struct session *s)
+{
+	for (unsigned i = 0; i < g->n;) {
+		uint32_t spi_in = g->child[i].spi_in;
+
+		if (s && ike_session_find_child((struct ike_session *)&s->ike, spi_in)) {
+			i++;
+			continue;
+		}
+		tell(c, SA_UPDATE_DEL, g->session, spi_in);
+		sequence_gone(c, spi_in);
+		g->child[i] = g->child[--g->n];
+	}
+}
+
+/* ---- One session, all sessions ---- */
+
+void grants_session(struct core *c, const struct session *s)
+{
+	struct grant_shadow *g = shadow_find(c, s->id);
+	uint32_t outbound;
+
+	if (!g) {
+		g = calloc(1, sizeof(*g));
+		assert(g);
+		g->session = s->id;
+		HASH_ADD(hh, c->grants.shadow, session, sizeof(g->session), g);
+	}
+	g->seen = true;
+	drop_gone(c, g, s);
+	for (unsigned i = 0; i < s->ike.n_child; i++)
+		grant(c, s, &s->seq[i], put(c, g, s, &s->ike.child[i]));
+	outbound = outbound_of(g, s);
+	if (outbound && outbound != g->outbound)
+		tell(c, SA_UPDATE_OUTBOUND, s->id, outbound);
+	g->outbound = outbound;
+}
+
+static void shadow_free(struct core *c, struct grant_shadow *g)
+{
+	HASH_DEL(c->grants.shadow, g);
+	free(g);
+}
+
+void grants_gone(struct core *c, uint64_t session)
+{
+	struct grant_shadow *g = shadow_find(c, session);
+
+	if (!g)
+		return;
+	drop_gone(c, g, NULL);
+	shadow_free(c, g);
+}
+
+void grants_all(struct core *c)
+{
+	struct grant_shadow *g, *tmp;
+
+	for (g = c->grants.shadow; g; g = g->hh.next)
+		g->seen = false;
+	for (const struct session *s = state_next_session(c->state, 0); s;
+	     s = state_next_session(c->state, s->id))
+		grants_session(c, s);
+	HASH_ITER(hh, c->grants.shadow, g, tmp)
+		if (!g->seen)
+			grants_gone(c, g->session);
+}
+
+void grants_first_in(struct core *c, uint32_t spi_in)
+{
+	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
+	struct grant_shadow *g = s ? shadow_find(c, s->id) : NULL;
+	struct child_shadow *x = g ? child_find(g, spi_in) : NULL;
+
+	if (!x || x->heard)
+		return;
+	x->heard = true;
+	grants_session(c, s);
+}
+
+/* A late mark: only a grant has a floor to raise. */
+void grants_floor(struct core *c, uint32_t spi_in, uint64_t mark)
+{
+	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
+	struct sa_update u = { .kind = SA_UPDATE_FLOOR, .spi_in = spi_in, .mark = mark };
+
+	if (!s || !core_owns(c, s))
+		return;
+	u.session = s->id;
+	action_sa(c->actions, &u);
+}
+
+/* ---- The heir ---- */
+
+static void release(struct core *c)
+{
+	struct grant_shadow *g;
+
+	c->grants.awaited = 0;
+	c->grants.release_at_us = NEVER;
+	for (g = c->grants.shadow; g; g = g->hh.next)
+		for (unsigned i = 0; i < g->n; i++) {
+			if (g->child[i].held)
+				tell(c, SA_UPDATE_RELEASE, g->session, g->child[i].spi_in);
+			g->child[i].held = false;
+		}
+}
+
+void grants_down(struct core *c, const struct node_down *down)
+{
+	uint32_t lost = core_node_index(c, down->id);
+	uint64_t heard = lost == NODE_NONE ? 0 : sequence_heard_us(c, lost);
+
+	action_event(c->actions, "node_down", "%s is down, heir %s", core_node_name(c, down->id),
+		     core_node_name(c, down->heir));
+	sequence_hand_over(c, down);
+	if (down->heir != c->raft_id)
+		return;
+	c->grants.last_mark_age_us = heard ? c->now_us - heard : 0;
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		if (i != c->config->self && i != lost && core_node_linked(c, i) &&
+		    !c->peer[i].suspect &&
+		    (c->peer[i].done_node != down->id ||
+		     c->peer[i].done_incarnation != down->incarnation))
+			c->grants.awaited |= 1u << i;
+	c->grants.release_at_us = c->grants.awaited ? c->now_us + MARKS_WAIT_US : NEVER;
+	action_event(c->actions, "owner", "%s takes over from %s, mark age %llu us",
+		     c->config->node[c->config->self], core_node_name(c, down->id),
+		     (unsigned long long)c->grants.last_mark_age_us);
+}
+
+void grants_marks_done(struct core *c, uint32_t node, uint64_t lost, uint64_t incarnation)
+{
+	/* May come before our own apply of NodeDown. */
+	c->peer[node].done_node = lost;
+	c->peer[node].done_incarnation = incarnation;
+	if ((c->grants.awaited & (1u << node)) == 0)
+		return;
+	c->grants.awaited &= ~(1u << node);
+	if (c->grants.awaited == 0)
+		release(c);
+}
+
+void grants_tick(struct core *c)
+{
+	if (c->now_us < c->grants.release_at_us)
+		return;
+	c->grants.held_expired++;
+	release(c);
+}
+
+void grants_fini(struct core *c)
+{
+	struct grant_shadow *g, *tmp;
+
+	HASH_ITER(hh, c->grants.shadow, g, tmp)
+		shadow_free(c, g);
+}

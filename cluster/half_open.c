@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* IKE SAs between IKE_SA_INIT and IKE_AUTH (DESIGN section 4): bounded, in the
+ * memory of the leader and of the other voters, never in the log.
+ *
+ * The leader's reply leaves once a majority holds the half-open SA, or after
+ * 5 ms. So the next leader can answer the IKE_AUTH that the client will repeat for
+ * minutes. A repeated IKE_SA_INIT gets the same bytes again. */
+#include "cluster/core_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define ACK_WAIT_US (5 * MS)
+
+struct pair_key {
+	uint64_t spi_i, spi_r;
+};
+
+struct source_key { /* RFC 7296 2.1: the initiator's SPI and its address */
+	uint64_t spi_i;
+	uint16_t port;
+	uint8_t family, octets[16];
+};
+
+struct half_open_entry {
+	struct pair_key pair;
+	struct source_key source;
+	struct ike_half_open h;
+	uint64_t created_us;
+	uint32_t via;            /* The node that the request came by; NODE_NONE: a copy. */
+	bool waiting;            /* The reply has not left yet. */
+	uint32_t acks;           /* Bits: nodes that hold a copy, ourselves included. */
+	uint64_t reply_at_us;
+	UT_hash_handle hh, hh_source;
+};
+
+static struct source_key source_of(uint64_t spi_i, const struct endpoint *remote)
+{
+	struct source_key k;
+
+	memset(&k, 0, sizeof(k)); /* Padding is hashed too. */
+	k.spi_i = spi_i;
+	k.port = remote->port;
+	k.family = remote->address.family;
+	memcpy(k.octets, remote->address.octets, sizeof(k.octets));
+	return k;
+}
+
+static struct half_open_entry *find(const struct core *c, uint64_t spi_i, uint64_t spi_r)
+{
+	struct half_open_entry *e;
+	struct pair_key k = { spi_i, spi_r };
+
+	HASH_FIND(hh, c->half_opens.by_pair, &k, sizeof(k), e);
+	return e;
+}
+
+const struct ike_half_open *half_open_find(const struct core *c, uint64_t spi_i, uint64_t spi_r)
+{
+	struct half_open_entry *e = find(c, spi_i, spi_r);
+
+	return e ? &e->h : NULL;
+}
+
+static void entry_free(struct core *c, struct half_open_entry *e)
+{
+	HASH_DELETE(hh, c->half_opens.by_pair, e);
+	HASH_DELETE(hh_source, c->half_opens.by_source, e);
+	c->half_opens.n--;
+	ike_half_open_fini(&e->h);
+	OPENSSL_cleanse(e, sizeof(*e));
+	free(e);
+}
+
+void half_open_forget(struct core *c, uint64_t spi_i, uint64_t spi_r)
+{
+	struct half_open_entry *e = find(c, spi_i, spi_r);
+
+	if (e)
+		entry_free(c, e);
+}
+
+/* Adopts h's content. NULL: the table is full or the entry is there already. */
+static struct half_open_entry *entry_new(struct core *c, struct ike_half_open *h)
+{
+	struct half_opens *t = &c->half_opens;
+	struct half_open_entry *e, *old;
+	struct source_key source = source_of(h->spi_i, &h->remote);
+
+	if (t->n >= c->config->half_open_max || find(c, h->spi_i, h->spi_r)) {
+		core_drop(c, DROP_IKE_HALF_OPEN_FULL);
+		ike_half_open_fini(h);
+		return NULL;
+	}
+	HASH_FIND(hh_source, t->by_source, &source, sizeof(source), old);
+	if (old) /* The same client began anew, with another nonce. */
+		entry_free(c, old);
+	e = calloc(1, sizeof(*e));
+	assert(e);
+	e->pair = (struct pair_key){ h->spi_i, h->spi_r };
+	e->source = source;
+	e->h = *h;
+	memset(h, 0, sizeof(*h));
+	e->created_us = c->now_us;
+	e->via = NODE_NONE;
+	e->acks = 1u << c->config->self;
+	HASH_ADD(hh, t->by_pair, pair, sizeof(e->pair), e);
+	HASH_ADD(hh_source, t->by_source, source, sizeof(e->source), e);
+	t->n++;
+	return e;
+}
+
+static void reply(struct core *c, struct half_open_entry *e)
+{
+	e->waiting = false;
+	exchange_send(c, e->via, &e->h.local, &e->h.remote, e->h.response);
+}
+
+static bool majority_holds(const struct core *c, const struct half_open_entry *e)
+{
+	return (uint32_t)__builtin_popcount(e->acks) > c->config->n_nodes / 2;
+}
+
+/* ---- At the leader ---- */
+
+static void share(struct core *c, const struct half_open_entry *e)
+{
+	struct blob *plain = half_open_encode(&e->h);
+	struct blob *sealed = seal_create(c->seal, SEAL_HALF_OPEN, &c->entropy, plain->data, plain->len);
+	struct frame f = { .type = FRAME_HALF_OPEN };
+
+	f.bytes.data = sealed->data;
+	f.bytes.len = sealed->len;
+	core_broadcast(c, &f);
+	blob_unref(sealed);
+	blob_unref(plain);
+}
+
+static bool is_repeat(const struct half_open_entry *e, const uint8_t *data, size_t len)
+{
+	return e->h.request && e->h.request->len == len && memcmp(e->h.request->data, data, len) == 0;
+}
+
+void half_open_request(struct core *c, uint32_t via, const struct endpoint *local,
+		       const struct endpoint *remote, const uint8_t *data, size_t len)
+{
+	struct ike_env env = exchange_env(c);
+	struct half_open_entry *e;
+	struct ike_outcome out;
+	struct ike_header h;
+	struct source_key source;
+
+	if (ike_header_parse(&h, data, len) != DROP_NONE)
+		return;
+	source = source_of(h.spi_i, remote);
+	HASH_FIND(hh_source, c->half_opens.by_source, &source, sizeof(source), e);
+	if (e && is_repeat(e, data, len)) {
+		e->via = via;
+		if (!e->waiting)
+			reply(c, e);
+		return;
+	}
+	env.demand_cookie = c->half_opens.n >= c->config->cookie_above;
+	ike_respond_init(&env, local, remote, data, len, &out);
+	if (out.verdict == IKE_VERDICT_DROP) {
+		core_drop(c, out.drop);
+	} else if (out.verdict == IKE_VERDICT_REPLY) {
+		exchange_send(c, via, local, remote, out.reply);
+	} else if (out.verdict == IKE_VERDICT_HALF_OPEN) {
+		e = entry_new(c, out.half_open);
+		if (e) {
+			e->via = via;
+			e->waiting = true;
+			e->reply_at_us = c->now_us + ACK_WAIT_US;
+			if (e->reply_at_us < c->half_opens.next_us)
+				c->half_opens.next_us = e->reply_at_us;
+			share(c, e);
+			if (majority_holds(c, e))
+				reply(c, e);
+		}
+	}
+	ike_outcome_fini(&out);
+}
+
+void half_open_ack(struct core *c, uint32_t node, uint64_t spi_i, uint64_t spi_r)
+{
+	struct half_open_entry *e = find(c, spi_i, spi_r);
+
+	if (!e)
+		return;
+	e->acks |= 1u << node;
+	if (e->waiting && majority_holds(c, e))
+		reply(c, e);
+}
+
+/* ---- At the others ---- */
+
+void half_open_share(struct core *c, uint32_t node, const uint8_t *sealed, size_t len)
+{
+	struct blob *plain = NULL;
+	struct ike_half_open h;
+	struct frame f = { .type = FRAME_HALF_OPEN_ACK };
+
+	if (seal_open(c->seal, SEAL_HALF_OPEN, sealed, len, &plain) != OK ||
+	    half_open_decode(&h, plain->data, plain->len) != OK) {
+		blob_unref(plain);
+		core_drop(c, DROP_MALFORMED);
+		return;
+	}
+	blob_unref(plain);
+	f.half_open_ack.spi_i = h.spi_i;
+	f.half_open_ack.spi_r = h.spi_r;
+	if (state_tombstone(c->state, h.spi_i, h.spi_r)) {
+		ike_half_open_fini(&h);
+		return;
+	}
+	if (entry_new(c, &h))
+		core_send(c, node, &f);
+}
+
+void half_open_tick(struct core *c)
+{
+	struct half_opens *t = &c->half_opens;
+	struct half_open_entry *e, *tmp;
+	bool due = c->now_us >= t->next_us;
+	uint64_t next = NEVER;
+
+	/* Oldest first: the hash keeps the order of insertion. */
+	HASH_ITER(hh, t->by_pair, e, tmp)
+	{
+		if (c->now_us - e->created_us > c->config->timing.half_open_ms * MS) {
+			entry_free(c, e);
+			continue;
+		}
+		if (!due)
+			break;
+		if (e->waiting && c->now_us >= e->reply_at_us)
+			reply(c, e);
+		if (e->waiting && e->reply_at_us < next)
+			next = e->reply_at_us;
+	}
+	if (due)
+		t->next_us = next;
+}
+
+void half_open_fini(struct core *c)
+{
+	struct half_open_entry *e, *tmp;
+
+	HASH_ITER(hh, c->half_opens.by_pair, e, tmp)
+		entry_free(c, e);
+}

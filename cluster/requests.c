@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests of our own, all made by the leader: takeover notices, dead peer
+ * detection, deletions. Each is committed with its bytes before it is sent
+ * (DESIGN section 4), so the next leader repeats it bit for bit and knows what its
+ * answer finishes. Strict clients drop a skipped or a repeated Message ID in
+ * silence: exactness is the whole trick.
+ *
+ * An *errand* is the leader's memory of one outstanding request: when to repeat
+ * it, and how often it was. It is volatile: a new leader makes its own. */
+#include "cluster/core_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct errand {
+	uint64_t session;
+	struct blob *request;  /* The outstanding datagram; NULL = none. */
+	uint32_t purpose;
+	uint64_t next_us;      /* Repeat; NEVER = given up until the client shows itself. */
+	uint32_t tries;
+	uint64_t alive_us;     /* Last authenticated sign of life. */
+	uint64_t marks;        /* Sum of its marks then. */
+	bool greeted;          /* Its cached response was resent in this epoch. */
+	int64_t greeted_epoch;
+	UT_hash_handle hh;
+};
+
+static struct errand *errand_find(struct core *c, uint64_t session)
+{
+	struct errand *e;
+
+	HASH_FIND(hh, c->requests.errands, &session, sizeof(session), e);
+	return e;
+}
+
+static struct errand *errand_get(struct core *c, uint64_t session)
+{
+	struct errand *e = errand_find(c, session);
+
+	if (e)
+		return e;
+	e = calloc(1, sizeof(*e));
+	assert(e);
+	e->session = session;
+	e->next_us = NEVER;
+	e->alive_us = c->now_us;
+	HASH_ADD(hh, c->requests.errands, session, sizeof(e->session), e);
+	return e;
+}
+
+void requests_forget(struct core *c, uint64_t session)
+{
+	struct errand *e = errand_find(c, session);
+
+	if (!e)
+		return;
+	HASH_DEL(c->requests.errands, e);
+	blob_unref(e->request);
+	free(e);
+}
+
+static void send_to(struct core *c, const struct session *s, struct blob *data)
+{
+	exchange_send(c, core_node_index(c, session_slot(c->state, s)->node), &s->ike.local,
+		      &s->ike.remote, data);
+}
+
+static const struct ike_connection *connection_of(const struct core *c, const struct session *s)
+{
+	for (size_t i = 0; i < c->config->ike.n_connections; i++)
+		if (strcmp(c->config->ike.connections[i].name, s->ike.connection) == 0)
+			return &c->config->ike.connections[i];
+	return NULL;
+}
+
+/* ---- Making a request ---- */
+
+static bool request(struct core *c, const struct session *s, const struct ike_request *r)
+{
+	struct command step = { .type = COMMAND_SESSION_STEP };
+	struct session_step *p = &step.session_step;
+	struct ike_env env = exchange_env(c);
+	struct ike_outcome out;
+
+	if (s->ike.ike[0].outstanding || !exchange_reserve(c, s->id))
+		return false;
+	ike_request_create(&env, &s->ike, r, &out);
+	assert(out.verdict == IKE_VERDICT_STEP && out.next);
+	p->session = s->id;
+	p->serial = s->serial;
+	p->lease = c->config->lease;
+	p->noticed = r->purpose == IKE_PURPOSE_NOTICE;
+	p->epoch = r->epoch;
+	p->ike = *out.next;
+	free(out.next);
+	out.next = NULL;
+	ike_outcome_fini(&out);
+	proposals_add(c, URGENT_NOTICE, &step);
+	return true;
+}
+
+static bool notice_due(const struct core *c, const struct session *s)
+{
+	return session_epoch(c->state, s) != s->noticed_epoch;
+}
+
+static void notice(struct core *c, const struct session *s)
+{
+	struct ike_request r = { .purpose = IKE_PURPOSE_NOTICE };
+	struct errand *e = errand_get(c, s->id);
+
+	r.epoch = session_epoch(c->state, s);
+	r.node = session_slot(c->state, s)->node;
+	if (!e->greeted || e->greeted_epoch != r.epoch) {
+		/* The client may be waiting for this very answer, for a minute. */
+		if (s->ike.ike[0].last_response)
+			send_to(c, s, s->ike.ike[0].last_response);
+		e->greeted = true;
+		e->greeted_epoch = r.epoch;
+	}
+	if (request(c, s, &r)) {
+		c->requests.takeovers++;
+		action_event(c->actions, "notice_sent", "session %llu, epoch %lld, owner %s",
+			     (unsigned long long)s->id, (long long)r.epoch, core_node_name(c, r.node));
+	}
+}
+
+void requests_delete_child(struct core *c, uint32_t spi_in)
+{
+	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
+	struct ike_request r = { .purpose = IKE_PURPOSE_DELETE_CHILD, .spi_in = spi_in };
+
+	if (s && core_leads(c))
+		request(c, s, &r);
+}
+
+/* ---- What became of it ---- */
+
+static void outstanding(struct core *c, const struct session *s, struct errand *e)
+{
+	const struct ike_sa *sa = &s->ike.ike[0];
+
+	if (e->request && e->request->len == sa->outstanding->len &&
+	    memcmp(e->request->data, sa->outstanding->data, sa->outstanding->len) == 0)
+		return;
+	blob_set(&e->request, blob_ref(sa->outstanding));
+	e->purpose = sa->purpose;
+	e->tries = 0;
+	e->next_us = c->now_us + c->config->timing.retransmit_ms * MS;
+	send_to(c, s, e->request);
+}
+
+static uint64_t sum_of_marks(const struct session *s)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < s->ike.n_child; i++)
+		sum += s->seq[i].mark;
+	return sum;
+}
+
+void requests_applied(struct core *c, const struct session *s)
+{
+	struct errand *e;
+
+	if (!core_leads(c))
+		return;
+	e = errand_get(c, s->id);
+	if (sum_of_marks(s) > e->marks) {
+		e->marks = sum_of_marks(s);
+		requests_alive(c, s);
+	}
+	if (s->ike.ike[0].outstanding) {
+		outstanding(c, s, e);
+		return;
+	}
+	if (e->request) {
+		if (e->purpose == IKE_PURPOSE_NOTICE && s->acknowledged_epoch == s->noticed_epoch) {
+			c->requests.acknowledged++;
+			action_event(c->actions, "notice_acknowledged", "session %llu, epoch %lld",
+				     (unsigned long long)s->id, (long long)s->acknowledged_epoch);
+		}
+		blob_set(&e->request, NULL);
+		e->next_us = NEVER;
+		e->alive_us = c->now_us;
+	}
+	/* Not at once: the session's lane is still in this commit's hands. */
+	if (notice_due(c, s))
+		requests_scan(c);
+}
+
+void requests_alive(struct core *c, const struct session *s)
+{
+	struct errand *e;
+
+	if (!core_leads(c))
+		return;
+	e = errand_get(c, s->id);
+	e->alive_us = c->now_us;
+	if (e->request && e->next_us == NEVER) { /* It slept; now it is here. */
+		e->tries = 0;
+		e->next_us = c->now_us;
+	}
+}
+
+static void give_up(struct core *c, const struct session *s, struct errand *e)
+{
+	struct command del = { .type = COMMAND_SESSION_DEL };
+
+	e->next_us = NEVER;
+	if (e->purpose == IKE_PURPOSE_NOTICE)
+		return; /* Phones sleep: an unanswered notice deletes nothing. */
+	action_event(c->actions, "peer_dead", "session %llu does not answer",
+		     (unsigned long long)s->id);
+	del.session_del = (struct session_del){ s->id, s->serial };
+	proposals_add(c, URGENT_REQUEST, &del);
+}
+
+static void repeat(struct core *c, struct errand *e)
+{
+	const struct session *s = state_session(c->state, e->session);
+
+	if (!s || !e->request)
+		return;
+	if (++e->tries > c->config->timing.retransmit_tries) {
+		give_up(c, s, e);
+		return;
+	}
+	send_to(c, s, e->request);
+	e->next_us = c->now_us + ((uint64_t)c->config->timing.retransmit_ms * MS << e->tries);
+}
+
+static void dpd(struct core *c, struct errand *e)
+{
+	const struct session *s = state_session(c->state, e->session);
+	const struct ike_connection *connection = s ? connection_of(c, s) : NULL;
+	struct ike_request r = { .purpose = IKE_PURPOSE_DPD };
+
+	if (!connection || connection->dpd_ms == 0 || e->request ||
+	    c->now_us - e->alive_us < connection->dpd_ms * MS)
+		return;
+	if (request(c, s, &r))
+		e->alive_us = c->now_us;
+}
+
+/* ---- Looking through the sessions after ownership changed ---- */
+
+void requests_scan(struct core *c)
+{
+	struct requests *r = &c->requests;
+
+	if (!core_leads(c))
+		return;
+	r->scanning = true;
+	r->scan_after = 0;
+	r->scan_next_us = c->now_us;
+}
+
+static void scan(struct core *c)
+{
+	struct requests *r = &c->requests;
+
+	while (r->scanning && c->now_us >= r->scan_next_us) {
+		const struct session *s = state_next_session(c->state, r->scan_after);
+
+		if (!s) {
+			r->scanning = false;
+			r->scan_next_us = NEVER;
+			return;
+		}
+		r->scan_after = s->id;
+		if (s->ike.ike[0].outstanding) {
+			outstanding(c, s, errand_get(c, s->id));
+		} else if (notice_due(c, s)) {
+			notice(c, s);
+			r->scan_next_us += c->config->timing.notice_interval_us;
+		} else {
+			errand_get(c, s->id); /* Its life is watched from now on. */
+		}
+	}
+}
+
+void requests_role(struct core *c)
+{
+	struct errand *e, *tmp;
+
+	HASH_ITER(hh, c->requests.errands, e, tmp)
+		requests_forget(c, e->session);
+	c->requests.scanning = false;
+	c->requests.scan_next_us = NEVER;
+	requests_scan(c);
+}
+
+void requests_tick(struct core *c)
+{
+	struct errand *e, *tmp;
+
+	if (!core_leads(c))
+		return;
+	/* consensus_is_current() turns true without a change of role. */
+	if (!c->requests.errands && !c->requests.scanning && state_sessions(c->state))
+		requests_scan(c);
+	scan(c);
+	if (c->now_us < c->housekeeping_us)
+		return;
+	HASH_ITER(hh, c->requests.errands, e, tmp)
+	{
+		const struct session *s;
+
+		if (c->now_us >= e->next_us)
+			repeat(c, e);
+		else if (!e->request && (s = state_session(c->state, e->session)) && notice_due(c, s))
+			notice(c, s); /* Its lane was busy when the scan came by. */
+		else
+			dpd(c, e);
+	}
+}
+
+uint64_t requests_deadline_us(const struct core *c)
+{
+	return c->requests.scanning ? c->requests.scan_next_us : NEVER;
+}
+
+void requests_fini(struct core *c)
+{
+	struct errand *e, *tmp;
+
+	HASH_ITER(hh, c->requests.errands, e, tmp)
+		requests_forget(c, e->session);
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Leases and marks of the SAs that this node owns, and the marks it hears from
+ * other owners (DESIGN section 5).
+ *
+ * Outbound: half of a lease used, more is asked for. All renewals of a node
+ * travel in one command; it leaves at once when none left in the last 2 ms, else
+ * with the next tick. Inbound: the highest accepted number of each changed SA goes
+ * to every node's memory every 2 ms, and into the log within a second. A frame of
+ * marks leaves with every heartbeat even when nothing changed: its age is the
+ * span that a takeover leaves open to a replay, and it is measured. */
+#include "cluster/core_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH_SPACING_US (2 * MS)
+#define LEASE_SHORT_US (1000 * MS)  /* A lease used up faster than this asks for twice as much ... */
+#define LEASE_LONG_US (8000 * MS)   /* ... slower than that: for half. */
+#define LEASE_WANT_MAX (UINT64_C(1) << 24)
+
+struct mark_entry {
+	uint32_t spi_in;
+	int64_t epoch;       /* In which it was accepted. */
+	uint64_t seq;        /* Highest accepted number known. */
+	bool ours, changed;  /* Accepted here; not yet sent to the others. */
+	uint64_t want;       /* Length of the next lease ... */
+	uint64_t asked_us;   /* ... and when the last one was asked for. */
+	UT_hash_handle hh;
+};
+
+static struct mark_entry *mark_find(const struct core *c, uint32_t spi_in)
+{
+	struct mark_entry *m;
+
+	HASH_FIND(hh, c->sequence.marks, &spi_in, sizeof(spi_in), m);
+	return m;
+}
+
+static struct mark_entry *mark_get(struct core *c, uint32_t spi_in)
+{
+	struct mark_entry *m = mark_find(c, spi_in);
+
+	if (m)
+		return m;
+	m = calloc(1, sizeof(*m));
+	assert(m);
+	m->spi_in = spi_in;
+	m->want = c->config->lease;
+	HASH_ADD(hh, c->sequence.marks, spi_in, sizeof(m->spi_in), m);
+	return m;
+}
+
+uint64_t sequence_mark(const struct core *c, uint32_t spi_in)
+{
+	const struct mark_entry *m = mark_find(c, spi_in);
+
+	return m ? m->seq : 0;
+}
+
+void sequence_gone(struct core *c, uint32_t spi_in)
+{
+	struct mark_entry *m = mark_find(c, spi_in);
+
+	if (!m)
+		return;
+	HASH_DEL(c->sequence.marks, m);
+	free(m);
+}
+
+uint64_t sequence_heard_us(const struct core *c, uint32_t node)
+{
+	return c->sequence.heard_us[node];
+}
+
+/* ---- Rows for the log ---- */
+
+static void row_add(struct core *c, const struct seq_row *row)
+{
+	struct sequence *q = &c->sequence;
+
+	if (q->n_rows == q->room_rows) {
+		q->room_rows = q->room_rows ? q->room_rows * 2 : 64;
+		q->rows = realloc(q->rows, q->room_rows * sizeof(*q->rows));
+		assert(q->rows);
+	}
+	q->rows[q->n_rows++] = *row;
+	if (q->batch_at_us == NEVER)
+		q->batch_at_us = c->now_us >= q->batch_last_us + BATCH_SPACING_US
+					 ? c->now_us
+					 : q->batch_last_us + c->config->timing.sequence_tick_ms * MS;
+}
+
+static void batch_send(struct core *c)
+{
+	struct sequence *q = &c->sequence;
+	uint32_t done = 0;
+
+	while (done < q->n_rows) {
+		struct command b = { .type = COMMAND_SEQ_BATCH };
+		uint32_t n = q->n_rows - done < SEQ_ROWS_MAX ? q->n_rows - done : SEQ_ROWS_MAX;
+
+		b.seq_batch.rows = malloc(n * sizeof(*b.seq_batch.rows));
+		assert(b.seq_batch.rows);
+		memcpy(b.seq_batch.rows, q->rows + done, n * sizeof(*q->rows));
+		b.seq_batch.n = n;
+		proposals_add(c, URGENT_SEQUENCE, &b);
+		done += n;
+	}
+	q->n_rows = 0;
+	q->batch_at_us = NEVER;
+	q->batch_last_us = c->now_us;
+}
+
+static void lease_low(struct core *c, const struct sa_report *r)
+{
+	unsigned i;
+	const struct session *s = state_session_by_spi(c->state, r->spi_in, &i);
+	struct mark_entry *m;
+	struct seq_row row = { .spi_in = r->spi_in, .epoch = r->epoch };
+
+	if (!s || !core_owns(c, s) || session_epoch(c->state, s) != r->epoch)
+		return;
+	m = mark_get(c, r->spi_in);
+	if (m->asked_us && c->now_us - m->asked_us < LEASE_SHORT_US && m->want < LEASE_WANT_MAX)
+		m->want *= 2;
+	else if (c->now_us - m->asked_us > LEASE_LONG_US && m->want > c->config->lease)
+		m->want /= 2;
+	m->asked_us = c->now_us;
+	row.end = lease_at(&s->seq[i], r->epoch).end + m->want;
+	row_add(c, &row);
+}
+
+/* ---- What the workers report ---- */
+
+static void mark(struct core *c, const struct sa_report *r)
+{
+	struct mark_entry *m;
+
+	if (!state_session_by_spi(c->state, r->spi_in, NULL))
+		return;
+	m = mark_get(c, r->spi_in);
+	if (r->seq <= m->seq && m->ours)
+		return;
+	m->seq = r->seq > m->seq ? r->seq : m->seq;
+	m->epoch = r->epoch;
+	m->ours = m->changed = true;
+	if (c->sequence.send_at_us > c->now_us + c->config->timing.mark_ms * MS)
+		c->sequence.send_at_us = c->now_us + c->config->timing.mark_ms * MS;
+}
+
+static void news(struct core *c, enum session_news what, const struct sa_report *r)
+{
+	struct frame f = { .type = FRAME_SESSION };
+	uint32_t leader = core_leader_index(c);
+
+	f.session.news = (uint8_t)what;
+	f.session.spi_in = r->spi_in;
+	f.session.epoch = r->epoch;
+	f.session.remote = r->remote;
+	if (core_leads(c))
+		sequence_news(c, &f);
+	else if (leader != NODE_NONE)
+		core_send(c, leader, &f);
+}
+
+void sequence_reports(struct core *c, const struct sa_report *reports, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct sa_report *r = &reports[i];
+
+		switch (r->kind) {
+		case SA_REPORT_MARK:
+			mark(c, r);
+			break;
+		case SA_REPORT_LEASE_LOW:
+			lease_low(c, r);
+			break;
+		case SA_REPORT_SEQUENCE_END:
+			news(c, NEWS_SEQUENCE_END, r);
+			break;
+		case SA_REPORT_PEER:
+			news(c, NEWS_PEER, r);
+			break;
+		case SA_REPORT_FIRST_IN:
+			grants_first_in(c, r->spi_in);
+			news(c, NEWS_ALIVE, r);
+			break;
+		}
+	}
+}
+
+/* At the leader. Only the owner sees authenticated packets, so only a report of
+ * the session's current epoch counts. */
+void sequence_news(struct core *c, const struct frame *f)
+{
+	const struct session *s = state_session_by_spi(c->state, f->session.spi_in, NULL);
+	struct command step = { .type = COMMAND_SESSION_STEP };
+
+	if (!core_leads(c) || !s || session_epoch(c->state, s) != f->session.epoch)
+		return;
+	if (f->session.news == NEWS_SEQUENCE_END) {
+		requests_delete_child(c, f->session.spi_in);
+		return;
+	}
+	requests_alive(c, s);
+	/* RFC 7296 2.23: follow a client that is behind a NAT, and only such a one. */
+	if (f->session.news != NEWS_PEER || !(s->ike.features & IKE_PEER_BEHIND_NAT) ||
+	    endpoint_equal(&s->ike.remote, &f->session.remote) || f->session.remote.port == 0 ||
+	    !exchange_reserve(c, s->id))
+		return;
+	step.session_step.session = s->id;
+	step.session_step.serial = s->serial;
+	step.session_step.lease = c->config->lease;
+	ike_session_copy(&step.session_step.ike, &s->ike);
+	step.session_step.ike.remote = f->session.remote;
+	proposals_add(c, URGENT_REQUEST, &step);
+}
+
+/* ---- Marks between nodes ---- */
+
+static void marks_send(struct core *c)
+{
+	struct frame_mark rows[FRAME_MARKS_MAX];
+	struct mark_entry *m;
+	size_t n = 0;
+
+	for (m = c->sequence.marks; m; m = m->hh.next) {
+		if (!m->ours || !m->changed)
+			continue;
+		if (n == FRAME_MARKS_MAX)
+			break;
+		rows[n++] = (struct frame_mark){ m->spi_in, m->epoch, m->seq };
+		m->changed = false;
+	}
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		if (i != c->config->self && c->peer[i].linked && c->peer[i].greeted)
+			action_send_frame(c->actions, i, frame_create_marks(c->incarnation, rows, n));
+	c->sequence.send_at_us = m ? c->now_us : NEVER;
+}
+
+/* Marks that differ from the log, for one node: as its memory, not as our word. */
+static void marks_tell(struct core *c, uint32_t node, uint64_t lost)
+{
+	struct frame_mark rows[FRAME_MARKS_MAX];
+	struct mark_entry *m;
+	size_t n = 0;
+
+	for (m = c->sequence.marks; m && n < FRAME_MARKS_MAX; m = m->hh.next) {
+		unsigned i;
+		const struct session *s = state_session_by_spi(c->state, m->spi_in, &i);
+
+		if (!s || m->seq <= s->seq[i].mark ||
+		    (lost && session_slot(c->state, s)->previous_node != lost))
+			continue;
+		rows[n++] = (struct frame_mark){ m->spi_in, m->epoch, m->seq };
+		if (n == FRAME_MARKS_MAX) {
+			action_send_frame(c->actions, node, frame_create_marks(0, rows, n));
+			n = 0;
+		}
+	}
+	if (n)
+		action_send_frame(c->actions, node, frame_create_marks(0, rows, n));
+}
+
+void sequence_greet(struct core *c, uint32_t node)
+{
+	marks_tell(c, node, 0);
+}
+
+void sequence_hand_over(struct core *c, const struct node_down *down)
+{
+	struct frame f = { .type = FRAME_MARKS_DONE };
+
+	f.marks_done.node = down->id;
+	f.marks_done.incarnation = down->incarnation;
+	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
+		if (i == c->config->self || !core_node_linked(c, i) ||
+		    (down->heir && c->peer[i].raft_id != down->heir))
+			continue;
+		marks_tell(c, i, down->id);
+		core_send(c, i, &f);
+	}
+}
+
+/* An owner's own marks, by its verified link and incarnation, or (incarnation 0)
+ * what another node remembers of them. */
+static bool mark_acceptable(const struct core *c, uint32_t node, uint64_t incarnation,
+			    const struct session *s)
+{
+	const struct slot *slot = session_slot(c->state, s);
+	uint64_t id = c->peer[node].raft_id;
+
+	return incarnation == 0 || (slot->node == id && slot->incarnation == incarnation) ||
+	       (slot->previous_node == id && slot->previous_incarnation == incarnation);
+}
+
+void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
+{
+	if (f->marks.incarnation == c->peer[node].incarnation)
+		c->sequence.heard_us[node] = c->now_us;
+	else if (f->marks.incarnation != 0)
+		return;
+	for (size_t i = 0; i < f->marks.n; i++) {
+		struct frame_mark row = frame_mark_at(f, i);
+		const struct session *s = state_session_by_spi(c->state, row.spi_in, NULL);
+		struct mark_entry *m;
+
+		if (!s || !mark_acceptable(c, node, f->marks.incarnation, s))
+			continue;
+		m = mark_get(c, row.spi_in);
+		if (row.seq <= m->seq)
+			continue;
+		m->seq = row.seq;
+		m->epoch = row.epoch;
+		m->ours = false;
+		grants_floor(c, row.spi_in, row.seq);
+	}
+}
+
+/* ---- Time ---- */
+
+static void marks_commit(struct core *c)
+{
+	struct mark_entry *m;
+
+	c->sequence.commit_at_us = c->now_us + c->config->timing.mark_commit_ms * MS;
+	for (m = c->sequence.marks; m; m = m->hh.next) {
+		unsigned i;
+		const struct session *s = state_session_by_spi(c->state, m->spi_in, &i);
+		struct seq_row row = { .spi_in = m->spi_in, .epoch = m->epoch, .mark = m->seq };
+
+		/* Not lost with a proposal that did not commit: compared with the state. */
+		if (s && m->ours && m->seq > s->seq[i].mark)
+			row_add(c, &row);
+	}
+}
+
+void sequence_tick(struct core *c)
+{
+	struct sequence *q = &c->sequence;
+
+	if (c->now_us >= q->commit_at_us)
+		marks_commit(c);
+	if (c->now_us >= q->send_at_us ||
+	    (c->membership.holding && c->now_us >= q->heartbeat_at_us)) {
+		marks_send(c);
+		q->heartbeat_at_us = c->now_us + c->config->timing.heartbeat_ms * MS;
+	}
+	if (c->now_us >= q->batch_at_us)
+		batch_send(c);
+}
+
+uint64_t sequence_deadline_us(const struct core *c)
+{
+	const struct sequence *q = &c->sequence;
+	uint64_t d = q->send_at_us < q->batch_at_us ? q->send_at_us : q->batch_at_us;
+
+	return c->membership.holding && q->heartbeat_at_us < d ? q->heartbeat_at_us : d;
+}
+
+void sequence_fini(struct core *c)
+{
+	struct mark_entry *m, *tmp;
+
+	HASH_ITER(hh, c->sequence.marks, m, tmp)
+	{
+		HASH_DEL(c->sequence.marks, m);
+		free(m);
+	}
+	free(c->sequence.rows);
+}

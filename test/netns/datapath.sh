@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Two data paths, a tunnel between them, no key exchange: ping through it on each
+# rung of the ladder and with both encapsulations, and look at what the addresses
+# do. Needs root and `make build/netns/datapath_peer`.
+#
+#   dp-b (client) --wan 10.79.0.0/24-- dp-a (gateway) --lan 10.20.0.0/24-- dp-h
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+[ "$(id -u)" = 0 ] || { echo "SKIP: not root"; exit 0; }
+peer=build/netns/datapath_peer
+work=$(mktemp -d) || exit 1
+passed=0 failed=0
+ok()   { passed=$((passed + 1)); echo "ok    $1"; }
+bad()  { failed=$((failed + 1)); echo "FAIL  $1"; tail -n 5 "$work"/*.out; }
+check() { local what=$1; shift; if "$@" > "$work/check" 2>&1; then ok "$what"; else bad "$what"; cat "$work/check"; fi; }
+
+down() {
+	exec 7>&- 8>&-
+	wait
+	for ns in dp-a dp-b dp-h; do ip netns del $ns 2>/dev/null; done
+}
+trap 'down; rm -rf "$work"' EXIT
+
+up() {
+	for ns in dp-a dp-b dp-h; do ip netns add $ns && ip -n $ns link set lo up; done
+	ip -n dp-a link add wan type veth peer name wan netns dp-b
+	ip -n dp-a link add lan type veth peer name lan netns dp-h
+	ip -n dp-b link add lan type dummy 2>/dev/null || ip -n dp-b link add lan type veth peer name lan2
+	ip -n dp-a addr add 10.79.0.1/24 dev wan; ip -n dp-b addr add 10.79.0.2/24 dev wan
+	ip -n dp-a addr add 10.20.0.2/24 dev lan; ip -n dp-h addr add 10.20.0.9/24 dev lan
+	for ns in dp-a dp-b; do ip -n $ns link set wan up; ip -n $ns link set lan up; done
+	ip -n dp-h link set lan up
+	ip -n dp-h route add default via 10.20.0.1
+}
+
+# start SIDE FD MODE ENCAP LOCAL REMOTE INNER LOCAL_TS REMOTE_TS
+start() {
+	local side=$1 fd=$2; shift 2
+	mkfifo "$work/$side.in"
+	ip netns exec dp-$side $peer $side "$1" "$2" wan lan "${@:3}" \
+		< "$work/$side.in" > "$work/$side.out" 2>&1 &
+	eval "exec $fd> $work/$side.in"
+	for _ in $(seq 100); do grep -q ^ready "$work/$side.out" && break; sleep 0.05; done
+	grep ^ready "$work/$side.out" || { bad "$side starts"; cat "$work/$side.out"; return 1; }
+	rm "$work/$side.in"
+}
+counter() { # SIDE FD NAME: asks the peer and prints one of its counters.
+	echo c >&"$2"; sleep 0.1
+	tail -n 1 "$work/$1.out" | tr ' ' '\n' | sed -n "/^$3\$/{n;p}"
+}
+above() { [ "$(counter "$1" "$2" "$3")" -gt "$4" ]; }
+
+tunnel() { # MODE ENCAP
+	up
+	start a 7 "$1" "$2" 10.79.0.100/24 10.79.0.200/24 10.20.0.1/24 10.20.0.0/16 10.30.0.0/16 || return
+	start b 8 "$1" "$2" 10.79.0.200/24 10.79.0.100/24 10.30.0.5/32 10.30.0.0/16 10.20.0.0/16 || return
+	check "$1 $2: ping through the tunnel" \
+		ip netns exec dp-b ping -c 20 -i 0.01 -W 2 -I 10.30.0.5 10.20.0.9
+	check "$1 $2: full-size packets" \
+		ip netns exec dp-b ping -c 5 -i 0.01 -W 2 -s 1372 -M do -I 10.30.0.5 10.20.0.9
+	check "$1 $2: larger ones in fragments" \
+		ip netns exec dp-b ping -c 5 -i 0.01 -W 2 -s 4000 -I 10.30.0.5 10.20.0.9
+	check "$1 $2: all of it passed the data path" above a 7 in 29
+	check "$1 $2: marks were reported" above a 7 marks 0
+	check "$1 $2: baton answers ARP for its addresses" above a 7 arp 0
+}
+
+addresses() {
+	check "the service address stands on the TUN device" \
+		sh -c "ip -n dp-a addr show dev dp-a | grep -q 10.79.0.100/32"
+	echo r >&7; sleep 0.2
+	check "a released address is gone" \
+		sh -c "! ip -n dp-a addr show dev dp-a | grep -q 10.79.0.100"
+	check "the kernel does not answer ARP for it" \
+		sh -c "ip -n dp-b neigh flush dev wan; ! ip netns exec dp-b ping -c 1 -W 1 10.79.0.100"
+	check "pool packets meet the blackhole" \
+		sh -c "ip -n dp-a route get 10.30.0.5 2>&1 | grep -qi 'invalid\|blackhole\|unreach'"
+	echo h >&7; sleep 0.2
+	check "held again, traffic goes on" \
+		ip netns exec dp-b ping -c 3 -i 0.01 -W 2 -I 10.30.0.5 10.20.0.9
+	echo q >&7; exec 7>&-; sleep 0.3
+	check "the blackhole outlives the process" \
+		sh -c "ip -n dp-a route show type blackhole | grep -q 10.30.0.0/16"
+	check "the TUN device does not" sh -c "! ip -n dp-a link show dp-a 2>/dev/null"
+}
+
+for mode in ${MODES:-socket xdp}; do
+	for encap in udp esp; do
+		tunnel $mode $encap
+		[ $mode$encap = socketudp ] && addresses
+		down
+	done
+done
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed -eq 0 ]

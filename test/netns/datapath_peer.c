@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One data path with one SA pair of fixed keys and no key exchange, for the
+ * namespace tests: two of these are a tunnel.
+ *
+ *   datapath_peer SIDE MODE ENCAP OUTER INNER LOCAL REMOTE INNER_ADDRESS LOCAL_TS REMOTE_TS
+ *
+ * SIDE is a or b; MODE auto, xdp, socket; ENCAP udp or esp. REMOTE_TS is routed to
+ * the TUN device (dp-SIDE). Prints "ready MODE: WHY", then reads commands from
+ * stdin, one letter per line: h hold, r release, c counters, q quit. */
+#include "xdp/datapath.h"
+
+#include <assert.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct peer {
+	_Atomic uint64_t marks, lease_lows, peers, first_ins, ike, forwards, ticket;
+	_Atomic uint64_t lease_seq;
+};
+
+static void on_report(void *ctx, const struct sa_report *reports, size_t n)
+{
+	struct peer *p = ctx;
+
+	for (size_t i = 0; i < n; i++) {
+		p->marks += reports[i].kind == SA_REPORT_MARK;
+		p->peers += reports[i].kind == SA_REPORT_PEER;
+		p->first_ins += reports[i].kind == SA_REPORT_FIRST_IN;
+		p->lease_lows += reports[i].kind == SA_REPORT_LEASE_LOW;
+	}
+}
+
+static void on_ike(void *ctx, const struct endpoint *local, const struct endpoint *remote,
+		   const uint8_t *data, size_t len)
+{
+	struct peer *p = ctx;
+
+	(void)local, (void)remote, (void)data, (void)len;
+	p->ike++;
+}
+
+static void on_forward(void *ctx, const struct datapath_forward *f)
+{
+	struct peer *p = ctx;
+
+	(void)f;
+	p->forwards++;
+}
+
+static void on_applied(void *ctx, uint64_t ticket)
+{
+	struct peer *p = ctx;
+
+	p->ticket = ticket;
+}
+
+static struct prefix must_prefix(const char *text)
+{
+	struct prefix p;
+
+	if (prefix_parse(&p, text) != OK) {
+		fprintf(stderr, "not a prefix: %s\n", text);
+		exit(2);
+	}
+	return p;
+}
+
+static void fill_sa(struct child_sa *sa, bool a, const struct prefix *local,
+		    const struct prefix *remote)
+{
+	struct esp_keys a_to_b, b_to_a;
+
+	memset(sa, 0, sizeof(*sa));
+	memset(&a_to_b, 0x41, sizeof(a_to_b));
+	memset(&b_to_a, 0x42, sizeof(b_to_a));
+	sa->spi_in = a ? 0xc0000001u : 0xc0000002u;
+	sa->spi_out = a ? 0xc0000002u : 0xc0000001u;
+	sa->suite = (struct suite){.encr = ENCR_AES_GCM_16, .encr_key_bits = 128, .esn = ESN_NO};
+	sa->in = a ? b_to_a : a_to_b;
+	sa->out = a ? a_to_b : b_to_a;
+	sa->local.n = sa->remote.n = 1;
+	sa->local.ts[0] = ts_from_prefix(local);
+	sa->remote.ts[0] = ts_from_prefix(remote);
+}
+
+static void install(struct datapath *dp, struct child_sa *sa, const struct sad_path *path)
+{
+	struct sa_update updates[] = {
+		{.kind = SA_UPDATE_PUT, .spi_in = sa->spi_in, .session = 1, .child = sa,
+		 .path = *path},
+		{.kind = SA_UPDATE_GRANT, .spi_in = sa->spi_in, .session = 1,
+		 .grant = {.epoch = 1, .start = 1, .end = UINT64_C(1) << 31}},
+		{.kind = SA_UPDATE_OUTBOUND, .spi_in = sa->spi_in, .session = 1},
+	};
+
+	if (datapath_post(dp, updates, 3, NULL) != OK) {
+		fprintf(stderr, "post failed\n");
+		exit(1);
+	}
+}
+
+static void print_counters(struct datapath *dp, const struct peer *p)
+{
+	struct datapath_counters c;
+
+	datapath_count(dp, &c);
+	printf("in %llu out %llu marks %llu first %llu peers %llu ike %llu arp %llu sas %llu",
+	       (unsigned long long)c.packets_in, (unsigned long long)c.packets_out,
+	       (unsigned long long)p->marks, (unsigned long long)p->first_ins,
+	       (unsigned long long)p->peers, (unsigned long long)p->ike,
+	       (unsigned long long)c.arp_replies, (unsigned long long)c.sas);
+	for (unsigned i = 1; i < DROP_COUNT; i++)
+		if (c.drops[i])
+			printf(" drop_%s %llu", drop_text(i), (unsigned long long)c.drops[i]);
+	printf("\n");
+	fflush(stdout);
+}
+
+static void serve(struct datapath *dp, const struct peer *p)
+{
+	char line[16];
+
+	while (fgets(line, sizeof(line), stdin)) {
+		if (line[0] == 'h')
+			datapath_hold(dp);
+		else if (line[0] == 'r')
+			datapath_release(dp);
+		else if (line[0] == 'c')
+			print_counters(dp, p);
+		else if (line[0] == 'q')
+			break;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static struct peer peer;
+	char err[DATAPATH_ERR_LEN] = "", tun[IFNAMSIZ];
+	struct datapath_face face = {&peer, on_report, on_ike, on_forward, on_applied, NULL};
+
+	if (argc != 11) {
+		fprintf(stderr, "usage: see the source\n");
+		return 2;
+	}
+	bool a = argv[1][0] == 'a', udp = argv[3][0] == 'u';
+	struct prefix local = must_prefix(argv[6]), remote = must_prefix(argv[7]);
+	struct prefix inner = must_prefix(argv[8]);
+	struct prefix local_ts = must_prefix(argv[9]), remote_ts = must_prefix(argv[10]);
+	struct datapath_config config = {
+		.mode = argv[2][0] == 's' ? DATAPATH_SOCKET
+			: argv[2][0] == 'x' ? DATAPATH_XDP : DATAPATH_AUTO,
+		.outer_interface = argv[4], .inner_interface = argv[5], .tun = tun,
+		.addresses = &local, .n_addresses = 1,
+		.inner_addresses = &inner, .n_inner_addresses = 1,
+		.pools = &remote_ts, .n_pools = 1, .announce = true,
+		.iv_salt = a ? 0x11111111 : 0x22222222, .sa_max = 1024,
+	};
+	struct sad_path path = {.local = {local.address, udp ? 4500 : 0},
+				.remote = {remote.address, udp ? 4500 : 0},
+				.udp_encap = udp};
+	struct child_sa sa;
+
+	snprintf(tun, sizeof(tun), "dp-%s", argv[1]);
+	struct datapath *dp = datapath_start(&config, &face, err);
+	if (!dp) {
+		fprintf(stderr, "%s\n", err);
+		return 1;
+	}
+	fill_sa(&sa, a, &local_ts, &remote_ts);
+	install(dp, &sa, &path);
+	datapath_hold(dp);
+	while (!datapath_holds(dp) || !peer.ticket)
+		usleep(1000);
+	printf("ready %s: %s\n", datapath_mode_text(dp), datapath_mode_why(dp));
+	fflush(stdout);
+	serve(dp, &peer);
+	print_counters(dp, &peer);
+	datapath_stop(dp);
+	return 0;
+}
