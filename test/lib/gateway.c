@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test/lib/gateway.h"
+
+#include <openssl/mem.h>
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct endpoint endpoint_of(const char *text)
+{
+	struct endpoint e;
+
+	if (endpoint_parse(&e, text) != OK)
+		abort();
+	return e;
+}
+
+struct ike_id id_of(const char *text)
+{
+	struct ike_id id;
+
+	if (ike_id_parse(&id, text) != OK)
+		abort();
+	return id;
+}
+
+static struct ts_set ts_of(const char *prefix)
+{
+	struct ts_set set = {.n = 1};
+	struct prefix p;
+
+	if (prefix_parse(&p, prefix) != OK)
+		abort();
+	set.ts[0] = ts_from_prefix(&p);
+	return set;
+}
+
+static void proposals_of(struct proposal *ike, struct proposal *esp, const char *ike_text,
+			 const char *esp_text)
+{
+	if (proposal_parse_ike(ike, ike_text, NULL) != OK ||
+	    proposal_parse_esp(esp, esp_text, NULL) != OK)
+		abort();
+}
+
+/* ---- Gateway ---- */
+
+static uint32_t draw_spi(void *ctx, struct entropy *e)
+{
+	uint32_t spi;
+
+	(void)ctx;
+	do
+		spi = entropy_u32(e);
+	while (spi < 256);
+	return spi;
+}
+
+static bool assign_address(void *ctx, const struct ike_connection *c, const struct ike_id *peer,
+			   const struct address *wanted, struct address *out)
+{
+	const struct gateway *g = ctx;
+
+	(void)peer;
+	if (g->pool_empty)
+		return false;
+	*out = wanted && prefix_contains(&c->pool, wanted) ? *wanted : address_ipv4(0x0a1e0001);
+	return true;
+}
+
+void gateway_init(struct gateway *g, const char *ike, const char *esp)
+{
+	static const uint8_t seed[ENTROPY_SEED_LEN] = "gateway";
+	struct ike_connection *c = &g->connections[0];
+
+	memset(g, 0, sizeof(*g));
+	entropy_init(&g->entropy, seed);
+	g->iv.salt = entropy_u32(&g->entropy);
+	entropy_draw(&g->entropy, g->cookie_key, sizeof(g->cookie_key));
+	strcpy(c->name, "road");
+	c->local_id = id_of("gw");
+	c->local_ts = ts_of("10.20.0.0/16");
+	c->has_pool = true;
+	if (prefix_parse(&c->pool, "10.30.0.0/16") != OK)
+		abort();
+	c->dns[0] = address_ipv4(0x0a140035);
+	c->n_dns = 1;
+	proposals_of(&c->ike[0], &c->esp[0], ike, esp);
+	c->n_ike = c->n_esp = 1;
+	g->secrets[0].id = id_of("cl");
+	secret_set(&g->secrets[0].psk, "correct horse", 13);
+	g->config.connections = g->connections;
+	g->config.n_connections = 1;
+	g->config.secrets = g->secrets;
+	g->config.n_secrets = 1;
+	g->local = endpoint_of("198.51.100.1:500");
+	g->env = (struct ike_env){
+		.config = &g->config,
+		.entropy = &g->entropy,
+		.iv = &g->iv,
+		.now_ms = 1000,
+		.cookie_key = g->cookie_key,
+		.ctx = g,
+		.draw_spi = draw_spi,
+		.assign_address = assign_address,
+	};
+}
+
+static void forget_half_open(struct gateway *g)
+{
+	if (!g->half_open)
+		return;
+	ike_half_open_fini(g->half_open);
+	free(g->half_open);
+	g->half_open = NULL;
+}
+
+static void forget_session(struct gateway *g)
+{
+	if (!g->session)
+		return;
+	ike_session_fini(g->session);
+	free(g->session);
+	g->session = NULL;
+}
+
+void gateway_fini(struct gateway *g)
+{
+	forget_half_open(g);
+	forget_session(g);
+	entropy_fini(&g->entropy);
+}
+
+/* Commits o. Returns its reply. */
+static struct blob *commit(struct gateway *g, struct ike_outcome *o)
+{
+	struct blob *reply = blob_ref(o->reply);
+
+	g->verdict = o->verdict;
+	g->drop = o->drop;
+	g->answered = o->answered;
+	g->answered_purpose = o->answered_purpose;
+	memcpy(g->note, o->note, sizeof(g->note));
+	switch (o->verdict) {
+	case IKE_VERDICT_DROP:
+		assert(!reply && !o->next && o->drop != DROP_NONE);
+		break;
+	case IKE_VERDICT_REPLY:
+		assert(reply && !o->next && !o->half_open);
+		break;
+	case IKE_VERDICT_HALF_OPEN:
+		forget_half_open(g);
+		g->half_open = o->half_open;
+		o->half_open = NULL;
+		break;
+	case IKE_VERDICT_REFUSE:
+		assert(reply && !o->next);
+		forget_half_open(g);
+		break;
+	case IKE_VERDICT_ESTABLISH:
+		forget_half_open(g);
+		assert(!g->session);
+		g->session = o->next;
+		o->next = NULL;
+		break;
+	case IKE_VERDICT_STEP:
+		forget_session(g);
+		g->session = o->next;
+		o->next = NULL;
+		break;
+	case IKE_VERDICT_DELETE:
+		assert(!o->next);
+		forget_session(g);
+		break;
+	}
+	ike_outcome_fini(o);
+	return reply;
+}
+
+static void respond(struct gateway *g, const struct endpoint *remote, const struct blob *d,
+		    struct ike_outcome *out)
+{
+	struct ike_header h;
+
+	if (ike_header_parse(&h, d->data, d->len) != DROP_NONE ||
+	    h.exchange == IKE_EXCHANGE_SA_INIT)
+		ike_respond_init(&g->env, &g->local, remote, d->data, d->len, out);
+	else if (g->session && ike_session_find_sa(g->session, h.spi_i, h.spi_r))
+		ike_respond(&g->env, g->session, &g->local, remote, d->data, d->len, out);
+	else if (g->half_open && h.spi_r == g->half_open->spi_r)
+		ike_respond_auth(&g->env, g->half_open, &g->local, remote, d->data, d->len, out);
+	else
+		*out = (struct ike_outcome){.drop = DROP_IKE_UNKNOWN};
+}
+
+struct blob *gateway_receive(struct gateway *g, const struct endpoint *remote,
+			     struct blob *datagram)
+{
+	struct ike_session *before = NULL;
+	struct ike_half_open *half = NULL;
+	struct ike_outcome o;
+
+	if (g->session)
+		before = OPENSSL_memdup(g->session, sizeof(*before));
+	if (g->half_open)
+		half = OPENSSL_memdup(g->half_open, sizeof(*half));
+	respond(g, remote, datagram, &o);
+	assert(!before || memcmp(before, g->session, sizeof(*before)) == 0);
+	assert(!half || memcmp(half, g->half_open, sizeof(*half)) == 0);
+	OPENSSL_free(before);
+	OPENSSL_free(half);
+	blob_unref(datagram);
+	return commit(g, &o);
+}
+
+struct blob *gateway_request(struct gateway *g, const struct ike_request *request)
+{
+	struct ike_outcome o;
+
+	ike_request_create(&g->env, g->session, request, &o);
+	return commit(g, &o);
+}
+
+/* ---- Client ---- */
+
+struct initiator_config client_config(const char *ike, const char *esp)
+{
+	struct initiator_config c = {
+		.local = endpoint_of("192.0.2.7:500"),
+		.remote = endpoint_of("198.51.100.1:500"),
+		.id = id_of("cl"),
+		.remote_id = id_of("gw"),
+		.n_ike = 1,
+		.n_esp = 1,
+		.tsi = ts_of("0.0.0.0/0"),
+		.tsr = ts_of("0.0.0.0/0"),
+		.request_address = true,
+		.request_dns = true,
+	};
+
+	secret_set(&c.psk, "correct horse", 13);
+	proposals_of(&c.ike[0], &c.esp[0], ike, esp);
+	return c;
+}
+
+unsigned exchange(struct gateway *g, struct initiator *i, struct blob *datagram)
+{
+	struct blob *reply;
+	unsigned n = 0;
+
+	while (datagram) {
+		n++;
+		reply = gateway_receive(g, &i->config.local, datagram);
+		datagram = NULL;
+		if (!reply)
+			break;
+		n++;
+		datagram = initiator_consume(i, reply->data, reply->len);
+		blob_unref(reply);
+	}
+	return n;
+}

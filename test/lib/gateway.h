@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A gateway of one client in memory: calls the responder and commits at once what
+ * it decides, as the cluster would. For tests that pass datagrams by hand. */
+#ifndef TEST_LIB_GATEWAY_H
+#define TEST_LIB_GATEWAY_H
+
+#include "proto/ike.h"
+#include "test/lib/initiator.h"
+
+struct gateway {
+	struct ike_connection connections[2];
+	struct ike_peer_secret secrets[2];
+	struct ike_config config;
+	struct entropy entropy;
+	struct iv_source iv;
+	uint8_t cookie_key[32];
+	struct ike_env env;
+	bool pool_empty;
+	struct endpoint local;
+	struct ike_half_open *half_open; /* The latest one. */
+	struct ike_session *session;
+
+	/* Of the last datagram: */
+	enum ike_verdict verdict;
+	enum drop drop;
+	bool answered;
+	enum ike_purpose answered_purpose;
+	char note[160];
+};
+
+/* One connection "road": "gw", pool 10.30.0.0/16, 10.20.0.0/16 behind it, DNS 10.20.0.53;
+ * one secret, of "cl". ike and esp are proposals in strongSwan's spelling. */
+void gateway_init(struct gateway *g, const char *ike, const char *esp);
+void gateway_fini(struct gateway *g);
+
+/* The client that fits: "cl" at 192.0.2.7:500, asks for an address and DNS. */
+struct initiator_config client_config(const char *ike, const char *esp);
+struct endpoint endpoint_of(const char *text); /* "192.0.2.7:500" */
+struct ike_id id_of(const char *text);
+
+/* One datagram from remote, adopted. Returns the reply or NULL. Asserts that what it
+ * was computed from is as it was. */
+struct blob *gateway_receive(struct gateway *g, const struct endpoint *remote,
+			     struct blob *datagram);
+/* A request of its own, committed; the session must have none outstanding. */
+struct blob *gateway_request(struct gateway *g, const struct ike_request *request);
+
+/* Passes datagram (from the client, adopted) and all that follows from it to and fro
+ * until nobody answers. Returns the number of datagrams that were delivered. */
+unsigned exchange(struct gateway *g, struct initiator *i, struct blob *datagram);
+
+#endif
