@@ -14,6 +14,10 @@ ifeq ($(SAN),1)
 $(T)/unit/%: $(T)/obj/test/unit/%.c.o $(TESTLIB) $(T)/libxdpath.a $(T)/libcluster.a $(T)/libproto.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(CLUSTER_LIBS) $(XDP_LIBS)
+# The store is the one part of node/ with unit tests: a file format, no sockets.
+$(T)/unit/store_lmdb_test: $(patsubst %,$(T)/obj/%.o,test/unit/store_lmdb_test.c $(wildcard node/store_*.c)) $(T)/libcluster.a $(T)/libproto.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -llmdb $(CLUSTER_LIBS)
 $(T)/sim: $(SIM) $(TESTLIB) $(T)/libcluster.a $(T)/libproto.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
 san-all: $(UNIT) $(if $(SIM),$(T)/sim) $(T)/baton
