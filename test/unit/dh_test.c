@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/dh.h"
+#include "test/unit/hex.h"
+#include "test/vectors/modp_rows.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+/* A private value, a peer's public value, what is shared. */
+static const struct {
+	int row;
+	uint16_t group;
+	const char *private_value, *public_value, *peer, *shared; /* public_value NULL: not given */
+} rows[] = {
+	/* RFC 7748 5.2 */
+	{1, DH_CURVE25519, "a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4", NULL,
+	 "e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c",
+	 "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552"},
+	{2, DH_CURVE25519, "4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d", NULL,
+	 "e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493",
+	 "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957"},
+	/* RFC 7748 6.1: Alice, Bob */
+	{3, DH_CURVE25519, "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a",
+	 "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a",
+	 "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f",
+	 "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"},
+	{4, DH_CURVE25519, "5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb",
+	 "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f",
+	 "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a",
+	 "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"},
+	/* RFC 5903 8.1: initiator, responder */
+	{5, DH_ECP_256, "c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433",
+	 "dad0b65394221cf9b051e1feca5787d098dfe637fc90b9ef945d0c3772581180"
+	 "5271a0461cdb8252d61f1c456fa3e59ab1f45b33accf5f58389e0577b8990bb3",
+	 "d12dfb5289c8d4f81208b70270398c342296970a0bccb74c736fc7554494bf63"
+	 "56fbf3ca366cc23e8157854c13c58d6aac23f046ada30f8353e74f33039872ab",
+	 "d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de"},
+	{6, DH_ECP_256, "c6ef9c5d78ae012a011164acb397ce2088685d8f06bf9be0b283ab46476bee53",
+	 "d12dfb5289c8d4f81208b70270398c342296970a0bccb74c736fc7554494bf63"
+	 "56fbf3ca366cc23e8157854c13c58d6aac23f046ada30f8353e74f33039872ab",
+	 "dad0b65394221cf9b051e1feca5787d098dfe637fc90b9ef945d0c3772581180"
+	 "5271a0461cdb8252d61f1c456fa3e59ab1f45b33accf5f58389e0577b8990bb3",
+	 "d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de"},
+};
+
+static void test_vectors(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		size_t private_len, peer_len, shared_len, len;
+		uint8_t *private_value = hex_bytes(rows[i].private_value, &private_len);
+		uint8_t *peer = hex_bytes(rows[i].peer, &peer_len);
+		uint8_t *expected = hex_bytes(rows[i].shared, &shared_len);
+		uint8_t public_value[DH_PUBLIC_MAX];
+		struct dh_keypair k = {.group = rows[i].group};
+		struct secret shared;
+
+		secret_set(&k.private_value, private_value, private_len);
+		if (rows[i].public_value) {
+			size_t n;
+			uint8_t *p = hex_bytes(rows[i].public_value, &n);
+
+			assert_int_equal(dh_public(&k, public_value, &len), OK);
+			assert_int_equal(len, n);
+			assert_memory_equal(public_value, p, n);
+			free(p);
+		}
+		assert_int_equal(dh_shared(&k, peer, peer_len, &shared), OK);
+		assert_int_equal(shared.len, shared_len);
+		assert_memory_equal(shared.bytes, expected, shared_len);
+		free(private_value);
+		free(peer);
+		free(expected);
+	}
+}
+
+/* MODP-2048 with its prime computed by RFC 3526's formula, by another implementation. */
+static void test_modp(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(modp_rows) / sizeof(*modp_rows); i++) {
+		size_t n, len;
+		uint8_t *seed = hex_bytes(modp_rows[i].seed, &n);
+		uint8_t *expected_public = hex_bytes(modp_rows[i].public_value, &n);
+		uint8_t *peer = hex_bytes(modp_rows[i].peer, &n);
+		uint8_t *expected = hex_bytes(modp_rows[i].shared, &n);
+		uint8_t public_value[DH_PUBLIC_MAX];
+		struct dh_keypair k;
+		struct secret shared;
+		struct entropy e;
+
+		entropy_init(&e, seed);
+		assert_int_equal(dh_generate(DH_MODP_2048, &e, &k, public_value, &len), OK);
+		assert_int_equal(len, 256);
+		assert_memory_equal(public_value, expected_public, 256);
+		assert_int_equal(dh_shared(&k, peer, 256, &shared), OK);
+		assert_int_equal(shared.len, 256);
+		assert_memory_equal(shared.bytes, expected, 256);
+		free(seed);
+		free(expected_public);
+		free(peer);
+		free(expected);
+	}
+}
+
+static const uint16_t groups[] = {DH_CURVE25519, DH_ECP_256, DH_MODP_2048};
+
+/* Two sides of one group agree; a seed gives the same pair again, another does not. */
+static void test_agree(void **state)
+{
+	(void)state;
+	for (size_t g = 0; g < 3; g++) {
+		uint8_t seed[ENTROPY_SEED_LEN] = {(uint8_t)g};
+		uint8_t a_public[DH_PUBLIC_MAX], b_public[DH_PUBLIC_MAX], again[DH_PUBLIC_MAX];
+		struct dh_keypair a, b, c;
+		struct secret ab, ba;
+		struct entropy e;
+		size_t len;
+
+		entropy_init(&e, seed);
+		assert_int_equal(dh_generate(groups[g], &e, &a, a_public, &len), OK);
+		assert_int_equal(dh_generate(groups[g], &e, &b, b_public, &len), OK);
+		assert_int_equal(len, dh_public_len(groups[g]));
+		assert_memory_not_equal(a_public, b_public, len);
+		entropy_init(&e, seed);
+		assert_int_equal(dh_generate(groups[g], &e, &c, again, &len), OK);
+		assert_memory_equal(a_public, again, len);
+		assert_int_equal(dh_shared(&a, b_public, len, &ab), OK);
+		assert_int_equal(dh_shared(&b, a_public, len, &ba), OK);
+		assert_true(ab.len > 0);
+		assert_true(secret_equal(&ab, &ba));
+		/* One octet too few and too many */
+		assert_int_equal(dh_shared(&a, b_public, len - 1, &ab), ERR_MALFORMED);
+		assert_int_equal(ab.len, 0);
+		assert_int_equal(dh_shared(&a, b_public, len + 1, &ab), ERR_MALFORMED);
+		dh_keypair_cleanse(&a);
+		assert_int_equal(a.private_value.len, 0);
+	}
+}
+
+static void test_unknown_group(void **state)
+{
+	uint8_t seed[ENTROPY_SEED_LEN] = {0}, public_value[DH_PUBLIC_MAX];
+	struct dh_keypair k;
+	struct secret shared;
+	struct entropy e;
+	size_t len = 1;
+
+	(void)state;
+	entropy_init(&e, seed);
+	assert_int_equal(dh_generate(22, &e, &k, public_value, &len), ERR_UNSUPPORTED);
+	assert_int_equal(len, 0);
+	assert_int_equal(dh_shared(&k, public_value, 128, &shared), ERR_UNSUPPORTED);
+	assert_int_equal(dh_generate(DH_NONE, &e, &k, public_value, &len), ERR_UNSUPPORTED);
+}
+
+static void refuse(uint16_t group, const uint8_t *peer, int row)
+{
+	uint8_t seed[ENTROPY_SEED_LEN] = {42}, public_value[DH_PUBLIC_MAX];
+	struct dh_keypair k;
+	struct secret shared;
+	struct entropy e;
+	size_t len;
+
+	entropy_init(&e, seed);
+	assert_int_equal(dh_generate(group, &e, &k, public_value, &len), OK);
+	if (dh_shared(&k, peer, len, &shared) != ERR_CRYPTO)
+		fail_msg("row %d: a bad public value was taken", row);
+	assert_int_equal(shared.len, 0);
+}
+
+/* Points of small order (RFC 7748 6.1: the all-zero value): 0, 1, the two of order
+ * 8 and p - 1. */
+static void test_x25519_small_order(void **state)
+{
+	static const char *const bad[] = {
+		"0000000000000000000000000000000000000000000000000000000000000000",
+		"0100000000000000000000000000000000000000000000000000000000000000",
+		"e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+		"5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		size_t len;
+		uint8_t *peer = hex_bytes(bad[i], &len);
+
+		refuse(DH_CURVE25519, peer, (int)i + 1);
+		free(peer);
+	}
+}
+
+/* RFC 6989 2.3 */
+static void test_p256_off_curve(void **state)
+{
+	size_t len;
+	uint8_t *peer = hex_bytes(rows[4].public_value, &len);
+	uint8_t zero[64] = {0}, field[64];
+
+	(void)state;
+	peer[63] ^= 1;
+	refuse(DH_ECP_256, peer, 1);
+	peer[63] ^= 1;
+	peer[0] ^= 0x80;
+	refuse(DH_ECP_256, peer, 2);
+	refuse(DH_ECP_256, zero, 3);
+	memset(field, 0xff, sizeof(field)); /* Beyond the field */
+	refuse(DH_ECP_256, field, 4);
+	free(peer);
+}
+
+/* RFC 6989 2.1: 1 < r < p - 1 */
+static void test_modp_range(void **state)
+{
+	static const struct {
+		int row;
+		int from_p; /* 1: p + value, 0: value */
+		int value;
+		bool ok;
+	} range[] = {
+		{1, 0, 0, false}, {2, 0, 1, false}, {3, 0, 2, true}, {4, 1, -2, true},
+		{5, 1, -1, false}, {6, 1, 0, false}, {7, 1, 1, false},
+	};
+	uint8_t p[256];
+	size_t n;
+	uint8_t *hex = hex_bytes( /* RFC 3526 3 */
+		"ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74"
+		"020bbea63b139b22514a08798e3404ddef9519b3cd3a431b302b0a6df25f1437"
+		"4fe1356d6d51c245e485b576625e7ec6f44c42e9a637ed6b0bff5cb6f406b7ed"
+		"ee386bfb5a899fa5ae9f24117c4b1fe649286651ece45b3dc2007cb8a163bf05"
+		"98da48361c55d39a69163fa8fd24cf5f83655d23dca3ad961c62f356208552bb"
+		"9ed529077096966d670c354e4abc9804f1746c08ca18217c32905e462e36ce3b"
+		"e39e772c180e86039b2783a2ec07a28fb5c55df06f4c52c9de2bcbf695581718"
+		"3995497cea956ae515d2261898fa051015728e5a8aacaa68ffffffffffffffff",
+		&n);
+
+	(void)state;
+	assert_int_equal(n, sizeof(p));
+	for (size_t i = 0; i < sizeof(range) / sizeof(*range); i++) {
+		memset(p, 0, sizeof(p));
+		if (range[i].from_p)
+			memcpy(p, hex, n);
+		if (range[i].from_p && range[i].value > 0) { /* p + 1: the low 64 bits carry */
+			memset(p + 248, 0, 8);
+			p[247]++;
+		} else {
+			p[255] = (uint8_t)(p[255] + range[i].value);
+		}
+		if (!range[i].ok) {
+			refuse(DH_MODP_2048, p, range[i].row);
+		} else {
+			struct dh_keypair k = {.group = DH_MODP_2048};
+			struct secret shared;
+
+			secret_set(&k.private_value, "\x05", 1);
+			assert_int_equal(dh_shared(&k, p, 256, &shared), OK);
+			/* 2^5 = 32; (p-2)^5 = p - 32 */
+			assert_int_equal(shared.bytes[255], range[i].from_p ? 0xff - 32 : 32);
+			assert_int_equal(shared.bytes[0], range[i].from_p ? 0xff : 0);
+		}
+	}
+	free(hex);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_vectors),
+		cmocka_unit_test(test_modp),
+		cmocka_unit_test(test_agree),
+		cmocka_unit_test(test_unknown_group),
+		cmocka_unit_test(test_x25519_small_order),
+		cmocka_unit_test(test_p256_off_curve),
+		cmocka_unit_test(test_modp_range),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
