@@ -400,7 +400,10 @@ enum status sa_parse_answer(struct sa_choice *out, const CBS *sa)
 	memset(out, 0, sizeof(*out));
 	if (!is_well_formed(sa) || !take_proposal(&in, &p) || CBS_len(&in) != 0)
 		return ERR_MALFORMED;
-	if (CBS_len(&p.spi) != (p.protocol == IKE_PROTOCOL_ESP ? 4 : 8) && CBS_len(&p.spi) != 0)
+	if (p.protocol != IKE_PROTOCOL_IKE && p.protocol != IKE_PROTOCOL_ESP)
+		return ERR_UNSUPPORTED;
+	if (p.protocol == IKE_PROTOCOL_ESP ? CBS_len(&p.spi) != 4
+					   : CBS_len(&p.spi) != 0 && CBS_len(&p.spi) != 8)
 		return ERR_MALFORMED;
 	out->number = p.number;
 	out->protocol = p.protocol;
