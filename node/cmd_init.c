@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* baton init DIR [--nodes N]: a CA, a certificate for each node, a storage key, one
+ * client's PSK and a commented cluster.toml. Nothing that exists is overwritten. */
+#include "node/cmd.h"
+#include "node/pki.h"
+
+#include "cluster/config.h"
+
+#include <openssl/mem.h>
+#include <openssl/rand.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char head[] =
+	"# baton: one file for all nodes of the cluster. `baton check --config cluster.toml`\n"
+	"# names every error in it. Paths are relative to this file's folder.\n\n"
+	"[cluster]\n"
+	"name = \"demo\"\n"
+	"ca_file = \"secrets/ca.pem\"\n"
+	"storage_key_file = \"secrets/storage.key\"   # seals the log and the snapshots\n"
+	"# max_store_age_s = 1800    # a cold start from older data wants --accept-old-store\n\n";
+
+static const char tail[] =
+	"[service]\n"
+	"mode = \"vip\"                             # the nodes hold the addresses and move them\n"
+	"addresses = [\"10.79.0.100/24\"]           # what clients connect to\n"
+	"inner_addresses = [\"10.20.0.1/24\"]       # what the protected network routes the pool to\n\n"
+	"[datapath]\n"
+	"mode = \"auto\"                            # auto | xdp | socket\n"
+	"tun = \"baton0\"\n\n"
+	"[[connection]]\n"
+	"name = \"road\"\n"
+	"local_id = \"gw\"                          # IDr\n"
+	"auth = \"psk\"\n"
+	"local_ts = [\"10.20.0.0/16\"]              # what clients may reach\n"
+	"pool = \"10.30.0.0/16\"                    # virtual IPs of the clients\n"
+	"# dns = [\"10.20.0.53\"]\n"
+	"ike_proposals = [\"aes128gcm16-prfsha256-x25519\", \"aes256gcm16-prfsha384-ecp256\",\n"
+	"                 \"aes128-sha256-modp2048\", \"aes256-sha256-x25519\"]\n"
+	"esp_proposals = [\"aes128gcm16\", \"aes256gcm16\", \"aes128-sha256\", \"aes256-sha256\"]\n"
+	"# dpd_delay_ms = 30000      # 0 = off\n\n"
+	"[[secret]]\n"
+	"id = \"cl\"                                # the client's identity\n"
+	"psk_file = \"secrets/cl.psk\"\n\n"
+	"# [timing]                  # failure detection: heartbeat_ms x heartbeats_missed\n"
+	"# heartbeat_ms = 10\n"
+	"# heartbeats_missed = 3\n";
+
+static bool failed(const char *path)
+{
+	fprintf(stderr, "baton init: %s: %s%s\n", path, strerror(errno),
+		errno == EEXIST ? "; remove it, or choose another folder" : "");
+	return false;
+}
+
+static bool write_random(const char *path, size_t octets)
+{
+	uint8_t raw[64];
+	char hex[2 * sizeof(raw) + 2];
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	bool ok;
+
+	if (fd < 0)
+		return failed(path);
+	RAND_bytes(raw, octets);
+	for (size_t i = 0; i < octets; i++)
+		snprintf(hex + 2 * i, 3, "%02x", raw[i]);
+	hex[2 * octets] = '\n';
+	ok = write(fd, hex, 2 * octets + 1) == (ssize_t)(2 * octets + 1) && fsync(fd) == 0;
+	close(fd);
+	OPENSSL_cleanse(raw, sizeof(raw));
+	OPENSSL_cleanse(hex, sizeof(hex));
+	return ok || failed(path);
+}
+
+static bool write_node(const char *dir, const char *name, X509 *ca, EVP_PKEY *ca_key)
+{
+	char key_path[4096], cert_path[4096];
+	EVP_PKEY *key = pki_key();
+	X509 *x = key ? pki_certificate(key, name, ca, ca_key) : NULL;
+	bool ok = x != NULL;
+
+	snprintf(key_path, sizeof(key_path), "%s/secrets/%s.key", dir, name);
+	snprintf(cert_path, sizeof(cert_path), "%s/secrets/%s.pem", dir, name);
+	ok = ok && (pki_write_key(key_path, key) || failed(key_path)) &&
+	     (pki_write_certificate(cert_path, x) || failed(cert_path));
+	X509_free(x);
+	EVP_PKEY_free(key);
+	return ok;
+}
+
+static bool write_pki(const char *dir, unsigned nodes)
+{
+	char key_path[4096], cert_path[4096], name[16];
+	EVP_PKEY *key = pki_key();
+	X509 *ca = key ? pki_certificate(key, "baton cluster CA", NULL, NULL) : NULL;
+	bool ok = ca != NULL;
+
+	snprintf(key_path, sizeof(key_path), "%s/secrets/ca.key", dir);
+	snprintf(cert_path, sizeof(cert_path), "%s/secrets/ca.pem", dir);
+	ok = ok && (pki_write_key(key_path, key) || failed(key_path)) &&
+	     (pki_write_certificate(cert_path, ca) || failed(cert_path));
+	for (unsigned i = 1; ok && i <= nodes; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		ok = write_node(dir, name, ca, key);
+	}
+	X509_free(ca);
+	EVP_PKEY_free(key);
+	return ok;
+}
+
+static bool write_config(const char *dir, unsigned nodes)
+{
+	char path[4096];
+	int fd;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/cluster.toml", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	f = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!f)
+		return failed(path);
+	fputs(head, f);
+	for (unsigned i = 1; i <= nodes; i++)
+		fprintf(f,
+			"[[node]]\n"
+			"name = \"n%u\"\n"
+			"link = \"10.77.0.%u:7500\"                 # node links, mutual TLS\n"
+			"cert_file = \"secrets/n%u.pem\"\n"
+			"key_file = \"secrets/n%u.key\"\n"
+			"data_dir = \"/var/lib/baton/n%u\"\n"
+			"outer_interface = \"wan\"                  # where clients come in\n"
+			"inner_interface = \"lan\"                  # towards the protected network\n"
+			"http = \"127.0.0.1:9505\"                  # status; \"\" turns it off\n\n",
+			i, 10 + i, i, i, i);
+	fputs(tail, f);
+	return fclose(f) == 0 || failed(path);
+}
+
+int cmd_init(int argc, char **argv)
+{
+	static const struct option options[] = { { "nodes", required_argument, NULL, 'n' }, { 0 } };
+	char path[4096];
+	const char *dir = NULL;
+	long nodes = 3;
+	int o;
+
+	while ((o = getopt_long(argc, argv, "n:", options, NULL)) != -1)
+		nodes = o == 'n' ? strtol(optarg, NULL, 10) : -1;
+	if (optind == argc - 1)
+		dir = argv[optind];
+	if (!dir || nodes < 1 || nodes > (long)CLUSTER_NODES_MAX || (nodes > 1 && nodes % 2 == 0)) {
+		fprintf(stderr, "usage: baton init DIR [--nodes 1|3|5|7]\n");
+		return CMD_USAGE;
+	}
+	if (mkdir(dir, 0755) != 0 && errno != EEXIST) {
+		failed(dir);
+		return CMD_FAILED;
+	}
+	snprintf(path, sizeof(path), "%s/cluster.toml", dir);
+	if (access(path, F_OK) == 0) {
+		errno = EEXIST;
+		failed(path);
+		return CMD_FAILED;
+	}
+	snprintf(path, sizeof(path), "%s/secrets", dir);
+	if (mkdir(path, 0700) != 0) {
+		failed(path);
+		return CMD_FAILED;
+	}
+	if (!write_pki(dir, (unsigned)nodes))
+		return CMD_FAILED;
+	snprintf(path, sizeof(path), "%s/secrets/storage.key", dir);
+	if (!write_random(path, STORAGE_KEY_LEN))
+		return CMD_FAILED;
+	snprintf(path, sizeof(path), "%s/secrets/cl.psk", dir);
+	if (!write_random(path, 16) || !write_config(dir, (unsigned)nodes))
+		return CMD_FAILED;
+	printf("%s/cluster.toml and %s/secrets are made for %ld node%s.\n"
+	       "Adjust the addresses, give each node the folder with its own key only, keep\n"
+	       "secrets/ca.key elsewhere, then: baton run --config %s/cluster.toml --node n1\n",
+	       dir, dir, nodes, nodes > 1 ? "s" : "", dir);
+	return CMD_OK;
+}

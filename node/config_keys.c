@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every key of cluster.toml: its type, whether it must be there, and what it
+ * sets. DESIGN section 11 has the shape; this table is the reference. */
+#include "node/config_schema.h"
+#include "proto/replay.h"
+
+#include <openssl/mem.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SETTER(name) static void name(struct reader *r, const struct toml_value *v)
+
+/* ---- Values ---- */
+
+static void set_text(struct reader *r, const struct toml_value *v, char *out, size_t size)
+{
+	if (v->string[0] == '\0')
+		reader_error(r, v->line, "\"%s\" is empty", v->key);
+	else if (strlen(v->string) >= size)
+		reader_error(r, v->line, "\"%s\" is longer than %zu characters", v->key, size - 1);
+	else
+		snprintf(out, size, "%s", v->string);
+}
+
+static void set_path(struct reader *r, const struct toml_value *v, char *out)
+{
+	int n = v->string[0] == '/' ? snprintf(out, CONFIG_PATH_MAX, "%s", v->string)
+				    : snprintf(out, CONFIG_PATH_MAX, "%s/%s", r->dir, v->string);
+
+	if (v->string[0] == '\0' || n >= (int)CONFIG_PATH_MAX)
+		reader_error(r, v->line, "\"%s\" is not a path", v->key);
+}
+
+static void set_number(struct reader *r, const struct toml_value *v, int64_t least, int64_t most,
+		       uint32_t *out)
+{
+	if (v->integer < least || v->integer > most)
+		reader_error(r, v->line, "\"%s\" must be between %lld and %lld", v->key,
+			     (long long)least, (long long)most);
+	else
+		*out = (uint32_t)v->integer;
+}
+
+static size_t set_prefixes(struct reader *r, const struct toml_value *v, struct prefix *out, size_t room)
+{
+	if (v->n == 0 || v->n > room)
+		reader_error(r, v->line, "\"%s\" takes 1 to %zu addresses", v->key, room);
+	for (size_t i = 0; i < v->n && i < room; i++)
+		if (prefix_parse(&out[i], v->child[i].string) != OK)
+			reader_error(r, v->child[i].line, "\"%s\" is not an address with prefix length, "
+				     "such as \"10.0.0.1/24\"", v->child[i].string);
+	return v->n < room ? v->n : room;
+}
+
+static int choice(struct reader *r, const struct toml_value *v, const char *const *names)
+{
+	char all[128] = "";
+
+	for (int i = 0; names[i]; i++) {
+		if (strcmp(names[i], v->string) == 0)
+			return i;
+		strcat(strcat(all, i ? ", " : ""), names[i]);
+	}
+	reader_error(r, v->line, "\"%s\" must be one of: %s", v->key, all);
+	return -1;
+}
+
+/* Reads a file of at most size octets that nobody else may read. -1: said why. */
+static ssize_t read_secret(struct reader *r, const struct toml_value *v, const char *path, uint8_t *out,
+			   size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	ssize_t n = -1;
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		reader_error(r, v->line, "\"%s\": %s: %s", v->key, path, strerror(errno));
+	else if (st.st_mode & 077)
+		reader_error(r, v->line, "\"%s\": %s can be read by others: chmod 600 %s", v->key, path,
+			     path);
+	else if ((n = read(fd, out, size)) < 0)
+		reader_error(r, v->line, "\"%s\": %s: %s", v->key, path, strerror(errno));
+	else if (n == (ssize_t)size)
+		reader_error(r, v->line, "\"%s\": %s is too long", v->key, path);
+	if (fd >= 0)
+		close(fd);
+	return n == (ssize_t)size ? -1 : n;
+}
+
+static int unhex(const uint8_t *text, size_t digits, uint8_t *out)
+{
+	for (size_t i = 0; i < digits; i++) {
+		int x = isdigit(text[i]) ? text[i] - '0'
+			: isxdigit(text[i]) ? tolower(text[i]) - 'a' + 10 : -1;
+
+		if (x < 0)
+			return -1;
+		out[i / 2] = (uint8_t)(i % 2 ? out[i / 2] | x : x << 4);
+	}
+	return 0;
+}
+
+/* ---- [cluster] ---- */
+
+SETTER(cluster_name) { set_text(r, v, r->c->cluster.name, sizeof(r->c->cluster.name)); }
+SETTER(ca_file) { set_path(r, v, r->c->ca_file); }
+SETTER(sessions_max) { set_number(r, v, 1, 1000000, &r->c->cluster.sessions_max); }
+SETTER(half_open_max) { set_number(r, v, 16, 1000000, &r->c->cluster.half_open_max); }
+SETTER(cookie_above) { set_number(r, v, 0, 1000000, &r->c->cluster.cookie_above); }
+
+SETTER(storage_key_file)
+{
+	uint8_t text[128];
+	ssize_t n;
+
+	set_path(r, v, r->c->storage_key_file);
+	n = read_secret(r, v, r->c->storage_key_file, text, sizeof(text));
+	while (n > 0 && isspace(text[n - 1]))
+		n--;
+	if (n >= 0 && (n != 2 * (ssize_t)STORAGE_KEY_LEN ||
+		       unhex(text, 2 * STORAGE_KEY_LEN, r->c->cluster.storage_key) != 0))
+		reader_error(r, v->line, "\"%s\": %s must hold %u hexadecimal digits", v->key,
+			     r->c->storage_key_file, 2 * STORAGE_KEY_LEN);
+	OPENSSL_cleanse(text, sizeof(text));
+}
+
+SETTER(max_store_age)
+{
+	uint32_t seconds = 0;
+
+	set_number(r, v, 1, INT_MAX, &seconds);
+	r->c->max_store_age_ms = seconds * UINT64_C(1000);
+}
+
+SETTER(lease)
+{
+	uint32_t n = 0;
+
+	set_number(r, v, 1024, 1 << 24, &n);
+	r->c->cluster.lease = n;
+}
+
+static const struct config_key cluster_keys[] = {
+	{ "name", TOML_STRING, true, cluster_name },
+	{ "ca_file", TOML_STRING, true, ca_file },
+	{ "storage_key_file", TOML_STRING, true, storage_key_file },
+	{ "sessions_max", TOML_INTEGER, false, sessions_max },
+	{ "half_open_max", TOML_INTEGER, false, half_open_max },
+	{ "cookie_above", TOML_INTEGER, false, cookie_above },
+	{ "lease", TOML_INTEGER, false, lease },
+	{ "max_store_age_s", TOML_INTEGER, false, max_store_age },
+	{ 0 }
+};
+
+/* ---- [timing] ---- */
+
+#define TIMING(field, least, most)                                                                 \
+	SETTER(timing_##field) { set_number(r, v, least, most, &r->c->cluster.timing.field); }
+TIMING(heartbeat_ms, 1, 10000)
+TIMING(heartbeats_missed, 2, 1000)
+TIMING(raft_heartbeat_ms, 5, 10000)
+TIMING(raft_election_ms, 50, 60000)
+TIMING(isolation_ms, 100, 60000)
+TIMING(mark_commit_ms, 50, 60000)
+TIMING(retransmit_ms, 50, 60000)
+TIMING(retransmit_tries, 1, 20)
+
+#define TIMING_KEY(field) { #field, TOML_INTEGER, false, timing_##field }
+static const struct config_key timing_keys[] = {
+	TIMING_KEY(heartbeat_ms), TIMING_KEY(heartbeats_missed), TIMING_KEY(raft_heartbeat_ms),
+	TIMING_KEY(raft_election_ms), TIMING_KEY(isolation_ms), TIMING_KEY(mark_commit_ms),
+	TIMING_KEY(retransmit_ms), TIMING_KEY(retransmit_tries), { 0 }
+};
+
+/* ---- [[node]] ---- */
+
+static void node_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n)
+{
+	if (n > CLUSTER_NODES_MAX && i == 0)
+		reader_error(r, v->line, "at most %u nodes", CLUSTER_NODES_MAX);
+	if (i >= CLUSTER_NODES_MAX) {
+		reader_error(r, v->line, "one node too many");
+		return;
+	}
+	r->node = (uint32_t)i;
+	r->c->cluster.n_nodes = (uint32_t)i + 1;
+}
+
+#define NODE (&r->c->node[r->node])
+SETTER(node_name)
+{
+	char *name = r->c->cluster.node[r->node];
+
+	set_text(r, v, name, CLUSTER_NAME_MAX);
+	for (uint32_t i = 0; i < r->node; i++)
+		if (strcmp(r->c->cluster.node[i], name) == 0)
+			reader_error(r, v->line, "node \"%s\" is there twice", name);
+}
+SETTER(node_link)
+{
+	NODE->link_line = v->line;
+	if (endpoint_parse(&NODE->link, v->string) != OK || NODE->link.port == 0)
+		reader_error(r, v->line, "\"link\" must be an address and port, such as \"10.0.0.1:7500\"");
+}
+SETTER(node_cert) { set_path(r, v, NODE->cert_file); }
+SETTER(node_key) { set_path(r, v, NODE->key_file); }
+SETTER(node_data) { set_path(r, v, NODE->data_dir); }
+SETTER(node_outer) { set_text(r, v, NODE->outer_interface, IF_NAMESIZE); }
+SETTER(node_inner) { set_text(r, v, NODE->inner_interface, IF_NAMESIZE); }
+SETTER(node_http)
+{
+	struct endpoint e;
+
+	if (v->string[0] && (endpoint_parse(&e, v->string) != OK || e.port == 0))
+		reader_error(r, v->line, "\"http\" must be an address and port, such as "
+			     "\"127.0.0.1:9505\", or \"\" for none");
+	else
+		snprintf(NODE->http, sizeof(NODE->http), "%s", v->string);
+}
+
+static const struct config_key node_keys[] = {
+	{ "name", TOML_STRING, true, node_name },
+	{ "link", TOML_STRING, true, node_link },
+	{ "cert_file", TOML_STRING, true, node_cert },
+	{ "key_file", TOML_STRING, true, node_key },
+	{ "data_dir", TOML_STRING, true, node_data },
+	{ "outer_interface", TOML_STRING, true, node_outer },
+	{ "inner_interface", TOML_STRING, true, node_inner },
+	{ "http", TOML_STRING, false, node_http },
+	{ 0 }
+};
+
+/* ---- [service], [datapath], [log] ---- */
+
+SETTER(service_mode)
+{
+	int i = choice(r, v, (const char *const[]){ "vip", "lb", NULL });
+
+	if (i >= 0)
+		r->c->cluster.mode = i == 0 ? SERVICE_VIP : SERVICE_LB;
+}
+SETTER(service_addresses)
+{
+	r->c->n_outer = set_prefixes(r, v, r->c->outer, CONFIG_ADDRESSES_MAX);
+	r->c->cluster.n_service = (uint32_t)r->c->n_outer;
+	for (size_t i = 0; i < r->c->n_outer; i++)
+		r->c->cluster.service[i] = r->c->outer[i].address;
+}
+SETTER(service_inner) { r->c->n_inner = set_prefixes(r, v, r->c->inner, CONFIG_ADDRESSES_MAX); }
+
+static const struct config_key service_keys[] = {
+	{ "mode", TOML_STRING, false, service_mode },
+	{ "addresses", TOML_ARRAY, true, service_addresses },
+	{ "inner_addresses", TOML_ARRAY, false, service_inner },
+	{ 0 }
+};
+
+SETTER(datapath_mode)
+{
+	int i = choice(r, v, (const char *const[]){ "auto", "xdp", "socket", NULL });
+
+	if (i >= 0)
+		r->c->datapath = (enum config_datapath)i;
+}
+SETTER(datapath_tun) { set_text(r, v, r->c->tun, IF_NAMESIZE); }
+SETTER(datapath_mtu)
+{
+	uint32_t mtu = 0;
+
+	set_number(r, v, 576, 1500, &mtu);
+	r->c->tun_mtu = (uint16_t)mtu;
+}
+
+static const struct config_key datapath_keys[] = {
+	{ "mode", TOML_STRING, false, datapath_mode },
+	{ "tun", TOML_STRING, false, datapath_tun },
+	{ "mtu", TOML_INTEGER, false, datapath_mtu },
+	{ 0 }
+};
+
+SETTER(log_level)
+{
+	int i = choice(r, v, (const char *const[]){ "error", "warning", "info", "debug", NULL });
+
+	if (i >= 0)
+		r->c->log_level = (enum config_log_level)i;
+}
+
+static const struct config_key log_keys[] = { { "level", TOML_STRING, false, log_level }, { 0 } };
+
+/* ---- [[connection]] ---- */
+
+static void connection_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n)
+{
+	struct ike_config *ike = &r->c->cluster.ike;
+
+	(void)v;
+	if (i == 0)
+		ike->connections = calloc(n, sizeof(*ike->connections));
+	ike->n_connections = i + 1;
+	r->connection = &ike->connections[i];
+	r->connection->replay_bits = REPLAY_BITS_DEFAULT;
+	r->connection->dpd_ms = 30000;
+}
+
+SETTER(connection_name) { set_text(r, v, r->connection->name, sizeof(r->connection->name)); }
+SETTER(connection_local_id)
+{
+	if (ike_id_parse(&r->connection->local_id, v->string) != OK)
+		reader_error(r, v->line, "\"%s\" is not an identity", v->string);
+}
+SETTER(connection_auth) { (void)choice(r, v, (const char *const[]){ "psk", NULL }); }
+SETTER(connection_local_ts)
+{
+	struct prefix p[TS_MAX];
+	size_t n = set_prefixes(r, v, p, TS_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		r->connection->local_ts.ts[i] = ts_from_prefix(&p[i]);
+	r->connection->local_ts.n = (uint8_t)n;
+}
+SETTER(connection_pool)
+{
+	struct node_config *c = r->c;
+	struct prefix *p = &r->connection->pool;
+
+	if (prefix_parse(p, v->string) != OK || p->address.family != 4 || p->bits > 30) {
+		reader_error(r, v->line, "\"pool\" must be an IPv4 prefix such as \"10.30.0.0/16\"");
+		return;
+	}
+	r->connection->has_pool = true;
+	for (size_t i = 0; i < c->n_pools; i++)
+		if (address_equal(&c->pool[i].address, &p->address) && c->pool[i].bits == p->bits)
+			return;
+	if (c->n_pools == CONFIG_POOLS_MAX)
+		reader_error(r, v->line, "at most %u different pools", CONFIG_POOLS_MAX);
+	else
+		c->pool[c->n_pools++] = *p;
+}
+SETTER(connection_dns)
+{
+	if (v->n > CONNECTION_DNS_MAX)
+		reader_error(r, v->line, "at most %u DNS servers", CONNECTION_DNS_MAX);
+	for (size_t i = 0; i < v->n && i < CONNECTION_DNS_MAX; i++)
+		if (address_parse(&r->connection->dns[r->connection->n_dns++], v->child[i].string) != OK)
+			reader_error(r, v->child[i].line, "\"%s\" is not an address", v->child[i].string);
+}
+
+static size_t set_proposals(struct reader *r, const struct toml_value *v, struct proposal *out,
+			    enum status (*parse)(struct proposal *, const char *, const char **))
+{
+	const char *why = NULL;
+
+	if (v->n == 0 || v->n > CONNECTION_PROPOSALS_MAX)
+		reader_error(r, v->line, "\"%s\" takes 1 to %u proposals", v->key,
+			     CONNECTION_PROPOSALS_MAX);
+	for (size_t i = 0; i < v->n && i < CONNECTION_PROPOSALS_MAX; i++)
+		if (parse(&out[i], v->child[i].string, &why) != OK)
+			reader_error(r, v->child[i].line, "\"%s\": %s", v->child[i].string,
+				     why ? why : "not a proposal");
+	return v->n < CONNECTION_PROPOSALS_MAX ? v->n : CONNECTION_PROPOSALS_MAX;
+}
+SETTER(connection_ike)
+{
+	r->connection->n_ike = (uint8_t)set_proposals(r, v, r->connection->ike, proposal_parse_ike);
+}
+SETTER(connection_esp)
+{
+	r->connection->n_esp = (uint8_t)set_proposals(r, v, r->connection->esp, proposal_parse_esp);
+}
+SETTER(connection_dpd) { set_number(r, v, 0, 86400000, &r->connection->dpd_ms); }
+SETTER(connection_window)
+{
+	set_number(r, v, 64, REPLAY_BITS_MAX, &r->connection->replay_bits);
+	if (r->connection->replay_bits & (r->connection->replay_bits - 1))
+		reader_error(r, v->line, "\"replay_window\" must be a power of two");
+}
+SETTER(connection_empty_notice) { r->connection->empty_notice = v->boolean; }
+
+static const struct config_key connection_keys[] = {
+	{ "name", TOML_STRING, true, connection_name },
+	{ "local_id", TOML_STRING, true, connection_local_id },
+	{ "auth", TOML_STRING, true, connection_auth },
+	{ "local_ts", TOML_ARRAY, true, connection_local_ts },
+	{ "pool", TOML_STRING, false, connection_pool },
+	{ "dns", TOML_ARRAY, false, connection_dns },
+	{ "ike_proposals", TOML_ARRAY, true, connection_ike },
+	{ "esp_proposals", TOML_ARRAY, true, connection_esp },
+	{ "dpd_delay_ms", TOML_INTEGER, false, connection_dpd },
+	{ "replay_window", TOML_INTEGER, false, connection_window },
+	{ "empty_notice", TOML_BOOLEAN, false, connection_empty_notice },
+	{ 0 }
+};
+
+/* ---- [[secret]] ---- */
+
+static void secret_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n)
+{
+	struct ike_config *ike = &r->c->cluster.ike;
+
+	(void)v;
+	if (i == 0)
+		ike->secrets = calloc(n, sizeof(*ike->secrets));
+	ike->n_secrets = i + 1;
+	r->secret = &ike->secrets[i];
+}
+
+SETTER(secret_id)
+{
+	if (ike_id_parse(&r->secret->id, v->string) != OK)
+		reader_error(r, v->line, "\"%s\" is not an identity", v->string);
+}
+
+/* The text of the file without its last newline; "0x..." is hexadecimal. */
+SETTER(secret_psk_file)
+{
+	char path[CONFIG_PATH_MAX];
+	uint8_t text[SECRET_MAX + 2], octets[SECRET_MAX];
+	ssize_t n;
+
+	set_path(r, v, path);
+	n = read_secret(r, v, path, text, sizeof(text));
+	if (n > 0 && text[n - 1] == '\n')
+		n--;
+	if (n > 2 && n % 2 == 0 && text[0] == '0' && text[1] == 'x' &&
+	    unhex(text + 2, (size_t)n - 2, octets) == 0)
+		secret_set(&r->secret->psk, octets, (size_t)(n - 2) / 2);
+	else if (n > 0 && n <= (ssize_t)SECRET_MAX)
+		secret_set(&r->secret->psk, text, (size_t)n);
+	else if (n >= 0)
+		reader_error(r, v->line, "\"%s\": %s must hold 1 to %u octets", v->key, path, SECRET_MAX);
+	OPENSSL_cleanse(text, sizeof(text));
+	OPENSSL_cleanse(octets, sizeof(octets));
+}
+
+static const struct config_key secret_keys[] = {
+	{ "id", TOML_STRING, true, secret_id },
+	{ "psk_file", TOML_STRING, true, secret_psk_file },
+	{ 0 }
+};
+
+/* ---- [test] ---- */
+
+SETTER(test_no_datapath) { r->c->test.no_datapath = v->boolean; }
+SETTER(test_heartbeats_off) { r->c->test.heartbeats_off = v->boolean; }
+SETTER(test_store_delay) { set_number(r, v, 0, 60000, &r->c->test.store_delay_ms); }
+SETTER(test_map)
+{
+	uint32_t n = 0;
+
+	set_number(r, v, 1 << 16, INT_MAX, &n);
+	r->c->test.store_map_bytes = n;
+}
+
+static const struct config_key test_keys[] = {
+	{ "no_datapath", TOML_BOOLEAN, false, test_no_datapath },
+	{ "heartbeats_off", TOML_BOOLEAN, false, test_heartbeats_off },
+	{ "store_delay_ms", TOML_INTEGER, false, test_store_delay },
+	{ "store_map_bytes", TOML_INTEGER, false, test_map },
+	{ 0 }
+};
+
+const struct config_section config_sections[] = {
+	{ "cluster", false, true, cluster_keys, NULL },
+	{ "timing", false, false, timing_keys, NULL },
+	{ "node", true, true, node_keys, node_begin },
+	{ "service", false, true, service_keys, NULL },
+	{ "datapath", false, false, datapath_keys, NULL },
+	{ "log", false, false, log_keys, NULL },
+	{ "connection", true, true, connection_keys, connection_begin },
+	{ "secret", true, true, secret_keys, secret_begin },
+	{ "test", false, false, test_keys, NULL },
+	{ 0 }
+};
+
+/* ---- The whole ---- */
+
+void config_check_whole(struct reader *r)
+{
+	const struct node_config *c = r->c;
+	uint32_t n = c->cluster.n_nodes;
+
+	if (n > 0 && n % 2 == 0)
+		config_errors_add(r->errors, "%s: %u nodes: an even number tolerates no more losses than "
+				  "%u; use 1, 3, 5 or 7", c->file, n, n - 1);
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t k = 0; k < i; k++)
+			if (endpoint_equal(&c->node[i].link, &c->node[k].link))
+				reader_error(r, c->node[i].link_line, "%s and %s have the same \"link\"",
+					     c->cluster.node[k], c->cluster.node[i]);
+	for (size_t i = 0; i < c->cluster.ike.n_secrets; i++)
+		for (size_t k = 0; k < i; k++)
+			if (ike_id_equal(&c->cluster.ike.secrets[i].id, &c->cluster.ike.secrets[k].id))
+				config_errors_add(r->errors, "%s: two [[secret]] have the same \"id\"",
+						  c->file);
+}
