@@ -22,6 +22,7 @@
 #include <string.h>
 
 #define IDENTITY_VERSION 1u
+#define OBJECTION_MAX 256u
 
 /* version | cluster id | own Raft id (0 in a frame) | n | n x (Raft id | name) */
 static struct blob *identity_encode(const struct identity *id, uint64_t own)
@@ -219,26 +220,26 @@ static void refuse(struct core *c, uint32_t node, const char *why)
 	action_event(c->actions, "refused", "%s: %s", c->config->node[node], why);
 }
 
-/* Why this node may not take part, or NULL. text: 160 octets of room. */
+/* Why this node may not take part, or NULL. text: OBJECTION_MAX octets of room. */
 static const char *objection(const struct core *c, uint32_t node, const struct frame_hello *h, char *text)
 {
 	const struct node_record *known = state_node(c->state, h->raft_id);
 
 	if (h->cluster_id && c->identity.cluster_id && h->cluster_id != c->identity.cluster_id) {
-		snprintf(text, 160, "its data directory belongs to another cluster; wipe it to join \"%s\"",
+		snprintf(text, OBJECTION_MAX, "its data directory belongs to another cluster; wipe it to join \"%s\"",
 			 c->config->name);
 		return text;
 	}
 	/* In memory its last HELLO counts too: a process that restarts cannot know less. */
 	if (h->cluster_id && known && h->last_index < known->stored_index) {
-		snprintf(text, 160,
+		snprintf(text, OBJECTION_MAX,
 			 "its store ends at index %llu, but it had acknowledged %llu: restored from an "
 			 "old copy; wipe its data directory and start it again",
 			 (unsigned long long)h->last_index, (unsigned long long)known->stored_index);
 		return text;
 	}
 	if (h->raft_id == c->raft_id) {
-		snprintf(text, 160, "its data directory is a copy of %s's; wipe it",
+		snprintf(text, OBJECTION_MAX, "its data directory is a copy of %s's; wipe it",
 			 c->config->node[c->config->self]);
 		return text;
 	}
@@ -251,7 +252,7 @@ void bootstrap_hello(struct core *c, uint32_t node, const struct frame *f)
 	const struct frame_hello *h = &f->hello;
 	struct peer *p = &c->peer[node];
 	bool first = !p->greeted || p->incarnation != h->incarnation;
-	char text[160];
+	char text[OBJECTION_MAX];
 	const char *why = objection(c, node, h, text);
 
 	p->raft_id = h->raft_id;
