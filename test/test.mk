@@ -30,12 +30,16 @@ build/netns/%: test/netns/%.c build/libxdpath.a build/libproto.a
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(XDP_LIBS)
 
 # Fuzz targets are built by clang from the sources they need: all of proto and
-# cluster, each with coverage.
+# cluster and the parsers of xdp, each with coverage.
 FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 build/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -c -o $@ $<
-build/fuzz/%: test/fuzz/%.c $(patsubst %.c,build/fuzz/obj/%.o,$(wildcard proto/*.c cluster/*.c))
+build/fuzz/libunder.a: $(patsubst %.c,build/fuzz/obj/%.o,$(wildcard proto/*.c cluster/*.c) \
+		xdp/inner.c xdp/frame.c xdp/arp.c)
+	@rm -f $@
+	@ar rcs $@ $^
+build/fuzz/%: test/fuzz/%.c build/fuzz/libunder.a
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(CLUSTER_LIBS)
 fuzz-all: $(FUZZ)

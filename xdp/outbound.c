@@ -55,7 +55,7 @@ static void report_lease(struct engine *e, struct sa *sa, enum drop d)
 	if (d == DROP_SEQUENCE_END)
 		engine_report(e, sa, SA_REPORT_SEQUENCE_END, sa->e.next);
 	else if (d == DROP_LEASE || sad_entry_lease_low(&sa->e) ||
-		 (sa->e.reported_low && left % LEASE_REMIND == 0))
+		 (sa->e.reported_low && left && left % LEASE_REMIND == 0))
 		engine_report(e, sa, SA_REPORT_LEASE_LOW, sa->e.next);
 }
 
