@@ -31,6 +31,10 @@ CLUSTER_LIBS := -lraft $(CRYPTO_LIBS)
 XDP_LIBS := -lxdp -lbpf -lpthread $(CRYPTO_LIBS)
 NODE_LIBS := -luv -llmdb -lmicrohttpd -ljansson -lmnl -lssl $(XDP_LIBS) $(CLUSTER_LIBS) -lstdc++
 
+# V=1 shows the commands whole.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@)
+
 objs = $(patsubst %,$(B)/obj/%.o,$(filter-out %.bpf.c,$(1)))
 PROTO := $(call objs,$(wildcard proto/*.c))
 CLUSTER := $(call objs,$(wildcard cluster/*.c))
@@ -43,7 +47,8 @@ all: $(B)/baton
 	@[ "$(SAN)" = 1 ] || [ build/baton -ef $(B)/baton ]
 
 $(B)/baton: $(NODE) $(B)/libxdpath.a $(B)/libcluster.a $(B)/libproto.a
-	$(CXX) $(LDFLAGS) -o $@ $^ $(NODE_LIBS)
+	$(call say,LINK)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(NODE_LIBS)
 
 $(B)/libproto.a: $(PROTO)
 $(B)/libcluster.a: $(CLUSTER)
@@ -54,17 +59,20 @@ $(B)/lib%.a:
 
 $(B)/obj/%.c.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 $(B)/obj/%.cc.o: %.cc
 	@mkdir -p $(@D)
-	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
+	$(call say,CXX)
+	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
 
 # The BPF object is embedded in the binary by its skeleton.
 $(B)/xdp/%.bpf.o: xdp/%.bpf.c
 	@mkdir -p $(@D)
-	$(CLANG) -target bpf -O2 -g -Wall -Werror -I. -I/usr/include/$(shell $(CC) -dumpmachine | sed 's/-pc-/-/') -c -o $@ $<
+	$(call say,BPF)
+	$(Q)$(CLANG) -target bpf -O2 -g -Wall -Werror -I. -I/usr/include/$(shell $(CC) -dumpmachine | sed 's/-pc-/-/') -c -o $@ $<
 $(B)/xdp/%.skel.h: $(B)/xdp/%.bpf.o
-	/usr/sbin/bpftool gen skeleton $< name $(subst -,_,$*)_bpf > $@ || { rm -f $@; false; }
+	$(Q)/usr/sbin/bpftool gen skeleton $< name $(subst -,_,$*)_bpf > $@ || { rm -f $@; false; }
 $(XDP): $(SKEL)
 
 include test/test.mk

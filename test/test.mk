@@ -13,13 +13,16 @@ SIM := $(patsubst %,$(T)/obj/%.o,$(wildcard test/sim/*.c))
 ifeq ($(SAN),1)
 $(T)/unit/%: $(T)/obj/test/unit/%.c.o $(TESTLIB) $(T)/libxdpath.a $(T)/libcluster.a $(T)/libproto.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(CLUSTER_LIBS) $(XDP_LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(CLUSTER_LIBS) $(XDP_LIBS)
 # The store is the one part of node/ with unit tests: a file format, no sockets.
 $(T)/unit/store_lmdb_test: $(patsubst %,$(T)/obj/%.o,test/unit/store_lmdb_test.c $(wildcard node/store_*.c)) $(T)/libcluster.a $(T)/libproto.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -llmdb $(CLUSTER_LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -llmdb $(CLUSTER_LIBS)
 $(T)/sim: $(SIM) $(TESTLIB) $(T)/libcluster.a $(T)/libproto.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
 san-all: $(UNIT) $(if $(SIM),$(T)/sim) $(T)/baton
 unit-all: $(UNIT)
 endif
@@ -27,21 +30,24 @@ endif
 # Helpers of the namespace tests that need the data path, without a node.
 build/netns/%: test/netns/%.c build/libxdpath.a build/libproto.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(XDP_LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(XDP_LIBS)
 
 # Fuzz targets are built by clang from the sources they need: all of proto and
 # cluster and the parsers of xdp, each with coverage.
 FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 build/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -c -o $@ $<
 build/fuzz/libunder.a: $(patsubst %.c,build/fuzz/obj/%.o,$(wildcard proto/*.c cluster/*.c) \
 		xdp/inner.c xdp/frame.c xdp/arp.c)
 	@rm -f $@
 	@ar rcs $@ $^
 build/fuzz/%: test/fuzz/%.c build/fuzz/libunder.a
 	@mkdir -p $(@D)
-	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(CLUSTER_LIBS)
+	$(call say,LINK)
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(CLUSTER_LIBS)
 fuzz-all: $(FUZZ)
 
 check: check-layers check-unit check-sim
