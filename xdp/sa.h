@@ -6,7 +6,7 @@
 #define XDP_SA_H
 
 #include "proto/sad.h"
-#include "xdp/frame.h"
+#include "xdp/outer.h"
 
 struct sa;
 

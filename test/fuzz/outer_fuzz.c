@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Outer frames, UDP 4500 payloads and ARP: the same octets as all three. */
 #include "xdp/arp.h"
-#include "xdp/frame.h"
+#include "xdp/outer.h"
 
 #include <assert.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arp_request request;
-	struct frame f;
+	struct outer_frame f;
 	size_t skip;
 
-	if (frame_parse(&f, data, size) == DROP_NONE) {
+	if (outer_parse(&f, data, size) == DROP_NONE) {
 		assert(f.l2_len >= 14 && f.l2_len <= FRAME_L2_MAX);
 		assert(f.esp_offset + f.esp_len <= size && f.esp_len >= ESP_HEADER_LEN);
 		assert(f.path.local.address.family == f.path.remote.address.family);

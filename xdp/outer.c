@@ -9,7 +9,7 @@
  * kernel did, and ESP's ICV covers what matters. UDP checksums are zero over
  * IPv4 (RFC 3948 2.1: "SHOULD be transmitted as a zero value") and computed over
  * IPv6, where zero is not allowed without RFC 6935's exception. */
-#include "xdp/frame.h"
+#include "xdp/outer.h"
 
 #include <netinet/in.h>
 #include <openssl/bytestring.h>
@@ -52,7 +52,7 @@ static enum drop parse_l2(CBS *in, uint16_t *type)
 	return DROP_NONE;
 }
 
-static enum drop parse_l3_ipv4(struct frame *f, CBS *in, uint8_t *protocol)
+static enum drop parse_l3_ipv4(struct outer_frame *f, CBS *in, uint8_t *protocol)
 {
 	const uint8_t *ip = CBS_data(in);
 	uint16_t total;
@@ -72,7 +72,7 @@ static enum drop parse_l3_ipv4(struct frame *f, CBS *in, uint8_t *protocol)
 	return DROP_NONE;
 }
 
-static enum drop parse_l3_ipv6(struct frame *f, CBS *in, uint8_t *protocol)
+static enum drop parse_l3_ipv6(struct outer_frame *f, CBS *in, uint8_t *protocol)
 {
 	const uint8_t *ip = CBS_data(in);
 	size_t payload;
@@ -92,7 +92,7 @@ static enum drop parse_l3_ipv6(struct frame *f, CBS *in, uint8_t *protocol)
 	return DROP_NONE;
 }
 
-static enum drop parse_udp(struct frame *f, CBS *in)
+static enum drop parse_udp(struct outer_frame *f, CBS *in)
 {
 	uint16_t length;
 	size_t skip;
@@ -111,7 +111,7 @@ static enum drop parse_udp(struct frame *f, CBS *in)
 	return DROP_NONE;
 }
 
-enum drop frame_parse(struct frame *f, const uint8_t *data, size_t len)
+enum drop outer_parse(struct outer_frame *f, const uint8_t *data, size_t len)
 {
 	CBS in;
 	uint16_t type;
@@ -217,7 +217,7 @@ static uint8_t *build_ip(const struct sad_path *path, uint8_t tos, uint8_t *payl
 	return ip;
 }
 
-uint8_t *frame_build(const uint8_t *l2, size_t l2_len, const struct sad_path *path, uint8_t tos,
+uint8_t *outer_build(const uint8_t *l2, size_t l2_len, const struct sad_path *path, uint8_t tos,
 		     uint8_t *esp, size_t len)
 {
 	uint8_t *payload = path->udp_encap ? build_udp(path, esp, len) : esp;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xdp/frame.c and xdp/arp.c: the demultiplexer of port 4500, frames in, frames
+/* xdp/outer.c and xdp/arp.c: the demultiplexer of port 4500, frames in, frames
  * out, and that the two agree. */
 #include "xdp/arp.h"
-#include "xdp/frame.h"
+#include "xdp/outer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -60,8 +60,8 @@ static uint32_t sum16(const uint8_t *p, size_t len)
 	return sum;
 }
 
-/* What frame_build() makes for local -> remote, turned around, is what
- * frame_parse() must take apart again. */
+/* What outer_build() makes for local -> remote, turned around, is what
+ * outer_parse() must take apart again. */
 static void check_round(const char *local, const char *remote, bool udp, size_t l2_len)
 {
 	static const uint8_t l2v4[] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0};
@@ -71,11 +71,11 @@ static void check_round(const char *local, const char *remote, bool udp, size_t 
 	uint8_t buffer[FRAME_HEADERS_MAX + 33];
 	uint8_t *esp = buffer + FRAME_HEADERS_MAX, *frame;
 	const uint8_t *l2 = l2_len == 18 ? vlan : out.local.address.family == 4 ? l2v4 : l2v6;
-	struct frame f;
+	struct outer_frame f;
 	size_t len;
 
 	memset(esp, 0xab, 33);
-	frame = frame_build(l2, l2_len, &out, 0xb8, esp, 33);
+	frame = outer_build(l2, l2_len, &out, 0xb8, esp, 33);
 	len = (size_t)(esp + 33 - frame);
 	assert_true(frame >= buffer);
 	if (out.local.address.family == 4)
@@ -94,7 +94,7 @@ static void check_round(const char *local, const char *remote, bool udp, size_t 
 
 		memcpy(ports + 2, (uint8_t[]){4500 >> 8, 4500 & 0xff}, 2);
 	}
-	assert_int_equal(frame_parse(&f, frame, len), DROP_NONE);
+	assert_int_equal(outer_parse(&f, frame, len), DROP_NONE);
 	assert_int_equal(f.esp_len, 33);
 	assert_ptr_equal(frame + f.esp_offset, esp);
 	assert_int_equal(f.l2_len, l2_len);
@@ -105,7 +105,7 @@ static void check_round(const char *local, const char *remote, bool udp, size_t 
 	assert_int_equal(in.remote.port, udp ? 4500 : 0);
 	/* Every cut of it is refused, none read past its end. */
 	for (size_t cut = 0; cut < len; cut++)
-		assert_int_not_equal(frame_parse(&f, frame, cut), DROP_NONE);
+		assert_int_not_equal(outer_parse(&f, frame, cut), DROP_NONE);
 }
 
 static void test_round_trips(void **state)
@@ -148,8 +148,8 @@ static void test_frames_for_the_slow_path(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		struct frame f;
-		enum drop d = frame_parse(&f, rows[i].data, sizeof(rows[i].data));
+		struct outer_frame f;
+		enum drop d = outer_parse(&f, rows[i].data, sizeof(rows[i].data));
 
 		if (d != rows[i].drop)
 			fail_msg("%s: %s", rows[i].what, drop_text(d));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What comes in on the outer side: UDP payloads (RFC 3948) and whole Ethernet
  * frames, both told apart into ESP, IKE and the rest. */
-#ifndef XDP_FRAME_H
-#define XDP_FRAME_H
+#ifndef XDP_OUTER_H
+#define XDP_OUTER_H
 
 #include "proto/drop.h"
 #include "proto/sad.h"
@@ -18,7 +18,7 @@ enum encap_kind { ENCAP_ESP, ENCAP_IKE, ENCAP_KEEPALIVE, ENCAP_SHORT };
  * *skip is the length of the non-ESP marker, else 0. */
 enum encap_kind encap_demux(const uint8_t *data, size_t len, size_t *skip);
 
-struct frame {
+struct outer_frame {
 	size_t l2_len;        /* Ethernet with its VLAN tags. */
 	size_t esp_offset;    /* Of the ESP header in the frame. */
 	size_t esp_len;       /* To the end of the IP packet. */
@@ -27,13 +27,13 @@ struct frame {
 
 /* A frame that the XDP program sent to us. Anything but an unfragmented ESP
  * packet, bare or in UDP 4500, is DROP_MALFORMED or DROP_SHORT. Reads only. */
-enum drop frame_parse(struct frame *f, const uint8_t *data, size_t len);
+enum drop outer_parse(struct outer_frame *f, const uint8_t *data, size_t len);
 
 /* Puts Ethernet (l2[0..l2_len), addresses as they must stand on the wire), IP
  * and, if path->udp_encap, UDP in front of esp[0..len). There must be room
  * before esp for FRAME_HEADERS_MAX octets. Returns the frame's start. */
 #define FRAME_HEADERS_MAX (FRAME_L2_MAX + 40u + 8u)
-uint8_t *frame_build(const uint8_t *l2, size_t l2_len, const struct sad_path *path, uint8_t tos,
+uint8_t *outer_build(const uint8_t *l2, size_t l2_len, const struct sad_path *path, uint8_t tos,
 		     uint8_t *esp, size_t len);
 
 #endif
