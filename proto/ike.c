@@ -81,8 +81,9 @@ static void follow_address(struct ike_step *s)
 	next->remote = *s->path.remote;
 }
 
-/* The exchange ends s->sa: the old one of a rekeyed pair goes alone, the current one
- * takes the session with it. */
+/* The exchange ends s->sa. The current one takes the session with it. The old one of a
+ * rekeyed pair goes alone; what remains can say once more that it is gone, since
+ * this very response may be lost. */
 static void end_sa(struct ike_step *s)
 {
 	struct ike_sa *sa = s->sa;
@@ -91,10 +92,15 @@ static void end_sa(struct ike_step *s)
 		s->out->verdict = IKE_VERDICT_DELETE;
 		return;
 	}
-	blob_unref(sa->last_response);
-	blob_unref(sa->outstanding);
-	OPENSSL_cleanse(sa, sizeof(*sa));
-	s->out->verdict = IKE_VERDICT_STEP;
+	blob_set(&sa->outstanding, NULL);
+	sa->purpose = IKE_PURPOSE_NONE;
+	ike_keys_cleanse(&sa->keys);
+	sa->state = IKE_SA_DELETED;
+}
+
+bool ike_old_place_is_free(const struct ike_session *s)
+{
+	return s->ike[1].state == 0 || s->ike[1].state == IKE_SA_DELETED;
 }
 
 /* RFC 7296 2.18: the successor takes over the session; the old one waits to be deleted. */
@@ -102,7 +108,8 @@ static void replace_sa(struct ike_step *s)
 {
 	struct ike_session *next = s->next;
 
-	assert(s->sa == &next->ike[0] && next->ike[1].state == 0);
+	assert(s->sa == &next->ike[0] && ike_old_place_is_free(next));
+	blob_unref(next->ike[1].last_response);
 	next->ike[1] = next->ike[0];
 	next->ike[1].state = IKE_SA_REKEYED;
 	next->ike[0] = *s->successor;
@@ -200,7 +207,7 @@ static bool window_accept(const struct ike_sa *sa, const struct ike_header *h, c
 		ike_drop(out, DROP_IKE_MESSAGE_ID, "response to nothing outstanding");
 		return false;
 	}
-	if (h->message_id == sa->next_request_in)
+	if (h->message_id == sa->next_request_in && sa->state != IKE_SA_DELETED)
 		return true;
 	if (!already_answered(sa, h, data, len, out))
 		ike_drop(out, DROP_IKE_MESSAGE_ID, "request outside the window");

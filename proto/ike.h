@@ -100,8 +100,9 @@ void ike_respond_auth(const struct ike_env *env, const struct ike_half_open *hal
 /* Any message, request or response, for an established session: cached
  * responses, INFORMATIONAL (DPD, DELETE, MOBIKE's address update), CREATE_CHILD_SA
  * (new Child SA, Child rekey, IKE rekey), and responses to what we asked.
- * The client's new address, if an authenticated message came from one and the
- * client is behind a NAT or sent UPDATE_SA_ADDRESSES, is in next->remote. */
+ * The client's new address, if an authenticated message came from one, is in
+ * next->remote: with MOBIKE when the message is UPDATE_SA_ADDRESSES (RFC 4555 3.8),
+ * without when the client is behind a NAT and we are not (RFC 7296 2.23). */
 void ike_respond(const struct ike_env *env, const struct ike_session *session,
 		 const struct endpoint *local, const struct endpoint *remote,
 		 const uint8_t *data, size_t len, struct ike_outcome *out);

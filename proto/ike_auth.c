@@ -288,7 +288,8 @@ static void session_note(const struct auth_step *s, uint16_t error)
 }
 
 /* Child SA and address, then everything into one response. */
-static void establish(struct auth_step *s, const struct secret *psk, const uint8_t *data, size_t len)
+static void establish(struct auth_step *s, const struct secret *psk, const uint8_t *data,
+		      size_t len)
 {
 	struct ike_header h = ike_reply_header(&s->message->header);
 	struct ike_sa *sa = &s->session->ike[0];

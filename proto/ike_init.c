@@ -27,14 +27,13 @@ struct init_step {
 	struct ike_outcome *out;
 };
 
-/* A reply that keeps nothing: one NOTIFY, SPIr zero. */
+/* A reply that keeps nothing: one NOTIFY, SPIs as they came. */
 static void refuse(struct ike_outcome *out, const struct ike_header *request, uint16_t type,
 		   const void *data, size_t len)
 {
 	struct ike_header h = ike_reply_header(request);
 	struct ike_builder b;
 
-	h.spi_r = 0;
 	ike_builder_init_message(&b, &h);
 	ike_add_notify(&b, type, data, len);
 	if (ike_builder_finish(&b, &out->reply) != OK) {

@@ -33,6 +33,8 @@ struct ike_keys {
 enum ike_sa_state {
 	IKE_SA_ESTABLISHED = 1,
 	IKE_SA_REKEYED,   /* Replaced by another one; lives until it is deleted. */
+	IKE_SA_DELETED,   /* Was rekeyed, is gone: no keys, only its last response, in case the
+	                   * client asks again. Its place is free for the next rekey. */
 	IKE_SA_DELETING   /* We sent the DELETE and wait for the answer. */
 };
 

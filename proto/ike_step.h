@@ -132,6 +132,9 @@ void ike_step_child(struct ike_step *s);         /* CREATE_CHILD_SA (ike_child.c
 void ike_step_rekey(struct ike_step *s);         /* ... that rekeys the IKE SA (ike_rekey.c) */
 void ike_step_informational(struct ike_step *s); /* INFORMATIONAL (ike_info.c) */
 
+/* Is there room for a rekeyed IKE SA in ike[1]? (ike.c) */
+bool ike_old_place_is_free(const struct ike_session *s);
+
 /* The client's answer to our outstanding request on s->sa (ike_request.c). */
 void ike_step_answer(struct ike_step *s);
 

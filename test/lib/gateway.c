@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct endpoint endpoint_of(const char *text)
+struct endpoint gateway_endpoint(const char *text)
 {
 	struct endpoint e;
 
@@ -16,7 +16,7 @@ struct endpoint endpoint_of(const char *text)
 	return e;
 }
 
-struct ike_id id_of(const char *text)
+struct ike_id gateway_id(const char *text)
 {
 	struct ike_id id;
 
@@ -79,7 +79,7 @@ void gateway_init(struct gateway *g, const char *ike, const char *esp)
 	g->iv.salt = entropy_u32(&g->entropy);
 	entropy_draw(&g->entropy, g->cookie_key, sizeof(g->cookie_key));
 	strcpy(c->name, "road");
-	c->local_id = id_of("gw");
+	c->local_id = gateway_id("gw");
 	c->local_ts = ts_of("10.20.0.0/16");
 	c->has_pool = true;
 	if (prefix_parse(&c->pool, "10.30.0.0/16") != OK)
@@ -88,13 +88,13 @@ void gateway_init(struct gateway *g, const char *ike, const char *esp)
 	c->n_dns = 1;
 	proposals_of(&c->ike[0], &c->esp[0], ike, esp);
 	c->n_ike = c->n_esp = 1;
-	g->secrets[0].id = id_of("cl");
+	g->secrets[0].id = gateway_id("cl");
 	secret_set(&g->secrets[0].psk, "correct horse", 13);
 	g->config.connections = g->connections;
 	g->config.n_connections = 1;
 	g->config.secrets = g->secrets;
 	g->config.n_secrets = 1;
-	g->local = endpoint_of("198.51.100.1:500");
+	g->local = gateway_endpoint("198.51.100.1:500");
 	g->env = (struct ike_env){
 		.config = &g->config,
 		.entropy = &g->entropy,
@@ -224,13 +224,13 @@ struct blob *gateway_request(struct gateway *g, const struct ike_request *reques
 
 /* ---- Client ---- */
 
-struct initiator_config client_config(const char *ike, const char *esp)
+struct initiator_config gateway_client_config(const char *ike, const char *esp)
 {
 	struct initiator_config c = {
-		.local = endpoint_of("192.0.2.7:500"),
-		.remote = endpoint_of("198.51.100.1:500"),
-		.id = id_of("cl"),
-		.remote_id = id_of("gw"),
+		.local = gateway_endpoint("192.0.2.7:500"),
+		.remote = gateway_endpoint("198.51.100.1:500"),
+		.id = gateway_id("cl"),
+		.remote_id = gateway_id("gw"),
 		.n_ike = 1,
 		.n_esp = 1,
 		.tsi = ts_of("0.0.0.0/0"),
@@ -244,7 +244,7 @@ struct initiator_config client_config(const char *ike, const char *esp)
 	return c;
 }
 
-unsigned exchange(struct gateway *g, struct initiator *i, struct blob *datagram)
+unsigned gateway_exchange(struct gateway *g, struct initiator *i, struct blob *datagram)
 {
 	struct blob *reply;
 	unsigned n = 0;
@@ -260,4 +260,42 @@ unsigned exchange(struct gateway *g, struct initiator *i, struct blob *datagram)
 		blob_unref(reply);
 	}
 	return n;
+}
+
+/* ---- Both ends ---- */
+
+void fixture_setup(struct fixture *f, const char *ike, const char *esp)
+{
+	static const uint8_t seed[ENTROPY_SEED_LEN] = "client";
+
+	gateway_init(&f->g, ike, esp);
+	f->config = gateway_client_config(ike, esp);
+	initiator_init(&f->i, &f->config, seed);
+}
+
+void fixture_teardown(struct fixture *f)
+{
+	initiator_fini(&f->i);
+	gateway_fini(&f->g);
+}
+
+unsigned fixture_handshake(struct fixture *f)
+{
+	f->i.config = f->config;
+	return gateway_exchange(&f->g, &f->i, initiator_create_init(&f->i));
+}
+
+struct blob *fixture_to_gateway(struct fixture *f, struct blob *d)
+{
+	return gateway_receive(&f->g, &f->i.config.local, d);
+}
+
+struct blob *fixture_to_client(struct fixture *f, struct blob *d)
+{
+	struct blob *answer;
+
+	assert(d);
+	answer = initiator_consume(&f->i, d->data, d->len);
+	blob_unref(d);
+	return answer;
 }

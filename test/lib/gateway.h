@@ -34,9 +34,9 @@ void gateway_init(struct gateway *g, const char *ike, const char *esp);
 void gateway_fini(struct gateway *g);
 
 /* The client that fits: "cl" at 192.0.2.7:500, asks for an address and DNS. */
-struct initiator_config client_config(const char *ike, const char *esp);
-struct endpoint endpoint_of(const char *text); /* "192.0.2.7:500" */
-struct ike_id id_of(const char *text);
+struct initiator_config gateway_client_config(const char *ike, const char *esp);
+struct endpoint gateway_endpoint(const char *text); /* "192.0.2.7:500" */
+struct ike_id gateway_id(const char *text);
 
 /* One datagram from remote, adopted. Returns the reply or NULL. Asserts that what it
  * was computed from is as it was. */
@@ -47,6 +47,25 @@ struct blob *gateway_request(struct gateway *g, const struct ike_request *reques
 
 /* Passes datagram (from the client, adopted) and all that follows from it to and fro
  * until nobody answers. Returns the number of datagrams that were delivered. */
-unsigned exchange(struct gateway *g, struct initiator *i, struct blob *datagram);
+unsigned gateway_exchange(struct gateway *g, struct initiator *i, struct blob *datagram);
+
+/* ---- Both ends ---- */
+
+#define IKE_DEFAULT "aes128gcm16-prfsha256-x25519"
+#define ESP_DEFAULT "aes128gcm16"
+
+struct fixture {
+	struct gateway g;
+	struct initiator_config config; /* Edit it before fixture_handshake(). */
+	struct initiator i;
+};
+
+void fixture_setup(struct fixture *f, const char *ike, const char *esp);
+void fixture_teardown(struct fixture *f);
+/* IKE_SA_INIT and IKE_AUTH; returns the number of datagrams. */
+unsigned fixture_handshake(struct fixture *f);
+/* One datagram, adopted; returns what the receiver answers, or NULL. */
+struct blob *fixture_to_gateway(struct fixture *f, struct blob *d);
+struct blob *fixture_to_client(struct fixture *f, struct blob *d);
 
 #endif
