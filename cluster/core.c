@@ -417,6 +417,7 @@ void core_status(const struct core *c, struct core_status *out)
 	out->takeovers = c->requests.takeovers;
 	out->takeovers_acknowledged = c->requests.acknowledged;
 	out->last_mark_age_us = c->grants.last_mark_age_us;
+	out->last_gap_us = c->grants.last_gap_us;
 	out->held_expired = c->grants.held_expired;
 	out->false_node_downs = c->membership.false_downs;
 	out->half_open = c->half_opens.n;

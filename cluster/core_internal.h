@@ -128,6 +128,8 @@ struct grants { /* grants.c */
 	uint32_t awaited;        /* Nodes whose marks the heir waits for: bits of config indices. */
 	uint64_t release_at_us;  /* Held packets go at the latest; NEVER. */
 	uint64_t last_mark_age_us, held_expired;
+	uint64_t lost_heard_us;  /* The lost owner was last heard then; 0 = a packet came since. */
+	uint64_t last_gap_us;
 	bool isolated;
 };
 

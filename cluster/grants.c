@@ -217,6 +217,10 @@ void grants_first_in(struct core *c, uint32_t spi_in)
 	struct grant_shadow *g = s ? shadow_find(c, s->id) : NULL;
 	struct child_shadow *x = g ? child_find(g, spi_in) : NULL;
 
+	if (c->grants.lost_heard_us) {
+		c->grants.last_gap_us = c->now_us - c->grants.lost_heard_us;
+		c->grants.lost_heard_us = 0;
+	}
 	if (!x || x->heard)
 		return;
 	x->heard = true;
@@ -262,6 +266,7 @@ void grants_down(struct core *c, const struct node_down *down)
 	if (down->heir != c->raft_id)
 		return;
 	c->grants.last_mark_age_us = heard ? c->now_us - heard : 0;
+	c->grants.lost_heard_us = heard;
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		if (i != c->config->self && i != lost && core_node_linked(c, i) &&
 		    !c->peer[i].suspect &&

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a node tells of itself, as JSON and as Prometheus text (DESIGN section 11).
+ * No secret is in any of it. Control thread only, between two steps. */
+#ifndef NODE_STATUS_H
+#define NODE_STATUS_H
+
+#include "cluster/core.h"
+#include "node/config.h"
+#include "xdp/datapath.h"
+
+#include <jansson.h>
+
+struct status_view { /* Borrowed; what the reports are made from. */
+	const struct node_config *config;
+	const struct core *core;    /* NULL while starting. */
+	struct datapath *datapath;  /* NULL with the test hook no_datapath. */
+	void *ctx;
+	json_t *(*events)(void *ctx); /* A new list: [{"at_ms","node","kind","text"}, ...] */
+	uint64_t (*loop_stall_us)(void *ctx); /* Longest stall of the control loop; may be NULL. */
+};
+
+/* New references. */
+json_t *status_json(const struct status_view *v);
+json_t *status_sessions_json(const struct status_view *v);
+char *status_metrics(const struct status_view *v); /* malloc'ed */
+bool status_ready(const struct status_view *v);
+/* Ready, and no configured node is missing. */
+bool status_healthy(const struct status_view *v);
+
+#endif
