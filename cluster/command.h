@@ -76,9 +76,10 @@ struct node_up {
 	uint32_t feature_level;
 };
 
-/* Refused with ERR_STALE unless incarnation is the node's current one. Its slots, its
- * private one included, go to heir (vip), or by rendezvous over the nodes that are up
- * (heir = 0); the service addresses, if it held them, go to heir. */
+/* Refused with ERR_STALE unless the node is up in that incarnation and heir, if not 0,
+ * is another node that is up. Its slots, its private one included, and those of nobody
+ * go to heir (vip), or by rendezvous over the nodes that are up (heir = 0); the service
+ * addresses, if it held them, go to heir. */
 struct node_down {
 	uint64_t id, incarnation;
 	uint64_t heir;
@@ -88,12 +89,16 @@ struct owner_move {
 	uint64_t session;
 	int64_t epoch; /* Must be current, else ERR_STALE. */
 	uint64_t to;   /* Raft id of a node that is up. */
-	struct seq_row rows[IKE_CHILD_MAX]; /* spi_in; end = exact next number; mark = highest accepted */
+	/* spi_in; end = exact next number; mark = highest accepted. The old owner stopped
+	 * before it said this, and may go on only in another epoch: the command can
+	 * commit late. */
+	struct seq_row rows[IKE_CHILD_MAX];
 	uint32_t n;
 };
 
 /* Refused with ERR_STALE unless node is up with that incarnation. With `slots` every
- * slot of the old holder (or of nobody) moves to the new one along with the addresses. */
+ * slot of the old holder (or of nobody) moves to the new one along with the addresses;
+ * private slots only if there are sessions in them. */
 struct address_hold {
 	uint64_t node, incarnation;
 	bool slots;

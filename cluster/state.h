@@ -90,7 +90,8 @@ const struct slot *session_slot(const struct state *s, const struct session *ses
 
 /* A free address of the pool: `wanted` (may be NULL) if that is free, else the lowest
  * never used, else the one freed longest ago; never network, broadcast, nor one
- * freed less than rest_ms ago. */
+ * freed less than rest_ms ago. What was freed more than ten minutes of cluster time
+ * ago counts as never used, so rest_ms must not be more. */
 bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct address *wanted,
 		     uint64_t rest_ms, struct address *out);
 

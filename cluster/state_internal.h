@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the replicated state machine: for cluster/state*.c alone.
+ *
+ *   state.c           apply, nodes, cluster time, reading
+ *   state_slots.c     owner slots: who owns what, in which epoch
+ *   state_sessions.c  put, step, delete; tombstones
+ *   state_table.c     the table of sessions and its indexes
+ *   state_sequence.c  leases, marks, the planned hand-over
+ *   state_pool.c      virtual IPs: in use, freed, free
+ *   state_snapshot.c  all of it as octets
+ *
+ * Replicated is what the snapshot writes. The indexes, the count of sessions in
+ * a slot and the pool hints follow from it and are rebuilt. */
+#ifndef CLUSTER_STATE_INTERNAL_H
+#define CLUSTER_STATE_INTERNAL_H
+
+#include "cluster/state.h"
+
+#include <uthash.h>
+
+#define TOMBSTONE_MS 600000u  /* Of cluster time; a half-open copy lives 30 s. */
+#define FREED_MS 600000u      /* After it a freed address counts as never used. */
+#define POOL_HINTS 8u
+
+struct session_entry;
+struct peer;
+
+/* A key of the index by SPI pair ... */
+struct pair_index {
+	uint64_t pair[2]; /* spi_i, spi_r */
+	struct session_entry *entry; /* NULL: this place is not in the index. */
+	UT_hash_handle hh;
+};
+
+/* ... and of the one by inbound SPI. */
+struct spi_index {
+	uint32_t spi_in;
+	struct session_entry *entry;
+	UT_hash_handle hh;
+};
+
+struct session_entry {
+	struct session s;
+	struct pair_index by_pair[IKE_SA_MAX];   /* Of s.ike.ike[i]. */
+	struct spi_index by_spi[IKE_CHILD_MAX];  /* Of s.ike.child[i]. */
+	struct address virtual_ip;               /* Key: octets behind the address are zero. */
+	UT_hash_handle by_ip;
+	struct peer *peer;                       /* The others of its identity: */
+	struct session_entry *peer_previous, *peer_next;
+};
+
+/* All sessions of one identity, in ascending id. */
+struct peer {
+	struct ike_id id; /* Key: octets behind the identity are zero. */
+	struct session_entry *first, *last;
+	UT_hash_handle hh;
+};
+
+/* Sessions in ascending id. Ids only grow, so a new one goes to the end; a deleted one
+ * leaves a hole until half of the list is holes. */
+struct session_list {
+	struct session_place {
+		uint64_t id;
+		struct session_entry *entry; /* NULL: a hole. */
+	} *place;
+	size_t n, room, holes;
+};
+
+/* Pairs and addresses that were let go of, in the order of that. */
+struct tombstone {
+	uint64_t pair[2];
+	uint64_t at_ms;
+	UT_hash_handle hh;
+};
+struct freed {
+	struct address address;
+	uint64_t at_ms;
+	UT_hash_handle hh;
+};
+
+/* No address of the pool below low is free: where to begin to look. */
+struct pool_hint {
+	struct prefix pool;
+	struct address low;
+	bool valid, full; /* full: none at all is free. */
+};
+struct pool_hints {
+	struct pool_hint hint[POOL_HINTS];
+	unsigned next; /* To be replaced. */
+};
+
+struct state {
+	uint64_t time_ms;
+	uint64_t last_session; /* The id given last. */
+	struct node_record node[STATE_NODES_MAX];
+	uint64_t holder, holder_incarnation;
+	struct slot slot[STATE_SLOTS_ALL];
+	struct tombstone *tombstones;
+	struct freed *freed;
+
+	uint32_t slot_sessions[STATE_SLOTS_ALL];
+	struct session_list list;
+	size_t n_child;
+	struct pair_index *by_pair;
+	struct spi_index *by_spi;
+	struct session_entry *by_ip;
+	struct peer *peers;
+	struct pool_hints *hints; /* Not part of the value: reading may improve it. */
+};
+
+/* ---- state.c ---- */
+struct node_record *state_find_node(struct state *s, uint64_t id);
+/* The node if it is up in that incarnation (0 = whichever is current), else NULL. */
+const struct node_record *state_node_up(const struct state *s, uint64_t id, uint64_t incarnation);
+uint32_t state_node_place(const struct state *s, const struct node_record *n);
+
+/* ---- state_slots.c ---- */
+void apply_node_up(struct state *s, const struct node_up *c, struct apply_result *r);
+void apply_node_down(struct state *s, const struct node_down *c, struct apply_result *r);
+void apply_node_gone(struct state *s, const struct node_gone *c, struct apply_result *r);
+void apply_address_hold(struct state *s, const struct address_hold *c, struct apply_result *r);
+/* A slot of the node for one session: its private one, unless others' sessions are in
+ * it under an heir; else any that it owns. STATE_SLOTS_ALL: it has none. */
+uint32_t slot_for_session(struct state *s, const struct session *session,
+			  const struct node_record *n, struct apply_result *r);
+
+/* ---- state_sessions.c ---- */
+void apply_session_put(struct state *s, const struct session_put *c, struct apply_result *r);
+void apply_session_step(struct state *s, const struct session_step *c, struct apply_result *r);
+void apply_session_del(struct state *s, const struct session_del *c, struct apply_result *r);
+/* False: the pair has a tombstone already. */
+bool tombstone_add(struct state *s, uint64_t spi_i, uint64_t spi_r, uint64_t at_ms);
+void tombstones_sweep(struct state *s);
+void tombstones_fini(struct state *s);
+
+/* ---- state_table.c ---- */
+struct session_entry *session_find(const struct state *s, uint64_t id);
+struct pair_index *session_find_pair(const struct state *s, uint64_t spi_i, uint64_t spi_r);
+struct spi_index *session_find_spi(const struct state *s, uint32_t spi_in);
+/* Can it be a session at all? ERR_MALFORMED; ERR_EXISTS: an inbound SPI twice. */
+enum status session_check(const struct ike_session *ike);
+/* Adopts entry (heap, s filled) when it is OK; its id must be greater than all before.
+ * ERR_EXISTS: one of its keys is taken; or what session_check() says. */
+enum status session_insert(struct state *s, struct session_entry *entry);
+/* The session becomes ike, which was checked and whose keys are free, with seq. */
+void session_replace(struct state *s, struct session_entry *entry, const struct ike_session *ike,
+		     const struct seq_record seq[IKE_CHILD_MAX]);
+/* Leaves tombstones and a freed address behind. */
+void session_remove(struct state *s, struct session_entry *entry);
+void session_entry_free(struct session_entry *entry); /* Of one that was not adopted. */
+void session_set_slot(struct state *s, struct session_entry *entry, uint32_t slot);
+void sessions_fini(struct state *s);
+
+/* ---- state_sequence.c ---- */
+void apply_seq_batch(struct state *s, const struct seq_batch *c, struct apply_result *r);
+void apply_owner_move(struct state *s, const struct owner_move *c, struct apply_result *r);
+
+/* ---- state_pool.c ---- */
+struct address address_key(const struct address *a); /* Octets behind the address zero. */
+struct session_entry *pool_user(const struct state *s, const struct address *a);
+void pool_take(struct state *s, struct session_entry *entry); /* entry->s.ike.virtual_ip */
+void pool_release(struct state *s, struct session_entry *entry);
+/* False: it is freed already. */
+bool freed_add(struct state *s, const struct address *a, uint64_t at_ms);
+bool freed_contains(const struct state *s, const struct address *a);
+void freed_sweep(struct state *s);
+void pool_fini(struct state *s);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Virtual IPs. An address is in use (the index of sessions by address says so, and
+ * refuses a second one: I6), or it was freed less than FREED_MS ago, or it is free
+ * like one that was never used. apply() only takes and frees what commands name;
+ * choosing one is the leader's, before it proposes, and reads the state alone.
+ *
+ * The freed ones stand in the order in which they were freed, oldest first, so the
+ * choice "freed longest ago" is the first that fits. To find the lowest free one
+ * without walking over all that are in use, a hint for each pool remembers how far
+ * everything is taken; forgetting a freed address lowers it again. */
+#include "cluster/state_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct address address_key(const struct address *a)
+{
+	struct address key = {.family = a->family};
+
+	memcpy(key.octets, a->octets, address_len(a));
+	return key;
+}
+
+/* ---- In use ---- */
+
+struct session_entry *pool_user(const struct state *s, const struct address *a)
+{
+	struct address key = address_key(a);
+	struct session_entry *e;
+
+	HASH_FIND(by_ip, s->by_ip, &key, sizeof(key), e);
+	return e;
+}
+
+static struct freed *freed_find(const struct state *s, const struct address *a)
+{
+	struct address key = address_key(a);
+	struct freed *f;
+
+	HASH_FIND(hh, s->freed, &key, sizeof(key), f);
+	return f;
+}
+
+bool freed_contains(const struct state *s, const struct address *a)
+{
+	return freed_find(s, a) != NULL;
+}
+
+void pool_take(struct state *s, struct session_entry *e)
+{
+	struct freed *f;
+
+	e->virtual_ip = address_key(&e->s.ike.virtual_ip);
+	if (e->virtual_ip.family == 0)
+		return;
+	f = freed_find(s, &e->virtual_ip);
+	if (f) {
+		HASH_DEL(s->freed, f);
+		free(f);
+	}
+	HASH_ADD(by_ip, s->by_ip, virtual_ip, sizeof(e->virtual_ip), e);
+}
+
+void pool_release(struct state *s, struct session_entry *e)
+{
+	bool added;
+
+	if (e->virtual_ip.family == 0)
+		return;
+	HASH_DELETE(by_ip, s->by_ip, e);
+	added = freed_add(s, &e->virtual_ip, s->time_ms);
+	assert(added);
+	e->virtual_ip.family = 0;
+}
+
+/* ---- Freed ---- */
+
+bool freed_add(struct state *s, const struct address *a, uint64_t at_ms)
+{
+	struct freed *f = freed_find(s, a);
+
+	if (f)
+		return false;
+	f = calloc(1, sizeof(*f));
+	assert(f);
+	f->address = address_key(a);
+	f->at_ms = at_ms;
+	HASH_ADD(hh, s->freed, address, sizeof(f->address), f);
+	return true;
+}
+
+static void hints_lower(struct state *s, const struct address *a)
+{
+	for (unsigned i = 0; i < POOL_HINTS; i++) {
+		struct pool_hint *h = &s->hints->hint[i];
+
+		if (!h->valid || !prefix_contains(&h->pool, a))
+			continue;
+		if (h->full || address_compare(a, &h->low) < 0)
+			h->low = *a;
+		h->full = false;
+	}
+}
+
+void freed_sweep(struct state *s)
+{
+	while (s->freed && s->time_ms - s->freed->at_ms >= FREED_MS) {
+		struct freed *f = s->freed;
+
+		HASH_DEL(s->freed, f);
+		hints_lower(s, &f->address);
+		free(f);
+	}
+}
+
+void pool_fini(struct state *s)
+{
+	struct freed *f, *next;
+
+	HASH_ITER(hh, s->freed, f, next)
+	{
+		HASH_DEL(s->freed, f);
+		free(f);
+	}
+}
+
+/* ---- Choosing ---- */
+
+static bool address_increment(struct address *a)
+{
+	for (size_t i = address_len(a); i > 0; i--)
+		if (++a->octets[i - 1] != 0)
+			return true;
+	return false; /* It was the last one there is. */
+}
+
+/* First and last address of the prefix. */
+static void pool_bounds(const struct prefix *pool, struct address *first, struct address *last)
+{
+	*first = *last = address_key(&pool->address);
+	for (size_t i = 0; i < address_len(first); i++) {
+		unsigned fixed = pool->bits > 8 * i ? pool->bits - 8 * (unsigned)i : 0;
+		unsigned host = fixed >= 8 ? 0 : 0xffu >> fixed;
+
+		first->octets[i] = (uint8_t)(first->octets[i] & ~host);
+		last->octets[i] = (uint8_t)(last->octets[i] | host);
+	}
+}
+
+/* Network and broadcast; in a prefix of one or two addresses all are for use (RFC 3021).
+ * IPv6 has no broadcast, but its first address is the routers' (RFC 4291 2.6.1). */
+static bool pool_reserved(const struct prefix *pool, const struct address *a)
+{
+	struct address first, last;
+	size_t host_bits = 8 * address_len(&pool->address) - pool->bits;
+
+	if (host_bits < 2)
+		return false;
+	pool_bounds(pool, &first, &last);
+	return address_equal(a, &first) || (a->family == 4 && address_equal(a, &last));
+}
+
+static struct pool_hint *pool_hint(const struct state *s, const struct prefix *pool)
+{
+	struct pool_hints *hints = s->hints;
+	struct pool_hint *h;
+	struct address last;
+
+	for (unsigned i = 0; i < POOL_HINTS; i++) {
+		h = &hints->hint[i];
+		if (h->valid && h->pool.bits == pool->bits &&
+		    address_equal(&h->pool.address, &pool->address))
+			return h;
+	}
+	h = &hints->hint[hints->next++ % POOL_HINTS];
+	*h = (struct pool_hint){.pool = *pool, .valid = true};
+	pool_bounds(pool, &h->low, &last);
+	return h;
+}
+
+/* The lowest address that is neither in use, nor freed lately. */
+static bool pool_lowest(const struct state *s, const struct prefix *pool, struct address *out)
+{
+	struct pool_hint *h = pool_hint(s, pool);
+
+	while (!h->full) {
+		if (!pool_reserved(pool, &h->low) && !pool_user(s, &h->low) &&
+		    !freed_contains(s, &h->low)) {
+			*out = h->low;
+			return true;
+		}
+		if (!address_increment(&h->low) || !prefix_contains(pool, &h->low))
+			h->full = true;
+	}
+	return false;
+}
+
+static bool rested(const struct state *s, const struct freed *f, uint64_t rest_ms)
+{
+	return s->time_ms - f->at_ms >= rest_ms;
+}
+
+bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct address *wanted,
+		     uint64_t rest_ms, struct address *out)
+{
+	const struct freed *f;
+
+	if (wanted && wanted->family != 0 && prefix_contains(pool, wanted) &&
+	    !pool_reserved(pool, wanted) && !pool_user(s, wanted)) {
+		f = freed_find(s, wanted);
+		if (!f || rested(s, f, rest_ms)) {
+			*out = address_key(wanted);
+			return true;
+		}
+	}
+	if (pool_lowest(s, pool, out))
+		return true;
+	for (f = s->freed; f && rested(s, f, rest_ms); f = f->hh.next)
+		if (prefix_contains(pool, &f->address) && !pool_reserved(pool, &f->address)) {
+			*out = f->address;
+			return true;
+		}
+	return false;
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What commands do to sessions: put, step, delete. The table itself, with its
+ * indexes, is state_table.c's.
+ *
+ * I6, "a deleted SA never comes back": an IKE SPI pair that leaves the table, with its
+ * session or with a rekeyed IKE SA, becomes a tombstone in the same command, and a
+ * pair that has one, or that is in use, is refused. A step names the serial that it was
+ * computed from, so one that was overtaken cannot put back what another removed. */
+#include "cluster/state_internal.h"
+
+#include <openssl/mem.h>
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Tombstones ---- */
+
+static struct tombstone *tombstone_find(const struct state *s, uint64_t spi_i, uint64_t spi_r)
+{
+	const uint64_t pair[2] = {spi_i, spi_r};
+	struct tombstone *t;
+
+	HASH_FIND(hh, s->tombstones, pair, sizeof(pair), t);
+	return t;
+}
+
+bool state_tombstone(const struct state *s, uint64_t spi_i, uint64_t spi_r)
+{
+	return tombstone_find(s, spi_i, spi_r) != NULL;
+}
+
+bool tombstone_add(struct state *s, uint64_t spi_i, uint64_t spi_r, uint64_t at_ms)
+{
+	struct tombstone *t = tombstone_find(s, spi_i, spi_r);
+
+	if (t)
+		return false;
+	t = calloc(1, sizeof(*t));
+	assert(t);
+	t->pair[0] = spi_i;
+	t->pair[1] = spi_r;
+	t->at_ms = at_ms;
+	HASH_ADD(hh, s->tombstones, pair, sizeof(t->pair), t);
+	return true;
+}
+
+/* The oldest stand first. */
+void tombstones_sweep(struct state *s)
+{
+	while (s->tombstones && s->time_ms - s->tombstones->at_ms >= TOMBSTONE_MS) {
+		struct tombstone *t = s->tombstones;
+
+		HASH_DEL(s->tombstones, t);
+		free(t);
+	}
+}
+
+void tombstones_fini(struct state *s)
+{
+	struct tombstone *t, *next;
+
+	HASH_ITER(hh, s->tombstones, t, next)
+	{
+		HASH_DEL(s->tombstones, t);
+		free(t);
+	}
+}
+
+/* ---- Checks ---- */
+
+static bool ike_has_pair(const struct ike_session *ike, const struct ike_sa *sa)
+{
+	for (unsigned i = 0; i < IKE_SA_MAX; i++)
+		if (ike->ike[i].state != 0 && ike->ike[i].spi_i == sa->spi_i &&
+		    ike->ike[i].spi_r == sa->spi_r)
+			return true;
+	return false;
+}
+
+/* New pairs: neither in use, nor used lately. self may keep its own. */
+static enum status check_pairs(const struct state *s, const struct ike_session *ike,
+			       const struct session_entry *self)
+{
+	for (unsigned i = 0; i < IKE_SA_MAX; i++) {
+		const struct ike_sa *sa = &ike->ike[i];
+		const struct pair_index *x;
+
+		if (sa->state == 0)
+			continue;
+		x = session_find_pair(s, sa->spi_i, sa->spi_r);
+		if ((x && x->entry != self) || tombstone_find(s, sa->spi_i, sa->spi_r))
+			return ERR_STALE;
+	}
+	return OK;
+}
+
+/* Sessions whose keys are free for the taking, for they change or go in this command. */
+struct exempt {
+	const struct session_entry *entry[COMMAND_SUPERSEDES_MAX];
+	uint32_t n;
+};
+
+static bool exempt_contains(const struct exempt *x, const struct session_entry *e)
+{
+	for (uint32_t i = 0; i < x->n; i++)
+		if (x->entry[i] == e)
+			return true;
+	return false;
+}
+
+static enum status check_taken(const struct state *s, const struct ike_session *ike,
+			       const struct exempt *exempt)
+{
+	const struct session_entry *user = pool_user(s, &ike->virtual_ip);
+
+	if (ike->virtual_ip.family != 0 && user && !exempt_contains(exempt, user))
+		return ERR_EXISTS;
+	for (unsigned i = 0; i < ike->n_child; i++) {
+		const struct spi_index *x = session_find_spi(s, ike->child[i].spi_in);
+
+		if (x && !exempt_contains(exempt, x->entry))
+			return ERR_EXISTS;
+	}
+	return OK;
+}
+
+/* ---- SessionPut ---- */
+
+static void superseded(const struct state *s, const struct session_put *c, struct exempt *gone)
+{
+	for (uint32_t i = 0; i < c->n_supersedes && i < COMMAND_SUPERSEDES_MAX; i++) {
+		struct session_entry *e = session_find(s, c->supersedes[i]);
+
+		/* Gone already, or named twice: nothing to do. */
+		if (e && !exempt_contains(gone, e))
+			gone->entry[gone->n++] = e;
+	}
+}
+
+static struct session_entry *session_create(const struct state *s, const struct session_put *c)
+{
+	struct session_entry *e = calloc(1, sizeof(*e));
+	int64_t epoch = s->slot[c->slot].epoch;
+
+	assert(e);
+	e->s.id = s->last_session + 1;
+	e->s.serial = 1;
+	e->s.slot = c->slot;
+	e->s.epoch_base = 0;
+	e->s.first_epoch = e->s.noticed_epoch = e->s.acknowledged_epoch = epoch;
+	ike_session_copy(&e->s.ike, &c->ike);
+	for (unsigned i = 0; i < c->ike.n_child; i++)
+		lease_init(&e->s.seq[i], epoch, c->lease, c->ike.child[i].suite.esn == ESN_YES);
+	return e;
+}
+
+void apply_session_put(struct state *s, const struct session_put *c, struct apply_result *r)
+{
+	struct exempt gone = {.n = 0};
+	struct session_entry *e;
+	enum status inserted;
+
+	r->status = c->slot < STATE_SLOTS ? session_check(&c->ike) : ERR_MALFORMED;
+	if (r->status == OK)
+		r->status = check_pairs(s, &c->ike, NULL);
+	superseded(s, c, &gone);
+	if (r->status == OK)
+		r->status = check_taken(s, &c->ike, &gone);
+	if (r->status != OK)
+		return;
+	for (uint32_t i = 0; i < gone.n; i++) {
+		r->superseded[r->n_superseded++] = gone.entry[i]->s.id;
+		session_remove(s, (struct session_entry *)gone.entry[i]);
+	}
+	e = session_create(s, c);
+	inserted = session_insert(s, e);
+	assert(inserted == OK);
+	s->last_session = e->s.id;
+	r->session = e->s.id;
+}
+
+/* ---- SessionStep ---- */
+
+/* The same SA, as far as sequence numbers under its keys go? */
+static bool child_same(const struct child_sa *a, const struct child_sa *b)
+{
+	size_t encr = suite_encr_key_len(&a->suite), integ = suite_integ_key_len(&a->suite);
+
+	return a->spi_out == b->spi_out && a->suite.encr == b->suite.encr &&
+	       a->suite.encr_key_bits == b->suite.encr_key_bits &&
+	       a->suite.integ == b->suite.integ && a->suite.esn == b->suite.esn &&
+	       CRYPTO_memcmp(a->in.encr, b->in.encr, encr) == 0 &&
+	       CRYPTO_memcmp(a->out.encr, b->out.encr, encr) == 0 &&
+	       CRYPTO_memcmp(a->in.integ, b->in.integ, integ) == 0 &&
+	       CRYPTO_memcmp(a->out.integ, b->out.integ, integ) == 0;
+}
+
+/* Sequence records of the session as it shall be: a Child SA that stays goes on where it
+ * is, a new one starts. False: an SPI that stays with other keys or other rules would
+ * carry its numbers into another SA, or an SA into other numbers. */
+static bool step_records(const struct session *old, const struct session_step *c, int64_t epoch,
+			 struct seq_record seq[IKE_CHILD_MAX])
+{
+	for (unsigned i = 0; i < c->ike.n_child; i++) {
+		const struct child_sa *child = &c->ike.child[i];
+		unsigned k = 0;
+
+		while (k < old->ike.n_child && old->ike.child[k].spi_in != child->spi_in)
+			k++;
+		if (k == old->ike.n_child)
+			lease_init(&seq[i], epoch, c->lease, child->suite.esn == ESN_YES);
+		else if (child_same(&old->ike.child[k], child))
+			seq[i] = old->seq[k];
+		else
+			return false;
+	}
+	return true;
+}
+
+static int64_t later(int64_t old, int64_t epoch, int64_t current)
+{
+	return epoch > old && epoch <= current ? epoch : old;
+}
+
+void apply_session_step(struct state *s, const struct session_step *c, struct apply_result *r)
+{
+	struct session_entry *e = session_find(s, c->session);
+	struct exempt self = {.entry = {e}, .n = 1};
+	struct seq_record seq[IKE_CHILD_MAX] = {0};
+	int64_t epoch;
+
+	if (!e) {
+		r->status = ERR_NOT_FOUND;
+		return;
+	}
+	epoch = session_epoch(s, &e->s);
+	r->status = c->serial == e->s.serial ? session_check(&c->ike) : ERR_STALE;
+	if (r->status == OK)
+		r->status = check_pairs(s, &c->ike, e);
+	if (r->status == OK)
+		r->status = check_taken(s, &c->ike, &self);
+	if (r->status == OK && !step_records(&e->s, c, epoch, seq))
+		r->status = ERR_EXISTS;
+	if (r->status != OK)
+		return;
+	for (unsigned i = 0; i < IKE_SA_MAX; i++) {
+		const struct ike_sa *sa = &e->s.ike.ike[i];
+
+		if (sa->state != 0 && !ike_has_pair(&c->ike, sa))
+			tombstone_add(s, sa->spi_i, sa->spi_r, s->time_ms);
+	}
+	session_replace(s, e, &c->ike, seq);
+	e->s.serial++;
+	if (c->noticed)
+		e->s.noticed_epoch = later(e->s.noticed_epoch, c->epoch, epoch);
+	if (c->acknowledged)
+		e->s.acknowledged_epoch = later(e->s.acknowledged_epoch, c->epoch, epoch);
+	r->session = e->s.id;
+}
+
+/* ---- SessionDel ---- */
+
+void apply_session_del(struct state *s, const struct session_del *c, struct apply_result *r)
+{
+	struct session_entry *e = session_find(s, c->session);
+
+	if (!e) {
+		r->status = ERR_NOT_FOUND;
+		return;
+	}
+	if (e->s.serial != c->serial) {
+		r->status = ERR_STALE;
+		return;
+	}
+	r->session = e->s.id;
+	r->session_deleted = true;
+	session_remove(s, e);
+}
