@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sk_open() with known keys. The first octet of the input chooses a suite and
+ * whether the rest is
+ *   - a datagram as it is, which exercises the search for the SK payload; or
+ *   - a message in clear: it is sealed, one of its octets perhaps changed, and
+ *     opened: unchanged it must come out as it went in, changed it must not; or
+ *   - a datagram whose text is not yet encrypted and which is then given its ICV,
+ *     so that all shapes of padding and of payloads before SK are reached.
+ * An opened chain must lie in the message. */
+#include "proto/sk.h"
+
+#include "proto/prf.h"
+
+#include <openssl/aead.h>
+#include <openssl/aes.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct suite suites[] = {
+	{.encr = ENCR_AES_GCM_16, .encr_key_bits = 128},
+	{.encr = ENCR_AES_GCM_16, .encr_key_bits = 256},
+	{.encr = ENCR_AES_CBC, .encr_key_bits = 128, .integ = AUTH_HMAC_SHA2_256_128},
+	{.encr = ENCR_AES_CBC, .encr_key_bits = 256, .integ = AUTH_HMAC_SHA2_256_128},
+};
+
+static void require(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static void round_trip(const struct sk_direction *d, const uint8_t *message, size_t len,
+		       unsigned change)
+{
+	uint8_t seed[ENTROPY_SEED_LEN] = {0}, first, *plain;
+	struct iv_source iv = {1, 2};
+	struct entropy e;
+	struct blob *b;
+	enum drop drop;
+	CBS chain;
+
+	entropy_init(&e, seed);
+	if (sk_seal(d, &iv, &e, message, len, &b) != OK)
+		return;
+	plain = malloc(b->len);
+	b->data[change % b->len] ^= (uint8_t)(change >> 8);
+	drop = sk_open(d, b->data, b->len, plain, &chain, &first);
+	if (change >> 8) {
+		require(drop != DROP_NONE);
+	} else {
+		require(drop == DROP_NONE && first == message[16]);
+		require(CBS_len(&chain) == len - IKE_HEADER_LEN);
+		require(CBS_mem_equal(&chain, message + IKE_HEADER_LEN, len - IKE_HEADER_LEN));
+	}
+	free(plain);
+	blob_unref(b);
+}
+
+static void open_checked(const struct sk_direction *d, const uint8_t *data, size_t len)
+{
+	uint8_t *plain = malloc(len ? len : 1), first;
+	CBS chain;
+
+	if (sk_open(d, data, len, plain, &chain, &first) == DROP_NONE) {
+		require(CBS_data(&chain) >= plain + 40);
+		require(CBS_len(&chain) <= len);
+		require(CBS_data(&chain) + CBS_len(&chain) + 17 <= plain + len);
+	}
+	free(plain);
+}
+
+/* Encrypts what is behind the IV at `at` and appends the ICV; all keys are zero. */
+static void authentic(const struct sk_direction *d, const uint8_t *data, size_t len, size_t at)
+{
+	size_t text = at + suite_iv_len(d->suite), sealed;
+	uint8_t *m, nonce[12] = {0}, iv[16], mac[32];
+
+	if (text > len)
+		return;
+	m = malloc(len + 16);
+	memcpy(m, data, len);
+	if (suite_is_aead(d->suite)) {
+		const EVP_AEAD *aead = d->suite->encr_key_bits == 128 ? EVP_aead_aes_128_gcm()
+								      : EVP_aead_aes_256_gcm();
+		EVP_AEAD_CTX ctx;
+
+		memcpy(nonce + 4, m + at, 8);
+		require(EVP_AEAD_CTX_init(&ctx, aead, d->encr->bytes, d->suite->encr_key_bits / 8,
+					  16, NULL));
+		require(EVP_AEAD_CTX_seal(&ctx, m + text, &sealed, len - text + 16, nonce, 12,
+					  m + text, len - text, m, at));
+		EVP_AEAD_CTX_cleanup(&ctx);
+	} else {
+		const CBS all = prf_piece(m, len);
+		struct hmac_sha256 h;
+		AES_KEY key;
+
+		memcpy(iv, m + at, 16);
+		AES_set_encrypt_key(d->encr->bytes, d->suite->encr_key_bits, &key);
+		AES_cbc_encrypt(m + text, m + text, (len - text) / 16 * 16, &key, iv, AES_ENCRYPT);
+		hmac_sha256_init(&h, d->integ->bytes, d->integ->len);
+		hmac_sha256_compute(&h, &all, 1, mac);
+		memcpy(m + len, mac, 16);
+	}
+	open_checked(d, m, len + 16);
+	free(m);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct secret encr = {0}, integ = {0};
+	struct sk_direction d = {NULL, &encr, &integ};
+
+	if (size < 3)
+		return 0;
+	d.suite = &suites[data[0] & 3];
+	encr.len = (uint16_t)suite_encr_key_len(d.suite);
+	integ.len = (uint16_t)suite_integ_key_len(d.suite);
+	if (data[0] & 4) {
+		round_trip(&d, data + 3, size - 3, (unsigned)data[1] | (unsigned)data[2] << 8);
+		return 0;
+	}
+	if (data[0] & 8)
+		authentic(&d, data + 2, size - 2, data[1]);
+	else
+		open_checked(&d, data + 1, size - 1);
+	return 0;
+}
