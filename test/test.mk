@@ -41,7 +41,8 @@ build/fuzz/obj/%.o: %.c
 	$(call say,CC)
 	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -c -o $@ $<
 build/fuzz/libunder.a: $(patsubst %.c,build/fuzz/obj/%.o,$(wildcard proto/*.c cluster/*.c) \
-		xdp/inner.c xdp/outer.c xdp/arp.c)
+		xdp/inner.c xdp/outer.c xdp/arp.c \
+		test/lib/gateway.c test/lib/initiator.c test/lib/initiator_exchange.c)
 	@rm -f $@
 	@ar rcs $@ $^
 build/fuzz/%: test/fuzz/%.c build/fuzz/libunder.a

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The responder, with state: the input is a list of steps, each with a chain of payloads
+ * that is sealed under the right keys and message ID, so that it gets behind the
+ * cryptography. Step: kind, type of the first payload, length (2 octets), chain.
+ *
+ * What must hold after each: the state given is untouched (gateway.c asserts it),
+ * the window moved by one or not at all, SPIs are unique, and the same request again
+ * gets the same bytes. */
+#include "proto/sk.h"
+#include "test/lib/gateway.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum kind {
+	STEP_CREATE_CHILD,
+	STEP_INFORMATIONAL,
+	STEP_INFORMATIONAL_OLD, /* On the rekeyed IKE SA. */
+	STEP_OWN_REQUEST,
+	STEP_ANSWER,
+	STEP_AUTH,
+	STEP_INIT,
+	STEP_DAMAGE, /* A liveness check with octets changed: position, mask. */
+	STEP_KINDS
+};
+
+static struct gateway base;
+static struct ike_half_open base_half_open;
+
+/* One handshake for all inputs: the session, and the half-open SA it came from. */
+static void make_base(void)
+{
+	static struct fixture f;
+	struct blob *d, *auth;
+
+	fixture_setup(&f, IKE_DEFAULT, "aes128gcm16-esn-noesn");
+	f.i.config.mobike = true;
+	d = fixture_to_gateway(&f, initiator_create_init(&f.i));
+	ike_half_open_copy(&base_half_open, f.g.half_open);
+	auth = fixture_to_client(&f, d);
+	blob_unref(fixture_to_gateway(&f, auth));
+	assert(f.g.session);
+	base = f.g;
+	initiator_fini(&f.i);
+}
+
+/* base by value, with pointers of its own. */
+static void gateway_copy(struct gateway *g)
+{
+	*g = base;
+	g->session = malloc(sizeof(*g->session));
+	assert(g->session);
+	ike_session_copy(g->session, base.session);
+	g->config.connections = g->connections;
+	g->config.secrets = g->secrets;
+	g->env.config = &g->config;
+	g->env.entropy = &g->entropy;
+	g->env.iv = &g->iv;
+	g->env.ctx = g;
+}
+
+/* ---- Datagrams ---- */
+
+static struct blob *clear_message(const struct ike_header *h, const CBS *chain)
+{
+	struct blob *b = blob_new(NULL, IKE_HEADER_LEN + CBS_len(chain));
+	struct ike_header whole = *h;
+
+	whole.major = 2;
+	whole.length = b->len;
+	ike_header_write(b->data, &whole);
+	if (CBS_len(chain) > 0)
+		memcpy(b->data + IKE_HEADER_LEN, CBS_data(chain), CBS_len(chain));
+	return b;
+}
+
+static struct blob *sealed_message(const struct suite *suite, const struct ike_keys *keys,
+				   const struct ike_header *h, const CBS *chain)
+{
+	struct sk_direction d = sk_direction_of(suite, keys, true);
+	struct iv_source iv = {.salt = 5, .next = h->message_id};
+	struct blob *clear = clear_message(h, chain), *out;
+	struct entropy e = base.entropy;
+
+	if (sk_seal(&d, &iv, &e, clear->data, clear->len, &out) != OK)
+		out = NULL; /* Too long. */
+	blob_unref(clear);
+	return out;
+}
+
+/* The client's next message on an IKE SA of the session. */
+static struct blob *message_on(const struct ike_sa *sa, uint8_t exchange, bool response,
+			       uint8_t first, const CBS *chain)
+{
+	struct ike_header h = {
+		.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.next_payload = first,
+		.exchange = exchange,
+		.flags = IKE_FLAG_INITIATOR | (response ? IKE_FLAG_RESPONSE : 0),
+		.message_id = response ? sa->next_request_out : sa->next_request_in,
+	};
+
+	if (sa->state == 0 || sa->state == IKE_SA_DELETED)
+		return NULL;
+	return sealed_message(&sa->suite, &sa->keys, &h, chain);
+}
+
+/* ---- What must hold ---- */
+
+static void check_session(const struct ike_session *s)
+{
+	assert(s->ike[0].state == IKE_SA_ESTABLISHED || s->ike[0].state == IKE_SA_DELETING);
+	assert(s->ike[1].state != IKE_SA_ESTABLISHED && s->ike[1].state != IKE_SA_DELETING);
+	assert(s->n_child <= IKE_CHILD_MAX);
+	for (size_t i = 0; i < s->n_child; i++) {
+		assert(s->child[i].spi_in > 255 && s->child[i].spi_out > 255);
+		assert(s->child[i].local.n > 0 && s->child[i].remote.n > 0);
+		for (size_t k = 0; k < i; k++)
+			assert(s->child[i].spi_in != s->child[k].spi_in &&
+			       s->child[i].spi_out != s->child[k].spi_out);
+	}
+}
+
+/* Delivers a request; its repetition must give the same bytes. */
+static void deliver(struct gateway *g, struct blob *d)
+{
+	struct endpoint from = g->session->remote;
+	struct blob *reply, *again;
+
+	if (!d)
+		return;
+	reply = gateway_receive(g, &from, blob_ref(d));
+	if (g->session)
+		check_session(g->session);
+	if (g->verdict == IKE_VERDICT_STEP && !g->answered) {
+		again = gateway_receive(g, &from, blob_ref(d));
+		assert(g->verdict == IKE_VERDICT_REPLY);
+		assert(again->len == reply->len && memcmp(again->data, reply->data, reply->len) == 0);
+		blob_unref(again);
+	}
+	blob_unref(reply);
+	blob_unref(d);
+}
+
+/* ---- Steps ---- */
+
+static void own_request(struct gateway *g, uint8_t choice)
+{
+	struct ike_request r = {.purpose = IKE_PURPOSE_NOTICE + choice % 4, .epoch = 3, .node = 4};
+
+	if (g->session->ike[0].outstanding || g->session->ike[0].state != IKE_SA_ESTABLISHED)
+		return;
+	if (g->session->n_child > 0)
+		r.spi_in = g->session->child[0].spi_in;
+	else if (r.purpose == IKE_PURPOSE_DELETE_CHILD)
+		return;
+	blob_unref(gateway_request(g, &r));
+	check_session(g->session);
+}
+
+static void half_open_step(struct gateway *g, enum kind kind, uint8_t first, const CBS *chain)
+{
+	struct ike_header h = {
+		.spi_i = base_half_open.spi_i,
+		.next_payload = first,
+		.exchange = kind == STEP_AUTH ? IKE_EXCHANGE_AUTH : IKE_EXCHANGE_SA_INIT,
+		.flags = IKE_FLAG_INITIATOR,
+	};
+	struct endpoint from = base_half_open.remote;
+	struct ike_outcome o;
+	struct blob *d;
+
+	if (kind == STEP_INIT) {
+		d = clear_message(&h, chain);
+		ike_respond_init(&g->env, &g->local, &from, d->data, d->len, &o);
+		assert(o.verdict == IKE_VERDICT_DROP || o.reply);
+	} else {
+		h.spi_r = base_half_open.spi_r;
+		h.message_id = 1;
+		d = sealed_message(&base_half_open.suite, &base_half_open.keys, &h, chain);
+		if (!d)
+			return;
+		ike_respond_auth(&g->env, &base_half_open, &g->local, &from, d->data, d->len, &o);
+		/* Nobody but who knows the key gets in; the corpus has AUTH payloads that do. */
+		if (o.verdict == IKE_VERDICT_ESTABLISH)
+			check_session(o.next);
+		assert(o.verdict == IKE_VERDICT_ESTABLISH || o.verdict == IKE_VERDICT_REFUSE);
+	}
+	blob_unref(d);
+	ike_outcome_fini(&o);
+}
+
+static void damage_step(struct gateway *g, const CBS *chain)
+{
+	CBS nothing = {0};
+	struct blob *d = message_on(&g->session->ike[0], IKE_EXCHANGE_INFORMATIONAL, false, 0, &nothing);
+	struct endpoint from = g->session->remote;
+
+	for (size_t i = 0; i + 1 < CBS_len(chain); i += 2)
+		d->data[CBS_data(chain)[i] % d->len] ^= CBS_data(chain)[i + 1];
+	blob_unref(gateway_receive(g, &from, d));
+}
+
+static void step(struct gateway *g, enum kind kind, uint8_t first, const CBS *chain)
+{
+	const struct ike_sa *sa = g->session->ike;
+
+	switch (kind) {
+	case STEP_CREATE_CHILD:
+		deliver(g, message_on(&sa[0], IKE_EXCHANGE_CREATE_CHILD_SA, false, first, chain));
+		break;
+	case STEP_INFORMATIONAL:
+		deliver(g, message_on(&sa[0], IKE_EXCHANGE_INFORMATIONAL, false, first, chain));
+		break;
+	case STEP_INFORMATIONAL_OLD:
+		deliver(g, message_on(&sa[1], IKE_EXCHANGE_INFORMATIONAL, false, first, chain));
+		break;
+	case STEP_OWN_REQUEST:
+		own_request(g, first);
+		break;
+	case STEP_ANSWER:
+		deliver(g, message_on(&sa[0], IKE_EXCHANGE_INFORMATIONAL, true, first, chain));
+		break;
+	case STEP_AUTH:
+	case STEP_INIT:
+		half_open_step(g, kind, first, chain);
+		break;
+	case STEP_DAMAGE:
+		damage_step(g, chain);
+		break;
+	case STEP_KINDS:
+		break;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct gateway g;
+	uint8_t kind, first;
+	CBS in, chain;
+
+	if (!base.session)
+		make_base();
+	gateway_copy(&g);
+	CBS_init(&in, data, size);
+	while (g.session && CBS_get_u8(&in, &kind) && CBS_get_u8(&in, &first) &&
+	       CBS_get_u16_length_prefixed(&in, &chain))
+		step(&g, kind % STEP_KINDS, first, &chain);
+	gateway_fini(&g);
+	return 0;
+}
