@@ -292,7 +292,7 @@ void consensus_timeout_now(struct consensus *c, uint64_t now_ms)
 	if (c->raft.state != RAFT_FOLLOWER || leader == 0)
 		return; /* Without a leader to depose the election timer does it. */
 	m.server_id = leader;
-	m.server_address = consensus_member_address(c, leader);
+	m.server_address = CONSENSUS_NO_ADDRESS;
 	m.timeout_now.version = 1;
 	m.timeout_now.term = raft_current_term(&c->raft);
 	m.timeout_now.last_log_index = raft_last_index(&c->raft);

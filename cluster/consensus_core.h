@@ -9,6 +9,10 @@
 
 #include <raft.h>
 
+/* For libraft's messages, which want the sender's address. Nobody reads it, and one
+ * out of libraft's configuration would not live through a step that changes it. */
+#define CONSENSUS_NO_ADDRESS "-"
+
 /* A message that waits for its transaction. */
 struct consensus_outgoing {
 	uint64_t to;
@@ -98,6 +102,5 @@ void consensus_snapshot_installed(struct consensus *c, struct consensus_write *w
 void consensus_member_apply(struct consensus *c, uint64_t index, struct blob *configuration);
 /* Leader: brings standbys to voters. True if something was done. */
 bool consensus_member_promote(struct consensus *c);
-const char *consensus_member_address(const struct consensus *c, uint64_t id); /* "-": unknown */
 
 #endif

@@ -27,16 +27,6 @@ void consensus_member_apply(struct consensus *c, uint64_t index, struct blob *co
 		c->face.members(c->face.ctx);
 }
 
-const char *consensus_member_address(const struct consensus *c, uint64_t id)
-{
-	const struct raft_configuration *conf = &c->raft.configuration;
-
-	for (unsigned i = 0; i < conf->n; i++)
-		if (conf->servers[i].id == id)
-			return conf->servers[i].address;
-	return "-";
-}
-
 static enum status status_of(int rv)
 {
 	switch (rv) {

@@ -37,21 +37,25 @@ static bool contradicts_committed(const struct consensus *c, const struct raft_a
 	return false;
 }
 
-/* Messages that libraft would take badly. */
+/* Messages that libraft would take badly. Those of an older term it only answers,
+ * so that a leader which slept learns that its time is over. */
 static bool is_foul(const struct consensus *c, const struct raft_message *m)
 {
 	uint64_t term = raft_current_term(&c->raft), mine;
 
 	switch (m->type) {
 	case RAFT_APPEND_ENTRIES:
-		return (c->raft.state == RAFT_LEADER && m->append_entries.term == term) ||
+		if (c->raft.state == RAFT_LEADER && m->append_entries.term == term)
+			return true;
+		return m->append_entries.term >= term &&
 		       contradicts_committed(c, &m->append_entries);
 	case RAFT_INSTALL_SNAPSHOT:
-		mine = consensus_log_term(&c->log, m->install_snapshot.last_index);
-		if (mine != 0 && mine != m->install_snapshot.last_term &&
-		    m->install_snapshot.last_index <= committed(c))
+		if (c->raft.state == RAFT_LEADER && m->install_snapshot.term == term)
 			return true;
-		return c->raft.state == RAFT_LEADER && m->install_snapshot.term == term;
+		mine = consensus_log_term(&c->log, m->install_snapshot.last_index);
+		return m->install_snapshot.term >= term && mine != 0 &&
+		       mine != m->install_snapshot.last_term &&
+		       m->install_snapshot.last_index <= committed(c);
 	default:
 		return false;
 	}
@@ -120,9 +124,11 @@ static void receive_append_entries(struct consensus *c, struct raft_message *m)
 	uint64_t commit = committed(c);
 	unsigned from = 0, n;
 
-	while (from < p->n_entries && p->prev_log_index + from + 1 <= commit)
+	bool old = p->term < raft_current_term(&c->raft);
+
+	while (!old && from < p->n_entries && p->prev_log_index + from + 1 <= commit)
 		from++;
-	if (p->n_entries > 0 && from == 0 && part_length(p, 0) == p->n_entries) {
+	if (old || (p->n_entries > 0 && from == 0 && part_length(p, 0) == p->n_entries)) {
 		e.receive.message = m;
 		consensus_step(c, &e);
 		raft_free(p->entries);
@@ -152,12 +158,19 @@ void consensus_receive(struct consensus *c, uint64_t now_ms, uint64_t from, cons
 		consensus_message_fini(&m);
 		return;
 	}
-	m.server_address = consensus_member_address(c, from);
+	m.server_address = CONSENSUS_NO_ADDRESS;
 	if (m.type == RAFT_APPEND_ENTRIES) {
 		receive_append_entries(c, &m);
 	} else {
+		/* A snapshot's parts are libraft's now, but while another one is being
+		 * installed libraft forgets them. */
+		bool forgotten = m.type == RAFT_INSTALL_SNAPSHOT && c->installing &&
+				 m.install_snapshot.term >= raft_current_term(&c->raft);
+
 		e.receive.message = &m;
-		consensus_step(c, &e); /* A snapshot's parts are libraft's now. */
+		consensus_step(c, &e);
+		if (forgotten)
+			consensus_message_fini(&m);
 	}
 	consensus_settle(c);
 }

@@ -134,7 +134,7 @@ static struct consensus *create(const struct consensus_options *options,
 	c->now_ms = c->ticked_ms = now_ms;
 	consensus_log_init(&c->log);
 	consensus_queue_init(c);
-	rv = raft_init(&c->raft, NULL, NULL, options->id, "-");
+	rv = raft_init(&c->raft, NULL, NULL, options->id, CONSENSUS_NO_ADDRESS);
 	assert(rv == 0);
 	raft_seed(&c->raft, options->seed);
 	raft_set_election_timeout(&c->raft, options->election_ms);

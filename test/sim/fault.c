@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test/sim/fault.h"
+
+#include "test/sim/net.h"
+
+#include <string.h>
+
+void faults_init(struct faults *f, struct world *w, uint64_t until_us, uint64_t mean_us)
+{
+	static const unsigned weight[FAULT_KINDS] = {
+		[FAULT_CRASH] = 10,    [FAULT_PAUSE] = 6,     [FAULT_ISOLATE] = 5,
+		[FAULT_ONE_WAY] = 5,   [FAULT_SPLIT] = 3,     [FAULT_RESET] = 4,
+		[FAULT_SLOW_LINK] = 3, [FAULT_SLOW_DISK] = 3, [FAULT_DATAGRAMS] = 3,
+		[FAULT_POWER] = 3,     [FAULT_BLACKOUT] = 1,
+	};
+
+	memset(f, 0, sizeof(*f));
+	f->world = w;
+	f->until_us = until_us;
+	f->mean_us = mean_us;
+	memcpy(f->weight, weight, sizeof(weight));
+}
+
+/* ---- Ends of faults ---- */
+
+static void end_crash(struct world *w, void *ctx, uint64_t a, struct blob *data)
+{
+	struct host *h = ctx;
+
+	(void)w;
+	(void)data;
+	if (!host_runs(h) && h->generation == a)
+		host_start(h);
+}
+
+static void end_pause(struct world *w, void *ctx, uint64_t a, struct blob *data)
+{
+	struct host *h = ctx;
+
+	(void)w;
+	(void)data;
+	if (h->generation == a)
+		host_resume(h);
+}
+
+static void end_block(struct world *w, void *ctx, uint64_t a, struct blob *data)
+{
+	(void)ctx;
+	(void)data;
+	net_block(w, (unsigned)(a >> 8), (unsigned)(a & 0xff), false);
+	net_slow(w, (unsigned)(a >> 8), (unsigned)(a & 0xff), 0);
+}
+
+static void end_slow_disk(struct world *w, void *ctx, uint64_t a, struct blob *data)
+{
+	(void)w;
+	(void)a;
+	(void)data;
+	((struct host *)ctx)->disk.slow_us = 0;
+}
+
+static void end_datagrams(struct world *w, void *ctx, uint64_t a, struct blob *data)
+{
+	struct net_fault none = { 0, 0, 0, 100, 400 };
+
+	(void)ctx;
+	(void)a;
+	(void)data;
+	net_set_fault(w, &none);
+}
+
+/* ---- Faults ---- */
+
+/* Short ones test what nobody noticed, long ones what everybody did. */
+static uint64_t some_time(struct world *w)
+{
+	switch (random_below(&w->random, 3)) {
+	case 0:
+		return random_between(&w->random, 1, 40) * MS;
+	case 1:
+		return random_between(&w->random, 40, 400) * MS;
+	default:
+		return random_between(&w->random, 400, 4000) * MS;
+	}
+}
+
+static struct host *some_host(struct world *w)
+{
+	return &w->host[random_below(&w->random, w->n_hosts)];
+}
+
+static void crash(struct world *w, struct host *h, bool power_lost)
+{
+	uint64_t generation = h->generation;
+
+	if (!host_runs(h))
+		return;
+	host_crash(h, power_lost);
+	world_at(w, some_time(w), end_crash, h, generation, NULL);
+}
+
+static void block(struct world *w, unsigned from, unsigned to, uint64_t time)
+{
+	if (from == to)
+		return;
+	world_say(w, "n%u to n%u is blocked for %llu ms", from + 1, to + 1,
+		  (unsigned long long)(time / MS));
+	net_block(w, from, to, true);
+	world_at(w, time, end_block, NULL, (uint64_t)from << 8 | to, NULL);
+}
+
+static void isolate(struct world *w, unsigned host)
+{
+	uint64_t time = some_time(w);
+
+	for (unsigned i = 0; i < w->n_hosts; i++) {
+		block(w, host, i, time);
+		block(w, i, host, time);
+	}
+}
+
+static void split(struct world *w)
+{
+	uint64_t time = some_time(w), side = random_u64(&w->random);
+
+	for (unsigned i = 0; i < w->n_hosts; i++)
+		for (unsigned k = 0; k < w->n_hosts; k++)
+			if ((side >> i & 1) != (side >> k & 1))
+				block(w, i, k, time);
+}
+
+static void link_fault(struct world *w, enum fault_kind kind)
+{
+	unsigned a = some_host(w)->index, b = some_host(w)->index;
+	uint64_t time = some_time(w);
+
+	if (a == b)
+		return;
+	if (kind == FAULT_ONE_WAY) {
+		block(w, a, b, time);
+	} else if (kind == FAULT_RESET) {
+		net_reset(w, a, b);
+	} else {
+		world_say(w, "n%u to n%u is slow", a + 1, b + 1);
+		net_slow(w, a, b, random_between(&w->random, 5, 200) * MS);
+		world_at(w, time, end_block, NULL, (uint64_t)a << 8 | b, NULL);
+	}
+}
+
+static void spoil_datagrams(struct world *w)
+{
+	struct net_fault f = { (unsigned)random_below(&w->random, 300),
+			       (unsigned)random_below(&w->random, 300),
+			       (unsigned)random_below(&w->random, 300), 100,
+			       random_between(&w->random, 400, 20000) };
+
+	world_say(w, "datagrams: %u/1000 lost, %u doubled, %u late", f.loss, f.duplicate, f.reorder);
+	net_set_fault(w, &f);
+	world_at(w, some_time(w), end_datagrams, NULL, 0, NULL);
+}
+
+static void pause_host(struct world *w, struct host *h)
+{
+	if (!host_runs(h) || h->paused)
+		return;
+	host_pause(h);
+	world_at(w, some_time(w), end_pause, h, h->generation, NULL);
+}
+
+static void slow_disk(struct world *w, struct host *h)
+{
+	world_say(w, "n%u's disk is slow", h->index + 1);
+	h->disk.slow_us = random_between(&w->random, 2, 300) * MS;
+	world_at(w, some_time(w), end_slow_disk, h, 0, NULL);
+}
+
+static void happen(struct world *w, enum fault_kind kind)
+{
+	switch (kind) {
+	case FAULT_CRASH:
+	case FAULT_POWER:
+		crash(w, some_host(w), kind == FAULT_POWER);
+		break;
+	case FAULT_PAUSE:
+		pause_host(w, some_host(w));
+		break;
+	case FAULT_ISOLATE:
+		isolate(w, some_host(w)->index);
+		break;
+	case FAULT_SPLIT:
+		split(w);
+		break;
+	case FAULT_ONE_WAY:
+	case FAULT_RESET:
+	case FAULT_SLOW_LINK:
+		link_fault(w, kind);
+		break;
+	case FAULT_SLOW_DISK:
+		slow_disk(w, some_host(w));
+		break;
+	case FAULT_DATAGRAMS:
+		spoil_datagrams(w);
+		break;
+	case FAULT_BLACKOUT:
+		for (unsigned i = 0; i < w->n_hosts; i++)
+			crash(w, &w->host[i], true);
+		break;
+	case FAULT_KINDS:
+		break;
+	}
+}
+
+static void on_fault(struct world *w, void *ctx, uint64_t a, struct blob *data)
+{
+	struct faults *f = ctx;
+	uint64_t sum = 0, x;
+	enum fault_kind kind = 0;
+
+	(void)a;
+	(void)data;
+	if (w->now_us >= f->until_us)
+		return;
+	for (unsigned i = 0; i < FAULT_KINDS; i++)
+		sum += f->weight[i];
+	for (x = random_below(&w->random, sum); x >= f->weight[kind]; kind++)
+		x -= f->weight[kind];
+	f->count[kind]++;
+	happen(w, kind);
+	world_at(w, random_between(&w->random, 1, 2 * f->mean_us), on_fault, f, 0, NULL);
+}
+
+void faults_begin(struct faults *f)
+{
+	world_at(f->world, f->mean_us, on_fault, f, 0, NULL);
+}
+
+void faults_end(struct faults *f)
+{
+	struct world *w = f->world;
+
+	f->until_us = w->now_us;
+	world_say(w, "faults end");
+	net_heal(w);
+	for (unsigned i = 0; i < w->n_hosts; i++) {
+		struct host *h = &w->host[i];
+
+		h->disk.slow_us = 0;
+		if (h->paused)
+			host_resume(h);
+		if (!host_runs(h))
+			host_start(h);
+	}
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes wrong, and when: drawn from the world's seed, one fault every few
+ * hundred milliseconds, each with its end. Faults overlap. */
+#ifndef TEST_SIM_FAULT_H
+#define TEST_SIM_FAULT_H
+
+#include "test/sim/world.h"
+
+enum fault_kind {
+	FAULT_CRASH,     /* ... and restart, often before anyone missed it. */
+	FAULT_PAUSE,
+	FAULT_ISOLATE,   /* One host from all others, both ways. */
+	FAULT_ONE_WAY,   /* One direction of one link. */
+	FAULT_SPLIT,     /* The hosts fall into two halves. */
+	FAULT_RESET,     /* A connection breaks. */
+	FAULT_SLOW_LINK,
+	FAULT_SLOW_DISK,
+	FAULT_DATAGRAMS, /* Loss, duplicates, disorder outside. */
+	FAULT_POWER,     /* One host goes dark. */
+	FAULT_BLACKOUT,  /* All hosts lose power at once. */
+	FAULT_KINDS
+};
+
+struct faults {
+	struct world *world;
+	uint64_t until_us, mean_us;
+	unsigned weight[FAULT_KINDS];
+	unsigned count[FAULT_KINDS];
+};
+
+void faults_init(struct faults *f, struct world *w, uint64_t until_us, uint64_t mean_us);
+void faults_begin(struct faults *f);
+/* All that went wrong is right again: every host runs and every link may come up. */
+void faults_end(struct faults *f);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim --seed S [--count N] [--toy] [-v]: runs N seeds from S on. A seed that
+ * breaks an invariant ends the program with status 1 and the command to repeat it;
+ * the first seed is run twice, to see that a run depends on nothing but its seed. */
+#include "test/sim/toy.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct arguments {
+	uint64_t seed, count;
+	bool toy, verbose;
+};
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: sim --seed S [--count N] [--toy] [-v]\n");
+	return 2;
+}
+
+static bool get_number(const char *text, uint64_t *value)
+{
+	char *end;
+
+	if (!text)
+		return false;
+	errno = 0;
+	*value = strtoull(text, &end, 0);
+	return errno == 0 && end != text && *end == 0;
+}
+
+static bool parse(struct arguments *a, char **argv)
+{
+	for (argv++; *argv; argv++) {
+		if (strcmp(*argv, "--seed") == 0 && get_number(argv[1], &a->seed))
+			argv++;
+		else if (strcmp(*argv, "--count") == 0 && get_number(argv[1], &a->count))
+			argv++;
+		else if (strcmp(*argv, "--toy") == 0)
+			a->toy = true;
+		else if (strcmp(*argv, "-v") == 0)
+			a->verbose = true;
+		else
+			return false;
+	}
+	return a->count > 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments a = { .seed = 1, .count = 1 };
+	char command[256];
+	uint64_t first = 0;
+
+	(void)argc;
+	if (!parse(&a, argv))
+		return usage();
+	for (uint64_t i = 0; i <= a.count; i++) {
+		uint64_t seed = a.seed + i % a.count, trace;
+
+		if (i == a.count && (a.verbose || a.count == 1))
+			break;
+		snprintf(command, sizeof(command), "%s --seed %llu%s", argv[0],
+			 (unsigned long long)seed, a.toy ? " --toy" : "");
+		trace = toy_run(seed, a.verbose, command);
+		if (i == 0)
+			first = trace;
+		if (i == a.count && trace != first) {
+			printf("FAIL seed %llu: two runs differ\n", (unsigned long long)seed);
+			return 1;
+		}
+	}
+	return 0;
+}
