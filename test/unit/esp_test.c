@@ -274,28 +274,30 @@ static const struct {
 	{4, IP20 "01030204", DROP_PADDING, 0},            /* 1, 3 */
 	{5, IP20 "00000204", DROP_PADDING, 0},            /* 0, 0 */
 	{6, IP20 "0102ff04", DROP_PADDING, 0},            /* More than the packet */
-	{7, "0004", DROP_MALFORMED, 0},                   /* Nothing inside */
-	{8, IP20 "0102023b", DROP_DUMMY, 0},              /* 59 */
-	{9, "deadbeef0102023b", DROP_DUMMY, 0},           /* "need not be well-formed" */
-	{10, IP20 "01020206", DROP_MALFORMED, 0},         /* TCP: transport mode */
-	{11, IP20 "01020229", DROP_MALFORMED, 0},         /* 41 with an IPv4 packet */
-	{12, IP6 "01020204", DROP_MALFORMED, 0},          /* 4 with an IPv6 packet */
-	{13, IP6 "01020229", DROP_NONE, 40},
-	{14, IP24 "ffff01020204", DROP_NONE, 24},         /* TFC padding behind it */
-	{15, "450000150000000040110000 0a0000010a000002 01020204", DROP_MALFORMED, 0}, /* Longer */
-	{16, "450000130000000040110000 0a0000010a000002 01020204", DROP_MALFORMED, 0}, /* < header */
-	{17, "4400001400000000401100000a0000010a000002 01020204", DROP_MALFORMED, 0}, /* IHL 4 */
-	{18, "460000140000000040110000 0a0000010a000002 01020204", DROP_MALFORMED, 0}, /* IHL 6 > 20 */
-	{19, "6000000000011140000102030405060708090a0b0c0d0e0f000102030405060708090a0b0c0d0e0f"
+	{7, "090a0a04", DROP_PADDING, 0},                /* ... that would begin in the IV */
+	{8, "0004", DROP_MALFORMED, 0},                   /* Nothing inside */
+	{9, IP20 "0102023b", DROP_DUMMY, 0},              /* 59 */
+	{10, "deadbeef0102023b", DROP_DUMMY, 0},           /* "need not be well-formed" */
+	{11, IP20 "01020206", DROP_MALFORMED, 0},         /* TCP: transport mode */
+	{12, IP20 "01020229", DROP_MALFORMED, 0},         /* 41 with an IPv4 packet */
+	{13, IP6 "01020204", DROP_MALFORMED, 0},          /* 4 with an IPv6 packet */
+	{14, IP6 "01020229", DROP_NONE, 40},
+	{15, IP24 "ffff01020204", DROP_NONE, 24},         /* TFC padding behind it */
+	{16, "450000150000000040110000 0a0000010a000002 01020204", DROP_MALFORMED, 0}, /* Longer */
+	{17, "450000130000000040110000 0a0000010a000002 01020204", DROP_MALFORMED, 0}, /* < header */
+	{18, "4400001400000000401100000a0000010a000002 01020204", DROP_MALFORMED, 0}, /* IHL 4 */
+	{19, "460000140000000040110000 0a0000010a000002 01020204", DROP_MALFORMED, 0}, /* IHL 6 > 20 */
+	{20, "6000000000011140000102030405060708090a0b0c0d0e0f000102030405060708090a0b0c0d0e0f"
 	     "01020229", DROP_MALFORMED, 0},
-	{20, "45000013000000004011000000000000000000 0004", DROP_MALFORMED, 0}, /* 19 octets */
+	{21, "45000013000000004011000000000000000000 0004", DROP_MALFORMED, 0}, /* 19 octets */
 };
 
 static void test_inside(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(inside) / sizeof(*inside); i++) {
-		uint8_t packet[256] = {0, 0, 1, 0, 0, 0, 0, 1}, nonce[12] = {0};
+		uint8_t packet[256] = {0, 0, 1, 0, 0, 0, 0, 1, /* IV: */ 1, 2, 3, 4, 5, 6, 7, 8};
+		uint8_t nonce[12];
 		uint8_t *inner, next_header, *text;
 		struct fixture f;
 		size_t n, sealed, inner_len;
@@ -304,6 +306,7 @@ static void test_inside(void **state)
 		fixture_init(&f, 0);
 		text = hex_bytes(inside[i].text, &n);
 		memcpy(nonce, f.keys.encr + 16, 4);
+		memcpy(nonce + 4, packet + 8, 8);
 		assert_true(EVP_AEAD_CTX_seal(&f.out.aead, packet + 16, &sealed, sizeof(packet) - 16,
 					      nonce, 12, text, n, packet, 8));
 		d = esp_open(&f.in, 1, packet, 16 + sealed, &inner, &inner_len, &next_header);

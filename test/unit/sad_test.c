@@ -64,37 +64,38 @@ static const struct step outbound[] = {
 	{11, DRAW, 3},
 	{12, GRANT, 3, 1, 7, 0},     /* ... and never falls */
 	{13, DRAW, 4},
-	{14, DRAW, 5},
-	{15, LOW, 1},                /* 3 of the 6 that the extension left */
-	{16, DRAW, 6},
-	{17, DRAW, 7},
-	{18, DRAW, 8},
-	{19, DRAW, .drop = DROP_LEASE},
-	{20, GRANT, 2, 1, 100, 0},   /* An older epoch is ignored */
-	{21, DRAW, .drop = DROP_LEASE},
-	{22, GRANT, 5, 65537, 65540, 0},
-	{23, DRAW, 65537},           /* A new epoch begins at its lease's start */
-	{24, REVOKE},
-	{25, DRAW, .drop = DROP_NOT_OWNER},
-	{26, LOW, 0},
-	{27, GRANT, 4, 9, 30, 0},    /* Older, after a revocation: still ignored */
-	{28, DRAW, .drop = DROP_NOT_OWNER},
-	{29, GRANT, 5, 65537, 65540, 0}, /* The same again: goes on where it stood */
-	{30, DRAW, 65538},
-	{31, GRANT, 6, 65537, 70000, 0}, /* A lease that begins below what was drawn here */
-	{32, DRAW, 65539},
-	{33, GRANT, 7, 80000, 80000, 0}, /* An empty one */
-	{34, DRAW, .drop = DROP_LEASE},
-	{35, LOW, 1},
-	{36, LOW, 0},
-	{37, GRANT, 8, T32 - 2, T32 + 10, 0}, /* 2^32 - 1 is the last number */
-	{38, LOW, 0},
-	{39, DRAW, T32 - 2},
-	{40, DRAW, T32 - 1},
-	{41, LOW, 0},                /* There is no more to ask for */
-	{42, DRAW, .drop = DROP_SEQUENCE_END},
-	{43, GRANT, 9, T32, T32, 0}, /* Clamped to the end of the space */
-	{44, DRAW, .drop = DROP_SEQUENCE_END},
+	{14, LOW, 0},                /* 2 of the 6 that the extension left are used */
+	{15, DRAW, 5},
+	{16, LOW, 1},                /* 3 of them */
+	{17, DRAW, 6},
+	{18, DRAW, 7},
+	{19, DRAW, 8},
+	{20, DRAW, .drop = DROP_LEASE},
+	{21, GRANT, 2, 1, 100, 0},   /* An older epoch is ignored */
+	{22, DRAW, .drop = DROP_LEASE},
+	{23, GRANT, 5, 65537, 65540, 0},
+	{24, DRAW, 65537},           /* A new epoch begins at its lease's start */
+	{25, REVOKE},
+	{26, DRAW, .drop = DROP_NOT_OWNER},
+	{27, LOW, 0},
+	{28, GRANT, 4, 9, 30, 0},    /* Older, after a revocation: still ignored */
+	{29, DRAW, .drop = DROP_NOT_OWNER},
+	{30, GRANT, 5, 65537, 65540, 0}, /* The same again: goes on where it stood */
+	{31, DRAW, 65538},
+	{32, GRANT, 6, 65537, 70000, 0}, /* A lease that begins below what was drawn here */
+	{33, DRAW, 65539},
+	{34, GRANT, 7, 80000, 80000, 0}, /* An empty one */
+	{35, DRAW, .drop = DROP_LEASE},
+	{36, LOW, 1},
+	{37, LOW, 0},
+	{38, GRANT, 8, T32 - 2, T32 + 10, 0}, /* 2^32 - 1 is the last number */
+	{39, LOW, 0},
+	{40, DRAW, T32 - 2},
+	{41, DRAW, T32 - 1},
+	{42, LOW, 0},                /* There is no more to ask for */
+	{43, DRAW, .drop = DROP_SEQUENCE_END},
+	{44, GRANT, 9, T32, T32, 0}, /* Clamped to the end of the space */
+	{45, DRAW, .drop = DROP_SEQUENCE_END},
 	{0},
 };
 

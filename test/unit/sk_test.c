@@ -135,6 +135,29 @@ static void test_flipped_bits(void **state)
 	}
 }
 
+/* "The Encrypted payload, if present in a message, MUST be the last payload" */
+static void test_not_last(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS; i++) {
+		struct fixture f;
+		uint8_t *longer, *plain, first;
+		CBS chain;
+
+		fixture_init(&f, i);
+		longer = malloc(f.sealed_len + 4);
+		memcpy(longer, f.sealed, f.sealed_len);
+		memset(longer + f.sealed_len, 0, 4);
+		for (size_t more = 1; more <= 4; more++) {
+			assert_int_equal(open_copy(&f, longer, f.sealed_len + more, &chain, &first,
+						   &plain), DROP_IKE_PAYLOAD);
+			free(plain);
+		}
+		free(longer);
+		fixture_fini(&f);
+	}
+}
+
 static void test_truncated(void **state)
 {
 	(void)state;
@@ -312,6 +335,7 @@ int main(void)
 		cmocka_unit_test(test_seal),
 		cmocka_unit_test(test_open),
 		cmocka_unit_test(test_flipped_bits),
+		cmocka_unit_test(test_not_last),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_authentic_shapes),
 		cmocka_unit_test(test_refusals),
