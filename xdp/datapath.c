@@ -7,6 +7,10 @@
 #include "xdp/address.h"
 #include "xdp/worker.h"
 
+#include <linux/types.h>
+
+#include "xdp/baton.bpf.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <openssl/mem.h>
@@ -24,7 +28,7 @@ struct datapath {
 	uint32_t replay_bits;
 	_Atomic uint64_t inject_full, ike_out;
 	enum datapath_mode mode;
-	char mode_text[32];
+	char mode_text[XSK_MODE_LEN];
 	char mode_why[DATAPATH_ERR_LEN];
 };
 
@@ -67,6 +71,25 @@ static bool open_ports(struct datapath *dp, const struct datapath_config *c, cha
 	return sockets_open(&w->sockets, c->addresses, c->n_addresses, err) == 0;
 }
 
+/* The ladder, from the top: AF_XDP zero-copy, native, generic, then sockets, which
+ * are open in any case. */
+static bool climb(struct datapath *dp, const struct datapath_config *c, char *err)
+{
+	dp->mode = DATAPATH_SOCKET;
+	snprintf(dp->mode_text, sizeof(dp->mode_text), "socket");
+	if (c->mode == DATAPATH_SOCKET)
+		return true;
+	if (xsk_open(&dp->worker.xsk, c->outer_interface, c->sa_max ? c->sa_max : SA_MAX_DEFAULT,
+		     c->addresses, c->n_addresses, dp->mode_text, dp->mode_why)) {
+		dp->mode = DATAPATH_XDP;
+		return true;
+	}
+	if (c->mode == DATAPATH_AUTO)
+		return true;
+	snprintf(err, DATAPATH_ERR_LEN, "%s", dp->mode_why);
+	return false;
+}
+
 struct datapath *datapath_start(const struct datapath_config *c, const struct datapath_face *face,
 				char err[DATAPATH_ERR_LEN])
 {
@@ -84,10 +107,9 @@ struct datapath *datapath_start(const struct datapath_config *c, const struct da
 	dp->worker.isolation_ms = c->isolation_ms;
 	dp->worker.contact_us = c->contact_us;
 	dp->replay_bits = c->replay_bits;
-	if (address_prepare(c, err) || !start_engine(dp, c, face, err) || !open_ports(dp, c, err))
+	if (address_prepare(c, err) || !start_engine(dp, c, face, err) ||
+	    !open_ports(dp, c, err) || !climb(dp, c, err))
 		goto fail;
-	dp->mode = DATAPATH_SOCKET;
-	snprintf(dp->mode_text, sizeof(dp->mode_text), "socket");
 	error = worker_start(&dp->worker);
 	if (error) {
 		snprintf(err, DATAPATH_ERR_LEN, "worker: %s", strerror(-error));
@@ -206,6 +228,12 @@ void datapath_count(const struct datapath *dp, struct datapath_counters *out)
 		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 	out->drops[DROP_QUEUE_FULL] += dp->inject_full;
 	out->ike_out += dp->ike_out;
+	if (dp->mode == DATAPATH_XDP) {
+		const struct loader *l = &dp->worker.xsk.loader;
+
+		out->drops[DROP_UNKNOWN_SPI] += loader_count(l, BATON_COUNT_UNKNOWN_SPI);
+		out->drops[DROP_REPLAY] += loader_count(l, BATON_COUNT_STALE);
+	}
 	address_mover_count(dp->mover, out);
 }
 

@@ -79,8 +79,8 @@ static void put(struct engine *e, struct sa *sa)
 		return;
 	}
 	__atomic_store_n(&e->counters.sas, e->spis.used, __ATOMIC_RELAXED);
-	if (e->out.spi_put)
-		e->out.spi_put(e->out.ctx, sa);
+	if (e->out.sa_put)
+		e->out.sa_put(e->out.ctx, sa);
 }
 
 static void del(struct engine *e, uint32_t spi)
@@ -89,8 +89,8 @@ static void del(struct engine *e, uint32_t spi)
 
 	if (!sa)
 		return;
-	if (e->out.spi_del)
-		e->out.spi_del(e->out.ctx, spi);
+	if (e->out.sa_del)
+		e->out.sa_del(e->out.ctx, sa);
 	route_table_take(&e->routes, sa);
 	__atomic_store_n(&e->counters.sas, e->spis.used, __ATOMIC_RELAXED);
 	engine_sa_free(sa);

@@ -19,7 +19,8 @@ struct packet {
 	uint8_t *data; /* Inbound: the ESP packet, then the inner one. Outbound: reverse. */
 	size_t len;
 	struct sad_path path; /* Inbound: as received. Outbound: where to. */
-	const uint8_t *l2;    /* Inbound by AF_XDP: the frame's link layer; else NULL. */
+	const uint8_t *l2;    /* Link layer. Inbound: of the frame, if it came by AF_XDP.
+			       * Outbound: of a recent frame of that peer, else NULL. */
 	uint8_t l2_len;
 	bool injected;        /* From another node: never forwarded again. */
 	uint8_t tos;          /* Outbound: of the inner packet, for the outer header. */
@@ -37,9 +38,10 @@ struct engine_output {
 	void *ctx;
 	void (*inner)(void *ctx, struct packet **packets, size_t n);
 	void (*outer)(void *ctx, struct packet **packets, size_t n);
-	/* An SPI appears (flags by path), got authenticated up to top, or goes. May be NULL. */
-	void (*spi_put)(void *ctx, const struct sa *sa);
-	void (*spi_del)(void *ctx, uint32_t spi);
+	/* An SA appears, got authentic packets in a burst, or goes. May be NULL. */
+	void (*sa_put)(void *ctx, struct sa *sa);
+	void (*sa_seen)(void *ctx, const struct sa *sa);
+	void (*sa_del)(void *ctx, const struct sa *sa);
 };
 
 struct held_packet {

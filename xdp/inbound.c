@@ -105,7 +105,7 @@ static void learn_peer(struct engine *e, struct packet *p)
 {
 	struct sa *sa = p->sa;
 
-	if (p->l2 && p->l2_len <= FRAME_L2_MAX) {
+	if (p->l2 && p->l2_len <= OUTER_L2_MAX) {
 		memcpy(sa->l2, p->l2, p->l2_len);
 		sa->l2_len = p->l2_len;
 		sa->l2_remote = p->path.remote;
@@ -214,6 +214,8 @@ static void report_marks(struct engine *e)
 		struct sa *sa = e->touched[i];
 
 		sa->touched = false;
+		if (e->out.sa_seen)
+			e->out.sa_seen(e->out.ctx, sa);
 		if (sa->e.window.top > sa->e.marked) {
 			sa->e.marked = sa->e.window.top;
 			engine_report(e, sa, SA_REPORT_MARK, sa->e.marked);

@@ -10,6 +10,7 @@
 
 #include <assert.h>
 
+#define L2_FRESH_US UINT64_C(5000000) /* A router may have changed since. */
 #define LEASE_REMIND 4096u /* Numbers after which a lease that runs low is told again. */
 
 static bool alive(const struct packet *p)
@@ -76,6 +77,18 @@ static void draw(struct engine *e, struct packet *packets, size_t n)
 	}
 }
 
+static void address_packet(const struct engine *e, struct packet *p)
+{
+	const struct sa *sa = p->sa;
+
+	p->path = sa->e.path;
+	if (sa->l2_len && e->now_us - sa->l2_at_us < L2_FRESH_US &&
+	    endpoint_equal(&sa->l2_remote, &p->path.remote)) {
+		p->l2 = sa->l2;
+		p->l2_len = sa->l2_len;
+	}
+}
+
 static void seal_burst(struct engine *e, struct packet *packets, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -84,7 +97,7 @@ static void seal_burst(struct engine *e, struct packet *packets, size_t n)
 
 		if (!alive(p))
 			continue;
-		p->path = p->sa->e.path;
+		address_packet(e, p);
 		p->drop = esp_seal(&p->sa->e.out, p->sa->e.child.spi_out, p->seq, e->iv_salt,
 				   &e->entropy, p->next_header, p->data, p->len, &p->data, &p->len);
 		if (p->drop == DROP_NONE) {

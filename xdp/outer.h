@@ -7,7 +7,7 @@
 #include "proto/drop.h"
 #include "proto/sad.h"
 
-#define FRAME_L2_MAX 22u /* Ethernet and two VLAN tags. */
+#define OUTER_L2_MAX 22u /* Ethernet and two VLAN tags. */
 #define NON_ESP_MARKER_LEN 4u
 #define UDP_PORT_IKE 500u
 #define UDP_PORT_ENCAP 4500u
@@ -31,8 +31,8 @@ enum drop outer_parse(struct outer_frame *f, const uint8_t *data, size_t len);
 
 /* Puts Ethernet (l2[0..l2_len), addresses as they must stand on the wire), IP
  * and, if path->udp_encap, UDP in front of esp[0..len). There must be room
- * before esp for FRAME_HEADERS_MAX octets. Returns the frame's start. */
-#define FRAME_HEADERS_MAX (FRAME_L2_MAX + 40u + 8u)
+ * before esp for OUTER_HEADERS_MAX octets. Returns the frame's start. */
+#define OUTER_HEADERS_MAX (OUTER_L2_MAX + 40u + 8u)
 uint8_t *outer_build(const uint8_t *l2, size_t l2_len, const struct sad_path *path, uint8_t tos,
 		     uint8_t *esp, size_t len);
 

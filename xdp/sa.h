@@ -26,8 +26,10 @@ struct sa {
 	bool first_in;         /* FIRST_IN was reported for first_in_epoch. */
 	int64_t first_in_epoch;
 	bool touched;          /* In this burst's list. */
+	bool in_xdp;           /* The XDP program knows the SPI; its slot there. */
+	uint32_t xdp_slot;
 	/* Link layer of the newest authenticated frame, for answers past the kernel. */
-	uint8_t l2[FRAME_L2_MAX];
+	uint8_t l2[OUTER_L2_MAX];
 	uint8_t l2_len;        /* 0: none. */
 	struct endpoint l2_remote;
 	uint64_t l2_at_us;

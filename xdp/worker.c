@@ -13,7 +13,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum source { SOURCE_MAILBOX, SOURCE_TUN, SOURCE_SOCKET };
+enum source { SOURCE_MAILBOX, SOURCE_TUN, SOURCE_SOCKET, SOURCE_XSK };
 #define EVENTS_MAX 64
 
 static void begin_burst(struct worker *w)
@@ -66,6 +66,18 @@ static void serve_socket(struct worker *w, size_t address, enum socket_kind kind
 	}
 	if (n_esp)
 		engine_inbound(e, burst, n_esp);
+}
+
+static void serve_xsk(struct worker *w, size_t queue)
+{
+	struct packet burst[BURST];
+	size_t n = xsk_read(&w->xsk, queue, burst, &w->engine);
+
+	counter_add(&w->engine.counters.xdp_in, n);
+	begin_burst(w);
+	if (n)
+		engine_inbound(&w->engine, burst, n);
+	xsk_return(&w->xsk, queue);
 }
 
 /* ---- Mail ---- */
@@ -181,6 +193,9 @@ static void serve(struct worker *w, uint64_t what)
 	case SOURCE_SOCKET:
 		serve_socket(w, what >> 8 & 0xffff, (enum socket_kind)(what >> 32));
 		break;
+	case SOURCE_XSK:
+		serve_xsk(w, what >> 8 & 0xffff);
+		break;
 	}
 }
 
@@ -223,12 +238,51 @@ static void send_outer(void *ctx, struct packet **packets, size_t n)
 {
 	struct worker *w = ctx;
 
-	sockets_write(&w->sockets, packets, n);
+	if (w->xsk.n) {
+		size_t left = xsk_write(&w->xsk, packets, n);
+
+		counter_add(&w->engine.counters.xdp_out, n - left);
+		n = left;
+	}
+	if (n)
+		sockets_write(&w->sockets, packets, n);
+}
+
+static void learn_sa(void *ctx, struct sa *sa)
+{
+	struct worker *w = ctx;
+
+	if (w->xsk.n)
+		sa->in_xdp = loader_spi_put(&w->xsk.loader, sa->e.child.spi_in, &sa->xdp_slot) == 0;
+}
+
+static void forget_sa(void *ctx, const struct sa *sa)
+{
+	struct worker *w = ctx;
+
+	if (w->xsk.n && sa->in_xdp)
+		loader_spi_del(&w->xsk.loader, sa->e.child.spi_in, sa->xdp_slot);
+}
+
+/* What the window cannot accept any more need not come up here. With ESN the low
+ * 32 bits alone do not tell. */
+static void raise_minimum(void *ctx, const struct sa *sa)
+{
+	struct worker *w = ctx;
+	const struct replay_window *window = &sa->e.window;
+
+	if (w->xsk.n && sa->in_xdp && sa->e.child.suite.esn == ESN_NO && window->top > window->bits)
+		loader_spi_min(&w->xsk.loader, sa->xdp_slot, (uint32_t)(window->top - window->bits));
 }
 
 void worker_output(struct worker *w, struct engine_output *out)
 {
-	*out = (struct engine_output){.ctx = w, .inner = send_inner, .outer = send_outer};
+	*out = (struct engine_output){.ctx = w,
+				      .inner = send_inner,
+				      .outer = send_outer,
+				      .sa_put = learn_sa,
+				      .sa_seen = raise_minimum,
+				      .sa_del = forget_sa};
 }
 
 int worker_start(struct worker *w)
@@ -249,6 +303,9 @@ int worker_start(struct worker *w)
 			if ((error = watch(w, w->sockets.fds[i][kind],
 					   tag(SOURCE_SOCKET, i, kind))))
 				return error;
+	for (size_t i = 0; i < w->xsk.n; i++)
+		if ((error = watch(w, xsk_fd(&w->xsk, i), tag(SOURCE_XSK, i, 0))))
+			return error;
 	if ((error = -pthread_create(&w->thread, NULL, worker_main, w)))
 		return error;
 	w->started = true;
@@ -264,6 +321,8 @@ void worker_stop(struct worker *w)
 	}
 	if (w->epoll >= 0)
 		close(w->epoll);
+	if (w->xsk.n)
+		xsk_close(&w->xsk);
 	tun_close(&w->tun);
 	sockets_close(&w->sockets);
 	mail_fini(&w->mail);

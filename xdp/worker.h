@@ -6,6 +6,7 @@
 #include "xdp/mailbox.h"
 #include "xdp/sockets.h"
 #include "xdp/tun.h"
+#include "xdp/port_xsk.h"
 
 struct worker {
 	struct engine engine;
@@ -13,6 +14,7 @@ struct worker {
 	struct mail mail;
 	struct tun tun;
 	struct sockets sockets;
+	struct xsk xsk; /* n is 0 on the socket rung. */
 	uint32_t isolation_ms;
 	const _Atomic uint64_t *contact_us;
 	uint8_t (*buffers)[PACKET_BUFFER]; /* BURST of them, for the TUN side. */
@@ -25,7 +27,7 @@ struct worker {
 void worker_init(struct worker *w); /* Nothing is open; worker_stop() may follow. */
 /* Where the engine's bursts leave: the worker's ports. */
 void worker_output(struct worker *w, struct engine_output *out);
-/* Tun and sockets are open and belong to the worker from here on. 0 or a negative
+/* Tun, sockets and (if wanted) xsk are open and belong to the worker from here on. 0 or a negative
  * errno; in either case worker_stop() is to be called. */
 int worker_start(struct worker *w);
 void worker_stop(struct worker *w);

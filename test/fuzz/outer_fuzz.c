@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t skip;
 
 	if (outer_parse(&f, data, size) == DROP_NONE) {
-		assert(f.l2_len >= 14 && f.l2_len <= FRAME_L2_MAX);
+		assert(f.l2_len >= 14 && f.l2_len <= OUTER_L2_MAX);
 		assert(f.esp_offset + f.esp_len <= size && f.esp_len >= ESP_HEADER_LEN);
 		assert(f.path.local.address.family == f.path.remote.address.family);
 	}

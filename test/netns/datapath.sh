@@ -40,6 +40,7 @@ start() {
 	mkfifo "$work/$side.in"
 	ip netns exec dp-$side $peer $side "$1" "$2" wan lan "${@:3}" \
 		< "$work/$side.in" > "$work/$side.out" 2>&1 &
+	eval "${side}_pid=$!"
 	eval "exec $fd> $work/$side.in"
 	for _ in $(seq 100); do grep -q ^ready "$work/$side.out" && break; sleep 0.05; done
 	grep ^ready "$work/$side.out" || { bad "$side starts"; cat "$work/$side.out"; return 1; }
@@ -50,6 +51,25 @@ counter() { # SIDE FD NAME: asks the peer and prints one of its counters.
 	tail -n 1 "$work/$1.out" | tr ' ' '\n' | sed -n "/^$3\$/{n;p}"
 }
 above() { [ "$(counter "$1" "$2" "$3")" -gt "$4" ]; }
+
+# 4 MB from the host behind the gateway to the client, and its digest back.
+tcp() {
+	ip netns exec dp-h timeout 20 python3 -c '
+import socket, hashlib
+s = socket.create_server(("10.20.0.9", 7000)); c, _ = s.accept()
+data = bytes(range(256)) * 16384; c.sendall(data); c.shutdown(socket.SHUT_WR)
+raise SystemExit(c.recv(64) != hashlib.sha256(data).digest())' &
+	local server=$!
+	ip netns exec dp-b timeout 20 python3 -c '
+import socket, hashlib, time
+for i in range(50):
+    try: c = socket.create_connection(("10.20.0.9", 7000), source_address=("10.30.0.5", 0)); break
+    except ConnectionRefusedError: time.sleep(0.1)
+h = hashlib.sha256()
+while d := c.recv(65536): h.update(d)
+c.sendall(h.digest())' || { kill $server; return 1; }
+	wait $server
+}
 
 tunnel() { # MODE ENCAP
 	up
@@ -63,6 +83,11 @@ tunnel() { # MODE ENCAP
 		ip netns exec dp-b ping -c 5 -i 0.01 -W 2 -s 4000 -I 10.30.0.5 10.20.0.9
 	check "$1 $2: all of it passed the data path" above a 7 in 29
 	check "$1 $2: marks were reported" above a 7 marks 0
+	[ $1 = xdp ] && {
+		check "$1 $2: in by AF_XDP" above a 7 xdp_in 25
+		check "$1 $2: out by AF_XDP" above a 7 xdp_out 25
+	}
+	check "$1 $2: TCP with checksums and segments left to a NIC" tcp
 	check "$1 $2: baton answers ARP for its addresses" above a 7 arp 0
 }
 
@@ -79,16 +104,33 @@ addresses() {
 	echo h >&7; sleep 0.2
 	check "held again, traffic goes on" \
 		ip netns exec dp-b ping -c 3 -i 0.01 -W 2 -I 10.30.0.5 10.20.0.9
+	echo i >&7; sleep 0.3
+	check "an isolated node gives the address up by itself" \
+		sh -c "! ip -n dp-a addr show dev dp-a | grep -q 10.79.0.100"
+	check "and lets nothing through" \
+		sh -c "! ip netns exec dp-b ping -c 1 -W 1 -I 10.30.0.5 10.20.0.9"
+	echo j >&7; sleep 0.2
+	check "with contact it goes on" \
+		ip netns exec dp-b ping -c 3 -i 0.01 -W 2 -I 10.30.0.5 10.20.0.9
 	echo q >&7; exec 7>&-; sleep 0.3
 	check "the blackhole outlives the process" \
 		sh -c "ip -n dp-a route show type blackhole | grep -q 10.30.0.0/16"
 	check "the TUN device does not" sh -c "! ip -n dp-a link show dp-a 2>/dev/null"
 }
 
+crash() {
+	kill -9 $a_pid; wait $a_pid 2> /dev/null; sleep 0.3
+	check "after a crash no program stays on the interface" \
+		sh -c "! ip -n dp-a -d link show dev wan | grep -q prog/xdp"
+	check "nor an address" sh -c "! ip -n dp-a addr | grep -q 10.79.0.100"
+	check "but the blackhole" sh -c "ip -n dp-a route show type blackhole | grep -q 10.30.0.0/16"
+}
+
 for mode in ${MODES:-socket xdp}; do
 	for encap in udp esp; do
 		tunnel $mode $encap
 		[ $mode$encap = socketudp ] && addresses
+		[ $mode$encap = xdpesp ] && crash
 		down
 	done
 done

@@ -6,7 +6,8 @@
  *
  * SIDE is a or b; MODE auto, xdp, socket; ENCAP udp or esp. REMOTE_TS is routed to
  * the TUN device (dp-SIDE). Prints "ready MODE: WHY", then reads commands from
- * stdin, one letter per line: h hold, r release, c counters, q quit. */
+ * stdin, one letter per line: h hold, r release, i isolated, j contact again, c
+ * counters, q quit. */
 #include "xdp/datapath.h"
 
 #include <assert.h>
@@ -107,17 +108,22 @@ static void print_counters(struct datapath *dp, const struct peer *p)
 	struct datapath_counters c;
 
 	datapath_count(dp, &c);
-	printf("in %llu out %llu marks %llu first %llu peers %llu ike %llu arp %llu sas %llu",
+	printf("in %llu out %llu marks %llu first %llu peers %llu ike %llu arp %llu sas %llu "
+	       "xdp_in %llu xdp_out %llu held %llu",
 	       (unsigned long long)c.packets_in, (unsigned long long)c.packets_out,
 	       (unsigned long long)p->marks, (unsigned long long)p->first_ins,
 	       (unsigned long long)p->peers, (unsigned long long)p->ike,
-	       (unsigned long long)c.arp_replies, (unsigned long long)c.sas);
+	       (unsigned long long)c.arp_replies, (unsigned long long)c.sas,
+	       (unsigned long long)c.xdp_in, (unsigned long long)c.xdp_out,
+	       (unsigned long long)c.held);
 	for (unsigned i = 1; i < DROP_COUNT; i++)
 		if (c.drops[i])
 			printf(" drop_%s %llu", drop_text(i), (unsigned long long)c.drops[i]);
 	printf("\n");
 	fflush(stdout);
 }
+
+static _Atomic uint64_t contact_us = UINT64_MAX;
 
 static void serve(struct datapath *dp, const struct peer *p)
 {
@@ -128,6 +134,10 @@ static void serve(struct datapath *dp, const struct peer *p)
 			datapath_hold(dp);
 		else if (line[0] == 'r')
 			datapath_release(dp);
+		else if (line[0] == 'i')
+			contact_us = 0;
+		else if (line[0] == 'j')
+			contact_us = UINT64_MAX;
 		else if (line[0] == 'c')
 			print_counters(dp, p);
 		else if (line[0] == 'q')
@@ -156,6 +166,7 @@ int main(int argc, char **argv)
 		.addresses = &local, .n_addresses = 1,
 		.inner_addresses = &inner, .n_inner_addresses = 1,
 		.pools = &remote_ts, .n_pools = 1, .announce = true,
+		.isolation_ms = 200, .contact_us = &contact_us,
 		.iv_salt = a ? 0x11111111 : 0x22222222, .sa_max = 1024,
 	};
 	struct sad_path path = {.local = {local.address, udp ? 4500 : 0},

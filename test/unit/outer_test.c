@@ -68,8 +68,8 @@ static void check_round(const char *local, const char *remote, bool udp, size_t 
 	static const uint8_t l2v6[] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x86, 0xdd};
 	static const uint8_t vlan[] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x81, 0, 0, 7, 8, 0};
 	struct sad_path out = path_of(local, remote, udp), in;
-	uint8_t buffer[FRAME_HEADERS_MAX + 33];
-	uint8_t *esp = buffer + FRAME_HEADERS_MAX, *frame;
+	uint8_t buffer[OUTER_HEADERS_MAX + 33];
+	uint8_t *esp = buffer + OUTER_HEADERS_MAX, *frame;
 	const uint8_t *l2 = l2_len == 18 ? vlan : out.local.address.family == 4 ? l2v4 : l2v6;
 	struct outer_frame f;
 	size_t len;

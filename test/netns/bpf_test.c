@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The XDP program, run by the kernel on rows of frames (BPF_PROG_TEST_RUN): what
+ * it does with each, and which counter says so. Needs root; prints SKIP without. */
+#include "xdp/loader.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+
+#include "xdp/baton.bpf.h"
+
+#define KNOWN 0xc0, 0, 0, 1
+#define STALE_BELOW 100u
+#define ETH 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2
+#define IP(ihl, len, frag_hi, frag_lo, proto, last)                                                \
+	ihl, 0, 0, len, 0, 0, frag_hi, frag_lo, 9, proto, 0, 0, 192, 0, 2, 7, 10, 79, 0, last
+#define UDP(port) 0x9c, 0x40, (port) >> 8, (port) & 0xff, 0, 40, 0, 0
+#define IP6(next, last)                                                                            \
+	0x60, 0, 0, 0, 0, 40, next, 9, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7,      \
+		0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last
+
+static const struct row {
+	const char *what;
+	int count; /* The counter that must move; all others must not. */
+	uint32_t action;
+	uint8_t frame[90];
+} rows[] = {
+	{"1 ESP, known SPI", BATON_COUNT_REDIRECT, XDP_PASS, /* No socket in the map: slow path. */
+	 {ETH, 8, 0, IP(0x45, 60, 0, 0, 50, 100), KNOWN, 0, 0, 1, 0}},
+	{"2 the same to an address that is not ours", BATON_COUNT_REDIRECT, XDP_PASS,
+	 {ETH, 8, 0, IP(0x45, 60, 0, 0, 50, 9), KNOWN, 0, 0, 1, 0}},
+	{"3 in UDP 4500", BATON_COUNT_REDIRECT, XDP_PASS,
+	 {ETH, 8, 0, IP(0x45, 60, 0, 0, 17, 100), UDP(4500), KNOWN, 0, 0, 1, 0}},
+	{"4 in a VLAN", BATON_COUNT_REDIRECT, XDP_PASS,
+	 {ETH, 0x81, 0, 0, 7, 8, 0, IP(0x45, 60, 0, 0, 50, 100), KNOWN, 0, 0, 1, 0}},
+	{"5 in two VLANs", BATON_COUNT_REDIRECT, XDP_PASS,
+	 {ETH, 0x88, 0xa8, 0, 7, 0x81, 0, 0, 7, 8, 0, IP(0x45, 60, 0, 0, 50, 100), KNOWN, 0, 0, 1, 0}},
+	{"6 in three VLANs", BATON_COUNT_PASS, XDP_PASS,
+	 {ETH, 0x88, 0xa8, 0, 7, 0x81, 0, 0, 7, 0x81, 0, 0, 7, 8, 0, IP(0x45, 60, 0, 0, 50, 100), KNOWN}},
+	{"7 IPv6", BATON_COUNT_REDIRECT, XDP_PASS,
+	 {ETH, 0x86, 0xdd, IP6(50, 1), KNOWN, 0, 0, 1, 0}},
+	{"8 IPv6, UDP 4500", BATON_COUNT_REDIRECT, XDP_PASS,
+	 {ETH, 0x86, 0xdd, IP6(17, 1), UDP(4500), KNOWN, 0, 0, 1, 0}},
+	{"9 unknown SPI to us", BATON_COUNT_UNKNOWN_SPI, XDP_DROP,
+	 {ETH, 8, 0, IP(0x45, 60, 0, 0, 50, 100), 0xc0, 0, 0, 2, 0, 0, 1, 0}},
+	{"10 unknown SPI in UDP to us", BATON_COUNT_UNKNOWN_SPI, XDP_DROP,
+	 {ETH, 8, 0, IP(0x45, 60, 0, 0, 17, 100), UDP(4500), 0xc0, 0, 0, 2, 0, 0, 1, 0}},
+	{"11 unknown SPI in transit", BATON_COUNT_PASS, XDP_PASS,
+	 {ETH, 8, 0, IP(0x45, 60, 0, 0, 50, 9), 0xc0, 0, 0, 2, 0, 0, 1, 0}},
+	{"12 unknown SPI, IPv6, to us", BATON_COUNT_UNKNOWN_SPI, XDP_DROP,
+	 {ETH, 0x86, 0xdd, IP6(50, 1), 0xc0, 0, 0, 2, 0, 0, 1, 0}},
+	{"13 stale number", BATON_COUNT_STALE, XDP_DROP,
+	 {ETH, 8, 0, IP(0x45, 60, 0, 0, 50, 100), KNOWN, 0, 0, 0, 99}},
+	{"14 lowest number that is not", BATON_COUNT_REDIRECT, XDP_PASS,
+	 {ETH, 8, 0, IP(0x45, 60, 0, 0, 50, 100), KNOWN, 0, 0, 0, 100}},
+	{"15 high number", BATON_COUNT_REDIRECT, XDP_PASS,
+	 {ETH, 8, 0, IP(0x45, 60, 0, 0, 50, 100), KNOWN, 0xff, 0xff, 0xff, 0xff}},
+	{"16 IKE on 4500", BATON_COUNT_PASS, XDP_PASS,
+	 {ETH, 8, 0, IP(0x45, 60, 0, 0, 17, 100), UDP(4500), 0, 0, 0, 0, KNOWN}},
+	{"17 IKE on 500", BATON_COUNT_PASS, XDP_PASS,
+	 {ETH, 8, 0, IP(0x45, 60, 0, 0, 17, 100), UDP(500), KNOWN}},
+	{"18 first fragment", BATON_COUNT_PASS, XDP_PASS,
+	 {ETH, 8, 0, IP(0x45, 60, 0x20, 0, 50, 100), KNOWN}},
+	{"19 last fragment", BATON_COUNT_PASS, XDP_PASS,
+	 {ETH, 8, 0, IP(0x45, 60, 0, 9, 50, 100), KNOWN}},
+	{"20 options", BATON_COUNT_PASS, XDP_PASS,
+	 {ETH, 8, 0, IP(0x46, 60, 0, 0, 50, 100), 1, 1, 1, 1, KNOWN}},
+	{"21 DF is no fragment", BATON_COUNT_REDIRECT, XDP_PASS,
+	 {ETH, 8, 0, IP(0x45, 60, 0x40, 0, 50, 100), KNOWN, 0, 0, 1, 0}},
+	{"22 TCP", BATON_COUNT_PASS, XDP_PASS, {ETH, 8, 0, IP(0x45, 60, 0, 0, 6, 100), KNOWN}},
+	{"23 ARP", BATON_COUNT_PASS, XDP_PASS, {ETH, 8, 6, 0, 1, 8, 0}},
+	{"24 IPv6 fragment header", BATON_COUNT_PASS, XDP_PASS,
+	 {ETH, 0x86, 0xdd, IP6(44, 1), 50, 0, 0, 1, 0, 0, 0, 9, KNOWN}},
+};
+
+static int failed, passed;
+
+static void result(bool good, const char *what, const char *detail)
+{
+	printf("%s  %s%s\n", good ? "ok  " : "FAIL", what, good ? "" : detail);
+	passed += good;
+	failed += !good;
+}
+
+static int run(int program, const uint8_t *frame, uint32_t len, uint32_t *action)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = frame, .data_size_in = len, .repeat = 1);
+	int error = bpf_prog_test_run_opts(program, &o);
+
+	*action = o.retval;
+	return error;
+}
+
+static void counts(const struct loader *l, uint64_t out[BATON_COUNT_MAX])
+{
+	for (unsigned i = 0; i < BATON_COUNT_MAX; i++)
+		out[i] = loader_count(l, i);
+}
+
+static void run_row(const struct loader *l, const struct row *r)
+{
+	uint64_t before[BATON_COUNT_MAX], after[BATON_COUNT_MAX];
+	char detail[160] = "";
+	uint32_t action = 99;
+	int error;
+
+	counts(l, before);
+	error = run(loader_program(l), r->frame, sizeof(r->frame), &action);
+	counts(l, after);
+	snprintf(detail, sizeof(detail), ": error %d, action %u, expected %u", error, action,
+		 r->action);
+	for (int i = 0; i < BATON_COUNT_MAX; i++)
+		if (after[i] - before[i] != (uint64_t)(i == r->count)) {
+			error = 1;
+			snprintf(detail, sizeof(detail), ": counter %d moved by %d", i,
+				 (int)(after[i] - before[i]));
+		}
+	result(!error && action == r->action, r->what, detail);
+}
+
+/* Every cut of a frame is passed or dropped in bounds: the verifier proves the
+ * latter, this that a cut header is never taken for a whole one. */
+static void run_cuts(const struct loader *l)
+{
+	uint64_t before = loader_count(l, BATON_COUNT_REDIRECT);
+	bool good = true;
+
+	for (uint32_t len = 14; len < 14 + 20 + 8 + 8; len++) {
+		uint32_t action = 99;
+
+		good &= run(loader_program(l), rows[2].frame, len, &action) == 0 &&
+			action == XDP_PASS;
+	}
+	result(good && loader_count(l, BATON_COUNT_REDIRECT) == before, "25 cut frames pass", "");
+}
+
+static void run_deleted(struct loader *l, uint32_t slot)
+{
+	uint32_t action = 99;
+
+	loader_spi_del(l, 0xc0000001u, slot);
+	(void)run(loader_program(l), rows[0].frame, sizeof(rows[0].frame), &action);
+	result(action == XDP_DROP && l->n_free == l->slots, "26 a deleted SPI is unknown", "");
+}
+
+int main(void)
+{
+	struct prefix services[2];
+	struct loader l;
+	uint32_t slot = 0;
+	int error;
+
+	if (geteuid() != 0) {
+		printf("SKIP: not root\n0 passed, 0 failed, 1 skipped\n");
+		return 0;
+	}
+	if (prefix_parse(&services[0], "10.79.0.100/24") != OK ||
+	    prefix_parse(&services[1], "2001:db8::1/64") != OK)
+		return 1;
+	error = loader_load(&l, 8, services, 2);
+	if (error == -EPERM || error == -ENOSYS) {
+		printf("SKIP: the kernel refuses BPF programs: %s\n", strerror(-error));
+		printf("0 passed, 0 failed, 1 skipped\n");
+		return 0;
+	}
+	result(!error && loader_spi_put(&l, 0xc0000001u, &slot) == 0, "0 loads", "");
+	if (error)
+		return 1;
+	loader_spi_min(&l, slot, STALE_BELOW);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		run_row(&l, &rows[i]);
+	run_cuts(&l);
+	run_deleted(&l, slot);
+	loader_unload(&l);
+	printf("%d passed, %d failed, 0 skipped\n", passed, failed);
+	return failed != 0;
+}
