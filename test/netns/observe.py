@@ -64,6 +64,8 @@ class Observer:
         self.ivs = {}            # (side, spi) -> {iv: seq}
         self.spi_use = collections.OrderedDict()
         self.when = []           # (time, host, what) of each IKE message
+        self.announced = []      # (time, host, address): ARP whose sender and target are the same
+        self.moves = []          # an SPI of the nodes goes from one host to another
 
     def problem(self, kind, t, host, text):
         if len(self.problems[kind]) < 50:
@@ -75,7 +77,11 @@ class Observer:
         kind, at = struct.unpack(">H", data[12:14])[0], 14
         while kind in (0x8100, 0x88a8) and len(data) >= at + 4:
             kind, at = struct.unpack(">H", data[at + 2:at + 4])[0], at + 4
-        if kind == 0x0806 or kind < 0x0600:
+        if kind == 0x0806 and len(data) >= at + 28:
+            if data[at + 14:at + 18] == data[at + 24:at + 28]:
+                self.announced.append((t, host, str(ipaddress.ip_address(data[at + 14:at + 18]))))
+            return
+        if kind < 0x0600 or kind == 0x0806:
             return
         if kind == 0x0800:
             self.ipv4(host, t, data[at:])
@@ -154,13 +160,17 @@ class Observer:
         spi, seq = struct.unpack(">II", p[:8])
         side = "client" if host.startswith("cl") else "nodes"
         key = (side, "%08x" % spi)
-        use = self.esp.setdefault(key, {"count": 0, "first": seq, "last": seq, "by": {}, "max_jump": 0})
+        use = self.esp.setdefault(key, {"count": 0, "first": seq, "last": seq, "by": {}, "max_jump": 0,
+                                        "host": host, "time": t})
         if side == "nodes" and use["count"]:
             jump = seq - use["last"]
             if jump > use["max_jump"]:
                 use["max_jump"] = jump
+        if side == "nodes" and use["host"] != host:
+            self.moves.append({"at_ms": round(t * 1000, 3), "spi": key[1], "from": use["host"], "to": host,
+                               "silent_ms": round((t - use["time"]) * 1000, 3), "jump": seq - use["last"]})
         use["count"] += 1
-        use["last"] = seq
+        use["last"], use["host"], use["time"] = seq, host, t
         use["by"][host] = use["by"].get(host, 0) + 1
         seen = self.numbers.setdefault(key, {})
         if seq in seen and "%08x:%d" % (spi, seq) not in self.exempt and side == "nodes":
@@ -185,6 +195,9 @@ class Observer:
             "ike_messages": dict(sorted(self.ike.items())),
             "ike_requests": dict(sorted(requests.items())),
             "ike_spis": ["%s_i %s_r" % k for k in self.ike_spis if k[1] != "0" * 16],
+            "ike": [[round(t * 1000, 3), host, name, role] for t, host, name, role, _ in self.when],
+            "announced": [[round(t * 1000, 3), host, a] for t, host, a in self.announced],
+            "moves": self.moves,
             "esp": [dict(u, side=k[0], spi=k[1]) for k, u in self.esp.items()],
         }
 
@@ -194,6 +207,9 @@ def print_report(r):
         by = ", ".join("%s %d" % b for b in sorted(e["by"].items()))
         print("ESP %s from %s: %d packets (%s), numbers %d to %d, largest jump %d" %
               (e["spi"], e["side"], e["count"], by, e["first"], e["last"], e["max_jump"]))
+    for m in r["moves"]:
+        print("ESP %s moves from %s to %s after %.1f ms, number jumps by %d" %
+              (m["spi"], m["from"], m["to"], m["silent_ms"], m["jump"]))
     for name, count in r["ike_requests"].items():
         print("IKE %s: %d" % (name, count))
     for kind, list_ in r["problems"].items():

@@ -3,9 +3,11 @@
 # Run the namespace tests one after another, one line each: test/netns/t_*.sh
 # and test/interop/selftest.sh, or those named. A script that exits 77 has been
 # skipped and says why in its last line. What a failing one printed is shown; its
-# logs and captures stay in build/netns/NAME. The last line is the summary.
+# logs and captures stay in build/netns/NAME. A script with a line "# modes: a b"
+# runs once for each, with MODE set. The last line is the summary.
 #
 #   test/netns/run.sh [NAME...]       NETNS_TIMEOUT: seconds per script (240)
+#                                  ONLY_MODE=socket or xdp
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 passed=0 failed=0 skipped=0
@@ -27,12 +29,13 @@ fi
 child=
 trap '[ -z "$child" ] || { kill -TERM "$child" 2>/dev/null; wait "$child"; }; exit 130' INT TERM
 mkdir -p build/netns
-for t in "${tests[@]}"; do
-	name=$(basename "$t" .sh)
+run_one() {
+	local t=$1 mode=$2 name rc start took out
+	name=$(basename "$t" .sh)${mode:+-$mode}
 	out=build/netns/$name.out
 	rm -rf "build/netns/$name"
 	start=$SECONDS
-	LAB_LOGS=$PWD/build/netns/$name timeout -k 20 "${NETNS_TIMEOUT:-240}" "$t" > "$out" 2>&1 < /dev/null &
+	MODE=$mode LAB_LOGS=$PWD/build/netns/$name timeout -k 20 "${NETNS_TIMEOUT:-240}" "$t" > "$out" 2>&1 < /dev/null &
 	child=$!
 	wait $child
 	rc=$?
@@ -54,6 +57,14 @@ for t in "${tests[@]}"; do
 		tail -n 60 "$out" | sed 's/^/        /'
 		;;
 	esac
+}
+for t in "${tests[@]}"; do
+	modes=$(sed -n 's/^# modes: //p' "$t")
+	for mode in $modes; do
+		[ -n "${ONLY_MODE:-}" ] && [ "$mode" != "$ONLY_MODE" ] && continue
+		run_one "$t" "$mode"
+	done
+	[ -n "$modes" ] || run_one "$t" ""
 done
 summary
 [ $failed -eq 0 ]

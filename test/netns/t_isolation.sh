@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# modes: socket xdp
+# The owner is cut off from the other nodes but not from the client. It falls
+# silent, another owns, no number is sent by both; when the cut heals nothing is
+# negotiated again.
+set -u
+. "$(dirname "$0")/steps.sh"
+cluster_up
+client_joins
+until_ok 20 owner_apart
+victim=$(owner)
+traffic_begin ping 12
+sleep 2
+port_down "$victim" ctl
+cut_ms=$(now_ms)
+sleep 5
+port_up "$victim" ctl
+traffic_came_back ping
+check "another node owns the session" moved "$victim"
+check "all nodes are up again" until_ok 30 all_nodes_up
+unharmed "after"
+capture_end
+observe --json > "$LAB/outer.json"
+check "outer side: only IKE and ESP, no number twice, no ICMP error" observe
+last=$(jq -r --argjson cut "$cut_ms" '[.moves[] | select(.at_ms >= $cut)][0] | .silent_ms // "unknown"' "$LAB/outer.json")
+note "longest silence $(result t-ping .gap_ms) ms at the client, $last ms between the two owners"
+finish
