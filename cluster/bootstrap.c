@@ -139,23 +139,6 @@ enum status bootstrap_begin(struct core *c, const struct core_start *start, cons
 	return OK;
 }
 
-void bootstrap_stored(struct core *c)
-{
-	const struct store_image empty = { 0 };
-	const char *why = "";
-	enum status s;
-
-	assert(c->identity.storing);
-	c->identity.storing = false;
-	if (c->consensus)
-		return;
-	s = proposals_start(c, &empty, &why);
-	assert(s == OK); /* An empty store cannot be inconsistent. */
-	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		if (c->peer[i].greeted)
-			bootstrap_link(c, i, true); /* Say it again: we are no longer empty. */
-}
-
 static void give_identity(struct core *c, uint32_t node, bool founder)
 {
 	struct identity id = c->identity;
@@ -207,6 +190,27 @@ void bootstrap_link(struct core *c, uint32_t node, bool up)
 		f.hello.last_index = consensus_last_index(c->consensus);
 	}
 	core_send(c, node, &f);
+}
+
+void bootstrap_stored(struct core *c)
+{
+	const struct store_image empty = { 0 };
+	const char *why = "";
+	enum status s;
+
+	assert(c->identity.storing);
+	c->identity.storing = false;
+	if (c->consensus)
+		return;
+	s = proposals_start(c, &empty, &why);
+	assert(s == OK); /* An empty store cannot be inconsistent. */
+	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
+		if (!c->peer[i].greeted || c->peer[i].refused)
+			continue;
+		bootstrap_link(c, i, true); /* HELLO again: we are no longer empty. */
+		if (c->peer[i].cluster_id == 0 && identity_names(&c->identity, c->peer[i].raft_id))
+			give_identity(c, i, true);
+	}
 }
 
 static void refuse(struct core *c, uint32_t node, const char *why)

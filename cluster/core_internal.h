@@ -76,7 +76,7 @@ struct follow { /* core.c */
 };
 
 struct membership { /* membership.c */
-	uint64_t leader_since_us;
+	uint64_t leader_since_us, led_term; /* Of the last term that we led. */
 	uint64_t node_up_at_us;      /* Propose NodeUp again. */
 	uint64_t time_at_us;         /* Next ClusterTime ... */
 	uint64_t time_from_us;       /* ... counts from here. */

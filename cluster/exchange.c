@@ -273,7 +273,7 @@ static void handle(struct core *c, struct lane *l)
 		lane_pop(l);
 		return;
 	}
-	if (out.note[0])
+	if (out.note[0] && out.verdict != IKE_VERDICT_REPLY && out.verdict != IKE_VERDICT_DROP)
 		action_event(c->actions, out.verdict == IKE_VERDICT_REFUSE ? "refused" : "ike", "%s",
 			     out.note);
 	switch (out.verdict) {

@@ -255,6 +255,19 @@ static void release(struct core *c)
 		}
 }
 
+/* Did slots of the lost node come to us? */
+static bool inherited(const struct core *c, const struct node_down *down)
+{
+	for (uint32_t i = 0; i < STATE_SLOTS; i++) {
+		const struct slot *slot = state_slot(c->state, i);
+
+		if (slot->node == c->raft_id && slot->previous_node == down->id &&
+		    slot->previous_incarnation == down->incarnation)
+			return true;
+	}
+	return false;
+}
+
 void grants_down(struct core *c, const struct node_down *down)
 {
 	uint32_t lost = core_node_index(c, down->id);
@@ -263,7 +276,7 @@ void grants_down(struct core *c, const struct node_down *down)
 	action_event(c->actions, "node_down", "%s is down, heir %s", core_node_name(c, down->id),
 		     core_node_name(c, down->heir));
 	sequence_hand_over(c, down);
-	if (down->heir != c->raft_id)
+	if (!inherited(c, down))
 		return;
 	c->grants.last_mark_age_us = heard ? c->now_us - heard : 0;
 	c->grants.lost_heard_us = heard;

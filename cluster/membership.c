@@ -25,6 +25,7 @@
 #define NEVER_HEARD_GRACE_US (1000 * MS)
 #define DOWN_AGAIN_US (100 * MS)
 #define HOLD_AGAIN_US (200 * MS)
+#define HOLD_PATIENCE_US (300 * MS)
 #define TRANSFER_AGAIN_US (1000 * MS)
 #define SHUTDOWN_US (2000 * MS)
 
@@ -107,6 +108,10 @@ static void assign_holder(struct core *c)
 	hold.address_hold.node = membership_heir(c, 0);
 	n = state_node(c->state, hold.address_hold.node);
 	if (!n || !n->up)
+		return;
+	/* The others are still coming up: better one of them. */
+	if (n->id == c->raft_id && c->config->n_nodes > 1 &&
+	    c->now_us < m->leader_since_us + HOLD_PATIENCE_US)
 		return;
 	hold.address_hold.incarnation = n->incarnation;
 	hold.address_hold.slots = true;
@@ -266,7 +271,9 @@ void membership_role(struct core *c)
 {
 	struct membership *m = &c->membership;
 
-	if (consensus_role(c->consensus) == CONSENSUS_LEADER) {
+	if (consensus_role(c->consensus) == CONSENSUS_LEADER &&
+	    m->led_term != consensus_term(c->consensus)) {
+		m->led_term = consensus_term(c->consensus);
 		m->leader_since_us = m->time_from_us = m->time_at_us = c->now_us;
 		action_event(c->actions, "leader", "%s leads term %llu",
 			     c->config->node[c->config->self],

@@ -7,7 +7,8 @@ T := build/san
 UNIT := $(patsubst test/unit/%.c,$(T)/unit/%,$(wildcard test/unit/*_test.c))
 FUZZ := $(patsubst test/fuzz/%.c,build/fuzz/%,$(wildcard test/fuzz/*_fuzz.c))
 
-TESTLIB := $(patsubst %,$(T)/obj/%.o,$(wildcard test/lib/*.c))
+TESTLIB := $(T)/libtest.a
+$(TESTLIB): $(patsubst %,$(T)/obj/%.o,$(wildcard test/lib/*.c))
 SIM := $(patsubst %,$(T)/obj/%.o,$(wildcard test/sim/*.c))
 
 ifeq ($(SAN),1)

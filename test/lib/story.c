@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test/lib/story.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void seed(struct story *l, uint8_t out[ENTROPY_SEED_LEN])
+{
+	memset(out, 0, ENTROPY_SEED_LEN);
+	l->draws++;
+	memcpy(out, &l->draws, sizeof(l->draws));
+}
+
+/* ---- Performing actions ---- */
+
+static void store_keep(struct store_image *image, struct store_update *u)
+{
+	if (u->vote) {
+		image->term = u->term;
+		image->voted_for = u->voted_for;
+	}
+	if (u->snapshot) {
+		store_snapshot_free(image->snapshot);
+		image->snapshot = u->snapshot;
+		u->snapshot = NULL;
+	}
+	for (size_t i = 0; i < image->n_entries;) {
+		struct log_entry *e = &image->entries[i];
+
+		if (u->snapshot_resets_log || (u->truncate_from && e->index >= u->truncate_from) ||
+		    (u->trim_to && e->index <= u->trim_to)) {
+			blob_unref(e->data);
+			memmove(e, e + 1, (image->n_entries - i - 1) * sizeof(*e));
+			image->n_entries--;
+		} else {
+			i++;
+		}
+	}
+	image->entries = realloc(image->entries, (image->n_entries + u->n_entries + 1) *
+							 sizeof(*image->entries));
+	for (size_t i = 0; i < u->n_entries; i++) {
+		image->entries[image->n_entries] = u->entries[i];
+		blob_ref(image->entries[image->n_entries++].data);
+	}
+}
+
+static struct sad_entry **sad_slot(struct story *l, uint32_t node, uint32_t spi_in)
+{
+	struct sad_entry **empty = NULL;
+
+	for (unsigned i = 0; i < STORY_SAS; i++) {
+		struct sad_entry **e = &l->node[node].sad[i];
+
+		if (*e && (*e)->child.spi_in == spi_in)
+			return e;
+		if (!*e && !empty)
+			empty = e;
+	}
+	assert(empty);
+	return empty;
+}
+
+struct sad_entry *story_sad(struct story *l, uint32_t node, uint32_t spi_in)
+{
+	return *sad_slot(l, node, spi_in);
+}
+
+static void sad_perform(struct story *l, uint32_t node, const struct sa_update *u)
+{
+	struct sad_entry **e = sad_slot(l, node, u->spi_in);
+
+	if (u->kind == SA_UPDATE_PUT) {
+		enum status s;
+
+		assert(!*e);
+		*e = calloc(1, sizeof(**e));
+		s = sad_entry_init(*e, u->session, u->child, &u->path, 1024);
+		assert(s == OK);
+		return;
+	}
+	assert(*e);
+	if (u->kind == SA_UPDATE_GRANT)
+		sad_entry_grant(*e, &u->grant);
+	else if (u->kind == SA_UPDATE_REVOKE)
+		sad_entry_revoke(*e);
+	else if (u->kind == SA_UPDATE_FLOOR)
+		sad_entry_raise_floor(*e, u->mark);
+	else if (u->kind == SA_UPDATE_DEL) {
+		sad_entry_fini(*e);
+		free(*e);
+		*e = NULL;
+	}
+}
+
+static void step(struct story *l, uint32_t node, struct event *e);
+
+static void later(struct story *l, struct story_frame what)
+{
+	struct story_frame *f = calloc(1, sizeof(*f));
+
+	*f = what;
+	f->life = l->node[what.to].core;
+	*l->last = f;
+	l->last = &f->next;
+}
+
+static void perform(struct story *l, uint32_t node, struct actions *a)
+{
+	struct story_node *n = &l->node[node];
+
+	for (size_t i = 0; i < a->n && n->core; i++) {
+		struct action *x = &a->list[i];
+
+		switch (x->type) {
+		case ACTION_SEND_DATAGRAM:
+			assert(l->n_to_client < 16);
+			l->to_client[l->n_to_client++] = blob_ref(x->datagram.data);
+			break;
+		case ACTION_SEND_FRAME:
+			later(l, (struct story_frame){ .from = node, .to = x->frame.node,
+						       .data = blob_ref(x->frame.data) });
+			break;
+		case ACTION_STORE:
+			store_keep(&n->image, x->store);
+			later(l, (struct story_frame){ .to = node, .stored = x->store->seq });
+			break;
+		case ACTION_STORE_IDENTITY:
+			blob_set(&n->identity, blob_ref(x->identity));
+			later(l, (struct story_frame){ .to = node });
+			break;
+		case ACTION_SA:
+			sad_perform(l, node, &x->sa.update);
+			break;
+		case ACTION_HOLD:
+			n->holds = x->hold.hold;
+			break;
+		case ACTION_EVENT:
+			if (l->verbose)
+				printf("# %6llu ms n%u %s: %s\n", (unsigned long long)l->now_us / 1000,
+				       node + 1, x->event.kind, x->event.text);
+			break;
+		case ACTION_EXIT:
+			n->exited = x->exit.status;
+			snprintf(n->exit_text, sizeof(n->exit_text), "%s", x->exit.text);
+			break;
+		}
+	}
+}
+
+static void step(struct story *l, uint32_t node, struct event *e)
+{
+	struct actions a;
+
+	if (!l->node[node].core || l->node[node].exited >= 0)
+		return;
+	actions_init(&a);
+	e->now_us = l->now_us;
+	seed(l, e->seed);
+	cluster_step(l->node[node].core, e, &a);
+	perform(l, node, &a);
+	actions_fini(&a);
+}
+
+/* ---- Links and time ---- */
+
+static void happen(struct story *l, const struct story_frame *f)
+{
+	struct event e = { .type = EVENT_FRAME };
+
+	if (!l->node[f->to].core || l->node[f->to].core != f->life)
+		return;
+	if (f->data) {
+		e.frame.node = f->from;
+		e.frame.data = f->data->data;
+		e.frame.len = f->data->len;
+		if (!l->node[f->to].linked[f->from])
+			return;
+	} else if (f->stored) {
+		e.type = EVENT_STORED;
+		e.stored.seq = f->stored;
+	} else {
+		e.type = EVENT_IDENTITY_STORED;
+	}
+	step(l, f->to, &e);
+}
+
+static void pump(struct story *l)
+{
+	while (l->first) {
+		struct story_frame *f = l->first;
+
+		l->first = f->next;
+		if (!l->first)
+			l->last = &l->first;
+		happen(l, f);
+		blob_unref(f->data);
+		free(f);
+	}
+}
+
+void story_run(struct story *l, uint64_t ms)
+{
+	struct event tick = { .type = EVENT_TICK };
+
+	for (uint64_t i = 0; i < ms; i++) {
+		l->now_us += 1000;
+		for (uint32_t n = 0; n < l->n; n++)
+			if (l->node[n].core && core_deadline_us(l->node[n].core) <= l->now_us)
+				step(l, n, &tick);
+		pump(l);
+	}
+}
+
+static void link_set(struct story *l, uint32_t a, uint32_t b, bool up)
+{
+	struct event e = { .type = EVENT_LINK };
+
+	l->node[a].linked[b] = l->node[b].linked[a] = up;
+	e.link.up = up;
+	e.link.node = b;
+	step(l, a, &e);
+	e.link.node = a;
+	step(l, b, &e);
+}
+
+static void suspect_set(struct story *l, uint32_t by, uint32_t node, bool suspect)
+{
+	struct event e = { .type = EVENT_SUSPECT };
+
+	e.suspect.node = node;
+	e.suspect.suspect = suspect;
+	e.suspect.silent_us = 30000;
+	step(l, by, &e);
+}
+
+void story_suspect(struct story *l, uint32_t node)
+{
+	for (uint32_t i = 0; i < l->n; i++)
+		if (i != node)
+			suspect_set(l, i, node, true);
+}
+
+void story_start(struct story *l, uint32_t node)
+{
+	struct story_node *n = &l->node[node];
+	struct core_start start = { .raft_id = n->raft_id, .incarnation = (uint64_t)++l->draws << 32 | 7,
+				    .identity = n->identity, .image = n->image, .now_us = l->now_us };
+	struct event e = { .type = EVENT_ISOLATION };
+	const char *why = "";
+	struct actions a;
+
+	actions_init(&a);
+	seed(l, start.seed);
+	n->exited = -1;
+	n->holds = false;
+	n->core = core_new(&l->config[node], &start, &a, &why);
+	if (!n->core)
+		printf("# core_new: %s\n", why);
+	assert(n->core);
+	perform(l, node, &a);
+	actions_fini(&a);
+	e.isolation.isolated = false;
+	step(l, node, &e);
+	for (uint32_t i = 0; i < l->n; i++)
+		if (i != node && l->node[i].core) {
+			link_set(l, node, i, true);
+			suspect_set(l, node, i, false);
+			suspect_set(l, i, node, false);
+		}
+	pump(l);
+}
+
+void story_kill(struct story *l, uint32_t node)
+{
+	struct story_node *n = &l->node[node];
+
+	core_free(n->core);
+	n->core = NULL;
+	n->holds = false;
+	for (unsigned i = 0; i < STORY_SAS; i++) {
+		if (n->sad[i])
+			sad_entry_fini(n->sad[i]);
+		free(n->sad[i]);
+		n->sad[i] = NULL;
+	}
+	for (uint32_t i = 0; i < l->n; i++)
+		if (i != node)
+			link_set(l, node, i, false);
+}
+
+uint32_t story_leader(const struct story *l)
+{
+	struct core_status s;
+
+	for (uint32_t i = 0; i < l->n; i++) {
+		if (!l->node[i].core)
+			continue;
+		core_status(l->node[i].core, &s);
+		if (s.role == CONSENSUS_LEADER && s.leader == i)
+			return i;
+	}
+	return STORY_NODES;
+}
+
+uint32_t story_holder(const struct story *l)
+{
+	for (uint32_t i = 0; i < l->n; i++)
+		if (l->node[i].core && l->node[i].holds)
+			return i;
+	return STORY_NODES;
+}
+
+/* ---- The client ---- */
+
+void story_client_send(struct story *l, struct blob *data)
+{
+	while (data) {
+		struct event e = { .type = EVENT_DATAGRAM };
+		struct blob *answer = NULL;
+		uint32_t holder = story_holder(l);
+
+		e.datagram.local = l->client.config.remote;
+		e.datagram.remote = l->client.config.local;
+		e.datagram.data = data->data;
+		e.datagram.len = data->len;
+		assert(holder < l->n);
+		step(l, holder, &e);
+		pump(l);
+		story_run(l, 2);
+		blob_unref(data);
+		for (unsigned i = 0; i < l->n_to_client; i++) {
+			struct blob *b = initiator_consume(&l->client, l->to_client[i]->data,
+							   l->to_client[i]->len);
+
+			if (b)
+				blob_set(&answer, b);
+			blob_unref(l->to_client[i]);
+		}
+		l->n_to_client = 0;
+		data = answer;
+	}
+}
+
+void story_client_connect(struct story *l)
+{
+	story_client_send(l, initiator_create_init(&l->client));
+}
+
+/* ---- Life ---- */
+
+static void configure(struct story *l, uint32_t i)
+{
+	struct cluster_config *c = &l->config[i];
+	struct ike_config *ike = &c->ike;
+	struct prefix ts;
+
+	cluster_config_defaults(c);
+	snprintf(c->name, sizeof(c->name), "story");
+	c->n_nodes = l->n;
+	c->self = i;
+	for (uint32_t k = 0; k < l->n; k++)
+		snprintf(c->node[k], sizeof(c->node[k]), "n%u", k + 1);
+	memset(c->storage_key, 0x5a, sizeof(c->storage_key));
+	ike->connections = calloc(1, sizeof(*ike->connections));
+	ike->secrets = calloc(1, sizeof(*ike->secrets));
+	ike->n_connections = ike->n_secrets = 1;
+	snprintf(ike->connections->name, sizeof(ike->connections->name), "road");
+	assert(ike_id_parse(&ike->connections->local_id, "gw") == OK);
+	assert(prefix_parse(&ts, "10.20.0.0/16") == OK);
+	ike->connections->local_ts.ts[0] = ts_from_prefix(&ts);
+	ike->connections->local_ts.n = 1;
+	ike->connections->has_pool = true;
+	assert(prefix_parse(&ike->connections->pool, "10.30.0.0/16") == OK);
+	assert(proposal_parse_ike(&ike->connections->ike[0], "aes128gcm16-prfsha256-x25519", NULL) == OK);
+	assert(proposal_parse_esp(&ike->connections->esp[0], "aes128gcm16", NULL) == OK);
+	ike->connections->n_ike = ike->connections->n_esp = 1;
+	ike->connections->replay_bits = 1024;
+	assert(ike_id_parse(&ike->secrets->id, "cl") == OK);
+	secret_set(&ike->secrets->psk, "secret", 6);
+}
+
+static void configure_client(struct story *l)
+{
+	struct initiator_config c = { 0 };
+	const struct ike_connection *k = l->config[0].ike.connections;
+	uint8_t s[ENTROPY_SEED_LEN];
+	struct prefix any;
+
+	assert(endpoint_parse(&c.local, "10.79.0.50:4500") == OK);
+	assert(endpoint_parse(&c.remote, "10.79.0.100:4500") == OK);
+	assert(ike_id_parse(&c.id, "cl") == OK);
+	secret_set(&c.psk, "secret", 6);
+	c.ike[0] = k->ike[0];
+	c.esp[0] = k->esp[0];
+	c.n_ike = c.n_esp = 1;
+	assert(prefix_parse(&any, "0.0.0.0/0") == OK);
+	c.tsi.ts[0] = c.tsr.ts[0] = ts_from_prefix(&any);
+	c.tsi.n = c.tsr.n = 1;
+	c.request_address = c.fake_nat = true;
+	seed(l, s);
+	initiator_init(&l->client, &c, s);
+}
+
+void story_init(struct story *l, uint32_t n)
+{
+	memset(l, 0, sizeof(*l));
+	l->n = n;
+	l->now_us = 1000000;
+	l->last = &l->first;
+	l->verbose = getenv("STORY_VERBOSE") != NULL;
+	for (uint32_t i = 0; i < n; i++) {
+		configure(l, i);
+		l->node[i].raft_id = 1000 + i;
+		l->node[i].exited = -1;
+	}
+	configure_client(l);
+}
+
+void story_fini(struct story *l)
+{
+	for (uint32_t i = 0; i < l->n; i++) {
+		if (l->node[i].core)
+			story_kill(l, i);
+		pump(l);
+		store_image_fini(&l->node[i].image);
+		blob_unref(l->node[i].identity);
+		free(l->config[i].ike.connections);
+		free(l->config[i].ike.secrets);
+	}
+	for (unsigned i = 0; i < l->n_to_client; i++)
+		blob_unref(l->to_client[i]);
+	initiator_fini(&l->client);
+}
