@@ -7,126 +7,32 @@
 #include <openssl/mem.h>
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define SETTER(name) static void name(struct reader *r, const struct toml_value *v)
 
-/* ---- Values ---- */
-
-static void set_text(struct reader *r, const struct toml_value *v, char *out, size_t size)
-{
-	if (v->string[0] == '\0')
-		reader_error(r, v->line, "\"%s\" is empty", v->key);
-	else if (strlen(v->string) >= size)
-		reader_error(r, v->line, "\"%s\" is longer than %zu characters", v->key, size - 1);
-	else
-		snprintf(out, size, "%s", v->string);
-}
-
-static void set_path(struct reader *r, const struct toml_value *v, char *out)
-{
-	int n = v->string[0] == '/' ? snprintf(out, CONFIG_PATH_MAX, "%s", v->string)
-				    : snprintf(out, CONFIG_PATH_MAX, "%s/%s", r->dir, v->string);
-
-	if (v->string[0] == '\0' || n >= (int)CONFIG_PATH_MAX)
-		reader_error(r, v->line, "\"%s\" is not a path", v->key);
-}
-
-static void set_number(struct reader *r, const struct toml_value *v, int64_t least, int64_t most,
-		       uint32_t *out)
-{
-	if (v->integer < least || v->integer > most)
-		reader_error(r, v->line, "\"%s\" must be between %lld and %lld", v->key,
-			     (long long)least, (long long)most);
-	else
-		*out = (uint32_t)v->integer;
-}
-
-static size_t set_prefixes(struct reader *r, const struct toml_value *v, struct prefix *out, size_t room)
-{
-	if (v->n == 0 || v->n > room)
-		reader_error(r, v->line, "\"%s\" takes 1 to %zu addresses", v->key, room);
-	for (size_t i = 0; i < v->n && i < room; i++)
-		if (prefix_parse(&out[i], v->child[i].string) != OK)
-			reader_error(r, v->child[i].line, "\"%s\" is not an address with prefix length, "
-				     "such as \"10.0.0.1/24\"", v->child[i].string);
-	return v->n < room ? v->n : room;
-}
-
-static int choice(struct reader *r, const struct toml_value *v, const char *const *names)
-{
-	char all[128] = "";
-
-	for (int i = 0; names[i]; i++) {
-		if (strcmp(names[i], v->string) == 0)
-			return i;
-		strcat(strcat(all, i ? ", " : ""), names[i]);
-	}
-	reader_error(r, v->line, "\"%s\" must be one of: %s", v->key, all);
-	return -1;
-}
-
-/* Reads a file of at most size octets that nobody else may read. -1: said why. */
-static ssize_t read_secret(struct reader *r, const struct toml_value *v, const char *path, uint8_t *out,
-			   size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	ssize_t n = -1;
-
-	if (fd < 0 || fstat(fd, &st) != 0)
-		reader_error(r, v->line, "\"%s\": %s: %s", v->key, path, strerror(errno));
-	else if (st.st_mode & 077)
-		reader_error(r, v->line, "\"%s\": %s can be read by others: chmod 600 %s", v->key, path,
-			     path);
-	else if ((n = read(fd, out, size)) < 0)
-		reader_error(r, v->line, "\"%s\": %s: %s", v->key, path, strerror(errno));
-	else if (n == (ssize_t)size)
-		reader_error(r, v->line, "\"%s\": %s is too long", v->key, path);
-	if (fd >= 0)
-		close(fd);
-	return n == (ssize_t)size ? -1 : n;
-}
-
-static int unhex(const uint8_t *text, size_t digits, uint8_t *out)
-{
-	for (size_t i = 0; i < digits; i++) {
-		int x = isdigit(text[i]) ? text[i] - '0'
-			: isxdigit(text[i]) ? tolower(text[i]) - 'a' + 10 : -1;
-
-		if (x < 0)
-			return -1;
-		out[i / 2] = (uint8_t)(i % 2 ? out[i / 2] | x : x << 4);
-	}
-	return 0;
-}
-
 /* ---- [cluster] ---- */
 
-SETTER(cluster_name) { set_text(r, v, r->c->cluster.name, sizeof(r->c->cluster.name)); }
-SETTER(ca_file) { set_path(r, v, r->c->ca_file); }
-SETTER(sessions_max) { set_number(r, v, 1, 1000000, &r->c->cluster.sessions_max); }
-SETTER(half_open_max) { set_number(r, v, 16, 1000000, &r->c->cluster.half_open_max); }
-SETTER(cookie_above) { set_number(r, v, 0, 1000000, &r->c->cluster.cookie_above); }
+SETTER(cluster_name) { config_set_text(r, v, r->c->cluster.name, sizeof(r->c->cluster.name)); }
+SETTER(ca_file) { config_set_path(r, v, r->c->ca_file); }
+SETTER(sessions_max) { config_set_number(r, v, 1, 1000000, &r->c->cluster.sessions_max); }
+SETTER(half_open_max) { config_set_number(r, v, 16, 1000000, &r->c->cluster.half_open_max); }
+SETTER(cookie_above) { config_set_number(r, v, 0, 1000000, &r->c->cluster.cookie_above); }
 
 SETTER(storage_key_file)
 {
 	uint8_t text[128];
 	ssize_t n;
 
-	set_path(r, v, r->c->storage_key_file);
-	n = read_secret(r, v, r->c->storage_key_file, text, sizeof(text));
+	config_set_path(r, v, r->c->storage_key_file);
+	n = config_read_secret(r, v, r->c->storage_key_file, text, sizeof(text));
 	while (n > 0 && isspace(text[n - 1]))
 		n--;
 	if (n >= 0 && (n != 2 * (ssize_t)STORAGE_KEY_LEN ||
-		       unhex(text, 2 * STORAGE_KEY_LEN, r->c->cluster.storage_key) != 0))
+		       config_unhex(text, 2 * STORAGE_KEY_LEN, r->c->cluster.storage_key) != 0))
 		reader_error(r, v->line, "\"%s\": %s must hold %u hexadecimal digits", v->key,
 			     r->c->storage_key_file, 2 * STORAGE_KEY_LEN);
 	OPENSSL_cleanse(text, sizeof(text));
@@ -136,7 +42,7 @@ SETTER(max_store_age)
 {
 	uint32_t seconds = 0;
 
-	set_number(r, v, 1, INT_MAX, &seconds);
+	config_set_number(r, v, 1, INT_MAX, &seconds);
 	r->c->max_store_age_ms = seconds * UINT64_C(1000);
 }
 
@@ -144,7 +50,7 @@ SETTER(lease)
 {
 	uint32_t n = 0;
 
-	set_number(r, v, 1024, 1 << 24, &n);
+	config_set_number(r, v, 1024, 1 << 24, &n);
 	r->c->cluster.lease = n;
 }
 
@@ -163,7 +69,7 @@ static const struct config_key cluster_keys[] = {
 /* ---- [timing] ---- */
 
 #define TIMING(field, least, most)                                                                 \
-	SETTER(timing_##field) { set_number(r, v, least, most, &r->c->cluster.timing.field); }
+	SETTER(timing_##field) { config_set_number(r, v, least, most, &r->c->cluster.timing.field); }
 TIMING(heartbeat_ms, 1, 10000)
 TIMING(heartbeats_missed, 2, 1000)
 TIMING(raft_heartbeat_ms, 5, 10000)
@@ -199,7 +105,7 @@ SETTER(node_name)
 {
 	char *name = r->c->cluster.node[r->node];
 
-	set_text(r, v, name, CLUSTER_NAME_MAX);
+	config_set_text(r, v, name, CLUSTER_NAME_MAX);
 	for (uint32_t i = 0; i < r->node; i++)
 		if (strcmp(r->c->cluster.node[i], name) == 0)
 			reader_error(r, v->line, "node \"%s\" is there twice", name);
@@ -210,11 +116,11 @@ SETTER(node_link)
 	if (endpoint_parse(&NODE->link, v->string) != OK || NODE->link.port == 0)
 		reader_error(r, v->line, "\"link\" must be an address and port, such as \"10.0.0.1:7500\"");
 }
-SETTER(node_cert) { set_path(r, v, NODE->cert_file); }
-SETTER(node_key) { set_path(r, v, NODE->key_file); }
-SETTER(node_data) { set_path(r, v, NODE->data_dir); }
-SETTER(node_outer) { set_text(r, v, NODE->outer_interface, IF_NAMESIZE); }
-SETTER(node_inner) { set_text(r, v, NODE->inner_interface, IF_NAMESIZE); }
+SETTER(node_cert) { config_set_path(r, v, NODE->cert_file); }
+SETTER(node_key) { config_set_path(r, v, NODE->key_file); }
+SETTER(node_data) { config_set_path(r, v, NODE->data_dir); }
+SETTER(node_outer) { config_set_text(r, v, NODE->outer_interface, IF_NAMESIZE); }
+SETTER(node_inner) { config_set_text(r, v, NODE->inner_interface, IF_NAMESIZE); }
 SETTER(node_http)
 {
 	struct endpoint e;
@@ -242,19 +148,19 @@ static const struct config_key node_keys[] = {
 
 SETTER(service_mode)
 {
-	int i = choice(r, v, (const char *const[]){ "vip", "lb", NULL });
+	int i = config_choice(r, v, (const char *const[]){ "vip", "lb", NULL });
 
 	if (i >= 0)
 		r->c->cluster.mode = i == 0 ? SERVICE_VIP : SERVICE_LB;
 }
 SETTER(service_addresses)
 {
-	r->c->n_outer = set_prefixes(r, v, r->c->outer, CONFIG_ADDRESSES_MAX);
+	r->c->n_outer = config_set_prefixes(r, v, r->c->outer, CONFIG_ADDRESSES_MAX);
 	r->c->cluster.n_service = (uint32_t)r->c->n_outer;
 	for (size_t i = 0; i < r->c->n_outer; i++)
 		r->c->cluster.service[i] = r->c->outer[i].address;
 }
-SETTER(service_inner) { r->c->n_inner = set_prefixes(r, v, r->c->inner, CONFIG_ADDRESSES_MAX); }
+SETTER(service_inner) { r->c->n_inner = config_set_prefixes(r, v, r->c->inner, CONFIG_ADDRESSES_MAX); }
 
 static const struct config_key service_keys[] = {
 	{ "mode", TOML_STRING, false, service_mode },
@@ -265,17 +171,17 @@ static const struct config_key service_keys[] = {
 
 SETTER(datapath_mode)
 {
-	int i = choice(r, v, (const char *const[]){ "auto", "xdp", "socket", NULL });
+	int i = config_choice(r, v, (const char *const[]){ "auto", "xdp", "socket", NULL });
 
 	if (i >= 0)
 		r->c->datapath = (enum config_datapath)i;
 }
-SETTER(datapath_tun) { set_text(r, v, r->c->tun, IF_NAMESIZE); }
+SETTER(datapath_tun) { config_set_text(r, v, r->c->tun, IF_NAMESIZE); }
 SETTER(datapath_mtu)
 {
 	uint32_t mtu = 0;
 
-	set_number(r, v, 576, 1500, &mtu);
+	config_set_number(r, v, 576, 1500, &mtu);
 	r->c->tun_mtu = (uint16_t)mtu;
 }
 
@@ -288,7 +194,7 @@ static const struct config_key datapath_keys[] = {
 
 SETTER(log_level)
 {
-	int i = choice(r, v, (const char *const[]){ "error", "warning", "info", "debug", NULL });
+	int i = config_choice(r, v, (const char *const[]){ "error", "warning", "info", "debug", NULL });
 
 	if (i >= 0)
 		r->c->log_level = (enum config_log_level)i;
@@ -311,17 +217,17 @@ static void connection_begin(struct reader *r, const struct toml_value *v, size_
 	r->connection->dpd_ms = 30000;
 }
 
-SETTER(connection_name) { set_text(r, v, r->connection->name, sizeof(r->connection->name)); }
+SETTER(connection_name) { config_set_text(r, v, r->connection->name, sizeof(r->connection->name)); }
 SETTER(connection_local_id)
 {
 	if (ike_id_parse(&r->connection->local_id, v->string) != OK)
 		reader_error(r, v->line, "\"%s\" is not an identity", v->string);
 }
-SETTER(connection_auth) { (void)choice(r, v, (const char *const[]){ "psk", NULL }); }
+SETTER(connection_auth) { (void)config_choice(r, v, (const char *const[]){ "psk", NULL }); }
 SETTER(connection_local_ts)
 {
 	struct prefix p[TS_MAX];
-	size_t n = set_prefixes(r, v, p, TS_MAX);
+	size_t n = config_set_prefixes(r, v, p, TS_MAX);
 
 	for (size_t i = 0; i < n; i++)
 		r->connection->local_ts.ts[i] = ts_from_prefix(&p[i]);
@@ -376,10 +282,10 @@ SETTER(connection_esp)
 {
 	r->connection->n_esp = (uint8_t)set_proposals(r, v, r->connection->esp, proposal_parse_esp);
 }
-SETTER(connection_dpd) { set_number(r, v, 0, 86400000, &r->connection->dpd_ms); }
+SETTER(connection_dpd) { config_set_number(r, v, 0, 86400000, &r->connection->dpd_ms); }
 SETTER(connection_window)
 {
-	set_number(r, v, 64, REPLAY_BITS_MAX, &r->connection->replay_bits);
+	config_set_number(r, v, 64, REPLAY_BITS_MAX, &r->connection->replay_bits);
 	if (r->connection->replay_bits & (r->connection->replay_bits - 1))
 		reader_error(r, v->line, "\"replay_window\" must be a power of two");
 }
@@ -426,12 +332,12 @@ SETTER(secret_psk_file)
 	uint8_t text[SECRET_MAX + 2], octets[SECRET_MAX];
 	ssize_t n;
 
-	set_path(r, v, path);
-	n = read_secret(r, v, path, text, sizeof(text));
+	config_set_path(r, v, path);
+	n = config_read_secret(r, v, path, text, sizeof(text));
 	if (n > 0 && text[n - 1] == '\n')
 		n--;
 	if (n > 2 && n % 2 == 0 && text[0] == '0' && text[1] == 'x' &&
-	    unhex(text + 2, (size_t)n - 2, octets) == 0)
+	    config_unhex(text + 2, (size_t)n - 2, octets) == 0)
 		secret_set(&r->secret->psk, octets, (size_t)(n - 2) / 2);
 	else if (n > 0 && n <= (ssize_t)SECRET_MAX)
 		secret_set(&r->secret->psk, text, (size_t)n);
@@ -451,12 +357,12 @@ static const struct config_key secret_keys[] = {
 
 SETTER(test_no_datapath) { r->c->test.no_datapath = v->boolean; }
 SETTER(test_heartbeats_off) { r->c->test.heartbeats_off = v->boolean; }
-SETTER(test_store_delay) { set_number(r, v, 0, 60000, &r->c->test.store_delay_ms); }
+SETTER(test_store_delay) { config_set_number(r, v, 0, 60000, &r->c->test.store_delay_ms); }
 SETTER(test_map)
 {
 	uint32_t n = 0;
 
-	set_number(r, v, 1 << 16, INT_MAX, &n);
+	config_set_number(r, v, 1 << 16, INT_MAX, &n);
 	r->c->test.store_map_bytes = n;
 }
 

@@ -7,6 +7,8 @@
 #include "node/config.h"
 #include "node/toml.h"
 
+#include <sys/types.h>
+
 struct reader {
 	struct node_config *c;
 	struct config_errors *errors;
@@ -36,6 +38,21 @@ extern const struct config_section config_sections[]; /* Ends with name NULL. */
 /* "FILE:LINE: message" */
 void reader_error(struct reader *r, int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Values: config_values.c. Each says itself what is wrong with v. */
+void config_set_text(struct reader *r, const struct toml_value *v, char *out, size_t size);
+void config_set_path(struct reader *r, const struct toml_value *v, char *out); /* CONFIG_PATH_MAX */
+void config_set_number(struct reader *r, const struct toml_value *v, int64_t least, int64_t most,
+		       uint32_t *out);
+size_t config_set_prefixes(struct reader *r, const struct toml_value *v, struct prefix *out,
+			   size_t room);
+/* Index of the string in names (which ends with NULL), or -1. */
+int config_choice(struct reader *r, const struct toml_value *v, const char *const *names);
+/* Reads a file of less than size octets that nobody else may read; its length or -1. */
+ssize_t config_read_secret(struct reader *r, const struct toml_value *v, const char *path,
+			   uint8_t *out, size_t size);
+int config_unhex(const uint8_t *text, size_t digits, uint8_t *out); /* -1: not hexadecimal */
+
 /* After the walk: what no single key can tell. */
 void config_check_whole(struct reader *r);
 

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Values of cluster.toml: each is checked where it is read, and what is wrong
+ * with it is said with its line. */
+#include "node/config_schema.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void config_set_text(struct reader *r, const struct toml_value *v, char *out, size_t size)
+{
+	if (v->string[0] == '\0')
+		reader_error(r, v->line, "\"%s\" is empty", v->key);
+	else if (strlen(v->string) >= size)
+		reader_error(r, v->line, "\"%s\" is longer than %zu characters", v->key, size - 1);
+	else
+		snprintf(out, size, "%s", v->string);
+}
+
+void config_set_path(struct reader *r, const struct toml_value *v, char *out)
+{
+	int n = v->string[0] == '/' ? snprintf(out, CONFIG_PATH_MAX, "%s", v->string)
+				    : snprintf(out, CONFIG_PATH_MAX, "%s/%s", r->dir, v->string);
+
+	if (v->string[0] == '\0' || n >= (int)CONFIG_PATH_MAX)
+		reader_error(r, v->line, "\"%s\" is not a path", v->key);
+}
+
+void config_set_number(struct reader *r, const struct toml_value *v, int64_t least, int64_t most,
+		       uint32_t *out)
+{
+	if (v->integer < least || v->integer > most)
+		reader_error(r, v->line, "\"%s\" must be between %lld and %lld", v->key,
+			     (long long)least, (long long)most);
+	else
+		*out = (uint32_t)v->integer;
+}
+
+size_t config_set_prefixes(struct reader *r, const struct toml_value *v, struct prefix *out, size_t room)
+{
+	if (v->n == 0 || v->n > room)
+		reader_error(r, v->line, "\"%s\" takes 1 to %zu addresses", v->key, room);
+	for (size_t i = 0; i < v->n && i < room; i++)
+		if (prefix_parse(&out[i], v->child[i].string) != OK)
+			reader_error(r, v->child[i].line, "\"%s\" is not an address with prefix length, "
+				     "such as \"10.0.0.1/24\"", v->child[i].string);
+	return v->n < room ? v->n : room;
+}
+
+int config_choice(struct reader *r, const struct toml_value *v, const char *const *names)
+{
+	char all[128] = "";
+
+	for (int i = 0; names[i]; i++) {
+		if (strcmp(names[i], v->string) == 0)
+			return i;
+		strcat(strcat(all, i ? ", " : ""), names[i]);
+	}
+	reader_error(r, v->line, "\"%s\" must be one of: %s", v->key, all);
+	return -1;
+}
+
+/* Reads a file of at most size octets that nobody else may read. -1: said why. */
+ssize_t config_read_secret(struct reader *r, const struct toml_value *v, const char *path, uint8_t *out,
+			   size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	ssize_t n = -1;
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		reader_error(r, v->line, "\"%s\": %s: %s", v->key, path, strerror(errno));
+	else if (st.st_mode & 077)
+		reader_error(r, v->line, "\"%s\": %s can be read by others: chmod 600 %s", v->key, path,
+			     path);
+	else if ((n = read(fd, out, size)) < 0)
+		reader_error(r, v->line, "\"%s\": %s: %s", v->key, path, strerror(errno));
+	else if (n == (ssize_t)size)
+		reader_error(r, v->line, "\"%s\": %s is too long", v->key, path);
+	if (fd >= 0)
+		close(fd);
+	return n == (ssize_t)size ? -1 : n;
+}
+
+int config_unhex(const uint8_t *text, size_t digits, uint8_t *out)
+{
+	for (size_t i = 0; i < digits; i++) {
+		int x = isdigit(text[i]) ? text[i] - '0'
+			: isxdigit(text[i]) ? tolower(text[i]) - 'a' + 10 : -1;
+
+		if (x < 0)
+			return -1;
+		out[i / 2] = (uint8_t)(i % 2 ? out[i / 2] | x : x << 4);
+	}
+	return 0;
+}
