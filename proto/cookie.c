@@ -12,6 +12,8 @@
  * layout, simply does not verify, and the initiator is given a new one. */
 #include "proto/cookie.h"
 
+#include "proto/wire.h"
+
 #include <openssl/digest.h>
 #include <openssl/hmac.h>
 #include <openssl/mem.h>
@@ -20,12 +22,6 @@
 #include <string.h>
 
 enum { COOKIE_VERSION = 1 };
-
-static void put_be64(uint8_t *out, uint64_t value)
-{
-	for (int i = 0; i < 8; i++)
-		out[i] = (uint8_t)(value >> (56 - 8 * i));
-}
 
 void cookie_create(uint8_t cookie[COOKIE_LEN], const uint8_t key[COOKIE_KEY_LEN],
 		   const struct cookie_subject *subject)
@@ -37,7 +33,7 @@ void cookie_create(uint8_t cookie[COOKIE_LEN], const uint8_t key[COOKIE_KEY_LEN]
 
 	tail[0] = subject->remote->address.family;
 	memcpy(tail + 1, subject->remote->address.octets, 16);
-	put_be64(tail + 17, subject->spi_i);
+	wire_put_u64(tail + 17, subject->spi_i);
 	tail[25] = (uint8_t)(subject->remote->port >> 8);
 	tail[26] = (uint8_t)subject->remote->port;
 

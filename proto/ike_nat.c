@@ -5,15 +5,10 @@
  * (strongSwan does with a userland IPsec); the hash then matches nothing, and it
  * counts as being behind a NAT, which is all it wanted. */
 #include "proto/ike_step.h"
+#include "proto/wire.h"
 
 #include <openssl/mem.h>
 #include <openssl/sha.h>
-
-static void put_be64(uint8_t *out, uint64_t value)
-{
-	for (int i = 0; i < 8; i++)
-		out[i] = (uint8_t)(value >> (56 - 8 * i));
-}
 
 static void nat_hash(uint64_t spi_i, uint64_t spi_r, const struct endpoint *e,
 		     uint8_t out[SHA_DIGEST_LENGTH])
@@ -22,8 +17,8 @@ static void nat_hash(uint64_t spi_i, uint64_t spi_r, const struct endpoint *e,
 	uint8_t port[2] = {(uint8_t)(e->port >> 8), (uint8_t)e->port};
 	SHA_CTX sha;
 
-	put_be64(spis, spi_i);
-	put_be64(spis + 8, spi_r);
+	wire_put_u64(spis, spi_i);
+	wire_put_u64(spis + 8, spi_r);
 	SHA1_Init(&sha);
 	SHA1_Update(&sha, spis, sizeof(spis));
 	SHA1_Update(&sha, e->address.octets, address_len(&e->address));

@@ -7,15 +7,10 @@
  * Only NOTIFY payloads without protocol and SPI, never critical: RFC 7296 2.5 and
  * 3.10.1 make every client that does not know them ignore them and answer. */
 #include "proto/ike_step.h"
+#include "proto/wire.h"
 
 #include <assert.h>
 #include <stdlib.h>
-
-static void put_be64(uint8_t *out, uint64_t value)
-{
-	for (int i = 0; i < 8; i++)
-		out[i] = (uint8_t)(value >> (56 - 8 * i));
-}
 
 static void add_notice(struct ike_builder *b, const struct ike_env *env,
 		       const struct ike_session *s, const struct ike_request *request)
@@ -25,8 +20,8 @@ static void add_notice(struct ike_builder *b, const struct ike_env *env,
 
 	if (c && c->empty_notice)
 		return;
-	put_be64(data, (uint64_t)request->epoch);
-	put_be64(data + 8, request->node);
+	wire_put_u64(data, (uint64_t)request->epoch);
+	wire_put_u64(data + 8, request->node);
 	ike_add_notify(b, IKE_NOTIFY_TAKEOVER, data, sizeof(data));
 }
 
@@ -51,7 +46,7 @@ static void add_payloads(struct ike_builder *b, const struct ike_env *env, struc
 		sa->state = IKE_SA_DELETING;
 		break;
 	case IKE_PURPOSE_NONE:
-		assert(!"a request has a purpose");
+		break;
 	}
 	sa->purpose = request->purpose;
 }
@@ -71,6 +66,7 @@ void ike_request_create(const struct ike_env *env, const struct ike_session *ses
 	struct ike_session *next;
 	struct ike_builder b;
 
+	assert(request->purpose != IKE_PURPOSE_NONE);
 	assert(!current->outstanding);
 	assert(current->state == IKE_SA_ESTABLISHED);
 	ike_outcome_init(out);

@@ -39,6 +39,13 @@ static inline void wire_patch_u16(CBB *out, size_t at, uint16_t value)
 	wire_patch_u8(out, at + 1, (uint8_t)value);
 }
 
+/* A number in network order, outside of any CBB. */
+static inline void wire_put_u64(uint8_t out[8], uint64_t value)
+{
+	for (int i = 0; i < 8; i++)
+		out[i] = (uint8_t)(value >> (56 - 8 * i));
+}
+
 /* Starts a structure with a length yet unknown; *at remembers where. */
 static inline bool wire_open(CBB *out, uint8_t first, uint8_t second, size_t *at)
 {

@@ -235,6 +235,20 @@ static void child_may_fail_alone(void **state)
 	}
 }
 
+/* RFC 7296 3.15.4: a client that asks for the other family gets no address. */
+static void pool_of_the_other_family(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
+	assert_int_equal(prefix_parse(&f.g.connections[0].pool, "fd00::/64"), OK);
+	fixture_handshake(&f);
+	assert_int_equal(f.i.error, IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE);
+	assert_int_equal(f.g.session->virtual_ip.family, 0);
+	fixture_teardown(&f);
+}
+
 static void selectors_are_narrowed(void **state)
 {
 	struct fixture f;
@@ -327,6 +341,7 @@ int main(void)
 		cmocka_unit_test(failed_authentication_tells_nothing),
 		cmocka_unit_test(eap_is_refused),
 		cmocka_unit_test(child_may_fail_alone),
+		cmocka_unit_test(pool_of_the_other_family),
 		cmocka_unit_test(selectors_are_narrowed),
 		cmocka_unit_test(connection_is_chosen_by_idr),
 		cmocka_unit_test(features_are_recorded),

@@ -76,6 +76,29 @@ static void repeated_auth_gets_the_same_bytes(void **state)
 	fixture_teardown(&f);
 }
 
+/* A command may be refused and its request executed again: never with the same IV. */
+static void same_state_other_iv(void **state)
+{
+	struct ike_outcome o[2];
+	struct blob *request;
+	struct fixture f;
+
+	(void)state;
+	establish(&f);
+	request = initiator_create_dpd(&f.i);
+	for (int k = 0; k < 2; k++)
+		ike_respond(&f.g.env, f.g.session, &f.g.local, &f.config.local, request->data,
+			    request->len, &o[k]);
+	assert_int_equal(o[0].verdict, IKE_VERDICT_STEP);
+	assert_int_equal(o[0].reply->len, o[1].reply->len);
+	assert_memory_not_equal(o[0].reply->data + IKE_HEADER_LEN + 4,
+				o[1].reply->data + IKE_HEADER_LEN + 4, 8);
+	ike_outcome_fini(&o[0]);
+	ike_outcome_fini(&o[1]);
+	blob_unref(request);
+	fixture_teardown(&f);
+}
+
 static void skipped_id_is_dropped(void **state)
 {
 	struct fixture f;
@@ -297,6 +320,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(repeated_request_gets_the_same_bytes),
 		cmocka_unit_test(repeated_auth_gets_the_same_bytes),
+		cmocka_unit_test(same_state_other_iv),
 		cmocka_unit_test(skipped_id_is_dropped),
 		cmocka_unit_test(damage_changes_nothing),
 		cmocka_unit_test(malformed_request_is_fatal),
