@@ -23,7 +23,6 @@
 #define LANE_ROOM 5u
 #define LANES_MAX 20000u
 #define OWNER_WAIT_US (50 * MS)
-#define IV_LIMIT 0xffffff00u
 
 struct letter {
 	struct endpoint local, remote;
@@ -43,6 +42,7 @@ struct lane {
 	bool own;               /* ... it is a request of our own, not the letter at the head. */
 	bool answered;          /* ... it is a response to us: nothing to send afterwards. */
 	bool makes_sa;
+	const char *what;       /* ... for the log and for tests that stop a leader just here. */
 	struct blob *last_word; /* ... it ends the session: this is the reply. */
 	uint64_t wait_index, wait_until_us; /* For the owner to have applied it. */
 	uint64_t wait_owner;
@@ -53,51 +53,6 @@ static void letter_fini(struct letter *l)
 {
 	blob_unref(l->data);
 	memset(l, 0, sizeof(*l));
-}
-
-/* ---- What a step of the key exchange may draw and ask ---- */
-
-static uint32_t draw_spi(void *ctx, struct entropy *e)
-{
-	const struct core *c = ctx;
-	uint32_t spi;
-
-	do
-		spi = entropy_u32(e);
-	while (spi < 256 || state_session_by_spi(c->state, spi, NULL));
-	return spi;
-}
-
-static bool assign_address(void *ctx, const struct ike_connection *connection, const struct ike_id *peer,
-			   const struct address *wanted, struct address *out)
-{
-	const struct core *c = ctx;
-	const struct session *old = state_next_session_of(c->state, peer, 0);
-
-	(void)old;
-	return connection->has_pool &&
-	       state_pool_pick(c->state, &connection->pool, wanted,
-			       10ull * c->config->timing.isolation_ms, out);
-}
-
-struct ike_env exchange_env(struct core *c)
-{
-	struct iv_source *iv = &c->exchange.iv;
-
-	if (iv->next > IV_LIMIT) { /* Never goes back: a new salt instead. */
-		iv->salt = entropy_u32(&c->entropy);
-		iv->next = 0;
-	}
-	return (struct ike_env){
-		.config = &c->config->ike,
-		.entropy = &c->entropy,
-		.iv = iv,
-		.now_ms = state_time_ms(c->state),
-		.cookie_key = c->exchange.cookie_key,
-		.ctx = c,
-		.draw_spi = draw_spi,
-		.assign_address = assign_address,
-	};
 }
 
 void exchange_send(struct core *c, uint32_t via, const struct endpoint *local,
@@ -185,6 +140,13 @@ static bool makes_sa(const struct session *s, const struct ike_session *next)
 	return false;
 }
 
+static void note_proposal(struct core *c, struct lane *l, const char *what)
+{
+	l->busy = true;
+	l->what = what;
+	action_event(c->actions, "propose", "%s", what);
+}
+
 static void propose_put(struct core *c, struct lane *l, struct ike_outcome *out)
 {
 	struct command put = { .type = COMMAND_SESSION_PUT };
@@ -207,7 +169,8 @@ static void propose_put(struct core *c, struct lane *l, struct ike_outcome *out)
 	out->next = NULL;
 	p->slot = entropy_u32(&c->entropy) % STATE_SLOTS;
 	p->lease = c->config->lease;
-	l->busy = l->makes_sa = true;
+	l->makes_sa = true;
+	note_proposal(c, l, "IKE_AUTH");
 	proposals_add(c, URGENT_HANDSHAKE, &put);
 }
 
@@ -221,9 +184,13 @@ static void propose_step(struct core *c, struct lane *l, const struct session *s
 	p->lease = c->config->lease;
 	p->acknowledged = out->answered && out->answered_purpose == IKE_PURPOSE_NOTICE;
 	p->epoch = s->noticed_epoch;
-	l->busy = true;
 	l->answered = out->answered;
 	l->makes_sa = makes_sa(s, out->next);
+	note_proposal(c, l,
+		      s->ike.ike[0].spi_r != out->next->ike[0].spi_r ? "IKE rekey"
+		      : l->makes_sa				      ? "Child SA"
+		      : out->answered				      ? "response"
+								      : "INFORMATIONAL");
 	p->ike = *out->next;
 	free(out->next);
 	out->next = NULL;
@@ -235,7 +202,7 @@ static void propose_del(struct core *c, struct lane *l, const struct session *s,
 	struct command del = { .type = COMMAND_SESSION_DEL };
 
 	del.session_del = (struct session_del){ s->id, s->serial };
-	l->busy = true;
+	note_proposal(c, l, "DELETE");
 	blob_set(&l->last_word, blob_ref(out->reply));
 	proposals_add(c, URGENT_REQUEST, &del);
 }
@@ -360,7 +327,10 @@ static void lane_done(struct core *c, struct lane *l, const struct follow_sessio
 	bool answered = l->answered && f->status == OK, own = l->own;
 	struct blob *last_word = l->last_word;
 
+	if (l->what)
+		action_event(c->actions, "commit", "%s", l->what);
 	l->busy = l->own = l->answered = false;
+	l->what = NULL;
 	l->last_word = NULL;
 	if (f->deleted) {
 		if (last_word && l->n)

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a step of the key exchange may draw and ask: SPIs and virtual IPs that
+ * are free in the applied state, and IVs that this node has never used. A draw may
+ * still lose against one that commits first; then the command is refused and the
+ * message is executed once more. */
+#include "cluster/core_internal.h"
+
+#define IV_LIMIT 0xffffff00u
+
+static uint32_t draw_spi(void *ctx, struct entropy *e)
+{
+	const struct core *c = ctx;
+	uint32_t spi;
+
+	do
+		spi = entropy_u32(e);
+	while (spi < 256 || state_session_by_spi(c->state, spi, NULL));
+	return spi;
+}
+
+static bool assign_address(void *ctx, const struct ike_connection *connection, const struct ike_id *peer,
+			   const struct address *wanted, struct address *out)
+{
+	const struct core *c = ctx;
+
+	(void)peer;
+	return connection->has_pool &&
+	       state_pool_pick(c->state, &connection->pool, wanted,
+			       10ull * c->config->timing.isolation_ms, out);
+}
+
+struct ike_env exchange_env(struct core *c)
+{
+	struct iv_source *iv = &c->exchange.iv;
+
+	if (iv->next > IV_LIMIT) { /* Never goes back: a new salt instead. */
+		iv->salt = entropy_u32(&c->entropy);
+		iv->next = 0;
+	}
+	return (struct ike_env){
+		.config = &c->config->ike,
+		.entropy = &c->entropy,
+		.iv = iv,
+		.now_ms = state_time_ms(c->state),
+		.cookie_key = c->exchange.cookie_key,
+		.ctx = c,
+		.draw_spi = draw_spi,
+		.assign_address = assign_address,
+	};
+}
