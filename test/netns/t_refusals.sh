@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# modes: socket
+# What a node refuses to start with: each a clear message that names file, line or
+# field, exit 1, and nothing overwritten.
+set -u
+. "$(dirname "$0")/steps.sh"
+cluster_up
+client_joins
+for n in $LAB_NODES; do node_term "$n"; done
+conf=$LAB/conf/cluster.toml
+digest() { (cd "$LAB/data/n1" && find . -type f ! -name 'lock*' -exec sha256sum {} + | sort | sha256sum); }
+# refuses TEXT PATTERN: n1 ends with status 1, says PATTERN, leaves its data alone.
+refuses() {
+	local text=$1 pattern=$2 rc before
+	before=$(digest)
+	timeout 10 ip netns exec "$(ns n1)" "$BATON" run --config "$conf" --node n1 > "$LAB/refuse.log" 2>&1
+	rc=$?
+	check "$text: exit 1" same $rc 1
+	check "$text: says why" grep -qiE "$pattern" "$LAB/refuse.log"
+	check "$text: nothing overwritten" same "$(digest)" "$before"
+	[ $bad -eq 0 ] || sed 's/^/        /' "$LAB/refuse.log" | tail -n 5
+}
+cp "$conf" "$LAB/good.toml"
+cp -a "$LAB/data/n1" "$LAB/good-data"
+restore() { cp "$LAB/good.toml" "$conf"; rm -rf "$LAB/data/n1"; cp -a "$LAB/good-data" "$LAB/data/n1"; }
+
+sed -i 's/^outer_interface/outer_interfce/' "$conf"
+refuses "an unknown key" 'cluster.toml:[0-9]+: .*outer_interfce.*outer_interface'
+restore
+sed -i 's/^mode = "vip"/mode = "vap"/' "$conf"
+refuses "a wrong value" 'cluster.toml:[0-9]+: .*mode'
+restore
+od -An -tx1 -N32 /dev/urandom | tr -d ' \n' > "$LAB/conf/secrets/other.key"
+chmod 600 "$LAB/conf/secrets/other.key"
+sed -i 's/storage.key/other.key/' "$conf"
+refuses "another storage key" 'data/n1|storage'
+restore
+rm -rf "$LAB/data/n1"; cp -a "$LAB/data/n2" "$LAB/data/n1"
+refuses "another node's data directory" 'data/n1'
+restore
+db=$(find "$LAB/data/n1" -name '*.mdb' ! -name 'lock*' | head -n 1)
+printf '\377\377\377\377\377\377\377\377' | dd of="$db" bs=1 seek=$((4096 * 3 + 64)) conv=notrunc status=none
+for at in 20 200 1000 2000 3000; do
+	printf '\125\252\125\252' | dd of="$db" bs=1 seek=$((4096 * 4 + at)) conv=notrunc status=none
+	printf '\125\252\125\252' | dd of="$db" bs=1 seek=$((4096 * 5 + at)) conv=notrunc status=none
+done
+refuses "a damaged data directory" 'data/n1|damaged'
+restore
+at n1 nc -l -k 127.0.0.1 9505 > /dev/null 2>&1 &
+echo $! >> "$LAB/pids"
+sleep 0.3
+refuses "the status port in use" '9505'
+kill $!
+at n1 nc -l -k 10.77.0.11 7500 > /dev/null 2>&1 &
+echo $! >> "$LAB/pids"
+sleep 0.3
+refuses "the link port in use" '7500'
+kill $!
+
+# An expired certificate for n1, signed by the cluster's own CA.
+s=$LAB/conf/secrets
+cp "$s/n1.pem" "$LAB/n1.pem"
+openssl req -new -key "$s/n1.key" -subj "/CN=n1" -out "$LAB/n1.csr" 2> /dev/null
+printf 'subjectAltName=DNS:n1\n' > "$LAB/ext"
+if ! openssl x509 -req -in "$LAB/n1.csr" -CA "$s/ca.pem" -CAkey "$s/ca.key" -set_serial 99 -days -1 \
+	-extfile "$LAB/ext" -out "$s/n1.pem" 2> "$LAB/openssl.log"; then
+	cat "$LAB/openssl.log"
+	die "openssl does not make an expired certificate"
+fi
+refuses "an expired certificate" 'n1.pem.*expired|expired.*n1.pem|certificate.*expired'
+cp "$LAB/n1.pem" "$s/n1.pem"
+restore
+nodes_start 30
+check "with all of it put right, the client goes on" at cl ping -q -c 10 -i 0.1 -W 2 $SERVER
+unharmed "afterwards"
+finish
