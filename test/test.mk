@@ -17,7 +17,7 @@ $(T)/unit/%: $(T)/obj/test/unit/%.c.o $(TESTLIB) $(T)/libxdpath.a $(T)/libcluste
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(CLUSTER_LIBS) $(XDP_LIBS)
 # The store is the one part of node/ with unit tests: a file format, no sockets.
-$(T)/unit/store_lmdb_test: $(patsubst %,$(T)/obj/%.o,test/unit/store_lmdb_test.c $(wildcard node/store_*.c)) $(T)/libcluster.a $(T)/libproto.a
+$(T)/unit/store_lmdb_test: $(patsubst %,$(T)/obj/%.o,test/unit/store_lmdb_test.c $(wildcard node/store_[clr]*.c)) $(T)/libcluster.a $(T)/libproto.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -llmdb $(CLUSTER_LIBS)

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The link thread: who is connected, and who dials whom.
+ *
+ * One rule: of two nodes the one that stands first in the file dials. When a link
+ * ends it dials again at once, then backs off from 20 to 500 ms. The other one
+ * *probes*: it connects and closes. A refused connection means that the
+ * process is gone, which the detector so learns within a round trip instead of by
+ * silence; a link that merely broke is refused by nobody.
+ *
+ * All handles and connections belong to the link thread. Other threads touch
+ * queues, under `lock`, and atomics. */
+#include "node/link_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROBES 3u
+#define SAY_AGAIN_US 10000000u
+
+static void out_queue_clear(struct out_queue *q)
+{
+	while (q->first) {
+		struct out_frame *f = q->first;
+
+		q->first = f->next;
+		free(f);
+	}
+	q->end = &q->first;
+	q->octets = 0;
+}
+
+/* Trouble with a node, not more often than every ten seconds unless it is news. */
+void link_say(struct link *l, uint32_t node, const char *format, ...)
+{
+	static const char nobody[] = "a stranger";
+	struct peer_link *p = &l->peer[node < l->cluster->n_nodes ? node : l->cluster->self];
+	const char *name = node < l->cluster->n_nodes ? l->cluster->node[node] : nobody;
+	uint64_t now = boottime_us();
+	char text[sizeof(p->said)];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (p->said_us && now - p->said_us < SAY_AGAIN_US && strcmp(text, p->said) == 0)
+		return;
+	strcpy(p->said, text);
+	p->said_us = now;
+	events_add(l->events, CONFIG_LOG_WARNING, "link", "%s: %s", name, text);
+}
+
+static struct sockaddr_storage socket_address(const struct endpoint *e)
+{
+	struct sockaddr_storage ss = {0};
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&ss;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&ss;
+
+	if (e->address.family == 4) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(e->port);
+		memcpy(&v4->sin_addr, e->address.octets, 4);
+	} else {
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons(e->port);
+		memcpy(&v6->sin6_addr, e->address.octets, 16);
+	}
+	return ss;
+}
+
+static void put_link(struct link *l, uint32_t node, bool up, uint64_t generation)
+{
+	struct inbox_item *i = inbox_item_new(INBOX_LINK, NULL, 0);
+
+	i->link.node = node;
+	i->link.up = up;
+	i->link.generation = generation;
+	inbox_put(l->inbox, i, 0);
+}
+
+/* ---- Links ---- */
+
+void link_frame(struct conn *c, const uint8_t *frame, size_t len)
+{
+	struct inbox_item *i = inbox_item_new(INBOX_EVENT, frame, len);
+
+	c->greeted |= frame[0] == FRAME_HELLO;
+	atomic_fetch_add(&c->link->frames_in, 1);
+	i->event = (struct event){.type = EVENT_FRAME,
+				  .frame = {.node = c->node, .data = i->data, .len = len}};
+	if (!inbox_put(c->link->inbox, i, INBOX_FRAMES_MAX))
+		link_say(c->link, c->node, "frames are lost: the control loop does not keep up");
+}
+
+bool link_established(struct conn *c)
+{
+	struct link *l = c->link;
+	struct peer_link *p = &l->peer[c->node];
+
+	if (c->server) {
+		l->strangers--;
+		if (c->node >= l->cluster->self) {
+			link_say(l, c->node, "it dials, but it is ours to dial: are the nodes in "
+					     "the same order in its cluster.toml?");
+			c->node = CLUSTER_NODES_MAX;
+			return false;
+		}
+		if (p->up) /* It knows better than we that the old one is dead. */
+			conn_close(p->up);
+	} else {
+		p->dialing = NULL;
+	}
+	p->up = c;
+	p->backoff_ms = 0;
+	p->probes = 0;
+	p->said[0] = '\0';
+	pthread_mutex_lock(&l->lock);
+	p->generation = ++l->generations;
+	p->open = true;
+	p->overflow = false;
+	pthread_mutex_unlock(&l->lock);
+	atomic_fetch_add(&l->connections, 1);
+	put_link(l, c->node, true, p->generation);
+	conn_heartbeat(c);
+	return c->state == CONN_UP;
+}
+
+/* After a link or an attempt ended: when to try again. */
+static void dial_later(struct link *l, uint32_t node)
+{
+	struct peer_link *p = &l->peer[node];
+
+	p->backoff_ms = p->backoff_ms == 0 ? 20 : p->backoff_ms * 2 > 500 ? 500 : p->backoff_ms * 2;
+	p->dial_at_us = boottime_us() + p->backoff_ms * UINT64_C(1000);
+}
+
+void link_ended(struct conn *c)
+{
+	struct link *l = c->link;
+	struct peer_link *p;
+
+	if (c->server && (c->state == CONN_DIALING || c->state == CONN_HANDSHAKE))
+		l->strangers--;
+	if (c->node >= l->cluster->n_nodes)
+		return;
+	p = &l->peer[c->node];
+	if (p->dialing == c) {
+		p->dialing = NULL;
+		if (!c->probe && !l->stopping)
+			dial_later(l, c->node);
+	}
+	if (p->up != c)
+		return;
+	p->up = NULL;
+	pthread_mutex_lock(&l->lock);
+	p->open = false;
+	out_queue_clear(&p->queue);
+	out_queue_clear(&p->urgent);
+	pthread_mutex_unlock(&l->lock);
+	put_link(l, c->node, false, p->generation);
+	if (l->stopping)
+		return;
+	p->backoff_ms = 0;
+	p->probes = PROBES;
+	link_dial(l, c->node);
+}
+
+static void on_dialed(uv_connect_t *request, int status)
+{
+	struct conn *c = request->data;
+	struct link *l = c->link;
+
+	if (status == UV_ECONNREFUSED && !l->peer[c->node].up) {
+		l->peer[c->node].probes = 0;
+		detector_gone(&l->detector, c->node);
+		link_look(l, boottime_us());
+	}
+	if (c->state == CONN_CLOSING)
+		return;
+	if (status < 0 || c->probe)
+		conn_close(c);
+	else
+		conn_accept(c);
+}
+
+/* Connects to be connected, or to see whether anybody is there. */
+void link_dial(struct link *l, uint32_t node)
+{
+	struct sockaddr_storage to = socket_address(&l->config->node[node].link);
+	struct peer_link *p = &l->peer[node];
+	struct conn *c;
+
+	if (p->dialing)
+		return;
+	c = conn_new(l, false, node);
+	c->probe = node < l->cluster->self;
+	c->dial.data = c;
+	p->dialing = c;
+	if (c->probe)
+		p->probes--;
+	if (uv_tcp_connect(&c->dial, &c->tcp, (struct sockaddr *)&to, on_dialed))
+		conn_close(c);
+}
+
+static void on_connection(uv_stream_t *s, int status)
+{
+	struct link *l = s->data;
+	struct conn *c;
+
+	if (status < 0)
+		return;
+	c = conn_new(l, true, CLUSTER_NODES_MAX);
+	l->strangers++;
+	if (uv_accept(s, (uv_stream_t *)&c->tcp) || l->strangers > STRANGERS_MAX)
+		conn_close(c);
+	else
+		conn_accept(c);
+}
+
+/* ---- The thread ---- */
+
+static void close_all(struct link *l)
+{
+	l->stopping = true;
+	for (struct conn *c = l->conns; c; c = c->next) {
+		if (c->state == CONN_UP)
+			conn_pump(c);
+		conn_close(c);
+	}
+	uv_close((uv_handle_t *)&l->listener, NULL);
+	uv_close((uv_handle_t *)&l->tick, NULL);
+	uv_close((uv_handle_t *)&l->wake, NULL);
+}
+
+static void on_wake(uv_async_t *async)
+{
+	struct link *l = async->data;
+
+	if (l->stopping)
+		return;
+	for (uint32_t i = 0; i < l->cluster->n_nodes; i++) {
+		struct peer_link *p = &l->peer[i];
+		bool overflow;
+
+		if (!p->up)
+			continue;
+		pthread_mutex_lock(&l->lock);
+		overflow = p->overflow;
+		pthread_mutex_unlock(&l->lock);
+		if (overflow) {
+			link_say(l, i, "it does not take what is sent to it");
+			conn_close(p->up);
+		} else {
+			conn_pump(p->up);
+		}
+	}
+	if (atomic_load(&l->stop))
+		close_all(l);
+}
+
+static void *run(void *ctx)
+{
+	struct link *l = ctx;
+
+	pthread_setname_np(pthread_self(), "baton-link");
+	uv_run(&l->loop, UV_RUN_DEFAULT);
+	return NULL;
+}
+
+struct link *link_new(const struct link_options *o, char err[LINK_ERR_LEN])
+{
+	const struct cluster_config *cluster = &o->config->cluster;
+	const struct endpoint *own = &o->config->node[cluster->self].link;
+	struct sockaddr_storage at = socket_address(own);
+	struct link *l = calloc(1, sizeof(*l));
+	char text[ENDPOINT_TEXT_LEN];
+	int rc;
+
+	assert(l);
+	l->config = o->config;
+	l->cluster = cluster;
+	l->tls = o->tls;
+	l->events = o->events;
+	l->inbox = o->inbox;
+	pthread_mutex_init(&l->lock, NULL);
+	for (uint32_t i = 0; i < CLUSTER_NODES_MAX; i++) {
+		l->peer[i].queue.end = &l->peer[i].queue.first;
+		l->peer[i].urgent.end = &l->peer[i].urgent.first;
+	}
+	detector_init(&l->detector, cluster, boottime_us());
+	uv_loop_init(&l->loop);
+	uv_async_init(&l->loop, &l->wake, on_wake);
+	uv_timer_init(&l->loop, &l->tick);
+	uv_tcp_init(&l->loop, &l->listener);
+	l->wake.data = l->tick.data = l->listener.data = l;
+	rc = uv_tcp_bind(&l->listener, (struct sockaddr *)&at, 0);
+	if (rc == 0)
+		rc = uv_listen((uv_stream_t *)&l->listener, 128, on_connection);
+	if (rc == 0)
+		return l;
+	snprintf(err, LINK_ERR_LEN, "%.512s:%d: link of node \"%s\": cannot listen on %s: %s%s",
+		 o->config->file, o->config->node[cluster->self].link_line,
+		 cluster->node[cluster->self], endpoint_format(own, text), uv_strerror(rc),
+		 rc == UV_EADDRINUSE	  ? "; does another process run there?"
+		 : rc == UV_EADDRNOTAVAIL ? "; it is no address of this host"
+					  : "");
+	link_stop(l);
+	return NULL;
+}
+
+void link_start(struct link *l, struct datapath *datapath)
+{
+	uint64_t interval_ms = l->cluster->timing.heartbeat_ms;
+	int rc;
+
+	l->datapath = datapath;
+	atomic_store(&l->answered_us, 1);
+	uv_timer_start(&l->tick, link_tick, 0, interval_ms ? interval_ms : 10);
+	rc = pthread_create(&l->thread, NULL, run, l);
+	assert(rc == 0);
+	l->started = true;
+}
+
+void link_stop(struct link *l)
+{
+	if (!l)
+		return;
+	if (l->started) {
+		atomic_store(&l->stop, true);
+		uv_async_send(&l->wake);
+		pthread_join(l->thread, NULL);
+	} else {
+		close_all(l);
+		uv_run(&l->loop, UV_RUN_DEFAULT);
+	}
+	uv_loop_close(&l->loop);
+	for (uint32_t i = 0; i < CLUSTER_NODES_MAX; i++) {
+		out_queue_clear(&l->peer[i].queue);
+		out_queue_clear(&l->peer[i].urgent);
+	}
+	pthread_mutex_destroy(&l->lock);
+	free(l);
+}
+
+/* ---- Other threads ---- */
+
+static void append(struct out_queue *q, struct out_frame *f)
+{
+	f->next = NULL;
+	*q->end = f;
+	q->end = &f->next;
+	q->octets += f->len;
+}
+
+void link_send(struct link *l, uint32_t node, uint64_t generation, const uint8_t *frame, size_t len)
+{
+	struct peer_link *p = &l->peer[node];
+	bool urgent = frame[0] >= FRAME_EDGE, queued = false;
+	struct out_frame *f = malloc(sizeof(*f) + len);
+
+	assert(f && node < l->cluster->n_nodes && len > 0);
+	assert(len <= (urgent ? URGENT_MAX : FRAME_LEN_MAX));
+	f->len = len;
+	memcpy(f->data, frame, len);
+	pthread_mutex_lock(&l->lock);
+	if (p->open && p->generation == generation) {
+		if (urgent && p->urgent.octets + len <= QUEUE_URGENT_MAX) {
+			append(&p->urgent, f);
+			queued = true;
+		} else if (!urgent && p->queue.octets + len <= QUEUE_MAX) {
+			append(&p->queue, f);
+			queued = true;
+		} else if (!urgent) {
+			p->overflow = true;
+		}
+	}
+	pthread_mutex_unlock(&l->lock);
+	if (!queued) {
+		free(f);
+		atomic_fetch_add(&l->forwards_lost, urgent);
+	}
+	uv_async_send(&l->wake);
+}
+
+void link_set_applied(struct link *l, uint64_t index)
+{
+	atomic_store(&l->applied, index);
+}
+
+void link_answer(struct link *l)
+{
+	atomic_store(&l->answered_us, atomic_load(&l->asked_us));
+}
+
+const _Atomic uint64_t *link_contact_us(const struct link *l)
+{
+	return &l->contact_us;
+}
+
+void link_count(const struct link *l, struct link_counters *out)
+{
+	*out = (struct link_counters){
+		.frames_in = atomic_load(&l->frames_in),
+		.frames_out = atomic_load(&l->frames_out),
+		.octets_in = atomic_load(&l->octets_in),
+		.octets_out = atomic_load(&l->octets_out),
+		.connections = atomic_load(&l->connections),
+		.refused = atomic_load(&l->refused),
+		.forwards_lost = atomic_load(&l->forwards_lost),
+		.loop_stalls = atomic_load(&l->loop_stalls),
+	};
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The links between nodes: one mutual-TLS connection per pair, on a thread of its
+ * own, with the failure detector on it. A control loop that is busy for a second so
+ * does not look like a dead node; it is watched from here instead.
+ *
+ * What comes in goes to the inbox as INBOX_LINK, EVENT_FRAME, EVENT_SUSPECT and
+ * EVENT_ISOLATION; forwarded packets go to the data path directly. */
+#ifndef NODE_LINK_H
+#define NODE_LINK_H
+
+#include "node/events.h"
+#include "node/inbox.h"
+#include "node/tls.h"
+#include "xdp/datapath.h"
+
+#include <stdatomic.h>
+
+#define LINK_ERR_LEN 1024u
+
+struct link;
+
+struct link_options { /* All but the struct itself is borrowed until link_stop(). */
+	const struct node_config *config;
+	struct tls_context *tls;
+	struct events *events;
+	struct inbox *inbox;
+};
+
+/* Listens. NULL: err names the address and its field. */
+struct link *link_new(const struct link_options *o, char err[LINK_ERR_LEN]);
+/* Starts the thread. datapath (may be NULL) must outlive link_stop(). */
+void link_start(struct link *l, struct datapath *datapath);
+/* Sends what is queued if it can be sent at once, closes, frees. NULL is accepted. */
+void link_stop(struct link *l);
+
+/* Any thread. Copies. Lost silently if that connection is no more; a queue that
+ * is full ends the connection, so that it begins anew with HELLO. */
+void link_send(struct link *l, uint32_t node, uint64_t generation, const uint8_t *frame, size_t len);
+
+/* ---- Between the control loop and the detector ---- */
+void link_set_applied(struct link *l, uint64_t index);
+void link_answer(struct link *l); /* The control loop is alive: call it in every round. */
+const _Atomic uint64_t *link_contact_us(const struct link *l); /* CLOCK_BOOTTIME; for the data path. */
+
+struct link_counters {
+	uint64_t frames_in, frames_out, octets_in, octets_out;
+	uint64_t connections;    /* Established since the start. */
+	uint64_t refused;        /* Handshakes that failed, or of nobody we know. */
+	uint64_t forwards_lost;  /* Packets that found a queue full. */
+	uint64_t loop_stalls;    /* Times the control loop did not answer for 100 ms. */
+};
+void link_count(const struct link *l, struct link_counters *out); /* Any thread. */
+
+#endif

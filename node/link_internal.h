@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of the links: link.c has the thread and the peers, link_tick.c time and
+ * the detector, link_conn.c one connection. */
+#ifndef NODE_LINK_INTERNAL_H
+#define NODE_LINK_INTERNAL_H
+
+#include "node/link.h"
+
+#include "cluster/detector.h"
+#include "cluster/frame.h"
+
+#include "xdp/address.h"
+
+#include <uv.h>
+
+#define CHUNK_MAX 32768u             /* Octets of a frame sent in one piece. */
+#define URGENT_MAX 4096u             /* Heartbeats and packets are shorter. */
+#define HELLO_MAX 1024u              /* Longest frame before HELLO. */
+#define FRAME_SHORT_MAX (128u << 10) /* All but Raft messages. */
+#define QUEUE_MAX (FRAME_LEN_MAX + (16u << 20))
+#define QUEUE_URGENT_MAX (1u << 20)
+#define STRANGERS_MAX 64u            /* Connections that have not authenticated yet. */
+#define HANDSHAKE_US 1000000u
+#define DIAL_US 500000u
+#define SILENCE_US 500000u           /* Nothing received: the connection is given up. */
+
+struct out_frame {
+	struct out_frame *next;
+	size_t len;
+	uint8_t data[];
+};
+
+struct out_queue {
+	struct out_frame *first, **end;
+	size_t octets;
+};
+
+enum conn_state { CONN_DIALING, CONN_HANDSHAKE, CONN_WAITING, CONN_UP, CONN_CLOSING };
+
+struct conn { /* Freed when its handle is closed. */
+	uv_tcp_t tcp;
+	uv_connect_t dial;
+	struct link *link;
+	struct conn *next; /* link->conns */
+	struct tls *tls;
+	enum conn_state state;
+	bool server, probe;
+	uint32_t node;     /* Whom we dialed, or who it turned out to be; CLUSTER_NODES_MAX. */
+	uint64_t started_us, heard_us;
+	bool greeted;      /* Its HELLO came. */
+	size_t writing;    /* Octets handed to libuv and not yet written. */
+	struct out_frame *sending; /* Partly sent frame ... */
+	size_t sent;               /* ... and how far. */
+	uint8_t head[4];
+	size_t head_len;
+	uint8_t chunk[CHUNK_MAX];
+	size_t chunk_len, chunk_want;
+	uint8_t *frame;    /* The frame that its chunks add up to. */
+	size_t frame_len, frame_room;
+};
+
+struct peer_link {
+	struct conn *up;       /* The link, or NULL. */
+	struct conn *dialing;
+	uint64_t generation;   /* Of the link; under link->lock. */
+	bool open;             /* Under link->lock: link_send() may queue. */
+	bool overflow;         /* Under link->lock: end the connection. */
+	struct out_queue queue, urgent; /* Under link->lock. */
+	uint64_t dial_at_us;
+	uint32_t backoff_ms;
+	unsigned probes;       /* Still to be made after the link's end. */
+	uint64_t said_us;      /* When we last logged trouble with it. */
+	char said[160];
+};
+
+struct link {
+	const struct node_config *config;
+	const struct cluster_config *cluster;
+	struct tls_context *tls;
+	struct events *events;
+	struct inbox *inbox;
+	struct datapath *datapath;
+	uv_loop_t loop;
+	uv_tcp_t listener;
+	uv_timer_t tick;
+	uv_async_t wake;
+	pthread_t thread;
+	bool started, stopping;
+	_Atomic bool stop;
+	struct conn *conns;
+	unsigned strangers;
+	struct detector detector;
+	uint64_t ticked_us, poll_from_us, certificate_us;
+	uint64_t generations;
+	pthread_mutex_t lock;
+	struct peer_link peer[CLUSTER_NODES_MAX];
+	uint8_t read_buffer[65536];
+
+	_Atomic uint64_t contact_us, applied;
+	_Atomic uint64_t asked_us, answered_us; /* Liveness of the control loop. */
+	bool stalled;
+	_Atomic uint64_t frames_in, frames_out, octets_in, octets_out, connections, refused,
+		forwards_lost, loop_stalls;
+};
+
+/* link_conn.c */
+struct conn *conn_new(struct link *l, bool server, uint32_t node);
+void conn_accept(struct conn *c); /* Its TCP connection stands: begin TLS. */
+void conn_close(struct conn *c);  /* Idempotent. */
+void conn_pump(struct conn *c);   /* Sends what is queued for its peer. */
+void conn_heartbeat(struct conn *c);
+
+/* link.c */
+bool link_established(struct conn *c);    /* c->node is known; false: not wanted. */
+void link_ended(struct conn *c);          /* Once, for every connection. */
+void link_frame(struct conn *c, const uint8_t *frame, size_t len);
+void link_dial(struct link *l, uint32_t node);
+void link_say(struct link *l, uint32_t node, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* link_tick.c */
+void link_tick(uv_timer_t *timer);
+void link_look(struct link *l, uint64_t now); /* Reports the detector's changes of mind. */
+void link_urgent(struct conn *c, const uint8_t *frame, size_t len);
+
+#endif

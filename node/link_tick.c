@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the link thread does every heartbeat: send heartbeats, let the detector
+ * judge, publish the time of contact, end connections that are silent, and see whether
+ * the control loop still answers.
+ *
+ * The clock is CLOCK_BOOTTIME: a host that slept has been out of contact all that
+ * time. But what the others sent meanwhile lies in our sockets, so after a late
+ * tick nobody is judged before that was read. Isolation is judged at once: contact
+ * is by the *send* time of our own heartbeats. */
+#include "node/link_internal.h"
+#include "node/forward.h"
+
+#include <time.h>
+
+#define STALL_US 100000u
+#define CERTIFICATE_CHECK_US (3600 * UINT64_C(1000000))
+#define CERTIFICATE_WARN_S (14 * 86400)
+
+static void put_event(struct link *l, const struct event *e)
+{
+	struct inbox_item *i = inbox_item_new(INBOX_EVENT, NULL, 0);
+
+	i->event = *e;
+	inbox_put(l->inbox, i, 0);
+}
+
+void link_look(struct link *l, uint64_t now)
+{
+	struct detector_report report[CLUSTER_NODES_MAX];
+	size_t n = detector_poll(&l->detector, now, atomic_load(&l->applied), report);
+
+	for (size_t i = 0; i < n; i++)
+		put_event(l, &(struct event){.type = EVENT_SUSPECT,
+					     .suspect = {.node = report[i].node,
+							 .suspect = report[i].suspect,
+							 .silent_us = report[i].silent_us}});
+}
+
+static void detector_publish(struct link *l, uint64_t now)
+{
+	bool isolated;
+
+	atomic_store(&l->contact_us, detector_contact_us(&l->detector, now));
+	if (detector_isolation(&l->detector, now, &isolated))
+		put_event(l, &(struct event){.type = EVENT_ISOLATION,
+					     .isolation.isolated = isolated});
+}
+
+/* A heartbeat or a packet: complete in itself, between the chunks of others. */
+void link_urgent(struct conn *c, const uint8_t *frame, size_t len)
+{
+	struct link *l = c->link;
+	struct datapath_forward f;
+	uint64_t now = boottime_us();
+
+	if (frame[0] == FRAME_HEARTBEAT) {
+		if (detector_heartbeat_consume(&l->detector, c->node, now, frame, len) != OK)
+			return;
+		if (now >= l->poll_from_us)
+			link_look(l, now);
+	} else if (frame[0] == FRAME_FORWARD && c->greeted) {
+		if (!l->datapath || forward_parse(&f, frame, len) != OK ||
+		    datapath_inject(l->datapath, &f) != OK)
+			atomic_fetch_add(&l->forwards_lost, 1);
+	}
+}
+
+static bool conn_overdue(const struct conn *c, uint64_t now)
+{
+	switch (c->state) {
+	case CONN_DIALING:
+		return now - c->started_us > DIAL_US;
+	case CONN_HANDSHAKE:
+	case CONN_WAITING:
+		return now - c->started_us > HANDSHAKE_US;
+	case CONN_UP:
+		return now - c->heard_us > SILENCE_US && !c->link->config->test.heartbeats_off;
+	case CONN_CLOSING:
+		break;
+	}
+	return false;
+}
+
+static void tick_conns(struct link *l, uint64_t now, bool late)
+{
+	for (struct conn *c = l->conns, *next; c; c = next) {
+		next = c->next;
+		/* After a pause of our own, what the others sent has yet to be read. */
+		if (conn_overdue(c, now) && !late)
+			conn_close(c);
+		else if (c->state == CONN_UP && !l->config->test.heartbeats_off)
+			conn_heartbeat(c);
+	}
+	for (uint32_t i = 0; i < l->cluster->n_nodes; i++) {
+		struct peer_link *p = &l->peer[i];
+
+		if (i == l->cluster->self || p->up || p->dialing)
+			continue;
+		if (i > l->cluster->self ? now >= p->dial_at_us : p->probes > 0)
+			link_dial(l, i);
+	}
+}
+
+static void tick_control(struct link *l, uint64_t now)
+{
+	uint64_t asked = atomic_load(&l->asked_us), answered = atomic_load(&l->answered_us);
+
+	if (answered >= asked) {
+		if (l->stalled)
+			events_add(l->events, CONFIG_LOG_WARNING, "loop_stall",
+				   "the control loop is back after %llu ms",
+				   (unsigned long long)((now - asked) / 1000));
+		l->stalled = false;
+		atomic_store(&l->asked_us, now);
+		l->inbox->wake(l->inbox->ctx);
+	} else if (now - asked > STALL_US && !l->stalled) {
+		l->stalled = true;
+		atomic_fetch_add(&l->loop_stalls, 1);
+		events_add(l->events, CONFIG_LOG_WARNING, "loop_stall",
+			   "the control loop has not answered for %u ms", STALL_US / 1000);
+	}
+}
+
+static void tick_certificate(struct link *l, uint64_t now)
+{
+	int64_t left;
+
+	if (now < l->certificate_us)
+		return;
+	l->certificate_us = now + CERTIFICATE_CHECK_US;
+	left = tls_context_expires_in(l->tls, (int64_t)time(NULL));
+	if (left < CERTIFICATE_WARN_S)
+		events_add(l->events, CONFIG_LOG_WARNING, "certificate",
+			   "cert_file %s expires in %lld days",
+			   l->config->node[l->cluster->self].cert_file,
+			   (long long)(left < 0 ? 0 : left / 86400));
+}
+
+void link_tick(uv_timer_t *timer)
+{
+	struct link *l = timer->data;
+	uint64_t now = boottime_us();
+	bool late = l->ticked_us && now - l->ticked_us > l->detector.timeout_us / 2;
+
+	if (late) /* We slept, not they: read first, judge then. */
+		l->poll_from_us = now + 2 * l->detector.interval_us;
+	l->ticked_us = now;
+	late = now < l->poll_from_us;
+	tick_conns(l, now, late);
+	if (!late)
+		link_look(l, now);
+	detector_publish(l, now);
+	tick_control(l, now);
+	tick_certificate(l, now);
+}
