@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* baton run: one node, in the foreground. Logs to stderr, ends with SIGTERM or
+ * SIGINT after it has handed over. */
+#include "node/cmd.h"
+#include "node/node.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+static int usage(FILE *out, int status)
+{
+	fputs("usage: baton run --config FILE --node NAME\n"
+	      "  -c, --config FILE  cluster.toml, the same on all nodes\n"
+	      "  -n, --node NAME    which [[node]] of it this process is\n",
+	      out);
+	return status;
+}
+
+/* Keys are in memory: no core dumps, no tracing by others, no swap if it can be had. */
+static void protect_memory(const struct node_config *c)
+{
+	const struct rlimit none = {0, 0};
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+	if (mlock(c->cluster.storage_key, sizeof(c->cluster.storage_key)) ||
+	    madvise((void *)((uintptr_t)c & ~UINT64_C(4095)), sizeof(*c), MADV_DONTDUMP))
+		return; /* Cheap extras: without them it is as it would be anyway. */
+}
+
+static int run(const char *file, const char *name)
+{
+	struct node_config *config = calloc(1, sizeof(*config));
+	struct node *n = calloc(1, sizeof(*n));
+	struct config_errors errors = {0};
+	char err[NODE_ERR_LEN] = "";
+	int status = CMD_FAILED;
+
+	if (!config || !n) {
+		fputs("baton: out of memory\n", stderr);
+	} else if (node_config_load(config, file, name, &errors) != 0) {
+		config_errors_print(&errors);
+	} else {
+		protect_memory(config);
+		if (node_start(n, config, err))
+			status = loop_run(n);
+		else
+			fprintf(stderr, "baton: %s\n", err);
+		node_stop(n);
+	}
+	config_errors_fini(&errors);
+	if (config)
+		node_config_fini(config);
+	free(config);
+	free(n);
+	return status;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+						{"node", required_argument, NULL, 'n'},
+						{"help", no_argument, NULL, 'h'},
+						{0}};
+	const char *file = NULL, *name = NULL;
+	int o;
+
+	while ((o = getopt_long(argc, argv, "c:n:h", options, NULL)) != -1)
+		switch (o) {
+		case 'c':
+			file = optarg;
+			break;
+		case 'n':
+			name = optarg;
+			break;
+		case 'h':
+			return usage(stdout, CMD_OK);
+		default:
+			return usage(stderr, CMD_USAGE);
+		}
+	if (!file || !name || optind != argc)
+		return usage(stderr, CMD_USAGE);
+	signal(SIGPIPE, SIG_IGN);
+	return run(file, name);
+}

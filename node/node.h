@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The running process: the core, and the edges that feed it and do what it says. */
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+
+#include "cluster/core.h"
+#include "node/events.h"
+#include "node/http.h"
+#include "node/inbox.h"
+#include "node/link.h"
+#include "node/status.h"
+#include "node/store_thread.h"
+
+#include <uv.h>
+
+#define NODE_ERR_LEN 1100u
+#define PERFORM_UPDATES_MAX 256u
+
+struct node {
+	const struct node_config *config;
+	struct events *events;
+	uv_loop_t loop;
+	uv_async_t wake;            /* The inbox has something, or the link thread asks. */
+	uv_poll_t timer;            /* On timer_fd. */
+	int timer_fd;               /* timerfd: uv's own timers count milliseconds. */
+	uint64_t armed_us;
+	uv_signal_t signals[2];
+	uv_timer_t patience;        /* After a signal: the end comes anyway. */
+	struct inbox inbox;
+	struct actions actions;
+	struct core *core;
+	struct core_start start;
+	struct store *store;        /* Until the storage thread adopts it. */
+	struct store_thread *store_thread;
+	struct tls_context *tls;
+	struct link *link;
+	uint64_t generation[CLUSTER_NODES_MAX]; /* Of the link that the core knows; 0 = none. */
+	struct datapath *datapath;
+	struct status_view view;
+	struct http *http;
+	uint64_t longest_round_us;
+	bool shutting_down, ended;
+	int exit_status;
+	struct sa_update updates[PERFORM_UPDATES_MAX]; /* Collected by perform(). */
+	size_t n_updates;
+};
+
+/* node_start.c: opens everything, in the order that lets the commonest mistakes be
+ * told first. false: err is a sentence for the operator. */
+bool node_start(struct node *n, const struct node_config *config, char err[NODE_ERR_LEN]);
+void node_stop(struct node *n); /* Also after a failed start. */
+
+/* loop.c: runs until the core says exit; returns the exit status. */
+void loop_init(struct node *n);
+int loop_run(struct node *n);
+void loop_fini(struct node *n);
+uint64_t loop_now_us(void);  /* The clock of the core's events. */
+void loop_seed(uint8_t seed[ENTROPY_SEED_LEN]); /* Fresh from the system. */
+
+/* perform.c: does what was queued, in order, and clears it. */
+void perform_actions(struct node *n);
+/* A packet for its owner, over its link. */
+void perform_forward(struct node *n, const struct datapath_forward *f);
+
+#endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bringing a node up and down. The data path comes first of all that touches the
+ * network, since it lays the blackhole routes (DESIGN section 6); what can be wrong in
+ * files is looked at before. Everything that fails says in one sentence what, and
+ * which field of the configuration to look at. */
+#include "node/node.h"
+
+#include "cluster/seal.h"
+
+#include <openssl/mem.h>
+#include <openssl/rand.h>
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool __attribute__((format(printf, 2, 3))) fail(char *err, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(err, NODE_ERR_LEN, format, ap);
+	va_end(ap);
+	return false;
+}
+
+static const struct node_entry *self(const struct node *n)
+{
+	return &n->config->node[n->config->cluster.self];
+}
+
+static uint64_t random_u64(void)
+{
+	uint64_t v = 0;
+	int ok = 1;
+
+	while (ok && v == 0)
+		ok = RAND_bytes((uint8_t *)&v, sizeof(v));
+	assert(ok);
+	return v;
+}
+
+static bool start_store(struct node *n, char *err)
+{
+	const struct cluster_config *c = &n->config->cluster;
+	struct seal_key *seal = seal_key_new(c->storage_key, c->name);
+	uint8_t key[STORE_KEY_LEN], id[16];
+	char why[STORE_ERR_LEN] = "";
+	struct store_options o = {.dir = self(n)->data_dir, .cluster = c->name, .key = key,
+				  .map_bytes = n->config->test.store_map_bytes,
+				  .new_raft_id = random_u64(), .new_store_id = id,
+				  .incarnation = random_u64()};
+	enum status s;
+	int ok = RAND_bytes(id, sizeof(id));
+
+	assert(ok);
+	seal_derive(seal, "store", key);
+	seal_key_free(seal);
+	s = store_open(&o, &n->store, &n->start.image, why);
+	OPENSSL_cleanse(key, sizeof(key));
+	if (s != OK)
+		return fail(err, "%s", why);
+	n->start.raft_id = store_raft_id(n->store);
+	n->start.incarnation = o.incarnation;
+	n->start.identity = store_identity(n->store);
+	return true;
+}
+
+/* ---- What the packet workers tell (their thread) ---- */
+
+static void on_report(void *ctx, const struct sa_report *reports, size_t count)
+{
+	struct node *n = ctx;
+	struct inbox_item *i = inbox_item_new(INBOX_EVENT, reports, count * sizeof(*reports));
+
+	i->event.type = EVENT_SA_REPORTS;
+	i->event.sa_reports.reports = (const struct sa_report *)i->data;
+	i->event.sa_reports.n = count;
+	inbox_put(&n->inbox, i, 0);
+}
+
+static void on_ike(void *ctx, const struct endpoint *local, const struct endpoint *remote,
+		   const uint8_t *data, size_t len)
+{
+	struct node *n = ctx;
+	struct inbox_item *i = inbox_item_new(INBOX_EVENT, data, len);
+
+	i->event.type = EVENT_DATAGRAM;
+	i->event.datagram.local = *local;
+	i->event.datagram.remote = *remote;
+	i->event.datagram.data = i->data;
+	i->event.datagram.len = len;
+	inbox_put(&n->inbox, i, INBOX_PACKETS_MAX);
+}
+
+static void on_forward(void *ctx, const struct datapath_forward *f)
+{
+	struct node *n = ctx;
+	struct inbox_item *i = inbox_item_new(INBOX_FORWARD, f->packet, f->len);
+
+	i->forward = *f;
+	i->forward.packet = i->data;
+	inbox_put(&n->inbox, i, INBOX_PACKETS_MAX);
+}
+
+static void on_applied(void *ctx, uint64_t ticket)
+{
+	(void)ctx;
+	(void)ticket;
+}
+
+static bool start_datapath(struct node *n, char *err)
+{
+	const struct node_config *c = n->config;
+	const struct datapath_face face = {.ctx = n, .report = on_report, .ike = on_ike,
+					   .forward = on_forward, .applied = on_applied};
+	bool alone = c->cluster.n_nodes == 1;
+	struct datapath_config d = {
+		.mode = c->datapath == CONFIG_DATAPATH_XDP	? DATAPATH_XDP
+			: c->datapath == CONFIG_DATAPATH_SOCKET ? DATAPATH_SOCKET
+								: DATAPATH_AUTO,
+		.outer_interface = self(n)->outer_interface,
+		.inner_interface = self(n)->inner_interface,
+		.tun = c->tun,
+		.tun_mtu = c->tun_mtu,
+		.addresses = c->outer,
+		.n_addresses = c->n_outer,
+		.inner_addresses = c->inner,
+		.n_inner_addresses = c->n_inner,
+		.pools = c->pool,
+		.n_pools = c->n_pools,
+		.announce = c->cluster.mode == SERVICE_VIP,
+		.iv_salt = (uint32_t)(n->start.incarnation >> 32),
+		.sa_max = 2 * c->cluster.sessions_max, /* Twice: while Child SAs are rekeyed. */
+		.isolation_ms = alone ? 0 : c->cluster.timing.isolation_ms,
+		.contact_us = alone ? NULL : link_contact_us(n->link),
+	};
+	char why[DATAPATH_ERR_LEN] = "";
+
+	if (c->test.no_datapath)
+		return true;
+	loop_seed(d.seed);
+	n->datapath = datapath_start(&d, &face, why);
+	OPENSSL_cleanse(d.seed, sizeof(d.seed));
+	if (!n->datapath)
+		return fail(err, "%.512s: [datapath] of node \"%s\": %s", c->file,
+			    c->cluster.node[c->cluster.self], why);
+	events_add(n->events, CONFIG_LOG_INFO, "datapath", "%s%s%s",
+		   datapath_mode_text(n->datapath), datapath_mode_why(n->datapath)[0] ? ": " : "",
+		   datapath_mode_why(n->datapath));
+	return true;
+}
+
+static bool start_core(struct node *n, char *err)
+{
+	const char *why = "";
+
+	n->start.now_us = loop_now_us();
+	loop_seed(n->start.seed);
+	n->core = core_new(&n->config->cluster, &n->start, &n->actions, &why);
+	OPENSSL_cleanse(n->start.seed, sizeof(n->start.seed));
+	if (!n->core)
+		return fail(err,
+			    "the store in data_dir %.512s cannot be used: %s. Nothing was changed",
+			    self(n)->data_dir, why);
+	store_image_fini(&n->start.image);
+	blob_set(&n->start.identity, NULL);
+	return true;
+}
+
+/* ---- For the status endpoint ---- */
+
+static json_t *view_events(void *ctx)
+{
+	struct node *n = ctx;
+	struct event_line *line = calloc(EVENTS_KEPT, sizeof(*line));
+	const char *name = n->config->cluster.node[n->config->cluster.self];
+	json_t *list = json_array();
+	size_t count;
+
+	assert(line && list);
+	count = events_read(n->events, 0, line, EVENTS_KEPT);
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, json_pack("{s:I,s:s,s:s,s:s%}", "at_ms",
+						      (json_int_t)line[i].unix_ms, "node", name,
+						      "kind", line[i].kind, "text", line[i].text,
+						      strlen(line[i].text)));
+	free(line);
+	return list;
+}
+
+static uint64_t view_stall(void *ctx)
+{
+	const struct node *n = ctx;
+
+	return n->longest_round_us;
+}
+
+static bool start_http(struct node *n, char *err)
+{
+	char why[HTTP_ERR_LEN] = "";
+
+	n->view = (struct status_view){.config = n->config, .core = n->core,
+				       .datapath = n->datapath, .ctx = n, .events = view_events,
+				       .loop_stall_us = view_stall};
+	if (!self(n)->http[0])
+		return true;
+	n->http = http_start(&n->loop, self(n)->http, &n->view, why);
+	if (!n->http)
+		return fail(err, "%.512s: http of node \"%s\": %s", n->config->file,
+			    n->config->cluster.node[n->config->cluster.self], why);
+	return true;
+}
+
+bool node_start(struct node *n, const struct node_config *config, char err[NODE_ERR_LEN])
+{
+	const struct cluster_config *c = &config->cluster;
+	const struct node_entry *entry = &config->node[c->self];
+	struct link_options o = {.config = config, .inbox = &n->inbox};
+	char why[LINK_ERR_LEN] = "";
+
+	memset(n, 0, sizeof(*n));
+	n->config = config;
+	n->events = events_new(c->node[c->self], config->log_level);
+	loop_init(n);
+	n->tls = tls_context_new(config->ca_file, entry->cert_file, entry->key_file,
+				 c->node[c->self], why);
+	if (!n->tls)
+		return fail(err, "%.512s: node \"%s\": %s", config->file, c->node[c->self], why);
+	if (!start_store(n, err))
+		return false;
+	o.tls = n->tls;
+	o.events = n->events;
+	n->link = link_new(&o, why);
+	if (!n->link)
+		return fail(err, "%s", why);
+	if (!start_datapath(n, err) || !start_core(n, err) || !start_http(n, err))
+		return false;
+	n->store_thread =
+		store_thread_start(n->store, &n->inbox, n->events, config->test.store_delay_ms);
+	n->store = NULL;
+	link_set_applied(n->link, core_applied(n->core));
+	link_start(n->link, n->datapath);
+	events_add(n->events, CONFIG_LOG_INFO, "started", "cluster %s, incarnation %016llx",
+		   c->name, (unsigned long long)n->start.incarnation);
+	return true;
+}
+
+void node_stop(struct node *n)
+{
+	http_stop(n->http);
+	if (n->store_thread)
+		store_thread_stop(n->store_thread);
+	else
+		store_close(n->store);
+	link_stop(n->link);
+	datapath_stop(n->datapath);
+	core_free(n->core);
+	store_image_fini(&n->start.image);
+	blob_unref(n->start.identity);
+	tls_context_free(n->tls);
+	loop_fini(n);
+	events_free(n->events);
+}
