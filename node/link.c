@@ -13,13 +13,16 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PROBES 3u
+#define LISTENER_FD 700
 #define SAY_AGAIN_US 10000000u
 
 static void out_queue_clear(struct out_queue *q)
@@ -271,6 +274,28 @@ static void *run(void *ctx)
 	return NULL;
 }
 
+/* The kernel closes a killed process's files from the highest descriptor down, and
+ * those of the data path take it tens of milliseconds. So the listener gets a high
+ * one: it refuses connections before the links end, and the probes see it. */
+static int listen_open(struct link *l, const struct sockaddr_storage *at)
+{
+	int fd = socket(at->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), high, rc;
+
+	if (fd < 0)
+		return -errno;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, LISTENER_FD);
+	if (high >= 0) {
+		close(fd);
+		fd = high;
+	}
+	rc = uv_tcp_open(&l->listener, fd);
+	if (rc == 0)
+		rc = uv_tcp_bind(&l->listener, (const struct sockaddr *)at, 0);
+	if (rc == 0)
+		rc = uv_listen((uv_stream_t *)&l->listener, 128, on_connection);
+	return rc;
+}
+
 struct link *link_new(const struct link_options *o, char err[LINK_ERR_LEN])
 {
 	const struct cluster_config *cluster = &o->config->cluster;
@@ -297,9 +322,7 @@ struct link *link_new(const struct link_options *o, char err[LINK_ERR_LEN])
 	uv_timer_init(&l->loop, &l->tick);
 	uv_tcp_init(&l->loop, &l->listener);
 	l->wake.data = l->tick.data = l->listener.data = l;
-	rc = uv_tcp_bind(&l->listener, (struct sockaddr *)&at, 0);
-	if (rc == 0)
-		rc = uv_listen((uv_stream_t *)&l->listener, 128, on_connection);
+	rc = listen_open(l, &at);
 	if (rc == 0)
 		return l;
 	snprintf(err, LINK_ERR_LEN, "%.512s:%d: link of node \"%s\": cannot listen on %s: %s%s",
