@@ -145,7 +145,7 @@ void sample_half_open(struct ike_half_open *h, uint32_t seed)
 /* ---- Random commands: small numbers, so that they meet ---- */
 
 #define NODES 4u
-#define SPIS 24u
+#define SPIS 96u
 
 static void random_ike(struct ike_session *s, uint64_t *r)
 {

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Snapshots: what decodes is canonical, and a state on which any command can be applied. */
+#include "cluster/state.h"
+#include "test/lib/sample.c"
+
+#include <assert.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct state *s = state_decode(data, len);
+	struct blob *again;
+	uint64_t random = len;
+
+	if (!s)
+		return 0;
+	again = state_encode(s);
+	assert(again->len == len && memcmp(again->data, data, len) == 0);
+	blob_unref(again);
+	for (unsigned i = 0; i < 8; i++) {
+		struct command c;
+		struct apply_result r;
+
+		sample_command(&c, &random);
+		state_apply(s, &c, &r);
+		command_fini(&c);
+	}
+	state_free(s);
+	return 0;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Choosing a virtual IP: never one in use, nor one that still rests. */
+#include "test/lib/apply.h"
+#include "test/lib/sample.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* ---- The pool ---- */
+
+static uint32_t pick(const struct state *s, const char *pool, const char *wanted, uint64_t rest_ms)
+{
+	struct prefix p;
+	struct address w, out;
+
+	assert_int_equal(prefix_parse(&p, pool), OK);
+	if (wanted)
+		assert_int_equal(address_parse(&w, wanted), OK);
+	return state_pool_pick(s, &p, wanted ? &w : NULL, rest_ms, &out) ? address_to_ipv4(&out) & 0xff
+									  : 0xffff;
+}
+
+static void test_pool(void **unused)
+{
+	struct state *s = apply_three_nodes();
+
+	(void)unused; /* sample_session(n) has 10.30.0.n */
+	assert_int_equal(pick(s, "10.30.0.0/29", NULL, 0), 1); /* 0 is the network. */
+	for (uint32_t n = 1; n <= 5; n++) {
+		assert_int_equal(pick(s, "10.30.0.0/29", NULL, 0), n);
+		apply_put(s, n);
+	}
+	assert_int_equal(pick(s, "10.30.0.0/29", "10.30.0.6", 0), 6);
+	assert_int_equal(pick(s, "10.30.0.0/29", "10.30.0.3", 0), 6);  /* In use. */
+	assert_int_equal(pick(s, "10.30.0.0/29", "10.30.0.7", 0), 6);  /* Broadcast. */
+	assert_int_equal(pick(s, "10.30.0.0/29", "10.30.9.9", 0), 6);  /* Elsewhere. */
+	apply_put(s, 6);
+	assert_int_equal(pick(s, "10.30.0.0/29", NULL, 0), 0xffff);
+	apply_time(s, 1000);
+	apply_del(s, 4);
+	apply_time(s, 1000);
+	apply_del(s, 2);
+	assert_int_equal(pick(s, "10.30.0.0/29", NULL, 5000), 0xffff); /* They rest. */
+	assert_int_equal(pick(s, "10.30.0.0/29", "10.30.0.2", 5000), 0xffff);
+	assert_int_equal(pick(s, "10.30.0.0/29", NULL, 0), 4); /* The oldest first ... */
+	apply_time(s, 4000);
+	assert_int_equal(pick(s, "10.30.0.0/29", NULL, 5000), 4);
+	assert_int_equal(pick(s, "10.30.0.0/29", "10.30.0.2", 5000), 4);
+	apply_time(s, 1000);
+	assert_int_equal(pick(s, "10.30.0.0/29", "10.30.0.2", 5000), 2);
+	apply_time(s, 600000 - 5000); /* ... until both count as never used: then the lowest. */
+	assert_int_equal(pick(s, "10.30.0.0/29", NULL, 5000), 2);
+	/* The same addresses in another pool; one too small for a broadcast. */
+	assert_int_equal(pick(s, "10.30.0.2/31", NULL, 0), 2);
+	assert_int_equal(pick(s, "10.30.0.4/32", NULL, 0), 4);
+	assert_int_equal(pick(s, "10.30.0.5/32", NULL, 0), 0xffff);
+	state_free(s);
+}
+
+static void test_pool_ipv6(void **unused)
+{
+	struct state *s = apply_three_nodes();
+	struct prefix p;
+	struct address out, expected;
+	struct command c = {.type = COMMAND_SESSION_PUT};
+
+	(void)unused;
+	assert_int_equal(prefix_parse(&p, "2001:db8:1::/64"), OK);
+	assert_int_equal(address_parse(&expected, "2001:db8:1::1"), OK);
+	assert_true(state_pool_pick(s, &p, NULL, 0, &out));
+	assert_true(address_equal(&out, &expected));
+	sample_session(&c.session_put.ike, 5);
+	c.session_put.ike.virtual_ip = out;
+	assert_int_equal(apply_command(s, &c).status, OK);
+	assert_int_equal(address_parse(&expected, "2001:db8:1::2"), OK);
+	assert_true(state_pool_pick(s, &p, NULL, 0, &out));
+	assert_true(address_equal(&out, &expected));
+	state_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_pool_ipv6),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
