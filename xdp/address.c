@@ -17,6 +17,7 @@
 #include "xdp/address.h"
 #include "xdp/arp.h"
 #include "xdp/netlink.h"
+#include "xdp/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -318,7 +319,7 @@ struct address_mover *address_mover_start(const struct datapath_config *c, unsig
 		goto fail;
 	}
 	what = "thread";
-	if ((error = -pthread_create(&m->thread, NULL, mover_main, m)))
+	if ((error = thread_start(&m->thread, "baton-address", mover_main, m)))
 		goto fail;
 	m->started = true;
 	return m;

@@ -140,37 +140,42 @@ static enum status post_chunk(struct datapath *dp, const struct sa_update *updat
 			      uint64_t *ticket)
 {
 	struct posted_update posted[POST_CHUNK];
-	enum status status = OK;
+	enum status refused = OK, status;
 	size_t made = 0;
 
-	for (; made < n; made++) {
-		posted[made] = (struct posted_update){.update = updates[made]};
-		posted[made].update.child = NULL; /* Borrowed for this call only. */
-		if (updates[made].kind != SA_UPDATE_PUT)
-			continue;
-		posted[made].sa = engine_sa_new(&updates[made], dp->replay_bits);
-		if (!posted[made].sa) {
-			status = ERR_CRYPTO;
-			break;
+	for (size_t i = 0; i < n; i++) {
+		struct posted_update *p = &posted[made];
+
+		*p = (struct posted_update){.update = updates[i]};
+		p->update.child = NULL; /* Borrowed for this call only. */
+		if (updates[i].kind == SA_UPDATE_PUT) {
+			p->sa = engine_sa_new(&updates[i], dp->replay_bits);
+			if (!p->sa) {
+				refused = ERR_CRYPTO;
+				continue;
+			}
 		}
+		made++;
 	}
-	if (status == OK)
-		status = mailbox_post(&dp->worker.mailbox, posted, n, ticket);
+	status = mailbox_post(&dp->worker.mailbox, posted, made, ticket);
 	if (status != OK)
 		for (size_t i = 0; i < made; i++)
 			engine_sa_free(posted[i].sa);
-	return status;
+	return status == OK ? refused : status;
 }
 
 enum status datapath_post(struct datapath *dp, const struct sa_update *updates, size_t n,
 			  uint64_t *ticket)
 {
-	enum status status = OK;
+	enum status worst = OK;
 
-	for (size_t i = 0; i < n && status == OK; i += POST_CHUNK)
-		status = post_chunk(dp, updates + i, n - i < POST_CHUNK ? n - i : POST_CHUNK,
-				    ticket);
-	return status;
+	for (size_t i = 0; i < n; i += POST_CHUNK) {
+		enum status status = post_chunk(
+			dp, updates + i, n - i < POST_CHUNK ? n - i : POST_CHUNK, ticket);
+
+		worst = status == OK ? worst : status;
+	}
+	return worst;
 }
 
 enum status datapath_inject(struct datapath *dp, const struct datapath_forward *f)
@@ -228,10 +233,12 @@ void datapath_count(const struct datapath *dp, struct datapath_counters *out)
 		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 	out->drops[DROP_QUEUE_FULL] += dp->inject_full;
 	out->ike_out += dp->ike_out;
+	out->drops[DROP_QUEUE_FULL] += sockets_overflow(&dp->worker.sockets);
 	if (dp->mode == DATAPATH_XDP) {
 		const struct loader *l = &dp->worker.xsk.loader;
 
 		out->drops[DROP_UNKNOWN_SPI] += loader_count(l, BATON_COUNT_UNKNOWN_SPI);
+		out->drops[DROP_QUEUE_FULL] += xsk_overflow(&dp->worker.xsk);
 		out->drops[DROP_REPLAY] += loader_count(l, BATON_COUNT_STALE);
 	}
 	address_mover_count(dp->mover, out);

@@ -86,8 +86,9 @@ struct datapath *datapath_start(const struct datapath_config *config,
 void datapath_stop(struct datapath *dp);
 
 /* Queues changes, in order; copies. Keys are set up here, on the caller's
- * thread. ERR_EXISTS is not known here: a PUT of a known SPI keeps the old entry.
- * ERR_CRYPTO: a PUT whose keys the library refused; nothing was queued.
+ * thread. A PUT of a known SPI keeps the old entry.
+ * ERR_CRYPTO: the library refused the keys of a PUT, which is left out; the rest
+ * is queued. ERR_FULL: no memory; the rest may be missing.
  * *ticket (may be NULL) comes back in face->applied. */
 enum status datapath_post(struct datapath *dp, const struct sa_update *updates, size_t n,
 			  uint64_t *ticket) must_check;

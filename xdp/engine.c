@@ -20,7 +20,8 @@ enum status engine_init(struct engine *e, const struct engine_config *config)
 	e->out = *config->out;
 	entropy_init(&e->entropy, config->seed);
 	e->held = calloc(HELD_MAX, sizeof(*e->held));
-	if (!e->held || spi_table_init(&e->spis, config->sa_max) != OK ||
+	e->held_spare = calloc(HELD_MAX, sizeof(*e->held_spare));
+	if (!e->held || !e->held_spare || spi_table_init(&e->spis, config->sa_max) != OK ||
 	    route_table_init(&e->routes, config->sa_max) != OK) {
 		engine_fini(e);
 		return ERR_FULL;
@@ -41,7 +42,8 @@ void engine_fini(struct engine *e)
 	route_table_fini(&e->routes);
 	entropy_fini(&e->entropy);
 	free(e->held);
-	e->held = NULL;
+	free(e->held_spare);
+	e->held = e->held_spare = NULL;
 }
 
 struct sa *engine_sa_new(const struct sa_update *put, uint32_t replay_bits)
@@ -147,24 +149,18 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 	}
 }
 
-/* Runs all held packets again. Those that must still wait are held again, so the
- * ring is emptied into a copy of its own first: the order stays. */
+/* Runs all held packets again. Those that must still wait are held again, in the
+ * other of two arrays: the order stays. */
 void engine_update_done(struct engine *e)
 {
 	struct held_packet *waiting = e->held;
 	size_t n = e->n_held;
 
-	if (!e->release_due || n == 0) {
-		e->release_due = false;
+	if (!e->release_due)
 		return;
-	}
 	e->release_due = false;
-	e->held = calloc(HELD_MAX, sizeof(*e->held));
-	if (!e->held) { /* Out of memory: they wait for the next chance. */
-		e->held = waiting;
-		e->release_due = true;
-		return;
-	}
+	e->held = e->held_spare;
+	e->held_spare = waiting;
 	e->n_held = 0;
 	for (size_t i = 0; i < n;) {
 		struct packet burst[BURST];
@@ -177,7 +173,6 @@ void engine_update_done(struct engine *e)
 						   .injected = waiting[i].injected};
 		engine_inbound(e, burst, k);
 	}
-	free(waiting);
 }
 
 /* ---- Reports ---- */

@@ -66,7 +66,7 @@ struct engine {
 	uint64_t now_us;  /* Of this burst; for ageing only. */
 	bool isolated;    /* No contact to a quorum: nothing is opened or sealed. */
 	bool release_due; /* Held packets may have become free. */
-	struct held_packet *held;
+	struct held_packet *held, *held_spare; /* HELD_MAX each; they change places. */
 	size_t n_held;
 	struct sa *touched[BURST]; /* SAs with newly accepted numbers. */
 	size_t n_touched;

@@ -186,7 +186,8 @@ static uint8_t *build_udp(const struct sad_path *path, uint8_t *esp, size_t len)
 	return udp;
 }
 
-static uint8_t *build_ip(const struct sad_path *path, uint8_t tos, uint8_t *payload, size_t len)
+static uint8_t *build_ip(const struct sad_path *path, uint8_t tos, const uint8_t *esp,
+			 uint8_t *payload, size_t len)
 {
 	uint8_t protocol = path->udp_encap ? IPPROTO_UDP : IPPROTO_ESP;
 	uint8_t *ip;
@@ -197,7 +198,7 @@ static uint8_t *build_ip(const struct sad_path *path, uint8_t tos, uint8_t *payl
 		ip[0] = 0x45;
 		ip[1] = tos;
 		put_u16(ip + 2, (uint32_t)(len + 20));
-		ip[6] = 0x40; /* DF: with it, an ID of zero is allowed (RFC 6864 4.1). */
+		memcpy(ip + 4, esp + 6, 2); /* No DF, as on the sockets: an ID that repeats late. */
 		ip[8] = OUTER_TTL;
 		ip[9] = protocol;
 		memcpy(ip + 12, path->local.address.octets, 4);
@@ -221,7 +222,7 @@ uint8_t *outer_build(const uint8_t *l2, size_t l2_len, const struct sad_path *pa
 		     uint8_t *esp, size_t len)
 {
 	uint8_t *payload = path->udp_encap ? build_udp(path, esp, len) : esp;
-	uint8_t *ip = build_ip(path, tos, payload, (size_t)(esp + len - payload));
+	uint8_t *ip = build_ip(path, tos, esp, payload, (size_t)(esp + len - payload));
 
 	memcpy(ip - l2_len, l2, l2_len);
 	return ip - l2_len;

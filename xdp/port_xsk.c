@@ -253,6 +253,20 @@ void xsk_return(struct xsk *x, size_t queue)
 		(void)recvfrom(xsk_fd(x, queue), NULL, 0, MSG_DONTWAIT, NULL, NULL);
 }
 
+uint64_t xsk_overflow(const struct xsk *x)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < x->n; i++) {
+		struct xdp_statistics s = {0};
+		socklen_t len = sizeof(s);
+
+		if (getsockopt(xsk_fd(x, i), SOL_XDP, XDP_STATISTICS, &s, &len) == 0)
+			sum += s.rx_dropped + s.rx_ring_full;
+	}
+	return sum;
+}
+
 /* ---- Out ---- */
 
 static void reclaim(struct xsk_queue *q)

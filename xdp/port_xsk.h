@@ -44,6 +44,9 @@ int xsk_fd(const struct xsk *x, size_t queue);
 size_t xsk_read(struct xsk *x, size_t queue, struct packet packets[BURST], struct engine *e);
 void xsk_return(struct xsk *x, size_t queue);
 
+/* Frames that the kernel dropped because the worker was behind. */
+uint64_t xsk_overflow(const struct xsk *x);
+
 /* Sends the packets that can go this way; the others are moved to the front of
  * packets and their number is returned. */
 size_t xsk_write(struct xsk *x, struct packet **packets, size_t n);

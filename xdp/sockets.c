@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,6 +185,21 @@ size_t sockets_read(struct sockets *s, size_t address, enum socket_kind kind,
 			out[i].kind = ENCAP_SHORT;
 	}
 	return n > 0 ? (size_t)n : 0;
+}
+
+uint64_t sockets_overflow(const struct sockets *s)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		for (unsigned kind = 0; kind < SOCKET_KINDS; kind++) {
+			uint32_t info[SK_MEMINFO_VARS] = {0};
+			socklen_t len = sizeof(info);
+
+			if (getsockopt(s->fds[i][kind], SOL_SOCKET, SO_MEMINFO, info, &len) == 0)
+				sum += info[SK_MEMINFO_DROPS];
+		}
+	return sum;
 }
 
 /* ---- Out ---- */

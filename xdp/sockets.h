@@ -33,6 +33,9 @@ struct socket_message {
 size_t sockets_read(struct sockets *s, size_t address, enum socket_kind kind,
 		    struct socket_message out[BURST]);
 
+/* Messages that the kernel dropped because a socket's queue was full. */
+uint64_t sockets_overflow(const struct sockets *s);
+
 /* engine_output.outer, with ctx = struct sockets. */
 void sockets_write(void *ctx, struct packet **packets, size_t n);
 

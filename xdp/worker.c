@@ -8,6 +8,7 @@
 #include "xdp/address.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -221,6 +222,20 @@ static int watch(struct worker *w, int fd, uint64_t what)
 	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
+int thread_start(pthread_t *thread, const char *name, void *(*main)(void *), void *arg)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = -pthread_create(thread, NULL, main, arg);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!error)
+		(void)pthread_setname_np(*thread, name);
+	return error;
+}
+
 void worker_init(struct worker *w)
 {
 	memset(w, 0, sizeof(*w));
@@ -306,7 +321,7 @@ int worker_start(struct worker *w)
 	for (size_t i = 0; i < w->xsk.n; i++)
 		if ((error = watch(w, xsk_fd(&w->xsk, i), tag(SOURCE_XSK, i, 0))))
 			return error;
-	if ((error = -pthread_create(&w->thread, NULL, worker_main, w)))
+	if ((error = thread_start(&w->thread, "baton-worker", worker_main, w)))
 		return error;
 	w->started = true;
 	return 0;
