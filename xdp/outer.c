@@ -10,6 +10,7 @@
  * IPv4 (RFC 3948 2.1: "SHOULD be transmitted as a zero value") and computed over
  * IPv6, where zero is not allowed without RFC 6935's exception. */
 #include "xdp/outer.h"
+#include "xdp/checksum.h"
 
 #include <netinet/in.h>
 #include <openssl/bytestring.h>
@@ -148,25 +149,6 @@ static void put_u16(uint8_t *p, uint32_t v)
 	p[1] = (uint8_t)v;
 }
 
-/* RFC 1071, over any number of octets; carry folded by the caller. */
-static uint64_t sum_octets(const uint8_t *p, size_t len)
-{
-	uint64_t sum = 0;
-
-	for (; len >= 2; p += 2, len -= 2)
-		sum += (uint32_t)p[0] << 8 | p[1];
-	if (len)
-		sum += (uint32_t)p[0] << 8;
-	return sum;
-}
-
-static uint16_t fold(uint64_t sum)
-{
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
-}
-
 static uint8_t *build_udp(const struct sad_path *path, uint8_t *esp, size_t len)
 {
 	uint8_t *udp = esp - 8;
@@ -176,11 +158,11 @@ static uint8_t *build_udp(const struct sad_path *path, uint8_t *esp, size_t len)
 	put_u16(udp + 4, (uint32_t)(len + 8));
 	put_u16(udp + 6, 0);
 	if (path->local.address.family == 6) { /* RFC 8200 8.1: pseudo-header. */
-		uint64_t sum = sum_octets(path->local.address.octets, 16) +
-			       sum_octets(path->remote.address.octets, 16) + len + 8 + IPPROTO_UDP +
-			       sum_octets(udp, len + 8);
-		uint16_t check = fold(sum);
+		uint64_t sum = checksum_add(len + 8 + IPPROTO_UDP, path->local.address.octets, 16);
+		uint16_t check;
 
+		sum = checksum_add(sum, path->remote.address.octets, 16);
+		check = (uint16_t)~checksum_fold(checksum_add(sum, udp, len + 8));
 		put_u16(udp + 6, check ? check : 0xffff);
 	}
 	return udp;
@@ -203,7 +185,7 @@ static uint8_t *build_ip(const struct sad_path *path, uint8_t tos, const uint8_t
 		ip[9] = protocol;
 		memcpy(ip + 12, path->local.address.octets, 4);
 		memcpy(ip + 16, path->remote.address.octets, 4);
-		put_u16(ip + 10, fold(sum_octets(ip, 20)));
+		put_u16(ip + 10, (uint16_t)~checksum_fold(checksum_add(0, ip, 20)));
 		return ip;
 	}
 	ip = payload - 40;

@@ -29,11 +29,16 @@ static void begin_burst(struct worker *w)
 static void serve_tun(struct worker *w)
 {
 	struct packet burst[BURST];
-	size_t n = tun_read(&w->tun, burst, w->buffers, BURST);
 
-	begin_burst(w);
-	if (n)
-		engine_outbound(&w->engine, burst, n);
+	do {
+		uint64_t malformed = 0;
+		size_t n = tun_read(&w->tun, burst, w->buffers, BURST, &malformed);
+
+		begin_burst(w);
+		counter_add(&w->engine.counters.drops[DROP_MALFORMED], malformed);
+		if (n)
+			engine_outbound(&w->engine, burst, n);
+	} while (tun_waiting(&w->tun));
 }
 
 static void serve_socket(struct worker *w, size_t address, enum socket_kind kind)
