@@ -332,6 +332,7 @@ struct link *link_new(const struct link_options *o, char err[LINK_ERR_LEN])
 		 : rc == UV_EADDRNOTAVAIL ? "; it is no address of this host"
 					  : "");
 	link_stop(l);
+	link_free(l);
 	return NULL;
 }
 
@@ -361,6 +362,12 @@ void link_stop(struct link *l)
 		uv_run(&l->loop, UV_RUN_DEFAULT);
 	}
 	uv_loop_close(&l->loop);
+}
+
+void link_free(struct link *l)
+{
+	if (!l)
+		return;
 	for (uint32_t i = 0; i < CLUSTER_NODES_MAX; i++) {
 		out_queue_clear(&l->peer[i].queue);
 		out_queue_clear(&l->peer[i].urgent);

@@ -19,7 +19,7 @@
 
 struct link;
 
-struct link_options { /* All but the struct itself is borrowed until link_stop(). */
+struct link_options { /* All but the struct itself is borrowed until link_free(). */
 	const struct node_config *config;
 	struct tls_context *tls;
 	struct events *events;
@@ -30,8 +30,10 @@ struct link_options { /* All but the struct itself is borrowed until link_stop()
 struct link *link_new(const struct link_options *o, char err[LINK_ERR_LEN]);
 /* Starts the thread. datapath (may be NULL) must outlive link_stop(). */
 void link_start(struct link *l, struct datapath *datapath);
-/* Sends what is queued if it can be sent at once, closes, frees. NULL is accepted. */
+/* Sends what is queued if it can be sent at once, closes, ends the thread. What the
+ * accessors below give stays readable until link_free(). Both accept NULL. */
 void link_stop(struct link *l);
+void link_free(struct link *l);
 
 /* Any thread. Copies. Lost silently if that connection is no more; a queue that
  * is full ends the connection, so that it begins anew with HELLO. */

@@ -256,7 +256,8 @@ void node_stop(struct node *n)
 	else
 		store_close(n->store);
 	link_stop(n->link);
-	datapath_stop(n->datapath);
+	datapath_stop(n->datapath); /* It reads the link's time of contact to the end. */
+	link_free(n->link);
 	core_free(n->core);
 	store_image_fini(&n->start.image);
 	blob_unref(n->start.identity);
