@@ -198,13 +198,21 @@ static uint64_t view_stall(void *ctx)
 	return n->longest_round_us;
 }
 
+static unsigned view_fill(void *ctx)
+{
+	const struct node *n = ctx;
+
+	return n->store_thread ? store_thread_fill_percent(n->store_thread) : 0;
+}
+
 static bool start_http(struct node *n, char *err)
 {
 	char why[HTTP_ERR_LEN] = "";
 
 	n->view = (struct status_view){.config = n->config, .core = n->core,
 				       .datapath = n->datapath, .ctx = n, .events = view_events,
-				       .loop_stall_us = view_stall};
+				       .loop_stall_us = view_stall,
+				       .store_fill_percent = view_fill};
 	if (!self(n)->http[0])
 		return true;
 	n->http = http_start(&n->loop, self(n)->http, &n->view, why);

@@ -25,7 +25,8 @@ bool status_ready(const struct status_view *v)
 	if (!v->core)
 		return false;
 	core_status(v->core, &s);
-	return s.ready;
+	return s.ready &&
+	       (!v->store_fill_percent || v->store_fill_percent(v->ctx) < STORE_FILL_MAX);
 }
 
 bool status_healthy(const struct status_view *v)
@@ -95,7 +96,7 @@ json_t *status_json(const struct status_view *v)
 		" s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}}",
 		"cluster", c->name, "node", c->node[c->self], "role", role_text(st.role), "leader",
 		st.leader < c->n_nodes ? c->node[st.leader] : "", "term", (json_int_t)st.term, "ready",
-		st.ready, "isolated", st.isolated, "holds_address", st.holds_address, "quorum_wiped",
+		status_ready(v), "isolated", st.isolated, "holds_address", st.holds_address, "quorum_wiped",
 		st.quorum_wiped, "datapath", "mode",
 		!v->datapath ? "none" : datapath_mode(v->datapath) == DATAPATH_XDP ? "xdp" : "socket",
 		"detail", v->datapath ? datapath_mode_text(v->datapath) : "", "why_not_better",
@@ -204,7 +205,9 @@ char *status_metrics(const struct status_view *v)
 		metric(f, "sessions", "gauge", state_sessions(core_state(v->core)));
 		metric(f, "child_sas", "gauge", state_child_sas(core_state(v->core)));
 	}
-	metric(f, "ready", "gauge", st.ready);
+	metric(f, "ready", "gauge", status_ready(v));
+	if (v->store_fill_percent)
+		metric(f, "store_fill_percent", "gauge", v->store_fill_percent(v->ctx));
 	metric(f, "leader", "gauge", st.role == CONSENSUS_LEADER);
 	metric(f, "isolated", "gauge", st.isolated);
 	metric(f, "holds_address", "gauge", st.holds_address);

@@ -10,6 +10,8 @@
 
 #include <jansson.h>
 
+#define STORE_FILL_MAX 90u /* Percent */
+
 struct status_view { /* Borrowed; what the reports are made from. */
 	const struct node_config *config;
 	const struct core *core;    /* NULL while starting. */
@@ -17,6 +19,7 @@ struct status_view { /* Borrowed; what the reports are made from. */
 	void *ctx;
 	json_t *(*events)(void *ctx); /* A new list: [{"at_ms","node","kind","text"}, ...] */
 	uint64_t (*loop_stall_us)(void *ctx); /* Longest stall of the control loop; may be NULL. */
+	unsigned (*store_fill_percent)(void *ctx); /* May be NULL. From STORE_FILL_MAX on: unready. */
 };
 
 /* New references. */
