@@ -42,7 +42,7 @@ build/fuzz/obj/%.o: %.c
 	$(call say,CC)
 	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -c -o $@ $<
 build/fuzz/libunder.a: $(patsubst %.c,build/fuzz/obj/%.o,$(wildcard proto/*.c cluster/*.c) \
-		xdp/inner.c xdp/outer.c xdp/arp.c \
+		xdp/inner.c xdp/outer.c xdp/checksum.c xdp/arp.c xdp/nd.c \
 		test/lib/gateway.c test/lib/initiator.c test/lib/initiator_exchange.c)
 	@rm -f $@
 	@ar rcs $@ $^

@@ -2,7 +2,7 @@
 /* The address mover: one thread, two packet sockets, one netlink socket.
  *
  *        hold()                  isolated, or release()
- *   away ------> held: addresses and pool route on TUN, ARP answered ------> away
+ *   away ------> held: addresses and pool route on TUN, ARP/ND answered ------> away
  *                announced at 0, 50, 200, 1000 ms and 1.5 x isolation
  *
  * What is wanted (by the control plane) and what stands (on the device) are kept
@@ -11,11 +11,10 @@
  * so a process that was stopped and continues gives up before it answers.
  *
  * The last announcement comes after an isolated former holder must have let go,
- * and corrects whoever it misled until then.
- *
- * Unresolved: IPv6 neighbour discovery; IPv6 addresses move without announcement. */
+ * and corrects whoever it misled until then. */
 #include "xdp/address.h"
 #include "xdp/arp.h"
+#include "xdp/nd.h"
 #include "xdp/netlink.h"
 #include "xdp/worker.h"
 
@@ -37,6 +36,7 @@
 
 struct side { /* One port and the addresses that are asked for on it. */
 	struct arp_port port;
+	int nd; /* For IPv6, -1 if there is no such address. */
 	struct address addresses[DATAPATH_ADDRESSES_MAX];
 	size_t n;
 	bool open;
@@ -175,14 +175,19 @@ static void move(struct address_mover *m, bool up, uint64_t now_us)
 
 static void announce_side(struct address_mover *m, struct side *side)
 {
-	uint8_t frame[ARP_FRAME_LEN];
+	uint8_t arp[ARP_FRAME_LEN], nd[ND_FRAME_LEN];
 
 	for (size_t i = 0; side->open && i < side->n; i++) {
-		if (side->addresses[i].family != 4)
+		const struct address *a = &side->addresses[i];
+
+		if (a->family == 6) {
+			nd_build_announcement(nd, a, side->port.mac);
+			m->announcements += arp_port_send(&side->port, nd, sizeof(nd));
 			continue;
+		}
 		for (int reply = 0; reply < 2; reply++) {
-			arp_build_announcement(frame, &side->addresses[i], side->port.mac, reply);
-			m->announcements += arp_port_send(&side->port, frame);
+			arp_build_announcement(arp, a, side->port.mac, reply);
+			m->announcements += arp_port_send(&side->port, arp, sizeof(arp));
 		}
 	}
 }
@@ -196,24 +201,51 @@ static uint64_t announcement_due(const struct address_mover *m)
 	return m->held_at_us + delay;
 }
 
-static void answer(struct address_mover *m, struct side *side)
+static bool is_held(const struct address_mover *m, const struct side *side, const struct address *a)
+{
+	for (size_t i = 0; m->stands && m->announce && i < side->n; i++)
+		if (address_equal(&side->addresses[i], a))
+			return true;
+	return false;
+}
+
+static void answer_arp(struct address_mover *m, const struct side *side, const uint8_t *frame,
+		       size_t len)
+{
+	uint8_t reply[ARP_FRAME_LEN];
+	struct arp_request r;
+
+	if (!arp_parse_request(&r, frame, len) || !is_held(m, side, &r.target) ||
+	    address_equal(&r.sender, &r.target)) /* An announcement. */
+		return;
+	arp_build_reply(reply, &r, side->port.mac);
+	m->replies += arp_port_send(&side->port, reply, sizeof(reply));
+}
+
+static void answer_nd(struct address_mover *m, const struct side *side, const uint8_t *frame,
+		      size_t len)
+{
+	uint8_t reply[ND_FRAME_LEN];
+	struct nd_solicitation s;
+
+	if (!nd_parse_solicitation(&s, frame, len) || !is_held(m, side, &s.target))
+		return;
+	nd_build_reply(reply, &s, side->port.mac);
+	m->replies += arp_port_send(&side->port, reply, sizeof(reply));
+}
+
+static void answer(struct address_mover *m, const struct side *side, int fd)
 {
 	for (int i = 0; i < 64; i++) {
-		uint8_t frame[128], reply[ARP_FRAME_LEN];
-		struct arp_request r;
-		ssize_t len = recv(side->port.fd, frame, sizeof(frame), MSG_DONTWAIT);
+		uint8_t frame[256];
+		ssize_t len = recv(fd, frame, sizeof(frame), MSG_DONTWAIT);
 
 		if (len <= 0)
 			return;
-		if (!m->stands || !m->announce || !arp_parse_request(&r, frame, (size_t)len))
-			continue;
-		for (size_t k = 0; k < side->n; k++) {
-			if (!address_equal(&side->addresses[k], &r.target) ||
-			    address_equal(&r.sender, &r.target)) /* An announcement. */
-				continue;
-			arp_build_reply(reply, &r, side->port.mac);
-			m->replies += arp_port_send(&side->port, reply);
-		}
+		if (fd == side->nd)
+			answer_nd(m, side, frame, (size_t)len);
+		else
+			answer_arp(m, side, frame, (size_t)len);
 	}
 }
 
@@ -250,23 +282,24 @@ static int pass(struct address_mover *m)
 static void *mover_main(void *arg)
 {
 	struct address_mover *m = arg;
-	struct pollfd fds[3] = {{.fd = m->wake, .events = POLLIN},
-				{.fd = m->outer.open ? m->outer.port.fd : -1, .events = POLLIN},
-				{.fd = m->inner.open ? m->inner.port.fd : -1, .events = POLLIN}};
+	struct pollfd fds[5] = {{.fd = m->wake, .events = POLLIN},
+				{.fd = m->outer.port.fd, .events = POLLIN},
+				{.fd = m->outer.nd, .events = POLLIN},
+				{.fd = m->inner.port.fd, .events = POLLIN},
+				{.fd = m->inner.nd, .events = POLLIN}};
 
 	while (!m->stop) {
 		uint64_t ignored;
 		int sleep_ms = pass(m);
 
-		if (poll(fds, 3, sleep_ms) <= 0)
+		if (poll(fds, 5, sleep_ms) <= 0)
 			continue;
 		if (fds[0].revents && read(m->wake, &ignored, sizeof(ignored)) < 0)
 			continue;
 		(void)pass(m); /* Isolation may have been reached in our sleep. */
-		if (fds[1].revents)
-			answer(m, &m->outer);
-		if (fds[2].revents)
-			answer(m, &m->inner);
+		for (int i = 1; i < 5; i++)
+			if (fds[i].revents)
+				answer(m, i < 3 ? &m->outer : &m->inner, fds[i].fd);
 	}
 	if (m->stands)
 		move(m, false, boottime_us());
@@ -282,6 +315,10 @@ static int open_side(struct side *side, const char *interface, const struct pref
 	for (side->n = 0; side->n < n; side->n++)
 		side->addresses[side->n] = p[side->n].address;
 	side->open = error == 0;
+	if (!error && any_ipv6(p, n)) {
+		side->nd = nd_open(side->port.ifindex, side->addresses, side->n);
+		error = side->nd < 0 ? side->nd : 0;
+	}
 	return error;
 }
 
@@ -294,7 +331,8 @@ struct address_mover *address_mover_start(const struct datapath_config *c, unsig
 
 	if (!m)
 		goto fail;
-	m->netlink.fd = m->outer.port.fd = m->inner.port.fd = m->wake = -1;
+	m->netlink.fd = m->wake = m->outer.port.fd = m->inner.port.fd = -1;
+	m->outer.nd = m->inner.nd = -1;
 	m->tun = tun;
 	m->announce = c->announce;
 	m->isolation_ms = c->isolation_ms;
@@ -348,6 +386,10 @@ void address_mover_stop(struct address_mover *m)
 	}
 	arp_port_close(&m->outer.port);
 	arp_port_close(&m->inner.port);
+	if (m->outer.nd >= 0)
+		close(m->outer.nd);
+	if (m->inner.nd >= 0)
+		close(m->inner.nd);
 	netlink_close(&m->netlink);
 	if (m->wake >= 0)
 		close(m->wake);

@@ -110,7 +110,7 @@ void arp_port_close(struct arp_port *port)
 	port->fd = -1;
 }
 
-bool arp_port_send(struct arp_port *port, const uint8_t frame[ARP_FRAME_LEN])
+bool arp_port_send(const struct arp_port *port, const uint8_t *frame, size_t len)
 {
-	return send(port->fd, frame, ARP_FRAME_LEN, MSG_DONTWAIT) == (ssize_t)ARP_FRAME_LEN;
+	return send(port->fd, frame, len, MSG_DONTWAIT) == (ssize_t)len;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Outer frames, UDP 4500 payloads and ARP: the same octets as all three. */
+/* Outer frames, UDP 4500 payloads, ARP and ND: the same octets as all of them. */
 #include "xdp/arp.h"
+#include "xdp/nd.h"
 #include "xdp/outer.h"
 
 #include <assert.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct nd_solicitation solicitation;
 	struct arp_request request;
 	struct outer_frame f;
 	size_t skip;
@@ -20,5 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(skip <= size);
 	if (arp_parse_request(&request, data, size))
 		assert(request.target.family == 4);
+	if (nd_parse_solicitation(&solicitation, data, size))
+		assert(solicitation.target.family == 6);
 	return 0;
 }

@@ -6,18 +6,22 @@
  *
  * SIDE is a or b; MODE auto, xdp, socket; ENCAP udp or esp. REMOTE_TS is routed to
  * the TUN device (dp-SIDE). Prints "ready MODE: WHY", then reads commands from
- * stdin, one letter per line: h hold, r release, i isolated, j contact again, c
- * counters, q quit. */
+ * stdin, one letter per line: h hold, r release, i isolated, j contact again, v
+ * revoke and g grant the SA, f inject what was to be forwarded, c counters, q quit. */
 #include "xdp/datapath.h"
 
 #include <assert.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 struct peer {
+	pthread_mutex_t lock; /* Of the last packet that was to be forwarded. */
+	struct datapath_forward forward;
+	uint8_t packet[DATAPATH_PACKET_MAX];
 	_Atomic uint64_t marks, lease_lows, peers, first_ins, ike, forwards, ticket;
 	_Atomic uint64_t lease_seq;
 };
@@ -47,7 +51,11 @@ static void on_forward(void *ctx, const struct datapath_forward *f)
 {
 	struct peer *p = ctx;
 
-	(void)f;
+	pthread_mutex_lock(&p->lock);
+	p->forward = *f;
+	memcpy(p->packet, f->packet, f->len);
+	p->forward.packet = p->packet;
+	pthread_mutex_unlock(&p->lock);
 	p->forwards++;
 }
 
@@ -103,19 +111,42 @@ static void install(struct datapath *dp, struct child_sa *sa, const struct sad_p
 	}
 }
 
-static void print_counters(struct datapath *dp, const struct peer *p)
+static void change(struct datapath *dp, uint32_t spi, enum sa_update_kind kind)
+{
+	struct sa_update u = {.kind = kind, .spi_in = spi, .session = 1,
+			      .grant = {.epoch = 1, .start = 1, .end = UINT64_C(1) << 31}};
+
+	if (datapath_post(dp, &u, 1, NULL) != OK)
+		exit(1);
+}
+
+/* What was to be forwarded comes back, as if from another node. */
+static void inject(struct datapath *dp, struct peer *p)
+{
+	pthread_mutex_lock(&p->lock);
+	if (!p->forward.len || datapath_inject(dp, &p->forward) != OK)
+		printf("nothing to inject\n");
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void print_counters(struct datapath *dp, uint32_t spi, const struct peer *p)
 {
 	struct datapath_counters c;
+	struct datapath_sa_stats s;
 
 	datapath_count(dp, &c);
+	datapath_sa_stats(dp, &spi, 1, &s);
 	printf("in %llu out %llu marks %llu first %llu peers %llu ike %llu arp %llu sas %llu "
-	       "xdp_in %llu xdp_out %llu held %llu",
+	       "xdp_in %llu xdp_out %llu held %llu forwards %llu "
+	       "injected %llu next %llu top %llu granted %d",
 	       (unsigned long long)c.packets_in, (unsigned long long)c.packets_out,
 	       (unsigned long long)p->marks, (unsigned long long)p->first_ins,
 	       (unsigned long long)p->peers, (unsigned long long)p->ike,
 	       (unsigned long long)c.arp_replies, (unsigned long long)c.sas,
 	       (unsigned long long)c.xdp_in, (unsigned long long)c.xdp_out,
-	       (unsigned long long)c.held);
+	       (unsigned long long)c.held, (unsigned long long)p->forwards,
+	       (unsigned long long)c.injected, (unsigned long long)s.next,
+	       (unsigned long long)s.top, s.granted);
 	for (unsigned i = 1; i < DROP_COUNT; i++)
 		if (c.drops[i])
 			printf(" drop_%s %llu", drop_text(i), (unsigned long long)c.drops[i]);
@@ -125,7 +156,7 @@ static void print_counters(struct datapath *dp, const struct peer *p)
 
 static _Atomic uint64_t contact_us = UINT64_MAX;
 
-static void serve(struct datapath *dp, const struct peer *p)
+static void serve(struct datapath *dp, uint32_t spi, struct peer *p)
 {
 	char line[16];
 
@@ -134,12 +165,18 @@ static void serve(struct datapath *dp, const struct peer *p)
 			datapath_hold(dp);
 		else if (line[0] == 'r')
 			datapath_release(dp);
+		else if (line[0] == 'v')
+			change(dp, spi, SA_UPDATE_REVOKE);
+		else if (line[0] == 'g')
+			change(dp, spi, SA_UPDATE_GRANT);
+		else if (line[0] == 'f')
+			inject(dp, p);
 		else if (line[0] == 'i')
 			contact_us = 0;
 		else if (line[0] == 'j')
 			contact_us = UINT64_MAX;
 		else if (line[0] == 'c')
-			print_counters(dp, p);
+			print_counters(dp, spi, p);
 		else if (line[0] == 'q')
 			break;
 	}
@@ -147,7 +184,7 @@ static void serve(struct datapath *dp, const struct peer *p)
 
 int main(int argc, char **argv)
 {
-	static struct peer peer;
+	static struct peer peer = {.lock = PTHREAD_MUTEX_INITIALIZER};
 	char err[DATAPATH_ERR_LEN] = "", tun[IFNAMSIZ];
 	struct datapath_face face = {&peer, on_report, on_ike, on_forward, on_applied, NULL};
 
@@ -187,8 +224,8 @@ int main(int argc, char **argv)
 		usleep(1000);
 	printf("ready %s: %s\n", datapath_mode_text(dp), datapath_mode_why(dp));
 	fflush(stdout);
-	serve(dp, &peer);
-	print_counters(dp, &peer);
+	serve(dp, sa.spi_in, &peer);
+	print_counters(dp, sa.spi_in, &peer);
 	datapath_stop(dp);
 	return 0;
 }

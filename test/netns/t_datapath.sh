@@ -30,9 +30,14 @@ up() {
 	ip -n dp-b link add lan type dummy 2>/dev/null || ip -n dp-b link add lan type veth peer name lan2
 	ip -n dp-a addr add 10.79.0.1/24 dev wan; ip -n dp-b addr add 10.79.0.2/24 dev wan
 	ip -n dp-a addr add 10.20.0.2/24 dev lan; ip -n dp-h addr add 10.20.0.9/24 dev lan
+	for ns in dp-a dp-b; do ip netns exec $ns sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.wan.accept_dad=0 net.ipv6.conf.lan.accept_dad=0; done
+	ip netns exec dp-h sysctl -qw net.ipv6.conf.lan.accept_dad=0
+	ip -n dp-a addr add 2001:db8:79::1/64 dev wan; ip -n dp-b addr add 2001:db8:79::2/64 dev wan
+	ip -n dp-a addr add 2001:db8:20::2/64 dev lan; ip -n dp-h addr add 2001:db8:20::9/64 dev lan
 	for ns in dp-a dp-b; do ip -n $ns link set wan up; ip -n $ns link set lan up; done
 	ip -n dp-h link set lan up
 	ip -n dp-h route add default via 10.20.0.1
+	ip -n dp-h route add default via 2001:db8:20::1
 }
 
 # start SIDE FD MODE ENCAP LOCAL REMOTE INNER LOCAL_TS REMOTE_TS
@@ -51,7 +56,7 @@ counter() { # SIDE FD NAME: asks the peer and prints one of its counters.
 	echo c >&"$2"; sleep 0.1
 	tail -n 1 "$work/$1.out" | tr ' ' '\n' | sed -n "/^$3\$/{n;p}"
 }
-above() { [ "$(counter "$1" "$2" "$3")" -gt "$4" ]; }
+above() { local n; n=$(counter "$1" "$2" "$3"); [ "${n:-0}" -gt "$4" ]; }
 
 # 4 MB from the host behind the gateway to the client, and its digest back.
 tcp() {
@@ -105,6 +110,15 @@ addresses() {
 	echo h >&7; sleep 0.2
 	check "held again, traffic goes on" \
 		ip netns exec dp-b ping -c 3 -i 0.01 -W 2 -I 10.30.0.5 10.20.0.9
+	local in; in=$(counter a 7 in)
+	echo v >&7; sleep 0.1
+	check "without a grant nothing passes" \
+		sh -c "! ip netns exec dp-b ping -c 1 -W 1 -I 10.30.0.5 10.20.0.9"
+	check "but goes to the owner" above a 7 forwards 0
+	echo f >&7; sleep 0.1
+	check "a forwarded packet is not forwarded again" above a 7 drop_forward_twice 0
+	echo g >&7; sleep 0.1; echo f >&7; sleep 0.1
+	check "and delivered where it is granted" above a 7 in "$in"
 	echo i >&7; sleep 0.3
 	check "an isolated node gives the address up by itself" \
 		sh -c "! ip -n dp-a addr show dev dp-a | grep -q 10.79.0.100"
@@ -127,11 +141,27 @@ crash() {
 	check "but the blackhole" sh -c "ip -n dp-a route show type blackhole | grep -q 10.30.0.0/16"
 }
 
+tunnel6() { # MODE ENCAP
+	up
+	start a 7 "$1" "$2" 2001:db8:79::100/64 2001:db8:79::200/64 2001:db8:20::1/64 \
+		2001:db8:20::/64 2001:db8:30::/64 || return
+	start b 8 "$1" "$2" 2001:db8:79::200/64 2001:db8:79::100/64 2001:db8:30::5/128 \
+		2001:db8:30::/64 2001:db8:20::/64 || return
+	check "$1 $2 IPv6: ping through the tunnel" \
+		ip netns exec dp-b ping -c 20 -i 0.01 -W 2 -I 2001:db8:30::5 2001:db8:20::9
+	check "$1 $2 IPv6: full-size packets" \
+		ip netns exec dp-b ping -c 5 -i 0.01 -W 2 -s 1352 -M do -I 2001:db8:30::5 2001:db8:20::9
+	check "$1 $2 IPv6: baton answers neighbour solicitations" above a 7 arp 0
+	[ $1 = xdp ] && check "$1 $2 IPv6: out by AF_XDP" above a 7 xdp_out 20
+}
+
 for mode in ${MODES:-socket xdp}; do
 	for encap in udp esp; do
 		tunnel $mode $encap
 		[ $mode$encap = socketudp ] && addresses
 		[ $mode$encap = xdpesp ] && crash
+		down
+		tunnel6 $mode $encap
 		down
 	done
 done

@@ -2,6 +2,8 @@
 /* xdp/outer.c and xdp/arp.c: the demultiplexer of port 4500, frames in, frames
  * out, and that the two agree. */
 #include "xdp/arp.h"
+#include "xdp/checksum.h"
+#include "xdp/nd.h"
 #include "xdp/outer.h"
 
 #include <setjmp.h>
@@ -190,6 +192,78 @@ static void test_arp(void **state)
 	assert_memory_equal(frame + 28, frame + 38, 4);
 }
 
+static void solicit(uint8_t frame[78], const struct address *from, const struct address *target)
+{
+	static const uint8_t asker[6] = {2, 0, 0, 0, 0, 9};
+	uint8_t *ip = frame + 14;
+	uint16_t check;
+
+	memset(frame, 0, 78);
+	memcpy(frame + 6, asker, 6);
+	frame[12] = 0x86;
+	frame[13] = 0xdd;
+	ip[0] = 0x60;
+	ip[5] = 24;
+	ip[6] = 58;
+	ip[7] = 255;
+	memcpy(ip + 8, from->octets, 16);
+	ip[24] = 0xff;
+	ip[40] = 135;
+	memcpy(ip + 48, target->octets, 16);
+	check = (uint16_t)~checksum_fold(
+		checksum_add(checksum_pseudo(ip + 8, 32, 58, 24), ip + 40, 24));
+	ip[42] = (uint8_t)(check >> 8);
+	ip[43] = (uint8_t)check;
+}
+
+static bool icmp6_intact(const uint8_t *frame, size_t len)
+{
+	uint64_t sum = checksum_pseudo(frame + 14 + 8, 32, 58, len - 54);
+
+	return checksum_fold(checksum_add(sum, frame + 54, len - 54)) == 0xffff;
+}
+
+static void test_nd(void **state)
+{
+	static const uint8_t mine[6] = {2, 0, 0, 0, 0, 1};
+	struct address who, target, nobody = {.family = 6};
+	struct nd_solicitation s;
+	uint8_t frame[78], reply[ND_FRAME_LEN];
+
+	(void)state;
+	assert_int_equal(address_parse(&who, "fe80::9"), OK);
+	assert_int_equal(address_parse(&target, "2001:db8::100"), OK);
+	solicit(frame, &who, &target);
+	assert_true(nd_parse_solicitation(&s, frame, sizeof(frame)));
+	assert_true(address_equal(&s.sender, &who));
+	assert_true(address_equal(&s.target, &target));
+	for (size_t cut = 0; cut < sizeof(frame); cut++)
+		assert_false(nd_parse_solicitation(&s, frame, cut));
+	frame[70] ^= 1; /* Checksum */
+	assert_false(nd_parse_solicitation(&s, frame, sizeof(frame)));
+	frame[70] ^= 1;
+	frame[14 + 7] = 254; /* Came over a router. */
+	assert_false(nd_parse_solicitation(&s, frame, sizeof(frame)));
+	frame[14 + 7] = 255;
+	assert_true(nd_parse_solicitation(&s, frame, sizeof(frame)));
+	nd_build_reply(reply, &s, mine);
+	assert_true(icmp6_intact(reply, sizeof(reply)));
+	assert_memory_equal(reply, frame + 6, 6);
+	assert_memory_equal(reply + 14 + 24, who.octets, 16);
+	assert_int_equal(reply[54], 136);
+	assert_int_equal(reply[58], 0xe0);
+	assert_memory_equal(reply + 62, target.octets, 16);
+	assert_memory_equal(reply + 80, mine, 6);
+	assert_false(nd_parse_solicitation(&s, reply, sizeof(reply)));
+	/* Who has no address is answered by a word to all. */
+	solicit(frame, &nobody, &target);
+	assert_true(nd_parse_solicitation(&s, frame, sizeof(frame)));
+	nd_build_reply(reply, &s, mine);
+	assert_true(icmp6_intact(reply, sizeof(reply)));
+	assert_int_equal(reply[0], 0x33);
+	assert_int_equal(reply[58], 0xa0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +271,7 @@ int main(void)
 		cmocka_unit_test(test_round_trips),
 		cmocka_unit_test(test_frames_for_the_slow_path),
 		cmocka_unit_test(test_arp),
+		cmocka_unit_test(test_nd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
