@@ -106,6 +106,27 @@ static void later(struct story *l, struct story_frame what)
 	l->last = &f->next;
 }
 
+static void count(struct story *l, uint32_t node, const char *kind)
+{
+	unsigned i = 0;
+
+	while (l->happened[i].kind &&
+	       (l->happened[i].node != node || strcmp(l->happened[i].kind, kind) != 0))
+		i++;
+	assert(i + 1 < sizeof(l->happened) / sizeof(l->happened[0]));
+	l->happened[i].node = node;
+	l->happened[i].kind = kind; /* A literal. */
+	l->happened[i].n++;
+}
+
+unsigned story_happened(const struct story *l, uint32_t node, const char *kind)
+{
+	for (unsigned i = 0; l->happened[i].kind; i++)
+		if (l->happened[i].node == node && strcmp(l->happened[i].kind, kind) == 0)
+			return l->happened[i].n;
+	return 0;
+}
+
 static void perform(struct story *l, uint32_t node, struct actions *a)
 {
 	struct story_node *n = &l->node[node];
@@ -137,9 +158,11 @@ static void perform(struct story *l, uint32_t node, struct actions *a)
 			n->holds = x->hold.hold;
 			break;
 		case ACTION_EVENT:
+			count(l, node, x->event.kind);
 			if (l->verbose)
-				printf("# %6llu ms n%u %s: %s\n", (unsigned long long)l->now_us / 1000,
-				       node + 1, x->event.kind, x->event.text);
+				printf("# %6llu ms n%u %s: %s\n",
+				       (unsigned long long)l->now_us / 1000, node + 1, x->event.kind,
+				       x->event.text);
 			break;
 		case ACTION_EXIT:
 			n->exited = x->exit.status;
@@ -175,7 +198,7 @@ static void happen(struct story *l, const struct story_frame *f)
 		e.frame.node = f->from;
 		e.frame.data = f->data->data;
 		e.frame.len = f->data->len;
-		if (!l->node[f->to].linked[f->from])
+		if (!l->node[f->to].linked[f->from] || (l->loses && l->loses(l, f->from, f->to, f->data)))
 			return;
 	} else if (f->stored) {
 		e.type = EVENT_STORED;
@@ -188,16 +211,28 @@ static void happen(struct story *l, const struct story_frame *f)
 
 static void pump(struct story *l)
 {
-	while (l->first) {
-		struct story_frame *f = l->first;
+	struct story_frame **at = &l->first;
 
-		l->first = f->next;
-		if (!l->first)
-			l->last = &l->first;
+	while (*at) {
+		struct story_frame *f = *at;
+
+		if (!f->data && l->node[f->to].stalls && l->node[f->to].core) {
+			at = &f->next;
+			continue;
+		}
+		*at = f->next;
+		if (!f->next)
+			l->last = at;
 		happen(l, f);
 		blob_unref(f->data);
 		free(f);
 	}
+}
+
+void story_event(struct story *l, uint32_t node, struct event *e)
+{
+	step(l, node, e);
+	pump(l);
 }
 
 void story_run(struct story *l, uint64_t ms)
@@ -254,7 +289,7 @@ void story_start(struct story *l, uint32_t node)
 	actions_init(&a);
 	seed(l, start.seed);
 	n->exited = -1;
-	n->holds = false;
+	n->holds = n->stalls = false;
 	n->core = core_new(&l->config[node], &start, &a, &why);
 	if (!n->core)
 		printf("# core_new: %s\n", why);
@@ -314,11 +349,27 @@ uint32_t story_holder(const struct story *l)
 
 /* ---- The client ---- */
 
+/* Its answer to all that came; the last one, if there are several. */
+static struct blob *client_consume(struct story *l)
+{
+	struct blob *answer = NULL;
+
+	for (unsigned i = 0; i < l->n_to_client; i++) {
+		struct blob *b = initiator_consume(&l->client, l->to_client[i]->data,
+						   l->to_client[i]->len);
+
+		if (b)
+			blob_set(&answer, b);
+		blob_unref(l->to_client[i]);
+	}
+	l->n_to_client = 0;
+	return answer;
+}
+
 void story_client_send(struct story *l, struct blob *data)
 {
 	while (data) {
 		struct event e = { .type = EVENT_DATAGRAM };
-		struct blob *answer = NULL;
 		uint32_t holder = story_holder(l);
 
 		e.datagram.local = l->client.config.remote;
@@ -330,17 +381,16 @@ void story_client_send(struct story *l, struct blob *data)
 		pump(l);
 		story_run(l, 2);
 		blob_unref(data);
-		for (unsigned i = 0; i < l->n_to_client; i++) {
-			struct blob *b = initiator_consume(&l->client, l->to_client[i]->data,
-							   l->to_client[i]->len);
-
-			if (b)
-				blob_set(&answer, b);
-			blob_unref(l->to_client[i]);
-		}
-		l->n_to_client = 0;
-		data = answer;
+		data = client_consume(l);
 	}
+}
+
+void story_client_listen(struct story *l)
+{
+	struct blob *answer = client_consume(l);
+
+	if (answer)
+		story_client_send(l, answer);
 }
 
 void story_client_connect(struct story *l)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A few cores in one process, without faults of their own: frames and
- * transactions take no time, the clock moves by hand. For tests that tell a
- * story; the simulator (test/sim) is for what no story foresees. */
+/* A few cores in one process, without faults but those that the story tells of:
+ * frames and transactions take no time, the clock moves by hand. For tests that tell
+ * a story; the simulator (test/sim) is for what no story foresees. */
 #ifndef TEST_LIB_CLUSTER_STORY_H
 #define TEST_LIB_CLUSTER_STORY_H
 
@@ -27,6 +27,7 @@ struct story_node {
 	struct store_image image; /* What is stored. */
 	struct sad_entry *sad[STORY_SAS];
 	bool holds;
+	bool stalls;              /* Its disk does not answer. */
 	int exited;               /* -1 = runs */
 	char exit_text[240];
 };
@@ -42,6 +43,13 @@ struct story {
 	struct blob *to_client[16]; /* Datagrams that came out of the cluster. */
 	unsigned n_to_client;
 	bool verbose;
+	struct {
+		uint32_t node;
+		const char *kind;
+		unsigned n;
+	} happened[64]; /* ACTION_EVENTs, counted. */
+	/* True: this frame is lost. NULL: none is. */
+	bool (*loses)(const struct story *l, uint32_t from, uint32_t to, const struct blob *frame);
 };
 
 void story_init(struct story *l, uint32_t n);
@@ -59,5 +67,25 @@ void story_client_send(struct story *l, struct blob *data);
 /* Handshake from nothing. */
 void story_client_connect(struct story *l);
 struct sad_entry *story_sad(struct story *l, uint32_t node, uint32_t spi_in);
+/* The client takes what came out of the cluster meanwhile, and answers. */
+void story_client_listen(struct story *l);
+unsigned story_happened(const struct story *l, uint32_t node, const char *kind);
+/* One event for one node, then everything that follows. */
+void story_event(struct story *l, uint32_t node, struct event *e);
+
+/* ---- story_fault.c: what goes wrong ---- */
+void story_link(struct story *l, uint32_t a, uint32_t b, bool up); /* The detectors know too. */
+void story_cut_off(struct story *l, uint32_t node); /* All its links are gone; it is isolated. */
+void story_rejoin(struct story *l, uint32_t node);
+void story_stall(struct story *l, uint32_t node);   /* The disk takes writes, and is silent. */
+void story_resume(struct story *l, uint32_t node);
+void story_wipe(struct story *l, uint32_t node);    /* Of a dead node: empty, with a new id. */
+struct store_image story_image_copy(const struct story *l, uint32_t node);
+/* Of a dead node: what its store holds from now on. Adopts image. */
+void story_image_put(struct story *l, uint32_t node, struct store_image image);
+/* What the packet workers of the node say. */
+void story_report(struct story *l, uint32_t node, struct sa_report report);
+/* A frame as if it had come over the link. Adopts data. */
+void story_frame(struct story *l, uint32_t from, uint32_t to, struct blob *data);
 
 #endif
