@@ -41,6 +41,7 @@ struct cluster_config {
 	uint32_t half_open_max;                         /* 10000 */
 	uint32_t cookie_above;                          /* Half-open SAs above which a COOKIE is demanded: 500 */
 	uint8_t storage_key[STORAGE_KEY_LEN];
+	bool leader_holds;                              /* Test hook: the two in one node, not apart. */
 	uint64_t hash;                                  /* Of everything that must be equal on all nodes. */
 	struct cluster_timing timing;
 	struct ike_config ike;

@@ -122,12 +122,13 @@ static void assign_holder(struct core *c)
 static void leave_if_holder(struct core *c)
 {
 	struct membership *m = &c->membership;
-	uint64_t to;
-	bool holds = c->config->mode == SERVICE_VIP && state_holder(c->state, NULL) == c->raft_id;
+	uint64_t to, holder = state_holder(c->state, NULL);
+	bool holds = holder == c->raft_id;
+	bool misplaced = c->config->mode == SERVICE_VIP && holds != c->config->leader_holds;
 
-	if (c->now_us < m->transfer_at_us || !(holds || m->shutdown))
+	if (c->now_us < m->transfer_at_us || !(misplaced || m->shutdown))
 		return;
-	to = membership_heir(c, c->raft_id);
+	to = c->config->leader_holds && !m->shutdown ? holder : membership_heir(c, c->raft_id);
 	m->transfer_at_us = c->now_us + TRANSFER_AGAIN_US;
 	if (to && to != c->raft_id &&
 	    consensus_match_index(c->consensus, to) == consensus_last_index(c->consensus) &&

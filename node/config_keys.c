@@ -356,6 +356,7 @@ static const struct config_key secret_keys[] = {
 /* ---- [test] ---- */
 
 SETTER(test_no_datapath) { r->c->test.no_datapath = v->boolean; }
+SETTER(test_leader_holds) { r->c->cluster.leader_holds = v->boolean; }
 SETTER(test_heartbeats_off) { r->c->test.heartbeats_off = v->boolean; }
 SETTER(test_store_delay) { config_set_number(r, v, 0, 60000, &r->c->test.store_delay_ms); }
 SETTER(test_map)
@@ -368,6 +369,7 @@ SETTER(test_map)
 
 static const struct config_key test_keys[] = {
 	{ "no_datapath", TOML_BOOLEAN, false, test_no_datapath },
+	{ "leader_holds", TOML_BOOLEAN, false, test_leader_holds },
 	{ "heartbeats_off", TOML_BOOLEAN, false, test_heartbeats_off },
 	{ "store_delay_ms", TOML_INTEGER, false, test_store_delay },
 	{ "store_map_bytes", TOML_INTEGER, false, test_map },

@@ -64,3 +64,12 @@ check-sim:
 check-root: all
 	test/netns/run.sh
 .PHONY: check check-layers check-unit check-sim check-root san-all unit-all fuzz-all
+
+# Figures: needs root and a quiet machine; never a test. BENCH="--kills 20 ..."
+build/bench/%: test/bench/%.c
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
+bench-failover: all build/bench/pinger
+	test/bench/failover.sh $(BENCH)
+.PHONY: bench-failover
