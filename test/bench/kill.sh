@@ -9,7 +9,8 @@
 #       both      of a node that leads and owns (a test hook, [test] leader_holds,
 #                 brings that about: left alone, the cluster keeps the two apart)
 #       cut       no kill: the owner's three cables are pulled, so that no closed
-#                 connection tells the others; only heartbeats can be missed
+#                 connection tells the others; only heartbeats can be missed. The clock
+#                 starts when the outer one is out, the others follow
 # RATE packets/s through the tunnel, WARM seconds before each kill. All kills meet the
 # same tunnel: the client is set up once, its SPIs are compared after each kill, and
 # only if it has lost the tunnel (told, and counted) is it set up again.
@@ -17,7 +18,7 @@
 # events,wire}; trial.py makes figures of them.
 set -u
 . "$(dirname "$0")/../netns/steps.sh"
-[ $# -eq 5 ] || { sed -n '3,19s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -eq 5 ] || { sed -n '3,20s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 kind=$1 rate=$2 kills=$3 warm=$4 out=$5/$1-$2
 PINGER=${PINGER:-$LAB_ROOT/build/bench/pinger}
 AFTER=${AFTER:-3}
@@ -43,9 +44,6 @@ false_downs() {
 	local n
 	for n in $LAB_NODES; do [ "$n" = "$1" ] || status "$n" '.false_node_downs // 0'; done | sort -n | tail -n 1
 }
-# cables NODE up|down: all three of them at the switch, in one go.
-cables() { printf "link set %s-$1 $2\n" wan lan ctl | ip -n "$(ns sw)" -batch -; }
-
 join() {
 	[ ! -d "$LAB/cl" ] || swan cl kill
 	rm -rf "$LAB/cl"
@@ -70,10 +68,12 @@ one_kill() {
 	if [ "$kind" = leader ]; then victim=$(leader); else victim=$(owner); fi
 	in_place || say "note: kill $1: the cluster has moved meanwhile"
 	pid=$(pid_of "$victim")
-	t=${EPOCHREALTIME/[.,]/}
 	if [ "$kind" = cut ]; then
-		cables "$victim" down
+		port_down "$victim" wan
+		t=${EPOCHREALTIME/[.,]/}
+		printf 'link set %s-'"$victim"' down\n' ctl lan | ip -n "$(ns sw)" -batch -
 	else
+		t=${EPOCHREALTIME/[.,]/}
 		kill -KILL "$pid"
 		await_end "$victim" 5
 		rm -f "$LAB/$victim.pid"
@@ -85,7 +85,11 @@ one_kill() {
 	[ "$(client_spis)" = "$spis" ] && [ "$(client_exchanges)" = "$exchanges" ] || same=no
 	printf 'kill %s\nvictim %s\nsame_sa %s\nfalse_downs %s\n' "$t" "$victim" $same \
 		"$(false_downs "$victim")" > "$name.kill"
-	if [ "$kind" = cut ]; then cables "$victim" up; else node_start "$victim"; fi
+	if [ "$kind" = cut ]; then
+		for n in wan lan ctl; do port_up "$victim" $n; done
+	else
+		node_start "$victim"
+	fi
 	until_ok 30 node_ready "$victim" || { tail -n 5 "$LAB/$victim.log" >&2; die "$victim does not come back"; }
 	[ $same = yes ] || { say "note: kill $1: the client has lost its tunnel"; join; }
 	at cl ping -c 1 -W 2 $SERVER > /dev/null || { say "note: kill $1: the tunnel is silent"; join; }
