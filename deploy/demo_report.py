@@ -55,7 +55,7 @@ def timeline(run, outer, events, after, kill):
     for e in events:
         at = e["at_ms"] - kill
         key = (e["kind"], e["node"]) if e["kind"] != "node_down" else (e["kind"], e.get("text"))
-        if at < 0 or key in shown or e["kind"] in ("session_up", "session_down", "lease", "started"):
+        if at < 0 or key in shown or e["kind"] in ("session_up", "session_down", "lease", "started", "propose", "commit", "ike"):
             continue
         shown.add(key)
         out.append((at, e["node"], "%s: %s" % (e["kind"].replace("_", " "), e.get("text", ""))))

@@ -63,6 +63,7 @@ lab_new() {
 background() {
 	local name=$1; shift
 	setsid "$@" < /dev/null >> "$LAB/$name.log" 2>&1 &
+	disown $!
 	echo $! > "$LAB/$name.pid"
 	echo $! >> "$LAB/pids"
 }
