@@ -10,8 +10,8 @@ import os
 import re
 import sys
 
-HEAD = re.compile(r"(Sk_[a-z]+|encryption (?:initiator|responder) key|integrity (?:initiator|responder) key|"
-                  r"shared Diffie Hellman secret|SKEYSEED|key) => (\d+) bytes")
+HEAD = re.compile(r"(Sk_[a-z]+ secret|encryption (?:initiator|responder) key|integrity (?:initiator|responder) key|"
+                  r"shared Diffie Hellman secret|SKEYSEED) => (\d+) bytes")
 ROW = re.compile(r"\[[A-Z]+\]\s+\d+: ((?:[0-9A-F]{2} )+)")
 
 
