@@ -4,10 +4,11 @@
  * are sent to (DESIGN section 6). The control plane posts struct sa_update, and
  * gets struct sa_report, IKE datagrams and packets of other owners back.
  *
- * Threads. One worker thread owns every SA; one more answers ARP. All functions
- * here may be called from one control thread at a time. The callbacks of struct
- * datapath_face run on the *worker* thread: they must only copy and queue, and
- * must not call back into the datapath. */
+ * Threads. One worker thread owns every SA; one more answers ARP and ND. Between
+ * start and stop every function here may be called from any thread; updates are
+ * applied in the order in which datapath_post() was called. The callbacks of struct
+ * datapath_face run on the *worker* thread: they must only copy and queue, and must
+ * not call back into the datapath. */
 #ifndef XDP_DATAPATH_H
 #define XDP_DATAPATH_H
 
@@ -62,7 +63,8 @@ struct datapath_forward { /* A packet for the owner of its session. */
 
 struct datapath_face { /* Worker thread; arguments are borrowed for the call. */
 	void *ctx;
-	/* What a burst had to tell, n >= 1. */
+	/* What a burst had to tell, n >= 1. Marks come at most once a millisecond, of all
+	 * SAs together. */
 	void (*report)(void *ctx, const struct sa_report *reports, size_t n);
 	/* An IKE message; the non-ESP marker is gone. local.port is 500 or 4500. */
 	void (*ike)(void *ctx, const struct endpoint *local, const struct endpoint *remote,

@@ -74,6 +74,9 @@ void engine_sa_free(struct sa *sa)
 	free(sa);
 }
 
+static void mark_unlink(struct sa *sa);
+static void mark_now(struct engine *e, struct sa *sa);
+
 static void put(struct engine *e, struct sa *sa)
 {
 	if (spi_table_put(&e->spis, sa) != OK) {
@@ -94,6 +97,7 @@ static void del(struct engine *e, uint32_t spi)
 	if (e->out.sa_del)
 		e->out.sa_del(e->out.ctx, sa);
 	route_table_take(&e->routes, sa);
+	mark_unlink(sa);
 	__atomic_store_n(&e->counters.sas, e->spis.used, __ATOMIC_RELAXED);
 	engine_sa_free(sa);
 }
@@ -124,10 +128,12 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 		return;
 	switch (u->kind) {
 	case SA_UPDATE_GRANT:
+		mark_now(e, sa);
 		sad_entry_grant(&sa->e, &u->grant);
 		e->release_due |= !sa->e.hold;
 		break;
 	case SA_UPDATE_REVOKE:
+		mark_now(e, sa);
 		sad_entry_revoke(&sa->e);
 		e->release_due = true; /* What is held goes to the new owner. */
 		break;
@@ -145,7 +151,7 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 		carry_outbound(e, sa);
 		break;
 	default:
-		assert(!"unknown kind of update");
+		assert(false);
 	}
 }
 
@@ -156,6 +162,7 @@ void engine_update_done(struct engine *e)
 	struct held_packet *waiting = e->held;
 	size_t n = e->n_held;
 
+	engine_report_flush(e);
 	if (!e->release_due)
 		return;
 	e->release_due = false;
@@ -173,6 +180,56 @@ void engine_update_done(struct engine *e)
 						   .injected = waiting[i].injected};
 		engine_inbound(e, burst, k);
 	}
+}
+
+/* ---- Marks ---- */
+
+void engine_mark_later(struct engine *e, struct sa *sa)
+{
+	if (sa->mark_link || sa->e.window.top <= sa->e.marked)
+		return;
+	sa->mark_next = e->marks;
+	sa->mark_link = &e->marks;
+	if (sa->mark_next)
+		sa->mark_next->mark_link = &sa->mark_next;
+	e->marks = sa;
+}
+
+/* Takes it off the list, reported or not. */
+static void mark_unlink(struct sa *sa)
+{
+	if (!sa->mark_link)
+		return;
+	*sa->mark_link = sa->mark_next;
+	if (sa->mark_next)
+		sa->mark_next->mark_link = sa->mark_link;
+	sa->mark_next = NULL;
+	sa->mark_link = NULL;
+}
+
+/* In the epoch that it belongs to: before the next one begins. */
+static void mark_now(struct engine *e, struct sa *sa)
+{
+	if (!sa->mark_link)
+		return;
+	mark_unlink(sa);
+	if (sa->e.window.top <= sa->e.marked)
+		return;
+	sa->e.marked = sa->e.window.top;
+	engine_report(e, sa, SA_REPORT_MARK, sa->e.marked);
+}
+
+bool engine_marks(struct engine *e)
+{
+	if (!e->marks)
+		return false;
+	if (e->now_us - e->marks_at_us < MARKS_US)
+		return true;
+	while (e->marks)
+		mark_now(e, e->marks);
+	e->marks_at_us = e->now_us;
+	engine_report_flush(e);
+	return false;
 }
 
 /* ---- Reports ---- */

@@ -70,6 +70,8 @@ struct engine {
 	size_t n_held;
 	struct sa *touched[BURST]; /* SAs with newly accepted numbers. */
 	size_t n_touched;
+	struct sa *marks;       /* SAs whose mark rose and is not reported yet. */
+	uint64_t marks_at_us;   /* When marks were last reported. */
 	struct sa_report reports[REPORTS_MAX];
 	size_t n_reports;
 };
@@ -97,7 +99,14 @@ void engine_update_done(struct engine *e);
 void engine_inbound(struct engine *e, struct packet *packets, size_t n);
 void engine_outbound(struct engine *e, struct packet *packets, size_t n);
 
+/* Marks are reported at the end of a burst, but at most every MARKS_US. True: some
+ * are left, so call again within MARKS_US, with now_us set. */
+#define MARKS_US 1000u
+bool engine_marks(struct engine *e);
+
 /* ---- For the stages ---- */
+
+void engine_mark_later(struct engine *e, struct sa *sa);
 
 void engine_report(struct engine *e, const struct sa *sa, enum sa_report_kind kind, uint64_t seq);
 void engine_report_flush(struct engine *e);

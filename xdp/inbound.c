@@ -208,7 +208,7 @@ static void deliver(struct engine *e, struct packet *packets, size_t n)
 	}
 }
 
-static void report_marks(struct engine *e)
+static void note_marks(struct engine *e)
 {
 	for (size_t i = 0; i < e->n_touched; i++) {
 		struct sa *sa = e->touched[i];
@@ -216,10 +216,7 @@ static void report_marks(struct engine *e)
 		sa->touched = false;
 		if (e->out.sa_seen)
 			e->out.sa_seen(e->out.ctx, sa);
-		if (sa->e.window.top > sa->e.marked) {
-			sa->e.marked = sa->e.window.top;
-			engine_report(e, sa, SA_REPORT_MARK, sa->e.marked);
-		}
+		engine_mark_later(e, sa);
 	}
 	e->n_touched = 0;
 }
@@ -233,6 +230,7 @@ void engine_inbound(struct engine *e, struct packet *packets, size_t n)
 	accept_burst(e, packets, n);
 	check_policy(packets, n);
 	deliver(e, packets, n);
-	report_marks(e);
+	note_marks(e);
 	engine_report_flush(e);
+	(void)engine_marks(e);
 }

@@ -82,7 +82,7 @@ static int transact(struct netlink *nl, struct request *r, int ignore)
 		return -errno;
 	for (;;) {
 		ssize_t got = recv(nl->fd, answer, sizeof(answer), 0);
-		int left = (int)got;
+		unsigned left = got > 0 ? (unsigned)got : 0;
 
 		if (got < 0 && errno == EINTR)
 			continue;

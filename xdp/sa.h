@@ -26,6 +26,7 @@ struct sa {
 	bool first_in;         /* FIRST_IN was reported for first_in_epoch. */
 	int64_t first_in_epoch;
 	bool touched;          /* In this burst's list. */
+	struct sa *mark_next, **mark_link; /* In the list of marks to report; link NULL: not. */
 	bool in_xdp;           /* The XDP program knows the SPI; its slot there. */
 	uint32_t xdp_slot;
 	/* Link layer of the newest authenticated frame, for answers past the kernel. */

@@ -216,10 +216,7 @@ struct outgoing { /* One burst on its way into sendmmsg. */
 	struct mmsghdr messages[BURST];
 	struct iovec parts[BURST];
 	union socket_address to[BURST];
-	struct {
-		struct cmsghdr header;
-		int tos;
-	} __attribute__((aligned(8))) control[BURST];
+	uint8_t control[BURST][CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
 };
 
 static void fill(struct outgoing *o, size_t i, const struct packet *p)
@@ -227,6 +224,8 @@ static void fill(struct outgoing *o, size_t i, const struct packet *p)
 	const struct sad_path *path = &p->path;
 	struct msghdr *h = &o->messages[i].msg_hdr;
 	uint16_t port = path->udp_encap ? path->remote.port : 0;
+	struct cmsghdr *c;
+	int tos = p->tos;
 
 	memset(h, 0, sizeof(*h));
 	o->parts[i] = (struct iovec){p->data, p->len};
@@ -236,13 +235,13 @@ static void fill(struct outgoing *o, size_t i, const struct packet *p)
 	h->msg_iovlen = 1;
 	if (!p->tos)
 		return;
-	o->control[i].header.cmsg_len = CMSG_LEN(sizeof(int));
-	o->control[i].header.cmsg_level = path->remote.address.family == 4 ? IPPROTO_IP
-									   : IPPROTO_IPV6;
-	o->control[i].header.cmsg_type = path->remote.address.family == 4 ? IP_TOS : IPV6_TCLASS;
-	o->control[i].tos = p->tos;
-	h->msg_control = &o->control[i];
-	h->msg_controllen = CMSG_SPACE(sizeof(int));
+	h->msg_control = o->control[i];
+	h->msg_controllen = sizeof(o->control[i]);
+	c = CMSG_FIRSTHDR(h);
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	c->cmsg_level = path->remote.address.family == 4 ? IPPROTO_IP : IPPROTO_IPV6;
+	c->cmsg_type = path->remote.address.family == 4 ? IP_TOS : IPV6_TCLASS;
+	memcpy(CMSG_DATA(c), &tos, sizeof(tos));
 }
 
 /* Sends packets[0..n) by one socket; what the kernel refuses is dropped alone. */

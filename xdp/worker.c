@@ -211,8 +211,10 @@ static void *worker_main(void *arg)
 	struct epoll_event events[EVENTS_MAX];
 
 	while (!w->stop) {
-		int n = epoll_wait(w->epoll, events, EVENTS_MAX, -1);
+		int n = epoll_wait(w->epoll, events, EVENTS_MAX, w->engine.marks ? 1 : -1);
 
+		begin_burst(w);
+		(void)engine_marks(&w->engine);
 		for (int i = 0; i < n; i++)
 			serve(w, events[i].data.u64);
 	}

@@ -263,6 +263,48 @@ static void test_lease(void **state)
 	memory_node_free(client);
 }
 
+/* However fast packets come, marks are told at a bounded rate, and none is lost:
+ * neither when it falls silent, nor when the epoch changes or the grant goes. */
+static void test_marks_are_batched(void **state)
+{
+	struct memory_node *gateway, *client;
+
+	(void)state;
+	pair(&gateway, &client, (struct sa_options){0});
+	for (size_t i = 0; i < 8; i++)
+		client_sends(client, 1);
+	gateway->e.now_us = 1000000;
+	arrive(gateway, client, 0);
+	assert_int_equal(reports_of(gateway, SA_REPORT_MARK), 1);
+	for (size_t i = 1; i < 4; i++) {
+		gateway->e.now_us -= MARKS_US; /* arrive() lets time pass. */
+		arrive(gateway, client, i);
+	}
+	assert_int_equal(reports_of(gateway, SA_REPORT_MARK), 1);
+	assert_true(engine_marks(&gateway->e));
+	gateway->e.now_us += MARKS_US;
+	assert_false(engine_marks(&gateway->e));
+	assert_int_equal(reports_of(gateway, SA_REPORT_MARK), 2);
+	assert_int_equal(last_report(gateway, SA_REPORT_MARK)->seq, 4);
+	gateway->e.now_us -= MARKS_US;
+	arrive(gateway, client, 4);
+	grant(gateway, SPI_GATEWAY, (struct seq_grant){.epoch = 2, .start = 1000, .end = 2000});
+	assert_int_equal(last_report(gateway, SA_REPORT_MARK)->seq, 5);
+	assert_int_equal(last_report(gateway, SA_REPORT_MARK)->epoch, 1);
+	gateway->e.now_us -= MARKS_US;
+	arrive(gateway, client, 5);
+	update(gateway, (struct sa_update){.kind = SA_UPDATE_REVOKE, .spi_in = SPI_GATEWAY});
+	assert_int_equal(last_report(gateway, SA_REPORT_MARK)->seq, 6);
+	assert_int_equal(last_report(gateway, SA_REPORT_MARK)->epoch, 2);
+	grant(gateway, SPI_GATEWAY, (struct seq_grant){.epoch = 2, .start = 1000, .end = 2000});
+	gateway->e.now_us -= MARKS_US;
+	arrive(gateway, client, 6); /* Deleted with a mark still to be told: no harm. */
+	update(gateway, (struct sa_update){.kind = SA_UPDATE_DEL, .spi_in = SPI_GATEWAY});
+	assert_false(engine_marks(&gateway->e));
+	memory_node_free(gateway);
+	memory_node_free(client);
+}
+
 static void test_peer_moves(void **state)
 {
 	struct memory_node *gateway, *client;
@@ -356,6 +398,7 @@ int main(void)
 		cmocka_unit_test(test_held_room),
 		cmocka_unit_test(test_isolation),
 		cmocka_unit_test(test_lease),
+		cmocka_unit_test(test_marks_are_batched),
 		cmocka_unit_test(test_peer_moves),
 		cmocka_unit_test(test_rekey_and_delete),
 		cmocka_unit_test(test_output_refused),

@@ -229,6 +229,7 @@ static void arrive_as(struct memory_node *to, const struct memory_node *from, si
 	p.path.local = from->outer[i].path.remote;
 	p.path.remote = from->outer[i].path.local;
 	p.path.udp_encap = from->outer[i].path.udp_encap;
+	to->e.now_us += MARKS_US;
 	engine_inbound(&to->e, &p, 1);
 }
 
