@@ -60,13 +60,13 @@ above() { local n; n=$(counter "$1" "$2" "$3"); [ "${n:-0}" -gt "$4" ]; }
 
 # 4 MB from the host behind the gateway to the client, and its digest back.
 tcp() {
-	ip netns exec dp-h timeout 20 python3 -c '
+	ip netns exec dp-h timeout 60 python3 -c '
 import socket, hashlib
 s = socket.create_server(("10.20.0.9", 7000)); c, _ = s.accept()
 data = bytes(range(256)) * 16384; c.sendall(data); c.shutdown(socket.SHUT_WR)
 raise SystemExit(c.recv(64) != hashlib.sha256(data).digest())' &
 	local server=$!
-	ip netns exec dp-b timeout 20 python3 -c '
+	ip netns exec dp-b timeout 60 python3 -c '
 import socket, hashlib, time
 for i in range(50):
     try: c = socket.create_connection(("10.20.0.9", 7000), source_address=("10.30.0.5", 0)); break
