@@ -7,7 +7,7 @@
  *       known, sequence number stale    -> drop, counted
  *       unknown, to a service address   -> drop, counted
  *       unknown, to another address     -> pass (transit, or the host's own IPsec)
- *   fragments, IP options, extension headers, IKE, keepalives, the rest -> pass
+ *   fragments, IP options, extension headers, jumbo frames, IKE, the rest -> pass
  *
  * An SA is found by its SPI alone, never by addresses. What decides here comes
  * from the worker, which writes only after authentication: no packet changes
@@ -166,6 +166,8 @@ int baton(struct xdp_md *ctx)
 	__be16 type = 0;
 	__u32 spi, *slot, *least;
 
+	if (end - data > BATON_FRAME_MAX)
+		return pass();
 	data = skip_l2(data, end, &type);
 	if (!data)
 		return pass();

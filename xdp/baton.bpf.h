@@ -5,6 +5,7 @@
 
 #define BATON_QUEUES_MAX 64
 #define BATON_SERVICES_MAX 64
+#define BATON_FRAME_MAX 1792 /* What a frame of the AF_XDP ring holds; longer ones pass. */
 
 enum baton_count { /* Per-CPU counters. */
 	BATON_COUNT_REDIRECT,    /* ESP of a known SPI, to the worker's socket. */

@@ -19,6 +19,7 @@
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/sockios.h>
+#include <linux/types.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FRAME_SIZE 2048u /* Head room 256, so up to 1792 octets of frame. */
+#include "xdp/baton.bpf.h"
+
+#define FRAME_SIZE 2048u /* Head room 256 (XDP_PACKET_HEADROOM), then the frame. */
+_Static_assert(FRAME_SIZE - 256 == BATON_FRAME_MAX, "the program passes what does not fit");
 #define RX_FRAMES 2048u
 #define TX_FRAMES 1024u
 #define AREA_SIZE ((size_t)(RX_FRAMES + TX_FRAMES) * FRAME_SIZE)

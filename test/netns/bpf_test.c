@@ -139,6 +139,21 @@ static void run_cuts(const struct loader *l)
 	result(good && loader_count(l, BATON_COUNT_REDIRECT) == before, "25 cut frames pass", "");
 }
 
+static void run_jumbo(const struct loader *l)
+{
+	static uint8_t frame[BATON_FRAME_MAX + 1];
+	uint64_t before = loader_count(l, BATON_COUNT_REDIRECT), fits;
+	uint32_t action = 99;
+
+	memcpy(frame, rows[0].frame, sizeof(rows[0].frame));
+	(void)run(loader_program(l), frame, BATON_FRAME_MAX, &action);
+	fits = loader_count(l, BATON_COUNT_REDIRECT) - before;
+	(void)run(loader_program(l), frame, BATON_FRAME_MAX + 1, &action);
+	result(fits == 1 && loader_count(l, BATON_COUNT_REDIRECT) == before + 1 &&
+		       action == XDP_PASS,
+	       "27 a frame too long for the ring passes", "");
+}
+
 static void run_deleted(struct loader *l, uint32_t slot)
 {
 	uint32_t action = 99;
@@ -175,6 +190,7 @@ int main(void)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		run_row(&l, &rows[i]);
 	run_cuts(&l);
+	run_jumbo(&l);
 	run_deleted(&l, slot);
 	loader_unload(&l);
 	printf("%d passed, %d failed, 0 skipped\n", passed, failed);
