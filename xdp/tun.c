@@ -22,6 +22,20 @@
 #define TUN_F_USO6 0x40
 #endif
 #define OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6)
+#define TUN_FD_LEAST 512 /* Above all that the process opens. */
+
+/* When a process dies the kernel lets go of its files from the highest number
+ * down. The device, and with it the service addresses, must go before the sockets
+ * do: else the kernel answers clients' packets with ICMP port unreachable. */
+static void tun_close_first(struct tun *t)
+{
+	int high = fcntl(t->fd, F_DUPFD_CLOEXEC, TUN_FD_LEAST);
+
+	if (high < 0)
+		return;
+	close(t->fd);
+	t->fd = high;
+}
 
 int tun_open(struct tun *t, const char *name, uint32_t mtu)
 {
@@ -36,6 +50,7 @@ int tun_open(struct tun *t, const char *name, uint32_t mtu)
 	t->fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (t->fd < 0)
 		return -errno;
+	tun_close_first(t);
 	t->super = malloc(SUPER_MAX);
 	if (!t->super) {
 		errno = ENOMEM;
