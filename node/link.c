@@ -19,10 +19,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define PROBES 3u
 #define LISTENER_FD 700
+#define LINK_NICE (-15)
 #define SAY_AGAIN_US 10000000u
 
 static void out_queue_clear(struct out_queue *q)
@@ -226,6 +228,15 @@ static void on_connection(uv_stream_t *s, int status)
 
 /* ---- The thread ---- */
 
+/* A heartbeat that waits for a busy worker looks like a dead node to the others. Not a
+ * real-time class: uv_async_send() spins for a thread that was preempted in it. */
+static void be_punctual(struct link *l)
+{
+	if (setpriority(PRIO_PROCESS, (id_t)gettid(), LINK_NICE) != 0)
+		events_add(l->events, CONFIG_LOG_WARNING, "detector",
+			   "no priority for heartbeats, it needs CAP_SYS_NICE: a busy machine may look dead");
+}
+
 static void close_all(struct link *l)
 {
 	l->stopping = true;
@@ -270,6 +281,7 @@ static void *run(void *ctx)
 	struct link *l = ctx;
 
 	pthread_setname_np(pthread_self(), "baton-link");
+	be_punctual(l);
 	uv_run(&l->loop, UV_RUN_DEFAULT);
 	return NULL;
 }
