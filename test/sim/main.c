@@ -2,6 +2,7 @@
 /* sim --seed S [--count N] [--toy] [-v]: runs N seeds from S on. A seed that
  * breaks an invariant ends the program with status 1 and the command to repeat it;
  * the first seed is run twice, to see that a run depends on nothing but its seed. */
+#include "test/sim/full.h"
 #include "test/sim/toy.h"
 
 #include <errno.h>
@@ -64,7 +65,7 @@ int main(int argc, char **argv)
 			break;
 		snprintf(command, sizeof(command), "%s --seed %llu%s", argv[0],
 			 (unsigned long long)seed, a.toy ? " --toy" : "");
-		trace = toy_run(seed, a.verbose, command);
+		trace = (a.toy ? toy_run : full_run)(seed, a.verbose, command);
 		if (i == 0)
 			first = trace;
 		if (i == a.count && trace != first) {

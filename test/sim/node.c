@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Deliveries become events, actions are performed. Every frame is preceded by
+ * its send time (8 octets), which only the checkers read. */
+#include "test/sim/node.h"
+
+#include "cluster/frame.h"
+#include "test/sim/net.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STAMP 8u
+
+/* ---- Performing actions ---- */
+
+void node_send_frame(struct node *n, unsigned to, const uint8_t *data, size_t len)
+{
+	struct blob *b = blob_new(NULL, len + STAMP);
+
+	memcpy(b->data, &n->host->world->now_us, STAMP);
+	memcpy(b->data + STAMP, data, len);
+	net_send(n->host, to, b);
+	blob_unref(b);
+}
+
+static void check_outgoing(struct node *n, const uint8_t *data, size_t len)
+{
+	if (!n->step_relays)
+		reply_checker_sent(&n->full->reply, n->host->index, n->core, data, len);
+}
+
+static void send_frame(struct node *n, unsigned to, const struct blob *b)
+{
+	struct frame f;
+
+	if (b->data[0] == FRAME_SEND && frame_parse(&f, b->data, b->len) == OK)
+		check_outgoing(n, f.datagram.data, f.datagram.len);
+	node_send_frame(n, to, b->data, b->len);
+}
+
+static void take_address(struct node *n, bool hold)
+{
+	struct full *f = n->full;
+	int self = (int)n->host->index;
+
+	world_say(n->host->world, "n%d %s the addresses", self + 1, hold ? "takes" : "lets go of");
+	if (hold && f->holder != self) {
+		f->stale = f->holder;
+		f->stale_until_us = n->host->world->now_us + 100 * MS;
+		f->holder = self;
+	} else if (!hold && f->holder == self) {
+		f->holder = -1;
+	}
+}
+
+static void perform(struct node *n, struct action *a)
+{
+	struct host *h = n->host;
+
+	switch (a->type) {
+	case ACTION_SEND_DATAGRAM:
+		check_outgoing(n, a->datagram.data->data, a->datagram.data->len);
+		full_to_client(n->full, &a->datagram.remote, DATAGRAM_IKE,
+			       blob_ref(a->datagram.data));
+		break;
+	case ACTION_SEND_FRAME:
+		send_frame(n, a->frame.node, a->frame.data);
+		break;
+	case ACTION_STORE:
+		disk_store(&h->disk, a->store);
+		a->store = NULL;
+		break;
+	case ACTION_STORE_IDENTITY:
+		disk_store_identity(&h->disk, a->identity);
+		break;
+	case ACTION_SA:
+		worker_update(n, &a->sa.update);
+		break;
+	case ACTION_HOLD:
+		take_address(n, a->hold.hold);
+		break;
+	case ACTION_EVENT:
+		world_say(h->world, "n%u: %s: %s", h->index + 1, a->event.kind, a->event.text);
+		break;
+	case ACTION_EXIT:
+		n->exit_status = a->exit.status;
+		snprintf(n->exit_text, sizeof(n->exit_text), "%s", a->exit.text);
+		host_later(h, 0, OWN_EXIT, NULL);
+		break;
+	}
+}
+
+static void perform_all(struct node *n)
+{
+	for (size_t i = 0; i < n->actions.n; i++)
+		perform(n, &n->actions.list[i]);
+	actions_clear(&n->actions);
+}
+
+void node_event(struct node *n, struct event *e)
+{
+	uint64_t before = core_applied(n->core);
+
+	e->now_us = n->host->world->now_us;
+	random_fill(&n->host->world->random, e->seed, sizeof(e->seed));
+	cluster_step(n->core, e, &n->actions);
+	perform_all(n);
+	n->step_relays = false;
+	state_checker_stepped(&n->full->state, n->host->index, n->core, before);
+}
+
+/* ---- The detector ---- */
+
+static void run_detector(struct node *n)
+{
+	uint64_t now = n->host->world->now_us, applied = core_applied(n->core);
+	struct detector_report r[CLUSTER_NODES_MAX];
+	size_t k = detector_poll(&n->detector, now, applied, r);
+	struct event e = { .type = EVENT_SUSPECT };
+	bool isolated;
+
+	for (size_t i = 0; i < k; i++) {
+		e.suspect.node = r[i].node;
+		e.suspect.suspect = r[i].suspect;
+		e.suspect.silent_us = r[i].silent_us;
+		node_event(n, &e);
+	}
+	if (detector_isolation(&n->detector, now, &isolated)) {
+		struct event x = { .type = EVENT_ISOLATION };
+
+		x.isolation.isolated = isolated;
+		node_event(n, &x);
+	}
+}
+
+static void beat(struct node *n)
+{
+	uint64_t now = n->host->world->now_us;
+	uint8_t frame[HEARTBEAT_LEN];
+
+	n->heartbeat_us = now + n->config.timing.heartbeat_ms * MS;
+	for (unsigned i = 0; i < n->config.n_nodes; i++) {
+		if (i == n->host->index || !net_linked(n->host->world, n->host->index, i))
+			continue;
+		detector_heartbeat_create(&n->detector, i, now, core_applied(n->core), frame);
+		node_send_frame(n, i, frame, sizeof(frame));
+	}
+	run_detector(n);
+}
+
+/* ---- Deliveries ---- */
+
+static void on_frame(struct node *n, unsigned from, const struct blob *b)
+{
+	const uint8_t *data = b->data + STAMP;
+	size_t len = b->len - STAMP;
+	struct event e = { .type = EVENT_FRAME };
+	struct frame f;
+
+	if (data[0] == FRAME_HEARTBEAT) {
+		if (detector_heartbeat_consume(&n->detector, from, n->host->world->now_us, data,
+					       len) != OK)
+			world_fail(n->host->world, "a heartbeat is malformed");
+		return;
+	}
+	if (data[0] == FRAME_FORWARD) {
+		struct blob *packet = blob_new(data + 2, len - 2);
+
+		if (data[1] == DATAGRAM_ESP)
+			worker_inbound(n, NULL, packet, true);
+		else
+			worker_outbound(n, packet, true);
+		blob_unref(packet);
+		return;
+	}
+	if (data[0] == FRAME_MARKS && frame_parse(&f, data, len) == OK && f.marks.incarnation != 0)
+		memcpy(&n->heard_marks_us[from], b->data, STAMP);
+	n->step_relays = data[0] == FRAME_SEND;
+	e.frame.node = from;
+	e.frame.data = data;
+	e.frame.len = len;
+	node_event(n, &e);
+}
+
+static void on_datagram(struct node *n, const struct delivery *d)
+{
+	struct event e = { .type = EVENT_DATAGRAM };
+
+	switch ((enum datagram_kind)d->value) {
+	case DATAGRAM_IKE:
+		e.datagram.local = d->local;
+		e.datagram.remote = d->remote;
+		e.datagram.data = d->data->data;
+		e.datagram.len = d->data->len;
+		node_event(n, &e);
+		break;
+	case DATAGRAM_ESP:
+		worker_inbound(n, &d->remote, d->data, false);
+		break;
+	case DATAGRAM_INNER:
+		worker_outbound(n, d->data, false);
+		break;
+	}
+}
+
+static void on_timer(struct node *n)
+{
+	struct event e = { .type = EVENT_TICK };
+	uint64_t now = n->host->world->now_us;
+
+	if (now >= n->heartbeat_us)
+		beat(n);
+	if (now >= core_deadline_us(n->core))
+		node_event(n, &e);
+}
+
+static void on_exit_action(struct node *n)
+{
+	if (n->exit_status != 0)
+		world_fail(n->host->world, "n%u ends: %s", n->host->index + 1, n->exit_text);
+	host_crash(n->host, false);
+}
+
+static void on_own(struct node *n, uint64_t what)
+{
+	if (what == OWN_UPDATE)
+		worker_run_update(n);
+	else if (what == OWN_REPORTS)
+		worker_run_reports(n);
+	else
+		on_exit_action(n);
+}
+
+static void on_link(struct node *n, const struct delivery *d)
+{
+	struct event e = { .type = EVENT_LINK };
+
+	e.link.node = d->peer;
+	e.link.up = d->kind == DELIVER_LINK_UP;
+	node_event(n, &e);
+	if (d->kind == DELIVER_LINK_DOWN && d->value) {
+		detector_gone(&n->detector, d->peer);
+		run_detector(n);
+	}
+}
+
+static void node_deliver(struct host *h, void *process, const struct delivery *d)
+{
+	struct node *n = process;
+	struct event e = { .type = EVENT_STORED };
+
+	(void)h;
+	switch (d->kind) {
+	case DELIVER_TIMER:
+		on_timer(n);
+		break;
+	case DELIVER_FRAME:
+		on_frame(n, d->peer, d->data);
+		break;
+	case DELIVER_LINK_UP:
+	case DELIVER_LINK_DOWN:
+		on_link(n, d);
+		break;
+	case DELIVER_STORED:
+		e.stored.seq = d->value;
+		node_event(n, &e);
+		break;
+	case DELIVER_IDENTITY_STORED:
+		e.type = EVENT_IDENTITY_STORED;
+		node_event(n, &e);
+		break;
+	case DELIVER_DATAGRAM:
+		on_datagram(n, d);
+		break;
+	case DELIVER_OWN:
+		on_own(n, d->value);
+		break;
+	}
+}
+
+/* ---- Life ---- */
+
+static void *node_start(struct host *h)
+{
+	struct full *f = h->world->context;
+	struct node *n = calloc(1, sizeof(*n));
+	struct core_start start = { .raft_id = f->raft_id[h->index], .image = h->disk.image };
+	const char *why = "?";
+
+	assert(n);
+	n->host = h;
+	n->full = f;
+	n->config = f->config;
+	n->config.self = h->index;
+	n->exit_status = -1;
+	n->updates_tail = &n->updates;
+	n->incarnation = start.incarnation = random_u64(&h->world->random) | 1;
+	n->heartbeat_us = h->world->now_us + random_between(&h->world->random, 1, 10) * MS;
+	start.identity = h->disk.identity;
+	start.now_us = h->world->now_us;
+	random_fill(&h->world->random, start.seed, sizeof(start.seed));
+	actions_init(&n->actions);
+	detector_init(&n->detector, &n->config, h->world->now_us);
+	n->core = core_new(&n->config, &start, &n->actions, &why);
+	if (!n->core)
+		world_fail(h->world, "n%u refuses its store: %s", h->index + 1, why);
+	h->process = n; /* Actions may post to it. */
+	perform_all(n);
+	return n;
+}
+
+static void node_stop(struct host *h, void *process)
+{
+	struct node *n = process;
+
+	if (n->full->holder == (int)h->index)
+		n->full->holder = -1; /* Its addresses vanish with the process. */
+	worker_fini(n);
+	core_free(n->core);
+	actions_fini(&n->actions);
+	free(n);
+}
+
+static uint64_t node_deadline(void *process)
+{
+	struct node *n = process;
+	uint64_t at = core_deadline_us(n->core);
+
+	return at < n->heartbeat_us ? at : n->heartbeat_us;
+}
+
+const struct program node_program = { "node", node_start, node_stop, node_deliver, node_deadline };
+
+const struct core *node_core(const struct host *h)
+{
+	return h->process ? ((struct node *)h->process)->core : NULL;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A simulated node: what node/ and xdp/ are in production, in three hundred
+ * lines, around the same core, detector and SAD entries. */
+#ifndef TEST_SIM_NODE_H
+#define TEST_SIM_NODE_H
+
+#include "test/sim/full.h"
+
+#define HELD_MAX 32u
+
+struct sim_sa {
+	uint32_t spi_in;
+	struct sad_entry entry;
+	struct held_packet {
+		struct blob *data;
+		struct endpoint remote;
+	} held[HELD_MAX];
+	unsigned n_held;
+	bool first_in;
+	int64_t first_in_epoch;
+	uint64_t covered_us[HOSTS_MAX]; /* See struct acceptance; of the present epoch. */
+	struct sim_sa *next;
+};
+
+struct update { /* On its way to the worker. */
+	struct sa_update update;
+	struct child_sa child;
+	uint64_t covered_us[HOSTS_MAX]; /* When it was made. */
+	struct update *next;
+};
+
+struct node {
+	struct host *host;
+	struct full *full;
+	struct cluster_config config;
+	struct core *core;
+	struct actions actions;
+	struct detector detector;
+	uint64_t incarnation, heartbeat_us;
+	bool step_relays; /* The event at hand is a frame to be sent on: not ours to check. */
+	int exit_status;  /* -1 = runs on. */
+	char exit_text[240];
+
+	struct sim_sa *sas;
+	struct update *updates, **updates_tail;
+	struct sa_report reports[256];
+	size_t n_reports;
+	bool reports_due;
+	uint64_t heard_marks_us[HOSTS_MAX]; /* Send time of the newest marks from each host. */
+};
+
+enum { /* DELIVER_OWN */
+	OWN_UPDATE = 1,
+	OWN_REPORTS,
+	OWN_EXIT
+};
+
+/* ---- node.c ---- */
+void node_event(struct node *n, struct event *e);
+void node_send_frame(struct node *n, unsigned to, const uint8_t *data, size_t len);
+
+/* ---- worker.c: the model of the packet workers ---- */
+void worker_update(struct node *n, const struct sa_update *u); /* Queued; takes effect later. */
+void worker_run_update(struct node *n);
+void worker_run_reports(struct node *n);
+void worker_inbound(struct node *n, const struct endpoint *remote, struct blob *packet,
+		    bool forwarded);
+void worker_outbound(struct node *n, struct blob *inner, bool forwarded);
+void worker_fini(struct node *n);
+
+#endif
