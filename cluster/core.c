@@ -389,6 +389,11 @@ uint64_t core_applied(const struct core *c)
 	return c->consensus ? consensus_applied(c->consensus) : 0;
 }
 
+uint64_t core_last_index(const struct core *c)
+{
+	return c->consensus ? consensus_last_index(c->consensus) : 0;
+}
+
 /* All that answered are empty although we are not, and they are a majority. */
 static bool quorum_wiped(const struct core *c)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Heartbeats. Each carries our send time, the peer's newest send time as we saw
- * it (the echo), and our applied index; so one frame a heartbeat and direction
+ * it (the echo), and our log's last index; so one frame a heartbeat and direction
  * serves detection, contact and the way back from a pause. */
 #include "cluster/detector.h"
 
@@ -27,7 +27,7 @@ void detector_init(struct detector *d, const struct cluster_config *c, uint64_t 
 		d->peer[i].suspect = i != d->self;
 }
 
-void detector_heartbeat_create(struct detector *d, uint32_t peer, uint64_t now_us, uint64_t applied,
+void detector_heartbeat_create(struct detector *d, uint32_t peer, uint64_t now_us, uint64_t last,
 			       uint8_t out[HEARTBEAT_LEN])
 {
 	CBB b;
@@ -37,7 +37,7 @@ void detector_heartbeat_create(struct detector *d, uint32_t peer, uint64_t now_u
 	assert(peer < d->n);
 	ok = CBB_init_fixed(&b, out, HEARTBEAT_LEN) && CBB_add_u8(&b, FRAME_HEARTBEAT) &&
 	     CBB_add_u64(&b, now_us) && CBB_add_u64(&b, d->peer[peer].its_send_us) &&
-	     CBB_add_u64(&b, applied) && CBB_add_u64(&b, 0) && CBB_finish(&b, NULL, &len);
+	     CBB_add_u64(&b, last) && CBB_add_u64(&b, 0) && CBB_finish(&b, NULL, &len);
 	assert(ok && len == HEARTBEAT_LEN);
 }
 
@@ -45,19 +45,19 @@ enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64
 				       const uint8_t *frame, size_t len)
 {
 	struct detector_peer *p = &d->peer[peer];
-	uint64_t sent, echo, applied, reserved;
+	uint64_t sent, echo, last, reserved;
 	uint8_t type;
 	CBS in;
 
 	assert(peer < d->n && peer != d->self);
 	CBS_init(&in, frame, len);
 	if (!CBS_get_u8(&in, &type) || type != FRAME_HEARTBEAT || !CBS_get_u64(&in, &sent) ||
-	    !CBS_get_u64(&in, &echo) || !CBS_get_u64(&in, &applied) ||
+	    !CBS_get_u64(&in, &echo) || !CBS_get_u64(&in, &last) ||
 	    !CBS_get_u64(&in, &reserved) || CBS_len(&in) != 0)
 		return ERR_MALFORMED;
 	p->heard_us = now_us;
 	p->its_send_us = sent; /* A restarted peer's clock may start anew: no maximum here. */
-	p->its_applied = applied;
+	p->its_last = last;
 	if (echo <= now_us && echo > p->echoed_us)
 		p->echoed_us = echo;
 	return OK;
@@ -68,19 +68,37 @@ void detector_gone(struct detector *d, uint32_t peer)
 	d->peer[peer].heard_us = 0;
 }
 
-size_t detector_poll(struct detector *d, uint64_t now_us, uint64_t applied,
+/* One echo at a time waits for its index: under load the others' logs are always a
+ * little ahead of what we have applied. */
+static void count_echo(struct detector_peer *p, uint64_t applied)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		if (p->waiting_us && applied >= p->waiting_index) {
+			p->contact_us = p->waiting_us;
+			p->waiting_us = 0;
+		}
+		if (p->waiting_us || p->echoed_us <= p->contact_us)
+			return;
+		p->waiting_us = p->echoed_us;
+		p->waiting_index = p->its_last;
+	}
+}
+
+size_t detector_poll(struct detector *d, uint64_t now_us, uint64_t applied, uint64_t last,
 		     struct detector_report *out)
 {
 	size_t n = 0;
 
+	/* Our own log is one of the majority's: what it holds must be applied too. */
+	d->peer[d->self].echoed_us = now_us;
+	d->peer[d->self].its_last = last;
 	for (uint32_t i = 0; i < d->n; i++) {
 		struct detector_peer *p = &d->peer[i];
 		bool suspect;
 
+		count_echo(p, applied);
 		if (i == d->self)
 			continue;
-		if (applied >= p->its_applied)
-			p->contact_us = p->echoed_us;
 		suspect = p->heard_us == 0 || now_us - p->heard_us > d->timeout_us;
 		if (suspect == p->suspect)
 			continue;
@@ -105,10 +123,14 @@ uint64_t detector_contact_us(const struct detector *d, uint64_t now_us)
 {
 	uint64_t contact[CLUSTER_NODES_MAX];
 
+	if (d->n == 1)
+		return now_us;
 	for (uint32_t i = 0; i < d->n; i++)
-		contact[i] = i == d->self ? now_us : d->peer[i].contact_us;
+		contact[i] = d->peer[i].contact_us;
 	qsort(contact, d->n, sizeof(contact[0]), newest_first);
-	/* The majority's oldest: with 3 nodes the second newest. */
+	/* The majority's oldest: with 3 nodes the second newest; ours counts in any case. */
+	if (d->peer[d->self].contact_us < contact[d->voters / 2])
+		return d->peer[d->self].contact_us;
 	return contact[d->voters / 2];
 }
 

@@ -3,8 +3,10 @@
  * nodes. It answers two questions: is a node dead (nothing heard for
  * heartbeats_missed x heartbeat_ms), and when were we last in contact with a
  * quorum. Contact is the *send* time of our newest heartbeat that a majority of
- * the voters, ourselves included, has echoed while we had applied all that they
- * had: a node that slept is not back before it knows what happened meanwhile. */
+ * the voters, ourselves included, has echoed, once we have applied all that their
+ * logs held then: a node that slept is not back before it knows what happened
+ * meanwhile. Logs, not applied states: what was committed while we slept is in one
+ * log of any majority, but a voter that has just restarted has applied none of it. */
 #ifndef CLUSTER_DETECTOR_H
 #define CLUSTER_DETECTOR_H
 
@@ -16,8 +18,10 @@ struct detector_peer {
 	uint64_t heard_us;      /* Last heartbeat from it; 0 = never since it was suspected for good. */
 	uint64_t echoed_us;     /* Send time of our newest heartbeat that it echoed. */
 	uint64_t its_send_us;   /* Its newest send time: what we echo. */
-	uint64_t its_applied;   /* Its applied index at that time. */
-	uint64_t contact_us;    /* echoed_us, once we had applied its_applied. */
+	uint64_t its_last;      /* Last index of its log at that time. */
+	uint64_t waiting_us;    /* An echo that counts as soon as we have applied ... */
+	uint64_t waiting_index; /* ... this; waiting_us 0 = none. */
+	uint64_t contact_us;    /* The newest that counts. */
 	bool suspect;
 };
 
@@ -36,15 +40,16 @@ struct detector_report {
 };
 
 void detector_init(struct detector *d, const struct cluster_config *c, uint64_t now_us);
-/* A heartbeat frame (FRAME_HEARTBEAT) for a peer, to be sent now. applied: our applied index. */
-void detector_heartbeat_create(struct detector *d, uint32_t peer, uint64_t now_us, uint64_t applied,
+/* A heartbeat frame (FRAME_HEARTBEAT) for a peer, to be sent now. last: our log's last index. */
+void detector_heartbeat_create(struct detector *d, uint32_t peer, uint64_t now_us, uint64_t last,
 			       uint8_t out[HEARTBEAT_LEN]);
 enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64_t now_us,
 				       const uint8_t *frame, size_t len) must_check;
 /* The link ended and a new connection was refused: the process is gone. */
 void detector_gone(struct detector *d, uint32_t peer);
-/* Changes of mind since the last call; at most d->n. Call at least every interval. */
-size_t detector_poll(struct detector *d, uint64_t now_us, uint64_t applied,
+/* Changes of mind since the last call; at most d->n. Call at least every interval.
+ * applied, last: of our own log. */
+size_t detector_poll(struct detector *d, uint64_t now_us, uint64_t applied, uint64_t last,
 		     struct detector_report *out);
 /* See above; `now_us` when a quorum is ourselves alone. */
 uint64_t detector_contact_us(const struct detector *d, uint64_t now_us);

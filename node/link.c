@@ -428,9 +428,10 @@ void link_send(struct link *l, uint32_t node, uint64_t generation, const uint8_t
 	uv_async_send(&l->wake);
 }
 
-void link_set_applied(struct link *l, uint64_t index)
+void link_set_log(struct link *l, uint64_t applied, uint64_t last)
 {
-	atomic_store(&l->applied, index);
+	atomic_store(&l->last, last);
+	atomic_store(&l->applied, applied);
 }
 
 void link_answer(struct link *l)

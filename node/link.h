@@ -40,7 +40,7 @@ void link_free(struct link *l);
 void link_send(struct link *l, uint32_t node, uint64_t generation, const uint8_t *frame, size_t len);
 
 /* ---- Between the control loop and the detector ---- */
-void link_set_applied(struct link *l, uint64_t index);
+void link_set_log(struct link *l, uint64_t applied, uint64_t last); /* Indexes of our log. */
 void link_answer(struct link *l); /* The control loop is alive: call it in every round. */
 const _Atomic uint64_t *link_contact_us(const struct link *l); /* CLOCK_BOOTTIME; for the data path. */
 

@@ -139,7 +139,7 @@ void conn_heartbeat(struct conn *c)
 	struct link *l = c->link;
 	uint8_t frame[HEARTBEAT_LEN];
 
-	detector_heartbeat_create(&l->detector, c->node, boottime_us(), atomic_load(&l->applied),
+	detector_heartbeat_create(&l->detector, c->node, boottime_us(), atomic_load(&l->last),
 				  frame);
 	if (chunk_write(c, CHUNK_URGENT, frame, sizeof(frame)))
 		conn_flush(c);

@@ -96,7 +96,7 @@ struct link {
 	struct peer_link peer[CLUSTER_NODES_MAX];
 	uint8_t read_buffer[65536];
 
-	_Atomic uint64_t contact_us, applied;
+	_Atomic uint64_t contact_us, applied, last;
 	_Atomic uint64_t asked_us, answered_us; /* Liveness of the control loop. */
 	bool stalled;
 	_Atomic uint64_t frames_in, frames_out, octets_in, octets_out, connections, refused,

@@ -27,7 +27,8 @@ static void put_event(struct link *l, const struct event *e)
 void link_look(struct link *l, uint64_t now)
 {
 	struct detector_report report[CLUSTER_NODES_MAX];
-	size_t n = detector_poll(&l->detector, now, atomic_load(&l->applied), report);
+	uint64_t applied = atomic_load(&l->applied);
+	size_t n = detector_poll(&l->detector, now, applied, atomic_load(&l->last), report);
 
 	for (size_t i = 0; i < n; i++)
 		put_event(l, &(struct event){.type = EVENT_SUSPECT,

@@ -249,7 +249,7 @@ bool node_start(struct node *n, const struct node_config *config, char err[NODE_
 	n->store_thread =
 		store_thread_start(n->store, &n->inbox, n->events, config->test.store_delay_ms);
 	n->store = NULL;
-	link_set_applied(n->link, core_applied(n->core));
+	link_set_log(n->link, core_applied(n->core), core_last_index(n->core));
 	link_start(n->link, n->datapath);
 	events_add(n->events, CONFIG_LOG_INFO, "started", "cluster %s, incarnation %016llx",
 		   c->name, (unsigned long long)n->start.incarnation);

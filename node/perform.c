@@ -112,7 +112,7 @@ void perform_actions(struct node *n)
 	}
 	updates_post(n);
 	actions_clear(&n->actions);
-	link_set_applied(n->link, core_applied(n->core));
+	link_set_log(n->link, core_applied(n->core), core_last_index(n->core));
 }
 
 void perform_forward(struct node *n, const struct datapath_forward *f)
