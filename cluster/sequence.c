@@ -306,7 +306,12 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 		const struct session *s = state_session_by_spi(c->state, row.spi_in, NULL);
 		struct mark_entry *m;
 
-		if (!s || !mark_acceptable(c, node, f->marks.incarnation, s))
+		/* Our applied state may lag: it does not know the SA yet, or not yet its
+		 * owner. What is not taken now does not come again. */
+		if (s && row.epoch <= session_epoch(c->state, s) &&
+		    !mark_acceptable(c, node, f->marks.incarnation, s))
+			continue;
+		if (!s && HASH_COUNT(c->sequence.marks) >= 2u * IKE_CHILD_MAX * c->config->sessions_max)
 			continue;
 		m = mark_get(c, row.spi_in);
 		if (row.seq <= m->seq)
