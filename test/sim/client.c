@@ -18,6 +18,7 @@
 #define RETRANSMIT_US (300 * MS)
 #define RETRANSMIT_MAX_US (2 * SECOND)
 #define INIT_TRIES 8u
+#define LEAVE_TRIES 3u
 #define SERVER "\x0a\x14\x00\x05"
 
 struct client_sa {
@@ -64,29 +65,6 @@ static void watch_outstanding(struct client *c)
 	blob_set(&c->pending, b);
 }
 
-static void connect_client(struct client *c)
-{
-	c->leaving = false;
-	c->n_sessions++;
-	send_ike(c, initiator_create_init(&c->ike));
-	watch_outstanding(c);
-}
-
-static void retransmit(struct client *c)
-{
-	uint64_t now = c->full->world.now_us;
-
-	if (!c->pending || now < c->retry_us)
-		return;
-	c->backoff_us = c->backoff_us * 2 > RETRANSMIT_MAX_US ? RETRANSMIT_MAX_US
-							      : c->backoff_us * 2;
-	c->retry_us = now + c->backoff_us;
-	if (++c->tries > INIT_TRIES && c->ike.state != INITIATOR_ESTABLISHED)
-		connect_client(c);
-	else
-		send_ike(c, blob_ref(c->pending));
-}
-
 /* The SAD follows the initiator's list of Child SAs. */
 static void follow_children(struct client *c)
 {
@@ -118,6 +96,33 @@ static void follow_children(struct client *c)
 			sad_entry_grant(&s->entry, &all);
 		}
 	}
+}
+
+static void connect_client(struct client *c)
+{
+	c->leaving = false;
+	c->n_sessions++;
+	send_ike(c, initiator_create_init(&c->ike));
+	follow_children(c);
+	watch_outstanding(c);
+}
+
+static void retransmit(struct client *c)
+{
+	uint64_t now = c->full->world.now_us;
+
+	if (!c->pending || now < c->retry_us)
+		return;
+	c->backoff_us = c->backoff_us * 2 > RETRANSMIT_MAX_US ? RETRANSMIT_MAX_US
+							      : c->backoff_us * 2;
+	c->retry_us = now + c->backoff_us;
+	/* A DELETE may have been done and its answer lost with the leader: there is
+	 * nobody left to repeat it, and the client forgets the IKE SA (RFC 7296 1.4.1). */
+	if (++c->tries > (c->leaving ? LEAVE_TRIES : INIT_TRIES) &&
+	    (c->leaving || c->ike.state != INITIATOR_ESTABLISHED))
+		connect_client(c);
+	else
+		send_ike(c, blob_ref(c->pending));
 }
 
 static void after_message(struct client *c, enum initiator_state before, uint64_t spi_i,
@@ -389,7 +394,7 @@ const char *clients_unhappy(struct full *f, char *text, size_t size)
 		const struct client *c = &f->client[i];
 		const char *what = NULL;
 
-		if (c->ike.state != INITIATOR_ESTABLISHED)
+		if (c->ike.state != INITIATOR_ESTABLISHED || c->leaving)
 			what = "has no session";
 		else if (c->answered < c->calm_from)
 			what = "gets no answer";
@@ -411,7 +416,7 @@ void clients_believe(struct full *f, void (*fn)(struct full *f, unsigned client,
 	for (unsigned i = 0; i < f->n_clients; i++) {
 		const struct client *c = &f->client[i];
 
-		if (c->ike.state != INITIATOR_ESTABLISHED)
+		if (c->ike.state != INITIATOR_ESTABLISHED || c->leaving)
 			continue;
 		fn(f, i, c->ike.ike[0].spi_i, c->ike.ike[0].spi_r, 0);
 		for (size_t k = 0; k < c->ike.n_child; k++)

@@ -198,6 +198,27 @@ static void full_free(struct full *f)
 	free(f);
 }
 
+/* For who reads a failure. */
+static void tell_nodes(struct full *f)
+{
+	for (unsigned i = 0; i < f->world.n_hosts; i++) {
+		const struct core *c = node_core(&f->world.host[i]);
+		struct core_status s;
+
+		if (!c) {
+			printf("n%u does not run\n", i + 1);
+			continue;
+		}
+		core_status(c, &s);
+		printf("n%u: role %d, leader n%u, term %llu, applied %llu of %llu, %s%s%s\n", i + 1,
+		       s.role, s.leader + 1, (unsigned long long)s.term,
+		       (unsigned long long)s.commit_applied, (unsigned long long)core_last_index(c),
+		       s.ready ? "ready" : "not ready", s.isolated ? ", isolated" : "",
+		       s.holds_address ? ", holds the addresses" : "");
+	}
+	printf("the service address leads to n%d\n", f->holder + 1);
+}
+
 /* I5: within the bound every client is served again, by what it had. */
 static void wait_for_calm(struct full *f)
 {
@@ -205,9 +226,12 @@ static void wait_for_calm(struct full *f)
 	char text[200];
 
 	while (clients_unhappy(f, text, sizeof(text))) {
-		if (f->world.now_us >= until)
-			world_fail(&f->world, "I5: %s", text);
-		world_run(&f->world, f->world.now_us + 50 * MS);
+		if (f->world.now_us < until) {
+			world_run(&f->world, f->world.now_us + 50 * MS);
+			continue;
+		}
+		tell_nodes(f);
+		world_fail(&f->world, "I5: %s", text);
 	}
 }
 

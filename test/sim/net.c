@@ -128,6 +128,7 @@ static void on_connect(struct world *w, void *ctx, uint64_t a, struct blob *data
 	if (!l->up && open && host_runs(&w->host[l->a]) && host_runs(&w->host[l->b]) &&
 	    !w->host[l->a].paused && !w->host[l->b].paused) {
 		l->up = true;
+		l->silent_us = 0;
 		l->pipe[0].last_us = l->pipe[1].last_us = w->now_us;
 		world_say(w, "link n%u-n%u", l->a + 1, l->b + 1);
 		tell(w, l->a, l->b, DELIVER_LINK_UP, 0);

@@ -117,7 +117,7 @@ static void run_detector(struct node *n)
 {
 	uint64_t now = n->host->world->now_us, applied = core_applied(n->core);
 	struct detector_report r[CLUSTER_NODES_MAX];
-	size_t k = detector_poll(&n->detector, now, applied, r);
+	size_t k = detector_poll(&n->detector, now, applied, core_last_index(n->core), r);
 	struct event e = { .type = EVENT_SUSPECT };
 	bool isolated;
 
@@ -144,7 +144,7 @@ static void beat(struct node *n)
 	for (unsigned i = 0; i < n->config.n_nodes; i++) {
 		if (i == n->host->index || !net_linked(n->host->world, n->host->index, i))
 			continue;
-		detector_heartbeat_create(&n->detector, i, now, core_applied(n->core), frame);
+		detector_heartbeat_create(&n->detector, i, now, core_last_index(n->core), frame);
 		node_send_frame(n, i, frame, sizeof(frame));
 	}
 	run_detector(n);
