@@ -16,7 +16,13 @@
  * wrongly behind a trimmed log); persisted entries are reported in order and only
  * while they are still in the log. libraft adds a barrier at its election only if
  * the log has an uncommitted tail: otherwise we do, because a leader must apply an
- * entry of its own term before it acts (Raft dissertation, 6.4). */
+ * entry of its own term before it acts (Raft dissertation, 6.4).
+ *
+ * And one of time. At each RAFT_TIMEOUT libraft ends the pipeline to every follower
+ * that said nothing since the last one, and a pipeline that ended sends entries with
+ * the next heartbeat only: as soon as two followers' heartbeats fall out of step, as
+ * they do when one is dead, every commit waits for up to a heartbeat. So a leader's
+ * timeout comes when heartbeats are due to all, or right behind an entry to all. */
 #include "cluster/consensus_core.h"
 
 #include <assert.h>
@@ -66,6 +72,14 @@ void consensus_step(struct consensus *c, struct raft_event *event)
 	assert(rv == 0);
 }
 
+static void time_out(struct consensus *c)
+{
+	struct raft_event e = { .type = RAFT_TIMEOUT };
+
+	c->ticked_ms = c->now_ms;
+	consensus_step(c, &e);
+}
+
 int consensus_append(struct consensus *c, enum raft_entry_type type, struct blob *data)
 {
 	struct raft_event e = { .type = RAFT_SUBMIT };
@@ -82,6 +96,8 @@ int consensus_append(struct consensus *c, enum raft_entry_type type, struct blob
 	rv = consensus_try_step(c, &e);
 	if (rv != 0)
 		raft_free(entry.batch);
+	else if (c->now_ms >= c->ticked_ms + c->options.heartbeat_ms)
+		time_out(c);
 	return rv;
 }
 
@@ -217,20 +233,24 @@ void consensus_stored(struct consensus *c, uint64_t now_ms, uint64_t seq)
 
 void consensus_tick(struct consensus *c, uint64_t now_ms)
 {
-	struct raft_event e = { .type = RAFT_TIMEOUT };
-
 	c->now_ms = now_ms;
-	if (now_ms >= raft_timeout(&c->raft)) {
-		c->ticked_ms = now_ms;
-		consensus_step(c, &e);
-	}
+	if (now_ms >= consensus_deadline_ms(c))
+		time_out(c);
 	consensus_settle(c);
 }
 
 uint64_t consensus_deadline_ms(const struct consensus *c)
 {
-	uint64_t at = raft_timeout(&c->raft);
+	uint64_t at = raft_timeout(&c->raft), beat = c->options.heartbeat_ms;
 
+	if (c->raft.state == RAFT_LEADER) {
+		uint64_t to_all = c->sent_ms + beat, latest = c->ticked_ms + 2 * beat;
+
+		if (to_all > latest)
+			to_all = latest;
+		if (at < to_all)
+			at = to_all;
+	}
 	/* Never twice in one millisecond, whatever libraft says. */
 	return at > c->ticked_ms ? at : c->ticked_ms + 1;
 }

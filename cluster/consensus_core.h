@@ -38,6 +38,7 @@ struct consensus {
 	struct consensus_face face;
 	uint64_t now_ms;
 	uint64_t ticked_ms; /* Time of the last RAFT_TIMEOUT. */
+	uint64_t sent_ms;   /* Time of the last AppendEntries, to whomever. */
 
 	struct consensus_log log;
 	struct store_snapshot *snapshot; /* The newest that is durable: what we send. */

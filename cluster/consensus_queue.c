@@ -189,6 +189,7 @@ static void queue_append_entries(struct consensus *c, const struct raft_message 
 	uint64_t after = c->vote_seq;
 
 	assert(p->n_entries <= CONSENSUS_ENTRIES_MAX);
+	c->sent_ms = c->now_ms;
 	for (unsigned i = 0; i < p->n_entries; i++) {
 		const struct consensus_log_slot *s =
 			consensus_log_get(&c->log, p->prev_log_index + 1 + i);
