@@ -78,6 +78,16 @@ static bool identity_names(const struct identity *id, uint64_t raft_id)
 	return false;
 }
 
+/* Did a founder of another name draw our Raft id? */
+static bool is_anothers(const struct core *c)
+{
+	for (size_t i = 0; i < c->identity.n_founders; i++)
+		if (c->identity.founder[i].id == c->raft_id)
+			return strcmp(c->identity.founder[i].address,
+				      c->config->node[c->config->self]) != 0;
+	return false;
+}
+
 static void keep_identity(struct core *c, const struct identity *id)
 {
 	c->identity = *id;
@@ -126,6 +136,10 @@ enum status bootstrap_begin(struct core *c, const struct core_start *start, cons
 		}
 		if (own != c->raft_id) {
 			*why = "the identity record belongs to another data directory";
+			return ERR_FOREIGN;
+		}
+		if (is_anothers(c)) {
+			*why = "the data directory is another node's";
 			return ERR_FOREIGN;
 		}
 		return proposals_start(c, image, why);
@@ -177,7 +191,7 @@ void bootstrap_link(struct core *c, uint32_t node, bool up)
 	struct frame f = { .type = FRAME_HELLO };
 
 	if (!up) {
-		p->linked = p->greeted = false;
+		p->linked = p->greeted = p->refuses = false;
 		return;
 	}
 	p->linked = true;
@@ -281,6 +295,29 @@ void bootstrap_hello(struct core *c, uint32_t node, const struct frame *f)
 		found_cluster(c);
 	sequence_greet(c, node);
 	bootstrap_admit(c);
+}
+
+/* Somebody will not work with us; are we the one to go? Not if the cluster shows this
+ * incarnation as up: then the other is the odd one. And of two whose clusters differ the
+ * one goes that a majority refuses, or one stray data directory would end them all. */
+void bootstrap_refused(struct core *c, uint32_t node, const struct frame *f)
+{
+	const struct node_record *self = state_node(c->state, c->raft_id);
+	int len = (int)(f->bytes.len > 160 ? 160 : f->bytes.len);
+	const char *text = (const char *)f->bytes.data;
+	uint32_t strangers = 0;
+
+	c->peer[node].refuses = true;
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		strangers += c->peer[i].refuses && c->peer[i].cluster_id != c->identity.cluster_id;
+	if ((self && self->up && self->incarnation == c->incarnation) ||
+	    (c->peer[node].cluster_id != c->identity.cluster_id &&
+	     strangers <= c->config->n_nodes / 2)) {
+		action_event(c->actions, "refused_by", "%s: %.*s", c->config->node[node], len, text);
+		return;
+	}
+	action_exit(c->actions, 1, "%s refuses this node: %.*s", c->config->node[node], len, text);
+	c->stopped = true;
 }
 
 /* The member that has this node's name. */

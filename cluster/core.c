@@ -62,7 +62,9 @@ bool core_owns(const struct core *c, const struct session *s)
 
 bool core_node_linked(const struct core *c, uint32_t node)
 {
-	return node == c->config->self || (c->peer[node].linked && c->peer[node].greeted);
+	const struct peer *p = &c->peer[node];
+
+	return node == c->config->self || (p->linked && p->greeted && !p->refused);
 }
 
 void core_drop(struct core *c, enum drop d)
@@ -79,7 +81,7 @@ void core_send(struct core *c, uint32_t node, const struct frame *f)
 void core_broadcast(struct core *c, const struct frame *f)
 {
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		if (c->peer[i].greeted)
+		if (i != c->config->self && core_node_linked(c, i))
 			core_send(c, i, f);
 }
 
@@ -99,9 +101,7 @@ static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t 
 		return;
 	}
 	if (f.type == FRAME_REFUSED) {
-		action_exit(c->actions, 1, "%s refuses this node: %.*s", c->config->node[node],
-			    (int)(f.bytes.len > 160 ? 160 : f.bytes.len), (const char *)f.bytes.data);
-		c->stopped = true;
+		bootstrap_refused(c, node, &f);
 		return;
 	}
 	if (!p->greeted || p->refused)

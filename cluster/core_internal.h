@@ -34,6 +34,7 @@ struct peer {
 	bool linked;         /* The link is up. */
 	bool greeted;        /* Its HELLO came and was accepted. */
 	bool refused;        /* It was not: frames from it are ignored. */
+	bool refuses;        /* It will not work with us. */
 	bool suspect;        /* By our failure detector. */
 	bool never_heard;    /* suspect since our start: not the detector's word yet. */
 	bool differs;        /* Its configuration hash is not ours. */
@@ -189,6 +190,7 @@ bool core_owns(const struct core *c, const struct session *s);
 enum status bootstrap_begin(struct core *c, const struct core_start *start, const char **why);
 void bootstrap_link(struct core *c, uint32_t node, bool up);
 void bootstrap_hello(struct core *c, uint32_t node, const struct frame *f);
+void bootstrap_refused(struct core *c, uint32_t node, const struct frame *f);
 void bootstrap_identity(struct core *c, const uint8_t *data, size_t len);
 void bootstrap_stored(struct core *c);
 void bootstrap_admit(struct core *c); /* Leader: let new nodes in, wiped ones out. */

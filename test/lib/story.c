@@ -291,11 +291,15 @@ void story_start(struct story *l, uint32_t node)
 	n->exited = -1;
 	n->holds = n->stalls = false;
 	n->core = core_new(&l->config[node], &start, &a, &why);
-	if (!n->core)
-		printf("# core_new: %s\n", why);
-	assert(n->core);
-	perform(l, node, &a);
+	if (n->core) {
+		perform(l, node, &a);
+	} else {
+		n->exited = 1;
+		snprintf(n->exit_text, sizeof(n->exit_text), "%s", why);
+	}
 	actions_fini(&a);
+	if (!n->core)
+		return;
 	e.isolation.isolated = false;
 	step(l, node, &e);
 	for (uint32_t i = 0; i < l->n; i++)

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stories of nodes that should not take part, or not as they are: foreign, old,
+ * copied and wiped stores (DESIGN sections 7 and 9). */
+#include "test/lib/story.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void start_all(struct story *l, uint32_t n)
+{
+	story_init(l, n);
+	for (uint32_t i = 0; i < n; i++)
+		story_start(l, i);
+	story_run(l, 2000);
+}
+
+static void assert_serves(struct story *l)
+{
+	assert_int_not_equal(story_leader(l), STORY_NODES);
+	assert_int_not_equal(story_holder(l), STORY_NODES);
+	story_run(l, 700);
+	story_client_send(l, initiator_create_dpd(&l->client));
+	assert_int_equal(l->client.state, INITIATOR_ESTABLISHED);
+	assert_true(l->client.counts.responses >= 1);
+}
+
+/* Node 3's store is that of a node of another cluster. */
+static void make_foreign(struct story *l)
+{
+	struct story other;
+
+	story_init(&other, 3);
+	other.draws = 1000; /* Another cluster id. */
+	other.node[2].raft_id = 5000;
+	for (uint32_t i = 0; i < 3; i++)
+		story_start(&other, i);
+	story_run(&other, 1000);
+	story_kill(&other, 2);
+	story_image_put(l, 2, story_image_copy(&other, 2));
+	blob_set(&l->node[2].identity, blob_ref(other.node[2].identity));
+	l->node[2].raft_id = 5000;
+	story_fini(&other);
+}
+
+static void a_node_of_another_cluster_goes_and_harms_nobody(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	start_all(&l, 3);
+	story_client_connect(&l);
+	story_kill(&l, 2);
+	story_suspect(&l, 2);
+	story_run(&l, 500);
+	story_client_listen(&l);
+	make_foreign(&l);
+	story_start(&l, 2);
+	story_run(&l, 500);
+	assert_int_equal(l.node[2].exited, 1);
+	assert_int_equal(l.node[0].exited, -1);
+	assert_int_equal(l.node[1].exited, -1);
+	assert_serves(&l);
+	story_fini(&l);
+}
+
+/* The same at a cold start, when nobody is in good standing yet. */
+static void a_foreign_node_at_a_cold_start_goes_alone(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	start_all(&l, 3);
+	story_client_connect(&l);
+	for (uint32_t i = 0; i < 3; i++)
+		story_kill(&l, i);
+	make_foreign(&l);
+	story_start(&l, 2);
+	story_start(&l, 0);
+	story_start(&l, 1);
+	story_run(&l, 3000);
+	assert_int_equal(l.node[2].exited, 1);
+	assert_int_equal(l.node[0].exited, -1);
+	assert_int_equal(l.node[1].exited, -1);
+	story_client_listen(&l);
+	assert_serves(&l);
+	story_fini(&l);
+}
+
+static void an_old_copy_of_a_store_is_refused(void **unused)
+{
+	struct store_image old;
+	struct story l;
+	uint32_t f;
+
+	(void)unused;
+	start_all(&l, 3);
+	f = 3 - story_leader(&l) - story_holder(&l); /* It neither leads nor holds. */
+	old = story_image_copy(&l, f);
+	story_client_connect(&l);
+	story_run(&l, 2500); /* ClusterTime tells what it has stored. */
+	story_kill(&l, f);
+	story_image_put(&l, f, old);
+	story_start(&l, f);
+	story_run(&l, 100);
+	assert_int_equal(l.node[f].exited, 1);
+	assert_non_null(strstr(l.node[f].exit_text, "old copy"));
+	assert_serves(&l);
+	story_fini(&l);
+}
+
+/* What a node had stored but nobody committed may go: that is no old copy. */
+static void a_truncated_tail_is_no_old_copy(void **unused)
+{
+	struct story l;
+	uint32_t leader;
+
+	(void)unused;
+	start_all(&l, 3);
+	story_client_connect(&l);
+	leader = story_leader(&l);
+	story_cut_off(&l, leader);
+	story_run(&l, 2500); /* It goes on with its ClusterTime, for itself. */
+	assert_int_not_equal(story_leader(&l), STORY_NODES);
+	story_kill(&l, leader);
+	story_start(&l, leader);
+	story_run(&l, 2500);
+	assert_int_equal(l.node[leader].exited, -1);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(l.node[i].exited, -1);
+	story_client_listen(&l);
+	assert_serves(&l);
+	story_fini(&l);
+}
+
+/* Of a founder: the record of who founded says whose it is. Of one that joined: the
+ * running original says so. */
+static void a_copy_goes(bool of_founder)
+{
+	struct story l;
+
+	start_all(&l, 3);
+	story_client_connect(&l);
+	if (!of_founder) {
+		story_kill(&l, 0);
+		story_wipe(&l, 0);
+		story_suspect(&l, 0);
+		story_run(&l, 500);
+		story_start(&l, 0);
+		story_run(&l, 5000);
+		story_client_listen(&l);
+	}
+	story_kill(&l, 2);
+	story_suspect(&l, 2);
+	story_run(&l, 500);
+	story_client_listen(&l);
+	story_image_put(&l, 2, story_image_copy(&l, 0));
+	blob_set(&l.node[2].identity, blob_ref(l.node[0].identity));
+	l.node[2].raft_id = l.node[0].raft_id;
+	story_start(&l, 2);
+	story_run(&l, 500);
+	assert_int_equal(l.node[2].exited, 1);
+	assert_int_equal(l.node[0].exited, -1);
+	assert_int_equal(l.node[1].exited, -1);
+	assert_serves(&l);
+	story_fini(&l);
+}
+
+static void a_copy_of_a_founder_goes(void **unused)
+{
+	(void)unused;
+	a_copy_goes(true);
+}
+
+static void a_copy_of_a_joined_node_goes(void **unused)
+{
+	(void)unused;
+	a_copy_goes(false);
+}
+
+static void assert_rejoined(struct story *l, uint32_t node)
+{
+	struct core_status status;
+
+	core_status(l->node[node].core, &status);
+	assert_true(status.ready);
+	assert_int_equal(state_sessions(core_state(l->node[node].core)), 1);
+	for (uint32_t i = 0, found = 0; i < STATE_NODES_MAX; i++) {
+		const struct node_record *n = state_node_at(core_state(l->node[node].core), i);
+
+		found += n != NULL;
+		assert_true(found <= l->n);
+		assert_true(!n || n->id == l->node[0].raft_id || n->id == l->node[1].raft_id ||
+			    n->id == l->node[2].raft_id);
+	}
+}
+
+static void a_wiped_node_joins_again(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	start_all(&l, 3);
+	story_client_connect(&l);
+	for (uint32_t i = 0; i < 3; i++) {
+		story_kill(&l, i);
+		story_suspect(&l, i);
+		story_run(&l, 500);
+		story_client_listen(&l);
+		story_wipe(&l, i);
+		story_start(&l, i);
+		story_run(&l, 6000);
+		story_client_listen(&l);
+		assert_rejoined(&l, i);
+		assert_serves(&l);
+	}
+	story_fini(&l);
+}
+
+/* So fast that nobody missed it: its old id is still up, and owns everything. */
+static void a_holder_wiped_in_no_time_loses_its_sessions_to_another(void **unused)
+{
+	struct story l;
+	uint32_t old;
+
+	(void)unused;
+	start_all(&l, 3);
+	story_client_connect(&l);
+	old = story_holder(&l);
+	story_kill(&l, old);
+	story_wipe(&l, old);
+	story_start(&l, old);
+	story_run(&l, 6000);
+	story_client_listen(&l);
+	assert_rejoined(&l, old);
+	assert_serves(&l);
+	story_fini(&l);
+}
+
+static void two_wiped_nodes_found_nothing(void **unused)
+{
+	struct core_status status;
+	struct story l;
+
+	(void)unused;
+	start_all(&l, 3);
+	story_client_connect(&l);
+	for (uint32_t i = 0; i < 3; i++)
+		story_kill(&l, i);
+	story_wipe(&l, 0);
+	story_wipe(&l, 1);
+	for (uint32_t i = 0; i < 3; i++)
+		story_start(&l, i);
+	story_run(&l, 5000);
+	assert_int_equal(story_leader(&l), STORY_NODES);
+	assert_null(l.node[0].identity);
+	assert_null(l.node[1].identity);
+	core_status(l.node[2].core, &status);
+	assert_true(status.quorum_wiped);
+	story_fini(&l);
+}
+
+static void another_configuration_is_not_ready(void **unused)
+{
+	struct core_status status;
+	struct story l;
+	uint32_t f;
+
+	(void)unused;
+	start_all(&l, 3);
+	f = 3 - story_leader(&l) - story_holder(&l);
+	story_kill(&l, f);
+	l.config[f].hash = 7;
+	story_start(&l, f);
+	story_run(&l, 1000);
+	core_status(l.node[f].core, &status);
+	assert_false(status.ready);
+	core_status(l.node[story_leader(&l)].core, &status);
+	assert_true(status.ready);
+	story_fini(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_node_of_another_cluster_goes_and_harms_nobody),
+		cmocka_unit_test(a_foreign_node_at_a_cold_start_goes_alone),
+		cmocka_unit_test(an_old_copy_of_a_store_is_refused),
+		cmocka_unit_test(a_truncated_tail_is_no_old_copy),
+		cmocka_unit_test(a_copy_of_a_founder_goes),
+		cmocka_unit_test(a_copy_of_a_joined_node_goes),
+		cmocka_unit_test(a_wiped_node_joins_again),
+		cmocka_unit_test(a_holder_wiped_in_no_time_loses_its_sessions_to_another),
+		cmocka_unit_test(two_wiped_nodes_found_nothing),
+		cmocka_unit_test(another_configuration_is_not_ready),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
