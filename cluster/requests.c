@@ -76,6 +76,23 @@ static const struct ike_connection *connection_of(const struct core *c, const st
 
 /* ---- Making a request ---- */
 
+/* Not `noticed`: a notice whose IKE SA was rekeyed and deleted was never answered. */
+static bool notice_due(const struct core *c, const struct session *s)
+{
+	return session_epoch(c->state, s) != s->acknowledged_epoch;
+}
+
+/* The IKE SA with a request of ours outstanding, or NULL. It stays where it was asked
+ * when the client rekeys meanwhile: RFC 7296 2.18 keeps windows apart. */
+static const struct ike_sa *asking(const struct session *s)
+{
+	for (unsigned i = 0; i < IKE_SA_MAX; i++)
+		if (s->ike.ike[i].state && s->ike.ike[i].outstanding)
+			return &s->ike.ike[i];
+	return NULL;
+}
+
+
 static bool request(struct core *c, const struct session *s, const struct ike_request *r)
 {
 	struct command step = { .type = COMMAND_SESSION_STEP };
@@ -83,7 +100,7 @@ static bool request(struct core *c, const struct session *s, const struct ike_re
 	struct ike_env env = exchange_env(c);
 	struct ike_outcome out;
 
-	if (s->ike.ike[0].outstanding || !exchange_reserve(c, s->id))
+	if (asking(s) || !exchange_reserve(c, s->id))
 		return false;
 	ike_request_create(&env, &s->ike, r, &out);
 	assert(out.verdict == IKE_VERDICT_STEP && out.next);
@@ -98,11 +115,6 @@ static bool request(struct core *c, const struct session *s, const struct ike_re
 	ike_outcome_fini(&out);
 	proposals_add(c, URGENT_NOTICE, &step);
 	return true;
-}
-
-static bool notice_due(const struct core *c, const struct session *s)
-{
-	return session_epoch(c->state, s) != s->noticed_epoch;
 }
 
 static void notice(struct core *c, const struct session *s)
@@ -139,7 +151,7 @@ void requests_delete_child(struct core *c, uint32_t spi_in)
 
 static void outstanding(struct core *c, const struct session *s, struct errand *e)
 {
-	const struct ike_sa *sa = &s->ike.ike[0];
+	const struct ike_sa *sa = asking(s);
 
 	if (e->request && e->request->len == sa->outstanding->len &&
 	    memcmp(e->request->data, sa->outstanding->data, sa->outstanding->len) == 0)
@@ -171,7 +183,7 @@ void requests_applied(struct core *c, const struct session *s)
 		e->marks = sum_of_marks(s);
 		requests_alive(c, s);
 	}
-	if (s->ike.ike[0].outstanding) {
+	if (asking(s)) {
 		outstanding(c, s, e);
 		return;
 	}
@@ -270,7 +282,7 @@ static void scan(struct core *c)
 			return;
 		}
 		r->scan_after = s->id;
-		if (s->ike.ike[0].outstanding) {
+		if (asking(s)) {
 			outstanding(c, s, errand_get(c, s->id));
 		} else if (notice_due(c, s)) {
 			notice(c, s);
