@@ -12,6 +12,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#define PRIORITY (-10) /* nice */
+
 static int usage(FILE *out, int status)
 {
 	fputs("usage: baton run --config FILE --node NAME\n"
@@ -86,5 +88,6 @@ int cmd_run(int argc, char **argv)
 	if (!file || !name || optind != argc)
 		return usage(stderr, CMD_USAGE);
 	signal(SIGPIPE, SIG_IGN);
+	setpriority(PRIO_PROCESS, 0, PRIORITY); /* As routing daemons do; where it is allowed. */
 	return run(file, name);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bringing a node up and down. The data path comes first of all that touches the
  * network, since it lays the blackhole routes (DESIGN section 6); what can be wrong in
- * files is looked at before. Everything that fails says in one sentence what, and
+ * files is looked at before; and a store that was there is written to only when nothing
+ * can fail any more. Everything that fails says in one sentence what, and
  * which field of the configuration to look at. */
 #include "node/node.h"
 
@@ -51,7 +52,7 @@ static bool start_store(struct node *n, char *err)
 	struct store_options o = {.dir = self(n)->data_dir, .cluster = c->name, .key = key,
 				  .map_bytes = n->config->test.store_map_bytes,
 				  .new_raft_id = random_u64(), .new_store_id = id,
-				  .incarnation = random_u64()};
+				  .node = c->node[c->self]};
 	enum status s;
 	int ok = RAND_bytes(id, sizeof(id));
 
@@ -63,7 +64,7 @@ static bool start_store(struct node *n, char *err)
 	if (s != OK)
 		return fail(err, "%s", why);
 	n->start.raft_id = store_raft_id(n->store);
-	n->start.incarnation = o.incarnation;
+	n->start.incarnation = random_u64();
 	n->start.identity = store_identity(n->store);
 	return true;
 }
@@ -246,6 +247,8 @@ bool node_start(struct node *n, const struct node_config *config, char err[NODE_
 		return fail(err, "%s", why);
 	if (!start_datapath(n, err) || !start_core(n, err) || !start_http(n, err))
 		return false;
+	if (store_begin(n->store, n->start.incarnation, why) != OK)
+		return fail(err, "%s", why);
 	n->store_thread =
 		store_thread_start(n->store, &n->inbox, n->events, config->test.store_delay_ms);
 	n->store = NULL;

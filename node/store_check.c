@@ -55,7 +55,7 @@ int store_env_open(const char *path, uint64_t map_bytes, unsigned flags, MDB_env
 
 struct reader {
 	const struct record_key *k;
-	const char *cluster;
+	const struct record_header *want; /* Its names. */
 	struct store_content *c;
 	char *why;
 	size_t psize;
@@ -120,13 +120,18 @@ static enum status read_header(struct reader *r, MDB_txn *txn, MDB_val *v)
 		return s;
 	if (!record_header_parse(v->mv_data, v->mv_size, h))
 		return damaged(r, "its header does not parse");
-	if (strcmp(h->cluster, r->cluster) != 0) {
+	if (strcmp(h->cluster, r->want->cluster) != 0) {
 		snprintf(r->why, STORE_WHY_LEN, "it belongs to the cluster \"%s\", not to \"%s\"",
-			 h->cluster, r->cluster);
+			 h->cluster, r->want->cluster);
 		return ERR_FOREIGN;
 	}
 	if (memcmp(h->key_id, r->k->id, STORE_KEY_ID_LEN) != 0) {
 		snprintf(r->why, STORE_WHY_LEN, "it was written under another storage key");
+		return ERR_FOREIGN;
+	}
+	if (strcmp(h->node, r->want->node) != 0) {
+		snprintf(r->why, STORE_WHY_LEN, "it belongs to node \"%s\", not to \"%s\"", h->node,
+			 r->want->node);
 		return ERR_FOREIGN;
 	}
 	return OK;
@@ -310,10 +315,10 @@ static enum status read_all(struct reader *r, MDB_txn *txn, int tip_file)
 	return s ? s : read_free(r, txn);
 }
 
-enum status store_read(MDB_env *env, const struct record_key *k, const char *cluster, int tip_file,
+enum status store_read(MDB_env *env, const struct record_key *k, const struct record_header *want, int tip_file,
 		       struct store_content *c, char why[STORE_WHY_LEN])
 {
-	struct reader r = {.k = k, .cluster = cluster, .c = c, .why = why};
+	struct reader r = {.k = k, .want = want, .c = c, .why = why};
 	enum status s = ERR_DAMAGED;
 	MDB_txn *txn = NULL;
 	MDB_envinfo info;
@@ -345,7 +350,7 @@ enum status store_read(MDB_env *env, const struct record_key *k, const char *clu
 }
 
 static void __attribute__((noreturn))
-child_run(const char *path, uint64_t map_bytes, const struct record_key *k, const char *cluster,
+child_run(const char *path, uint64_t map_bytes, const struct record_key *k, const struct record_header *want,
 	  int tip_file, int out)
 {
 	static const int fatal[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM};
@@ -366,7 +371,7 @@ child_run(const char *path, uint64_t map_bytes, const struct record_key *k, cons
 		s = rc == EACCES || rc == EPERM || rc == EMFILE ? ERR_IO : ERR_DAMAGED;
 		snprintf(why, sizeof(why), "%s", mdb_strerror(rc));
 	} else {
-		s = store_read(env, k, cluster, tip_file, &c, why);
+		s = store_read(env, k, want, tip_file, &c, why);
 	}
 	if (write(out, why, strlen(why)) < 0)
 		_exit(ERR_DAMAGED);
@@ -374,7 +379,7 @@ child_run(const char *path, uint64_t map_bytes, const struct record_key *k, cons
 }
 
 enum status store_check(const char *path, uint64_t map_bytes, const struct record_key *k,
-			const char *cluster, int tip_file, char why[STORE_WHY_LEN])
+			const struct record_header *want, int tip_file, char why[STORE_WHY_LEN])
 {
 	int fd[2], status = 0;
 	size_t len = 0;
@@ -386,7 +391,7 @@ enum status store_check(const char *path, uint64_t map_bytes, const struct recor
 		return ERR_IO;
 	}
 	if (pid == 0)
-		child_run(path, map_bytes, k, cluster, tip_file, fd[1]);
+		child_run(path, map_bytes, k, want, tip_file, fd[1]);
 	close(fd[1]);
 	while (len < STORE_WHY_LEN - 1 && (n = read(fd[0], why + len, STORE_WHY_LEN - 1 - len)) != 0)
 		if (n > 0)

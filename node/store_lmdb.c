@@ -335,11 +335,10 @@ static enum status create(struct store *s, const struct store_options *o, char *
 		tip[PATH_MAX + 32];
 	int rc;
 
-	assert(o->new_raft_id != 0 && strlen(o->cluster) < sizeof(s->header.cluster));
+	assert(o->new_raft_id != 0);
 	memcpy(s->header.key_id, s->key.id, sizeof(s->header.key_id));
 	memcpy(s->header.store_id, o->new_store_id, sizeof(s->header.store_id));
 	s->header.raft_id = o->new_raft_id;
-	strcpy(s->header.cluster, o->cluster);
 	path_join(s, "store.new", temporary);
 	path_join(s, "store.new/data.mdb", data);
 	path_join(s, "store.new/tip", tip);
@@ -349,10 +348,8 @@ static enum status create(struct store *s, const struct store_options *o, char *
 		rc = create_in(s, data, tip);
 	if (rc == 0)
 		rc = sync_path(temporary);
-	if (rc == 0 && rename(temporary, final))
-		rc = errno;
 	if (rc == 0)
-		rc = sync_path(s->dir);
+		rc = rename(temporary, final) ? errno : sync_path(s->dir);
 	if (rc)
 		return refuse(ERR_IO, err, "a store cannot be made in data_dir %s: %s", s->dir,
 			      mdb_strerror(rc));
@@ -365,7 +362,7 @@ static enum status refuse_content(const struct store *s, enum status status, con
 	if (status == ERR_FOREIGN)
 		return refuse(status, err,
 			      "the store in data_dir %s is foreign: %s. Nothing was changed. Check "
-			      "storage_key_file and the cluster's name, or use another data_dir",
+			      "storage_key_file, the names of cluster and node, or use another data_dir",
 			      s->dir, why);
 	if (status == ERR_DAMAGED)
 		return refuse(status, err,
@@ -390,14 +387,14 @@ static enum status open_existing(struct store *s, struct store_content *c, char 
 		snprintf(why, sizeof(why), "tip: %s", strerror(errno));
 		return refuse_content(s, status, why, err);
 	}
-	status = store_check(data, s->map_bytes, &s->key, s->header.cluster, s->tip_fd, why);
+	status = store_check(data, s->map_bytes, &s->key, &s->header, s->tip_fd, why);
 	if (status)
 		return refuse_content(s, status, why, err);
 	rc = store_env_open(data, s->map_bytes, 0, &s->env);
 	if (rc)
 		return refuse(ERR_IO, err, "the store in data_dir %s cannot be opened: %s", s->dir,
 			      mdb_strerror(rc));
-	status = store_read(s->env, &s->key, s->header.cluster, s->tip_fd, c, why);
+	status = store_read(s->env, &s->key, &s->header, s->tip_fd, c, why);
 	return status ? refuse_content(s, status, why, err) : OK;
 }
 
@@ -412,11 +409,12 @@ static enum status store_start(struct store *s, const struct store_options *o,
 	if (status)
 		return status;
 	path_join(s, "store", path);
+	strcpy(s->header.cluster, o->cluster);
+	strcpy(s->header.node, o->node);
 	if (stat(path, &st) && errno == ENOENT)
 		status = create(s, o, err);
 	if (status)
 		return status;
-	strcpy(s->header.cluster, o->cluster);
 	status = open_existing(s, &c, err);
 	if (status)
 		return status;
@@ -427,7 +425,12 @@ static enum status store_start(struct store *s, const struct store_options *o,
 	memset(&c.image, 0, sizeof(c.image));
 	store_content_fini(&c);
 	s->previous_incarnation = s->tip.incarnation;
-	s->tip.incarnation = o->incarnation;
+	return OK;
+}
+
+enum status store_begin(struct store *s, uint64_t incarnation, char err[STORE_ERR_LEN])
+{
+	s->tip.incarnation = incarnation;
 	return store_commit(s, NULL, 0, NULL, err);
 }
 
@@ -437,7 +440,8 @@ enum status store_open(const struct store_options *o, struct store **out, struct
 	struct store *s = calloc(1, sizeof(*s));
 	enum status status;
 
-	assert(s && strlen(o->cluster) < sizeof(s->header.cluster));
+	assert(s && strlen(o->cluster) < sizeof(s->header.cluster) &&
+	       strlen(o->node) < sizeof(s->header.node));
 	memset(image, 0, sizeof(*image));
 	s->lock_fd = s->tip_fd = -1;
 	s->map_bytes = o->map_bytes ? o->map_bytes : STORE_MAP_BYTES;

@@ -27,17 +27,20 @@ struct store_options { /* Borrowed during store_open(). */
 	uint64_t map_bytes;               /* Most it can hold; 0: STORE_MAP_BYTES. */
 	uint64_t new_raft_id;             /* Taken if the directory is empty; non-zero, random. */
 	const uint8_t *new_store_id;      /* 16 random octets, likewise. */
-	uint64_t incarnation;             /* Of this start; stored. */
+	const char *node;                 /* Name: the store of another node is foreign. */
 };
 
 /* Creates the store in an empty directory, else checks every record in a child
- * process (a damaged tree can crash who reads it), opens it and stores the new
- * incarnation. *image is the caller's (store_image_fini). Errors, with a sentence in
+ * process (a damaged tree can crash who reads it) and opens it; writes nothing to
+ * one that is there. *image is the caller's (store_image_fini). Errors, with a sentence in
  * err that names the directory and the way out: ERR_EXISTS (another process runs in
  * it), ERR_FOREIGN, ERR_DAMAGED, ERR_IO (cannot be created, read or written). */
 enum status store_open(const struct store_options *o, struct store **out, struct store_image *image,
 		       char err[STORE_ERR_LEN]) must_check;
 void store_close(struct store *s); /* NULL is accepted. */
+
+/* The first transaction of a process that will run: keeps its incarnation. */
+enum status store_begin(struct store *s, uint64_t incarnation, char err[STORE_ERR_LEN]) must_check;
 
 /* One durable transaction of n updates, in order, and of a new identity record
  * (NULL = none). ERR_IO: nothing was stored, and the store must not be used further. */

@@ -220,15 +220,18 @@ bool record_identity_open(const struct record_key *k, const uint8_t *data, size_
 struct blob *record_header_create(const struct record_key *k, const struct record_header *h,
 				  uint8_t mac[STORE_MAC_LEN])
 {
-	size_t name = strlen(h->cluster);
-	struct blob *b = record_new(8 + STORE_KEY_ID_LEN + STORE_ID_LEN + 8 + name);
+	size_t cluster = strlen(h->cluster), node = strlen(h->node);
+	struct blob *b =
+		record_new(8 + STORE_KEY_ID_LEN + STORE_ID_LEN + 8 + 1 + cluster + node);
 	CBB cbb;
 
 	body_begin(b, &cbb);
 	assert(CBB_add_bytes(&cbb, (const uint8_t *)HEADER_MAGIC, 8) &&
 	       CBB_add_bytes(&cbb, h->key_id, STORE_KEY_ID_LEN) &&
 	       CBB_add_bytes(&cbb, h->store_id, STORE_ID_LEN) && CBB_add_u64(&cbb, h->raft_id) &&
-	       CBB_add_bytes(&cbb, (const uint8_t *)h->cluster, name));
+	       CBB_add_u8(&cbb, (uint8_t)cluster) &&
+	       CBB_add_bytes(&cbb, (const uint8_t *)h->cluster, cluster) &&
+	       CBB_add_bytes(&cbb, (const uint8_t *)h->node, node));
 	body_end(b, &cbb);
 	record_seal(k, RECORD_HEADER, 0, NULL, b, mac);
 	return b;
@@ -236,7 +239,7 @@ struct blob *record_header_create(const struct record_key *k, const struct recor
 
 bool record_header_parse(const uint8_t *data, size_t len, struct record_header *h)
 {
-	CBS cbs, magic;
+	CBS cbs, magic, cluster;
 
 	memset(h, 0, sizeof(*h));
 	CBS_init(&cbs, data, len);
@@ -244,9 +247,12 @@ bool record_header_parse(const uint8_t *data, size_t len, struct record_header *
 	    memcmp(CBS_data(&magic), HEADER_MAGIC, 8) != 0 ||
 	    !CBS_copy_bytes(&cbs, h->key_id, STORE_KEY_ID_LEN) ||
 	    !CBS_copy_bytes(&cbs, h->store_id, STORE_ID_LEN) || !CBS_get_u64(&cbs, &h->raft_id) ||
-	    CBS_len(&cbs) >= sizeof(h->cluster) || CBS_contains_zero_byte(&cbs))
+	    !CBS_get_u8_length_prefixed(&cbs, &cluster) ||
+	    CBS_len(&cluster) >= sizeof(h->cluster) || CBS_contains_zero_byte(&cluster) ||
+	    CBS_len(&cbs) >= sizeof(h->node) || CBS_contains_zero_byte(&cbs))
 		return false;
-	memcpy(h->cluster, CBS_data(&cbs), CBS_len(&cbs));
+	memcpy(h->cluster, CBS_data(&cluster), CBS_len(&cluster));
+	memcpy(h->node, CBS_data(&cbs), CBS_len(&cbs));
 	return h->raft_id != 0;
 }
 

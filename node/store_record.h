@@ -34,7 +34,7 @@ struct record_header { /* Written once; tells whose store it is. */
 	uint8_t key_id[STORE_KEY_ID_LEN];
 	uint8_t store_id[STORE_ID_LEN];
 	uint64_t raft_id;
-	char cluster[64];
+	char cluster[64], node[32];
 };
 
 /* Rewritten by every transaction: all that the other records must add up to.

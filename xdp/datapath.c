@@ -63,12 +63,17 @@ static bool open_ports(struct datapath *dp, const struct datapath_config *c, cha
 		snprintf(err, DATAPATH_ERR_LEN, "eventfd: %s", strerror(-error));
 		return false;
 	}
+	/* A killed process's files are closed from the highest descriptor down: the addresses
+	 * on the TUN device must vanish before the sockets do, or the kernel answers clients
+	 * with ICMP errors in between. */
+	if (sockets_open(&w->sockets, c->addresses, c->n_addresses, err) != 0)
+		return false;
 	error = tun_open(&w->tun, c->tun, c->tun_mtu ? c->tun_mtu : DATAPATH_TUN_MTU);
 	if (error) {
 		snprintf(err, DATAPATH_ERR_LEN, "TUN device '%s': %s", c->tun, strerror(-error));
 		return false;
 	}
-	return sockets_open(&w->sockets, c->addresses, c->n_addresses, err) == 0;
+	return true;
 }
 
 /* The ladder, from the top: AF_XDP zero-copy, native, generic, then sockets, which

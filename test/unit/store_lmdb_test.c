@@ -255,7 +255,7 @@ static void test_missing_parts_are_refused(void **state)
 static void test_foreign_stores_are_refused(void **state)
 {
 	struct store_options o = {.dir = dir, .cluster = "other", .key = key, .new_raft_id = 1,
-				  .new_store_id = store_id, .incarnation = 5};
+				  .new_store_id = store_id, .node = node};
 	struct model m = make_full();
 	char err[STORE_ERR_LEN];
 	struct store_image image;
@@ -267,6 +267,9 @@ static void test_foreign_stores_are_refused(void **state)
 	key[0] ^= 1;
 	expect_refusal(ERR_FOREIGN, "another storage key");
 	key[0] ^= 1;
+	node = "n2";
+	expect_refusal(ERR_FOREIGN, "belongs to node \"n1\"");
+	node = "n1";
 	store_close(open_as(&m));
 }
 

@@ -37,6 +37,7 @@ struct model {
 static char dir[64];
 static uint8_t key[STORE_KEY_LEN] = "the key of the store, 32 octets";
 static const uint8_t store_id[16] = "0123456789abcde";
+static const char *node = "n1";
 static uint64_t seed;
 
 static uint32_t draw(uint32_t below)
@@ -75,9 +76,13 @@ static enum status try_open(struct store **s, struct store_image *image, char *e
 {
 	struct store_options o = {.dir = dir, .cluster = "demo", .key = key,
 				  .map_bytes = 16u << 20, .new_raft_id = 77,
-				  .new_store_id = store_id, .incarnation = 5};
+				  .new_store_id = store_id, .node = node};
 
-	return store_open(&o, s, image, err);
+	enum status status = store_open(&o, s, image, err);
+
+	if (status == OK && store_begin(*s, 5, err) != OK)
+		status = ERR_IO;
+	return status;
 }
 
 static struct blob *fill(uint32_t len, uint8_t octet)
