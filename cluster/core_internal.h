@@ -3,6 +3,7 @@
  * with one struct below; none reaches into another's struct.
  *
  *   core.c        events to rooms, what follows a commit, status
+ *   core_view.c   what every room may ask: who leads, who is who
  *   bootstrap.c   who we are: HELLO, founding, joining, refusing old copies
  *   proposals.c   commands to the leader, into the log, out of it into the state
  *   membership.c  nodes up and down, the holder, elections, cluster time
@@ -175,7 +176,7 @@ struct core {
 	uint64_t drops[DROP_COUNT];
 };
 
-/* ---- core.c ---- */
+/* ---- core_view.c ---- */
 uint64_t core_now_ms(const struct core *c);
 bool core_leads(const struct core *c);          /* Leader, and its state is current. */
 uint32_t core_leader_index(const struct core *c); /* NODE_NONE: unknown or ourselves not ready. */

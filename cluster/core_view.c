@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every room of the core may ask and use: the time, who leads, who is who,
+ * and a frame to a node. It knows no room. */
+#include "cluster/core_internal.h"
+
+uint64_t core_now_ms(const struct core *c)
+{
+	return c->now_us / MS;
+}
+
+bool core_leads(const struct core *c)
+{
+	return c->consensus && consensus_role(c->consensus) == CONSENSUS_LEADER &&
+	       consensus_is_current(c->consensus);
+}
+
+uint32_t core_node_index(const struct core *c, uint64_t raft_id)
+{
+	if (raft_id == 0)
+		return NODE_NONE;
+	if (raft_id == c->raft_id)
+		return c->config->self;
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		if (c->peer[i].raft_id == raft_id)
+			return i;
+	return NODE_NONE;
+}
+
+uint32_t core_leader_index(const struct core *c)
+{
+	return c->consensus ? core_node_index(c, consensus_leader(c->consensus)) : NODE_NONE;
+}
+
+const char *core_node_name(const struct core *c, uint64_t raft_id)
+{
+	const struct node_record *n = state_node(c->state, raft_id);
+	uint32_t i = core_node_index(c, raft_id);
+
+	if (i != NODE_NONE)
+		return c->config->node[i];
+	return n ? n->name : "nobody";
+}
+
+bool core_owns(const struct core *c, const struct session *s)
+{
+	const struct slot *slot = session_slot(c->state, s);
+
+	return slot->node == c->raft_id && slot->incarnation == c->incarnation;
+}
+
+bool core_node_linked(const struct core *c, uint32_t node)
+{
+	const struct peer *p = &c->peer[node];
+
+	return node == c->config->self || (p->linked && p->greeted && !p->refused);
+}
+
+void core_drop(struct core *c, enum drop d)
+{
+	c->drops[d]++;
+}
+
+void core_send(struct core *c, uint32_t node, const struct frame *f)
+{
+	if (node < c->config->n_nodes && node != c->config->self && c->peer[node].linked)
+		action_send_frame(c->actions, node, frame_create(f));
+}
+
+void core_broadcast(struct core *c, const struct frame *f)
+{
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		if (i != c->config->self && core_node_linked(c, i))
+			core_send(c, i, f);
+}
