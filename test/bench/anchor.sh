@@ -139,13 +139,15 @@ one_kill() {
 	[ "$kind" = ha ] && sleep 0.5
 	road_warrior
 	mover_start
-	at cl "$PINGER" send $SERVER 7010 "$rate" $((warm + after)) 0.5 "$name.ping" > "$LAB/pinger.log" 2>&1 &
+	ip netns exec "$(ns cl)" "$PINGER" send $SERVER 7010 "$rate" $((warm + 300)) 0.5 "$name.ping" > "$LAB/pinger.log" 2>&1 &
 	local pinger=$!
 	sleep "$warm"
 	pid=$(swan n1-gw pid)
 	t=${EPOCHREALTIME/[.,]/}
 	kill -KILL "$pid"
 	echo go >&9
+	sleep "$after"
+	kill -TERM "$pinger"
 	wait "$pinger"
 	wait "$mover"
 	exec 9>&-

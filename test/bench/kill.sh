@@ -62,7 +62,7 @@ one_kill() {
 	until_ok 30 all_nodes_up || die "not all nodes are up before kill $1"
 	until_ok 30 in_place || die "leader $(leader) and owner $(owner) are not placed for a kill of $kind"
 	wire_begin
-	at cl "$PINGER" send $SERVER 7010 "$rate" $((warm + AFTER)) 0.5 "$name.ping" > "$LAB/pinger.log" 2>&1 &
+	ip netns exec "$(ns cl)" "$PINGER" send $SERVER 7010 "$rate" $((warm + 300)) 0.5 "$name.ping" > "$LAB/pinger.log" 2>&1 &
 	pinger=$!
 	sleep "$warm"
 	if [ "$kind" = leader ]; then victim=$(leader); else victim=$(owner); fi
@@ -78,6 +78,8 @@ one_kill() {
 		await_end "$victim" 5
 		rm -f "$LAB/$victim.pid"
 	fi
+	sleep "$AFTER"
+	kill -TERM "$pinger"
 	wait "$pinger"
 	for n in $LAB_NODES; do [ "$n" = "$victim" ] || api "$n" /v1/events; done | jq -s '[.[].events[]]' > "$name.events"
 	capture_end
