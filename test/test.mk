@@ -70,6 +70,15 @@ build/bench/%: test/bench/%.c
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
+build/bench/libtest.a: $(patsubst %,build/obj/%.o,$(wildcard test/lib/initiator*.c))
+	@rm -f $@
+	@ar rcs $@ $^
+build/bench/handshakes: test/bench/handshakes.c build/bench/libtest.a build/libproto.a
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CRYPTO_LIBS)
 bench-failover: all build/bench/pinger
 	test/bench/failover.sh $(BENCH)
-.PHONY: bench-failover
+bench-handshakes: all build/bench/handshakes
+	test/bench/handshakes.sh $(BENCH)
+.PHONY: bench-failover bench-handshakes

@@ -38,19 +38,8 @@ done
 [ "$(id -u)" = 0 ] || { echo "failover.sh: needs root" >&2; exit 1; }
 make -s all build/bench/pinger || exit 1
 mkdir -p "$out"
-# What else runs on the machine is to disturb little: where there is a cpu controller,
-# all of this runs in a group of its own, of the greatest weight. (Niceness would not do:
-# with autogroups it counts within a session only.)
-group=''
-for g in /sys/fs/cgroup/cpu /sys/fs/cgroup/cpu,cpuacct /sys/fs/cgroup; do
-	[ -e "$g/cgroup.procs" ] && mkdir "$g/baton-bench-$$" 2> /dev/null || continue
-	group=$g/baton-bench-$$
-	{ echo 262144 > "$group/cpu.shares" || echo 10000 > "$group/cpu.weight"; } 2> /dev/null
-	echo $$ > "$group/cgroup.procs"
-	break
-done
-trap '[ -z "$group" ] || { echo $$ > "${group%/*}/cgroup.procs"; rmdir "$group"; }' EXIT
-trap 'exit 130' INT TERM
+# shellcheck source=test/bench/group.sh
+. test/bench/group.sh
 bad=0
 for rate in $rates; do
 	for kind in $kinds; do

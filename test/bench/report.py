@@ -36,7 +36,8 @@ def group(folder):
     trials = [figures(p[:-5], kind) for p in sorted(glob.glob(folder + "/*.kill"))]
     if not trials:
         return None
-    names = []
+    names = ["suspected", "elected", "proposed", "committed", "applied", "announced", "first_esp"]
+    names = [n for n in names if any(n in t.get("stages", {}) for t in trials)]
     for t in trials:
         names += [n for n in t.get("stages", {}) if n not in names]
     out = {"kind": kind, "rate": int(folder.rsplit("-", 1)[1]), "kills": len(trials),
