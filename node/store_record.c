@@ -299,7 +299,7 @@ bool record_tip_open(const struct record_key *k, const uint8_t *data, size_t len
 	       CBS_copy_bytes(&b, t->snapshot, STORE_MAC_LEN) &&
 	       CBS_copy_bytes(&b, t->identity, STORE_MAC_LEN) &&
 	       CBS_copy_bytes(&b, t->header, STORE_MAC_LEN) && CBS_len(&b) == 0 &&
-	       t->first >= 1 && t->last >= t->first - 1;
+	       t->first >= 1 && t->last >= t->first - 1 && t->last < UINT64_MAX;
 }
 
 struct blob *record_tip_file_create(const struct record_key *k, uint64_t counter,
