@@ -286,6 +286,11 @@ bool consensus_is_current(const struct consensus *c)
 	       c->applied >= c->leader_first;
 }
 
+bool consensus_is_leaving(const struct consensus *c)
+{
+	return c->raft.state == RAFT_LEADER && raft_transferee(&c->raft) != 0;
+}
+
 enum status consensus_transfer(struct consensus *c, uint64_t now_ms, uint64_t to)
 {
 	struct raft_event e = { .type = RAFT_TRANSFER };

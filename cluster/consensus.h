@@ -77,6 +77,9 @@ enum status consensus_barrier(struct consensus *c, uint64_t now_ms) must_check;
 /* Has this leader applied an entry of its own term? Before that it may not act as one. */
 bool consensus_is_current(const struct consensus *c);
 
+/* Is it being handed over? Until then, or until that has failed, nothing is taken. */
+bool consensus_is_leaving(const struct consensus *c);
+
 /* Hand leadership to another voter. */
 enum status consensus_transfer(struct consensus *c, uint64_t now_ms, uint64_t to) must_check;
 /* The leader is dead by a majority's word: stand for election now. Repeat every

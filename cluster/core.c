@@ -10,7 +10,6 @@
  * entry or by a snapshot, we compare and act on the difference (DESIGN section 5). */
 #include "cluster/core_internal.h"
 
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,11 +48,8 @@ static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t 
 		proposals_receive(c, node, f.bytes.data, f.bytes.len);
 		break;
 	case FRAME_RELAY:
-		if (core_leads(c)) /* A relayed datagram is never relayed again. */
-			exchange_datagram(c, node, &f.datagram.local, &f.datagram.remote,
-					  f.datagram.data, f.datagram.len);
-		else
-			core_drop(c, DROP_IKE_NO_LEADER);
+		exchange_datagram(c, node, &f.datagram.local, &f.datagram.remote,
+				  f.datagram.data, f.datagram.len);
 		break;
 	case FRAME_SEND:
 		action_send_datagram(c->actions, &f.datagram.local, &f.datagram.remote,
@@ -154,10 +150,12 @@ static void follow_all(struct core *c)
 	struct follow *w = &c->follow;
 
 	while (w->n || w->all || w->slots || w->holder || w->nodes || w->role || w->members ||
-	       w->sas || w->n_down) {
+	       w->sas || w->n_down || w->lost) {
 		struct follow now = *w;
 
 		memset(w, 0, sizeof(*w));
+		if (now.lost)
+			exchange_lost(c);
 		if (now.role) {
 			membership_role(c);
 			exchange_role(c);

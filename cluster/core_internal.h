@@ -69,10 +69,12 @@ struct follow { /* core.c */
 		uint64_t spi_i, spi_r; /* SessionPut: the pair that was half-open. */
 		enum status status;
 		bool deleted;
+		bool step;             /* It was the command that the session's lane waits for. */
 	} *sessions;
 	size_t n, room;
 	bool all;            /* Every session: slots changed, or a snapshot came. */
 	bool slots, holder, nodes, role, members, sas;
+	bool lost;           /* Commands of ours did not get into the log. */
 	struct node_down down[CLUSTER_NODES_MAX];
 	unsigned n_down;
 };
@@ -108,7 +110,7 @@ struct relay { /* relay.c */
 
 struct lane;
 struct exchange { /* exchange.c */
-	struct lane *lanes;
+	struct lane *lanes, *by_address;
 	size_t n_lanes;
 	uint64_t next_us;
 	struct iv_source iv;
@@ -228,10 +230,11 @@ void half_open_fini(struct core *c);
 
 /* ---- relay.c ---- */
 bool relay_possible(const struct core *c, uint32_t leader);
-void relay_forward(struct core *c, uint32_t leader, const struct endpoint *local,
+/* Drops what came by another node: that is never relayed again. */
+void relay_forward(struct core *c, uint32_t via, const struct endpoint *local,
 		   const struct endpoint *remote, const uint8_t *data, size_t len);
-void relay_keep(struct core *c, const struct ike_header *h, const struct endpoint *local,
-		const struct endpoint *remote, const uint8_t *data, size_t len);
+void relay_keep(struct core *c, uint32_t via, const struct ike_header *h,
+		const struct endpoint *local, const struct endpoint *remote, struct blob *data);
 void relay_release(struct core *c);
 void relay_fini(struct core *c);
 
@@ -247,7 +250,12 @@ void exchange_applied(struct core *c, const struct follow_session *f);
 struct ike_env exchange_env(struct core *c);
 /* Is a command of the session on its way? If not, marks it so: for requests.c. */
 bool exchange_reserve(struct core *c, uint64_t session);
+/* Moves the next session out of an outcome; what it leaves is cleansed. */
+void exchange_take_next(struct ike_session *to, struct ike_outcome *out);
+/* Is a command on its way that takes this virtual IP? */
+bool exchange_takes(const struct core *c, const struct address *a);
 void exchange_owner_applied(struct core *c);
+void exchange_lost(struct core *c);
 void exchange_role(struct core *c);
 void exchange_tick(struct core *c);
 void exchange_fini(struct core *c);

@@ -14,46 +14,13 @@
  *
  * A reply that makes an SA also waits until the session's owner has applied it,
  * 50 ms at most: the client's first packet shall find it. */
-#include "cluster/core_internal.h"
+#include "cluster/lane.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LANE_ROOM 5u
-#define LANES_MAX 20000u
 #define OWNER_WAIT_US (50 * MS)
-
-struct letter {
-	struct endpoint local, remote;
-	uint32_t via;
-	struct blob *data;
-};
-
-struct lane_key {
-	uint64_t a, b; /* (session id, 0), or the SPI pair of a half-open SA */
-};
-
-struct lane {
-	struct lane_key key;
-	struct letter letter[LANE_ROOM];
-	unsigned n;
-	bool busy;              /* A command of this session is on its way. */
-	bool own;               /* ... it is a request of our own, not the letter at the head. */
-	bool answered;          /* ... it is a response to us: nothing to send afterwards. */
-	bool makes_sa;
-	const char *what;       /* ... for the log and for tests that stop a leader just here. */
-	struct blob *last_word; /* ... it ends the session: this is the reply. */
-	uint64_t wait_index, wait_until_us; /* For the owner to have applied it. */
-	uint64_t wait_owner;
-	UT_hash_handle hh;
-};
-
-static void letter_fini(struct letter *l)
-{
-	blob_unref(l->data);
-	memset(l, 0, sizeof(*l));
-}
 
 void exchange_send(struct core *c, uint32_t via, const struct endpoint *local,
 		   const struct endpoint *remote, struct blob *data)
@@ -73,139 +40,7 @@ void exchange_send(struct core *c, uint32_t via, const struct endpoint *local,
 	core_send(c, via, &f);
 }
 
-/* ---- Lanes ---- */
-
-static struct lane *lane_find(struct core *c, uint64_t a, uint64_t b)
-{
-	struct lane_key k = { a, b };
-	struct lane *l;
-
-	HASH_FIND(hh, c->exchange.lanes, &k, sizeof(k), l);
-	return l;
-}
-
-static struct lane *lane_get(struct core *c, uint64_t a, uint64_t b)
-{
-	struct lane *l = lane_find(c, a, b);
-
-	if (l || c->exchange.n_lanes >= LANES_MAX)
-		return l;
-	l = calloc(1, sizeof(*l));
-	assert(l);
-	l->key = (struct lane_key){ a, b };
-	l->wait_until_us = NEVER;
-	HASH_ADD(hh, c->exchange.lanes, key, sizeof(l->key), l);
-	c->exchange.n_lanes++;
-	return l;
-}
-
-static void lane_pop(struct lane *l)
-{
-	assert(l->n > 0);
-	letter_fini(&l->letter[0]);
-	l->n--;
-	memmove(&l->letter[0], &l->letter[1], l->n * sizeof(l->letter[0]));
-}
-
-static void lane_free(struct core *c, struct lane *l)
-{
-	while (l->n)
-		lane_pop(l);
-	blob_unref(l->last_word);
-	HASH_DEL(c->exchange.lanes, l);
-	c->exchange.n_lanes--;
-	free(l);
-}
-
-bool exchange_reserve(struct core *c, uint64_t session)
-{
-	struct lane *l = lane_get(c, session, 0);
-
-	if (!l || l->busy || l->n > 0)
-		return false;
-	l->busy = l->own = true;
-	return true;
-}
-
 /* ---- Handling the letter at the head ---- */
-
-/* Has next a Child SA or an IKE SA that the session does not have yet? */
-static bool makes_sa(const struct session *s, const struct ike_session *next)
-{
-	struct ike_session *now = (struct ike_session *)&s->ike; /* Only looked into. */
-
-	for (unsigned i = 0; i < next->n_child; i++)
-		if (!ike_session_find_child(now, next->child[i].spi_in))
-			return true;
-	return false;
-}
-
-static void note_proposal(struct core *c, struct lane *l, const char *what)
-{
-	l->busy = true;
-	l->what = what;
-	action_event(c->actions, "propose", "%s", what);
-}
-
-static void propose_put(struct core *c, struct lane *l, struct ike_outcome *out)
-{
-	struct command put = { .type = COMMAND_SESSION_PUT };
-	struct session_put *p = &put.session_put;
-	const struct session *old;
-	uint64_t after = 0;
-
-	if (state_sessions(c->state) >= c->config->sessions_max) {
-		core_drop(c, DROP_QUEUE_FULL);
-		lane_pop(l);
-		return;
-	}
-	while ((out->next->features & IKE_INITIAL_CONTACT) && p->n_supersedes < COMMAND_SUPERSEDES_MAX &&
-	       (old = state_next_session_of(c->state, &out->next->peer_id, after))) {
-		after = old->id;
-		p->supersedes[p->n_supersedes++] = old->id;
-	}
-	p->ike = *out->next;
-	free(out->next);
-	out->next = NULL;
-	p->slot = entropy_u32(&c->entropy) % STATE_SLOTS;
-	p->lease = c->config->lease;
-	l->makes_sa = true;
-	note_proposal(c, l, "IKE_AUTH");
-	proposals_add(c, URGENT_HANDSHAKE, &put);
-}
-
-static void propose_step(struct core *c, struct lane *l, const struct session *s, struct ike_outcome *out)
-{
-	struct command step = { .type = COMMAND_SESSION_STEP };
-	struct session_step *p = &step.session_step;
-
-	p->session = s->id;
-	p->serial = s->serial;
-	p->lease = c->config->lease;
-	p->acknowledged = out->answered && out->answered_purpose == IKE_PURPOSE_NOTICE;
-	p->epoch = s->noticed_epoch;
-	l->answered = out->answered;
-	l->makes_sa = makes_sa(s, out->next);
-	note_proposal(c, l,
-		      s->ike.ike[0].spi_r != out->next->ike[0].spi_r ? "IKE rekey"
-		      : l->makes_sa				      ? "Child SA"
-		      : out->answered				      ? "response"
-								      : "INFORMATIONAL");
-	p->ike = *out->next;
-	free(out->next);
-	out->next = NULL;
-	proposals_add(c, URGENT_REQUEST, &step);
-}
-
-static void propose_del(struct core *c, struct lane *l, const struct session *s, struct ike_outcome *out)
-{
-	struct command del = { .type = COMMAND_SESSION_DEL };
-
-	del.session_del = (struct session_del){ s->id, s->serial };
-	note_proposal(c, l, "DELETE");
-	blob_set(&l->last_word, blob_ref(out->reply));
-	proposals_add(c, URGENT_REQUEST, &del);
-}
 
 static void to_lane(struct core *c, const struct ike_header *h, const struct letter *letter);
 
@@ -253,18 +88,18 @@ static void handle(struct core *c, struct lane *l)
 		/* fall through */
 	case IKE_VERDICT_REPLY:
 		exchange_send(c, t->via, &t->local, &t->remote, out.reply);
-		if (s)
-			requests_alive(c, s);
 		lane_pop(l);
 		break;
 	case IKE_VERDICT_ESTABLISH:
-		propose_put(c, l, &out);
+		lane_propose_put(c, l, &out);
 		break;
 	case IKE_VERDICT_STEP:
-		propose_step(c, l, s, &out);
+		/* Fresh and authenticated; a repeated message can be anyone's. */
+		requests_alive(c, s);
+		lane_propose_step(c, l, s, &out);
 		break;
 	case IKE_VERDICT_DELETE:
-		propose_del(c, l, s, &out);
+		lane_propose_del(c, l, s, &out);
 		break;
 	case IKE_VERDICT_HALF_OPEN:
 		lane_pop(l);
@@ -303,22 +138,31 @@ static void wait_for_owner(struct core *c, struct lane *l, const struct session 
 		c->exchange.next_us = l->wait_until_us;
 }
 
+/* Running one lane may free any other: so first the keys, then the lanes. */
 void exchange_owner_applied(struct core *c)
 {
+	struct lane_key *keys;
 	struct lane *l, *tmp;
+	size_t n = 0;
 
 	if (c->exchange.next_us == NEVER)
 		return;
-again:
+	keys = malloc((c->exchange.n_lanes + 1) * sizeof(*keys));
+	assert(keys);
 	HASH_ITER(hh, c->exchange.lanes, l, tmp)
 	{
 		if (l->wait_until_us == NEVER ||
 		    (c->now_us < l->wait_until_us && !owner_has_applied(c, l)))
 			continue;
 		l->wait_until_us = NEVER;
-		lane_run(c, l); /* May free any lane: begin anew. */
-		goto again;
+		keys[n++] = l->key;
 	}
+	for (size_t i = 0; i < n; i++) {
+		l = lane_find(c, keys[i].a, keys[i].b);
+		if (l)
+			lane_run(c, l);
+	}
+	free(keys);
 }
 
 static void lane_done(struct core *c, struct lane *l, const struct follow_session *f)
@@ -331,6 +175,7 @@ static void lane_done(struct core *c, struct lane *l, const struct follow_sessio
 		action_event(c->actions, "commit", "%s", l->what);
 	l->busy = l->own = l->answered = false;
 	l->what = NULL;
+	lane_drop_address(c, l);
 	l->last_word = NULL;
 	if (f->deleted) {
 		if (last_word && l->n)
@@ -364,7 +209,8 @@ void exchange_applied(struct core *c, const struct follow_session *f)
 		}
 		lane_done(c, l, f);
 	}
-	if (f->session && (l = lane_find(c, f->session, 0)) && l->busy)
+	/* Renewals and marks change the session too, but nobody's turn. */
+	if (f->session && (f->step || f->deleted) && (l = lane_find(c, f->session, 0)) && l->busy)
 		lane_done(c, l, f);
 	if (f->deleted && core_leads(c))
 		action_event(c->actions, "session_down", "session %llu is gone",
@@ -407,10 +253,13 @@ void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *loca
 		return;
 	}
 	if (!core_leads(c)) {
-		if (relay_possible(c, leader))
-			relay_forward(c, leader, local, remote, data, len);
-		else
-			relay_keep(c, &h, local, remote, data, len);
+		if (relay_possible(c, leader)) {
+			relay_forward(c, via, local, remote, data, len);
+		} else {
+			letter.data = blob_new(data, len);
+			relay_keep(c, via, &h, local, remote, letter.data);
+			blob_unref(letter.data);
+		}
 		return;
 	}
 	if (h.spi_r == 0) {
@@ -422,14 +271,29 @@ void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *loca
 	blob_unref(letter.data);
 }
 
-/* Who no longer leads has nothing on its way: clients repeat to the next leader. */
-void exchange_role(struct core *c)
+/* What was on its way may not arrive, and nobody will say so: all begins anew. The
+ * letters wait for who leads next, or for ourselves. */
+void exchange_lost(struct core *c)
 {
 	struct lane *l, *tmp;
 
+	HASH_ITER(hh, c->exchange.lanes, l, tmp)
+	{
+		for (unsigned i = 0; i < l->n; i++) {
+			struct letter *t = &l->letter[i];
+			struct ike_header h;
+
+			if (ike_header_parse(&h, t->data->data, t->data->len) == DROP_NONE)
+				relay_keep(c, t->via, &h, &t->local, &t->remote, t->data);
+		}
+		lane_free(c, l);
+	}
+}
+
+void exchange_role(struct core *c)
+{
 	if (!core_leads(c))
-		HASH_ITER(hh, c->exchange.lanes, l, tmp)
-			lane_free(c, l);
+		exchange_lost(c);
 	relay_release(c);
 }
 

@@ -18,15 +18,41 @@ static uint32_t draw_spi(void *ctx, struct entropy *e)
 	return spi;
 }
 
+/* Is it the address of a session that this client's INITIAL_CONTACT ends? */
+static bool is_superseded(const struct core *c, const struct ike_id *peer, const struct address *wanted)
+{
+	const struct session *old = NULL;
+
+	for (unsigned i = 0; i < COMMAND_SUPERSEDES_MAX; i++) {
+		old = state_next_session_of(c->state, peer, old ? old->id : 0);
+		if (!old)
+			return false;
+		if (address_equal(&old->ike.virtual_ip, wanted))
+			return true;
+	}
+	return false;
+}
+
+static bool is_taken(const void *ctx, const struct address *a)
+{
+	return exchange_takes(ctx, a);
+}
+
 static bool assign_address(void *ctx, const struct ike_connection *connection, const struct ike_id *peer,
-			   const struct address *wanted, struct address *out)
+			   bool replaces, const struct address *wanted, struct address *out)
 {
 	const struct core *c = ctx;
+	const struct pool_taken taken = { is_taken, c };
 
-	(void)peer;
-	return connection->has_pool &&
-	       state_pool_pick(c->state, &connection->pool, wanted,
-			       10ull * c->config->timing.isolation_ms, out);
+	if (!connection->has_pool)
+		return false;
+	if (replaces && wanted && !exchange_takes(c, wanted) &&
+	    prefix_contains(&connection->pool, wanted) && is_superseded(c, peer, wanted)) {
+		*out = *wanted;
+		return true;
+	}
+	return state_pool_pick_except(c->state, &connection->pool, wanted,
+				      10ull * c->config->timing.isolation_ms, &taken, out);
 }
 
 struct ike_env exchange_env(struct core *c)

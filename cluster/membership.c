@@ -27,6 +27,8 @@
 #define HOLD_AGAIN_US (200 * MS)
 #define HOLD_PATIENCE_US (300 * MS)
 #define TRANSFER_AGAIN_US (1000 * MS)
+#define TRANSFER_LEAVING_US (300 * MS) /* libraft gives one up after an election timeout. */
+#define TRANSFER_BEHIND 64u            /* Entries. */
 #define SHUTDOWN_US (2000 * MS)
 
 /* ---- Who could take over ---- */
@@ -119,20 +121,45 @@ static void assign_holder(struct core *c)
 	proposals_add(c, URGENT_NODE, &hold);
 }
 
+/* Who could lead at once: a voter that is up and close behind, for nothing is taken into
+ * the log until it has caught up. Better not the holder. 0: nobody. */
+static uint64_t successor(const struct core *c)
+{
+	uint64_t last = consensus_last_index(c->consensus), holder = state_holder(c->state, NULL);
+	struct consensus_member member[CLUSTER_NODES_MAX];
+	size_t n = consensus_members(c->consensus, member, CLUSTER_NODES_MAX);
+	bool want_holder = c->config->leader_holds && !c->membership.shutdown;
+	uint64_t best = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t node = core_node_index(c, member[i].id);
+
+		if (!member[i].voter || node == NODE_NONE || node == c->config->self ||
+		    !can_own(c, node) ||
+		    consensus_match_index(c->consensus, member[i].id) + TRANSFER_BEHIND < last)
+			continue;
+		if (want_holder ? member[i].id == holder : best == 0 || best == holder)
+			best = member[i].id;
+	}
+	return best;
+}
+
 static void leave_if_holder(struct core *c)
 {
 	struct membership *m = &c->membership;
-	uint64_t to, holder = state_holder(c->state, NULL);
-	bool holds = holder == c->raft_id;
+	bool holds = state_holder(c->state, NULL) == c->raft_id;
 	bool misplaced = c->config->mode == SERVICE_VIP && holds != c->config->leader_holds;
+	uint64_t to;
 
 	if (c->now_us < m->transfer_at_us || !(misplaced || m->shutdown))
 		return;
-	to = c->config->leader_holds && !m->shutdown ? holder : membership_heir(c, c->raft_id);
-	m->transfer_at_us = c->now_us + TRANSFER_AGAIN_US;
-	if (to && to != c->raft_id &&
-	    consensus_match_index(c->consensus, to) == consensus_last_index(c->consensus) &&
-	    consensus_transfer(c->consensus, core_now_ms(c), to) != OK)
+	to = successor(c);
+	if (!to)
+		return; /* Looked for again with the next tick. */
+	/* What this step has proposed so far would not be taken any more. */
+	proposals_flush(c);
+	m->transfer_at_us = c->now_us + (m->shutdown ? TRANSFER_LEAVING_US : TRANSFER_AGAIN_US);
+	if (consensus_transfer(c->consensus, core_now_ms(c), to) != OK)
 		m->transfer_at_us = c->now_us + HOLD_AGAIN_US;
 }
 

@@ -98,8 +98,10 @@ static void submit(struct core *c, CBB *batch)
 		return;
 	sealed = seal_create(c->seal, SEAL_COMMAND, &c->entropy, CBB_data(batch), CBB_len(batch));
 	assert(sealed);
-	if (consensus_submit(c->consensus, core_now_ms(c), sealed) != OK)
+	if (consensus_submit(c->consensus, core_now_ms(c), sealed) != OK) {
 		core_drop(c, DROP_IKE_NO_LEADER);
+		c->follow.lost = true;
+	}
 }
 
 /* One entry for all commands of the step, most urgent first; a second one only
@@ -187,11 +189,13 @@ static void note(struct core *c, const struct command *command, const struct app
 		break;
 	case COMMAND_SESSION_STEP:
 		f.session = command->session_step.session;
+		f.step = true;
 		w->sas |= r->status == OK;
 		follow_add(c, &f);
 		break;
 	case COMMAND_SESSION_DEL:
 		f.session = command->session_del.session;
+		f.step = true;
 		follow_add(c, &f);
 		break;
 	case COMMAND_OWNER_MOVE:

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE datagrams at a node that does not lead (DESIGN section 3): on to the leader
  * with the addresses they came by, once. Without a leader the latest of each SPI
- * pair is kept for a second, bounded: the election is over by then. */
+ * pair is kept for a second, bounded: the election is over by then. One that was
+ * relayed to us, who do not lead yet, or not any more, is kept as well, but never
+ * relayed again. */
 #include "cluster/core_internal.h"
 
 #include <assert.h>
@@ -17,6 +19,7 @@ struct pair {
 struct kept {
 	struct pair key;
 	struct endpoint local, remote;
+	uint32_t via;
 	struct blob *data;
 	uint64_t until_us;
 	UT_hash_handle hh;
@@ -28,8 +31,8 @@ bool relay_possible(const struct core *c, uint32_t leader)
 	       !c->peer[leader].suspect;
 }
 
-void relay_keep(struct core *c, const struct ike_header *h, const struct endpoint *local,
-		 const struct endpoint *remote, const uint8_t *data, size_t len)
+void relay_keep(struct core *c, uint32_t via, const struct ike_header *h,
+		const struct endpoint *local, const struct endpoint *remote, struct blob *data)
 {
 	struct pair k = { h->spi_i, h->spi_r };
 	struct kept *x;
@@ -48,20 +51,25 @@ void relay_keep(struct core *c, const struct ike_header *h, const struct endpoin
 	}
 	x->local = *local;
 	x->remote = *remote;
-	blob_set(&x->data, blob_new(data, len));
+	x->via = via;
+	blob_set(&x->data, blob_ref(data));
 	x->until_us = c->now_us + KEPT_US;
 }
 
-void relay_forward(struct core *c, uint32_t leader, const struct endpoint *local,
-		  const struct endpoint *remote, const uint8_t *data, size_t len)
+void relay_forward(struct core *c, uint32_t via, const struct endpoint *local,
+		   const struct endpoint *remote, const uint8_t *data, size_t len)
 {
 	struct frame f = { .type = FRAME_RELAY };
 
+	if (via != c->config->self) {
+		core_drop(c, DROP_IKE_NO_LEADER);
+		return;
+	}
 	f.datagram.local = *local;
 	f.datagram.remote = *remote;
 	f.datagram.data = data;
 	f.datagram.len = len;
-	core_send(c, leader, &f);
+	core_send(c, core_leader_index(c), &f);
 }
 
 void relay_release(struct core *c)
@@ -76,7 +84,7 @@ void relay_release(struct core *c)
 		HASH_DEL(c->relay.kept, x);
 		c->relay.n--;
 		if (known)
-			exchange_datagram(c, c->config->self, &x->local, &x->remote, x->data->data,
+			exchange_datagram(c, x->via, &x->local, &x->remote, x->data->data,
 					  x->data->len);
 		else
 			core_drop(c, DROP_IKE_NO_LEADER);

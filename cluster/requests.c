@@ -109,9 +109,7 @@ static bool request(struct core *c, const struct session *s, const struct ike_re
 	p->lease = c->config->lease;
 	p->noticed = r->purpose == IKE_PURPOSE_NOTICE;
 	p->epoch = r->epoch;
-	p->ike = *out.next;
-	free(out.next);
-	out.next = NULL;
+	exchange_take_next(&p->ike, &out);
 	ike_outcome_fini(&out);
 	proposals_add(c, URGENT_NOTICE, &step);
 	return true;

@@ -95,6 +95,15 @@ const struct slot *session_slot(const struct state *s, const struct session *ses
 bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct address *wanted,
 		     uint64_t rest_ms, struct address *out);
 
+/* The same, but none that `taken` says is on its way to somebody (NULL: none is). */
+struct pool_taken {
+	bool (*is)(const void *ctx, const struct address *a);
+	const void *ctx;
+};
+bool state_pool_pick_except(const struct state *s, const struct prefix *pool,
+			    const struct address *wanted, uint64_t rest_ms,
+			    const struct pool_taken *taken, struct address *out);
+
 /* ---- Snapshots ---- */
 struct blob *state_encode(const struct state *s); /* Plain: seal it. Canonical: equal states, equal bytes. */
 struct state *state_decode(const uint8_t *data, size_t len); /* NULL: malformed. */

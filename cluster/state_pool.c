@@ -179,21 +179,35 @@ static struct pool_hint *pool_hint(const struct state *s, const struct prefix *p
 	return h;
 }
 
-/* The lowest address that is neither in use, nor freed lately. */
-static bool pool_lowest(const struct state *s, const struct prefix *pool, struct address *out)
+static bool is_taken(const struct pool_taken *taken, const struct address *a)
+{
+	return taken && taken->is(taken->ctx, a);
+}
+
+/* The lowest address that is neither in use, nor freed lately, nor taken. */
+static bool pool_lowest(const struct state *s, const struct prefix *pool,
+			const struct pool_taken *taken, struct address *out)
 {
 	struct pool_hint *h = pool_hint(s, pool);
+	struct address a;
 
 	while (!h->full) {
 		if (!pool_reserved(pool, &h->low) && !pool_user(s, &h->low) &&
-		    !freed_contains(s, &h->low)) {
-			*out = h->low;
-			return true;
-		}
+		    !freed_contains(s, &h->low))
+			break;
 		if (!address_increment(&h->low) || !prefix_contains(pool, &h->low))
 			h->full = true;
 	}
-	return false;
+	if (h->full)
+		return false;
+	/* What is taken may come free again without a word: the hint stays before it. */
+	a = h->low;
+	while (is_taken(taken, &a) || pool_reserved(pool, &a) || pool_user(s, &a) ||
+	       freed_contains(s, &a))
+		if (!address_increment(&a) || !prefix_contains(pool, &a))
+			return false;
+	*out = a;
+	return true;
 }
 
 static bool rested(const struct state *s, const struct freed *f, uint64_t rest_ms)
@@ -201,25 +215,33 @@ static bool rested(const struct state *s, const struct freed *f, uint64_t rest_m
 	return s->time_ms - f->at_ms >= rest_ms;
 }
 
-bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct address *wanted,
-		     uint64_t rest_ms, struct address *out)
+bool state_pool_pick_except(const struct state *s, const struct prefix *pool,
+			    const struct address *wanted, uint64_t rest_ms,
+			    const struct pool_taken *taken, struct address *out)
 {
 	const struct freed *f;
 
 	if (wanted && wanted->family != 0 && prefix_contains(pool, wanted) &&
-	    !pool_reserved(pool, wanted) && !pool_user(s, wanted)) {
+	    !pool_reserved(pool, wanted) && !pool_user(s, wanted) && !is_taken(taken, wanted)) {
 		f = freed_find(s, wanted);
 		if (!f || rested(s, f, rest_ms)) {
 			*out = address_key(wanted);
 			return true;
 		}
 	}
-	if (pool_lowest(s, pool, out))
+	if (pool_lowest(s, pool, taken, out))
 		return true;
 	for (f = s->freed; f && rested(s, f, rest_ms); f = f->hh.next)
-		if (prefix_contains(pool, &f->address) && !pool_reserved(pool, &f->address)) {
+		if (prefix_contains(pool, &f->address) && !pool_reserved(pool, &f->address) &&
+		    !is_taken(taken, &f->address)) {
 			*out = f->address;
 			return true;
 		}
 	return false;
+}
+
+bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct address *wanted,
+		     uint64_t rest_ms, struct address *out)
+{
+	return state_pool_pick_except(s, pool, wanted, rest_ms, NULL, out);
 }

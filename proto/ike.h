@@ -30,10 +30,11 @@ struct ike_env {
 	void *ctx;
 	/* A free SPI for an inbound Child SA: non-zero, > 255, unique in the cluster. */
 	uint32_t (*draw_spi)(void *ctx, struct entropy *e);
-	/* A free virtual IP of the connection's pool; the one the client had or asks
-	 * for (wanted, may be NULL) if it can be. False: the pool is used up. */
+	/* A free virtual IP of the connection's pool; the one the client asks for (wanted,
+	 * may be NULL) if it can be, also from a session of peer that its INITIAL_CONTACT
+	 * (then replaces) ends. False: the pool is used up. */
 	bool (*assign_address)(void *ctx, const struct ike_connection *c, const struct ike_id *peer,
-			       const struct address *wanted, struct address *out);
+			       bool replaces, const struct address *wanted, struct address *out);
 };
 
 enum ike_verdict {

@@ -193,7 +193,8 @@ static uint16_t address_assign(struct auth_step *s, struct ike_cp_request *cp)
 		wanted = NULL;
 	/* 3.15.4: "only if no addresses can be assigned" */
 	if (!(ip4 ? cp->ip4 : cp->ip6) ||
-	    !s->env->assign_address(s->env->ctx, c, &s->session->peer_id, wanted,
+	    !s->env->assign_address(s->env->ctx, c, &s->session->peer_id,
+				    s->session->features & IKE_INITIAL_CONTACT, wanted,
 				    &s->session->virtual_ip))
 		return IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE;
 	return 0;

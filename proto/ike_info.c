@@ -116,8 +116,9 @@ static void step_mobike(struct ike_step *s)
 	/* 3.8: "if the request includes them, the responder MUST also include them". */
 	if (ike_message_notify(m, IKE_NOTIFY_NAT_DETECTION_SOURCE_IP))
 		ike_nat_add(&s->reply, s->sa->spi_i, s->sa->spi_r, &s->path);
-	/* 3.7: COOKIE2 "MUST be included in the response" as it came. */
-	if (cookie)
+	/* 3.7: COOKIE2 "MUST be included in the response" as it came; 4.2.5: it is
+	 * "between 8 and 64 octets in length (inclusive)". */
+	if (cookie && CBS_len(&cookie->data) >= 8 && CBS_len(&cookie->data) <= 64)
 		ike_add_notify(&s->reply, IKE_NOTIFY_COOKIE2, CBS_data(&cookie->data),
 			       CBS_len(&cookie->data));
 }

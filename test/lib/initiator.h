@@ -27,6 +27,7 @@ struct initiator_config {
 	uint16_t ke_group;             /* Guess for the first KE; 0: the first one proposed. */
 	struct ts_set tsi, tsr;
 	bool request_address, request_dns;
+	struct address wanted_address; /* family 4: asks for this one. */
 	bool mobike, initial_contact;
 	bool fake_nat;                 /* Hides its source to get UDP encapsulation. */
 };

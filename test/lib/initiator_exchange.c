@@ -157,7 +157,8 @@ static void add_cp_request(const struct initiator *i, struct ike_builder *b)
 	if (!i->config.request_address)
 		return;
 	ike_cp_open(b, IKE_CFG_REQUEST);
-	ike_cp_add(b, IKE_CP_INTERNAL_IP4_ADDRESS, NULL, 0);
+	ike_cp_add(b, IKE_CP_INTERNAL_IP4_ADDRESS, i->config.wanted_address.octets,
+		   i->config.wanted_address.family == 4 ? 4 : 0);
 	if (i->config.request_dns)
 		ike_cp_add(b, IKE_CP_INTERNAL_IP4_DNS, NULL, 0);
 	ike_cp_close(b);

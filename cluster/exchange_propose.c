@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the outcome of an exchange to the command that makes it true. The lane is
+ * busy until that command is applied or refused. */
+#include "cluster/lane.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* Of both states of a session, the old one and the new, and of the commands that
+ * carry them: far below what a log entry holds. */
+#define REPLY_LEN_MAX 8192u
+
+/* Nothing of it may stay behind on the heap: there are keys in it. */
+void exchange_take_next(struct ike_session *to, struct ike_outcome *out)
+{
+	*to = *out->next;
+	OPENSSL_cleanse(out->next, sizeof(*out->next));
+	free(out->next);
+	out->next = NULL;
+}
+
+/* Has next a Child SA that the session does not have yet? */
+static bool makes_sa(const struct session *s, const struct ike_session *next)
+{
+	struct ike_session *now = (struct ike_session *)&s->ike; /* Only looked into. */
+
+	for (unsigned i = 0; i < next->n_child; i++)
+		if (!ike_session_find_child(now, next->child[i].spi_in))
+			return true;
+	return false;
+}
+
+static void note_proposal(struct core *c, struct lane *l, const char *what)
+{
+	l->busy = true;
+	l->what = what;
+	action_event(c->actions, "propose", "%s", what);
+}
+
+/* A client can ask for an answer that no log entry can hold. */
+static bool too_long(struct core *c, struct lane *l, const struct ike_outcome *out)
+{
+	if (!out->reply || out->reply->len <= REPLY_LEN_MAX)
+		return false;
+	core_drop(c, DROP_QUEUE_FULL);
+	lane_pop(l);
+	return true;
+}
+
+void lane_propose_put(struct core *c, struct lane *l, struct ike_outcome *out)
+{
+	struct command put = { .type = COMMAND_SESSION_PUT };
+	struct session_put *p = &put.session_put;
+	const struct session *old = NULL;
+
+	if (too_long(c, l, out))
+		return;
+	if (state_sessions(c->state) >= c->config->sessions_max) {
+		core_drop(c, DROP_QUEUE_FULL);
+		lane_pop(l);
+		return;
+	}
+	while ((out->next->features & IKE_INITIAL_CONTACT) && p->n_supersedes < COMMAND_SUPERSEDES_MAX &&
+	       (old = state_next_session_of(c->state, &out->next->peer_id, old ? old->id : 0)))
+		p->supersedes[p->n_supersedes++] = old->id;
+	lane_take_address(c, l, &out->next->virtual_ip);
+	exchange_take_next(&p->ike, out);
+	p->slot = entropy_u32(&c->entropy) % STATE_SLOTS;
+	p->lease = c->config->lease;
+	l->makes_sa = true;
+	note_proposal(c, l, "IKE_AUTH");
+	proposals_add(c, URGENT_HANDSHAKE, &put);
+}
+
+void lane_propose_step(struct core *c, struct lane *l, const struct session *s, struct ike_outcome *out)
+{
+	struct command step = { .type = COMMAND_SESSION_STEP };
+	struct session_step *p = &step.session_step;
+
+	if (too_long(c, l, out))
+		return;
+	p->session = s->id;
+	p->serial = s->serial;
+	p->lease = c->config->lease;
+	p->acknowledged = out->answered && out->answered_purpose == IKE_PURPOSE_NOTICE;
+	p->epoch = s->noticed_epoch;
+	l->answered = out->answered;
+	l->makes_sa = makes_sa(s, out->next);
+	note_proposal(c, l,
+		      s->ike.ike[0].spi_r != out->next->ike[0].spi_r ? "IKE rekey"
+		      : l->makes_sa				      ? "Child SA"
+		      : out->answered				      ? "response"
+								      : "INFORMATIONAL");
+	exchange_take_next(&p->ike, out);
+	proposals_add(c, URGENT_REQUEST, &step);
+}
+
+void lane_propose_del(struct core *c, struct lane *l, const struct session *s, struct ike_outcome *out)
+{
+	struct command del = { .type = COMMAND_SESSION_DEL };
+
+	del.session_del = (struct session_del){ s->id, s->serial };
+	note_proposal(c, l, "DELETE");
+	blob_set(&l->last_word, blob_ref(out->reply));
+	proposals_add(c, URGENT_REQUEST, &del);
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stories of IKE messages at the leader: what waits for what, and what becomes of
+ * it when a command does not commit (DESIGN section 4). */
+#include "test/lib/story.h"
+
+#include "cluster/frame.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define RAFT_MESSAGE_TIMEOUT_NOW 6u
+
+static void start_all(struct story *l, uint32_t n)
+{
+	story_init(l, n);
+	for (uint32_t i = 0; i < n; i++)
+		story_start(l, i);
+	story_run(l, 2000);
+}
+
+static void stall_followers(struct story *l)
+{
+	uint32_t leader = story_leader(l);
+
+	for (uint32_t i = 0; i < l->n; i++)
+		if (i != leader)
+			story_stall(l, i);
+}
+
+static void resume_all(struct story *l)
+{
+	for (uint32_t i = 0; i < l->n; i++)
+		story_resume(l, i);
+	story_run(l, 20);
+}
+
+static struct sa_report lease_low(struct story *l)
+{
+	uint32_t owner = story_holder(l);
+	const struct sad_entry *e = story_sad(l, owner, l->client.child[0].spi_out);
+
+	return (struct sa_report){ .kind = SA_REPORT_LEASE_LOW, .spi_in = e->child.spi_in,
+				   .session = e->session, .epoch = e->epoch, .seq = e->next };
+}
+
+/* A renewal of the session commits between a request and its command: that is not
+ * the request's turn, it is executed once. */
+static void a_renewal_does_not_end_a_requests_turn(void **unused)
+{
+	struct story l;
+	uint32_t leader;
+	unsigned before;
+
+	(void)unused;
+	start_all(&l, 3);
+	story_client_connect(&l);
+	leader = story_leader(&l);
+	before = story_happened(&l, leader, "propose");
+	stall_followers(&l);
+	story_report(&l, story_holder(&l), lease_low(&l));
+	story_client_send(&l, initiator_create_dpd(&l.client));
+	assert_int_equal(l.client.counts.responses, 0);
+	resume_all(&l);
+	story_client_listen(&l);
+	assert_int_equal(l.client.counts.responses, 1);
+	assert_int_equal(story_happened(&l, leader, "propose"), before + 1);
+	story_fini(&l);
+}
+
+static bool lose_timeout_now(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+{
+	(void)l;
+	(void)from;
+	(void)to;
+	return f->data[0] == FRAME_RAFT && f->len > 2 && f->data[2] == RAFT_MESSAGE_TIMEOUT_NOW;
+}
+
+/* While leadership is on its way to another nothing is taken into the log. If it never
+ * arrives, what was asked meanwhile is answered all the same. */
+static void a_hand_over_that_fails_forgets_nobody(void **unused)
+{
+	struct event leave = { .type = EVENT_SHUTDOWN };
+	struct blob *request;
+	struct story l;
+	uint32_t leader;
+
+	(void)unused;
+	start_all(&l, 3);
+	story_client_connect(&l);
+	leader = story_leader(&l);
+	l.loses = lose_timeout_now;
+	story_event(&l, leader, &leave);
+	story_run(&l, 25);
+	request = initiator_create_dpd(&l.client);
+	story_client_send(&l, blob_ref(request));
+	story_run(&l, 500);
+	story_client_listen(&l);
+	story_run(&l, 55); /* libraft gives up; before the next try there is time. */
+	story_client_send(&l, request); /* The client repeats it at the latest. */
+	story_client_listen(&l);
+	assert_int_equal(l.client.counts.responses, 1);
+	assert_int_equal(l.node[leader].exited, -1);
+	story_fini(&l);
+}
+
+/* ... and if it does arrive, the next leader answers what the client repeats. */
+static void a_hand_over_under_load_loses_no_request(void **unused)
+{
+	struct event leave = { .type = EVENT_SHUTDOWN };
+	struct story l;
+	uint32_t leader;
+
+	(void)unused;
+	start_all(&l, 3);
+	story_client_connect(&l);
+	leader = story_leader(&l);
+	stall_followers(&l); /* So that the hand-over takes its time. */
+	story_event(&l, leader, &leave);
+	story_client_send(&l, initiator_create_dpd(&l.client));
+	resume_all(&l);
+	story_run(&l, 1500);
+	story_client_send(&l, initiator_retransmit(&l.client));
+	assert_int_not_equal(story_leader(&l), leader);
+	assert_int_equal(l.client.counts.responses, 1);
+	assert_int_equal(l.node[leader].exited, 0);
+	story_fini(&l);
+}
+
+/* A recorded request proves nothing about the client. */
+static void a_repeated_request_is_no_sign_of_life(void **unused)
+{
+	struct blob *request;
+	struct story l;
+	uint32_t before;
+
+	(void)unused;
+	start_all(&l, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		l.config[i].ike.connections->dpd_ms = 1000;
+	story_client_connect(&l);
+	request = initiator_create_dpd(&l.client);
+	story_client_send(&l, blob_ref(request));
+	before = l.client.counts.requests;
+	for (unsigned i = 0; i < 6; i++) {
+		story_client_send(&l, blob_ref(request)); /* The attacker's. */
+		story_run(&l, 400);
+	}
+	story_client_listen(&l);
+	assert_true(l.client.counts.requests > before);
+	blob_unref(request);
+	story_fini(&l);
+}
+
+/* ---- Virtual IPs ---- */
+
+static void second_client(struct story *l, struct initiator *other, bool initial_contact)
+{
+	struct initiator_config config = l->client.config;
+	static const uint8_t seed[ENTROPY_SEED_LEN] = "the other client";
+
+	assert_int_equal(endpoint_parse(&config.local, "10.79.0.51:4500"), OK);
+	config.initial_contact = initial_contact;
+	initiator_init(other, &config, seed);
+}
+
+/* Client `i` speaks; whatever comes out is for it. */
+static struct blob *say(struct story *l, struct initiator *i, struct blob *data)
+{
+	struct event e = { .type = EVENT_DATAGRAM };
+	struct blob *answer = NULL;
+
+	if (data) {
+		e.datagram.local = i->config.remote;
+		e.datagram.remote = i->config.local;
+		e.datagram.data = data->data;
+		e.datagram.len = data->len;
+		story_event(l, story_holder(l), &e);
+		story_run(l, 10);
+		blob_unref(data);
+	}
+	for (unsigned k = 0; k < l->n_to_client; k++) {
+		struct blob *b = initiator_consume(i, l->to_client[k]->data, l->to_client[k]->len);
+
+		if (b)
+			blob_set(&answer, b);
+	}
+	return answer;
+}
+
+static void swallow(struct story *l)
+{
+	for (unsigned k = 0; k < l->n_to_client; k++)
+		blob_unref(l->to_client[k]);
+	l->n_to_client = 0;
+}
+
+/* Both are in the log at once; neither has to be refused and executed again. */
+static void two_at_once_get_two_addresses(void **unused)
+{
+	struct blob *auth_a, *auth_b;
+	struct initiator other;
+	struct story l;
+	uint32_t leader;
+
+	(void)unused;
+	start_all(&l, 3);
+	leader = story_leader(&l);
+	second_client(&l, &other, false);
+	auth_a = say(&l, &l.client, initiator_create_init(&l.client));
+	swallow(&l);
+	auth_b = say(&l, &other, initiator_create_init(&other));
+	swallow(&l);
+	stall_followers(&l);
+	assert_null(say(&l, &l.client, auth_a));
+	assert_null(say(&l, &other, auth_b));
+	resume_all(&l);
+	assert_null(say(&l, &l.client, NULL));
+	assert_null(say(&l, &other, NULL));
+	swallow(&l);
+	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
+	assert_int_equal(other.state, INITIATOR_ESTABLISHED);
+	assert_false(address_equal(&l.client.virtual_ip, &other.virtual_ip));
+	assert_int_equal(story_happened(&l, leader, "propose"), 2);
+	initiator_fini(&other);
+	story_fini(&l);
+}
+
+/* INITIAL_CONTACT: the old session goes, and its address stays with the client. */
+static void a_client_that_starts_anew_keeps_its_address(void **unused)
+{
+	struct initiator other;
+	struct story l;
+	struct blob *auth;
+
+	(void)unused;
+	start_all(&l, 3);
+	story_client_connect(&l);
+	second_client(&l, &other, true);
+	other.config.wanted_address = l.client.virtual_ip; /* What it had. */
+	auth = say(&l, &other, initiator_create_init(&other));
+	swallow(&l);
+	assert_null(say(&l, &other, auth));
+	story_run(&l, 50);
+	swallow(&l);
+	assert_int_equal(other.state, INITIATOR_ESTABLISHED);
+	assert_true(address_equal(&l.client.virtual_ip, &other.virtual_ip));
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(state_sessions(core_state(l.node[i].core)), 1);
+	initiator_fini(&other);
+	story_fini(&l);
+}
+
+/* ---- What a client may not do ---- */
+
+/* The answer to this would not fit into a log entry; nobody ends over it. */
+static void an_oversize_cookie2_is_not_echoed(void **unused)
+{
+	static const uint8_t huge[60000];
+	struct ike_builder b;
+	struct story l;
+	uint32_t leader;
+
+	(void)unused;
+	start_all(&l, 3);
+	l.client.config.mobike = true;
+	story_client_connect(&l);
+	leader = story_leader(&l);
+	initiator_begin(&l.client, 0, 37, &b);
+	ike_add_notify(&b, IKE_NOTIFY_COOKIE2, huge, sizeof(huge));
+	story_client_send(&l, initiator_send(&l.client, 0, INITIATOR_OTHER, &b));
+	assert_int_equal(l.client.counts.responses, 1);
+	assert_int_equal(story_leader(&l), leader);
+	story_fini(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_renewal_does_not_end_a_requests_turn),
+		cmocka_unit_test(a_hand_over_that_fails_forgets_nobody),
+		cmocka_unit_test(a_hand_over_under_load_loses_no_request),
+		cmocka_unit_test(a_repeated_request_is_no_sign_of_life),
+		cmocka_unit_test(two_at_once_get_two_addresses),
+		cmocka_unit_test(a_client_that_starts_anew_keeps_its_address),
+		cmocka_unit_test(an_oversize_cookie2_is_not_echoed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
