@@ -354,7 +354,7 @@ client_conf() {
 	}
 	CONF
 }
-swan() { local c=$1; shift; "$LAB_HERE/strongswan.sh" "$(ns "${c%%-*}")" "$LAB/$c" "$@"; }
+swan() { local c=$1; shift; "$LAB_HERE/strongswan.sh" "$(ns cl)" "$LAB/$c" "$@"; }
 client_start() { swan "${1:-cl}" start || die "the client does not start"; }
 client_up() {
 	swan "${1:-cl}" ctl --initiate --child net --timeout "${2:-20}" > "$LAB/${1:-cl}-initiate.log" 2>&1

@@ -31,12 +31,13 @@ skip() { say "$*"; exit 77; }
 # of 10 ms x 3 finds nodes dead that are only late. Figures are the bench's job.
 relaxed() { printf '\n[log]\nlevel = "debug"\n[timing]\nheartbeat_ms = 20\nheartbeats_missed = %d\n' "${MISSED:-8}"; }
 
-# cluster_up [N]: the lab with N nodes (3) running and ready at $MODE.
+# cluster_up [N]: the lab with N nodes (3) running and ready at $MODE; what the
+# command $EXTRA prints is added to the configuration.
 cluster_up() {
 	[ -x "$BATON" ] || skip "no $BATON"
 	lab_new
 	lab_net "${1:-3}"
-	relaxed >> "$LAB/extra.toml"
+	{ relaxed; [ -z "${EXTRA:-}" ] || "$EXTRA"; } >> "$LAB/extra.toml"
 	lab_config "$MODE" "${1:-3}"
 	capture_outer
 	server_start

@@ -232,13 +232,19 @@ def numbered(args, face):
             if len(data) >= 16 and data[8:16] == run:
                 count.on_answer(struct.unpack(">Q", data[:8])[0], time.time())
 
-    begin, n = time.time(), 0
+    begin, n, written_off = time.time(), 0, 0
     limit = args.count or int(args.rate * args.secs)
     while n < limit and not stop.is_set():
         due = begin + n / args.rate
         now = time.time()
         if now < due:
             drain(due - now)
+            continue
+        if args.window and n - len(count.answered) - written_off >= args.window:
+            before = len(count.answered)
+            drain(0.2)
+            if len(count.answered) == before:   # what is not answered by now is lost
+                written_off = n - len(count.answered)
             continue
         try:
             face.send(struct.pack(">Q", n) + run + pad, n)
@@ -358,6 +364,7 @@ def main():
     p.add_argument("--count", type=int, default=0)
     p.add_argument("--size", type=int, default=56)
     p.add_argument("--linger", type=float, default=1.0)
+    p.add_argument("--window", type=int, default=0, help="at most so many without an answer; 0: any number")
     p.add_argument("--no-rows", action="store_true", help="totals only")
     args = p.parse_args()
     for s in (signal.SIGTERM, signal.SIGINT):

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# modes: socket
+# IKE messages sent again. A repeated request gets the very same bytes, also from
+# another leader; an IKE_AUTH recorded before a DELETE and sent again after the
+# leader's death creates nothing; a damaged copy gets no answer at all.
+set -u
+. "$(dirname "$0")/steps.sh"
+cluster_up
+cat > "$LAB/replay.py" <<'PY'
+import sys, time
+sys.path.insert(0, sys.argv[1])
+import ikev2
+i = ikev2.Initiator(sys.argv[2], sys.argv[3], "cl", open(sys.argv[4], "rb").read().rstrip(b"\n"))
+
+def listen(secs):
+    end = time.time() + secs
+    while time.time() < end:
+        i.poll(end - time.time())
+
+def again(message, secs=1.0):
+    """The answers to a message that is sent once more."""
+    mark = len(i.trace)
+    i.send_ike(message)
+    listen(secs)
+    return [t[5] for t in i.trace[mark:] if t[1] == "in" and t[4] == ikev2.struct.unpack(">I", message[20:24])[0]
+            and t[3] & 0x20]
+
+def say(text):
+    print(text, flush=True)
+
+def wait_for(text):
+    assert sys.stdin.readline().strip() == text
+
+i.connect()
+auth = next(t[5] for t in i.trace if t[1] == "out" and t[2] == 35)
+answer = next(t[5] for t in i.trace if t[1] == "in" and t[2] == 35)
+say("same" if again(auth) == [answer] else "DIFFERENT")
+broken = bytearray(auth)
+broken[-1] ^= 1
+say("silent" if again(bytes(broken)) == [] else "ANSWERED")
+wait_for("leader killed")
+say("same" if again(auth, 3.0)[:1] == [answer] else "DIFFERENT")
+i.dpd()
+dpd = [t for t in i.trace if t[1] == "out" and t[2] == 37 and not t[3] & 0x20][-1]
+reply = [t for t in i.trace if t[1] == "in" and t[2] == 37 and t[3] & 0x20][-1]
+say("same" if again(dpd[5]) == [reply[5]] else "DIFFERENT")
+i.delete_ike()
+say("deleted")
+wait_for("leader killed")
+again(auth, 3.0)
+again(i.init_messages[0], 1.0)
+again(auth, 3.0)
+say("sent")
+PY
+coproc REPLAY { ip netns exec "$(ns cl)" "$PYTHON" -u "$LAB/replay.py" "$LAB_ROOT/test/interop" $CLIENT $VIP \
+	"$LAB/conf/secrets/cl.psk" 2> "$LAB/replay.log"; }
+echo "$REPLAY_PID" >> "$LAB/pids"
+next() { local line; read -r -t 60 line <&"${REPLAY[0]}" && echo "$line"; }
+leader_changes() {
+	local victim; victim=$(leader)
+	events_save "$victim"
+	node_kill "$victim"
+	led() { local l; l=$(leader) && [ "$l" != "$victim" ]; }
+	until_ok 10 led || die "nobody leads"
+	sleep 1
+	echo "leader killed" >&"${REPLAY[1]}"
+	gone=$victim
+}
+check "a repeated IKE_AUTH gets the same bytes" same "$(next)" same
+check "a damaged one gets no answer" same "$(next)" silent
+leader_changes
+check "the next leader gives the same bytes" same "$(next)" same
+check "a repeated INFORMATIONAL too" same "$(next)" same
+check "DELETE is answered" same "$(next)" deleted
+node_gone_and_back "$gone"
+until_ok 30 all_nodes_up || die "not all nodes are up"
+leader_changes
+check "old messages are sent again" same "$(next)" sent
+check "and create no session" same "$(ask_any /v1/sessions 'length | tostring')" 0
+[ $bad -eq 0 ] || cat "$LAB/replay.log"
+outer_clean
+finish
