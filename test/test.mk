@@ -35,7 +35,8 @@ build/netns/%: test/netns/%.c build/libxdpath.a build/libproto.a
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(XDP_LIBS)
 
 # Fuzz targets are built by clang from the sources they need: all of proto and
-# cluster and the parsers of xdp, each with coverage.
+# cluster and the parsers of xdp, each with coverage. A target that includes a file
+# of node/ names it as its dependency from the second build on: not for the linker.
 FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 build/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -49,7 +50,7 @@ build/fuzz/libunder.a: $(patsubst %.c,build/fuzz/obj/%.o,$(wildcard proto/*.c cl
 build/fuzz/%: test/fuzz/%.c build/fuzz/libunder.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(CLUSTER_LIBS)
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter-out %.h node/%.c,$^) $(CLUSTER_LIBS)
 fuzz-all: $(FUZZ)
 
 check: check-layers check-unit check-sim
