@@ -120,6 +120,7 @@ struct exchange { /* exchange.c */
 struct errand;
 struct requests { /* requests.c */
 	struct errand *errands;
+	uint64_t walk_from;     /* Whose turn is next. */
 	bool scanning;          /* Sessions are looked through for notices to send ... */
 	uint64_t scan_after;    /* ... from this id on, ... */
 	uint64_t scan_next_us;  /* ... at this time. */
@@ -140,8 +141,10 @@ struct grants { /* grants.c */
 struct mark_entry;
 struct sequence { /* sequence.c */
 	struct mark_entry *marks;
+	struct mark_entry *changed; /* Ours, not yet sent to the others. */
+	struct mark_entry *fresh;   /* Newer than the log's, as far as we know; oldest first. */
+	struct mark_entry *asked;   /* Their leases are asked for; oldest first. */
 	uint64_t send_at_us;     /* Marks to the nodes' memory; NEVER = none changed. */
-	uint64_t commit_at_us;   /* Marks into the log. */
 	uint64_t heartbeat_at_us; /* The holder's next frame of marks, changed or not. */
 	struct seq_row *rows;    /* Waiting for the next SeqBatch. */
 	uint32_t n_rows, room_rows;
@@ -290,6 +293,7 @@ uint64_t sequence_mark(const struct core *c, uint32_t spi_in); /* Highest known 
 void sequence_greet(struct core *c, uint32_t node); /* A node connected: all that is newer than the log. */
 void sequence_hand_over(struct core *c, const struct node_down *down);
 uint64_t sequence_heard_us(const struct core *c, uint32_t node);
+void sequence_inherit(struct core *c, uint32_t spi_in);
 void sequence_gone(struct core *c, uint32_t spi_in);
 void sequence_tick(struct core *c);
 uint64_t sequence_deadline_us(const struct core *c);

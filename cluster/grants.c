@@ -120,6 +120,8 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 	u.grant.start = lease.start;
 	u.grant.end = lease.end;
 	u.grant.floor = known > r->mark ? known : r->mark;
+	if (known > r->mark)
+		sequence_inherit(c, x->spi_in);
 	u.grant.hold = c->grants.awaited != 0 && (!x->granted || x->epoch != epoch);
 	x->held = x->held || u.grant.hold;
 	x->granted = true;

@@ -13,6 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ERRANDS_TICKS 50u     /* Ticks until each had its turn ... */
+#define ERRANDS_LOOK_MIN 64u  /* ... but so many in each. */
+#define SCAN_STEP_MAX 512u    /* Sessions looked at in one step. */
+
 struct errand {
 	uint64_t session;
 	struct blob *request;  /* The outstanding datagram; NULL = none. */
@@ -21,6 +25,7 @@ struct errand {
 	uint32_t tries;
 	uint64_t alive_us;     /* Last authenticated sign of life. */
 	uint64_t marks;        /* Sum of its marks then. */
+	bool probing;          /* A notice in place of dead peer detection: its silence counts. */
 	bool greeted;          /* Its cached response was resent in this epoch. */
 	int64_t greeted_epoch;
 	UT_hash_handle hh;
@@ -157,6 +162,7 @@ static void outstanding(struct core *c, const struct session *s, struct errand *
 	blob_set(&e->request, blob_ref(sa->outstanding));
 	e->purpose = sa->purpose;
 	e->tries = 0;
+	e->probing = false;
 	e->next_us = c->now_us + c->config->timing.retransmit_ms * MS;
 	send_to(c, s, e->request);
 }
@@ -177,10 +183,9 @@ void requests_applied(struct core *c, const struct session *s)
 	if (!core_leads(c))
 		return;
 	e = errand_get(c, s->id);
-	if (sum_of_marks(s) > e->marks) {
-		e->marks = sum_of_marks(s);
+	if (sum_of_marks(s) > e->marks)
 		requests_alive(c, s);
-	}
+	e->marks = sum_of_marks(s); /* Less after a rekey. */
 	if (asking(s)) {
 		outstanding(c, s, e);
 		return;
@@ -195,9 +200,8 @@ void requests_applied(struct core *c, const struct session *s)
 		e->next_us = NEVER;
 		e->alive_us = c->now_us;
 	}
-	/* Not at once: the session's lane is still in this commit's hands. */
-	if (notice_due(c, s))
-		requests_scan(c);
+	/* If a notice is due now, it is made at the errand's next turn: the session's lane
+	 * is still in this commit's hands. */
 }
 
 void requests_alive(struct core *c, const struct session *s)
@@ -208,6 +212,7 @@ void requests_alive(struct core *c, const struct session *s)
 		return;
 	e = errand_get(c, s->id);
 	e->alive_us = c->now_us;
+	e->probing = false;
 	if (e->request && e->next_us == NEVER) { /* It slept; now it is here. */
 		e->tries = 0;
 		e->next_us = c->now_us;
@@ -218,21 +223,22 @@ static void give_up(struct core *c, const struct session *s, struct errand *e)
 {
 	struct command del = { .type = COMMAND_SESSION_DEL };
 
-	e->next_us = NEVER;
-	if (e->purpose == IKE_PURPOSE_NOTICE)
+	if (e->purpose == IKE_PURPOSE_NOTICE && !e->probing) {
+		e->next_us = NEVER;
 		return; /* Phones sleep: an unanswered notice deletes nothing. */
+	}
+	/* Should the deletion be refused, for the client has just said something. */
+	e->next_us = c->now_us + c->config->timing.retransmit_ms * MS;
+	if (!exchange_reserve(c, s->id))
+		return;
 	action_event(c->actions, "peer_dead", "session %llu does not answer",
 		     (unsigned long long)s->id);
 	del.session_del = (struct session_del){ s->id, s->serial };
 	proposals_add(c, URGENT_REQUEST, &del);
 }
 
-static void repeat(struct core *c, struct errand *e)
+static void repeat(struct core *c, const struct session *s, struct errand *e)
 {
-	const struct session *s = state_session(c->state, e->session);
-
-	if (!s || !e->request)
-		return;
 	if (++e->tries > c->config->timing.retransmit_tries) {
 		give_up(c, s, e);
 		return;
@@ -241,17 +247,68 @@ static void repeat(struct core *c, struct errand *e)
 	e->next_us = c->now_us + ((uint64_t)c->config->timing.retransmit_ms * MS << e->tries);
 }
 
-static void dpd(struct core *c, struct errand *e)
+static bool dpd_due(const struct core *c, const struct session *s, const struct errand *e)
 {
-	const struct session *s = state_session(c->state, e->session);
-	const struct ike_connection *connection = s ? connection_of(c, s) : NULL;
+	const struct ike_connection *connection = connection_of(c, s);
+
+	return connection && connection->dpd_ms != 0 &&
+	       c->now_us - e->alive_us >= connection->dpd_ms * MS;
+}
+
+/* Window 1: while a notice is unanswered there can be no other question. So it is asked
+ * once more, and this time it is what DPD would have asked. */
+static void probe(struct core *c, struct errand *e)
+{
+	e->probing = true;
+	e->tries = 0;
+	e->next_us = c->now_us;
+}
+
+static void dpd(struct core *c, const struct session *s, struct errand *e)
+{
 	struct ike_request r = { .purpose = IKE_PURPOSE_DPD };
 
-	if (!connection || connection->dpd_ms == 0 || e->request ||
-	    c->now_us - e->alive_us < connection->dpd_ms * MS)
-		return;
 	if (request(c, s, &r))
 		e->alive_us = c->now_us;
+}
+
+/* One errand's turn. True: something was made or sent. */
+static bool errand_turn(struct core *c, struct errand *e)
+{
+	const struct session *s = state_session(c->state, e->session);
+
+	if (!s)
+		return false;
+	if (c->now_us >= e->next_us)
+		repeat(c, s, e);
+	else if (!e->request && asking(s))
+		outstanding(c, s, e); /* Committed while we did not lead. */
+	else if (!e->request && notice_due(c, s))
+		notice(c, s); /* Its lane was busy when the scan came by. */
+	else if (e->request && e->next_us == NEVER && dpd_due(c, s, e))
+		probe(c, e);
+	else if (!e->request && dpd_due(c, s, e))
+		dpd(c, s, e);
+	else
+		return false;
+	return true;
+}
+
+/* Every errand has its turn within a second, however many there are; and however many
+ * fall due at once, they go out at the pace of notices. */
+static void errands_walk(struct core *c)
+{
+	struct requests *r = &c->requests;
+	size_t n = HASH_COUNT(r->errands), look = n / ERRANDS_TICKS + ERRANDS_LOOK_MIN;
+	uint64_t due = c->config->timing.sequence_tick_ms * MS / c->config->timing.notice_interval_us;
+	struct errand *e = errand_find(c, r->walk_from);
+
+	for (size_t i = 0; i < look && i < n && due > 0; i++) {
+		e = e ? e : r->errands;
+		due -= errand_turn(c, e);
+		e = e->hh.next;
+	}
+	r->walk_from = e ? e->session : 0;
 }
 
 /* ---- Looking through the sessions after ownership changed ---- */
@@ -271,12 +328,16 @@ static void scan(struct core *c)
 {
 	struct requests *r = &c->requests;
 
-	while (r->scanning && c->now_us >= r->scan_next_us) {
+	for (unsigned i = 0; r->scanning && c->now_us >= r->scan_next_us; i++) {
 		const struct session *s = state_next_session(c->state, r->scan_after);
 
 		if (!s) {
 			r->scanning = false;
 			r->scan_next_us = NEVER;
+			return;
+		}
+		if (i == SCAN_STEP_MAX) {
+			r->scan_next_us = c->now_us; /* Others wait too: on with the next step. */
 			return;
 		}
 		r->scan_after = s->id;
@@ -304,8 +365,6 @@ void requests_role(struct core *c)
 
 void requests_tick(struct core *c)
 {
-	struct errand *e, *tmp;
-
 	if (!core_leads(c))
 		return;
 	/* consensus_is_current() turns true without a change of role. */
@@ -314,17 +373,7 @@ void requests_tick(struct core *c)
 	scan(c);
 	if (c->now_us < c->housekeeping_us)
 		return;
-	HASH_ITER(hh, c->requests.errands, e, tmp)
-	{
-		const struct session *s;
-
-		if (c->now_us >= e->next_us)
-			repeat(c, e);
-		else if (!e->request && (s = state_session(c->state, e->session)) && notice_due(c, s))
-			notice(c, s); /* Its lane was busy when the scan came by. */
-		else
-			dpd(c, e);
-	}
+	errands_walk(c);
 }
 
 uint64_t requests_deadline_us(const struct core *c)

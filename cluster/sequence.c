@@ -2,9 +2,10 @@
 /* Leases and marks of the SAs that this node owns, and the marks it hears from
  * other owners (DESIGN section 5).
  *
- * Outbound: half of a lease used, more is asked for. All renewals of a node
- * travel in one command; it leaves at once when none left in the last 2 ms, else
- * with the next tick. Inbound: the highest accepted number of each changed SA goes
+ * Outbound: half of a lease used, more is asked for: up to two seconds' worth of what
+ * was sent since the last time, or L. All renewals of a node travel in one command; it
+ * leaves at once when none left in the last 2 ms, else with the next tick. One that
+ * did not commit is asked for again: who led may be gone. Inbound: the highest accepted number of each changed SA goes
  * to every node's memory every 2 ms, and into the log within a second. A frame of
  * marks leaves with every heartbeat even when nothing changed: its age is the
  * span that a takeover leaves open to a replay, and it is measured. */
@@ -13,19 +14,26 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #define BATCH_SPACING_US (2 * MS)
-#define LEASE_SHORT_US (1000 * MS)  /* A lease used up faster than this asks for twice as much ... */
-#define LEASE_LONG_US (8000 * MS)   /* ... slower than that: for half. */
-#define LEASE_WANT_MAX (UINT64_C(1) << 24)
+#define LEASE_TRAFFIC_US (2000 * MS) /* A lease is for so much traffic, or L. */
+#define LEASE_WANT_MAX (UINT64_C(1) << 32)
+#define LEASE_AGAIN_US (100 * MS)
+#define ROWS_STEP_MAX (2 * SEQ_ROWS_MAX) /* Marks for the log in one step. */
 
 struct mark_entry {
 	uint32_t spi_in;
 	int64_t epoch;       /* In which it was accepted. */
 	uint64_t seq;        /* Highest accepted number known. */
-	bool ours, changed;  /* Accepted here; not yet sent to the others. */
-	uint64_t want;       /* Length of the next lease ... */
-	uint64_t asked_us;   /* ... and when the last one was asked for. */
+	bool ours;           /* Accepted here, or ours to commit. */
+	uint64_t commit_us;  /* On the list of the fresh: to be looked at then. */
+	struct mark_entry *previous_changed, *next_changed;
+	struct mark_entry *previous_fresh, *next_fresh;
+	/* Of the lease: */
+	uint64_t asked_end, asked_us, asked_next; /* Asked for, when, and where it stood then. */
+	uint64_t again_us;                        /* On the list of those asked for. */
+	struct mark_entry *previous_asked, *next_asked;
 	UT_hash_handle hh;
 };
 
@@ -37,6 +45,59 @@ static struct mark_entry *mark_find(const struct core *c, uint32_t spi_in)
 	return m;
 }
 
+static void changed_add(struct core *c, struct mark_entry *m)
+{
+	if (!m->previous_changed)
+		DL_APPEND2(c->sequence.changed, m, previous_changed, next_changed);
+}
+
+static void changed_remove(struct core *c, struct mark_entry *m)
+{
+	if (m->previous_changed)
+		DL_DELETE2(c->sequence.changed, m, previous_changed, next_changed);
+	m->previous_changed = NULL;
+}
+
+/* Its mark is newer than the log's. All wait equally long: the first is the oldest. */
+static void fresh_add(struct core *c, struct mark_entry *m)
+{
+	if (m->previous_fresh)
+		return;
+	m->commit_us = c->now_us + c->config->timing.mark_commit_ms * MS * 9 / 10;
+	DL_APPEND2(c->sequence.fresh, m, previous_fresh, next_fresh);
+}
+
+static void fresh_remove(struct core *c, struct mark_entry *m)
+{
+	if (m->previous_fresh)
+		DL_DELETE2(c->sequence.fresh, m, previous_fresh, next_fresh);
+	m->previous_fresh = NULL;
+}
+
+static void asked_add(struct core *c, struct mark_entry *m)
+{
+	if (m->previous_asked)
+		return;
+	m->again_us = c->now_us + LEASE_AGAIN_US;
+	DL_APPEND2(c->sequence.asked, m, previous_asked, next_asked);
+}
+
+static void asked_remove(struct core *c, struct mark_entry *m)
+{
+	if (m->previous_asked)
+		DL_DELETE2(c->sequence.asked, m, previous_asked, next_asked);
+	m->previous_asked = NULL;
+}
+
+static void entry_free(struct core *c, struct mark_entry *m)
+{
+	changed_remove(c, m);
+	fresh_remove(c, m);
+	asked_remove(c, m);
+	HASH_DEL(c->sequence.marks, m);
+	free(m);
+}
+
 static struct mark_entry *mark_get(struct core *c, uint32_t spi_in)
 {
 	struct mark_entry *m = mark_find(c, spi_in);
@@ -46,7 +107,6 @@ static struct mark_entry *mark_get(struct core *c, uint32_t spi_in)
 	m = calloc(1, sizeof(*m));
 	assert(m);
 	m->spi_in = spi_in;
-	m->want = c->config->lease;
 	HASH_ADD(hh, c->sequence.marks, spi_in, sizeof(m->spi_in), m);
 	return m;
 }
@@ -64,8 +124,7 @@ void sequence_gone(struct core *c, uint32_t spi_in)
 
 	if (!m)
 		return;
-	HASH_DEL(c->sequence.marks, m);
-	free(m);
+	entry_free(c, m);
 }
 
 uint64_t sequence_heard_us(const struct core *c, uint32_t node)
@@ -112,23 +171,65 @@ static void batch_send(struct core *c)
 	q->batch_last_us = c->now_us;
 }
 
+/* How long the next lease is to be, where the owner stands at `next`. */
+static uint64_t lease_wanted(const struct core *c, const struct mark_entry *m, uint64_t next)
+{
+	uint64_t used = next > m->asked_next ? next - m->asked_next : 0, traffic = 0;
+
+	if (m->asked_us && c->now_us > m->asked_us)
+		traffic = (uint64_t)((double)used * (double)LEASE_TRAFFIC_US /
+				     (double)(c->now_us - m->asked_us));
+	if (traffic > LEASE_WANT_MAX)
+		traffic = LEASE_WANT_MAX;
+	return traffic > c->config->lease ? traffic : c->config->lease;
+}
+
 static void lease_low(struct core *c, const struct sa_report *r)
 {
 	unsigned i;
 	const struct session *s = state_session_by_spi(c->state, r->spi_in, &i);
-	struct mark_entry *m;
 	struct seq_row row = { .spi_in = r->spi_in, .epoch = r->epoch };
+	struct seq_lease lease;
+	struct mark_entry *m;
+	uint64_t next;
 
 	if (!s || !core_owns(c, s) || session_epoch(c->state, s) != r->epoch)
 		return;
+	lease = lease_at(&s->seq[i], r->epoch);
 	m = mark_get(c, r->spi_in);
-	if (m->asked_us && c->now_us - m->asked_us < LEASE_SHORT_US && m->want < LEASE_WANT_MAX)
-		m->want *= 2;
-	else if (c->now_us - m->asked_us > LEASE_LONG_US && m->want > c->config->lease)
-		m->want /= 2;
+	if (m->previous_asked && m->asked_end > lease.end)
+		return; /* It is on its way. */
+	next = r->seq < lease.start ? lease.start : r->seq > lease.end ? lease.end : r->seq;
+	row.end = next + lease_wanted(c, m, next);
+	if (row.end <= lease.end) /* There is enough; but it is to report again. */
+		row.end = lease.end + 1;
+	m->asked_end = row.end;
+	m->asked_next = next;
 	m->asked_us = c->now_us;
-	row.end = lease_at(&s->seq[i], r->epoch).end + m->want;
+	asked_add(c, m);
 	row_add(c, &row);
+}
+
+/* Those that were asked for a while ago: are they there? */
+static void leases_again(struct core *c)
+{
+	struct mark_entry *m;
+
+	while ((m = c->sequence.asked) && c->now_us >= m->again_us) {
+		unsigned i;
+		const struct session *s = state_session_by_spi(c->state, m->spi_in, &i);
+		struct seq_row row = { .spi_in = m->spi_in, .end = m->asked_end };
+
+		asked_remove(c, m);
+		if (!s || !core_owns(c, s))
+			continue;
+		row.epoch = session_epoch(c->state, s);
+		if (lease_at(&s->seq[i], row.epoch).end >= m->asked_end ||
+		    lease_at(&s->seq[i], row.epoch).end == s->seq[i].limit)
+			continue;
+		asked_add(c, m);
+		row_add(c, &row);
+	}
 }
 
 /* ---- What the workers report ---- */
@@ -144,7 +245,9 @@ static void mark(struct core *c, const struct sa_report *r)
 		return;
 	m->seq = r->seq > m->seq ? r->seq : m->seq;
 	m->epoch = r->epoch;
-	m->ours = m->changed = true;
+	m->ours = true;
+	changed_add(c, m);
+	fresh_add(c, m);
 	if (c->sequence.send_at_us > c->now_us + c->config->timing.mark_ms * MS)
 		c->sequence.send_at_us = c->now_us + c->config->timing.mark_ms * MS;
 }
@@ -225,18 +328,15 @@ static void marks_send(struct core *c)
 	struct mark_entry *m;
 	size_t n = 0;
 
-	for (m = c->sequence.marks; m; m = m->hh.next) {
-		if (!m->ours || !m->changed)
-			continue;
-		if (n == FRAME_MARKS_MAX)
-			break;
-		rows[n++] = (struct frame_mark){ m->spi_in, m->epoch, m->seq };
-		m->changed = false;
+	while (n < FRAME_MARKS_MAX && (m = c->sequence.changed)) {
+		changed_remove(c, m);
+		if (m->ours)
+			rows[n++] = (struct frame_mark){ m->spi_in, m->epoch, m->seq };
 	}
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		if (i != c->config->self && c->peer[i].linked && c->peer[i].greeted)
+		if (i != c->config->self && core_node_linked(c, i))
 			action_send_frame(c->actions, i, frame_create_marks(c->incarnation, rows, n));
-	c->sequence.send_at_us = m ? c->now_us : NEVER;
+	c->sequence.send_at_us = c->sequence.changed ? c->now_us : NEVER;
 }
 
 /* Marks that differ from the log, for one node: as its memory, not as our word. */
@@ -246,7 +346,7 @@ static void marks_tell(struct core *c, uint32_t node, uint64_t lost)
 	struct mark_entry *m;
 	size_t n = 0;
 
-	for (m = c->sequence.marks; m && n < FRAME_MARKS_MAX; m = m->hh.next) {
+	for (m = c->sequence.fresh; m; m = m->next_fresh) {
 		unsigned i;
 		const struct session *s = state_session_by_spi(c->state, m->spi_in, &i);
 
@@ -318,37 +418,60 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 			continue;
 		m->seq = row.seq;
 		m->epoch = row.epoch;
-		m->ours = false;
+		m->ours = s && core_owns(c, s); /* An heir commits what it was handed. */
+		fresh_add(c, m);
 		grants_floor(c, row.spi_in, row.seq);
 	}
 }
 
 /* ---- Time ---- */
 
+/* What we inherit, known from its old owner's frames, is ours to commit. */
+void sequence_inherit(struct core *c, uint32_t spi_in)
+{
+	struct mark_entry *m = mark_find(c, spi_in);
+
+	if (m)
+		m->ours = true;
+}
+
 static void marks_commit(struct core *c)
 {
 	struct mark_entry *m;
 
-	c->sequence.commit_at_us = c->now_us + c->config->timing.mark_commit_ms * MS;
-	for (m = c->sequence.marks; m; m = m->hh.next) {
+	while ((m = c->sequence.fresh) && c->now_us >= m->commit_us &&
+	       c->sequence.n_rows < ROWS_STEP_MAX) {
 		unsigned i;
 		const struct session *s = state_session_by_spi(c->state, m->spi_in, &i);
 		struct seq_row row = { .spi_in = m->spi_in, .epoch = m->epoch, .mark = m->seq };
 
-		/* Not lost with a proposal that did not commit: compared with the state. */
-		if (s && m->ours && m->seq > s->seq[i].mark)
+		fresh_remove(c, m);
+		if (!s) {
+			entry_free(c, m); /* Of an SA that never came, or is gone. */
+			continue;
+		}
+		if (m->seq <= s->seq[i].mark)
+			continue;
+		/* Not lost with a proposal that did not commit: looked at again. */
+		if (m->ours)
 			row_add(c, &row);
+		fresh_add(c, m);
 	}
+}
+
+/* Could it own sessions? Then a frame of marks leaves with each heartbeat. */
+static bool serves(const struct core *c)
+{
+	return c->membership.holding || c->config->mode == SERVICE_LB;
 }
 
 void sequence_tick(struct core *c)
 {
 	struct sequence *q = &c->sequence;
 
-	if (c->now_us >= q->commit_at_us)
-		marks_commit(c);
-	if (c->now_us >= q->send_at_us ||
-	    (c->membership.holding && c->now_us >= q->heartbeat_at_us)) {
+	marks_commit(c);
+	leases_again(c);
+	if (c->now_us >= q->send_at_us || (serves(c) && c->now_us >= q->heartbeat_at_us)) {
 		marks_send(c);
 		q->heartbeat_at_us = c->now_us + c->config->timing.heartbeat_ms * MS;
 	}
@@ -361,7 +484,7 @@ uint64_t sequence_deadline_us(const struct core *c)
 	const struct sequence *q = &c->sequence;
 	uint64_t d = q->send_at_us < q->batch_at_us ? q->send_at_us : q->batch_at_us;
 
-	return c->membership.holding && q->heartbeat_at_us < d ? q->heartbeat_at_us : d;
+	return serves(c) && q->heartbeat_at_us < d ? q->heartbeat_at_us : d;
 }
 
 void sequence_fini(struct core *c)
@@ -370,8 +493,7 @@ void sequence_fini(struct core *c)
 
 	HASH_ITER(hh, c->sequence.marks, m, tmp)
 	{
-		HASH_DEL(c->sequence.marks, m);
-		free(m);
+		entry_free(c, m);
 	}
 	free(c->sequence.rows);
 }

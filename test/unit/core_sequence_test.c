@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stories of numbers: leases that are asked for, lost and asked for again; marks in
+ * the log and in the nodes' memory (DESIGN section 5). */
+#include "test/lib/story.h"
+
+#include "cluster/frame.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void start_all(struct story *l, uint32_t n)
+{
+	story_init(l, n);
+	for (uint32_t i = 0; i < n; i++)
+		story_start(l, i);
+	story_run(l, 2000);
+}
+
+static struct sad_entry *owned(struct story *l)
+{
+	struct sad_entry *e = story_sad(l, story_holder(l), l->client.child[0].spi_out);
+
+	assert_non_null(e);
+	assert_true(e->granted);
+	return e;
+}
+
+static struct sa_report report(const struct sad_entry *e, enum sa_report_kind kind, uint64_t seq)
+{
+	return (struct sa_report){ .kind = kind, .spi_in = e->child.spi_in, .session = e->session,
+				   .epoch = e->epoch, .seq = seq };
+}
+
+static const struct seq_record *record(struct story *l, uint32_t node)
+{
+	unsigned i;
+	const struct session *s = state_session_by_spi(core_state(l->node[node].core),
+						       l->client.child[0].spi_out, &i);
+
+	assert_non_null(s);
+	return &s->seq[i];
+}
+
+static uint32_t a_node(const struct story *l)
+{
+	return l->node[0].core ? 0 : 1;
+}
+
+/* Sends packets evenly over the time; the worker asks when its lease runs low, and
+ * drops when it is empty. */
+static void send(struct story *l, uint64_t packets, uint64_t ms)
+{
+	struct sad_entry *e = owned(l);
+
+	for (uint64_t t = 0; t < ms; t++) {
+		for (uint64_t i = 0; i < packets / ms; i++) {
+			uint64_t seq;
+			enum drop d = sad_entry_draw(e, &seq);
+
+			assert_true(d == DROP_NONE || d == DROP_LEASE);
+			if (d == DROP_LEASE || sad_entry_lease_low(e))
+				story_report(l, story_holder(l),
+					     report(e, SA_REPORT_LEASE_LOW, e->next));
+		}
+		story_run(l, 1);
+	}
+}
+
+static void a_lease_is_for_two_seconds_of_traffic(void **unused)
+{
+	struct sad_entry *e;
+	struct story l;
+
+	(void)unused;
+	start_all(&l, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		l.config[i].lease = 1000;
+	story_client_connect(&l);
+	e = owned(&l);
+	assert_int_equal(e->end - e->next, 1000);
+	send(&l, 100, 1000); /* A slow one: L stays. */
+	assert_true(e->end - e->next <= 1000);
+	send(&l, 100000, 1000); /* A fast one. */
+	assert_true(e->end - e->next >= 50000);
+	for (unsigned i = 0; i < 10; i++) {
+		send(&l, 50000, 500);
+		assert_true(e->end - e->next <= 2 * 100000 + 1000);
+	}
+	send(&l, 20000, 20000); /* A slow one again: no more is asked for than L. */
+	send(&l, 200000, 20000);
+	assert_true(e->end - e->next <= 2 * 10000 + 1000);
+	story_fini(&l);
+}
+
+/* One packet worker may say the same thing many times before the answer is there. */
+static void asking_often_does_not_make_it_longer(void **unused)
+{
+	struct sad_entry *e;
+	struct story l;
+
+	(void)unused;
+	start_all(&l, 3);
+	story_client_connect(&l);
+	e = owned(&l);
+	e->next = e->end;
+	for (uint32_t i = 0; i < 3; i++)
+		story_stall(&l, i);
+	for (unsigned i = 0; i < 40; i++)
+		story_report(&l, story_holder(&l), report(e, SA_REPORT_LEASE_LOW, e->next));
+	for (uint32_t i = 0; i < 3; i++)
+		story_resume(&l, i);
+	story_run(&l, 200);
+	assert_true(e->end > e->next);
+	assert_true(e->end - e->next <= l.config[0].lease);
+	story_fini(&l);
+}
+
+static bool lose_proposals(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+{
+	(void)l;
+	(void)from;
+	(void)to;
+	return f->data[0] == FRAME_PROPOSE;
+}
+
+/* The worker says it once. */
+static void a_renewal_that_got_lost_is_asked_for_again(void **unused)
+{
+	struct sad_entry *e;
+	struct story l;
+	uint64_t end;
+
+	(void)unused;
+	start_all(&l, 3);
+	story_client_connect(&l);
+	e = owned(&l);
+	end = e->end;
+	l.loses = lose_proposals;
+	e->next = e->end;
+	story_report(&l, story_holder(&l), report(e, SA_REPORT_LEASE_LOW, e->next));
+	story_run(&l, 50);
+	assert_int_equal(e->end, end);
+	l.loses = NULL;
+	story_run(&l, 200);
+	assert_true(e->end > end);
+	story_fini(&l);
+}
+
+static void a_mark_is_committed_within_a_second(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	start_all(&l, 3);
+	story_client_connect(&l);
+	story_report(&l, story_holder(&l), report(owned(&l), SA_REPORT_MARK, 77));
+	story_run(&l, 1000); /* It falls silent. */
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(record(&l, i)->mark, 77);
+	story_fini(&l);
+}
+
+/* What the lost owner had told the others is the floor, and goes into the log. */
+static void an_heir_commits_what_the_lost_owner_had_told(void **unused)
+{
+	struct story l;
+	uint32_t old;
+
+	(void)unused;
+	start_all(&l, 3);
+	story_client_connect(&l);
+	old = story_holder(&l);
+	story_report(&l, old, report(owned(&l), SA_REPORT_MARK, 88));
+	story_run(&l, 10);
+	assert_int_equal(record(&l, old)->mark, 0);
+	story_kill(&l, old);
+	story_suspect(&l, old);
+	story_run(&l, 100);
+	assert_int_equal(owned(&l)->window.top, 88);
+	story_client_listen(&l);
+	story_run(&l, 1200);
+	assert_int_equal(record(&l, a_node(&l))->mark, 88);
+	story_fini(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_lease_is_for_two_seconds_of_traffic),
+		cmocka_unit_test(asking_often_does_not_make_it_longer),
+		cmocka_unit_test(a_renewal_that_got_lost_is_asked_for_again),
+		cmocka_unit_test(a_mark_is_committed_within_a_second),
+		cmocka_unit_test(an_heir_commits_what_the_lost_owner_had_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
