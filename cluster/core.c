@@ -65,7 +65,7 @@ static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t 
 		sequence_marks(c, node, &f);
 		break;
 	case FRAME_MARKS_DONE:
-		grants_marks_done(c, node, f.marks_done.node, f.marks_done.incarnation);
+		grants_marks_done(c, node, f.marks_done.index);
 		break;
 	case FRAME_SUSPECT:
 		membership_suspect_frame(c, node, &f);
@@ -162,7 +162,7 @@ static void follow_all(struct core *c)
 			requests_role(c);
 		}
 		for (unsigned i = 0; i < now.n_down; i++)
-			grants_down(c, &now.down[i]);
+			grants_down(c, &now.down[i].command, now.down[i].index, now.down[i].moved);
 		if (now.all || now.slots) {
 			grants_all(c);
 			requests_scan(c);

@@ -45,7 +45,7 @@ struct peer {
 	uint64_t suspects_leader, suspects_term, suspects_last_index; /* FRAME_SUSPECT ... */
 	uint64_t suspects_at_us;                                      /* ... and when it came. */
 	uint64_t down_proposed_us, admitted_us;
-	uint64_t done_node, done_incarnation; /* FRAME_MARKS_DONE, which may come before our apply. */
+	uint64_t done_index; /* FRAME_MARKS_DONE, which may come before our apply. */
 };
 
 struct identity { /* bootstrap.c */
@@ -75,7 +75,11 @@ struct follow { /* core.c */
 	bool all;            /* Every session: slots changed, or a snapshot came. */
 	bool slots, holder, nodes, role, members, sas;
 	bool lost;           /* Commands of ours did not get into the log. */
-	struct node_down down[CLUSTER_NODES_MAX];
+	struct {
+		struct node_down command;
+		uint64_t index; /* In the log. */
+		bool moved;     /* Slots have a new owner by it. */
+	} down[CLUSTER_NODES_MAX];
 	unsigned n_down;
 };
 
@@ -131,6 +135,7 @@ struct grant_shadow;
 struct grants { /* grants.c */
 	struct grant_shadow *shadow;
 	uint32_t awaited;        /* Nodes whose marks the heir waits for: bits of config indices. */
+	uint64_t awaited_index;  /* ... for the NodeDown there, the last one. */
 	uint64_t release_at_us;  /* Held packets go at the latest; NEVER. */
 	uint64_t last_mark_age_us, held_expired;
 	uint64_t lost_heard_us;  /* The lost owner was last heard then; 0 = a packet came since. */
@@ -220,6 +225,7 @@ void membership_shutdown(struct core *c);
 uint64_t membership_deadline_us(const struct core *c);
 /* Heir for a node's slots: an up voter, not `lost`, not ourselves if there is another. */
 uint64_t membership_heir(const struct core *c, uint64_t lost);
+uint64_t membership_slots_heir(const struct core *c, uint64_t lost); /* 0: by rendezvous. */
 
 /* ---- half_open.c ---- */
 void half_open_request(struct core *c, uint32_t via, const struct endpoint *local,
@@ -278,8 +284,9 @@ void requests_fini(struct core *c);
 void grants_session(struct core *c, const struct session *s);
 void grants_gone(struct core *c, uint64_t session);
 void grants_all(struct core *c);          /* Every session, and what is no longer there. */
-void grants_down(struct core *c, const struct node_down *down); /* NodeDown was applied. */
-void grants_marks_done(struct core *c, uint32_t node, uint64_t lost, uint64_t incarnation);
+/* NodeDown was applied, at that index, and moved slots or not. */
+void grants_down(struct core *c, const struct node_down *down, uint64_t index, bool moved);
+void grants_marks_done(struct core *c, uint32_t node, uint64_t index);
 void grants_first_in(struct core *c, uint32_t spi_in);
 void grants_floor(struct core *c, uint32_t spi_in, uint64_t mark);
 void grants_tick(struct core *c);
@@ -291,7 +298,7 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f);
 void sequence_news(struct core *c, const struct frame *f); /* FRAME_SESSION, at the leader. */
 uint64_t sequence_mark(const struct core *c, uint32_t spi_in); /* Highest known in memory. */
 void sequence_greet(struct core *c, uint32_t node); /* A node connected: all that is newer than the log. */
-void sequence_hand_over(struct core *c, const struct node_down *down);
+void sequence_hand_over(struct core *c, const struct node_down *down, uint64_t index);
 uint64_t sequence_heard_us(const struct core *c, uint32_t node);
 void sequence_inherit(struct core *c, uint32_t spi_in);
 void sequence_gone(struct core *c, uint32_t spi_in);

@@ -71,8 +71,7 @@ static bool parse_body(struct frame *f, CBS *in)
 		f->marks.rows = CBS_data(in);
 		return CBS_skip(in, CBS_len(in));
 	case FRAME_MARKS_DONE:
-		return CBS_get_u64(in, &f->marks_done.node) &&
-		       CBS_get_u64(in, &f->marks_done.incarnation);
+		return CBS_get_u64(in, &f->marks_done.index);
 	case FRAME_SUSPECT:
 		return CBS_get_u64(in, &f->suspect.leader) && CBS_get_u64(in, &f->suspect.term) &&
 		       CBS_get_u64(in, &f->suspect.last_index);
@@ -145,8 +144,7 @@ static int add_body(CBB *out, const struct frame *f)
 		return CBB_add_u64(out, f->half_open_ack.spi_i) &&
 		       CBB_add_u64(out, f->half_open_ack.spi_r);
 	case FRAME_MARKS_DONE:
-		return CBB_add_u64(out, f->marks_done.node) &&
-		       CBB_add_u64(out, f->marks_done.incarnation);
+		return CBB_add_u64(out, f->marks_done.index);
 	case FRAME_SUSPECT:
 		return CBB_add_u64(out, f->suspect.leader) && CBB_add_u64(out, f->suspect.term) &&
 		       CBB_add_u64(out, f->suspect.last_index);

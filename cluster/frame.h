@@ -22,7 +22,7 @@ enum frame_type {
 	FRAME_HALF_OPEN,     /* From the leader: keep this half-open SA (sealed). */
 	FRAME_HALF_OPEN_ACK, /* SPI pair */
 	FRAME_MARKS,         /* From an owner: highest accepted numbers. */
-	FRAME_MARKS_DONE,    /* To an heir: you have all my marks of that node's incarnation. */
+	FRAME_MARKS_DONE,    /* To an heir: you have all my marks of the node that was lost. */
 	FRAME_SUSPECT,       /* I hold the leader of this term for dead; my last index. */
 	FRAME_APPLIED,       /* To the leader: I have applied up to here. */
 	FRAME_SESSION,       /* To the leader: what an owner saw of a session (enum session_news). */
@@ -72,7 +72,7 @@ struct frame {
 			size_t n;
 		} marks;
 		struct {
-			uint64_t node, incarnation;
+			uint64_t index;    /* Of the NodeDown in the log. */
 		} marks_done;
 		struct {
 			uint64_t leader, term, last_index;

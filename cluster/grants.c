@@ -270,36 +270,45 @@ static bool inherited(const struct core *c, const struct node_down *down)
 	return false;
 }
 
-void grants_down(struct core *c, const struct node_down *down)
+/* Whose marks do we wait for? Of all that are up; and of the lost one too when it seems
+ * alive to us, for it leaves in order, or was lost to the leader alone. */
+static uint32_t who_knows_marks(const struct core *c, uint64_t index)
+{
+	uint32_t who = 0;
+
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		if (i != c->config->self && core_node_linked(c, i) && !c->peer[i].suspect &&
+		    c->peer[i].done_index < index)
+			who |= 1u << i;
+	return who;
+}
+
+void grants_down(struct core *c, const struct node_down *down, uint64_t index, bool moved)
 {
 	uint32_t lost = core_node_index(c, down->id);
 	uint64_t heard = lost == NODE_NONE ? 0 : sequence_heard_us(c, lost);
 
 	action_event(c->actions, "node_down", "%s is down, heir %s", core_node_name(c, down->id),
 		     core_node_name(c, down->heir));
-	sequence_hand_over(c, down);
-	if (!inherited(c, down))
+	sequence_hand_over(c, down, index);
+	if (!moved || !inherited(c, down))
 		return;
 	c->grants.last_mark_age_us = heard ? c->now_us - heard : 0;
 	c->grants.lost_heard_us = heard;
-	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		if (i != c->config->self && i != lost && core_node_linked(c, i) &&
-		    !c->peer[i].suspect &&
-		    (c->peer[i].done_node != down->id ||
-		     c->peer[i].done_incarnation != down->incarnation))
-			c->grants.awaited |= 1u << i;
+	c->grants.awaited = who_knows_marks(c, index);
+	c->grants.awaited_index = index;
 	c->grants.release_at_us = c->grants.awaited ? c->now_us + MARKS_WAIT_US : NEVER;
 	action_event(c->actions, "owner", "%s takes over from %s, mark age %llu us",
 		     c->config->node[c->config->self], core_node_name(c, down->id),
 		     (unsigned long long)c->grants.last_mark_age_us);
 }
 
-void grants_marks_done(struct core *c, uint32_t node, uint64_t lost, uint64_t incarnation)
+/* May come before our own apply of that NodeDown. What a node said of an earlier one
+ * says nothing of this one, even if the same node is lost in the same incarnation. */
+void grants_marks_done(struct core *c, uint32_t node, uint64_t index)
 {
-	/* May come before our own apply of NodeDown. */
-	c->peer[node].done_node = lost;
-	c->peer[node].done_incarnation = incarnation;
-	if ((c->grants.awaited & (1u << node)) == 0)
+	c->peer[node].done_index = index;
+	if ((c->grants.awaited & (1u << node)) == 0 || index < c->grants.awaited_index)
 		return;
 	c->grants.awaited &= ~(1u << node);
 	if (c->grants.awaited == 0)

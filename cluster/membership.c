@@ -53,6 +53,12 @@ uint64_t membership_heir(const struct core *c, uint64_t lost)
 	return c->raft_id != lost && can_own(c, c->config->self) ? c->raft_id : 0;
 }
 
+/* A load balancer spreads: no heir means by rendezvous over all that are up. */
+uint64_t membership_slots_heir(const struct core *c, uint64_t lost)
+{
+	return c->config->mode == SERVICE_LB ? 0 : membership_heir(c, lost);
+}
+
 static bool is_up(const struct core *c, uint64_t id, uint64_t incarnation)
 {
 	const struct node_record *n = state_node(c->state, id);
@@ -78,7 +84,8 @@ static void propose_down(struct core *c, uint32_t i)
 	if (!n || c->now_us < p->down_proposed_us)
 		return;
 	p->down_proposed_us = c->now_us + DOWN_AGAIN_US;
-	down.node_down = (struct node_down){ n->id, n->incarnation, membership_heir(c, n->id) };
+	down.node_down = (struct node_down){ n->id, n->incarnation,
+					     membership_slots_heir(c, n->id) };
 	action_event(c->actions, "node_lost", "%s was silent for %llu ms", c->config->node[i],
 		     (unsigned long long)(p->silent_us / MS));
 	proposals_add(c, URGENT_NODE, &down);

@@ -47,8 +47,8 @@ void proposals_add(struct core *c, enum urgency u, struct command *command)
 static bool may_propose(const struct core *c, uint32_t node, const struct command *command)
 {
 	switch (command->type) {
-	case COMMAND_NODE_UP:
-		return command->node_up.id == c->peer[node].raft_id &&
+	case COMMAND_NODE_UP: /* Not while we find it dead: it would go up and down in turn. */
+		return !c->peer[node].suspect && command->node_up.id == c->peer[node].raft_id &&
 		       command->node_up.incarnation == c->peer[node].incarnation &&
 		       strcmp(command->node_up.name, c->config->node[node]) == 0;
 	case COMMAND_NODE_DOWN: /* Of itself: it is leaving. */
@@ -83,7 +83,7 @@ void proposals_receive(struct core *c, uint32_t node, const uint8_t *data, size_
 				c->membership.false_downs++;
 		}
 		if (command.type == COMMAND_NODE_DOWN)
-			command.node_down.heir = membership_heir(c, command.node_down.id);
+			command.node_down.heir = membership_slots_heir(c, command.node_down.id);
 		proposals_add(c,
 			      command.type == COMMAND_SEQ_BATCH ? URGENT_SEQUENCE : URGENT_NODE,
 			      &command);
@@ -168,7 +168,8 @@ static void follow_rows(struct core *c, const struct seq_batch *b)
 	}
 }
 
-static void note(struct core *c, const struct command *command, const struct apply_result *r)
+static void note(struct core *c, uint64_t index, const struct command *command,
+		 const struct apply_result *r)
 {
 	struct follow *w = &c->follow;
 	struct follow_session f = { .session = r->session, .status = r->status,
@@ -206,8 +207,11 @@ static void note(struct core *c, const struct command *command, const struct app
 		follow_rows(c, &command->seq_batch);
 		break;
 	case COMMAND_NODE_DOWN:
-		if (r->status == OK && w->n_down < CLUSTER_NODES_MAX)
-			w->down[w->n_down++] = command->node_down;
+		if (r->status != OK || w->n_down == CLUSTER_NODES_MAX)
+			break;
+		w->down[w->n_down].command = command->node_down;
+		w->down[w->n_down].moved = r->slots_changed;
+		w->down[w->n_down++].index = index;
 		break;
 	default:
 		break;
@@ -231,7 +235,7 @@ static void on_apply(void *ctx, uint64_t index, uint64_t term, struct blob *data
 		if (s != OK)
 			break;
 		state_apply(c->state, &command, &r);
-		note(c, &command, &r);
+		note(c, index, &command, &r);
 		command_fini(&command);
 	}
 	blob_unref(plain);

@@ -368,12 +368,11 @@ void sequence_greet(struct core *c, uint32_t node)
 	marks_tell(c, node, 0);
 }
 
-void sequence_hand_over(struct core *c, const struct node_down *down)
+void sequence_hand_over(struct core *c, const struct node_down *down, uint64_t index)
 {
 	struct frame f = { .type = FRAME_MARKS_DONE };
 
-	f.marks_done.node = down->id;
-	f.marks_done.incarnation = down->incarnation;
+	f.marks_done.index = index;
 	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
 		if (i == c->config->self || !core_node_linked(c, i) ||
 		    (down->heir && c->peer[i].raft_id != down->heir))

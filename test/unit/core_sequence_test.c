@@ -188,6 +188,93 @@ static void an_heir_commits_what_the_lost_owner_had_told(void **unused)
 	story_fini(&l);
 }
 
+/* ---- The hand-over of marks ---- */
+
+static void suspect(struct story *l, uint32_t node, bool suspect)
+{
+	struct event e = { .type = EVENT_SUSPECT };
+
+	e.suspect.node = node;
+	e.suspect.suspect = suspect;
+	for (uint32_t i = 0; i < l->n; i++)
+		if (i != node)
+			story_event(l, i, &e);
+	story_run(l, 500);
+	story_client_listen(l);
+}
+
+static uint64_t held_expired(const struct story *l, uint32_t node)
+{
+	struct core_status s;
+
+	core_status(l->node[node].core, &s);
+	return s.held_expired;
+}
+
+static bool lose_done(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+{
+	(void)l;
+	(void)from;
+	(void)to;
+	return f->data[0] == FRAME_MARKS_DONE;
+}
+
+/* The same node is lost twice in one incarnation: what was handed over the first time
+ * is not what is to be handed over the second time. */
+static void marks_of_an_earlier_loss_are_not_those_of_this_one(void **unused)
+{
+	struct story l;
+	uint32_t a, b;
+
+	(void)unused;
+	start_all(&l, 3);
+	story_client_connect(&l);
+	a = story_holder(&l);
+	suspect(&l, a, true);
+	b = story_holder(&l);
+	assert_int_not_equal(a, b);
+	assert_int_equal(held_expired(&l, b), 0);
+	suspect(&l, a, false);
+	suspect(&l, b, true);
+	assert_int_equal(story_holder(&l), a);
+	suspect(&l, b, false);
+	l.loses = lose_done;
+	suspect(&l, a, true);
+	assert_int_equal(story_holder(&l), b);
+	assert_int_equal(held_expired(&l, b), 1);
+	story_fini(&l);
+}
+
+/* ---- Behind a load balancer ---- */
+
+static void a_lost_nodes_slots_are_spread(void **unused)
+{
+	uint32_t owned_by[2] = {0}, old, leader;
+	struct story l;
+
+	(void)unused;
+	story_init(&l, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		l.config[i].mode = SERVICE_LB;
+		story_start(&l, i);
+	}
+	story_run(&l, 2000);
+	leader = story_leader(&l);
+	old = story_holder(&l);
+	story_kill(&l, old);
+	story_suspect(&l, old);
+	story_run(&l, 500);
+	for (uint32_t i = 0; i < STATE_SLOTS; i++) {
+		const struct slot *s = state_slot(core_state(l.node[leader].core), i);
+
+		assert_int_not_equal(s->node, 0);
+		assert_int_not_equal(s->node, l.node[old].raft_id);
+		owned_by[s->node == l.node[leader].raft_id]++;
+	}
+	assert_true(owned_by[0] > STATE_SLOTS / 4 && owned_by[1] > STATE_SLOTS / 4);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +283,8 @@ int main(void)
 		cmocka_unit_test(a_renewal_that_got_lost_is_asked_for_again),
 		cmocka_unit_test(a_mark_is_committed_within_a_second),
 		cmocka_unit_test(an_heir_commits_what_the_lost_owner_had_told),
+		cmocka_unit_test(marks_of_an_earlier_loss_are_not_those_of_this_one),
+		cmocka_unit_test(a_lost_nodes_slots_are_spread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
