@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,12 +22,25 @@ void config_set_text(struct reader *r, const struct toml_value *v, char *out, si
 		snprintf(out, size, "%s", v->string);
 }
 
+/* "credential:NAME" is what systemd's LoadCredential= has put in place. The
+ * folder differs from node to node, the text in the file does not. */
+#define CREDENTIAL "credential:"
+
 void config_set_path(struct reader *r, const struct toml_value *v, char *out)
 {
-	int n = v->string[0] == '/' ? snprintf(out, CONFIG_PATH_MAX, "%s", v->string)
-				    : snprintf(out, CONFIG_PATH_MAX, "%s/%s", r->dir, v->string);
+	bool credential = strncmp(v->string, CREDENTIAL, strlen(CREDENTIAL)) == 0;
+	const char *name = credential ? v->string + strlen(CREDENTIAL) : v->string;
+	const char *dir = credential ? getenv("CREDENTIALS_DIRECTORY") : r->dir;
+	int n;
 
-	if (v->string[0] == '\0' || n >= (int)CONFIG_PATH_MAX)
+	if (!dir) {
+		reader_error(r, v->line, "\"%s\": \"%s\" is a credential of a systemd unit, but "
+			     "CREDENTIALS_DIRECTORY is not set", v->key, v->string);
+		return;
+	}
+	n = name[0] == '/' && !credential ? snprintf(out, CONFIG_PATH_MAX, "%s", name)
+					  : snprintf(out, CONFIG_PATH_MAX, "%s/%s", dir, name);
+	if (name[0] == '\0' || n >= (int)CONFIG_PATH_MAX)
 		reader_error(r, v->line, "\"%s\" is not a path", v->key);
 }
 
@@ -68,10 +82,13 @@ int config_choice(struct reader *r, const struct toml_value *v, const char *cons
 ssize_t config_read_secret(struct reader *r, const struct toml_value *v, const char *path, uint8_t *out,
 			   size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd;
 	struct stat st;
 	ssize_t n = -1;
 
+	if (path[0] == '\0')
+		return -1; /* Said already. */
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) != 0)
 		reader_error(r, v->line, "\"%s\": %s: %s", v->key, path, strerror(errno));
 	else if (st.st_mode & 077)
