@@ -34,6 +34,7 @@ struct node_test_hooks { /* [test]; all zero unless set. Not for use in producti
 	uint32_t store_delay_ms;  /* Each transaction of the store takes so much longer. */
 	bool heartbeats_off;      /* The detector sends none: others hold us for dead. */
 	uint64_t store_map_bytes; /* Size of the LMDB map; 0 = default (node/store_lmdb.h). */
+	char die_file[CONFIG_PATH_MAX]; /* Says at which point to die: node/die.c. "" = off. */
 };
 
 struct node_config {

@@ -358,7 +358,16 @@ static const struct config_key secret_keys[] = {
 SETTER(test_no_datapath) { r->c->test.no_datapath = v->boolean; }
 SETTER(test_leader_holds) { r->c->cluster.leader_holds = v->boolean; }
 SETTER(test_heartbeats_off) { r->c->test.heartbeats_off = v->boolean; }
+SETTER(test_die_file) { config_set_path(r, v, r->c->test.die_file); }
 SETTER(test_store_delay) { config_set_number(r, v, 0, 60000, &r->c->test.store_delay_ms); }
+/* Longer than any in earnest, so that the next owner starts near the end of the space. */
+SETTER(test_lease)
+{
+	if (v->integer < 1)
+		reader_error(r, v->line, "\"lease\" must be positive");
+	else
+		r->c->cluster.lease = (uint64_t)v->integer;
+}
 SETTER(test_map)
 {
 	uint32_t n = 0;
@@ -371,6 +380,8 @@ static const struct config_key test_keys[] = {
 	{ "no_datapath", TOML_BOOLEAN, false, test_no_datapath },
 	{ "leader_holds", TOML_BOOLEAN, false, test_leader_holds },
 	{ "heartbeats_off", TOML_BOOLEAN, false, test_heartbeats_off },
+	{ "die_file", TOML_STRING, false, test_die_file },
+	{ "lease", TOML_INTEGER, false, test_lease },
 	{ "store_delay_ms", TOML_INTEGER, false, test_store_delay },
 	{ "store_map_bytes", TOML_INTEGER, false, test_map },
 	{ 0 }

@@ -4,6 +4,7 @@
 #define NODE_NODE_H
 
 #include "cluster/core.h"
+#include "node/die.h"
 #include "node/events.h"
 #include "node/http.h"
 #include "node/inbox.h"
@@ -40,6 +41,7 @@ struct node {
 	struct http *http;
 	uint64_t longest_round_us;
 	bool shutting_down, ended;
+	enum die_when die; /* Only in tests. */
 	int exit_status;
 	struct sa_update updates[PERFORM_UPDATES_MAX]; /* Collected by perform(). */
 	size_t n_updates;

@@ -104,6 +104,7 @@ static void perform(struct node *n, struct action *a)
 
 void perform_actions(struct node *n)
 {
+	die_before(n);
 	for (size_t i = 0; i < n->actions.n; i++) {
 		/* What is granted stands before addresses move and before answers leave. */
 		if (n->actions.list[i].type != ACTION_SA)
@@ -111,6 +112,7 @@ void perform_actions(struct node *n)
 		perform(n, &n->actions.list[i]);
 	}
 	updates_post(n);
+	die_after(n);
 	actions_clear(&n->actions);
 	link_set_log(n->link, core_applied(n->core), core_last_index(n->core));
 }
