@@ -104,6 +104,7 @@ static void on_wake(uv_async_t *async)
 	struct inbox_item *i = inbox_take(&n->inbox), *next;
 	uint64_t begin = loop_now_us(), took;
 
+	perform_deferred(n);
 	link_answer(n->link);
 	for (; i; i = next) {
 		next = i->next;
@@ -181,6 +182,7 @@ void loop_init(struct node *n)
 	}
 	inbox_init(&n->inbox, inbox_wake, &n->wake);
 	actions_init(&n->actions);
+	n->deferred_end = &n->deferred;
 }
 
 int loop_run(struct node *n)
@@ -204,5 +206,6 @@ void loop_fini(struct node *n)
 	uv_loop_close(&n->loop);
 	close(n->timer_fd);
 	inbox_fini(&n->inbox);
+	perform_fini(n);
 	actions_fini(&n->actions);
 }

@@ -45,6 +45,10 @@ struct node {
 	int exit_status;
 	struct sa_update updates[PERFORM_UPDATES_MAX]; /* Collected by perform(). */
 	size_t n_updates;
+	uint64_t ticket;            /* Of the last updates posted to the packet workers ... */
+	_Atomic uint64_t in_effect; /* ... and of the last that they have applied. */
+	_Atomic bool awaited;       /* Something waits for them: wake the loop. */
+	struct deferred *deferred, **deferred_end;
 };
 
 /* node_start.c: opens everything, in the order that lets the commonest mistakes be
@@ -61,6 +65,9 @@ void loop_seed(uint8_t seed[ENTROPY_SEED_LEN]); /* Fresh from the system. */
 
 /* perform.c: does what was queued, in order, and clears it. */
 void perform_actions(struct node *n);
+/* What had to wait for the packet workers. */
+void perform_deferred(struct node *n);
+void perform_fini(struct node *n);
 /* A packet for its owner, over its link. */
 void perform_forward(struct node *n, const struct datapath_forward *f);
 

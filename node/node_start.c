@@ -108,8 +108,11 @@ static void on_forward(void *ctx, const struct datapath_forward *f)
 
 static void on_applied(void *ctx, uint64_t ticket)
 {
-	(void)ctx;
-	(void)ticket;
+	struct node *n = ctx;
+
+	atomic_store(&n->in_effect, ticket);
+	if (atomic_load(&n->awaited))
+		uv_async_send(&n->wake);
 }
 
 static bool start_datapath(struct node *n, char *err)

@@ -1,12 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Performs actions. Each kind goes to the thread that it belongs to, and none is
  * waited for; completions come back as events. SA updates that follow each other
- * are posted as one. */
+ * are posted as one.
+ *
+ * What tells somebody that an SA is in effect, an IKE answer or FRAME_APPLIED, leaves
+ * when the packet workers have it: a client's first packet follows within
+ * microseconds. Until then it is deferred, in order; the loop goes on. */
 #include "node/node.h"
 #include "node/forward.h"
+#include "cluster/frame.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
+
+struct deferred {
+	struct action action; /* A datagram or a frame; its blob is ours. */
+	uint64_t generation;
+	uint64_t ticket;
+	struct deferred *next;
+};
 
 static void updates_post(struct node *n)
 {
@@ -15,7 +28,7 @@ static void updates_post(struct node *n)
 	n->n_updates = 0;
 	if (count == 0 || !n->datapath)
 		return;
-	if (datapath_post(n->datapath, n->updates, count, NULL) != OK)
+	if (datapath_post(n->datapath, n->updates, count, &n->ticket) != OK)
 		events_add(n->events, CONFIG_LOG_ERROR, "sa",
 			   "the packet workers refused keys of %zu updates", count);
 }
@@ -46,6 +59,81 @@ static void send_datagram(struct node *n, const struct action *a)
 			   endpoint_format(&a->datagram.remote, to), status_text(s));
 }
 
+static void send_frame(struct node *n, const struct action *a, uint64_t generation)
+{
+	if (generation)
+		link_send(n->link, a->frame.node, generation, a->frame.data->data, a->frame.data->len);
+}
+
+/* ---- What waits for the packet workers ---- */
+
+static bool must_wait(struct node *n, const struct action *a)
+{
+	if (a->type == ACTION_SEND_FRAME && a->frame.data->data[0] != FRAME_APPLIED)
+		return false;
+	/* Said before it is looked at: the worker does it the other way round. */
+	atomic_store(&n->awaited, true);
+	if (n->deferred || atomic_load(&n->in_effect) < n->ticket)
+		return true;
+	atomic_store(&n->awaited, false);
+	return false;
+}
+
+static void defer(struct node *n, const struct action *a)
+{
+	struct deferred *d = calloc(1, sizeof(*d));
+
+	assert(d);
+	d->action = *a;
+	d->ticket = n->ticket;
+	if (a->type == ACTION_SEND_FRAME) {
+		blob_ref(a->frame.data);
+		d->generation = n->generation[a->frame.node];
+	} else {
+		blob_ref(a->datagram.data);
+	}
+	*n->deferred_end = d;
+	n->deferred_end = &d->next;
+}
+
+static struct deferred *deferred_take(struct node *n)
+{
+	struct deferred *d = n->deferred;
+
+	n->deferred = d->next;
+	if (!n->deferred)
+		n->deferred_end = &n->deferred;
+	return d;
+}
+
+static void deferred_free(struct deferred *d)
+{
+	blob_unref(d->action.type == ACTION_SEND_FRAME ? d->action.frame.data
+						       : d->action.datagram.data);
+	free(d);
+}
+
+void perform_deferred(struct node *n)
+{
+	while (n->deferred && atomic_load(&n->in_effect) >= n->deferred->ticket) {
+		struct deferred *d = deferred_take(n);
+
+		if (d->action.type == ACTION_SEND_FRAME)
+			send_frame(n, &d->action, d->generation);
+		else
+			send_datagram(n, &d->action);
+		deferred_free(d);
+	}
+	if (!n->deferred)
+		atomic_store(&n->awaited, false);
+}
+
+void perform_fini(struct node *n)
+{
+	while (n->deferred)
+		deferred_free(deferred_take(n));
+}
+
 static enum config_log_level level_of(const char *kind)
 {
 	static const char *const warnings[] = {"node_down", "isolated", "refused",
@@ -70,12 +158,16 @@ static void perform(struct node *n, struct action *a)
 {
 	switch (a->type) {
 	case ACTION_SEND_DATAGRAM:
-		send_datagram(n, a);
+		if (must_wait(n, a))
+			defer(n, a);
+		else
+			send_datagram(n, a);
 		break;
 	case ACTION_SEND_FRAME:
-		if (n->generation[a->frame.node])
-			link_send(n->link, a->frame.node, n->generation[a->frame.node],
-				  a->frame.data->data, a->frame.data->len);
+		if (must_wait(n, a))
+			defer(n, a);
+		else
+			send_frame(n, a, n->generation[a->frame.node]);
 		break;
 	case ACTION_STORE:
 		store_thread_update(n->store_thread, a->store);
