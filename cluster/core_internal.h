@@ -165,6 +165,7 @@ struct core {
 	struct consensus *consensus;   /* NULL until we know which cluster we belong to. */
 	bool stopped;                  /* ACTION_EXIT was given: nothing more happens. */
 	uint64_t applied_sent;
+	uint64_t replay_until;         /* Last index that our store held when we started. */
 	uint64_t housekeeping_us;
 
 	/* Of the event being handled. */

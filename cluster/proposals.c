@@ -207,7 +207,8 @@ static void note(struct core *c, uint64_t index, const struct command *command,
 		follow_rows(c, &command->seq_batch);
 		break;
 	case COMMAND_NODE_DOWN:
-		if (r->status != OK || w->n_down == CLUSTER_NODES_MAX)
+		/* What our store held at this start is history, not news. */
+		if (r->status != OK || index <= c->replay_until || w->n_down == CLUSTER_NODES_MAX)
 			break;
 		w->down[w->n_down].command = command->node_down;
 		w->down[w->n_down].moved = r->slots_changed;
@@ -343,6 +344,8 @@ enum status proposals_start(struct core *c, const struct store_image *image, con
 		}
 		break;
 	}
+	if (image->n_entries)
+		c->replay_until = image->entries[image->n_entries - 1].index;
 	c->consensus = consensus_new(&options, &face, image, c->identity.founder,
 				     c->identity.n_founders, core_now_ms(c), why);
 	if (!c->consensus)
