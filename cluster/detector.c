@@ -41,6 +41,14 @@ void detector_heartbeat_create(struct detector *d, uint32_t peer, uint64_t now_u
 	assert(ok && len == HEARTBEAT_LEN);
 }
 
+/* A log gets shorter only by what never was committed: nobody waits for that. */
+static void its_last_is(struct detector_peer *p, uint64_t last)
+{
+	p->its_last = last;
+	if (p->waiting_us && last < p->waiting_index)
+		p->waiting_index = last;
+}
+
 enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64_t now_us,
 				       const uint8_t *frame, size_t len)
 {
@@ -57,7 +65,7 @@ enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64
 		return ERR_MALFORMED;
 	p->heard_us = now_us;
 	p->its_send_us = sent; /* A restarted peer's clock may start anew: no maximum here. */
-	p->its_last = last;
+	its_last_is(p, last);
 	if (echo <= now_us && echo > p->echoed_us)
 		p->echoed_us = echo;
 	return OK;
@@ -84,6 +92,26 @@ static void count_echo(struct detector_peer *p, uint64_t applied)
 	}
 }
 
+/* Who slept has heard nobody, and what they said meanwhile is still to be read: had the
+ * time stood still for us, it would be so for them. */
+static void forgive_own_pause(struct detector *d, uint64_t now_us)
+{
+	uint64_t gap = d->polled_us ? now_us - d->polled_us : 0;
+
+	d->polled_us = now_us;
+	if (gap <= 2 * d->interval_us)
+		return;
+	for (uint32_t i = 0; i < d->n; i++) {
+		struct detector_peer *p = &d->peer[i];
+
+		if (!p->heard_us || p->suspect)
+			continue;
+		p->heard_us += gap - d->interval_us;
+		if (p->heard_us > now_us)
+			p->heard_us = now_us;
+	}
+}
+
 size_t detector_poll(struct detector *d, uint64_t now_us, uint64_t applied, uint64_t last,
 		     struct detector_report *out)
 {
@@ -91,7 +119,8 @@ size_t detector_poll(struct detector *d, uint64_t now_us, uint64_t applied, uint
 
 	/* Our own log is one of the majority's: what it holds must be applied too. */
 	d->peer[d->self].echoed_us = now_us;
-	d->peer[d->self].its_last = last;
+	its_last_is(&d->peer[d->self], last);
+	forgive_own_pause(d, now_us);
 	for (uint32_t i = 0; i < d->n; i++) {
 		struct detector_peer *p = &d->peer[i];
 		bool suspect;

@@ -30,6 +30,7 @@ struct detector {
 	uint32_t n, self;
 	uint32_t voters;        /* How many count for a majority; nodes are all voters so far. */
 	uint64_t interval_us, timeout_us, isolation_us;
+	uint64_t polled_us;     /* 0 = not yet */
 	bool isolated;
 };
 
@@ -47,7 +48,8 @@ enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64
 				       const uint8_t *frame, size_t len) must_check;
 /* The link ended and a new connection was refused: the process is gone. */
 void detector_gone(struct detector *d, uint32_t peer);
-/* Changes of mind since the last call; at most d->n. Call at least every interval.
+/* Changes of mind since the last call; at most d->n. Call at least every interval: what
+ * is missing longer was our own pause, and nobody is found dead for that.
  * applied, last: of our own log. */
 size_t detector_poll(struct detector *d, uint64_t now_us, uint64_t applied, uint64_t last,
 		     struct detector_report *out);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frames between nodes, and heartbeats: whatever parses encodes to the same octets. */
+#include "cluster/detector.h"
+#include "cluster/frame.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct blob *encode(const struct frame *f)
+{
+	struct frame_mark *rows;
+	struct blob *b;
+
+	if (f->type != FRAME_MARKS)
+		return frame_create(f);
+	rows = malloc((f->marks.n + 1) * sizeof(*rows));
+	assert(rows);
+	for (size_t i = 0; i < f->marks.n; i++)
+		rows[i] = frame_mark_at(f, i);
+	b = frame_create_marks(f->marks.incarnation, rows, f->marks.n);
+	free(rows);
+	return b;
+}
+
+static void fuzz_heartbeat(const uint8_t *data, size_t len)
+{
+	struct detector_report reports[CLUSTER_NODES_MAX];
+	struct cluster_config c;
+	struct detector d;
+	bool isolated;
+
+	cluster_config_defaults(&c);
+	c.n_nodes = 3;
+	detector_init(&d, &c, 1000000);
+	if (detector_heartbeat_consume(&d, 1, 1000000, data, len) != OK)
+		return;
+	detector_poll(&d, 1000000, 5, 5, reports);
+	assert(detector_contact_us(&d, 1000000) <= 1000000);
+	detector_isolation(&d, 1000000, &isolated);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct blob *again;
+	struct frame f;
+
+	fuzz_heartbeat(data, len);
+	if (frame_parse(&f, data, len) != OK)
+		return 0;
+	again = encode(&f);
+	assert(again->len == len && memcmp(again->data, data, len) == 0);
+	blob_unref(again);
+	return 0;
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The failure detector: who is dead, and when we were last in contact with a quorum.
+ * Three detectors and a clock moved by hand. */
+#include "cluster/detector.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define N 3u
+#define MS UINT64_C(1000)
+#define INTERVAL (10 * MS)
+
+struct lab {
+	struct detector d[N];
+	uint64_t now, applied[N], last[N];
+	bool cut[N][N]; /* From, to. */
+	bool asleep[N];
+	struct detector_report report[N][N];
+	size_t n_reports[N];
+};
+
+static void lab_init(struct lab *l, uint32_t n)
+{
+	struct cluster_config c;
+
+	memset(l, 0, sizeof(*l));
+	l->now = 1000 * MS;
+	cluster_config_defaults(&c);
+	c.n_nodes = n;
+	for (uint32_t i = 0; i < n; i++) {
+		c.self = i;
+		detector_init(&l->d[i], &c, l->now);
+	}
+}
+
+static void beat(struct lab *l, uint32_t from, uint32_t to)
+{
+	uint8_t frame[HEARTBEAT_LEN];
+
+	if (l->asleep[from] || l->cut[from][to])
+		return;
+	detector_heartbeat_create(&l->d[from], to, l->now, l->last[from], frame);
+	if (!l->asleep[to])
+		assert_int_equal(detector_heartbeat_consume(&l->d[to], from, l->now, frame,
+							    sizeof(frame)), OK);
+}
+
+static void poll(struct lab *l, uint32_t i)
+{
+	size_t n = detector_poll(&l->d[i], l->now, l->applied[i], l->last[i], l->report[i]);
+
+	if (n)
+		l->n_reports[i] = n;
+}
+
+/* One interval: everyone beats, then everyone polls. */
+static void run(struct lab *l, unsigned intervals)
+{
+	for (unsigned k = 0; k < intervals; k++) {
+		l->now += INTERVAL;
+		for (uint32_t i = 0; i < l->d[0].n; i++)
+			for (uint32_t j = 0; j < l->d[0].n; j++)
+				if (i != j)
+					beat(l, i, j);
+		for (uint32_t i = 0; i < l->d[0].n; i++)
+			if (!l->asleep[i])
+				poll(l, i);
+	}
+}
+
+static bool isolated(struct lab *l, uint32_t i)
+{
+	bool now;
+
+	detector_isolation(&l->d[i], l->now, &now);
+	return now;
+}
+
+static void all_are_suspect_until_heard(void **unused)
+{
+	struct lab l;
+
+	(void)unused;
+	lab_init(&l, N);
+	assert_true(l.d[0].peer[1].suspect && l.d[0].peer[2].suspect && !l.d[0].peer[0].suspect);
+	run(&l, 1);
+	assert_int_equal(l.n_reports[0], 2);
+	assert_false(l.report[0][0].suspect);
+	assert_false(l.d[0].peer[1].suspect);
+}
+
+static void three_missed_heartbeats_are_a_death(void **unused)
+{
+	struct lab l;
+
+	(void)unused;
+	lab_init(&l, N);
+	run(&l, 5);
+	l.n_reports[0] = 0;
+	l.cut[1][0] = true;
+	run(&l, 3);
+	assert_int_equal(l.n_reports[0], 0);
+	run(&l, 1);
+	assert_int_equal(l.n_reports[0], 1);
+	assert_int_equal(l.report[0][0].node, 1);
+	assert_true(l.report[0][0].suspect);
+	assert_int_equal(l.report[0][0].silent_us, 4 * INTERVAL);
+	l.n_reports[0] = 0;
+	run(&l, 5);
+	assert_int_equal(l.n_reports[0], 0); /* Said once. */
+	l.cut[1][0] = false;
+	run(&l, 1);
+	assert_int_equal(l.n_reports[0], 1);
+	assert_false(l.report[0][0].suspect);
+}
+
+static void a_process_that_is_gone_is_dead_at_once(void **unused)
+{
+	struct lab l;
+
+	(void)unused;
+	lab_init(&l, N);
+	run(&l, 5);
+	detector_gone(&l.d[0], 2);
+	l.n_reports[0] = 0;
+	poll(&l, 0);
+	assert_int_equal(l.n_reports[0], 1);
+	assert_int_equal(l.report[0][0].node, 2);
+	assert_true(l.report[0][0].suspect);
+}
+
+/* Our own pause is nobody's death; a death during it is found in time after it. */
+static void who_slept_buries_nobody(void **unused)
+{
+	struct lab l;
+
+	(void)unused;
+	lab_init(&l, N);
+	run(&l, 5);
+	l.asleep[0] = true;
+	run(&l, 20);
+	l.asleep[0] = false;
+	l.n_reports[0] = 0;
+	poll(&l, 0); /* Before it has read anything. */
+	assert_int_equal(l.n_reports[0], 0);
+	assert_true(l.d[1].peer[0].suspect);
+	l.cut[2][0] = true; /* Node 2 died meanwhile. */
+	run(&l, 4);
+	assert_int_equal(l.n_reports[0], 1);
+	assert_int_equal(l.report[0][0].node, 2);
+	assert_false(l.d[0].peer[1].suspect);
+}
+
+static void contact_is_the_send_time_of_what_a_quorum_echoed(void **unused)
+{
+	struct lab l;
+	uint64_t sent;
+
+	(void)unused;
+	lab_init(&l, N);
+	assert_true(isolated(&l, 0));
+	run(&l, 5);
+	assert_false(isolated(&l, 0));
+	sent = detector_contact_us(&l.d[0], l.now);
+	assert_true(sent <= l.now && l.now - sent <= 2 * INTERVAL);
+	l.cut[0][1] = l.cut[0][2] = true; /* We hear them; they do not hear us. */
+	run(&l, 50);
+	assert_true(detector_contact_us(&l.d[0], l.now) <= sent + INTERVAL);
+	assert_false(isolated(&l, 0));
+	run(&l, 60);
+	assert_true(isolated(&l, 0));
+	l.cut[0][1] = false;
+	run(&l, 3);
+	assert_false(isolated(&l, 0));
+}
+
+/* A node that slept is not back before it knows what happened meanwhile. */
+static void contact_counts_when_what_they_have_is_applied(void **unused)
+{
+	struct lab l;
+
+	(void)unused;
+	lab_init(&l, N);
+	run(&l, 5);
+	l.asleep[0] = true;
+	l.last[1] = l.last[2] = 50;
+	run(&l, 200);
+	l.asleep[0] = false;
+	run(&l, 5);
+	assert_true(isolated(&l, 0));
+	l.last[0] = l.applied[0] = 49;
+	run(&l, 5);
+	assert_true(isolated(&l, 0));
+	l.last[0] = l.applied[0] = 50;
+	run(&l, 2);
+	assert_false(isolated(&l, 0));
+}
+
+/* Under load the others are always a little ahead. */
+static void contact_goes_on_under_load(void **unused)
+{
+	struct lab l;
+
+	(void)unused;
+	lab_init(&l, N);
+	run(&l, 5);
+	for (unsigned i = 0; i < 300; i++) {
+		l.last[1] = l.last[2] += 10;
+		l.last[0] = l.applied[0] = l.last[1] > 5 ? l.last[1] - 5 : 0;
+		run(&l, 1);
+		assert_false(isolated(&l, 0));
+	}
+}
+
+/* Who led alone has a tail that nobody will ever commit. */
+static void a_tail_that_was_cut_off_is_not_waited_for(void **unused)
+{
+	struct lab l;
+
+	(void)unused;
+	lab_init(&l, N);
+	for (uint32_t i = 0; i < N; i++)
+		l.last[i] = l.applied[i] = 100;
+	run(&l, 5);
+	l.cut[0][1] = l.cut[1][0] = l.cut[0][2] = l.cut[2][0] = true;
+	l.last[0] = 180;
+	run(&l, 200);
+	assert_true(isolated(&l, 0));
+	memset(l.cut, 0, sizeof(l.cut));
+	run(&l, 3); /* In contact; its tail is still there. */
+	for (uint32_t i = 0; i < N; i++)
+		l.last[i] = l.applied[i] = 110;
+	run(&l, 3);
+	for (uint32_t i = 0; i < N; i++)
+		assert_false(isolated(&l, i));
+	run(&l, 200);
+	for (uint32_t i = 0; i < N; i++)
+		assert_false(isolated(&l, i));
+}
+
+static void alone_we_are_the_quorum(void **unused)
+{
+	struct lab l;
+
+	(void)unused;
+	lab_init(&l, 1);
+	assert_int_equal(detector_contact_us(&l.d[0], l.now), l.now);
+	assert_false(isolated(&l, 0));
+}
+
+static void only_whole_heartbeats_count(void **unused)
+{
+	uint8_t frame[HEARTBEAT_LEN + 1] = {0};
+	struct lab l;
+
+	(void)unused;
+	lab_init(&l, N);
+	detector_heartbeat_create(&l.d[1], 0, l.now, 0, frame);
+	for (size_t len = 0; len < HEARTBEAT_LEN; len++)
+		assert_int_equal(detector_heartbeat_consume(&l.d[0], 1, l.now, frame, len),
+				 ERR_MALFORMED);
+	assert_int_equal(detector_heartbeat_consume(&l.d[0], 1, l.now, frame, sizeof(frame)),
+			 ERR_MALFORMED);
+	frame[0]++;
+	assert_int_equal(detector_heartbeat_consume(&l.d[0], 1, l.now, frame, HEARTBEAT_LEN),
+			 ERR_MALFORMED);
+	assert_int_equal(l.d[0].peer[1].heard_us, 0);
+}
+
+/* An echo from the future is not ours. */
+static void an_echo_of_what_was_not_sent_yet_is_no_contact(void **unused)
+{
+	uint8_t frame[HEARTBEAT_LEN];
+	struct lab l;
+
+	(void)unused;
+	lab_init(&l, N);
+	l.d[1].peer[0].its_send_us = l.now + 5000 * MS;
+	detector_heartbeat_create(&l.d[1], 0, l.now, 0, frame);
+	assert_int_equal(detector_heartbeat_consume(&l.d[0], 1, l.now, frame, sizeof(frame)), OK);
+	poll(&l, 0);
+	assert_int_equal(l.d[0].peer[1].contact_us, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_are_suspect_until_heard),
+		cmocka_unit_test(three_missed_heartbeats_are_a_death),
+		cmocka_unit_test(a_process_that_is_gone_is_dead_at_once),
+		cmocka_unit_test(who_slept_buries_nobody),
+		cmocka_unit_test(contact_is_the_send_time_of_what_a_quorum_echoed),
+		cmocka_unit_test(contact_counts_when_what_they_have_is_applied),
+		cmocka_unit_test(contact_goes_on_under_load),
+		cmocka_unit_test(a_tail_that_was_cut_off_is_not_waited_for),
+		cmocka_unit_test(alone_we_are_the_quorum),
+		cmocka_unit_test(only_whole_heartbeats_count),
+		cmocka_unit_test(an_echo_of_what_was_not_sent_yet_is_no_contact),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

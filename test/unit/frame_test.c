@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frames between nodes: each type comes back as it went, and nothing shorter, longer or
+ * unknown is a frame. */
+#include "cluster/frame.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const uint8_t octets[] = { 1, 2, 3, 4, 5 };
+
+static struct endpoint endpoint(const char *text)
+{
+	struct endpoint e;
+
+	assert_int_equal(endpoint_parse(&e, text), OK);
+	return e;
+}
+
+static struct blob *round_trip(const struct frame *f, struct frame *back)
+{
+	struct blob *b = frame_create(f);
+
+	assert_int_equal(frame_parse(back, b->data, b->len), OK);
+	assert_int_equal(back->type, f->type);
+	return b;
+}
+
+static void hello_comes_back(void **unused)
+{
+	struct frame f = { .type = FRAME_HELLO }, back;
+	struct blob *b;
+
+	(void)unused;
+	f.hello = (struct frame_hello){ 1, UINT64_MAX, 3, 4, 5, 6 };
+	b = round_trip(&f, &back);
+	assert_memory_equal(&back.hello, &f.hello, sizeof(f.hello));
+	blob_unref(b);
+	/* Nobody has Raft id 0. */
+	f.hello.raft_id = 0;
+	b = frame_create(&f);
+	assert_int_equal(frame_parse(&back, b->data, b->len), ERR_MALFORMED);
+	blob_unref(b);
+}
+
+static void octets_come_back(void **unused)
+{
+	static const enum frame_type types[] = { FRAME_IDENTITY, FRAME_REFUSED, FRAME_RAFT,
+						 FRAME_PROPOSE, FRAME_HALF_OPEN };
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		struct frame f = { .type = types[i] }, back;
+		struct blob *b;
+
+		f.bytes.data = octets;
+		f.bytes.len = sizeof(octets);
+		b = round_trip(&f, &back);
+		assert_int_equal(back.bytes.len, sizeof(octets));
+		assert_memory_equal(back.bytes.data, octets, sizeof(octets));
+		assert_int_equal(frame_parse(&back, b->data, 1), ERR_MALFORMED); /* Empty. */
+		blob_unref(b);
+	}
+}
+
+static void datagrams_come_back(void **unused)
+{
+	static const char *const paths[][2] = {
+		{ "10.0.0.1:500", "192.0.2.7:4500" },
+		{ "[2001:db8::1]:4500", "[2001:db8::2]:65535" },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < 4; i++) {
+		struct frame f = { .type = i % 2 ? FRAME_RELAY : FRAME_SEND }, back;
+		struct blob *b;
+
+		f.datagram.local = endpoint(paths[i / 2][0]);
+		f.datagram.remote = endpoint(paths[i / 2][1]);
+		f.datagram.data = octets;
+		f.datagram.len = sizeof(octets);
+		b = round_trip(&f, &back);
+		assert_true(endpoint_equal(&back.datagram.local, &f.datagram.local));
+		assert_true(endpoint_equal(&back.datagram.remote, &f.datagram.remote));
+		assert_int_equal(back.datagram.len, sizeof(octets));
+		assert_memory_equal(back.datagram.data, octets, sizeof(octets));
+		for (size_t len = 0; len <= b->len - sizeof(octets); len++)
+			assert_int_equal(frame_parse(&back, b->data, len), ERR_MALFORMED);
+		b->data[1] = 5; /* No such address family. */
+		assert_int_equal(frame_parse(&back, b->data, b->len), ERR_MALFORMED);
+		blob_unref(b);
+	}
+}
+
+static void numbers_come_back(void **unused)
+{
+	struct frame f = { .type = FRAME_HALF_OPEN_ACK }, back;
+
+	(void)unused;
+	f.half_open_ack.spi_i = 1;
+	f.half_open_ack.spi_r = UINT64_MAX;
+	blob_unref(round_trip(&f, &back));
+	assert_int_equal(back.half_open_ack.spi_i, 1);
+	assert_int_equal(back.half_open_ack.spi_r, UINT64_MAX);
+
+	f = (struct frame){ .type = FRAME_MARKS_DONE, .marks_done.index = 77 };
+	blob_unref(round_trip(&f, &back));
+	assert_int_equal(back.marks_done.index, 77);
+
+	f = (struct frame){ .type = FRAME_SUSPECT };
+	f.suspect.leader = 5;
+	f.suspect.term = 6;
+	f.suspect.last_index = 7;
+	blob_unref(round_trip(&f, &back));
+	assert_int_equal(back.suspect.leader, 5);
+	assert_int_equal(back.suspect.term, 6);
+	assert_int_equal(back.suspect.last_index, 7);
+
+	f = (struct frame){ .type = FRAME_APPLIED, .applied.index = 9 };
+	blob_unref(round_trip(&f, &back));
+	assert_int_equal(back.applied.index, 9);
+}
+
+static void news_come_back(void **unused)
+{
+	struct frame f = { .type = FRAME_SESSION }, back;
+	struct blob *b;
+
+	(void)unused;
+	f.session.news = NEWS_PEER;
+	f.session.spi_in = 0xc0ffee;
+	f.session.epoch = -3;
+	f.session.remote = endpoint("198.51.100.9:4711");
+	blob_unref(round_trip(&f, &back));
+	assert_int_equal(back.session.news, NEWS_PEER);
+	assert_int_equal(back.session.spi_in, 0xc0ffee);
+	assert_int_equal(back.session.epoch, -3);
+	assert_true(endpoint_equal(&back.session.remote, &f.session.remote));
+	/* There need not be an address. */
+	memset(&f.session.remote, 0, sizeof(f.session.remote));
+	f.session.news = NEWS_ALIVE;
+	blob_unref(round_trip(&f, &back));
+	assert_int_equal(back.session.remote.address.family, 0);
+	/* News that we don't know. */
+	for (unsigned news = 0; news < 256; news++) {
+		enum status s;
+
+		f.session.news = (uint8_t)news;
+		b = frame_create(&f);
+		s = frame_parse(&back, b->data, b->len);
+		assert_int_equal(s, news >= NEWS_SEQUENCE_END && news <= NEWS_ALIVE ? OK : ERR_MALFORMED);
+		blob_unref(b);
+	}
+}
+
+static void marks_come_back(void **unused)
+{
+	static const size_t counts[] = { 0, 1, 2, FRAME_MARKS_MAX };
+	struct frame_mark *rows = calloc(FRAME_MARKS_MAX, sizeof(*rows));
+
+	(void)unused;
+	for (size_t i = 0; i < FRAME_MARKS_MAX; i++)
+		rows[i] = (struct frame_mark){ (uint32_t)i + 256, (int64_t)i - 5, i << 40 };
+	for (size_t k = 0; k < sizeof(counts) / sizeof(counts[0]); k++) {
+		struct blob *b = frame_create_marks(42, rows, counts[k]);
+		struct frame f;
+
+		assert_int_equal(frame_parse(&f, b->data, b->len), OK);
+		assert_int_equal(f.marks.incarnation, 42);
+		assert_int_equal(f.marks.n, counts[k]);
+		for (size_t i = 0; i < f.marks.n; i++) {
+			struct frame_mark m = frame_mark_at(&f, i);
+
+			assert_int_equal(m.spi_in, rows[i].spi_in);
+			assert_int_equal(m.epoch, rows[i].epoch);
+			assert_int_equal(m.seq, rows[i].seq);
+		}
+		if (counts[k])
+			assert_int_equal(frame_parse(&f, b->data, b->len - 1), ERR_MALFORMED);
+		blob_unref(b);
+	}
+	free(rows);
+}
+
+/* Frames of fixed length: neither shorter nor longer. */
+static void lengths_are_exact(void **unused)
+{
+	static const enum frame_type types[] = { FRAME_HELLO, FRAME_HALF_OPEN_ACK, FRAME_MARKS_DONE,
+						 FRAME_SUSPECT, FRAME_APPLIED, FRAME_SESSION };
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		struct frame f = { .type = types[i] }, back;
+		uint8_t longer[256] = {0};
+		struct blob *b;
+
+		if (f.type == FRAME_HELLO)
+			f.hello.raft_id = 1;
+		if (f.type == FRAME_SESSION)
+			f.session.news = NEWS_ALIVE;
+		b = round_trip(&f, &back);
+		for (size_t len = 0; len < b->len; len++)
+			assert_int_equal(frame_parse(&back, b->data, len), ERR_MALFORMED);
+		memcpy(longer, b->data, b->len);
+		assert_int_equal(frame_parse(&back, longer, b->len + 1), ERR_MALFORMED);
+		blob_unref(b);
+	}
+}
+
+/* Types of the edge, and those nobody knows. */
+static void other_types_are_not_the_cores(void **unused)
+{
+	uint8_t data[100] = {0};
+	struct frame f;
+
+	(void)unused;
+	for (unsigned type = 0; type < 256; type++) {
+		data[0] = (uint8_t)type;
+		if (type == 0 || type > FRAME_SESSION)
+			assert_int_equal(frame_parse(&f, data, sizeof(data)), ERR_MALFORMED);
+	}
+	assert_int_equal(frame_parse(&f, data, 0), ERR_MALFORMED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hello_comes_back),
+		cmocka_unit_test(octets_come_back),
+		cmocka_unit_test(datagrams_come_back),
+		cmocka_unit_test(numbers_come_back),
+		cmocka_unit_test(news_come_back),
+		cmocka_unit_test(marks_come_back),
+		cmocka_unit_test(lengths_are_exact),
+		cmocka_unit_test(other_types_are_not_the_cores),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
