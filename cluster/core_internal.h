@@ -100,8 +100,10 @@ struct membership { /* membership.c */
 };
 
 struct half_open_entry;
+struct half_open_host;
 struct half_opens { /* half_open.c */
 	struct half_open_entry *by_pair, *by_source;
+	struct half_open_host *hosts;
 	size_t n;
 	uint64_t next_us; /* Earliest time a reply must leave unacknowledged; NEVER. */
 };
