@@ -10,6 +10,8 @@ void cluster_config_defaults(struct cluster_config *c)
 	c->sessions_max = 100000;
 	c->half_open_max = 10000;
 	c->cookie_above = 500;
+	c->snapshot_bytes = 8u << 20;
+	c->snapshot_trailing = 1024;
 	c->timing = (struct cluster_timing){
 		.heartbeat_ms = 10,
 		.heartbeats_missed = 3,

@@ -52,6 +52,7 @@ struct identity { /* bootstrap.c */
 	uint64_t cluster_id; /* 0 = none yet */
 	struct consensus_member founder[CLUSTER_NODES_MAX];
 	size_t n_founders;   /* 0 = joined later */
+	uint64_t forget_at_us; /* Propose NodeGone again. */
 	bool storing;        /* ACTION_STORE_IDENTITY is on its way. */
 };
 

@@ -323,8 +323,8 @@ enum status proposals_start(struct core *c, const struct store_image *image, con
 		.heartbeat_ms = c->config->timing.raft_heartbeat_ms,
 		.election_ms = c->config->timing.raft_election_ms,
 		.seed = entropy_u32(&c->entropy),
-		.snapshot_bytes = 8u << 20,
-		.snapshot_trailing = 1024,
+		.snapshot_bytes = c->config->snapshot_bytes,
+		.snapshot_trailing = c->config->snapshot_trailing,
 	};
 
 	/* Open one record first: a wrong key is an answer to give before anything starts. */
