@@ -23,7 +23,6 @@
 
 #define IDENTITY_VERSION 1u
 #define OBJECTION_MAX 256u
-#define FORGET_AGAIN_US (200 * MS)
 
 /* version | cluster id | own Raft id (0 in a frame) | n | n x (Raft id | name) */
 static struct blob *identity_encode(const struct identity *id, uint64_t own)
@@ -186,6 +185,23 @@ void bootstrap_identity(struct core *c, const uint8_t *data, size_t len)
 	keep_identity(c, &id);
 }
 
+/* A HELLO is as old as the link: what its sender acknowledges later must not be held
+ * against it. */
+static void remember_stored(struct core *c, uint32_t node)
+{
+	struct peer *p = &c->peer[node];
+
+	p->stored_id = p->stored_index = 0;
+	for (uint32_t i = 0; i < STATE_NODES_MAX; i++) {
+		const struct node_record *n = state_node_at(c->state, i);
+
+		if (n && strcmp(n->name, c->config->node[node]) == 0 && n->stored_index >= p->stored_index) {
+			p->stored_id = n->id;
+			p->stored_index = n->stored_index;
+		}
+	}
+}
+
 void bootstrap_link(struct core *c, uint32_t node, bool up)
 {
 	struct peer *p = &c->peer[node];
@@ -196,6 +212,7 @@ void bootstrap_link(struct core *c, uint32_t node, bool up)
 		return;
 	}
 	p->linked = true;
+	remember_stored(c, node);
 	f.hello.raft_id = c->raft_id;
 	f.hello.incarnation = c->incarnation;
 	f.hello.config_hash = c->config->hash;
@@ -243,18 +260,20 @@ static void refuse(struct core *c, uint32_t node, const char *why)
 static const char *objection(const struct core *c, uint32_t node, const struct frame_hello *h, char *text)
 {
 	const struct node_record *known = state_node(c->state, h->raft_id);
+	const struct peer *p = &c->peer[node];
 
 	if (h->cluster_id && c->identity.cluster_id && h->cluster_id != c->identity.cluster_id) {
 		snprintf(text, OBJECTION_MAX, "its data directory belongs to another cluster; wipe it to join \"%s\"",
 			 c->config->name);
 		return text;
 	}
-	/* In memory its last HELLO counts too: a process that restarts cannot know less. */
-	if (h->cluster_id && known && h->last_index < known->stored_index) {
+	/* The process that the state knows as up has acknowledged all that itself. */
+	if (h->cluster_id && known && known->incarnation != h->incarnation &&
+	    p->stored_id == h->raft_id && h->last_index < p->stored_index) {
 		snprintf(text, OBJECTION_MAX,
 			 "its store ends at index %llu, but it had acknowledged %llu: restored from an "
 			 "old copy; wipe its data directory and start it again",
-			 (unsigned long long)h->last_index, (unsigned long long)known->stored_index);
+			 (unsigned long long)h->last_index, (unsigned long long)p->stored_index);
 		return text;
 	}
 	if (h->raft_id == c->raft_id) {
@@ -262,7 +281,6 @@ static const char *objection(const struct core *c, uint32_t node, const struct f
 			 c->config->node[c->config->self]);
 		return text;
 	}
-	(void)node;
 	return NULL;
 }
 
@@ -331,27 +349,6 @@ static const struct consensus_member *member_named(const struct consensus_member
 	return NULL;
 }
 
-/* What is no longer a member is nothing in the state either: whatever it owned and held
- * goes to others. Whoever leads sees to that, so no crash in between leaves it behind. */
-static void forget_removed(struct core *c, const struct consensus_member *m, size_t n)
-{
-	if (n == 0 || c->now_us < c->identity.forget_at_us)
-		return;
-	for (uint32_t place = 0; place < STATE_NODES_MAX; place++) {
-		const struct node_record *known = state_node_at(c->state, place);
-		struct command gone = { .type = COMMAND_NODE_GONE };
-		size_t i = 0;
-
-		while (known && i < n && m[i].id != known->id)
-			i++;
-		if (!known || i < n)
-			continue;
-		c->identity.forget_at_us = c->now_us + FORGET_AGAIN_US;
-		gone.node_gone.id = known->id;
-		proposals_add(c, URGENT_NODE, &gone);
-	}
-}
-
 void bootstrap_admit(struct core *c)
 {
 	struct consensus_member member[CLUSTER_NODES_MAX];
@@ -360,7 +357,6 @@ void bootstrap_admit(struct core *c)
 	if (!core_leads(c))
 		return;
 	n = consensus_members(c->consensus, member, CLUSTER_NODES_MAX);
-	forget_removed(c, member, n);
 	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
 		struct peer *p = &c->peer[i];
 		const struct consensus_member *m = member_named(member, n, c->config->node[i]);
@@ -371,7 +367,11 @@ void bootstrap_admit(struct core *c)
 			continue;
 		p->admitted_us = c->now_us + 500 * MS; /* One try at a time; then again. */
 		if (m) {
+			struct command gone = { .type = COMMAND_NODE_GONE, .node_gone.id = m->id };
+
 			s = consensus_remove(c->consensus, core_now_ms(c), m->id);
+			if (s == OK)
+				proposals_add(c, URGENT_NODE, &gone);
 		} else {
 			s = consensus_add(c->consensus, core_now_ms(c), p->raft_id, c->config->node[i]);
 			if (s == OK)

@@ -6,6 +6,7 @@
  * disk. libraft acknowledges entries only after RAFT_PERSISTED_ENTRIES. A message
  * never overtakes an earlier one to the same peer: libraft counts on a pipeline. */
 #include "cluster/consensus_core.h"
+#include "proto/mutant.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -58,7 +59,7 @@ static void update_add_vote(struct consensus *c, struct store_update *u)
 {
 	u->vote = true;
 	u->term = raft_current_term(&c->raft);
-	u->voted_for = raft_voted_for(&c->raft);
+	u->voted_for = MUTANT(MUTANT_VOTE_FORGOTTEN) ? 0 : raft_voted_for(&c->raft);
 	c->vote_seq = u->seq;
 }
 
@@ -252,7 +253,8 @@ void consensus_queue_flush(struct consensus *c)
 
 		while (i < n && blocked[i] != o->to)
 			i++;
-		if (i < n || n == CONSENSUS_MEMBERS_MAX || o->after > c->stored) {
+		if (i < n || n == CONSENSUS_MEMBERS_MAX ||
+		    (o->after > c->stored && !MUTANT(MUTANT_SEND_UNSTORED))) {
 			if (i == n && n < CONSENSUS_MEMBERS_MAX)
 				blocked[n++] = o->to;
 			p = &o->next;

@@ -9,6 +9,7 @@
  * The applied state is the only truth about ownership: whether it changed by an
  * entry or by a snapshot, we compare and act on the difference (DESIGN section 5). */
 #include "cluster/core_internal.h"
+#include "proto/mutant.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -319,6 +320,8 @@ uint64_t core_applied(const struct core *c)
 
 uint64_t core_last_index(const struct core *c)
 {
+	if (MUTANT(MUTANT_CONTACT_APPLIED))
+		return core_applied(c);
 	return c->consensus ? consensus_last_index(c->consensus) : 0;
 }
 

@@ -41,6 +41,7 @@ struct peer {
 	bool differs;        /* Its configuration hash is not ours. */
 	uint64_t raft_id, incarnation, cluster_id;
 	uint64_t applied;    /* FRAME_APPLIED, for the leader. */
+	uint64_t stored_id, stored_index; /* What the node of this name had acknowledged when the link came up. */
 	uint64_t silent_us;  /* When it became suspect: since when nothing was heard. */
 	uint64_t suspects_leader, suspects_term, suspects_last_index; /* FRAME_SUSPECT ... */
 	uint64_t suspects_at_us;                                      /* ... and when it came. */
@@ -52,7 +53,6 @@ struct identity { /* bootstrap.c */
 	uint64_t cluster_id; /* 0 = none yet */
 	struct consensus_member founder[CLUSTER_NODES_MAX];
 	size_t n_founders;   /* 0 = joined later */
-	uint64_t forget_at_us; /* Propose NodeGone again. */
 	bool storing;        /* ACTION_STORE_IDENTITY is on its way. */
 };
 
@@ -101,10 +101,8 @@ struct membership { /* membership.c */
 };
 
 struct half_open_entry;
-struct half_open_host;
 struct half_opens { /* half_open.c */
 	struct half_open_entry *by_pair, *by_source;
-	struct half_open_host *hosts;
 	size_t n;
 	uint64_t next_us; /* Earliest time a reply must leave unacknowledged; NEVER. */
 };

@@ -5,6 +5,7 @@
 #include "cluster/detector.h"
 
 #include "cluster/frame.h"
+#include "proto/mutant.h"
 
 #include <openssl/bytestring.h>
 
@@ -152,7 +153,7 @@ uint64_t detector_contact_us(const struct detector *d, uint64_t now_us)
 {
 	uint64_t contact[CLUSTER_NODES_MAX];
 
-	if (d->n == 1)
+	if (d->n == 1 || MUTANT(MUTANT_NO_ISOLATION))
 		return now_us;
 	for (uint32_t i = 0; i < d->n; i++)
 		contact[i] = d->peer[i].contact_us;

@@ -15,6 +15,7 @@
  * A reply that makes an SA also waits until the session's owner has applied it,
  * 50 ms at most: the client's first packet shall find it. */
 #include "cluster/lane.h"
+#include "proto/mutant.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -67,7 +68,8 @@ static void handle(struct core *c, struct lane *l)
 	half_open = s ? NULL : half_open_find(c, h.spi_i, h.spi_r);
 	if (s) {
 		ike_respond(&env, &s->ike, &t->local, &t->remote, t->data->data, t->data->len, &out);
-	} else if (half_open && !state_tombstone(c->state, h.spi_i, h.spi_r)) {
+	} else if (half_open && (MUTANT(MUTANT_NO_TOMBSTONE) ||
+				 !state_tombstone(c->state, h.spi_i, h.spi_r))) {
 		ike_respond_auth(&env, half_open, &t->local, &t->remote, t->data->data, t->data->len,
 				 &out);
 	} else {
@@ -292,6 +294,8 @@ void exchange_lost(struct core *c)
 
 void exchange_role(struct core *c)
 {
+	if (MUTANT(MUTANT_IV_GOES_BACK))
+		c->exchange.iv.next = 0;
 	if (!core_leads(c))
 		exchange_lost(c);
 	relay_release(c);

@@ -2,6 +2,7 @@
 /* From the outcome of an exchange to the command that makes it true. The lane is
  * busy until that command is applied or refused. */
 #include "cluster/lane.h"
+#include "proto/mutant.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -91,6 +92,9 @@ void lane_propose_step(struct core *c, struct lane *l, const struct session *s, 
 		      : l->makes_sa				      ? "Child SA"
 		      : out->answered				      ? "response"
 								      : "INFORMATIONAL");
+	if (MUTANT(MUTANT_REPLY_EARLY) && out->reply)
+		exchange_send(c, l->letter[0].via, &l->letter[0].local, &l->letter[0].remote,
+			      out->reply);
 	exchange_take_next(&p->ike, out);
 	proposals_add(c, URGENT_REQUEST, &step);
 }

@@ -10,6 +10,7 @@
  * An heir sends outward at once, and holds inbound packets until every node that is
  * up has handed over the marks it heard from the lost one, or 5 ms are over. */
 #include "cluster/core_internal.h"
+#include "proto/mutant.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -101,19 +102,6 @@ static struct child_shadow *put(struct core *c, struct grant_shadow *g, const st
 	return x;
 }
 
-/* At 75 % of the number space, counted from the lease's end, the SA wants a new one:
- * there is still time for it. */
-static void warn_high(struct core *c, const struct session *s, const struct seq_record *r,
-		      const struct child_shadow *x, uint64_t end)
-{
-	uint64_t high = r->limit - r->limit / 4;
-
-	if (x->end < high && end >= high)
-		action_event(c->actions, "sequence_high",
-			     "session %llu: SPI %08x has used 75 %% of its sequence numbers",
-			     (unsigned long long)s->id, x->spi_in);
-}
-
 static void grant(struct core *c, const struct session *s, const struct seq_record *r, struct child_shadow *x)
 {
 	int64_t epoch = session_epoch(c->state, s);
@@ -133,11 +121,14 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 	u.grant.start = lease.start;
 	u.grant.end = lease.end;
 	u.grant.floor = known > r->mark ? known : r->mark;
+	if (MUTANT(MUTANT_NO_MARKS))
+		u.grant.floor = 0;
+	if (MUTANT(MUTANT_NO_HEARD_MARKS))
+		u.grant.floor = r->mark;
 	if (known > r->mark)
 		sequence_inherit(c, x->spi_in);
 	u.grant.hold = c->grants.awaited != 0 && (!x->granted || x->epoch != epoch);
 	x->held = x->held || u.grant.hold;
-	warn_high(c, s, r, x, lease.end);
 	x->granted = true;
 	x->epoch = epoch;
 	x->end = lease.end;
@@ -249,7 +240,7 @@ void grants_floor(struct core *c, uint32_t spi_in, uint64_t mark)
 	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
 	struct sa_update u = { .kind = SA_UPDATE_FLOOR, .spi_in = spi_in, .mark = mark };
 
-	if (!s || !core_owns(c, s))
+	if (!s || !core_owns(c, s) || MUTANT(MUTANT_NO_MARKS) || MUTANT(MUTANT_NO_HEARD_MARKS))
 		return;
 	u.session = s->id;
 	action_sa(c->actions, &u);

@@ -17,6 +17,7 @@
 #include "cluster/lease.h"
 
 #include "proto/esp.h"
+#include "proto/mutant.h"
 
 #include <assert.h>
 
@@ -56,7 +57,8 @@ struct seq_lease lease_at(const struct seq_record *r, int64_t epoch)
 	assert(epoch >= r->e0);
 	later = (uint64_t)epoch - (uint64_t)r->e0;
 	if (later > 0) {
-		lease.start = lease_reach(r->end0, later - 1, r->length, r->limit);
+		lease.start = lease_reach(r->end0, MUTANT(MUTANT_LEASE_SHARED) ? 0 : later - 1,
+					  r->length, r->limit);
 		lease.end = lease_reach(lease.start, 1, r->length, r->limit);
 	}
 	return lease;

@@ -6,6 +6,7 @@
  * leaving, and the leases and marks of what it owns. The leader reads it before
  * it passes it on; everything else comes from the leader's own rooms. */
 #include "cluster/core_internal.h"
+#include "proto/mutant.h"
 
 #include <openssl/bytestring.h>
 
@@ -235,6 +236,8 @@ static void on_apply(void *ctx, uint64_t index, uint64_t term, struct blob *data
 		s = command_decode(&command, &p, &len);
 		if (s != OK)
 			break;
+		if (MUTANT(MUTANT_APPLY_LOCAL) && command.type == COMMAND_SESSION_PUT)
+			command.session_put.lease += c->config->self;
 		state_apply(c->state, &command, &r);
 		note(c, index, &command, &r);
 		command_fini(&command);
@@ -268,7 +271,7 @@ static void on_restore(void *ctx, uint64_t index, struct blob *snapshot)
 	}
 	state_free(c->state);
 	c->state = state;
-	c->follow.all = c->follow.holder = c->follow.nodes = true;
+	c->follow.all = c->follow.holder = c->follow.nodes = !MUTANT(MUTANT_SNAPSHOT_NO_FOLLOW);
 }
 
 static struct blob *on_snapshot(void *ctx)

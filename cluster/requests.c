@@ -8,6 +8,7 @@
  * An *errand* is the leader's memory of one outstanding request: when to repeat
  * it, and how often it was. It is volatile: a new leader makes its own. */
 #include "cluster/core_internal.h"
+#include "proto/mutant.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -114,6 +115,8 @@ static bool request(struct core *c, const struct session *s, const struct ike_re
 	p->lease = c->config->lease;
 	p->noticed = r->purpose == IKE_PURPOSE_NOTICE;
 	p->epoch = r->epoch;
+	if (MUTANT(MUTANT_REQUEST_EARLY))
+		send_to(c, s, out.next->ike[0].outstanding);
 	exchange_take_next(&p->ike, &out);
 	ike_outcome_fini(&out);
 	proposals_add(c, URGENT_NOTICE, &step);
@@ -146,10 +149,8 @@ void requests_delete_child(struct core *c, uint32_t spi_in)
 	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
 	struct ike_request r = { .purpose = IKE_PURPOSE_DELETE_CHILD, .spi_in = spi_in };
 
-	if (s && core_leads(c) && request(c, s, &r))
-		action_event(c->actions, "sequence_end",
-			     "session %llu: SPI %08x has no sequence number left and is deleted",
-			     (unsigned long long)s->id, spi_in);
+	if (s && core_leads(c))
+		request(c, s, &r);
 }
 
 /* ---- What became of it ---- */

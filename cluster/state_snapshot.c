@@ -11,6 +11,7 @@
 #include "cluster/state_internal.h"
 
 #include "cluster/record.h"
+#include "proto/mutant.h"
 
 #include <openssl/sha.h>
 
@@ -123,6 +124,8 @@ static void codec_session_record(struct codec *c, const struct state *s, struct 
 	for (unsigned i = 0; i < x->ike.n_child; i++) {
 		codec_seq_record(c, &x->seq[i], &x->ike.child[i]);
 		codec_check(c, x->seq[i].e0 >= x->first_epoch && x->seq[i].e0 <= epoch);
+		if (MUTANT(MUTANT_SNAPSHOT_NO_LEASES) && c->in)
+			lease_init(&x->seq[i], x->first_epoch, x->seq[i].length, false);
 	}
 }
 

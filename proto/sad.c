@@ -16,6 +16,7 @@
  * accepted even if the mark never got around. For grants that follow the rules
  * the first never applies. */
 #include "proto/sad.h"
+#include "proto/mutant.h"
 
 #include <openssl/mem.h>
 
@@ -83,7 +84,8 @@ void sad_entry_grant(struct sad_entry *e, const struct seq_grant *g)
 	e->hold = g->hold;
 	e->epoch = g->epoch;
 	/* Number 0 is never sent (RFC 4303 3.3.3). */
-	e->next = max_u64(max_u64(g->start, e->next), 1);
+	if (!MUTANT(MUTANT_NEXT_KEPT) || e->next == 0)
+		e->next = max_u64(max_u64(g->start, e->next), 1);
 	e->start = e->next;
 	e->end = g->end;
 	e->reported_low = false;

@@ -53,6 +53,19 @@ build/fuzz/%: test/fuzz/%.c build/fuzz/libunder.a
 	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter-out %.h node/%.c,$^) $(CLUSTER_LIBS)
 fuzz-all: $(FUZZ)
 
+# Planted bugs (proto/mutant.h): the simulator must notice each of them.
+MUTANT_FLAGS := -std=gnu11 -g -O1 -DBATON_MUTANTS
+build/mutants/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(MUTANT_FLAGS) -c -o $@ $<
+build/mutants/sim: $(patsubst %.c,build/mutants/obj/%.o,$(wildcard proto/*.c cluster/*.c \
+		test/lib/*.c test/sim/*.c))
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
+mutants: build/mutants/sim
+	test/sim/mutants.sh build/mutants/sim
+
 check: check-layers check-unit check-sim
 check-layers:
 	test/layers.sh
@@ -64,7 +77,7 @@ check-sim:
 	test/sim/check.sh $(T)/sim
 check-root: all
 	test/netns/run.sh
-.PHONY: check check-layers check-unit check-sim check-root san-all unit-all fuzz-all
+.PHONY: mutants check check-layers check-unit check-sim check-root san-all unit-all fuzz-all
 
 # Figures: needs root and a quiet machine; never a test. BENCH="--kills 20 ..."
 build/bench/%: test/bench/%.c

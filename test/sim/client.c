@@ -17,7 +17,7 @@
 #define ASK_AGAIN_US (50 * MS)
 #define RETRANSMIT_US (300 * MS)
 #define RETRANSMIT_MAX_US (2 * SECOND)
-#define INIT_TRIES 8u
+#define INIT_TRIES 4u
 #define LEAVE_TRIES 3u
 #define SERVER "\x0a\x14\x00\x05"
 

@@ -135,6 +135,8 @@ static void configure(struct full *f, unsigned n_clients)
 	c->service[0] = full_service().address;
 	c->n_service = 1;
 	c->lease = 64; /* Many renewals. */
+	c->snapshot_bytes = 15000; /* ... and snapshots. */
+	c->snapshot_trailing = 8;
 	c->hash = 1;
 	memset(c->storage_key, 7, sizeof(c->storage_key));
 	snprintf(r->name, sizeof(r->name), "road");

@@ -41,6 +41,7 @@ struct state_checker {
 	struct full *full;
 	struct seen digest; /* (applied index) */
 	struct seen owner;  /* (spi_in, epoch) */
+	struct seen newest; /* (spi_in): epoch and when it was first granted. */
 	struct seen dead;   /* (spi_i, spi_r): the client was told that it is gone. */
 	uint64_t n_digests;
 };
@@ -85,6 +86,8 @@ struct endpoint full_service(void);
 /* ---- Nodes ---- */
 extern const struct program node_program;
 const struct core *node_core(const struct host *h); /* NULL: it does not run. */
+/* Do its workers have just what its applied state gives it? NULL = yes. */
+const char *node_differs(const struct host *h);
 
 /* ---- Clients ---- */
 void clients_init(struct full *f, unsigned n);
@@ -98,12 +101,17 @@ void clients_believe(struct full *f, void (*fn)(struct full *f, unsigned client,
 						 uint64_t spi_r, uint32_t spi_in));
 
 /* ---- Checkers ---- */
+/* Until when a process has told us of what it let in. */
+struct heard {
+	uint64_t incarnation, sent_us;         /* The one that runs, and the one before. */
+	uint64_t old_incarnation, old_sent_us;
+};
 struct acceptance {
 	uint64_t at_us;
 	unsigned host;
 	uint64_t incarnation;
 	int64_t epoch;
-	const uint64_t *covered_us; /* By host: what that one had accepted before then it was told. */
+	const struct heard *heard; /* By host; when the grant was made. */
 };
 void sequence_checker_init(struct sequence_checker *c, struct full *f);
 void sequence_checker_fini(struct sequence_checker *c);
@@ -121,6 +129,8 @@ void state_checker_stepped(struct state_checker *c, unsigned host, const struct 
 			   uint64_t applied_before);
 void state_checker_granted(struct state_checker *c, unsigned host, uint64_t incarnation,
 			   uint32_t spi_in, int64_t epoch);
+/* A packet was let in or sealed in this epoch. */
+void state_checker_used(struct state_checker *c, unsigned host, uint32_t spi_in, int64_t epoch);
 void state_checker_deleted(struct state_checker *c, uint64_t spi_i, uint64_t spi_r);
 void state_checker_end(struct state_checker *c);
 

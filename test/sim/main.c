@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim --seed S [--count N] [--toy] [-v]: runs N seeds from S on. A seed that
+/* sim --seed S [--count N] [--toy] [--mutant M] [-v]: runs N seeds from S on. A seed that
  * breaks an invariant ends the program with status 1 and the command to repeat it;
  * the first seed is run twice, to see that a run depends on nothing but its seed. */
+#include "proto/mutant.h"
 #include "test/sim/full.h"
 #include "test/sim/toy.h"
 
@@ -10,14 +11,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef BATON_MUTANTS
+enum mutant mutant;
+#endif
+
+static const char *const mutants[] = {
+#define X(name, text) text,
+	MUTANT_LIST(X)
+#undef X
+};
+
 struct arguments {
-	uint64_t seed, count;
+	uint64_t seed, count, mutant;
 	bool toy, verbose;
 };
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: sim --seed S [--count N] [--toy] [-v]\n");
+	fprintf(stderr, "usage: sim --seed S [--count N] [--toy] [--mutant M] [-v]\n"
+			"       sim --mutants\n");
 	return 2;
 }
 
@@ -39,6 +51,8 @@ static bool parse(struct arguments *a, char **argv)
 			argv++;
 		else if (strcmp(*argv, "--count") == 0 && get_number(argv[1], &a->count))
 			argv++;
+		else if (strcmp(*argv, "--mutant") == 0 && get_number(argv[1], &a->mutant))
+			argv++;
 		else if (strcmp(*argv, "--toy") == 0)
 			a->toy = true;
 		else if (strcmp(*argv, "-v") == 0)
@@ -46,7 +60,24 @@ static bool parse(struct arguments *a, char **argv)
 		else
 			return false;
 	}
-	return a->count > 0;
+	return a->count > 0 && a->mutant < MUTANT_COUNT;
+}
+
+static bool plant(const struct arguments *a)
+{
+#ifdef BATON_MUTANTS
+	mutant = (enum mutant)a->mutant;
+	return true;
+#else
+	return a->mutant == MUTANT_NONE;
+#endif
+}
+
+static int list_mutants(void)
+{
+	for (unsigned i = 1; i < MUTANT_COUNT; i++)
+		printf("%u %s\n", i, mutants[i]);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -55,16 +86,22 @@ int main(int argc, char **argv)
 	char command[256];
 	uint64_t first = 0;
 
-	(void)argc;
+	if (argc == 2 && strcmp(argv[1], "--mutants") == 0)
+		return list_mutants();
 	if (!parse(&a, argv))
 		return usage();
+	if (!plant(&a)) {
+		fprintf(stderr, "sim: this build has no mutants, see `make mutants`\n");
+		return 2;
+	}
 	for (uint64_t i = 0; i <= a.count; i++) {
 		uint64_t seed = a.seed + i % a.count, trace;
 
 		if (i == a.count && (a.verbose || a.count == 1))
 			break;
-		snprintf(command, sizeof(command), "%s --seed %llu%s", argv[0],
-			 (unsigned long long)seed, a.toy ? " --toy" : "");
+		snprintf(command, sizeof(command), "%s --mutant %llu --seed %llu%s", argv[0],
+			 (unsigned long long)a.mutant, (unsigned long long)seed,
+			 a.toy ? " --toy" : "");
 		trace = (a.toy ? toy_run : full_run)(seed, a.verbose, command);
 		if (i == 0)
 			first = trace;

@@ -42,17 +42,25 @@ static void send_frame(struct node *n, unsigned to, const struct blob *b)
 
 static void take_address(struct node *n, bool hold)
 {
+	static const uint64_t again_ms[] = { 50, 200, 1000, 1500 };
 	struct full *f = n->full;
 	int self = (int)n->host->index;
 
+	n->holds = hold;
 	world_say(n->host->world, "n%d %s the addresses", self + 1, hold ? "takes" : "lets go of");
-	if (hold && f->holder != self) {
+	if (!hold && f->holder == self)
+		f->holder = -1;
+	if (!hold)
+		return;
+	if (f->holder != self) {
 		f->stale = f->holder;
 		f->stale_until_us = n->host->world->now_us + 100 * MS;
 		f->holder = self;
-	} else if (!hold && f->holder == self) {
-		f->holder = -1;
 	}
+	/* Announced again and again (DESIGN section 6): another one may have claimed it
+	 * for a moment, or the first announcement was lost. */
+	for (size_t i = 0; i < sizeof(again_ms) / sizeof(again_ms[0]); i++)
+		host_later(n->host, again_ms[i] * MS, OWN_ANNOUNCE, NULL);
 }
 
 static void perform(struct node *n, struct action *a)
@@ -152,6 +160,16 @@ static void beat(struct node *n)
 
 /* ---- Deliveries ---- */
 
+static void hear_marks(struct heard *h, uint64_t incarnation, const uint8_t stamp[STAMP])
+{
+	if (h->incarnation != incarnation) {
+		h->old_incarnation = h->incarnation;
+		h->old_sent_us = h->sent_us;
+		h->incarnation = incarnation;
+	}
+	memcpy(&h->sent_us, stamp, STAMP);
+}
+
 static void on_frame(struct node *n, unsigned from, const struct blob *b)
 {
 	const uint8_t *data = b->data + STAMP;
@@ -176,7 +194,7 @@ static void on_frame(struct node *n, unsigned from, const struct blob *b)
 		return;
 	}
 	if (data[0] == FRAME_MARKS && frame_parse(&f, data, len) == OK && f.marks.incarnation != 0)
-		memcpy(&n->heard_marks_us[from], b->data, STAMP);
+		hear_marks(&n->heard[from], f.marks.incarnation, b->data);
 	n->step_relays = data[0] == FRAME_SEND;
 	e.frame.node = from;
 	e.frame.data = data;
@@ -229,6 +247,8 @@ static void on_own(struct node *n, uint64_t what)
 		worker_run_update(n);
 	else if (what == OWN_REPORTS)
 		worker_run_reports(n);
+	else if (what == OWN_ANNOUNCE)
+		n->full->holder = n->holds ? (int)n->host->index : n->full->holder;
 	else
 		on_exit_action(n);
 }
@@ -332,6 +352,11 @@ static uint64_t node_deadline(void *process)
 }
 
 const struct program node_program = { "node", node_start, node_stop, node_deliver, node_deadline };
+
+const char *node_differs(const struct host *h)
+{
+	return worker_differs(h->process);
+}
 
 const struct core *node_core(const struct host *h)
 {

@@ -18,14 +18,14 @@ struct sim_sa {
 	unsigned n_held;
 	bool first_in;
 	int64_t first_in_epoch;
-	uint64_t covered_us[HOSTS_MAX]; /* See struct acceptance; of the present epoch. */
+	struct heard heard[HOSTS_MAX]; /* See struct acceptance; of the present epoch. */
 	struct sim_sa *next;
 };
 
 struct update { /* On its way to the worker. */
 	struct sa_update update;
 	struct child_sa child;
-	uint64_t covered_us[HOSTS_MAX]; /* When it was made. */
+	struct heard heard[HOSTS_MAX]; /* When it was made. */
 	struct update *next;
 };
 
@@ -37,6 +37,7 @@ struct node {
 	struct actions actions;
 	struct detector detector;
 	uint64_t incarnation, heartbeat_us;
+	bool holds;       /* The addresses, by its core's word. */
 	bool step_relays; /* The event at hand is a frame to be sent on: not ours to check. */
 	int exit_status;  /* -1 = runs on. */
 	char exit_text[240];
@@ -46,12 +47,13 @@ struct node {
 	struct sa_report reports[256];
 	size_t n_reports;
 	bool reports_due;
-	uint64_t heard_marks_us[HOSTS_MAX]; /* Send time of the newest marks from each host. */
+	struct heard heard[HOSTS_MAX]; /* Newest marks from each host. */
 };
 
 enum { /* DELIVER_OWN */
 	OWN_UPDATE = 1,
 	OWN_REPORTS,
+	OWN_ANNOUNCE,
 	OWN_EXIT
 };
 
@@ -66,6 +68,7 @@ void worker_run_reports(struct node *n);
 void worker_inbound(struct node *n, const struct endpoint *remote, struct blob *packet,
 		    bool forwarded);
 void worker_outbound(struct node *n, struct blob *inner, bool forwarded);
+const char *worker_differs(const struct node *n); /* See node_differs(). */
 void worker_fini(struct node *n);
 
 #endif

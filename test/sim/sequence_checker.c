@@ -41,9 +41,19 @@ void sequence_checker_sealed(struct sequence_checker *c, unsigned host, uint32_t
 	c->n_sealed++;
 }
 
+/* Up to when the second knew what the process that was first had let in; 0 = never. */
+static uint64_t covered_until(const uint64_t *first, const struct acceptance *a)
+{
+	const struct heard *h = &a->heard[first[1]];
+
+	if (h->incarnation == first[2])
+		return h->sent_us;
+	return h->old_incarnation == first[2] ? h->old_sent_us : 0;
+}
+
 static bool excused(const uint64_t *first, const struct acceptance *a)
 {
-	uint64_t covered = a->covered_us[first[1]];
+	uint64_t covered = covered_until(first, a);
 
 	if (first[2] == a->incarnation)
 		return false;
@@ -65,7 +75,7 @@ void sequence_checker_delivered(struct sequence_checker *c, uint32_t spi_in, uin
 			   "at %.6f (epoch %lld); it had heard its marks of %.6f",
 			   a->host + 1, (unsigned long long)seq, spi_in, (long long)a->epoch,
 			   (unsigned long long)v[1] + 1, (double)v[0] / 1e6, (long long)v[3],
-			   (double)a->covered_us[v[1]] / 1e6);
+			   (double)covered_until(v, a) / 1e6);
 	c->n_excused += !fresh;
 	v[0] = a->at_us;
 	v[1] = a->host;

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#define SILENT_SLACK_US (150 * MS) /* For an owner whose time is over to fall silent. */
 #define DIGEST_EVERY 4u /* Digests of so many indexes are compared: it costs an encoding. */
 
 void state_checker_init(struct state_checker *c, struct full *f)
@@ -18,6 +19,7 @@ void state_checker_fini(struct state_checker *c)
 {
 	seen_fini(&c->digest);
 	seen_fini(&c->owner);
+	seen_fini(&c->newest);
 	seen_fini(&c->dead);
 }
 
@@ -74,6 +76,24 @@ void state_checker_granted(struct state_checker *c, unsigned host, uint64_t inca
 			   host + 1, spi_in, (long long)epoch, (unsigned long long)v[0] + 1);
 	v[0] = host;
 	v[1] = incarnation;
+	v = seen_get(&c->newest, spi_in, 0, 0, &fresh);
+	if (fresh || epoch > (int64_t)v[0]) {
+		v[0] = (uint64_t)epoch;
+		v[1] = c->full->world.now_us;
+	}
+}
+
+/* An owner that does not know of its end yet is without a quorum: `isolation` later
+ * at the latest it is silent. */
+void state_checker_used(struct state_checker *c, unsigned host, uint32_t spi_in, int64_t epoch)
+{
+	const uint64_t *v = seen_find(&c->newest, spi_in, 0, 0);
+	uint64_t allowed = c->full->config.timing.isolation_ms * MS + SILENT_SLACK_US;
+
+	if (v && epoch < (int64_t)v[0] && c->full->world.now_us > v[1] + allowed)
+		world_fail(&c->full->world,
+			   "I7: n%u still works in epoch %lld of SA %08x; %lld began at %.6f",
+			   host + 1, (long long)epoch, spi_in, (long long)v[0], (double)v[1] / 1e6);
 }
 
 void state_checker_deleted(struct state_checker *c, uint64_t spi_i, uint64_t spi_r)
@@ -107,6 +127,9 @@ void state_checker_end(struct state_checker *c)
 		const struct state *s = core_state(node_core(&f->world.host[i]));
 
 		check_addresses(c, i, s);
+		if (node_differs(&f->world.host[i]))
+			world_fail(&f->world, "I7: n%u's workers have %s", i + 1,
+				   node_differs(&f->world.host[i]));
 		for (const struct session *x = state_next_session(s, 0); x;
 		     x = state_next_session(s, x->id))
 			if (seen_find(&c->dead, x->ike.ike[0].spi_i, x->ike.ike[0].spi_r, 0))

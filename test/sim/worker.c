@@ -66,7 +66,7 @@ void worker_update(struct node *n, const struct sa_update *u)
 
 	assert(x);
 	x->update = *u;
-	memcpy(x->covered_us, n->heard_marks_us, sizeof(x->covered_us));
+	memcpy(x->heard, n->heard, sizeof(x->heard));
 	if (u->child) {
 		x->child = *u->child;
 		x->update.child = &x->child;
@@ -114,7 +114,7 @@ static void sa_grant(struct node *n, struct sim_sa *s, const struct update *x)
 	const struct sa_update *u = &x->update;
 
 	if (u->grant.epoch > s->entry.epoch)
-		memcpy(s->covered_us, x->covered_us, sizeof(s->covered_us));
+		memcpy(s->heard, x->heard, sizeof(s->heard));
 	state_checker_granted(&n->full->state, n->host->index, n->incarnation, s->spi_in,
 			      u->grant.epoch);
 	sad_entry_grant(&s->entry, &u->grant);
@@ -170,6 +170,30 @@ void worker_run_update(struct node *n)
 	free(x);
 }
 
+const char *worker_differs(const struct node *n)
+{
+	const struct state *state = core_state(n->core);
+	size_t count = 0;
+
+	for (const struct sim_sa *s = n->sas; s; s = s->next, count++) {
+		const struct session *x = state_session_by_spi(state, s->spi_in, NULL);
+		const struct slot *slot = x ? session_slot(state, x) : NULL;
+		bool owns;
+
+		if (!x)
+			return "an SA that is deleted";
+		owns = slot->node == n->full->raft_id[n->host->index] &&
+		       slot->incarnation == n->incarnation;
+		if (owns != s->entry.granted)
+			return owns ? "no grant of what it owns" : "a grant of what it does not own";
+		if (owns && s->entry.epoch != session_epoch(state, x))
+			return "a grant of another epoch";
+		if (owns && s->entry.hold)
+			return "packets that are held for good";
+	}
+	return count == state_child_sas(state) ? NULL : "fewer SAs than there are";
+}
+
 void worker_fini(struct node *n)
 {
 	while (n->sas)
@@ -213,9 +237,10 @@ static void accepted(struct node *n, struct sim_sa *s, uint64_t seq, uint64_t to
 		     const struct endpoint *remote)
 {
 	struct acceptance a = { n->host->world->now_us, n->host->index, n->incarnation,
-				s->entry.epoch, s->covered_us };
+				s->entry.epoch, s->heard };
 
 	sequence_checker_delivered(&n->full->sequence, s->spi_in, seq, &a);
+	state_checker_used(&n->full->state, n->host->index, s->spi_in, s->entry.epoch);
 	if (!s->first_in || s->first_in_epoch != s->entry.epoch) {
 		s->first_in = true;
 		s->first_in_epoch = s->entry.epoch;
@@ -298,6 +323,7 @@ static void seal(struct node *n, struct sim_sa *s, uint64_t seq, const struct bl
 	assert(inner->len <= INNER_ROOM);
 	memcpy(room + head, inner->data, inner->len);
 	sequence_checker_sealed(&n->full->sequence, n->host->index, s->spi_in, seq);
+	state_checker_used(&n->full->state, n->host->index, s->spi_in, s->entry.epoch);
 	if (esp_seal(&s->entry.out, s->entry.child.spi_out, seq, (uint32_t)(n->incarnation >> 32),
 		     NULL, 4, room + head, inner->len, &out, &len) != DROP_NONE)
 		world_fail(n->host->world, "sealing fails");
