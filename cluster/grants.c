@@ -120,6 +120,8 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 	u.grant.epoch = epoch;
 	u.grant.start = lease.start;
 	u.grant.end = lease.end;
+	if (MUTANT(MUTANT_LEASE_EARLY))
+		u.grant.end += r->length;
 	u.grant.floor = known > r->mark ? known : r->mark;
 	if (MUTANT(MUTANT_NO_MARKS))
 		u.grant.floor = 0;
@@ -214,7 +216,7 @@ void grants_all(struct core *c)
 	     s = state_next_session(c->state, s->id))
 		grants_session(c, s);
 	HASH_ITER(hh, c->grants.shadow, g, tmp)
-		if (!g->seen)
+		if (!g->seen && !MUTANT(MUTANT_SNAPSHOT_KEEPS_SAS))
 			grants_gone(c, g->session);
 }
 

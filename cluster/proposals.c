@@ -271,7 +271,7 @@ static void on_restore(void *ctx, uint64_t index, struct blob *snapshot)
 	}
 	state_free(c->state);
 	c->state = state;
-	c->follow.all = c->follow.holder = c->follow.nodes = !MUTANT(MUTANT_SNAPSHOT_NO_FOLLOW);
+	c->follow.all = c->follow.holder = c->follow.nodes = true;
 }
 
 static struct blob *on_snapshot(void *ctx)

@@ -10,7 +10,6 @@
  * marks leaves with every heartbeat even when nothing changed: its age is the
  * span that a takeover leaves open to a replay, and it is measured. */
 #include "cluster/core_internal.h"
-#include "proto/mutant.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -209,10 +208,6 @@ static void lease_low(struct core *c, const struct sa_report *r)
 	m->asked_us = c->now_us;
 	asked_add(c, m);
 	row_add(c, &row);
-	if (MUTANT(MUTANT_LEASE_EARLY))
-		action_sa(c->actions,
-			  &(struct sa_update){ .kind = SA_UPDATE_GRANT, .spi_in = r->spi_in,
-					       .grant = { .epoch = r->epoch, .end = row.end } });
 }
 
 /* Those that were asked for a while ago: are they there? */

@@ -6,7 +6,7 @@
 
 #define MUTANT_LIST(X)                                                                             \
 	X(MUTANT_NONE, "none")                                                                     \
-	X(MUTANT_LEASE_EARLY, "a lease is used when it is asked for, before it is applied")        \
+	X(MUTANT_LEASE_EARLY, "a lease is used before it is applied")                               \
 	X(MUTANT_LEASE_SHARED, "all epochs after a renewal have the same lease")                   \
 	X(MUTANT_RESTART_GOES_ON, "a restarted process goes on in the epoch it had")               \
 	X(MUTANT_OLD_INCARNATION, "a node acts on what its earlier incarnation owned")             \
@@ -17,7 +17,7 @@
 	X(MUTANT_IV_GOES_BACK, "the IV counter starts anew with each leadership")                  \
 	X(MUTANT_NO_TOMBSTONE, "a deleted session leaves no tombstone, its half-open SA stays")    \
 	X(MUTANT_SNAPSHOT_NO_LEASES, "snapshots are without leases")                               \
-	X(MUTANT_SNAPSHOT_NO_FOLLOW, "a node does not look at what a snapshot changed")            \
+	X(MUTANT_SNAPSHOT_KEEPS_SAS, "SAs that are gone with a snapshot stay with the workers")     \
 	X(MUTANT_NO_MARKS, "marks are ignored at takeover")                                        \
 	X(MUTANT_NO_HEARD_MARKS, "only committed marks count at takeover")                         \
 	X(MUTANT_NO_ISOLATION, "isolation is ignored")                                             \

@@ -55,7 +55,8 @@ static void compare(struct log_checker *c, unsigned host, uint64_t index, uint64
 		world_fail(c->world,
 			   "n%u applies command %llx of term %llu at index %llu, "
 			   "where another node had %llx of term %llu",
-			   host + 1, (unsigned long long)command, (unsigned long long)term, (unsigned long long)index, (unsigned long long)r->command,
+			   host + 1, (unsigned long long)command, (unsigned long long)term,
+			   (unsigned long long)index, (unsigned long long)r->command,
 			   (unsigned long long)r->term);
 }
 
