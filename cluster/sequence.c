@@ -27,6 +27,7 @@ struct mark_entry {
 	int64_t epoch;       /* In which it was accepted. */
 	uint64_t seq;        /* Highest accepted number known. */
 	bool ours;           /* Accepted here, or ours to commit. */
+	uint8_t unknown;     /* Looked at so often without an SA for it. */
 	uint64_t commit_us;  /* On the list of the fresh: to be looked at then. */
 	struct mark_entry *previous_changed, *next_changed;
 	struct mark_entry *previous_fresh, *next_fresh;
@@ -445,8 +446,11 @@ static void marks_commit(struct core *c)
 		struct seq_row row = { .spi_in = m->spi_in, .epoch = m->epoch, .mark = m->seq };
 
 		fresh_remove(c, m);
-		if (!s) {
-			entry_free(c, m); /* Of an SA that never came, or is gone. */
+		if (!s) { /* The SA is gone; or our state lags, long when nobody leads. */
+			if (c->grants.isolated || m->unknown++ < 3)
+				fresh_add(c, m);
+			else
+				entry_free(c, m);
 			continue;
 		}
 		if (m->seq <= s->seq[i].mark)
@@ -491,8 +495,6 @@ void sequence_fini(struct core *c)
 	struct mark_entry *m, *tmp;
 
 	HASH_ITER(hh, c->sequence.marks, m, tmp)
-	{
 		entry_free(c, m);
-	}
 	free(c->sequence.rows);
 }
