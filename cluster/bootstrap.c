@@ -23,6 +23,7 @@
 
 #define IDENTITY_VERSION 1u
 #define OBJECTION_MAX 256u
+#define FORGET_AGAIN_US (200 * MS)
 
 /* version | cluster id | own Raft id (0 in a frame) | n | n x (Raft id | name) */
 static struct blob *identity_encode(const struct identity *id, uint64_t own)
@@ -349,6 +350,27 @@ static const struct consensus_member *member_named(const struct consensus_member
 	return NULL;
 }
 
+/* What is no longer a member is nothing in the state either: whatever it owned and held
+ * goes to others. Whoever leads sees to that, so no crash in between leaves it behind. */
+static void forget_removed(struct core *c, const struct consensus_member *m, size_t n)
+{
+	if (n == 0 || c->now_us < c->identity.forget_at_us)
+		return;
+	for (uint32_t place = 0; place < STATE_NODES_MAX; place++) {
+		const struct node_record *known = state_node_at(c->state, place);
+		struct command gone = { .type = COMMAND_NODE_GONE };
+		size_t i = 0;
+
+		while (known && i < n && m[i].id != known->id)
+			i++;
+		if (!known || i < n)
+			continue;
+		c->identity.forget_at_us = c->now_us + FORGET_AGAIN_US;
+		gone.node_gone.id = known->id;
+		proposals_add(c, URGENT_NODE, &gone);
+	}
+}
+
 void bootstrap_admit(struct core *c)
 {
 	struct consensus_member member[CLUSTER_NODES_MAX];
@@ -357,6 +379,7 @@ void bootstrap_admit(struct core *c)
 	if (!core_leads(c))
 		return;
 	n = consensus_members(c->consensus, member, CLUSTER_NODES_MAX);
+	forget_removed(c, member, n);
 	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
 		struct peer *p = &c->peer[i];
 		const struct consensus_member *m = member_named(member, n, c->config->node[i]);
@@ -367,11 +390,7 @@ void bootstrap_admit(struct core *c)
 			continue;
 		p->admitted_us = c->now_us + 500 * MS; /* One try at a time; then again. */
 		if (m) {
-			struct command gone = { .type = COMMAND_NODE_GONE, .node_gone.id = m->id };
-
 			s = consensus_remove(c->consensus, core_now_ms(c), m->id);
-			if (s == OK)
-				proposals_add(c, URGENT_NODE, &gone);
 		} else {
 			s = consensus_add(c->consensus, core_now_ms(c), p->raft_id, c->config->node[i]);
 			if (s == OK)

@@ -53,6 +53,7 @@ struct identity { /* bootstrap.c */
 	uint64_t cluster_id; /* 0 = none yet */
 	struct consensus_member founder[CLUSTER_NODES_MAX];
 	size_t n_founders;   /* 0 = joined later */
+	uint64_t forget_at_us; /* Propose NodeGone again. */
 	bool storing;        /* ACTION_STORE_IDENTITY is on its way. */
 };
 
@@ -101,8 +102,10 @@ struct membership { /* membership.c */
 };
 
 struct half_open_entry;
+struct half_open_host;
 struct half_opens { /* half_open.c */
 	struct half_open_entry *by_pair, *by_source;
+	struct half_open_host *hosts;
 	size_t n;
 	uint64_t next_us; /* Earliest time a reply must leave unacknowledged; NEVER. */
 };

@@ -102,6 +102,19 @@ static struct child_shadow *put(struct core *c, struct grant_shadow *g, const st
 	return x;
 }
 
+/* At 75 % of the number space, counted from the lease's end, the SA wants a new one:
+ * there is still time for it. */
+static void warn_high(struct core *c, const struct session *s, const struct seq_record *r,
+		      const struct child_shadow *x, uint64_t end)
+{
+	uint64_t high = r->limit - r->limit / 4;
+
+	if (x->end < high && end >= high)
+		action_event(c->actions, "sequence_high",
+			     "session %llu: SPI %08x has used 75 %% of its sequence numbers",
+			     (unsigned long long)s->id, x->spi_in);
+}
+
 static void grant(struct core *c, const struct session *s, const struct seq_record *r, struct child_shadow *x)
 {
 	int64_t epoch = session_epoch(c->state, s);
@@ -131,6 +144,7 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 		sequence_inherit(c, x->spi_in);
 	u.grant.hold = c->grants.awaited != 0 && (!x->granted || x->epoch != epoch);
 	x->held = x->held || u.grant.hold;
+	warn_high(c, s, r, x, lease.end);
 	x->granted = true;
 	x->epoch = epoch;
 	x->end = lease.end;

@@ -4,7 +4,11 @@
  *
  * The leader's reply leaves once a majority holds the half-open SA, or after
  * 5 ms. So the next leader can answer the IKE_AUTH that the client will repeat for
- * minutes. A repeated IKE_SA_INIT gets the same bytes again. */
+ * minutes. A repeated IKE_SA_INIT gets the same bytes again.
+ *
+ * One address may not fill the table: above SOURCE_COOKIE_ABOVE half-open SAs it must
+ * show with a COOKIE that it is there (RFC 7296 2.6), and then it has SOURCE_MAX. So
+ * nobody can use up another's share with forged addresses, nor all by himself. */
 #include "cluster/core_internal.h"
 #include "proto/mutant.h"
 
@@ -12,6 +16,9 @@
 #include <string.h>
 
 #define ACK_WAIT_US (5 * MS)
+#define SOURCE_COOKIE_ABOVE 64u
+#define SOURCE_MAX 256u      /* Many clients can be behind one NAT. */
+#define REQUEST_LEN_MAX 8192u /* It is kept, for AUTH. */
 
 struct pair_key {
 	uint64_t spi_i, spi_r;
@@ -23,9 +30,16 @@ struct source_key { /* RFC 7296 2.1: the initiator's SPI and its address */
 	uint8_t family, octets[16];
 };
 
+struct half_open_host { /* An address; of IPv6 the network part, which one host has whole. */
+	struct address address;
+	uint32_t n;
+	UT_hash_handle hh;
+};
+
 struct half_open_entry {
 	struct pair_key pair;
 	struct source_key source;
+	struct half_open_host *host;
 	struct ike_half_open h;
 	uint64_t created_us;
 	uint32_t via;            /* The node that the request came by; NODE_NONE: a copy. */
@@ -45,6 +59,41 @@ static struct source_key source_of(uint64_t spi_i, const struct endpoint *remote
 	k.family = remote->address.family;
 	memcpy(k.octets, remote->address.octets, sizeof(k.octets));
 	return k;
+}
+
+static struct half_open_host *host_find(const struct core *c, const struct endpoint *remote,
+					struct address *key)
+{
+	struct half_open_host *host;
+
+	memset(key, 0, sizeof(*key));
+	key->family = remote->address.family;
+	memcpy(key->octets, remote->address.octets, key->family == 6 ? 8 : address_len(key));
+	HASH_FIND(hh, c->half_opens.hosts, key, sizeof(*key), host);
+	return host;
+}
+
+static struct half_open_host *host_join(struct core *c, const struct endpoint *remote)
+{
+	struct address key;
+	struct half_open_host *host = host_find(c, remote, &key);
+
+	if (!host) {
+		host = calloc(1, sizeof(*host));
+		assert(host);
+		host->address = key;
+		HASH_ADD(hh, c->half_opens.hosts, address, sizeof(host->address), host);
+	}
+	host->n++;
+	return host;
+}
+
+static void host_leave(struct core *c, struct half_open_host *host)
+{
+	if (--host->n > 0)
+		return;
+	HASH_DEL(c->half_opens.hosts, host);
+	free(host);
 }
 
 static struct half_open_entry *find(const struct core *c, uint64_t spi_i, uint64_t spi_r)
@@ -68,6 +117,7 @@ static void entry_free(struct core *c, struct half_open_entry *e)
 	HASH_DELETE(hh, c->half_opens.by_pair, e);
 	HASH_DELETE(hh_source, c->half_opens.by_source, e);
 	c->half_opens.n--;
+	host_leave(c, e->host);
 	ike_half_open_fini(&e->h);
 	OPENSSL_cleanse(e, sizeof(*e));
 	free(e);
@@ -100,8 +150,9 @@ static struct half_open_entry *entry_new(struct core *c, struct ike_half_open *h
 	assert(e);
 	e->pair = (struct pair_key){ h->spi_i, h->spi_r };
 	e->source = source;
+	e->host = host_join(c, &h->remote);
 	e->h = *h;
-	memset(h, 0, sizeof(*h));
+	OPENSSL_cleanse(h, sizeof(*h));
 	e->created_us = c->now_us;
 	e->via = NODE_NONE;
 	e->acks = 1u << c->config->self;
@@ -148,11 +199,15 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 	struct ike_env env = exchange_env(c);
 	struct half_open_entry *e;
 	struct ike_outcome out;
+	const struct half_open_host *host;
 	struct ike_header h;
 	struct source_key source;
+	struct address key;
 
-	if (ike_header_parse(&h, data, len) != DROP_NONE)
+	if (len > REQUEST_LEN_MAX || ike_header_parse(&h, data, len) != DROP_NONE) {
+		core_drop(c, DROP_IKE_HEADER);
 		return;
+	}
 	source = source_of(h.spi_i, remote);
 	HASH_FIND(hh_source, c->half_opens.by_source, &source, sizeof(source), e);
 	if (e && is_repeat(e, data, len)) {
@@ -161,7 +216,13 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 			reply(c, e);
 		return;
 	}
-	env.demand_cookie = c->half_opens.n >= c->config->cookie_above;
+	host = host_find(c, remote, &key);
+	if (host && host->n >= SOURCE_MAX) {
+		core_drop(c, DROP_IKE_HALF_OPEN_FULL);
+		return;
+	}
+	env.demand_cookie = c->half_opens.n >= c->config->cookie_above ||
+			    (host && host->n >= SOURCE_COOKIE_ABOVE);
 	ike_respond_init(&env, local, remote, data, len, &out);
 	if (out.verdict == IKE_VERDICT_DROP) {
 		core_drop(c, out.drop);

@@ -149,8 +149,10 @@ void requests_delete_child(struct core *c, uint32_t spi_in)
 	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
 	struct ike_request r = { .purpose = IKE_PURPOSE_DELETE_CHILD, .spi_in = spi_in };
 
-	if (s && core_leads(c))
-		request(c, s, &r);
+	if (s && core_leads(c) && request(c, s, &r))
+		action_event(c->actions, "sequence_end",
+			     "session %llu: SPI %08x has no sequence number left and is deleted",
+			     (unsigned long long)s->id, spi_in);
 }
 
 /* ---- What became of it ---- */

@@ -14,59 +14,89 @@ set -eu
 build=(build-essential pkg-config clang llvm libuv1-dev liblmdb-dev libxdp-dev
 	libbpf-dev libmicrohttpd-dev libjansson-dev libtomlplusplus-dev
 	libmnl-dev uthash-dev zlib1g-dev bpftool)
-backported=(libraft-dev android-libboringssl-dev)
-run=(iproute2 iputils-ping tcpdump jq curl charon-systemd strongswan-swanctl
+run=(procps iproute2 iputils-ping tcpdump jq curl charon-systemd strongswan-swanctl
 	libcharon-extra-plugins libstrongswan-standard-plugins
 	libstrongswan-extra-plugins libcharon-extauth-plugins python3 ethtool)
 test=(libcmocka-dev python3-scapy python3-cryptography nftables iperf3
 	libclang-rt-dev openssl netcat-openbsd)
 
-want=("${build[@]}" "${run[@]}")
-[ "${1:-}" = --test ] && want+=("${test[@]}")
+case "${1:-}" in
+'') want=("${build[@]}" "${run[@]}") ;;
+--test) want=("${build[@]}" "${run[@]}" "${test[@]}") ;;
+*) sed -n '3,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
 
 installed() { dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
-libraft_ok() { dpkg --compare-versions "$(dpkg-query -W -f '${Version}' libraft-dev 2>/dev/null || echo 0)" ge 0.22; }
+# recent PACKAGE VERSION: it is installed in that version or a later one.
+recent() { installed "$1" && dpkg --compare-versions "$(dpkg-query -W -f '${Version}\n' "$1" | head -n 1)" ge "$2"; }
 
 missing=()
 for p in "${want[@]}"; do installed "$p" || missing+=("$p"); done
-missing_back=()
-for p in "${backported[@]}"; do installed "$p" || missing_back+=("$p"); done
-libraft_ok || missing_back+=(libraft-dev)
-[ ${#missing[@]} -eq 0 ] && [ ${#missing_back[@]} -eq 0 ] && exit 0
+backported=()
+recent libraft-dev 0.22 || backported+=(libraft-dev)
+recent android-libboringssl-dev 14 || backported+=(android-libboringssl-dev)
+[ ${#missing[@]} -eq 0 ] && [ ${#backported[@]} -eq 0 ] && exit 0
 
 . /etc/os-release
 case "${VERSION_ID:-}" in
 12|13) ;;
 *) echo "deps.sh: needs Debian 12 or 13, this is ${PRETTY_NAME:-unknown}" >&2; exit 1 ;;
 esac
-[ "$(id -u)" = 0 ] || { echo "deps.sh: must be root to install: ${missing[*]} ${missing_back[*]}" >&2; exit 1; }
+[ "$(id -u)" = 0 ] || { echo "deps.sh: must be root to install: ${missing[*]} ${backported[*]}" >&2; exit 1; }
+echo "installing: ${missing[*]} ${backported[*]}"
+
+# charon-systemd brings a service of the host; demo and tests run private
+# instances only. So while we install, it is not started, and when the package
+# is new here, it is not enabled after either. A host that had it keeps it as it
+# was. Outside of a booted system nothing may be started at all.
+policy=/usr/sbin/policy-rc.d
+mark='# made by baton, deploy/deps.sh, while it runs'
+new_service=''
+installed charon-systemd || new_service=strongswan.service
+disable_new_service() {
+	[ -n "$new_service" ] && [ -e "/lib/systemd/system/$new_service" ] || return 0
+	if command -v systemctl > /dev/null; then
+		systemctl -q disable "$new_service" 2> /dev/null || true
+		[ ! -d /run/systemd/system ] || systemctl -q stop "$new_service" || true
+	else
+		DPKG_MAINTSCRIPT_PACKAGE=charon-systemd deb-systemd-helper disable "$new_service" > /dev/null || true
+	fi
+}
+clean() {
+	disable_new_service
+	! grep -qsxF "$mark" $policy || rm -f $policy
+}
+trap clean EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+if [ ! -e $policy ] || grep -qxF "$mark" $policy; then
+	printf '%s\n' '#!/bin/sh' "$mark" '[ -d /run/systemd/system ] || exit 101' \
+		'case $1 in strongswan*) exit 101 ;; esac' > $policy
+	chmod 755 $policy
+fi
 
 export DEBIAN_FRONTEND=noninteractive
-apt=(apt-get -qq -o Dpkg::Use-Pty=0 -o APT::Install-Recommends=false)
+apt() {
+	apt-get -qq -o Dpkg::Use-Pty=0 -o APT::Install-Recommends=false -o DPkg::Lock::Timeout=300 \
+		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" < /dev/null > /dev/null
+}
 
-# The strongSwan packages start a service of the host; the tests run private
-# instances only. What was not running before is not running after.
-policy=/usr/sbin/policy-rc.d
-if [ ! -e $policy ]; then
-	printf '#!/bin/sh\nexit 101\n' > $policy
-	chmod 755 $policy
-	trap 'rm -f $policy' EXIT
-fi
-
-"${apt[@]}" update
+# An installation that was interrupted is taken up again.
+[ -z "$(ls -A /var/lib/dpkg/updates)" ] || dpkg --configure -a < /dev/null > /dev/null || true
+apt update
 target=()
-if [ "$VERSION_ID" = 12 ]; then
+if [ "$VERSION_ID" = 12 ] && [ ${#backported[@]} -gt 0 ]; then
 	target=(-t bookworm-backports)
-	if ! apt-get indextargets --format '$(RELEASE)' | grep -qx bookworm-backports; then
-		mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' |
-			awk '$1 == "bookworm" { print $2; exit }')
-		[ -n "$mirror" ] || { echo "deps.sh: apt has no source for Debian bookworm; add one, then run this again" >&2; exit 1; }
-		printf '%s\n' "Types: deb" "URIs: $mirror" "Suites: bookworm-backports" \
+	if ! apt-get indextargets --format '$(CODENAME)' | grep -qx bookworm-backports; then
+		mirror=$(apt-get indextargets --format '$(ORIGIN)|$(CODENAME)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' |
+			awk -F'|' '$1 == "Debian" && $2 == "bookworm" && $3 == "main" && $4 !~ /^cdrom:/ { print $4; exit }')
+		[ -n "$mirror" ] || { echo "deps.sh: apt has no mirror of Debian bookworm; add one, then run this again" >&2; exit 1; }
+		printf '%s\n' "# made by baton, deploy/deps.sh" "Types: deb" "URIs: $mirror" "Suites: bookworm-backports" \
 			"Components: main" "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg" \
-			> /etc/apt/sources.list.d/bookworm-backports.sources
-		"${apt[@]}" update
+			> /etc/apt/sources.list.d/baton-backports.sources
+		apt update
 	fi
 fi
-[ ${#missing[@]} -eq 0 ] || "${apt[@]}" install "${missing[@]}" >/dev/null
-[ ${#missing_back[@]} -eq 0 ] || "${apt[@]}" install "${target[@]}" "${missing_back[@]}" >/dev/null
-libraft_ok || { echo "deps.sh: libraft $(dpkg-query -W -f '${Version}' libraft-dev) is too old, 0.22 is needed" >&2; exit 1; }
+[ ${#missing[@]} -eq 0 ] || apt install "${missing[@]}"
+[ ${#backported[@]} -eq 0 ] || apt install "${target[@]}" "${backported[@]}"
+recent libraft-dev 0.22 || { echo "deps.sh: libraft $(dpkg-query -W -f '${Version}' libraft-dev) is too old, 0.22 is needed" >&2; exit 1; }

@@ -363,8 +363,8 @@ SETTER(test_store_delay) { config_set_number(r, v, 0, 60000, &r->c->test.store_d
 /* Longer than any in earnest, so that the next owner starts near the end of the space. */
 SETTER(test_lease)
 {
-	if (v->integer < 1)
-		reader_error(r, v->line, "\"lease\" must be positive");
+	if (v->integer < 1 || v->integer > INT64_C(1) << 40)
+		reader_error(r, v->line, "\"lease\" must be 1 to 2^40");
 	else
 		r->c->cluster.lease = (uint64_t)v->integer;
 }

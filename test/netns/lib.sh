@@ -196,8 +196,8 @@ observe() { "$PYTHON" "$LAB_HERE/observe.py" "$@" "$LAB"/wan-*.pcap; }
 
 # lab_config MODE [N]: `baton init`, then a cluster.toml with the lab's addresses
 # around the secrets it has made. PSK of "cl" is in $LAB/conf/secrets/cl.psk.
-# Text in $LAB/extra.toml is appended, that in cluster.toml, datapath.toml there
-# goes to the sections of these names.
+# Text in $LAB/extra.toml is appended; CLUSTER_KEYS and DATAPATH_KEYS go into the
+# sections [cluster] and [datapath].
 lab_config() {
 	local mode=$1 count=${2:-3} i
 	"$BATON" init "$LAB/conf" --nodes "$count" > "$LAB/init.log" 2>&1 ||
@@ -210,7 +210,7 @@ lab_config() {
 		name = "lab"
 		ca_file = "secrets/ca.pem"
 		storage_key_file = "secrets/storage.key"
-		$(cat "$LAB/cluster.toml" 2>/dev/null)
+		${CLUSTER_KEYS:-}
 
 		TOML
 		for i in $(seq "$count"); do
@@ -236,7 +236,7 @@ lab_config() {
 		[datapath]
 		mode = "$mode"
 		tun = "baton0"
-		$(cat "$LAB/datapath.toml" 2>/dev/null)
+		${DATAPATH_KEYS:-}
 
 		[[connection]]
 		name = "road"

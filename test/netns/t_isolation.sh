@@ -15,6 +15,7 @@ sleep 2
 port_down "$victim" ctl
 cut_ms=$(now_ms)
 sleep 5
+heal_ms=$(now_ms)
 port_up "$victim" ctl
 traffic_came_back ping
 check "another node owns the session" moved "$victim"
@@ -23,6 +24,18 @@ unharmed "after"
 capture_end
 observe --json > "$LAB/outer.json"
 check "outer side: only IKE and ESP, no number twice, no ICMP error" observe
+silent() {
+	jq -e --arg n "$victim" --argjson cut "$((cut_ms + 1500))" --argjson heal "$heal_ms" \
+		'[.moves[] | select(.to == $n and .at_ms > $cut and .at_ms < $heal)] == []' "$LAB/outer.json"
+}
+check "the cut-off node falls silent and stays so" silent
+# Every takeover is told to the client once for its epoch: by whom, it must agree.
+events > "$LAB/events.json"
+one_owner() {
+	jq -e '[.[] | select(.kind == "notice_sent") | .text | capture("epoch (?<e>[0-9]+), owner (?<o>.*)")] |
+		length > 0 and all(group_by(.e)[]; map(.o) | unique | length == 1)' "$LAB/events.json"
+}
+check "at most one owner per epoch" one_owner
 last=$(jq -r --argjson cut "$cut_ms" '[.moves[] | select(.at_ms >= $cut)][0] | .silent_ms // "unknown"' "$LAB/outer.json")
 note "longest silence $(result t-ping .gap_ms) ms at the client, $last ms between the two owners"
 finish

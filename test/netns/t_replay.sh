@@ -11,6 +11,7 @@ cluster_up
 SNAPLEN=65535 capture record wan-cl in
 client_joins
 until_ok 20 owner_apart
+refused() { for n in $LAB_NODES; do api "$n" /metrics; done | awk '/^baton_drops_total.*reason="replay/ { s += $NF } END { printf "%d\n", s }'; }
 inject() { at sw "$PYTHON" "$LAB_HERE/inject.py" "$LAB/record.pcap" wan "02:00:00:79:1${1#n}:01"; }
 traffic udp1 cl udp $SERVER --rate 500 --secs 12
 sleep 3
@@ -27,8 +28,11 @@ sleep 1
 node_gone_and_back "$victim"
 for n in $LAB_NODES; do check "injected at $n" inject "$n"; done
 await_end udp1 60
+before=$(refused)
 check "injected after the end" inject "$(owner)"
 sleep 1
+all_refused() { local n; n=$(($(refused) - before)); [ $n -gt 3000 ] || { echo "only $n"; return 1; }; }
+check "what came again was refused as a replay, and counted" all_refused
 unharmed "after"
 server_end
 events > "$LAB/events.json"

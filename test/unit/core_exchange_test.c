@@ -278,6 +278,39 @@ static void an_oversize_cookie2_is_not_echoed(void **unused)
 	story_fini(&l);
 }
 
+/* One address opens many IKE SAs and goes on with none. From the 65th on it must
+ * show that it is there; and another one is served as before. */
+static void a_flood_from_one_address_meets_cookies_alone(void **unused)
+{
+	struct initiator flood[66], other;
+	uint32_t cookies = 0;
+	struct story l;
+
+	(void)unused;
+	start_all(&l, 3);
+	for (unsigned i = 0; i < 66; i++) {
+		struct initiator_config config = l.client.config;
+		uint8_t seed[ENTROPY_SEED_LEN] = "flood";
+
+		seed[8] = (uint8_t)i;
+		config.local.port = (uint16_t)(5000 + i);
+		initiator_init(&flood[i], &config, seed);
+		blob_unref(say(&l, &flood[i], initiator_create_init(&flood[i])));
+		swallow(&l);
+		cookies += flood[i].counts.cookies;
+	}
+	assert_int_equal(cookies, 2);
+	second_client(&l, &other, false);
+	blob_unref(say(&l, &other, initiator_create_init(&other)));
+	swallow(&l);
+	assert_int_equal(other.counts.cookies, 0);
+	assert_int_equal(other.state, INITIATOR_AUTH_SENT);
+	initiator_fini(&other);
+	for (unsigned i = 0; i < 66; i++)
+		initiator_fini(&flood[i]);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +321,7 @@ int main(void)
 		cmocka_unit_test(two_at_once_get_two_addresses),
 		cmocka_unit_test(a_client_that_starts_anew_keeps_its_address),
 		cmocka_unit_test(an_oversize_cookie2_is_not_echoed),
+		cmocka_unit_test(a_flood_from_one_address_meets_cookies_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,12 +88,181 @@ static void a_client_lost_with_its_owner_is_found_dead(void **unused)
 	silent_for_good(1000, 0);
 }
 
+/* ---- Snapshots ---- */
+
+static void start_small(struct story *l)
+{
+	story_init(l, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		l->config[i].snapshot_bytes = 4000;
+		l->config[i].snapshot_trailing = 4;
+		story_start(l, i);
+	}
+	story_run(l, 2000);
+}
+
+static bool equal_index(const struct story *l)
+{
+	uint64_t applied = core_applied(l->node[0].core);
+
+	return core_applied(l->node[1].core) == applied && core_applied(l->node[2].core) == applied;
+}
+
+/* Equal index, equal digest (I7). */
+static void assert_alike(struct story *l)
+{
+	uint8_t digest[3][32];
+
+	for (unsigned i = 0; i < 200 && !equal_index(l); i++)
+		story_run(l, 1); /* Followers learn of a commit with the next message. */
+	assert_true(equal_index(l));
+
+	for (uint32_t i = 0; i < 3; i++) {
+		struct core_status s;
+
+		core_status(l->node[i].core, &s);
+		assert_true(s.ready);
+		state_digest(core_state(l->node[i].core), digest[i]);
+		assert_memory_equal(digest[i], digest[0], 32);
+	}
+}
+
+/* Who was away while sessions came and went learns of both by a snapshot alone. */
+static void a_snapshot_brings_sessions_and_takes_them(void **unused)
+{
+	struct story l;
+	uint32_t away, gone, here;
+
+	(void)unused;
+	start_small(&l);
+	story_client_connect(&l);
+	gone = l.client.child[0].spi_out;
+	away = 3 - story_leader(&l) - story_holder(&l);
+	assert_non_null(story_sad(&l, away, gone));
+	story_cut_off(&l, away);
+	story_client_send(&l, initiator_create_ike_delete(&l.client, 0));
+	assert_int_equal(l.client.state, INITIATOR_CLOSED);
+	story_client_connect(&l);
+	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
+	here = l.client.child[0].spi_out;
+	for (unsigned i = 0; i < 30; i++) {
+		story_client_send(&l, initiator_create_dpd(&l.client));
+		story_run(&l, 100);
+	}
+	assert_non_null(l.node[story_leader(&l)].image.snapshot);
+	assert_true(l.node[story_leader(&l)].image.entries[0].index > 1);
+	story_rejoin(&l, away);
+	story_run(&l, 1500);
+	story_client_listen(&l);
+	assert_null(story_sad(&l, away, gone));
+	assert_non_null(story_sad(&l, away, here));
+	assert_alike(&l);
+	assert_answered_at_once(&l);
+	story_fini(&l);
+}
+
+/* The owner was away: by the snapshot it learns that it owns nothing any more. */
+static void an_owner_that_comes_back_by_snapshot_sends_nothing(void **unused)
+{
+	struct sad_entry *e;
+	struct story l;
+	uint32_t old;
+	uint64_t seq;
+
+	(void)unused;
+	start_small(&l);
+	story_client_connect(&l);
+	old = story_holder(&l);
+	story_cut_off(&l, old);
+	story_run(&l, 500);
+	story_client_listen(&l);
+	assert_int_not_equal(story_holder(&l), old);
+	for (unsigned i = 0; i < 30; i++) {
+		story_client_send(&l, initiator_create_dpd(&l.client));
+		story_run(&l, 100);
+	}
+	assert_true(story_sad(&l, old, l.client.child[0].spi_out)->granted);
+	assert_false(l.node[old].holds);
+	story_rejoin(&l, old);
+	story_run(&l, 1500);
+	story_client_listen(&l);
+	e = story_sad(&l, old, l.client.child[0].spi_out);
+	assert_non_null(e);
+	assert_int_equal(sad_entry_draw(e, &seq), DROP_NOT_OWNER);
+	assert_alike(&l);
+	story_fini(&l);
+}
+
+static void all_restart_from_snapshots(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	start_small(&l);
+	story_client_connect(&l);
+	for (unsigned i = 0; i < 30; i++)
+		story_client_send(&l, initiator_create_dpd(&l.client));
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_non_null(l.node[i].image.snapshot);
+		story_kill(&l, i);
+	}
+	for (uint32_t i = 0; i < 3; i++)
+		story_start(&l, i);
+	story_run(&l, 3000);
+	story_client_listen(&l);
+	assert_alike(&l);
+	assert_answered_at_once(&l);
+	story_fini(&l);
+}
+
+/* ---- Restarts under load ---- */
+
+/* Each node in turn, while the client goes on asking and rekeying. */
+static void nodes_restart_in_turn_under_load(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	start_small(&l);
+	story_client_connect(&l);
+	for (unsigned i = 0; i < 12; i++) {
+		uint32_t node = i % 3, spi = l.client.child[0].spi_in;
+		struct blob *request = initiator_create_child_rekey(&l.client, spi, 0);
+
+		story_client_send(&l, request);
+		story_kill(&l, node);
+		if (i % 2)
+			story_suspect(&l, node);
+		story_run(&l, 30 * i);
+		story_start(&l, node);
+		for (unsigned k = 0; k < 10; k++) {
+			story_run(&l, 300);
+			if (story_holder(&l) < l.n)
+				story_client_send(&l, initiator_retransmit(&l.client));
+			story_client_listen(&l);
+		}
+		assert_int_equal(l.client.n_child, 2);
+		story_client_send(&l, initiator_create_child_delete(&l.client, spi));
+		story_client_listen(&l);
+		assert_int_equal(l.client.n_child, 1);
+	}
+	story_run(&l, 2000);
+	story_client_listen(&l);
+	assert_alike(&l);
+	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commits_do_not_wait_for_a_dead_node),
 		cmocka_unit_test(an_unanswered_notice_deletes_nothing),
 		cmocka_unit_test(a_client_lost_with_its_owner_is_found_dead),
+		cmocka_unit_test(a_snapshot_brings_sessions_and_takes_them),
+		cmocka_unit_test(an_owner_that_comes_back_by_snapshot_sends_nothing),
+		cmocka_unit_test(all_restart_from_snapshots),
+		cmocka_unit_test(nodes_restart_in_turn_under_load),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

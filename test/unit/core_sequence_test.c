@@ -275,6 +275,46 @@ static void a_lost_nodes_slots_are_spread(void **unused)
 	story_fini(&l);
 }
 
+/* RFC 4303 3.3.3: at the end of the space the SA must go. Its owner warns at 75 %, once;
+ * the heir of a lease that ends near 2^32 has the rest, and not a number more. */
+static void an_sa_without_numbers_is_deleted(void **unused)
+{
+	const uint64_t rest = 100, limit = UINT64_C(1) << 32;
+	struct sad_entry *e;
+	struct story l;
+	uint64_t seq, last = 0;
+	enum drop d;
+
+	(void)unused;
+	story_init(&l, 1);
+	l.config[0].lease = limit - limit / 4 - 2; /* The first ends just below. */
+	story_start(&l, 0);
+	story_run(&l, 2000);
+	story_client_connect(&l);
+	assert_int_equal(story_happened(&l, 0, "sequence_high"), 0);
+	story_report(&l, 0, report(owned(&l), SA_REPORT_LEASE_LOW, limit / 2));
+	story_run(&l, 100);
+	assert_int_equal(record(&l, 0)->end0, limit);
+	assert_int_equal(story_happened(&l, 0, "sequence_high"), 1);
+	e = owned(&l);
+	e->next = limit - rest;
+	while ((d = sad_entry_draw(e, &seq)) == DROP_NONE)
+		assert_true(seq > last && (last = seq) < limit);
+	assert_int_equal(last, limit - 1);
+	assert_int_equal(d, DROP_SEQUENCE_END);
+	story_report(&l, 0, report(e, SA_REPORT_SEQUENCE_END, e->next));
+	story_report(&l, 0, report(e, SA_REPORT_SEQUENCE_END, e->next)); /* While it is on its way. */
+	story_run(&l, 10);
+	story_client_listen(&l);
+	story_run(&l, 10);
+	assert_int_equal(story_happened(&l, 0, "sequence_end"), 1);
+	assert_int_equal(story_happened(&l, 0, "sequence_high"), 1);
+	assert_int_equal(l.client.n_child, 0);
+	assert_int_equal(state_child_sas(core_state(l.node[0].core)), 0);
+	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +325,7 @@ int main(void)
 		cmocka_unit_test(an_heir_commits_what_the_lost_owner_had_told),
 		cmocka_unit_test(marks_of_an_earlier_loss_are_not_those_of_this_one),
 		cmocka_unit_test(a_lost_nodes_slots_are_spread),
+		cmocka_unit_test(an_sa_without_numbers_is_deleted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
