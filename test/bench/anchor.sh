@@ -29,6 +29,9 @@ defaults) after=190 ;;
 *) die "unknown kind $kind" ;;
 esac
 
+# gw N VERB: the charon of node N.
+gw() { "$LAB_HERE/strongswan.sh" "$(ns "n$1")" "$LAB/n$1-gw" "${@:2}"; }
+
 # gateway NODE OTHER: the same swanctl.conf on both; only the ha plugin's ends differ.
 gateway() {
 	local dir=$LAB/n$1-gw
@@ -83,7 +86,7 @@ gateway() {
 		}
 	}
 	CONF
-	PLUGINS=$([ "$kind" = ha ] && echo ha) swan "n$1-gw" start > "$LAB/start.log" ||
+	PLUGINS=$([ "$kind" = ha ] && echo ha) gw "$1" start > "$LAB/start.log" ||
 		{ cat "$LAB/start.log" >&2; die "gateway $1 does not start"; }
 }
 
@@ -142,7 +145,7 @@ one_kill() {
 	ip netns exec "$(ns cl)" "$PINGER" send $SERVER 7010 "$rate" $((warm + 300)) 0.5 "$name.ping" > "$LAB/pinger.log" 2>&1 &
 	local pinger=$!
 	sleep "$warm"
-	pid=$(swan n1-gw pid)
+	pid=$(gw 1 pid)
 	t=${EPOCHREALTIME/[.,]/}
 	kill -KILL "$pid"
 	echo go >&9
@@ -152,7 +155,7 @@ one_kill() {
 	wait "$mover"
 	exec 9>&-
 	{ echo "kill $t"; cat "$LAB/mover.log"; } > "$name.kill"
-	swan cl kill; swan n1-gw kill; swan n2-gw kill
+	swan cl kill; gw 1 kill; gw 2 kill
 }
 
 mkdir -p "$out"
