@@ -14,24 +14,34 @@ def load(folder, name):
         return json.load(f)
 
 
+def first_back(rows, kill):
+    """When the longest silence that ends after the kill does. Not just the first
+    answer after it: the victim may still give one while the signal is on its way."""
+    at = sorted(r[2] for r in rows if r[2] is not None)
+    if not at or at[-1] < kill:
+        return None
+    ends = [(b - a, b) for a, b in zip(at, at[1:]) if b >= kill] + [(rows[-1][1] - at[-1], None)]
+    return max(ends, key=lambda e: e[0])[1]
+
 
 def measure(folder):
     run, ping = load(folder, "run.json"), load(folder, "ping.json")
     outer, events = load(folder, "outer.json"), load(folder, "events.json")
     kill = run["killed_at_ms"]
     rows = ping["rows"]
-    after = sorted(r[2] for r in rows if r[1] >= kill and r[2] is not None)
+    back = first_back(rows, kill)
+    answered = [r[2] for r in rows if r[2] is not None]
     lost = [r for r in rows if r[2] is None]
     exchanges = [m for m in outer["ike"] if m[0] >= kill and m[1].startswith("cl") and m[3] == "request"
                  and m[2] in ("IKE_SA_INIT", "IKE_AUTH", "CREATE_CHILD_SA")]
     move = next((m for m in outer["moves"] if m["at_ms"] >= kill), None)
     status = run["status_after"] or {}
     takeovers = status.get("takeovers") or {}
-    survived = bool(after) and after[-1] > rows[-1][1] - 1000
+    survived = back is not None and max(answered) > rows[-1][1] - 1000
     report = {
         "datapath": (status.get("datapath") or {}).get("mode"),
         "killed": run["killed"], "was_leader": run["was_leader"], "killed_at_ms": kill,
-        "gap_ms": round(after[0] - kill, 1) if after else None,
+        "gap_ms": round(back - kill, 1) if back is not None else None,
         "packets_sent": len(rows), "packets_lost": len(lost),
         "ike_exchanges": len(exchanges),
         "spis_before": run["spis_before"].split(), "spis_after": run["spis_after"].split(),
@@ -43,11 +53,11 @@ def measure(folder):
         "false_node_downs": status.get("false_node_downs"),
     }
     report["survived"] = (survived and report["spis_equal"] and not exchanges and outer["ok"])
-    report["timeline"] = timeline(run, outer, events, after, kill)
+    report["timeline"] = timeline(run, outer, events, back, kill)
     return report
 
 
-def timeline(run, outer, events, after, kill):
+def timeline(run, outer, events, back, kill):
     """[(ms relative to the kill, who, what)] in order."""
     out = [(run["client_up_ms"] - kill, "client", "tunnel is up: %s" % run["spis_before"]),
            (0.0, run["killed"], "kill -9" + (", it was the leader" if run["was_leader"] else ""))]
@@ -67,8 +77,8 @@ def timeline(run, outer, events, after, kill):
     if move:
         out.append((move["at_ms"] - kill, move["to"], "first ESP packet of SPI %s, %d numbers on (on the wire)" %
                     (move["spi"], move["jump"])))
-    if after:
-        out.append((after[0] - kill, "client", "first packet back"))
+    if back is not None:
+        out.append((back - kill, "client", "first packet back"))
     notice = next((m for m in outer["ike"] if m[0] >= kill and m[2:] == ["INFORMATIONAL", "request"]
                    and not m[1].startswith("cl")), None)
     answer = next((m for m in outer["ike"] if notice and m[0] >= notice[0] and m[1].startswith("cl")
