@@ -85,7 +85,7 @@ void state_apply(struct state *s, const struct command *c, struct apply_result *
 		apply_node_gone(s, &c->node_gone, r);
 		return;
 	}
-	assert(!"command_decode() gives only commands that it knows");
+	assert(0 && "command_decode() gives only commands that it knows");
 }
 
 /* ---- Nodes and slots ---- */

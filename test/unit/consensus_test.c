@@ -337,7 +337,7 @@ static void a_false_leader_is_not_followed(void **state)
 
 static void inconsistent_images_are_refused(void **state)
 {
-	struct consensus_face face = { NULL }; /* A refused image calls nothing. */
+	struct consensus_face face = { 0 }; /* A refused image calls nothing. */
 	struct consensus_options o = { .id = 1, .heartbeat_ms = 50, .election_ms = 250 };
 	struct blob *x = blob_new("x", 1);
 	struct log_entry gap[2] = { { 1, 1, RAFT_COMMAND, x }, { 3, 1, RAFT_COMMAND, x } };
