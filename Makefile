@@ -31,6 +31,9 @@ CLUSTER_LIBS := -lraft $(CRYPTO_LIBS)
 XDP_LIBS := -lxdp -lbpf -lpthread $(CRYPTO_LIBS)
 NODE_LIBS := -luv -llmdb -lmicrohttpd -ljansson -lmnl -lssl $(XDP_LIBS) $(CLUSTER_LIBS) -lstdc++
 
+# What is made on the way to something else is kept, and not listed at the end.
+.SECONDARY:
+
 # V=1 shows the commands whole.
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@)
