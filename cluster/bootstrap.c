@@ -47,6 +47,15 @@ static struct blob *identity_encode(const struct identity *id, uint64_t own)
 	return b;
 }
 
+/* Raft takes no member twice, and what is kept here is taken again at every start. */
+static bool is_new_founder(const struct identity *id, const struct consensus_member *m)
+{
+	for (size_t i = 0; i < id->n_founders; i++)
+		if (id->founder[i].id == m->id || strcmp(id->founder[i].address, m->address) == 0)
+			return false;
+	return m->id != 0 && m->address[0] != '\0';
+}
+
 static enum status identity_decode(struct identity *id, uint64_t *own, const uint8_t *data, size_t len)
 {
 	CBS in, name;
@@ -61,11 +70,12 @@ static enum status identity_decode(struct identity *id, uint64_t *own, const uin
 	for (id->n_founders = 0; id->n_founders < n; id->n_founders++) {
 		struct consensus_member *m = &id->founder[id->n_founders];
 
-		if (!CBS_get_u64(&in, (uint64_t *)&m->id) || m->id == 0 ||
-		    !CBS_get_u8_length_prefixed(&in, &name) || CBS_len(&name) == 0 ||
-		    CBS_len(&name) >= CLUSTER_NAME_MAX)
+		if (!CBS_get_u64(&in, (uint64_t *)&m->id) ||
+		    !CBS_get_u8_length_prefixed(&in, &name) || CBS_len(&name) >= CLUSTER_NAME_MAX)
 			return ERR_MALFORMED;
 		memcpy(m->address, CBS_data(&name), CBS_len(&name));
+		if (!is_new_founder(id, m))
+			return ERR_MALFORMED;
 		m->voter = true;
 	}
 	return CBS_len(&in) == 0 ? OK : ERR_MALFORMED;
@@ -119,7 +129,8 @@ static bool may_found(const struct core *c)
 	if (c->config->self != 0 || c->identity.cluster_id != 0)
 		return false;
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		if (i != c->config->self && (!c->peer[i].greeted || c->peer[i].cluster_id != 0))
+		if (i != c->config->self && (!c->peer[i].greeted || c->peer[i].refused ||
+					     c->peer[i].cluster_id != 0))
 			return false;
 	return true;
 }
@@ -257,11 +268,24 @@ static void refuse(struct core *c, uint32_t node, const char *why)
 	action_event(c->actions, "refused", "%s: %s", c->config->node[node], why);
 }
 
+/* Who has this Raft id already: it is drawn once for each data directory. */
+static uint32_t who_has(const struct core *c, uint32_t node, uint64_t raft_id)
+{
+	if (raft_id == c->raft_id)
+		return c->config->self;
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		if (i != node && c->peer[i].greeted && !c->peer[i].refused &&
+		    c->peer[i].raft_id == raft_id)
+			return i;
+	return NODE_NONE;
+}
+
 /* Why this node may not take part, or NULL. text: OBJECTION_MAX octets of room. */
 static const char *objection(const struct core *c, uint32_t node, const struct frame_hello *h, char *text)
 {
 	const struct node_record *known = state_node(c->state, h->raft_id);
 	const struct peer *p = &c->peer[node];
+	uint32_t other = who_has(c, node, h->raft_id);
 
 	if (h->cluster_id && c->identity.cluster_id && h->cluster_id != c->identity.cluster_id) {
 		snprintf(text, OBJECTION_MAX, "its data directory belongs to another cluster; wipe it to join \"%s\"",
@@ -277,9 +301,9 @@ static const char *objection(const struct core *c, uint32_t node, const struct f
 			 (unsigned long long)h->last_index, (unsigned long long)p->stored_index);
 		return text;
 	}
-	if (h->raft_id == c->raft_id) {
+	if (other != NODE_NONE) {
 		snprintf(text, OBJECTION_MAX, "its data directory is a copy of %s's; wipe it",
-			 c->config->node[c->config->self]);
+			 c->config->node[other]);
 		return text;
 	}
 	return NULL;
@@ -293,7 +317,8 @@ void bootstrap_hello(struct core *c, uint32_t node, const struct frame *f)
 	char text[OBJECTION_MAX];
 	const char *why = objection(c, node, h, text);
 
-	p->raft_id = h->raft_id;
+	/* By its Raft id the other one is found, not its copy. */
+	p->raft_id = who_has(c, node, h->raft_id) == NODE_NONE ? h->raft_id : 0;
 	p->incarnation = h->incarnation;
 	p->cluster_id = h->cluster_id;
 	p->differs = h->config_hash != c->config->hash;

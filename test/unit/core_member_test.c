@@ -3,6 +3,8 @@
  * copied and wiped stores (DESIGN sections 7 and 9). */
 #include "test/lib/story.h"
 
+#include "cluster/frame.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -182,6 +184,80 @@ static void a_copy_of_a_joined_node_goes(void **unused)
 	a_copy_goes(false);
 }
 
+/* Two hosts made from one image, with a data directory in it that is still empty. */
+static void copies_of_an_empty_store_found_nothing(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	story_init(&l, 3);
+	l.node[2].raft_id = l.node[1].raft_id;
+	for (uint32_t i = 0; i < 3; i++)
+		story_start(&l, i);
+	story_run(&l, 500);
+	assert_null(l.node[0].identity);
+	assert_int_equal(l.node[0].exited, -1);
+	assert_int_equal(l.node[2].exited, 1);
+	/* Wiped, it is one of three. */
+	for (uint32_t i = 1; i < 3; i++)
+		story_kill(&l, i);
+	story_wipe(&l, 2);
+	story_start(&l, 1);
+	story_start(&l, 2);
+	story_run(&l, 2000);
+	story_client_connect(&l);
+	assert_serves(&l);
+	story_fini(&l);
+}
+
+/* version | cluster id | 0 | n | n x (Raft id | name), as a node would be told. */
+static struct blob *identity_frame(uint64_t id_1, const char *name_1, size_t name_1_len)
+{
+	static const uint8_t begin[] = { FRAME_IDENTITY, 1, 0, 0, 0, 0, 0, 0, 0, 9,
+					 0, 0, 0, 0, 0, 0, 0, 0, 2 };
+	uint8_t f[128], *p = f;
+
+	memcpy(p, begin, sizeof(begin));
+	p += sizeof(begin);
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t id = i ? id_1 : 1000;
+		size_t len = i ? name_1_len : 2;
+
+		for (unsigned k = 0; k < 8; k++)
+			*p++ = (uint8_t)(id >> (56 - 8 * k));
+		*p++ = (uint8_t)len;
+		memcpy(p, i ? name_1 : "n1", len);
+		p += len;
+	}
+	return blob_new(f, (size_t)(p - f));
+}
+
+static void founders_are_not_named_twice(void **unused)
+{
+	static const struct {
+		uint64_t id;
+		const char *name;
+		size_t len;
+	} bad[] = { { 1000, "n2", 2 }, { 1001, "n1", 2 }, { 1001, "n1\0x", 4 },
+		    { 1001, "", 0 },   { 1001, "\0", 1 }, { 0, "n2", 2 } };
+	struct story l;
+
+	(void)unused;
+	story_init(&l, 3); /* Without the third nobody founds. */
+	story_start(&l, 0);
+	story_start(&l, 1);
+	story_run(&l, 100);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		story_frame(&l, 0, 1, identity_frame(bad[i].id, bad[i].name, bad[i].len));
+		story_run(&l, 100);
+		assert_null(l.node[1].identity);
+	}
+	story_frame(&l, 0, 1, identity_frame(1001, "n2", 2));
+	story_run(&l, 100);
+	assert_non_null(l.node[1].identity);
+	story_fini(&l);
+}
+
 static void assert_rejoined(struct story *l, uint32_t node)
 {
 	struct core_status status;
@@ -293,6 +369,8 @@ int main(void)
 		cmocka_unit_test(a_truncated_tail_is_no_old_copy),
 		cmocka_unit_test(a_copy_of_a_founder_goes),
 		cmocka_unit_test(a_copy_of_a_joined_node_goes),
+		cmocka_unit_test(copies_of_an_empty_store_found_nothing),
+		cmocka_unit_test(founders_are_not_named_twice),
 		cmocka_unit_test(a_wiped_node_joins_again),
 		cmocka_unit_test(a_holder_wiped_in_no_time_loses_its_sessions_to_another),
 		cmocka_unit_test(two_wiped_nodes_found_nothing),
