@@ -57,8 +57,11 @@ static bool parse_body(struct frame *f, CBS *in)
 		return get_rest(in, &f->bytes.data, &f->bytes.len) && f->bytes.len > 0;
 	case FRAME_RELAY:
 	case FRAME_SEND:
+		/* What follows from a datagram, selectors for one, relies on its addresses. */
 		return get_endpoint(in, &f->datagram.local) &&
 		       get_endpoint(in, &f->datagram.remote) &&
+		       f->datagram.local.address.family != 0 &&
+		       f->datagram.local.address.family == f->datagram.remote.address.family &&
 		       get_rest(in, &f->datagram.data, &f->datagram.len) && f->datagram.len > 0;
 	case FRAME_HALF_OPEN_ACK:
 		return CBS_get_u64(in, &f->half_open_ack.spi_i) &&

@@ -311,6 +311,7 @@ void sequence_news(struct core *c, const struct frame *f)
 	/* RFC 7296 2.23: follow a client that is behind a NAT, and only such a one. */
 	if (f->session.news != NEWS_PEER || !(s->ike.features & IKE_PEER_BEHIND_NAT) ||
 	    endpoint_equal(&s->ike.remote, &f->session.remote) || f->session.remote.port == 0 ||
+	    f->session.remote.address.family != s->ike.local.address.family ||
 	    !exchange_reserve(c, s->id))
 		return;
 	step.session_step.session = s->id;

@@ -97,6 +97,34 @@ static void datagrams_come_back(void **unused)
 	}
 }
 
+/* A datagram without addresses, or between two families, came from nowhere. */
+static void datagrams_have_two_ends(void **unused)
+{
+	static const char *const v4 = "10.0.0.1:500", *const v6 = "[2001:db8::1]:4500";
+	struct endpoint none = { .port = 500 };
+	const struct endpoint ends[][2] = {
+		{ none, none },
+		{ endpoint(v4), none },
+		{ none, endpoint(v4) },
+		{ endpoint(v4), endpoint(v6) },
+		{ endpoint(v6), endpoint(v4) },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < 2 * sizeof(ends) / sizeof(ends[0]); i++) {
+		struct frame f = { .type = i % 2 ? FRAME_RELAY : FRAME_SEND }, back;
+		struct blob *b;
+
+		f.datagram.local = ends[i / 2][0];
+		f.datagram.remote = ends[i / 2][1];
+		f.datagram.data = octets;
+		f.datagram.len = sizeof(octets);
+		b = frame_create(&f);
+		assert_int_equal(frame_parse(&back, b->data, b->len), ERR_MALFORMED);
+		blob_unref(b);
+	}
+}
+
 static void numbers_come_back(void **unused)
 {
 	struct frame f = { .type = FRAME_HALF_OPEN_ACK }, back;
@@ -233,6 +261,7 @@ int main(void)
 		cmocka_unit_test(hello_comes_back),
 		cmocka_unit_test(octets_come_back),
 		cmocka_unit_test(datagrams_come_back),
+		cmocka_unit_test(datagrams_have_two_ends),
 		cmocka_unit_test(numbers_come_back),
 		cmocka_unit_test(news_come_back),
 		cmocka_unit_test(marks_come_back),
