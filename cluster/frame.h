@@ -9,7 +9,7 @@
 #include "proto/blob.h"
 #include "proto/status.h"
 
-#define FRAME_LEN_MAX (64u << 20) /* A snapshot; everything else is below 128 KiB. */
+#define FRAME_LEN_MAX (257u << 20) /* A snapshot; everything else is below 128 KiB. */
 
 enum frame_type {
 	FRAME_HELLO = 1,     /* First on every link: who I am and what my store holds. */

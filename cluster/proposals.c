@@ -5,6 +5,7 @@
  * What a node may propose through another is little: that it is up, that it is
  * leaving, and the leases and marks of what it owns. The leader reads it before
  * it passes it on; everything else comes from the leader's own rooms. */
+#include "cluster/consensus_message.h"
 #include "cluster/core_internal.h"
 #include "proto/mutant.h"
 
@@ -283,6 +284,8 @@ static struct blob *on_snapshot(void *ctx)
 	blob_unref(plain);
 	return sealed;
 }
+
+_Static_assert(FRAME_LEN_MAX >= CONSENSUS_SNAPSHOT_MAX + (1u << 20), "a snapshot fits a frame");
 
 static void on_send(void *ctx, uint64_t to, struct blob *message)
 {

@@ -46,7 +46,7 @@ struct inbox {
 };
 
 #define INBOX_PACKETS_MAX (8u << 20)   /* Datagrams and packets: above this they are dropped. */
-#define INBOX_FRAMES_MAX (160u << 20)  /* Frames: two snapshots and something. */
+#define INBOX_FRAMES_MAX (544u << 20)  /* Frames: two snapshots and something. */
 
 void inbox_init(struct inbox *b, void (*wake)(void *ctx), void *ctx);
 void inbox_fini(struct inbox *b); /* Frees what was never taken. */

@@ -402,10 +402,15 @@ void link_send(struct link *l, uint32_t node, uint64_t generation, const uint8_t
 {
 	struct peer_link *p = &l->peer[node];
 	bool urgent = frame[0] >= FRAME_EDGE, queued = false;
-	struct out_frame *f = malloc(sizeof(*f) + len);
+	struct out_frame *f;
 
-	assert(f && node < l->cluster->n_nodes && len > 0);
-	assert(len <= (urgent ? URGENT_MAX : FRAME_LEN_MAX));
+	assert(node < l->cluster->n_nodes && len > 0 && (!urgent || len <= URGENT_MAX));
+	if (len > FRAME_LEN_MAX) { /* The state outgrew what the other end takes. */
+		events_add(l->events, CONFIG_LOG_ERROR, "link", "a frame of %zu octets is not sent", len);
+		return;
+	}
+	f = malloc(sizeof(*f) + len);
+	assert(f);
 	f->len = len;
 	memcpy(f->data, frame, len);
 	pthread_mutex_lock(&l->lock);
