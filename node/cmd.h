@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The subcommands of `baton` (DESIGN section 11). Each gets what follows its
- * name, argv[0] being the name, and returns the exit status. Exit statuses of the
- * asking ones: 0 ok, 1 failed, 2 usage, 3 degraded, 4 unreachable. */
+/* The subcommands of `baton`. Each gets what follows its name, argv[0] being the
+ * name, and returns the exit status; 3 and 4 are of those that ask a node. */
 #ifndef NODE_CMD_H
 #define NODE_CMD_H
 
@@ -14,9 +13,7 @@
 int cmd_run(int argc, char **argv);      /* node/cmd_run.c */
 int cmd_check(int argc, char **argv);    /* node/cmd_check.c */
 int cmd_init(int argc, char **argv);     /* node/cmd_init.c */
-int cmd_status(int argc, char **argv);   /* node/cmd_status.c, with the next three */
-int cmd_sessions(int argc, char **argv);
-int cmd_drain(int argc, char **argv);
-int cmd_undrain(int argc, char **argv);
+int cmd_status(int argc, char **argv);   /* node/cmd_status.c */
+int cmd_sessions(int argc, char **argv); /* node/cmd_status.c */
 
 #endif
