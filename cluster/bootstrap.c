@@ -411,9 +411,13 @@ void bootstrap_admit(struct core *c)
 		enum status s;
 
 		if (i == c->config->self || !p->greeted || p->refused ||
-		    (m && m->id == p->raft_id) || c->now_us < p->admitted_us)
+		    (m && m->id == p->raft_id && p->cluster_id) || c->now_us < p->admitted_us)
 			continue;
 		p->admitted_us = c->now_us + 500 * MS; /* One try at a time; then again. */
+		if (m && m->id == p->raft_id) { /* A member, but still empty: it was lost on the way. */
+			give_identity(c, i, identity_names(&c->identity, p->raft_id));
+			continue;
+		}
 		if (m) {
 			s = consensus_remove(c->consensus, core_now_ms(c), m->id);
 		} else {
