@@ -118,6 +118,61 @@ void full_to_server(struct full *f, const uint8_t *data, size_t len)
 	world_at(&f->world, random_between(&f->world.random, 100, 500), on_echo, f, 0, b);
 }
 
+/* ---- The operator ---- */
+
+/* Every node runs, is ready and has what the others have. */
+static bool is_whole(struct full *f)
+{
+	uint64_t last = 0;
+
+	for (unsigned i = 0; i < f->world.n_hosts; i++) {
+		const struct core *c = node_core(&f->world.host[i]);
+		struct core_status s;
+
+		if (!c || f->world.host[i].paused)
+			return false;
+		core_status(c, &s);
+		if (!s.ready || (last != 0 && last + 20 < s.commit_applied) ||
+		    s.commit_applied + 20 < last)
+			return false;
+		last = s.commit_applied;
+	}
+	return true;
+}
+
+/* A new disk makes a new node: with another Raft id, empty. One at a time, and not
+ * before the last one has its vote. */
+static void replace_disk(struct full *f, struct host *h)
+{
+	if (f->world.now_us - f->wiped_us < 4 * SECOND || !is_whole(f))
+		return;
+	host_crash(h, false);
+	disk_wipe(&h->disk);
+	f->raft_id[h->index] = random_u64(&f->world.random) | 1;
+	f->wiped_us = f->world.now_us;
+	f->n_wipes++;
+	world_say(&f->world, "n%u's disk is replaced", h->index + 1);
+	host_start(h);
+}
+
+static void on_operator(struct world *w, void *ctx, uint64_t a, struct blob *data)
+{
+	struct full *f = ctx;
+	struct host *h = &w->host[random_below(&w->random, w->n_hosts)];
+
+	(void)a;
+	(void)data;
+	if (f->calm)
+		return;
+	if (random_chance(&w->random, 700)) {
+		replace_disk(f, h);
+	} else if (host_runs(h) && !h->paused) {
+		f->n_shutdowns++;
+		node_shut_down(h);
+	}
+	world_at(w, random_between(&w->random, 50, 1500) * MS, on_operator, f, 0, NULL);
+}
+
 /* ---- Set-up ---- */
 
 static void configure(struct full *f, unsigned n_clients)
@@ -227,7 +282,8 @@ static void wait_for_calm(struct full *f)
 	uint64_t until = f->world.now_us + HAPPY_WITHIN_US;
 	char text[200];
 
-	while (clients_unhappy(f, text, sizeof(text))) {
+	snprintf(text, sizeof(text), "the nodes are not all ready");
+	while (clients_unhappy(f, text, sizeof(text)) || !is_whole(f)) {
 		if (f->world.now_us < until) {
 			world_run(&f->world, f->world.now_us + 50 * MS);
 			continue;
@@ -246,12 +302,15 @@ uint64_t full_run(uint64_t seed, bool verbose, const char *command)
 	world_at(&f->world, SECOND, on_replay, f, 0, NULL);
 	world_run(&f->world, 4 * SECOND); /* The first sessions come in undisturbed. */
 	faults_begin(&f->faults);
+	world_at(&f->world, SECOND, on_operator, f, 0, NULL);
 	world_run(&f->world, FAULT_TIME_US);
 	faults_end(&f->faults);
 	clients_calm(f);
 	wait_for_calm(f);
 	world_run(&f->world, f->world.now_us + SECOND);
 	state_checker_end(&f->state);
+	if (verbose)
+		printf("%u disks replaced, %u times told to end; ", f->n_wipes, f->n_shutdowns);
 	if (verbose)
 		printf("%llu sealed, %llu delivered (%llu of them again, excused), %llu replies, "
 		       "%llu digests, %llu events\n",

@@ -58,6 +58,8 @@ struct full {
 	struct client *client;
 	unsigned n_clients;
 	struct faults faults;
+	uint64_t wiped_us;            /* When a disk was last replaced. */
+	unsigned n_wipes, n_shutdowns;
 	bool calm;                    /* Faults are over: nobody starts anything new. */
 	struct {
 		struct blob *data;
@@ -86,6 +88,7 @@ struct endpoint full_service(void);
 /* ---- Nodes ---- */
 extern const struct program node_program;
 const struct core *node_core(const struct host *h); /* NULL: it does not run. */
+void node_shut_down(struct host *h); /* SIGTERM; it is started again later. */
 /* Do its workers have just what its applied state gives it? NULL = yes. */
 const char *node_differs(const struct host *h);
 

@@ -234,16 +234,40 @@ static void on_timer(struct node *n)
 		node_event(n, &e);
 }
 
+static void start_again(struct world *w, void *ctx, uint64_t generation, struct blob *data)
+{
+	struct host *h = ctx;
+
+	(void)w;
+	(void)data;
+	if (!host_runs(h) && h->generation == generation)
+		host_start(h);
+}
+
 static void on_exit_action(struct node *n)
 {
+	struct host *h = n->host;
+
 	if (n->exit_status != 0)
-		world_fail(n->host->world, "n%u ends: %s", n->host->index + 1, n->exit_text);
-	host_crash(n->host, false);
+		world_fail(h->world, "n%u ends: %s", h->index + 1, n->exit_text);
+	host_crash(h, false);
+	world_at(h->world, random_between(&h->world->random, 10, 2000) * MS, start_again, h,
+		 h->generation, NULL);
+}
+
+void node_shut_down(struct host *h)
+{
+	world_say(h->world, "n%u is told to end", h->index + 1);
+	host_later(h, 0, OWN_SHUTDOWN, NULL);
 }
 
 static void on_own(struct node *n, uint64_t what)
 {
-	if (what == OWN_UPDATE)
+	struct event e = { .type = EVENT_SHUTDOWN };
+
+	if (what == OWN_SHUTDOWN)
+		node_event(n, &e);
+	else if (what == OWN_UPDATE)
 		worker_run_update(n);
 	else if (what == OWN_REPORTS)
 		worker_run_reports(n);
