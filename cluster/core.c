@@ -164,11 +164,13 @@ static void follow_all(struct core *c)
 		}
 		for (unsigned i = 0; i < now.n_down; i++)
 			grants_down(c, &now.down[i].command, now.down[i].index, now.down[i].moved);
-		if (now.all || now.slots) {
+		if (now.all)
 			grants_all(c);
+		else if (now.slots)
+			grants_slots(c);
+		if (now.all || now.slots)
 			requests_scan(c);
-		}
-		w->all = now.all || now.slots; /* grants_session() would look again. */
+		w->all = now.all; /* grants_session() would look again. */
 		for (size_t i = 0; i < now.n; i++)
 			follow_session(c, &now.sessions[i]);
 		w->all = false;

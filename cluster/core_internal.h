@@ -136,7 +136,12 @@ struct requests { /* requests.c */
 };
 
 struct grant_shadow;
+struct slot_seen {
+	int64_t epoch;
+	bool ours;
+};
 struct grants { /* grants.c */
+	struct slot_seen slot[STATE_SLOTS_ALL]; /* As the grants follow from. */
 	struct grant_shadow *shadow;
 	uint32_t awaited;        /* Nodes whose marks the heir waits for: bits of config indices. */
 	uint64_t awaited_index;  /* ... for the NodeDown there, the last one. */
@@ -288,6 +293,7 @@ void requests_fini(struct core *c);
 /* ---- grants.c ---- */
 void grants_session(struct core *c, const struct session *s);
 void grants_gone(struct core *c, uint64_t session);
+void grants_slots(struct core *c);        /* Slots changed, nothing else. */
 void grants_all(struct core *c);          /* Every session, and what is no longer there. */
 /* NodeDown was applied, at that index, and moved slots or not. */
 void grants_down(struct core *c, const struct node_down *down, uint64_t index, bool moved);

@@ -29,6 +29,7 @@ struct child_shadow {
 
 struct grant_shadow {
 	uint64_t session;
+	uint32_t slot;
 	struct child_shadow child[IKE_CHILD_MAX];
 	unsigned n;
 	uint32_t outbound; /* spi_in of the Child SA that carries its packets out. */
@@ -195,6 +196,7 @@ void grants_session(struct core *c, const struct session *s)
 		HASH_ADD(hh, c->grants.shadow, session, sizeof(g->session), g);
 	}
 	g->seen = true;
+	g->slot = s->slot;
 	drop_gone(c, g, s);
 	for (unsigned i = 0; i < s->ike.n_child; i++)
 		grant(c, s, &s->seq[i], put(c, g, s, &s->ike.child[i]));
@@ -220,9 +222,47 @@ void grants_gone(struct core *c, uint64_t session)
 	shadow_free(c, g);
 }
 
+/* Does this slot now give us, or take from us, what we did not know yet? */
+static bool slot_news(struct core *c, uint32_t i)
+{
+	const struct slot *slot = state_slot(c->state, i);
+	struct slot_seen *seen = &c->grants.slot[i];
+	struct slot_seen now = { slot->epoch,
+				 slot->node == c->raft_id && slot->incarnation == c->incarnation };
+	bool news = (now.ours || seen->ours) &&
+		    (now.ours != seen->ours || now.epoch != seen->epoch);
+
+	*seen = now;
+	return news;
+}
+
+/* Slots changed, and nothing else: of a hundred thousand sessions only those are looked
+ * at that come to us or go from us, so at most nodes nothing is to be done. */
+void grants_slots(struct core *c)
+{
+	bool news[STATE_SLOTS_ALL], any = false;
+	struct grant_shadow *g;
+
+	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
+		any |= news[i] = slot_news(c, i);
+	for (g = any ? c->grants.shadow : NULL; g; g = g->hh.next) {
+		const struct session *s = news[g->slot] ? state_session(c->state, g->session) : NULL;
+
+		for (unsigned i = 0; s && i < s->ike.n_child; i++) {
+			struct child_shadow *x = child_find(g, s->ike.child[i].spi_in);
+
+			if (x)
+				grant(c, s, &s->seq[i], x);
+		}
+	}
+}
+
 void grants_all(struct core *c)
 {
 	struct grant_shadow *g, *tmp;
+
+	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
+		slot_news(c, i);
 
 	for (g = c->grants.shadow; g; g = g->hh.next)
 		g->seen = false;

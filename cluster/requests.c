@@ -16,6 +16,7 @@
 
 #define ERRANDS_TICKS 50u     /* Ticks until each had its turn ... */
 #define ERRANDS_LOOK_MIN 64u  /* ... but so many in each. */
+#define SCAN_BURST_US (2 * MS)
 #define SCAN_STEP_MAX 512u    /* Sessions looked at in one step. */
 
 struct errand {
@@ -333,6 +334,9 @@ static void scan(struct core *c)
 {
 	struct requests *r = &c->requests;
 
+	/* What was missed, while there was no leader to speak of, is not made up at once. */
+	if (c->now_us > r->scan_next_us + SCAN_BURST_US)
+		r->scan_next_us = c->now_us - SCAN_BURST_US;
 	for (unsigned i = 0; r->scanning && c->now_us >= r->scan_next_us; i++) {
 		const struct session *s = state_next_session(c->state, r->scan_after);
 
