@@ -37,13 +37,25 @@ struct store_snapshot *consensus_snapshot_adopt(struct raft_update *u)
 	return s;
 }
 
+/* Octets of log after which the next one is due. Making one takes a while when the state
+ * is large, and nothing else is done meanwhile: so not more often than it pays, nor on all
+ * nodes at the same entry. */
+static uint64_t due_after(const struct consensus *c)
+{
+	uint64_t large = c->snapshot ? 2 * (uint64_t)c->snapshot->data->len : 0;
+
+	if (large <= c->options.snapshot_bytes)
+		return c->options.snapshot_bytes;
+	return large + large / 8 * (c->options.id % 4);
+}
+
 void consensus_snapshot_maybe(struct consensus *c)
 {
 	struct store_snapshot *s;
 	struct blob *data;
 	uint64_t trim_to = 0;
 
-	if (c->debt < c->options.snapshot_bytes || c->snapshotting || c->installing ||
+	if (c->debt < due_after(c) || c->snapshotting || c->installing ||
 	    !c->configuration || c->applied <= c->log.snapshot_index)
 		return;
 	data = c->face.snapshot(c->face.ctx);
