@@ -76,7 +76,7 @@ static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t 
 		exchange_owner_applied(c);
 		break;
 	case FRAME_SESSION:
-		sequence_news(c, &f);
+		news_receive(c, &f);
 		break;
 	case FRAME_HELLO:
 	case FRAME_REFUSED:

@@ -12,7 +12,8 @@
  *   exchange.c    IKE messages at the leader: respond, commit, answer
  *   requests.c    requests of our own: notices, DPD, deletions, retransmission
  *   grants.c      the applied state, told to the packet workers
- *   sequence.c    leases and marks */
+ *   sequence.c    leases and marks
+ *   news.c        what owners tell the leader of their clients */
 #ifndef CLUSTER_CORE_INTERNAL_H
 #define CLUSTER_CORE_INTERNAL_H
 
@@ -303,10 +304,13 @@ void grants_floor(struct core *c, uint32_t spi_in, uint64_t mark);
 void grants_tick(struct core *c);
 void grants_fini(struct core *c);
 
+/* ---- news.c ---- */
+void news_send(struct core *c, enum session_news what, const struct sa_report *r);
+void news_receive(struct core *c, const struct frame *f); /* At the leader. */
+
 /* ---- sequence.c ---- */
 void sequence_reports(struct core *c, const struct sa_report *reports, size_t n);
 void sequence_marks(struct core *c, uint32_t node, const struct frame *f);
-void sequence_news(struct core *c, const struct frame *f); /* FRAME_SESSION, at the leader. */
 uint64_t sequence_mark(const struct core *c, uint32_t spi_in); /* Highest known in memory. */
 void sequence_greet(struct core *c, uint32_t node); /* A node connected: all that is newer than the log. */
 void sequence_hand_over(struct core *c, const struct node_down *down, uint64_t index);

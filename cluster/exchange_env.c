@@ -5,8 +5,6 @@
  * message is executed once more. */
 #include "cluster/core_internal.h"
 
-#define IV_LIMIT 0xffffff00u
-
 static uint32_t draw_spi(void *ctx, struct entropy *e)
 {
 	const struct core *c = ctx;
@@ -57,16 +55,10 @@ static bool assign_address(void *ctx, const struct ike_connection *connection, c
 
 struct ike_env exchange_env(struct core *c)
 {
-	struct iv_source *iv = &c->exchange.iv;
-
-	if (iv->next > IV_LIMIT) { /* Never goes back: a new salt instead. */
-		iv->salt = entropy_u32(&c->entropy);
-		iv->next = 0;
-	}
 	return (struct ike_env){
 		.config = &c->config->ike,
 		.entropy = &c->entropy,
-		.iv = iv,
+		.iv = &c->exchange.iv,
 		.now_ms = state_time_ms(c->state),
 		.cookie_key = c->exchange.cookie_key,
 		.ctx = c,

@@ -62,6 +62,23 @@ static bool may_propose(const struct core *c, uint32_t node, const struct comman
 	}
 }
 
+/* Leases and marks come from an SA's owner, or the one before it: what others say of
+ * it would use up its numbers, or shut its client out. */
+static void keep_own_rows(const struct core *c, uint32_t node, struct seq_batch *b)
+{
+	uint64_t id = c->peer[node].raft_id;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		const struct session *s = state_session_by_spi(c->state, b->rows[i].spi_in, NULL);
+		const struct slot *slot = s ? session_slot(c->state, s) : NULL;
+
+		if (slot && (slot->node == id || slot->previous_node == id))
+			b->rows[kept++] = b->rows[i];
+	}
+	b->n = kept;
+}
+
 void proposals_receive(struct core *c, uint32_t node, const uint8_t *data, size_t len)
 {
 	struct command command;
@@ -83,6 +100,14 @@ void proposals_receive(struct core *c, uint32_t node, const uint8_t *data, size_
 
 			if (n && !n->up && n->incarnation == command.node_up.incarnation)
 				c->membership.false_downs++;
+		}
+		if (command.type == COMMAND_SEQ_BATCH) {
+			keep_own_rows(c, node, &command.seq_batch);
+			if (command.seq_batch.n == 0) {
+				core_drop(c, DROP_POLICY);
+				command_fini(&command);
+				continue;
+			}
 		}
 		if (command.type == COMMAND_NODE_DOWN)
 			command.node_down.heir = membership_slots_heir(c, command.node_down.id);

@@ -253,21 +253,6 @@ static void mark(struct core *c, const struct sa_report *r)
 		c->sequence.send_at_us = c->now_us + c->config->timing.mark_ms * MS;
 }
 
-static void news(struct core *c, enum session_news what, const struct sa_report *r)
-{
-	struct frame f = { .type = FRAME_SESSION };
-	uint32_t leader = core_leader_index(c);
-
-	f.session.news = (uint8_t)what;
-	f.session.spi_in = r->spi_in;
-	f.session.epoch = r->epoch;
-	f.session.remote = r->remote;
-	if (core_leads(c))
-		sequence_news(c, &f);
-	else if (leader != NODE_NONE)
-		core_send(c, leader, &f);
-}
-
 void sequence_reports(struct core *c, const struct sa_report *reports, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -281,45 +266,17 @@ void sequence_reports(struct core *c, const struct sa_report *reports, size_t n)
 			lease_low(c, r);
 			break;
 		case SA_REPORT_SEQUENCE_END:
-			news(c, NEWS_SEQUENCE_END, r);
+			news_send(c, NEWS_SEQUENCE_END, r);
 			break;
 		case SA_REPORT_PEER:
-			news(c, NEWS_PEER, r);
+			news_send(c, NEWS_PEER, r);
 			break;
 		case SA_REPORT_FIRST_IN:
 			grants_first_in(c, r->spi_in);
-			news(c, NEWS_ALIVE, r);
+			news_send(c, NEWS_ALIVE, r);
 			break;
 		}
 	}
-}
-
-/* At the leader. Only the owner sees authenticated packets, so only a report of
- * the session's current epoch counts. */
-void sequence_news(struct core *c, const struct frame *f)
-{
-	const struct session *s = state_session_by_spi(c->state, f->session.spi_in, NULL);
-	struct command step = { .type = COMMAND_SESSION_STEP };
-
-	if (!core_leads(c) || !s || session_epoch(c->state, s) != f->session.epoch)
-		return;
-	if (f->session.news == NEWS_SEQUENCE_END) {
-		requests_delete_child(c, f->session.spi_in);
-		return;
-	}
-	requests_alive(c, s);
-	/* RFC 7296 2.23: follow a client that is behind a NAT, and only such a one. */
-	if (f->session.news != NEWS_PEER || !(s->ike.features & IKE_PEER_BEHIND_NAT) ||
-	    endpoint_equal(&s->ike.remote, &f->session.remote) || f->session.remote.port == 0 ||
-	    f->session.remote.address.family != s->ike.local.address.family ||
-	    !exchange_reserve(c, s->id))
-		return;
-	step.session_step.session = s->id;
-	step.session_step.serial = s->serial;
-	step.session_step.lease = c->config->lease;
-	ike_session_copy(&step.session_step.ike, &s->ike);
-	step.session_step.ike.remote = f->session.remote;
-	proposals_add(c, URGENT_REQUEST, &step);
 }
 
 /* ---- Marks between nodes ---- */
