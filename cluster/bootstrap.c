@@ -12,7 +12,10 @@
  * A HELLO also tells how far a store reaches. The cluster remembers what each
  * node has acknowledged (ClusterTime): a store that reaches less far was put back
  * from an older copy, and its node is refused: its vote and its leases would be
- * those of the past. */
+ * those of the past. When all nodes start cold, nobody remembers; then age decides: a
+ * node whose newest record is too old neither stands nor votes, and ends unless a leader
+ * is heard that the others have elected without it. */
+#include "cluster/consensus_message.h"
 #include "cluster/core_internal.h"
 
 #include <openssl/bytestring.h>
@@ -24,6 +27,7 @@
 #define IDENTITY_VERSION 1u
 #define OBJECTION_MAX 256u
 #define FORGET_AGAIN_US (200 * MS)
+#define OLD_WAIT_US (10000 * MS) /* For a leader, with a store that is old. */
 
 /* version | cluster id | own Raft id (0 in a frame) | n | n x (Raft id | name) */
 static struct blob *identity_encode(const struct identity *id, uint64_t own)
@@ -154,6 +158,8 @@ enum status bootstrap_begin(struct core *c, const struct core_start *start, cons
 			*why = "the data directory is another node's";
 			return ERR_FOREIGN;
 		}
+		c->old_s = start->old_s;
+		c->old_until_us = c->now_us + OLD_WAIT_US;
 		return proposals_start(c, image, why);
 	}
 	if (image->term || image->snapshot || image->n_entries) {
@@ -163,6 +169,30 @@ enum status bootstrap_begin(struct core *c, const struct core_start *start, cons
 	if (may_found(c))
 		found_cluster(c);
 	return OK;
+}
+
+/* ---- A store that is old ---- */
+
+void bootstrap_raft(struct core *c, uint64_t from, const uint8_t *data, size_t len)
+{
+	if (!c->consensus || (c->old_s && !consensus_message_leads(data, len)))
+		return;
+	if (c->old_s)
+		action_event(c->actions, "old_store", "the store is %llu s old, but the cluster lives",
+			     (unsigned long long)c->old_s);
+	c->old_s = 0;
+	consensus_receive(c->consensus, core_now_ms(c), from, data, len);
+}
+
+void bootstrap_tick(struct core *c)
+{
+	if (!c->old_s || c->now_us < c->old_until_us)
+		return;
+	action_exit(c->actions, 1,
+		    "the newest record in the data_dir of %s is %llu s old, more than max_store_age_s, and "
+		    "no node leads that knows better: if there is no newer copy, start with --accept-old-store",
+		    c->config->node[c->config->self], (unsigned long long)c->old_s);
+	c->stopped = true;
 }
 
 static void give_identity(struct core *c, uint32_t node, bool founder)

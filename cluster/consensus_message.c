@@ -171,6 +171,11 @@ static void encode_results(CBB *cbb, const struct raft_message *m)
 	}
 }
 
+bool consensus_message_leads(const uint8_t *data, size_t len)
+{
+	return len > 1 && (data[1] == RAFT_APPEND_ENTRIES || data[1] == RAFT_INSTALL_SNAPSHOT);
+}
+
 struct blob *consensus_message_encode(const struct raft_message *m,
 				      const struct log_entry *const *entries,
 				      const struct store_snapshot *snapshot)

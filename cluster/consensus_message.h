@@ -24,6 +24,9 @@ struct blob *consensus_message_encode(const struct raft_message *m,
 				      const struct log_entry *const *entries,
 				      const struct store_snapshot *snapshot);
 
+/* Does only a leader send such a message? Looks at its type alone. */
+bool consensus_message_leads(const uint8_t *data, size_t len);
+
 /* Decodes into raft_malloc()ed memory: the entries' array and their common batch,
  * or the snapshot's configuration and data; consensus_message_fini() frees them if
  * libraft did not take them over. m->server_id = from; server_address stays NULL.

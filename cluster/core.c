@@ -41,9 +41,7 @@ static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t 
 		bootstrap_identity(c, f.bytes.data, f.bytes.len);
 		break;
 	case FRAME_RAFT:
-		if (c->consensus)
-			consensus_receive(c->consensus, core_now_ms(c), p->raft_id, f.bytes.data,
-					  f.bytes.len);
+		bootstrap_raft(c, p->raft_id, f.bytes.data, f.bytes.len);
 		break;
 	case FRAME_PROPOSE:
 		proposals_receive(c, node, f.bytes.data, f.bytes.len);
@@ -188,7 +186,10 @@ static void follow_all(struct core *c)
 
 static void tick(struct core *c)
 {
-	if (c->consensus && core_now_ms(c) >= consensus_deadline_ms(c->consensus))
+	bootstrap_tick(c);
+	if (c->stopped)
+		return;
+	if (c->consensus && !c->old_s && core_now_ms(c) >= consensus_deadline_ms(c->consensus))
 		consensus_tick(c->consensus, core_now_ms(c));
 	membership_tick(c);
 	half_open_tick(c);
@@ -247,7 +248,7 @@ uint64_t core_deadline_us(const struct core *c)
 {
 	uint64_t d = c->housekeeping_us;
 	const uint64_t other[] = {
-		c->consensus ? consensus_deadline_ms(c->consensus) * MS : NEVER,
+		c->consensus && !c->old_s ? consensus_deadline_ms(c->consensus) * MS : NEVER,
 		membership_deadline_us(c), c->half_opens.next_us,  c->exchange.next_us,
 		requests_deadline_us(c),   c->grants.release_at_us, sequence_deadline_us(c),
 	};

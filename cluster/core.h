@@ -19,6 +19,9 @@ struct core_start {
 	uint64_t incarnation;      /* Random, drawn at this start; its upper half is the IV salt. */
 	struct blob *identity;     /* What ACTION_STORE_IDENTITY stored last; NULL = empty store. */
 	struct store_image image;  /* Borrowed. */
+	/* The newest record of the store is that old, too old for a cold start: only a leader
+	 * that others have elected may use it. 0: it is not. */
+	uint64_t old_s;
 	uint64_t now_us;
 	uint8_t seed[ENTROPY_SEED_LEN];
 };

@@ -174,6 +174,7 @@ struct core {
 	struct state *state;
 	struct consensus *consensus;   /* NULL until we know which cluster we belong to. */
 	bool stopped;                  /* ACTION_EXIT was given: nothing more happens. */
+	uint64_t old_s, old_until_us;  /* Our store is old: until then somebody must lead us. */
 	uint64_t applied_sent;
 	uint64_t replay_until;         /* Last index that our store held when we started. */
 	uint64_t housekeeping_us;
@@ -215,6 +216,9 @@ void bootstrap_hello(struct core *c, uint32_t node, const struct frame *f);
 void bootstrap_refused(struct core *c, uint32_t node, const struct frame *f);
 void bootstrap_identity(struct core *c, const uint8_t *data, size_t len);
 void bootstrap_stored(struct core *c);
+/* Raft's message, unless the store is too old for a cold start and nobody leads yet. */
+void bootstrap_raft(struct core *c, uint64_t from, const uint8_t *data, size_t len);
+void bootstrap_tick(struct core *c);
 void bootstrap_admit(struct core *c); /* Leader: let new nodes in, wiped ones out. */
 
 /* ---- proposals.c ---- */

@@ -24,7 +24,8 @@ static const char head[] =
 	"[cluster]\n"
 	"name = \"demo\"\n"
 	"ca_file = \"secrets/ca.pem\"\n"
-	"storage_key_file = \"secrets/storage.key\"   # seals the log and the snapshots\n\n";
+	"storage_key_file = \"secrets/storage.key\"   # seals the log and the snapshots\n"
+	"# max_store_age_s = 1800    # a cold start from older data wants --accept-old-store\n\n";
 
 static const char tail[] =
 	"[service]\n"

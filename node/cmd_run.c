@@ -18,7 +18,8 @@ static int usage(FILE *out, int status)
 {
 	fputs("usage: baton run --config FILE --node NAME\n"
 	      "  -c, --config FILE  cluster.toml, the same on all nodes\n"
-	      "  -n, --node NAME    which [[node]] of it this process is\n",
+	      "  -n, --node NAME    which [[node]] of it this process is\n"
+	      "  --accept-old-store start a whole cluster from data older than max_store_age_s\n",
 	      out);
 	return status;
 }
@@ -35,7 +36,7 @@ static void protect_memory(const struct node_config *c)
 		return; /* Cheap extras: without them it is as it would be anyway. */
 }
 
-static int run(const char *file, const char *name)
+static int run(const char *file, const char *name, bool accept_old_store)
 {
 	struct node_config *config = calloc(1, sizeof(*config));
 	struct node *n = calloc(1, sizeof(*n));
@@ -48,6 +49,7 @@ static int run(const char *file, const char *name)
 	} else if (node_config_load(config, file, name, &errors) != 0) {
 		config_errors_print(&errors);
 	} else {
+		config->accept_old_store = accept_old_store;
 		protect_memory(config);
 		if (node_start(n, config, err))
 			status = loop_run(n);
@@ -67,9 +69,11 @@ int cmd_run(int argc, char **argv)
 {
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
 						{"node", required_argument, NULL, 'n'},
+						{"accept-old-store", no_argument, NULL, 'a'},
 						{"help", no_argument, NULL, 'h'},
 						{0}};
 	const char *file = NULL, *name = NULL;
+	bool accept_old_store = false;
 	int o;
 
 	while ((o = getopt_long(argc, argv, "c:n:h", options, NULL)) != -1)
@@ -80,6 +84,9 @@ int cmd_run(int argc, char **argv)
 		case 'n':
 			name = optarg;
 			break;
+		case 'a':
+			accept_old_store = true;
+			break;
 		case 'h':
 			return usage(stdout, CMD_OK);
 		default:
@@ -89,5 +96,5 @@ int cmd_run(int argc, char **argv)
 		return usage(stderr, CMD_USAGE);
 	signal(SIGPIPE, SIG_IGN);
 	setpriority(PRIO_PROCESS, 0, PRIORITY); /* As routing daemons do; where it is allowed. */
-	return run(file, name);
+	return run(file, name, accept_old_store);
 }

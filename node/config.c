@@ -281,6 +281,7 @@ int node_config_load(struct node_config *c, const char *path, const char *node_n
 	cluster_config_defaults(&c->cluster);
 	snprintf(c->file, sizeof(c->file), "%s", path);
 	snprintf(c->tun, sizeof(c->tun), "baton0");
+	c->max_store_age_ms = 30 * 60 * 1000;
 	c->log_level = CONFIG_LOG_INFO;
 	copy = strdup(path);
 	if (copy && !realpath(dirname(copy), r.dir))

@@ -57,6 +57,8 @@ struct node_config {
 	char tun[IF_NAMESIZE];         /* "baton0" */
 	uint16_t tun_mtu;              /* 0 = default */
 
+	uint64_t max_store_age_ms;     /* [cluster] max_store_age: 30 min */
+	bool accept_old_store;         /* --accept-old-store */
 	enum config_log_level log_level;
 	struct node_test_hooks test;
 };

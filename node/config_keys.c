@@ -38,6 +38,14 @@ SETTER(storage_key_file)
 	OPENSSL_cleanse(text, sizeof(text));
 }
 
+SETTER(max_store_age)
+{
+	uint32_t seconds = 0;
+
+	config_set_number(r, v, 1, INT_MAX, &seconds);
+	r->c->max_store_age_ms = seconds * UINT64_C(1000);
+}
+
 SETTER(lease)
 {
 	uint32_t n = 0;
@@ -54,6 +62,7 @@ static const struct config_key cluster_keys[] = {
 	{ "half_open_max", TOML_INTEGER, false, half_open_max },
 	{ "cookie_above", TOML_INTEGER, false, cookie_above },
 	{ "lease", TOML_INTEGER, false, lease },
+	{ "max_store_age_s", TOML_INTEGER, false, max_store_age },
 	{ 0 }
 };
 

@@ -43,6 +43,29 @@ static uint64_t random_u64(void)
 	return v;
 }
 
+/* What was deleted or moved since then is unknown to an old store. Whether anybody knows
+ * better only the core can find out, but for a cluster of one. */
+static bool check_age(struct node *n, char *err)
+{
+	const struct node_config *c = n->config;
+	uint64_t age_s = store_age_ms(n->store) / 1000;
+
+	if (age_s <= c->max_store_age_ms / 1000)
+		return true;
+	if (c->accept_old_store) {
+		events_add(n->events, CONFIG_LOG_WARNING, "old_store", "%llu s old, accepted",
+			   (unsigned long long)age_s);
+		return true;
+	}
+	n->start.old_s = age_s;
+	if (c->cluster.n_nodes > 1)
+		return true;
+	return fail(err,
+		    "the newest record in data_dir %.512s is %llu s old, more than max_store_age_s: if "
+		    "there is no newer copy, start with --accept-old-store. Nothing was changed",
+		    self(n)->data_dir, (unsigned long long)age_s);
+}
+
 static bool start_store(struct node *n, char *err)
 {
 	const struct cluster_config *c = &n->config->cluster;
@@ -66,7 +89,7 @@ static bool start_store(struct node *n, char *err)
 	n->start.raft_id = store_raft_id(n->store);
 	n->start.incarnation = random_u64();
 	n->start.identity = store_identity(n->store);
-	return true;
+	return check_age(n, err);
 }
 
 /* ---- What the packet workers tell (their thread) ---- */

@@ -11,6 +11,7 @@
  * other processes out, and this process reads only in its write transactions. */
 #include "node/store_lmdb.h"
 #include "node/store_check.h"
+#include "node/store_log.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -22,9 +23,8 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
-
-#define MAIN_DBI 1u /* LMDB's unnamed tree. */
 
 struct store {
 	int lock_fd, tip_fd;
@@ -56,135 +56,6 @@ static void path_join(const struct store *s, const char *rest, char path[PATH_MA
 
 /* ---- Transactions ---- */
 
-static int put(MDB_txn *txn, const void *key, size_t key_len, const struct blob *b)
-{
-	MDB_val k = {key_len, (void *)key}, v = {b->len, (void *)b->data};
-
-	return mdb_put(txn, MAIN_DBI, &k, &v, 0);
-}
-
-static int put_record(MDB_txn *txn, enum record_kind kind, struct blob *b)
-{
-	uint8_t key = (uint8_t)kind;
-	int rc = put(txn, &key, 1, b);
-
-	blob_unref(b);
-	return rc;
-}
-
-static int delete_entries(MDB_txn *txn, uint64_t from, uint64_t to)
-{
-	for (uint64_t i = from; i <= to; i++) {
-		uint8_t key[RECORD_KEY_MAX];
-		MDB_val k = {record_entry_key(i, key), key};
-		int rc = mdb_del(txn, MAIN_DBI, &k, NULL);
-
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
-/* The stored MAC of an entry that is there. */
-static int entry_mac(MDB_txn *txn, uint64_t index, uint8_t mac[STORE_MAC_LEN])
-{
-	uint8_t key[RECORD_KEY_MAX];
-	MDB_val k = {record_entry_key(index, key), key}, v;
-	int rc = mdb_get(txn, MAIN_DBI, &k, &v);
-
-	if (rc == 0 && v.mv_size < STORE_MAC_LEN)
-		rc = MDB_CORRUPTED;
-	if (rc == 0)
-		memcpy(mac, v.mv_data, STORE_MAC_LEN);
-	return rc;
-}
-
-static int drop_log(MDB_txn *txn, struct record_tip *t, uint64_t next)
-{
-	int rc = delete_entries(txn, t->first, t->last);
-
-	t->first = next;
-	t->last = next - 1;
-	memset(t->base, 0, sizeof(t->base));
-	memset(t->chain, 0, sizeof(t->chain));
-	return rc;
-}
-
-static int truncate_log(MDB_txn *txn, struct record_tip *t, uint64_t from)
-{
-	int rc;
-
-	if (from > t->last)
-		return 0;
-	if (from < t->first)
-		from = t->first;
-	rc = delete_entries(txn, from, t->last);
-	if (from == t->first)
-		memcpy(t->chain, t->base, sizeof(t->chain));
-	else if (rc == 0)
-		rc = entry_mac(txn, from - 1, t->chain);
-	t->last = from - 1;
-	return rc;
-}
-
-static int trim_log(MDB_txn *txn, struct record_tip *t, uint64_t to)
-{
-	int rc;
-
-	if (to > t->last)
-		to = t->last;
-	if (to < t->first)
-		return 0;
-	rc = entry_mac(txn, to, t->base);
-	if (rc == 0)
-		rc = delete_entries(txn, t->first, to);
-	t->first = to + 1;
-	return rc;
-}
-
-static int append_entry(const struct store *s, MDB_txn *txn, struct record_tip *t,
-			const struct log_entry *e)
-{
-	uint8_t key[RECORD_KEY_MAX];
-	struct blob *b;
-	int rc;
-
-	if (t->last < t->first && e->index != t->last + 1) {
-		t->first = e->index;
-		t->last = e->index - 1;
-	}
-	assert(e->index == t->last + 1);
-	b = record_entry_create(&s->key, e, t->chain, t->chain);
-	rc = put(txn, key, record_entry_key(e->index, key), b);
-	blob_unref(b);
-	t->last = e->index;
-	return rc;
-}
-
-/* In the order that cluster/store.h gives. */
-static int update_write(const struct store *s, MDB_txn *txn, struct record_tip *t,
-			const struct store_update *u)
-{
-	int rc = 0;
-
-	if (u->vote) {
-		t->term = u->term;
-		t->voted_for = u->voted_for;
-	}
-	if (u->snapshot)
-		rc = put_record(txn, RECORD_SNAPSHOT,
-				record_snapshot_create(&s->key, u->snapshot, t->snapshot));
-	if (rc == 0 && u->snapshot && u->snapshot_resets_log)
-		rc = drop_log(txn, t, u->snapshot->index + 1);
-	if (rc == 0 && u->truncate_from)
-		rc = truncate_log(txn, t, u->truncate_from);
-	for (size_t i = 0; rc == 0 && i < u->n_entries; i++)
-		rc = append_entry(s, txn, t, &u->entries[i]);
-	if (rc == 0 && u->trim_to)
-		rc = trim_log(txn, t, u->trim_to);
-	return rc;
-}
-
 static enum status write_error(const struct store *s, int rc, char *err)
 {
 	if (rc == MDB_MAP_FULL)
@@ -194,6 +65,24 @@ static enum status write_error(const struct store *s, int rc, char *err)
 			      s->dir, (unsigned long long)(s->map_bytes >> 20));
 	return refuse(ERR_IO, err, "writing to the store in %s failed: %s%s", s->dir,
 		      mdb_strerror(rc), rc == ENOSPC ? "; make room on that disk" : "");
+}
+
+/* Not an update of term and vote alone: those come from a node that nobody leads, too. */
+static bool brings_records(struct store_update *const *updates, size_t n)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++)
+		any |= updates[i]->n_entries > 0 || updates[i]->snapshot;
+	return any;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 /* Not synced, see store_check.c; but an error here is an error. */
@@ -217,13 +106,15 @@ enum status store_commit(struct store *s, struct store_update *const *updates, s
 	if (rc)
 		return write_error(s, rc, err);
 	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = update_write(s, txn, &t, updates[i]);
+		rc = store_update_write(&s->key, txn, &t, updates[i]);
 	if (rc == 0 && identity)
-		rc = put_record(txn, RECORD_IDENTITY,
+		rc = store_record_put(txn, RECORD_IDENTITY,
 				record_identity_create(&s->key, identity, t.identity));
+	if (brings_records(updates, n))
+		t.newest_ms = now_ms();
 	t.counter++;
 	if (rc == 0)
-		rc = put_record(txn, RECORD_TIP, record_tip_create(&s->key, &t));
+		rc = store_record_put(txn, RECORD_TIP, record_tip_create(&s->key, &t));
 	if (rc) {
 		mdb_txn_abort(txn);
 		return write_error(s, rc, err);
@@ -294,10 +185,10 @@ static int first_commit(struct store *s)
 	s->tip = (struct record_tip){.counter = 1, .first = 1};
 	rc = mdb_dbi_open(txn, NULL, 0, &dbi);
 	if (rc == 0)
-		rc = put_record(txn, RECORD_HEADER,
+		rc = store_record_put(txn, RECORD_HEADER,
 				record_header_create(&s->key, &s->header, s->tip.header));
 	if (rc == 0)
-		rc = put_record(txn, RECORD_TIP, record_tip_create(&s->key, &s->tip));
+		rc = store_record_put(txn, RECORD_TIP, record_tip_create(&s->key, &s->tip));
 	if (rc) {
 		mdb_txn_abort(txn);
 		return rc;
@@ -480,6 +371,13 @@ uint64_t store_raft_id(const struct store *s)
 uint64_t store_previous_incarnation(const struct store *s)
 {
 	return s->previous_incarnation;
+}
+
+uint64_t store_age_ms(const struct store *s)
+{
+	uint64_t now = now_ms();
+
+	return s->tip.newest_ms && now > s->tip.newest_ms ? now - s->tip.newest_ms : 0;
 }
 
 struct blob *store_identity(const struct store *s)

@@ -49,6 +49,8 @@ enum status store_commit(struct store *s, struct store_update *const *updates, s
 
 uint64_t store_raft_id(const struct store *s);
 uint64_t store_previous_incarnation(const struct store *s); /* 0: the first start. */
+/* By the wall clock, since the last entry or snapshot was stored; 0: there is none. */
+uint64_t store_age_ms(const struct store *s);
 struct blob *store_identity(const struct store *s);         /* A new reference; NULL = none. */
 unsigned store_fill_percent(const struct store *s);         /* Of the map, after the last commit. */
 

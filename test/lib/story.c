@@ -281,7 +281,8 @@ void story_start(struct story *l, uint32_t node)
 {
 	struct story_node *n = &l->node[node];
 	struct core_start start = { .raft_id = n->raft_id, .incarnation = (uint64_t)++l->draws << 32 | 7,
-				    .identity = n->identity, .image = n->image, .now_us = l->now_us };
+				    .identity = n->identity, .image = n->image, .now_us = l->now_us,
+				    .old_s = n->old_s };
 	struct event e = { .type = EVENT_ISOLATION };
 	const char *why = "";
 	struct actions a;

@@ -27,6 +27,7 @@ struct story_node {
 	struct store_image image; /* What is stored. */
 	struct sad_entry *sad[STORY_SAS];
 	bool holds;
+	uint64_t old_s;           /* core_start's. */
 	bool stalls;              /* Its disk does not answer. */
 	int exited;               /* -1 = runs */
 	char exit_text[240];

@@ -51,6 +51,32 @@ static void test_many_updates_in_one(void **state)
 	store_close(open_as(&m));
 }
 
+/* Only what somebody led us to keep makes a store newer: not a start, not a vote. */
+static void test_age_is_of_the_newest_record(void **state)
+{
+	struct model m = fresh();
+	struct store *s = open_as(&m);
+	struct store_update *u = update_new();
+	uint64_t age;
+
+	(void)state;
+	usleep(3000);
+	assert_int_equal(store_age_ms(s), 0);
+	add_vote(&m, u);
+	add_entries(&m, u, 1, 100);
+	commit(s, u, NULL);
+	usleep(3000);
+	age = store_age_ms(s);
+	assert_in_range(age, 3, 600000);
+	u = update_new();
+	add_vote(&m, u);
+	commit(s, u, NULL);
+	store_close(s);
+	s = open_as(&m);
+	assert_true(store_age_ms(s) >= age);
+	store_close(s);
+}
+
 /* A store with something of everything in it. */
 static struct model make_full(void)
 {
@@ -309,6 +335,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_reopens_as_it_was, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_updates_in_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_age_is_of_the_newest_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_flipped_bits_are_never_silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_transaction_cannot_vanish, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_old_copy_is_refused, setup, teardown),
