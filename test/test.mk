@@ -34,6 +34,12 @@ build/netns/%: test/netns/%.c build/libxdpath.a build/libproto.a
 	$(call say,LINK)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(XDP_LIBS)
 
+# The whole program, but nothing is sealed: to show that a search for keys finds them.
+build/unsealed/baton: build/obj/test/netns/unsealed.c.o $(NODE) build/libxdpath.a build/libcluster.a build/libproto.a
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CXX) $(LDFLAGS) -Wl,--wrap=seal_create -Wl,--wrap=seal_open -o $@ $^ $(NODE_LIBS)
+
 # Fuzz targets are built by clang from the sources they need: all of proto and
 # cluster and the parsers of xdp, each with coverage. A target that includes a file
 # of node/ names it as its dependency from the second build on: not for the linker.
