@@ -6,7 +6,8 @@
 # logs and captures stay in build/netns/NAME. A script with a line "# modes: a b"
 # runs once for each, with MODE set. The last line is the summary.
 #
-#   test/netns/run.sh [NAME...]       NETNS_TIMEOUT: seconds per script (240)
+#   test/netns/run.sh [NAME...]       NETNS_TIMEOUT: seconds per script (240), where
+#                                  it has no line "# timeout: N" of its own
 #                                  ONLY_MODE=socket or xdp
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -30,12 +31,14 @@ child=
 trap '[ -z "$child" ] || { kill -TERM "$child" 2>/dev/null; wait "$child"; }; exit 130' INT TERM
 mkdir -p build/netns
 run_one() {
-	local t=$1 mode=$2 name rc start took out
+	local t=$1 mode=$2 name rc start took out limit
 	name=$(basename "$t" .sh)${mode:+-$mode}
 	out=build/netns/$name.out
+	limit=$(sed -n 's/^# timeout: //p' "$t")
+	limit=${limit:-${NETNS_TIMEOUT:-240}}
 	rm -rf "build/netns/$name"
 	start=$SECONDS
-	MODE=$mode LAB_LOGS=$PWD/build/netns/$name timeout -k 20 "${NETNS_TIMEOUT:-240}" "$t" > "$out" 2>&1 < /dev/null &
+	MODE=$mode LAB_LOGS=$PWD/build/netns/$name timeout -k 20 "$limit" "$t" > "$out" 2>&1 < /dev/null &
 	child=$!
 	wait $child
 	rc=$?
