@@ -6,6 +6,7 @@ own), outer.json (the capture). Exit status 0: the tunnel has survived."""
 import argparse
 import json
 import os
+import re
 import sys
 
 
@@ -22,6 +23,15 @@ def first_back(rows, kill):
         return None
     ends = [(b - a, b) for a, b in zip(at, at[1:]) if b >= kill] + [(rows[-1][1] - at[-1], None)]
     return max(ends, key=lambda e: e[0])[1]
+
+
+def mark_age(events, killed, kill):
+    """As the heir tells it: "takes over from n1, mark age 1200 us"."""
+    for e in events:
+        found = re.search(r"from %s, mark age (\d+) us" % re.escape(killed), e.get("text", ""))
+        if found and e["at_ms"] >= kill:
+            return int(found.group(1)) / 1000
+    return None
 
 
 def measure(folder):
@@ -47,7 +57,7 @@ def measure(folder):
         "spis_before": run["spis_before"].split(), "spis_after": run["spis_after"].split(),
         "spis_equal": run["spis_before"] == run["spis_after"] != "",
         "sequence_jump": move["jump"] if move else None,
-        "mark_age_ms": takeovers["last_mark_age_us"] / 1000 if "last_mark_age_us" in takeovers else None,
+        "mark_age_ms": mark_age(events, run["killed"], kill),
         "acknowledged": takeovers.get("acknowledged"),
         "outer_side_clean": outer["ok"], "problems": [p for list_ in outer["problems"].values() for p in list_],
         "false_node_downs": status.get("false_node_downs"),
