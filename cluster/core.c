@@ -328,6 +328,17 @@ uint64_t core_last_index(const struct core *c)
 	return c->consensus ? consensus_last_index(c->consensus) : 0;
 }
 
+uint32_t core_voters(const struct core *c)
+{
+	struct consensus_member member[CLUSTER_NODES_MAX];
+	size_t n = c->consensus ? consensus_members(c->consensus, member, CLUSTER_NODES_MAX) : 0;
+	uint32_t voters = 0;
+
+	for (size_t i = 0; i < n; i++)
+		voters += member[i].voter;
+	return voters;
+}
+
 /* All that answered are empty although we are not, and they are a majority. */
 static bool quorum_wiped(const struct core *c)
 {

@@ -57,6 +57,7 @@ void core_status(const struct core *core, struct core_status *out);
 const struct state *core_state(const struct core *core);
 uint64_t core_applied(const struct core *core);
 uint64_t core_last_index(const struct core *core); /* Of the log. */
+uint32_t core_voters(const struct core *core); /* In the configuration that was applied last. */
 /* Index in config.node of a Raft id; CLUSTER_NODES_MAX if unknown. */
 uint32_t core_node_index(const struct core *core, uint64_t raft_id);
 bool core_node_linked(const struct core *core, uint32_t node);

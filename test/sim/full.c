@@ -120,7 +120,7 @@ void full_to_server(struct full *f, const uint8_t *data, size_t len)
 
 /* ---- The operator ---- */
 
-/* Every node runs, is ready and has what the others have. */
+/* Every node runs, is ready, has its vote and nearly all that the others have. */
 static bool is_whole(struct full *f)
 {
 	uint64_t last = 0;
@@ -132,8 +132,9 @@ static bool is_whole(struct full *f)
 		if (!c || f->world.host[i].paused)
 			return false;
 		core_status(c, &s);
-		if (!s.ready || (last != 0 && last + 20 < s.commit_applied) ||
-		    s.commit_applied + 20 < last)
+		if (!s.ready || core_voters(c) != f->world.n_hosts)
+			return false;
+		if (last != 0 && (last + 20 < s.commit_applied || s.commit_applied + 20 < last))
 			return false;
 		last = s.commit_applied;
 	}
@@ -144,7 +145,7 @@ static bool is_whole(struct full *f)
  * before the last one has its vote. */
 static void replace_disk(struct full *f, struct host *h)
 {
-	if (f->world.now_us - f->wiped_us < 4 * SECOND || !is_whole(f))
+	if (f->world.now_us - f->wiped_us < SECOND || !is_whole(f))
 		return;
 	host_crash(h, false);
 	disk_wipe(&h->disk);

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Plants each bug of proto/mutant.h in turn and runs seeds until an invariant
 # breaks. A mutant that survives them all is a failure: a checker that cannot fail
-# proves nothing. MUTANT_SEEDS=N: seeds for each (150); MUTANT=M: only this one.
+# proves nothing. MUTANT_SEEDS=N: seeds for each (300); MUTANT=M: only this one.
 sim=${1:?usage: mutants.sh BIN}
-seeds=${MUTANT_SEEDS:-150}
+seeds=${MUTANT_SEEDS:-300}
 passed=0
 failed=0
 log=$(mktemp) || exit 1

@@ -7,6 +7,7 @@
 #include "test/sim/full.h"
 
 #define HELD_MAX 32u
+#define REPORTS_MAX 256u
 
 struct sim_sa {
 	uint32_t spi_in;
@@ -44,7 +45,7 @@ struct node {
 
 	struct sim_sa *sas;
 	struct update *updates, **updates_tail;
-	struct sa_report reports[256];
+	struct sa_report reports[REPORTS_MAX];
 	size_t n_reports;
 	bool reports_due;
 	struct heard heard[HOSTS_MAX]; /* Newest marks from each host. */

@@ -25,30 +25,42 @@ static struct sim_sa *sa_find(struct node *n, uint32_t spi_in)
 
 /* ---- Reports ---- */
 
+static void reports_later(struct node *n)
+{
+	if (n->reports_due)
+		return;
+	n->reports_due = true;
+	host_later(n->host, random_below(&n->host->world->random, REPORT_DELAY_US), OWN_REPORTS,
+		   NULL);
+}
+
 static void report(struct node *n, const struct sim_sa *s, enum sa_report_kind kind, uint64_t seq,
 		   const struct endpoint *remote)
 {
-	struct world *w = n->host->world;
 	struct sa_report *r;
 
-	if (n->n_reports == sizeof(n->reports) / sizeof(n->reports[0]))
+	if (n->n_reports == REPORTS_MAX)
 		return; /* The ring is full. */
 	r = &n->reports[n->n_reports++];
 	*r = (struct sa_report){ .kind = kind, .spi_in = s->spi_in, .session = s->entry.session,
 				 .epoch = s->entry.epoch, .seq = seq };
 	if (remote)
 		r->remote = *remote;
-	if (n->reports_due)
-		return;
-	n->reports_due = true;
-	host_later(n->host, random_below(&w->random, REPORT_DELAY_US), OWN_REPORTS, NULL);
+	reports_later(n);
 }
 
 void worker_run_reports(struct node *n)
 {
 	struct event e = { .type = EVENT_SA_REPORTS };
-	struct sa_report reports[sizeof(n->reports) / sizeof(n->reports[0])];
+	struct sa_report reports[REPORTS_MAX];
 
+	for (struct sim_sa *s = n->sas; s && n->n_reports < REPORTS_MAX; s = s->next) {
+		if (s->entry.window.top <= s->entry.marked)
+			continue;
+		s->entry.marked = s->entry.window.top;
+		n->reports_due = true;
+		report(n, s, SA_REPORT_MARK, s->entry.marked, NULL);
+	}
 	memcpy(reports, n->reports, sizeof(reports));
 	e.sa_reports.reports = reports;
 	e.sa_reports.n = n->n_reports;
@@ -249,10 +261,8 @@ static void accepted(struct node *n, struct sim_sa *s, uint64_t seq, uint64_t to
 	if (seq > top && remote && s->entry.path.udp_encap &&
 	    !endpoint_equal(&s->entry.path.remote, remote))
 		report(n, s, SA_REPORT_PEER, seq, remote);
-	if (s->entry.window.top > s->entry.marked) {
-		s->entry.marked = s->entry.window.top;
-		report(n, s, SA_REPORT_MARK, s->entry.marked, NULL);
-	}
+	if (s->entry.window.top > s->entry.marked)
+		reports_later(n); /* Marks are read then. */
 }
 
 static void hold(struct sim_sa *s, const struct endpoint *remote, struct blob *packet)
