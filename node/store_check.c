@@ -108,7 +108,7 @@ static enum status get_one(struct reader *r, MDB_txn *txn, enum record_kind kind
 	return page_note(r, v);
 }
 
-/* Whose store is it? Decided before any MAC can tell. */
+/* Whose store is it? Of another key or cluster no MAC can tell. */
 static enum status read_header(struct reader *r, MDB_txn *txn, MDB_val *v)
 {
 	struct record_header *h = &r->c->header;
@@ -129,6 +129,9 @@ static enum status read_header(struct reader *r, MDB_txn *txn, MDB_val *v)
 		snprintf(r->why, STORE_WHY_LEN, "it was written under another storage key");
 		return ERR_FOREIGN;
 	}
+	/* Our key and cluster: from here a MAC can tell another's from a flipped bit. */
+	if (!record_header_verify(r->k, v->mv_data, v->mv_size, v->mv_data))
+		return damaged(r, "its header does not authenticate");
 	if (strcmp(h->node, r->want->node) != 0) {
 		snprintf(r->why, STORE_WHY_LEN, "it belongs to node \"%s\", not to \"%s\"", h->node,
 			 r->want->node);

@@ -10,8 +10,7 @@ client_joins
 for n in $LAB_NODES; do node_term "$n"; done
 conf=$LAB/conf/cluster.toml
 digest() { (cd "$LAB/data/n1" && find . -type f ! -name 'lock*' -exec sha256sum {} + | sort | sha256sum); }
-# refuses TEXT PATTERN [started]: n1 ends with status 1, says PATTERN and, unless
-# its store was good and so opened, leaves its data alone.
+# refuses TEXT PATTERN: n1 ends with status 1, says PATTERN and leaves its data alone.
 refuses() {
 	local text=$1 pattern=$2 rc before
 	before=$(digest)
@@ -19,7 +18,7 @@ refuses() {
 	rc=$?
 	check "$text: exit 1" same $rc 1
 	check "$text: says why" grep -qiE "$pattern" "$LAB/refuse.log"
-	[ "${3:-}" = started ] || check "$text: nothing overwritten" same "$(digest)" "$before"
+	check "$text: nothing overwritten" same "$(digest)" "$before"
 	[ $bad -eq 0 ] || sed 's/^/        /' "$LAB/refuse.log" | tail -n 5
 }
 cp "$conf" "$LAB/good.toml"
@@ -34,11 +33,11 @@ refuses "a wrong value" 'cluster.toml:[0-9]+: .*mode'
 restore
 od -An -tx1 -N32 /dev/urandom | tr -d ' \n' > "$LAB/conf/secrets/other.key"
 chmod 600 "$LAB/conf/secrets/other.key"
-sed -i 's/storage.key/other.key/' "$conf"
-refuses "another storage key" 'data/n1|storage'
+sed -i 's/storage\.key/other.key/' "$conf"
+refuses "another storage key" 'data_dir .*data/n1 .*storage_key_file'
 restore
 rm -rf "$LAB/data/n1"; cp -a "$LAB/data/n2" "$LAB/data/n1"
-refuses "another node's data directory" 'data/n1'
+refuses "another node's data directory" 'data_dir .*data/n1 .*n2'
 restore
 db=$(find "$LAB/data/n1" -name '*.mdb' ! -name 'lock*' | head -n 1)
 "$PYTHON" - "$db" <<'PY'
@@ -53,16 +52,37 @@ with open(sys.argv[1], "r+b") as f:
     f.seek(0)
     f.write(data)
 PY
-refuses "a damaged data directory" 'data/n1|damaged'
+refuses "a damaged data directory" 'data_dir .*data/n1 is damaged'
 restore
+echo "no database" > "$db"
+refuses "something else in its place" 'data_dir .*data/n1 is damaged'
+restore
+rm "$db"
+refuses "a part that is missing" 'data_dir .*data/n1 is damaged'
+restore
+sed -i 's/^name = "lab"/name = "another"/' "$conf"
+refuses "another cluster's data directory" 'data_dir .*data/n1 is foreign.*"lab".*"another"'
+restore
+chmod 644 "$LAB/conf/secrets/storage.key"
+refuses "a storage key that others can read" 'cluster.toml:[0-9]+: .*storage.key'
+chmod 600 "$LAB/conf/secrets/storage.key"
 occupy() { background nc ip netns exec "$(ns n1)" nc -l -k "$@"; sleep 0.3; }
 vacate() { kill "$(pid_of nc)"; await_end nc 5; }
 occupy 127.0.0.1 9505
-refuses "the status port in use" '9505' started
+refuses "the status port in use" 'cluster.toml: .*http.*9505'
 vacate
 occupy 10.77.0.11 7500
-refuses "the link port in use" '7500' started
+refuses "the link port in use" 'cluster.toml.*7500'
 vacate
+for port in 500 4500; do
+	occupy -u 0.0.0.0 $port
+	refuses "UDP port $port in use" "cluster.toml: .*port $port on $VIP"
+	vacate
+done
+background holder flock "$LAB/data/n1/lock" sleep 1000
+sleep 0.3
+refuses "a data directory in use" 'data_dir .*data/n1 is in use'
+kill "$(pid_of holder)"
 
 # An expired certificate for n1, signed by the cluster's own CA.
 s=$LAB/conf/secrets
@@ -74,7 +94,7 @@ if ! openssl x509 -req -in "$LAB/n1.csr" -CA "$s/ca.pem" -CAkey "$s/ca.key" -set
 	cat "$LAB/openssl.log"
 	die "openssl does not make an expired certificate"
 fi
-refuses "an expired certificate" 'n1.pem.*expired|expired.*n1.pem|certificate.*expired'
+refuses "an expired certificate" 'cluster.toml: .*n1.pem.*expired|cluster.toml: .*expired.*n1.pem'
 cp "$LAB/n1.pem" "$s/n1.pem"
 restore
 nodes_start 30
