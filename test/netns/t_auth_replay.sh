@@ -52,6 +52,11 @@ again(auth, 3.0)
 again(i.init_messages[0], 1.0)
 again(auth, 3.0)
 say("sent")
+wait_for("all restarted")
+again(auth, 2.0)
+again(i.init_messages[0], 1.0)
+again(auth, 2.0)
+say("sent")
 PY
 coproc REPLAY { ip netns exec "$(ns cl)" "$PYTHON" -u "$LAB/replay.py" "$LAB_ROOT/test/interop" $CLIENT $VIP \
 	"$LAB/conf/secrets/cl.psk" 2> "$LAB/replay.log"; }
@@ -78,6 +83,13 @@ until_ok 30 all_nodes_up || die "not all nodes are up"
 leader_changes
 check "old messages are sent again" same "$(next)" sent
 check "and create no session" same "$(ask_any /v1/sessions 'length | tostring')" 0
+for n in $LAB_NODES; do alive "$n" && node_kill "$n"; done
+nodes_start 30
+echo "all restarted" >&"${REPLAY[1]}"
+check "and again after all nodes have restarted" same "$(next)" sent
+check "nor does that" same "$(ask_any /v1/sessions 'length | tostring')" 0
+refused() { local n; for n in $LAB_NODES; do api "$n" /metrics; done | grep -qE '^baton_drops_total\{at="control",reason="(ike_tombstone|ike_unknown)"\} [1-9]'; }
+check "they were dropped and counted" refused
 [ $bad -eq 0 ] || cat "$LAB/replay.log"
 outer_clean
 finish
