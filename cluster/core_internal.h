@@ -208,6 +208,8 @@ void core_broadcast(struct core *c, const struct frame *f);
 const char *core_node_name(const struct core *c, uint64_t raft_id);
 /* Is this node the owner of the session, in this incarnation, by applied state? */
 bool core_owns(const struct core *c, const struct session *s);
+/* The [[connection]] it came by; NULL: no longer configured. */
+const struct ike_connection *core_connection(const struct core *c, const struct session *s);
 
 /* ---- bootstrap.c ---- */
 enum status bootstrap_begin(struct core *c, const struct core_start *start, const char **why);

@@ -2,6 +2,8 @@
 /* What every room of the core may ask and use: the time, who leads, who is who,
  * and a frame to a node. It knows no room. */
 #include "cluster/core_internal.h"
+
+#include <string.h>
 #include "proto/mutant.h"
 
 uint64_t core_now_ms(const struct core *c)
@@ -73,4 +75,12 @@ void core_broadcast(struct core *c, const struct frame *f)
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		if (i != c->config->self && core_node_linked(c, i))
 			core_send(c, i, f);
+}
+
+const struct ike_connection *core_connection(const struct core *c, const struct session *s)
+{
+	for (size_t i = 0; i < c->config->ike.n_connections; i++)
+		if (strcmp(c->config->ike.connections[i].name, s->ike.connection) == 0)
+			return &c->config->ike.connections[i];
+	return NULL;
 }

@@ -84,6 +84,7 @@ static struct child_shadow *put(struct core *c, struct grant_shadow *g, const st
 {
 	struct child_shadow *x = child_find(g, child->spi_in);
 	struct sad_path path = path_of(s);
+	const struct ike_connection *connection = core_connection(c, s);
 	struct sa_update u = { .session = s->id, .spi_in = child->spi_in, .path = path };
 
 	if (x && path_equal(&x->path, &path))
@@ -96,6 +97,7 @@ static struct child_shadow *put(struct core *c, struct grant_shadow *g, const st
 		memset(x, 0, sizeof(*x));
 		x->spi_in = child->spi_in;
 		u.kind = SA_UPDATE_PUT;
+		u.replay_bits = connection ? connection->replay_bits : 0;
 		u.child = child;
 	}
 	x->path = path;

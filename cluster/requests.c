@@ -73,14 +73,6 @@ static void send_to(struct core *c, const struct session *s, struct blob *data)
 		      &s->ike.remote, data);
 }
 
-static const struct ike_connection *connection_of(const struct core *c, const struct session *s)
-{
-	for (size_t i = 0; i < c->config->ike.n_connections; i++)
-		if (strcmp(c->config->ike.connections[i].name, s->ike.connection) == 0)
-			return &c->config->ike.connections[i];
-	return NULL;
-}
-
 /* ---- Making a request ---- */
 
 /* Not `noticed`: a notice whose IKE SA was rekeyed and deleted was never answered. */
@@ -255,7 +247,7 @@ static void repeat(struct core *c, const struct session *s, struct errand *e)
 
 static bool dpd_due(const struct core *c, const struct session *s, const struct errand *e)
 {
-	const struct ike_connection *connection = connection_of(c, s);
+	const struct ike_connection *connection = core_connection(c, s);
 
 	return connection && connection->dpd_ms != 0 &&
 	       c->now_us - e->alive_us >= connection->dpd_ms * MS;

@@ -93,6 +93,7 @@ struct sa_update {
 	uint64_t session;
 	const struct child_sa *child; /* PUT; borrowed for the call that posts it. */
 	struct sad_path path;         /* PUT, PATH */
+	uint32_t replay_bits;         /* PUT: size of the window; 0 = REPLAY_BITS_DEFAULT. */
 	struct seq_grant grant;       /* GRANT */
 	uint64_t mark;                /* FLOOR */
 };

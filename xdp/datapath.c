@@ -154,7 +154,9 @@ static enum status post_chunk(struct datapath *dp, const struct sa_update *updat
 		*p = (struct posted_update){.update = updates[i]};
 		p->update.child = NULL; /* Borrowed for this call only. */
 		if (updates[i].kind == SA_UPDATE_PUT) {
-			p->sa = engine_sa_new(&updates[i], dp->replay_bits);
+			p->sa = engine_sa_new(&updates[i], updates[i].replay_bits
+								   ? updates[i].replay_bits
+								   : dp->replay_bits);
 			if (!p->sa) {
 				refused = ERR_CRYPTO;
 				continue;

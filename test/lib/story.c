@@ -76,7 +76,7 @@ static void sad_perform(struct story *l, uint32_t node, const struct sa_update *
 
 		assert(!*e);
 		*e = calloc(1, sizeof(**e));
-		s = sad_entry_init(*e, u->session, u->child, &u->path, 1024);
+		s = sad_entry_init(*e, u->session, u->child, &u->path, u->replay_bits);
 		assert(s == OK);
 		return;
 	}
@@ -431,7 +431,7 @@ static void configure(struct story *l, uint32_t i)
 	assert(proposal_parse_ike(&ike->connections->ike[0], "aes128gcm16-prfsha256-x25519", NULL) == OK);
 	assert(proposal_parse_esp(&ike->connections->esp[0], "aes128gcm16", NULL) == OK);
 	ike->connections->n_ike = ike->connections->n_esp = 1;
-	ike->connections->replay_bits = 1024;
+	ike->connections->replay_bits = 512;
 	assert(ike_id_parse(&ike->secrets->id, "cl") == OK);
 	secret_set(&ike->secrets->psk, "secret", 6);
 }

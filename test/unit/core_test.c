@@ -67,6 +67,7 @@ static void a_cluster_founds_itself_and_serves(void **unused)
 
 		assert_non_null(e);
 		assert_int_equal(e->granted, i == story_holder(&l));
+		assert_int_equal(e->window.bits, 512); /* As its connection says. */
 	}
 	assert_int_equal(draw(client_sa(&l, story_holder(&l))), 1);
 	story_fini(&l);
