@@ -34,7 +34,9 @@ begin() {
 	"IKE rekey") swan cl ctl --rekey --ike gw > /dev/null 2>&1 ;;
 	esac
 }
-repeats() { grep -c 'retransmit [0-9]* of request' "$LAB/cl/run/charon.log"; }
+log=$LAB/cl/run/charon.log
+answered() { tail -n "+$((lines + 1))" "$log" | grep -qE 'parsed (IKE_AUTH|CREATE_CHILD_SA) response'; }
+repeats() { grep -c 'retransmit [0-9]* of request' "$log"; }
 # dead: the node that has ended. Whoever leads at that moment takes the file.
 dead() {
 	local n
@@ -43,7 +45,7 @@ dead() {
 }
 # dies EXCHANGE KIND WHEN: the leader of the moment, just there.
 dies() {
-	local what=$1 point="$2:$1:$3" old='' victim spent before
+	local what=$1 point="$2:$1:$3" old='' victim spent before lines
 	if [ "$what" = IKE_AUTH ]; then
 		swan cl ctl --terminate --ike gw > /dev/null 2>&1
 		until_ok 10 no_session || die "the last session stays before $point"
@@ -53,11 +55,13 @@ dies() {
 	fi
 	until_ok 20 all_nodes_up || die "not all nodes are up before $point"
 	before=$(repeats)
+	lines=$(wc -l < "$log")
 	printf '%s\n' "$point" > "$die"
 	spent=$(now_ms)
 	begin "$what"
 	until_ok 10 dead || die "$point: nobody dies"
 	victim=$(dead)
+	[ "$3" != sent ] || check "$point: the client has the reply" until_ok 3 answered
 	check "$point: one tunnel, the same for all" until_ok 40 settled "$old"
 	spent=$(($(now_ms) - spent))
 	check "$point: packets pass" until_ok 5 at cl ping -q -c 3 -i 0.05 -W 1 $SERVER
