@@ -22,6 +22,7 @@ down() {
 	for ns in dp-a dp-b dp-h; do ip netns del $ns 2>/dev/null; done
 }
 trap 'down; rm -rf "$work"' EXIT
+trap 'kill $(jobs -p) 2> /dev/null; exit 143' INT TERM HUP
 
 up() {
 	for ns in dp-a dp-b dp-h; do ip netns add $ns && ip -n $ns link set lo up; done

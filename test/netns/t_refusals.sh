@@ -84,12 +84,15 @@ sleep 0.3
 refuses "a data directory in use" 'data_dir .*data/n1 is in use'
 kill "$(pid_of holder)"
 
-# An expired certificate for n1, signed by the cluster's own CA.
+# An expired certificate for n1, signed by the cluster's own CA. OpenSSL 3.4 and
+# later refuse a negative number of days, earlier ones know nothing else.
 s=$LAB/conf/secrets
 cp "$s/n1.pem" "$LAB/n1.pem"
 openssl req -new -key "$s/n1.key" -subj "/CN=n1" -out "$LAB/n1.csr" 2> /dev/null
 printf 'subjectAltName=DNS:n1\n' > "$LAB/ext"
-if ! openssl x509 -req -in "$LAB/n1.csr" -CA "$s/ca.pem" -CAkey "$s/ca.key" -set_serial 99 -days -1 \
+past=(-days -1)
+openssl x509 -help 2>&1 | grep -q -- '-not_after' && past=(-not_before 20200101000000Z -not_after 20210101000000Z)
+if ! openssl x509 -req -in "$LAB/n1.csr" -CA "$s/ca.pem" -CAkey "$s/ca.key" -set_serial 99 "${past[@]}" \
 	-extfile "$LAB/ext" -out "$s/n1.pem" 2> "$LAB/openssl.log"; then
 	cat "$LAB/openssl.log"
 	die "openssl does not make an expired certificate"
