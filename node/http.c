@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define CONNECTIONS_MAX 64u
 #define IDLE_SECONDS 10u
@@ -148,12 +150,28 @@ static void run(struct http *h)
 		uv_timer_stop(&h->timer);
 }
 
+/* Why nothing can listen there. libmicrohttpd's errno does not tell: since 1.0 it
+ * is what closing left behind. */
+static const char *refusal(const struct sockaddr *at, socklen_t len)
+{
+	int one = 1, why = 0, fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    bind(fd, at, len) || listen(fd, 1))
+		why = errno;
+	if (fd >= 0)
+		close(fd);
+	return why ? strerror(why) : "cannot listen";
+}
+
 struct http *http_start(uv_loop_t *loop, const char *listen, const struct status_view *view,
 			char err[HTTP_ERR_LEN])
 {
 	struct http *h = calloc(1, sizeof(*h));
 	struct sockaddr_in v4 = { .sin_family = AF_INET };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+	const struct sockaddr *at = (struct sockaddr *)&v4;
+	socklen_t at_len = sizeof(v4);
 	const union MHD_DaemonInfo *info;
 	struct endpoint e;
 	unsigned flags = MHD_USE_EPOLL;
@@ -163,23 +181,24 @@ struct http *http_start(uv_loop_t *loop, const char *listen, const struct status
 		free(h);
 		return NULL;
 	}
-	if (e.address.family == 6)
+	if (e.address.family == 6) {
 		flags |= MHD_USE_IPv6;
+		at = (struct sockaddr *)&v6;
+		at_len = sizeof(v6);
+	}
 	v4.sin_port = v6.sin6_port = htons(e.port);
 	memcpy(&v4.sin_addr, e.address.octets, 4);
 	memcpy(&v6.sin6_addr, e.address.octets, 16);
 	h->view = view;
-	errno = 0;
 	h->daemon = MHD_start_daemon(
-		flags, 0, NULL, NULL, on_request, h, MHD_OPTION_SOCK_ADDR,
-		e.address.family == 6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4,
+		flags, 0, NULL, NULL, on_request, h, MHD_OPTION_SOCK_ADDR, at,
 		MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
 		IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION,
 		MHD_OPTION_END);
 	if (!h->daemon) {
 		snprintf(err, HTTP_ERR_LEN,
 			 "http = \"%s\": %s; free the port or choose another in cluster.toml", listen,
-			 errno ? strerror(errno) : "cannot listen");
+			 refusal(at, at_len));
 		free(h);
 		return NULL;
 	}
