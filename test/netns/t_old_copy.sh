@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# modes: socket
+# modes: socket xdp
 # A node whose data directory was restored from an older copy is refused; the
 # others go on.
 set -u

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# modes: socket
+# modes: socket xdp
 # What a node refuses to start with: each a clear message that names file, line or
 # field, exit 1, and nothing overwritten.
 set -u

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# modes: socket
+# modes: socket xdp
 # With every node link captured and the raw data directories in hand, neither the
 # PSK nor any SK_* or ESP key of the run, as the client's debug log has them, is
 # found there, before and after a takeover. The search is shown to find a key

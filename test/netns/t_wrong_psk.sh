@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# modes: socket
+# modes: socket xdp
 # A wrong PSK and an unknown identity: AUTHENTICATION_FAILED, alike to the byte
 # length for the client, logged with the peer's identity at the gateway.
 set -u
