@@ -43,10 +43,9 @@ static void fill_secret(struct secret *s, size_t len, uint64_t seed)
 static void fill_ts(struct ts_set *set, uint32_t first, uint32_t last)
 {
 	set->n = 1;
-	set->ts[0] = (struct traffic_selector){.start = ipv4(first),
-					       .end = ipv4(last),
-					       .port_start = 0,
-					       .port_end = 65535};
+	set->ts[0].start = ipv4(first);
+	set->ts[0].end = ipv4(last);
+	set->ts[0].port_end = 65535;
 }
 
 static void fill_keys(struct ike_keys *k, uint64_t seed)
