@@ -9,7 +9,9 @@ FUZZ := $(patsubst test/fuzz/%.c,build/fuzz/%,$(wildcard test/fuzz/*_fuzz.c))
 
 TESTLIB := $(T)/libtest.a
 $(TESTLIB): $(patsubst %,$(T)/obj/%.o,$(wildcard test/lib/*.c))
-SIM := $(patsubst %,$(T)/obj/%.o,$(wildcard test/sim/*.c))
+# The simulator judges packets by the data path's own policy.
+SIM_C := $(wildcard test/sim/*.c) xdp/inner.c
+SIM := $(patsubst %,$(T)/obj/%.o,$(SIM_C))
 
 ifeq ($(SAN),1)
 $(T)/unit/%: $(T)/obj/test/unit/%.c.o $(TESTLIB) $(T)/libxdpath.a $(T)/libcluster.a $(T)/libproto.a
@@ -27,6 +29,11 @@ $(T)/sim: $(SIM) $(TESTLIB) $(T)/libcluster.a $(T)/libproto.a
 san-all: $(UNIT) $(if $(SIM),$(T)/sim) $(T)/baton
 unit-all: $(UNIT)
 endif
+
+# The same, optimised, with asserts and without sanitizers: for many seeds.
+build/sim: $(patsubst %,build/obj/%.o,$(SIM_C) $(wildcard test/lib/*.c)) build/libcluster.a build/libproto.a
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
 
 # Helpers of the namespace tests that need the data path, without a node.
 build/netns/%: test/netns/%.c build/libxdpath.a build/libproto.a
@@ -66,7 +73,7 @@ build/mutants/obj/%.o: %.c
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(MUTANT_FLAGS) -c -o $@ $<
 build/mutants/sim: $(patsubst %.c,build/mutants/obj/%.o,$(wildcard proto/*.c cluster/*.c \
-		test/lib/*.c test/sim/*.c))
+		test/lib/*.c) $(SIM_C))
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
 mutants: build/mutants/sim

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A client: the strict initiator of test/lib, SAD entries of its own for ESP, and
- * a habit. Half of them ask and wait for the answer before they ask again, like a
- * person; the others send all the time, like a call. Now and then one rekeys,
- * asks whether the gateway lives, or leaves and comes back.
+ * a habit (client_esp.c). Now and then one rekeys, asks whether the gateway lives, moves
+ * to another address, is moved by its NAT without knowing, leaves and comes back, or
+ * dies without a word; then it may come back as somebody new.
  *
  * An established client never starts anew on its own, however long nobody answers:
  * if it has to, the cluster has failed (I5). */
-#include "test/sim/full.h"
+#include "test/sim/client.h"
+
+#include "proto/ike_message.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -14,42 +16,25 @@
 #include <string.h>
 
 #define WAKE_MAX_US (8 * MS)
-#define ASK_AGAIN_US (50 * MS)
 #define RETRANSMIT_US (300 * MS)
 #define RETRANSMIT_MAX_US (2 * SECOND)
 #define INIT_TRIES 4u
 #define LEAVE_TRIES 3u
-#define SERVER "\x0a\x14\x00\x05"
-
-struct client_sa {
-	bool used;
-	uint32_t spi_in;
-	struct sad_entry entry;
-};
-
-struct client {
-	struct full *full;
-	unsigned index;
-	bool closed_loop;
-	struct initiator ike;
-	struct client_sa sa[IKE_CHILD_MAX];
-	uint64_t retry_us, backoff_us; /* Of the outstanding request. */
-	unsigned tries;
-	struct blob *pending;          /* What was sent last, to notice a new one. */
-	uint64_t ask_us;               /* Next packet. */
-	uint32_t asked, answered;      /* Numbers of questions. */
-	uint32_t calm_from;            /* The first question that counts for I5. */
-	bool had_session;              /* When calm began. */
-	bool leaving;                  /* It asked for the end of its IKE SA. */
-	unsigned n_sessions, n_rekeys, n_echoes;
-};
 
 /* ---- IKE ---- */
 
 static void send_ike(struct client *c, struct blob *b)
 {
 	if (b)
-		full_to_gateway(c->full, c->index, DATAGRAM_IKE, b);
+		outside_to_gateway(c->full, c->index, DATAGRAM_IKE, b);
+}
+
+/* Not a repetition: a request counts as a new exchange. */
+static void send_new(struct client *c, struct blob *b)
+{
+	if (b && b->len >= IKE_HEADER_LEN && !(b->data[19] & IKE_FLAG_RESPONSE))
+		i5_exchange(&c->full->checkers.i5, c->index, b->data[18]);
+	send_ike(c, b);
 }
 
 /* Something new is outstanding: its own clock starts. */
@@ -100,9 +85,9 @@ static void follow_children(struct client *c)
 
 static void connect_client(struct client *c)
 {
-	c->leaving = false;
-	c->n_sessions++;
-	send_ike(c, initiator_create_init(&c->ike));
+	c->leaving = c->must_tell = false;
+	c->ike.config.local = outside_client(c->index, c->full->moves[c->index]);
+	send_new(c, initiator_create_init(&c->ike));
 	follow_children(c);
 	watch_outstanding(c);
 }
@@ -134,15 +119,14 @@ static void after_message(struct client *c, enum initiator_state before, uint64_
 		world_say(w, "client %u is in, SA %08x", c->index,
 			  c->ike.n_child ? c->ike.child[0].spi_out : 0);
 	if (before == INITIATOR_ESTABLISHED && c->ike.state == INITIATOR_CLOSED) {
-		if (!c->leaving)
-			world_fail(w, "I4: the gateway ends client %u's IKE SA", c->index);
-		state_checker_deleted(&c->full->state, spi_i, spi_r);
+		i4_ended(&c->full->checkers.i4, c->index, c->leaving);
+		i6_told(&c->full->checkers.i6, spi_i, spi_r);
 		world_say(w, "client %u has left", c->index);
 	}
 	if (c->ike.state == INITIATOR_FAILED)
 		world_say(w, "client %u is refused: %u", c->index, c->ike.error);
 	if (c->ike.state == INITIATOR_ESTABLISHED && c->ike.n_child == 0 && children > 0)
-		world_fail(w, "I4: client %u lost its Child SA", c->index);
+		i4_lost_child(&c->full->checkers.i4, c->index);
 	follow_children(c);
 	watch_outstanding(c);
 }
@@ -153,7 +137,7 @@ static void receive_ike(struct client *c, const struct blob *data)
 	uint64_t spi_i = c->ike.ike[0].spi_i, spi_r = c->ike.ike[0].spi_r;
 	uint8_t children = c->ike.n_child;
 
-	send_ike(c, initiator_consume(&c->ike, data->data, data->len));
+	send_new(c, initiator_consume(&c->ike, data->data, data->len));
 	after_message(c, before, spi_i, spi_r, children);
 }
 
@@ -172,135 +156,84 @@ static struct blob *tidy(struct client *c)
 	return NULL;
 }
 
+/* Another address: with MOBIKE it says so, behind a NAT it does not know. */
+static void move(struct client *c)
+{
+	if (!c->mobike && !c->behind_nat)
+		return;
+	c->full->moves[c->index]++;
+	c->must_tell = c->mobike;
+	c->full->faults.count[FAULT_MOVE]++;
+	world_say(&c->full->world, "client %u %s", c->index,
+		  c->mobike ? "moves" : "gets another address from its NAT");
+}
+
+static void die(struct client *c)
+{
+	c->dead = true;
+	c->full->faults.count[FAULT_CLIENT_DIES]++;
+	world_say(&c->full->world, "client %u dies", c->index);
+}
+
+static struct blob *do_something(struct client *c)
+{
+	struct random *r = &c->full->world.random;
+
+	switch (random_below(r, 10)) {
+	case 0:
+		c->leaving = random_chance(r, 300);
+		return c->leaving ? initiator_create_ike_delete(&c->ike, 0) : NULL;
+	case 1:
+		return initiator_create_ike_rekey(&c->ike, DH_CURVE25519);
+	case 2:
+	case 3:
+		return initiator_create_child_rekey(&c->ike, c->ike.child[0].spi_in, DH_NONE);
+	case 4:
+		move(c);
+		return NULL;
+	case 5:
+		if (random_chance(r, 100))
+			die(c);
+		return NULL;
+	default:
+		return initiator_create_dpd(&c->ike);
+	}
+}
+
 static void manage(struct client *c)
 {
 	struct random *r = &c->full->world.random;
+	struct endpoint here = outside_client(c->index, c->full->moves[c->index]);
 	struct blob *b;
 
 	retransmit(c);
 	if (c->ike.state == INITIATOR_IDLE || c->ike.state == INITIATOR_FAILED ||
 	    c->ike.state == INITIATOR_CLOSED) {
-		if (random_chance(r, 10))
+		if (random_chance(r, c->full->calm ? 500 : 10 * c->full->plan.pace))
 			connect_client(c);
 		return;
 	}
 	if (c->ike.state != INITIATOR_ESTABLISHED || c->pending)
 		return;
 	b = tidy(c);
-	if (!b && !c->full->calm && random_chance(r, 10)) {
-		switch (random_below(r, 8)) {
-		case 0:
-			c->leaving = random_chance(r, 300);
-			b = c->leaving ? initiator_create_ike_delete(&c->ike, 0) : NULL;
-			break;
-		case 1:
-			c->n_rekeys++;
-			b = initiator_create_ike_rekey(&c->ike, DH_CURVE25519);
-			break;
-		case 2:
-		case 3:
-			c->n_rekeys++;
-			b = initiator_create_child_rekey(&c->ike, c->ike.child[0].spi_in, DH_NONE);
-			break;
-		default:
-			b = initiator_create_dpd(&c->ike);
-		}
+	if (!b && c->must_tell) {
+		b = initiator_create_move(&c->ike, &here);
+		c->must_tell = b == NULL;
 	}
-	send_ike(c, b);
+	if (!b && !c->full->calm && random_chance(r, 10))
+		b = do_something(c);
+	send_new(c, b);
 	watch_outstanding(c);
-}
-
-/* ---- ESP ---- */
-
-static struct client_sa *newest(struct client *c)
-{
-	for (size_t k = c->ike.n_child; k > 0; k--)
-		for (size_t i = 0; i < IKE_CHILD_MAX; i++)
-			if (c->sa[i].used && c->sa[i].spi_in == c->ike.child[k - 1].spi_in)
-				return &c->sa[i];
-	return NULL;
-}
-
-/* IPv4, next header 253 (RFC 3692): client, kind, number of the question. */
-static void ask(struct client *c)
-{
-	uint8_t room[512] = { 0 }, *inner, *out;
-	struct client_sa *s = newest(c);
-	size_t len;
-	uint64_t seq;
-
-	if (!s || sad_entry_draw(&s->entry, &seq) != DROP_NONE)
-		return;
-	inner = room + esp_head_room(&s->entry.child.suite);
-	inner[0] = 0x45;
-	inner[3] = 32;
-	inner[8] = 64;
-	inner[9] = 253;
-	memcpy(inner + 12, c->ike.virtual_ip.octets, 4);
-	memcpy(inner + 16, SERVER, 4);
-	inner[20] = (uint8_t)c->index;
-	memcpy(inner + 24, &c->asked, 4);
-	if (esp_seal(&s->entry.out, s->entry.child.spi_out, seq, 1 + c->index, NULL, 4, inner, 32,
-		     &out, &len) != DROP_NONE)
-		world_fail(&c->full->world, "a client cannot seal");
-	full_to_gateway(c->full, c->index, DATAGRAM_ESP, blob_new(out, len));
-}
-
-static void talk(struct client *c)
-{
-	uint64_t now = c->full->world.now_us;
-
-	if (c->ike.state != INITIATOR_ESTABLISHED || now < c->ask_us)
-		return;
-	if (!c->closed_loop || c->asked == c->answered)
-		c->asked++;
-	ask(c);
-	c->ask_us = now + (c->closed_loop
-				   ? ASK_AGAIN_US
-				   : random_between(&c->full->world.random, 1, 8) * MS);
-}
-
-static void receive_esp(struct client *c, const struct blob *data)
-{
-	uint8_t copy[512], *inner, next;
-	struct esp_packet p;
-	size_t len;
-	uint64_t seq;
-	int64_t epoch;
-	uint32_t number;
-
-	if (data->len > sizeof(copy) || esp_parse(&p, data->data, data->len) != DROP_NONE)
-		return;
-	memcpy(copy, data->data, data->len);
-	for (size_t i = 0; i < IKE_CHILD_MAX; i++) {
-		struct sad_entry *e = &c->sa[i].entry;
-
-		if (!c->sa[i].used || c->sa[i].spi_in != p.spi)
-			continue;
-		if (sad_entry_check(e, p.seq_low, &seq, &epoch) != DROP_NONE ||
-		    esp_open(&e->in, seq, copy, data->len, &inner, &len, &next) != DROP_NONE ||
-		    sad_entry_accept(e, seq, epoch) != DROP_NONE)
-			return;
-		if (len != 32 || inner[20] != c->index)
-			world_fail(&c->full->world, "client %u gets a packet of another",
-				   c->index);
-		memcpy(&number, inner + 24, 4);
-		c->n_echoes++;
-		if (number > c->answered && number <= c->asked) {
-			c->answered = number;
-			c->ask_us = c->full->world.now_us +
-				    random_between(&c->full->world.random, 1, 10) * MS;
-		}
-		return;
-	}
 }
 
 void client_receive(struct full *f, unsigned client, enum datagram_kind kind, struct blob *data)
 {
+	if (f->client[client].dead)
+		return;
 	if (kind == DATAGRAM_IKE)
 		receive_ike(&f->client[client], data);
 	else
-		receive_esp(&f->client[client], data);
+		client_receive_esp(&f->client[client], data);
 }
 
 /* ---- Life ---- */
@@ -311,9 +244,18 @@ static void on_wake(struct world *w, void *ctx, uint64_t a, struct blob *data)
 
 	(void)a;
 	(void)data;
+	if (c->dead && (c->full->calm || !random_chance(&w->random, 3))) {
+		world_at(w, WAKE_MAX_US * c->full->plan.pace, on_wake, c, 0, NULL);
+		return;
+	}
+	if (c->dead) { /* It remembers nothing: what it had, the gateway may forget. */
+		c->dead = false;
+		connect_client(c);
+	}
 	manage(c);
-	talk(c);
-	world_at(w, random_between(&w->random, 1, WAKE_MAX_US), on_wake, c, 0, NULL);
+	client_talk(c);
+	world_at(w, random_between(&w->random, 1, WAKE_MAX_US) * c->full->plan.pace, on_wake, c, 0,
+		 NULL);
 }
 
 static struct ts_set everything(void)
@@ -328,9 +270,8 @@ static struct ts_set everything(void)
 static void configure(struct full *f, unsigned i, struct initiator_config *c)
 {
 	memset(c, 0, sizeof(*c));
-	c->local.address = address_ipv4(0xc0000200u + 10 + i);
-	c->local.port = 4500;
-	c->remote = full_service();
+	c->local = outside_client(i, 0);
+	c->remote = outside_service();
 	c->id = f->secret[i].id;
 	c->remote_id = f->connection.local_id;
 	c->psk = f->secret[i].psk;
@@ -341,6 +282,7 @@ static void configure(struct full *f, unsigned i, struct initiator_config *c)
 	c->request_address = true;
 	c->initial_contact = true;
 	c->fake_nat = i % 2; /* Behind a NAT, or raw ESP. */
+	c->mobike = i / 2 % 2;
 }
 
 void clients_init(struct full *f, unsigned n)
@@ -355,9 +297,11 @@ void clients_init(struct full *f, unsigned n)
 
 		c->full = f;
 		c->index = i;
-		c->closed_loop = i / 2 % 2;
+		c->closed_loop = random_chance(&f->world.random, 500);
 		random_fill(&f->world.random, seed, sizeof(seed));
 		configure(f, i, &config);
+		c->mobike = config.mobike;
+		c->behind_nat = config.fake_nat;
 		initiator_init(&c->ike, &config, seed);
 		world_at(&f->world, random_between(&f->world.random, 500, 3000) * MS, on_wake, c, 0,
 			 NULL);
@@ -382,10 +326,26 @@ void clients_calm(struct full *f)
 {
 	f->calm = true;
 	for (unsigned i = 0; i < f->n_clients; i++) {
-		f->client[i].calm_from = f->client[i].asked + 1;
-		f->client[i].had_session = f->client[i].ike.state == INITIATOR_ESTABLISHED &&
-					   !f->client[i].leaving;
+		struct client *c = &f->client[i];
+
+		c->calm_from = c->asked + 1;
+		c->had_session = c->ike.state == INITIATOR_ESTABLISHED && !c->leaving && !c->dead;
 	}
+}
+
+bool client_must_go_on(const struct full *f, unsigned client)
+{
+	return f->client[client].had_session;
+}
+
+bool client_is_past(const struct full *f, unsigned client, uint64_t spi_i, uint32_t message_id)
+{
+	const struct client *c = &f->client[client];
+
+	for (unsigned i = 0; i < IKE_SA_MAX; i++)
+		if (c->ike.ike[i].state != 0 && c->ike.ike[i].spi_i == spi_i)
+			return message_id < c->ike.ike[i].next_request_out;
+	return c->ike.state == INITIATOR_ESTABLISHED;
 }
 
 const char *clients_unhappy(struct full *f, char *text, size_t size)
@@ -394,6 +354,8 @@ const char *clients_unhappy(struct full *f, char *text, size_t size)
 		const struct client *c = &f->client[i];
 		const char *what = NULL;
 
+		if (c->dead)
+			continue;
 		if (c->ike.state != INITIATOR_ESTABLISHED || c->leaving)
 			what = "has no session";
 		else if (c->answered < c->calm_from)

@@ -5,6 +5,25 @@
 
 #include <string.h>
 
+const char *const fault_names[FAULT_KINDS] = {
+	[FAULT_CRASH] = "crash",
+	[FAULT_PAUSE] = "pause",
+	[FAULT_ISOLATE] = "isolation",
+	[FAULT_ONE_WAY] = "one-way cut",
+	[FAULT_SPLIT] = "split",
+	[FAULT_RESET] = "link reset",
+	[FAULT_SLOW_LINK] = "slow link",
+	[FAULT_SLOW_DISK] = "slow disk",
+	[FAULT_DATAGRAMS] = "loss, copies, disorder",
+	[FAULT_POWER] = "power loss",
+	[FAULT_BLACKOUT] = "power loss of all",
+	[FAULT_CLOG] = "clogging",
+	[FAULT_SHUTDOWN] = "shutdown",
+	[FAULT_WIPE] = "new disk",
+	[FAULT_MOVE] = "client moves",
+	[FAULT_CLIENT_DIES] = "client dies",
+};
+
 void faults_init(struct faults *f, struct world *w, uint64_t until_us, uint64_t mean_us)
 {
 	static const unsigned weight[FAULT_KINDS] = {
@@ -12,6 +31,7 @@ void faults_init(struct faults *f, struct world *w, uint64_t until_us, uint64_t 
 		[FAULT_ONE_WAY] = 5,   [FAULT_SPLIT] = 3,     [FAULT_RESET] = 4,
 		[FAULT_SLOW_LINK] = 3, [FAULT_SLOW_DISK] = 3, [FAULT_DATAGRAMS] = 3,
 		[FAULT_POWER] = 3,     [FAULT_BLACKOUT] = 1,
+		[FAULT_CLOG] = 3,
 	};
 
 	memset(f, 0, sizeof(*f));
@@ -159,6 +179,14 @@ static void spoil_datagrams(struct world *w)
 	world_at(w, some_time(w), end_datagrams, NULL, 0, NULL);
 }
 
+static void clog_outside(struct world *w)
+{
+	uint64_t time = some_time(w);
+
+	world_say(w, "datagrams wait for %llu ms", (unsigned long long)(time / MS));
+	net_clog(w, w->now_us + time);
+}
+
 static void pause_host(struct world *w, struct host *h)
 {
 	if (!host_runs(h) || h->paused)
@@ -205,6 +233,13 @@ static void happen(struct world *w, enum fault_kind kind)
 		for (unsigned i = 0; i < w->n_hosts; i++)
 			crash(w, &w->host[i], true);
 		break;
+	case FAULT_CLOG:
+		clog_outside(w);
+		break;
+	case FAULT_SHUTDOWN:
+	case FAULT_WIPE:
+	case FAULT_MOVE:
+	case FAULT_CLIENT_DIES:
 	case FAULT_KINDS:
 		break;
 	}

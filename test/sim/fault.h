@@ -18,6 +18,12 @@ enum fault_kind {
 	FAULT_DATAGRAMS, /* Loss, duplicates, disorder outside. */
 	FAULT_POWER,     /* One host goes dark. */
 	FAULT_BLACKOUT,  /* All hosts lose power at once. */
+	FAULT_CLOG,      /* All that comes from outside waits, then comes at once. */
+	/* Not drawn here, but counted with the others: */
+	FAULT_SHUTDOWN,  /* A node is told to end. */
+	FAULT_WIPE,      /* ... gets a new disk: its id leaves the cluster, another joins. */
+	FAULT_MOVE,      /* A client changes its address. */
+	FAULT_CLIENT_DIES,
 	FAULT_KINDS
 };
 
@@ -27,6 +33,8 @@ struct faults {
 	unsigned weight[FAULT_KINDS];
 	unsigned count[FAULT_KINDS];
 };
+
+extern const char *const fault_names[FAULT_KINDS];
 
 void faults_init(struct faults *f, struct world *w, uint64_t until_us, uint64_t mean_us);
 void faults_begin(struct faults *f);

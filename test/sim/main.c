@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim --seed S [--count N] [--toy] [--mutant M] [-v]: runs N seeds from S on. A seed that
- * breaks an invariant ends the program with status 1 and the command to repeat it;
- * the first seed is run twice, to see that a run depends on nothing but its seed. */
+/* sim --seed S [--count N] [--toy] [--mutant M] [-v] [-s]: runs N seeds from S on. A seed
+ * that breaks an invariant ends the program with status 1 and the command to repeat it;
+ * the first seed is run twice, to see that a run depends on nothing but its seed. -s:
+ * says at the end what was done and checked. */
 #include "proto/mutant.h"
 #include "test/sim/full.h"
 #include "test/sim/toy.h"
@@ -23,12 +24,12 @@ static const char *const mutants[] = {
 
 struct arguments {
 	uint64_t seed, count, mutant;
-	bool toy, verbose;
+	bool toy, verbose, summary;
 };
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: sim --seed S [--count N] [--toy] [--mutant M] [-v]\n"
+	fprintf(stderr, "usage: sim --seed S [--count N] [--toy] [--mutant M] [-v] [-s]\n"
 			"       sim --mutants\n");
 	return 2;
 }
@@ -57,6 +58,8 @@ static bool parse(struct arguments *a, char **argv)
 			a->toy = true;
 		else if (strcmp(*argv, "-v") == 0)
 			a->verbose = true;
+		else if (strcmp(*argv, "-s") == 0)
+			a->summary = true;
 		else
 			return false;
 	}
@@ -80,8 +83,28 @@ static int list_mutants(void)
 	return 0;
 }
 
+/* One number for each name, so that many of these can be added up. */
+static void say_totals(const struct totals *t)
+{
+	printf("seeds %llu\nvirtual_ms %llu\nevents %llu\n", (unsigned long long)t->seeds,
+	       (unsigned long long)(t->virtual_us / MS), (unsigned long long)t->events);
+	for (unsigned i = 0; i < FAULT_KINDS; i++)
+		printf("fault: %s %llu\n", fault_names[i], (unsigned long long)t->faults[i]);
+	printf("ESP packets checked %llu\nIKE messages checked %llu\nattacks checked %llu\n"
+	       "state digests compared %llu\n",
+	       (unsigned long long)t->esp, (unsigned long long)t->exchanges,
+	       (unsigned long long)t->attacks, (unsigned long long)t->digests);
+}
+
+static uint64_t run(const struct arguments *a, uint64_t seed, const char *command, struct totals *t)
+{
+	return a->toy ? toy_run(seed, a->verbose, command)
+		      : full_run(seed, a->verbose, command, t);
+}
+
 int main(int argc, char **argv)
 {
+	struct totals totals = { 0 }, again = { 0 };
 	struct arguments a = { .seed = 1, .count = 1 };
 	char command[256];
 	uint64_t first = 0;
@@ -102,7 +125,7 @@ int main(int argc, char **argv)
 		snprintf(command, sizeof(command), "%s --mutant %llu --seed %llu%s", argv[0],
 			 (unsigned long long)a.mutant, (unsigned long long)seed,
 			 a.toy ? " --toy" : "");
-		trace = (a.toy ? toy_run : full_run)(seed, a.verbose, command);
+		trace = run(&a, seed, command, i == a.count ? &again : &totals);
 		if (i == 0)
 			first = trace;
 		if (i == a.count && trace != first) {
@@ -110,5 +133,7 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
+	if (a.summary)
+		say_totals(&totals);
 	return 0;
 }

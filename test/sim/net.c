@@ -33,6 +33,7 @@ struct link {
 struct net {
 	struct world *world;
 	struct net_fault fault;
+	uint64_t clogged_until_us;
 	struct link link[HOSTS_MAX][HOSTS_MAX]; /* [a][b], a < b */
 };
 
@@ -265,11 +266,17 @@ void net_set_fault(struct world *w, const struct net_fault *f)
 	w->net->fault = *f;
 }
 
+void net_clog(struct world *w, uint64_t until_us)
+{
+	w->net->clogged_until_us = until_us;
+}
+
 void net_heal(struct world *w)
 {
 	struct net_fault none = { 0, 0, 0, 100, 400 };
 
 	net_set_fault(w, &none);
+	w->net->clogged_until_us = 0;
 	for (unsigned a = 0; a < w->n_hosts; a++) {
 		for (unsigned b = 0; b < w->n_hosts; b++) {
 			if (a == b)
@@ -292,6 +299,8 @@ void net_datagram(struct world *w, world_fn fn, void *ctx, uint64_t a, struct bl
 	for (unsigned i = 0; i < copies; i++) {
 		uint64_t delay = random_between(&w->random, f->delay_min_us, f->delay_max_us);
 
+		if (w->now_us < w->net->clogged_until_us)
+			delay += w->net->clogged_until_us - w->now_us;
 		if (random_chance(&w->random, f->reorder))
 			delay += random_between(&w->random, 1, 20) * MS;
 		world_at(w, delay, fn, ctx, a, blob_ref(data));

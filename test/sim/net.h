@@ -34,6 +34,7 @@ void net_block(struct world *w, unsigned from, unsigned to, bool blocked); /* On
 void net_reset(struct world *w, unsigned a, unsigned b);                   /* The link ends. */
 void net_slow(struct world *w, unsigned from, unsigned to, uint64_t extra_us);
 void net_set_fault(struct world *w, const struct net_fault *f);
+void net_clog(struct world *w, uint64_t until_us); /* Datagrams wait until then. */
 void net_heal(struct world *w); /* Nothing blocked, slow or lost from now on. */
 
 /* ---- Datagrams: 0, 1 or 2 calls of fn after some time; adopts data. ---- */

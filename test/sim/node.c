@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Deliveries become events, actions are performed. Every frame is preceded by
- * its send time (8 octets), which only the checkers read. */
+ * its send time (8 octets) and whether somebody hostile caused it (1), which only the
+ * checkers read. */
 #include "test/sim/node.h"
 
 #include "cluster/frame.h"
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STAMP 8u
+#define STAMP 9u
 
 /* ---- Performing actions ---- */
 
@@ -19,7 +20,8 @@ void node_send_frame(struct node *n, unsigned to, const uint8_t *data, size_t le
 {
 	struct blob *b = blob_new(NULL, len + STAMP);
 
-	memcpy(b->data, &n->host->world->now_us, STAMP);
+	memcpy(b->data, &n->host->world->now_us, 8);
+	b->data[8] = n->hostile;
 	memcpy(b->data + STAMP, data, len);
 	net_send(n->host, to, b);
 	blob_unref(b);
@@ -27,8 +29,10 @@ void node_send_frame(struct node *n, unsigned to, const uint8_t *data, size_t le
 
 static void check_outgoing(struct node *n, const uint8_t *data, size_t len)
 {
-	if (!n->step_relays)
-		reply_checker_sent(&n->full->reply, n->host->index, n->core, data, len);
+	if (n->step_relays)
+		return;
+	i1_ike(&n->full->checkers.i1, n->host->index, data, len);
+	i3_sent(&n->full->checkers.i3, n->host->index, n->core, data, len);
 }
 
 static void send_frame(struct node *n, unsigned to, const struct blob *b)
@@ -70,7 +74,7 @@ static void perform(struct node *n, struct action *a)
 	switch (a->type) {
 	case ACTION_SEND_DATAGRAM:
 		check_outgoing(n, a->datagram.data->data, a->datagram.data->len);
-		full_to_client(n->full, &a->datagram.remote, DATAGRAM_IKE,
+		outside_to_client(n->full, &a->datagram.remote, DATAGRAM_IKE,
 			       blob_ref(a->datagram.data));
 		break;
 	case ACTION_SEND_FRAME:
@@ -107,16 +111,35 @@ static void perform_all(struct node *n)
 	actions_clear(&n->actions);
 }
 
-void node_event(struct node *n, struct event *e)
+static void step(struct node *n, struct event *e)
 {
 	uint64_t before = core_applied(n->core);
+	struct i8_before attacked;
 
 	e->now_us = n->host->world->now_us;
 	random_fill(&n->host->world->random, e->seed, sizeof(e->seed));
+	if (n->hostile)
+		i8_before(&n->full->checkers.i8, n, &attacked);
 	cluster_step(n->core, e, &n->actions);
+	if (n->hostile)
+		i8_after(&n->full->checkers.i8, n, &attacked);
 	perform_all(n);
 	n->step_relays = false;
-	state_checker_stepped(&n->full->state, n->host->index, n->core, before);
+	i7_stepped(&n->full->checkers.i7, n->host->index, n->core, before);
+}
+
+void node_event(struct node *n, struct event *e)
+{
+	bool hostile = n->hostile, relays = n->step_relays;
+	struct event tick = { .type = EVENT_TICK };
+
+	if (hostile) { /* What is due is done first: it is not the attacker's doing. */
+		n->hostile = n->step_relays = false;
+		step(n, &tick);
+		n->hostile = hostile;
+		n->step_relays = relays;
+	}
+	step(n, e);
 }
 
 /* ---- The detector ---- */
@@ -167,7 +190,7 @@ static void hear_marks(struct heard *h, uint64_t incarnation, const uint8_t stam
 		h->old_sent_us = h->sent_us;
 		h->incarnation = incarnation;
 	}
-	memcpy(&h->sent_us, stamp, STAMP);
+	memcpy(&h->sent_us, stamp, 8);
 }
 
 static void on_frame(struct node *n, unsigned from, const struct blob *b)
@@ -177,6 +200,7 @@ static void on_frame(struct node *n, unsigned from, const struct blob *b)
 	struct event e = { .type = EVENT_FRAME };
 	struct frame f;
 
+	n->hostile = b->data[8] && (data[0] == FRAME_FORWARD || data[0] == FRAME_RELAY);
 	if (data[0] == FRAME_HEARTBEAT) {
 		if (detector_heartbeat_consume(&n->detector, from, n->host->world->now_us, data,
 					       len) != OK)
@@ -206,7 +230,8 @@ static void on_datagram(struct node *n, const struct delivery *d)
 {
 	struct event e = { .type = EVENT_DATAGRAM };
 
-	switch ((enum datagram_kind)d->value) {
+	n->hostile = d->value & DATAGRAM_HOSTILE;
+	switch ((enum datagram_kind)(d->value & 0xff)) {
 	case DATAGRAM_IKE:
 		e.datagram.local = d->local;
 		e.datagram.remote = d->remote;
@@ -296,6 +321,7 @@ static void node_deliver(struct host *h, void *process, const struct delivery *d
 	struct event e = { .type = EVENT_STORED };
 
 	(void)h;
+	n->hostile = false;
 	switch (d->kind) {
 	case DELIVER_TIMER:
 		on_timer(n);
@@ -361,6 +387,7 @@ static void node_stop(struct host *h, void *process)
 
 	if (n->full->holder == (int)h->index)
 		n->full->holder = -1; /* Its addresses vanish with the process. */
+	i2_ended(&n->full->checkers.i2, n->incarnation);
 	worker_fini(n);
 	core_free(n->core);
 	actions_fini(&n->actions);

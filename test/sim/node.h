@@ -6,6 +6,8 @@
 
 #include "test/sim/full.h"
 
+#include <uthash.h>
+
 #define HELD_MAX 32u
 #define REPORTS_MAX 256u
 
@@ -15,12 +17,14 @@ struct sim_sa {
 	struct held_packet {
 		struct blob *data;
 		struct endpoint remote;
+		bool hostile;
 	} held[HELD_MAX];
 	unsigned n_held;
 	bool first_in;
 	int64_t first_in_epoch;
 	struct heard heard[HOSTS_MAX]; /* See struct acceptance; of the present epoch. */
-	struct sim_sa *next;
+	uint32_t inner;                /* The client's inner address; key of by_inner. */
+	UT_hash_handle hh, hh_inner;
 };
 
 struct update { /* On its way to the worker. */
@@ -40,10 +44,11 @@ struct node {
 	uint64_t incarnation, heartbeat_us;
 	bool holds;       /* The addresses, by its core's word. */
 	bool step_relays; /* The event at hand is a frame to be sent on: not ours to check. */
+	bool hostile;     /* It was made by who holds no key (i8_attack.c). */
 	int exit_status;  /* -1 = runs on. */
 	char exit_text[240];
 
-	struct sim_sa *sas;
+	struct sim_sa *sas, *by_inner;
 	struct update *updates, **updates_tail;
 	struct sa_report reports[REPORTS_MAX];
 	size_t n_reports;
@@ -67,6 +72,7 @@ void node_send_frame(struct node *n, unsigned to, const uint8_t *data, size_t le
 void worker_update(struct node *n, const struct sa_update *u); /* Queued; takes effect later. */
 void worker_run_update(struct node *n);
 void worker_run_reports(struct node *n);
+/* n->hostile: the packet was made by who holds no key. */
 void worker_inbound(struct node *n, const struct endpoint *remote, struct blob *packet,
 		    bool forwarded);
 void worker_outbound(struct node *n, struct blob *inner, bool forwarded);

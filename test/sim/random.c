@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test/sim/random.h"
 
+#include <string.h>
+
 static uint64_t rotate(uint64_t x, unsigned k)
 {
 	return (x << k) | (x >> (64 - k));
@@ -48,6 +50,9 @@ bool random_chance(struct random *r, unsigned per_mille)
 
 void random_fill(struct random *r, uint8_t *out, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		out[i] = (uint8_t)random_u64(r);
+	for (size_t i = 0; i < len; i += sizeof(uint64_t)) {
+		uint64_t x = random_u64(r);
+
+		memcpy(out + i, &x, len - i < sizeof(x) ? len - i : sizeof(x));
+	}
 }

@@ -1,51 +1,76 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Open addressing with linear probing; never more than half full, nothing is ever
+ * taken out. */
 #include "test/sim/seen.h"
 
 #include <assert.h>
 #include <stdlib.h>
-#include <uthash.h>
 
 struct seen_entry {
 	uint64_t key[3];
 	uint64_t value[SEEN_WORDS];
-	UT_hash_handle hh;
+	uint64_t used;
 };
+
+static size_t place(const struct seen *s, uint64_t a, uint64_t b, uint64_t c)
+{
+	uint64_t h = a * UINT64_C(0x9e3779b97f4a7c15);
+	size_t i;
+
+	h = (h ^ (h >> 29) ^ b) * UINT64_C(0xbf58476d1ce4e5b9);
+	h = (h ^ (h >> 31) ^ c) * UINT64_C(0x94d049bb133111eb);
+	for (i = (h ^ (h >> 30)) & (s->room - 1); s->entries[i].used; i = (i + 1) & (s->room - 1))
+		if (s->entries[i].key[0] == a && s->entries[i].key[1] == b &&
+		    s->entries[i].key[2] == c)
+			break;
+	return i;
+}
 
 uint64_t *seen_find(const struct seen *s, uint64_t a, uint64_t b, uint64_t c)
 {
-	uint64_t key[3] = { a, b, c };
-	struct seen_entry *e;
+	size_t i = s->room ? place(s, a, b, c) : 0;
 
-	HASH_FIND(hh, s->entries, key, sizeof(key), e);
-	return e ? e->value : NULL;
+	return s->room && s->entries[i].used ? s->entries[i].value : NULL;
+}
+
+static void grow(struct seen *s)
+{
+	struct seen old = *s;
+
+	s->room = old.room ? 2 * old.room : 64;
+	s->entries = calloc(s->room, sizeof(*s->entries));
+	assert(s->entries);
+	for (size_t i = 0; i < old.room; i++) {
+		const uint64_t *k = old.entries[i].key;
+
+		if (old.entries[i].used)
+			s->entries[place(s, k[0], k[1], k[2])] = old.entries[i];
+	}
+	free(old.entries);
 }
 
 uint64_t *seen_get(struct seen *s, uint64_t a, uint64_t b, uint64_t c, bool *fresh)
 {
-	uint64_t *value = seen_find(s, a, b, c);
 	struct seen_entry *e;
 
-	*fresh = !value;
-	if (value)
-		return value;
-	e = calloc(1, sizeof(*e));
-	assert(e);
-	e->key[0] = a;
-	e->key[1] = b;
-	e->key[2] = c;
-	HASH_ADD(hh, s->entries, key, sizeof(e->key), e);
+	if (2 * s->n >= s->room)
+		grow(s);
+	e = &s->entries[place(s, a, b, c)];
+	*fresh = !e->used;
+	if (*fresh) {
+		e->used = 1;
+		e->key[0] = a;
+		e->key[1] = b;
+		e->key[2] = c;
+		s->n++;
+	}
 	return e->value;
 }
 
 void seen_fini(struct seen *s)
 {
-	struct seen_entry *e, *tmp;
-
-	HASH_ITER(hh, s->entries, e, tmp)
-	{
-		HASH_DEL(s->entries, e);
-		free(e);
-	}
+	free(s->entries);
+	*s = (struct seen){ NULL, 0, 0 };
 }
 
 uint64_t seen_hash(const void *data, size_t len)

@@ -7,14 +7,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SEEN_WORDS 6u
+#define SEEN_WORDS 4u
 
 struct seen_entry;
 struct seen {
 	struct seen_entry *entries;
+	size_t room, n;
 };
 
-/* The value for (a, b, c): made, and zero, if it was not there (*fresh). */
+/* The value for (a, b, c): made, and zero, if it was not there (*fresh). Good until the
+ * next call for the same map. */
 uint64_t *seen_get(struct seen *s, uint64_t a, uint64_t b, uint64_t c, bool *fresh);
 uint64_t *seen_find(const struct seen *s, uint64_t a, uint64_t b, uint64_t c); /* NULL: not there */
 void seen_fini(struct seen *s);

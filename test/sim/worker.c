@@ -5,6 +5,7 @@
 #include "test/sim/node.h"
 
 #include "cluster/frame.h"
+#include "xdp/inner.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -16,10 +17,9 @@
 
 static struct sim_sa *sa_find(struct node *n, uint32_t spi_in)
 {
-	struct sim_sa *s = n->sas;
+	struct sim_sa *s;
 
-	while (s && s->spi_in != spi_in)
-		s = s->next;
+	HASH_FIND(hh, n->sas, &spi_in, sizeof(spi_in), s);
 	return s;
 }
 
@@ -54,7 +54,7 @@ void worker_run_reports(struct node *n)
 	struct event e = { .type = EVENT_SA_REPORTS };
 	struct sa_report reports[REPORTS_MAX];
 
-	for (struct sim_sa *s = n->sas; s && n->n_reports < REPORTS_MAX; s = s->next) {
+	for (struct sim_sa *s = n->sas; s && n->n_reports < REPORTS_MAX; s = s->hh.next) {
 		if (s->entry.window.top <= s->entry.marked)
 			continue;
 		s->entry.marked = s->entry.window.top;
@@ -96,8 +96,8 @@ static void sa_put(struct node *n, const struct sa_update *u)
 	s->spi_in = u->spi_in;
 	if (sad_entry_init(&s->entry, u->session, u->child, &u->path, 256) != OK)
 		world_fail(n->host->world, "an SA's keys are refused");
-	s->next = n->sas;
-	n->sas = s;
+	s->inner = address_to_ipv4(&s->entry.child.remote.ts[0].start);
+	HASH_ADD(hh, n->sas, spi_in, sizeof(s->spi_in), s);
 }
 
 static void drop_held(struct sim_sa *s)
@@ -106,19 +106,22 @@ static void drop_held(struct sim_sa *s)
 		blob_unref(s->held[--s->n_held].data);
 }
 
-static void sa_del(struct node *n, uint32_t spi_in)
+static void sa_free(struct node *n, struct sim_sa *s)
 {
-	struct sim_sa **p = &n->sas, *s;
-
-	while (*p && (*p)->spi_in != spi_in)
-		p = &(*p)->next;
-	if (!*p)
-		return;
-	s = *p;
-	*p = s->next;
+	HASH_DELETE(hh, n->sas, s);
+	if (s->entry.outbound)
+		HASH_DELETE(hh_inner, n->by_inner, s);
 	drop_held(s);
 	sad_entry_fini(&s->entry);
 	free(s);
+}
+
+static void sa_del(struct node *n, uint32_t spi_in)
+{
+	struct sim_sa *s = sa_find(n, spi_in);
+
+	if (s)
+		sa_free(n, s);
 }
 
 static void sa_grant(struct node *n, struct sim_sa *s, const struct update *x)
@@ -127,8 +130,8 @@ static void sa_grant(struct node *n, struct sim_sa *s, const struct update *x)
 
 	if (u->grant.epoch > s->entry.epoch)
 		memcpy(s->heard, x->heard, sizeof(s->heard));
-	state_checker_granted(&n->full->state, n->host->index, n->incarnation, s->spi_in,
-			      u->grant.epoch);
+	i7_granted(&n->full->checkers.i7, n->host->index, n->incarnation, s->spi_in,
+		   u->grant.epoch);
 	sad_entry_grant(&s->entry, &u->grant);
 }
 
@@ -140,16 +143,33 @@ static void release(struct node *n, struct sim_sa *s)
 	memcpy(held, s->held, sizeof(held));
 	s->n_held = 0;
 	for (unsigned i = 0; i < k; i++) {
+		n->hostile = held[i].hostile;
 		worker_inbound(n, &held[i].remote, held[i].data, false);
 		blob_unref(held[i].data);
 	}
+	n->hostile = false;
+}
+
+static struct sim_sa *route_find(struct node *n, uint32_t inner)
+{
+	struct sim_sa *s;
+
+	HASH_FIND(hh_inner, n->by_inner, &inner, sizeof(inner), s);
+	return s;
 }
 
 static void carry_outbound(struct node *n, struct sim_sa *s)
 {
-	for (struct sim_sa *x = n->sas; x; x = x->next)
-		if (x->entry.session == s->entry.session)
-			x->entry.outbound = x == s;
+	struct sim_sa *before = route_find(n, s->inner);
+
+	if (before == s)
+		return;
+	if (before) {
+		HASH_DELETE(hh_inner, n->by_inner, before);
+		before->entry.outbound = false;
+	}
+	HASH_ADD(hh_inner, n->by_inner, inner, sizeof(s->inner), s);
+	s->entry.outbound = true;
 }
 
 void worker_run_update(struct node *n)
@@ -187,7 +207,7 @@ const char *worker_differs(const struct node *n)
 	const struct state *state = core_state(n->core);
 	size_t count = 0;
 
-	for (const struct sim_sa *s = n->sas; s; s = s->next, count++) {
+	for (const struct sim_sa *s = n->sas; s; s = s->hh.next, count++) {
 		const struct session *x = state_session_by_spi(state, s->spi_in, NULL);
 		const struct slot *slot = x ? session_slot(state, x) : NULL;
 		bool owns;
@@ -209,7 +229,7 @@ const char *worker_differs(const struct node *n)
 void worker_fini(struct node *n)
 {
 	while (n->sas)
-		sa_del(n, n->sas->spi_in);
+		sa_free(n, n->sas);
 	while (n->updates) {
 		struct update *x = n->updates;
 
@@ -251,8 +271,8 @@ static void accepted(struct node *n, struct sim_sa *s, uint64_t seq, uint64_t to
 	struct acceptance a = { n->host->world->now_us, n->host->index, n->incarnation,
 				s->entry.epoch, s->heard };
 
-	sequence_checker_delivered(&n->full->sequence, s->spi_in, seq, &a);
-	state_checker_used(&n->full->state, n->host->index, s->spi_in, s->entry.epoch);
+	i2_delivered(&n->full->checkers.i2, s->spi_in, seq, &a);
+	i7_used(&n->full->checkers.i7, n->host->index, s->spi_in, s->entry.epoch);
 	if (!s->first_in || s->first_in_epoch != s->entry.epoch) {
 		s->first_in = true;
 		s->first_in_epoch = s->entry.epoch;
@@ -265,28 +285,50 @@ static void accepted(struct node *n, struct sim_sa *s, uint64_t seq, uint64_t to
 		reports_later(n); /* Marks are read then. */
 }
 
-static void hold(struct sim_sa *s, const struct endpoint *remote, struct blob *packet)
+static void hold(struct node *n, struct sim_sa *s, const struct endpoint *remote,
+		 struct blob *packet)
 {
+	struct held_packet *h = &s->held[s->n_held];
+
 	if (s->n_held == HELD_MAX)
 		return;
-	memset(&s->held[s->n_held].remote, 0, sizeof(s->held[0].remote));
+	memset(h, 0, sizeof(*h));
 	if (remote)
-		s->held[s->n_held].remote = *remote;
-	s->held[s->n_held++].data = blob_ref(packet);
+		h->remote = *remote;
+	h->hostile = n->hostile;
+	h->data = blob_ref(packet);
+	s->n_held++;
+}
+
+/* Opens and delivers; as in xdp/, selectors come last. */
+static void let_in(struct node *n, struct sim_sa *s, uint64_t seq, int64_t epoch,
+		   const struct endpoint *remote, const struct blob *packet)
+{
+	uint8_t copy[2048], *inner, next;
+	uint64_t top = s->entry.window.top;
+	struct inner_packet p;
+	size_t len;
+
+	memcpy(copy, packet->data, packet->len);
+	if (esp_open(&s->entry.in, seq, copy, packet->len, &inner, &len, &next) != DROP_NONE ||
+	    sad_entry_accept(&s->entry, seq, epoch) != DROP_NONE)
+		return;
+	accepted(n, s, seq, top, remote && remote->address.family ? remote : NULL);
+	if (inner_parse(&p, inner, len) == DROP_NONE &&
+	    inner_check_inbound(&p, &s->entry.child.local, &s->entry.child.remote) == DROP_NONE)
+		outside_to_server(n->full, inner, len);
 }
 
 void worker_inbound(struct node *n, const struct endpoint *remote, struct blob *packet,
 		    bool forwarded)
 {
-	uint8_t copy[2048], *inner;
 	struct esp_packet p;
 	struct sim_sa *s;
-	uint64_t seq, top;
+	uint64_t seq, before;
+	size_t reports = n->n_reports;
 	int64_t epoch;
-	uint8_t next;
-	size_t len;
 
-	if (isolated(n) || packet->len > sizeof(copy) ||
+	if (isolated(n) || packet->len > 2048 ||
 	    esp_parse(&p, packet->data, packet->len) != DROP_NONE)
 		return;
 	s = sa_find(n, p.spi);
@@ -297,52 +339,55 @@ void worker_inbound(struct node *n, const struct endpoint *remote, struct blob *
 			forward(n, s, DATAGRAM_ESP, packet);
 		return;
 	}
+	before = n->hostile ? i8_entry(s) : 0;
 	if (sad_entry_check(&s->entry, p.seq_low, &seq, &epoch) != DROP_NONE)
 		return;
-	if (s->entry.hold) {
-		hold(s, remote, packet);
+	if (s->entry.hold)
+		hold(n, s, remote, packet);
+	else
+		let_in(n, s, seq, epoch, remote, packet);
+	if (!n->hostile)
 		return;
-	}
-	memcpy(copy, packet->data, packet->len);
-	if (esp_open(&s->entry.in, seq, copy, packet->len, &inner, &len, &next) != DROP_NONE)
-		return;
-	top = s->entry.window.top;
-	if (sad_entry_accept(&s->entry, seq, epoch) != DROP_NONE)
-		return;
-	accepted(n, s, seq, top, remote && remote->address.family ? remote : NULL);
-	full_to_server(n->full, inner, len);
+	n->full->checkers.i8.n_checked++;
+	if (i8_entry(s) != before || n->n_reports != reports)
+		world_fail(n->host->world, "I8: a forged packet changes n%u's SA %08x",
+			   n->host->index + 1, s->spi_in);
 }
 
 /* The session whose client has this inner address; its newest outbound SA. */
-static struct sim_sa *route(struct node *n, const uint8_t *inner)
+static struct sim_sa *route(struct node *n, const struct blob *packet)
 {
-	struct address to = { .family = 4 };
+	struct inner_packet p;
+	struct sim_sa *s;
 
-	memcpy(to.octets, inner + 16, 4);
-	for (struct sim_sa *s = n->sas; s; s = s->next)
-		if (s->entry.outbound && ts_covers(&s->entry.child.remote, &to, 0, 0))
-			return s;
-	return NULL;
+	if (inner_parse(&p, packet->data, packet->len) != DROP_NONE || p.dst.family != 4)
+		return NULL;
+	s = route_find(n, address_to_ipv4(&p.dst));
+	return s && inner_check_outbound(&p, &s->entry.child.local, &s->entry.child.remote) ==
+				 DROP_NONE
+		       ? s
+		       : NULL;
 }
 
 static void seal(struct node *n, struct sim_sa *s, uint64_t seq, const struct blob *inner)
 {
 	uint8_t room[INNER_ROOM + 2 * ESP_OVERHEAD_MAX], *out;
 	size_t head = esp_head_room(&s->entry.child.suite), len;
+	uint32_t salt = (uint32_t)(n->incarnation >> 32);
 
 	assert(inner->len <= INNER_ROOM);
 	memcpy(room + head, inner->data, inner->len);
-	sequence_checker_sealed(&n->full->sequence, n->host->index, s->spi_in, seq);
-	state_checker_used(&n->full->state, n->host->index, s->spi_in, s->entry.epoch);
-	if (esp_seal(&s->entry.out, s->entry.child.spi_out, seq, (uint32_t)(n->incarnation >> 32),
-		     NULL, 4, room + head, inner->len, &out, &len) != DROP_NONE)
+	i1_sealed(&n->full->checkers.i1, n->host->index, s->spi_in, salt, seq);
+	i7_used(&n->full->checkers.i7, n->host->index, s->spi_in, s->entry.epoch);
+	if (esp_seal(&s->entry.out, s->entry.child.spi_out, seq, salt, NULL, 4, room + head,
+		     inner->len, &out, &len) != DROP_NONE)
 		world_fail(n->host->world, "sealing fails");
-	full_to_client(n->full, &s->entry.path.remote, DATAGRAM_ESP, blob_new(out, len));
+	outside_to_client(n->full, &s->entry.path.remote, DATAGRAM_ESP, blob_new(out, len));
 }
 
 void worker_outbound(struct node *n, struct blob *inner, bool forwarded)
 {
-	struct sim_sa *s = inner->len >= 20 ? route(n, inner->data) : NULL;
+	struct sim_sa *s = route(n, inner);
 	uint64_t seq;
 	enum drop d;
 

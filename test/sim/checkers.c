@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test/sim/checkers.h"
+
+#include <string.h>
+
+void checkers_init(struct checkers *c, struct full *f)
+{
+	memset(c, 0, sizeof(*c));
+	c->i1.full = c->i2.full = c->i3.full = c->i4.full = f;
+	c->i5.full = c->i6.full = c->i7.full = c->i8.full = f;
+}
+
+void checkers_fini(struct checkers *c)
+{
+	seen_fini(&c->i1.numbers);
+	seen_fini(&c->i1.salted);
+	seen_fini(&c->i1.ike);
+	seen_fini(&c->i2.delivered);
+	seen_fini(&c->i2.ended);
+	seen_fini(&c->i3.bytes);
+	seen_fini(&c->i6.dead);
+	seen_fini(&c->i7.digest);
+	seen_fini(&c->i7.owner);
+	seen_fini(&c->i7.newest);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One checker for each invariant of DESIGN section 10, each in a file of its own that
+ * can be read alone. They see what the world sees: packets, states, actions; none asks
+ * the product whether it did right. Each ends the run with what it saw. */
+#ifndef TEST_SIM_CHECKERS_H
+#define TEST_SIM_CHECKERS_H
+
+#include "cluster/core.h"
+#include "test/sim/seen.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct full;
+
+/* ---- I1: no (key, IV) for two packets ---- */
+struct i1_nonce {
+	struct full *full;
+	struct seen numbers; /* (spi_in, number): who sealed it, with which salt. */
+	struct seen salted;  /* (spi_in, number, salt), once numbers may come again. */
+	struct seen ike;     /* (spi_i, spi_r, IV) */
+	bool rolled_back;    /* Every disk was put back: from now on the salt has to do. */
+	uint64_t n_sealed;
+};
+void i1_sealed(struct i1_nonce *c, unsigned host, uint32_t spi_in, uint32_t salt, uint64_t seq);
+void i1_ike(struct i1_nonce *c, unsigned host, const uint8_t *message, size_t len);
+
+/* ---- I2: no packet is delivered twice, none outside its selectors ---- */
+struct i2_delivery {
+	struct full *full;
+	struct seen delivered; /* (spi_in, number): when, by whom, in which epoch. */
+	struct seen ended;     /* (incarnation): when that process ended. */
+	uint64_t n_delivered, n_excused;
+};
+/* Until when a process has told us of what it let in. */
+struct heard {
+	uint64_t incarnation, sent_us;         /* The one that runs, and the one before. */
+	uint64_t old_incarnation, old_sent_us;
+};
+struct acceptance {
+	uint64_t at_us;
+	unsigned host;
+	uint64_t incarnation;
+	int64_t epoch;
+	const struct heard *heard; /* By host; when the grant was made. */
+};
+void i2_delivered(struct i2_delivery *c, uint32_t spi_in, uint64_t seq, const struct acceptance *a);
+void i2_ended(struct i2_delivery *c, uint64_t incarnation);
+/* The inner packet reached the protected network. */
+void i2_inside(struct i2_delivery *c, const uint8_t *inner);
+
+/* ---- I3: no reply before its commit; same Message ID, same bytes ---- */
+struct i3_reply {
+	struct full *full;
+	struct seen bytes; /* (spi_r, flags, Message ID) */
+	uint64_t n_checked;
+};
+void i3_sent(struct i3_reply *c, unsigned host, const struct core *core, const uint8_t *message,
+	     size_t len);
+
+/* ---- I4: what a client was told exists is there ---- */
+struct i4_memory {
+	struct full *full;
+	uint64_t n_checked;
+};
+void i4_ended(struct i4_memory *c, unsigned client, bool asked_for);
+void i4_lost_child(struct i4_memory *c, unsigned client);
+void i4_end(struct i4_memory *c);
+
+/* ---- I5: after faults end, all go on, with what they had ---- */
+struct i5_liveness {
+	struct full *full;
+	uint64_t longest_us; /* From the end of the faults until all were served. */
+};
+void i5_exchange(struct i5_liveness *c, unsigned client, uint8_t exchange);
+void i5_wait(struct i5_liveness *c); /* Runs the world until all is well, or fails. */
+
+/* ---- I6: what is deleted stays so; an inner address has one session ---- */
+struct i6_deleted {
+	struct full *full;
+	struct seen dead; /* (spi_i, spi_r): the client was told that it is gone. */
+};
+void i6_told(struct i6_deleted *c, uint64_t spi_i, uint64_t spi_r);
+void i6_addresses(struct i6_deleted *c, unsigned host, const struct state *s);
+void i6_end(struct i6_deleted *c);
+
+/* ---- I7: one owner for each epoch; equal index, equal digest ---- */
+struct i7_owner {
+	struct full *full;
+	struct seen digest; /* (applied index) */
+	struct seen owner;  /* (spi_in, epoch) */
+	struct seen newest; /* (spi_in): epoch and when it was first granted. */
+	uint64_t n_digests;
+};
+void i7_stepped(struct i7_owner *c, unsigned host, const struct core *core, uint64_t applied_before);
+void i7_granted(struct i7_owner *c, unsigned host, uint64_t incarnation, uint32_t spi_in,
+		int64_t epoch);
+/* A packet was let in or sealed in this epoch. */
+void i7_used(struct i7_owner *c, unsigned host, uint32_t spi_in, int64_t epoch);
+void i7_end(struct i7_owner *c);
+
+/* ---- I8: who cannot authenticate changes nothing ---- */
+struct node;
+struct sim_sa;
+struct i8_attack {
+	struct full *full;
+	uint64_t n_checked, most_half_open;
+};
+struct i8_before { /* Of a node, right before it handles what an attacker made. */
+	uint64_t applied, last_index, digest;
+	size_t pending;
+	bool digested;
+};
+void i8_before(struct i8_attack *c, const struct node *n, struct i8_before *b);
+/* Its step is done, its actions are not yet performed. */
+void i8_after(struct i8_attack *c, const struct node *n, const struct i8_before *b);
+/* All of a SAD entry that a packet could change. */
+uint64_t i8_entry(const struct sim_sa *s);
+/* A node sends to an address that is no client's and never was. */
+void i8_sent(struct i8_attack *c, bool ike, const uint8_t *data, size_t len);
+
+struct checkers {
+	struct i1_nonce i1;
+	struct i2_delivery i2;
+	struct i3_reply i3;
+	struct i4_memory i4;
+	struct i5_liveness i5;
+	struct i6_deleted i6;
+	struct i7_owner i7;
+	struct i8_attack i8;
+};
+void checkers_init(struct checkers *c, struct full *f);
+void checkers_fini(struct checkers *c);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What clients do with their SAs. Half of them ask and wait for the answer before they
+ * ask again, like a person (the closed loop); the others send all the time, like a
+ * call. One packet in a hundred has a source that is not the client's: it
+ * authenticates, and must not get through. */
+#include "test/sim/client.h"
+
+#include <string.h>
+
+#define ASK_AGAIN_US (50 * MS)
+#define SERVER "\x0a\x14\x00\x05"
+
+static struct client_sa *newest(struct client *c)
+{
+	for (size_t k = c->ike.n_child; k > 0; k--)
+		for (size_t i = 0; i < IKE_CHILD_MAX; i++)
+			if (c->sa[i].used && c->sa[i].spi_in == c->ike.child[k - 1].spi_in)
+				return &c->sa[i];
+	return NULL;
+}
+
+static void write_question(struct client *c, uint8_t *inner, bool evil)
+{
+	inner[0] = 0x45;
+	inner[3] = INNER_LEN;
+	inner[8] = 64;
+	inner[9] = 253;
+	memcpy(inner + 12, c->ike.virtual_ip.octets, 4);
+	if (evil) /* A neighbour's, or one from far away. */
+		inner[random_chance(&c->full->world.random, 500) ? 15 : 13] ^= 3;
+	memcpy(inner + 16, SERVER, 4);
+	inner[INNER_CLIENT] = (uint8_t)c->index;
+	inner[INNER_CLIENT + 1] = (uint8_t)(c->index >> 8);
+	inner[INNER_EVIL] = evil;
+	memcpy(inner + INNER_NUMBER, &c->asked, 4);
+}
+
+static void ask(struct client *c)
+{
+	uint8_t room[512] = { 0 }, *inner, *out;
+	struct client_sa *s = newest(c);
+	size_t len;
+	uint64_t seq;
+
+	if (!s || sad_entry_draw(&s->entry, &seq) != DROP_NONE)
+		return;
+	inner = room + esp_head_room(&s->entry.child.suite);
+	write_question(c, inner, random_chance(&c->full->world.random, 10));
+	if (esp_seal(&s->entry.out, s->entry.child.spi_out, seq, 1 + c->index, NULL, 4, inner,
+		     INNER_LEN, &out, &len) != DROP_NONE)
+		world_fail(&c->full->world, "a client cannot seal");
+	outside_to_gateway(c->full, c->index, DATAGRAM_ESP, blob_new(out, len));
+}
+
+void client_talk(struct client *c)
+{
+	uint64_t now = c->full->world.now_us, pace = c->full->plan.pace;
+
+	if (c->ike.state != INITIATOR_ESTABLISHED || now < c->ask_us)
+		return;
+	if (!c->closed_loop || c->asked == c->answered)
+		c->asked++;
+	ask(c);
+	c->ask_us = now + pace * (c->closed_loop
+					  ? ASK_AGAIN_US
+					  : random_between(&c->full->world.random, 2, 12) * MS);
+}
+
+static void answered(struct client *c, const uint8_t *inner, size_t len)
+{
+	uint32_t number;
+
+	if (len != INNER_LEN || (inner[INNER_CLIENT] | inner[INNER_CLIENT + 1] << 8) != (int)c->index)
+		world_fail(&c->full->world, "client %u gets a packet of another", c->index);
+	memcpy(&number, inner + INNER_NUMBER, 4);
+	if (number <= c->answered || number > c->asked)
+		return;
+	c->answered = number;
+	c->ask_us = c->full->world.now_us +
+		    c->full->plan.pace * random_between(&c->full->world.random, 1, 10) * MS;
+}
+
+void client_receive_esp(struct client *c, const struct blob *data)
+{
+	uint8_t copy[512], *inner, next;
+	struct esp_packet p;
+	size_t len;
+	uint64_t seq;
+	int64_t epoch;
+
+	if (data->len > sizeof(copy) || esp_parse(&p, data->data, data->len) != DROP_NONE)
+		return;
+	memcpy(copy, data->data, data->len);
+	for (size_t i = 0; i < IKE_CHILD_MAX; i++) {
+		struct sad_entry *e = &c->sa[i].entry;
+
+		if (!c->sa[i].used || c->sa[i].spi_in != p.spi)
+			continue;
+		if (sad_entry_check(e, p.seq_low, &seq, &epoch) == DROP_NONE &&
+		    esp_open(&e->in, seq, copy, data->len, &inner, &len, &next) == DROP_NONE &&
+		    sad_entry_accept(e, seq, epoch) == DROP_NONE)
+			answered(c, inner, len);
+		return;
+	}
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* I2: no packet is let in twice, and none that its SA's selectors do not cover.
+ *
+ * A second node may let in again only what the first let in after the newest marks
+ * that the second had heard from it when it became owner; if it has heard none (its
+ * process is newer), what the first let in so shortly before its own process ended that
+ * the mark may not have been committed. */
+#include "test/sim/full.h"
+
+#define REPORT_SLACK_US (3 * MS)      /* From acceptance to the next frame of marks. */
+#define COMMIT_SLACK_US (5 * SECOND)  /* From acceptance to the committed mark, under faults. */
+
+/* Up to when the second knew what the process that was first had let in; 0 = never. */
+static uint64_t covered_until(const uint64_t *first, const struct acceptance *a)
+{
+	const struct heard *h = &a->heard[first[1]];
+
+	if (h->incarnation == first[2])
+		return h->sent_us;
+	return h->old_incarnation == first[2] ? h->old_sent_us : 0;
+}
+
+static bool excused(const struct i2_delivery *c, const uint64_t *first, const struct acceptance *a)
+{
+	uint64_t covered = covered_until(first, a);
+	const uint64_t *ended = seen_find(&c->ended, first[2], 0, 0);
+
+	if (first[2] == a->incarnation)
+		return false;
+	if (covered != 0)
+		return first[0] + REPORT_SLACK_US >= covered;
+	return first[0] + COMMIT_SLACK_US >= (ended ? *ended : a->at_us);
+}
+
+void i2_ended(struct i2_delivery *c, uint64_t incarnation)
+{
+	bool fresh;
+
+	*seen_get(&c->ended, incarnation, 0, 0, &fresh) = c->full->world.now_us;
+}
+
+void i2_delivered(struct i2_delivery *c, uint32_t spi_in, uint64_t seq, const struct acceptance *a)
+{
+	bool fresh;
+	uint64_t *v = seen_get(&c->delivered, spi_in, seq, 0, &fresh);
+
+	c->n_delivered++;
+	if (!fresh && !excused(c, v, a))
+		world_fail(&c->full->world,
+			   "I2: n%u lets number %llu of SA %08x in (epoch %lld), which n%llu let in "
+			   "at %.6f (epoch %lld); it had heard its marks of %.6f",
+			   a->host + 1, (unsigned long long)seq, spi_in, (long long)a->epoch,
+			   (unsigned long long)v[1] + 1, (double)v[0] / 1e6, (long long)v[3],
+			   (double)covered_until(v, a) / 1e6);
+	c->n_excused += !fresh;
+	v[0] = a->at_us;
+	v[1] = a->host;
+	v[2] = a->incarnation;
+	v[3] = (uint64_t)a->epoch;
+}
+
+/* Clients with bad manners put other sources than their own into the tunnel, and say
+ * so in the packet. */
+void i2_inside(struct i2_delivery *c, const uint8_t *inner)
+{
+	if (inner[INNER_EVIL])
+		world_fail(&c->full->world,
+			   "I2: a packet of client %u from %u.%u.%u.%u, outside its selectors, is let in",
+			   inner[INNER_CLIENT] | inner[INNER_CLIENT + 1] << 8, inner[12], inner[13],
+			   inner[14], inner[15]);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* I7: nodes that have applied the same have the same state, to the last octet; an SA
+ * has one owner in each epoch; an owner whose time is over falls silent within
+ * `isolation`. When all is over the workers of each node have just what its state says. */
+#include "test/sim/full.h"
+
+#include <string.h>
+
+#define SILENT_SLACK_US (150 * MS) /* For an owner whose time is over to fall silent. */
+#define DIGEST_EVERY 4u       /* Digests of so many indexes are compared: it costs an ... */
+#define DIGEST_SESSIONS 8u    /* ... encoding, the more so the more sessions there are. */
+
+void i7_stepped(struct i7_owner *c, unsigned host, const struct core *core, uint64_t applied_before)
+{
+	uint64_t index = core_applied(core), *v, head;
+	uint64_t every = DIGEST_EVERY * (1 + c->full->n_clients / DIGEST_SESSIONS);
+	uint8_t digest[32];
+	bool fresh;
+
+	if (index == applied_before || index % every != 0)
+		return;
+	state_digest(core_state(core), digest);
+	memcpy(&head, digest, sizeof(head));
+	v = seen_get(&c->digest, index, 0, 0, &fresh);
+	if (!fresh && v[0] != head)
+		world_fail(&c->full->world, "I7: n%u's state at index %llu is not n%llu's", host + 1,
+			   (unsigned long long)index, (unsigned long long)v[1] + 1);
+	v[0] = head;
+	v[1] = host;
+	c->n_digests++;
+	i6_addresses(&c->full->checkers.i6, host, core_state(core));
+}
+
+void i7_granted(struct i7_owner *c, unsigned host, uint64_t incarnation, uint32_t spi_in,
+		int64_t epoch)
+{
+	bool fresh;
+	uint64_t *v = seen_get(&c->owner, spi_in, (uint64_t)epoch, 0, &fresh);
+
+	if (!fresh && (v[0] != host || v[1] != incarnation))
+		world_fail(&c->full->world,
+			   "I7: n%u owns SA %08x in epoch %lld, as n%llu did in another process",
+			   host + 1, spi_in, (long long)epoch, (unsigned long long)v[0] + 1);
+	v[0] = host;
+	v[1] = incarnation;
+	v = seen_get(&c->newest, spi_in, 0, 0, &fresh);
+	if (fresh || epoch > (int64_t)v[0]) {
+		v[0] = (uint64_t)epoch;
+		v[1] = c->full->world.now_us;
+	}
+}
+
+/* An owner that does not know of its end yet is without a quorum: `isolation` later
+ * at the latest it is silent. */
+void i7_used(struct i7_owner *c, unsigned host, uint32_t spi_in, int64_t epoch)
+{
+	const uint64_t *v = seen_find(&c->newest, spi_in, 0, 0);
+	uint64_t allowed = c->full->config.timing.isolation_ms * MS + SILENT_SLACK_US;
+
+	if (v && epoch < (int64_t)v[0] && c->full->world.now_us > v[1] + allowed)
+		world_fail(&c->full->world,
+			   "I7: n%u still works in epoch %lld of SA %08x; %lld began at %.6f",
+			   host + 1, (long long)epoch, spi_in, (long long)v[0], (double)v[1] / 1e6);
+}
+
+void i7_end(struct i7_owner *c)
+{
+	struct world *w = &c->full->world;
+
+	for (unsigned i = 0; i < w->n_hosts; i++)
+		if (node_differs(&w->host[i]))
+			world_fail(w, "I7: n%u's workers have %s", i + 1, node_differs(&w->host[i]));
+}

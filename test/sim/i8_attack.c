@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* I8: what comes from who holds no key changes nothing but counters and bounded
+ * caches. attack.c makes such datagrams and marks them; the mark travels with a packet
+ * that is forwarded and a message that is relayed, for the checkers only. A node that
+ * handles a marked one did all that was due in a step before; so what changes now
+ * changed because of it.
+ *
+ * An address that never was a client's is answered at most by what IKE_SA_INIT gives
+ * anybody, and by old responses, repeated; never by ESP. */
+#include "test/sim/node.h"
+
+#include "cluster/frame.h"
+#include "proto/ike_message.h"
+
+#include <string.h>
+
+#define DIGEST_ONE_IN 8u
+
+static uint64_t digest(const struct core *core)
+{
+	uint8_t octets[32];
+	uint64_t head;
+
+	state_digest(core_state(core), octets);
+	memcpy(&head, octets, sizeof(head));
+	return head;
+}
+
+void i8_before(struct i8_attack *c, const struct node *n, struct i8_before *b)
+{
+	struct core_status s;
+
+	core_status(n->core, &s);
+	b->applied = core_applied(n->core);
+	b->last_index = core_last_index(n->core);
+	b->pending = s.pending;
+	/* Only apply changes the state, says the design: held against the state itself,
+	 * but not each time. */
+	b->digested = c->n_checked % (DIGEST_ONE_IN * (1 + c->full->n_clients / 8)) == 0;
+	b->digest = b->digested ? digest(n->core) : 0;
+}
+
+static void check_actions(struct i8_attack *c, const struct node *n)
+{
+	for (size_t i = 0; i < n->actions.n; i++) {
+		const struct action *a = &n->actions.list[i];
+		uint8_t frame = a->type == ACTION_SEND_FRAME ? a->frame.data->data[0] : 0;
+		bool fine = a->type == ACTION_SEND_DATAGRAM || a->type == ACTION_EVENT ||
+			    (a->type == ACTION_SEND_FRAME &&
+			     (frame == FRAME_RELAY || frame == FRAME_SEND ||
+			      frame == FRAME_HALF_OPEN));
+
+		if (!fine)
+			world_fail(&c->full->world,
+				   "I8: what nobody authenticated makes n%u act (action %d, frame %u)",
+				   n->host->index + 1, a->type, frame);
+	}
+}
+
+void i8_after(struct i8_attack *c, const struct node *n, const struct i8_before *b)
+{
+	struct world *w = &c->full->world;
+	unsigned host = n->host->index + 1;
+	struct core_status s;
+
+	core_status(n->core, &s);
+	c->n_checked++;
+	if (s.half_open > c->most_half_open)
+		c->most_half_open = s.half_open;
+	check_actions(c, n);
+	if (core_applied(n->core) != b->applied || core_last_index(n->core) != b->last_index)
+		world_fail(w, "I8: what nobody authenticated gets into n%u's log", host);
+	if (b->digested && digest(n->core) != b->digest)
+		world_fail(w, "I8: what nobody authenticated changes n%u's state", host);
+	if (s.pending > b->pending)
+		world_fail(w, "I8: what nobody authenticated makes n%u wait for a command", host);
+	if (s.half_open > n->config.half_open_max)
+		world_fail(w, "I8: n%u has %zu half-open SAs", host, s.half_open);
+}
+
+uint64_t i8_entry(const struct sim_sa *s)
+{
+	const struct sad_entry *e = &s->entry;
+	uint64_t words[] = {
+		(uint64_t)e->epoch, e->next, e->end, e->start, e->marked, e->granted, e->hold,
+		e->outbound, s->first_in, seen_hash(&e->window, sizeof(e->window)),
+		seen_hash(&e->path.remote.address, sizeof(e->path.remote.address)),
+		e->path.remote.port,
+	};
+
+	return seen_hash(words, sizeof(words));
+}
+
+void i8_sent(struct i8_attack *c, bool ike, const uint8_t *data, size_t len)
+{
+	struct ike_header h;
+
+	if (!ike)
+		world_fail(&c->full->world, "I8: ESP is sent to an address that is no client's");
+	if (ike_header_parse(&h, data, len) != DROP_NONE || !(h.flags & IKE_FLAG_RESPONSE))
+		world_fail(&c->full->world, "I8: a request is sent to an address that is no client's");
+}

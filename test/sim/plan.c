@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Most seeds are three nodes and a handful of clients, so that there can be many seeds;
+ * some are large. Where there are many clients each takes its time, so that a run has
+ * about as many packets in any case. */
+#include "test/sim/full.h"
+
+#include <string.h>
+
+#define CALM_CLIENTS 8u /* So many at full speed. */
+
+static unsigned draw_hosts(struct random *r)
+{
+	uint64_t x = random_below(r, 100);
+
+	return x < 12 ? 1 : x < 82 ? 3 : 5;
+}
+
+static unsigned draw_clients(struct random *r)
+{
+	uint64_t x = random_below(r, 1000);
+
+	if (x < 850)
+		return (unsigned)random_between(r, 2, 8);
+	if (x < 980)
+		return (unsigned)random_between(r, 9, 40);
+	return (unsigned)random_between(r, 41, 300);
+}
+
+void plan_draw(struct plan *p, struct random *r)
+{
+	static const unsigned attack[] = { 0, 100, 100, 300 };
+
+	memset(p, 0, sizeof(*p));
+	p->hosts = draw_hosts(r);
+	p->clients = draw_clients(r);
+	p->mode = random_chance(r, 200) ? SERVICE_LB : SERVICE_VIP;
+	p->fault_time_us = random_between(r, 6, 12) * SECOND;
+	p->fault_mean_us = random_chance(r, 150) ? 100 * MS : 300 * MS;
+	p->pace = 1 + p->clients / CALM_CLIENTS;
+	p->attack_per_mille = attack[random_below(r, 4)];
+	/* Cookies are asked for long before there is no room left. */
+	p->cookie_above = random_chance(r, 300) ? 5 : 500;
+	p->half_open_max = p->cookie_above == 5 ? p->clients + 40 : 10000;
+}
