@@ -40,6 +40,15 @@ static void codec_session_step(struct codec *c, struct session_step *p)
 	codec_i64(c, &p->epoch);
 }
 
+static void codec_session_del(struct codec *c, struct session_del *p)
+{
+	codec_u64(c, &p->session);
+	codec_u64(c, &p->serial);
+	codec_octets(c, p->request_hash, sizeof(p->request_hash));
+	codec_blob(c, &p->last_word);
+	codec_check(c, !p->last_word || p->last_word->len <= COMMAND_LAST_WORD_MAX);
+}
+
 static void codec_seq_row(struct codec *c, struct seq_row *r)
 {
 	codec_u32(c, &r->spi_in);
@@ -107,8 +116,7 @@ static bool codec_command(struct codec *c, struct command *cmd)
 		codec_session_step(c, &cmd->session_step);
 		return true;
 	case COMMAND_SESSION_DEL:
-		codec_u64(c, &cmd->session_del.session);
-		codec_u64(c, &cmd->session_del.serial);
+		codec_session_del(c, &cmd->session_del);
 		return true;
 	case COMMAND_SEQ_BATCH:
 		codec_seq_batch(c, &cmd->seq_batch);
@@ -145,6 +153,9 @@ void command_fini(struct command *c)
 		break;
 	case COMMAND_SESSION_STEP:
 		ike_session_fini(&c->session_step.ike);
+		break;
+	case COMMAND_SESSION_DEL:
+		blob_unref(c->session_del.last_word);
 		break;
 	case COMMAND_SEQ_BATCH:
 		free(c->seq_batch.rows);

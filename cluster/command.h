@@ -48,8 +48,14 @@ struct session_step {
 	int64_t epoch;
 };
 
+/* The session's IKE SA becomes a tombstone. If the client asked for it, that keeps the
+ * answer, as long as COMMAND_LAST_WORD_MAX at most: who has lost it asks again, for minutes,
+ * and of whichever node leads by then. */
+#define COMMAND_LAST_WORD_MAX 512u
 struct session_del {
 	uint64_t session, serial;
+	uint8_t request_hash[IKE_HASH_LEN]; /* Of the DELETE that last_word answers. */
+	struct blob *last_word;             /* NULL: nobody asked. */
 };
 
 struct seq_row {

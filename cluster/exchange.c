@@ -16,6 +16,7 @@
  * 50 ms at most: the client's first packet shall find it. */
 #include "cluster/lane.h"
 #include "proto/mutant.h"
+#include "proto/prf.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -44,6 +45,23 @@ void exchange_send(struct core *c, uint32_t via, const struct endpoint *local,
 /* ---- Handling the letter at the head ---- */
 
 static void to_lane(struct core *c, const struct ike_header *h, const struct letter *letter);
+
+/* Is it the DELETE that ended an IKE SA, perhaps once more? Its answer is in the state. */
+static bool say_last_word(struct core *c, const struct letter *t)
+{
+	uint8_t hash[IKE_HASH_LEN];
+	struct ike_header h;
+	struct blob *b;
+
+	if (ike_header_parse(&h, t->data->data, t->data->len) != DROP_NONE ||
+	    !state_last_word(c->state, h.spi_i, h.spi_r, NULL))
+		return false;
+	hash_sha256(t->data->data, t->data->len, hash);
+	b = state_last_word(c->state, h.spi_i, h.spi_r, hash);
+	if (b)
+		exchange_send(c, t->via, &t->local, &t->remote, b);
+	return b != NULL;
+}
 
 /* Handles the head; afterwards it is gone, or its command is on its way. */
 static void handle(struct core *c, struct lane *l)
@@ -171,23 +189,18 @@ static void lane_done(struct core *c, struct lane *l, const struct follow_sessio
 {
 	const struct session *s = state_session(c->state, f->session);
 	bool answered = l->answered && f->status == OK, own = l->own;
-	struct blob *last_word = l->last_word;
 
 	if (l->what)
 		action_event(c->actions, "commit", "%s", l->what);
 	l->busy = l->own = l->answered = false;
 	l->what = NULL;
 	lane_drop_address(c, l);
-	l->last_word = NULL;
 	if (f->deleted) {
-		if (last_word && l->n)
-			exchange_send(c, l->letter[0].via, &l->letter[0].local,
-				      &l->letter[0].remote, last_word);
-		blob_unref(last_word);
+		if (l->n)
+			say_last_word(c, &l->letter[0]);
 		lane_free(c, l);
 		return;
 	}
-	blob_unref(last_word);
 	if (!own && answered && l->n)
 		lane_pop(l);
 	if (l->makes_sa && f->status == OK && s)
@@ -227,7 +240,8 @@ static void to_lane(struct core *c, const struct ike_header *h, const struct let
 	struct lane *l;
 
 	if (!s && !half_open_find(c, h->spi_i, h->spi_r)) {
-		core_drop(c, DROP_IKE_UNKNOWN);
+		if (!say_last_word(c, letter))
+			core_drop(c, DROP_IKE_UNKNOWN);
 		return;
 	}
 	l = s ? lane_get(c, s->id, 0) : lane_get(c, h->spi_i, h->spi_r);

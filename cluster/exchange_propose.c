@@ -3,6 +3,7 @@
  * busy until that command is applied or refused. */
 #include "cluster/lane.h"
 #include "proto/mutant.h"
+#include "proto/prf.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -102,9 +103,14 @@ void lane_propose_step(struct core *c, struct lane *l, const struct session *s, 
 void lane_propose_del(struct core *c, struct lane *l, const struct session *s, struct ike_outcome *out)
 {
 	struct command del = { .type = COMMAND_SESSION_DEL };
+	struct session_del *p = &del.session_del;
+	const struct blob *request = l->letter[0].data;
 
-	del.session_del = (struct session_del){ s->id, s->serial };
+	assert(!out->reply || out->reply->len <= COMMAND_LAST_WORD_MAX);
+	p->session = s->id;
+	p->serial = s->serial;
+	p->last_word = out->reply ? blob_ref(out->reply) : NULL;
+	hash_sha256(request->data, request->len, p->request_hash);
 	note_proposal(c, l, "DELETE");
-	blob_set(&l->last_word, blob_ref(out->reply));
 	proposals_add(c, URGENT_REQUEST, &del);
 }

@@ -44,7 +44,6 @@ void lane_free(struct core *c, struct lane *l)
 {
 	while (l->n)
 		lane_pop(l);
-	blob_unref(l->last_word);
 	lane_drop_address(c, l);
 	HASH_DEL(c->exchange.lanes, l);
 	c->exchange.n_lanes--;

@@ -27,7 +27,6 @@ struct lane {
 	bool answered;          /* ... it is a response to us: nothing to send afterwards. */
 	bool makes_sa;
 	const char *what;       /* ... for the log and for tests that stop a leader just here. */
-	struct blob *last_word; /* ... it ends the session: this is the reply. */
 	struct address address; /* ... it takes this virtual IP; family 0 = none. */
 	UT_hash_handle by_address;
 	uint64_t wait_index, wait_until_us; /* For the owner to have applied it. */

@@ -231,7 +231,8 @@ static void give_up(struct core *c, const struct session *s, struct errand *e)
 		return;
 	action_event(c->actions, "peer_dead", "session %llu does not answer",
 		     (unsigned long long)s->id);
-	del.session_del = (struct session_del){ s->id, s->serial };
+	del.session_del.session = s->id;
+	del.session_del.serial = s->serial;
 	proposals_add(c, URGENT_REQUEST, &del);
 }
 

@@ -77,8 +77,13 @@ const struct session *state_session_by_ike(const struct state *s, uint64_t spi_i
 /* *child (may be NULL): its index in ike.child. */
 const struct session *state_session_by_spi(const struct state *s, uint32_t spi_in, unsigned *child);
 bool state_tombstone(const struct state *s, uint64_t spi_i, uint64_t spi_r);
+/* The answer to the DELETE that ended this IKE SA; NULL: there is none, or the request does
+ * not have that hash. Without a hash: whichever was asked. Borrowed. */
+struct blob *state_last_word(const struct state *s, uint64_t spi_i, uint64_t spi_r,
+			     const uint8_t *request_hash);
 size_t state_sessions(const struct state *s);
 size_t state_child_sas(const struct state *s);
+size_t state_sessions_owned(const struct state *s, uint64_t node); /* By its slots, of a node's id. */
 /* Sessions in ascending id; start with after = 0; NULL at the end. */
 const struct session *state_next_session(const struct state *s, uint64_t after);
 /* The same, of one peer identity (for INITIAL_CONTACT). */

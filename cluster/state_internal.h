@@ -70,6 +70,8 @@ struct session_list {
 struct tombstone {
 	uint64_t pair[2];
 	uint64_t at_ms;
+	struct blob *last_word; /* See struct session_del. */
+	uint8_t request_hash[IKE_HASH_LEN]; /* Zero without a last word. */
 	UT_hash_handle hh;
 };
 struct freed {
@@ -128,8 +130,8 @@ uint32_t slot_for_session(struct state *s, const struct session *session,
 void apply_session_put(struct state *s, const struct session_put *c, struct apply_result *r);
 void apply_session_step(struct state *s, const struct session_step *c, struct apply_result *r);
 void apply_session_del(struct state *s, const struct session_del *c, struct apply_result *r);
-/* False: the pair has a tombstone already. */
-bool tombstone_add(struct state *s, uint64_t spi_i, uint64_t spi_r, uint64_t at_ms);
+/* NULL: the pair has a tombstone already. */
+struct tombstone *tombstone_add(struct state *s, uint64_t spi_i, uint64_t spi_r, uint64_t at_ms);
 void tombstones_sweep(struct state *s);
 void tombstones_fini(struct state *s);
 

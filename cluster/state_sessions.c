@@ -31,30 +31,43 @@ bool state_tombstone(const struct state *s, uint64_t spi_i, uint64_t spi_r)
 	return tombstone_find(s, spi_i, spi_r) != NULL;
 }
 
-bool tombstone_add(struct state *s, uint64_t spi_i, uint64_t spi_r, uint64_t at_ms)
+struct blob *state_last_word(const struct state *s, uint64_t spi_i, uint64_t spi_r,
+			     const uint8_t *request_hash)
+{
+	struct tombstone *t = tombstone_find(s, spi_i, spi_r);
+
+	if (!t || (request_hash && CRYPTO_memcmp(request_hash, t->request_hash, IKE_HASH_LEN) != 0))
+		return NULL;
+	return t->last_word;
+}
+
+struct tombstone *tombstone_add(struct state *s, uint64_t spi_i, uint64_t spi_r, uint64_t at_ms)
 {
 	struct tombstone *t = tombstone_find(s, spi_i, spi_r);
 
 	if (t)
-		return false;
+		return NULL;
 	t = calloc(1, sizeof(*t));
 	assert(t);
 	t->pair[0] = spi_i;
 	t->pair[1] = spi_r;
 	t->at_ms = at_ms;
 	HASH_ADD(hh, s->tombstones, pair, sizeof(t->pair), t);
-	return true;
+	return t;
+}
+
+static void tombstone_free(struct state *s, struct tombstone *t)
+{
+	HASH_DEL(s->tombstones, t);
+	blob_unref(t->last_word);
+	free(t);
 }
 
 /* The oldest stand first. */
 void tombstones_sweep(struct state *s)
 {
-	while (s->tombstones && s->time_ms - s->tombstones->at_ms >= TOMBSTONE_MS) {
-		struct tombstone *t = s->tombstones;
-
-		HASH_DEL(s->tombstones, t);
-		free(t);
-	}
+	while (s->tombstones && s->time_ms - s->tombstones->at_ms >= TOMBSTONE_MS)
+		tombstone_free(s, s->tombstones);
 }
 
 void tombstones_fini(struct state *s)
@@ -62,10 +75,7 @@ void tombstones_fini(struct state *s)
 	struct tombstone *t, *next;
 
 	HASH_ITER(hh, s->tombstones, t, next)
-	{
-		HASH_DEL(s->tombstones, t);
-		free(t);
-	}
+		tombstone_free(s, t);
 }
 
 /* ---- Checks ---- */
@@ -266,6 +276,8 @@ void apply_session_step(struct state *s, const struct session_step *c, struct ap
 void apply_session_del(struct state *s, const struct session_del *c, struct apply_result *r)
 {
 	struct session_entry *e = session_find(s, c->session);
+	struct tombstone *t;
+	uint64_t spi_i, spi_r;
 
 	if (!e) {
 		r->status = ERR_NOT_FOUND;
@@ -275,7 +287,14 @@ void apply_session_del(struct state *s, const struct session_del *c, struct appl
 		r->status = ERR_STALE;
 		return;
 	}
+	spi_i = e->s.ike.ike[0].spi_i;
+	spi_r = e->s.ike.ike[0].spi_r;
 	r->session = e->s.id;
 	r->session_deleted = true;
 	session_remove(s, e);
+	t = tombstone_find(s, spi_i, spi_r);
+	if (!t || !c->last_word || t->last_word)
+		return;
+	t->last_word = blob_ref(c->last_word);
+	memcpy(t->request_hash, c->request_hash, sizeof(t->request_hash));
 }

@@ -95,6 +95,16 @@ static void holder_set(struct state *s, const struct node_record *n, struct appl
 	r->holder_changed = true;
 }
 
+size_t state_sessions_owned(const struct state *s, uint64_t node)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
+		if (s->slot[i].node == node)
+			n += s->slot_sessions[i];
+	return n;
+}
+
 /* ---- NodeUp ---- */
 
 void apply_node_up(struct state *s, const struct node_up *c, struct apply_result *r)

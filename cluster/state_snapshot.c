@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SNAPSHOT_VERSION 1u
+#define SNAPSHOT_VERSION 2u
 #define DIGEST_CHUNK (64u * 1024u)
 #define EPOCH_MAX (INT64_C(1) << 60) /* Far from the end of 64 bits, also in sums. */
 
@@ -134,6 +134,10 @@ static void codec_tombstone(struct codec *c, struct tombstone *t)
 	codec_u64(c, &t->pair[0]);
 	codec_u64(c, &t->pair[1]);
 	codec_u64(c, &t->at_ms);
+	codec_blob(c, &t->last_word);
+	codec_check(c, !t->last_word || t->last_word->len <= COMMAND_LAST_WORD_MAX);
+	if (t->last_word)
+		codec_octets(c, t->request_hash, sizeof(t->request_hash));
 }
 
 static void codec_freed(struct codec *c, struct freed *f)
@@ -244,13 +248,20 @@ static void read_tombstones(struct codec *c, struct state *s)
 
 	codec_u32(c, &n);
 	for (uint32_t i = 0; i < n && !c->bad; i++) {
-		struct tombstone t = {0};
+		struct tombstone t = {0}, *added = NULL;
 
 		codec_tombstone(c, &t);
 		codec_check(c, t.at_ms >= at_ms && t.at_ms <= s->time_ms);
 		at_ms = t.at_ms;
 		if (!c->bad)
-			codec_check(c, tombstone_add(s, t.pair[0], t.pair[1], t.at_ms));
+			added = tombstone_add(s, t.pair[0], t.pair[1], t.at_ms);
+		codec_check(c, added != NULL);
+		if (!added) {
+			blob_unref(t.last_word);
+			return;
+		}
+		added->last_word = t.last_word;
+		memcpy(added->request_hash, t.request_hash, sizeof(t.request_hash));
 	}
 }
 

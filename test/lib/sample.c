@@ -194,6 +194,8 @@ static void random_sessions(struct command *c, uint64_t *r)
 	case COMMAND_SESSION_DEL:
 		c->session_del.session = 1 + below(r, SPIS);
 		c->session_del.serial = 1 + below(r, 3);
+		if (below(r, 2) == 0)
+			c->session_del.last_word = blob_new("gone", 4);
 		break;
 	case COMMAND_SEQ_BATCH:
 		c->seq_batch.n = 1 + below(r, 9);

@@ -311,6 +311,94 @@ static void a_flood_from_one_address_meets_cookies_alone(void **unused)
 	story_fini(&l);
 }
 
+/* Who has many addresses can fill the table; who goes on is not kept waiting by it. */
+static void a_full_table_of_half_open_sas_takes_another_client(void **unused)
+{
+	struct initiator flood[9];
+	struct story l;
+	struct blob *auth;
+
+	(void)unused;
+	start_all(&l, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		l.config[i].half_open_max = 4;
+	for (unsigned i = 0; i < 9; i++) {
+		struct initiator_config config = l.client.config;
+		uint8_t seed[ENTROPY_SEED_LEN] = "flood";
+
+		seed[8] = (uint8_t)i;
+		config.local.address.octets[3] = (uint8_t)(60 + i);
+		initiator_init(&flood[i], &config, seed);
+		auth = say(&l, &flood[i], initiator_create_init(&flood[i]));
+		assert_non_null(auth);
+		blob_unref(auth);
+		swallow(&l);
+	}
+	auth = say(&l, &l.client, initiator_create_init(&l.client));
+	swallow(&l);
+	assert_null(say(&l, &l.client, auth));
+	swallow(&l);
+	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
+	for (unsigned i = 0; i < 9; i++)
+		initiator_fini(&flood[i]);
+	story_fini(&l);
+}
+
+/* ---- The last word ---- */
+
+/* What comes back, one datagram or none; nobody consumes it. */
+static struct blob *ask(struct story *l, const struct blob *request)
+{
+	struct event e = { .type = EVENT_DATAGRAM };
+	struct blob *answer;
+
+	e.datagram.local = l->client.config.remote;
+	e.datagram.remote = l->client.config.local;
+	e.datagram.data = request->data;
+	e.datagram.len = request->len;
+	story_event(l, story_holder(l), &e);
+	story_run(l, 100);
+	assert_true(l->n_to_client <= 1);
+	answer = l->n_to_client ? blob_ref(l->to_client[0]) : NULL;
+	swallow(l);
+	return answer;
+}
+
+/* RFC 7296 2.1: "The responder MUST remember each response until it receives a request whose
+ * sequence number is larger than or equal to the sequence number in the response plus its
+ * window size": on an IKE SA that is gone there is none. */
+static void a_delete_is_answered_again_by_the_next_leader(void **unused)
+{
+	struct blob *request, *damaged, *first, *second;
+	struct story l;
+	uint32_t leader;
+
+	(void)unused;
+	start_all(&l, 3);
+	story_client_connect(&l);
+	request = initiator_create_ike_delete(&l.client, 0);
+	first = ask(&l, request);
+	assert_non_null(first);
+	leader = story_leader(&l);
+	assert_int_equal(state_sessions(core_state(l.node[leader].core)), 0);
+	story_kill(&l, leader);
+	story_suspect(&l, leader);
+	story_run(&l, 1000);
+	assert_int_not_equal(story_leader(&l), STORY_NODES);
+	second = ask(&l, request);
+	assert_non_null(second);
+	assert_int_equal(second->len, first->len);
+	assert_memory_equal(second->data, first->data, first->len);
+	damaged = blob_new(request->data, request->len);
+	damaged->data[damaged->len - 1] ^= 1;
+	assert_null(ask(&l, damaged));
+	blob_unref(damaged);
+	blob_unref(second);
+	blob_unref(first);
+	blob_unref(request);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +410,8 @@ int main(void)
 		cmocka_unit_test(a_client_that_starts_anew_keeps_its_address),
 		cmocka_unit_test(an_oversize_cookie2_is_not_echoed),
 		cmocka_unit_test(a_flood_from_one_address_meets_cookies_alone),
+		cmocka_unit_test(a_full_table_of_half_open_sas_takes_another_client),
+		cmocka_unit_test(a_delete_is_answered_again_by_the_next_leader),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,6 +122,43 @@ static void test_delete(void **unused)
 	state_free(s);
 }
 
+/* The answer to a DELETE stays with the tombstone, in snapshots too. */
+static void test_last_word(void **unused)
+{
+	struct state *s = apply_three_nodes(), *read;
+	uint64_t id = apply_put(s, 5).session;
+	struct command c = {.type = COMMAND_SESSION_DEL};
+	uint8_t hash[IKE_HASH_LEN];
+	struct blob *b;
+
+	(void)unused;
+	c.session_del.session = id;
+	c.session_del.serial = 1;
+	memset(c.session_del.request_hash, 7, IKE_HASH_LEN);
+	c.session_del.last_word = blob_new("gone", 4);
+	memset(hash, 7, sizeof(hash));
+	assert_int_equal(apply_command(s, &c).status, OK);
+	b = state_encode(s);
+	read = state_decode(b->data, b->len);
+	assert_non_null(read);
+	for (unsigned i = 0; i < 2; i++) {
+		struct state *x = i ? read : s;
+		struct blob *word = state_last_word(x, 5, ~UINT64_C(5), hash);
+
+		assert_non_null(word);
+		assert_memory_equal(word->data, "gone", 4);
+		assert_ptr_equal(state_last_word(x, 5, ~UINT64_C(5), NULL), word);
+		assert_null(state_last_word(x, 5, 5, hash));
+	}
+	hash[0]++;
+	assert_null(state_last_word(s, 5, ~UINT64_C(5), hash));
+	apply_time(s, 600000);
+	assert_null(state_last_word(s, 5, ~UINT64_C(5), NULL));
+	blob_unref(b);
+	state_free(read);
+	state_free(s);
+}
+
 static void test_step(void **unused)
 {
 	struct state *s = apply_three_nodes();
@@ -328,6 +365,7 @@ int main(void)
 		cmocka_unit_test(test_put),
 		cmocka_unit_test(test_put_supersedes),
 		cmocka_unit_test(test_delete),
+		cmocka_unit_test(test_last_word),
 		cmocka_unit_test(test_step),
 		cmocka_unit_test(test_step_refused),
 		cmocka_unit_test(test_ike_rekey),
