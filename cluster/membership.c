@@ -45,12 +45,24 @@ static bool can_own(const struct core *c, uint32_t i)
 	       n->incarnation == p->incarnation;
 }
 
-uint64_t membership_heir(const struct core *c, uint64_t lost)
+/* The first of the others that can own, and has (or has not) our configuration. */
+static uint64_t another(const struct core *c, uint64_t lost, bool differs)
 {
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		if (i != c->config->self && c->peer[i].raft_id != lost && can_own(c, i))
+		if (i != c->config->self && c->peer[i].raft_id != lost && can_own(c, i) &&
+		    c->peer[i].differs == differs)
 			return c->peer[i].raft_id;
-	return c->raft_id != lost && can_own(c, c->config->self) ? c->raft_id : 0;
+	return 0;
+}
+
+/* A node whose configuration differs from the leader's is unready: only if nobody else can. */
+uint64_t membership_heir(const struct core *c, uint64_t lost)
+{
+	uint64_t heir = another(c, lost, false);
+
+	if (heir == 0 && c->raft_id != lost && can_own(c, c->config->self))
+		heir = c->raft_id;
+	return heir ? heir : another(c, lost, true);
 }
 
 /* A load balancer spreads: no heir means by rendezvous over all that are up. */
@@ -144,6 +156,8 @@ static uint64_t successor(const struct core *c)
 		if (!member[i].voter || node == NODE_NONE || node == c->config->self ||
 		    !can_own(c, node) ||
 		    consensus_match_index(c->consensus, member[i].id) + TRANSFER_BEHIND < last)
+			continue;
+		if (c->peer[node].differs && !c->membership.shutdown)
 			continue;
 		if (want_holder ? member[i].id == holder : best == 0 || best == holder)
 			best = member[i].id;

@@ -360,6 +360,29 @@ static void another_configuration_is_not_ready(void **unused)
 	story_fini(&l);
 }
 
+/* The holder is lost; of the others one has another configuration. */
+static void another_configuration_is_no_heir(void **unused)
+{
+	uint32_t f, holder, leader;
+	struct story l;
+
+	(void)unused;
+	start_all(&l, 3);
+	holder = story_holder(&l);
+	leader = story_leader(&l);
+	f = 3 - leader - holder;
+	story_kill(&l, f);
+	l.config[f].hash = 7;
+	story_start(&l, f);
+	story_run(&l, 1000);
+	story_kill(&l, holder);
+	story_suspect(&l, holder);
+	story_run(&l, 2000);
+	assert_int_equal(story_holder(&l), leader);
+	assert_int_equal(story_leader(&l), leader);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,6 +398,7 @@ int main(void)
 		cmocka_unit_test(a_holder_wiped_in_no_time_loses_its_sessions_to_another),
 		cmocka_unit_test(two_wiped_nodes_found_nothing),
 		cmocka_unit_test(another_configuration_is_not_ready),
+		cmocka_unit_test(another_configuration_is_no_heir),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
