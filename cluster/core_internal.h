@@ -111,10 +111,16 @@ struct half_opens { /* half_open.c */
 	uint64_t next_us; /* Earliest time a reply must leave unacknowledged; NEVER. */
 };
 
+struct tokens {
+	uint64_t from_us; /* Earned up to then. */
+	uint32_t n;
+};
+
 struct kept;
 struct relay { /* relay.c */
 	struct kept *kept; /* Without a leader: latest datagram of each SPI pair. */
 	size_t n;
+	struct tokens init, unknown;
 };
 
 struct lane;

@@ -8,7 +8,8 @@
  *
  * One address may not fill the table: above SOURCE_COOKIE_ABOVE half-open SAs it must
  * show with a COOKIE that it is there (RFC 7296 2.6), and then it has SOURCE_MAX. So
- * nobody can use up another's share with forged addresses, nor all by himself. */
+ * nobody can use up another's share with forged addresses, nor all by himself. Who has
+ * many addresses can fill the table; then the oldest make room. */
 #include "cluster/core_internal.h"
 #include "proto/mutant.h"
 
@@ -131,17 +132,22 @@ void half_open_forget(struct core *c, uint64_t spi_i, uint64_t spi_r)
 		entry_free(c, e);
 }
 
-/* Adopts h's content. NULL: the table is full or the entry is there already. */
+/* Adopts h's content. NULL: the entry is there already. In a full table the oldest makes
+ * room: a client comes back with its IKE_AUTH at once, who fills the table never does. */
 static struct half_open_entry *entry_new(struct core *c, struct ike_half_open *h)
 {
 	struct half_opens *t = &c->half_opens;
 	struct half_open_entry *e, *old;
 	struct source_key source = source_of(h->spi_i, &h->remote);
 
-	if (t->n >= c->config->half_open_max || find(c, h->spi_i, h->spi_r)) {
+	if (find(c, h->spi_i, h->spi_r)) {
 		core_drop(c, DROP_IKE_HALF_OPEN_FULL);
 		ike_half_open_fini(h);
 		return NULL;
+	}
+	if (t->n >= c->config->half_open_max) { /* The hash keeps the order of insertion. */
+		core_drop(c, DROP_IKE_HALF_OPEN_FULL);
+		entry_free(c, t->by_pair);
 	}
 	HASH_FIND(hh_source, t->by_source, &source, sizeof(source), old);
 	if (old) /* The same client began anew, with another nonce. */

@@ -3,7 +3,12 @@
  * with the addresses they came by, once. Without a leader the latest of each SPI
  * pair is kept for a second, bounded: the election is over by then. One that was
  * relayed to us, who do not lead yet, or not any more, is kept as well, but never
- * relayed again. */
+ * relayed again.
+ *
+ * A flood ends here, not at the leader. Every node knows the SPI pairs of all IKE SAs, the
+ * half-open ones too; what names another, which can be one of a moment ago, goes on at
+ * UNKNOWN_PER_S at most. Every node can make and check cookies: an IKE_SA_INIT needs one
+ * when the leader would demand it, or more than INIT_PER_S come without. */
 #include "cluster/core_internal.h"
 
 #include <assert.h>
@@ -11,6 +16,8 @@
 
 #define KEPT_MAX 256u
 #define KEPT_US (1000 * MS)
+#define INIT_PER_S 2000u
+#define UNKNOWN_PER_S 200u
 
 struct pair {
 	uint64_t spi_i, spi_r;
@@ -38,7 +45,8 @@ void relay_keep(struct core *c, uint32_t via, const struct ike_header *h,
 	struct kept *x;
 
 	HASH_FIND(hh, c->relay.kept, &k, sizeof(k), x);
-	if (!x && c->relay.n >= KEPT_MAX) {
+	/* Anybody can send an IKE_SA_INIT: half of the room is for the others. */
+	if (!x && c->relay.n >= (h->spi_r ? KEPT_MAX : KEPT_MAX / 2)) {
 		core_drop(c, DROP_IKE_NO_LEADER);
 		return;
 	}
@@ -56,6 +64,59 @@ void relay_keep(struct core *c, uint32_t via, const struct ike_header *h,
 	x->until_us = c->now_us + KEPT_US;
 }
 
+/* So many a second, and as many at once as a quarter of a second earns. */
+static bool tokens_take(struct tokens *t, uint64_t now_us, uint32_t per_s)
+{
+	uint64_t earned = (now_us - t->from_us) * per_s / 1000000;
+
+	if (earned > 0) {
+		t->n = earned + t->n < per_s / 4 ? (uint32_t)earned + t->n : per_s / 4;
+		t->from_us = now_us;
+	}
+	if (t->n == 0)
+		return false;
+	t->n--;
+	return true;
+}
+
+static bool pair_known(const struct core *c, const struct ike_header *h)
+{
+	return state_session_by_ike(c->state, h->spi_i, h->spi_r) ||
+	       half_open_find(c, h->spi_i, h->spi_r) ||
+	       state_last_word(c->state, h->spi_i, h->spi_r, NULL);
+}
+
+/* Is it worth the leader's time? If not it was answered, or dropped and counted. */
+static bool screen(struct core *c, const struct endpoint *local, const struct endpoint *remote,
+		   const uint8_t *data, size_t len)
+{
+	struct ike_env env = exchange_env(c);
+	struct ike_outcome out;
+	struct ike_header h;
+	enum drop d = ike_header_parse(&h, data, len);
+	bool good;
+
+	if (d != DROP_NONE) {
+		core_drop(c, d);
+		return false;
+	}
+	if (h.spi_r != 0) {
+		good = pair_known(c, &h) || tokens_take(&c->relay.unknown, c->now_us, UNKNOWN_PER_S);
+		if (!good)
+			core_drop(c, DROP_IKE_UNKNOWN);
+		return good;
+	}
+	env.demand_cookie = c->half_opens.n >= c->config->cookie_above ||
+			    !tokens_take(&c->relay.init, c->now_us, INIT_PER_S);
+	good = ike_screen_init(&env, local, remote, data, len, &out);
+	if (!good && out.verdict == IKE_VERDICT_REPLY)
+		exchange_send(c, c->config->self, local, remote, out.reply);
+	else if (!good)
+		core_drop(c, out.drop);
+	ike_outcome_fini(&out);
+	return good;
+}
+
 void relay_forward(struct core *c, uint32_t via, const struct endpoint *local,
 		   const struct endpoint *remote, const uint8_t *data, size_t len)
 {
@@ -65,6 +126,8 @@ void relay_forward(struct core *c, uint32_t via, const struct endpoint *local,
 		core_drop(c, DROP_IKE_NO_LEADER);
 		return;
 	}
+	if (!screen(c, local, remote, data, len))
+		return;
 	f.datagram.local = *local;
 	f.datagram.remote = *remote;
 	f.datagram.data = data;

@@ -19,11 +19,15 @@ struct cookie_subject {
 	const struct endpoint *remote; /* Where the request came from. */
 };
 
-void cookie_create(uint8_t cookie[COOKIE_LEN], const uint8_t key[COOKIE_KEY_LEN],
+/* The key changes with each such span of now_ms, which is cluster time. */
+#define COOKIE_EPOCH_MS UINT64_C(120000)
+
+void cookie_create(uint8_t cookie[COOKIE_LEN], const uint8_t key[COOKIE_KEY_LEN], uint64_t now_ms,
 		   const struct cookie_subject *subject);
 
-/* Constant time in the cookie's octets. */
+/* Good for the span that it was made in, the next one, and the one before. Constant time
+ * in the cookie's octets but the first. */
 bool cookie_verify(const uint8_t *cookie, size_t len, const uint8_t key[COOKIE_KEY_LEN],
-		   const struct cookie_subject *subject);
+		   uint64_t now_ms, const struct cookie_subject *subject);
 
 #endif

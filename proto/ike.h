@@ -91,6 +91,13 @@ void ike_respond_init(const struct ike_env *env, const struct endpoint *local,
 		      const struct endpoint *remote, const uint8_t *data, size_t len,
 		      struct ike_outcome *out);
 
+/* The first half of that, for a node that would hand the request on: false: the outcome
+ * is REPLY or DROP, and that is all; true: it may go on, and the outcome says nothing. With
+ * demand_cookie only those go on that show one. */
+bool ike_screen_init(const struct ike_env *env, const struct endpoint *local,
+		     const struct endpoint *remote, const uint8_t *data, size_t len,
+		     struct ike_outcome *out) must_check;
+
 /* IKE_AUTH request for a half-open SA. Verdicts: ESTABLISH (the session, with
  * its first Child SA or a notify why not), REFUSE, DROP. A wrong PSK and an
  * unknown identity give the client the same answer in the same way. */

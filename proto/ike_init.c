@@ -81,9 +81,10 @@ static bool cookie_accept(struct init_step *s)
 
 	if (!s->env->demand_cookie)
 		return true;
-	if (n && cookie_verify(CBS_data(&n->data), CBS_len(&n->data), s->env->cookie_key, &subject))
+	if (n && cookie_verify(CBS_data(&n->data), CBS_len(&n->data), s->env->cookie_key,
+			       s->env->now_ms, &subject))
 		return true;
-	cookie_create(cookie, s->env->cookie_key, &subject);
+	cookie_create(cookie, s->env->cookie_key, s->env->now_ms, &subject);
 	refuse(s->out, &s->message.header, IKE_NOTIFY_COOKIE, cookie, sizeof(cookie));
 	ike_note(s->out, "cookie demanded");
 	return false;
@@ -196,6 +197,33 @@ static void half_open_make(struct init_step *s)
 	ike_note(s->out, "half-open with %s", suite_format(&h->suite, suite));
 }
 
+/* What costs no more than the reading, and the cookie. False: out is the answer. */
+static bool request_accept(struct init_step *s)
+{
+	struct ike_header header;
+
+	ike_outcome_init(s->out);
+	if (!header_accept(&header, s->data, s->len, s->out))
+		return false;
+	switch (ike_message_parse(&s->message, s->data, s->len)) {
+	case OK:
+		break;
+	case ERR_UNSUPPORTED:
+		refuse(s->out, &header, IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD,
+		       &s->message.unknown_critical, 1);
+		ike_note(s->out, "critical payload %u is unknown", s->message.unknown_critical);
+		return false;
+	default:
+		ike_drop(s->out, DROP_IKE_PAYLOAD, "malformed IKE_SA_INIT");
+		return false;
+	}
+	if (ike_message_check(&s->message) != DROP_NONE) {
+		ike_drop(s->out, DROP_IKE_PAYLOAD, "payloads do not make an IKE_SA_INIT request");
+		return false;
+	}
+	return cookie_accept(s);
+}
+
 void ike_respond_init(const struct ike_env *env, const struct endpoint *local,
 		      const struct endpoint *remote, const uint8_t *data, size_t len,
 		      struct ike_outcome *out)
@@ -207,28 +235,22 @@ void ike_respond_init(const struct ike_env *env, const struct endpoint *local,
 		.len = len,
 		.out = out,
 	};
-	struct ike_header header;
 
-	ike_outcome_init(out);
-	if (!header_accept(&header, data, len, out))
-		return;
-	switch (ike_message_parse(&s.message, data, len)) {
-	case OK:
-		break;
-	case ERR_UNSUPPORTED:
-		refuse(out, &header, IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD,
-		       &s.message.unknown_critical, 1);
-		ike_note(out, "critical payload %u is unknown", s.message.unknown_critical);
-		return;
-	default:
-		ike_drop(out, DROP_IKE_PAYLOAD, "malformed IKE_SA_INIT");
-		return;
-	}
-	if (ike_message_check(&s.message) != DROP_NONE) {
-		ike_drop(out, DROP_IKE_PAYLOAD, "payloads do not make an IKE_SA_INIT request");
-		return;
-	}
-	if (!cookie_accept(&s) || !suite_accept(&s))
-		return;
-	half_open_make(&s);
+	if (request_accept(&s) && suite_accept(&s))
+		half_open_make(&s);
+}
+
+bool ike_screen_init(const struct ike_env *env, const struct endpoint *local,
+		     const struct endpoint *remote, const uint8_t *data, size_t len,
+		     struct ike_outcome *out)
+{
+	struct init_step s = {
+		.env = env,
+		.path = {.local = local, .remote = remote},
+		.data = data,
+		.len = len,
+		.out = out,
+	};
+
+	return request_accept(&s);
 }

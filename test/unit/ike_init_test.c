@@ -63,25 +63,56 @@ static void cookie_depends_on_everything(void **state)
 	struct cookie_subject s = {nonce, sizeof(nonce), 3, &e};
 
 	(void)state;
-	cookie_create(cookie, key, &s);
-	assert_true(cookie_verify(cookie, sizeof(cookie), key, &s));
-	assert_false(cookie_verify(cookie, sizeof(cookie) - 1, key, &s));
+	cookie_create(cookie, key, 7, &s);
+	assert_true(cookie_verify(cookie, sizeof(cookie), key, 7, &s));
+	assert_false(cookie_verify(cookie, sizeof(cookie) - 1, key, 7, &s));
 	for (size_t k = 0; k < sizeof(cookie); k++) {
 		cookie[k] ^= 0x80;
-		assert_false(cookie_verify(cookie, sizeof(cookie), key, &s));
+		assert_false(cookie_verify(cookie, sizeof(cookie), key, 7, &s));
 		cookie[k] ^= 0x80;
 	}
 	s.spi_i = 4;
-	assert_false(cookie_verify(cookie, sizeof(cookie), key, &s));
+	assert_false(cookie_verify(cookie, sizeof(cookie), key, 7, &s));
 	s.spi_i = 3;
 	s.nonce_len = 31;
-	assert_false(cookie_verify(cookie, sizeof(cookie), key, &s));
+	assert_false(cookie_verify(cookie, sizeof(cookie), key, 7, &s));
 	s.nonce_len = 32;
 	e.address.octets[3] ^= 1;
-	assert_false(cookie_verify(cookie, sizeof(cookie), key, &s));
+	assert_false(cookie_verify(cookie, sizeof(cookie), key, 7, &s));
 	e.address.octets[3] ^= 1;
 	key[0] = 9;
-	assert_false(cookie_verify(cookie, sizeof(cookie), key, &s));
+	assert_false(cookie_verify(cookie, sizeof(cookie), key, 7, &s));
+}
+
+/* RFC 7296 2.6: the secret changes; a cookie is good for two to four minutes. */
+static void cookie_expires(void **state)
+{
+	static const struct {
+		uint64_t made_ms, shown_ms;
+		bool good;
+	} row[] = {
+		/* 0 */ {0, 0, true},
+		/* 1 */ {0, 119999, true},
+		/* 2 */ {0, 239999, true},
+		/* 3 */ {0, 240000, false},
+		/* 4 */ {119999, 240000, false},
+		/* 5 */ {120000, 119999, true}, /* The other node's time is behind. */
+		/* 6 */ {240000, 119999, false},
+		/* 7 */ {0, 256 * 120000, false}, /* The low octet of the epoch comes round ... */
+		/* 8 */ {120000, 256 * 120000, false},
+		/* 9 */ {255 * 120000, 256 * 120000, true},
+		/* 10 */ {256 * 120000, 256 * 120000 - 1, true},
+	};
+	uint8_t key[COOKIE_KEY_LEN] = {1}, nonce[32] = {2}, cookie[COOKIE_LEN];
+	struct endpoint e = gateway_endpoint("192.0.2.7:500");
+	struct cookie_subject s = {nonce, sizeof(nonce), 3, &e};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		cookie_create(cookie, key, row[i].made_ms, &s);
+		assert_int_equal(cookie_verify(cookie, sizeof(cookie), key, row[i].shown_ms, &s),
+				 row[i].good);
+	}
 }
 
 static void wrong_group_is_corrected(void **state)
@@ -212,6 +243,7 @@ int main(void)
 		cmocka_unit_test(cookie_is_demanded_and_taken),
 		cmocka_unit_test(cookie_of_another_port_is_replaced),
 		cmocka_unit_test(cookie_depends_on_everything),
+		cmocka_unit_test(cookie_expires),
 		cmocka_unit_test(wrong_group_is_corrected),
 		cmocka_unit_test(nothing_in_common),
 		cmocka_unit_test(other_versions),
