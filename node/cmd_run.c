@@ -2,14 +2,13 @@
 /* baton run: one node, in the foreground. Logs to stderr, ends with SIGTERM or
  * SIGINT after it has handed over. */
 #include "node/cmd.h"
+#include "node/guard.h"
 #include "node/node.h"
 
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #define PRIORITY (-10) /* nice */
@@ -22,18 +21,6 @@ static int usage(FILE *out, int status)
 	      "  --accept-old-store start a whole cluster from data older than max_store_age_s\n",
 	      out);
 	return status;
-}
-
-/* Keys are in memory: no core dumps, no tracing by others, no swap if it can be had. */
-static void protect_memory(const struct node_config *c)
-{
-	const struct rlimit none = {0, 0};
-
-	setrlimit(RLIMIT_CORE, &none);
-	prctl(PR_SET_DUMPABLE, 0);
-	if (mlock(c->cluster.storage_key, sizeof(c->cluster.storage_key)) ||
-	    madvise((void *)((uintptr_t)c & ~UINT64_C(4095)), sizeof(*c), MADV_DONTDUMP))
-		return; /* Cheap extras: without them it is as it would be anyway. */
 }
 
 static int run(const char *file, const char *name, bool accept_old_store)
@@ -50,11 +37,13 @@ static int run(const char *file, const char *name, bool accept_old_store)
 		config_errors_print(&errors);
 	} else {
 		config->accept_old_store = accept_old_store;
-		protect_memory(config);
-		if (node_start(n, config, err))
+		guard_memory(config);
+		if (node_start(n, config, err)) {
+			guard_started(n->events);
 			status = loop_run(n);
-		else
+		} else {
 			fprintf(stderr, "baton: %s\n", err);
+		}
 		node_stop(n);
 	}
 	config_errors_fini(&errors);

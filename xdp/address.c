@@ -15,6 +15,7 @@
 #include "xdp/address.h"
 #include "xdp/arp.h"
 #include "xdp/nd.h"
+#include "xdp/privilege.h"
 #include "xdp/netlink.h"
 #include "xdp/worker.h"
 
@@ -288,6 +289,7 @@ static void *mover_main(void *arg)
 				{.fd = m->inner.port.fd, .events = POLLIN},
 				{.fd = m->inner.nd, .events = POLLIN}};
 
+	(void)privilege_keep(PRIVILEGE_NET_ADMIN);
 	while (!m->stop) {
 		uint64_t ignored;
 		int sleep_ms = pass(m);

@@ -5,6 +5,7 @@
  *
  * Isolation is looked at before each burst, with the boot-time clock. */
 #include "xdp/worker.h"
+#include "xdp/privilege.h"
 #include "xdp/address.h"
 
 #include <errno.h>
@@ -210,6 +211,7 @@ static void *worker_main(void *arg)
 	struct worker *w = arg;
 	struct epoll_event events[EVENTS_MAX];
 
+	(void)privilege_keep(PRIVILEGE_BPF);
 	while (!w->stop) {
 		int n = epoll_wait(w->epoll, events, EVENTS_MAX, w->engine.marks ? 1 : -1);
 
