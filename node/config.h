@@ -27,6 +27,7 @@ struct node_entry { /* One [[node]]; its name is cluster.node[] at the same inde
 	char outer_interface[IF_NAMESIZE];
 	char inner_interface[IF_NAMESIZE];
 	char http[64];        /* "127.0.0.1:9505"; "" = off. */
+	char http_name[256];  /* A Host that its clients may say besides addresses; "" = none. */
 };
 
 struct node_test_hooks { /* [test]; all zero unless set. Not for use in production. */

@@ -131,6 +131,7 @@ SETTER(node_http)
 	else
 		snprintf(NODE->http, sizeof(NODE->http), "%s", v->string);
 }
+SETTER(node_http_name) { config_set_text(r, v, NODE->http_name, sizeof(NODE->http_name)); }
 
 static const struct config_key node_keys[] = {
 	{ "name", TOML_STRING, true, node_name },
@@ -141,6 +142,7 @@ static const struct config_key node_keys[] = {
 	{ "outer_interface", TOML_STRING, true, node_outer },
 	{ "inner_interface", TOML_STRING, true, node_inner },
 	{ "http", TOML_STRING, false, node_http },
+	{ "http_name", TOML_STRING, false, node_http_name },
 	{ 0 }
 };
 

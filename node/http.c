@@ -1,26 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libmicrohttpd on the control loop: its epoll descriptor under uv_poll, its
- * timeouts under one uv_timer. */
+ * timeouts under one uv_timer.
+ *
+ * Who reaches the port can connect and say nothing, or ask and not listen. So there are
+ * HTTP_CONNECTIONS_MAX at a time and each has until a deadline: a request must be whole in
+ * REQUEST_MS, an answer taken in ANSWER_MS. One more connection ends the one that stood
+ * longest without an answer on its way. No answer is longer in memory than a slice of it
+ * (status_sessions.c).
+ *
+ * A browser of somebody who can reach the port may be led here by a page whose name
+ * resolves to our address (DNS rebinding): it then says that name as Host, and is
+ * refused. */
 #include "node/http.h"
 
 #include <microhttpd.h>
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MAX 64u
+#define CONNECTIONS_BEFORE_ROOM 64u /* They are told to end, and it takes a turn until they have. */
 #define IDLE_SECONDS 10u
+#define REQUEST_MS 5000u
+#define ANSWER_MS 60000u
+#define LOOK_MS 500u
+#define SLICE 16384u /* Octets of an answer that is made as it is taken. */
 #define MEMORY_PER_CONNECTION (32u * 1024u)
+
+struct http_conn {
+	struct http_conn *next, *previous; /* Oldest first. */
+	int fd;
+	uint64_t until_ms; /* 0: it was told to end. */
+	bool answering;
+};
 
 struct http {
 	struct MHD_Daemon *daemon;
 	const struct status_view *view;
 	uv_poll_t poll;
 	uv_timer_t timer;
+	struct http_conn *oldest, *newest;
+	unsigned n;    /* Connections that were not told to end. */
 	unsigned open; /* Handles that are not closed yet. */
 };
 
@@ -49,20 +74,26 @@ static const char page[] =
 	"e.events.slice(-30).reverse().forEach(x=>row($('events'),[new Date(x.at_ms).toISOString(),x.node,"
 	"x.kind,x.text]))}show();setInterval(show,2000)</script>";
 
-static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
-			      char *body, enum MHD_ResponseMemoryMode mode)
+/* Adopts r. */
+static enum MHD_Result queue(struct MHD_Connection *connection, unsigned status, const char *type,
+			     struct MHD_Response *r)
 {
-	struct MHD_Response *r = MHD_create_response_from_buffer(strlen(body), body, mode);
 	enum MHD_Result result;
 
-	if (!r)
-		return MHD_NO;
 	MHD_add_response_header(r, "Content-Type", type);
 	MHD_add_response_header(r, "Cache-Control", "no-store");
 	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
 	result = MHD_queue_response(connection, status, r);
 	MHD_destroy_response(r);
 	return result;
+}
+
+static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
+			      char *body, enum MHD_ResponseMemoryMode mode)
+{
+	struct MHD_Response *r = MHD_create_response_from_buffer(strlen(body), body, mode);
+
+	return r ? queue(connection, status, type, r) : MHD_NO;
 }
 
 static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status, const char *text)
@@ -81,27 +112,186 @@ static enum MHD_Result answer_json(struct MHD_Connection *connection, json_t *js
 	return answer(connection, 200, "application/json", text, MHD_RESPMEM_MUST_FREE);
 }
 
+/* ---- Connections ---- */
+
+static struct http_conn *conn_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+/* The library notices, with its next turn, that nothing can be said any more. */
+static void conn_end(struct http *h, struct http_conn *c)
+{
+	if (c->until_ms == 0)
+		return;
+	c->until_ms = 0;
+	h->n--;
+	shutdown(c->fd, SHUT_RDWR);
+}
+
+/* For the newest: the oldest that has no answer on its way goes, else the oldest. */
+static void make_room(struct http *h)
+{
+	struct http_conn *victim = NULL;
+
+	if (h->n <= HTTP_CONNECTIONS_MAX)
+		return;
+	for (struct http_conn *c = h->newest->previous; c; c = c->previous)
+		if (c->until_ms && (!victim || !c->answering || victim->answering))
+			victim = c;
+	conn_end(h, victim);
+}
+
+static void conn_open(struct http *h, struct MHD_Connection *connection, void **context)
+{
+	const union MHD_ConnectionInfo *fd =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct http_conn *c = calloc(1, sizeof(*c));
+
+	assert(c && fd);
+	c->fd = fd->connect_fd;
+	c->until_ms = uv_now(h->timer.loop) + REQUEST_MS;
+	c->previous = h->newest;
+	*(c->previous ? &c->previous->next : &h->oldest) = c;
+	h->newest = c;
+	h->n++;
+	*context = c;
+	make_room(h);
+}
+
+static void conn_gone(struct http *h, struct http_conn *c)
+{
+	h->n -= c->until_ms != 0;
+	*(c->previous ? &c->previous->next : &h->oldest) = c->next;
+	*(c->next ? &c->next->previous : &h->newest) = c->previous;
+	free(c);
+}
+
+static void on_connection(void *ctx, struct MHD_Connection *connection, void **context,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		conn_open(ctx, connection, context);
+	else if (*context)
+		conn_gone(ctx, *context);
+}
+
+/* An answer is out: the next request has its own time. */
+static void on_completed(void *ctx, struct MHD_Connection *connection, void **request,
+			 enum MHD_RequestTerminationCode why)
+{
+	struct http *h = ctx;
+	struct http_conn *c = conn_of(connection);
+
+	(void)request;
+	(void)why;
+	if (!c || c->until_ms == 0)
+		return;
+	c->answering = false;
+	c->until_ms = uv_now(h->timer.loop) + IDLE_SECONDS * 1000 + REQUEST_MS;
+}
+
+static void end_overdue(struct http *h)
+{
+	uint64_t now = uv_now(h->timer.loop);
+
+	for (struct http_conn *c = h->oldest; c; c = c->next)
+		if (now > c->until_ms)
+			conn_end(h, c);
+}
+
+/* ---- Requests ---- */
+
+/* Numbers and names that are ours; without a Host there is no browser. */
+static bool host_is_ours(const struct http *h, struct MHD_Connection *connection)
+{
+	const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
+	const struct cluster_config *c = &h->view->config->cluster;
+	const char *name = h->view->config->node[c->self].http_name;
+	char text[256];
+	struct address a;
+	size_t len;
+
+	if (!host)
+		return true;
+	if (host[0] == '[')
+		len = strcspn(++host, "]");
+	else
+		len = strcspn(host, ":");
+	if (len >= sizeof(text))
+		return false;
+	memcpy(text, host, len);
+	text[len] = '\0';
+	if (address_parse(&a, text) == OK || strcasecmp(text, "localhost") == 0 ||
+	    (name[0] && strcasecmp(text, name) == 0))
+		return true;
+	for (uint32_t i = 0; i < c->n_nodes; i++)
+		if (strcasecmp(text, c->node[i]) == 0)
+			return true;
+	return false;
+}
+
+static ssize_t read_sessions(void *ctx, uint64_t position, char *out, size_t room)
+{
+	size_t n = status_sessions_read(ctx, out, room);
+
+	(void)position;
+	return n ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static void free_sessions(void *ctx)
+{
+	status_sessions_free(ctx);
+}
+
+/* A number in the query; missing: the default. False: not a number. */
+static bool query_number(struct MHD_Connection *connection, const char *key, uint64_t missing,
+			 uint64_t *out)
+{
+	const char *text = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, key);
+	char *end;
+
+	*out = missing;
+	if (!text)
+		return true;
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
+}
+
+static enum MHD_Result answer_sessions(struct MHD_Connection *connection, const struct status_view *v)
+{
+	uint64_t after, limit;
+	struct MHD_Response *r;
+	struct status_sessions *s;
+
+	if (!query_number(connection, "after", 0, &after) ||
+	    !query_number(connection, "limit", UINT64_MAX, &limit))
+		return answer_text(connection, 400, "after and limit are numbers\n");
+	s = status_sessions_new(v, after, limit);
+	r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, SLICE, read_sessions, s, free_sessions);
+	if (!r) {
+		status_sessions_free(s);
+		return MHD_NO;
+	}
+	return queue(connection, 200, "application/json", r);
+}
+
 static enum MHD_Result probe(struct MHD_Connection *connection, bool good)
 {
 	return good ? answer_text(connection, 200, "ok\n") : answer_text(connection, 503, "no\n");
 }
 
-static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url,
-				  const char *method, const char *version, const char *upload,
-				  size_t *upload_len, void **request)
+static enum MHD_Result on_get(struct http *h, struct MHD_Connection *connection, const char *url)
 {
-	const struct status_view *v = ((struct http *)ctx)->view;
-	static int seen;
+	const struct status_view *v = h->view;
 
-	(void)version;
-	(void)upload;
-	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		return answer_text(connection, 405, "only GET\n");
-	if (!*request) { /* First call: headers only. */
-		*request = &seen;
-		return MHD_YES;
-	}
-	*upload_len = 0;
+	if (!host_is_ours(h, connection))
+		return answer_text(connection, 421,
+				   "not a name of this node: use its address, or set http_name\n");
 	if (strcmp(url, "/livez") == 0)
 		return probe(connection, true);
 	if (strcmp(url, "/readyz") == 0)
@@ -114,13 +304,38 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 	if (strcmp(url, "/v1/status") == 0)
 		return answer_json(connection, status_json(v));
 	if (strcmp(url, "/v1/sessions") == 0)
-		return answer_json(connection, status_sessions_json(v));
+		return answer_sessions(connection, v);
 	if (strcmp(url, "/v1/events") == 0)
 		return answer_json(connection, json_pack("{s:o}", "events", v->events(v->ctx)));
 	if (strcmp(url, "/") == 0)
 		return answer(connection, 200, "text/html; charset=utf-8", (char *)page,
 			      MHD_RESPMEM_PERSISTENT);
 	return answer_text(connection, 404, "not found\n");
+}
+
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url,
+				  const char *method, const char *version, const char *upload,
+				  size_t *upload_len, void **request)
+{
+	struct http *h = ctx;
+	struct http_conn *c;
+	static int seen;
+
+	(void)version;
+	(void)upload;
+	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+		return answer_text(connection, 405, "only GET\n");
+	if (!*request) { /* First call: headers only. */
+		*request = &seen;
+		return MHD_YES;
+	}
+	*upload_len = 0;
+	c = conn_of(connection);
+	if (c && c->until_ms) {
+		c->answering = true;
+		c->until_ms = uv_now(h->timer.loop) + ANSWER_MS;
+	}
+	return on_get(h, connection, url);
 }
 
 /* ---- The loop ---- */
@@ -143,8 +358,11 @@ static void run(struct http *h)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
+	end_overdue(h);
 	MHD_run(h->daemon);
-	if (MHD_get_timeout(h->daemon, &ms) == MHD_YES)
+	if (MHD_get_timeout(h->daemon, &ms) != MHD_YES || ms > LOOK_MS)
+		ms = LOOK_MS;
+	if (ms < LOOK_MS || h->oldest)
 		uv_timer_start(&h->timer, on_timer, ms, 0);
 	else
 		uv_timer_stop(&h->timer);
@@ -192,9 +410,10 @@ struct http *http_start(uv_loop_t *loop, const char *listen, const struct status
 	h->view = view;
 	h->daemon = MHD_start_daemon(
 		flags, 0, NULL, NULL, on_request, h, MHD_OPTION_SOCK_ADDR, at,
-		MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-		IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION,
-		MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTIONS_MAX + CONNECTIONS_BEFORE_ROOM,
+		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)MEMORY_PER_CONNECTION, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);
 	if (!h->daemon) {
 		snprintf(err, HTTP_ERR_LEN,
 			 "http = \"%s\": %s; free the port or choose another in cluster.toml", listen,

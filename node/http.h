@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The status endpoint: GET /livez /readyz /healthz /metrics /v1/status
  * /v1/sessions /v1/events and / for people. Read-only. Runs on the control loop;
- * connections, their memory and their idle time are bounded. */
+ * connections, their memory and their time are bounded. /v1/sessions?after=ID&limit=N
+ * gives the sessions behind that id, so many at most. */
 #ifndef NODE_HTTP_H
 #define NODE_HTTP_H
 
@@ -10,6 +11,7 @@
 #include <uv.h>
 
 #define HTTP_ERR_LEN 256u
+#define HTTP_CONNECTIONS_MAX 64u
 
 struct http;
 

@@ -52,12 +52,15 @@ void inbox_item_free(struct inbox_item *i)
 	free(i);
 }
 
-bool inbox_put(struct inbox *b, struct inbox_item *i, size_t max)
+bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_lane lane)
 {
+	static const size_t max[INBOX_LANES] = {SIZE_MAX, INBOX_FRAMES_MAX, INBOX_IKE_MAX,
+						INBOX_PACKETS_MAX};
+	size_t cost = sizeof(*i) + i->len;
 	bool was_empty;
 
 	pthread_mutex_lock(&b->lock);
-	if (max && b->octets + i->len > max) {
+	if (cost > max[lane] - b->octets[lane]) {
 		b->lost++;
 		pthread_mutex_unlock(&b->lock);
 		inbox_item_free(i);
@@ -66,7 +69,7 @@ bool inbox_put(struct inbox *b, struct inbox_item *i, size_t max)
 	was_empty = b->first == NULL;
 	*b->end = i;
 	b->end = &i->next;
-	b->octets += i->len;
+	b->octets[lane] += cost;
 	pthread_mutex_unlock(&b->lock);
 	if (was_empty)
 		b->wake(b->ctx);
@@ -81,7 +84,7 @@ struct inbox_item *inbox_take(struct inbox *b)
 	first = b->first;
 	b->first = NULL;
 	b->end = &b->first;
-	b->octets = 0;
+	memset(b->octets, 0, sizeof(b->octets));
 	pthread_mutex_unlock(&b->lock);
 	return first;
 }

@@ -18,6 +18,16 @@ enum inbox_kind {
 	INBOX_IDENTITY /* identity: likewise */
 };
 
+/* What has a limit has one of its own, so that a flood of one kind takes no room from the
+ * others. */
+enum inbox_lane {
+	INBOX_OTHER,   /* No limit here. */
+	INBOX_FRAMES,  /* Of the links. */
+	INBOX_IKE,     /* IKE datagrams, those that were relayed too: from anybody. */
+	INBOX_PACKETS, /* For other owners. */
+	INBOX_LANES
+};
+
 struct inbox_item { /* heap */
 	struct inbox_item *next;
 	enum inbox_kind kind;
@@ -39,14 +49,17 @@ struct inbox_item { /* heap */
 struct inbox {
 	pthread_mutex_t lock;
 	struct inbox_item *first, **end;
-	size_t octets;  /* Of data, waiting. */
+	size_t octets[INBOX_LANES]; /* Waiting, items and all. */
 	uint64_t lost;  /* Items refused because too much was waiting. */
 	void (*wake)(void *ctx); /* Any thread; called when the queue stops being empty. */
 	void *ctx;
 };
 
-#define INBOX_PACKETS_MAX (8u << 20)   /* Datagrams and packets: above this they are dropped. */
-#define INBOX_FRAMES_MAX (544u << 20)  /* Frames: two snapshots and something. */
+/* Octets that may wait. Frames: two snapshots and something. IKE: what is
+ * handled within some 20 ms, for Raft's messages stand in the same line. */
+#define INBOX_FRAMES_MAX (544u << 20)
+#define INBOX_IKE_MAX (512u << 10)
+#define INBOX_PACKETS_MAX (8u << 20)
 
 void inbox_init(struct inbox *b, void (*wake)(void *ctx), void *ctx);
 void inbox_fini(struct inbox *b); /* Frees what was never taken. */
@@ -54,8 +67,8 @@ void inbox_fini(struct inbox *b); /* Frees what was never taken. */
 struct inbox_item *inbox_item_new(enum inbox_kind kind, const void *data, size_t len);
 void inbox_item_free(struct inbox_item *i);
 
-/* Adopts the item. max: octets that may wait; false: more do, it was dropped. 0 = no limit. */
-bool inbox_put(struct inbox *b, struct inbox_item *i, size_t max);
+/* Adopts the item. False: its lane is full, it was dropped. */
+bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_lane lane);
 /* All that waits, in order, as a list. */
 struct inbox_item *inbox_take(struct inbox *b);
 

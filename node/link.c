@@ -10,6 +10,7 @@
  * All handles and connections belong to the link thread. Other threads touch
  * queues, under `lock`, and atomics. */
 #include "node/link_internal.h"
+#include "xdp/privilege.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -26,6 +27,7 @@
 #define LISTENER_FD 700
 #define LINK_NICE (-15)
 #define SAY_AGAIN_US 10000000u
+#define SAY_LINES 5u
 
 static void out_queue_clear(struct out_queue *q)
 {
@@ -39,24 +41,35 @@ static void out_queue_clear(struct out_queue *q)
 	q->octets = 0;
 }
 
-/* Trouble with a node, not more often than every ten seconds unless it is news. */
+/* Trouble with a node: what is new, a few lines in ten seconds. Strangers have one line,
+ * whatever they think of; what was not said is counted and told with the next. */
 void link_say(struct link *l, uint32_t node, const char *format, ...)
 {
-	static const char nobody[] = "a stranger";
-	struct peer_link *p = &l->peer[node < l->cluster->n_nodes ? node : l->cluster->self];
-	const char *name = node < l->cluster->n_nodes ? l->cluster->node[node] : nobody;
+	bool stranger = node >= l->cluster->n_nodes;
+	struct peer_link *p = &l->peer[stranger ? l->cluster->self : node];
 	uint64_t now = boottime_us();
-	char text[sizeof(p->said)];
+	char text[sizeof(p->said.text)], more[48] = "";
 	va_list ap;
 
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	if (p->said_us && now - p->said_us < SAY_AGAIN_US && strcmp(text, p->said) == 0)
-		return;
-	strcpy(p->said, text);
-	p->said_us = now;
-	events_add(l->events, CONFIG_LOG_WARNING, "link", "%s: %s", name, text);
+	if (p->said.since_us && now - p->said.since_us < SAY_AGAIN_US) {
+		if (p->said.lines >= (stranger ? 1 : SAY_LINES) || strcmp(text, p->said.text) == 0) {
+			p->said.withheld++;
+			return;
+		}
+	} else {
+		p->said.since_us = now;
+		p->said.lines = 0;
+	}
+	if (p->said.withheld)
+		snprintf(more, sizeof(more), " (%u more lines were withheld)", p->said.withheld);
+	strcpy(p->said.text, text);
+	p->said.lines++;
+	p->said.withheld = 0;
+	events_add(l->events, CONFIG_LOG_WARNING, "link", "%s: %s%s",
+		   stranger ? "a stranger" : l->cluster->node[node], text, more);
 }
 
 static struct sockaddr_storage socket_address(const struct endpoint *e)
@@ -77,6 +90,14 @@ static struct sockaddr_storage socket_address(const struct endpoint *e)
 	return ss;
 }
 
+static struct sockaddr_storage source_address(const struct endpoint *listen)
+{
+	struct endpoint e = *listen;
+
+	e.port = 0;
+	return socket_address(&e);
+}
+
 static void put_link(struct link *l, uint32_t node, bool up, uint64_t generation)
 {
 	struct inbox_item *i = inbox_item_new(INBOX_LINK, NULL, 0);
@@ -84,7 +105,7 @@ static void put_link(struct link *l, uint32_t node, bool up, uint64_t generation
 	i->link.node = node;
 	i->link.up = up;
 	i->link.generation = generation;
-	inbox_put(l->inbox, i, 0);
+	inbox_put(l->inbox, i, INBOX_OTHER);
 }
 
 /* ---- Links ---- */
@@ -97,7 +118,9 @@ void link_frame(struct conn *c, const uint8_t *frame, size_t len)
 	atomic_fetch_add(&c->link->frames_in, 1);
 	i->event = (struct event){.type = EVENT_FRAME,
 				  .frame = {.node = c->node, .data = i->data, .len = len}};
-	if (!inbox_put(c->link->inbox, i, INBOX_FRAMES_MAX))
+	if (frame[0] == FRAME_RELAY)
+		atomic_fetch_add(&c->link->relays_lost, !inbox_put(c->link->inbox, i, INBOX_IKE));
+	else if (!inbox_put(c->link->inbox, i, INBOX_FRAMES))
 		link_say(c->link, c->node, "frames are lost: the control loop does not keep up");
 }
 
@@ -106,8 +129,8 @@ bool link_established(struct conn *c)
 	struct link *l = c->link;
 	struct peer_link *p = &l->peer[c->node];
 
+	stranger_leave(c);
 	if (c->server) {
-		l->strangers--;
 		if (c->node >= l->cluster->self) {
 			link_say(l, c->node, "it dials, but it is ours to dial: are the nodes in "
 					     "the same order in its cluster.toml?");
@@ -122,7 +145,7 @@ bool link_established(struct conn *c)
 	p->up = c;
 	p->backoff_ms = 0;
 	p->probes = 0;
-	p->said[0] = '\0';
+	p->said.text[0] = '\0';
 	pthread_mutex_lock(&l->lock);
 	p->generation = ++l->generations;
 	p->open = true;
@@ -148,8 +171,7 @@ void link_ended(struct conn *c)
 	struct link *l = c->link;
 	struct peer_link *p;
 
-	if (c->server && (c->state == CONN_DIALING || c->state == CONN_HANDSHAKE))
-		l->strangers--;
+	stranger_leave(c);
 	if (c->node >= l->cluster->n_nodes)
 		return;
 	p = &l->peer[c->node];
@@ -196,6 +218,7 @@ static void on_dialed(uv_connect_t *request, int status)
 void link_dial(struct link *l, uint32_t node)
 {
 	struct sockaddr_storage to = socket_address(&l->config->node[node].link);
+	struct sockaddr_storage own = source_address(&l->config->node[l->cluster->self].link);
 	struct peer_link *p = &l->peer[node];
 	struct conn *c;
 
@@ -207,6 +230,9 @@ void link_dial(struct link *l, uint32_t node)
 	p->dialing = c;
 	if (c->probe)
 		p->probes--;
+	/* From where we listen: for that address the others keep room. */
+	if (own.ss_family == to.ss_family)
+		(void)uv_tcp_bind(&c->tcp, (struct sockaddr *)&own, 0);
 	if (uv_tcp_connect(&c->dial, &c->tcp, (struct sockaddr *)&to, on_dialed))
 		conn_close(c);
 }
@@ -219,8 +245,7 @@ static void on_connection(uv_stream_t *s, int status)
 	if (status < 0)
 		return;
 	c = conn_new(l, true, CLUSTER_NODES_MAX);
-	l->strangers++;
-	if (uv_accept(s, (uv_stream_t *)&c->tcp) || l->strangers > STRANGERS_MAX)
+	if (uv_accept(s, (uv_stream_t *)&c->tcp) || !stranger_admit(c))
 		conn_close(c);
 	else
 		conn_accept(c);
@@ -282,6 +307,7 @@ static void *run(void *ctx)
 
 	pthread_setname_np(pthread_self(), "baton-link");
 	be_punctual(l);
+	(void)privilege_keep(PRIVILEGE_NONE);
 	uv_run(&l->loop, UV_RUN_DEFAULT);
 	return NULL;
 }
@@ -323,6 +349,7 @@ struct link *link_new(const struct link_options *o, char err[LINK_ERR_LEN])
 	l->tls = o->tls;
 	l->events = o->events;
 	l->inbox = o->inbox;
+	l->handshakes = STRANGERS_MAX;
 	pthread_mutex_init(&l->lock, NULL);
 	for (uint32_t i = 0; i < CLUSTER_NODES_MAX; i++) {
 		l->peer[i].queue.end = &l->peer[i].queue.first;
@@ -401,7 +428,7 @@ static void append(struct out_queue *q, struct out_frame *f)
 void link_send(struct link *l, uint32_t node, uint64_t generation, const uint8_t *frame, size_t len)
 {
 	struct peer_link *p = &l->peer[node];
-	bool urgent = frame[0] >= FRAME_EDGE, queued = false;
+	bool urgent = frame[0] >= FRAME_EDGE, relay = frame[0] == FRAME_RELAY, queued = false;
 	struct out_frame *f;
 
 	assert(node < l->cluster->n_nodes && len > 0 && (!urgent || len <= URGENT_MAX));
@@ -418,10 +445,10 @@ void link_send(struct link *l, uint32_t node, uint64_t generation, const uint8_t
 		if (urgent && p->urgent.octets + len <= QUEUE_URGENT_MAX) {
 			append(&p->urgent, f);
 			queued = true;
-		} else if (!urgent && p->queue.octets + len <= QUEUE_MAX) {
+		} else if (!urgent && p->queue.octets + len <= (relay ? QUEUE_RELAY_MAX : QUEUE_MAX)) {
 			append(&p->queue, f);
 			queued = true;
-		} else if (!urgent) {
+		} else if (!urgent && !relay) {
 			p->overflow = true;
 		}
 	}
@@ -429,6 +456,7 @@ void link_send(struct link *l, uint32_t node, uint64_t generation, const uint8_t
 	if (!queued) {
 		free(f);
 		atomic_fetch_add(&l->forwards_lost, urgent);
+		atomic_fetch_add(&l->relays_lost, relay);
 	}
 	uv_async_send(&l->wake);
 }
@@ -459,6 +487,9 @@ void link_count(const struct link *l, struct link_counters *out)
 		.connections = atomic_load(&l->connections),
 		.refused = atomic_load(&l->refused),
 		.forwards_lost = atomic_load(&l->forwards_lost),
+		.relays_lost = atomic_load(&l->relays_lost),
 		.loop_stalls = atomic_load(&l->loop_stalls),
+		.strangers = atomic_load(&l->strangers),
+		.evicted = atomic_load(&l->evicted),
 	};
 }

@@ -16,6 +16,9 @@
 #include <stdatomic.h>
 
 #define LINK_ERR_LEN 1024u
+#define STRANGERS_MAX 64u         /* Connections that have not authenticated yet: of all ... */
+#define STRANGERS_PER_ADDRESS 4u  /* ... of one address ... */
+#define STRANGERS_PER_NODE 16u    /* ... of a node's address, besides. */
 
 struct link;
 
@@ -49,7 +52,10 @@ struct link_counters {
 	uint64_t connections;    /* Established since the start. */
 	uint64_t refused;        /* Handshakes that failed, or of nobody we know. */
 	uint64_t forwards_lost;  /* Packets that found a queue full. */
+	uint64_t relays_lost;    /* IKE datagrams that did. */
 	uint64_t loop_stalls;    /* Times the control loop did not answer for 100 ms. */
+	uint64_t strangers;      /* Connections without a certificate so far: now. */
+	uint64_t evicted;        /* Of those, closed for others or for their rate. */
 };
 void link_count(const struct link *l, struct link_counters *out); /* Any thread. */
 

@@ -56,6 +56,7 @@ static void on_closed(uv_handle_t *h)
 	*at = c->next;
 	tls_free(c->tls);
 	free(c->sending);
+	free(c->chunk);
 	free(c->frame);
 	free(c);
 }
@@ -249,6 +250,9 @@ static bool chunk_done(struct conn *c, uint32_t head)
 
 static bool conn_consume(struct conn *c, const uint8_t *data, size_t len)
 {
+	if (!c->chunk)
+		c->chunk = malloc(CHUNK_MAX);
+	assert(c->chunk);
 	while (len > 0 && c->state == CONN_UP) {
 		uint32_t head;
 		size_t n;

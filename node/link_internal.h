@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside of the links: link.c has the thread and the peers, link_tick.c time and
- * the detector, link_conn.c one connection. */
+ * the detector, link_conn.c one connection, link_stranger.c who may try. */
 #ifndef NODE_LINK_INTERNAL_H
 #define NODE_LINK_INTERNAL_H
 
@@ -19,8 +19,10 @@
 #define FRAME_SHORT_MAX (128u << 10) /* All but Raft messages. */
 #define QUEUE_MAX (FRAME_LEN_MAX + (16u << 20))
 #define QUEUE_URGENT_MAX (1u << 20)
-#define STRANGERS_MAX 64u            /* Connections that have not authenticated yet. */
+#define QUEUE_RELAY_MAX (1u << 20)   /* Of it, IKE datagrams that anybody may have sent. */
+#define HANDSHAKES_PER_S 100u        /* Begun with strangers that come from no node's address. */
 #define HANDSHAKE_US 1000000u
+#define STRANGER_US 500000u          /* The same for those. */
 #define DIAL_US 500000u
 #define SILENCE_US 500000u           /* Nothing received: the connection is given up. */
 
@@ -45,6 +47,9 @@ struct conn { /* Freed when its handle is closed. */
 	struct tls *tls;
 	enum conn_state state;
 	bool server, probe;
+	bool stranger;     /* Not authenticated, and counted as such ... */
+	bool reserved;     /* ... with those that come from a node's address. */
+	struct address from; /* Where a stranger connects from. */
 	uint32_t node;     /* Whom we dialed, or who it turned out to be; CLUSTER_NODES_MAX. */
 	uint64_t started_us, heard_us;
 	bool greeted;      /* Its HELLO came. */
@@ -53,7 +58,7 @@ struct conn { /* Freed when its handle is closed. */
 	size_t sent;               /* ... and how far. */
 	uint8_t head[4];
 	size_t head_len;
-	uint8_t chunk[CHUNK_MAX];
+	uint8_t *chunk;    /* CHUNK_MAX, from the first one on: strangers have none. */
 	size_t chunk_len, chunk_want;
 	uint8_t *frame;    /* The frame that its chunks add up to. */
 	size_t frame_len, frame_room;
@@ -69,8 +74,12 @@ struct peer_link {
 	uint64_t dial_at_us;
 	uint32_t backoff_ms;
 	unsigned probes;       /* Still to be made after the link's end. */
-	uint64_t said_us;      /* When we last logged trouble with it. */
-	char said[160];
+	struct {
+		uint64_t since_us; /* Trouble with it was logged: this period's begin ... */
+		unsigned lines;    /* ... what was said in it ... */
+		unsigned withheld; /* ... and what was not. */
+		char text[160];    /* The last line. */
+	} said;
 };
 
 struct link {
@@ -88,7 +97,8 @@ struct link {
 	bool started, stopping;
 	_Atomic bool stop;
 	struct conn *conns;
-	unsigned strangers;
+	unsigned handshakes;    /* Strangers may begin so many now, ... */
+	uint64_t handshakes_us; /* ... counted up to then. */
 	struct detector detector;
 	uint64_t ticked_us, poll_from_us, certificate_us;
 	uint64_t generations;
@@ -100,7 +110,7 @@ struct link {
 	_Atomic uint64_t asked_us, answered_us; /* Liveness of the control loop. */
 	bool stalled;
 	_Atomic uint64_t frames_in, frames_out, octets_in, octets_out, connections, refused,
-		forwards_lost, loop_stalls;
+		forwards_lost, relays_lost, loop_stalls, strangers, evicted;
 };
 
 /* link_conn.c */
@@ -109,6 +119,10 @@ void conn_accept(struct conn *c); /* Its TCP connection stands: begin TLS. */
 void conn_close(struct conn *c);  /* Idempotent. */
 void conn_pump(struct conn *c);   /* Sends what is queued for its peer. */
 void conn_heartbeat(struct conn *c);
+
+/* link_stranger.c */
+bool stranger_admit(struct conn *c); /* Makes room for it; false: too many came of late. */
+void stranger_leave(struct conn *c); /* It has authenticated, or ends. */
 
 /* link.c */
 bool link_established(struct conn *c);    /* c->node is known; false: not wanted. */

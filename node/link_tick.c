@@ -21,7 +21,7 @@ static void put_event(struct link *l, const struct event *e)
 	struct inbox_item *i = inbox_item_new(INBOX_EVENT, NULL, 0);
 
 	i->event = *e;
-	inbox_put(l->inbox, i, 0);
+	inbox_put(l->inbox, i, INBOX_OTHER);
 }
 
 void link_look(struct link *l, uint64_t now)
@@ -73,7 +73,8 @@ static bool conn_overdue(const struct conn *c, uint64_t now)
 		return now - c->started_us > DIAL_US;
 	case CONN_HANDSHAKE:
 	case CONN_WAITING:
-		return now - c->started_us > HANDSHAKE_US;
+		return now - c->started_us >
+		       (c->stranger && !c->reserved ? STRANGER_US : HANDSHAKE_US);
 	case CONN_UP:
 		return now - c->heard_us > SILENCE_US && !c->link->config->test.heartbeats_off;
 	case CONN_CLOSING:

@@ -102,7 +102,7 @@ static void on_report(void *ctx, const struct sa_report *reports, size_t count)
 	i->event.type = EVENT_SA_REPORTS;
 	i->event.sa_reports.reports = (const struct sa_report *)i->data;
 	i->event.sa_reports.n = count;
-	inbox_put(&n->inbox, i, 0);
+	inbox_put(&n->inbox, i, INBOX_OTHER);
 }
 
 static void on_ike(void *ctx, const struct endpoint *local, const struct endpoint *remote,
@@ -116,7 +116,7 @@ static void on_ike(void *ctx, const struct endpoint *local, const struct endpoin
 	i->event.datagram.remote = *remote;
 	i->event.datagram.data = i->data;
 	i->event.datagram.len = len;
-	inbox_put(&n->inbox, i, INBOX_PACKETS_MAX);
+	inbox_put(&n->inbox, i, INBOX_IKE);
 }
 
 static void on_forward(void *ctx, const struct datapath_forward *f)
@@ -126,7 +126,7 @@ static void on_forward(void *ctx, const struct datapath_forward *f)
 
 	i->forward = *f;
 	i->forward.packet = i->data;
-	inbox_put(&n->inbox, i, INBOX_PACKETS_MAX);
+	inbox_put(&n->inbox, i, INBOX_PACKETS);
 }
 
 static void on_applied(void *ctx, uint64_t ticket)
@@ -237,7 +237,7 @@ static bool start_http(struct node *n, char *err)
 	char why[HTTP_ERR_LEN] = "";
 
 	n->view = (struct status_view){.config = n->config, .core = n->core,
-				       .datapath = n->datapath, .ctx = n, .events = view_events,
+				       .datapath = n->datapath, .link = n->link, .ctx = n, .events = view_events,
 				       .loop_stall_us = view_stall,
 				       .store_fill_percent = view_fill};
 	if (!self(n)->http[0])

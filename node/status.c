@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/status.h"
+#include "node/http.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -50,15 +51,6 @@ static const char *role_text(enum consensus_role role)
 	return text[role];
 }
 
-static size_t owned_by(const struct state *s, uint64_t node)
-{
-	size_t n = 0;
-
-	for (const struct session *x = state_next_session(s, 0); x; x = state_next_session(s, x->id))
-		n += session_slot(s, x)->node == node;
-	return n;
-}
-
 static json_t *nodes_json(const struct status_view *v, const struct core_status *st)
 {
 	const struct state *s = core_state(v->core);
@@ -75,9 +67,52 @@ static json_t *nodes_json(const struct status_view *v, const struct core_status 
 					up ? "up" : n ? "down" : "unknown", "role",
 					st->leader == i ? "leader" : "follower", "linked",
 					core_node_linked(v->core, i), "holds_address", holds,
-					"sessions_owned", (json_int_t)(n ? owned_by(s, n->id) : 0)));
+					"sessions_owned", (json_int_t)(n ? state_sessions_owned(s, n->id) : 0)));
 	}
 	return list;
+}
+
+/* ---- What it holds, and may hold ---- */
+
+struct memory {
+	uint64_t resident, peak;
+};
+
+static void memory_read(struct memory *m)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	unsigned long long kb;
+	char line[128];
+
+	memset(m, 0, sizeof(*m));
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "VmRSS: %llu", &kb) == 1)
+			m->resident = kb << 10;
+		else if (sscanf(line, "VmHWM: %llu", &kb) == 1)
+			m->peak = kb << 10;
+	}
+	if (f)
+		fclose(f);
+}
+
+/* What nobody needs a key for, and how much of it there can be. */
+static json_t *limits_json(const struct cluster_config *c)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sessions", (json_int_t)c->sessions_max,
+			 "half_open", (json_int_t)c->half_open_max, "half_open_without_cookie",
+			 (json_int_t)c->cookie_above, "ike_queue_bytes", (json_int_t)INBOX_IKE_MAX,
+			 "packet_queue_bytes", (json_int_t)INBOX_PACKETS_MAX, "link_strangers",
+			 (json_int_t)STRANGERS_MAX, "http_connections",
+			 (json_int_t)HTTP_CONNECTIONS_MAX);
+}
+
+static json_t *memory_json(void)
+{
+	struct memory m;
+
+	memory_read(&m);
+	return json_pack("{s:I, s:I}", "resident_bytes", (json_int_t)m.resident, "peak_bytes",
+			 (json_int_t)m.peak);
 }
 
 json_t *status_json(const struct status_view *v)
@@ -93,7 +128,7 @@ json_t *status_json(const struct status_view *v)
 	core_status(v->core, &st);
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:b, s:b, s:{s:s, s:s, s:s}, s:o, s:I, s:I, s:I, s:I,"
-		" s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}}",
+		" s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:o, s:o}",
 		"cluster", c->name, "node", c->node[c->self], "role", role_text(st.role), "leader",
 		st.leader < c->n_nodes ? c->node[st.leader] : "", "term", (json_int_t)st.term, "ready",
 		status_ready(v), "isolated", st.isolated, "holds_address", st.holds_address, "quorum_wiped",
@@ -107,72 +142,8 @@ json_t *status_json(const struct status_view *v)
 		(json_int_t)st.takeovers, "acknowledged", (json_int_t)st.takeovers_acknowledged,
 		"last_gap_ms", (json_int_t)(st.last_gap_us / 1000), "last_gap_us",
 		(json_int_t)st.last_gap_us, "last_mark_age_us", (json_int_t)st.last_mark_age_us,
-		"held_expired", (json_int_t)st.held_expired);
-}
-
-/* ---- Sessions ---- */
-
-static json_t *hex(uint64_t v, int digits)
-{
-	char text[20];
-
-	snprintf(text, sizeof(text), "%0*" PRIx64, digits, v);
-	return json_string(text);
-}
-
-static json_t *child_json(const struct session *x, unsigned i, int64_t epoch,
-			  const struct datapath_sa_stats *stats)
-{
-	const struct child_sa *child = &x->ike.child[i];
-	char suite[SUITE_TEXT_LEN];
-
-	return json_pack("{s:o, s:o, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "spi_in",
-			 hex(child->spi_in, 8), "spi_out", hex(child->spi_out, 8), "suite",
-			 suite_format(&child->suite, suite), "esn", child->suite.esn == ESN_YES,
-			 "packets_in", (json_int_t)stats->packets_in, "packets_out",
-			 (json_int_t)stats->packets_out, "next", (json_int_t)stats->next, "lease_end",
-			 (json_int_t)lease_at(&x->seq[i], epoch).end, "mark",
-			 (json_int_t)x->seq[i].mark, "window_top", (json_int_t)stats->top);
-}
-
-static json_t *session_json(const struct status_view *v, const struct session *x)
-{
-	const struct state *s = core_state(v->core);
-	const struct node_record *owner = state_node(s, session_slot(s, x)->node);
-	struct datapath_sa_stats stats[IKE_CHILD_MAX] = { 0 };
-	uint32_t spi[IKE_CHILD_MAX];
-	char id[2 * IKE_ID_MAX], remote[ENDPOINT_TEXT_LEN], ip[ADDRESS_TEXT_LEN];
-	int64_t epoch = session_epoch(s, x);
-	json_t *children = json_array();
-
-	for (unsigned i = 0; i < x->ike.n_child; i++)
-		spi[i] = x->ike.child[i].spi_in;
-	if (v->datapath && x->ike.n_child)
-		datapath_sa_stats(v->datapath, spi, x->ike.n_child, stats);
-	for (unsigned i = 0; i < x->ike.n_child; i++)
-		json_array_append_new(children, child_json(x, i, epoch, &stats[i]));
-	return json_pack("{s:I, s:s, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:I, s:I, s:b, s:o}", "id",
-			 (json_int_t)x->id, "peer_id", ike_id_format(&x->ike.peer_id, id, sizeof(id)),
-			 "connection", x->ike.connection, "owner", owner ? owner->name : "", "epoch",
-			 (json_int_t)epoch, "remote", endpoint_format(&x->ike.remote, remote),
-			 "virtual_ip",
-			 x->ike.virtual_ip.family ? address_format(&x->ike.virtual_ip, ip) : "",
-			 "ike_spi_i", hex(x->ike.ike[0].spi_i, 16), "ike_spi_r",
-			 hex(x->ike.ike[0].spi_r, 16), "established_at",
-			 (json_int_t)x->ike.established_ms, "takeovers",
-			 (json_int_t)(epoch - x->first_epoch), "acknowledged",
-			 x->acknowledged_epoch == epoch || epoch == x->first_epoch, "children", children);
-}
-
-json_t *status_sessions_json(const struct status_view *v)
-{
-	json_t *list = json_array();
-	const struct state *s = v->core ? core_state(v->core) : NULL;
-
-	for (const struct session *x = s ? state_next_session(s, 0) : NULL; x;
-	     x = state_next_session(s, x->id))
-		json_array_append_new(list, session_json(v, x));
-	return list;
+		"held_expired", (json_int_t)st.held_expired,
+		"memory", memory_json(), "limits", limits_json(c));
 }
 
 /* ---- Prometheus ---- */
@@ -189,10 +160,30 @@ static void drops(FILE *f, const char *where, const uint64_t *count)
 			drop_text((enum drop)d), count[d]);
 }
 
+static void links(FILE *f, const struct link *link)
+{
+	struct link_counters l = { 0 };
+
+	if (link)
+		link_count(link, &l);
+	metric(f, "link_frames_in_total", "counter", l.frames_in);
+	metric(f, "link_frames_out_total", "counter", l.frames_out);
+	metric(f, "link_octets_in_total", "counter", l.octets_in);
+	metric(f, "link_octets_out_total", "counter", l.octets_out);
+	metric(f, "link_connections_total", "counter", l.connections);
+	metric(f, "link_refused_total", "counter", l.refused);
+	metric(f, "link_strangers", "gauge", l.strangers);
+	metric(f, "link_evicted_total", "counter", l.evicted);
+	metric(f, "link_forwards_lost_total", "counter", l.forwards_lost);
+	metric(f, "link_relays_lost_total", "counter", l.relays_lost);
+	metric(f, "loop_stalls_total", "counter", l.loop_stalls);
+}
+
 char *status_metrics(const struct status_view *v)
 {
 	struct datapath_counters dp = { 0 };
 	struct core_status st = { 0 };
+	struct memory memory;
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
@@ -231,6 +222,10 @@ char *status_metrics(const struct status_view *v)
 	metric(f, "keepalives_total", "counter", dp.keepalives);
 	metric(f, "ike_in_total", "counter", dp.ike_in);
 	metric(f, "ike_out_total", "counter", dp.ike_out);
+	links(f, v->link);
+	memory_read(&memory);
+	metric(f, "memory_resident_bytes", "gauge", memory.resident);
+	metric(f, "memory_peak_bytes", "gauge", memory.peak);
 	if (v->loop_stall_us)
 		metric(f, "loop_stall_us", "gauge", v->loop_stall_us(v->ctx));
 	fprintf(f, "# TYPE baton_drops_total counter\n");

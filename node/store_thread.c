@@ -3,6 +3,7 @@
  * control thread made is freed by the control thread, so blobs need no locks (the
  * storage thread reads their octets and leaves their reference counts alone). */
 #include "node/store_thread.h"
+#include "xdp/privilege.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -54,6 +55,7 @@ static void *run(void *ctx)
 	struct inbox_item *first;
 
 	pthread_setname_np(pthread_self(), "baton-store");
+	(void)privilege_keep(PRIVILEGE_NONE);
 	while ((first = take(t)) != NULL) {
 		struct store_update *updates[SHARED_MAX + 1];
 		const struct blob *identity = NULL;
@@ -76,7 +78,7 @@ static void *run(void *ctx)
 			struct inbox_item *next = first->next;
 
 			first->next = NULL;
-			inbox_put(t->done, first, 0);
+			inbox_put(t->done, first, INBOX_OTHER);
 			first = next;
 		}
 	}
