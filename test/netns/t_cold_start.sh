@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# modes: socket
+# modes: socket xdp
 # A cold start from data older than max_store_age_s is refused with a clear message,
 # also the second time, unless --accept-old-store says that there is no newer copy. A
 # node that alone was away for long just joins: the others know better. A cluster of three,

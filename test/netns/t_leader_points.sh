@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# modes: socket
+# modes: socket xdp
 # The leader dies at chosen points of IKE_AUTH, of a Child SA's rekey and of an IKE
 # SA's: before and after the proposal, after the commit but before the reply, and
 # after the reply. The client, at its default timers (it repeats after 4 s), ends with

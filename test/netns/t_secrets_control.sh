@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# modes: socket
+# modes: socket xdp
 # The control of t_secrets_on_disk: a build that does not seal. The same search finds
 # SK_* and ESP keys of the run in its data directories, of each exchange; and a key that
 # crosses a node link in clear is found in the capture of that link.
