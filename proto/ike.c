@@ -135,13 +135,15 @@ static void exchange(struct ike_step *s, const struct ike_opened *o)
 static void respond_request(struct ike_step *s, const struct ike_opened *o, const uint8_t *data,
 			    size_t len)
 {
+	struct sk_direction ours = sk_direction_of(&s->sa->suite, &s->sa->keys,
+						   s->sa->original_initiator);
 	struct ike_header h = ike_reply_header(&o->message.header);
 	struct blob *reply;
 
 	ike_builder_init_message(&s->reply, &h);
 	follow_address(s);
 	exchange(s, o);
-	if (ike_seal(s->env, &s->sa->suite, &s->sa->keys, &s->reply, &reply) != OK) {
+	if (ike_seal(&ours, s->env->iv, s->env->entropy, &s->reply, &reply) != OK) {
 		ike_drop(s->out, DROP_CRYPTO, "response cannot be sealed");
 		return;
 	}
@@ -261,6 +263,7 @@ void ike_respond(const struct ike_env *env, const struct ike_session *session,
 		.out = out,
 	};
 	const struct ike_sa *sa;
+	struct sk_direction theirs;
 	struct ike_header h;
 	struct ike_opened o;
 	enum drop d;
@@ -288,7 +291,8 @@ void ike_respond(const struct ike_env *env, const struct ike_session *session,
 		ike_drop(out, DROP_IKE_EXCHANGE, "exchange not allowed here");
 		return;
 	}
-	d = ike_open(&o, &sa->suite, &sa->keys, data, len);
+	theirs = sk_direction_of(&sa->suite, &sa->keys, !sa->original_initiator);
+	d = ike_open(&o, &theirs, data, len);
 	if (d != DROP_NONE) {
 		ike_drop(out, d, "does not authenticate");
 		return;

@@ -104,7 +104,9 @@ static const char *authenticate(struct auth_step *s, struct ike_id *peer, struct
 /* Seals b as the response; DROP if that fails. */
 static bool respond(struct auth_step *s, struct ike_builder *b)
 {
-	if (ike_seal(s->env, &s->half_open->suite, &s->half_open->keys, b, &s->out->reply) == OK)
+	struct sk_direction ours = sk_direction_of(&s->half_open->suite, &s->half_open->keys, false);
+
+	if (ike_seal(&ours, s->env->iv, s->env->entropy, b, &s->out->reply) == OK)
 		return true;
 	ike_drop(s->out, DROP_CRYPTO, "IKE_AUTH response cannot be sealed");
 	return false;
@@ -235,12 +237,13 @@ static uint16_t child_make(struct auth_step *s, struct child_plan *plan)
 	if (inner->family == 0)
 		inner = &s->session->remote.address;
 	remote.ts[0] = ts_from_address(inner);
-	error = ike_child_negotiate(plan, &terms, s->session, s->message);
+	error = ike_child_negotiate(plan, &terms, (struct child_list){0}, s->message);
 	if (error)
 		return error;
 	CBS_init(&input.nonce_i, s->half_open->nonce_i, s->half_open->nonce_i_len);
 	CBS_init(&input.nonce_r, s->half_open->nonce_r, sizeof(s->half_open->nonce_r));
-	ike_child_create(&s->session->child[0], plan, s->env, &s->session->ike[0], &input);
+	ike_child_create(&s->session->child[0], plan, s->env->draw_spi(s->env->ctx, s->env->entropy),
+			 &s->session->ike[0], &input, false);
 	s->session->n_child = 1;
 	return 0;
 }
@@ -255,23 +258,10 @@ static void add_child(struct ike_builder *b, const struct child_sa *child,
 
 /* ---- The response ---- */
 
-/* Our IDr and AUTH. AUTH covers the body of the ID payload as it goes out. */
 static void add_auth(struct ike_builder *b, const struct auth_step *s, const struct secret *psk)
 {
-	const struct ike_id *id = &s->connection->local_id;
-	uint8_t body[4 + IKE_ID_MAX] = {id->type};
-	uint8_t auth[PRF_LEN_MAX];
-	struct auth_octets octets;
-	size_t len;
-	CBS cbs;
-
-	memcpy(body + 4, id->data, id->len);
-	CBS_init(&cbs, body, 4 + (size_t)id->len);
-	octets = octets_of(s->half_open, false, cbs);
-	len = auth_psk_compute(s->half_open->suite.prf, psk, &octets, auth);
-	ike_add_id(b, IKE_PAYLOAD_IDr, id);
-	ike_add_auth(b, IKE_AUTH_SHARED_KEY, auth, len);
-	OPENSSL_cleanse(auth, sizeof(auth));
+	ike_add_id_and_auth(b, IKE_PAYLOAD_IDr, &s->connection->local_id, s->half_open->suite.prf, psk,
+			    octets_of(s->half_open, false, (CBS){0}));
 }
 
 static void session_note(const struct auth_step *s, uint16_t error)
@@ -356,6 +346,7 @@ void ike_respond_auth(const struct ike_env *env, const struct ike_half_open *hal
 		.path = {.local = local, .remote = remote},
 		.out = out,
 	};
+	struct sk_direction theirs = sk_direction_of(&half_open->suite, &half_open->keys, true);
 	struct secret psk = {0};
 	struct ike_id peer = {0};
 	struct ike_header header;
@@ -368,7 +359,7 @@ void ike_respond_auth(const struct ike_env *env, const struct ike_half_open *hal
 	if (d == DROP_NONE && !header_accept(&header, half_open))
 		d = DROP_IKE_EXCHANGE;
 	if (d == DROP_NONE)
-		d = ike_open(&o, &half_open->suite, &half_open->keys, data, len);
+		d = ike_open(&o, &theirs, data, len);
 	if (d != DROP_NONE) {
 		ike_drop(out, d, "not an IKE_AUTH request of this IKE SA");
 		return;

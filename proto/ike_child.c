@@ -59,47 +59,32 @@ static bool rekey_accept(struct ike_step *s, const struct ike_notify *rekey,
 	return true;
 }
 
-/* Draws our nonce and KE, derives, puts the Child SA into the session and the
- * response together. */
+/* Puts the Child SA into the session and into the response. */
 static void child_add(struct ike_step *s, const struct child_plan *plan,
 		      const struct child_sa *old)
 {
-	const struct ike_message *m = s->message;
-	bool pfs = plan->choice.suite.dh != DH_NONE;
-	struct ike_key_input input = {.nonce_i = m->nonce};
-	uint8_t nonce[IKE_NONCE_LEN];
-	struct child_sa *child;
-	struct ike_ke ke;
+	struct child_response r = {
+		.reply = &s->reply,
+		.entropy = s->env->entropy,
+		.spi_in = s->env->draw_spi(s->env->ctx, s->env->entropy),
+	};
+	struct child_sa *child = &s->next->child[s->next->n_child];
 
-	if (pfs) {
-		if (ike_ke_respond(&ke, &m->ke, s->env->entropy) != OK) {
-			child_fail(s, IKE_NOTIFY_INVALID_SYNTAX);
-			return;
-		}
-		input.shared = &ke.shared;
+	if (!ike_child_respond(&r, child, plan, s->sa, s->message)) {
+		child_fail(s, IKE_NOTIFY_INVALID_SYNTAX);
+		return;
 	}
-	entropy_draw(s->env->entropy, nonce, sizeof(nonce));
-	CBS_init(&input.nonce_r, nonce, sizeof(nonce));
-	child = &s->next->child[s->next->n_child];
-	ike_child_create(child, plan, s->env, s->sa, &input);
 	child->replaces = old ? old->spi_in : 0;
 	s->next->n_child++;
-
-	ike_add_sa_answer(&s->reply, &plan->choice, child->spi_in);
-	ike_add_nonce(&s->reply, nonce, sizeof(nonce));
-	if (pfs) {
-		ike_add_ke(&s->reply, plan->choice.suite.dh, ke.data, ke.len);
-		secret_cleanse(&ke.shared);
-	}
-	ike_add_ts(&s->reply, IKE_PAYLOAD_TSi, &child->remote);
-	ike_add_ts(&s->reply, IKE_PAYLOAD_TSr, &child->local);
-	ike_note(s->out, old ? "Child SA rekeyed%s" : "further Child SA%s", pfs ? ", with KE" : "");
+	ike_note(s->out, old ? "Child SA rekeyed%s" : "further Child SA%s",
+		 plan->choice.suite.dh != DH_NONE ? ", with KE" : "");
 }
 
 static void child_create(struct ike_step *s)
 {
 	const struct ike_notify *rekey = ike_message_notify(s->message, IKE_NOTIFY_REKEY_SA);
 	const struct address *inner = &s->next->virtual_ip;
+	struct child_list have = {s->next->child, s->next->n_child};
 	const struct child_sa *old = NULL;
 	struct ts_set remote = {.n = 1};
 	struct child_terms terms = {.dh = SA_DH_NEGOTIATE, .remote = &remote};
@@ -124,7 +109,7 @@ static void child_create(struct ike_step *s)
 		terms.local = &old->local;
 		terms.remote = &old->remote;
 	}
-	error = ike_child_negotiate(&plan, &terms, s->next, s->message);
+	error = ike_child_negotiate(&plan, &terms, have, s->message);
 	if (!error && !ike_nonce_fits(&s->message->nonce, s->sa->suite.prf))
 		error = IKE_NOTIFY_INVALID_SYNTAX;
 	if (error == IKE_NOTIFY_INVALID_KE_PAYLOAD) {

@@ -10,14 +10,14 @@
 
 #define ESP_SPI_MIN 256u /* RFC 4303 2.1: 1 to 255 are reserved, 0 is for local use. */
 
-/* The client's SPI is its name for the pair in REKEY_SA and DELETE: it must tell
+/* The other side's SPI is its name for the pair in REKEY_SA and DELETE: it must tell
  * one from the other. */
-static bool spi_usable(const struct ike_session *s, uint64_t spi_out)
+bool child_spi_usable(struct child_list have, uint64_t spi_out)
 {
 	if (spi_out < ESP_SPI_MIN)
 		return false;
-	for (size_t i = 0; i < s->n_child; i++)
-		if (s->child[i].spi_out == spi_out)
+	for (size_t i = 0; i < have.n; i++)
+		if (have.child[i].spi_out == spi_out)
 			return false;
 	return true;
 }
@@ -39,7 +39,7 @@ static uint16_t narrow(struct child_plan *plan, const struct child_terms *terms,
 }
 
 uint16_t ike_child_negotiate(struct child_plan *plan, const struct child_terms *terms,
-			     const struct ike_session *s, const struct ike_message *m)
+			     struct child_list have, const struct ike_message *m)
 {
 	uint16_t error;
 
@@ -56,43 +56,74 @@ uint16_t ike_child_negotiate(struct child_plan *plan, const struct child_terms *
 	default:
 		return IKE_NOTIFY_INVALID_SYNTAX;
 	}
-	if (!spi_usable(s, plan->choice.spi))
+	if (!child_spi_usable(have, plan->choice.spi))
 		return IKE_NOTIFY_NO_PROPOSAL_CHOSEN;
 	error = narrow(plan, terms, m);
 	if (error)
 		return error;
-	if (s->n_child == IKE_CHILD_MAX)
+	if (have.n == IKE_CHILD_MAX)
 		return IKE_NOTIFY_NO_ADDITIONAL_SAS;
 	return terms->dh == SA_DH_NEGOTIATE && plan->choice.ke_mismatch
 		       ? IKE_NOTIFY_INVALID_KE_PAYLOAD
 		       : 0;
 }
 
-void ike_child_create(struct child_sa *child, const struct child_plan *plan,
-		      const struct ike_env *env, const struct ike_sa *sa,
-		      const struct ike_key_input *input)
+void ike_child_create(struct child_sa *child, const struct child_plan *plan, uint32_t spi_in,
+		      const struct ike_sa *sa, const struct ike_key_input *input, bool we_asked)
 {
+	assert(spi_in >= ESP_SPI_MIN);
 	memset(child, 0, sizeof(*child));
-	child->spi_in = env->draw_spi(env->ctx, env->entropy);
-	assert(child->spi_in >= ESP_SPI_MIN);
+	child->spi_in = spi_in;
 	child->spi_out = (uint32_t)plan->choice.spi;
 	child->suite = plan->choice.suite;
 	child->local = plan->local;
 	child->remote = plan->remote;
-	child_keys_derive(child, sa->suite.prf, &sa->keys.d, input, false);
+	child_keys_derive(child, sa->suite.prf, &sa->keys.d, input, we_asked);
+}
+
+bool ike_child_respond(struct child_response *r, struct child_sa *child,
+		       const struct child_plan *plan, const struct ike_sa *sa,
+		       const struct ike_message *m)
+{
+	bool pfs = plan->choice.suite.dh != DH_NONE;
+	struct ike_key_input input = {.nonce_i = m->nonce};
+	struct ike_ke ke;
+
+	if (pfs) {
+		if (ike_ke_respond(&ke, &m->ke, r->entropy) != OK)
+			return false;
+		input.shared = &ke.shared;
+	}
+	entropy_draw(r->entropy, r->nonce, sizeof(r->nonce));
+	CBS_init(&input.nonce_r, r->nonce, sizeof(r->nonce));
+	ike_child_create(child, plan, r->spi_in, sa, &input, false);
+	ike_add_sa_answer(r->reply, &plan->choice, child->spi_in);
+	ike_add_nonce(r->reply, r->nonce, sizeof(r->nonce));
+	if (pfs) {
+		ike_add_ke(r->reply, plan->choice.suite.dh, ke.data, ke.len);
+		secret_cleanse(&ke.shared);
+	}
+	ike_add_ts(r->reply, IKE_PAYLOAD_TSi, &child->remote);
+	ike_add_ts(r->reply, IKE_PAYLOAD_TSr, &child->local);
+	return true;
+}
+
+void child_list_remove(struct child_sa *child, uint8_t *n, uint32_t spi_in)
+{
+	size_t at = 0;
+
+	while (at < *n && child[at].spi_in != spi_in)
+		at++;
+	if (at == *n)
+		return;
+	memmove(&child[at], &child[at + 1], (*n - at - 1) * sizeof(*child));
+	OPENSSL_cleanse(&child[*n - 1], sizeof(*child));
+	(*n)--;
 }
 
 void ike_child_remove(struct ike_session *s, uint32_t spi_in)
 {
-	struct child_sa *child = ike_session_find_child(s, spi_in);
-	struct child_sa *last;
-
-	if (!child)
-		return;
-	last = &s->child[s->n_child - 1];
-	memmove(child, child + 1, (size_t)(last - child) * sizeof(*child));
-	OPENSSL_cleanse(last, sizeof(*last));
-	s->n_child--;
+	child_list_remove(s->child, &s->n_child, spi_in);
 }
 
 bool ike_nonce_fits(const CBS *nonce, uint16_t prf)

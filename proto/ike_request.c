@@ -63,6 +63,8 @@ void ike_request_create(const struct ike_env *env, const struct ike_session *ses
 		.flags = current->original_initiator ? IKE_FLAG_INITIATOR : 0,
 		.message_id = current->next_request_out,
 	};
+	struct sk_direction ours = sk_direction_of(&current->suite, &current->keys,
+						   current->original_initiator);
 	struct ike_session *next;
 	struct ike_builder b;
 
@@ -75,7 +77,7 @@ void ike_request_create(const struct ike_env *env, const struct ike_session *ses
 	ike_session_copy(next, session);
 	ike_builder_init_message(&b, &h);
 	add_payloads(&b, env, next, request);
-	if (ike_seal(env, &current->suite, &current->keys, &b, &out->reply) != OK) {
+	if (ike_seal(&ours, env->iv, env->entropy, &b, &out->reply) != OK) {
 		ike_session_fini(next);
 		free(next);
 		ike_drop(out, DROP_CRYPTO, "request cannot be sealed");

@@ -53,7 +53,8 @@ enum { /* Negotiated features of an IKE SA */
 	IKE_PEER_MOBIKE = 1u << 2,        /* RFC 4555 */
 	IKE_PEER_FRAGMENTATION = 1u << 3, /* RFC 7383, offered; we don't use it yet */
 	IKE_PEER_SYNC = 1u << 4,          /* RFC 6311, offered */
-	IKE_INITIAL_CONTACT = 1u << 5     /* RFC 7296 2.4: its older sessions are to go */
+	IKE_INITIAL_CONTACT = 1u << 5,    /* RFC 7296 2.4: its older sessions are to go */
+	IKE_PEER_REPLAY_SYNC = 1u << 6    /* RFC 6311, the other half of it; the initiator's */
 };
 
 struct ike_sa {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between a datagram and its payloads: opening what the client protected, and
- * protecting what we answer. A message is worth nothing before sk_open() says
- * DROP_NONE; from then on its faults are the client's own, and RFC 7296 2.21
+/* Between a datagram and its payloads: opening what the other side protected, and
+ * protecting what we say. A message is worth nothing before sk_open() says
+ * DROP_NONE; from then on its faults are the other side's own, and RFC 7296 2.21
  * wants them answered. */
 #include "proto/ike_step.h"
-#include "proto/sk.h"
 
 #include <openssl/mem.h>
 
@@ -12,10 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum drop ike_open(struct ike_opened *o, const struct suite *suite, const struct ike_keys *keys,
-		   const uint8_t *data, size_t len)
+enum drop ike_open(struct ike_opened *o, const struct sk_direction *theirs, const uint8_t *data,
+		   size_t len)
 {
-	struct sk_direction from_client = sk_direction_of(suite, keys, true);
 	enum drop d;
 	uint8_t first;
 	CBS chain;
@@ -27,7 +25,7 @@ enum drop ike_open(struct ike_opened *o, const struct suite *suite, const struct
 	o->plain = malloc(len);
 	assert(o->plain);
 	o->len = len;
-	d = sk_open(&from_client, data, len, o->plain, &chain, &first);
+	d = sk_open(theirs, data, len, o->plain, &chain, &first);
 	if (d != DROP_NONE) {
 		ike_opened_fini(o);
 		return d;
@@ -64,18 +62,18 @@ struct ike_header ike_reply_header(const struct ike_header *request)
 		.spi_r = request->spi_r,
 		.major = 2,
 		.exchange = request->exchange,
-		/* RFC 7296 3.1: the Response bit; the Initiator bit is the client's. */
-		.flags = IKE_FLAG_RESPONSE,
+		/* RFC 7296 3.1: the Response bit; the Initiator bit is that of the one side. */
+		.flags = IKE_FLAG_RESPONSE |
+			 (request->flags & IKE_FLAG_INITIATOR ? 0 : IKE_FLAG_INITIATOR),
 		.message_id = request->message_id,
 	};
 
 	return h;
 }
 
-enum status ike_seal(const struct ike_env *env, const struct suite *suite,
-		     const struct ike_keys *keys, struct ike_builder *b, struct blob **out)
+enum status ike_seal(const struct sk_direction *ours, struct iv_source *iv, struct entropy *e,
+		     struct ike_builder *b, struct blob **out)
 {
-	struct sk_direction from_us = sk_direction_of(suite, keys, false);
 	struct blob *clear;
 	enum status s;
 
@@ -83,7 +81,7 @@ enum status ike_seal(const struct ike_env *env, const struct suite *suite,
 	s = ike_builder_finish(b, &clear);
 	if (s != OK)
 		return s;
-	s = sk_seal(&from_us, env->iv, env->entropy, clear->data, clear->len, out);
+	s = sk_seal(ours, iv, e, clear->data, clear->len, out);
 	blob_unref(clear);
 	return s;
 }

@@ -50,14 +50,27 @@ static bool has(const uint16_t *values, size_t n, uint16_t value)
 	return false;
 }
 
-static bool proposal_allows(const struct proposal *p, const struct suite *s)
+static bool allows_encr(const struct proposal *p, const struct suite *s)
 {
 	bool encr = false;
 
 	for (size_t i = 0; i < p->n_encr; i++)
 		encr |= p->encr[i] == s->encr && p->encr_key_bits[i] == s->encr_key_bits;
-	return encr && (suite_is_aead(s) || has(p->integ, p->n_integ, s->integ)) &&
-	       has(p->prf, p->n_prf, s->prf) && has(p->dh, p->n_dh, s->dh);
+	if (suite_is_aead(s))
+		return encr && s->integ == AUTH_NONE;
+	return encr && has(p->integ, p->n_integ, s->integ);
+}
+
+bool ike_proposal_allows(const struct proposal *p, const struct suite *s)
+{
+	return allows_encr(p, s) && has(p->prf, p->n_prf, s->prf) && has(p->dh, p->n_dh, s->dh);
+}
+
+bool esp_proposal_allows(const struct proposal *p, const struct suite *s, bool with_dh)
+{
+	if (!allows_encr(p, s) || !has(p->esn, p->n_esn, s->esn))
+		return false;
+	return with_dh && p->n_dh > 0 ? has(p->dh, p->n_dh, s->dh) : s->dh == DH_NONE;
 }
 
 const struct ike_connection *ike_select_connection(const struct ike_config *c,
@@ -70,7 +83,7 @@ const struct ike_connection *ike_select_connection(const struct ike_config *c,
 		if (idr && !ike_id_equal(idr, &connection->local_id))
 			continue;
 		for (size_t j = 0; j < connection->n_ike; j++)
-			if (proposal_allows(&connection->ike[j], suite))
+			if (ike_proposal_allows(&connection->ike[j], suite))
 				return connection;
 	}
 	return NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the responder share among themselves; nobody else includes
- * this. The face is ike.h. */
+/* What the files of responder and initiator share among themselves; nobody else
+ * includes this. The faces are ike.h and ike_initiator.h. */
 #ifndef PROTO_IKE_STEP_H
 #define PROTO_IKE_STEP_H
 
@@ -10,6 +10,7 @@
 #include "proto/ike_keys.h"
 #include "proto/ike_message.h"
 #include "proto/ike_payload.h"
+#include "proto/sk.h"
 
 /* ---- Outcomes (ike.c) ---- */
 
@@ -21,7 +22,7 @@ void ike_drop(struct ike_outcome *o, enum drop why, const char *note);
 
 /* ---- Opening and sealing (ike_seal.c) ---- */
 
-/* A protected message of the client, opened. */
+/* A protected message of the other side, opened. */
 struct ike_opened {
 	struct ike_message message; /* Views of plain. */
 	enum status content;        /* OK, or why the authenticated content is refused: */
@@ -29,10 +30,10 @@ struct ike_opened {
 	size_t len;
 };
 
-/* DROP_NONE: the message is the client's, and o is to be ended with
- * ike_opened_fini(). Otherwise nothing is known about who sent it. */
-enum drop ike_open(struct ike_opened *o, const struct suite *suite, const struct ike_keys *keys,
-		   const uint8_t *data, size_t len) must_check;
+/* DROP_NONE: the message is theirs, and o is to be ended with ike_opened_fini().
+ * Otherwise nothing is known about who sent it. */
+enum drop ike_open(struct ike_opened *o, const struct sk_direction *theirs, const uint8_t *data,
+		   size_t len) must_check;
 void ike_opened_fini(struct ike_opened *o); /* Cleanses. */
 
 /* The NOTIFY for o->content (RFC 7296 2.5, 2.21). */
@@ -41,10 +42,9 @@ void ike_add_content_error(struct ike_builder *b, const struct ike_opened *o);
 /* The header of the response to a request. */
 struct ike_header ike_reply_header(const struct ike_header *request);
 
-/* Ends b, a whole message in clear, and seals it as ours. */
-enum status ike_seal(const struct ike_env *env, const struct suite *suite,
-		     const struct ike_keys *keys, struct ike_builder *b,
-		     struct blob **out) must_check;
+/* Ends b, a whole message in clear, and seals it. */
+enum status ike_seal(const struct sk_direction *ours, struct iv_source *iv, struct entropy *e,
+		     struct ike_builder *b, struct blob **out) must_check;
 
 /* ---- NAT detection, RFC 7296 2.23 (ike_nat.c) ---- */
 
@@ -72,6 +72,9 @@ enum status ike_select_init(struct sa_choice *choice, const struct ike_config *c
 const struct ike_connection *ike_select_connection(const struct ike_config *c,
 						   const struct suite *suite,
 						   const struct ike_id *idr);
+/* Is the suite one that the proposal offers? with_dh: as in sa_offer. */
+bool ike_proposal_allows(const struct proposal *p, const struct suite *s);
+bool esp_proposal_allows(const struct proposal *p, const struct suite *s, bool with_dh);
 
 /* ---- Child SAs (ike_child_sa.c) ---- */
 
@@ -89,16 +92,39 @@ struct child_plan {
 	struct ts_set local, remote;
 };
 
-/* Negotiates a Child SA of session s from m's SA, KE, TSi and TSr. Returns 0, or the
- * type of the error NOTIFY to answer with; with INVALID_KE_PAYLOAD the group we
- * want is plan->choice.suite.dh. */
-uint16_t ike_child_negotiate(struct child_plan *plan, const struct child_terms *terms,
-			     const struct ike_session *s, const struct ike_message *m);
+/* The Child SAs that there are: a new one must be told from them. */
+struct child_list {
+	const struct child_sa *child;
+	size_t n;
+};
 
-/* Makes the Child SA of a plan: draws our SPI, derives the keys. */
-void ike_child_create(struct child_sa *child, const struct child_plan *plan,
-		      const struct ike_env *env, const struct ike_sa *sa,
-		      const struct ike_key_input *input);
+/* Is spi_out, the other side's name for a new pair, not reserved and none of theirs? */
+bool child_spi_usable(struct child_list have, uint64_t spi_out);
+
+/* Negotiates a Child SA from m's SA, KE, TSi and TSr. Returns 0, or the type of the
+ * error NOTIFY to answer with; with INVALID_KE_PAYLOAD the group we want is
+ * plan->choice.suite.dh. */
+uint16_t ike_child_negotiate(struct child_plan *plan, const struct child_terms *terms,
+			     struct child_list have, const struct ike_message *m);
+
+/* Makes the Child SA of a plan with our SPI spi_in: derives the keys. we_asked: the
+ * exchange that makes it is ours. */
+void ike_child_create(struct child_sa *child, const struct child_plan *plan, uint32_t spi_in,
+		      const struct ike_sa *sa, const struct ike_key_input *input, bool we_asked);
+
+/* What the responder of an exchange draws for a Child SA, and where it answers. */
+struct child_response {
+	struct ike_builder *reply;
+	struct entropy *entropy;
+	uint32_t spi_in;
+	uint8_t nonce[IKE_NONCE_LEN]; /* Nr: drawn by ike_child_respond(). */
+};
+
+/* CREATE_CHILD_SA's answer: makes the Child SA of the plan and adds SA, Nr, KEr, TSi and
+ * TSr to the response. False, and nothing added: the KE payload is no good. */
+bool ike_child_respond(struct child_response *r, struct child_sa *child,
+		       const struct child_plan *plan, const struct ike_sa *sa,
+		       const struct ike_message *m);
 
 /* RFC 7296 2.10: "at least half the key size of the negotiated PRF". */
 bool ike_nonce_fits(const CBS *nonce, uint16_t prf);
@@ -109,7 +135,7 @@ struct ike_ke {
 	size_t len;
 	struct secret shared; /* The caller cleanses it. */
 };
-/* ERR_MALFORMED or ERR_CRYPTO when the client's value is no good. */
+/* ERR_MALFORMED or ERR_CRYPTO when the other side's value is no good. */
 enum status ike_ke_respond(struct ike_ke *out, const struct ike_payload_ke *theirs,
 			   struct entropy *e) must_check;
 
@@ -138,7 +164,48 @@ bool ike_old_place_is_free(const struct ike_session *s);
 /* The client's answer to our outstanding request on s->sa (ike_request.c). */
 void ike_step_answer(struct ike_step *s);
 
-/* Takes the Child SA with our SPI spi_in out of the session. */
+/* Takes the Child SA with our SPI spi_in out of the session, out of a list. */
 void ike_child_remove(struct ike_session *s, uint32_t spi_in);
+void child_list_remove(struct child_sa *child, uint8_t *n, uint32_t spi_in);
+
+/* ---- The initiator of an exchange, whichever side it is (ike_answer.c) ---- */
+
+/* Our half of the keys, until the answer is here. */
+struct ike_half {
+	const uint8_t *nonce;        /* IKE_NONCE_LEN octets */
+	const struct dh_keypair *dh; /* Group DH_NONE: no KE payload was sent. */
+};
+
+/* Reads m's SA payload. False unless it is one of the proposals that were offered, with
+ * nothing in it that was not (RFC 7296 2.7), and with the group of our KE, or none. */
+bool ike_answer_suite(struct sa_choice *out, const struct sa_offer *offer,
+		      const struct ike_half *ours, const struct ike_message *m) must_check;
+
+/* Nr and KEr: what the keys are made of. shared is room for g^ir, for the caller to
+ * cleanse in every case; it stays empty without a group. */
+bool ike_answer_keys(struct ike_key_input *in, struct secret *shared, const struct ike_half *ours,
+		     const struct suite *suite, uint16_t prf,
+		     const struct ike_message *m) must_check;
+
+/* What was asked of a Child SA. */
+struct child_question {
+	const struct sa_offer *offer;
+	const struct ts_set *local, *remote; /* TSi, TSr */
+	const struct ike_half *ours;
+};
+
+/* The plan that m answers with; the selectors within those that were sent (2.9). Returns 0
+ * or what is wrong with it: NO_PROPOSAL_CHOSEN, TS_UNACCEPTABLE, INVALID_SYNTAX. */
+uint16_t ike_child_answer(struct child_plan *plan, const struct child_question *q,
+			  struct child_list have, const struct ike_message *m);
+
+/* RFC 7296 2.8.1: which of two nonces is the lower one? "an octet-by-octet comparison ...
+ * If you reach the end of one nonce, that nonce is the lower one." */
+bool ike_nonce_is_lower(CBS a, CBS b);
+
+/* The ID payload of ours and the AUTH over it, with a shared key. octets: what AUTH
+ * covers besides the ID, which is filled in here. */
+void ike_add_id_and_auth(struct ike_builder *b, uint8_t type, const struct ike_id *id, uint16_t prf,
+			 const struct secret *psk, struct auth_octets octets);
 
 #endif

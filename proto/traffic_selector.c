@@ -127,3 +127,16 @@ bool ts_set_equal(const struct ts_set *a, const struct ts_set *b)
 			return false;
 	return true;
 }
+
+bool ts_set_within(const struct ts_set *inner, const struct ts_set *outer)
+{
+	for (uint8_t i = 0; i < inner->n; i++) {
+		uint8_t k = 0;
+
+		while (k < outer->n && !contains(&outer->ts[k], &inner->ts[i]))
+			k++;
+		if (k == outer->n)
+			return false;
+	}
+	return inner->n > 0;
+}

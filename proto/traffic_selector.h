@@ -30,5 +30,7 @@ bool ts_narrow(struct ts_set *out, const struct ts_set *offered, const struct ts
  * (ICMP, fragments) port is 0 and matches only selectors that span all ports. */
 bool ts_covers(const struct ts_set *set, const struct address *a, uint8_t protocol, uint16_t port);
 bool ts_set_equal(const struct ts_set *a, const struct ts_set *b);
+/* Is every selector of inner within one of outer? False when inner is empty. */
+bool ts_set_within(const struct ts_set *inner, const struct ts_set *outer);
 
 #endif

@@ -56,8 +56,7 @@ build/fuzz/obj/%.o: %.c
 	$(call say,CC)
 	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -c -o $@ $<
 build/fuzz/libunder.a: $(patsubst %.c,build/fuzz/obj/%.o,$(wildcard proto/*.c cluster/*.c) \
-		xdp/inner.c xdp/outer.c xdp/checksum.c xdp/arp.c xdp/nd.c \
-		test/lib/gateway.c test/lib/initiator.c test/lib/initiator_exchange.c)
+		xdp/inner.c xdp/outer.c xdp/checksum.c xdp/arp.c xdp/nd.c test/lib/gateway.c)
 	@rm -f $@
 	@ar rcs $@ $^
 build/fuzz/%: test/fuzz/%.c build/fuzz/libunder.a
@@ -97,10 +96,7 @@ build/bench/%: test/bench/%.c
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
-build/bench/libtest.a: $(patsubst %,build/obj/%.o,$(wildcard test/lib/initiator*.c))
-	@rm -f $@
-	@ar rcs $@ $^
-build/bench/handshakes: test/bench/handshakes.c build/bench/libtest.a build/libproto.a
+build/bench/handshakes: test/bench/handshakes.c build/libproto.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CRYPTO_LIBS)

@@ -5,7 +5,7 @@
 #define TEST_LIB_GATEWAY_H
 
 #include "proto/ike.h"
-#include "test/lib/initiator.h"
+#include "proto/ike_initiator.h"
 
 struct gateway {
 	struct ike_connection connections[2];

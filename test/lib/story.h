@@ -6,7 +6,7 @@
 #define TEST_LIB_CLUSTER_STORY_H
 
 #include "cluster/core.h"
-#include "test/lib/initiator.h"
+#include "proto/ike_initiator.h"
 
 #define STORY_NODES 3u
 #define STORY_SAS 32u

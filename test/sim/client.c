@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client: the strict initiator of test/lib, SAD entries of its own for ESP, and
+/* A client: the strict initiator of proto, SAD entries of its own for ESP, and
  * a habit (client_esp.c). Now and then one rekeys, asks whether the gateway lives, moves
  * to another address, is moved by its NAT without knowing, leaves and comes back, or
  * dies without a word; then it may come back as somebody new.

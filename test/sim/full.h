@@ -8,7 +8,7 @@
 
 #include "cluster/core.h"
 #include "cluster/detector.h"
-#include "test/lib/initiator.h"
+#include "proto/ike_initiator.h"
 #include "test/sim/checkers.h"
 #include "test/sim/fault.h"
 
