@@ -165,11 +165,12 @@ port_up() { at sw ip link set "$2-$1" up; }
 
 # capture NAME PORT [in]: everything on a switch port into $LAB/NAME.pcap; "in"
 # leaves only what the host at that port has sent. The file ends in .pcap and
-# tcpdump stays root because the AppArmor profile of tcpdump asks for both.
+# tcpdump stays root because the AppArmor profile of tcpdump asks for both. Without
+# --immediate-mode the kernel hands packets over a block at a time, and keeps the last.
 capture() {
 	local only=()
 	[ "${3:-}" = in ] && only=(-Q in)
-	background "tcpdump-$1" ip netns exec "$(ns sw)" tcpdump -n -U -B 16384 -s "${SNAPLEN:-192}" -Z root \
+	background "tcpdump-$1" ip netns exec "$(ns sw)" tcpdump -n -U --immediate-mode -B 16384 -s "${SNAPLEN:-192}" -Z root \
 		"${only[@]}" -i "$2" -w "$LAB/$1.pcap"
 	until_ok 5 grep -q 'listening on' "$LAB/tcpdump-$1.log" || die "tcpdump does not start on $2"
 }
@@ -180,7 +181,7 @@ capture_outer() {
 }
 capture_end() {
 	local f name
-	sleep 0.2
+	sleep 0.3
 	for f in "$LAB"/tcpdump-*.pid; do
 		[ -e "$f" ] || continue
 		name=$(basename "$f" .pid)
