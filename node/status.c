@@ -128,7 +128,7 @@ json_t *status_json(const struct status_view *v)
 	core_status(v->core, &st);
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:b, s:b, s:{s:s, s:s, s:s}, s:o, s:I, s:I, s:I, s:I,"
-		" s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:o, s:o}",
+		" s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:o, s:o}",
 		"cluster", c->name, "node", c->node[c->self], "role", role_text(st.role), "leader",
 		st.leader < c->n_nodes ? c->node[st.leader] : "", "term", (json_int_t)st.term, "ready",
 		status_ready(v), "isolated", st.isolated, "holds_address", st.holds_address, "quorum_wiped",
@@ -136,8 +136,9 @@ json_t *status_json(const struct status_view *v)
 		!v->datapath ? "none" : datapath_mode(v->datapath) == DATAPATH_XDP ? "xdp" : "socket",
 		"detail", v->datapath ? datapath_mode_text(v->datapath) : "", "why_not_better",
 		v->datapath ? datapath_mode_why(v->datapath) : "", "nodes", nodes_json(v, &st),
-		"applied", (json_int_t)st.commit_applied, "sessions", (json_int_t)state_sessions(s),
-		"child_sas", (json_int_t)state_child_sas(s), "half_open", (json_int_t)st.half_open,
+		"voters", (json_int_t)core_voters(v->core), "applied",
+		(json_int_t)st.commit_applied, "sessions", (json_int_t)state_sessions(s), "child_sas",
+		(json_int_t)state_child_sas(s), "half_open", (json_int_t)st.half_open,
 		"false_node_downs", (json_int_t)st.false_node_downs, "takeovers", "count",
 		(json_int_t)st.takeovers, "acknowledged", (json_int_t)st.takeovers_acknowledged,
 		"last_gap_ms", (json_int_t)(st.last_gap_us / 1000), "last_gap_us",
