@@ -10,6 +10,10 @@ Each file holds what one host has sent (tcpdump -Q in at its port). Checked:
             packet that names an inner address
   repeated  no (SPI, sequence number) is sent twice from the nodes, all of them
             together, nor one AEAD IV twice under an SPI (invariant I1 from outside)
+  back      the numbers that a node sends under an SPI only grow, over all its lives
+  ike       what the nodes send under a message ID of an IKE SA, in one direction,
+            is the same octets each time (I3 from outside), and no two different
+            messages have the same IV in their Encrypted payload (I1)
   icmp      no redirect or unreachable from a node
 IKE messages are counted by exchange, role and sender. The exit status is 1 if
 one of the checks fails. A packet that its sender never completed, because the
@@ -17,6 +21,8 @@ capture was cut short, is ignored.
 """
 import argparse
 import collections
+import hashlib
+import heapq
 import ipaddress
 import json
 import os
@@ -53,16 +59,25 @@ def frames(path):
             yield sec + frac * scale, data
 
 
+def captured(path):
+    host = os.path.basename(path).split(".")[0].replace("wan-", "")
+    for t, data in frames(path):
+        yield t, host, data
+
+
 class Observer:
     def __init__(self, pool, inner, exempt):
         self.pool, self.inner, self.exempt = pool, inner, exempt
-        self.problems = collections.OrderedDict((k, []) for k in ("clear", "repeated", "icmp"))
+        self.problems = collections.OrderedDict((k, []) for k in
+                                                ("clear", "repeated", "back", "ike", "icmp"))
         self.ike = collections.Counter()
         self.ike_spis = collections.OrderedDict()
         self.esp = {}            # (side, spi) -> {"count", "first", "last", "by"}
         self.numbers = {}        # (side, spi) -> {seq: (host, time)}
         self.ivs = {}            # (side, spi) -> {iv: seq}
-        self.spi_use = collections.OrderedDict()
+        self.newest = {}         # (host, spi) -> highest number sent
+        self.messages = {}       # IKE SA, message ID, flags, fragment -> (digest, time, host)
+        self.sk_ivs = {}         # (IKE SPIs, IV) -> digest of the message
         self.when = []           # (time, host, what) of each IKE message
         self.announced = []      # (time, host, address): ARP whose sender and target are the same
         self.moves = []          # an SPI of the nodes goes from one host to another
@@ -154,6 +169,23 @@ class Observer:
         self.ike["%s %s %s" % (name, role, host)] += 1
         self.ike_spis.setdefault((p[:8].hex(), p[8:16].hex()), t)
         self.when.append((t, host, name, role, key.hex()))
+        if not host.startswith("cl") and p[8:16] != bytes(8):   # a cookie is no part of an SA
+            self.ike_octets(host, t, p, name + " " + role)
+
+    def ike_octets(self, host, t, p, what):
+        """The nodes' own messages: same message ID, same octets; IVs that do not come back."""
+        digest = hashlib.sha256(p).digest()[:12]
+        fragment = p[32:36] if p[16] == 53 else b""          # RFC 7383: number and total
+        key = p[:16] + p[19:24] + fragment
+        first = self.messages.setdefault(key, (digest, t, host))
+        if first[0] != digest:
+            self.problem("ike", t, host, "%s, ID %d of %s: other octets than by %s at %.6f" %
+                         (what, struct.unpack(">I", p[20:24])[0], p[:16].hex(), first[2], first[1]))
+        if p[16] in (46, 53) and len(p) >= 48:
+            at = 36 if p[16] == 53 else 32
+            if self.sk_ivs.setdefault(p[:16] + p[at:at + 8], digest) != digest:
+                self.problem("ike", t, host, "%s: IV %s of an Encrypted payload comes twice" %
+                             (what, p[at:at + 8].hex()))
 
     def esp_packet(self, host, t, p):
         if len(p) < 16:
@@ -168,6 +200,13 @@ class Observer:
             jump = seq - use["last"]
             if jump > use["max_jump"]:
                 use["max_jump"] = jump
+        if side == "nodes":
+            newest = self.newest.get((host, spi), 0)
+            if newest - seq > 1 << 31:      # ESN: the lower half begins anew
+                newest = 0
+            if use["count"] and seq <= newest:
+                self.problem("back", t, host, "SPI %08x number %d after %d" % (spi, seq, newest))
+            self.newest[(host, spi)] = max(seq, newest)
         if side == "nodes" and use["host"] != host:
             self.moves.append({"at_ms": round(t * 1000, 3), "spi": key[1], "from": use["host"], "to": host,
                                "silent_ms": round((t - use["time"]) * 1000, 3), "jump": seq - use["last"]})
@@ -194,6 +233,10 @@ class Observer:
         return {
             "ok": not any(self.problems.values()),
             "problems": self.problems,
+            "checked": {
+                "esp_numbers": sum(len(v) for k, v in self.numbers.items() if k[0] == "nodes"),
+                "esp_ivs": sum(len(v) for v in self.ivs.values()),
+                "ike_messages": len(self.messages), "sk_ivs": len(self.sk_ivs)},
             "ike_messages": dict(sorted(self.ike.items())),
             "ike_requests": dict(sorted(requests.items())),
             "ike_spis": ["%s_i %s_r" % k for k in self.ike_spis if k[1] != "0" * 16],
@@ -212,6 +255,8 @@ def print_report(r):
     for m in r["moves"]:
         print("ESP %s moves from %s to %s after %.1f ms, number jumps by %d" %
               (m["spi"], m["from"], m["to"], m["silent_ms"], m["jump"]))
+    print("checked: %(esp_numbers)d numbers and %(esp_ivs)d IVs of ESP, %(ike_messages)d IKE messages "
+          "and %(sk_ivs)d of their IVs" % r["checked"])
     for name, count in r["ike_requests"].items():
         print("IKE %s: %d" % (name, count))
     for kind, list_ in r["problems"].items():
@@ -229,12 +274,7 @@ def main():
     p.add_argument("--exempt", nargs="*", default=[], help="SPI:SEQ that a test has injected again")
     args = p.parse_args()
     o = Observer(ipaddress.ip_network(args.pool), ipaddress.ip_network(args.inner), set(args.exempt))
-    merged = []
-    for path in args.files:
-        host = os.path.basename(path).split(".")[0].replace("wan-", "")
-        merged += [(t, host, data) for t, data in frames(path)]
-    merged.sort(key=lambda x: x[0])
-    for t, host, data in merged:
+    for t, host, data in heapq.merge(*(captured(path) for path in args.files), key=lambda x: x[0]):
         o.frame(host, t, data)
     r = o.report()
     if args.json:
