@@ -41,6 +41,16 @@ build/netns/%: test/netns/%.c build/libxdpath.a build/libproto.a
 	$(call say,LINK)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(XDP_LIBS)
 
+build/netns/%.so: test/netns/%.c
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $< -ldl
+
+# Faults of all kinds against stock clients, for as long as one likes; needs root.
+chaos: all
+	test/netns/chaos.sh $(CHAOS)
+.PHONY: chaos
+
 # The whole program, but nothing is sealed: to show that a search for keys finds them.
 build/unsealed/baton: build/obj/test/netns/unsealed.c.o $(NODE) build/libxdpath.a build/libcluster.a build/libproto.a
 	@mkdir -p $(@D)
