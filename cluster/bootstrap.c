@@ -17,6 +17,7 @@
  * is heard that the others have elected without it. */
 #include "cluster/consensus_message.h"
 #include "cluster/core_internal.h"
+#include "proto/mutant.h"
 
 #include <openssl/bytestring.h>
 
@@ -324,7 +325,8 @@ static const char *objection(const struct core *c, uint32_t node, const struct f
 	}
 	/* The process that the state knows as up has acknowledged all that itself. */
 	if (h->cluster_id && known && known->incarnation != h->incarnation &&
-	    p->stored_id == h->raft_id && h->last_index < p->stored_index) {
+	    p->stored_id == h->raft_id && h->last_index < p->stored_index &&
+	    !MUTANT(MUTANT_OLD_STORE)) {
 		snprintf(text, OBJECTION_MAX,
 			 "its store ends at index %llu, but it had acknowledged %llu: restored from an "
 			 "old copy; wipe its data directory and start it again",

@@ -34,7 +34,7 @@ static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t 
 		bootstrap_refused(c, node, &f);
 		return;
 	}
-	if (!p->greeted || p->refused)
+	if (!p->greeted || (p->refused && !MUTANT(MUTANT_FRAMES_UNGREETED)))
 		return;
 	switch (f.type) {
 	case FRAME_IDENTITY:

@@ -86,7 +86,7 @@ static void handle(struct core *c, struct lane *l)
 	half_open = s ? NULL : half_open_find(c, h.spi_i, h.spi_r);
 	if (s) {
 		ike_respond(&env, &s->ike, &t->local, &t->remote, t->data->data, t->data->len, &out);
-	} else if (half_open && (MUTANT(MUTANT_NO_TOMBSTONE) ||
+	} else if (half_open && (MUTANT(MUTANT_NO_TOMBSTONE) || MUTANT(MUTANT_HALF_OPEN_KEPT) ||
 				 !state_tombstone(c->state, h.spi_i, h.spi_r))) {
 		ike_respond_auth(&env, half_open, &t->local, &t->remote, t->data->data, t->data->len,
 				 &out);

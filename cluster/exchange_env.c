@@ -4,6 +4,7 @@
  * still lose against one that commits first; then the command is refused and the
  * message is executed once more. */
 #include "cluster/core_internal.h"
+#include "proto/mutant.h"
 
 static uint32_t draw_spi(void *ctx, struct entropy *e)
 {
@@ -11,7 +12,7 @@ static uint32_t draw_spi(void *ctx, struct entropy *e)
 	uint32_t spi;
 
 	do
-		spi = entropy_u32(e);
+		spi = MUTANT(MUTANT_SPI_REUSED) ? 0x1000 + entropy_u32(e) % 64 : entropy_u32(e);
 	while (spi < 256 || state_session_by_spi(c->state, spi, NULL));
 	return spi;
 }

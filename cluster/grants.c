@@ -126,7 +126,7 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 	struct sa_update u = { .kind = SA_UPDATE_GRANT, .session = s->id, .spi_in = x->spi_in };
 
 	if (!core_owns(c, s)) {
-		if (x->granted)
+		if (x->granted && !MUTANT(MUTANT_REVOKE_NOT_TOLD))
 			tell(c, SA_UPDATE_REVOKE, s->id, x->spi_in);
 		x->granted = x->held = false;
 		return;
@@ -145,7 +145,8 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 		u.grant.floor = r->mark;
 	if (known > r->mark)
 		sequence_inherit(c, x->spi_in);
-	u.grant.hold = c->grants.awaited != 0 && (!x->granted || x->epoch != epoch);
+	u.grant.hold = c->grants.awaited != 0 && (!x->granted || x->epoch != epoch) &&
+		       !MUTANT(MUTANT_HEIR_NO_HOLD);
 	x->held = x->held || u.grant.hold;
 	warn_high(c, s, r, x, lease.end);
 	x->granted = true;
@@ -178,7 +179,8 @@ static void drop_gone(struct core *c, struct grant_shadow *g, const struct sessi
 			i++;
 			continue;
 		}
-		tell(c, SA_UPDATE_DEL, g->session, spi_in);
+		if (!MUTANT(MUTANT_DELETE_NOT_TOLD))
+			tell(c, SA_UPDATE_DEL, g->session, spi_in);
 		sequence_gone(c, spi_in);
 		g->child[i] = g->child[--g->n];
 	}

@@ -128,7 +128,7 @@ void half_open_forget(struct core *c, uint64_t spi_i, uint64_t spi_r)
 {
 	struct half_open_entry *e = find(c, spi_i, spi_r);
 
-	if (e && !MUTANT(MUTANT_NO_TOMBSTONE))
+	if (e && !MUTANT(MUTANT_NO_TOMBSTONE) && !MUTANT(MUTANT_HALF_OPEN_KEPT))
 		entry_free(c, e);
 }
 
@@ -216,7 +216,7 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 	}
 	source = source_of(h.spi_i, remote);
 	HASH_FIND(hh_source, c->half_opens.by_source, &source, sizeof(source), e);
-	if (e && is_repeat(e, data, len)) {
+	if (e && is_repeat(e, data, len) && !MUTANT(MUTANT_INIT_TWICE)) {
 		e->via = via;
 		if (!e->waiting)
 			reply(c, e);

@@ -68,14 +68,14 @@ bool lease_renew(struct seq_record *r, int64_t epoch, int64_t current, uint64_t 
 {
 	struct seq_lease lease;
 
-	if (epoch != current)
+	if (epoch != current && !MUTANT(MUTANT_RENEW_NO_EPOCH))
 		return false;
 	lease = lease_at(r, epoch);
 	if (end > r->limit)
 		end = r->limit;
 	r->e0 = epoch;
 	r->start = lease.start;
-	r->end0 = end > lease.end ? end : lease.end;
+	r->end0 = end > lease.end || MUTANT(MUTANT_RENEW_OVERWRITES) ? end : lease.end;
 	return true;
 }
 

@@ -11,6 +11,7 @@
  * The leader prefers not to hold the service addresses: then no single loss needs
  * both an election and a takeover. */
 #include "cluster/core_internal.h"
+#include "proto/mutant.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -337,7 +338,8 @@ void membership_applied(struct core *c)
 {
 	struct membership *m = &c->membership;
 	uint64_t incarnation, holder = state_holder(c->state, &incarnation);
-	bool hold = holder == c->raft_id && incarnation == c->incarnation && !c->grants.isolated &&
+	bool hold = holder == c->raft_id && incarnation == c->incarnation &&
+		    (!c->grants.isolated || MUTANT(MUTANT_HOLD_ISOLATED)) &&
 		    is_up(c, holder, incarnation);
 
 	m->hold_proposed_us = m->transfer_at_us = 0;
@@ -356,7 +358,7 @@ static void say_up(struct core *c)
 
 	if (m->shutdown || c->now_us < m->node_up_at_us || is_up(c, c->raft_id, c->incarnation))
 		return;
-	m->node_up_at_us = c->now_us + NODE_UP_AGAIN_US;
+	m->node_up_at_us = MUTANT(MUTANT_NODE_UP_ONCE) ? NEVER : c->now_us + NODE_UP_AGAIN_US;
 	up.node_up.id = c->raft_id;
 	up.node_up.incarnation = c->incarnation;
 	up.node_up.config_hash = c->config->hash;

@@ -73,7 +73,8 @@ static void keep_own_rows(const struct core *c, uint32_t node, struct seq_batch 
 		const struct session *s = state_session_by_spi(c->state, b->rows[i].spi_in, NULL);
 		const struct slot *slot = s ? session_slot(c->state, s) : NULL;
 
-		if (slot && (slot->node == id || slot->previous_node == id))
+		if (slot && (slot->node == id || slot->previous_node == id ||
+			     MUTANT(MUTANT_ROWS_OF_ANYONE)))
 			b->rows[kept++] = b->rows[i];
 	}
 	b->n = kept;
@@ -297,7 +298,8 @@ static void on_restore(void *ctx, uint64_t index, struct blob *snapshot)
 	}
 	state_free(c->state);
 	c->state = state;
-	c->follow.all = c->follow.holder = c->follow.nodes = true;
+	c->follow.all = !MUTANT(MUTANT_NO_RECONCILE);
+	c->follow.holder = c->follow.nodes = true;
 }
 
 static struct blob *on_snapshot(void *ctx)

@@ -9,6 +9,7 @@
  * without walking over all that are in use, a hint for each pool remembers how far
  * everything is taken; forgetting a freed address lowers it again. */
 #include "cluster/state_internal.h"
+#include "proto/mutant.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@ struct session_entry *pool_user(const struct state *s, const struct address *a)
 	struct session_entry *e;
 
 	HASH_FIND(by_ip, s->by_ip, &key, sizeof(key), e);
-	return e;
+	return MUTANT(MUTANT_IP_TWICE) ? NULL : e;
 }
 
 static struct freed *freed_find(const struct state *s, const struct address *a)
@@ -212,7 +213,7 @@ static bool pool_lowest(const struct state *s, const struct prefix *pool,
 
 static bool rested(const struct state *s, const struct freed *f, uint64_t rest_ms)
 {
-	return s->time_ms - f->at_ms >= rest_ms;
+	return s->time_ms - f->at_ms >= rest_ms || MUTANT(MUTANT_IP_NO_REST);
 }
 
 bool state_pool_pick_except(const struct state *s, const struct prefix *pool,

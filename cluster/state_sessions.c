@@ -66,7 +66,8 @@ static void tombstone_free(struct state *s, struct tombstone *t)
 /* The oldest stand first. */
 void tombstones_sweep(struct state *s)
 {
-	while (s->tombstones && s->time_ms - s->tombstones->at_ms >= TOMBSTONE_MS)
+	while (s->tombstones && s->time_ms - s->tombstones->at_ms >=
+					(MUTANT(MUTANT_TOMBSTONE_SHORT) ? 0 : TOMBSTONE_MS))
 		tombstone_free(s, s->tombstones);
 }
 
@@ -220,7 +221,7 @@ static bool step_records(const struct session *old, const struct session_step *c
 
 		while (k < old->ike.n_child && old->ike.child[k].spi_in != child->spi_in)
 			k++;
-		if (k == old->ike.n_child)
+		if (k == old->ike.n_child || MUTANT(MUTANT_RENEW_BY_STEP))
 			lease_init(&seq[i], epoch, c->lease, child->suite.esn == ESN_YES);
 		else if (child_same(&old->ike.child[k], child))
 			seq[i] = old->seq[k];
@@ -247,7 +248,9 @@ void apply_session_step(struct state *s, const struct session_step *c, struct ap
 		return;
 	}
 	epoch = session_epoch(s, &e->s);
-	r->status = c->serial == e->s.serial ? session_check(&c->ike) : ERR_STALE;
+	r->status = c->serial == e->s.serial || MUTANT(MUTANT_STEP_NO_SERIAL)
+			    ? session_check(&c->ike)
+			    : ERR_STALE;
 	if (r->status == OK)
 		r->status = check_pairs(s, &c->ike, e);
 	if (r->status == OK)

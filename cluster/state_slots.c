@@ -164,7 +164,7 @@ void apply_node_down(struct state *s, const struct node_down *c, struct apply_re
 	const struct node_record *heir = c->heir ? state_node_up(s, c->heir, 0) : NULL;
 
 	/* Of an incarnation that is over, or said before: it moves nothing again. */
-	if (!n || !n->up || n->incarnation != c->incarnation) {
+	if (!n || !n->up || (n->incarnation != c->incarnation && !MUTANT(MUTANT_NODE_DOWN_OLD))) {
 		r->status = ERR_STALE;
 		return;
 	}

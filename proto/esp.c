@@ -15,6 +15,7 @@
  * itself wrote it. Nothing here allocates: a context's keys are expanded once.
  * The sequence number's meaning (window, lease) is sad.c's. */
 #include "proto/esp.h"
+#include "proto/mutant.h"
 
 #include <openssl/bytestring.h>
 #include <openssl/mem.h>
@@ -256,6 +257,8 @@ static enum drop cbc_seal(const struct esp_context *c, uint64_t seq, struct entr
 	/* The number is not in the IV, but it must not repeat on the wire either. */
 	assert(seq > 0 && (c->suite.esn == ESN_YES || seq <= UINT32_MAX));
 	entropy_draw(e, iv, sizeof(iv));
+	if (MUTANT(MUTANT_CBC_IV_COUNTER))
+		memcpy(memset(iv, 0, sizeof(iv)), &seq, sizeof(seq));
 	memcpy(data + ESP_HEADER_LEN, iv, sizeof(iv));
 	AES_cbc_encrypt(data + head, data + head, end - head, &c->cbc, iv, AES_ENCRYPT);
 	cbc_icv(c, seq, data, end, icv);

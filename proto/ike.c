@@ -14,6 +14,7 @@
  *
  * Not here: a window above 1, IKE fragmentation (we do not offer it). */
 #include "proto/ike_step.h"
+#include "proto/mutant.h"
 
 #include <openssl/mem.h>
 
@@ -191,7 +192,8 @@ static bool already_answered(const struct ike_sa *sa, const struct ike_header *h
 	if (h->message_id + 1 != sa->next_request_in || !sa->last_response)
 		return false;
 	hash_sha256(data, len, hash);
-	if (CRYPTO_memcmp(hash, sa->last_request_hash, sizeof(hash)) != 0)
+	if (CRYPTO_memcmp(hash, sa->last_request_hash, sizeof(hash)) != 0 &&
+	    !MUTANT(MUTANT_CACHED_BY_ID))
 		return false;
 	out->verdict = IKE_VERDICT_REPLY;
 	out->reply = blob_ref(sa->last_response);
@@ -204,12 +206,15 @@ static bool window_accept(const struct ike_sa *sa, const struct ike_header *h, c
 			  size_t len, struct ike_outcome *out)
 {
 	if (h->flags & IKE_FLAG_RESPONSE) {
-		if (sa->outstanding && h->message_id == sa->next_request_out)
+		if (sa->outstanding && (h->message_id == sa->next_request_out ||
+					MUTANT(MUTANT_RESPONSE_ANY_ID)))
 			return true;
 		ike_drop(out, DROP_IKE_MESSAGE_ID, "response to nothing outstanding");
 		return false;
 	}
 	if (h->message_id == sa->next_request_in && sa->state != IKE_SA_DELETED)
+		return true;
+	if (MUTANT(MUTANT_REQUEST_ANY_ID) && h->message_id + 1 < sa->next_request_in)
 		return true;
 	if (!already_answered(sa, h, data, len, out))
 		ike_drop(out, DROP_IKE_MESSAGE_ID, "request outside the window");

@@ -11,6 +11,7 @@
  * UNSUPPORTED_CRITICAL_PAYLOAD, always with an SPIr of zero. */
 #include "proto/cookie.h"
 #include "proto/ike_step.h"
+#include "proto/mutant.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -81,8 +82,9 @@ static bool cookie_accept(struct init_step *s)
 
 	if (!s->env->demand_cookie)
 		return true;
-	if (n && cookie_verify(CBS_data(&n->data), CBS_len(&n->data), s->env->cookie_key,
-			       s->env->now_ms, &subject))
+	if (n && (MUTANT(MUTANT_COOKIE_UNCHECKED) ||
+		  cookie_verify(CBS_data(&n->data), CBS_len(&n->data), s->env->cookie_key,
+				s->env->now_ms, &subject)))
 		return true;
 	cookie_create(cookie, s->env->cookie_key, s->env->now_ms, &subject);
 	refuse(s->out, &s->message.header, IKE_NOTIFY_COOKIE, cookie, sizeof(cookie));

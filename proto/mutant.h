@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Planted bugs: each breaks one rule of the design, to show that the simulator's
- * checkers notice (`make mutants`). In any other build MUTANT() is 0 and gone. */
+/* Planted bugs: each breaks one rule of the design, to show that a checker of the
+ * simulator or a unit test notices (`make mutants`). In any other build MUTANT() is 0
+ * and gone. */
 #ifndef PROTO_MUTANT_H
 #define PROTO_MUTANT_H
 
@@ -24,7 +25,47 @@
 	X(MUTANT_CONTACT_APPLIED, "contact counts against applied state, not against the log")     \
 	X(MUTANT_SEND_UNSTORED, "Raft messages leave before their transaction is durable")         \
 	X(MUTANT_APPLY_LOCAL, "apply reads what is not in the log")                                \
-	X(MUTANT_VOTE_FORGOTTEN, "a vote is not stored")
+	X(MUTANT_VOTE_FORGOTTEN, "a vote is not stored")                                           \
+	X(MUTANT_RENEW_NO_EPOCH, "a renewal is taken whatever epoch it is of")                     \
+	X(MUTANT_RENEW_OVERWRITES, "a renewal sets the end of a lease, also to a lower one")       \
+	X(MUTANT_RENEW_BY_STEP, "a SessionStep starts the leases of its Child SAs anew")           \
+	X(MUTANT_DRAW_PAST_END, "numbers are drawn past the end of the lease")                     \
+	X(MUTANT_STEP_NO_SERIAL, "a SessionStep does not compare the serial")                      \
+	X(MUTANT_LEADS_EARLY, "a leader works before its barrier is applied")                      \
+	X(MUTANT_CACHED_BY_ID, "a cached response is matched by Message ID alone")                 \
+	X(MUTANT_REQUEST_ANY_ID, "a request of an earlier Message ID is executed again")           \
+	X(MUTANT_RESPONSE_ANY_ID, "a response counts whatever its Message ID is")                  \
+	X(MUTANT_INIT_TWICE, "a repeated IKE_SA_INIT gets other bytes")                            \
+	X(MUTANT_COOKIE_UNCHECKED, "any cookie will do")                                           \
+	X(MUTANT_HALF_OPEN_KEPT, "a half-open SA that was used up is answered again")              \
+	X(MUTANT_TOMBSTONE_SHORT, "tombstones expire at once")                                     \
+	X(MUTANT_SPI_REUSED, "SPIs are drawn from few, so a deleted SA's comes again")             \
+	X(MUTANT_IP_NO_REST, "a freed virtual IP is given out without rest")                       \
+	X(MUTANT_IP_TWICE, "a virtual IP in use is not known to be")                               \
+	X(MUTANT_DELETE_NOT_TOLD, "a deletion does not reach the workers")                         \
+	X(MUTANT_REVOKE_NOT_TOLD, "a revocation does not reach the workers")                       \
+	X(MUTANT_NO_RECONCILE, "a snapshot is installed and the SAs are not compared")             \
+	X(MUTANT_NODE_DOWN_OLD, "NodeDown of an earlier incarnation is taken")                     \
+	X(MUTANT_NODE_UP_ONCE, "NodeUp is said once, and not again when it is superseded")         \
+	X(MUTANT_HOLD_ISOLATED, "an isolated holder keeps the service addresses")                  \
+	X(MUTANT_CONTACT_RECEIVED, "contact is when an echo comes, not when it was asked for")     \
+	X(MUTANT_REPLAY_UNCHECKED, "the replay window forgets what it has seen")                   \
+	X(MUTANT_ACCEPT_UNCHECKED, "the window is not checked again at delivery")                  \
+	X(MUTANT_GRANT_NEW_WINDOW, "a renewal empties the replay window")                          \
+	X(MUTANT_FLOOR_LOWERED, "a late mark lowers the floor")                                    \
+	X(MUTANT_HEIR_NO_HOLD, "an heir does not wait for the marks of the others")                \
+	X(MUTANT_MARKS_OF_ANYONE, "marks are taken from nodes that never were the owner")          \
+	X(MUTANT_ROWS_OF_ANYONE, "leases and marks are committed for who never was the owner")     \
+	X(MUTANT_FRAMES_UNGREETED, "frames are taken from a node that was refused")                \
+	X(MUTANT_OLD_STORE, "a node with an older copy of its store is let in")                    \
+	X(MUTANT_STORE_CUT, "a store that lacks its last transaction is taken")                    \
+	X(MUTANT_STORE_FLIPPED, "a record of the store need not authenticate")                     \
+	X(MUTANT_CBC_IV_COUNTER, "the IV of CBC is a counter")                                     \
+	X(MUTANT_MOVE_FORGED, "a packet that nobody authenticated moves its session")              \
+	X(MUTANT_MOVE_REPLAYED, "a replayed packet moves its session")                             \
+	X(MUTANT_MOVE_OLDER, "an older packet moves its session back")                             \
+	X(MUTANT_FORWARD_TWICE, "a forwarded packet is forwarded again")                           \
+	X(MUTANT_SELECTORS_UNCHECKED, "inner packets are not held against the selectors")
 
 enum mutant {
 #define X(name, text) name,
@@ -34,7 +75,7 @@ enum mutant {
 };
 
 #ifdef BATON_MUTANTS
-extern enum mutant mutant; /* Set by the simulator. */
+extern enum mutant mutant; /* Set by test/lib/mutant.c. */
 #define MUTANT(m) (mutant == (m))
 #else
 #define MUTANT(m) 0

@@ -14,6 +14,7 @@
  * have been, received by another node, so it is refused even where the map is
  * empty. It only rises. */
 #include "proto/replay.h"
+#include "proto/mutant.h"
 
 #include <assert.h>
 #include <string.h>
@@ -68,6 +69,8 @@ enum drop replay_check(const struct replay_window *w, uint64_t seq)
 		return DROP_NONE;
 	if (w->top - seq >= w->bits)
 		return DROP_REPLAY;
+	if (MUTANT(MUTANT_REPLAY_UNCHECKED))
+		return DROP_NONE;
 	return w->map[(seq & (w->bits - 1)) / 64] & bit_of(seq) ? DROP_REPLAY : DROP_NONE;
 }
 
@@ -104,7 +107,7 @@ enum drop replay_mark(struct replay_window *w, uint64_t seq)
 
 void replay_raise_floor(struct replay_window *w, uint64_t floor)
 {
-	if (floor > w->floor)
+	if (floor > w->floor || MUTANT(MUTANT_FLOOR_LOWERED))
 		w->floor = floor;
 	if (floor > w->top)
 		advance(w, floor);

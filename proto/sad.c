@@ -77,6 +77,8 @@ void sad_entry_grant(struct sad_entry *e, const struct seq_grant *g)
 			e->end = g->end;
 			e->start = e->next; /* Half of what is new, for sad_entry_lease_low(). */
 			e->reported_low = false;
+			if (MUTANT(MUTANT_GRANT_NEW_WINDOW))
+				replay_init(&e->window, e->window.bits, g->floor);
 		}
 		return;
 	}
@@ -111,7 +113,7 @@ enum drop sad_entry_draw(struct sad_entry *e, uint64_t *seq)
 	/* "the transmitted sequence number must never be allowed to cycle" (RFC 4303 2.2) */
 	if (e->next >= space_end(e))
 		return DROP_SEQUENCE_END;
-	if (e->next >= e->end)
+	if (e->next >= e->end && !MUTANT(MUTANT_DRAW_PAST_END))
 		return DROP_LEASE;
 	*seq = e->next++;
 	return DROP_NONE;
@@ -132,6 +134,8 @@ enum drop sad_entry_accept(struct sad_entry *e, uint64_t seq, int64_t epoch)
 		return DROP_NOT_OWNER;
 	if (e->hold)
 		return DROP_HELD_EXPIRED;
+	if (MUTANT(MUTANT_ACCEPT_UNCHECKED) && seq <= e->window.top)
+		return DROP_NONE;
 	return replay_mark(&e->window, seq);
 }
 

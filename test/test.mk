@@ -75,18 +75,30 @@ build/fuzz/%: test/fuzz/%.c build/fuzz/libunder.a
 	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter-out %.h node/%.c,$^) $(CLUSTER_LIBS)
 fuzz-all: $(FUZZ)
 
-# Planted bugs (proto/mutant.h): the simulator must notice each of them.
+# Planted bugs (proto/mutant.h): a checker of the simulator must notice each of them, or
+# a unit test where it is out of the simulator's sight. test/sim/mutants.txt says which.
 MUTANT_FLAGS := -std=gnu11 -g -O1 -DBATON_MUTANTS
+MUTANT_UNIT := $(addprefix build/mutants/unit/,$(sort $(shell sed -n 's/^[A-Z_]* unit \([a-z0-9_]*\).*/\1/p' test/sim/mutants.txt)))
+mutant_objs = $(patsubst %.c,build/mutants/obj/%.o,$(filter-out %.bpf.c,$(wildcard $(1))))
 build/mutants/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(MUTANT_FLAGS) -c -o $@ $<
-build/mutants/sim: $(patsubst %.c,build/mutants/obj/%.o,$(wildcard proto/*.c cluster/*.c \
-		test/lib/*.c) $(SIM_C))
+$(call mutant_objs,xdp/*.c): $(SKEL)
+build/mutants/libunder.a: $(call mutant_objs,test/lib/*.c xdp/*.c cluster/*.c proto/*.c)
+	@rm -f $@
+	@ar rcs $@ $^
+build/mutants/sim: $(call mutant_objs,proto/*.c cluster/*.c test/lib/*.c $(SIM_C))
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
-mutants: build/mutants/sim
-	test/sim/mutants.sh build/mutants/sim
+build/mutants/unit/store_lmdb_test: $(call mutant_objs,node/store_[clr]*.c)
+build/mutants/unit/%: build/mutants/obj/test/unit/%.o build/mutants/libunder.a
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -llmdb $(CLUSTER_LIBS) $(XDP_LIBS)
+mutants: build/mutants/sim $(MUTANT_UNIT)
+	test/sim/mutants.sh build/mutants
+mutants-unit: $(patsubst test/unit/%.c,build/mutants/unit/%,$(wildcard test/unit/*_test.c))
 
 check: check-layers check-unit check-sim
 check-layers:
@@ -99,7 +111,7 @@ check-sim:
 	test/sim/check.sh $(T)/sim
 check-root: all
 	test/netns/run.sh
-.PHONY: mutants check check-layers check-unit check-sim check-root san-all unit-all fuzz-all
+.PHONY: mutants mutants-unit check check-layers check-unit check-sim check-root san-all unit-all fuzz-all
 
 # Figures: needs root and a quiet machine; never a test. BENCH="--kills 20 ..."
 build/bench/%: test/bench/%.c

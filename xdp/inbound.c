@@ -9,6 +9,7 @@
  * (DESIGN section 5). Nothing before accept changes an SA: unauthenticated input
  * moves counters only. */
 #include "xdp/engine.h"
+#include "proto/mutant.h"
 #include "xdp/inner.h"
 
 #include <assert.h>
@@ -140,6 +141,9 @@ static void accept_burst(struct engine *e, struct packet *packets, size_t n)
 		struct sa *sa = p->sa;
 		uint64_t top;
 
+		if ((p->drop == DROP_ICV && MUTANT(MUTANT_MOVE_FORGED)) ||
+		    (p->drop == DROP_REPLAY && MUTANT(MUTANT_MOVE_REPLAYED)))
+			learn_peer(e, p);
 		if (!alive(p) && p->drop != DROP_DUMMY)
 			continue;
 		/* A dummy packet (RFC 4303 2.6) is authentic: its number is spent. */
@@ -156,7 +160,7 @@ static void accept_burst(struct engine *e, struct packet *packets, size_t n)
 			sa->first_in_epoch = p->epoch;
 			engine_report(e, sa, SA_REPORT_FIRST_IN, p->seq);
 		}
-		if (p->seq > top)
+		if (p->seq > top || MUTANT(MUTANT_MOVE_OLDER))
 			learn_peer(e, p);
 	}
 }
@@ -167,7 +171,7 @@ static void check_policy(struct packet *packets, size_t n)
 		struct packet *p = &packets[i];
 		struct inner_packet inner;
 
-		if (!alive(p))
+		if (!alive(p) || MUTANT(MUTANT_SELECTORS_UNCHECKED))
 			continue;
 		p->drop = inner_parse(&inner, p->data, p->len);
 		if (p->drop != DROP_NONE)

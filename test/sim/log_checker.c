@@ -39,7 +39,7 @@ void log_checker_started(struct log_checker *c, unsigned host, uint64_t applied)
 void log_checker_restored(struct log_checker *c, unsigned host, uint64_t index)
 {
 	if (index < c->applied[host])
-		world_fail(c->world, "n%u goes back from index %llu to a snapshot at %llu",
+		world_fail(c->world, "log: n%u goes back from index %llu to a snapshot at %llu",
 			   host + 1, (unsigned long long)c->applied[host], (unsigned long long)index);
 	c->applied[host] = index;
 }
@@ -53,7 +53,7 @@ static void compare(struct log_checker *c, unsigned host, uint64_t index, uint64
 		*r = (struct log_record){ term, command, 0, true };
 	else if (r->term != term || r->command != command)
 		world_fail(c->world,
-			   "n%u applies command %llx of term %llu at index %llu, "
+			   "log: n%u applies command %llx of term %llu at index %llu, "
 			   "where another node had %llx of term %llu",
 			   host + 1, (unsigned long long)command, (unsigned long long)term,
 			   (unsigned long long)index, (unsigned long long)r->command,
@@ -66,7 +66,7 @@ void log_checker_applied(struct log_checker *c, unsigned host, uint64_t index, u
 	uint64_t last = c->applied[host];
 
 	if (index <= last)
-		world_fail(c->world, "n%u applies index %llu after %llu", host + 1, (unsigned long long)index,
+		world_fail(c->world, "log: n%u applies index %llu after %llu", host + 1, (unsigned long long)index,
 			   (unsigned long long)last);
 	for (uint64_t i = last + 1; i < index; i++)
 		compare(c, host, i, 0, 0);
@@ -83,7 +83,7 @@ void log_checker_digest(struct log_checker *c, unsigned host, uint64_t index, ui
 	if (r->digest == 0)
 		r->digest = digest;
 	else if (r->digest != digest)
-		world_fail(c->world, "n%u's state differs from others' at index %llu", host + 1,
+		world_fail(c->world, "log: n%u's state differs from others' at index %llu", host + 1,
 			   (unsigned long long)index);
 }
 
@@ -93,7 +93,7 @@ void log_checker_leader(struct log_checker *c, unsigned host, uint64_t term)
 		if (c->leader[i].term != term)
 			continue;
 		if (c->leader[i].host != host)
-			world_fail(c->world, "n%u and n%u both lead in term %llu",
+			world_fail(c->world, "log: n%u and n%u both lead in term %llu",
 				   c->leader[i].host + 1, host + 1, (unsigned long long)term);
 		return;
 	}

@@ -3,7 +3,7 @@
  * that breaks an invariant ends the program with status 1 and the command to repeat it;
  * the first seed is run twice, to see that a run depends on nothing but its seed. -s:
  * says at the end what was done and checked. */
-#include "proto/mutant.h"
+#include "test/lib/mutant.h"
 #include "test/sim/full.h"
 #include "test/sim/toy.h"
 
@@ -12,18 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef BATON_MUTANTS
-enum mutant mutant;
-#endif
-
-static const char *const mutants[] = {
-#define X(name, text) text,
-	MUTANT_LIST(X)
-#undef X
-};
-
 struct arguments {
-	uint64_t seed, count, mutant;
+	uint64_t seed, count;
+	const char *mutant;
 	bool toy, verbose, summary;
 };
 
@@ -52,8 +43,8 @@ static bool parse(struct arguments *a, char **argv)
 			argv++;
 		else if (strcmp(*argv, "--count") == 0 && get_number(argv[1], &a->count))
 			argv++;
-		else if (strcmp(*argv, "--mutant") == 0 && get_number(argv[1], &a->mutant))
-			argv++;
+		else if (strcmp(*argv, "--mutant") == 0 && argv[1])
+			a->mutant = *++argv;
 		else if (strcmp(*argv, "--toy") == 0)
 			a->toy = true;
 		else if (strcmp(*argv, "-v") == 0)
@@ -63,24 +54,7 @@ static bool parse(struct arguments *a, char **argv)
 		else
 			return false;
 	}
-	return a->count > 0 && a->mutant < MUTANT_COUNT;
-}
-
-static bool plant(const struct arguments *a)
-{
-#ifdef BATON_MUTANTS
-	mutant = (enum mutant)a->mutant;
-	return true;
-#else
-	return a->mutant == MUTANT_NONE;
-#endif
-}
-
-static int list_mutants(void)
-{
-	for (unsigned i = 1; i < MUTANT_COUNT; i++)
-		printf("%u %s\n", i, mutants[i]);
-	return 0;
+	return a->count > 0;
 }
 
 /* One number for each name, so that many of these can be added up. */
@@ -105,16 +79,18 @@ static uint64_t run(const struct arguments *a, uint64_t seed, const char *comman
 int main(int argc, char **argv)
 {
 	struct totals totals = { 0 }, again = { 0 };
-	struct arguments a = { .seed = 1, .count = 1 };
+	struct arguments a = { .seed = 1, .count = 1, .mutant = "NONE" };
 	char command[256];
 	uint64_t first = 0;
 
-	if (argc == 2 && strcmp(argv[1], "--mutants") == 0)
-		return list_mutants();
+	if (argc == 2 && strcmp(argv[1], "--mutants") == 0) {
+		mutant_list();
+		return 0;
+	}
 	if (!parse(&a, argv))
 		return usage();
-	if (!plant(&a)) {
-		fprintf(stderr, "sim: this build has no mutants, see `make mutants`\n");
+	if (!mutant_plant(a.mutant)) {
+		fprintf(stderr, "sim: this build has no mutant %s, see `make mutants`\n", a.mutant);
 		return 2;
 	}
 	for (uint64_t i = 0; i <= a.count; i++) {
@@ -122,9 +98,8 @@ int main(int argc, char **argv)
 
 		if (i == a.count && (a.verbose || a.count == 1))
 			break;
-		snprintf(command, sizeof(command), "%s --mutant %llu --seed %llu%s", argv[0],
-			 (unsigned long long)a.mutant, (unsigned long long)seed,
-			 a.toy ? " --toy" : "");
+		snprintf(command, sizeof(command), "%s --mutant %s --seed %llu%s", argv[0],
+			 a.mutant, (unsigned long long)seed, a.toy ? " --toy" : "");
 		trace = run(&a, seed, command, i == a.count ? &again : &totals);
 		if (i == 0)
 			first = trace;

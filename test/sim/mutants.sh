@@ -1,43 +1,108 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Plants each bug of proto/mutant.h in turn and runs seeds until an invariant
-# breaks. A mutant that survives them all is a failure: a checker that cannot fail
-# proves nothing. MUTANT_SEEDS=N: seeds for each (300); MUTANT=M: only this one.
-sim=${1:?usage: mutants.sh BIN}
-seeds=${MUTANT_SEEDS:-300}
-passed=0
-failed=0
-log=$(mktemp) || exit 1
-trap 'rm -f "$log"' EXIT
+# Plants each bug of proto/mutant.h in turn and looks for who notices: a checker of the
+# simulator (which one, with which seed), or a unit test. One that nobody notices is a
+# failure: a checker that cannot fail proves nothing. Prints the table of test/README.md.
+#
+# test/sim/mutants.txt remembers who noticed, and with which seed, counted from 1 on; that
+# one is tried first. If it notices no more, all are tried again, from seed 1 on.
+# MUTANT=NAME      only this one
+# MUTANT_HUNT=1    forget what is remembered, and write it anew
+# MUTANT_SEEDS=N   how many seeds of each kind are tried (100)
+# MUTANT_JOBS=N    how many at once (the number of processors)
+set -u
+export LC_ALL=C CMOCKA_MESSAGE_OUTPUT=stdout
+bin=${1:?usage: mutants.sh DIR}
+here=$(cd "$(dirname "$0")" && pwd)
+known=$here/mutants.txt
+seeds=${MUTANT_SEEDS:-100}
 
-# Without a bug nothing may fail, or catching one means nothing.
-if [ -z "${MUTANT:-}" ] && ! "$sim" --seed 1 --count 10; then
-	failed=$((failed + 1))
-fi
-
-# Sets seed to the first one that fails; false if none does.
-hunt() { # mutant, kind
-	seed=1
-	while [ "$seed" -le "$seeds" ]; do
-		# shellcheck disable=SC2086
-		"$sim" --mutant "$1" --seed "$seed" $2 >"$log" 2>&1 || return 0
-		seed=$((seed + 1))
-	done
-	return 1
+# run_sim NAME KIND SEED; run_unit NAME PROGRAM: true if it notices; sets checker, how.
+run_sim() {
+	local kind='' out line
+	[ "$2" = toy ] && kind=--toy
+	out=$(timeout 120 "$bin/sim" --mutant "$1" --seed "$3" $kind 2>&1) && return 1
+	how="$2 $3"
+	line=$(grep -m1 -E '^FAIL|Assertion' <<< "$out")
+	text=$(sed -E 's/^FAIL seed [0-9]+( at [0-9.]+ s)?: //' <<< "$line")
+	checker=$(sed -nE 's/^(I[1-8]|log)\b.*/\1/p' <<< "$text")
+	[ -n "$checker" ] || checker=$(sed -nE 's/.* ([a-z0-9_]+): Assertion.*/assert in \1()/p' <<< "$line")
+	[ -n "$checker" ] || checker="?"
+}
+run_unit() {
+	local out
+	out=$(MUTANT_PLANT=$1 timeout 120 "$bin/unit/$2" 2>&1 < /dev/null) && return 1
+	how="unit $2"
+	text=$(grep -m1 -oE '^\[  FAILED  \] [a-z][a-z0-9_]*$|Assertion .*' <<< "$out" | sed 's/^\[  FAILED  \] //')
+	checker="unit test $2"
 }
 
-"$sim" --mutants | while read -r id text; do
-	[ -z "${MUTANT:-}" ] || [ "$MUTANT" = "$id" ] || continue
-	if hunt "$id" "" || hunt "$id" --toy; then
-		echo "caught   $id: $text"
-		echo "         seed $seed: $(sed -n 's/^FAIL seed [0-9]* at //p;/Assertion/p' "$log" | head -n 1)"
-	else
-		echo "SURVIVED $id: $text"
+# One mutant: a line "caught|SURVIVED, name, what, checker, where, runs, text".
+hunt() {
+	local name=$1 what=$2 tried=0 kind where unit
+	read -r kind where < <([ -n "${MUTANT_HUNT:-}" ] || sed -n "s/^$name //p" "$known")
+	checker='' how='' text=''
+	if [ -n "${kind:-}" ]; then
+		tried=1
+		if [ "$kind" = unit ]; then
+			run_unit "$name" "$where"
+		else
+			run_sim "$name" "$kind" "$where"
+		fi
 	fi
-done >"$log.table"
-cat "$log.table"
-passed=$(grep -c '^caught' "$log.table")
-failed=$((failed + $(grep -c '^SURVIVED' "$log.table")))
-rm -f "$log.table"
+	[ -n "$checker" ] || for kind in full toy; do
+		for ((seed = 1; seed <= seeds; seed++)); do
+			tried=$((tried + 1))
+			run_sim "$name" $kind $seed && break 2
+		done
+	done
+	[ -n "$checker" ] || for unit in "$bin"/unit/*_test; do
+		[ -x "$unit" ] || continue
+		tried=$((tried + 1))
+		run_unit "$name" "${unit##*/}" && break
+	done
+	printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$([ -n "$checker" ] && echo caught || echo SURVIVED)" \
+		"$name" "$what" "${checker:-}" "${how:-}" "$tried" "${text:-}"
+}
+
+if [ "${2:-}" = --one ]; then
+	hunt "${3%% *}" "${3#* }"
+	exit
+fi
+
+# Without a bug nothing may fail, or catching one means nothing.
+failed=0
+if [ -z "${MUTANT:-}" ]; then
+	"$bin/sim" --seed 1 --count 5 && "$bin/sim" --toy --seed 1 --count 5 || failed=1
+	for unit in "$bin"/unit/*_test; do
+		[ ! -x "$unit" ] || "$unit" > /dev/null 2>&1 < /dev/null || { echo "FAIL  $unit without a mutant"; failed=1; }
+	done
+fi
+
+result=$(mktemp) || exit 1
+trap 'rm -f "$result"' EXIT
+"$bin/sim" --mutants | grep -E "^${MUTANT:-[A-Z_0-9]+} " | tr '\n' '\0' |
+	xargs -0 -P "${MUTANT_JOBS:-$(nproc)}" -n 1 "$0" "$bin" --one > "$result"
+
+# In the order of the list.
+order() {
+	"$bin/sim" --mutants | while read -r name _; do
+		awk -F '\t' -v name="$name" '$2 == name' "$result"
+	done
+}
+if [ -n "${MUTANT_HUNT:-}" ]; then
+	[ -z "${MUTANT:-}" ] && : > "$known.new" || grep -v "^$MUTANT " "$known" > "$known.new"
+	order | awk -F '\t' '$1 == "caught" { print $2, $5 }' >> "$known.new" && mv "$known.new" "$known"
+fi
+order | awk -F '\t' '$1 != "caught" { print "SURVIVED  " $2 ": " $3 " (" $6 " runs)" }
+	$1 == "caught" { print "caught    " $2 " by " $4 " (" $5 "): " $7 }'
+echo
+echo "| Mutant | What it breaks | Caught by | First seed |"
+echo "|---|---|---|---|"
+order | awk -F '\t' '{ split($5, how, " "); seed = how[1] == "unit" ? "-" : how[2] (how[1] == "toy" ? " (Raft alone)" : "")
+	print "| `" $2 "` | " $3 " | " ($1 == "caught" ? $4 : "nobody") " | " ($1 == "caught" ? seed : "-") " |" }'
+echo
+passed=$(grep -c '^caught' "$result")
+failed=$((failed + $(grep -c '^SURVIVED' "$result")))
 echo "$passed passed, $failed failed, 0 skipped"
 [ "$failed" -eq 0 ]

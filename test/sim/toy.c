@@ -150,7 +150,7 @@ static void *toy_start(struct host *h)
 	log_checker_started(&w->checker, h->index, 0);
 	t->consensus = consensus_new(&o, &face, &h->disk.image, m, n, h->world->now_us / MS, &why);
 	if (!t->consensus)
-		world_fail(h->world, "n%u cannot start from its disk: %s", h->index + 1, why);
+		world_fail(h->world, "log: n%u cannot start from its disk: %s", h->index + 1, why);
 	return t;
 }
 
@@ -400,15 +400,15 @@ static void check_end(struct toy_world *w)
 		if (is_whole(w) && w->checker.last > last + 10)
 			break;
 		if (tries == 99)
-			world_fail(&w->world, "no progress in 10 s without faults");
+			world_fail(&w->world, "log: no progress in 10 s without faults");
 	}
 	for (unsigned i = 0; i < w->world.n_hosts; i++) {
 		struct toy *t = w->world.host[i].process;
 
 		if (w->checker.applied[i] < last)
-			world_fail(&w->world, "n%u never applied what others had", i + 1);
+			world_fail(&w->world, "log: n%u never applied what others had", i + 1);
 		if (consensus_malformed(t->consensus) != 0)
-			world_fail(&w->world, "n%u refused a message", i + 1);
+			world_fail(&w->world, "log: n%u refused a message", i + 1);
 	}
 }
 

@@ -356,7 +356,7 @@ static void test_round_trip(void **state)
 /* AES-CBC: "IV chosen at random"; two packets of one SA never share one. */
 static void test_cbc_iv_fresh(void **state)
 {
-	uint8_t first[128], second[128], *out;
+	uint8_t first[128], second[128], again[128], *out;
 	struct fixture f;
 	size_t len;
 
@@ -364,11 +364,17 @@ static void test_cbc_iv_fresh(void **state)
 	fixture_init(&f, 7);
 	memset(first, 0x45, sizeof(first));
 	memset(second, 0x45, sizeof(second));
+	memset(again, 0x45, sizeof(again));
 	assert_int_equal(esp_seal(&f.out, 9, 1, 0, &f.entropy, 4, first + 24, 20, &out, &len),
 			 DROP_NONE);
 	assert_int_equal(esp_seal(&f.out, 9, 2, 0, &f.entropy, 4, second + 24, 20, &out, &len),
 			 DROP_NONE);
 	assert_memory_not_equal(first + 8, second + 8, 16);
+	/* RFC 3602 2.1: "randomly generated and unpredictable", so nothing that follows
+	 * from the packet's number. */
+	assert_int_equal(esp_seal(&f.out, 9, 1, 0, &f.entropy, 4, again + 24, 20, &out, &len),
+			 DROP_NONE);
+	assert_memory_not_equal(first + 8, again + 8, 16);
 	fixture_fini(&f);
 }
 
