@@ -7,7 +7,8 @@
 # test/sim/mutants.txt remembers who noticed, and with which seed, counted from 1 on; that
 # one is tried first. If it notices no more, all are tried again, from seed 1 on.
 # MUTANT=NAME      only this one
-# MUTANT_HUNT=1    forget what is remembered, and write it anew
+# MUTANT_HUNT=1    begin with seed 1, whatever is remembered (unit tests are believed)
+# MUTANT_WRITE=1   write what was found into mutants.txt
 # MUTANT_SEEDS=N   how many seeds of each kind are tried (100)
 # MUTANT_JOBS=N    how many at once (the number of processors)
 set -u
@@ -40,7 +41,8 @@ run_unit() {
 # One mutant: a line "caught|SURVIVED, name, what, checker, where, runs, text".
 hunt() {
 	local name=$1 what=$2 tried=0 kind where unit
-	read -r kind where < <([ -n "${MUTANT_HUNT:-}" ] || sed -n "s/^$name //p" "$known")
+	read -r kind where < <(sed -n "s/^$name //p" "$known")
+	[ -z "${MUTANT_HUNT:-}" ] || { [ "$kind" = unit ] && [ -z "${MUTANT:-}" ]; } || kind=''
 	checker='' how='' text=''
 	if [ -n "${kind:-}" ]; then
 		tried=1
@@ -90,7 +92,7 @@ order() {
 		awk -F '\t' -v name="$name" '$2 == name' "$result"
 	done
 }
-if [ -n "${MUTANT_HUNT:-}" ]; then
+if [ -n "${MUTANT_WRITE:-}" ]; then
 	[ -z "${MUTANT:-}" ] && : > "$known.new" || grep -v "^$MUTANT " "$known" > "$known.new"
 	order | awk -F '\t' '$1 == "caught" { print $2, $5 }' >> "$known.new" && mv "$known.new" "$known"
 fi
