@@ -4,9 +4,9 @@
  * Memory: no core dump, no ptrace by others, and the heap with its keys is not swapped out
  * (mlockall with MCL_ONFAULT: nothing is brought in before it is used). Shared maps of files
  * are let go again: LMDB's holds nothing that is not sealed, and pinning it would pin a page
- * for each that was ever read. Where the limit on locked memory is finite, locking what
- * will be allocated would make allocations fail later, so then it is the storage key's
- * pages alone.
+ * for each that was ever read. Where the limit on locked memory is finite, and we have no
+ * CAP_IPC_LOCK, locking what will be allocated would make allocations fail later, so then
+ * it is the storage key's pages alone.
  *
  * Capabilities: each thread has dropped its own (xdp/privilege.h); the control thread here.
  *
@@ -64,7 +64,9 @@ static bool lock_all(void)
 	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
 
 	(void)setrlimit(RLIMIT_MEMLOCK, &limit);
-	return getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY &&
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0)
+		return false;
+	return (limit.rlim_cur == RLIM_INFINITY || privilege_has(PRIVILEGE_IPC_LOCK)) &&
 	       mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
 }
 
@@ -153,7 +155,7 @@ void guard_started(struct events *events)
 	error = privilege_keep(PRIVILEGE_BPF);
 	why = refuse_calls();
 	events_add(events, CONFIG_LOG_INFO, "guard", "memory %s, capabilities %s%s, system calls %s%s",
-		   locked ? "locked" : "not locked (the limit on locked memory is finite)",
+		   locked ? "locked" : "not locked (it needs CAP_IPC_LOCK, or no limit)",
 		   error ? "kept: " : "dropped", error ? strerror(-error) : "",
 		   why ? "not filtered: " : "filtered", why ? why : "");
 }

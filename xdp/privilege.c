@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 _Static_assert(PRIVILEGE_NET_ADMIN == UINT64_C(1) << CAP_NET_ADMIN, "by number");
+_Static_assert(PRIVILEGE_IPC_LOCK == UINT64_C(1) << CAP_IPC_LOCK, "by number");
 #ifdef CAP_BPF
 _Static_assert(PRIVILEGE_BPF == UINT64_C(1) << CAP_BPF, "by number");
 #endif
@@ -20,6 +21,7 @@ int privilege_keep(uint64_t capabilities)
 
 	if (syscall(SYS_capget, &head, set))
 		return -errno;
+	capabilities |= PRIVILEGE_IPC_LOCK;
 	for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
 		uint32_t keep = (uint32_t)(capabilities >> (32 * i));
 
@@ -30,4 +32,16 @@ int privilege_keep(uint64_t capabilities)
 	/* An ambient one would be inheritable again at an execve. */
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	return syscall(SYS_capset, &head, set) ? -errno : 0;
+}
+
+bool privilege_has(uint64_t capabilities)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct set[_LINUX_CAPABILITY_U32S_3];
+	uint64_t has;
+
+	if (syscall(SYS_capget, &head, set))
+		return false;
+	has = set[0].effective | (uint64_t)set[1].effective << 32;
+	return (has & capabilities) == capabilities;
 }

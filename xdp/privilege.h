@@ -4,14 +4,19 @@
 #ifndef XDP_PRIVILEGE_H
 #define XDP_PRIVILEGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PRIVILEGE_NONE UINT64_C(0)
 #define PRIVILEGE_NET_ADMIN (UINT64_C(1) << 12) /* CAP_NET_ADMIN: addresses and routes. */
+#define PRIVILEGE_IPC_LOCK (UINT64_C(1) << 14)  /* CAP_IPC_LOCK: everybody keeps that. */
 #define PRIVILEGE_BPF (UINT64_C(1) << 39)       /* CAP_BPF: reading and writing maps. */
 
 /* The calling thread keeps those of its capabilities that are named here, and gets none
- * back. 0, or -errno: it has what it had. */
+ * back. CAP_IPC_LOCK stays: it is good for nothing but locked memory, and where all memory is
+ * locked nothing can be allocated without it. 0, or -errno: it has what it had. */
 int privilege_keep(uint64_t capabilities);
+/* Has the calling thread all of these? */
+bool privilege_has(uint64_t capabilities);
 
 #endif
