@@ -208,10 +208,12 @@ static void on_frame(struct node *n, unsigned from, const struct blob *b)
 		return;
 	}
 	if (data[0] == FRAME_FORWARD) {
-		struct blob *packet = blob_new(data + 2, len - 2);
+		struct blob *packet = blob_new(data + FORWARD_HEADER, len - FORWARD_HEADER);
+		struct endpoint remote;
 
+		memcpy(&remote, data + 2, sizeof(remote));
 		if (data[1] == DATAGRAM_ESP)
-			worker_inbound(n, NULL, packet, true);
+			worker_inbound(n, &remote, packet, true);
 		else
 			worker_outbound(n, packet, true);
 		blob_unref(packet);

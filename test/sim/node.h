@@ -10,6 +10,7 @@
 
 #define HELD_MAX 32u
 #define REPORTS_MAX 256u
+#define FORWARD_HEADER (2u + sizeof(struct endpoint))
 
 struct sim_sa {
 	uint32_t spi_in;

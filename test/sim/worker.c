@@ -14,6 +14,7 @@
 #define UPDATE_DELAY_US 200u
 #define REPORT_DELAY_US 1000u
 #define INNER_ROOM 256u
+#define PACKET_MAX 2048u
 
 static struct sim_sa *sa_find(struct node *n, uint32_t spi_in)
 {
@@ -249,20 +250,21 @@ static bool isolated(const struct node *n)
 	return contact == 0 || now - contact > n->config.timing.isolation_ms * MS;
 }
 
-/* To the owner of the session, once. */
+/* To the owner of the session, once: kind | where it came from | packet. */
 static void forward(struct node *n, const struct sim_sa *s, enum datagram_kind kind,
-		    const struct blob *b)
+		    const struct endpoint *remote, const struct blob *b)
 {
 	const struct state *state = core_state(n->core);
 	const struct session *x = state_session(state, s->entry.session);
 	uint32_t owner = x ? core_node_index(n->core, session_slot(state, x)->node)
 			   : CLUSTER_NODES_MAX;
-	uint8_t frame[2 + 2048] = { FRAME_FORWARD, (uint8_t)kind };
+	uint8_t frame[FORWARD_HEADER + PACKET_MAX] = { FRAME_FORWARD, (uint8_t)kind };
 
-	if (owner >= n->config.n_nodes || owner == n->host->index || b->len > 2048)
+	if (owner >= n->config.n_nodes || owner == n->host->index || b->len > PACKET_MAX)
 		return;
-	memcpy(frame + 2, b->data, b->len);
-	node_send_frame(n, owner, frame, 2 + b->len);
+	memcpy(frame + 2, remote, sizeof(*remote));
+	memcpy(frame + FORWARD_HEADER, b->data, b->len);
+	node_send_frame(n, owner, frame, FORWARD_HEADER + b->len);
 }
 
 static void accepted(struct node *n, struct sim_sa *s, uint64_t seq, uint64_t top,
@@ -278,7 +280,7 @@ static void accepted(struct node *n, struct sim_sa *s, uint64_t seq, uint64_t to
 		s->first_in_epoch = s->entry.epoch;
 		report(n, s, SA_REPORT_FIRST_IN, seq, NULL);
 	}
-	if (seq > top && remote && s->entry.path.udp_encap &&
+	if (seq > top && s->entry.path.udp_encap &&
 	    !endpoint_equal(&s->entry.path.remote, remote))
 		report(n, s, SA_REPORT_PEER, seq, remote);
 	if (s->entry.window.top > s->entry.marked)
@@ -293,8 +295,7 @@ static void hold(struct node *n, struct sim_sa *s, const struct endpoint *remote
 	if (s->n_held == HELD_MAX)
 		return;
 	memset(h, 0, sizeof(*h));
-	if (remote)
-		h->remote = *remote;
+	h->remote = *remote;
 	h->hostile = n->hostile;
 	h->data = blob_ref(packet);
 	s->n_held++;
@@ -304,7 +305,7 @@ static void hold(struct node *n, struct sim_sa *s, const struct endpoint *remote
 static void let_in(struct node *n, struct sim_sa *s, uint64_t seq, int64_t epoch,
 		   const struct endpoint *remote, const struct blob *packet)
 {
-	uint8_t copy[2048], *inner, next;
+	uint8_t copy[PACKET_MAX], *inner, next;
 	uint64_t top = s->entry.window.top;
 	struct inner_packet p;
 	size_t len;
@@ -313,7 +314,7 @@ static void let_in(struct node *n, struct sim_sa *s, uint64_t seq, int64_t epoch
 	if (esp_open(&s->entry.in, seq, copy, packet->len, &inner, &len, &next) != DROP_NONE ||
 	    sad_entry_accept(&s->entry, seq, epoch) != DROP_NONE)
 		return;
-	accepted(n, s, seq, top, remote && remote->address.family ? remote : NULL);
+	accepted(n, s, seq, top, remote);
 	if (inner_parse(&p, inner, len) == DROP_NONE &&
 	    inner_check_inbound(&p, &s->entry.child.local, &s->entry.child.remote) == DROP_NONE)
 		outside_to_server(n->full, inner, len);
@@ -328,7 +329,7 @@ void worker_inbound(struct node *n, const struct endpoint *remote, struct blob *
 	size_t reports = n->n_reports;
 	int64_t epoch;
 
-	if (isolated(n) || packet->len > 2048 ||
+	if (isolated(n) || packet->len > PACKET_MAX ||
 	    esp_parse(&p, packet->data, packet->len) != DROP_NONE)
 		return;
 	s = sa_find(n, p.spi);
@@ -336,7 +337,7 @@ void worker_inbound(struct node *n, const struct endpoint *remote, struct blob *
 		return;
 	if (!s->entry.granted) {
 		if (!forwarded)
-			forward(n, s, DATAGRAM_ESP, packet);
+			forward(n, s, DATAGRAM_ESP, remote, packet);
 		return;
 	}
 	before = n->hostile ? i8_entry(s) : 0;
@@ -395,7 +396,7 @@ void worker_outbound(struct node *n, struct blob *inner, bool forwarded)
 		return;
 	if (!s->entry.granted) {
 		if (!forwarded)
-			forward(n, s, DATAGRAM_INNER, inner);
+			forward(n, s, DATAGRAM_INNER, &s->entry.path.remote, inner);
 		return;
 	}
 	d = sad_entry_draw(&s->entry, &seq);
