@@ -9,8 +9,9 @@ FUZZ := $(patsubst test/fuzz/%.c,build/fuzz/%,$(wildcard test/fuzz/*_fuzz.c))
 
 TESTLIB := $(T)/libtest.a
 $(TESTLIB): $(patsubst %,$(T)/obj/%.o,$(wildcard test/lib/*.c))
-# The simulator judges packets by the data path's own policy.
-SIM_C := $(wildcard test/sim/*.c) xdp/inner.c
+# The simulator has the store's own records and check, over an LMDB in memory (mdb.h), and
+# judges packets by the data path's own policy.
+SIM_C := $(wildcard test/sim/*.c) $(addprefix node/store_,check.c log.c record.c) xdp/inner.c
 SIM := $(patsubst %,$(T)/obj/%.o,$(SIM_C))
 
 ifeq ($(SAN),1)

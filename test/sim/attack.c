@@ -127,7 +127,7 @@ static void flood(struct full *f)
 }
 
 /* As it was, from where it came from; or from an address of his own what has had its
- * answer. */
+ * answer, while the cluster remembers that. */
 static void repeat(struct full *f, unsigned slot)
 {
 	const struct blob *old = f->ring[slot].data;
@@ -135,7 +135,8 @@ static void repeat(struct full *f, unsigned slot)
 	uint64_t spi_i;
 
 	if (f->ring[slot].kind == DATAGRAM_IKE && old->len >= IKE_HEADER_LEN &&
-	    !(old->data[19] & IKE_FLAG_RESPONSE) && random_chance(&f->world.random, 400)) {
+	    !(old->data[19] & IKE_FLAG_RESPONSE) && !f->checkers.i1.rolled_back &&
+	    random_chance(&f->world.random, 400)) {
 		memcpy(&spi_i, old->data, 8);
 		if (client_is_past(f, f->ring[slot].client, __builtin_bswap64(spi_i),
 				   (uint32_t)old->data[22] << 8 | old->data[23]))

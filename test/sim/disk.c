@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test/sim/disk.h"
 
+#include "node/store_log.h"
 #include "test/sim/world.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 struct disk_write {
 	struct store_update *update; /* Or identity. */
@@ -15,8 +19,11 @@ struct disk_write {
 
 void disk_init(struct disk *d, struct host *h)
 {
+	static const uint8_t key[32] = { 7 };
+
 	memset(d, 0, sizeof(*d));
 	d->host = h;
+	record_key_init(&d->key, key, sizeof(key), "sim");
 }
 
 static void free_write(struct disk_write *w)
@@ -26,7 +33,7 @@ static void free_write(struct disk_write *w)
 	free(w);
 }
 
-void disk_fini(struct disk *d)
+static void drop_writes(struct disk *d)
 {
 	while (d->writes) {
 		struct disk_write *w = d->writes;
@@ -34,81 +41,67 @@ void disk_fini(struct disk *d)
 		d->writes = w->next;
 		free_write(w);
 	}
+}
+
+void disk_fini(struct disk *d)
+{
+	drop_writes(d);
 	disk_wipe(d);
+	record_key_fini(&d->key);
 }
 
 void disk_wipe(struct disk *d)
 {
-	store_image_fini(&d->image);
-	blob_set(&d->identity, NULL);
+	mdb_sim_free(d->tree);
+	d->tree = NULL;
+	blob_set(&d->tip_file, NULL);
+	blob_set(&d->synced_tip_file, NULL);
 }
 
-/* ---- Transactions on the image ---- */
+/* ---- Transactions ---- */
 
-static void cut_entries(struct store_image *i, uint64_t from)
+static uint64_t wall_ms(const struct disk *d)
 {
-	while (i->n_entries && i->entries[i->n_entries - 1].index >= from)
-		blob_unref(i->entries[--i->n_entries].data);
+	return host_wall_us(d->host) / MS;
 }
 
-static void trim_entries(struct store_image *i, uint64_t to)
+static void write_tip(struct disk *d)
 {
-	size_t k = 0;
+	int rc = store_record_put(mdb_sim_begin(d->tree), RECORD_TIP,
+				  record_tip_create(&d->key, &d->tip));
 
-	while (k < i->n_entries && i->entries[k].index <= to)
-		blob_unref(i->entries[k++].data);
-	if (k > 0 && k < i->n_entries)
-		memmove(i->entries, i->entries + k, (i->n_entries - k) * sizeof(*i->entries));
-	i->n_entries -= k;
-}
-
-static void put_snapshot(struct store_image *i, const struct store_snapshot *s)
-{
-	struct store_snapshot *copy = malloc(sizeof(*copy));
-
-	assert(copy);
-	*copy = *s;
-	blob_ref(copy->configuration);
-	blob_ref(copy->data);
-	store_snapshot_free(i->snapshot);
-	i->snapshot = copy;
-}
-
-static void put_entries(struct store_image *i, const struct store_update *u)
-{
-	i->entries = realloc(i->entries, (i->n_entries + u->n_entries) * sizeof(*i->entries));
-	assert(i->entries);
-	for (size_t k = 0; k < u->n_entries; k++) {
-		struct log_entry *e = &i->entries[i->n_entries++];
-
-		*e = u->entries[k];
-		blob_ref(e->data);
-	}
+	assert(rc == 0);
+	if (random_chance(&d->host->world->random, 100))
+		blob_set(&d->synced_tip_file, blob_ref(d->tip_file));
+	blob_set(&d->tip_file,
+		 record_tip_file_create(&d->key, d->tip.counter, d->header.store_id));
 }
 
 static void commit(struct disk *d, const struct disk_write *w)
 {
-	const struct store_update *u = w->update;
-	struct store_image *i = &d->image;
+	MDB_txn *txn = mdb_sim_begin(d->tree);
+	int rc;
 
-	if (w->identity) {
-		blob_set(&d->identity, blob_ref(w->identity));
-		return;
-	}
-	if (u->vote) {
-		i->term = u->term;
-		i->voted_for = u->voted_for;
-	}
-	if (u->snapshot)
-		put_snapshot(i, u->snapshot);
-	if (u->snapshot_resets_log)
-		cut_entries(i, 0);
-	if (u->truncate_from)
-		cut_entries(i, u->truncate_from);
-	if (u->n_entries)
-		put_entries(i, u);
-	if (u->trim_to)
-		trim_entries(i, u->trim_to);
+	if (w->identity)
+		rc = store_record_put(txn, RECORD_IDENTITY,
+				      record_identity_create(&d->key, w->identity, d->tip.identity));
+	else
+		rc = store_update_write(&d->key, txn, &d->tip, w->update);
+	assert(rc == 0);
+	if (w->update && (w->update->n_entries > 0 || w->update->snapshot))
+		d->tip.newest_ms = wall_ms(d);
+	d->tip.counter++;
+	write_tip(d);
+}
+
+/* The process can do nothing but end (node/store_thread.c). */
+static bool fails(struct disk *d)
+{
+	if (!d->full)
+		return false;
+	world_say(d->host->world, "n%u ends: its disk is full", d->host->index + 1);
+	host_crash(d->host, false);
+	return true;
 }
 
 static void on_synced(struct world *w, void *ctx, uint64_t generation, struct blob *data)
@@ -119,7 +112,7 @@ static void on_synced(struct world *w, void *ctx, uint64_t generation, struct bl
 
 	(void)w;
 	(void)data;
-	if (generation != d->host->generation || !host_runs(d->host))
+	if (generation != d->host->generation || !host_runs(d->host) || fails(d))
 		return; /* That process is gone, and its writes with it. */
 	assert(first);
 	d->writes = first->next;
@@ -167,18 +160,125 @@ void disk_store_identity(struct disk *d, struct blob *identity)
 	enqueue(d, w);
 }
 
-void disk_crash(struct disk *d)
+void disk_crash(struct disk *d, bool power_lost)
 {
-	bool made_it = true;
+	struct random *r = &d->host->world->random;
 
-	while (d->writes) {
+	while (d->writes && !d->full && random_chance(r, 400)) {
 		struct disk_write *w = d->writes;
 
 		d->writes = w->next;
-		made_it = made_it && random_chance(&d->host->world->random, 400);
-		if (made_it)
-			commit(d, w);
+		commit(d, w);
 		free_write(w);
 	}
+	drop_writes(d);
 	d->last_us = 0;
+	if (power_lost && d->synced_tip_file && random_chance(r, 500))
+		blob_set(&d->tip_file, blob_ref(d->synced_tip_file));
+}
+
+/* ---- Opening ---- */
+
+static void create(struct disk *d, uint64_t raft_id)
+{
+	int rc;
+
+	d->tree = mdb_sim_new();
+	memset(&d->header, 0, sizeof(d->header));
+	memcpy(d->header.key_id, d->key.id, sizeof(d->header.key_id));
+	random_fill(&d->host->world->random, d->header.store_id, sizeof(d->header.store_id));
+	d->header.raft_id = raft_id;
+	snprintf(d->header.cluster, sizeof(d->header.cluster), "sim");
+	snprintf(d->header.node, sizeof(d->header.node), "n%u", d->host->index + 1);
+	d->tip = (struct record_tip){ .counter = 1, .first = 1 };
+	rc = store_record_put(mdb_sim_begin(d->tree), RECORD_HEADER,
+			      record_header_create(&d->key, &d->header, d->tip.header));
+	assert(rc == 0);
+	write_tip(d);
+	blob_set(&d->synced_tip_file, blob_ref(d->tip_file)); /* It is synced before the rename. */
+}
+
+static int tip_fd(const struct disk *d)
+{
+	int fd = memfd_create("tip", MFD_CLOEXEC);
+	ssize_t n = write(fd, d->tip_file->data, d->tip_file->len);
+
+	assert(fd >= 0 && n == (ssize_t)d->tip_file->len);
+	return fd;
+}
+
+enum status disk_open(struct disk *d, uint64_t new_raft_id, uint64_t incarnation,
+		      struct store_content *c, uint64_t *age_ms, char why[STORE_WHY_LEN])
+{
+	struct record_header want = { .cluster = "sim" };
+	uint64_t now = wall_ms(d);
+	enum status s;
+	int fd;
+
+	memset(c, 0, sizeof(*c));
+	snprintf(want.node, sizeof(want.node), "n%u", d->host->index + 1);
+	if (d->full) {
+		snprintf(why, STORE_WHY_LEN, "the disk is full");
+		return ERR_IO;
+	}
+	if (!d->tree)
+		create(d, new_raft_id);
+	fd = tip_fd(d);
+	s = store_read(d->tree, &d->key, &want, fd, c, why);
+	close(fd);
+	if (s != OK)
+		return s;
+	d->header = c->header;
+	d->tip = c->tip;
+	*age_ms = d->tip.newest_ms && now > d->tip.newest_ms ? now - d->tip.newest_ms : 0;
+	d->tip.incarnation = incarnation;
+	d->tip.counter++;
+	write_tip(d);
+	return OK;
+}
+
+/* ---- Damage ---- */
+
+void disk_copy_fini(struct disk_copy *copy)
+{
+	mdb_sim_free(copy->tree);
+	blob_unref(copy->tip_file);
+	memset(copy, 0, sizeof(*copy));
+}
+
+void disk_copy(const struct disk *d, struct disk_copy *copy)
+{
+	disk_copy_fini(copy);
+	if (!d->tree)
+		return;
+	copy->tree = mdb_sim_copy(d->tree);
+	copy->tip_file = blob_ref(d->tip_file);
+	copy->last_index = d->tip.last;
+	copy->counter = d->tip.counter;
+}
+
+void disk_put_back(struct disk *d, struct disk_copy *copy, bool tree_alone)
+{
+	assert(!host_runs(d->host) && copy->tree);
+	mdb_sim_free(d->tree);
+	d->tree = copy->tree;
+	copy->tree = NULL;
+	if (!tree_alone)
+		blob_set(&d->tip_file, blob_ref(copy->tip_file));
+	blob_set(&d->synced_tip_file, blob_ref(d->tip_file));
+	disk_copy_fini(copy);
+}
+
+void disk_flip(struct disk *d, uint64_t which, uint64_t bit)
+{
+	struct blob *changed;
+
+	if (which % 16 != 0) {
+		mdb_sim_flip(d->tree, which / 16, bit);
+		return;
+	}
+	changed = blob_new(d->tip_file->data, d->tip_file->len);
+	bit %= 8 * (uint64_t)changed->len;
+	changed->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	blob_set(&d->tip_file, changed);
 }

@@ -18,8 +18,15 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_POWER] = "power loss",
 	[FAULT_BLACKOUT] = "power loss of all",
 	[FAULT_CLOG] = "clogging",
+	[FAULT_FULL] = "disk full",
+	[FAULT_CLOCK] = "clock jumps or drifts",
+	[FAULT_WALL] = "wall clock set",
 	[FAULT_SHUTDOWN] = "shutdown",
 	[FAULT_WIPE] = "new disk",
+	[FAULT_FLIP] = "bit flipped",
+	[FAULT_LOST_TAIL] = "acknowledged writes lost",
+	[FAULT_ROLLBACK] = "disk put back",
+	[FAULT_ALL_BACK] = "all disks put back",
 	[FAULT_MOVE] = "client moves",
 	[FAULT_CLIENT_DIES] = "client dies",
 };
@@ -31,7 +38,7 @@ void faults_init(struct faults *f, struct world *w, uint64_t until_us, uint64_t 
 		[FAULT_ONE_WAY] = 5,   [FAULT_SPLIT] = 3,     [FAULT_RESET] = 4,
 		[FAULT_SLOW_LINK] = 3, [FAULT_SLOW_DISK] = 3, [FAULT_DATAGRAMS] = 3,
 		[FAULT_POWER] = 3,     [FAULT_BLACKOUT] = 1,
-		[FAULT_CLOG] = 3,
+		[FAULT_CLOG] = 3,      [FAULT_FULL] = 2,
 	};
 
 	memset(f, 0, sizeof(*f));
@@ -202,6 +209,61 @@ static void slow_disk(struct world *w, struct host *h)
 	world_at(w, some_time(w), end_slow_disk, h, 0, NULL);
 }
 
+static void end_full(struct world *w, void *ctx, uint64_t a, struct blob *data)
+{
+	struct host *h = ctx;
+
+	(void)w;
+	(void)a;
+	(void)data;
+	h->disk.full = false;
+	if (!host_runs(h))
+		host_start(h);
+}
+
+static void fill_disk(struct world *w, struct host *h)
+{
+	if (h->disk.full || !host_runs(h))
+		return;
+	world_say(w, "n%u's disk is full", h->index + 1);
+	h->disk.full = true;
+	world_at(w, some_time(w), end_full, h, 0, NULL);
+}
+
+static void disturb_clock(struct world *w, struct host *h)
+{
+	uint64_t jump = random_chance(&w->random, 500) ? random_between(&w->random, 1, 3000) * MS : 0;
+	int32_t ppm = (int32_t)random_below(&w->random, random_chance(&w->random, 200) ? 20000 : 400);
+
+	if (random_chance(&w->random, 500))
+		ppm = -ppm;
+	world_say(w, "n%u's clock: %llu ms ahead, %d ppm", h->index + 1,
+		  (unsigned long long)(jump / MS), ppm);
+	host_set_clock(h, jump, ppm);
+}
+
+/* Up to two hours back or forth. */
+static void set_wall_clocks(struct world *w)
+{
+	int64_t by = ((int64_t)random_below(&w->random, 14400) - 7200) * (int64_t)SECOND;
+	bool all = random_chance(&w->random, 500);
+	struct host *h = some_host(w);
+
+	world_say(w, "the wall clock of %s is set by %lld s", all ? "all" : "one",
+		  (long long)(by / (int64_t)SECOND));
+	for (unsigned i = 0; i < w->n_hosts; i++)
+		if (all || h == &w->host[i])
+			w->host[i].wall_us += by;
+}
+
+static void blackout(struct world *w)
+{
+	for (unsigned i = 0; i < w->n_hosts; i++)
+		crash(w, &w->host[i], true);
+	if (random_chance(&w->random, 300))
+		set_wall_clocks(w);
+}
+
 static void happen(struct world *w, enum fault_kind kind)
 {
 	switch (kind) {
@@ -230,17 +292,21 @@ static void happen(struct world *w, enum fault_kind kind)
 		spoil_datagrams(w);
 		break;
 	case FAULT_BLACKOUT:
-		for (unsigned i = 0; i < w->n_hosts; i++)
-			crash(w, &w->host[i], true);
+		blackout(w);
+		break;
+	case FAULT_FULL:
+		fill_disk(w, some_host(w));
+		break;
+	case FAULT_CLOCK:
+		disturb_clock(w, some_host(w));
+		break;
+	case FAULT_WALL:
+		set_wall_clocks(w);
 		break;
 	case FAULT_CLOG:
 		clog_outside(w);
 		break;
-	case FAULT_SHUTDOWN:
-	case FAULT_WIPE:
-	case FAULT_MOVE:
-	case FAULT_CLIENT_DIES:
-	case FAULT_KINDS:
+	default: /* The others are not drawn here. */
 		break;
 	}
 }
@@ -259,8 +325,10 @@ static void on_fault(struct world *w, void *ctx, uint64_t a, struct blob *data)
 		sum += f->weight[i];
 	for (x = random_below(&w->random, sum); x >= f->weight[kind]; kind++)
 		x -= f->weight[kind];
-	f->count[kind]++;
-	happen(w, kind);
+	if (kind != FAULT_BLACKOUT || w->now_us >= f->spare_us) {
+		f->count[kind]++;
+		happen(w, kind);
+	}
 	world_at(w, random_between(&w->random, 1, 2 * f->mean_us), on_fault, f, 0, NULL);
 }
 
@@ -280,6 +348,7 @@ void faults_end(struct faults *f)
 		struct host *h = &w->host[i];
 
 		h->disk.slow_us = 0;
+		h->disk.full = false;
 		if (h->paused)
 			host_resume(h);
 		if (!host_runs(h))

@@ -19,9 +19,16 @@ enum fault_kind {
 	FAULT_POWER,     /* One host goes dark. */
 	FAULT_BLACKOUT,  /* All hosts lose power at once. */
 	FAULT_CLOG,      /* All that comes from outside waits, then comes at once. */
+	FAULT_FULL,      /* A disk: nothing can be written, so the process ends. */
+	FAULT_CLOCK,     /* A boot-time clock jumps ahead or changes its rate. */
+	FAULT_WALL,      /* One or all wall clocks are set, to whatever. */
 	/* Not drawn here, but counted with the others: */
 	FAULT_SHUTDOWN,  /* A node is told to end. */
 	FAULT_WIPE,      /* ... gets a new disk: its id leaves the cluster, another joins. */
+	FAULT_FLIP,      /* A bit of a stored record, or of the tip file. */
+	FAULT_LOST_TAIL, /* Acknowledged transactions are gone from the disk. */
+	FAULT_ROLLBACK,  /* An older copy is put in the disk's place. */
+	FAULT_ALL_BACK,  /* ... in all disks' places: nobody can notice. */
 	FAULT_MOVE,      /* A client changes its address. */
 	FAULT_CLIENT_DIES,
 	FAULT_KINDS
@@ -30,6 +37,7 @@ enum fault_kind {
 struct faults {
 	struct world *world;
 	uint64_t until_us, mean_us;
+	uint64_t spare_us; /* Not all lose power before: somebody must remember. */
 	unsigned weight[FAULT_KINDS];
 	unsigned count[FAULT_KINDS];
 };

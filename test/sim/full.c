@@ -82,10 +82,8 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 	configure(f);
 	checkers_init(&f->checkers, f);
 	clients_init(f, f->plan.clients);
-	for (unsigned i = 0; i < f->plan.hosts; i++) {
-		f->raft_id[i] = random_u64(&f->world.random) | 1;
+	for (unsigned i = 0; i < f->plan.hosts; i++)
 		host_start(&f->world.host[i]);
-	}
 	return f;
 }
 
@@ -96,6 +94,7 @@ static void full_free(struct full *f)
 	for (unsigned i = 0; i < REPLAY_RING; i++)
 		blob_unref(f->ring[i].data);
 	checkers_fini(&f->checkers);
+	operator_fini(f);
 	free(f);
 }
 
@@ -122,6 +121,8 @@ uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct total
 	uint64_t trace, end = QUIET_US + f->plan.fault_time_us;
 
 	faults_init(&f->faults, &f->world, end, f->plan.fault_mean_us);
+	f->faults.weight[FAULT_CLOCK] = 4;
+	f->faults.weight[FAULT_WALL] = 2;
 	outside_begin(f);
 	attack_begin(f);
 	world_run(&f->world, QUIET_US);
@@ -130,11 +131,16 @@ uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct total
 	world_run(&f->world, end);
 	faults_end(&f->faults);
 	clients_calm(f);
+	operator_calm(f);
 	i5_wait(&f->checkers.i5);
 	world_run(&f->world, f->world.now_us + SECOND);
 	i4_end(&f->checkers.i4);
 	i6_end(&f->checkers.i6);
 	i7_end(&f->checkers.i7);
+	if (f->plan.all_back) {
+		operator_puts_all_back(f);
+		world_run(&f->world, f->world.now_us + 3 * SECOND);
+	}
 	if (verbose)
 		printf("%llu sealed, %llu delivered (%llu of them again, excused), %llu IKE messages, "
 		       "%llu digests, %llu attacks, %llu events\n",

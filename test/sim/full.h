@@ -35,6 +35,7 @@ struct plan {
 	unsigned pace;             /* Clients take so many times their time. */
 	unsigned attack_per_mille; /* Of chances that the attacker takes. */
 	uint32_t half_open_max, cookie_above;
+	bool all_back;             /* At the end all disks are put back (I1). */
 };
 void plan_draw(struct plan *p, struct random *r);
 
@@ -60,7 +61,13 @@ struct full {
 	unsigned n_clients;
 	uint8_t moves[CLIENTS_MAX];   /* How often each has changed its address. */
 	struct faults faults;
-	uint64_t wiped_us;            /* When a disk was last replaced. */
+	/* The operator's: */
+	uint64_t wiped_us;            /* When a disk was last lost. */
+	struct disk_copy copy[HOSTS_MAX];
+	bool put_back[HOSTS_MAX];     /* It runs on an old copy: it must be refused. */
+	bool accept_old[HOSTS_MAX];   /* Its next start: --accept-old-store. */
+	bool starts_old[HOSTS_MAX];   /* Its store was too old for a cold start. */
+	enum status refused[HOSTS_MAX]; /* Why its last start came to nothing. */
 	bool calm;                    /* Faults are over: nobody starts anything new. */
 	struct {
 		struct blob *data;
@@ -98,6 +105,13 @@ void attack_begin(struct full *f);
 
 /* ---- operator.c ---- */
 void operator_begin(struct full *f);
+/* A node has ended itself; its process is gone already. */
+void operator_ended(struct full *f, unsigned host, int status, const char *text);
+/* Faults are over: what still stands in the way is cleared. */
+void operator_calm(struct full *f);
+/* All disks are put back to what they held when calm began. */
+void operator_puts_all_back(struct full *f);
+void operator_fini(struct full *f);
 
 /* ---- Nodes ---- */
 extern const struct program node_program;

@@ -27,6 +27,8 @@ static bool excused(const struct i2_delivery *c, const uint64_t *first, const st
 
 	if (first[2] == a->incarnation)
 		return false;
+	if (c->full->checkers.i1.rolled_back)
+		return true; /* The marks are those of the past. */
 	if (covered != 0)
 		return first[0] + REPORT_SLACK_US >= covered;
 	return first[0] + COMMIT_SLACK_US >= (ended ? *ended : a->at_us);

@@ -17,7 +17,7 @@ void i7_stepped(struct i7_owner *c, unsigned host, const struct core *core, uint
 	uint8_t digest[32];
 	bool fresh;
 
-	if (index == applied_before || index % every != 0)
+	if (index == applied_before || index % every != 0 || c->full->checkers.i1.rolled_back)
 		return;
 	state_digest(core_state(core), digest);
 	memcpy(&head, digest, sizeof(head));
@@ -37,6 +37,8 @@ void i7_granted(struct i7_owner *c, unsigned host, uint64_t incarnation, uint32_
 	bool fresh;
 	uint64_t *v = seen_get(&c->owner, spi_in, (uint64_t)epoch, 0, &fresh);
 
+	if (c->full->checkers.i1.rolled_back)
+		return; /* Epochs come again; numbers and salts are what counts (I1). */
 	if (!fresh && (v[0] != host || v[1] != incarnation))
 		world_fail(&c->full->world,
 			   "I7: n%u owns SA %08x in epoch %lld, as n%llu did in another process",
@@ -57,7 +59,7 @@ void i7_used(struct i7_owner *c, unsigned host, uint32_t spi_in, int64_t epoch)
 	const uint64_t *v = seen_find(&c->newest, spi_in, 0, 0);
 	uint64_t allowed = c->full->config.timing.isolation_ms * MS + SILENT_SLACK_US;
 
-	if (v && epoch < (int64_t)v[0] && c->full->world.now_us > v[1] + allowed)
+	if (v && !c->full->checkers.i1.rolled_back && epoch < (int64_t)v[0] && c->full->world.now_us > v[1] + allowed)
 		world_fail(&c->full->world,
 			   "I7: n%u still works in epoch %lld of SA %08x; %lld began at %.6f",
 			   host + 1, (long long)epoch, spi_in, (long long)v[0], (double)v[1] / 1e6);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define STAMP 9u
+#define MAX_STORE_AGE_MS (30u * 60 * 1000)
 
 /* ---- Performing actions ---- */
 
@@ -116,7 +117,7 @@ static void step(struct node *n, struct event *e)
 	uint64_t before = core_applied(n->core);
 	struct i8_before attacked;
 
-	e->now_us = n->host->world->now_us;
+	e->now_us = host_now_us(n->host);
 	random_fill(&n->host->world->random, e->seed, sizeof(e->seed));
 	if (n->hostile)
 		i8_before(&n->full->checkers.i8, n, &attacked);
@@ -146,7 +147,7 @@ void node_event(struct node *n, struct event *e)
 
 static void run_detector(struct node *n)
 {
-	uint64_t now = n->host->world->now_us, applied = core_applied(n->core);
+	uint64_t now = host_now_us(n->host), applied = core_applied(n->core);
 	struct detector_report r[CLUSTER_NODES_MAX];
 	size_t k = detector_poll(&n->detector, now, applied, core_last_index(n->core), r);
 	struct event e = { .type = EVENT_SUSPECT };
@@ -168,7 +169,7 @@ static void run_detector(struct node *n)
 
 static void beat(struct node *n)
 {
-	uint64_t now = n->host->world->now_us;
+	uint64_t now = host_now_us(n->host);
 	uint8_t frame[HEARTBEAT_LEN];
 
 	n->heartbeat_us = now + n->config.timing.heartbeat_ms * MS;
@@ -202,7 +203,7 @@ static void on_frame(struct node *n, unsigned from, const struct blob *b)
 
 	n->hostile = b->data[8] && (data[0] == FRAME_FORWARD || data[0] == FRAME_RELAY);
 	if (data[0] == FRAME_HEARTBEAT) {
-		if (detector_heartbeat_consume(&n->detector, from, n->host->world->now_us, data,
+		if (detector_heartbeat_consume(&n->detector, from, host_now_us(n->host), data,
 					       len) != OK)
 			world_fail(n->host->world, "a heartbeat is malformed");
 		return;
@@ -253,7 +254,7 @@ static void on_datagram(struct node *n, const struct delivery *d)
 static void on_timer(struct node *n)
 {
 	struct event e = { .type = EVENT_TICK };
-	uint64_t now = n->host->world->now_us;
+	uint64_t now = host_now_us(n->host);
 
 	if (now >= n->heartbeat_us)
 		beat(n);
@@ -261,25 +262,16 @@ static void on_timer(struct node *n)
 		node_event(n, &e);
 }
 
-static void start_again(struct world *w, void *ctx, uint64_t generation, struct blob *data)
-{
-	struct host *h = ctx;
-
-	(void)w;
-	(void)data;
-	if (!host_runs(h) && h->generation == generation)
-		host_start(h);
-}
-
 static void on_exit_action(struct node *n)
 {
-	struct host *h = n->host;
+	struct full *f = n->full;
+	unsigned host = n->host->index;
+	int status = n->exit_status;
+	char text[sizeof(n->exit_text)];
 
-	if (n->exit_status != 0)
-		world_fail(h->world, "n%u ends: %s", h->index + 1, n->exit_text);
-	host_crash(h, false);
-	world_at(h->world, random_between(&h->world->random, 10, 2000) * MS, start_again, h,
-		 h->generation, NULL);
+	memcpy(text, n->exit_text, sizeof(text));
+	host_crash(n->host, false);
+	operator_ended(f, host, status, text);
 }
 
 void node_shut_down(struct host *h)
@@ -288,7 +280,8 @@ void node_shut_down(struct host *h)
 	host_later(h, 0, OWN_SHUTDOWN, NULL);
 }
 
-static void on_own(struct node *n, uint64_t what)
+/* True: it is to end. */
+static bool on_own(struct node *n, uint64_t what)
 {
 	struct event e = { .type = EVENT_SHUTDOWN };
 
@@ -301,7 +294,8 @@ static void on_own(struct node *n, uint64_t what)
 	else if (what == OWN_ANNOUNCE)
 		n->full->holder = n->holds ? (int)n->host->index : n->full->holder;
 	else
-		on_exit_action(n);
+		return true;
+	return false;
 }
 
 static void on_link(struct node *n, const struct delivery *d)
@@ -347,20 +341,52 @@ static void node_deliver(struct host *h, void *process, const struct delivery *d
 		on_datagram(n, d);
 		break;
 	case DELIVER_OWN:
-		on_own(n, d->value);
+		if (on_own(n, d->value))
+			on_exit_action(n);
 		break;
 	}
 }
 
 /* ---- Life ---- */
 
+/* node/node_start.c in short: NULL if it will not run on what the disk holds. */
+static bool open_store(struct host *h, struct core_start *start, struct store_content *c)
+{
+	struct full *f = h->world->context;
+	char why[STORE_WHY_LEN];
+	uint64_t age_ms = 0;
+	enum status s = disk_open(&h->disk, random_u64(&h->world->random) | 1, start->incarnation,
+				  c, &age_ms, why);
+
+	if (s == OK && age_ms > MAX_STORE_AGE_MS && !f->accept_old[h->index]) {
+		start->old_s = age_ms / 1000;
+		snprintf(why, sizeof(why), "its store is too old");
+		s = f->config.n_nodes > 1 ? OK : ERR_STALE;
+	}
+	f->refused[h->index] = s;
+	f->starts_old[h->index] = s == ERR_STALE || start->old_s != 0;
+	if (s != OK) {
+		world_say(h->world, "n%u refuses to start: %s", h->index + 1, why);
+		store_content_fini(c);
+		return false;
+	}
+	f->raft_id[h->index] = start->raft_id = c->header.raft_id;
+	start->identity = c->identity;
+	start->image = c->image;
+	return true;
+}
+
 static void *node_start(struct host *h)
 {
 	struct full *f = h->world->context;
-	struct node *n = calloc(1, sizeof(*n));
-	struct core_start start = { .raft_id = f->raft_id[h->index], .image = h->disk.image };
+	struct core_start start = { .incarnation = random_u64(&h->world->random) | 1 };
+	struct store_content content;
 	const char *why = "?";
+	struct node *n;
 
+	if (!open_store(h, &start, &content))
+		return NULL;
+	n = calloc(1, sizeof(*n));
 	assert(n);
 	n->host = h;
 	n->full = f;
@@ -368,14 +394,14 @@ static void *node_start(struct host *h)
 	n->config.self = h->index;
 	n->exit_status = -1;
 	n->updates_tail = &n->updates;
-	n->incarnation = start.incarnation = random_u64(&h->world->random) | 1;
-	n->heartbeat_us = h->world->now_us + random_between(&h->world->random, 1, 10) * MS;
-	start.identity = h->disk.identity;
-	start.now_us = h->world->now_us;
+	n->incarnation = start.incarnation;
+	start.now_us = host_now_us(h);
+	n->heartbeat_us = start.now_us + random_between(&h->world->random, 1, 10) * MS;
 	random_fill(&h->world->random, start.seed, sizeof(start.seed));
 	actions_init(&n->actions);
-	detector_init(&n->detector, &n->config, h->world->now_us);
+	detector_init(&n->detector, &n->config, start.now_us);
 	n->core = core_new(&n->config, &start, &n->actions, &why);
+	store_content_fini(&content);
 	if (!n->core)
 		world_fail(h->world, "n%u refuses its store: %s", h->index + 1, why);
 	h->process = n; /* Actions may post to it. */

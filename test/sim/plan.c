@@ -40,5 +40,6 @@ void plan_draw(struct plan *p, struct random *r)
 	p->attack_per_mille = attack[random_below(r, 4)];
 	/* Cookies are asked for long before there is no room left. */
 	p->cookie_above = random_chance(r, 300) ? 5 : 500;
+	p->all_back = random_chance(r, 250);
 	p->half_open_max = p->cookie_above == 5 ? p->clients + 40 : 10000;
 }

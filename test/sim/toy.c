@@ -140,15 +140,26 @@ static void *toy_start(struct host *h)
 				       .snapshot_trailing = 20 };
 	struct consensus_member m[HOSTS_MAX];
 	size_t n = w->raft_id[h->index] < 100 ? first_members(w, m) : 0;
+	struct store_content content;
+	char damage[STORE_WHY_LEN];
 	const char *why = NULL;
+	uint64_t age_ms;
+	enum status s = disk_open(&h->disk, o.id, 1, &content, &age_ms, damage);
 
 	assert(t);
+	if (s == ERR_IO) { /* The disk is still full. */
+		free(t);
+		return NULL;
+	}
+	if (s != OK)
+		world_fail(h->world, "n%u refuses its store: %s", h->index + 1, damage);
 	t->host = h;
 	t->world = w;
 	t->hash = 1;
-	t->heartbeat_us = h->world->now_us + HEARTBEAT_US;
+	t->heartbeat_us = host_now_us(h) + HEARTBEAT_US;
 	log_checker_started(&w->checker, h->index, 0);
-	t->consensus = consensus_new(&o, &face, &h->disk.image, m, n, h->world->now_us / MS, &why);
+	t->consensus = consensus_new(&o, &face, &content.image, m, n, host_now_us(h) / MS, &why);
+	store_content_fini(&content);
 	if (!t->consensus)
 		world_fail(h->world, "log: n%u cannot start from its disk: %s", h->index + 1, why);
 	return t;
@@ -178,7 +189,7 @@ static bool suspects_leader(const struct toy *t)
 	uint64_t leader = consensus_leader(t->consensus);
 
 	return leader != 0 && leader != t->world->raft_id[t->host->index] &&
-	       t->host->world->now_us - t->peer[host_of(leader)].heard_us > SILENCE_US;
+	       host_now_us(t->host) - t->peer[host_of(leader)].heard_us > SILENCE_US;
 }
 
 static void send_heartbeat(struct toy *t, unsigned to)
@@ -209,14 +220,14 @@ static void maybe_stand(struct toy *t)
 			return;
 	}
 	if (votes > n / 2)
-		consensus_timeout_now(t->consensus, t->host->world->now_us / MS);
+		consensus_timeout_now(t->consensus, host_now_us(t->host) / MS);
 }
 
 static void on_heartbeat(struct toy *t, unsigned from, const struct blob *b)
 {
 	struct toy_peer *p = &t->peer[from];
 
-	p->heard_us = t->host->world->now_us;
+	p->heard_us = host_now_us(t->host);
 	p->suspects = b->data[1];
 	memcpy(&p->raft_id, b->data + 2, 8);
 	memcpy(&p->last_index, b->data + 10, 8);
@@ -226,7 +237,7 @@ static void on_heartbeat(struct toy *t, unsigned from, const struct blob *b)
 static void look_after_members(struct toy *t)
 {
 	struct consensus_member m[HOSTS_MAX + 1];
-	uint64_t now_ms = t->host->world->now_us / MS;
+	uint64_t now_ms = host_now_us(t->host) / MS;
 	size_t n;
 
 	if (!consensus_is_current(t->consensus))
@@ -257,7 +268,7 @@ static void look_after_members(struct toy *t)
 
 static void on_time(struct toy *t)
 {
-	uint64_t now_us = t->host->world->now_us;
+	uint64_t now_us = host_now_us(t->host);
 
 	if (now_us >= t->heartbeat_us) {
 		t->heartbeat_us = now_us + HEARTBEAT_US;
@@ -274,7 +285,7 @@ static void on_time(struct toy *t)
 static void toy_deliver(struct host *h, void *process, const struct delivery *d)
 {
 	struct toy *t = process;
-	uint64_t now_ms = h->world->now_us / MS;
+	uint64_t now_ms = host_now_us(h) / MS;
 
 	switch (d->kind) {
 	case DELIVER_TIMER:
@@ -322,9 +333,9 @@ static bool submit(struct toy_world *w, struct host *h)
 	w->next_command++;
 	memcpy(b->data, &w->next_command, 8);
 	w->submitted++;
-	s = consensus_submit(t->consensus, w->world.now_us / MS, b);
+	s = consensus_submit(t->consensus, host_now_us(h) / MS, b);
 	if (s == OK && random_chance(&w->world.random, 100))
-		(void)!consensus_barrier(t->consensus, w->world.now_us / MS);
+		(void)!consensus_barrier(t->consensus, host_now_us(h) / MS);
 	host_rearm(h);
 	w->accepted += s == OK;
 	return s == OK;
@@ -342,7 +353,7 @@ static void on_load(struct world *world, void *ctx, uint64_t a, struct blob *dat
 		struct toy *t = h->process;
 		unsigned to = (unsigned)random_below(&world->random, world->n_hosts);
 
-		if (consensus_transfer(t->consensus, world->now_us / MS, w->raft_id[to]) == OK) {
+		if (consensus_transfer(t->consensus, host_now_us(h) / MS, w->raft_id[to]) == OK) {
 			world_say(world, "n%u hands over to n%u", h->index + 1, to + 1);
 			w->transfers++;
 		}

@@ -244,7 +244,7 @@ void worker_fini(struct node *n)
 /* DESIGN section 5: checked for each burst, by the clock. */
 static bool isolated(const struct node *n)
 {
-	uint64_t now = n->host->world->now_us;
+	uint64_t now = host_now_us(n->host);
 	uint64_t contact = detector_contact_us(&n->detector, now);
 
 	return contact == 0 || now - contact > n->config.timing.isolation_ms * MS;

@@ -142,6 +142,38 @@ static void on_timer(struct world *w, void *ctx, uint64_t generation, struct blo
 	host_deliver(h, generation, &d);
 }
 
+/* ---- Clocks ---- */
+
+uint64_t host_now_us(const struct host *h)
+{
+	int64_t passed = (int64_t)(h->world->now_us - h->clock_at_us);
+
+	return h->clock_us + (uint64_t)(passed + passed * h->clock_ppm / 1000000);
+}
+
+uint64_t host_wall_us(const struct host *h)
+{
+	return h->world->now_us + (uint64_t)h->wall_us;
+}
+
+void host_set_clock(struct host *h, uint64_t jump_us, int32_t ppm)
+{
+	h->clock_us = host_now_us(h) + jump_us;
+	h->clock_at_us = h->world->now_us;
+	h->clock_ppm = ppm;
+	host_rearm(h);
+}
+
+/* When it will show this, rounded up. */
+static uint64_t world_time(const struct host *h, uint64_t clock_us)
+{
+	uint64_t now = host_now_us(h), left = clock_us > now ? clock_us - now : 0;
+
+	if (h->clock_ppm != 0)
+		left = left * 1000000 / (uint64_t)(1000000 + h->clock_ppm) + 1;
+	return h->world->now_us + left;
+}
+
 void host_rearm(struct host *h)
 {
 	struct world *w = h->world;
@@ -150,6 +182,8 @@ void host_rearm(struct host *h)
 	if (!h->process || h->paused)
 		return;
 	at = w->program->deadline_us(h->process);
+	if (at != UINT64_MAX)
+		at = world_time(h, at);
 	if (at <= w->now_us)
 		at = w->now_us + 1;
 	if (at == UINT64_MAX || (h->timer_us != 0 && h->timer_us <= at))
@@ -233,8 +267,12 @@ void host_crash(struct host *h, bool power_lost)
 	h->process = NULL;
 	h->paused = false;
 	drop_inbox(h);
-	disk_crash(&h->disk);
+	disk_crash(&h->disk, power_lost);
 	h->world->program->stop(h, process);
+	if (power_lost) { /* It boots: that clock begins anew. */
+		h->clock_us = SECOND;
+		h->clock_at_us = h->world->now_us;
+	}
 	net_host_stopped(h, power_lost);
 }
 
@@ -280,6 +318,8 @@ void world_init(struct world *w, uint64_t seed, unsigned n_hosts, const struct p
 	for (unsigned i = 0; i < n_hosts; i++) {
 		w->host[i].world = w;
 		w->host[i].index = i;
+		w->host[i].clock_us = w->host[i].clock_at_us = w->now_us;
+		w->host[i].wall_us = (int64_t)(1700000000 * SECOND);
 		disk_init(&w->host[i].disk, &w->host[i]);
 	}
 	w->net = net_new(w);

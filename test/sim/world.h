@@ -45,6 +45,11 @@ struct host {
 	bool paused;
 	struct inbox *inbox; /* What waits for the end of a pause. */
 	uint64_t timer_us;   /* When a timer event is queued for; 0 = none. */
+	/* Its clocks: the boot-time clock showed clock_us at clock_at_us, and runs fast by
+	 * so many parts per million. */
+	uint64_t clock_us, clock_at_us;
+	int32_t clock_ppm;
+	int64_t wall_us;     /* Wall clock minus the world's. */
 	struct disk disk;
 };
 
@@ -99,6 +104,11 @@ static inline bool host_runs(const struct host *h)
 {
 	return h->process != NULL;
 }
+/* The time by its boot-time clock, which never goes back, and by its wall clock. */
+uint64_t host_now_us(const struct host *h);
+uint64_t host_wall_us(const struct host *h);
+/* Its boot-time clock runs on from here: so much later, and at that rate. */
+void host_set_clock(struct host *h, uint64_t jump_us, int32_t ppm);
 /* Hands d to the process of this generation, now or when its pause ends. */
 void host_deliver(struct host *h, uint64_t generation, const struct delivery *d);
 /* A DELIVER_OWN to the running process after delay_us; adopts data. */
