@@ -29,13 +29,15 @@ static unsigned draw_clients(struct random *r)
 void plan_draw(struct plan *p, struct random *r)
 {
 	static const unsigned attack[] = { 0, 100, 100, 300 };
+	/* Where little goes wrong otherwise, disks can be lost. */
+	static const uint64_t mean_ms[] = { 100, 300, 300, 300, 1000, 3000 };
 
 	memset(p, 0, sizeof(*p));
 	p->hosts = draw_hosts(r);
 	p->clients = draw_clients(r);
 	p->mode = random_chance(r, 200) ? SERVICE_LB : SERVICE_VIP;
 	p->fault_time_us = random_between(r, 6, 12) * SECOND;
-	p->fault_mean_us = random_chance(r, 150) ? 100 * MS : 300 * MS;
+	p->fault_mean_us = mean_ms[random_below(r, 6)] * MS;
 	p->pace = 1 + p->clients / CALM_CLIENTS;
 	p->attack_per_mille = attack[random_below(r, 4)];
 	/* Cookies are asked for long before there is no room left. */
