@@ -23,6 +23,8 @@
 #include <string.h>
 
 #define OWNER_WAIT_US (50 * MS)
+#define REFUSED_MAX 10u /* Answers to messages of another version ... */
+#define REFUSED_SPAN_US (1000 * MS) /* ... in this time. */
 
 void exchange_send(struct core *c, uint32_t via, const struct endpoint *local,
 		   const struct endpoint *remote, struct blob *data)
@@ -254,6 +256,26 @@ static void to_lane(struct core *c, const struct ike_header *h, const struct let
 	lane_run(c, l);
 }
 
+/* RFC 7296 2.21.4: "A node needs to limit the rate at which it will send messages in
+ * response to unprotected messages." */
+static void refuse_version(struct core *c, uint32_t via, const struct endpoint *local,
+			   const struct endpoint *remote, const uint8_t *data, size_t len)
+{
+	struct exchange *x = &c->exchange;
+	struct blob *reply;
+
+	if (c->now_us - x->refused_from_us >= REFUSED_SPAN_US) {
+		x->refused_from_us = c->now_us;
+		x->refused = 0;
+	}
+	if (x->refused >= REFUSED_MAX)
+		return;
+	reply = ike_version_refuse(data, len);
+	x->refused += reply != NULL;
+	exchange_send(c, via, local, remote, reply);
+	blob_unref(reply);
+}
+
 void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *local,
 		       const struct endpoint *remote, const uint8_t *data, size_t len)
 {
@@ -266,6 +288,7 @@ void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *loca
 		d = DROP_IKE_HEADER;
 	if (d != DROP_NONE) {
 		core_drop(c, d);
+		refuse_version(c, via, local, remote, data, len);
 		return;
 	}
 	if (!core_leads(c)) {

@@ -82,6 +82,11 @@ enum { IKE_FLAG_INITIATOR = 0x08, IKE_FLAG_VERSION = 0x10, IKE_FLAG_RESPONSE = 0
  * else DROP_IKE_HEADER; *h is then filled all the same (INVALID_MAJOR_VERSION needs it). */
 enum drop ike_header_parse(struct ike_header *h, const uint8_t *data, size_t len);
 
+/* RFC 7296 2.5: a message of a higher major version is dropped, and SHOULD be answered
+ * with INVALID_MAJOR_VERSION: that answer, or NULL if data is not a request of one. It
+ * takes no state, so any node may give it; it is for the caller to limit how often. */
+struct blob *ike_version_refuse(const uint8_t *data, size_t len);
+
 /* ---- The responder ---- */
 
 /* IKE_SA_INIT request. local/remote are where the datagram came to and from.

@@ -44,8 +44,22 @@ static void refuse(struct ike_outcome *out, const struct ike_header *request, ui
 	out->verdict = IKE_VERDICT_REPLY;
 }
 
-/* RFC 7296 2.5: a higher major version is dropped with "an unauthenticated Notify
- * message of type INVALID_MAJOR_VERSION"; IKEv1 is just dropped. */
+/* RFC 7296 1.5: "a response message ... with the same IKE SPIs and the Message ID and
+ * Exchange Type are copied from the request". What the exchange types of that version are
+ * we cannot know, so only what every version has is looked at: IKEv1 is just dropped. */
+struct blob *ike_version_refuse(const uint8_t *data, size_t len)
+{
+	struct ike_outcome out;
+	struct ike_header h;
+
+	if (ike_header_parse(&h, data, len) != DROP_IKE_HEADER || h.major <= 2 ||
+	    h.length != len || h.spi_i == 0 || (h.flags & IKE_FLAG_RESPONSE))
+		return NULL;
+	ike_outcome_init(&out);
+	refuse(&out, &h, IKE_NOTIFY_INVALID_MAJOR_VERSION, NULL, 0);
+	return out.reply;
+}
+
 static bool header_accept(struct ike_header *h, const uint8_t *data, size_t len,
 			  struct ike_outcome *out)
 {
@@ -53,8 +67,9 @@ static bool header_accept(struct ike_header *h, const uint8_t *data, size_t len,
 
 	if (d != DROP_NONE) {
 		ike_drop(out, d, "IKE header refused");
-		if (len >= IKE_HEADER_LEN && h->major > 2 && !(h->flags & IKE_FLAG_RESPONSE)) {
-			refuse(out, h, IKE_NOTIFY_INVALID_MAJOR_VERSION, NULL, 0);
+		out->reply = ike_version_refuse(data, len);
+		if (out->reply) {
+			out->verdict = IKE_VERDICT_REPLY;
 			ike_note(out, "client speaks IKE version %u", h->major);
 		}
 		return false;

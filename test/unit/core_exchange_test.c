@@ -399,6 +399,60 @@ static void a_delete_is_answered_again_by_the_next_leader(void **unused)
 	story_fini(&l);
 }
 
+/* A message at the second node, which does not lead; what comes out is counted. */
+static unsigned send_version(struct story *l, uint8_t version, uint8_t flags)
+{
+	struct blob *d = initiator_create_init(&l->client);
+	struct event e = { .type = EVENT_DATAGRAM };
+	unsigned n;
+
+	d->data[17] = version;
+	d->data[18] = 99; /* Who knows what that will be. */
+	d->data[19] = flags;
+	e.datagram.local = l->client.config.remote;
+	e.datagram.remote = l->client.config.local;
+	e.datagram.data = d->data;
+	e.datagram.len = d->len;
+	story_event(l, (story_leader(l) + 1) % l->n, &e);
+	n = l->n_to_client;
+	if (n == 1) {
+		const uint8_t *reply = l->to_client[0]->data;
+
+		assert_int_equal(l->to_client[0]->len, 36);
+		assert_memory_equal(reply, d->data, 16); /* SPIs */
+		assert_int_equal(reply[17], 0x20);
+		assert_int_equal(reply[18], 99);
+		assert_int_equal(reply[19], IKE_FLAG_RESPONSE);
+		assert_memory_equal(reply + 20, d->data + 20, 4); /* Message ID */
+		assert_memory_equal(reply + 28, "\0\0\0\x08\0\0\0\x05", 8);
+		blob_unref(l->to_client[0]);
+		l->n_to_client = 0;
+	}
+	blob_unref(d);
+	return n;
+}
+
+/* RFC 7296 2.5, by any node, but not without end (2.21.4). */
+static void a_higher_version_is_told_so(void **unused)
+{
+	unsigned answers = 0;
+	struct story l;
+
+	(void)unused;
+	start_all(&l, 3);
+	assert_int_equal(send_version(&l, 0x30, IKE_FLAG_INITIATOR), 1);
+	assert_int_equal(send_version(&l, 0x30, IKE_FLAG_RESPONSE), 0);
+	assert_int_equal(send_version(&l, 0x20, IKE_FLAG_INITIATOR), 0); /* Ours, but no exchange of ours. */
+	assert_int_equal(send_version(&l, 0x10, IKE_FLAG_INITIATOR), 0);
+	assert_int_equal(send_version(&l, 0xf7, IKE_FLAG_INITIATOR), 1);
+	for (unsigned i = 0; i < 100; i++)
+		answers += send_version(&l, 0x30, IKE_FLAG_INITIATOR);
+	assert_int_equal(answers, 8);
+	story_run(&l, 1000);
+	assert_int_equal(send_version(&l, 0x30, IKE_FLAG_INITIATOR), 1);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -412,6 +466,7 @@ int main(void)
 		cmocka_unit_test(a_flood_from_one_address_meets_cookies_alone),
 		cmocka_unit_test(a_full_table_of_half_open_sas_takes_another_client),
 		cmocka_unit_test(a_delete_is_answered_again_by_the_next_leader),
+		cmocka_unit_test(a_higher_version_is_told_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

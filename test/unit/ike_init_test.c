@@ -163,6 +163,14 @@ static void other_versions(void **state)
 	assert_int_equal(notify_of(d), IKE_NOTIFY_INVALID_MAJOR_VERSION);
 	blob_unref(d);
 	d = initiator_create_init(&f.i);
+	d->data[17] = 0x30;
+	d->data[19] = IKE_FLAG_RESPONSE; /* Never answered, or two nodes would go on for ever. */
+	assert_null(gateway_receive(&f.g, &f.config.local, d));
+	d = initiator_create_init(&f.i);
+	d->data[17] = 0x30;
+	d->data[27] ^= 1; /* Garbage: its length is not the datagram's. */
+	assert_null(gateway_receive(&f.g, &f.config.local, d));
+	d = initiator_create_init(&f.i);
 	d->data[17] = 0x21; /* A higher minor version "MUST be ignored". */
 	d = gateway_receive(&f.g, &f.config.local, d);
 	assert_int_equal(f.g.verdict, IKE_VERDICT_HALF_OPEN);
