@@ -188,6 +188,8 @@ static void read_section(struct reader *r, const struct config_section *section,
 	}
 	if (v->type != TOML_ARRAY)
 		reader_error(r, v->line, "write it as [[%s]]", section->name);
+	else if (v->n == 0 && section->required)
+		reader_error(r, v->line, "there must be at least one [[%s]]", section->name);
 }
 
 static const struct toml_value *find(const struct toml_value *root, const char *key)
