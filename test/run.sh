@@ -42,6 +42,7 @@ fi
 step "layers" make -s check-layers
 step "unit tests" make -s -j"$jobs" check-unit
 step "simulator" make -s -j"$jobs" check-sim
+step "fuzz targets" make -s check-fuzz
 if [ "$(id -u)" = 0 ]; then
 	step "namespace tests" make -s check-root
 else

@@ -59,22 +59,39 @@ build/unsealed/baton: build/obj/test/netns/unsealed.c.o $(NODE) build/libxdpath.
 	$(Q)$(CXX) $(LDFLAGS) -Wl,--wrap=seal_create -Wl,--wrap=seal_open -o $@ $^ $(NODE_LIBS)
 
 # Fuzz targets are built by clang from the sources they need: all of proto and
-# cluster and the parsers of xdp, each with coverage. A target that includes a file
-# of node/ names it as its dependency from the second build on: not for the linker.
-FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
-build/fuzz/obj/%.o: %.c
-	@mkdir -p $(@D)
-	$(call say,CC)
-	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -c -o $@ $<
-build/fuzz/libunder.a: $(patsubst %.c,build/fuzz/obj/%.o,$(wildcard proto/*.c cluster/*.c) \
-		xdp/inner.c xdp/outer.c xdp/checksum.c xdp/arp.c xdp/nd.c test/lib/gateway.c)
-	@rm -f $@
-	@ar rcs $@ $^
-build/fuzz/%: test/fuzz/%.c build/fuzz/libunder.a
-	@mkdir -p $(@D)
-	$(call say,LINK)
-	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter-out %.h node/%.c,$^) $(CLUSTER_LIBS)
+# cluster and the pure ones of xdp, once for all targets; in build/fuzz with ASan and
+# UBSan, in build/fuzz-cov to see which lines are reached.
+FUZZ_UNDER := $(wildcard proto/*.c cluster/*.c) $(patsubst %,xdp/%.c,inner outer checksum arp nd \
+	offload engine inbound outbound sa) \
+	$(wildcard test/lib/gateway.c test/lib/initiator*.c test/lib/story*.c test/lib/sample.c)
+define fuzz_build
+$(1)/obj/%.o: %
+	@mkdir -p $$(@D)
+	$$(call say,CC)
+	$$(Q)$$(CLANG) $$(CPPFLAGS) $(2) $$(if $$(filter %.c,$$<),-std=gnu11,-std=c++17) -c -o $$@ $$<
+$(1)/libunder.a: $(patsubst %,$(1)/obj/%.o,$(FUZZ_UNDER))
+	@rm -f $$@
+	@ar rcs $$@ $$^
+$(1)/%_fuzz: $(1)/obj/test/fuzz/%_fuzz.c.o $(1)/libunder.a
+	$$(call say,LINK)
+	$$(Q)$$(CLANG) $(2) -fsanitize=fuzzer $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $(1)/libunder.a $$(FUZZ_LIBS) $$(CLUSTER_LIBS) || { rm -f $$@; false; }
+# What a target needs of node/ and does not include itself.
+$(1)/config_fuzz: $(patsubst %,$(1)/obj/node/%.o,config.c config_keys.c toml.cc)
+$(1)/config_fuzz: FUZZ_LIBS := --driver-mode=g++
+$(1)/http_fuzz: FUZZ_LIBS := -lmicrohttpd -ljansson -luv
+$(1)/status_fuzz: FUZZ_LIBS := -ljansson
+$(1)/link_fuzz: FUZZ_LIBS := -luv
+endef
+$(eval $(call fuzz_build,build/fuzz,-gline-tables-only -O1 -fsanitize=fuzzer-no-link$(comma)address$(comma)undefined -fno-sanitize-recover=undefined))
+$(eval $(call fuzz_build,build/fuzz-cov,-O1 -fprofile-instr-generate -fcoverage-mapping))
 fuzz-all: $(FUZZ)
+check-fuzz:
+	test/fuzz/run.sh
+fuzz-long: $(FUZZ)
+	@test/fuzz/long.sh
+fuzz-coverage: $(FUZZ:build/fuzz/%=build/fuzz-cov/%)
+	@test/fuzz/coverage.sh
+.PHONY: check-fuzz fuzz-long fuzz-coverage
 
 # Planted bugs (proto/mutant.h): a checker of the simulator must notice each of them, or
 # a unit test where it is out of the simulator's sight. test/sim/mutants.txt says which.

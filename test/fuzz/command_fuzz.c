@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
+/* runs: 20000 */
+
 static void fuzz_commands(const uint8_t *data, size_t len)
 {
 	while (len > 0) {

@@ -2,6 +2,8 @@
 /* A forwarded packet's frame: what parses says the same when it is written again. */
 #include "node/forward.c" /* The one file of node/ that this needs. */
 
+/* runs: 100000 */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

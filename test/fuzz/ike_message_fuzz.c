@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* runs: 30000 */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void touch(const CBS *c)

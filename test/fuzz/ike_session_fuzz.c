@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* runs: 15000 */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum kind {

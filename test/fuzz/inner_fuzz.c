@@ -4,6 +4,8 @@
 
 #include <assert.h>
 
+/* runs: 200000 */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct inner_packet p;

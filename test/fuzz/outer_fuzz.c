@@ -6,6 +6,8 @@
 
 #include <assert.h>
 
+/* runs: 100000 */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct nd_solicitation solicitation;

@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
+/* runs: 50000 */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {

@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* runs: 30000 */
+
 static const struct suite suites[] = {
 	{.encr = ENCR_AES_GCM_16, .encr_key_bits = 128},
 	{.encr = ENCR_AES_GCM_16, .encr_key_bits = 256},

@@ -4,6 +4,8 @@
  * behind the MAC is reached. */
 #include "node/store_record.c" /* The one file of node/ that this needs. */
 
+/* runs: 50000 */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
