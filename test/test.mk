@@ -78,6 +78,7 @@ $(1)/%_fuzz: $(1)/obj/test/fuzz/%_fuzz.c.o $(1)/libunder.a
 # What a target needs of node/ and does not include itself.
 $(1)/config_fuzz: $(patsubst %,$(1)/obj/node/%.o,config.c config_keys.c toml.cc)
 $(1)/config_fuzz: FUZZ_LIBS := --driver-mode=g++
+$(1)/http_fuzz $(1)/status_fuzz: $(patsubst %,$(1)/obj/node/%.o,status.c status_sessions.c)
 $(1)/http_fuzz: FUZZ_LIBS := -lmicrohttpd -ljansson -luv
 $(1)/status_fuzz: FUZZ_LIBS := -ljansson
 $(1)/link_fuzz: FUZZ_LIBS := -luv

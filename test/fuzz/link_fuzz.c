@@ -197,6 +197,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	c = calloc(1, sizeof(*c));
 	assert(c);
 	c->link = &link;
+	c->tcp.data = link.conns = c;
 	c->state = CONN_UP;
 	conn_advance(c);
 	assert(c->frame_room <= 2 * stream_len);
@@ -206,7 +207,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	for (size_t i = 0; i < n_seen[0]; i++)
 		assert(seen[0][i].urgent == seen[1][i].urgent && seen[0][i].len == seen[1][i].len &&
 		       seen[0][i].type == seen[1][i].type && seen[0][i].sum == seen[1][i].sum);
-	free(c->frame);
-	free(c);
+	on_closed((uv_handle_t *)&c->tcp);
 	return 0;
 }
