@@ -30,7 +30,8 @@ done
 CLIENTS="cl cl2"
 FLOWS="udp loop down"
 WELL_S=60       # all nodes are well again so soon after the last fault's end,
-ALIVE_S=30      # and then traffic flows
+ALIVE_S=30      # and then traffic flows;
+REKEY_S=45      # a client gives a request up after 40 s.
 [ -x "$BATON" ] || skip "no $BATON"
 make -s -C "$LAB_ROOT" build/netns/chaos_preload.so || die "chaos_preload does not build"
 PRELOAD=$LAB_ROOT/build/netns/chaos_preload.so
@@ -124,14 +125,25 @@ remember() {
 	local c
 	for c in $CLIENTS; do known_spis[$c]=$(client_spis "$c") known_exchanges[$c]=$(client_exchanges "$c"); done
 }
-# unharmed_but [CLIENT...]: same SPIs and no exchange of their own for the others, only rekeys for these.
-unharmed_but() {
+spis_of() { tr ' ' '\n' <<< "$1" | grep "$2"; }
+# rekeyed_since CLIENT child|ike: it has done what it was told to.
+rekeyed_since() {
+	local what=spi-in=
+	[ "$2" = child ] || what=initiator-spi=
+	differ "$(spis_of "$(client_spis "$1")" $what)" "$(spis_of "${known_spis[$1]}" $what)"
+}
+first_exchanges() { grep -oE '(IKE_SA_INIT|IKE_AUTH)=[0-9]+' <<< "$1"; }
+# unharmed: same SPIs and no exchange of their own; where the schedule said so, rekeys and no more.
+unharmed_all() {
 	local c
+	for c in $rekeyed; do
+		until_ok $REKEY_S rekeyed_since "${c%:*}" "${c#*:}" || problem "${c%:*} does not get its rekey of the ${c#*:}"
+	done
 	for c in $CLIENTS; do
-		case " $* " in
-		*" $c "*)
-			same "$(client_exchanges "$c" | grep -oE '(IKE_SA_INIT|IKE_AUTH)=[0-9]+')" \
-				"$(grep -oE '(IKE_SA_INIT|IKE_AUTH)=[0-9]+' <<< "${known_exchanges[$c]}")" || problem "$c began anew"
+		case $rekeyed in
+		*"$c:"*)
+			same "$(first_exchanges "$(client_exchanges "$c")")" "$(first_exchanges "${known_exchanges[$c]}")" ||
+				problem "$c began anew"
 			;;
 		*)
 			same "$(client_spis "$c")" "${known_spis[$c]}" || problem "$c has other SPIs"
@@ -161,11 +173,9 @@ settle() {
 	fi
 	took=$(($(now_ms) - ended))
 	[ $took -le $slowest ] || slowest=$took
-	# shellcheck disable=SC2086
-	unharmed_but $rekeyed
+	unharmed_all
 	say "$(printf '%6.1f s  %-12s %s; well after %d ms' "$(jq -n "($began_episode - $began) / 1000")" "$victim ($role)" "$story" $took)"
 	echo "$began_episode $(now_ms) $kinds" >> "$LAB/episodes.txt"
-	[ $bad = 0 ]
 }
 
 # ---- the run ---------------------------------------------------------------

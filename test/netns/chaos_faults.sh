@@ -3,7 +3,7 @@
 # The faults of chaos.sh, by the names that chaos_plan.py gives them: X_begin and
 # X_end act on $victim, add to $story and count themselves in $count. To be sourced.
 declare -A step delay full
-was_damaged=''
+was_damaged='' was_written='' stopped=0 unplugged=''
 
 tell() { story="$story${story:+, }$*"; }
 counted() { count[$1]=$((${count[$1]:-0} + 1)); }
@@ -59,22 +59,28 @@ full_begin() {
 	dd if=/dev/zero of="$LAB/data/$victim/ballast" bs=64k 2> /dev/null
 	full[$victim]=1
 	weather "$victim"
+	sleep 0.2
+	was_written=$(last_written)
 }
-# A node that cannot write ends and says so; it goes on when there is room again.
+last_written() { find "$LAB/data/$victim" -type f ! -name ballast -printf '%T@ %p\n' | sort; }
+# A node that cannot write ends and says so; it goes on when there is room again. One
+# that is cut off from the others as well may have nothing to write.
 full_end() {
+	local lives=
 	if alive "$victim"; then
-		problem "$victim writes to a full disk"
-		node_kill "$victim"
-	elif ! logged 'make room on that disk'; then
-		tail -n 3 "$LAB/$victim.log"
-		problem "$victim has ended on a full disk, and not said why"
+		lives=yes
+		tell "disk full, nothing to write"
+		same "$(last_written)" "$was_written" || problem "$victim writes to a full disk"
+	else
+		tell "disk full"
+		logged 'make room on that disk' ||
+			{ tail -n 3 "$LAB/$victim.log"; problem "$victim has ended on a full disk, and not said why"; }
+		killed "$victim"
 	fi
-	tell "disk full"
-	killed "$victim"
 	full[$victim]=0
 	weather "$victim"
 	rm -f "$LAB/data/$victim/ballast"
-	node_start "$victim" "$@"
+	[ -n "$lives" ] || { rm -f "$LAB/$victim.pid"; node_start "$victim" "$@"; }
 }
 # damage_begin HOW NUMBER: killed, damaged, started: it must refuse.
 damage_begin() {
@@ -179,7 +185,7 @@ unplug_end() { port_up "$victim" "$unplugged"; }
 rekey() {
 	counted "client's rekey"; tell "$2 rekeys its $1"
 	rekeys=$((rekeys + 1))
-	rekeyed="$rekeyed $2"
+	rekeyed="$rekeyed $2:$1"
 	if [ "$1" = child ]; then
 		timeout 20 "$LAB_HERE/strongswan.sh" "$(ns "$2")" "$LAB/$2" ctl --rekey --child net
 	else
