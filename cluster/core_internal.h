@@ -300,6 +300,10 @@ void requests_applied(struct core *c, const struct session *s);
 void requests_forget(struct core *c, uint64_t session);
 void requests_alive(struct core *c, const struct session *s); /* Authenticated sign of life. */
 void requests_delete_child(struct core *c, uint32_t spi_in);
+/* The Child SA wants a successor: its rekey is made at the session's next turn, and made
+ * again, ever more slowly, until there is one or the SA is gone. Who wants it says so to
+ * each new leader; what has used 75 % of its numbers needs nobody to say so. */
+void requests_rekey_child(struct core *c, const struct session *s, uint32_t spi_in);
 void requests_role(struct core *c);
 void requests_tick(struct core *c);
 uint64_t requests_deadline_us(const struct core *c);

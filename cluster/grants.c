@@ -105,12 +105,11 @@ static struct child_shadow *put(struct core *c, struct grant_shadow *g, const st
 	return x;
 }
 
-/* At 75 % of the number space, counted from the lease's end, the SA wants a new one:
- * there is still time for it. */
+/* The leader sees it too, and rekeys (requests.c). */
 static void warn_high(struct core *c, const struct session *s, const struct seq_record *r,
 		      const struct child_shadow *x, uint64_t end)
 {
-	uint64_t high = r->limit - r->limit / 4;
+	uint64_t high = r->limit - r->limit / 4; /* lease_is_high() */
 
 	if (x->end < high && end >= high)
 		action_event(c->actions, "sequence_high",

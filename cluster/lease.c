@@ -64,6 +64,11 @@ struct seq_lease lease_at(const struct seq_record *r, int64_t epoch)
 	return lease;
 }
 
+bool lease_is_high(const struct seq_record *r, int64_t epoch)
+{
+	return lease_at(r, epoch).end >= r->limit - r->limit / 4;
+}
+
 bool lease_renew(struct seq_record *r, int64_t epoch, int64_t current, uint64_t end)
 {
 	struct seq_lease lease;

@@ -31,6 +31,10 @@ void lease_init(struct seq_record *r, int64_t epoch, uint64_t length, bool esn);
 /* The lease of epoch, which is never before r->e0. */
 struct seq_lease lease_at(const struct seq_record *r, int64_t epoch);
 
+/* Does the lease of epoch end above 75 % of the number space? Then the SA wants a new
+ * one, while there is still time for it. */
+bool lease_is_high(const struct seq_record *r, int64_t epoch);
+
 /* Renewal: the owner in `epoch` asks for numbers up to end. Refused (false) when
  * epoch is not current. Writes the epoch's start and end first, then takes the maximum. */
 bool lease_renew(struct seq_record *r, int64_t epoch, int64_t current, uint64_t end);

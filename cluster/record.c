@@ -236,7 +236,7 @@ static void codec_ike_sa(struct codec *c, struct ike_sa *sa)
 {
 	uint8_t state = (uint8_t)sa->state, purpose = (uint8_t)sa->purpose;
 
-	codec_check(c, sa->state <= IKE_SA_DELETING && sa->purpose <= IKE_PURPOSE_DELETE_IKE);
+	codec_check(c, sa->state <= IKE_SA_DELETING && sa->purpose <= IKE_PURPOSE_REKEY_CHILD);
 	codec_u8(c, &state);
 	codec_check(c, state <= IKE_SA_DELETING);
 	sa->state = c->bad ? 0 : state;
@@ -252,10 +252,15 @@ static void codec_ike_sa(struct codec *c, struct ike_sa *sa)
 	codec_octets(c, sa->last_request_hash, sizeof(sa->last_request_hash));
 	codec_blob(c, &sa->last_response);
 	codec_u8(c, &purpose);
-	codec_check(c, purpose <= IKE_PURPOSE_DELETE_IKE);
+	codec_check(c, purpose <= IKE_PURPOSE_REKEY_CHILD);
 	sa->purpose = c->bad ? 0 : purpose;
 	codec_u32(c, &sa->purpose_arg);
 	codec_blob(c, &sa->outstanding);
+	/* Only where there is something to finish: all else is written as it always was. */
+	if (sa->purpose == IKE_PURPOSE_REKEY_CHILD) {
+		codec_blob(c, &sa->finish);
+		codec_check(c, sa->finish && sa->outstanding);
+	}
 }
 
 static void codec_esp_keys(struct codec *c, struct esp_keys *k, const struct suite *s)

@@ -18,6 +18,9 @@
 #define ERRANDS_LOOK_MIN 64u  /* ... but so many in each. */
 #define SCAN_BURST_US (2 * MS)
 #define SCAN_STEP_MAX 512u    /* Sessions looked at in one step. */
+#define REKEY_AGAIN_US (5000 * MS) /* Doubled ... */
+#define REKEY_DOUBLINGS 6u         /* ... so often. */
+#define SETTLE_US (50 * MS)   /* Until the owner has a new Child SA: see outstanding(). */
 
 struct errand {
 	uint64_t session;
@@ -28,6 +31,10 @@ struct errand {
 	uint64_t alive_us;     /* Last authenticated sign of life. */
 	uint64_t marks;        /* Sum of its marks then. */
 	bool probing;          /* A notice in place of dead peer detection: its silence counts. */
+	uint32_t rekey;        /* spi_in of a Child SA that is to be rekeyed; 0 = none. */
+	uint64_t rekey_us;     /* Not (again) before. */
+	uint32_t rekey_tries;
+	uint32_t ended;        /* spi_in of a Child SA that has no numbers left, to be deleted; or 0. */
 	bool greeted;          /* Its cached response was resent in this epoch. */
 	int64_t greeted_epoch;
 	UT_hash_handle hh;
@@ -137,15 +144,32 @@ static void notice(struct core *c, const struct session *s)
 	}
 }
 
-void requests_delete_child(struct core *c, uint32_t spi_in)
+static void delete_ended(struct core *c, const struct session *s, struct errand *e)
 {
-	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
-	struct ike_request r = { .purpose = IKE_PURPOSE_DELETE_CHILD, .spi_in = spi_in };
+	struct ike_request r = { .purpose = IKE_PURPOSE_DELETE_CHILD, .spi_in = e->ended };
+	uint32_t spi_in = e->ended;
 
-	if (s && core_leads(c) && request(c, s, &r))
+	if (!ike_session_find_child((struct ike_session *)&s->ike, spi_in)) {
+		e->ended = 0;
+	} else if (request(c, s, &r)) {
+		e->ended = 0;
 		action_event(c->actions, "sequence_end",
 			     "session %llu: SPI %08x has no sequence number left and is deleted",
 			     (unsigned long long)s->id, spi_in);
+	}
+}
+
+/* While something else is outstanding, or on its way, it waits for the session's turn. */
+void requests_delete_child(struct core *c, uint32_t spi_in)
+{
+	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
+	struct errand *e;
+
+	if (!s || !core_leads(c))
+		return;
+	e = errand_get(c, s->id);
+	e->ended = spi_in;
+	delete_ended(c, s, e);
 }
 
 /* ---- What became of it ---- */
@@ -153,6 +177,7 @@ void requests_delete_child(struct core *c, uint32_t spi_in)
 static void outstanding(struct core *c, const struct session *s, struct errand *e)
 {
 	const struct ike_sa *sa = asking(s);
+	bool settles = e->purpose == IKE_PURPOSE_REKEY_CHILD && sa->purpose == IKE_PURPOSE_DELETE_CHILD;
 
 	if (e->request && e->request->len == sa->outstanding->len &&
 	    memcmp(e->request->data, sa->outstanding->data, sa->outstanding->len) == 0)
@@ -162,7 +187,12 @@ static void outstanding(struct core *c, const struct session *s, struct errand *
 	e->tries = 0;
 	e->probing = false;
 	e->next_us = c->now_us + c->config->timing.retransmit_ms * MS;
-	send_to(c, s, e->request);
+	/* The client goes over to the new Child SA when it is told to delete the old one: by then
+	 * its packets shall find it. */
+	if (settles)
+		e->next_us = c->now_us + SETTLE_US;
+	else
+		send_to(c, s, e->request);
 }
 
 static uint64_t sum_of_marks(const struct session *s)
@@ -221,9 +251,10 @@ static void give_up(struct core *c, const struct session *s, struct errand *e)
 {
 	struct command del = { .type = COMMAND_SESSION_DEL };
 
-	if (e->purpose == IKE_PURPOSE_NOTICE && !e->probing) {
+	if ((e->purpose == IKE_PURPOSE_NOTICE || e->purpose == IKE_PURPOSE_REKEY_CHILD) &&
+	    !e->probing) {
 		e->next_us = NEVER;
-		return; /* Phones sleep: an unanswered notice deletes nothing. */
+		return; /* Phones sleep: what the client did not ask for deletes nothing. */
 	}
 	/* Should the deletion be refused, for the client has just said something. */
 	e->next_us = c->now_us + c->config->timing.retransmit_ms * MS;
@@ -271,10 +302,63 @@ static void dpd(struct core *c, const struct session *s, struct errand *e)
 		e->alive_us = c->now_us;
 }
 
+/* ---- Rekeying ---- */
+
+static bool has_successor(const struct session *s, uint32_t spi_in)
+{
+	for (unsigned i = 0; i < s->ike.n_child; i++)
+		if (s->ike.child[i].replaces == spi_in)
+			return true;
+	return false;
+}
+
+/* The Child SA that wants a successor and has none: as somebody asked, or because three
+ * quarters of its numbers are used. 0: there is none, or it is not yet time. */
+static uint32_t rekey_due(const struct core *c, const struct session *s, struct errand *e)
+{
+	int64_t epoch = session_epoch(c->state, s);
+	uint32_t due = 0;
+
+	for (unsigned i = 0; i < s->ike.n_child && !due; i++) {
+		uint32_t spi_in = s->ike.child[i].spi_in;
+
+		if ((spi_in == e->rekey || lease_is_high(&s->seq[i], epoch)) &&
+		    !has_successor(s, spi_in))
+			due = spi_in;
+	}
+	if (!due) {
+		e->rekey = 0;
+		e->rekey_tries = 0;
+	}
+	return c->now_us >= e->rekey_us && ike_rekey_possible(&c->config->ike, &s->ike, due) ? due : 0;
+}
+
+/* Whatever the client answers, TEMPORARY_FAILURE or that it will not: the next try is later
+ * (RFC 7296 2.25). A lower group than wanted is settled within one try. */
+static void rekey(struct core *c, const struct session *s, struct errand *e, uint32_t spi_in)
+{
+	struct ike_request r = { .purpose = IKE_PURPOSE_REKEY_CHILD, .spi_in = spi_in };
+
+	if (!request(c, s, &r))
+		return;
+	e->rekey_us = c->now_us + (REKEY_AGAIN_US << e->rekey_tries);
+	if (e->rekey_tries < REKEY_DOUBLINGS)
+		e->rekey_tries++;
+	action_event(c->actions, "child_rekey", "session %llu: SPI %08x is to be replaced",
+		     (unsigned long long)s->id, spi_in);
+}
+
+void requests_rekey_child(struct core *c, const struct session *s, uint32_t spi_in)
+{
+	if (core_leads(c))
+		errand_get(c, s->id)->rekey = spi_in;
+}
+
 /* One errand's turn. True: something was made or sent. */
 static bool errand_turn(struct core *c, struct errand *e)
 {
 	const struct session *s = state_session(c->state, e->session);
+	uint32_t spi_in;
 
 	if (!s)
 		return false;
@@ -284,6 +368,10 @@ static bool errand_turn(struct core *c, struct errand *e)
 		outstanding(c, s, e); /* Committed while we did not lead. */
 	else if (!e->request && notice_due(c, s))
 		notice(c, s); /* Its lane was busy when the scan came by. */
+	else if (!e->request && e->ended)
+		delete_ended(c, s, e);
+	else if (!e->request && (spi_in = rekey_due(c, s, e)) != 0)
+		rekey(c, s, e, spi_in);
 	else if (e->request && e->next_us == NEVER && dpd_due(c, s, e))
 		probe(c, e);
 	else if (!e->request && dpd_due(c, s, e))

@@ -94,6 +94,7 @@ static void end_sa(struct ike_step *s)
 		return;
 	}
 	blob_set(&sa->outstanding, NULL);
+	blob_set(&sa->finish, NULL);
 	sa->purpose = IKE_PURPOSE_NONE;
 	ike_keys_cleanse(&sa->keys);
 	sa->state = IKE_SA_DELETED;
@@ -167,8 +168,10 @@ static void take_answer(struct ike_step *s, const struct ike_opened *o)
 	s->out->verdict = IKE_VERDICT_STEP;
 	s->out->answered = true;
 	s->out->answered_purpose = (enum ike_purpose)s->sa->purpose;
+	s->content = o->content;
 	ike_step_answer(s);
 	blob_set(&s->sa->outstanding, NULL);
+	blob_set(&s->sa->finish, NULL);
 	s->sa->purpose = IKE_PURPOSE_NONE;
 	s->sa->purpose_arg = 0;
 	s->sa->next_request_out++;
@@ -180,6 +183,10 @@ static void take_answer(struct ike_step *s, const struct ike_opened *o)
 	}
 	if (s->sa_ends)
 		end_sa(s);
+	else if (s->follow.purpose != IKE_PURPOSE_NONE && s->sa == &s->next->ike[0] &&
+		 s->sa->state == IKE_SA_ESTABLISHED &&
+		 !ike_request_make(s->env, s->next, &s->follow))
+		ike_drop(s->out, DROP_CRYPTO, "request cannot be sealed");
 }
 
 /* ---- The window ---- */
@@ -222,11 +229,13 @@ static bool window_accept(const struct ike_sa *sa, const struct ike_header *h, c
 }
 
 /* Only the two exchanges of an established IKE SA; an answer repeats the exchange
- * type of its question, which is always INFORMATIONAL so far. */
-static bool exchange_accept(const struct ike_header *h)
+ * type of its question. */
+static bool exchange_accept(const struct ike_sa *sa, const struct ike_header *h)
 {
 	if (h->flags & IKE_FLAG_RESPONSE)
-		return h->exchange == IKE_EXCHANGE_INFORMATIONAL;
+		return h->exchange == (sa->purpose == IKE_PURPOSE_REKEY_CHILD
+					       ? IKE_EXCHANGE_CREATE_CHILD_SA
+					       : IKE_EXCHANGE_INFORMATIONAL);
 	return h->exchange == IKE_EXCHANGE_CREATE_CHILD_SA ||
 	       h->exchange == IKE_EXCHANGE_INFORMATIONAL;
 }
@@ -292,7 +301,7 @@ void ike_respond(const struct ike_env *env, const struct ike_session *session,
 	/* Before the exchange type: a repeated IKE_AUTH request gets its response again. */
 	if (!window_accept(sa, &h, data, len, out))
 		return;
-	if (!exchange_accept(&h)) {
+	if (!exchange_accept(sa, &h)) {
 		ike_drop(out, DROP_IKE_EXCHANGE, "exchange not allowed here");
 		return;
 	}

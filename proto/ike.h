@@ -124,7 +124,8 @@ void ike_respond(const struct ike_env *env, const struct ike_session *session,
 
 struct ike_request {
 	enum ike_purpose purpose;
-	uint32_t spi_in;         /* DELETE_CHILD */
+	uint32_t spi_in;         /* DELETE_CHILD, REKEY_CHILD */
+	uint16_t group;          /* REKEY_CHILD: for the KE payload; 0 = as configured */
 	int64_t epoch;           /* NOTICE: goes into the takeover NOTIFY */
 	uint64_t node;           /* NOTICE: who took over */
 };
@@ -134,9 +135,21 @@ struct ike_request {
  * and answer the request. */
 #define IKE_NOTIFY_TAKEOVER 40971u
 
-/* Makes the request on session->ike[0], which must have none outstanding:
- * verdict STEP, next holds it as outstanding, reply is its datagram: commit,
- * then send. It is retransmitted bit for bit from next->ike[0].outstanding. */
+/* May the Child SA with our SPI spi_in be rekeyed now? It is there, nothing is
+ * outstanding, there is room for its successor, and its connection is configured. */
+bool ike_rekey_possible(const struct ike_config *config, const struct ike_session *s,
+			uint32_t spi_in);
+
+/* Makes the request on session->ike[0], which must have none outstanding (REKEY_CHILD:
+ * ike_rekey_possible()): verdict STEP, next holds it as outstanding, reply is its
+ * datagram: commit, then send. It is retransmitted bit for bit from
+ * next->ike[0].outstanding.
+ *
+ * The answer to REKEY_CHILD is a STEP like others; next then has the new Child SA
+ * (replaces: the old one) and another request outstanding, the DELETE of the old one; or
+ * the DELETE of what the client made and we refuse; or one more try with the group that
+ * the client wants; or neither, when it refused: TEMPORARY_FAILURE "MUST NOT immediately"
+ * be tried again. CHILD_SA_NOT_FOUND takes the old one out of the session. */
 void ike_request_create(const struct ike_env *env, const struct ike_session *session,
 			const struct ike_request *request, struct ike_outcome *out);
 

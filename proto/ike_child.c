@@ -69,6 +69,7 @@ static void child_add(struct ike_step *s, const struct child_plan *plan,
 		.spi_in = s->env->draw_spi(s->env->ctx, s->env->entropy),
 	};
 	struct child_sa *child = &s->next->child[s->next->n_child];
+	CBS nonce;
 
 	if (!ike_child_respond(&r, child, plan, s->sa, s->message)) {
 		child_fail(s, IKE_NOTIFY_INVALID_SYNTAX);
@@ -76,6 +77,10 @@ static void child_add(struct ike_step *s, const struct child_plan *plan,
 	}
 	child->replaces = old ? old->spi_in : 0;
 	s->next->n_child++;
+	if (old && s->sa->purpose == IKE_PURPOSE_REKEY_CHILD && s->sa->purpose_arg == old->spi_in) {
+		CBS_init(&nonce, r.nonce, sizeof(r.nonce));
+		ike_rekey_collides(s->sa, child->spi_in, s->message->nonce, nonce);
+	}
 	ike_note(s->out, old ? "Child SA rekeyed%s" : "further Child SA%s",
 		 plan->choice.suite.dh != DH_NONE ? ", with KE" : "");
 }

@@ -95,7 +95,8 @@ void ike_step_rekey(struct ike_step *s)
 
 	/* 2.25.1: "currently creating, rekeying, or closing a Child SA of that IKE SA":
 	 * TEMPORARY_FAILURE; and the place of the old IKE SA must be free. */
-	if (s->sa->purpose == IKE_PURPOSE_DELETE_CHILD || !ike_old_place_is_free(s->next)) {
+	if (s->sa->purpose == IKE_PURPOSE_DELETE_CHILD ||
+	    s->sa->purpose == IKE_PURPOSE_REKEY_CHILD || !ike_old_place_is_free(s->next)) {
 		rekey_fail(s, IKE_NOTIFY_TEMPORARY_FAILURE);
 		return;
 	}

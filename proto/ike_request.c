@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests of our own, all of them INFORMATIONAL: the takeover notice, the
- * liveness check, DELETE. A request is part of the session's state from before it
+/* Requests of our own: INFORMATIONAL ones, which are the takeover notice, the liveness
+ * check, DELETE; and the rekey of a Child SA (ike_child_rekey.c). A request is part of the session's state from before it
  * leaves until it is answered, so that whichever node leads sends the same
  * bytes under the same message ID: clients ignore anything else.
  *
@@ -25,11 +25,12 @@ static void add_notice(struct ike_builder *b, const struct ike_env *env,
 	ike_add_notify(b, IKE_NOTIFY_TAKEOVER, data, sizeof(data));
 }
 
-static void add_payloads(struct ike_builder *b, const struct ike_env *env, struct ike_session *s,
+static bool add_payloads(struct ike_builder *b, const struct ike_env *env, struct ike_session *s,
 			 const struct ike_request *request)
 {
 	struct ike_sa *sa = &s->ike[0];
 
+	sa->purpose = request->purpose;
 	switch (request->purpose) {
 	case IKE_PURPOSE_NOTICE:
 		add_notice(b, env, s, request);
@@ -45,48 +46,57 @@ static void add_payloads(struct ike_builder *b, const struct ike_env *env, struc
 		ike_add_delete_ike(b);
 		sa->state = IKE_SA_DELETING;
 		break;
+	case IKE_PURPOSE_REKEY_CHILD:
+		return ike_rekey_ask(b, env, s, request);
 	case IKE_PURPOSE_NONE:
 		break;
 	}
-	sa->purpose = request->purpose;
+	return true;
+}
+
+bool ike_request_make(const struct ike_env *env, struct ike_session *s,
+		      const struct ike_request *request)
+{
+	struct ike_sa *sa = &s->ike[0];
+	struct ike_header h = {
+		.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.major = 2,
+		.exchange = request->purpose == IKE_PURPOSE_REKEY_CHILD
+				    ? IKE_EXCHANGE_CREATE_CHILD_SA
+				    : IKE_EXCHANGE_INFORMATIONAL,
+		.flags = sa->original_initiator ? IKE_FLAG_INITIATOR : 0,
+		.message_id = sa->next_request_out,
+	};
+	struct sk_direction ours = sk_direction_of(&sa->suite, &sa->keys, sa->original_initiator);
+	struct ike_builder b;
+
+	assert(request->purpose != IKE_PURPOSE_NONE);
+	assert(!sa->outstanding && sa->state == IKE_SA_ESTABLISHED);
+	ike_builder_init_message(&b, &h);
+	if (!add_payloads(&b, env, s, request)) {
+		ike_builder_fini(&b);
+		return false;
+	}
+	return ike_seal(&ours, env->iv, env->entropy, &b, &sa->outstanding) == OK;
 }
 
 void ike_request_create(const struct ike_env *env, const struct ike_session *session,
 			const struct ike_request *request, struct ike_outcome *out)
 {
-	const struct ike_sa *current = &session->ike[0];
-	struct ike_header h = {
-		.spi_i = current->spi_i,
-		.spi_r = current->spi_r,
-		.major = 2,
-		.exchange = IKE_EXCHANGE_INFORMATIONAL,
-		.flags = current->original_initiator ? IKE_FLAG_INITIATOR : 0,
-		.message_id = current->next_request_out,
-	};
-	struct sk_direction ours = sk_direction_of(&current->suite, &current->keys,
-						   current->original_initiator);
-	struct ike_session *next;
-	struct ike_builder b;
-
-	assert(request->purpose != IKE_PURPOSE_NONE);
-	assert(!current->outstanding);
-	assert(current->state == IKE_SA_ESTABLISHED);
 	ike_outcome_init(out);
-	next = malloc(sizeof(*next));
-	assert(next);
-	ike_session_copy(next, session);
-	ike_builder_init_message(&b, &h);
-	add_payloads(&b, env, next, request);
-	if (ike_seal(&ours, env->iv, env->entropy, &b, &out->reply) != OK) {
-		ike_session_fini(next);
-		free(next);
+	out->next = malloc(sizeof(*out->next));
+	assert(out->next);
+	ike_session_copy(out->next, session);
+	if (!ike_request_make(env, out->next, request)) {
+		ike_outcome_fini(out);
 		ike_drop(out, DROP_CRYPTO, "request cannot be sealed");
 		return;
 	}
-	next->ike[0].outstanding = blob_ref(out->reply);
-	out->next = next;
+	out->reply = blob_ref(out->next->ike[0].outstanding);
 	out->verdict = IKE_VERDICT_STEP;
-	ike_note(out, "request %u for purpose %d", h.message_id, (int)request->purpose);
+	ike_note(out, "request %u for purpose %d", session->ike[0].next_request_out,
+		 (int)request->purpose);
 }
 
 void ike_step_answer(struct ike_step *s)
@@ -99,6 +109,9 @@ void ike_step_answer(struct ike_step *s)
 	case IKE_PURPOSE_DELETE_IKE:
 		s->sa_ends = true;
 		break;
+	case IKE_PURPOSE_REKEY_CHILD:
+		ike_step_rekey_answer(s);
+		return;
 	case IKE_PURPOSE_NONE:
 	case IKE_PURPOSE_NOTICE:
 	case IKE_PURPOSE_DPD:

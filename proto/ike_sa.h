@@ -44,7 +44,8 @@ enum ike_purpose {
 	IKE_PURPOSE_NOTICE,       /* Takeover NOTIFY (DESIGN section 6) */
 	IKE_PURPOSE_DPD,          /* Empty INFORMATIONAL */
 	IKE_PURPOSE_DELETE_CHILD, /* arg: spi_in */
-	IKE_PURPOSE_DELETE_IKE
+	IKE_PURPOSE_DELETE_IKE,
+	IKE_PURPOSE_REKEY_CHILD   /* arg: spi_in of the old one; the rest is in finish */
 };
 
 enum { /* Negotiated features of an IKE SA */
@@ -72,6 +73,8 @@ struct ike_sa {
 	uint32_t purpose;                       /* enum ike_purpose of the outstanding request */
 	uint32_t purpose_arg;
 	struct blob *outstanding;               /* Its complete datagram; NULL when none is. */
+	struct blob *finish;                    /* REKEY_CHILD: SPI, nonce, private DH value, all
+	                                         * that finishes it (ike_child_rekey.c). Else NULL. */
 };
 
 struct ike_id { /* RFC 7296 3.5 */

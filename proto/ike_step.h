@@ -151,6 +151,8 @@ struct ike_step {
 	struct ike_builder reply; /* The response, in clear. */
 	struct ike_outcome *out;
 	bool sa_ends;             /* sa is deleted by this exchange. */
+	enum status content;      /* Of an answer: see ike_opened. */
+	struct ike_request follow; /* What we ask next, because of an answer; or NONE. */
 	struct ike_sa *successor; /* The IKE SA that replaces sa; heap, or NULL. */
 };
 
@@ -163,6 +165,21 @@ bool ike_old_place_is_free(const struct ike_session *s);
 
 /* The client's answer to our outstanding request on s->sa (ike_request.c). */
 void ike_step_answer(struct ike_step *s);
+
+/* Puts a request on s->ike[0], outstanding. False: it cannot be sealed, s is to be
+ * thrown away. */
+bool ike_request_make(const struct ike_env *env, struct ike_session *s,
+		      const struct ike_request *request) must_check;
+
+/* ---- Our rekey of a Child SA (ike_child_rekey.c) ---- */
+
+/* Adds the payloads and sets what finishes it. False: no memory. */
+bool ike_rekey_ask(struct ike_builder *b, const struct ike_env *env, struct ike_session *s,
+		   const struct ike_request *request) must_check;
+/* The client has rekeyed the same Child SA while ours is outstanding on sa: rival is our
+ * SPI of what that made, ni and nr are its nonces. */
+void ike_rekey_collides(struct ike_sa *sa, uint32_t rival, CBS ni, CBS nr);
+void ike_step_rekey_answer(struct ike_step *s);
 
 /* Takes the Child SA with our SPI spi_in out of the session, out of a list. */
 void ike_child_remove(struct ike_session *s, uint32_t spi_in);

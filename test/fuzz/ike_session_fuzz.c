@@ -152,13 +152,16 @@ static void deliver(struct gateway *g, struct blob *d)
 
 static void own_request(struct gateway *g, uint8_t choice)
 {
-	struct ike_request r = {.purpose = IKE_PURPOSE_NOTICE + choice % 4, .epoch = 3, .node = 4};
+	struct ike_request r = {.purpose = IKE_PURPOSE_NOTICE + choice % 5, .epoch = 3, .node = 4};
 
 	if (g->session->ike[0].outstanding || g->session->ike[0].state != IKE_SA_ESTABLISHED)
 		return;
 	if (g->session->n_child > 0)
 		r.spi_in = g->session->child[0].spi_in;
 	else if (r.purpose == IKE_PURPOSE_DELETE_CHILD)
+		return;
+	if (r.purpose == IKE_PURPOSE_REKEY_CHILD &&
+	    !ike_rekey_possible(&g->config, g->session, r.spi_in))
 		return;
 	blob_unref(gateway_request(g, &r));
 	check_session(g->session);
@@ -225,7 +228,9 @@ static void step(struct gateway *g, enum kind kind, uint8_t first, const CBS *ch
 		own_request(g, first);
 		break;
 	case STEP_ANSWER:
-		deliver(g, message_on(&sa[0], IKE_EXCHANGE_INFORMATIONAL, true, first, chain));
+		deliver(g, message_on(&sa[0], sa->purpose == IKE_PURPOSE_REKEY_CHILD
+						      ? IKE_EXCHANGE_CREATE_CHILD_SA
+						      : IKE_EXCHANGE_INFORMATIONAL, true, first, chain));
 		break;
 	case STEP_AUTH:
 	case STEP_INIT:

@@ -63,6 +63,8 @@ static void test_session_fields(void **unused)
 	sample_session(a, 5);
 	sample_child(&a->child[1], 0x3000, true);
 	a->n_child = 2;
+	a->ike[0].purpose = IKE_PURPOSE_REKEY_CHILD;
+	a->ike[0].finish = blob_new("all that finishes it", 20);
 	octets = command_encode(&c);
 	data = octets->data;
 	len = octets->len;
@@ -73,6 +75,7 @@ static void test_session_fields(void **unused)
 		if (x->state != 0) {
 			assert_blob_equal(x->last_response, y->last_response);
 			assert_blob_equal(x->outstanding, y->outstanding);
+			assert_blob_equal(x->finish, y->finish);
 		}
 		blob_set(&x->last_response, blob_ref(y->last_response));
 		blob_set(&x->outstanding, blob_ref(y->outstanding));

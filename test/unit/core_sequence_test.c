@@ -277,6 +277,77 @@ static void a_lost_nodes_slots_are_spread(void **unused)
 
 /* RFC 4303 3.3.3: at the end of the space the SA must go. Its owner warns at 75 %, once;
  * the heir of a lease that ends near 2^32 has the rest, and not a number more. */
+/* The SA's lease ends above 75 % of the numbers. */
+static void sequence_is_high(struct story *l)
+{
+	const uint64_t limit = UINT64_C(1) << 32;
+
+	story_init(l, 1);
+	l->config[0].lease = limit - limit / 4 - 2; /* The first ends just below. */
+	story_start(l, 0);
+	story_run(l, 2000);
+	story_client_connect(l);
+	story_run(l, 2000);
+	assert_int_equal(story_happened(l, 0, "sequence_high"), 0);
+	assert_int_equal(story_happened(l, 0, "child_rekey"), 0);
+	story_report(l, 0, report(owned(l), SA_REPORT_LEASE_LOW, limit / 2));
+	story_run(l, 100);
+	assert_int_equal(record(l, 0)->end0, limit);
+	assert_int_equal(story_happened(l, 0, "sequence_high"), 1);
+	assert_int_equal(story_happened(l, 0, "child_rekey"), 1);
+}
+
+static void an_sa_with_few_numbers_left_is_replaced(void **unused)
+{
+	struct story l;
+	uint32_t old;
+
+	(void)unused;
+	sequence_is_high(&l);
+	old = l.client.child[0].spi_in;
+	for (unsigned k = 0; k < 10; k++) {
+		story_client_listen(&l);
+		story_run(&l, 100);
+	}
+	assert_int_equal(l.client.counts.rekeys, 1);
+	assert_int_equal(l.client.n_child, 1);
+	assert_int_not_equal(l.client.child[0].spi_in, old);
+	assert_int_equal(record(&l, 0)->start, 1);
+	assert_int_equal(story_happened(&l, 0, "sequence_end"), 0);
+	/* It is not asked for again; a new SA may be asked for by name. */
+	story_run(&l, 20000);
+	assert_int_equal(story_happened(&l, 0, "child_rekey"), 1);
+	story_fini(&l);
+}
+
+/* A client that refuses is asked again, ever more slowly; one that is silent is repeated to
+ * and then left alone: phones sleep. */
+static void a_rekey_that_is_refused_is_tried_again_later(void **unused)
+{
+	struct story l;
+	unsigned tries[4];
+
+	(void)unused;
+	sequence_is_high(&l);
+	l.client.config.esp[0].encr_key_bits[0] = 256;
+	for (unsigned k = 0; k < 4; k++) {
+		story_client_listen(&l);
+		story_run(&l, 10000);
+		tries[k] = story_happened(&l, 0, "child_rekey");
+	}
+	/* 5, 10, 20 s after each other. */
+	assert_int_equal(tries[0], 2);
+	assert_int_equal(tries[1], 3);
+	assert_int_equal(tries[2], 3);
+	assert_int_equal(tries[3], 4);
+	assert_int_equal(l.client.counts.rekeys, 0);
+	assert_int_equal(l.client.n_child, 1);
+	story_run(&l, 600000);
+	assert_int_equal(story_happened(&l, 0, "child_rekey"), 4);
+	assert_int_equal(state_sessions(core_state(l.node[0].core)), 1);
+	story_fini(&l);
+}
+
 static void an_sa_without_numbers_is_deleted(void **unused)
 {
 	const uint64_t rest = 100, limit = UINT64_C(1) << 32;
@@ -286,16 +357,7 @@ static void an_sa_without_numbers_is_deleted(void **unused)
 	enum drop d;
 
 	(void)unused;
-	story_init(&l, 1);
-	l.config[0].lease = limit - limit / 4 - 2; /* The first ends just below. */
-	story_start(&l, 0);
-	story_run(&l, 2000);
-	story_client_connect(&l);
-	assert_int_equal(story_happened(&l, 0, "sequence_high"), 0);
-	story_report(&l, 0, report(owned(&l), SA_REPORT_LEASE_LOW, limit / 2));
-	story_run(&l, 100);
-	assert_int_equal(record(&l, 0)->end0, limit);
-	assert_int_equal(story_happened(&l, 0, "sequence_high"), 1);
+	sequence_is_high(&l);
 	e = owned(&l);
 	e->next = limit - rest;
 	while ((d = sad_entry_draw(e, &seq)) == DROP_NONE)
@@ -303,6 +365,13 @@ static void an_sa_without_numbers_is_deleted(void **unused)
 	assert_int_equal(last, limit - 1);
 	assert_int_equal(d, DROP_SEQUENCE_END);
 	story_report(&l, 0, report(e, SA_REPORT_SEQUENCE_END, e->next));
+	story_run(&l, 10);
+	/* Our rekey is outstanding; when it is refused, the SA is deleted. */
+	assert_int_equal(story_happened(&l, 0, "sequence_end"), 0);
+	l.client.config.esp[0].encr_key_bits[0] = 256;
+	story_client_listen(&l);
+	story_run(&l, 100);
+	assert_int_equal(story_happened(&l, 0, "sequence_end"), 1);
 	story_report(&l, 0, report(e, SA_REPORT_SEQUENCE_END, e->next)); /* While it is on its way. */
 	story_run(&l, 10);
 	story_client_listen(&l);
@@ -325,6 +394,8 @@ int main(void)
 		cmocka_unit_test(an_heir_commits_what_the_lost_owner_had_told),
 		cmocka_unit_test(marks_of_an_earlier_loss_are_not_those_of_this_one),
 		cmocka_unit_test(a_lost_nodes_slots_are_spread),
+		cmocka_unit_test(an_sa_with_few_numbers_left_is_replaced),
+		cmocka_unit_test(a_rekey_that_is_refused_is_tried_again_later),
 		cmocka_unit_test(an_sa_without_numbers_is_deleted),
 	};
 

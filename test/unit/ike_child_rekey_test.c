@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The gateway rekeys a Child SA itself: the exchange, refusals, collisions. */
+#include "proto/ike_payload.h"
+#include "proto/sk.h"
+#include "test/lib/gateway.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct blob *ask(struct fixture *f)
+{
+	struct ike_request r = {.purpose = IKE_PURPOSE_REKEY_CHILD,
+				.spi_in = f->g.session->child[0].spi_in};
+	struct blob *d;
+
+	assert_true(ike_rekey_possible(&f->g.config, f->g.session, r.spi_in));
+	d = gateway_request(&f->g, &r);
+	assert_int_equal(f->g.verdict, IKE_VERDICT_STEP);
+	assert_int_equal(f->g.session->ike[0].purpose, IKE_PURPOSE_REKEY_CHILD);
+	assert_non_null(f->g.session->ike[0].finish);
+	assert_false(ike_rekey_possible(&f->g.config, f->g.session, r.spi_in));
+	return d;
+}
+
+/* What is outstanding to the client, its answer back, until nothing is. */
+static unsigned settle(struct fixture *f)
+{
+	unsigned n = 0;
+
+	while (f->g.session && f->g.session->ike[0].outstanding) {
+		struct blob *d = blob_ref(f->g.session->ike[0].outstanding);
+
+		assert_null(fixture_to_gateway(f, fixture_to_client(f, d)));
+		assert_true(f->g.answered);
+		assert_true(++n < 10);
+	}
+	return n;
+}
+
+/* Do both ends hold the same pairs with the same keys? In whatever order. */
+static void assert_agree(struct fixture *f)
+{
+	assert_int_equal(f->g.session->n_child, f->i.n_child);
+	for (size_t k = 0; k < f->i.n_child; k++) {
+		const struct child_sa *theirs = &f->i.child[k];
+		const struct child_sa *ours = ike_session_find_child(f->g.session, theirs->spi_out);
+
+		assert_non_null(ours);
+		assert_int_equal(ours->spi_out, theirs->spi_in);
+		assert_memory_equal(&ours->suite, &theirs->suite, sizeof(ours->suite));
+		assert_memory_equal(&ours->in, &theirs->out, sizeof(ours->in));
+		assert_memory_equal(&ours->out, &theirs->in, sizeof(ours->out));
+		assert_true(ts_set_equal(&ours->remote, &theirs->local));
+		assert_true(ts_set_equal(&ours->local, &theirs->remote));
+	}
+}
+
+static void gateway_rekeys(void **state)
+{
+	static const struct {
+		const char *gateway, *client;
+		uint16_t before; /* The client rekeys first, with that group. */
+		uint16_t group;
+		unsigned exchanges;
+	} rows[] = {
+		{"aes128gcm16", "aes128gcm16", 0, DH_NONE, 2},                       /* 0 */
+		{"aes128gcm16-x25519", "aes128gcm16-x25519", 0, DH_CURVE25519, 2},   /* 1 */
+		{"aes256-sha256-ecp256-esn", "aes256-sha256-ecp256-esn", 0, DH_ECP_256, 2},
+		{"aes128gcm16", "aes128gcm16-x25519", 0, DH_CURVE25519, 2},          /* 3: it insists */
+		{"aes128gcm16", "aes128gcm16-ecp256", 0, DH_ECP_256, 3},             /* 4: INVALID_KE */
+		{"aes128gcm16-modp2048-ecp256", "aes128gcm16-ecp256", 0, DH_ECP_256, 3}, /* 5 */
+		{"aes128gcm16", "aes128gcm16", DH_ECP_256, DH_ECP_256, 2},           /* 6: not weaker */
+		{"aes128gcm16-modp2048", "aes128gcm16-modp2048", DH_MODP_2048, DH_MODP_2048, 2},
+	};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(rows) / sizeof(*rows); k++) {
+		struct fixture f;
+		struct child_sa old;
+
+		fixture_setup(&f, IKE_DEFAULT, rows[k].gateway);
+		f.config = gateway_client_config(IKE_DEFAULT, rows[k].client);
+		fixture_handshake(&f);
+		if (rows[k].before) {
+			gateway_exchange(&f.g, &f.i, initiator_create_child_rekey(
+						     &f.i, f.i.child[0].spi_in, rows[k].before));
+			gateway_exchange(&f.g, &f.i, initiator_create_child_delete(&f.i, f.i.child[0].spi_in));
+			assert_int_equal(f.g.session->child[0].suite.dh, rows[k].before);
+		}
+		old = f.g.session->child[0];
+		blob_unref(ask(&f));
+		assert_int_equal(settle(&f), rows[k].exchanges);
+		assert_int_equal(f.g.session->n_child, 1);
+		assert_int_not_equal(f.g.session->child[0].spi_in, old.spi_in);
+		assert_int_equal(f.g.session->child[0].replaces, old.spi_in);
+		assert_int_equal(f.g.session->child[0].suite.dh, rows[k].group);
+		assert_int_equal(f.g.session->child[0].suite.esn, old.suite.esn);
+		assert_true(ts_set_equal(&f.g.session->child[0].local, &old.local));
+		assert_true(ts_set_equal(&f.g.session->child[0].remote, &old.remote));
+		assert_memory_not_equal(&f.g.session->child[0].in, &old.in, sizeof(old.in));
+		assert_null(f.g.session->ike[0].finish);
+		assert_agree(&f);
+		assert_int_equal(f.i.counts.rekeys, 1);
+		/* Both can go on asking. */
+		gateway_exchange(&f.g, &f.i, initiator_create_dpd(&f.i));
+		assert_int_equal(f.i.error, 0);
+		blob_unref(ask(&f));
+		settle(&f);
+		assert_agree(&f);
+		fixture_teardown(&f);
+	}
+}
+
+/* The new one is there by the step that consumes the answer, and with it the DELETE. */
+static void one_step_makes_both(void **state)
+{
+	struct fixture f;
+	struct blob *request, *answer;
+	uint32_t old;
+
+	(void)state;
+	fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
+	fixture_handshake(&f);
+	old = f.g.session->child[0].spi_in;
+	request = ask(&f);
+	answer = fixture_to_client(&f, blob_ref(request));
+	/* Lost, and asked again: the same bytes. */
+	blob_unref(answer);
+	answer = fixture_to_client(&f, request);
+	assert_int_equal(f.i.counts.repeated, 1);
+	assert_null(fixture_to_gateway(&f, blob_ref(answer)));
+	assert_int_equal(f.g.answered_purpose, IKE_PURPOSE_REKEY_CHILD);
+	assert_int_equal(f.g.session->n_child, 2);
+	assert_int_equal(f.g.session->child[1].replaces, old);
+	assert_int_equal(f.g.session->ike[0].purpose, IKE_PURPOSE_DELETE_CHILD);
+	assert_int_equal(f.g.session->ike[0].purpose_arg, old);
+	assert_int_equal(f.g.session->ike[0].next_request_out, 1);
+	/* The answer again answers nothing. */
+	assert_null(fixture_to_gateway(&f, answer));
+	assert_int_equal(f.g.drop, DROP_IKE_MESSAGE_ID);
+	settle(&f);
+	assert_agree(&f);
+	fixture_teardown(&f);
+}
+
+/* ---- Refusals ---- */
+
+/* The client's answer to what is outstanding, of any content. */
+static struct blob *answer_with(struct fixture *f, struct ike_builder *b)
+{
+	struct sk_direction d = sk_direction_of(&f->i.ike[0].suite, &f->i.ike[0].keys, true);
+	struct blob *clear, *out;
+
+	assert_int_equal(ike_builder_finish(b, &clear), OK);
+	assert_int_equal(sk_seal(&d, &f->i.iv, &f->i.entropy, clear->data, clear->len, &out), OK);
+	blob_unref(clear);
+	return out;
+}
+
+static void answer_begin(const struct fixture *f, struct ike_builder *b, uint8_t exchange)
+{
+	struct ike_header h = {.spi_i = f->i.ike[0].spi_i, .spi_r = f->i.ike[0].spi_r, .major = 2,
+			       .exchange = exchange,
+			       .flags = IKE_FLAG_INITIATOR | IKE_FLAG_RESPONSE,
+			       .message_id = f->g.session->ike[0].next_request_out};
+
+	ike_builder_init_message(b, &h);
+}
+
+static void errors_leave_it_as_it_is(void **state)
+{
+	static const uint16_t errors[] = {IKE_NOTIFY_TEMPORARY_FAILURE, IKE_NOTIFY_NO_PROPOSAL_CHOSEN,
+					  IKE_NOTIFY_NO_ADDITIONAL_SAS, IKE_NOTIFY_TS_UNACCEPTABLE,
+					  IKE_NOTIFY_INVALID_KE_PAYLOAD};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(errors) / sizeof(*errors); k++) {
+		struct ike_builder b;
+		struct fixture f;
+		struct child_sa old;
+
+		fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
+		fixture_handshake(&f);
+		old = f.g.session->child[0];
+		blob_unref(ask(&f));
+		answer_begin(&f, &b, IKE_EXCHANGE_CREATE_CHILD_SA);
+		ike_add_notify(&b, errors[k], NULL, 0);
+		assert_null(fixture_to_gateway(&f, answer_with(&f, &b)));
+		assert_true(f.g.answered);
+		assert_int_equal(f.g.session->n_child, 1);
+		assert_memory_equal(&f.g.session->child[0], &old, sizeof(old));
+		assert_null(f.g.session->ike[0].outstanding);
+		assert_null(f.g.session->ike[0].finish);
+		blob_unref(ask(&f));
+		fixture_teardown(&f);
+	}
+}
+
+static void not_found_drops_it(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
+	fixture_handshake(&f);
+	blob_unref(ask(&f));
+	f.i.n_child = 0; /* It has forgotten. */
+	assert_int_equal(settle(&f), 1);
+	assert_int_equal(f.g.session->n_child, 0);
+	fixture_teardown(&f);
+}
+
+/* A client that wants another group each time gets one more try. */
+static void groups_are_not_chased(void **state)
+{
+	struct ike_builder b;
+	struct fixture f;
+
+	(void)state;
+	fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
+	fixture_handshake(&f);
+	blob_unref(ask(&f));
+	for (unsigned k = 0; k < 2; k++) {
+		answer_begin(&f, &b, IKE_EXCHANGE_CREATE_CHILD_SA);
+		ike_add_notify_u16(&b, IKE_NOTIFY_INVALID_KE_PAYLOAD, k ? DH_MODP_2048 : DH_ECP_256);
+		assert_null(fixture_to_gateway(&f, answer_with(&f, &b)));
+		assert_int_equal(f.g.session->ike[0].outstanding != NULL, k == 0);
+	}
+	fixture_teardown(&f);
+
+	/* Nor is one that is not configured. */
+	fixture_setup(&f, IKE_DEFAULT, "aes128gcm16-x25519");
+	fixture_handshake(&f);
+	blob_unref(ask(&f));
+	answer_begin(&f, &b, IKE_EXCHANGE_CREATE_CHILD_SA);
+	ike_add_notify_u16(&b, IKE_NOTIFY_INVALID_KE_PAYLOAD, DH_MODP_2048);
+	assert_null(fixture_to_gateway(&f, answer_with(&f, &b)));
+	assert_null(f.g.session->ike[0].outstanding);
+	fixture_teardown(&f);
+}
+
+/* What was not offered is not taken, and deleted at the client. */
+static void answers_are_checked(void **state)
+{
+	enum { WIDER = 1, SUITE, NUMBER, SPI, NONCE, NO_TS, MALFORMED, GONE, KINDS };
+
+	(void)state;
+	for (int kind = 0; kind < KINDS; kind++) {
+		struct sa_choice c = {.number = kind == NUMBER ? 9 : 1, .protocol = IKE_PROTOCOL_ESP,
+				      .spi_len = 4,
+				      .suite = {.encr = ENCR_AES_GCM_16,
+						.encr_key_bits = kind == SUITE ? 256 : 128}};
+		struct ike_builder b;
+		struct fixture f;
+		struct ts_set tsi, tsr;
+		uint32_t old;
+
+		fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
+		fixture_handshake(&f);
+		old = f.g.session->child[0].spi_in;
+		tsi = f.g.session->child[0].local;
+		tsr = f.g.session->child[0].remote;
+		if (kind == WIDER)
+			tsr.ts[0].end.octets[3]++;
+		blob_unref(ask(&f));
+		if (kind == GONE)
+			f.g.session->n_child = 0;
+		answer_begin(&f, &b, IKE_EXCHANGE_CREATE_CHILD_SA);
+		ike_add_sa_answer(&b, &c, kind == SPI ? f.i.child[0].spi_in : 0x7000);
+		ike_add_nonce(&b, (const uint8_t *)"0123456789abcdef0123456789abcdef",
+			      kind == NONCE ? 15 : 32);
+		if (kind != NO_TS) {
+			ike_add_ts(&b, IKE_PAYLOAD_TSi, &tsi);
+			ike_add_ts(&b, IKE_PAYLOAD_TSr, &tsr);
+		}
+		if (kind == MALFORMED)
+			ike_add_payload(&b, IKE_PAYLOAD_N, false, "\0\0", 2);
+		assert_null(fixture_to_gateway(&f, answer_with(&f, &b)));
+		assert_true(f.g.answered);
+		assert_int_equal(f.g.session->n_child, kind == 0 ? 2 : kind == GONE ? 0 : 1);
+		assert_int_equal(f.g.session->ike[0].purpose, IKE_PURPOSE_DELETE_CHILD);
+		assert_int_equal(f.g.session->ike[0].purpose_arg == old, kind == 0);
+		fixture_teardown(&f);
+	}
+}
+
+static void answers_have_their_exchange(void **state)
+{
+	struct ike_builder b;
+	struct fixture f;
+
+	(void)state;
+	fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
+	fixture_handshake(&f);
+	blob_unref(ask(&f));
+	answer_begin(&f, &b, IKE_EXCHANGE_INFORMATIONAL);
+	assert_null(fixture_to_gateway(&f, answer_with(&f, &b)));
+	assert_int_equal(f.g.drop, DROP_IKE_EXCHANGE);
+	assert_non_null(f.g.session->ike[0].finish);
+	assert_int_equal(settle(&f), 2);
+	fixture_teardown(&f);
+}
+
+/* ---- Collisions, RFC 7296 2.8.1, 2.25 ---- */
+
+/* Deletes what the client's list says is the client's to delete. */
+static void tidy(struct fixture *f)
+{
+	for (size_t k = 0; k < f->i.n_child; k++) {
+		const struct child_sa *old = initiator_find_child(&f->i, f->i.child[k].replaces);
+
+		if (f->i.child[k].replaces && old) {
+			gateway_exchange(&f->g, &f->i, initiator_create_child_delete(&f->i, old->spi_in));
+			k = SIZE_MAX;
+		}
+	}
+}
+
+static void both_rekey_at_once(void **state)
+{
+	unsigned ours = 0, theirs = 0;
+
+	(void)state;
+	/* Whose nonce is the lowest depends on what was drawn before. In each order of arrival. */
+	for (unsigned k = 0; k < 32; k++) {
+		struct fixture f;
+		struct blob *request, *crossing, *answer, *theirs_answer;
+		uint32_t old, made;
+
+		fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
+		f.config.tsi.ts[0].start.octets[0] = 10;
+		f.config.tsi.ts[0].end.octets[0] = 10;
+		fixture_handshake(&f);
+		for (unsigned n = 0; n < k / 2; n++)
+			entropy_u64(&f.g.entropy);
+		old = f.g.session->child[0].spi_in;
+		request = ask(&f);
+		crossing = initiator_create_child_rekey(&f.i, f.i.child[0].spi_in, DH_NONE);
+		theirs_answer = fixture_to_gateway(&f, crossing);
+		assert_int_equal(f.g.session->n_child, 2);
+		made = f.g.session->child[1].spi_in;
+		answer = fixture_to_client(&f, request);
+		if (k % 2) {
+			assert_null(fixture_to_client(&f, theirs_answer));
+			assert_null(fixture_to_gateway(&f, answer));
+		} else {
+			assert_null(fixture_to_gateway(&f, answer));
+			assert_null(fixture_to_client(&f, theirs_answer));
+		}
+		if (k % 4 < 2)
+			settle(&f);
+		tidy(&f);
+		settle(&f);
+		tidy(&f);
+		/* One is left, the same at both ends, and it is not the old one. */
+		assert_int_equal(f.i.n_child, 1);
+		assert_agree(&f);
+		assert_int_not_equal(f.g.session->child[0].spi_in, old);
+		if (f.g.session->child[0].spi_in == made)
+			theirs++;
+		else
+			ours++;
+		fixture_teardown(&f);
+	}
+	assert_true(ours > 0 && theirs > 0);
+}
+
+static void client_deletes_what_we_rekey(void **state)
+{
+	struct blob *request, *crossing;
+	struct fixture f;
+
+	(void)state;
+	fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
+	fixture_handshake(&f);
+	request = ask(&f);
+	crossing = initiator_create_child_delete(&f.i, f.i.child[0].spi_in);
+	/* 2.25.1: the one is answered as usual, the other with TEMPORARY_FAILURE. */
+	crossing = fixture_to_gateway(&f, crossing);
+	assert_int_equal(f.g.session->n_child, 0);
+	request = fixture_to_client(&f, request);
+	assert_null(fixture_to_client(&f, crossing));
+	assert_null(fixture_to_gateway(&f, request));
+	assert_int_equal(settle(&f), 0);
+	assert_int_equal(f.i.n_child, 0);
+	fixture_teardown(&f);
+}
+
+static void ike_rekey_waits(void **state)
+{
+	struct blob *request;
+	struct fixture f;
+
+	(void)state;
+	fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
+	fixture_handshake(&f);
+	request = ask(&f);
+	gateway_exchange(&f.g, &f.i, initiator_create_ike_rekey(&f.i, 0));
+	assert_int_equal(f.i.error, IKE_NOTIFY_TEMPORARY_FAILURE);
+	blob_unref(request);
+	assert_int_equal(settle(&f), 2);
+	/* While the client rekeys the IKE SA it takes part in nothing else (2.25.2). */
+	request = initiator_create_ike_rekey(&f.i, 0);
+	blob_unref(ask(&f));
+	assert_int_equal(settle(&f), 1);
+	assert_int_equal(f.g.session->n_child, 1);
+	assert_null(fixture_to_client(&f, fixture_to_gateway(&f, request)));
+	assert_int_equal(f.i.error, 0);
+	blob_unref(ask(&f));
+	assert_int_equal(settle(&f), 2);
+	assert_agree(&f);
+	fixture_teardown(&f);
+}
+
+static void unreadable_finish_is_survived(void **state)
+{
+	struct fixture f;
+	struct blob *whole;
+
+	(void)state;
+	fixture_setup(&f, IKE_DEFAULT, "aes128gcm16-x25519");
+	fixture_handshake(&f);
+	for (size_t len = 1; len < 79; len += 7) {
+		blob_unref(ask(&f));
+		whole = f.g.session->ike[0].finish;
+		assert_true(len < whole->len);
+		f.g.session->ike[0].finish = blob_new(whole->data, len);
+		blob_unref(whole);
+		settle(&f);
+		assert_int_equal(f.g.session->n_child, 1);
+		f.i.n_child = 1; /* It believes in a new one, and that is not our case here. */
+		f.i.child[0] = f.i.child[1].spi_out == f.g.session->child[0].spi_in ? f.i.child[1]
+										      : f.i.child[0];
+	}
+	fixture_teardown(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(gateway_rekeys),
+		cmocka_unit_test(one_step_makes_both),
+		cmocka_unit_test(errors_leave_it_as_it_is),
+		cmocka_unit_test(not_found_drops_it),
+		cmocka_unit_test(groups_are_not_chased),
+		cmocka_unit_test(answers_are_checked),
+		cmocka_unit_test(answers_have_their_exchange),
+		cmocka_unit_test(both_rekey_at_once),
+		cmocka_unit_test(client_deletes_what_we_rekey),
+		cmocka_unit_test(ike_rekey_waits),
+		cmocka_unit_test(unreadable_finish_is_survived),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
