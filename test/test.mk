@@ -128,7 +128,10 @@ check-unit:
 check-sim:
 	$(MAKE) SAN=1 $(T)/sim
 	test/sim/check.sh $(T)/sim
-check-root: all
+# What the scripts would build themselves: not two of them at once.
+NETNS_TOOLS := build/netns/bpf_test build/netns/datapath_peer build/netns/chaos_preload.so \
+	build/bench/flood build/unsealed/baton
+check-root: all $(NETNS_TOOLS)
 	test/netns/run.sh
 .PHONY: mutants mutants-unit check check-layers check-unit check-sim check-root san-all unit-all fuzz-all
 

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Run the namespace tests one after another, one line each: test/netns/t_*.sh
+# Run the namespace tests, one line each: test/netns/t_*.sh
 # and test/interop/selftest.sh, or those named. A script that exits 77 has been
 # skipped and says why in its last line. What a failing one printed is shown; its
 # logs and captures stay in build/netns/NAME. A script with a line "# modes: a b"
 # runs once for each, with MODE set. The last line is the summary.
 #
-#   test/netns/run.sh [NAME...]       NETNS_TIMEOUT: seconds per script (240), where
+#   test/netns/run.sh [NAME...]    NETNS_JOBS: so many scripts at a time (2); one
+#                                  with a line "# alone" has the machine to itself
+#                                  NETNS_TIMEOUT: seconds per script (240), where
 #                                  it has no line "# timeout: N" of its own
 #                                  ONLY_MODE=socket or xdp
 set -u
@@ -27,23 +29,27 @@ if [ "$(id -u)" != 0 ]; then
 	exit 0
 fi
 
-child=
-trap '[ -z "$child" ] || { kill -TERM "$child" 2>/dev/null; wait "$child"; }; exit 130' INT TERM
+declare -A name_of=() start_of=()
+trap 'for p in "${!name_of[@]}"; do kill -TERM "$p" 2>/dev/null; done; wait; exit 130' INT TERM
 mkdir -p build/netns
-run_one() {
-	local t=$1 mode=$2 name rc start took out limit
+# begin SCRIPT MODE: in the background.
+begin() {
+	local t=$1 mode=$2 name limit
 	name=$(basename "$t" .sh)${mode:+-$mode}
-	out=build/netns/$name.out
 	limit=$(sed -n 's/^# timeout: //p' "$t")
 	limit=${limit:-${NETNS_TIMEOUT:-240}}
 	rm -rf "build/netns/$name"
-	start=$SECONDS
-	MODE=$mode LAB_LOGS=$PWD/build/netns/$name timeout -k 20 "$limit" "$t" > "$out" 2>&1 < /dev/null &
-	child=$!
-	wait $child
+	MODE=$mode LAB_LOGS=$PWD/build/netns/$name timeout -k 20 "$limit" "$t" > "build/netns/$name.out" 2>&1 < /dev/null &
+	name_of[$!]=$name start_of[$!]=$SECONDS
+}
+# finish_one: wait until one has ended, and tell of it.
+finish_one() {
+	local child rc name took out
+	wait -n -p child "${!name_of[@]}"
 	rc=$?
-	child=
-	took=$((SECONDS - start))
+	name=${name_of[$child]} took=$((SECONDS - start_of[$child]))
+	out=build/netns/$name.out
+	unset "name_of[$child]" "start_of[$child]"
 	case $rc in
 	0)
 		passed=$((passed + 1))
@@ -61,13 +67,25 @@ run_one() {
 		;;
 	esac
 }
+# room N: until fewer than N run.
+room() { while [ ${#name_of[@]} -ge "$1" ]; do finish_one; done; }
+# Those that load the machine go last, one by one; the others mostly wait.
+together=() alone=()
 for t in "${tests[@]}"; do
 	modes=$(sed -n 's/^# modes: //p' "$t")
-	for mode in $modes; do
-		[ -n "${ONLY_MODE:-}" ] && [ "$mode" != "$ONLY_MODE" ] && continue
-		run_one "$t" "$mode"
+	for mode in ${modes:-none}; do
+		[ "$mode" != none ] && [ -n "${ONLY_MODE:-}" ] && [ "$mode" != "$ONLY_MODE" ] && continue
+		if grep -q '^# alone' "$t"; then alone+=("$t $mode"); else together+=("$t $mode"); fi
 	done
-	[ -n "$modes" ] || run_one "$t" ""
+done
+for job in "${together[@]}"; do
+	room "${NETNS_JOBS:-2}"
+	begin "${job% *}" "$(sed 's/^none$//' <<< "${job##* }")"
+done
+room 1
+for job in "${alone[@]}"; do
+	begin "${job% *}" "$(sed 's/^none$//' <<< "${job##* }")"
+	room 1
 done
 summary
 [ $failed -eq 0 ]

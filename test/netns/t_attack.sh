@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# alone
 # modes: socket xdp
 # Somebody who can reach every port, but has no key. Under each attack a client that is there
 # keeps its tunnel, honest clients connect, nobody's ownership moves, and memory stays under

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# alone
 # modes: socket xdp
 # timeout: 480
 # The owner is killed after a million packets have gone through the tunnel: where
