@@ -9,10 +9,7 @@ FUZZ := $(patsubst test/fuzz/%.c,build/fuzz/%,$(wildcard test/fuzz/*_fuzz.c))
 
 TESTLIB := $(T)/libtest.a
 $(TESTLIB): $(patsubst %,$(T)/obj/%.o,$(wildcard test/lib/*.c))
-# The simulator has the store's own records and check, over an LMDB in memory (mdb.h), and
-# judges packets by the data path's own policy.
-SIM_C := $(wildcard test/sim/*.c) $(addprefix node/store_,check.c log.c record.c) xdp/inner.c
-SIM := $(patsubst %,$(T)/obj/%.o,$(SIM_C))
+include test/sim/sim.mk
 
 ifeq ($(SAN),1)
 $(T)/unit/%: $(T)/obj/test/unit/%.c.o $(TESTLIB) $(T)/libxdpath.a $(T)/libcluster.a $(T)/libproto.a
@@ -24,17 +21,9 @@ $(T)/unit/store_lmdb_test: $(patsubst %,$(T)/obj/%.o,test/unit/store_lmdb_test.c
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -llmdb $(CLUSTER_LIBS)
-$(T)/sim: $(SIM) $(TESTLIB) $(T)/libcluster.a $(T)/libproto.a
-	$(call say,LINK)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
 san-all: $(UNIT) $(if $(SIM),$(T)/sim) $(T)/baton
 unit-all: $(UNIT)
 endif
-
-# The same, optimised, with asserts and without sanitizers: for many seeds.
-build/sim: $(patsubst %,build/obj/%.o,$(SIM_C) $(wildcard test/lib/*.c)) build/libcluster.a build/libproto.a
-	$(call say,LINK)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
 
 # Helpers of the namespace tests that need the data path, without a node.
 build/netns/%: test/netns/%.c build/libxdpath.a build/libproto.a
@@ -125,9 +114,6 @@ check-layers:
 check-unit:
 	$(MAKE) SAN=1 unit-all
 	test/run-unit.sh $(UNIT)
-check-sim:
-	$(MAKE) SAN=1 $(T)/sim
-	test/sim/check.sh $(T)/sim
 # What the scripts would build themselves: not two of them at once.
 NETNS_TOOLS := build/netns/bpf_test build/netns/datapath_peer build/netns/chaos_preload.so \
 	build/bench/flood build/unsealed/baton

@@ -7,6 +7,7 @@
 
 const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_CRASH] = "crash",
+	[FAULT_QUICK] = "quick restart",
 	[FAULT_PAUSE] = "pause",
 	[FAULT_ISOLATE] = "isolation",
 	[FAULT_ONE_WAY] = "one-way cut",
@@ -22,6 +23,7 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_CLOCK] = "clock jumps or drifts",
 	[FAULT_WALL] = "wall clock set",
 	[FAULT_SHUTDOWN] = "shutdown",
+	[FAULT_TRANSFER] = "leadership handed over",
 	[FAULT_WIPE] = "new disk",
 	[FAULT_FLIP] = "bit flipped",
 	[FAULT_LOST_TAIL] = "acknowledged writes lost",
@@ -34,11 +36,11 @@ const char *const fault_names[FAULT_KINDS] = {
 void faults_init(struct faults *f, struct world *w, uint64_t until_us, uint64_t mean_us)
 {
 	static const unsigned weight[FAULT_KINDS] = {
-		[FAULT_CRASH] = 10,    [FAULT_PAUSE] = 6,     [FAULT_ISOLATE] = 5,
+		[FAULT_CRASH] = 7,     [FAULT_PAUSE] = 6,     [FAULT_ISOLATE] = 5,
 		[FAULT_ONE_WAY] = 5,   [FAULT_SPLIT] = 3,     [FAULT_RESET] = 4,
 		[FAULT_SLOW_LINK] = 3, [FAULT_SLOW_DISK] = 3, [FAULT_DATAGRAMS] = 3,
 		[FAULT_POWER] = 3,     [FAULT_BLACKOUT] = 1,
-		[FAULT_CLOG] = 3,      [FAULT_FULL] = 2,
+		[FAULT_CLOG] = 3,      [FAULT_FULL] = 2,     [FAULT_QUICK] = 4,
 	};
 
 	memset(f, 0, sizeof(*f));
@@ -116,14 +118,15 @@ static struct host *some_host(struct world *w)
 	return &w->host[random_below(&w->random, w->n_hosts)];
 }
 
-static void crash(struct world *w, struct host *h, bool power_lost)
+static bool crash(struct world *w, struct host *h, uint64_t time, bool power_lost)
 {
 	uint64_t generation = h->generation;
 
 	if (!host_runs(h))
-		return;
+		return false;
 	host_crash(h, power_lost);
-	world_at(w, some_time(w), end_crash, h, generation, NULL);
+	world_at(w, time, end_crash, h, generation, NULL);
+	return true;
 }
 
 static void block(struct world *w, unsigned from, unsigned to, uint64_t time)
@@ -136,33 +139,39 @@ static void block(struct world *w, unsigned from, unsigned to, uint64_t time)
 	world_at(w, time, end_block, NULL, (uint64_t)from << 8 | to, NULL);
 }
 
-static void isolate(struct world *w, unsigned host)
+static bool isolate(struct world *w, unsigned host)
 {
 	uint64_t time = some_time(w);
 
+	if (w->n_hosts == 1)
+		return false;
 	for (unsigned i = 0; i < w->n_hosts; i++) {
 		block(w, host, i, time);
 		block(w, i, host, time);
 	}
+	return true;
 }
 
-static void split(struct world *w)
+static bool split(struct world *w)
 {
 	uint64_t time = some_time(w), side = random_u64(&w->random);
 
+	if (w->n_hosts == 1)
+		return false;
 	for (unsigned i = 0; i < w->n_hosts; i++)
 		for (unsigned k = 0; k < w->n_hosts; k++)
 			if ((side >> i & 1) != (side >> k & 1))
 				block(w, i, k, time);
+	return true;
 }
 
-static void link_fault(struct world *w, enum fault_kind kind)
+static bool link_fault(struct world *w, enum fault_kind kind)
 {
 	unsigned a = some_host(w)->index, b = some_host(w)->index;
 	uint64_t time = some_time(w);
 
 	if (a == b)
-		return;
+		return false;
 	if (kind == FAULT_ONE_WAY) {
 		block(w, a, b, time);
 	} else if (kind == FAULT_RESET) {
@@ -172,9 +181,10 @@ static void link_fault(struct world *w, enum fault_kind kind)
 		net_slow(w, a, b, random_between(&w->random, 5, 200) * MS);
 		world_at(w, time, end_block, NULL, (uint64_t)a << 8 | b, NULL);
 	}
+	return true;
 }
 
-static void spoil_datagrams(struct world *w)
+static bool spoil_datagrams(struct world *w)
 {
 	struct net_fault f = { (unsigned)random_below(&w->random, 300),
 			       (unsigned)random_below(&w->random, 300),
@@ -184,29 +194,33 @@ static void spoil_datagrams(struct world *w)
 	world_say(w, "datagrams: %u/1000 lost, %u doubled, %u late", f.loss, f.duplicate, f.reorder);
 	net_set_fault(w, &f);
 	world_at(w, some_time(w), end_datagrams, NULL, 0, NULL);
+	return true;
 }
 
-static void clog_outside(struct world *w)
+static bool clog_outside(struct world *w)
 {
 	uint64_t time = some_time(w);
 
 	world_say(w, "datagrams wait for %llu ms", (unsigned long long)(time / MS));
 	net_clog(w, w->now_us + time);
+	return true;
 }
 
-static void pause_host(struct world *w, struct host *h)
+static bool pause_host(struct world *w, struct host *h)
 {
 	if (!host_runs(h) || h->paused)
-		return;
+		return false;
 	host_pause(h);
 	world_at(w, some_time(w), end_pause, h, h->generation, NULL);
+	return true;
 }
 
-static void slow_disk(struct world *w, struct host *h)
+static bool slow_disk(struct world *w, struct host *h)
 {
 	world_say(w, "n%u's disk is slow", h->index + 1);
 	h->disk.slow_us = random_between(&w->random, 2, 300) * MS;
 	world_at(w, some_time(w), end_slow_disk, h, 0, NULL);
+	return true;
 }
 
 static void end_full(struct world *w, void *ctx, uint64_t a, struct blob *data)
@@ -221,16 +235,17 @@ static void end_full(struct world *w, void *ctx, uint64_t a, struct blob *data)
 		host_start(h);
 }
 
-static void fill_disk(struct world *w, struct host *h)
+static bool fill_disk(struct world *w, struct host *h)
 {
 	if (h->disk.full || !host_runs(h))
-		return;
+		return false;
 	world_say(w, "n%u's disk is full", h->index + 1);
 	h->disk.full = true;
 	world_at(w, some_time(w), end_full, h, 0, NULL);
+	return true;
 }
 
-static void disturb_clock(struct world *w, struct host *h)
+static bool disturb_clock(struct world *w, struct host *h)
 {
 	uint64_t jump = random_chance(&w->random, 500) ? random_between(&w->random, 1, 3000) * MS : 0;
 	int32_t ppm = (int32_t)random_below(&w->random, random_chance(&w->random, 200) ? 20000 : 400);
@@ -240,10 +255,11 @@ static void disturb_clock(struct world *w, struct host *h)
 	world_say(w, "n%u's clock: %llu ms ahead, %d ppm", h->index + 1,
 		  (unsigned long long)(jump / MS), ppm);
 	host_set_clock(h, jump, ppm);
+	return true;
 }
 
 /* Up to two hours back or forth. */
-static void set_wall_clocks(struct world *w)
+static bool set_wall_clocks(struct world *w)
 {
 	int64_t by = ((int64_t)random_below(&w->random, 14400) - 7200) * (int64_t)SECOND;
 	bool all = random_chance(&w->random, 500);
@@ -254,60 +270,53 @@ static void set_wall_clocks(struct world *w)
 	for (unsigned i = 0; i < w->n_hosts; i++)
 		if (all || h == &w->host[i])
 			w->host[i].wall_us += by;
+	return true;
 }
 
-static void blackout(struct world *w)
+static bool blackout(struct world *w)
 {
 	for (unsigned i = 0; i < w->n_hosts; i++)
-		crash(w, &w->host[i], true);
+		crash(w, &w->host[i], some_time(w), true);
 	if (random_chance(&w->random, 300))
 		set_wall_clocks(w);
+	return true;
 }
 
-static void happen(struct world *w, enum fault_kind kind)
+/* False: that fault could not happen just then. */
+static bool happen(struct world *w, enum fault_kind kind)
 {
 	switch (kind) {
 	case FAULT_CRASH:
 	case FAULT_POWER:
-		crash(w, some_host(w), kind == FAULT_POWER);
-		break;
+		return crash(w, some_host(w), some_time(w), kind == FAULT_POWER);
+	case FAULT_QUICK:
+		return crash(w, some_host(w), random_between(&w->random, 1, 30) * MS, false);
 	case FAULT_PAUSE:
-		pause_host(w, some_host(w));
-		break;
+		return pause_host(w, some_host(w));
 	case FAULT_ISOLATE:
-		isolate(w, some_host(w)->index);
-		break;
+		return isolate(w, some_host(w)->index);
 	case FAULT_SPLIT:
-		split(w);
-		break;
+		return split(w);
 	case FAULT_ONE_WAY:
 	case FAULT_RESET:
 	case FAULT_SLOW_LINK:
-		link_fault(w, kind);
-		break;
+		return link_fault(w, kind);
 	case FAULT_SLOW_DISK:
-		slow_disk(w, some_host(w));
-		break;
+		return slow_disk(w, some_host(w));
 	case FAULT_DATAGRAMS:
-		spoil_datagrams(w);
-		break;
+		return spoil_datagrams(w);
 	case FAULT_BLACKOUT:
-		blackout(w);
-		break;
+		return blackout(w);
 	case FAULT_FULL:
-		fill_disk(w, some_host(w));
-		break;
+		return fill_disk(w, some_host(w));
 	case FAULT_CLOCK:
-		disturb_clock(w, some_host(w));
-		break;
+		return disturb_clock(w, some_host(w));
 	case FAULT_WALL:
-		set_wall_clocks(w);
-		break;
+		return set_wall_clocks(w);
 	case FAULT_CLOG:
-		clog_outside(w);
-		break;
+		return clog_outside(w);
 	default: /* The others are not drawn here. */
-		break;
+		return false;
 	}
 }
 
@@ -325,10 +334,8 @@ static void on_fault(struct world *w, void *ctx, uint64_t a, struct blob *data)
 		sum += f->weight[i];
 	for (x = random_below(&w->random, sum); x >= f->weight[kind]; kind++)
 		x -= f->weight[kind];
-	if (kind != FAULT_BLACKOUT || w->now_us >= f->spare_us) {
-		f->count[kind]++;
-		happen(w, kind);
-	}
+	if (kind != FAULT_BLACKOUT || w->now_us >= f->spare_us)
+		f->count[kind] += happen(w, kind);
 	world_at(w, random_between(&w->random, 1, 2 * f->mean_us), on_fault, f, 0, NULL);
 }
 

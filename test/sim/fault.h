@@ -7,7 +7,8 @@
 #include "test/sim/world.h"
 
 enum fault_kind {
-	FAULT_CRASH,     /* ... and restart, often before anyone missed it. */
+	FAULT_CRASH,     /* ... and restart. */
+	FAULT_QUICK,     /* ... before anyone missed it. */
 	FAULT_PAUSE,
 	FAULT_ISOLATE,   /* One host from all others, both ways. */
 	FAULT_ONE_WAY,   /* One direction of one link. */
@@ -24,6 +25,7 @@ enum fault_kind {
 	FAULT_WALL,      /* One or all wall clocks are set, to whatever. */
 	/* Not drawn here, but counted with the others: */
 	FAULT_SHUTDOWN,  /* A node is told to end. */
+	FAULT_TRANSFER,  /* The leader is to hand over, though it is well. */
 	FAULT_WIPE,      /* ... gets a new disk: its id leaves the cluster, another joins. */
 	FAULT_FLIP,      /* A bit of a stored record, or of the tip file. */
 	FAULT_LOST_TAIL, /* Acknowledged transactions are gone from the disk. */

@@ -117,6 +117,7 @@ void operator_fini(struct full *f);
 extern const struct program node_program;
 const struct core *node_core(const struct host *h); /* NULL: it does not run. */
 void node_shut_down(struct host *h); /* SIGTERM; it is started again later. */
+void node_lean(struct host *h, bool leader_holds); /* Who of them shall lead. */
 /* Do its workers have just what its applied state gives it? NULL = yes. */
 const char *node_differs(const struct host *h);
 

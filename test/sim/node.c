@@ -280,6 +280,12 @@ void node_shut_down(struct host *h)
 	host_later(h, 0, OWN_SHUTDOWN, NULL);
 }
 
+void node_lean(struct host *h, bool leader_holds)
+{
+	if (h->process)
+		((struct node *)h->process)->config.leader_holds = leader_holds;
+}
+
 /* True: it is to end. */
 static bool on_own(struct node *n, uint64_t what)
 {

@@ -216,11 +216,37 @@ static void check_put_back(struct full *f)
 	}
 }
 
+/* As if the leader had to hold the addresses, then again not: two transfers. */
+static void on_lean(struct world *w, void *ctx, uint64_t back, struct blob *data)
+{
+	struct full *f = ctx;
+
+	(void)data;
+	f->config.leader_holds = !back;
+	for (unsigned i = 0; i < w->n_hosts; i++)
+		node_lean(&w->host[i], !back);
+	if (!back)
+		world_at(w, random_between(&w->random, 1, 1500) * MS, on_lean, f, 1, NULL);
+}
+
+static void hand_over(struct full *f)
+{
+	if (f->plan.mode != SERVICE_VIP || f->world.n_hosts < 3 || f->config.leader_holds)
+		return;
+	f->faults.count[FAULT_TRANSFER]++;
+	world_say(&f->world, "the leader shall hand over");
+	on_lean(&f->world, f, 0, NULL);
+}
+
 static void do_something(struct full *f, struct host *h)
 {
 	struct random *r = &f->world.random;
 
-	switch (random_below(r, 10)) {
+	switch (random_below(r, 12)) {
+	case 10:
+	case 11:
+		hand_over(f);
+		break;
 	case 0:
 	case 1:
 		replace_disk(f, h);

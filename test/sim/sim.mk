@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+# The simulator, included by test/test.mk. It has the store's own records and check, over
+# an LMDB in memory (mdb.h), and judges packets by the data path's own policy.
+SIM_C := $(wildcard test/sim/*.c) $(addprefix node/store_,check.c log.c record.c) xdp/inner.c
+SIM := $(patsubst %,$(T)/obj/%.o,$(SIM_C))
+
+ifeq ($(SAN),1)
+$(T)/sim: $(SIM) $(TESTLIB) $(T)/libcluster.a $(T)/libproto.a
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
+endif
+
+# Optimised, with asserts and without sanitizers: for many seeds.
+SIM_FAST := $(patsubst %,build/obj/%.o,$(SIM_C) $(wildcard test/lib/*.c)) build/libcluster.a build/libproto.a
+build/sim: $(SIM_FAST)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
+
+# Fixed seeds only: part of `make check`.
+check-sim:
+	$(MAKE) SAN=1 $(T)/sim
+	test/sim/check.sh $(T)/sim
+
+# Seeds that found something, and fresh ones; SIM_FRESH=N SIM_BASE=S.
+sim:
+	$(MAKE) SAN=1 $(T)/sim
+	test/sim/run.sh $(T)/sim $(or $(SIM_FRESH),60) $(SIM_BASE)
+
+# Nightly, on all processors: SIM_SEEDS=N SIM_BASE=S; resumes in the same SIM_DIR.
+sim-long: build/sim
+	test/sim/long.sh build/sim $(or $(SIM_DIR),build/sim-long) $(or $(SIM_SEEDS),10000) $(SIM_BASE)
+.PHONY: check-sim sim sim-long
