@@ -41,7 +41,7 @@ export bin dir chunk
 seq "$base" $chunk $((base + seeds - 1)) |
 	xargs -P "${SIM_JOBS:-$(nproc)}" -I{} bash -c 'run_chunk {}'
 
-echo "base seed $base, $(basename "$bin") with $(grep -c . "$dir/failed" 2>/dev/null || true) failures"
+echo "base seed $base, $(basename "$bin") $(cat "$dir/failed" 2>/dev/null | wc -l) failures"
 cat "$dir"/*.done | awk '
 	/ [0-9]+$/ { n = $NF; sub(/ [0-9]+$/, ""); if (!($0 in sum)) name[++names] = $0; sum[$0] += n }
 	END {

@@ -26,7 +26,17 @@ sim:
 	$(MAKE) SAN=1 $(T)/sim
 	test/sim/run.sh $(T)/sim $(or $(SIM_FRESH),60) $(SIM_BASE)
 
-# Nightly, on all processors: SIM_SEEDS=N SIM_BASE=S; resumes in the same SIM_DIR.
+# Nightly, on all processors: SIM_SEEDS=N SIM_BASE=S; resumes in the same SIM_DIR. SIM_BIN:
+# another build, as build/asserts/sim.
 sim-long: build/sim
-	test/sim/long.sh build/sim $(or $(SIM_DIR),build/sim-long) $(or $(SIM_SEEDS),10000) $(SIM_BASE)
+	test/sim/long.sh $(or $(SIM_BIN),build/sim) $(or $(SIM_DIR),build/sim-long) $(or $(SIM_SEEDS),10000) $(SIM_BASE)
 .PHONY: check-sim sim sim-long
+
+# Against a libraft with its asserts, where its source can be had; the same seeds variables.
+sim-asserts: $(SIM_FAST)
+	@test/sim/libraft_asserts.sh build/asserts || { [ $$? -eq 3 ] && exit 0; exit 1; }
+	@[ ! -s build/asserts/libraft.a ] || { \
+		$(CC) $(LDFLAGS) -o build/asserts/sim $(SIM_FAST) build/asserts/libraft.a $(CRYPTO_LIBS) && \
+		build/asserts/sim --toy --seed 1 --count 100 && \
+		test/sim/run.sh build/asserts/sim $(or $(SIM_FRESH),60) $(SIM_BASE); }
+.PHONY: sim-asserts
