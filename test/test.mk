@@ -134,4 +134,6 @@ bench-failover: all build/bench/pinger
 	test/bench/failover.sh $(BENCH)
 bench-handshakes: all build/bench/handshakes
 	test/bench/handshakes.sh $(BENCH)
-.PHONY: bench-failover bench-handshakes
+bench-flood: all build/bench/handshakes build/bench/flood
+	test/bench/flood.sh $(BENCH)
+.PHONY: bench-failover bench-handshakes bench-flood
