@@ -370,7 +370,7 @@ void bootstrap_hello(struct core *c, uint32_t node, const struct frame *f)
 		give_identity(c, node, true);
 	else if (may_found(c))
 		found_cluster(c);
-	sequence_greet(c, node);
+	sequence_tell(c, node, true);
 	bootstrap_admit(c);
 }
 

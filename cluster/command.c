@@ -18,12 +18,21 @@
 #include <string.h>
 
 #define COMMAND_VERSION 1u
+#define COMMAND_VERSION_EXACT 2u /* With horizons. */
+
+static void codec_horizon(struct codec *c, uint64_t *horizon)
+{
+	if (c->horizons)
+		codec_u64(c, horizon);
+	c->exact |= *horizon != 0;
+}
 
 static void codec_session_put(struct codec *c, struct session_put *p)
 {
 	codec_session(c, &p->ike);
 	codec_u32(c, &p->slot);
 	codec_u64(c, &p->lease);
+	codec_horizon(c, &p->horizon);
 	codec_count(c, &p->n_supersedes, COMMAND_SUPERSEDES_MAX);
 	for (uint32_t i = 0; i < p->n_supersedes; i++)
 		codec_u64(c, &p->supersedes[i]);
@@ -35,6 +44,7 @@ static void codec_session_step(struct codec *c, struct session_step *p)
 	codec_u64(c, &p->serial);
 	codec_session(c, &p->ike);
 	codec_u64(c, &p->lease);
+	codec_horizon(c, &p->horizon);
 	codec_bool(c, &p->noticed);
 	codec_bool(c, &p->acknowledged);
 	codec_i64(c, &p->epoch);
@@ -55,6 +65,7 @@ static void codec_seq_row(struct codec *c, struct seq_row *r)
 	codec_i64(c, &r->epoch);
 	codec_u64(c, &r->end);
 	codec_u64(c, &r->mark);
+	codec_horizon(c, &r->horizon);
 }
 
 static void codec_seq_batch(struct codec *c, struct seq_batch *p)
@@ -102,6 +113,30 @@ static void codec_cluster_time(struct codec *c, struct cluster_time *p)
 	for (uint32_t i = 0; i < p->n; i++) {
 		codec_u64(c, &p->stored[i].id);
 		codec_u64(c, &p->stored[i].stored_index);
+	}
+}
+
+static bool rows_exact(const struct seq_row *rows, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (rows[i].horizon != 0)
+			return true;
+	return false;
+}
+
+static bool command_exact(const struct command *c)
+{
+	switch (c->type) {
+	case COMMAND_SESSION_PUT:
+		return c->session_put.horizon != 0;
+	case COMMAND_SESSION_STEP:
+		return c->session_step.horizon != 0;
+	case COMMAND_SEQ_BATCH:
+		return rows_exact(c->seq_batch.rows, c->seq_batch.n);
+	case COMMAND_OWNER_MOVE:
+		return rows_exact(c->owner_move.rows, c->owner_move.n);
+	default:
+		return false;
 	}
 }
 
@@ -181,11 +216,11 @@ static struct blob *blob_of(CBB *cbb, const struct codec *codec)
 struct blob *command_encode(const struct command *c)
 {
 	CBB whole, body;
-	struct codec codec = {.out = &body};
+	struct codec codec = {.out = &body, .horizons = command_exact(c)};
 	bool known, begun;
 
 	begun = CBB_init(&whole, 512) && CBB_add_u24_length_prefixed(&whole, &body) &&
-		CBB_add_u8(&body, COMMAND_VERSION) && CBB_add_u8(&body, (uint8_t)c->type);
+		CBB_add_u8(&body, codec.horizons ? COMMAND_VERSION_EXACT : COMMAND_VERSION) && CBB_add_u8(&body, (uint8_t)c->type);
 	assert(begun);
 	/* Writing only reads the record. */
 	known = codec_command(&codec, (struct command *)c);
@@ -203,8 +238,9 @@ enum status command_decode(struct command *c, const uint8_t **data, size_t *len)
 	CBS_init(&whole, *data, *len);
 	if (!CBS_get_u24_length_prefixed(&whole, &body) || !CBS_get_u8(&body, &version))
 		return ERR_MALFORMED;
-	if (version != COMMAND_VERSION)
+	if (version != COMMAND_VERSION && version != COMMAND_VERSION_EXACT)
 		return ERR_UNSUPPORTED;
+	codec.horizons = version == COMMAND_VERSION_EXACT;
 	if (!CBS_get_u8(&body, &type))
 		return ERR_MALFORMED;
 	c->type = type;
@@ -212,6 +248,8 @@ enum status command_decode(struct command *c, const uint8_t **data, size_t *len)
 		memset(c, 0, sizeof(*c));
 		return ERR_UNSUPPORTED;
 	}
+	/* One form for each command: the later version only for what needs it. */
+	codec_check(&codec, codec.exact == codec.horizons);
 	if (codec.bad || CBS_len(&body) != 0) {
 		command_fini(c);
 		return ERR_MALFORMED;

@@ -31,6 +31,7 @@ struct session_put {
 	struct ike_session ike;
 	uint32_t slot;  /* < STATE_SLOTS */
 	uint64_t lease; /* L of its Child SAs */
+	uint64_t horizon; /* ... and their first one; 0: they are not exact. */
 	uint64_t supersedes[COMMAND_SUPERSEDES_MAX]; /* INITIAL_CONTACT: deleted by the same command. */
 	uint32_t n_supersedes;
 };
@@ -43,6 +44,7 @@ struct session_step {
 	uint64_t session, serial;
 	struct ike_session ike;
 	uint64_t lease;    /* L of new Child SAs */
+	uint64_t horizon;  /* ... and their first one; 0: they are not exact. */
 	bool noticed;      /* The step commits a takeover notice for `epoch` ... */
 	bool acknowledged; /* ... or the answer to it. */
 	int64_t epoch;
@@ -60,9 +62,10 @@ struct session_del {
 
 struct seq_row {
 	uint32_t spi_in;
-	int64_t epoch; /* For a lease it must be the session's current one. */
+	int64_t epoch; /* For a lease or a horizon it must be the session's current one. */
 	uint64_t end;  /* Lease wanted up to here; 0 = no lease in this row. */
 	uint64_t mark; /* 0 = no mark. From the current epoch or an earlier one; only rises. */
+	uint64_t horizon; /* 0 = none. Of an exact SA: wanted up to here; only rises. */
 };
 #define SEQ_ROWS_MAX 1500u /* Of one command, to stay within COMMAND_BATCH_MAX. */
 
@@ -97,7 +100,7 @@ struct owner_move {
 	uint64_t to;   /* Raft id of a node that is up. */
 	/* spi_in; end = exact next number; mark = highest accepted. The old owner stopped
 	 * before it said this, and may go on only in another epoch: the command can
-	 * commit late. */
+	 * commit late. An exact SA without a mark here begins at its horizon. */
 	struct seq_row rows[IKE_CHILD_MAX];
 	uint32_t n;
 };
@@ -140,7 +143,8 @@ struct command {
 
 void command_fini(struct command *c); /* Frees and cleanses what it holds. */
 
-/* Plain bytes, length-prefixed: batches are these put end to end, then sealed. */
+/* Plain bytes, length-prefixed: batches are these put end to end, then sealed. Each is
+ * written in the oldest version that can say it. */
 struct blob *command_encode(const struct command *c);
 
 /* Decodes one command off the front of *data / *len. On OK *c holds new references

@@ -63,7 +63,14 @@ static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t 
 	case FRAME_MARKS:
 		sequence_marks(c, node, &f);
 		break;
+	case FRAME_MARKS_ACK:
+		quorum_acknowledged(c, node, &f);
+		break;
+	case FRAME_MARKS_ASK:
+		collect_asked(c, node, f.marks_ask.index);
+		break;
 	case FRAME_MARKS_DONE:
+		collect_done(c, node, &f);
 		grants_marks_done(c, node, f.marks_done.index);
 		break;
 	case FRAME_SUSPECT:
@@ -160,6 +167,8 @@ static void follow_all(struct core *c)
 			exchange_role(c);
 			requests_role(c);
 		}
+		if (now.all || now.slots)
+			collect_slots(c);
 		for (unsigned i = 0; i < now.n_down; i++)
 			grants_down(c, &now.down[i].command, now.down[i].index, now.down[i].moved);
 		if (now.all)
@@ -196,7 +205,10 @@ static void tick(struct core *c)
 	exchange_tick(c);
 	requests_tick(c);
 	grants_tick(c);
+	collect_tick(c);
+	quorum_tick(c);
 	sequence_tick(c);
+	leases_tick(c);
 	if (c->now_us >= c->housekeeping_us)
 		c->housekeeping_us = c->now_us + c->config->timing.sequence_tick_ms * MS;
 }
@@ -251,6 +263,7 @@ uint64_t core_deadline_us(const struct core *c)
 		c->consensus && !c->old_s ? consensus_deadline_ms(c->consensus) * MS : NEVER,
 		membership_deadline_us(c), c->half_opens.next_us,  c->exchange.next_us,
 		requests_deadline_us(c),   c->grants.release_at_us, sequence_deadline_us(c),
+		leases_deadline_us(c),	   collect_deadline_us(c),  quorum_deadline_us(c),
 	};
 
 	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
@@ -276,7 +289,8 @@ struct core *core_new(const struct cluster_config *config, const struct core_sta
 	c->exchange.iv.salt = (uint32_t)(start->incarnation >> 32);
 	c->half_opens.next_us = c->exchange.next_us = NEVER;
 	c->requests.scan_next_us = c->grants.release_at_us = NEVER;
-	c->sequence.send_at_us = c->sequence.batch_at_us = NEVER;
+	c->sequence.send_at_us = c->leases.batch_at_us = NEVER;
+	collect_init(c);
 	c->grants.isolated = config->n_nodes > 1;
 	for (uint32_t i = 0; i < config->n_nodes; i++)
 		c->peer[i].suspect = c->peer[i].never_heard = i != config->self;
@@ -295,6 +309,9 @@ void core_free(struct core *c)
 	if (!c)
 		return;
 	sequence_fini(c);
+	quorum_fini(c);
+	collect_fini(c);
+	leases_fini(c);
 	grants_fini(c);
 	requests_fini(c);
 	exchange_fini(c);

@@ -12,7 +12,10 @@
  *   exchange.c    IKE messages at the leader: respond, commit, answer
  *   requests.c    requests of our own: notices, DPD, deletions, retransmission
  *   grants.c      the applied state, told to the packet workers
- *   sequence.c    leases and marks
+ *   sequence.c    marks: what was accepted, here and elsewhere
+ *   quorum.c      exact SAs: what a majority holds is delivered
+ *   collect.c     exact SAs: who has forgotten what, and what an heir does
+ *   leases.c      what owners ask of the log: leases, horizons, marks
  *   news.c        what owners tell the leader of their clients */
 #ifndef CLUSTER_CORE_INTERNAL_H
 #define CLUSTER_CORE_INTERNAL_H
@@ -158,20 +161,35 @@ struct grants { /* grants.c */
 	uint64_t last_mark_age_us, held_expired;
 	uint64_t lost_heard_us;  /* The lost owner was last heard then; 0 = a packet came since. */
 	uint64_t last_gap_us;
+	uint64_t fallen;         /* Exact SAs that had to begin at their horizon. */
 	bool isolated;
 };
 
 struct mark_entry;
+struct lease_entry;
+struct leases { /* leases.c */
+	struct lease_entry *entries;
+	struct lease_entry *asked;  /* Asked for and perhaps not there yet; oldest first. */
+	struct seq_row *rows;       /* Waiting for the next SeqBatch. */
+	uint32_t n_rows, room_rows;
+	uint64_t batch_at_us, batch_last_us;
+};
+
+struct quorum_entry;
+struct quorum { /* quorum.c */
+	struct quorum_entry *entries;
+	struct quorum_entry *waiting; /* More was accepted than a majority holds. */
+	uint64_t again_us;
+};
+
+struct collect_room; /* collect.c */
+
 struct sequence { /* sequence.c */
 	struct mark_entry *marks;
 	struct mark_entry *changed; /* Ours, not yet sent to the others. */
 	struct mark_entry *fresh;   /* Newer than the log's, as far as we know; oldest first. */
-	struct mark_entry *asked;   /* Their leases are asked for; oldest first. */
 	uint64_t send_at_us;     /* Marks to the nodes' memory; NEVER = none changed. */
 	uint64_t heartbeat_at_us; /* The holder's next frame of marks, changed or not. */
-	struct seq_row *rows;    /* Waiting for the next SeqBatch. */
-	uint32_t n_rows, room_rows;
-	uint64_t batch_at_us, batch_last_us;
 	uint64_t heard_us[CLUSTER_NODES_MAX]; /* Last mark frame of each node. */
 };
 
@@ -203,6 +221,9 @@ struct core {
 	struct requests requests;
 	struct grants grants;
 	struct sequence sequence;
+	struct leases leases;
+	struct quorum quorum;
+	struct collect_room *collect;
 	uint64_t drops[DROP_COUNT];
 };
 
@@ -218,6 +239,8 @@ const char *core_node_name(const struct core *c, uint64_t raft_id);
 bool core_owns(const struct core *c, const struct session *s);
 /* The [[connection]] it came by; NULL: no longer configured. */
 const struct ike_connection *core_connection(const struct core *c, const struct session *s);
+/* Of Child SAs that the session gets now; 0: they are not exact. */
+uint64_t core_first_horizon(const struct core *c, const struct ike_session *ike);
 
 /* ---- bootstrap.c ---- */
 enum status bootstrap_begin(struct core *c, const struct core_start *start, const char **why);
@@ -319,6 +342,8 @@ void grants_down(struct core *c, const struct node_down *down, uint64_t index, b
 void grants_marks_done(struct core *c, uint32_t node, uint64_t index);
 void grants_first_in(struct core *c, uint32_t spi_in);
 void grants_floor(struct core *c, uint32_t spi_in, uint64_t mark);
+/* Exact SAs: how[slot] is not 0 where waiting is over; `nothing`: too few could say. */
+void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing);
 void grants_tick(struct core *c);
 void grants_fini(struct core *c);
 
@@ -330,13 +355,55 @@ void news_receive(struct core *c, const struct frame *f); /* At the leader. */
 void sequence_reports(struct core *c, const struct sa_report *reports, size_t n);
 void sequence_marks(struct core *c, uint32_t node, const struct frame *f);
 uint64_t sequence_mark(const struct core *c, uint32_t spi_in); /* Highest known in memory. */
-void sequence_greet(struct core *c, uint32_t node); /* A node connected: all that is newer than the log. */
-void sequence_hand_over(struct core *c, const struct node_down *down, uint64_t index);
+/* To a node, all that is newer than the log: of all, or of slots that it or we own. */
+void sequence_tell(struct core *c, uint32_t node, bool all);
+void sequence_again(struct core *c, uint32_t spi_in); /* Its mark to all nodes once more. */
+void sequence_fall(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t floor);
 uint64_t sequence_heard_us(const struct core *c, uint32_t node);
 void sequence_inherit(struct core *c, uint32_t spi_in);
 void sequence_gone(struct core *c, uint32_t spi_in);
 void sequence_tick(struct core *c);
 uint64_t sequence_deadline_us(const struct core *c);
 void sequence_fini(struct core *c);
+
+/* ---- quorum.c ---- */
+uint32_t quorum_majority(const struct core *c); /* Of all nodes. */
+/* The applied state shows this process as up: it lags behind none that was here before. */
+bool quorum_may_vote(const struct core *c);
+void quorum_marked(struct core *c, const struct session *s, const struct sa_report *r);
+void quorum_acknowledged(struct core *c, uint32_t node, const struct frame *f);
+/* May we say that we hold this mark, which came from the node in that incarnation? */
+bool quorum_acknowledges(const struct core *c, uint32_t node, uint64_t incarnation,
+			 const struct frame_mark *row);
+void quorum_gone(struct core *c, uint32_t spi_in);
+void quorum_tick(struct core *c);
+uint64_t quorum_deadline_us(const struct core *c);
+void quorum_fini(struct core *c);
+
+/* ---- collect.c ---- */
+void collect_init(struct core *c);
+void collect_slots(struct core *c); /* Slots changed, or a snapshot came. Before grants. */
+void collect_down(struct core *c, const struct node_down *down);
+void collect_asked(struct core *c, uint32_t node, uint64_t index);
+void collect_done(struct core *c, uint32_t node, const struct frame *f);
+/* Is the session ours, and do we not know yet what was accepted before? */
+bool collect_awaits(const struct core *c, const struct session *s);
+/* Are marks in that slot for the node to know: is it its owner's, or ours? */
+bool collect_concerns(const struct core *c, const struct slot *slot, uint32_t node);
+void collect_tell(struct core *c, uint32_t node);
+void collect_tick(struct core *c);
+uint64_t collect_deadline_us(const struct core *c);
+void collect_fini(struct core *c);
+
+/* ---- leases.c ---- */
+void leases_low(struct core *c, const struct sa_report *r);
+/* Numbers are wanted behind top. jumped: it got there at once, not by traffic. */
+void leases_horizon_low(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t top, bool jumped);
+void leases_row(struct core *c, const struct seq_row *row); /* For the next batch. */
+uint32_t leases_rows(const struct core *c);                 /* So many wait for it. */
+void leases_gone(struct core *c, uint32_t spi_in);
+void leases_tick(struct core *c);
+uint64_t leases_deadline_us(const struct core *c);
+void leases_fini(struct core *c);
 
 #endif

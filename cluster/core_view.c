@@ -78,10 +78,22 @@ void core_broadcast(struct core *c, const struct frame *f)
 			core_send(c, i, f);
 }
 
-const struct ike_connection *core_connection(const struct core *c, const struct session *s)
+static const struct ike_connection *connection_named(const struct core *c, const char *name)
 {
 	for (size_t i = 0; i < c->config->ike.n_connections; i++)
-		if (strcmp(c->config->ike.connections[i].name, s->ike.connection) == 0)
+		if (strcmp(c->config->ike.connections[i].name, name) == 0)
 			return &c->config->ike.connections[i];
 	return NULL;
+}
+
+const struct ike_connection *core_connection(const struct core *c, const struct session *s)
+{
+	return connection_named(c, s->ike.connection);
+}
+
+uint64_t core_first_horizon(const struct core *c, const struct ike_session *ike)
+{
+	const struct ike_connection *connection = connection_named(c, ike->connection);
+
+	return connection && connection->exact ? c->config->lease + 1 : 0;
 }

@@ -69,6 +69,7 @@ void lane_propose_put(struct core *c, struct lane *l, struct ike_outcome *out)
 	exchange_take_next(&p->ike, out);
 	p->slot = entropy_u32(&c->entropy) % STATE_SLOTS;
 	p->lease = c->config->lease;
+	p->horizon = core_first_horizon(c, &p->ike);
 	l->makes_sa = true;
 	note_proposal(c, l, "IKE_AUTH");
 	proposals_add(c, URGENT_HANDSHAKE, &put);
@@ -84,6 +85,7 @@ void lane_propose_step(struct core *c, struct lane *l, const struct session *s, 
 	p->session = s->id;
 	p->serial = s->serial;
 	p->lease = c->config->lease;
+	p->horizon = core_first_horizon(c, &s->ike);
 	p->acknowledged = out->answered && out->answered_purpose == IKE_PURPOSE_NOTICE;
 	p->epoch = s->noticed_epoch;
 	l->answered = out->answered;

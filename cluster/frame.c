@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define MARK_LEN 20u /* spi (4) | epoch (8) | seq (8) */
+#define RUN_LEN 13u  /* first (2) | count (2) | known (1) | epoch (8) */
 
 static bool get_endpoint(CBS *in, struct endpoint *e)
 {
@@ -36,6 +37,15 @@ static bool get_rest(CBS *in, const uint8_t **data, size_t *len)
 {
 	*data = CBS_data(in);
 	*len = CBS_len(in);
+	return CBS_skip(in, CBS_len(in));
+}
+
+static bool get_rows(CBS *in, size_t row_len, size_t max, const uint8_t **rows, size_t *n)
+{
+	if (CBS_len(in) % row_len != 0 || CBS_len(in) > max * row_len)
+		return false;
+	*n = CBS_len(in) / row_len;
+	*rows = CBS_data(in);
 	return CBS_skip(in, CBS_len(in));
 }
 
@@ -67,14 +77,14 @@ static bool parse_body(struct frame *f, CBS *in)
 		return CBS_get_u64(in, &f->half_open_ack.spi_i) &&
 		       CBS_get_u64(in, &f->half_open_ack.spi_r);
 	case FRAME_MARKS:
-		if (!CBS_get_u64(in, &f->marks.incarnation) || CBS_len(in) % MARK_LEN != 0 ||
-		    CBS_len(in) > FRAME_MARKS_MAX * MARK_LEN)
-			return false;
-		f->marks.n = CBS_len(in) / MARK_LEN;
-		f->marks.rows = CBS_data(in);
-		return CBS_skip(in, CBS_len(in));
+	case FRAME_MARKS_ACK:
+		return CBS_get_u64(in, &f->marks.incarnation) &&
+		       get_rows(in, MARK_LEN, FRAME_MARKS_MAX, &f->marks.rows, &f->marks.n);
 	case FRAME_MARKS_DONE:
-		return CBS_get_u64(in, &f->marks_done.index);
+		return CBS_get_u64(in, &f->marks_done.index) &&
+		       get_rows(in, RUN_LEN, FRAME_RUNS_MAX, &f->marks_done.rows, &f->marks_done.n);
+	case FRAME_MARKS_ASK:
+		return CBS_get_u64(in, &f->marks_ask.index);
 	case FRAME_SUSPECT:
 		return CBS_get_u64(in, &f->suspect.leader) && CBS_get_u64(in, &f->suspect.term) &&
 		       CBS_get_u64(in, &f->suspect.last_index);
@@ -82,7 +92,7 @@ static bool parse_body(struct frame *f, CBS *in)
 		return CBS_get_u64(in, &f->applied.index);
 	case FRAME_SESSION:
 		if (!CBS_get_u8(in, &f->session.news) || f->session.news < NEWS_SEQUENCE_END ||
-		    f->session.news > NEWS_ALIVE || !CBS_get_u32(in, &f->session.spi_in) ||
+		    f->session.news > NEWS_BELOW_HORIZON || !CBS_get_u32(in, &f->session.spi_in) ||
 		    !CBS_get_u64(in, &epoch))
 			return false;
 		f->session.epoch = (int64_t)epoch;
@@ -116,12 +126,28 @@ struct frame_mark frame_mark_at(const struct frame *f, size_t i)
 	CBS in;
 	int ok;
 
-	assert(f->type == FRAME_MARKS && i < f->marks.n);
+	assert((f->type == FRAME_MARKS || f->type == FRAME_MARKS_ACK) && i < f->marks.n);
 	CBS_init(&in, f->marks.rows + i * MARK_LEN, MARK_LEN);
 	ok = CBS_get_u32(&in, &m.spi_in) && CBS_get_u64(&in, &epoch) && CBS_get_u64(&in, &m.seq);
 	assert(ok);
 	m.epoch = (int64_t)epoch;
 	return m;
+}
+
+struct frame_run frame_run_at(const struct frame *f, size_t i)
+{
+	struct frame_run r;
+	uint64_t epoch;
+	CBS in;
+	int ok;
+
+	assert(f->type == FRAME_MARKS_DONE && i < f->marks_done.n);
+	CBS_init(&in, f->marks_done.rows + i * RUN_LEN, RUN_LEN);
+	ok = CBS_get_u16(&in, &r.first) && CBS_get_u16(&in, &r.count) &&
+	     CBS_get_u8(&in, &r.known) && CBS_get_u64(&in, &epoch);
+	assert(ok);
+	r.epoch = (int64_t)epoch;
+	return r;
 }
 
 static int add_body(CBB *out, const struct frame *f)
@@ -146,8 +172,8 @@ static int add_body(CBB *out, const struct frame *f)
 	case FRAME_HALF_OPEN_ACK:
 		return CBB_add_u64(out, f->half_open_ack.spi_i) &&
 		       CBB_add_u64(out, f->half_open_ack.spi_r);
-	case FRAME_MARKS_DONE:
-		return CBB_add_u64(out, f->marks_done.index);
+	case FRAME_MARKS_ASK:
+		return CBB_add_u64(out, f->marks_ask.index);
 	case FRAME_SUSPECT:
 		return CBB_add_u64(out, f->suspect.leader) && CBB_add_u64(out, f->suspect.term) &&
 		       CBB_add_u64(out, f->suspect.last_index);
@@ -158,6 +184,8 @@ static int add_body(CBB *out, const struct frame *f)
 		       CBB_add_u64(out, (uint64_t)f->session.epoch) &&
 		       add_endpoint(out, &f->session.remote);
 	case FRAME_MARKS: /* frame_create_marks() */
+	case FRAME_MARKS_ACK:
+	case FRAME_MARKS_DONE: /* frame_create_done() */
 	case FRAME_HEARTBEAT:
 	case FRAME_FORWARD:
 		break;
@@ -185,15 +213,29 @@ struct blob *frame_create(const struct frame *f)
 	return finish(&out, ok);
 }
 
-struct blob *frame_create_marks(uint64_t incarnation, const struct frame_mark *rows, size_t n)
+struct blob *frame_create_marks(enum frame_type type, uint64_t incarnation,
+				const struct frame_mark *rows, size_t n)
 {
 	CBB out;
-	int ok = CBB_init(&out, 9 + n * MARK_LEN) && CBB_add_u8(&out, FRAME_MARKS) &&
+	int ok = CBB_init(&out, 9 + n * MARK_LEN) && CBB_add_u8(&out, (uint8_t)type) &&
 		 CBB_add_u64(&out, incarnation);
 
-	assert(n <= FRAME_MARKS_MAX);
+	assert(n <= FRAME_MARKS_MAX && (type == FRAME_MARKS || type == FRAME_MARKS_ACK));
 	for (size_t i = 0; ok && i < n; i++)
 		ok = CBB_add_u32(&out, rows[i].spi_in) &&
 		     CBB_add_u64(&out, (uint64_t)rows[i].epoch) && CBB_add_u64(&out, rows[i].seq);
+	return finish(&out, ok);
+}
+
+struct blob *frame_create_done(uint64_t index, const struct frame_run *runs, size_t n)
+{
+	CBB out;
+	int ok = CBB_init(&out, 9 + n * RUN_LEN) && CBB_add_u8(&out, FRAME_MARKS_DONE) &&
+		 CBB_add_u64(&out, index);
+
+	assert(n <= FRAME_RUNS_MAX);
+	for (size_t i = 0; ok && i < n; i++)
+		ok = CBB_add_u16(&out, runs[i].first) && CBB_add_u16(&out, runs[i].count) &&
+		     CBB_add_u8(&out, runs[i].known) && CBB_add_u64(&out, (uint64_t)runs[i].epoch);
 	return finish(&out, ok);
 }

@@ -22,10 +22,12 @@ enum frame_type {
 	FRAME_HALF_OPEN,     /* From the leader: keep this half-open SA (sealed). */
 	FRAME_HALF_OPEN_ACK, /* SPI pair */
 	FRAME_MARKS,         /* From an owner: highest accepted numbers. */
-	FRAME_MARKS_DONE,    /* To an heir: you have all my marks of the node that was lost. */
+	FRAME_MARKS_DONE,    /* You have all my marks of your slots and of mine. */
 	FRAME_SUSPECT,       /* I hold the leader of this term for dead; my last index. */
 	FRAME_APPLIED,       /* To the leader: I have applied up to here. */
 	FRAME_SESSION,       /* To the leader: what an owner saw of a session (enum session_news). */
+	FRAME_MARKS_ACK,     /* To an owner: the marks of exact SAs that I hold. */
+	FRAME_MARKS_ASK,     /* Once you have applied this index: your marks, then DONE. */
 	FRAME_EDGE = 64,
 	FRAME_HEARTBEAT = 64,
 	FRAME_FORWARD = 65
@@ -44,10 +46,20 @@ struct frame_mark {
 	uint64_t seq;
 };
 
+/* What a node says of the marks of `count` slots that stand side by side. */
+struct frame_run {
+	uint16_t first, count;
+	uint8_t known; /* FRAME_WHOLE, FRAME_COMPLETE or 0 */
+	int64_t epoch; /* Of the slots, as it has applied them: it acknowledges no older mark. */
+};
+#define FRAME_WHOLE 1u    /* It has forgotten none that its node ever acknowledged. */
+#define FRAME_COMPLETE 2u /* It owns them, and knows all that were acknowledged to any owner. */
+
 enum session_news {
 	NEWS_SEQUENCE_END = 1, /* The Child SA has no numbers left. */
 	NEWS_PEER,             /* Its authenticated packets now come from `remote`. */
-	NEWS_ALIVE             /* An authenticated packet arrived. */
+	NEWS_ALIVE,            /* An authenticated packet arrived. */
+	NEWS_BELOW_HORIZON     /* ... but it cannot be let in by this Child SA any more. */
 };
 
 struct frame {
@@ -67,13 +79,18 @@ struct frame {
 			uint64_t spi_i, spi_r;
 		} half_open_ack;
 		struct {
-			uint64_t incarnation;
+			uint64_t incarnation;  /* MARKS: of the sender; ACK: of the owner. */
 			const uint8_t *rows;   /* frame_mark_at() */
 			size_t n;
-		} marks;
+		} marks;                       /* MARKS, MARKS_ACK */
 		struct {
-			uint64_t index;    /* Of the NodeDown in the log. */
+			uint64_t index;        /* Applied by the sender: marks there it did not send. */
+			const uint8_t *rows;   /* frame_run_at() */
+			size_t n;
 		} marks_done;
+		struct {
+			uint64_t index;
+		} marks_ask;
 		struct {
 			uint64_t leader, term, last_index;
 		} suspect;
@@ -91,8 +108,13 @@ struct frame {
 
 enum status frame_parse(struct frame *f, const uint8_t *data, size_t len) must_check;
 struct frame_mark frame_mark_at(const struct frame *f, size_t i); /* i < marks.n */
+struct frame_run frame_run_at(const struct frame *f, size_t i);   /* i < marks_done.n */
 struct blob *frame_create(const struct frame *f);
-struct blob *frame_create_marks(uint64_t incarnation, const struct frame_mark *rows, size_t n);
+/* type: FRAME_MARKS or FRAME_MARKS_ACK */
+struct blob *frame_create_marks(enum frame_type type, uint64_t incarnation,
+				const struct frame_mark *rows, size_t n);
+struct blob *frame_create_done(uint64_t index, const struct frame_run *runs, size_t n);
 #define FRAME_MARKS_MAX 3000u /* Rows of one frame */
+#define FRAME_RUNS_MAX 4200u
 
 #endif

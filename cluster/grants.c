@@ -8,8 +8,10 @@
  * without a further commit, and never before its own apply.
  *
  * An heir sends outward at once, and holds inbound packets until every node that is
- * up has handed over the marks it heard from the lost one, or 5 ms are over. */
+ * up has handed over the marks it heard from the lost one, or 5 ms are over; those of
+ * exact SAs for as long as collect.c says. */
 #include "cluster/core_internal.h"
+#include "cluster/horizon.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
@@ -21,9 +23,9 @@
 struct child_shadow {
 	uint32_t spi_in;
 	struct sad_path path;
-	bool granted, held;
+	bool granted, held, exact;
 	int64_t epoch;
-	uint64_t end;
+	uint64_t end, horizon;
 	bool heard; /* A packet came in by it: the client uses it. */
 };
 
@@ -117,6 +119,14 @@ static void warn_high(struct core *c, const struct session *s, const struct seq_
 			     (unsigned long long)s->id, x->spi_in);
 }
 
+/* A new epoch: do we know already what was accepted before? */
+static bool must_hold(const struct core *c, const struct session *s, const struct seq_record *r)
+{
+	if (horizon_exact(r))
+		return collect_awaits(c, s) && r->born != session_epoch(c->state, s);
+	return c->grants.awaited != 0 && !MUTANT(MUTANT_HEIR_NO_HOLD);
+}
+
 static void grant(struct core *c, const struct session *s, const struct seq_record *r, struct child_shadow *x)
 {
 	int64_t epoch = session_epoch(c->state, s);
@@ -130,7 +140,7 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 		x->granted = x->held = false;
 		return;
 	}
-	if (x->granted && x->epoch == epoch && x->end == lease.end)
+	if (x->granted && x->epoch == epoch && x->end == lease.end && x->horizon == r->horizon)
 		return;
 	u.grant.epoch = epoch;
 	u.grant.start = lease.start;
@@ -144,9 +154,12 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 		u.grant.floor = r->mark;
 	if (known > r->mark)
 		sequence_inherit(c, x->spi_in);
-	u.grant.hold = c->grants.awaited != 0 && (!x->granted || x->epoch != epoch) &&
-		       !MUTANT(MUTANT_HEIR_NO_HOLD);
+	u.grant.horizon = r->horizon;
+	u.grant.quorum = horizon_exact(r) && quorum_majority(c) > 1;
+	u.grant.hold = (!x->granted || x->epoch != epoch) && must_hold(c, s, r);
 	x->held = x->held || u.grant.hold;
+	x->exact = horizon_exact(r);
+	x->horizon = r->horizon;
 	warn_high(c, s, r, x, lease.end);
 	x->granted = true;
 	x->epoch = epoch;
@@ -307,6 +320,13 @@ void grants_floor(struct core *c, uint32_t spi_in, uint64_t mark)
 
 /* ---- The heir ---- */
 
+static void let_go(struct core *c, const struct grant_shadow *g, struct child_shadow *x)
+{
+	if (x->held)
+		tell(c, SA_UPDATE_RELEASE, g->session, x->spi_in);
+	x->held = false;
+}
+
 static void release(struct core *c)
 {
 	struct grant_shadow *g;
@@ -314,11 +334,48 @@ static void release(struct core *c)
 	c->grants.awaited = 0;
 	c->grants.release_at_us = NEVER;
 	for (g = c->grants.shadow; g; g = g->hh.next)
-		for (unsigned i = 0; i < g->n; i++) {
-			if (g->child[i].held)
-				tell(c, SA_UPDATE_RELEASE, g->session, g->child[i].spi_in);
-			g->child[i].held = false;
+		for (unsigned i = 0; i < g->n; i++)
+			if (!g->child[i].exact)
+				let_go(c, g, &g->child[i]);
+}
+
+/* Nobody can say what was accepted, only what was not: from the horizon on. */
+static void fall(struct core *c, const struct session *s, const struct seq_record *r)
+{
+	struct sa_update u = { .kind = SA_UPDATE_FLOOR, .session = s->id, .fallen = true };
+	int64_t epoch = session_epoch(c->state, s);
+
+	u.spi_in = s->ike.child[r - s->seq].spi_in;
+	u.mark = r->horizon - 1;
+	if (MUTANT(MUTANT_HORIZON_NO_FLOOR))
+		return;
+	sequence_fall(c, u.spi_in, epoch, u.mark);
+	action_sa(c->actions, &u);
+	leases_horizon_low(c, u.spi_in, epoch, u.mark, true);
+	c->grants.fallen++;
+}
+
+void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing)
+{
+	uint64_t before = c->grants.fallen;
+
+	for (struct grant_shadow *g = c->grants.shadow; g; g = g->hh.next) {
+		const struct session *s = how[g->slot] ? state_session(c->state, g->session) : NULL;
+
+		for (unsigned i = 0; s && core_owns(c, s) && i < s->ike.n_child; i++) {
+			struct child_shadow *x = child_find(g, s->ike.child[i].spi_in);
+
+			if (!x || !x->exact)
+				continue;
+			if (how[g->slot] == nothing && s->seq[i].born != session_epoch(c->state, s))
+				fall(c, s, &s->seq[i]);
+			let_go(c, g, x);
 		}
+	}
+	if (c->grants.fallen > before)
+		action_event(c->actions, "replay_horizon",
+			     "too few remember what %llu SAs have received: they begin at the horizon",
+			     (unsigned long long)(c->grants.fallen - before));
 }
 
 /* Did slots of the lost node come to us? */
@@ -354,7 +411,7 @@ void grants_down(struct core *c, const struct node_down *down, uint64_t index, b
 
 	action_event(c->actions, "node_down", "%s is down, heir %s", core_node_name(c, down->id),
 		     core_node_name(c, down->heir));
-	sequence_hand_over(c, down, index);
+	collect_down(c, down);
 	if (!moved || !inherited(c, down))
 		return;
 	c->grants.last_mark_age_us = heard ? c->now_us - heard : 0;

@@ -47,6 +47,8 @@ void lease_init(struct seq_record *r, int64_t epoch, uint64_t length, bool esn)
 	r->start = 1;
 	r->end0 = lease_reach(r->start, 1, r->length, r->limit);
 	r->mark = 0;
+	r->horizon = 0;
+	r->born = 0;
 }
 
 struct seq_lease lease_at(const struct seq_record *r, int64_t epoch)

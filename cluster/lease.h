@@ -15,6 +15,8 @@ struct seq_record { /* Replicated, one for each Child SA. */
 	uint64_t length; /* L: what each later epoch gets. */
 	uint64_t limit;  /* One past the last number of the sequence space. */
 	uint64_t mark;   /* Highest inbound number known to be accepted. */
+	uint64_t horizon; /* Exact: no inbound number from here on was ever accepted; else 0. */
+	int64_t born;    /* Exact: the epoch it was made in; nobody accepted anything before. */
 };
 
 struct seq_lease {

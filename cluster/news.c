@@ -32,6 +32,10 @@ void news_receive(struct core *c, const struct frame *f)
 		return;
 	}
 	requests_alive(c, s);
+	if (f->session.news == NEWS_BELOW_HORIZON) {
+		requests_rekey_child(c, s, f->session.spi_in);
+		return;
+	}
 	/* RFC 7296 2.23: follow a client that is behind a NAT, and only such a one. */
 	if (f->session.news != NEWS_PEER || !(s->ike.features & IKE_PEER_BEHIND_NAT) ||
 	    endpoint_equal(&s->ike.remote, &f->session.remote) || f->session.remote.port == 0 ||
@@ -41,6 +45,7 @@ void news_receive(struct core *c, const struct frame *f)
 	step.session_step.session = s->id;
 	step.session_step.serial = s->serial;
 	step.session_step.lease = c->config->lease;
+	step.session_step.horizon = core_first_horizon(c, &s->ike);
 	ike_session_copy(&step.session_step.ike, &s->ike);
 	step.session_step.ike.remote = f->session.remote;
 	proposals_add(c, URGENT_REQUEST, &step);

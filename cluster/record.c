@@ -334,9 +334,16 @@ void codec_seq_record(struct codec *c, struct seq_record *r, const struct child_
 	codec_u64(c, &r->end0);
 	codec_u64(c, &r->length);
 	codec_u64(c, &r->mark);
+	if (c->horizons) {
+		codec_u64(c, &r->horizon);
+		if (r->horizon)
+			codec_i64(c, &r->born);
+	}
+	c->exact |= r->horizon != 0;
 	/* The limit follows from the SA. */
 	if (codec_reads(c))
 		r->limit = lease_limit(child->suite.esn == ESN_YES);
 	codec_check(c, r->start >= 1 && r->start <= r->end0 && r->end0 <= r->limit);
 	codec_check(c, r->length >= 1 && r->length <= r->limit);
+	codec_check(c, child->suite.esn == ESN_YES || r->horizon <= UINT64_C(1) << 32);
 }

@@ -18,6 +18,8 @@ struct codec {
 	CBB *out; /* Writing, or NULL ... */
 	CBS *in;  /* ... then reading. */
 	bool bad;
+	bool horizons;    /* The form that has them ... */
+	bool exact;       /* ... is for what has one: so each thing has one form. */
 };
 
 bool codec_reads(const struct codec *c);

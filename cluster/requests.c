@@ -113,6 +113,7 @@ static bool request(struct core *c, const struct session *s, const struct ike_re
 	p->session = s->id;
 	p->serial = s->serial;
 	p->lease = c->config->lease;
+	p->horizon = core_first_horizon(c, &s->ike);
 	p->noticed = r->purpose == IKE_PURPOSE_NOTICE;
 	p->epoch = r->epoch;
 	if (MUTANT(MUTANT_REQUEST_EARLY))

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Leases and marks of the SAs that this node owns, and the marks it hears from
- * other owners (DESIGN section 5).
+/* Marks: the highest accepted number of each SA, of those that this node owns, and of
+ * those that it hears of from other owners (DESIGN section 5).
  *
- * Outbound: half of a lease used, more is asked for: up to two seconds' worth of what
- * was sent since the last time, or L. All renewals of a node travel in one command; it
- * leaves at once when none left in the last 2 ms, else with the next tick. One that
- * did not commit is asked for again: who led may be gone. Inbound: the highest accepted number of each changed SA goes
- * to every node's memory every 2 ms, and into the log within a second. A frame of
- * marks leaves with every heartbeat even when nothing changed: its age is the
+ * The mark of each changed SA goes to every node's memory every 2 ms, and into the log
+ * within a second; that of an exact SA at once, for its packets wait for it (quorum.c). A
+ * frame of marks leaves with every heartbeat even when nothing changed: its age is the
  * span that a takeover leaves open to a replay, and it is measured. */
 #include "cluster/core_internal.h"
+#include "cluster/horizon.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
@@ -17,10 +15,6 @@
 #include <string.h>
 #include <utlist.h>
 
-#define BATCH_SPACING_US (2 * MS)
-#define LEASE_TRAFFIC_US (2000 * MS) /* A lease is for so much traffic, or L. */
-#define LEASE_WANT_MAX (UINT64_C(1) << 32)
-#define LEASE_AGAIN_US (100 * MS)
 #define ROWS_STEP_MAX (2 * SEQ_ROWS_MAX) /* Marks for the log in one step. */
 
 struct mark_entry {
@@ -32,10 +26,6 @@ struct mark_entry {
 	uint64_t commit_us;  /* On the list of the fresh: to be looked at then. */
 	struct mark_entry *previous_changed, *next_changed;
 	struct mark_entry *previous_fresh, *next_fresh;
-	/* Of the lease: */
-	uint64_t asked_end, asked_us, asked_next; /* Asked for, when, and where it stood then. */
-	uint64_t again_us;                        /* On the list of those asked for. */
-	struct mark_entry *previous_asked, *next_asked;
 	UT_hash_handle hh;
 };
 
@@ -76,26 +66,10 @@ static void fresh_remove(struct core *c, struct mark_entry *m)
 	m->previous_fresh = NULL;
 }
 
-static void asked_add(struct core *c, struct mark_entry *m)
-{
-	if (m->previous_asked)
-		return;
-	m->again_us = c->now_us + LEASE_AGAIN_US;
-	DL_APPEND2(c->sequence.asked, m, previous_asked, next_asked);
-}
-
-static void asked_remove(struct core *c, struct mark_entry *m)
-{
-	if (m->previous_asked)
-		DL_DELETE2(c->sequence.asked, m, previous_asked, next_asked);
-	m->previous_asked = NULL;
-}
-
 static void entry_free(struct core *c, struct mark_entry *m)
 {
 	changed_remove(c, m);
 	fresh_remove(c, m);
-	asked_remove(c, m);
 	HASH_DEL(c->sequence.marks, m);
 	free(m);
 }
@@ -124,9 +98,10 @@ void sequence_gone(struct core *c, uint32_t spi_in)
 {
 	struct mark_entry *m = mark_find(c, spi_in);
 
-	if (!m)
-		return;
-	entry_free(c, m);
+	if (m)
+		entry_free(c, m);
+	leases_gone(c, spi_in);
+	quorum_gone(c, spi_in);
 }
 
 uint64_t sequence_heard_us(const struct core *c, uint32_t node)
@@ -134,114 +109,25 @@ uint64_t sequence_heard_us(const struct core *c, uint32_t node)
 	return c->sequence.heard_us[node];
 }
 
-/* ---- Rows for the log ---- */
-
-static void row_add(struct core *c, const struct seq_row *row)
-{
-	struct sequence *q = &c->sequence;
-
-	if (q->n_rows == q->room_rows) {
-		q->room_rows = q->room_rows ? q->room_rows * 2 : 64;
-		q->rows = realloc(q->rows, q->room_rows * sizeof(*q->rows));
-		assert(q->rows);
-	}
-	q->rows[q->n_rows++] = *row;
-	if (q->batch_at_us == NEVER)
-		q->batch_at_us = c->now_us >= q->batch_last_us + BATCH_SPACING_US
-					 ? c->now_us
-					 : q->batch_last_us + c->config->timing.sequence_tick_ms * MS;
-}
-
-static void batch_send(struct core *c)
-{
-	struct sequence *q = &c->sequence;
-	uint32_t done = 0;
-
-	while (done < q->n_rows) {
-		struct command b = { .type = COMMAND_SEQ_BATCH };
-		uint32_t n = q->n_rows - done < SEQ_ROWS_MAX ? q->n_rows - done : SEQ_ROWS_MAX;
-
-		b.seq_batch.rows = malloc(n * sizeof(*b.seq_batch.rows));
-		assert(b.seq_batch.rows);
-		memcpy(b.seq_batch.rows, q->rows + done, n * sizeof(*q->rows));
-		b.seq_batch.n = n;
-		proposals_add(c, URGENT_SEQUENCE, &b);
-		done += n;
-	}
-	q->n_rows = 0;
-	q->batch_at_us = NEVER;
-	q->batch_last_us = c->now_us;
-}
-
-/* How long the next lease is to be, where the owner stands at `next`. */
-static uint64_t lease_wanted(const struct core *c, const struct mark_entry *m, uint64_t next)
-{
-	uint64_t used = next > m->asked_next ? next - m->asked_next : 0, traffic = 0;
-
-	if (m->asked_us && c->now_us > m->asked_us)
-		traffic = (uint64_t)((double)used * (double)LEASE_TRAFFIC_US /
-				     (double)(c->now_us - m->asked_us));
-	if (traffic > LEASE_WANT_MAX)
-		traffic = LEASE_WANT_MAX;
-	return traffic > c->config->lease ? traffic : c->config->lease;
-}
-
-static void lease_low(struct core *c, const struct sa_report *r)
-{
-	unsigned i;
-	const struct session *s = state_session_by_spi(c->state, r->spi_in, &i);
-	struct seq_row row = { .spi_in = r->spi_in, .epoch = r->epoch };
-	struct seq_lease lease;
-	struct mark_entry *m;
-	uint64_t next;
-
-	if (!s || !core_owns(c, s) || session_epoch(c->state, s) != r->epoch)
-		return;
-	lease = lease_at(&s->seq[i], r->epoch);
-	m = mark_get(c, r->spi_in);
-	if (m->previous_asked && m->asked_end > lease.end)
-		return; /* It is on its way. */
-	next = r->seq < lease.start ? lease.start : r->seq > lease.end ? lease.end : r->seq;
-	row.end = next + lease_wanted(c, m, next);
-	if (row.end <= lease.end) /* There is enough; but it is to report again. */
-		row.end = lease.end + 1;
-	m->asked_end = row.end;
-	m->asked_next = next;
-	m->asked_us = c->now_us;
-	asked_add(c, m);
-	row_add(c, &row);
-}
-
-/* Those that were asked for a while ago: are they there? */
-static void leases_again(struct core *c)
-{
-	struct mark_entry *m;
-
-	while ((m = c->sequence.asked) && c->now_us >= m->again_us) {
-		unsigned i;
-		const struct session *s = state_session_by_spi(c->state, m->spi_in, &i);
-		struct seq_row row = { .spi_in = m->spi_in, .end = m->asked_end };
-
-		asked_remove(c, m);
-		if (!s || !core_owns(c, s))
-			continue;
-		row.epoch = session_epoch(c->state, s);
-		if (lease_at(&s->seq[i], row.epoch).end >= m->asked_end ||
-		    lease_at(&s->seq[i], row.epoch).end == s->seq[i].limit)
-			continue;
-		asked_add(c, m);
-		row_add(c, &row);
-	}
-}
-
 /* ---- What the workers report ---- */
+
+static void send_within(struct core *c, uint64_t us)
+{
+	if (c->sequence.send_at_us > c->now_us + us)
+		c->sequence.send_at_us = c->now_us + us;
+}
 
 static void mark(struct core *c, const struct sa_report *r)
 {
+	unsigned i;
+	const struct session *s = state_session_by_spi(c->state, r->spi_in, &i);
+	bool exact = s && horizon_exact(&s->seq[i]);
 	struct mark_entry *m;
 
-	if (!state_session_by_spi(c->state, r->spi_in, NULL))
+	if (!s)
 		return;
+	if (exact)
+		quorum_marked(c, s, r);
 	m = mark_get(c, r->spi_in);
 	if (r->seq <= m->seq && m->ours)
 		return;
@@ -250,8 +136,26 @@ static void mark(struct core *c, const struct sa_report *r)
 	m->ours = true;
 	changed_add(c, m);
 	fresh_add(c, m);
-	if (c->sequence.send_at_us > c->now_us + c->config->timing.mark_ms * MS)
-		c->sequence.send_at_us = c->now_us + c->config->timing.mark_ms * MS;
+	send_within(c, exact ? 0 : c->config->timing.mark_ms * MS);
+}
+
+void sequence_again(struct core *c, uint32_t spi_in)
+{
+	struct mark_entry *m = mark_find(c, spi_in);
+
+	if (!m || !m->ours)
+		return;
+	changed_add(c, m);
+	send_within(c, 0);
+}
+
+/* Was it refused for the horizon? Then its client is far ahead of what came in. */
+static bool beyond(const struct core *c, const struct sa_report *r)
+{
+	unsigned i;
+	const struct session *s = state_session_by_spi(c->state, r->spi_in, &i);
+
+	return s && r->seq >= s->seq[i].horizon;
 }
 
 void sequence_reports(struct core *c, const struct sa_report *reports, size_t n)
@@ -264,7 +168,7 @@ void sequence_reports(struct core *c, const struct sa_report *reports, size_t n)
 			mark(c, r);
 			break;
 		case SA_REPORT_LEASE_LOW:
-			lease_low(c, r);
+			leases_low(c, r);
 			break;
 		case SA_REPORT_SEQUENCE_END:
 			news_send(c, NEWS_SEQUENCE_END, r);
@@ -275,6 +179,12 @@ void sequence_reports(struct core *c, const struct sa_report *reports, size_t n)
 		case SA_REPORT_FIRST_IN:
 			grants_first_in(c, r->spi_in);
 			news_send(c, NEWS_ALIVE, r);
+			break;
+		case SA_REPORT_HORIZON_LOW:
+			leases_horizon_low(c, r->spi_in, r->epoch, r->seq, beyond(c, r));
+			break;
+		case SA_REPORT_BELOW_HORIZON:
+			news_send(c, NEWS_BELOW_HORIZON, r);
 			break;
 		}
 	}
@@ -295,12 +205,19 @@ static void marks_send(struct core *c)
 	}
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		if (i != c->config->self && core_node_linked(c, i))
-			action_send_frame(c->actions, i, frame_create_marks(c->incarnation, rows, n));
+			action_send_frame(c->actions, i,
+					  frame_create_marks(FRAME_MARKS, c->incarnation, rows, n));
 	c->sequence.send_at_us = c->sequence.changed ? c->now_us : NEVER;
 }
 
-/* Marks that differ from the log, for one node: as its memory, not as our word. */
-static void marks_tell(struct core *c, uint32_t node, uint64_t lost)
+/* To one node: as its memory, not as our word. */
+static void rows_tell(struct core *c, uint32_t node, const struct frame_mark *rows, size_t n)
+{
+	if (n)
+		action_send_frame(c->actions, node, frame_create_marks(FRAME_MARKS, 0, rows, n));
+}
+
+void sequence_tell(struct core *c, uint32_t node, bool all)
 {
 	struct frame_mark rows[FRAME_MARKS_MAX];
 	struct mark_entry *m;
@@ -311,35 +228,15 @@ static void marks_tell(struct core *c, uint32_t node, uint64_t lost)
 		const struct session *s = state_session_by_spi(c->state, m->spi_in, &i);
 
 		if (!s || m->seq <= s->seq[i].mark ||
-		    (lost && session_slot(c->state, s)->previous_node != lost))
+		    (!all && !collect_concerns(c, session_slot(c->state, s), node)))
 			continue;
 		rows[n++] = (struct frame_mark){ m->spi_in, m->epoch, m->seq };
 		if (n == FRAME_MARKS_MAX) {
-			action_send_frame(c->actions, node, frame_create_marks(0, rows, n));
+			rows_tell(c, node, rows, n);
 			n = 0;
 		}
 	}
-	if (n)
-		action_send_frame(c->actions, node, frame_create_marks(0, rows, n));
-}
-
-void sequence_greet(struct core *c, uint32_t node)
-{
-	marks_tell(c, node, 0);
-}
-
-void sequence_hand_over(struct core *c, const struct node_down *down, uint64_t index)
-{
-	struct frame f = { .type = FRAME_MARKS_DONE };
-
-	f.marks_done.index = index;
-	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
-		if (i == c->config->self || !core_node_linked(c, i) ||
-		    (down->heir && c->peer[i].raft_id != down->heir))
-			continue;
-		marks_tell(c, i, down->id);
-		core_send(c, i, &f);
-	}
+	rows_tell(c, node, rows, n);
 }
 
 /* An owner's own marks, by its verified link and incarnation, or (incarnation 0)
@@ -356,6 +253,9 @@ static bool mark_acceptable(const struct core *c, uint32_t node, uint64_t incarn
 
 void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 {
+	struct frame_mark held[FRAME_MARKS_MAX];
+	size_t n_held = 0;
+
 	if (f->marks.incarnation == c->peer[node].incarnation)
 		c->sequence.heard_us[node] = c->now_us;
 	else if (f->marks.incarnation != 0)
@@ -374,6 +274,9 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 		if (!s && HASH_COUNT(c->sequence.marks) >= 2u * IKE_CHILD_MAX * c->config->sessions_max)
 			continue;
 		m = mark_get(c, row.spi_in);
+		/* We hold it, now or already. */
+		if (quorum_acknowledges(c, node, f->marks.incarnation, &row))
+			held[n_held++] = row;
 		if (row.seq <= m->seq)
 			continue;
 		m->seq = row.seq;
@@ -382,6 +285,24 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 		fresh_add(c, m);
 		grants_floor(c, row.spi_in, row.seq);
 	}
+	if (n_held)
+		action_send_frame(c->actions, node,
+				  frame_create_marks(FRAME_MARKS_ACK, f->marks.incarnation, held, n_held));
+}
+
+/* Too few remember what was accepted: everything up to there counts as that. */
+void sequence_fall(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t floor)
+{
+	struct mark_entry *m = mark_get(c, spi_in);
+
+	m->ours = true;
+	if (floor <= m->seq)
+		return;
+	m->seq = floor;
+	m->epoch = epoch;
+	changed_add(c, m);
+	fresh_add(c, m);
+	send_within(c, 0);
 }
 
 /* ---- Time ---- */
@@ -400,7 +321,7 @@ static void marks_commit(struct core *c)
 	struct mark_entry *m;
 
 	while ((m = c->sequence.fresh) && c->now_us >= m->commit_us &&
-	       c->sequence.n_rows < ROWS_STEP_MAX) {
+	       leases_rows(c) < ROWS_STEP_MAX) {
 		unsigned i;
 		const struct session *s = state_session_by_spi(c->state, m->spi_in, &i);
 		struct seq_row row = { .spi_in = m->spi_in, .epoch = m->epoch, .mark = m->seq };
@@ -417,7 +338,7 @@ static void marks_commit(struct core *c)
 			continue;
 		/* Not lost with a proposal that did not commit: looked at again. */
 		if (m->ours)
-			row_add(c, &row);
+			leases_row(c, &row);
 		fresh_add(c, m);
 	}
 }
@@ -433,21 +354,17 @@ void sequence_tick(struct core *c)
 	struct sequence *q = &c->sequence;
 
 	marks_commit(c);
-	leases_again(c);
 	if (c->now_us >= q->send_at_us || (serves(c) && c->now_us >= q->heartbeat_at_us)) {
 		marks_send(c);
 		q->heartbeat_at_us = c->now_us + c->config->timing.heartbeat_ms * MS;
 	}
-	if (c->now_us >= q->batch_at_us)
-		batch_send(c);
 }
 
 uint64_t sequence_deadline_us(const struct core *c)
 {
 	const struct sequence *q = &c->sequence;
-	uint64_t d = q->send_at_us < q->batch_at_us ? q->send_at_us : q->batch_at_us;
 
-	return serves(c) && q->heartbeat_at_us < d ? q->heartbeat_at_us : d;
+	return serves(c) && q->heartbeat_at_us < q->send_at_us ? q->heartbeat_at_us : q->send_at_us;
 }
 
 void sequence_fini(struct core *c)
@@ -456,5 +373,4 @@ void sequence_fini(struct core *c)
 
 	HASH_ITER(hh, c->sequence.marks, m, tmp)
 		entry_free(c, m);
-	free(c->sequence.rows);
 }

@@ -3,6 +3,8 @@
  * hand-over of one session (DESIGN section 5). The arithmetic is lease.c's. */
 #include "cluster/state_internal.h"
 
+#include "cluster/horizon.h"
+
 /* Inbound: the peer's space, not ours. Without ESN it has 32 bits; with it, 64. */
 static bool mark_possible(const struct child_sa *child, uint64_t mark)
 {
@@ -34,6 +36,8 @@ void apply_seq_batch(struct state *s, const struct seq_batch *c, struct apply_re
 		if (row->end != 0 && lease_renew(rec, row->epoch, current, row->end))
 			r->sequence_changed = true;
 		if (row->epoch <= current && mark_raise(rec, child, row->mark))
+			r->sequence_changed = true;
+		if (row->horizon != 0 && horizon_raise(rec, row->epoch, current, row->horizon))
 			r->sequence_changed = true;
 	}
 }
@@ -67,12 +71,16 @@ void apply_owner_move(struct state *s, const struct owner_move *c, struct apply_
 	}
 	for (unsigned i = 0; i < e->s.ike.n_child; i++) {
 		uint64_t next = 0; /* A Child SA that the old owner did not name. */
+		bool marked = false;
 
 		for (uint32_t k = 0; k < c->n; k++)
 			if (c->rows[k].spi_in == e->s.ike.child[i].spi_in) {
 				next = c->rows[k].end;
 				mark_raise(&e->s.seq[i], &e->s.ike.child[i], c->rows[k].mark);
+				marked = c->rows[k].mark != 0;
 			}
+		if (!marked)
+			horizon_move(&e->s.seq[i]);
 		lease_move(&e->s.seq[i], epoch + 1, next);
 	}
 	session_set_slot(s, e, target);

@@ -7,6 +7,7 @@
  * pair that has one, or that is in use, is refused. A step names the serial that it was
  * computed from, so one that was overtaken cannot put back what another removed. */
 #include "cluster/state_internal.h"
+#include "cluster/horizon.h"
 #include "proto/mutant.h"
 
 #include <openssl/mem.h>
@@ -151,6 +152,13 @@ static void superseded(const struct state *s, const struct session_put *c, struc
 	}
 }
 
+static void child_record(struct seq_record *r, int64_t epoch, const struct child_sa *child,
+			 uint64_t lease, uint64_t horizon)
+{
+	lease_init(r, epoch, lease, child->suite.esn == ESN_YES);
+	horizon_init(r, epoch, horizon);
+}
+
 static struct session_entry *session_create(const struct state *s, const struct session_put *c)
 {
 	struct session_entry *e = calloc(1, sizeof(*e));
@@ -164,7 +172,7 @@ static struct session_entry *session_create(const struct state *s, const struct 
 	e->s.first_epoch = e->s.noticed_epoch = e->s.acknowledged_epoch = epoch;
 	ike_session_copy(&e->s.ike, &c->ike);
 	for (unsigned i = 0; i < c->ike.n_child; i++)
-		lease_init(&e->s.seq[i], epoch, c->lease, c->ike.child[i].suite.esn == ESN_YES);
+		child_record(&e->s.seq[i], epoch, &c->ike.child[i], c->lease, c->horizon);
 	return e;
 }
 
@@ -222,7 +230,7 @@ static bool step_records(const struct session *old, const struct session_step *c
 		while (k < old->ike.n_child && old->ike.child[k].spi_in != child->spi_in)
 			k++;
 		if (k == old->ike.n_child || MUTANT(MUTANT_RENEW_BY_STEP))
-			lease_init(&seq[i], epoch, c->lease, child->suite.esn == ESN_YES);
+			child_record(&seq[i], epoch, child, c->lease, c->horizon);
 		else if (child_same(&old->ike.child[k], child))
 			seq[i] = old->seq[k];
 		else

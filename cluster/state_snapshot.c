@@ -20,6 +20,7 @@
 #include <string.h>
 
 #define SNAPSHOT_VERSION 2u
+#define SNAPSHOT_VERSION_EXACT 3u /* Only if there is an exact SA. */
 #define DIGEST_CHUNK (64u * 1024u)
 #define EPOCH_MAX (INT64_C(1) << 60) /* Far from the end of 64 bits, also in sums. */
 
@@ -124,6 +125,8 @@ static void codec_session_record(struct codec *c, const struct state *s, struct 
 	for (unsigned i = 0; i < x->ike.n_child; i++) {
 		codec_seq_record(c, &x->seq[i], &x->ike.child[i]);
 		codec_check(c, x->seq[i].e0 >= x->first_epoch && x->seq[i].e0 <= epoch);
+		codec_check(c, !x->seq[i].horizon || (x->seq[i].born >= x->first_epoch &&
+						      x->seq[i].born <= epoch));
 		if (MUTANT(MUTANT_SNAPSHOT_NO_LEASES) && c->in)
 			lease_init(&x->seq[i], x->first_epoch, x->seq[i].length, false);
 	}
@@ -149,10 +152,11 @@ static void codec_freed(struct codec *c, struct freed *f)
 
 static void codec_head(struct codec *c, struct state *s)
 {
-	uint8_t version = SNAPSHOT_VERSION;
+	uint8_t version = c->horizons ? SNAPSHOT_VERSION_EXACT : SNAPSHOT_VERSION;
 
 	codec_u8(c, &version);
-	codec_check(c, version == SNAPSHOT_VERSION);
+	codec_check(c, version == SNAPSHOT_VERSION || version == SNAPSHOT_VERSION_EXACT);
+	c->horizons = version == SNAPSHOT_VERSION_EXACT;
 	codec_u64(c, &s->time_ms);
 	codec_u64(c, &s->last_session);
 	codec_nodes(c, s);
@@ -187,10 +191,22 @@ static void sink_drain(struct sink *k, size_t from)
 	sink_begin(k, k->sha);
 }
 
+static bool any_exact(const struct state *s)
+{
+	for (size_t i = 0; i < s->list.n; i++) {
+		const struct session_entry *e = s->list.place[i].entry;
+
+		for (unsigned k = 0; e && k < e->s.ike.n_child; k++)
+			if (e->s.seq[k].horizon)
+				return true;
+	}
+	return false;
+}
+
 /* Writing only reads the state. */
 static void state_write(struct state *s, struct sink *k)
 {
-	struct codec c = {.out = &k->cbb};
+	struct codec c = {.out = &k->cbb, .horizons = any_exact(s)};
 	uint32_t n_tombstones = HASH_CNT(hh, s->tombstones), n_freed = HASH_CNT(hh, s->freed);
 	uint32_t n_sessions = (uint32_t)state_sessions(s);
 
@@ -326,6 +342,7 @@ struct state *state_decode(const uint8_t *data, size_t len)
 		read_freed(&c, s);
 	if (!c.bad)
 		read_sessions(&c, s);
+	codec_check(&c, c.exact == c.horizons);
 	if (c.bad || CBS_len(&in) != 0) {
 		state_free(s);
 		return NULL;

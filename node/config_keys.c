@@ -291,6 +291,13 @@ SETTER(connection_window)
 	if (r->connection->replay_bits & (r->connection->replay_bits - 1))
 		reader_error(r, v->line, "\"replay_window\" must be a power of two");
 }
+SETTER(connection_replay)
+{
+	int i = config_choice(r, v, (const char *const[]){ "marks", "exact", NULL });
+
+	if (i >= 0)
+		r->connection->exact = i == 1;
+}
 SETTER(connection_empty_notice) { r->connection->empty_notice = v->boolean; }
 
 static const struct config_key connection_keys[] = {
@@ -304,6 +311,7 @@ static const struct config_key connection_keys[] = {
 	{ "esp_proposals", TOML_ARRAY, true, connection_esp },
 	{ "dpd_delay_ms", TOML_INTEGER, false, connection_dpd },
 	{ "replay_window", TOML_INTEGER, false, connection_window },
+	{ "replay", TOML_STRING, false, connection_replay },
 	{ "empty_notice", TOML_BOOLEAN, false, connection_empty_notice },
 	{ 0 }
 };

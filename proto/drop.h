@@ -21,6 +21,9 @@
 	X(DROP_SEQUENCE_END, "sequence_end")               /* Sequence space used up. */           \
 	X(DROP_QUEUE_FULL, "queue_full")                                                           \
 	X(DROP_HELD_EXPIRED, "held_expired")               /* Held for marks, room ran out. */     \
+	X(DROP_HORIZON, "horizon")                         /* At or above the committed horizon. */\
+	X(DROP_WAITING_FULL, "waiting_full")               /* No room to wait for a majority. */   \
+	X(DROP_UNDELIVERED, "undelivered")                 /* Its epoch ended while it waited. */  \
 	X(DROP_TOO_BIG, "too_big")                         /* Would not fit the path MTU. */       \
 	X(DROP_FRAGMENT, "fragment")                                                               \
 	X(DROP_FORWARD_TWICE, "forward_twice")             /* Forwarded packets stop here. */      \

@@ -23,6 +23,7 @@ struct ike_connection {
 	uint8_t n_esp;
 	uint32_t dpd_ms;                  /* 0 = off */
 	uint32_t replay_bits;
+	bool exact;                       /* replay = "exact": DESIGN section 5. */
 	bool empty_notice;                /* Takeover notice without NOTIFY, for clients that dislike it. */
 };
 

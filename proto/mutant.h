@@ -7,7 +7,7 @@
 
 #define MUTANT_LIST(X)                                                                             \
 	X(MUTANT_NONE, "none")                                                                     \
-	X(MUTANT_LEASE_EARLY, "a lease is used before it is applied")                               \
+	X(MUTANT_LEASE_EARLY, "a lease is used before it is applied")                              \
 	X(MUTANT_LEASE_SHARED, "all epochs after a renewal have the same lease")                   \
 	X(MUTANT_RESTART_GOES_ON, "a restarted process goes on in the epoch it had")               \
 	X(MUTANT_OLD_INCARNATION, "a node acts on what its earlier incarnation owned")             \
@@ -18,7 +18,7 @@
 	X(MUTANT_IV_GOES_BACK, "the IV counter starts anew with each leadership")                  \
 	X(MUTANT_NO_TOMBSTONE, "a deleted session leaves no tombstone, its half-open SA stays")    \
 	X(MUTANT_SNAPSHOT_NO_LEASES, "snapshots are without leases")                               \
-	X(MUTANT_SNAPSHOT_KEEPS_SAS, "SAs that are gone with a snapshot stay with the workers")     \
+	X(MUTANT_SNAPSHOT_KEEPS_SAS, "SAs that are gone with a snapshot stay with the workers")    \
 	X(MUTANT_NO_MARKS, "marks are ignored at takeover")                                        \
 	X(MUTANT_NO_HEARD_MARKS, "only committed marks count at takeover")                         \
 	X(MUTANT_NO_ISOLATION, "isolation is ignored")                                             \
@@ -65,7 +65,13 @@
 	X(MUTANT_MOVE_REPLAYED, "a replayed packet moves its session")                             \
 	X(MUTANT_MOVE_OLDER, "an older packet moves its session back")                             \
 	X(MUTANT_FORWARD_TWICE, "a forwarded packet is forwarded again")                           \
-	X(MUTANT_SELECTORS_UNCHECKED, "inner packets are not held against the selectors")
+	X(MUTANT_SELECTORS_UNCHECKED, "inner packets are not held against the selectors")          \
+	X(MUTANT_ACK_UNFENCED, "marks of an epoch that is over are acknowledged")                  \
+	X(MUTANT_WHOLE_AT_START, "a restarted voter counts as if it had forgotten nothing")        \
+	X(MUTANT_DELIVER_EARLY, "packets of exact SAs are delivered before a majority has the mark") \
+	X(MUTANT_HORIZON_IGNORED, "numbers beyond the horizon are accepted")                       \
+	X(MUTANT_HORIZON_NO_FLOOR, "after a power loss the window starts at the committed mark")   \
+	X(MUTANT_ONE_DONE, "an heir is content with the marks of one node")
 
 enum mutant {
 #define X(name, text) name,

@@ -23,6 +23,9 @@
 #include <assert.h>
 #include <string.h>
 
+/* Whoever leads may have missed it: after so many packets it is told again. */
+#define FALLEN_REPEAT 256u
+
 /* One past the last number the SA may ever use. */
 static uint64_t space_end(const struct sad_entry *e)
 {
@@ -65,6 +68,15 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+static void raise_horizon(struct sad_entry *e, uint64_t horizon)
+{
+	if (horizon <= e->horizon)
+		return;
+	e->horizon = horizon;
+	e->horizon_from = e->window.top;
+	e->reported_horizon = false;
+}
+
 void sad_entry_grant(struct sad_entry *e, const struct seq_grant *g)
 {
 	assert(g->epoch != INT64_MIN);
@@ -73,6 +85,7 @@ void sad_entry_grant(struct sad_entry *e, const struct seq_grant *g)
 	if (g->epoch == e->epoch) {
 		/* The floor stays: it is our own mark, and numbers below it may be on their way. */
 		e->granted = true;
+		raise_horizon(e, g->horizon);
 		if (g->end > e->end) {
 			e->end = g->end;
 			e->start = e->next; /* Half of what is new, for sad_entry_lease_low(). */
@@ -93,6 +106,12 @@ void sad_entry_grant(struct sad_entry *e, const struct seq_grant *g)
 	e->reported_low = false;
 	replay_init(&e->window, e->window.bits, max_u64(g->floor, e->window.top));
 	e->marked = e->window.top;
+	e->quorum = g->quorum;
+	e->delivered = 0;
+	e->horizon = 0;
+	raise_horizon(e, g->horizon);
+	e->fallen = e->horizon && g->floor >= e->horizon - 1 ? e->window.top : 0;
+	e->fallen_repeat = 0;
 }
 
 void sad_entry_revoke(struct sad_entry *e)
@@ -100,10 +119,12 @@ void sad_entry_revoke(struct sad_entry *e)
 	e->granted = false;
 }
 
-void sad_entry_raise_floor(struct sad_entry *e, uint64_t mark)
+void sad_entry_raise_floor(struct sad_entry *e, uint64_t mark, bool fallen)
 {
 	replay_raise_floor(&e->window, mark);
 	e->marked = max_u64(e->marked, mark);
+	if (fallen)
+		e->fallen = max_u64(e->fallen, mark);
 }
 
 enum drop sad_entry_draw(struct sad_entry *e, uint64_t *seq)
@@ -119,13 +140,35 @@ enum drop sad_entry_draw(struct sad_entry *e, uint64_t *seq)
 	return DROP_NONE;
 }
 
-enum drop sad_entry_check(const struct sad_entry *e, uint32_t seq_low, uint64_t *seq, int64_t *epoch)
+/* The highest number not above the fallen floor that has these 32 bits. With ESN the
+ * floor may be so far above the client that RFC 4303 A2.2 takes its numbers for those
+ * of the next 2^32. */
+static bool infer_below(const struct sad_entry *e, uint32_t seq_low, uint64_t *seq)
 {
+	*seq = (e->fallen & ~(uint64_t)UINT32_MAX) | seq_low;
+	if (*seq > e->fallen && *seq >> 32 != 0)
+		*seq -= UINT64_C(1) << 32;
+	return *seq != 0 && *seq <= e->fallen;
+}
+
+enum drop sad_entry_check(struct sad_entry *e, uint32_t seq_low, uint64_t *seq, int64_t *epoch)
+{
+	uint64_t below;
+	enum drop d;
+
 	if (!e->granted)
 		return DROP_NOT_OWNER;
 	*epoch = e->epoch;
 	*seq = replay_infer(&e->window, seq_low, e->child.suite.esn == ESN_YES);
-	return replay_check(&e->window, *seq);
+	d = replay_check(&e->window, *seq);
+	if (!e->fallen || (d == DROP_NONE && *seq < e->horizon) || !infer_below(e, seq_low, &below))
+		return d;
+	if (e->fallen_repeat) {
+		e->fallen_repeat--;
+		return d;
+	}
+	*seq = below;
+	return DROP_NONE;
 }
 
 enum drop sad_entry_accept(struct sad_entry *e, uint64_t seq, int64_t epoch)
@@ -134,9 +177,50 @@ enum drop sad_entry_accept(struct sad_entry *e, uint64_t seq, int64_t epoch)
 		return DROP_NOT_OWNER;
 	if (e->hold)
 		return DROP_HELD_EXPIRED;
+	if (e->horizon && seq >= e->horizon && !MUTANT(MUTANT_HORIZON_IGNORED))
+		return DROP_HORIZON;
 	if (MUTANT(MUTANT_ACCEPT_UNCHECKED) && seq <= e->window.top)
 		return DROP_NONE;
 	return replay_mark(&e->window, seq);
+}
+
+/* ---- Exact ---- */
+
+bool sad_entry_must_wait(const struct sad_entry *e, uint64_t seq)
+{
+	return e->quorum && seq > e->delivered && !MUTANT(MUTANT_DELIVER_EARLY);
+}
+
+void sad_entry_raise_delivered(struct sad_entry *e, uint64_t seq, int64_t epoch)
+{
+	if (epoch == e->epoch)
+		e->delivered = max_u64(e->delivered, seq);
+}
+
+enum drop sad_entry_deliver(const struct sad_entry *e, uint64_t seq, int64_t epoch)
+{
+	assert(epoch != e->epoch || !sad_entry_must_wait(e, seq));
+	return e->granted && epoch == e->epoch ? DROP_NONE : DROP_UNDELIVERED;
+}
+
+bool sad_entry_horizon_low(struct sad_entry *e)
+{
+	uint64_t top = e->window.top;
+
+	if (!e->granted || e->horizon == 0 || e->reported_horizon)
+		return false;
+	if (top < e->horizon && top - e->horizon_from < e->horizon - top)
+		return false;
+	e->reported_horizon = true;
+	return true;
+}
+
+bool sad_entry_below_horizon(struct sad_entry *e, uint64_t seq)
+{
+	if (!e->granted || seq > e->fallen)
+		return false;
+	e->fallen_repeat = FALLEN_REPEAT;
+	return true;
 }
 
 bool sad_entry_lease_low(struct sad_entry *e)

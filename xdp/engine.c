@@ -42,6 +42,7 @@ void engine_fini(struct engine *e)
 	spi_table_fini(&e->spis);
 	route_table_fini(&e->routes);
 	entropy_fini(&e->entropy);
+	waiting_fini(e);
 	free(e->held);
 	free(e->held_spare);
 	e->held = e->held_spare = NULL;
@@ -76,7 +77,6 @@ void engine_sa_free(struct sa *sa)
 }
 
 static void mark_unlink(struct sa *sa);
-static void mark_now(struct engine *e, struct sa *sa);
 
 static void put(struct engine *e, struct sa *sa)
 {
@@ -99,6 +99,7 @@ static void del(struct engine *e, uint32_t spi)
 		e->out.sa_del(e->out.ctx, sa);
 	route_table_take(&e->routes, sa);
 	mark_unlink(sa);
+	waiting_drop(e, sa);
 	__atomic_store_n(&e->counters.sas, e->spis.used, __ATOMIC_RELAXED);
 	engine_sa_free(sa);
 }
@@ -129,17 +130,26 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 		return;
 	switch (u->kind) {
 	case SA_UPDATE_GRANT:
-		mark_now(e, sa);
+		engine_mark_now(e, sa);
+		if (u->grant.epoch > sa->e.epoch)
+			waiting_drop(e, sa);
+		if (u->grant.quorum && !waiting_prepare(e))
+			break; /* Without the grant it drops, and says so. */
 		sad_entry_grant(&sa->e, &u->grant);
 		e->release_due |= !sa->e.hold;
 		break;
 	case SA_UPDATE_REVOKE:
-		mark_now(e, sa);
+		engine_mark_now(e, sa);
+		waiting_drop(e, sa);
 		sad_entry_revoke(&sa->e);
 		e->release_due = true; /* What is held goes to the new owner. */
 		break;
 	case SA_UPDATE_FLOOR:
-		sad_entry_raise_floor(&sa->e, u->mark);
+		sad_entry_raise_floor(&sa->e, u->mark, u->fallen);
+		break;
+	case SA_UPDATE_DELIVER:
+		sad_entry_raise_delivered(&sa->e, u->mark, u->epoch);
+		waiting_deliver(e, sa);
 		break;
 	case SA_UPDATE_RELEASE:
 		sa->e.hold = false;
@@ -169,7 +179,7 @@ void engine_update_done(struct engine *e)
 	e->release_due = false;
 	e->held = e->held_spare;
 	e->held_spare = waiting;
-	e->n_held = 0;
+	e->n_held = e->n_held_exact = 0;
 	for (size_t i = 0; i < n;) {
 		struct packet burst[BURST];
 		size_t k = 0;
@@ -209,10 +219,8 @@ static void mark_unlink(struct sa *sa)
 }
 
 /* In the epoch that it belongs to: before the next one begins. */
-static void mark_now(struct engine *e, struct sa *sa)
+void engine_mark_now(struct engine *e, struct sa *sa)
 {
-	if (!sa->mark_link)
-		return;
 	mark_unlink(sa);
 	if (sa->e.window.top <= sa->e.marked)
 		return;
@@ -227,7 +235,7 @@ bool engine_marks(struct engine *e)
 	if (e->now_us - e->marks_at_us < MARKS_US)
 		return true;
 	while (e->marks)
-		mark_now(e, e->marks);
+		engine_mark_now(e, e->marks);
 	e->marks_at_us = e->now_us;
 	engine_report_flush(e);
 	return false;

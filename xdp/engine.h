@@ -13,7 +13,9 @@
 #define PACKET_HEAD_ROOM 128u /* Writable before an inner packet that is sealed. */
 #define PACKET_TAIL_ROOM 64u  /* Writable behind it. */
 #define PACKET_BUFFER 2304u   /* Head room, DATAPATH_PACKET_MAX and tail room. */
-#define HELD_MAX 256u         /* Inbound packets that wait for marks. */
+#define HELD_MAX 256u         /* Inbound packets that wait for marks ... */
+#define HELD_EXACT_MAX 128u   /* ... of which those of exact SAs, which may wait longer. */
+#define WAITING_MAX 4096u     /* Accepted ones that wait for a majority. */
 
 struct packet {
 	uint8_t *data; /* Inbound: the ESP packet, then the inner one. Outbound: reverse. */
@@ -67,7 +69,9 @@ struct engine {
 	bool isolated;    /* No contact to a quorum: nothing is opened or sealed. */
 	bool release_due; /* Held packets may have become free. */
 	struct held_packet *held, *held_spare; /* HELD_MAX each; they change places. */
-	size_t n_held;
+	size_t n_held, n_held_exact;
+	struct waiting_packet *waiting, *waiting_free; /* NULL until an SA needs it. */
+	size_t waiting_used;
 	struct sa *touched[BURST]; /* SAs with newly accepted numbers. */
 	size_t n_touched;
 	struct sa *marks;       /* SAs whose mark rose and is not reported yet. */
@@ -107,6 +111,16 @@ bool engine_marks(struct engine *e);
 /* ---- For the stages ---- */
 
 void engine_mark_later(struct engine *e, struct sa *sa);
+void engine_mark_now(struct engine *e, struct sa *sa); /* With the next reports. */
+/* The last stage inward: of packets that are neither dropped nor done. */
+void engine_deliver(struct engine *e, struct packet *packets, size_t n);
+
+/* waiting.c: packets of exact SAs, until a majority has their mark. */
+bool waiting_prepare(struct engine *e); /* False: no memory. */
+void waiting_fini(struct engine *e);
+void waiting_add(struct engine *e, struct packet *p); /* Copies it; p is done, or dropped. */
+void waiting_deliver(struct engine *e, struct sa *sa);
+void waiting_drop(struct engine *e, struct sa *sa);
 
 void engine_report(struct engine *e, const struct sa *sa, enum sa_report_kind kind, uint64_t seq);
 void engine_report_flush(struct engine *e);

@@ -2,7 +2,7 @@
 /* Inbound: ESP from clients, RFC 4303 3.4 and RFC 4301 5.2, one stage at a time
  * over the whole burst, so that each stage's code and data stay in cache:
  *
- *   parse -> look up -> replay check -> open -> accept -> policy -> inner out
+ *   parse -> look up -> replay check -> open -> accept -> policy -> [wait] -> inner out
  *
  * check is a filter that keeps replays from costing a decryption; accept is the
  * test-and-set that decides, after authentication and just before delivery
@@ -48,10 +48,14 @@ static void hold(struct engine *e, struct packet *p)
 {
 	struct held_packet *h;
 
-	if (e->n_held == HELD_MAX || p->len > DATAPATH_PACKET_MAX) {
+	bool exact = p->sa->e.horizon != 0;
+
+	if (e->n_held == HELD_MAX || p->len > DATAPATH_PACKET_MAX ||
+	    (exact && e->n_held_exact == HELD_EXACT_MAX)) {
 		p->drop = DROP_HELD_EXPIRED;
 		return;
 	}
+	e->n_held_exact += exact;
 	h = &e->held[e->n_held++];
 	h->spi = p->sa->e.child.spi_in;
 	h->injected = p->injected;
@@ -134,8 +138,27 @@ static void touch(struct engine *e, struct sa *sa)
 	e->touched[e->n_touched++] = sa;
 }
 
+/* RFC 4303 3.4.3 has nothing to say to an authentic packet that is refused. Here it may
+ * mean that the horizon must rise, or that the SA is of no more use. */
+static void refused(struct engine *e, struct packet *p, const struct sa **told)
+{
+	struct sa *sa = p->sa;
+
+	if (*told == sa)
+		return;
+	if (p->drop == DROP_HORIZON)
+		engine_report(e, sa, SA_REPORT_HORIZON_LOW, p->seq);
+	else if (p->drop == DROP_REPLAY && sad_entry_below_horizon(&sa->e, p->seq))
+		engine_report(e, sa, SA_REPORT_BELOW_HORIZON, p->seq);
+	else
+		return;
+	*told = sa;
+}
+
 static void accept_burst(struct engine *e, struct packet *packets, size_t n)
 {
+	const struct sa *told = NULL; /* In this burst: once is enough. */
+
 	for (size_t i = 0; i < n; i++) {
 		struct packet *p = &packets[i];
 		struct sa *sa = p->sa;
@@ -152,8 +175,11 @@ static void accept_burst(struct engine *e, struct packet *packets, size_t n)
 
 		if (accepted != DROP_NONE) {
 			p->drop = accepted;
+			refused(e, p, &told);
 			continue;
 		}
+		if (sad_entry_horizon_low(&sa->e))
+			engine_report(e, sa, SA_REPORT_HORIZON_LOW, sa->e.window.top);
 		touch(e, sa);
 		if (!sa->first_in || sa->first_in_epoch != p->epoch) {
 			sa->first_in = true;
@@ -186,7 +212,15 @@ static void check_policy(struct packet *packets, size_t n)
 	}
 }
 
-static void deliver(struct engine *e, struct packet *packets, size_t n)
+/* Exact: what a majority does not hold the mark of yet goes no further now. */
+static void wait_for_majority(struct engine *e, struct packet *packets, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (alive(&packets[i]) && sad_entry_must_wait(&packets[i].sa->e, packets[i].seq))
+			waiting_add(e, &packets[i]);
+}
+
+void engine_deliver(struct engine *e, struct packet *packets, size_t n)
 {
 	struct packet *ready[BURST];
 	size_t n_ready = 0;
@@ -220,7 +254,10 @@ static void note_marks(struct engine *e)
 		sa->touched = false;
 		if (e->out.sa_seen)
 			e->out.sa_seen(e->out.ctx, sa);
-		engine_mark_later(e, sa);
+		if (sa->e.quorum)
+			engine_mark_now(e, sa);
+		else
+			engine_mark_later(e, sa);
 	}
 	e->n_touched = 0;
 }
@@ -233,7 +270,8 @@ void engine_inbound(struct engine *e, struct packet *packets, size_t n)
 	open_burst(packets, n);
 	accept_burst(e, packets, n);
 	check_policy(packets, n);
-	deliver(e, packets, n);
+	wait_for_majority(e, packets, n);
+	engine_deliver(e, packets, n);
 	note_marks(e);
 	engine_report_flush(e);
 	(void)engine_marks(e);

@@ -27,6 +27,7 @@ struct sa {
 	int64_t first_in_epoch;
 	bool touched;          /* In this burst's list. */
 	struct sa *mark_next, **mark_link; /* In the list of marks to report; link NULL: not. */
+	struct waiting_packet *waiting, *waiting_last; /* Exact: until a majority has their marks. */
 	bool in_xdp;           /* The XDP program knows the SPI; its slot there. */
 	uint32_t xdp_slot;
 	/* Link layer of the newest authenticated frame, for answers past the kernel. */

@@ -93,12 +93,12 @@ static void apply_updates(struct worker *w)
 {
 	struct mail *m = &w->mail;
 
+	begin_burst(w);
 	for (size_t i = 0; i < m->n_updates; i++)
 		engine_update(&w->engine, &m->updates[i].update, m->updates[i].sa);
 	m->n_updates = 0;
 	if (!m->ticket)
 		return;
-	begin_burst(w);
 	engine_update_done(&w->engine);
 	w->engine.face.applied(w->engine.face.ctx, m->ticket);
 }

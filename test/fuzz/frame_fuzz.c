@@ -9,18 +9,33 @@
 
 /* runs: 30000 */
 
+static struct blob *encode_done(const struct frame *f)
+{
+	struct frame_run *runs = malloc((f->marks_done.n + 1) * sizeof(*runs));
+	struct blob *b;
+
+	assert(runs);
+	for (size_t i = 0; i < f->marks_done.n; i++)
+		runs[i] = frame_run_at(f, i);
+	b = frame_create_done(f->marks_done.index, runs, f->marks_done.n);
+	free(runs);
+	return b;
+}
+
 static struct blob *encode(const struct frame *f)
 {
 	struct frame_mark *rows;
 	struct blob *b;
 
-	if (f->type != FRAME_MARKS)
+	if (f->type == FRAME_MARKS_DONE)
+		return encode_done(f);
+	if (f->type != FRAME_MARKS && f->type != FRAME_MARKS_ACK)
 		return frame_create(f);
 	rows = malloc((f->marks.n + 1) * sizeof(*rows));
 	assert(rows);
 	for (size_t i = 0; i < f->marks.n; i++)
 		rows[i] = frame_mark_at(f, i);
-	b = frame_create_marks(f->marks.incarnation, rows, f->marks.n);
+	b = frame_create_marks(f->type, f->marks.incarnation, rows, f->marks.n);
 	free(rows);
 	return b;
 }

@@ -169,6 +169,7 @@ static void random_row(struct seq_row *row, uint64_t *r)
 	row->epoch = below(r, 12);
 	row->end = below(r, 3) == 0 ? 0 : below(r, 500000);
 	row->mark = below(r, 1000);
+	row->horizon = below(r, 4) ? 0 : 500 + below(r, 100000);
 }
 
 static void random_sessions(struct command *c, uint64_t *r)
@@ -178,6 +179,7 @@ static void random_sessions(struct command *c, uint64_t *r)
 		random_ike(&c->session_put.ike, r);
 		c->session_put.slot = below(r, 4) * 7;
 		c->session_put.lease = 100 + below(r, 65536);
+		c->session_put.horizon = below(r, 2) ? 0 : 1 + below(r, 65536);
 		c->session_put.n_supersedes = below(r, 3);
 		for (unsigned i = 0; i < c->session_put.n_supersedes; i++)
 			c->session_put.supersedes[i] = 1 + below(r, SPIS);
@@ -187,6 +189,7 @@ static void random_sessions(struct command *c, uint64_t *r)
 		c->session_step.session = 1 + below(r, SPIS);
 		c->session_step.serial = 1 + below(r, 3);
 		c->session_step.lease = 65536;
+		c->session_step.horizon = below(r, 2) ? 0 : 65537;
 		c->session_step.noticed = below(r, 2) == 0;
 		c->session_step.acknowledged = below(r, 2) == 0;
 		c->session_step.epoch = below(r, 12);

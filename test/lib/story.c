@@ -86,7 +86,11 @@ static void sad_perform(struct story *l, uint32_t node, const struct sa_update *
 	else if (u->kind == SA_UPDATE_REVOKE)
 		sad_entry_revoke(*e);
 	else if (u->kind == SA_UPDATE_FLOOR)
-		sad_entry_raise_floor(*e, u->mark);
+		sad_entry_raise_floor(*e, u->mark, u->fallen);
+	else if (u->kind == SA_UPDATE_DELIVER)
+		sad_entry_raise_delivered(*e, u->mark, u->epoch);
+	else if (u->kind == SA_UPDATE_RELEASE)
+		(*e)->hold = false;
 	else if (u->kind == SA_UPDATE_DEL) {
 		sad_entry_fini(*e);
 		free(*e);

@@ -44,6 +44,7 @@ struct acceptance {
 	uint64_t incarnation;
 	int64_t epoch;
 	const struct heard *heard; /* By host; when the grant was made. */
+	bool exact;                /* The SA: nothing is excused. */
 };
 void i2_delivered(struct i2_delivery *c, uint32_t spi_in, uint64_t seq, const struct acceptance *a);
 void i2_ended(struct i2_delivery *c, uint64_t incarnation);

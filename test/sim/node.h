@@ -9,6 +9,7 @@
 #include <uthash.h>
 
 #define HELD_MAX 32u
+#define WAITING_MAX 64u
 #define REPORTS_MAX 256u
 #define FORWARD_HEADER (2u + sizeof(struct endpoint))
 
@@ -21,6 +22,12 @@ struct sim_sa {
 		bool hostile;
 	} held[HELD_MAX];
 	unsigned n_held;
+	struct waiting_packet { /* Exact: until a majority has its mark. */
+		uint64_t seq;
+		int64_t epoch;
+		struct blob *inner;
+	} waiting[WAITING_MAX];
+	unsigned n_waiting;
 	bool first_in;
 	int64_t first_in_epoch;
 	struct heard heard[HOSTS_MAX]; /* See struct acceptance; of the present epoch. */

@@ -107,12 +107,19 @@ static void drop_held(struct sim_sa *s)
 		blob_unref(s->held[--s->n_held].data);
 }
 
+static void drop_waiting(struct sim_sa *s)
+{
+	while (s->n_waiting)
+		blob_unref(s->waiting[--s->n_waiting].inner);
+}
+
 static void sa_free(struct node *n, struct sim_sa *s)
 {
 	HASH_DELETE(hh, n->sas, s);
 	if (s->entry.outbound)
 		HASH_DELETE(hh_inner, n->by_inner, s);
 	drop_held(s);
+	drop_waiting(s);
 	sad_entry_fini(&s->entry);
 	free(s);
 }
@@ -129,8 +136,10 @@ static void sa_grant(struct node *n, struct sim_sa *s, const struct update *x)
 {
 	const struct sa_update *u = &x->update;
 
-	if (u->grant.epoch > s->entry.epoch)
+	if (u->grant.epoch > s->entry.epoch) {
 		memcpy(s->heard, x->heard, sizeof(s->heard));
+		drop_waiting(s);
+	}
 	i7_granted(&n->full->checkers.i7, n->host->index, n->incarnation, s->spi_in,
 		   u->grant.epoch);
 	sad_entry_grant(&s->entry, &u->grant);
@@ -149,6 +158,12 @@ static void release(struct node *n, struct sim_sa *s)
 		blob_unref(held[i].data);
 	}
 	n->hostile = false;
+}
+
+static void revoke(struct sim_sa *s)
+{
+	drop_waiting(s);
+	sad_entry_revoke(&s->entry);
 }
 
 static struct sim_sa *route_find(struct node *n, uint32_t inner)
@@ -173,6 +188,51 @@ static void carry_outbound(struct node *n, struct sim_sa *s)
 	s->entry.outbound = true;
 }
 
+/* DESIGN section 5: checked for each burst, by the clock. */
+static bool isolated(const struct node *n)
+{
+	uint64_t now = host_now_us(n->host);
+	uint64_t contact = detector_contact_us(&n->detector, now);
+
+	return contact == 0 || now - contact > n->config.timing.isolation_ms * MS;
+}
+
+/* It goes inward, unless its SA's selectors forbid: as in xdp/, they come last. */
+static void deliver(struct node *n, const struct sim_sa *s, uint64_t seq, const uint8_t *inner,
+		    size_t len)
+{
+	struct acceptance a = { n->host->world->now_us, n->host->index, n->incarnation,
+				s->entry.epoch, s->heard, s->entry.horizon != 0 };
+	struct inner_packet p;
+
+	i2_delivered(&n->full->checkers.i2, s->spi_in, seq, &a);
+	i7_used(&n->full->checkers.i7, n->host->index, s->spi_in, s->entry.epoch);
+	if (inner_parse(&p, inner, len) == DROP_NONE &&
+	    inner_check_inbound(&p, &s->entry.child.local, &s->entry.child.remote) == DROP_NONE)
+		outside_to_server(n->full, inner, len);
+}
+
+static void deliver_waiting(struct node *n, struct sim_sa *s, const struct sa_update *u)
+{
+	unsigned kept = 0;
+
+	sad_entry_raise_delivered(&s->entry, u->mark, u->epoch);
+	if (isolated(n))
+		drop_waiting(s);
+	for (unsigned i = 0; i < s->n_waiting; i++) {
+		struct waiting_packet w = s->waiting[i];
+
+		if (sad_entry_must_wait(&s->entry, w.seq)) {
+			s->waiting[kept++] = w;
+			continue;
+		}
+		if (sad_entry_deliver(&s->entry, w.seq, w.epoch) == DROP_NONE)
+			deliver(n, s, w.seq, w.inner->data, w.inner->len);
+		blob_unref(w.inner);
+	}
+	s->n_waiting = kept;
+}
+
 void worker_run_update(struct node *n)
 {
 	struct update *x = n->updates;
@@ -189,9 +249,11 @@ void worker_run_update(struct node *n)
 	else if (s && u->kind == SA_UPDATE_GRANT)
 		sa_grant(n, s, x);
 	else if (s && u->kind == SA_UPDATE_REVOKE)
-		sad_entry_revoke(&s->entry);
+		revoke(s);
 	else if (s && u->kind == SA_UPDATE_FLOOR)
-		sad_entry_raise_floor(&s->entry, u->mark);
+		sad_entry_raise_floor(&s->entry, u->mark, u->fallen);
+	else if (s && u->kind == SA_UPDATE_DELIVER)
+		deliver_waiting(n, s, u);
 	else if (s && u->kind == SA_UPDATE_RELEASE)
 		s->entry.hold = false;
 	else if (s && u->kind == SA_UPDATE_PATH)
@@ -241,15 +303,6 @@ void worker_fini(struct node *n)
 
 /* ---- Packets ---- */
 
-/* DESIGN section 5: checked for each burst, by the clock. */
-static bool isolated(const struct node *n)
-{
-	uint64_t now = host_now_us(n->host);
-	uint64_t contact = detector_contact_us(&n->detector, now);
-
-	return contact == 0 || now - contact > n->config.timing.isolation_ms * MS;
-}
-
 /* To the owner of the session, once: kind | where it came from | packet. */
 static void forward(struct node *n, const struct sim_sa *s, enum datagram_kind kind,
 		    const struct endpoint *remote, const struct blob *b)
@@ -270,11 +323,6 @@ static void forward(struct node *n, const struct sim_sa *s, enum datagram_kind k
 static void accepted(struct node *n, struct sim_sa *s, uint64_t seq, uint64_t top,
 		     const struct endpoint *remote)
 {
-	struct acceptance a = { n->host->world->now_us, n->host->index, n->incarnation,
-				s->entry.epoch, s->heard };
-
-	i2_delivered(&n->full->checkers.i2, s->spi_in, seq, &a);
-	i7_used(&n->full->checkers.i7, n->host->index, s->spi_in, s->entry.epoch);
 	if (!s->first_in || s->first_in_epoch != s->entry.epoch) {
 		s->first_in = true;
 		s->first_in_epoch = s->entry.epoch;
@@ -283,8 +331,19 @@ static void accepted(struct node *n, struct sim_sa *s, uint64_t seq, uint64_t to
 	if (seq > top && s->entry.path.udp_encap &&
 	    !endpoint_equal(&s->entry.path.remote, remote))
 		report(n, s, SA_REPORT_PEER, seq, remote);
+	if (sad_entry_horizon_low(&s->entry))
+		report(n, s, SA_REPORT_HORIZON_LOW, s->entry.window.top, NULL);
 	if (s->entry.window.top > s->entry.marked)
 		reports_later(n); /* Marks are read then. */
+}
+
+/* Authentic, and not let in: does that call for something? */
+static void refused(struct node *n, struct sim_sa *s, uint64_t seq, enum drop d)
+{
+	if (d == DROP_HORIZON)
+		report(n, s, SA_REPORT_HORIZON_LOW, seq, NULL);
+	else if (d == DROP_REPLAY && sad_entry_below_horizon(&s->entry, seq))
+		report(n, s, SA_REPORT_BELOW_HORIZON, seq, NULL);
 }
 
 static void hold(struct node *n, struct sim_sa *s, const struct endpoint *remote,
@@ -301,23 +360,29 @@ static void hold(struct node *n, struct sim_sa *s, const struct endpoint *remote
 	s->n_held++;
 }
 
-/* Opens and delivers; as in xdp/, selectors come last. */
+/* Opens, and delivers now or when a majority has the mark. */
 static void let_in(struct node *n, struct sim_sa *s, uint64_t seq, int64_t epoch,
 		   const struct endpoint *remote, const struct blob *packet)
 {
 	uint8_t copy[PACKET_MAX], *inner, next;
 	uint64_t top = s->entry.window.top;
-	struct inner_packet p;
+	enum drop d;
 	size_t len;
 
 	memcpy(copy, packet->data, packet->len);
-	if (esp_open(&s->entry.in, seq, copy, packet->len, &inner, &len, &next) != DROP_NONE ||
-	    sad_entry_accept(&s->entry, seq, epoch) != DROP_NONE)
+	if (esp_open(&s->entry.in, seq, copy, packet->len, &inner, &len, &next) != DROP_NONE)
 		return;
+	d = sad_entry_accept(&s->entry, seq, epoch);
+	if (d != DROP_NONE) {
+		refused(n, s, seq, d);
+		return;
+	}
 	accepted(n, s, seq, top, remote);
-	if (inner_parse(&p, inner, len) == DROP_NONE &&
-	    inner_check_inbound(&p, &s->entry.child.local, &s->entry.child.remote) == DROP_NONE)
-		outside_to_server(n->full, inner, len);
+	if (!sad_entry_must_wait(&s->entry, seq))
+		deliver(n, s, seq, inner, len);
+	else if (s->n_waiting < WAITING_MAX)
+		s->waiting[s->n_waiting++] =
+			(struct waiting_packet){ seq, epoch, blob_new(inner, len) };
 }
 
 void worker_inbound(struct node *n, const struct endpoint *remote, struct blob *packet,

@@ -167,7 +167,8 @@ static void test_version(void **unused)
 		enum status status;
 	} rows[] = {
 		{1, 3, 0, ERR_UNSUPPORTED},                     /* version */
-		{2, 3, 2, ERR_UNSUPPORTED},
+		{2, 3, 2, ERR_MALFORMED}, /* the later one, for what the first can say */
+		{7, 3, 3, ERR_UNSUPPORTED},
 		{3, 4, 0, ERR_UNSUPPORTED},                     /* type */
 		{4, 4, COMMAND_NODE_GONE + 1, ERR_UNSUPPORTED},
 		{5, 4, COMMAND_SESSION_PUT, ERR_MALFORMED},     /* a type with other fields */

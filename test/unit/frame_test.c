@@ -136,9 +136,9 @@ static void numbers_come_back(void **unused)
 	assert_int_equal(back.half_open_ack.spi_i, 1);
 	assert_int_equal(back.half_open_ack.spi_r, UINT64_MAX);
 
-	f = (struct frame){ .type = FRAME_MARKS_DONE, .marks_done.index = 77 };
+	f = (struct frame){ .type = FRAME_MARKS_ASK, .marks_ask.index = 77 };
 	blob_unref(round_trip(&f, &back));
-	assert_int_equal(back.marks_done.index, 77);
+	assert_int_equal(back.marks_ask.index, 77);
 
 	f = (struct frame){ .type = FRAME_SUSPECT };
 	f.suspect.leader = 5;
@@ -181,7 +181,7 @@ static void news_come_back(void **unused)
 		f.session.news = (uint8_t)news;
 		b = frame_create(&f);
 		s = frame_parse(&back, b->data, b->len);
-		assert_int_equal(s, news >= NEWS_SEQUENCE_END && news <= NEWS_ALIVE ? OK : ERR_MALFORMED);
+		assert_int_equal(s, news >= NEWS_SEQUENCE_END && news <= NEWS_BELOW_HORIZON ? OK : ERR_MALFORMED);
 		blob_unref(b);
 	}
 }
@@ -195,7 +195,8 @@ static void marks_come_back(void **unused)
 	for (size_t i = 0; i < FRAME_MARKS_MAX; i++)
 		rows[i] = (struct frame_mark){ (uint32_t)i + 256, (int64_t)i - 5, i << 40 };
 	for (size_t k = 0; k < sizeof(counts) / sizeof(counts[0]); k++) {
-		struct blob *b = frame_create_marks(42, rows, counts[k]);
+		enum frame_type type = k % 2 ? FRAME_MARKS_ACK : FRAME_MARKS;
+		struct blob *b = frame_create_marks(type, 42, rows, counts[k]);
 		struct frame f;
 
 		assert_int_equal(frame_parse(&f, b->data, b->len), OK);
@@ -215,10 +216,39 @@ static void marks_come_back(void **unused)
 	free(rows);
 }
 
+static void runs_come_back(void **unused)
+{
+	static const struct frame_run runs[] = {
+		{ 0, 4096, FRAME_WHOLE | FRAME_COMPLETE, 7 },
+		{ 4096, 1, FRAME_WHOLE, INT64_MAX },
+		{ 65535, 65535, 0, INT64_MIN },
+	};
+	struct frame f;
+
+	(void)unused;
+	for (size_t n = 0; n <= 3; n++) {
+		struct blob *b = frame_create_done(99, runs, n);
+
+		assert_int_equal(frame_parse(&f, b->data, b->len), OK);
+		assert_int_equal(f.marks_done.index, 99);
+		assert_int_equal(f.marks_done.n, n);
+		for (size_t i = 0; i < n; i++) {
+			struct frame_run r = frame_run_at(&f, i);
+
+			assert_int_equal(r.first, runs[i].first);
+			assert_int_equal(r.count, runs[i].count);
+			assert_int_equal(r.known, runs[i].known);
+			assert_int_equal(r.epoch, runs[i].epoch);
+		}
+		assert_int_equal(frame_parse(&f, b->data, b->len - 1), ERR_MALFORMED);
+		blob_unref(b);
+	}
+}
+
 /* Frames of fixed length: neither shorter nor longer. */
 static void lengths_are_exact(void **unused)
 {
-	static const enum frame_type types[] = { FRAME_HELLO, FRAME_HALF_OPEN_ACK, FRAME_MARKS_DONE,
+	static const enum frame_type types[] = { FRAME_HELLO, FRAME_HALF_OPEN_ACK, FRAME_MARKS_ASK,
 						 FRAME_SUSPECT, FRAME_APPLIED, FRAME_SESSION };
 
 	(void)unused;
@@ -249,7 +279,7 @@ static void other_types_are_not_the_cores(void **unused)
 	(void)unused;
 	for (unsigned type = 0; type < 256; type++) {
 		data[0] = (uint8_t)type;
-		if (type == 0 || type > FRAME_SESSION)
+		if (type == 0 || type > FRAME_MARKS_ASK)
 			assert_int_equal(frame_parse(&f, data, sizeof(data)), ERR_MALFORMED);
 	}
 	assert_int_equal(frame_parse(&f, data, 0), ERR_MALFORMED);
@@ -265,6 +295,7 @@ int main(void)
 		cmocka_unit_test(numbers_come_back),
 		cmocka_unit_test(news_come_back),
 		cmocka_unit_test(marks_come_back),
+		cmocka_unit_test(runs_come_back),
 		cmocka_unit_test(lengths_are_exact),
 		cmocka_unit_test(other_types_are_not_the_cores),
 	};

@@ -213,7 +213,7 @@ static void run(const struct step *table, uint16_t esn)
 				fail_msg("row %d: number %llu", s->row, (unsigned long long)seq);
 			break;
 		case FLOOR:
-			sad_entry_raise_floor(&e, s->a);
+			sad_entry_raise_floor(&e, s->a, false);
 			break;
 		case LOW:
 			if (sad_entry_lease_low(&e) != (s->a == 1))
@@ -265,7 +265,7 @@ static void test_release(void **state)
 	assert_true(e.hold);
 	assert_int_equal(sad_entry_draw(&e, &seq), DROP_NONE); /* Outward at once */
 	assert_int_equal(sad_entry_accept(&e, 5, 1), DROP_HELD_EXPIRED);
-	sad_entry_raise_floor(&e, 4);
+	sad_entry_raise_floor(&e, 4, false);
 	e.hold = false;
 	assert_int_equal(sad_entry_accept(&e, 4, 1), DROP_REPLAY);
 	assert_int_equal(sad_entry_accept(&e, 5, 1), DROP_NONE);
@@ -284,7 +284,7 @@ static void test_marked(void **state)
 	assert_true(e.marked == 30 && e.window.top == 30);
 	assert_int_equal(sad_entry_accept(&e, 31, 1), DROP_NONE);
 	assert_true(e.window.top > e.marked);
-	sad_entry_raise_floor(&e, 40);
+	sad_entry_raise_floor(&e, 40, false);
 	assert_true(e.window.top == 40 && e.marked == 40);
 	sad_entry_fini(&e);
 }

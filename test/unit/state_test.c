@@ -198,7 +198,7 @@ static void test_owner_move(void **unused)
 {
 	struct state *s = apply_three_nodes();
 	uint64_t id = apply_put(s, 5).session, other = apply_put(s, 6).session;
-	struct seq_row row = {0x1005, 1, 777, 99};
+	struct seq_row row = {0x1005, 1, 777, 99, 0};
 	const struct session *x = state_session(s, id);
 	struct apply_result r;
 
