@@ -145,7 +145,9 @@ static __always_inline struct esp_header *find_esp(void *data, void *end, __u8 p
 	if (protocol == IPPROTO_UDP) {
 		struct udphdr *udp = data;
 
-		if ((void *)(udp + 1) > end || udp->dest != bpf_htons(4500))
+		/* By its own length: Ethernet fills a keepalive up with zeros. */
+		if ((void *)(udp + 1) > end || udp->dest != bpf_htons(4500) ||
+		    bpf_ntohs(udp->len) < sizeof(*udp) + sizeof(*esp))
 			return NULL;
 		esp = (void *)(udp + 1);
 	} else if (protocol != IPPROTO_ESP) {
