@@ -141,6 +141,106 @@ static void test_infer(void **state)
 	}
 }
 
+/* RFC 4303 A2.3 as it is printed: all but W is mod 2^32. */
+static uint64_t infer_as_printed(uint64_t top, uint32_t w, uint32_t seql)
+{
+	uint32_t tl = (uint32_t)top, th = (uint32_t)(top >> 32), seqh;
+
+	if (tl >= w - 1)                                         /* Case A */
+		seqh = seql >= tl - w + 1 ? th : th + 1;
+	else                                                     /* Case B */
+		seqh = seql >= tl - w + 1 ? th - 1 : th;
+	return (uint64_t)seqh << 32 | seql;
+}
+
+/* Around every edge, in every subspace, for every size of window. Subspace 0 has none below
+ * it: there the printed one wraps, and ours stays. */
+static void test_infer_as_printed(void **state)
+{
+	static const uint32_t near[] = {0, 1, 62, 63, 64, 65, 1000, 0x7fffffff, 0x80000000, 0xffffffc0,
+					0xffffffc1, 0xfffffffe, 0xffffffff};
+
+	(void)state;
+	for (uint32_t bits = 64; bits <= REPLAY_BITS_MAX; bits *= 2) {
+		for (uint64_t th = 1; th < 4; th++) {
+			for (size_t i = 0; i < sizeof(near) / sizeof(*near) * 5; i++) {
+				uint64_t top = th << 32 | (uint32_t)(near[i / 5] + (i % 5 - 2) * bits);
+				struct replay_window w;
+
+				replay_init(&w, bits, top);
+				for (uint32_t k = 0; k < 13 * 7; k++) {
+					uint32_t base = k % 7 < 4 ? near[k / 7] : (uint32_t)top - bits;
+					uint32_t low = base + k % 7 - 1;
+
+					if (replay_infer(&w, low, true) != infer_as_printed(top, bits, low))
+						fail_msg("bits %u, top %#llx, low %#x", bits,
+							 (unsigned long long)top, low);
+				}
+			}
+		}
+	}
+}
+
+/* A receiver with ESN across the wrap, RFC 4303 A2.1 to A2.3: what stands in the packet, which
+ * number that is, and what becomes of it. Window 64, begun at 2^32 - 10. AHEAD: what lies
+ * behind the window is taken for the next subspace, and only its ICV tells. */
+enum { AHEAD = -1 };
+static const struct {
+	int row;
+	uint32_t low;
+	uint64_t number;
+	int expected;
+} wrap[] = {
+	{1, 0xfffffff6, T32 - 10, DROP_REPLAY},
+	{2, 0xfffffff7, T32 - 9, DROP_NONE},
+	{3, 0xffffffff, T32 - 1, DROP_NONE},      /* Tl is the highest there is: Case A */
+	{4, 0xfffffffd, T32 - 3, DROP_NONE},
+	{5, 0x00000000, T32, DROP_NONE},          /* Case A, Seql < Bl: Th + 1 */
+	{6, 0xfffffffe, T32 - 2, DROP_NONE},      /* Case B, Seql >= Bl: Th - 1 */
+	{7, 0xfffffffe, T32 - 2, DROP_REPLAY},
+	{8, 0xffffffff, T32 - 1, DROP_REPLAY},
+	{9, 0x00000000, T32, DROP_REPLAY},
+	{10, 0x00000005, T32 + 5, DROP_NONE},     /* Case B, Seql < Bl: Th */
+	{11, 0x00000003, T32 + 3, DROP_NONE},
+	{12, 0x00000003, T32 + 3, DROP_REPLAY},
+	{13, 0x0000003e, T32 + 62, DROP_NONE},    /* Bl is 2^32 - 1 of the last subspace */
+	{14, 0xffffffff, T32 - 1, DROP_REPLAY},   /* Its last one in the window */
+	{15, 0xfffffffe, 2 * T32 - 2, AHEAD},
+	{16, 0x0000003f, T32 + 63, DROP_NONE},    /* Tl = W - 1: Case A again */
+	{17, 0x00000000, T32, DROP_REPLAY},       /* Bl */
+	{18, 0x00000001, T32 + 1, DROP_NONE},
+	{19, 0xffffffff, 2 * T32 - 1, AHEAD},
+	{20, 0x00000040, T32 + 64, DROP_NONE},
+	{21, 0x00000000, 2 * T32, AHEAD},
+	{22, 0x80000000, T32 + 0x80000000, DROP_NONE}, /* Half a subspace at once */
+	{23, 0x7fffffc0, 2 * T32 + 0x7fffffc0, AHEAD},
+	{24, 0x7fffffc1, T32 + 0x7fffffc1, DROP_NONE},
+	{25, 0xffffffff, 2 * T32 - 1, DROP_NONE},
+	{26, 0x00000000, 2 * T32, DROP_NONE},     /* The second wrap */
+	{27, 0xffffffff, 2 * T32 - 1, DROP_REPLAY},
+	{28, 0xffffffc1, 2 * T32 - 63, DROP_NONE},
+	{29, 0xffffffc0, 3 * T32 - 64, AHEAD},
+};
+
+static void test_esn_wrap(void **state)
+{
+	struct replay_window w;
+
+	(void)state;
+	replay_init(&w, 64, T32 - 10);
+	for (size_t i = 0; i < sizeof(wrap) / sizeof(*wrap); i++) {
+		uint64_t number = replay_infer(&w, wrap[i].low, true);
+		enum drop check = replay_check(&w, number);
+
+		if (number != wrap[i].number)
+			fail_msg("row %d: %#llx", wrap[i].row, (unsigned long long)number);
+		if (wrap[i].expected == AHEAD)
+			assert_int_equal(check, DROP_NONE);
+		else if ((int)check != wrap[i].expected || (int)replay_mark(&w, number) != wrap[i].expected)
+			fail_msg("row %d: check %d", wrap[i].row, (int)check);
+	}
+}
+
 static void test_init(void **state)
 {
 	struct replay_window w;
@@ -207,6 +307,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_walk),
 		cmocka_unit_test(test_infer),
+		cmocka_unit_test(test_infer_as_printed),
+		cmocka_unit_test(test_esn_wrap),
 		cmocka_unit_test(test_init),
 		cmocka_unit_test(test_model),
 	};
