@@ -30,14 +30,23 @@ static const struct {
 	 "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f",
 	 "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a",
 	 "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"},
+	/* RFC 8031, appendix A: initiator, responder, before their bits are set and cleared */
+	{5, DH_CURVE25519, "751fb4308655b476b6789b7325f9ea8cddd16a58533ff6d9e60009464a5f9d94",
+	 "48d5ddd4061257ba166fa3f9bbdb74f1a4e81c089384fa77f790709f0dfbc766",
+	 "0be7c1f5aad87d7e448662673298a443478b859745179eaf564c79c0ef6eee25",
+	 "c74950607a12327f3204d94b6825bfb068b7f8319a9e3708ed3d43ce8130c950"},
+	{6, DH_CURVE25519, "0a54645253290d60ddadd0e030bacd9e5501efdc220755a1e978f1b839a05688",
+	 "0be7c1f5aad87d7e448662673298a443478b859745179eaf564c79c0ef6eee25",
+	 "48d5ddd4061257ba166fa3f9bbdb74f1a4e81c089384fa77f790709f0dfbc766",
+	 "c74950607a12327f3204d94b6825bfb068b7f8319a9e3708ed3d43ce8130c950"},
 	/* RFC 5903 8.1: initiator, responder */
-	{5, DH_ECP_256, "c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433",
+	{7, DH_ECP_256, "c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433",
 	 "dad0b65394221cf9b051e1feca5787d098dfe637fc90b9ef945d0c3772581180"
 	 "5271a0461cdb8252d61f1c456fa3e59ab1f45b33accf5f58389e0577b8990bb3",
 	 "d12dfb5289c8d4f81208b70270398c342296970a0bccb74c736fc7554494bf63"
 	 "56fbf3ca366cc23e8157854c13c58d6aac23f046ada30f8353e74f33039872ab",
 	 "d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de"},
-	{6, DH_ECP_256, "c6ef9c5d78ae012a011164acb397ce2088685d8f06bf9be0b283ab46476bee53",
+	{8, DH_ECP_256, "c6ef9c5d78ae012a011164acb397ce2088685d8f06bf9be0b283ab46476bee53",
 	 "d12dfb5289c8d4f81208b70270398c342296970a0bccb74c736fc7554494bf63"
 	 "56fbf3ca366cc23e8157854c13c58d6aac23f046ada30f8353e74f33039872ab",
 	 "dad0b65394221cf9b051e1feca5787d098dfe637fc90b9ef945d0c3772581180"
@@ -76,7 +85,39 @@ static void test_vectors(void **state)
 	}
 }
 
-/* MODP-2048 with its prime computed by RFC 3526's formula, by another implementation. */
+/* RFC 7748 5.2: the function on its own results, 1000 times. */
+static void test_x25519_iterated(void **state)
+{
+	static const struct {
+		int after;
+		const char *k;
+	} expected[] = {
+		{1, "422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079"},
+		{1000, "684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51"},
+	};
+	uint8_t k[32] = {9}, u[32] = {9};
+	int done = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		size_t n;
+		uint8_t *octets = hex_bytes(expected[i].k, &n);
+
+		for (; done < expected[i].after; done++) {
+			struct dh_keypair pair = {.group = DH_CURVE25519};
+			struct secret shared;
+
+			secret_set(&pair.private_value, k, sizeof(k));
+			assert_int_equal(dh_shared(&pair, u, sizeof(u), &shared), OK);
+			memcpy(u, k, sizeof(u));
+			memcpy(k, shared.bytes, sizeof(k));
+		}
+		assert_memory_equal(k, octets, n);
+		free(octets);
+	}
+}
+
+/* No RFC prints an example for group 14. MODP-2048 with its prime computed by RFC 3526's formula, by another implementation. */
 static void test_modp(void **state)
 {
 	(void)state;
@@ -197,7 +238,7 @@ static void test_x25519_small_order(void **state)
 static void test_p256_off_curve(void **state)
 {
 	size_t len;
-	uint8_t *peer = hex_bytes(rows[4].public_value, &len);
+	uint8_t *peer = hex_bytes(rows[6].public_value, &len);
 	uint8_t zero[64] = {0}, field[64];
 
 	(void)state;
@@ -269,6 +310,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vectors),
+		cmocka_unit_test(test_x25519_iterated),
 		cmocka_unit_test(test_modp),
 		cmocka_unit_test(test_agree),
 		cmocka_unit_test(test_unknown_group),
