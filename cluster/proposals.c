@@ -58,7 +58,7 @@ static bool may_propose(const struct core *c, uint32_t node, const struct comman
 	case COMMAND_SEQ_BATCH:
 		return true;
 	default:
-		return false;
+		return MUTANT(MUTANT_PROPOSALS_OF_ANYONE);
 	}
 }
 

@@ -55,6 +55,7 @@
 	X(MUTANT_FLOOR_LOWERED, "a late mark lowers the floor")                                    \
 	X(MUTANT_HEIR_NO_HOLD, "an heir does not wait for the marks of the others")                \
 	X(MUTANT_MARKS_OF_ANYONE, "marks are taken from nodes that never were the owner")          \
+	X(MUTANT_PROPOSALS_OF_ANYONE, "a node may propose what only a leader may")                \
 	X(MUTANT_ROWS_OF_ANYONE, "leases and marks are committed for who never was the owner")     \
 	X(MUTANT_FRAMES_UNGREETED, "frames are taken from a node that was refused")                \
 	X(MUTANT_OLD_STORE, "a node with an older copy of its store is let in")                    \

@@ -126,6 +126,21 @@ static void flood(struct full *f)
 	initiator_fini(&i);
 }
 
+/* What has had its answer, or belongs to an IKE SA that is gone, changes nothing any more,
+ * even if it is authentic. */
+static bool is_over(struct full *f, unsigned slot)
+{
+	const struct blob *old = f->ring[slot].data;
+	struct ike_header h;
+
+	if (f->ring[slot].kind != DATAGRAM_IKE || f->checkers.i1.rolled_back ||
+	    ike_header_parse(&h, old->data, old->len) != DROP_NONE || h.spi_r == 0 ||
+	    (h.flags & IKE_FLAG_RESPONSE))
+		return false;
+	return client_was_answered(f, f->ring[slot].client, h.spi_i, h.spi_r, h.message_id) ||
+	       seen_find(&f->checkers.i6.dead, h.spi_i, h.spi_r, 0);
+}
+
 /* As it was, from where it came from; or from an address of his own what has had its
  * answer, while the cluster remembers that. */
 static void repeat(struct full *f, unsigned slot)
@@ -142,7 +157,7 @@ static void repeat(struct full *f, unsigned slot)
 				   (uint32_t)old->data[22] << 8 | old->data[23]))
 			from = his(&f->world.random);
 	}
-	outside_arrive(f, &from, f->ring[slot].kind, f->ring[slot].data, false);
+	outside_arrive(f, &from, f->ring[slot].kind, f->ring[slot].data, is_over(f, slot));
 }
 
 static void on_chance(struct world *w, void *ctx, uint64_t a, struct blob *data)

@@ -59,6 +59,11 @@ struct i3_reply {
 };
 void i3_sent(struct i3_reply *c, unsigned host, const struct core *core, const uint8_t *message,
 	     size_t len);
+struct initiator;
+struct blob;
+/* A client is about to handle it. */
+void i3_received(struct i3_reply *c, unsigned client, const struct initiator *i,
+		 const struct blob *message);
 
 /* ---- I4: what a client was told exists is there ---- */
 struct i4_memory {

@@ -137,6 +137,7 @@ static void receive_ike(struct client *c, const struct blob *data)
 	uint64_t spi_i = c->ike.ike[0].spi_i, spi_r = c->ike.ike[0].spi_r;
 	uint8_t children = c->ike.n_child;
 
+	i3_received(&c->full->checkers.i3, c->index, &c->ike, data);
 	send_new(c, initiator_consume(&c->ike, data->data, data->len));
 	after_message(c, before, spi_i, spi_r, children);
 }
@@ -346,6 +347,19 @@ bool client_is_past(const struct full *f, unsigned client, uint64_t spi_i, uint3
 		if (c->ike.ike[i].state != 0 && c->ike.ike[i].spi_i == spi_i)
 			return message_id < c->ike.ike[i].next_request_out;
 	return c->ike.state == INITIATOR_ESTABLISHED;
+}
+
+bool client_was_answered(const struct full *f, unsigned client, uint64_t spi_i, uint64_t spi_r,
+			 uint32_t message_id)
+{
+	const struct client *c = &f->client[client];
+
+	for (unsigned i = 0; i < IKE_SA_MAX; i++)
+		if (c->ike.ike[i].state != 0 && c->ike.ike[i].spi_i == spi_i &&
+		    c->ike.ike[i].spi_r == spi_r)
+			return c->ike.state == INITIATOR_ESTABLISHED &&
+			       message_id < c->ike.ike[i].next_request_out;
+	return false;
 }
 
 const char *clients_unhappy(struct full *f, char *text, size_t size)

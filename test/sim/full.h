@@ -131,6 +131,9 @@ void clients_calm(struct full *f);
 bool client_must_go_on(const struct full *f, unsigned client); /* It had a session then. */
 /* Has the client's IKE SA had an answer to this request, or does it use another one? */
 bool client_is_past(const struct full *f, unsigned client, uint64_t spi_i, uint32_t message_id);
+/* Has it, on an IKE SA that it still has, the answer to this request? */
+bool client_was_answered(const struct full *f, unsigned client, uint64_t spi_i, uint64_t spi_r,
+			 uint32_t message_id);
 /* What the client believes to have: calls fn for each IKE SA with a Child SA. */
 void clients_believe(struct full *f, void (*fn)(struct full *f, unsigned client, uint64_t spi_i,
 						 uint64_t spi_r, uint32_t spi_in));

@@ -2,7 +2,8 @@
 /* I3, at the place where IKE messages come from: the core that leads. Right after
  * a step its state is what it has applied; a response that it sends must be the
  * cached one of the session there, a request the outstanding one. Two different
- * messages never have one Message ID. */
+ * messages never have one Message ID. Seen from the client, a request never has a Message ID
+ * beyond the next: the one before it must have been answered. */
 #include "test/sim/full.h"
 
 #include "proto/ike_message.h"
@@ -60,4 +61,20 @@ void i3_sent(struct i3_reply *c, unsigned host, const struct core *core, const u
 			   "I3: n%u sends message %u of exchange %u with other bytes than before",
 			   host + 1, h.message_id, h.exchange);
 	v[0] = hash;
+}
+
+void i3_received(struct i3_reply *c, unsigned client, const struct initiator *i,
+		 const struct blob *message)
+{
+	struct ike_header h;
+
+	if (ike_header_parse(&h, message->data, message->len) != DROP_NONE ||
+	    (h.flags & IKE_FLAG_RESPONSE) || c->full->checkers.i1.rolled_back)
+		return;
+	for (unsigned k = 0; k < IKE_SA_MAX; k++)
+		if (i->ike[k].state != 0 && i->ike[k].spi_i == h.spi_i &&
+		    i->ike[k].spi_r == h.spi_r && h.message_id > i->ike[k].next_request_in)
+			world_fail(&c->full->world,
+				   "I3: client %u gets request %u, but has not answered %u", client,
+				   h.message_id, i->ike[k].next_request_in);
 }

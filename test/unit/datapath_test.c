@@ -309,6 +309,7 @@ static void test_peer_moves(void **state)
 {
 	struct memory_node *gateway, *client;
 	struct sad_path moved = path_of("192.0.2.7:40000", "10.79.0.100:4500");
+	struct sad_path third = path_of("192.0.2.66:40000", "10.79.0.100:4500");
 
 	(void)state;
 	pair(&gateway, &client, (struct sa_options){0});
@@ -324,7 +325,9 @@ static void test_peer_moves(void **state)
 	assert_int_equal(reports_of(gateway, SA_REPORT_PEER), 1);
 	assert_true(endpoint_equal(&last_report(gateway, SA_REPORT_PEER)->remote, &moved.local));
 	arrive(gateway, client, 2); /* Told already. */
+	client->outer[0].path.local = client->outer[1].path.local = third.local;
 	arrive(gateway, client, 0); /* Late: older than what was seen. */
+	arrive(gateway, client, 1); /* Repeated. */
 	assert_int_equal(reports_of(gateway, SA_REPORT_PEER), 1);
 	moved = path_of("10.79.0.100:4500", "192.0.2.7:40000");
 	update(gateway, (struct sa_update){.kind = SA_UPDATE_PATH, .spi_in = SPI_GATEWAY, .path = moved});

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stories of what one node takes from another: little, and only from who can know
+ * (DESIGN sections 3 and 5). A node that is misled, or not what it says, sends what it
+ * should not. */
+#include "test/lib/story.h"
+
+#include "cluster/frame.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Three nodes and a client; owner: who serves it, leader, and the third. */
+struct roles {
+	uint32_t owner, leader, third;
+	uint32_t spi_in;
+};
+
+static struct roles begin(struct story *l)
+{
+	struct roles r;
+
+	story_init(l, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		story_start(l, i);
+	story_run(l, 2000);
+	story_client_connect(l);
+	r.owner = story_holder(l);
+	r.leader = story_leader(l);
+	assert_true(r.owner < 3 && r.leader < 3);
+	assert_int_not_equal(r.owner, r.leader);
+	r.third = 3 - r.owner - r.leader;
+	r.spi_in = l->client.child[0].spi_out;
+	return r;
+}
+
+static const struct session *session(const struct story *l, const struct roles *r, unsigned *child)
+{
+	const struct session *s =
+		state_session_by_spi(core_state(l->node[r->leader].core), r->spi_in, child);
+
+	assert_non_null(s);
+	return s;
+}
+
+static int64_t epoch(const struct story *l, const struct roles *r)
+{
+	unsigned child;
+
+	return session_epoch(core_state(l->node[r->leader].core), session(l, r, &child));
+}
+
+static uint64_t incarnation(const struct story *l, uint32_t node)
+{
+	const struct node_record *n =
+		state_node(core_state(l->node[node].core), l->node[node].raft_id);
+
+	assert_non_null(n);
+	return n->incarnation;
+}
+
+/* A mark far above what the client has sent would shut it out for good. */
+static void marks_come_from_an_owner_alone(void **unused)
+{
+	struct story l;
+	struct roles r = begin(&l);
+	struct frame_mark row = { r.spi_in, epoch(&l, &r), 1000000 };
+	unsigned child;
+
+	(void)unused;
+	story_frame(&l, r.third, r.owner, frame_create_marks(incarnation(&l, r.third), &row, 1));
+	story_frame(&l, r.third, r.leader, frame_create_marks(incarnation(&l, r.third), &row, 1));
+	assert_int_equal(story_sad(&l, r.owner, r.spi_in)->window.floor, 0);
+	story_kill(&l, r.owner);
+	story_suspect(&l, r.owner);
+	story_run(&l, 1500);
+	assert_int_not_equal(story_holder(&l), r.owner);
+	assert_int_equal(story_sad(&l, story_holder(&l), r.spi_in)->window.floor, 0);
+	assert_int_equal(session(&l, &r, &child)->seq[child].mark, 0);
+	story_fini(&l);
+}
+
+static void propose(struct story *l, uint32_t from, uint32_t to, struct command *c)
+{
+	struct blob *b = command_encode(c);
+	struct frame f = { .type = FRAME_PROPOSE };
+
+	assert_non_null(b);
+	f.bytes.data = b->data;
+	f.bytes.len = b->len;
+	story_frame(l, from, to, frame_create(&f));
+	blob_unref(b);
+	command_fini(c);
+	story_run(l, 50);
+}
+
+static void leases_and_marks_are_proposed_by_an_owner_alone(void **unused)
+{
+	struct command c = { .type = COMMAND_SEQ_BATCH };
+	struct story l;
+	struct roles r = begin(&l);
+	struct seq_record before;
+	unsigned child;
+
+	(void)unused;
+	before = session(&l, &r, &child)->seq[child];
+	c.seq_batch.n = 1;
+	c.seq_batch.rows = calloc(1, sizeof(*c.seq_batch.rows));
+	c.seq_batch.rows[0] =
+		(struct seq_row){ r.spi_in, epoch(&l, &r), UINT64_C(1) << 31, 1000000 };
+	propose(&l, r.third, r.leader, &c);
+	assert_memory_equal(&before, &session(&l, &r, &child)->seq[child], sizeof(before));
+	story_fini(&l);
+}
+
+/* Deleting sessions, moving addresses, burying others: that is for who leads. */
+static void a_node_proposes_nothing_about_others(void **unused)
+{
+	struct command del = { .type = COMMAND_SESSION_DEL };
+	struct command down = { .type = COMMAND_NODE_DOWN };
+	struct command hold = { .type = COMMAND_ADDRESS_HOLD };
+	struct story l;
+	struct roles r = begin(&l);
+	unsigned child;
+	uint64_t id = session(&l, &r, &child)->id;
+
+	(void)unused;
+	del.session_del.session = id;
+	del.session_del.serial = session(&l, &r, &child)->serial;
+	propose(&l, r.third, r.leader, &del);
+	assert_non_null(state_session(core_state(l.node[r.leader].core), id));
+	down.node_down = (struct node_down){ l.node[r.owner].raft_id, incarnation(&l, r.owner),
+					     l.node[r.third].raft_id };
+	propose(&l, r.third, r.leader, &down);
+	hold.address_hold = (struct address_hold){ l.node[r.third].raft_id,
+						   incarnation(&l, r.third), true };
+	propose(&l, r.third, r.leader, &hold);
+	assert_int_equal(story_holder(&l), r.owner);
+	story_fini(&l);
+}
+
+/* Who was refused is not heard, whatever it says. */
+static void a_refused_node_is_not_heard(void **unused)
+{
+	static const uint8_t word[] = "nothing that the gateway would say";
+	struct frame hello = { .type = FRAME_HELLO }, f = { .type = FRAME_SEND };
+	struct story l;
+	struct roles r = begin(&l);
+
+	(void)unused;
+	f.datagram.local = l.client.config.remote;
+	f.datagram.remote = l.client.config.local;
+	f.datagram.data = word;
+	f.datagram.len = sizeof(word);
+	story_frame(&l, r.third, r.owner, frame_create(&f));
+	assert_int_equal(l.n_to_client, 1); /* So far it is one of us. */
+	hello.hello.raft_id = l.node[r.third].raft_id;
+	hello.hello.incarnation = incarnation(&l, r.third);
+	hello.hello.cluster_id = 42;
+	story_frame(&l, r.third, r.owner, frame_create(&hello));
+	assert_int_equal(story_happened(&l, r.owner, "refused"), 1);
+	story_frame(&l, r.third, r.owner, frame_create(&f));
+	assert_int_equal(l.n_to_client, 1);
+	blob_unref(l.to_client[0]);
+	l.n_to_client = 0;
+	story_fini(&l);
+}
+
+static bool lose_done(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+{
+	(void)l;
+	(void)from;
+	(void)to;
+	return f->data[0] == FRAME_MARKS_DONE;
+}
+
+/* What the lost owner told another node may be newer than what it told the heir. */
+static void an_heir_lets_nothing_in_before_it_has_all_marks(void **unused)
+{
+	struct story l;
+	struct roles r = begin(&l);
+	struct sad_entry *e;
+	uint64_t seq;
+	int64_t at;
+
+	(void)unused;
+	l.loses = lose_done;
+	story_kill(&l, r.owner);
+	story_suspect(&l, r.owner);
+	story_run(&l, 3);
+	assert_true(story_holder(&l) == r.leader || story_holder(&l) == r.third);
+	e = story_sad(&l, story_holder(&l), r.spi_in);
+	assert_true(e->granted);
+	assert_int_equal(sad_entry_check(e, 1, &seq, &at), DROP_NONE);
+	assert_int_equal(sad_entry_accept(e, seq, at), DROP_HELD_EXPIRED);
+	assert_int_equal(sad_entry_draw(e, &seq), DROP_NONE); /* Outward at once. */
+	story_fini(&l);
+}
+
+/* RFC 7296 2.1: "the responder MUST remember each response until it receives a request
+ * whose sequence number is larger". */
+static void a_repeated_init_gets_the_same_bytes(void **unused)
+{
+	struct event e = { .type = EVENT_DATAGRAM };
+	struct initiator i;
+	struct story l;
+	struct roles r = begin(&l);
+	struct blob *request;
+
+	(void)unused;
+	initiator_init(&i, &l.client.config, (const uint8_t[ENTROPY_SEED_LEN]){ 9 });
+	request = initiator_create_init(&i);
+	assert_non_null(request);
+	e.datagram.local = i.config.remote;
+	e.datagram.remote = i.config.local;
+	e.datagram.data = request->data;
+	e.datagram.len = request->len;
+	for (unsigned k = 0; k < 3; k++)
+		story_event(&l, k == 1 ? r.third : r.owner, &e); /* By whatever node. */
+	assert_int_equal(l.n_to_client, 3);
+	for (unsigned k = 1; k < 3; k++) {
+		assert_int_equal(l.to_client[k]->len, l.to_client[0]->len);
+		assert_memory_equal(l.to_client[k]->data, l.to_client[0]->data,
+				    l.to_client[0]->len);
+	}
+	while (l.n_to_client)
+		blob_unref(l.to_client[--l.n_to_client]);
+	blob_unref(request);
+	initiator_fini(&i);
+	story_fini(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(marks_come_from_an_owner_alone),
+		cmocka_unit_test(leases_and_marks_are_proposed_by_an_owner_alone),
+		cmocka_unit_test(a_node_proposes_nothing_about_others),
+		cmocka_unit_test(a_refused_node_is_not_heard),
+		cmocka_unit_test(an_heir_lets_nothing_in_before_it_has_all_marks),
+		cmocka_unit_test(a_repeated_init_gets_the_same_bytes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
