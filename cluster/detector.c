@@ -67,8 +67,10 @@ enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64
 	p->heard_us = now_us;
 	p->its_send_us = sent; /* A restarted peer's clock may start anew: no maximum here. */
 	its_last_is(p, last);
-	if (echo <= now_us && echo > p->echoed_us)
-		p->echoed_us = MUTANT(MUTANT_CONTACT_RECEIVED) ? now_us : echo;
+	if (MUTANT(MUTANT_CONTACT_RECEIVED))
+		p->echoed_us = now_us;
+	else if (echo <= now_us && echo > p->echoed_us)
+		p->echoed_us = echo;
 	return OK;
 }
 

@@ -48,7 +48,7 @@
 	X(MUTANT_NODE_DOWN_OLD, "NodeDown of an earlier incarnation is taken")                     \
 	X(MUTANT_NODE_UP_ONCE, "NodeUp is said once, and not again when it is superseded")         \
 	X(MUTANT_HOLD_ISOLATED, "an isolated holder keeps the service addresses")                  \
-	X(MUTANT_CONTACT_RECEIVED, "contact is when an echo comes, not when it was asked for")     \
+	X(MUTANT_CONTACT_RECEIVED, "contact is when a heartbeat comes, not when what it echoes left")     \
 	X(MUTANT_REPLAY_UNCHECKED, "the replay window forgets what it has seen")                   \
 	X(MUTANT_ACCEPT_UNCHECKED, "the window is not checked again at delivery")                  \
 	X(MUTANT_GRANT_NEW_WINDOW, "a renewal empties the replay window")                          \

@@ -70,11 +70,12 @@ static void marks_come_from_an_owner_alone(void **unused)
 	struct story l;
 	struct roles r = begin(&l);
 	struct frame_mark row = { r.spi_in, epoch(&l, &r), 1000000 };
+	uint64_t own = incarnation(&l, r.third);
 	unsigned child;
 
 	(void)unused;
-	story_frame(&l, r.third, r.owner, frame_create_marks(incarnation(&l, r.third), &row, 1));
-	story_frame(&l, r.third, r.leader, frame_create_marks(incarnation(&l, r.third), &row, 1));
+	story_frame(&l, r.third, r.owner, frame_create_marks(FRAME_MARKS, own, &row, 1));
+	story_frame(&l, r.third, r.leader, frame_create_marks(FRAME_MARKS, own, &row, 1));
 	assert_int_equal(story_sad(&l, r.owner, r.spi_in)->window.floor, 0);
 	story_kill(&l, r.owner);
 	story_suspect(&l, r.owner);
