@@ -112,8 +112,10 @@ static void leases_and_marks_are_proposed_by_an_owner_alone(void **unused)
 	before = session(&l, &r, &child)->seq[child];
 	c.seq_batch.n = 1;
 	c.seq_batch.rows = calloc(1, sizeof(*c.seq_batch.rows));
-	c.seq_batch.rows[0] =
-		(struct seq_row){ r.spi_in, epoch(&l, &r), UINT64_C(1) << 31, 1000000 };
+	c.seq_batch.rows[0].spi_in = r.spi_in;
+	c.seq_batch.rows[0].epoch = epoch(&l, &r);
+	c.seq_batch.rows[0].end = UINT64_C(1) << 31;
+	c.seq_batch.rows[0].mark = 1000000;
 	propose(&l, r.third, r.leader, &c);
 	assert_memory_equal(&before, &session(&l, &r, &child)->seq[child], sizeof(before));
 	story_fini(&l);
