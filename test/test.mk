@@ -36,10 +36,13 @@ build/netns/%.so: test/netns/%.c
 	$(call say,LINK)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $< -ldl
 
-# Faults of all kinds against stock clients, for as long as one likes; needs root.
+# Faults of all kinds against stock clients, for as long as one likes; needs root. And
+# the same with planted bugs in the nodes: those who see only packets must notice.
 chaos: all
 	test/netns/chaos.sh $(CHAOS)
-.PHONY: chaos
+chaos-mutants: build/mutants/baton build/netns/chaos_preload.so
+	test/netns/chaos_mutants.sh $(MUTANT)
+.PHONY: chaos chaos-mutants
 
 # The whole program, but nothing is sealed: to show that a search for keys finds them.
 build/unsealed/baton: build/obj/test/netns/unsealed.c.o $(NODE) build/libxdpath.a build/libcluster.a build/libproto.a
@@ -104,6 +107,9 @@ build/mutants/unit/%: build/mutants/obj/test/unit/%.o build/mutants/libunder.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -llmdb $(CLUSTER_LIBS) $(XDP_LIBS)
+build/mutants/baton: $(call mutant_objs,node/*.c) $(call objs,$(wildcard node/*.cc)) build/mutants/libunder.a
+	$(call say,LINK)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(NODE_LIBS)
 mutants: build/mutants/sim $(MUTANT_UNIT)
 	test/sim/mutants.sh build/mutants
 mutants-unit: $(patsubst test/unit/%.c,build/mutants/unit/%,$(wildcard test/unit/*_test.c))

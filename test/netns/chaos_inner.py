@@ -3,7 +3,7 @@
 """Invariant I2 from outside: what the clients sent as ESP, opened with the keys of
 their logs, against what the nodes delivered to the protected network.
 
-    chaos_inner.py DIR
+    chaos_inner.py [--exact] DIR
 
 DIR holds wan-cl*.pcap, lan-n*.pcap, CLIENT/run/charon.log (with chd = 4), the nodes'
 logs n*.log, clock.txt (when a node's wall clock was stepped: "MS NODE STEP_MS") and
@@ -16,10 +16,11 @@ had been sent by a client, and none is delivered more often than it was sent, bu
   restart   what a process delivered in its last second, whose marks were not committed
             yet, where it came back before anyone missed it, or all were lost;
 
-and then only by another node or in another life: by the lost node and its heir, or by the
-one that came back. "beyond_mark_age_ms" is by how much the oldest of them was older than the published
-age, "uncommitted_ms" how long before the end of a life the oldest of the others came. SLACK_MS is what a mark may need on its way
-on a busy machine. A verdict as JSON goes to the standard output.
+and then only by another node or in another life: by the lost node and its heir, or by
+the one that came back. With --exact nothing is excused. "beyond_mark_age_ms" is by how
+much the oldest of them was older than the published age, "uncommitted_ms" how long before
+the end of a life the oldest of the others came. SLACK_MS is what a mark may need on its
+way on a busy machine. A verdict as JSON goes to the standard output.
 """
 import bisect
 import collections
@@ -165,8 +166,8 @@ def sent_by_clients(folder):
 
 
 class Delivered:
-    def __init__(self, sent, over, ends):
-        self.sent, self.over, self.ends = sent, over, ends
+    def __init__(self, sent, over, ends, exact):
+        self.sent, self.over, self.ends, self.exact = sent, over, ends, exact
         self.seen = {}              # identity -> [(ms, node)]
         self.count = self.twice = 0
         self.problems, self.excuses = [], collections.Counter()
@@ -181,7 +182,7 @@ class Delivered:
 
     def excused(self, first, second):
         (t1, n1), (t2, n2) = first, second
-        if n1 == n2 and not self.lives_between(n1, t1, t2):
+        if self.exact or n1 == n2 and not self.lives_between(n1, t1, t2):
             return False
         for heir, lost, at, age in self.over:
             # The lost node had it and the heir again, or the heir and then the lost one, not silent yet.
@@ -216,10 +217,10 @@ class Delivered:
 
 
 def main():
-    folder = sys.argv[1]
+    folder = sys.argv[-1]
     sent, opened, closed = sent_by_clients(folder)
     over, ends = takeovers(folder), kills(folder)
-    d = Delivered(sent, over, ends)
+    d = Delivered(sent, over, ends, "--exact" in sys.argv)
     files = sorted(glob.glob(folder + "/lan-n*.pcap"))
     for t, host, frame in heapq.merge(*map(captured, files), key=lambda x: x[0]):
         p = ipv4(frame)
