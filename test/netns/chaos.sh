@@ -178,7 +178,7 @@ settle() {
 	[ $took -le $slowest ] || slowest=$took
 	unharmed_all
 	say "$(printf '%6.1f s  %-12s %s; well after %d ms' "$(jq -n "($began_episode - $began) / 1000")" "$victim ($role)" "$story" $took)"
-	echo "$began_episode $(now_ms) $kinds" >> "$LAB/episodes.txt"
+	echo "$began_episode $(now_ms) $kinds" >> "$LAB/episodes.log"
 }
 
 # ---- the run ---------------------------------------------------------------
@@ -215,7 +215,7 @@ run_plan() {
 }
 prepare() {
 	lab_new
-	touch "$LAB/mounts" "$LAB/kills.txt" "$LAB/clock.txt" "$LAB/episodes.txt"
+	touch "$LAB/mounts" "$LAB/kills.log" "$LAB/clock.log" "$LAB/episodes.log"
 	trap chaos_clean EXIT
 	lab_net 3
 	second_client
@@ -274,7 +274,7 @@ can_fail() {
 	PY
 	check "the same packets from two nodes are noticed" jq -e '.problems.repeated | length > 0' \
 		<("$PYTHON" "$LAB_HERE/observe.py" --json "$d"/wan-n*.pcap)
-	cp "$LAB"/wan-cl*.pcap "$LAB/clock.txt" "$LAB/kills.txt" "$d"
+	cp "$LAB"/wan-cl*.pcap "$LAB/clock.log" "$LAB/kills.log" "$d"
 	ln -s "$LAB/cl" "$LAB/cl2" "$d/"
 	check "the same packets delivered by two nodes are noticed" jq -e '.problems | length > 0' \
 		<("$PYTHON" "$LAB_HERE/chaos_inner.py" "$d")
@@ -284,7 +284,7 @@ worst() {
 	local f gap from
 	for f in $FLOWS; do
 		read -r gap from < <(jq -r '[.gaps[] | [.[1] - .[0], .[0]]] | max // [0, 0] | "\(.[0]) \(.[1])"' "$LAB/$f.json")
-		say "      $f: $(jq -r '"\(.answered) answered\(if .repeated > 0 then ", \(.repeated) twice" else "" end)"' "$LAB/$f.json"), worst silence $gap ms ($(awk -v t="$from" '$1 <= t && t <= $2 { k = $3 } END { print k ? k : "none of the faults" }' "$LAB/episodes.txt"))"
+		say "      $f: $(jq -r '"\(.answered) answered\(if .repeated > 0 then ", \(.repeated) twice" else "" end)"' "$LAB/$f.json"), worst silence $gap ms ($(awk -v t="$from" '$1 <= t && t <= $2 { k = $3 } END { print k ? k : "none of the faults" }' "$LAB/episodes.log"))"
 	done
 }
 

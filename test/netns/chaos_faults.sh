@@ -8,7 +8,7 @@ was_damaged='' was_written='' stopped=0 unplugged=''
 tell() { story="$story${story:+, }$*"; }
 counted() { count[$1]=$((${count[$1]:-0} + 1)); }
 # killed NODE: a life ends here; chaos_inner.py wants to know when.
-killed() { echo "$(now_ms) $1" >> "$LAB/kills.txt"; }
+killed() { echo "$(now_ms) $1" >> "$LAB/kills.log"; }
 since() { jq -n "($(now_ms) - $1) / 1000"; }
 
 # ---- a node's life ---------------------------------------------------------
@@ -124,7 +124,7 @@ damage_end() {
 
 # ---- its clock -------------------------------------------------------------
 
-clock_set() { step[$victim]=$1; weather "$victim"; echo "$(now_ms) $victim $1" >> "$LAB/clock.txt"; }
+clock_set() { step[$victim]=$1; weather "$victim"; echo "$(now_ms) $victim $1" >> "$LAB/clock.log"; }
 clock_begin() { counted "clock step"; tell "clock $1 ms"; clock_set "$1"; }
 clock_end() { clock_set 0; }
 

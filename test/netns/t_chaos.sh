@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # alone
 # timeout: 200
-# Two minutes of chaos.sh, each kind of fault at least once; `make chaos` has as much
-# of it as one wants. One rung a run, ONLY_MODE=socket for the other.
-exec "$(dirname "$0")/chaos.sh" --brisk --seed "${CHAOS_SEED:-1}" --seconds 75 --mode "${ONLY_MODE:-xdp}"
+# A short chaos.sh, with a seed that deals out each kind of fault in its first eight
+# episodes; `make chaos` has as much of it as one wants. One rung a run: xdp, or ONLY_MODE.
+exec "$(dirname "$0")/chaos.sh" --brisk --seed "${CHAOS_SEED:-139}" --seconds 75 --mode "${ONLY_MODE:-xdp}"
