@@ -63,7 +63,7 @@ struct ike_sa {
 	struct suite suite;
 	struct ike_keys keys;
 	uint32_t state;           /* enum ike_sa_state; 0 = this place is empty */
-	bool original_initiator;  /* Did we initiate this IKE SA? Always false so far. */
+	bool original_initiator;  /* Did we initiate this IKE SA? Never at the gateway. */
 
 	/* RFC 7296 2.2, 2.3; window size is 1 in both directions. */
 	uint32_t next_request_in;               /* The Message ID we expect next. */

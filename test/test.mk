@@ -55,7 +55,7 @@ build/unsealed/baton: build/obj/test/netns/unsealed.c.o $(NODE) build/libxdpath.
 # UBSan, in build/fuzz-cov to see which lines are reached.
 FUZZ_UNDER := $(wildcard proto/*.c cluster/*.c) $(patsubst %,xdp/%.c,inner outer checksum arp nd \
 	offload engine inbound outbound sa) \
-	$(wildcard test/lib/gateway.c test/lib/initiator*.c test/lib/story*.c test/lib/sample.c)
+	$(wildcard test/lib/gateway.c test/lib/story*.c test/lib/sample.c)
 define fuzz_build
 $(1)/obj/%.o: %
 	@mkdir -p $$(@D)
