@@ -390,4 +390,5 @@ void core_status(const struct core *c, struct core_status *out)
 	out->half_open = c->half_opens.n;
 	out->pending = c->exchange.n_lanes;
 	memcpy(out->drops, c->drops, sizeof(out->drops));
+	out->drops[DROP_MALFORMED] += c->consensus ? consensus_malformed(c->consensus) : 0;
 }

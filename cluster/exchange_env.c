@@ -50,8 +50,8 @@ static bool assign_address(void *ctx, const struct ike_connection *connection, c
 		*out = *wanted;
 		return true;
 	}
-	return state_pool_pick_except(c->state, &connection->pool, wanted,
-				      10ull * c->config->timing.isolation_ms, &taken, out);
+	return state_pool_pick(c->state, &connection->pool, wanted,
+			       10ull * c->config->timing.isolation_ms, &taken, out);
 }
 
 struct ike_env exchange_env(struct core *c)

@@ -51,7 +51,7 @@ void codec_u8(struct codec *c, uint8_t *v)
 	*v = (uint8_t)wide;
 }
 
-void codec_u16(struct codec *c, uint16_t *v)
+static void codec_u16(struct codec *c, uint16_t *v)
 {
 	uint64_t wide = *v;
 
@@ -167,7 +167,7 @@ void codec_address(struct codec *c, struct address *a)
 		memset(a->octets + len, 0, sizeof(a->octets) - len);
 }
 
-void codec_endpoint(struct codec *c, struct endpoint *e)
+static void codec_endpoint(struct codec *c, struct endpoint *e)
 {
 	codec_address(c, &e->address);
 	codec_u16(c, &e->port);

@@ -27,7 +27,6 @@ bool codec_reads(const struct codec *c);
 void codec_check(struct codec *c, bool condition);
 
 void codec_u8(struct codec *c, uint8_t *v);
-void codec_u16(struct codec *c, uint16_t *v);
 void codec_u32(struct codec *c, uint32_t *v);
 void codec_u64(struct codec *c, uint64_t *v);
 void codec_i64(struct codec *c, int64_t *v);
@@ -41,7 +40,6 @@ void codec_text(struct codec *c, char *text, size_t size);
 void codec_blob(struct codec *c, struct blob **b);
 
 void codec_address(struct codec *c, struct address *a); /* Family 0 allowed. */
-void codec_endpoint(struct codec *c, struct endpoint *e);
 void codec_id(struct codec *c, struct ike_id *id);
 void codec_seq_record(struct codec *c, struct seq_record *r, const struct child_sa *child);
 

@@ -93,21 +93,16 @@ const struct session *state_next_session_of(const struct state *s, const struct 
 int64_t session_epoch(const struct state *s, const struct session *session);
 const struct slot *session_slot(const struct state *s, const struct session *session);
 
-/* A free address of the pool: `wanted` (may be NULL) if that is free, else the lowest
- * never used, else the one freed longest ago; never network, broadcast, nor one
- * freed less than rest_ms ago. What was freed more than ten minutes of cluster time
- * ago counts as never used, so rest_ms must not be more. */
-bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct address *wanted,
-		     uint64_t rest_ms, struct address *out);
-
-/* The same, but none that `taken` says is on its way to somebody (NULL: none is). */
-struct pool_taken {
+struct pool_taken { /* Is it on its way to somebody? */
 	bool (*is)(const void *ctx, const struct address *a);
 	const void *ctx;
 };
-bool state_pool_pick_except(const struct state *s, const struct prefix *pool,
-			    const struct address *wanted, uint64_t rest_ms,
-			    const struct pool_taken *taken, struct address *out);
+/* A free address of the pool that is not `taken` (NULL: none is): `wanted` (may be NULL) if
+ * that is free, else the lowest never used, else the one freed longest ago; never network,
+ * broadcast, nor one freed less than rest_ms ago. What was freed more than ten minutes of
+ * cluster time ago counts as never used, so rest_ms must not be more. */
+bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct address *wanted,
+		     uint64_t rest_ms, const struct pool_taken *taken, struct address *out);
 
 /* ---- Snapshots ---- */
 struct blob *state_encode(const struct state *s); /* Plain: seal it. Canonical: equal states, equal bytes. */

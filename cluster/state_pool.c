@@ -216,9 +216,8 @@ static bool rested(const struct state *s, const struct freed *f, uint64_t rest_m
 	return s->time_ms - f->at_ms >= rest_ms || MUTANT(MUTANT_IP_NO_REST);
 }
 
-bool state_pool_pick_except(const struct state *s, const struct prefix *pool,
-			    const struct address *wanted, uint64_t rest_ms,
-			    const struct pool_taken *taken, struct address *out)
+bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct address *wanted,
+		     uint64_t rest_ms, const struct pool_taken *taken, struct address *out)
 {
 	const struct freed *f;
 
@@ -239,10 +238,4 @@ bool state_pool_pick_except(const struct state *s, const struct prefix *pool,
 			return true;
 		}
 	return false;
-}
-
-bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct address *wanted,
-		     uint64_t rest_ms, struct address *out)
-{
-	return state_pool_pick_except(s, pool, wanted, rest_ms, NULL, out);
 }

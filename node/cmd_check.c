@@ -7,24 +7,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static int usage(FILE *out, int status)
+{
+	fputs("usage: baton check --config FILE\n"
+	      "  -c, --config FILE  cluster.toml; every error of it is printed as FILE:LINE: message\n",
+	      out);
+	return status;
+}
+
 int cmd_check(int argc, char **argv)
 {
-	static const struct option options[] = { { "config", required_argument, NULL, 'c' }, { 0 } };
-	struct node_config *c = malloc(sizeof(*c));
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
+	struct node_config *c;
 	struct config_errors errors;
 	const char *path = NULL;
 	int status, o;
 
+	while ((o = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		if (o == 'h')
+			return usage(stdout, CMD_OK);
+		if (o != 'c')
+			return usage(stderr, CMD_USAGE);
+		path = optarg;
+	}
+	if (!path || optind != argc)
+		return usage(stderr, CMD_USAGE);
+	c = malloc(sizeof(*c));
 	if (!c)
 		return CMD_FAILED;
-	while ((o = getopt_long(argc, argv, "c:", options, NULL)) != -1)
-		if (o == 'c')
-			path = optarg;
-	if (!path || optind != argc) {
-		fprintf(stderr, "usage: baton check --config cluster.toml\n");
-		free(c);
-		return CMD_USAGE;
-	}
 	status = node_config_load(c, path, NULL, &errors) == 0 ? CMD_OK : CMD_FAILED;
 	config_errors_print(&errors);
 	if (status == CMD_OK)

@@ -144,22 +144,33 @@ static bool write_config(const char *dir, unsigned nodes)
 	return fclose(f) == 0 || failed(path);
 }
 
+static int usage(FILE *out, int status)
+{
+	fputs("usage: baton init DIR [--nodes 1|3|5|7]\n"
+	      "  makes DIR/cluster.toml, to be edited, and keys and certificates in DIR/secrets\n",
+	      out);
+	return status;
+}
+
 int cmd_init(int argc, char **argv)
 {
-	static const struct option options[] = { { "nodes", required_argument, NULL, 'n' }, { 0 } };
+	static const struct option options[] = { { "nodes", required_argument, NULL, 'n' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
 	char path[4096];
 	const char *dir = NULL;
 	long nodes = 3;
 	int o;
 
-	while ((o = getopt_long(argc, argv, "n:", options, NULL)) != -1)
+	while ((o = getopt_long(argc, argv, "n:h", options, NULL)) != -1) {
+		if (o == 'h')
+			return usage(stdout, CMD_OK);
 		nodes = o == 'n' ? strtol(optarg, NULL, 10) : -1;
+	}
 	if (optind == argc - 1)
 		dir = argv[optind];
-	if (!dir || nodes < 1 || nodes > (long)CLUSTER_NODES_MAX || (nodes > 1 && nodes % 2 == 0)) {
-		fprintf(stderr, "usage: baton init DIR [--nodes 1|3|5|7]\n");
-		return CMD_USAGE;
-	}
+	if (!dir || nodes < 1 || nodes > (long)CLUSTER_NODES_MAX || (nodes > 1 && nodes % 2 == 0))
+		return usage(stderr, CMD_USAGE);
 	if (mkdir(dir, 0755) != 0 && errno != EEXIST) {
 		failed(dir);
 		return CMD_FAILED;

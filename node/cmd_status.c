@@ -19,6 +19,7 @@
 struct question {
 	char http[64]; /* Where to ask. */
 	bool json;
+	bool help; /* Nothing is asked. */
 };
 
 /* ---- Asking ---- */
@@ -94,11 +95,15 @@ static json_t *ask(const char *http, const char *path)
 
 /* ---- What is asked ---- */
 
-static int usage(const char *name)
+static int usage(FILE *out, const char *name)
 {
-	fprintf(stderr,
-		"usage: baton %s --config cluster.toml --node NAME [-o table|json]\n"
-		"       baton %s --http ADDRESS:PORT [-o table|json]\n",
+	fprintf(out,
+		"usage: baton %s --config FILE --node NAME [-o table|json]\n"
+		"       baton %s --http ADDRESS:PORT [-o table|json]\n"
+		"  -c, --config FILE   cluster.toml; its \"http\" of the node is asked\n"
+		"  -n, --node NAME     which [[node]]\n"
+		"  -o, --output FORMAT table (for people) or json (as the node says it)\n"
+		"exit status: 0 ok, 1 failed, 2 usage, 3 degraded, 4 no answer\n",
 		name, name);
 	return CMD_USAGE;
 }
@@ -132,6 +137,7 @@ static int parse(struct question *q, int argc, char **argv)
 						 { "node", required_argument, NULL, 'n' },
 						 { "http", required_argument, NULL, 'h' },
 						 { "output", required_argument, NULL, 'o' },
+						 { "help", no_argument, NULL, 'H' },
 						 { 0 } };
 	const char *config = NULL, *node = NULL, *format = "table";
 	int o;
@@ -146,12 +152,18 @@ static int parse(struct question *q, int argc, char **argv)
 			snprintf(q->http, sizeof(q->http), "%s", optarg);
 		else if (o == 'o')
 			format = optarg;
+		else if (o == 'H')
+			q->help = true;
 		else
-			return usage(argv[0]);
+			return usage(stderr, argv[0]);
+	}
+	if (q->help) {
+		(void)usage(stdout, argv[0]);
+		return CMD_OK;
 	}
 	q->json = strcmp(format, "json") == 0;
 	if (optind != argc || (!q->json && strcmp(format, "table") != 0) || (!config && !q->http[0]))
-		return usage(argv[0]);
+		return usage(stderr, argv[0]);
 	return q->http[0] ? CMD_OK : from_config(q, config, node);
 }
 
@@ -232,7 +244,7 @@ static int run(int argc, char **argv, const char *path, void (*table)(const json
 	int status = parse(&q, argc, argv);
 	json_t *json;
 
-	if (status != CMD_OK)
+	if (status != CMD_OK || q.help)
 		return status;
 	json = ask(q.http, path);
 	if (!json)

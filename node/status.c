@@ -203,6 +203,7 @@ char *status_metrics(const struct status_view *v)
 	metric(f, "leader", "gauge", st.role == CONSENSUS_LEADER);
 	metric(f, "isolated", "gauge", st.isolated);
 	metric(f, "holds_address", "gauge", st.holds_address);
+	metric(f, "address_stands", "gauge", v->datapath && datapath_holds(v->datapath));
 	metric(f, "term", "gauge", st.term);
 	metric(f, "applied_index", "counter", st.commit_applied);
 	metric(f, "half_open", "gauge", st.half_open);

@@ -33,7 +33,6 @@ struct store {
 	struct record_header header;
 	struct record_tip tip; /* As committed. */
 	struct blob *identity;
-	uint64_t previous_incarnation;
 	uint64_t map_bytes;
 	char dir[PATH_MAX];
 };
@@ -315,7 +314,6 @@ static enum status store_start(struct store *s, const struct store_options *o,
 	*image = c.image;
 	memset(&c.image, 0, sizeof(c.image));
 	store_content_fini(&c);
-	s->previous_incarnation = s->tip.incarnation;
 	return OK;
 }
 
@@ -366,11 +364,6 @@ void store_close(struct store *s)
 uint64_t store_raft_id(const struct store *s)
 {
 	return s->header.raft_id;
-}
-
-uint64_t store_previous_incarnation(const struct store *s)
-{
-	return s->previous_incarnation;
 }
 
 uint64_t store_age_ms(const struct store *s)

@@ -48,7 +48,6 @@ enum status store_commit(struct store *s, struct store_update *const *updates, s
 			 const struct blob *identity, char err[STORE_ERR_LEN]) must_check;
 
 uint64_t store_raft_id(const struct store *s);
-uint64_t store_previous_incarnation(const struct store *s); /* 0: the first start. */
 /* By the wall clock, since the last entry or snapshot was stored; 0: there is none. */
 uint64_t store_age_ms(const struct store *s);
 struct blob *store_identity(const struct store *s);         /* A new reference; NULL = none. */

@@ -267,14 +267,6 @@ void ike_add_auth(struct ike_builder *b, uint8_t method, const uint8_t *data, si
 	add_typed(b, IKE_PAYLOAD_AUTH, method, data, len);
 }
 
-void ike_add_cert(struct ike_builder *b, uint8_t encoding, const uint8_t *data, size_t len)
-{
-	open_payload(b, IKE_PAYLOAD_CERT, false);
-	put_u8(b, encoding);
-	put(b, data, len);
-	close_payload(b);
-}
-
 void ike_add_ts(struct ike_builder *b, uint8_t type, const struct ts_set *set)
 {
 	assert(type == IKE_PAYLOAD_TSi || type == IKE_PAYLOAD_TSr);

@@ -30,14 +30,6 @@ void ike_session_fini(struct ike_session *s)
 	OPENSSL_cleanse(s, sizeof(*s));
 }
 
-void ike_half_open_copy(struct ike_half_open *to, const struct ike_half_open *from)
-{
-	assert(to != from);
-	*to = *from;
-	blob_ref(to->request);
-	blob_ref(to->response);
-}
-
 void ike_half_open_fini(struct ike_half_open *h)
 {
 	blob_unref(h->request);

@@ -112,7 +112,6 @@ struct ike_half_open {
 
 void ike_session_copy(struct ike_session *to, const struct ike_session *from);
 void ike_session_fini(struct ike_session *s);   /* Drops blobs, cleanses keys. */
-void ike_half_open_copy(struct ike_half_open *to, const struct ike_half_open *from);
 void ike_half_open_fini(struct ike_half_open *h);
 
 struct ike_sa *ike_session_find_sa(struct ike_session *s, uint64_t spi_i, uint64_t spi_r);

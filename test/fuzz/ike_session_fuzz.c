@@ -41,7 +41,9 @@ static void make_base(void)
 	fixture_setup(&f, IKE_DEFAULT, "aes128gcm16-esn-noesn");
 	f.i.config.mobike = true;
 	d = fixture_to_gateway(&f, initiator_create_init(&f.i));
-	ike_half_open_copy(&base_half_open, f.g.half_open);
+	base_half_open = *f.g.half_open;
+	blob_ref(base_half_open.request);
+	blob_ref(base_half_open.response);
 	auth = fixture_to_client(&f, d);
 	blob_unref(fixture_to_gateway(&f, auth));
 	assert(f.g.session);

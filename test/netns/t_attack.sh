@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # alone
 # modes: socket xdp
+# alone
 # Somebody who can reach every port, but has no key. Under each attack a client that is there
 # keeps its tunnel, honest clients connect, nobody's ownership moves, and memory stays under
 # what the limits of /v1/status allow.

@@ -101,6 +101,8 @@ refuses "an expired certificate" 'cluster.toml: .*n1.pem.*expired|cluster.toml: 
 cp "$LAB/n1.pem" "$s/n1.pem"
 restore
 nodes_start 30
+helps() { "$BATON" "$1" --help 2> /dev/null | grep -q "^usage: baton $1"; }
+for c in run check init status sessions; do check "baton $c --help" helps $c; done
 check "with all of it put right, the client goes on" at cl ping -q -c 10 -i 0.1 -W 2 $SERVER
 unharmed "afterwards"
 finish

@@ -20,7 +20,7 @@ static uint32_t pick(const struct state *s, const char *pool, const char *wanted
 	assert_int_equal(prefix_parse(&p, pool), OK);
 	if (wanted)
 		assert_int_equal(address_parse(&w, wanted), OK);
-	return state_pool_pick(s, &p, wanted ? &w : NULL, rest_ms, &out) ? address_to_ipv4(&out) & 0xff
+	return state_pool_pick(s, &p, wanted ? &w : NULL, rest_ms, NULL, &out) ? address_to_ipv4(&out) & 0xff
 									  : 0xffff;
 }
 
@@ -71,13 +71,13 @@ static void test_pool_ipv6(void **unused)
 	(void)unused;
 	assert_int_equal(prefix_parse(&p, "2001:db8:1::/64"), OK);
 	assert_int_equal(address_parse(&expected, "2001:db8:1::1"), OK);
-	assert_true(state_pool_pick(s, &p, NULL, 0, &out));
+	assert_true(state_pool_pick(s, &p, NULL, 0, NULL, &out));
 	assert_true(address_equal(&out, &expected));
 	sample_session(&c.session_put.ike, 5);
 	c.session_put.ike.virtual_ip = out;
 	assert_int_equal(apply_command(s, &c).status, OK);
 	assert_int_equal(address_parse(&expected, "2001:db8:1::2"), OK);
-	assert_true(state_pool_pick(s, &p, NULL, 0, &out));
+	assert_true(state_pool_pick(s, &p, NULL, 0, NULL, &out));
 	assert_true(address_equal(&out, &expected));
 	state_free(s);
 }
