@@ -53,8 +53,9 @@ build/unsealed/baton: build/obj/test/netns/unsealed.c.o $(NODE) build/libxdpath.
 # Fuzz targets are built by clang from the sources they need: all of proto and
 # cluster and the pure ones of xdp, once for all targets; in build/fuzz with ASan and
 # UBSan, in build/fuzz-cov to see which lines are reached.
-FUZZ_UNDER := $(wildcard proto/*.c cluster/*.c) $(patsubst %,xdp/%.c,inner outer checksum arp nd \
-	offload engine inbound outbound sa) \
+FUZZ_UNDER := $(wildcard proto/*.c cluster/*.c) \
+	$(filter-out %.bpf.c $(patsubst %,xdp/%.c,address datapath loader mailbox netlink port_xsk \
+		sockets tun worker),$(wildcard xdp/*.c)) \
 	$(wildcard test/lib/gateway.c test/lib/story*.c test/lib/sample.c)
 define fuzz_build
 $(1)/obj/%.o: %
