@@ -120,11 +120,11 @@ until_ok 10 all_nodes_up || die "n1's link does not come back"
 victim=$idle
 [[ $lead > $victim ]] && port=$lead || port=$victim
 storm idle at "$PYTHON" "$ATTACK" idle "10.77.0.1${port#n}:7500" $MANY 6 "$nearby"
-storm eager at "$PYTHON" "$ATTACK" idle "10.77.0.1${port#n}:7500" 300 8 "$nearby"
+storm eager at "$PYTHON" "$ATTACK" idle "10.77.0.1${port#n}:7500" 300 10 "$nearby"
 sleep 1
 node_kill "$victim"
 node_start "$victim"
-check "$MANY idle connections on the link port: a node that restarts is ready all the same" until_ok 4 node_ready "$victim"
+check "$MANY idle connections on the link port: a node that restarts is ready all the same" until_ok 8 node_ready "$victim"
 under idle "$MANY idle connections on the link port"
 check "strangers are few" jq -e --argjson n "$(counter baton_link_strangers)" '$n <= .limits.link_strangers * 3' <(api "$lead" /v1/status)
 quiet() { local n; n=$(grep -c 'link a stranger' "$LAB/$port.log"); [ "$n" -le 20 ] || { echo "$n lines"; return 1; }; }
