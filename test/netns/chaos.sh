@@ -161,6 +161,12 @@ unharmed_all() {
 settle() {
 	local ended n took
 	ended=$(now_ms)
+	# A node that was to start while its wall clock was far back has refused its certificate.
+	if [ "$victim" != all ] && ! alive "$victim" && logged 'is the clock right'; then
+		tell "refused to start with that clock"
+		counted "refused by its clock"
+		node_start "$victim"
+	fi
 	for n in $LAB_NODES; do
 		alive "$n" || { tail -n 5 "$LAB/$n.log" >&2; problem "$n has ended by itself"; return 1; }
 	done

@@ -3,43 +3,47 @@
 # The faults of chaos.sh, by the names that chaos_plan.py gives them: X_begin and
 # X_end act on $victim, add to $story and count themselves in $count. To be sourced.
 declare -A step delay full
-was_damaged='' was_written='' stopped=0 unplugged=''
+was_damaged='' was_written='' full_from=0 stopped=0 unplugged=''
 
 tell() { story="$story${story:+, }$*"; }
 counted() { count[$1]=$((${count[$1]:-0} + 1)); }
-# killed NODE: a life ends here; chaos_inner.py wants to know when.
-killed() { echo "$(now_ms) $1" >> "$LAB/kills.log"; }
+# ended FROM NODE...: their lives ended between FROM and now; chaos_inner.py wants to know.
+ended() { local n from=$1; shift; for n; do echo "$from $(now_ms) $n" >> "$LAB/kills.log"; done; }
+kill_victim() { local from; from=$(now_ms); node_kill "$victim"; ended "$from" "$victim"; }
 since() { jq -n "($(now_ms) - $1) / 1000"; }
 
 # ---- a node's life ---------------------------------------------------------
 
-kill_begin() { counted kill; tell "kill -9"; killed "$victim"; node_kill "$victim"; }
+kill_begin() { counted kill; tell "kill -9"; kill_victim; }
 kill_end() { node_start "$victim" "$@"; }
-bounce_begin() { counted "quick restart"; tell "quick restart"; killed "$victim"; node_kill "$victim"; }
+bounce_begin() { counted "quick restart"; tell "quick restart"; kill_victim; }
 bounce_end() { node_start "$victim" "$@"; }
 stop_begin() { counted SIGSTOP; stopped=$(now_ms); node_signal "$victim" STOP; }
 stop_end() { tell "SIGSTOP $(since "$stopped") s"; node_signal "$victim" CONT; }
 # All at once, whoever is the victim.
 power_begin() {
-	local n
+	local n from
 	counted "power loss"; tell "power loss"
 	victim=all
-	for n in $LAB_NODES; do killed "$n"; done
+	from=$(now_ms)
 	# shellcheck disable=SC2046
 	kill -KILL $(for n in $LAB_NODES; do pid_of "$n"; done)
 	for n in $LAB_NODES; do await_end "$n" 5; rm -f "$LAB/$n.pid"; done
+	# shellcheck disable=SC2086
+	ended "$from" $LAB_NODES
 }
 power_end() { local n; for n in $LAB_NODES; do node_start "$n" "$@"; done; }
 # One after the other, as an upgrade would.
 rolling_begin() {
-	local n
+	local n from
 	counted "rolling restart"; tell "rolling restart"
 	victim=all
 	for n in $LAB_NODES; do
-		killed "$n"
+		from=$(now_ms)
 		node_signal "$n" TERM
 		await_end "$n" 15 || { problem "$n does not end on SIGTERM"; node_kill "$n"; }
 		rm -f "$LAB/$n.pid"
+		ended "$from" "$n"
 		node_start "$n" "$@"
 		until_ok $WELL_S all_healthy || { problem "not well after $n was restarted"; return 1; }
 	done
@@ -58,6 +62,7 @@ full_begin() {
 	counted "disk full"
 	dd if=/dev/zero of="$LAB/data/$victim/ballast" bs=64k 2> /dev/null
 	full[$victim]=1
+	full_from=$(now_ms)
 	weather "$victim"
 	sleep 0.2
 	was_written=$(last_written)
@@ -75,7 +80,7 @@ full_end() {
 		tell "disk full"
 		logged 'make room on that disk' ||
 			{ tail -n 3 "$LAB/$victim.log"; problem "$victim has ended on a full disk, and not said why"; }
-		killed "$victim"
+		ended "$full_from" "$victim"
 	fi
 	full[$victim]=0
 	weather "$victim"
@@ -86,8 +91,7 @@ full_end() {
 damage_begin() {
 	counted "damaged file"
 	was_damaged=$1
-	killed "$victim"
-	node_kill "$victim"
+	kill_victim
 	"$PYTHON" - "$(find "$LAB/data/$victim" -name '*.mdb' | head -n 1)" "$@" <<-'PY'
 	import sys
 	path, how, number = sys.argv[1], sys.argv[2], int(sys.argv[3])

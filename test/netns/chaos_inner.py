@@ -7,7 +7,7 @@ their logs, against what the nodes delivered to the protected network.
 
 DIR holds wan-cl*.pcap, lan-n*.pcap, CLIENT/run/charon.log (with chd = 4), the nodes'
 logs n?.log, clock.log (when a node's wall clock was stepped: "MS NODE STEP_MS") and
-kills.log (when a node's life ended: "MS NODE"). Checked: every inner packet delivered
+kills.log (between when a node's life ended: "MS MS NODE"). Checked: every inner packet delivered
 had been sent by a client, and none is delivered more often than it was sent, but for
 
   takeover  what was first delivered at or after the last mark that the heir had of it:
@@ -22,7 +22,6 @@ much the oldest of them was older than the published age, "uncommitted_ms" how l
 the end of a life the oldest of the others came. SLACK_MS is what a mark may need on its
 way on a busy machine. A verdict as JSON goes to the standard output.
 """
-import bisect
 import collections
 import datetime
 import glob
@@ -94,7 +93,7 @@ def takeovers(folder):
 
 
 def kills(folder):
-    return [(float(t), node) for t, node in (line.split() for line in open(folder + "/kills.log"))]
+    return [(float(t), float(to), node) for t, to, node in (line.split() for line in open(folder + "/kills.log"))]
 
 
 def ipv4(frame):
@@ -175,12 +174,11 @@ class Delivered:
         self.problems, self.excuses = [], collections.Counter()
         self.beyond = self.uncommitted = 0.0
         self.kills = {}
-        for t, node in sorted(ends):
-            self.kills.setdefault(node, []).append(t)
+        for t, to, node in ends:
+            self.kills.setdefault(node, []).append((t, to))
 
     def lives_between(self, node, first, second):
-        k = self.kills.get(node, [])
-        return bisect.bisect_left(k, second) - bisect.bisect_left(k, first - COMMITTED_MS)
+        return any(to >= first and t <= second for t, to in self.kills.get(node, []))
 
     def excused(self, first, second):
         (t1, n1), (t2, n2) = first, second
@@ -192,8 +190,8 @@ class Delivered:
                 self.excuses["takeover"] += 1
                 self.beyond = max(self.beyond, at - age - t1)
                 return True
-        for t, node in self.ends:
-            if node == n1 and t - COMMITTED_MS <= t1 <= t + SLACK_MS:
+        for t, to, node in self.ends:
+            if node == n1 and t - COMMITTED_MS <= t1 <= to:
                 self.excuses["restart"] += 1
                 self.uncommitted = max(self.uncommitted, t - t1)
                 return True
