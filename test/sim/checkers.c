@@ -13,7 +13,7 @@ void checkers_init(struct checkers *c, struct full *f)
 void checkers_fini(struct checkers *c)
 {
 	seen_fini(&c->i1.numbers);
-	seen_fini(&c->i1.salted);
+	seen_fini(&c->i1.esp);
 	seen_fini(&c->i1.ike);
 	seen_fini(&c->i2.delivered);
 	seen_fini(&c->i2.ended);

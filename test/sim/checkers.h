@@ -17,13 +17,14 @@ struct full;
 /* ---- I1: no (key, IV) for two packets ---- */
 struct i1_nonce {
 	struct full *full;
-	struct seen numbers; /* (spi_in, number): who sealed it, with which salt. */
-	struct seen salted;  /* (spi_in, number, salt), once numbers may come again. */
+	struct seen numbers; /* (spi_in, number): who sealed it. */
+	struct seen esp;     /* (spi_in, first 8 octets of the IV) */
 	struct seen ike;     /* (spi_i, spi_r, IV) */
 	bool rolled_back;    /* Every disk was put back: from now on the salt has to do. */
 	uint64_t n_sealed;
 };
-void i1_sealed(struct i1_nonce *c, unsigned host, uint32_t spi_in, uint32_t salt, uint64_t seq);
+void i1_sealed(struct i1_nonce *c, unsigned host, uint32_t spi_in, uint64_t seq,
+	       const uint8_t *packet, size_t len);
 void i1_ike(struct i1_nonce *c, unsigned host, const uint8_t *message, size_t len);
 
 /* ---- I2: no packet is delivered twice, none outside its selectors ---- */

@@ -39,6 +39,7 @@ static void ask(struct client *c)
 {
 	uint8_t room[512] = { 0 }, *inner, *out;
 	struct client_sa *s = newest(c);
+	struct entropy e;
 	size_t len;
 	uint64_t seq;
 
@@ -46,7 +47,8 @@ static void ask(struct client *c)
 		return;
 	inner = room + esp_head_room(&s->entry.child.suite);
 	write_question(c, inner, random_chance(&c->full->world.random, 10));
-	if (esp_seal(&s->entry.out, s->entry.child.spi_out, seq, 1 + c->index, NULL, 4, inner,
+	full_entropy(c->full, &e);
+	if (esp_seal(&s->entry.out, s->entry.child.spi_out, seq, 1 + c->index, &e, 4, inner,
 		     INNER_LEN, &out, &len) != DROP_NONE)
 		world_fail(&c->full->world, "a client cannot seal");
 	outside_to_gateway(c->full, c->index, DATAGRAM_ESP, blob_new(out, len));

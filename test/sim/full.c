@@ -22,9 +22,10 @@ static void configure_connection(struct full *f)
 	r->has_pool = true;
 	r->pool = (struct prefix){ .address = address_ipv4(0x0a1e0000), .bits = 20 };
 	r->replay_bits = 256;
+	r->dpd_ms = f->plan.dpd_ms;
 	if (ike_id_parse(&r->local_id, "gw") != OK ||
-	    proposal_parse_ike(&r->ike[0], "aes128gcm16-prfsha256-x25519", NULL) != OK ||
-	    proposal_parse_esp(&r->esp[0], "aes128gcm16", NULL) != OK)
+	    proposal_parse_ike(&r->ike[0], f->plan.ike, NULL) != OK ||
+	    proposal_parse_esp(&r->esp[0], f->plan.esp, NULL) != OK)
 		world_fail(&f->world, "the configuration is malformed");
 	r->n_ike = r->n_esp = 1;
 }
@@ -76,9 +77,9 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 	f->world.verbose = verbose;
 	f->world.command = command;
 	f->holder = f->stale = -1;
-	world_say(&f->world, "%u nodes, %u clients, mode %s, attacks %u/1000", f->plan.hosts,
-		  f->plan.clients, f->plan.mode == SERVICE_LB ? "lb" : "vip",
-		  f->plan.attack_per_mille);
+	world_say(&f->world, "%u nodes, %u clients, mode %s, attacks %u/1000, %s, %s, dpd %u ms",
+		  f->plan.hosts, f->plan.clients, f->plan.mode == SERVICE_LB ? "lb" : "vip",
+		  f->plan.attack_per_mille, f->plan.ike, f->plan.esp, f->plan.dpd_ms);
 	configure(f);
 	checkers_init(&f->checkers, f);
 	clients_init(f, f->plan.clients);
@@ -96,6 +97,14 @@ static void full_free(struct full *f)
 	checkers_fini(&f->checkers);
 	operator_fini(f);
 	free(f);
+}
+
+void full_entropy(struct full *f, struct entropy *e)
+{
+	uint8_t seed[ENTROPY_SEED_LEN];
+
+	random_fill(&f->world.random, seed, sizeof(seed));
+	entropy_init(e, seed);
 }
 
 static void add_up(const struct full *f, struct totals *t)

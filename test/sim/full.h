@@ -35,6 +35,8 @@ struct plan {
 	unsigned pace;             /* Clients take so many times their time. */
 	unsigned attack_per_mille; /* Of chances that the attacker takes. */
 	uint32_t half_open_max, cookie_above;
+	const char *ike, *esp;     /* Proposals. */
+	uint32_t dpd_ms;
 	bool all_back;             /* At the end all disks are put back (I1). */
 };
 void plan_draw(struct plan *p, struct random *r);
@@ -83,6 +85,8 @@ struct full {
 uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct totals *totals);
 /* Every node runs, is ready, has its vote and nearly all that the others have. */
 bool full_is_whole(struct full *f);
+
+void full_entropy(struct full *f, struct entropy *e); /* For the next packet. */
 
 /* ---- outside.c: between clients, nodes and the server ---- */
 void outside_begin(struct full *f);

@@ -1,39 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* I1: no (key, IV) is ever used for two different packets, by whomever.
+/* I1: no (key, IV) is ever used for two different packets, by whomever. The IV is read
+ * from the packet: behind the ESP header, or at the start of IKE's SK payload. Of the 16
+ * octets of a CBC IV the first 8 have to do.
  *
- * ESP: the IV of AES-GCM is the incarnation's salt and the sequence number
- * (esp_seal()). Leases alone make numbers unique, so this asks for more than I1: no
- * number twice under one SA, whatever the salt. Only when every disk was put back to an
- * older copy, which nothing can notice, do numbers come again, and the salt has to do.
- *
- * IKE: the IV stands at the start of the SK payload; the same one may carry the same
- * bytes again, nothing else. */
+ * Leases alone make ESP's numbers unique, so this asks for more than I1: no number twice
+ * under one SA. Only when every disk was put back to an older copy, which nothing can
+ * notice, do numbers come again; then the salt in the IV has to do. An IKE IV may carry the
+ * same bytes again, nothing else. */
 #include "test/sim/full.h"
 
 #include "proto/ike_message.h"
 
 #include <string.h>
 
-void i1_sealed(struct i1_nonce *c, unsigned host, uint32_t spi_in, uint32_t salt, uint64_t seq)
+void i1_sealed(struct i1_nonce *c, unsigned host, uint32_t spi_in, uint64_t seq,
+	       const uint8_t *packet, size_t len)
 {
+	uint64_t *v, iv;
 	bool fresh;
-	uint64_t *v = seen_get(&c->numbers, spi_in, seq, 0, &fresh);
 
-	if (!fresh && (!c->rolled_back || v[1] == salt))
+	v = seen_get(&c->numbers, spi_in, seq, 0, &fresh);
+	if (!fresh && !c->rolled_back)
 		world_fail(&c->full->world,
 			   "I1: n%u seals number %llu of SA %08x, which n%llu sealed before",
 			   host + 1, (unsigned long long)seq, spi_in,
 			   (unsigned long long)v[0] + 1);
 	v[0] = host;
-	v[1] = salt;
 	c->n_sealed++;
-	if (!c->rolled_back)
-		return;
-	seen_get(&c->salted, spi_in, seq, salt, &fresh);
+	if (len < ESP_HEADER_LEN + sizeof(iv))
+		world_fail(&c->full->world, "n%u seals a packet of %zu octets", host + 1, len);
+	memcpy(&iv, packet + ESP_HEADER_LEN, sizeof(iv));
+	v = seen_get(&c->esp, spi_in, iv, 0, &fresh);
 	if (!fresh)
 		world_fail(&c->full->world,
-			   "I1: n%u seals number %llu of SA %08x again, with the same salt", host + 1,
-			   (unsigned long long)seq, spi_in);
+			   "I1: n%u seals number %llu of SA %08x with an IV that n%llu used before",
+			   host + 1, (unsigned long long)seq, spi_in,
+			   (unsigned long long)v[0] + 1);
+	v[0] = host;
 }
 
 void i1_ike(struct i1_nonce *c, unsigned host, const uint8_t *message, size_t len)

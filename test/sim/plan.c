@@ -26,6 +26,18 @@ static unsigned draw_clients(struct random *r)
 	return (unsigned)random_between(r, 41, 300);
 }
 
+static void draw_suites(struct plan *p, struct random *r)
+{
+	static const char *const ike[] = { "aes256gcm16-prfsha384-ecp256",
+					   "aes128-sha256-prfsha256-x25519",
+					   "aes256-sha256-prfsha384-ecp256" };
+	static const char *const esp[] = { "aes256gcm16-esn", "aes128-sha256", "aes256-sha256-esn",
+					   "aes128gcm16-esn" };
+
+	p->ike = random_chance(r, 200) ? ike[random_below(r, 3)] : "aes128gcm16-prfsha256-x25519";
+	p->esp = random_chance(r, 400) ? esp[random_below(r, 4)] : "aes128gcm16";
+}
+
 void plan_draw(struct plan *p, struct random *r)
 {
 	static const unsigned attack[] = { 0, 100, 100, 300 };
@@ -42,6 +54,8 @@ void plan_draw(struct plan *p, struct random *r)
 	p->attack_per_mille = attack[random_below(r, 4)];
 	/* Cookies are asked for long before there is no room left. */
 	p->cookie_above = random_chance(r, 300) ? 5 : 500;
+	p->dpd_ms = random_chance(r, 250) ? (uint32_t)random_between(r, 200, 3000) : 0;
+	draw_suites(p, r);
 	p->all_back = random_chance(r, 250);
 	p->half_open_max = p->cookie_above == 5 ? p->clients + 40 : 10000;
 }

@@ -439,15 +439,16 @@ static void seal(struct node *n, struct sim_sa *s, uint64_t seq, const struct bl
 {
 	uint8_t room[INNER_ROOM + 2 * ESP_OVERHEAD_MAX], *out;
 	size_t head = esp_head_room(&s->entry.child.suite), len;
-	uint32_t salt = (uint32_t)(n->incarnation >> 32);
+	struct entropy e;
 
 	assert(inner->len <= INNER_ROOM);
 	memcpy(room + head, inner->data, inner->len);
-	i1_sealed(&n->full->checkers.i1, n->host->index, s->spi_in, salt, seq);
+	full_entropy(n->full, &e);
 	i7_used(&n->full->checkers.i7, n->host->index, s->spi_in, s->entry.epoch);
-	if (esp_seal(&s->entry.out, s->entry.child.spi_out, seq, salt, NULL, 4, room + head,
-		     inner->len, &out, &len) != DROP_NONE)
+	if (esp_seal(&s->entry.out, s->entry.child.spi_out, seq, (uint32_t)(n->incarnation >> 32),
+		     &e, 4, room + head, inner->len, &out, &len) != DROP_NONE)
 		world_fail(n->host->world, "sealing fails");
+	i1_sealed(&n->full->checkers.i1, n->host->index, s->spi_in, seq, out, len);
 	outside_to_client(n->full, &s->entry.path.remote, DATAGRAM_ESP, blob_new(out, len));
 }
 
