@@ -279,14 +279,15 @@ static void on_operator(struct world *w, void *ctx, uint64_t a, struct blob *dat
 
 	(void)a;
 	(void)data;
-	check_put_back(f);
+	if (!f->checkers.i1.rolled_back)
+		check_put_back(f);
+	world_at(w, random_between(&w->random, 50, 800) * MS, on_operator, f, 0, NULL);
 	if (f->calm)
 		return;
 	if (host_runs(h) && !h->paused)
 		do_something(f, h);
 	if (random_chance(&w->random, 300))
 		accept_old_disks(f);
-	world_at(w, random_between(&w->random, 50, 800) * MS, on_operator, f, 0, NULL);
 }
 
 void operator_begin(struct full *f)
