@@ -6,9 +6,11 @@
  *   AGAIN    an earlier one of these, once more
  *   OUTWARD  a packet from the network behind, to whom it may concern
  *   STATE    isolated or not, marks awaited or not, a new owner's epoch
+ *   DELIVER  a majority holds the mark (the argument); if this comes first, the SA is exact
  * What must hold (DESIGN section 10): nothing is delivered inward twice or outside the
- * selectors, no number is sealed twice, every packet is delivered, dropped with a reason,
- * held or forwarded. */
+ * selectors, of an exact SA nothing before a majority has its mark or beyond the horizon, no
+ * number is sealed twice, every packet is delivered, dropped with a reason, held, kept
+ * waiting or forwarded. */
 #include "xdp/engine.h"
 #include "xdp/inner.h"
 
@@ -28,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 #define NUMBERS 65536u
 #define SENT_MAX 64u
 
-enum kind { RAW, INSIDE, AGAIN, OUTWARD, STATE, KINDS };
+enum kind { RAW, INSIDE, AGAIN, OUTWARD, STATE, DELIVER, KINDS };
 
 static struct engine engine;
 static struct esp_context client;
@@ -48,6 +50,8 @@ static struct {
 } sent[SENT_MAX];
 static size_t n_sent;
 static int64_t epoch;
+static bool exact;
+static uint64_t majority, horizon;
 
 /* ---- What comes out ---- */
 
@@ -66,6 +70,7 @@ static void out_inner(void *ctx, struct packet **packets, size_t n)
 		assert(be32(p->data + 12) == 0x0a1e0005 && be32(p->data + 16) >> 16 == 0x0a14);
 		assert((size_t)(p->data[2] << 8 | p->data[3]) == p->len);
 		assert(p->seq > 0 && p->seq < NUMBERS && !delivered[p->seq]);
+		assert(!exact || (p->seq <= majority && p->seq < horizon));
 		delivered[p->seq] = 1;
 		n_inner++;
 	}
@@ -131,10 +136,15 @@ static void grant(bool hold)
 
 	g.start = (uint64_t)epoch * 256 - 255;
 	g.end = g.start + 256;
+	if (exact) {
+		g.horizon = horizon += 64;
+		g.quorum = true;
+		majority = 0;
+	}
 	update((struct sa_update){.kind = SA_UPDATE_GRANT, .grant = g});
 }
 
-static void sa_put(void)
+static void sa_put(bool is_exact)
 {
 	struct sa_update u = {.kind = SA_UPDATE_PUT, .spi_in = SPI_IN, .session = 1,
 			      .child = &child, .replay_bits = 64};
@@ -145,6 +155,8 @@ static void sa_put(void)
 	update(u);
 	update((struct sa_update){.kind = SA_UPDATE_OUTBOUND});
 	epoch = 0;
+	exact = is_exact;
+	majority = horizon = 0;
 	grant(false);
 }
 
@@ -171,19 +183,19 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 /* ---- Steps ---- */
 
-static uint64_t all_drops(void)
+/* Packets that have gone somewhere. */
+static uint64_t all_gone(void)
 {
-	uint64_t sum = 0;
+	uint64_t sum = n_inner + n_outer + n_forwarded + engine.counters.held + engine.counters.waited;
 
 	for (unsigned i = 0; i < DROP_COUNT; i++)
 		sum += engine.counters.drops[i];
 	return sum;
 }
 
-/* One packet; where it went is counted once. */
 static void pass(uint8_t *data, size_t len, bool inbound, uint8_t flags)
 {
-	uint64_t before = all_drops() + n_inner + n_outer + n_forwarded + engine.counters.held, after;
+	uint64_t before = all_gone();
 	struct packet p = {.data = data, .len = len, .injected = flags & 1};
 
 	p.path.udp_encap = flags & 2;
@@ -194,8 +206,7 @@ static void pass(uint8_t *data, size_t len, bool inbound, uint8_t flags)
 		engine_inbound(&engine, &p, 1);
 	else
 		engine_outbound(&engine, &p, 1);
-	after = all_drops() + n_inner + n_outer + n_forwarded + engine.counters.held;
-	assert(after == before + 1);
+	assert(all_gone() == before + 1);
 }
 
 static void step(enum kind kind, uint8_t argument, const CBS *octets)
@@ -242,6 +253,12 @@ static void step(enum kind kind, uint8_t argument, const CBS *octets)
 		if (argument & 16)
 			update((struct sa_update){.kind = SA_UPDATE_FLOOR, .mark = argument});
 		break;
+	case DELIVER:
+		if (!exact)
+			break;
+		majority = argument > majority ? argument : majority;
+		update((struct sa_update){.kind = SA_UPDATE_DELIVER, .mark = majority, .epoch = epoch});
+		break;
 	case KINDS:
 		break;
 	}
@@ -256,7 +273,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	memset(sealed, 0, sizeof(sealed));
 	n_sent = 0;
 	engine.isolated = false;
-	sa_put();
+	sa_put(len > 0 && data[0] % KINDS == DELIVER);
 	CBS_init(&in, data, len);
 	while (CBS_get_u8(&in, &kind) && CBS_get_u8(&in, &argument) &&
 	       CBS_get_u16_length_prefixed(&in, &octets))

@@ -4,7 +4,6 @@
  * Whatever comes back is HTTP; only GET and HEAD are ever answered with 200, what is
  * called JSON is JSON, and the connection ends. */
 #include "node/http.c" /* For run(), as its loop calls it. */
-#include "test/fuzz/no_datapath.h"
 #include "test/lib/story.h"
 
 /* runs: 10000 */

@@ -4,7 +4,6 @@
  * each line of the metrics is one of Prometheus. */
 #include "cluster/core_internal.h"
 #include "node/status.h"
-#include "test/fuzz/no_datapath.h"
 
 #include <assert.h>
 #include <stdio.h>
