@@ -55,7 +55,7 @@ void inbox_item_free(struct inbox_item *i)
 bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_lane lane)
 {
 	static const size_t max[INBOX_LANES] = {SIZE_MAX, INBOX_FRAMES_MAX, INBOX_IKE_MAX,
-						INBOX_PACKETS_MAX};
+						INBOX_INIT_MAX, INBOX_PACKETS_MAX};
 	size_t cost = sizeof(*i) + i->len;
 	bool was_empty;
 

@@ -23,7 +23,8 @@ enum inbox_kind {
 enum inbox_lane {
 	INBOX_OTHER,   /* No limit here. */
 	INBOX_FRAMES,  /* Of the links. */
-	INBOX_IKE,     /* IKE datagrams, those that were relayed too: from anybody. */
+	INBOX_IKE,     /* IKE datagrams, those that were relayed too: from anybody ... */
+	INBOX_INIT,    /* ... but who begins anew does not delay those who go on. */
 	INBOX_PACKETS, /* For other owners. */
 	INBOX_LANES
 };
@@ -56,9 +57,10 @@ struct inbox {
 };
 
 /* Octets that may wait. Frames: two snapshots and something. IKE: what is
- * handled within some 20 ms, for Raft's messages stand in the same line. */
+ * handled within some 20 ms each, for Raft's messages stand in the same line. */
 #define INBOX_FRAMES_MAX (544u << 20)
-#define INBOX_IKE_MAX (512u << 10)
+#define INBOX_IKE_MAX (1u << 20)
+#define INBOX_INIT_MAX (1u << 20)
 #define INBOX_PACKETS_MAX (8u << 20)
 
 void inbox_init(struct inbox *b, void (*wake)(void *ctx), void *ctx);

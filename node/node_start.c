@@ -105,6 +105,15 @@ static void on_report(void *ctx, const struct sa_report *reports, size_t count)
 	inbox_put(&n->inbox, i, INBOX_OTHER);
 }
 
+/* RFC 7296 3.1: the responder's SPI "MUST be zero in the first message of an IKE initial
+ * exchange". */
+static bool begins_anew(const uint8_t *data, size_t len)
+{
+	static const uint8_t zero[8];
+
+	return len >= 16 && memcmp(data + 8, zero, sizeof(zero)) == 0;
+}
+
 static void on_ike(void *ctx, const struct endpoint *local, const struct endpoint *remote,
 		   const uint8_t *data, size_t len)
 {
@@ -116,7 +125,7 @@ static void on_ike(void *ctx, const struct endpoint *local, const struct endpoin
 	i->event.datagram.remote = *remote;
 	i->event.datagram.data = i->data;
 	i->event.datagram.len = len;
-	inbox_put(&n->inbox, i, INBOX_IKE);
+	inbox_put(&n->inbox, i, begins_anew(data, len) ? INBOX_INIT : INBOX_IKE);
 }
 
 static void on_forward(void *ctx, const struct datapath_forward *f)

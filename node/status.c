@@ -100,7 +100,7 @@ static json_t *limits_json(const struct cluster_config *c)
 {
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sessions", (json_int_t)c->sessions_max,
 			 "half_open", (json_int_t)c->half_open_max, "half_open_without_cookie",
-			 (json_int_t)c->cookie_above, "ike_queue_bytes", (json_int_t)INBOX_IKE_MAX,
+			 (json_int_t)c->cookie_above, "ike_queue_bytes", (json_int_t)(INBOX_IKE_MAX + INBOX_INIT_MAX),
 			 "packet_queue_bytes", (json_int_t)INBOX_PACKETS_MAX, "link_strangers",
 			 (json_int_t)STRANGERS_MAX, "http_connections",
 			 (json_int_t)HTTP_CONNECTIONS_MAX);
