@@ -147,8 +147,8 @@ unharmed_all() {
 				problem "$c began anew"
 			;;
 		*)
-			# After a power loss an exact window begins at a horizon: the gateway may rekey.
-			[ "$REPLAY:${kinds/power*/power}" = exact:power ] ||
+			# Where an exact window begins at a horizon, the gateway may rekey.
+			[ "$REPLAY" = exact ] ||
 				same "$(client_spis "$c")" "${known_spis[$c]}" || problem "$c has other SPIs"
 			same "$(client_exchanges "$c")" "${known_exchanges[$c]}" || problem "$c made an exchange of its own"
 			;;
@@ -157,18 +157,24 @@ unharmed_all() {
 	until_ok $ALIVE_S one_picture || problem "nodes and clients do not agree: $(one_picture)"
 	remember
 }
+# A node that was to start while its wall clock was far back has refused its certificate.
+start_refused() {
+	[ "$victim" != all ] && ! alive "$victim" && logged 'is the clock right' || return 0
+	tell "refused to start with that clock"
+	counted "refused by its clock"
+	node_start "$victim"
+}
 # settle: all faults are over. What had to be done is noted; how long it took is told.
 settle() {
 	local ended n took
 	ended=$(now_ms)
-	# A node that was to start while its wall clock was far back has refused its certificate.
-	if [ "$victim" != all ] && ! alive "$victim" && logged 'is the clock right'; then
-		tell "refused to start with that clock"
-		counted "refused by its clock"
-		node_start "$victim"
-	fi
+	[ "$victim" = all ] || until_ok 30 decided
+	start_refused
 	for n in $LAB_NODES; do
-		alive "$n" || { tail -n 5 "$LAB/$n.log" >&2; problem "$n has ended by itself"; return 1; }
+		alive "$n" && continue
+		tail -n 5 "$LAB/$n.log" >&2
+		problem "$n has ended by itself"
+		node_start "$n"
 	done
 	if ! until_ok $WELL_S all_healthy; then
 		for n in $LAB_NODES; do say "      $n: $(api "$n" /v1/status | jq -c '[.role, .leader, .ready, .isolated, .nodes]')"; done
@@ -214,7 +220,7 @@ run_plan() {
 		fi
 		wait=$((began_episode + off - $(now_ms)))
 		[ $wait -le 0 ] || sleep "$((wait / 1000)).$(printf %03d $((wait % 1000)))"
-		[ "$verb" != settle ] || { settle || break; continue; }
+		[ "$verb" != settle ] || { settle; continue; }
 		# shellcheck disable=SC2086
 		"$verb" $args
 	done 8< "$LAB/plan"

@@ -112,7 +112,9 @@ damage_begin() {
 	node_start "$victim"
 }
 # One bit may have hit what is not in use: then the node runs, and its store is read whole.
+decided() { ! alive "$victim" || logged ' started cluster '; }
 damage_end() {
+	until_ok 30 decided || problem "$victim neither starts with its damaged store nor refuses it"
 	if ! alive "$victim"; then
 		logged 'is damaged' || { tail -n 3 "$LAB/$victim.log"; problem "$victim does not say that its data is damaged ($was_damaged)"; }
 		tell "damage ($was_damaged): refused, wiped"
