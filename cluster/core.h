@@ -8,6 +8,7 @@
 #include "cluster/action.h"
 #include "cluster/config.h"
 #include "cluster/consensus.h"
+#include "cluster/detector.h"
 #include "cluster/event.h"
 #include "cluster/state.h"
 
@@ -58,6 +59,8 @@ const struct state *core_state(const struct core *core);
 uint64_t core_applied(const struct core *core);
 uint64_t core_last_index(const struct core *core); /* Of the log. */
 uint32_t core_voters(const struct core *core); /* In the configuration that was applied last. */
+/* Who counts for contact, by the same configuration. */
+void core_quorum(const struct core *core, struct detector_quorum *out);
 /* Index in config.node of a Raft id; CLUSTER_NODES_MAX if unknown. */
 uint32_t core_node_index(const struct core *core, uint64_t raft_id);
 bool core_node_linked(const struct core *core, uint32_t node);

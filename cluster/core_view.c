@@ -45,6 +45,21 @@ const char *core_node_name(const struct core *c, uint64_t raft_id)
 	return n ? n->name : "nobody";
 }
 
+void core_quorum(const struct core *c, struct detector_quorum *out)
+{
+	struct consensus_member member[CLUSTER_NODES_MAX];
+	size_t n = c->consensus ? consensus_members(c->consensus, member, CLUSTER_NODES_MAX) : 0;
+
+	memset(out, 0, sizeof(*out));
+	out->self = c->raft_id;
+	for (size_t i = 0; i < n; i++) {
+		out->n_voters += member[i].voter;
+		for (uint32_t k = 0; member[i].voter && k < c->config->n_nodes; k++)
+			if (strcmp(member[i].address, c->config->node[k]) == 0)
+				out->voter[k] = member[i].id;
+	}
+}
+
 bool core_owns(const struct core *c, const struct session *s)
 {
 	const struct slot *slot = session_slot(c->state, s);

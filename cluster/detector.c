@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Heartbeats. Each carries our send time, the peer's newest send time as we saw
- * it (the echo), and our log's last index; so one frame a heartbeat and direction
+ * it (the echo), our log's last index, and our Raft id; so one frame a heartbeat and direction
  * serves detection, contact and the way back from a pause. */
 #include "cluster/detector.h"
 
@@ -18,7 +18,6 @@ void detector_init(struct detector *d, const struct cluster_config *c, uint64_t 
 	memset(d, 0, sizeof(*d));
 	d->n = c->n_nodes;
 	d->self = c->self;
-	d->voters = c->n_nodes;
 	d->interval_us = c->timing.heartbeat_ms * UINT64_C(1000);
 	d->timeout_us = d->interval_us * c->timing.heartbeats_missed;
 	d->isolation_us = c->timing.isolation_ms * UINT64_C(1000);
@@ -26,6 +25,11 @@ void detector_init(struct detector *d, const struct cluster_config *c, uint64_t 
 	(void)now_us;
 	for (uint32_t i = 0; i < d->n; i++)
 		d->peer[i].suspect = i != d->self;
+}
+
+void detector_set_quorum(struct detector *d, const struct detector_quorum *q)
+{
+	d->quorum = *q;
 }
 
 void detector_heartbeat_create(struct detector *d, uint32_t peer, uint64_t now_us, uint64_t last,
@@ -38,7 +42,7 @@ void detector_heartbeat_create(struct detector *d, uint32_t peer, uint64_t now_u
 	assert(peer < d->n);
 	ok = CBB_init_fixed(&b, out, HEARTBEAT_LEN) && CBB_add_u8(&b, FRAME_HEARTBEAT) &&
 	     CBB_add_u64(&b, now_us) && CBB_add_u64(&b, d->peer[peer].its_send_us) &&
-	     CBB_add_u64(&b, last) && CBB_add_u64(&b, 0) && CBB_finish(&b, NULL, &len);
+	     CBB_add_u64(&b, last) && CBB_add_u64(&b, d->quorum.self) && CBB_finish(&b, NULL, &len);
 	assert(ok && len == HEARTBEAT_LEN);
 }
 
@@ -54,7 +58,7 @@ enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64
 				       const uint8_t *frame, size_t len)
 {
 	struct detector_peer *p = &d->peer[peer];
-	uint64_t sent, echo, last, reserved;
+	uint64_t sent, echo, last, id;
 	uint8_t type;
 	CBS in;
 
@@ -62,8 +66,11 @@ enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64
 	CBS_init(&in, frame, len);
 	if (!CBS_get_u8(&in, &type) || type != FRAME_HEARTBEAT || !CBS_get_u64(&in, &sent) ||
 	    !CBS_get_u64(&in, &echo) || !CBS_get_u64(&in, &last) ||
-	    !CBS_get_u64(&in, &reserved) || CBS_len(&in) != 0)
+	    !CBS_get_u64(&in, &id) || CBS_len(&in) != 0)
 		return ERR_MALFORMED;
+	if (id != p->id) /* Another store: its log is not the one we waited for. */
+		p->echoed_us = p->waiting_us = p->contact_us = 0;
+	p->id = id;
 	p->heard_us = now_us;
 	p->its_send_us = sent; /* A restarted peer's clock may start anew: no maximum here. */
 	its_last_is(p, last);
@@ -151,19 +158,30 @@ static int newest_first(const void *a, const void *b)
 	return (x < y) - (x > y);
 }
 
+static bool counts(const struct detector *d, uint32_t i)
+{
+	uint64_t id = i == d->self ? d->quorum.self : d->peer[i].id;
+
+	return id != 0 && d->quorum.voter[i] == id;
+}
+
 uint64_t detector_contact_us(const struct detector *d, uint64_t now_us)
 {
-	uint64_t contact[CLUSTER_NODES_MAX];
+	uint64_t contact[CLUSTER_NODES_MAX] = { 0 };
+	uint32_t n = 0;
 
 	if (d->n == 1 || MUTANT(MUTANT_NO_ISOLATION))
 		return now_us;
 	for (uint32_t i = 0; i < d->n; i++)
-		contact[i] = d->peer[i].contact_us;
-	qsort(contact, d->n, sizeof(contact[0]), newest_first);
-	/* The majority's oldest: with 3 nodes the second newest; ours counts in any case. */
-	if (d->peer[d->self].contact_us < contact[d->voters / 2])
+		if (counts(d, i))
+			contact[n++] = d->peer[i].contact_us;
+	if (n <= d->quorum.n_voters / 2)
+		return 0;
+	qsort(contact, n, sizeof(contact[0]), newest_first);
+	/* The majority's oldest: with 3 voters the second newest; ours counts in any case. */
+	if (d->peer[d->self].contact_us < contact[d->quorum.n_voters / 2])
 		return d->peer[d->self].contact_us;
-	return contact[d->voters / 2];
+	return contact[d->quorum.n_voters / 2];
 }
 
 bool detector_isolation(struct detector *d, uint64_t now_us, bool *isolated)

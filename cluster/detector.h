@@ -5,7 +5,8 @@
  * quorum. Contact is the *send* time of our newest heartbeat that a majority of
  * the voters, ourselves included, has echoed, once we have applied all that their
  * logs held then: a node that slept is not back before it knows what happened
- * meanwhile. Logs, not applied states: what was committed while we slept is in one
+ * meanwhile. Who has lost its store and joins anew has no say: it may have known better
+ * before. So heartbeats tell their sender's Raft id. Logs, not applied states: what was committed while we slept is in one
  * log of any majority, but a voter that has just restarted has applied none of it. */
 #ifndef CLUSTER_DETECTOR_H
 #define CLUSTER_DETECTOR_H
@@ -14,7 +15,15 @@
 
 #define HEARTBEAT_LEN 33u /* type octet, then four 64-bit numbers */
 
+/* Who counts, by the committed configuration that we know. */
+struct detector_quorum {
+	uint64_t self;                     /* Our Raft id. */
+	uint64_t voter[CLUSTER_NODES_MAX]; /* Of each configured node; 0 = it has no vote. */
+	uint32_t n_voters;                 /* Also those that are configured no more. */
+};
+
 struct detector_peer {
+	uint64_t id;            /* Raft id that its last heartbeat told. */
 	uint64_t heard_us;      /* Last heartbeat from it; 0 = never since it was suspected for good. */
 	uint64_t echoed_us;     /* Send time of our newest heartbeat that it echoed. */
 	uint64_t its_send_us;   /* Its newest send time: what we echo. */
@@ -28,7 +37,7 @@ struct detector_peer {
 struct detector {
 	struct detector_peer peer[CLUSTER_NODES_MAX];
 	uint32_t n, self;
-	uint32_t voters;        /* How many count for a majority; nodes are all voters so far. */
+	struct detector_quorum quorum;
 	uint64_t interval_us, timeout_us, isolation_us;
 	uint64_t polled_us;     /* 0 = not yet */
 	bool isolated;
@@ -41,6 +50,8 @@ struct detector_report {
 };
 
 void detector_init(struct detector *d, const struct cluster_config *c, uint64_t now_us);
+/* Before the first call nobody counts. */
+void detector_set_quorum(struct detector *d, const struct detector_quorum *q);
 /* A heartbeat frame (FRAME_HEARTBEAT) for a peer, to be sent now. last: our log's last index. */
 void detector_heartbeat_create(struct detector *d, uint32_t peer, uint64_t now_us, uint64_t last,
 			       uint8_t out[HEARTBEAT_LEN]);

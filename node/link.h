@@ -8,6 +8,7 @@
 #ifndef NODE_LINK_H
 #define NODE_LINK_H
 
+#include "cluster/detector.h"
 #include "node/events.h"
 #include "node/inbox.h"
 #include "node/tls.h"
@@ -44,6 +45,7 @@ void link_send(struct link *l, uint32_t node, uint64_t generation, const uint8_t
 
 /* ---- Between the control loop and the detector ---- */
 void link_set_log(struct link *l, uint64_t applied, uint64_t last); /* Indexes of our log. */
+void link_set_quorum(struct link *l, const struct detector_quorum *q); /* Call it first. */
 void link_answer(struct link *l); /* The control loop is alive: call it in every round. */
 const _Atomic uint64_t *link_contact_us(const struct link *l); /* CLOCK_BOOTTIME; for the data path. */
 

@@ -104,6 +104,7 @@ struct link {
 	uint64_t generations;
 	pthread_mutex_t lock;
 	struct peer_link peer[CLUSTER_NODES_MAX];
+	struct detector_quorum quorum; /* As the control thread sees it; under the lock. */
 	uint8_t read_buffer[65536];
 
 	_Atomic uint64_t contact_us, applied, last;

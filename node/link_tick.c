@@ -28,7 +28,12 @@ void link_look(struct link *l, uint64_t now)
 {
 	struct detector_report report[CLUSTER_NODES_MAX];
 	uint64_t applied = atomic_load(&l->applied);
-	size_t n = detector_poll(&l->detector, now, applied, atomic_load(&l->last), report);
+	size_t n;
+
+	pthread_mutex_lock(&l->lock);
+	detector_set_quorum(&l->detector, &l->quorum);
+	pthread_mutex_unlock(&l->lock);
+	n = detector_poll(&l->detector, now, applied, atomic_load(&l->last), report);
 
 	for (size_t i = 0; i < n; i++)
 		put_event(l, &(struct event){.type = EVENT_SUSPECT,

@@ -260,6 +260,7 @@ static bool start_http(struct node *n, char *err)
 
 bool node_start(struct node *n, const struct node_config *config, char err[NODE_ERR_LEN])
 {
+	struct detector_quorum quorum;
 	const struct cluster_config *c = &config->cluster;
 	const struct node_entry *entry = &config->node[c->self];
 	struct link_options o = {.config = config, .inbox = &n->inbox};
@@ -287,6 +288,8 @@ bool node_start(struct node *n, const struct node_config *config, char err[NODE_
 	n->store_thread =
 		store_thread_start(n->store, &n->inbox, n->events, config->test.store_delay_ms);
 	n->store = NULL;
+	core_quorum(n->core, &quorum);
+	link_set_quorum(n->link, &quorum);
 	link_set_log(n->link, core_applied(n->core), core_last_index(n->core));
 	link_start(n->link, n->datapath);
 	events_add(n->events, CONFIG_LOG_INFO, "started", "cluster %s, incarnation %016llx",

@@ -197,6 +197,8 @@ static void perform(struct node *n, struct action *a)
 
 void perform_actions(struct node *n)
 {
+	struct detector_quorum quorum;
+
 	die_before(n);
 	for (size_t i = 0; i < n->actions.n; i++) {
 		/* What is granted stands before addresses move and before answers leave. */
@@ -207,6 +209,8 @@ void perform_actions(struct node *n)
 	updates_post(n);
 	die_after(n);
 	actions_clear(&n->actions);
+	core_quorum(n->core, &quorum);
+	link_set_quorum(n->link, &quorum);
 	link_set_log(n->link, core_applied(n->core), core_last_index(n->core));
 }
 

@@ -50,6 +50,7 @@ static void fuzz_heartbeat(const uint8_t *data, size_t len)
 	cluster_config_defaults(&c);
 	c.n_nodes = 3;
 	detector_init(&d, &c, 1000000);
+	detector_set_quorum(&d, &(struct detector_quorum){ 1, { 1, 2, 3 }, 3 });
 	if (detector_heartbeat_consume(&d, 1, 1000000, data, len) != OK)
 		return;
 	detector_poll(&d, 1000000, 5, 5, reports);

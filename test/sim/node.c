@@ -170,8 +170,11 @@ static void run_detector(struct node *n)
 static void beat(struct node *n)
 {
 	uint64_t now = host_now_us(n->host);
+	struct detector_quorum quorum;
 	uint8_t frame[HEARTBEAT_LEN];
 
+	core_quorum(n->core, &quorum);
+	detector_set_quorum(&n->detector, &quorum);
 	n->heartbeat_us = now + n->config.timing.heartbeat_ms * MS;
 	for (unsigned i = 0; i < n->config.n_nodes; i++) {
 		if (i == n->host->index || !net_linked(n->host->world, n->host->index, i))

@@ -26,8 +26,11 @@ struct lab {
 
 static void lab_init(struct lab *l, uint32_t n)
 {
+	struct detector_quorum q = { .n_voters = n };
 	struct cluster_config c;
 
+	for (uint32_t i = 0; i < n; i++)
+		q.voter[i] = 100 + i;
 	memset(l, 0, sizeof(*l));
 	l->now = 1000 * MS;
 	cluster_config_defaults(&c);
@@ -35,6 +38,8 @@ static void lab_init(struct lab *l, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		c.self = i;
 		detector_init(&l->d[i], &c, l->now);
+		q.self = q.voter[i];
+		detector_set_quorum(&l->d[i], &q);
 	}
 }
 
@@ -287,10 +292,50 @@ static void an_echo_of_what_was_not_sent_yet_is_no_contact(void **unused)
 	assert_int_equal(l.d[0].peer[1].contact_us, 0);
 }
 
+/* What it knew before is gone with its store: its word would make an old owner work on
+ * (simulator, seed 1000238). */
+static void who_lost_its_store_has_no_say(void **unused)
+{
+	struct lab l;
+
+	(void)unused;
+	lab_init(&l, N);
+	run(&l, 100);
+	assert_false(isolated(&l, 0));
+	l.cut[0][1] = l.cut[1][0] = l.cut[0][2] = l.cut[2][0] = true;
+	run(&l, 1500);
+	assert_true(isolated(&l, 0));
+	l.d[2].quorum.self = 999; /* A new Raft id, not yet a voter. */
+	l.cut[0][2] = l.cut[2][0] = false;
+	run(&l, 1500);
+	assert_true(isolated(&l, 0));
+	l.d[0].quorum.voter[2] = 999; /* It was let in, and we know. */
+	run(&l, 100);
+	assert_false(isolated(&l, 0));
+}
+
+/* Three of four voters are a majority, though one of them is configured no more. */
+static void a_majority_is_one_of_the_voters(void **unused)
+{
+	struct lab l;
+
+	(void)unused;
+	lab_init(&l, N);
+	for (uint32_t i = 0; i < N; i++)
+		l.d[i].quorum.n_voters = 4;
+	run(&l, 100);
+	assert_false(isolated(&l, 0));
+	l.cut[0][1] = l.cut[1][0] = true;
+	run(&l, 1500);
+	assert_true(isolated(&l, 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_are_suspect_until_heard),
+		cmocka_unit_test(who_lost_its_store_has_no_say),
+		cmocka_unit_test(a_majority_is_one_of_the_voters),
 		cmocka_unit_test(three_missed_heartbeats_are_a_death),
 		cmocka_unit_test(a_process_that_is_gone_is_dead_at_once),
 		cmocka_unit_test(who_slept_buries_nobody),
