@@ -461,15 +461,6 @@ void link_send(struct link *l, uint32_t node, uint64_t generation, const uint8_t
 	uv_async_send(&l->wake);
 }
 
-void link_set_quorum(struct link *l, const struct detector_quorum *q)
-{
-	if (memcmp(&l->quorum, q, sizeof(*q)) == 0) /* Only this thread writes it. */
-		return;
-	pthread_mutex_lock(&l->lock);
-	l->quorum = *q;
-	pthread_mutex_unlock(&l->lock);
-}
-
 void link_set_log(struct link *l, uint64_t applied, uint64_t last)
 {
 	atomic_store(&l->last, last);

@@ -10,6 +10,7 @@
 #include "node/link_internal.h"
 #include "node/forward.h"
 
+#include <string.h>
 #include <time.h>
 
 #define STALL_US 100000u
@@ -22,6 +23,15 @@ static void put_event(struct link *l, const struct event *e)
 
 	i->event = *e;
 	inbox_put(l->inbox, i, INBOX_OTHER);
+}
+
+void link_set_quorum(struct link *l, const struct detector_quorum *q)
+{
+	if (memcmp(&l->quorum, q, sizeof(*q)) == 0) /* Only this thread writes it. */
+		return;
+	pthread_mutex_lock(&l->lock);
+	l->quorum = *q;
+	pthread_mutex_unlock(&l->lock);
 }
 
 void link_look(struct link *l, uint64_t now)
