@@ -35,6 +35,7 @@
 	X(MUTANT_CACHED_BY_ID, "a cached response is matched by Message ID alone")                 \
 	X(MUTANT_REQUEST_ANY_ID, "a request of an earlier Message ID is executed again")           \
 	X(MUTANT_RESPONSE_ANY_ID, "a response counts whatever its Message ID is")                  \
+	X(MUTANT_REQUEST_NO_DH, "a request of ours is committed without its private DH value")     \
 	X(MUTANT_INIT_TWICE, "a repeated IKE_SA_INIT gets other bytes")                            \
 	X(MUTANT_COOKIE_UNCHECKED, "any cookie will do")                                           \
 	X(MUTANT_HALF_OPEN_KEPT, "a half-open SA that was used up is answered again")              \

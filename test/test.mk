@@ -90,7 +90,7 @@ fuzz-coverage: $(FUZZ:build/fuzz/%=build/fuzz-cov/%)
 
 # Planted bugs (proto/mutant.h): a checker of the simulator must notice each of them, or
 # a unit test where it is out of the simulator's sight. test/sim/mutants.txt says which.
-MUTANT_FLAGS := -std=gnu11 -g -O1 -DBATON_MUTANTS
+MUTANT_FLAGS := -std=gnu11 -g -O1 $(WARN) -Wno-maybe-uninitialized -DBATON_MUTANTS
 MUTANT_UNIT := $(addprefix build/mutants/unit/,$(sort $(shell sed -n 's/^[A-Z_]* unit \([a-z0-9_]*\).*/\1/p' test/sim/mutants.txt)))
 mutant_objs = $(patsubst %.c,build/mutants/obj/%.o,$(filter-out %.bpf.c,$(wildcard $(1))))
 build/mutants/obj/%.o: %.c

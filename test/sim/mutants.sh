@@ -4,10 +4,10 @@
 # simulator (which one, with which seed), or a unit test. One that nobody notices is a
 # failure: a checker that cannot fail proves nothing. Prints the table of test/README.md.
 #
-# test/sim/mutants.txt remembers who noticed, and with which seed, counted from 1 on; that
-# one is tried first. If it notices no more, all are tried again, from seed 1 on.
+# test/sim/mutants.txt remembers who noticed, and with which seed, counted from 1 on; these
+# are tried first. If none of them notices any more, all are, from seed 1 on.
 # MUTANT=NAME      only this one
-# MUTANT_HUNT=1    begin with seed 1, whatever is remembered (unit tests are believed)
+# MUTANT_HUNT=1    begin with seed 1, whatever is remembered
 # MUTANT_WRITE=1   write what was found into mutants.txt
 # MUTANT_SEEDS=N   how many seeds of each kind are tried (100)
 # MUTANT_JOBS=N    how many at once (the number of processors)
@@ -43,17 +43,15 @@ run_unit() {
 # One mutant: a line "caught|SURVIVED, name, what, checker, where, runs, text".
 hunt() {
 	local name=$1 what=$2 tried=0 kind where unit
-	read -r kind where < <(sed -n "s/^$name //p" "$known")
-	[ -z "${MUTANT_HUNT:-}" ] || { [ "$kind" = unit ] && [ -z "${MUTANT:-}" ]; } || kind=''
 	checker='' how='' text=''
-	if [ -n "${kind:-}" ]; then
-		tried=1
+	while [ -z "${MUTANT_HUNT:-}" ] && read -r kind where; do
+		tried=$((tried + 1))
 		if [ "$kind" = unit ]; then
-			run_unit "$name" "$where"
+			run_unit "$name" "$where" && break
 		else
-			run_sim "$name" "$kind" "$where"
+			run_sim "$name" "$kind" "$where" && break
 		fi
-	fi
+	done < <(sed -n "s/^$name //p" "$known")
 	[ -n "$checker" ] || for kind in full toy; do
 		for ((seed = 1; seed <= seeds; seed++)); do
 			tried=$((tried + 1))
