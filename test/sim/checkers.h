@@ -31,7 +31,7 @@ void i1_ike(struct i1_nonce *c, unsigned host, const uint8_t *message, size_t le
 struct i2_delivery {
 	struct full *full;
 	struct seen delivered; /* (spi_in, number): when, by whom, in which epoch. */
-	struct seen ended;     /* (incarnation): when that process ended. */
+	struct seen contact;   /* (incarnation): how long that process was in contact. */
 	uint64_t n_delivered, n_excused;
 };
 /* Until when a process has told us of what it let in. */
@@ -48,7 +48,8 @@ struct acceptance {
 	bool exact;                /* The SA: nothing is excused. */
 };
 void i2_delivered(struct i2_delivery *c, uint32_t spi_in, uint64_t seq, const struct acceptance *a);
-void i2_ended(struct i2_delivery *c, uint64_t incarnation);
+/* That process runs, and was in contact with a quorum for so much longer. */
+void i2_contact(struct i2_delivery *c, uint64_t incarnation, uint64_t us);
 /* The inner packet reached the protected network. */
 void i2_inside(struct i2_delivery *c, const uint8_t *inner);
 

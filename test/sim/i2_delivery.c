@@ -3,12 +3,12 @@
  *
  * A second node may let in again only what the first let in after the newest marks
  * that the second had heard from it when it became owner; if it has heard none (its
- * process is newer), what the first let in so shortly before its own process ended that
- * the mark may not have been committed. Of an exact SA nothing is let in again, ever. */
+ * process is newer), what the first let in so late that its process was not in contact
+ * with a quorum for long enough, since then, to have the mark committed. Of an exact SA nothing is let in again, ever. */
 #include "test/sim/full.h"
 
 #define REPORT_SLACK_US (3 * MS)      /* From acceptance to the next frame of marks. */
-#define COMMIT_SLACK_US (5 * SECOND)  /* From acceptance to the committed mark, under faults. */
+#define COMMIT_SLACK_US (5 * SECOND)  /* ... to the committed mark, in contact, under faults. */
 
 /* Up to when the second knew what the process that was first had let in; 0 = never. */
 static uint64_t covered_until(const uint64_t *first, const struct acceptance *a)
@@ -20,10 +20,16 @@ static uint64_t covered_until(const uint64_t *first, const struct acceptance *a)
 	return h->old_incarnation == first[2] ? h->old_sent_us : 0;
 }
 
+static uint64_t contact_us(const struct i2_delivery *c, uint64_t incarnation)
+{
+	const uint64_t *v = seen_find(&c->contact, incarnation, 0, 0);
+
+	return v ? *v : 0;
+}
+
 static bool excused(const struct i2_delivery *c, const uint64_t *first, const struct acceptance *a)
 {
 	uint64_t covered = covered_until(first, a);
-	const uint64_t *ended = seen_find(&c->ended, first[2], 0, 0);
 
 	if (first[2] == a->incarnation || a->exact)
 		return false;
@@ -31,14 +37,14 @@ static bool excused(const struct i2_delivery *c, const uint64_t *first, const st
 		return true; /* The marks are those of the past. */
 	if (covered != 0)
 		return first[0] + REPORT_SLACK_US >= covered;
-	return first[0] + COMMIT_SLACK_US >= (ended ? *ended : a->at_us);
+	return contact_us(c, first[2]) - first[4] <= COMMIT_SLACK_US;
 }
 
-void i2_ended(struct i2_delivery *c, uint64_t incarnation)
+void i2_contact(struct i2_delivery *c, uint64_t incarnation, uint64_t us)
 {
 	bool fresh;
 
-	*seen_get(&c->ended, incarnation, 0, 0, &fresh) = c->full->world.now_us;
+	*seen_get(&c->contact, incarnation, 0, 0, &fresh) += us;
 }
 
 void i2_delivered(struct i2_delivery *c, uint32_t spi_in, uint64_t seq, const struct acceptance *a)
@@ -59,6 +65,7 @@ void i2_delivered(struct i2_delivery *c, uint32_t spi_in, uint64_t seq, const st
 	v[1] = a->host;
 	v[2] = a->incarnation;
 	v[3] = (uint64_t)a->epoch;
+	v[4] = contact_us(c, a->incarnation);
 }
 
 /* Clients with bad manners put other sources than their own into the tunnel, and say

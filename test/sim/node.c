@@ -176,6 +176,8 @@ static void beat(struct node *n)
 	core_quorum(n->core, &quorum);
 	detector_set_quorum(&n->detector, &quorum);
 	n->heartbeat_us = now + n->config.timing.heartbeat_ms * MS;
+	if (!n->detector.isolated)
+		i2_contact(&n->full->checkers.i2, n->incarnation, n->config.timing.heartbeat_ms * MS);
 	for (unsigned i = 0; i < n->config.n_nodes; i++) {
 		if (i == n->host->index || !net_linked(n->host->world, n->host->index, i))
 			continue;
@@ -424,7 +426,6 @@ static void node_stop(struct host *h, void *process)
 
 	if (n->full->holder == (int)h->index)
 		n->full->holder = -1; /* Its addresses vanish with the process. */
-	i2_ended(&n->full->checkers.i2, n->incarnation);
 	worker_fini(n);
 	core_free(n->core);
 	actions_fini(&n->actions);

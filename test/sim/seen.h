@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SEEN_WORDS 4u
+#define SEEN_WORDS 5u
 
 struct seen_entry;
 struct seen {
