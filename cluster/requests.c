@@ -305,6 +305,14 @@ static void dpd(struct core *c, const struct session *s, struct errand *e)
 
 /* ---- Rekeying ---- */
 
+/* Does the client surely have it? What it rekeyed itself it tells us by deleting the old
+ * one; until then our answer may be lost, and it would say CHILD_SA_NOT_FOUND. */
+static bool is_settled(const struct session *s, const struct child_sa *child)
+{
+	return child->replaces == 0 ||
+	       !ike_session_find_child((struct ike_session *)&s->ike, child->replaces);
+}
+
 static bool has_successor(const struct session *s, uint32_t spi_in)
 {
 	for (unsigned i = 0; i < s->ike.n_child; i++)
@@ -324,7 +332,7 @@ static uint32_t rekey_due(const struct core *c, const struct session *s, struct 
 		uint32_t spi_in = s->ike.child[i].spi_in;
 
 		if ((spi_in == e->rekey || lease_is_high(&s->seq[i], epoch)) &&
-		    !has_successor(s, spi_in))
+		    !has_successor(s, spi_in) && is_settled(s, &s->ike.child[i]))
 			due = spi_in;
 	}
 	if (!due) {

@@ -45,6 +45,12 @@ static bool rekey_accept(struct ike_step *s, const struct ike_notify *rekey,
 	uint32_t spi_out = spi_of(rekey);
 
 	*old = rekeyed_child(s->next, spi_out);
+	/* What the client made of our own rekey we learn with its answer, which this request
+	 * may have overtaken. Told that it does not exist, the client would delete it. */
+	if (!*old && s->sa->purpose == IKE_PURPOSE_REKEY_CHILD) {
+		child_fail(s, IKE_NOTIFY_TEMPORARY_FAILURE);
+		return false;
+	}
 	if (!*old) {
 		/* 2.25: the SPI "is copied from the SPI field in the REKEY_SA notification". */
 		ike_add_notify_esp(&s->reply, IKE_NOTIFY_CHILD_SA_NOT_FOUND, spi_out);

@@ -327,6 +327,8 @@ void ike_step_rekey_answer(struct ike_step *s)
 			then_delete(s, f.spi_in);
 			ike_note(s->out, "client's answer to our rekey is refused: %u", refused);
 		}
+		if (!old)
+			ike_note(s->out, "client deleted meanwhile what we rekeyed");
 	}
 	finish_cleanse(&f);
 }

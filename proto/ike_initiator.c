@@ -91,6 +91,16 @@ struct child_sa *initiator_child_by_spi_out(struct initiator *i, uint32_t spi_ou
 	return NULL;
 }
 
+bool initiator_is_settled(const struct initiator *i, uint32_t spi_in)
+{
+	if (spi_in != i->unsettled.made)
+		return true;
+	for (size_t k = 0; k < i->n_child; k++)
+		if (i->child[k].spi_in == i->unsettled.old)
+			return false;
+	return true;
+}
+
 struct blob *initiator_ignore(struct initiator *i)
 {
 	i->counts.ignored++;

@@ -108,6 +108,10 @@ struct initiator {
 	unsigned corrections; /* IKE_SA_INIT requests that were sent anew. */
 	uint64_t new_spi;     /* Offered: IKE or ESP. */
 	struct initiator_rival rival;
+	/* The last rekey of the gateway: until `old` is gone it may not know of `made` yet. */
+	struct {
+		uint32_t old, made; /* spi_in; 0: there was none. */
+	} unsettled;
 
 	struct ike_sa ike[IKE_SA_MAX]; /* [1]: the rekeyed one, until it is deleted. */
 	/* In the order of their use: the last one carries packets out. child.replaces is what
@@ -136,12 +140,13 @@ struct blob *initiator_create_init(struct initiator *i);
 
 /* Consumes a datagram of the gateway. Returns what to send because of it: the next
  * request of the handshake, the response to a request, the DELETE of a Child SA that
- * was refused; or NULL. */
+ * was refused, or that is one too many because both rekeyed at once; or NULL. */
 struct blob *initiator_consume(struct initiator *i, const uint8_t *data, size_t len);
 
 /* Requests of its own. NULL while another one is outstanding on that IKE SA, or when
- * there is no such SA. After a rekey the client is to delete what it replaced: where
- * both rekeyed at once, child.replaces says what is left for whom. */
+ * there is no such SA; a Child SA that the gateway has just made is not rekeyed before the
+ * gateway has deleted the one it replaces. After a rekey the client is to delete what it
+ * replaced: child.replaces. */
 struct blob *initiator_create_dpd(struct initiator *i);
 struct blob *initiator_create_child(struct initiator *i, uint16_t group);
 struct blob *initiator_create_child_rekey(struct initiator *i, uint32_t spi_in, uint16_t group);
@@ -160,5 +165,8 @@ struct blob *initiator_send(struct initiator *i, size_t which, enum initiator_pu
 			    struct ike_builder *b);
 
 struct child_sa *initiator_find_child(struct initiator *i, uint32_t spi_in);
+/* Does the gateway surely know this Child SA? Not what it had us make a moment ago: our
+ * answer may be lost, and the gateway with it. */
+bool initiator_is_settled(const struct initiator *i, uint32_t spi_in);
 
 #endif

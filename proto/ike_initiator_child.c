@@ -6,7 +6,7 @@
  * When both rekey the same Child SA at once there are two successors, and four nonces
  * tell which one stays: "the SA created with the lowest of the four nonces ... SHOULD
  * be closed by the endpoint that created it" (2.8.1), and who made the survivor
- * deletes what it replaced. child.replaces says what that leaves for us to do. */
+ * deletes what it replaced. */
 #include "proto/ike_initiator_step.h"
 
 #include <openssl/mem.h>
@@ -72,6 +72,8 @@ struct blob *initiator_create_child(struct initiator *i, uint16_t group)
 
 struct blob *initiator_create_child_rekey(struct initiator *i, uint32_t spi_in, uint16_t group)
 {
+	if (!initiator_is_settled(i, spi_in))
+		return NULL;
 	return send_child(i, INITIATOR_REKEY_CHILD, spi_in, group);
 }
 
@@ -135,24 +137,24 @@ uint16_t initiator_take_child(struct initiator *i, const struct ike_sa *sa,
 	return error;
 }
 
-/* Our rekey is done. Was there another one of the same Child SA, and whose stays? */
-static void settle(struct initiator *i, uint32_t old, const struct ike_message *m)
+/* Our rekey is done. Was there another one of the same Child SA, and whose stays? If not
+ * ours, then its DELETE goes out. */
+static struct blob *settle(struct initiator *i, uint32_t old, const struct ike_message *m)
 {
 	struct child_sa *made = &i->child[i->n_child - 1];
-	struct child_sa *rival = i->rival.spi_in ? initiator_find_child(i, i->rival.spi_in) : NULL;
 	CBS theirs, ours;
 
 	made->replaces = old;
-	if (!rival)
-		return;
+	if (i->rival.spi_in == 0 || !initiator_find_child(i, i->rival.spi_in))
+		return NULL;
 	CBS_init(&ours, i->nonce_i, sizeof(i->nonce_i));
 	if (ike_nonce_is_lower(m->nonce, ours))
 		ours = m->nonce;
 	CBS_init(&theirs, i->rival.nonce, i->rival.nonce_len);
 	if (ike_nonce_is_lower(theirs, ours))
-		return; /* Ours stays: the gateway closes its own, we the old one. */
+		return NULL; /* Ours stays: the gateway closes its own, we the old one. */
 	made->replaces = 0;
-	rival->replaces = made->spi_in;
+	return initiator_create_child_delete(i, made->spi_in);
 }
 
 static uint16_t take_ike(struct initiator *i, const struct ike_message *m)
@@ -209,9 +211,7 @@ struct blob *initiator_consume_child(struct initiator *i, struct ike_sa *sa,
 	dh_keypair_cleanse(&i->dh);
 	if (refused)
 		return initiator_refuse_child(i, refused);
-	if (!i->error && purpose == INITIATOR_REKEY_CHILD)
-		settle(i, sa->purpose_arg, m);
-	return NULL;
+	return !i->error && purpose == INITIATOR_REKEY_CHILD ? settle(i, sa->purpose_arg, m) : NULL;
 }
 
 /* ---- The gateway rekeys ---- */
@@ -292,6 +292,8 @@ static uint16_t rekey(struct initiator *i, const struct ike_sa *sa, const struct
 	CBS_init(&nonce, r.nonce, sizeof(r.nonce));
 	if (sa->purpose == INITIATOR_REKEY_CHILD && sa->purpose_arg == old->spi_in)
 		note_rival(i, &made, m->nonce, nonce);
+	i->unsettled.old = old->spi_in;
+	i->unsettled.made = made.spi_in;
 	insert_before(i, &made, old->spi_in);
 	OPENSSL_cleanse(&made, sizeof(made));
 	return 0;
@@ -319,6 +321,9 @@ uint16_t initiator_answer_child(struct initiator *i, struct ike_sa *sa,
 		return refuse(b, IKE_NOTIFY_TEMPORARY_FAILURE);
 	if (old)
 		return rekey(i, sa, old, m, b);
+	/* It may be what the gateway has made for us, and its answer is still on its way. */
+	if (sa->purpose == INITIATOR_REKEY_CHILD || sa->purpose == INITIATOR_NEW_CHILD)
+		return refuse(b, IKE_NOTIFY_TEMPORARY_FAILURE);
 	ike_add_notify_esp(b, IKE_NOTIFY_CHILD_SA_NOT_FOUND, spi);
 	return IKE_NOTIFY_CHILD_SA_NOT_FOUND;
 }

@@ -396,6 +396,8 @@ void clients_believe(struct full *f, void (*fn)(struct full *f, unsigned client,
 			continue;
 		fn(f, i, c->ike.ike[0].spi_i, c->ike.ike[0].spi_r, 0);
 		for (size_t k = 0; k < c->ike.n_child; k++)
-			fn(f, i, c->ike.ike[0].spi_i, c->ike.ike[0].spi_r, c->ike.child[k].spi_out);
+			if (initiator_is_settled(&c->ike, c->ike.child[k].spi_in))
+				fn(f, i, c->ike.ike[0].spi_i, c->ike.ike[0].spi_r,
+				   c->ike.child[k].spi_out);
 	}
 }

@@ -320,6 +320,12 @@ static void tidy(struct fixture *f)
 	}
 }
 
+/* The client takes an answer, and may have to delete what is one too many. */
+static void client_goes_on(struct fixture *f, struct blob *answer)
+{
+	gateway_exchange(&f->g, &f->i, fixture_to_client(f, answer));
+}
+
 static void both_rekey_at_once(void **state)
 {
 	unsigned ours = 0, theirs = 0;
@@ -345,11 +351,11 @@ static void both_rekey_at_once(void **state)
 		made = f.g.session->child[1].spi_in;
 		answer = fixture_to_client(&f, request);
 		if (k % 2) {
-			assert_null(fixture_to_client(&f, theirs_answer));
+			client_goes_on(&f, theirs_answer);
 			assert_null(fixture_to_gateway(&f, answer));
 		} else {
 			assert_null(fixture_to_gateway(&f, answer));
-			assert_null(fixture_to_client(&f, theirs_answer));
+			client_goes_on(&f, theirs_answer);
 		}
 		if (k % 4 < 2)
 			settle(&f);
@@ -387,6 +393,45 @@ static void client_deletes_what_we_rekey(void **state)
 	assert_null(fixture_to_gateway(&f, request));
 	assert_int_equal(settle(&f), 0);
 	assert_int_equal(f.i.n_child, 0);
+	fixture_teardown(&f);
+}
+
+/* Who asks about what the other has just made, in an answer that is still on its way, is
+ * put off: told that there is no such SA it would delete it. */
+static void news_may_be_overtaken(void **state)
+{
+	struct blob *request, *answer, *crossing;
+	uint32_t made;
+	struct fixture f;
+
+	(void)state;
+	fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
+	fixture_handshake(&f);
+	request = ask(&f);
+	answer = fixture_to_client(&f, request);
+	made = f.i.child[0].spi_in;
+	assert_false(initiator_is_settled(&f.i, made));
+	assert_null(initiator_create_child_rekey(&f.i, made, DH_NONE));
+	f.i.unsettled.made = 0; /* Another client might ask. */
+	crossing = initiator_create_child_rekey(&f.i, made, DH_NONE);
+	assert_null(fixture_to_client(&f, fixture_to_gateway(&f, crossing)));
+	assert_int_equal(f.i.error, IKE_NOTIFY_TEMPORARY_FAILURE);
+	assert_null(fixture_to_gateway(&f, answer));
+	settle(&f);
+	assert_agree(&f);
+	assert_true(initiator_is_settled(&f.i, f.i.child[0].spi_in));
+	/* The other way round; the cluster would not ask so early. */
+	crossing = initiator_create_child_rekey(&f.i, f.i.child[0].spi_in, DH_NONE);
+	answer = fixture_to_gateway(&f, crossing);
+	request = gateway_request(&f.g, &(struct ike_request){
+						.purpose = IKE_PURPOSE_REKEY_CHILD,
+						.spi_in = f.g.session->child[1].spi_in});
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, request)));
+	assert_int_equal(f.g.session->n_child, 2);
+	client_goes_on(&f, answer);
+	tidy(&f);
+	assert_int_equal(f.g.session->n_child, 1);
+	assert_agree(&f);
 	fixture_teardown(&f);
 }
 
@@ -451,6 +496,7 @@ int main(void)
 		cmocka_unit_test(answers_have_their_exchange),
 		cmocka_unit_test(both_rekey_at_once),
 		cmocka_unit_test(client_deletes_what_we_rekey),
+		cmocka_unit_test(news_may_be_overtaken),
 		cmocka_unit_test(ike_rekey_waits),
 		cmocka_unit_test(unreadable_finish_is_survived),
 	};
