@@ -206,6 +206,7 @@ static void tick(struct core *c)
 	requests_tick(c);
 	grants_tick(c);
 	collect_tick(c);
+	news_tick(c);
 	quorum_tick(c);
 	sequence_tick(c);
 	leases_tick(c);
@@ -310,6 +311,7 @@ void core_free(struct core *c)
 		return;
 	sequence_fini(c);
 	quorum_fini(c);
+	news_fini(c);
 	collect_fini(c);
 	leases_fini(c);
 	grants_fini(c);

@@ -184,6 +184,12 @@ struct quorum { /* quorum.c */
 
 struct collect_room; /* collect.c */
 
+struct below;
+struct news { /* news.c */
+	struct below *below; /* Child SAs whose clients stay below the horizon. */
+	uint64_t again_us;
+};
+
 struct sequence { /* sequence.c */
 	struct mark_entry *marks;
 	struct mark_entry *changed; /* Ours, not yet sent to the others. */
@@ -224,6 +230,7 @@ struct core {
 	struct leases leases;
 	struct quorum quorum;
 	struct collect_room *collect;
+	struct news news;
 	uint64_t drops[DROP_COUNT];
 };
 
@@ -322,6 +329,9 @@ void requests_scan(struct core *c);       /* Ownership changed: look for notices
 void requests_applied(struct core *c, const struct session *s);
 void requests_forget(struct core *c, uint64_t session);
 void requests_alive(struct core *c, const struct session *s); /* Authenticated sign of life. */
+/* Its packets come, though perhaps replayed ones, from `seen`: what it did not answer is
+ * sent again, there too if it is behind a NAT. */
+void requests_wake(struct core *c, const struct session *s, const struct endpoint *seen);
 void requests_delete_child(struct core *c, uint32_t spi_in);
 /* The Child SA wants a successor: its rekey is made at the session's next turn, and made
  * again, ever more slowly, until there is one or the SA is gone. Who wants it says so to
@@ -350,6 +360,11 @@ void grants_fini(struct core *c);
 /* ---- news.c ---- */
 void news_send(struct core *c, enum session_news what, const struct sa_report *r);
 void news_receive(struct core *c, const struct frame *f); /* At the leader. */
+/* A client stays below the horizon: told again until its Child SA has a successor. */
+void news_below(struct core *c, const struct sa_report *r);
+void news_gone(struct core *c, uint32_t spi_in);
+void news_tick(struct core *c);
+void news_fini(struct core *c);
 
 /* ---- sequence.c ---- */
 void sequence_reports(struct core *c, const struct sa_report *reports, size_t n);

@@ -248,6 +248,25 @@ void requests_alive(struct core *c, const struct session *s)
 	}
 }
 
+void requests_wake(struct core *c, const struct session *s, const struct endpoint *seen)
+{
+	struct errand *e;
+
+	if (!core_leads(c))
+		return;
+	e = errand_get(c, s->id);
+	/* Only its answer, which is authenticated and new, can move the session there. */
+	if (e->request && (s->ike.features & IKE_PEER_BEHIND_NAT) && seen->port != 0 &&
+	    seen->address.family == s->ike.local.address.family &&
+	    !endpoint_equal(seen, &s->ike.remote))
+		exchange_send(c, core_node_index(c, session_slot(c->state, s)->node), &s->ike.local,
+			      seen, e->request);
+	if (!e->request || e->next_us != NEVER || e->probing)
+		return;
+	e->tries = 0;
+	e->next_us = c->now_us;
+}
+
 static void give_up(struct core *c, const struct session *s, struct errand *e)
 {
 	struct command del = { .type = COMMAND_SESSION_DEL };

@@ -102,6 +102,7 @@ void sequence_gone(struct core *c, uint32_t spi_in)
 		entry_free(c, m);
 	leases_gone(c, spi_in);
 	quorum_gone(c, spi_in);
+	news_gone(c, spi_in);
 }
 
 uint64_t sequence_heard_us(const struct core *c, uint32_t node)
@@ -184,7 +185,7 @@ void sequence_reports(struct core *c, const struct sa_report *reports, size_t n)
 			leases_horizon_low(c, r->spi_in, r->epoch, r->seq, beyond(c, r));
 			break;
 		case SA_REPORT_BELOW_HORIZON:
-			news_send(c, NEWS_BELOW_HORIZON, r);
+			news_below(c, r);
 			break;
 		}
 	}

@@ -136,7 +136,7 @@ enum sa_report_kind {
 	SA_REPORT_PEER,         /* remote: authenticated packets, newer than all before, come from here. */
 	SA_REPORT_FIRST_IN,     /* First accepted packet of this epoch. */
 	SA_REPORT_HORIZON_LOW,  /* seq: half of the way to the horizon is gone, or it is beyond. */
-	SA_REPORT_BELOW_HORIZON /* Its client stays below the floor that the horizon became. */
+	SA_REPORT_BELOW_HORIZON /* remote: its client stays below the floor that the horizon became. */
 };
 
 struct sa_report {
@@ -145,7 +145,7 @@ struct sa_report {
 	uint64_t session;
 	int64_t epoch;
 	uint64_t seq;
-	struct endpoint remote;
+	struct endpoint remote; /* Where it came from; not where its client is, if it was replayed. */
 };
 
 #endif

@@ -252,6 +252,12 @@ void engine_report_flush(struct engine *e)
 
 void engine_report(struct engine *e, const struct sa *sa, enum sa_report_kind kind, uint64_t seq)
 {
+	engine_report_from(e, sa, kind, seq, &sa->reported_peer);
+}
+
+void engine_report_from(struct engine *e, const struct sa *sa, enum sa_report_kind kind,
+			uint64_t seq, const struct endpoint *remote)
+{
 	if (e->n_reports == REPORTS_MAX)
 		engine_report_flush(e);
 	e->reports[e->n_reports++] = (struct sa_report){
@@ -260,7 +266,7 @@ void engine_report(struct engine *e, const struct sa *sa, enum sa_report_kind ki
 		.session = sa->e.session,
 		.epoch = sa->e.epoch,
 		.seq = seq,
-		.remote = sa->reported_peer,
+		.remote = *remote,
 	};
 }
 

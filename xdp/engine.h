@@ -123,6 +123,8 @@ void waiting_deliver(struct engine *e, struct sa *sa);
 void waiting_drop(struct engine *e, struct sa *sa);
 
 void engine_report(struct engine *e, const struct sa *sa, enum sa_report_kind kind, uint64_t seq);
+void engine_report_from(struct engine *e, const struct sa *sa, enum sa_report_kind kind,
+			uint64_t seq, const struct endpoint *remote);
 void engine_report_flush(struct engine *e);
 void engine_drop(struct engine *e, enum drop d);
 void engine_forward(struct engine *e, struct packet *p, enum datapath_direction direction);

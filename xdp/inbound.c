@@ -149,7 +149,7 @@ static void refused(struct engine *e, struct packet *p, const struct sa **told)
 	if (p->drop == DROP_HORIZON)
 		engine_report(e, sa, SA_REPORT_HORIZON_LOW, p->seq);
 	else if (p->drop == DROP_REPLAY && sad_entry_below_horizon(&sa->e, p->seq))
-		engine_report(e, sa, SA_REPORT_BELOW_HORIZON, p->seq);
+		engine_report_from(e, sa, SA_REPORT_BELOW_HORIZON, p->seq, &p->path.remote);
 	else
 		return;
 	*told = sa;

@@ -188,7 +188,10 @@ static struct blob *do_something(struct client *c)
 		return initiator_create_ike_rekey(&c->ike, DH_CURVE25519);
 	case 2:
 	case 3:
-		return initiator_create_child_rekey(&c->ike, c->ike.child[0].spi_in, DH_NONE);
+		/* The last one carries its packets; one that the gateway has asked for may not
+		 * be there yet. */
+		return initiator_create_child_rekey(
+			&c->ike, c->ike.child[c->ike.n_child - 1].spi_in, DH_NONE);
 	case 4:
 		move(c);
 		return NULL;

@@ -23,6 +23,7 @@ static void configure_connection(struct full *f)
 	r->pool = (struct prefix){ .address = address_ipv4(0x0a1e0000), .bits = 20 };
 	r->replay_bits = 256;
 	r->dpd_ms = f->plan.dpd_ms;
+	r->exact = f->plan.exact;
 	if (ike_id_parse(&r->local_id, "gw") != OK ||
 	    proposal_parse_ike(&r->ike[0], f->plan.ike, NULL) != OK ||
 	    proposal_parse_esp(&r->esp[0], f->plan.esp, NULL) != OK)
@@ -77,9 +78,11 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 	f->world.verbose = verbose;
 	f->world.command = command;
 	f->holder = f->stale = -1;
-	world_say(&f->world, "%u nodes, %u clients, mode %s, attacks %u/1000, %s, %s, dpd %u ms",
+	world_say(&f->world,
+		  "%u nodes, %u clients, mode %s, replay %s, attacks %u/1000, %s, %s, dpd %u ms",
 		  f->plan.hosts, f->plan.clients, f->plan.mode == SERVICE_LB ? "lb" : "vip",
-		  f->plan.attack_per_mille, f->plan.ike, f->plan.esp, f->plan.dpd_ms);
+		  f->plan.exact ? "exact" : "marks", f->plan.attack_per_mille, f->plan.ike,
+		  f->plan.esp, f->plan.dpd_ms);
 	configure(f);
 	checkers_init(&f->checkers, f);
 	clients_init(f, f->plan.clients);

@@ -38,6 +38,7 @@ struct plan {
 	const char *ike, *esp;     /* Proposals. */
 	uint32_t dpd_ms;
 	bool all_back;             /* At the end all disks are put back (I1). */
+	bool exact;                /* replay = "exact" */
 };
 void plan_draw(struct plan *p, struct random *r);
 

@@ -10,7 +10,7 @@
 
 #define HELD_MAX 32u
 #define WAITING_MAX 64u
-#define REPORTS_MAX 256u
+#define REPORTS_MAX 2048u
 #define FORWARD_HEADER (2u + sizeof(struct endpoint))
 
 struct sim_sa {

@@ -58,4 +58,5 @@ void plan_draw(struct plan *p, struct random *r)
 	draw_suites(p, r);
 	p->all_back = random_chance(r, 250);
 	p->half_open_max = p->cookie_above == 5 ? p->clients + 40 : 10000;
+	p->exact = random_chance(r, 350);
 }

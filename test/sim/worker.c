@@ -338,12 +338,13 @@ static void accepted(struct node *n, struct sim_sa *s, uint64_t seq, uint64_t to
 }
 
 /* Authentic, and not let in: does that call for something? */
-static void refused(struct node *n, struct sim_sa *s, uint64_t seq, enum drop d)
+static void refused(struct node *n, struct sim_sa *s, uint64_t seq, enum drop d,
+		    const struct endpoint *remote)
 {
 	if (d == DROP_HORIZON)
 		report(n, s, SA_REPORT_HORIZON_LOW, seq, NULL);
 	else if (d == DROP_REPLAY && sad_entry_below_horizon(&s->entry, seq))
-		report(n, s, SA_REPORT_BELOW_HORIZON, seq, NULL);
+		report(n, s, SA_REPORT_BELOW_HORIZON, seq, remote);
 }
 
 static void hold(struct node *n, struct sim_sa *s, const struct endpoint *remote,
@@ -374,7 +375,7 @@ static void let_in(struct node *n, struct sim_sa *s, uint64_t seq, int64_t epoch
 		return;
 	d = sad_entry_accept(&s->entry, seq, epoch);
 	if (d != DROP_NONE) {
-		refused(n, s, seq, d);
+		refused(n, s, seq, d, remote);
 		return;
 	}
 	accepted(n, s, seq, top, remote);
