@@ -3,7 +3,7 @@
  * another by hand, so each may be repeated, spoiled, delayed or sent to the wrong
  * node.
  *
- * For the one test that includes it, after cmocka.h.
+ * For tests that include it, after cmocka.h.
  *
  *   gateway (10.20.0.0/16)  <--- ESP --->  client (10.30.0.5) */
 #ifndef TEST_UNIT_MEMORY_NODE_H

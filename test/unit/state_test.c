@@ -234,6 +234,50 @@ static void test_owner_move(void **unused)
 	state_free(s);
 }
 
+/* Of an exact SA a hand-over says up to where it was accepted; or nobody knows. */
+static void test_owner_move_exact(void **unused)
+{
+	struct state *s = apply_three_nodes(), *back;
+	struct command put = {.type = COMMAND_SESSION_PUT}, raise = {.type = COMMAND_SEQ_BATCH};
+	struct seq_row row = {0x1005, 2, 0, 4000, 0};
+	const struct session *x;
+	struct blob *octets;
+	uint64_t id;
+
+	(void)unused;
+	sample_session(&put.session_put.ike, 5);
+	put.session_put.slot = 5;
+	put.session_put.lease = APPLY_LEASE;
+	put.session_put.horizon = 5001;
+	id = apply_command(s, &put).session;
+	x = state_session(s, id);
+	assert_int_equal(x->seq[0].horizon, 5001);
+	assert_int_equal(x->seq[0].born, 1);
+	/* It only grows, and only the owner of the epoch raises it. */
+	for (int64_t epoch = 0; epoch <= 2; epoch++) {
+		raise.seq_batch.n = 1;
+		raise.seq_batch.rows = calloc(1, sizeof(*raise.seq_batch.rows));
+		raise.seq_batch.rows[0] = (struct seq_row){0x1005, epoch, 0, 0, 6000 - (uint64_t)epoch};
+		raise.type = COMMAND_SEQ_BATCH;
+		apply_command(s, &raise);
+		assert_int_equal(x->seq[0].horizon, epoch < 1 ? 5001 : 5999);
+	}
+	assert_int_equal(apply_move(s, id, 1, 2, NULL).status, OK);
+	assert_int_equal(x->seq[0].mark, 5998); /* Nothing below the horizon again. */
+	row.mark = 5999;
+	assert_int_equal(apply_move(s, id, 2, 3, &row).status, OK);
+	assert_int_equal(x->seq[0].mark, 5999);
+	assert_int_equal(x->seq[0].horizon, 5999);
+	octets = state_encode(s);
+	back = state_decode(octets->data, octets->len);
+	assert_non_null(back);
+	assert_int_equal(state_session(back, id)->seq[0].horizon, 5999);
+	assert_int_equal(state_session(back, id)->seq[0].born, 1);
+	blob_unref(octets);
+	state_free(back);
+	state_free(s);
+}
+
 static void test_move_without_slot(void **unused)
 {
 	struct state *s = apply_three_nodes();
@@ -292,6 +336,7 @@ int main(void)
 		cmocka_unit_test(test_node_gone),
 		cmocka_unit_test(test_seq_batch),
 		cmocka_unit_test(test_owner_move),
+		cmocka_unit_test(test_owner_move_exact),
 		cmocka_unit_test(test_move_without_slot),
 		cmocka_unit_test(test_cluster_time),
 	};

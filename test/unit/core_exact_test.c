@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stories of replay = "exact" (DESIGN section 5): what is accepted waits for a majority,
+ * a voter that knows better is silent, who has forgotten does not count, and when nobody
+ * remembers the horizon does. */
+#include "test/lib/story.h"
+
+#include "cluster/frame.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void start_all(struct story *l, uint32_t n)
+{
+	story_init(l, n);
+	for (uint32_t i = 0; i < n; i++) {
+		l->config[i].ike.connections->exact = true;
+		l->config[i].lease = 1000;
+		story_start(l, i);
+	}
+	story_run(l, 2000);
+	story_client_connect(l);
+	story_run(l, 10);
+}
+
+static uint32_t spi(const struct story *l)
+{
+	return l->client.child[l->client.n_child - 1].spi_out;
+}
+
+static struct sad_entry *entry(struct story *l, uint32_t node)
+{
+	struct sad_entry *e = story_sad(l, node, spi(l));
+
+	assert_non_null(e);
+	return e;
+}
+
+static struct sad_entry *owned(struct story *l)
+{
+	struct sad_entry *e = entry(l, story_holder(l));
+
+	assert_true(e->granted);
+	return e;
+}
+
+static const struct seq_record *record(struct story *l, uint32_t node)
+{
+	unsigned i;
+	const struct session *s =
+		state_session_by_spi(core_state(l->node[node].core), spi(l), &i);
+
+	assert_non_null(s);
+	return &s->seq[i];
+}
+
+/* The worker of a node accepts up to seq, and says so. */
+static void accept(struct story *l, uint32_t node, uint64_t seq)
+{
+	struct sad_entry *e = entry(l, node);
+	struct sa_report r = { .kind = SA_REPORT_MARK, .spi_in = e->child.spi_in,
+			       .session = e->session, .epoch = e->epoch, .seq = seq };
+
+	assert_int_equal(sad_entry_accept(e, seq, e->epoch), DROP_NONE);
+	e->marked = seq;
+	story_report(l, node, r);
+}
+
+static uint32_t other(uint32_t a, uint32_t b)
+{
+	return 3 - a - b;
+}
+
+static bool lose_acks(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+{
+	(void)l;
+	(void)from;
+	(void)to;
+	return f->data[0] == FRAME_MARKS_ACK;
+}
+
+static bool lose_done(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+{
+	(void)l;
+	(void)from;
+	(void)to;
+	return f->data[0] == FRAME_MARKS_DONE;
+}
+
+static uint32_t deaf; /* Gets nothing of Raft: its state stays where it was. */
+static bool lose_raft(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+{
+	(void)l;
+	return f->data[0] == FRAME_RAFT && (from == deaf || to == deaf);
+}
+
+/* ---- Delivery ---- */
+
+static void what_a_majority_holds_is_delivered(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	start_all(&l, 3);
+	assert_true(owned(&l)->quorum);
+	assert_int_equal(owned(&l)->horizon, 1001);
+	accept(&l, story_holder(&l), 5);
+	assert_int_equal(owned(&l)->delivered, 5);
+	accept(&l, story_holder(&l), 9);
+	assert_false(sad_entry_must_wait(owned(&l), 9));
+	assert_false(sad_entry_must_wait(owned(&l), 7)); /* Late, but covered. */
+	assert_true(sad_entry_must_wait(owned(&l), 10));
+	story_fini(&l);
+}
+
+static void what_is_not_acknowledged_is_told_again(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	start_all(&l, 3);
+	l.loses = lose_acks;
+	accept(&l, story_holder(&l), 5);
+	story_run(&l, 50);
+	assert_int_equal(owned(&l)->delivered, 0);
+	assert_true(sad_entry_must_wait(owned(&l), 5));
+	l.loses = NULL;
+	story_run(&l, 10);
+	assert_int_equal(owned(&l)->delivered, 5);
+	story_fini(&l);
+}
+
+static void a_node_cut_off_delivers_nothing(void **unused)
+{
+	struct story l;
+	uint32_t old;
+
+	(void)unused;
+	start_all(&l, 3);
+	old = story_holder(&l);
+	for (uint32_t i = 0; i < 3; i++)
+		if (i != old)
+			story_link(&l, old, i, false);
+	accept(&l, old, 5);
+	story_run(&l, 100);
+	assert_int_equal(entry(&l, old)->delivered, 0);
+	story_fini(&l);
+}
+
+/* The fence. The old owner still has links, and does not know yet. */
+static void no_voter_acknowledges_an_epoch_that_is_over(void **unused)
+{
+	struct sa_report r = { .kind = SA_REPORT_MARK };
+	struct story l;
+	uint32_t old;
+
+	(void)unused;
+	start_all(&l, 3);
+	old = deaf = story_holder(&l);
+	accept(&l, old, 5);
+	l.loses = lose_raft;
+	story_suspect(&l, old);
+	story_run(&l, 500);
+	for (uint32_t i = 0; i < 3; i++)
+		if (i != old)
+			assert_int_not_equal(state_slot(core_state(l.node[i].core), 0)->node,
+					     l.node[old].raft_id);
+	assert_true(entry(&l, old)->granted);
+	r.spi_in = entry(&l, old)->child.spi_in;
+	r.epoch = entry(&l, old)->epoch;
+	r.seq = 9;
+	assert_int_equal(sad_entry_accept(entry(&l, old), 9, r.epoch), DROP_NONE);
+	story_report(&l, old, r);
+	story_run(&l, 100);
+	assert_int_equal(entry(&l, old)->delivered, 5);
+	story_fini(&l);
+}
+
+/* ---- The heir ---- */
+
+static void an_heir_waits_for_a_majority(void **unused)
+{
+	struct story l;
+	uint32_t old;
+
+	(void)unused;
+	start_all(&l, 3);
+	old = story_holder(&l);
+	accept(&l, old, 88);
+	l.loses = lose_done;
+	story_kill(&l, old);
+	story_suspect(&l, old);
+	story_run(&l, 100); /* Much more than 5 ms. */
+	assert_true(owned(&l)->hold);
+	assert_int_equal(sad_entry_accept(owned(&l), 100, owned(&l)->epoch), DROP_HELD_EXPIRED);
+	l.loses = NULL;
+	story_run(&l, 50);
+	assert_false(owned(&l)->hold);
+	assert_int_equal(owned(&l)->window.floor, 88);
+	assert_int_equal(owned(&l)->fallen, 0);
+	story_fini(&l);
+}
+
+/* Before anybody missed it: it is its own heir, and has forgotten everything. */
+static void an_owner_that_restarts_asks_the_others(void **unused)
+{
+	struct story l;
+	uint32_t old;
+
+	(void)unused;
+	start_all(&l, 3);
+	old = story_holder(&l);
+	accept(&l, old, 77);
+	story_kill(&l, old);
+	story_start(&l, old);
+	story_run(&l, 300);
+	assert_int_equal(story_holder(&l), old);
+	assert_false(owned(&l)->hold);
+	assert_int_equal(owned(&l)->window.floor, 77);
+	assert_int_equal(story_happened(&l, old, "replay_horizon"), 0);
+	story_fini(&l);
+}
+
+static void restart_voter(struct story *l, bool told)
+{
+	uint32_t old, leader, voter;
+
+	start_all(l, 3);
+	old = story_holder(l);
+	leader = story_leader(l);
+	voter = other(old, leader);
+	accept(l, old, 66);
+	l->loses = told ? NULL : lose_done;
+	story_kill(l, voter);
+	story_start(l, voter);
+	story_run(l, 500);
+	story_kill(l, old);
+	l->loses = NULL;
+	story_suspect(l, old);
+	story_run(l, 500);
+	assert_false(owned(l)->hold);
+}
+
+static void a_voter_that_was_told_everything_counts(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	restart_voter(&l, true);
+	assert_int_equal(owned(&l)->window.floor, 66);
+	assert_int_equal(owned(&l)->fallen, 0);
+	story_fini(&l);
+}
+
+static void a_voter_that_restarted_does_not(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	restart_voter(&l, false);
+	assert_int_equal(owned(&l)->window.floor, 1000);
+	assert_int_equal(owned(&l)->fallen, 1000);
+	story_fini(&l);
+}
+
+/* ---- The horizon ---- */
+
+static void a_horizon_is_raised_in_time(void **unused)
+{
+	struct sa_report r = { .kind = SA_REPORT_HORIZON_LOW };
+	struct story l;
+
+	(void)unused;
+	start_all(&l, 3);
+	assert_int_equal(sad_entry_accept(owned(&l), 1001, owned(&l)->epoch), DROP_HORIZON);
+	accept(&l, story_holder(&l), 600);
+	assert_true(sad_entry_horizon_low(owned(&l)));
+	r.spi_in = spi(&l);
+	r.epoch = owned(&l)->epoch;
+	r.seq = 600;
+	story_report(&l, story_holder(&l), r);
+	story_run(&l, 50);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_true(record(&l, i)->horizon >= 1600);
+	assert_int_equal(owned(&l)->horizon, record(&l, 0)->horizon);
+	assert_int_equal(sad_entry_accept(owned(&l), 1001, owned(&l)->epoch), DROP_NONE);
+	/* Its client is far ahead of what came in. */
+	r.seq = 5000000;
+	story_report(&l, story_holder(&l), r);
+	story_run(&l, 50);
+	assert_int_equal(owned(&l)->horizon, 5001000);
+	story_fini(&l);
+}
+
+/* All power was lost: nobody remembers, so nothing below the horizon is let in again, and
+ * the Child SA of who stays below is replaced. */
+static void after_a_power_loss_the_horizon_is_the_floor(void **unused)
+{
+	struct sa_report r = { .kind = SA_REPORT_BELOW_HORIZON };
+	struct sad_entry *e;
+	uint32_t first;
+	uint64_t seq;
+	struct story l;
+	int64_t epoch;
+
+	(void)unused;
+	start_all(&l, 3);
+	first = spi(&l);
+	accept(&l, story_holder(&l), 44);
+	for (uint32_t i = 0; i < 3; i++)
+		story_kill(&l, i);
+	for (uint32_t i = 0; i < 3; i++)
+		story_start(&l, i);
+	story_run(&l, 2000);
+	story_client_listen(&l);
+	story_run(&l, 100);
+	e = owned(&l);
+	assert_false(e->hold);
+	assert_int_equal(e->window.floor, 1000);
+	assert_int_equal(e->horizon, 2000); /* Numbers above are asked for at once. */
+	/* The client goes on at 45: opened once, to see that it is the client. */
+	assert_int_equal(sad_entry_check(e, 45, &seq, &epoch), DROP_NONE);
+	assert_int_equal(seq, 45);
+	assert_int_equal(sad_entry_accept(e, 45, epoch), DROP_REPLAY);
+	assert_true(sad_entry_below_horizon(e, 45));
+	assert_int_equal(sad_entry_check(e, 46, &seq, &epoch), DROP_REPLAY);
+	r.spi_in = first;
+	r.epoch = e->epoch;
+	story_report(&l, story_holder(&l), r);
+	story_run(&l, 200);
+	story_client_listen(&l);
+	story_run(&l, 1500);
+	story_client_listen(&l);
+	assert_int_equal(l.client.n_child, 1);
+	assert_int_not_equal(spi(&l), first);
+	assert_int_equal(owned(&l)->window.floor, 0);
+	assert_false(owned(&l)->hold);
+	assert_true(owned(&l)->quorum);
+	story_fini(&l);
+}
+
+static void one_node_is_a_majority_and_forgets_alone(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	start_all(&l, 1);
+	assert_false(owned(&l)->quorum);
+	assert_int_equal(owned(&l)->horizon, 1001);
+	accept(&l, 0, 5);
+	story_kill(&l, 0);
+	story_start(&l, 0);
+	story_run(&l, 2000);
+	assert_int_equal(owned(&l)->window.floor, 1000);
+	story_fini(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_a_majority_holds_is_delivered),
+		cmocka_unit_test(what_is_not_acknowledged_is_told_again),
+		cmocka_unit_test(a_node_cut_off_delivers_nothing),
+		cmocka_unit_test(no_voter_acknowledges_an_epoch_that_is_over),
+		cmocka_unit_test(an_heir_waits_for_a_majority),
+		cmocka_unit_test(an_owner_that_restarts_asks_the_others),
+		cmocka_unit_test(a_voter_that_was_told_everything_counts),
+		cmocka_unit_test(a_voter_that_restarted_does_not),
+		cmocka_unit_test(a_horizon_is_raised_in_time),
+		cmocka_unit_test(after_a_power_loss_the_horizon_is_the_floor),
+		cmocka_unit_test(one_node_is_a_majority_and_forgets_alone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
