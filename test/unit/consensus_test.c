@@ -113,6 +113,21 @@ static void a_vote_leaves_after_it_is_stored(void **state)
 	assert_non_null(lab_leader());
 }
 
+/* Raft 5.2: "each server will vote for at most one candidate in a given term", and a
+ * process that starts again does not know what it said but from its store. */
+static void a_vote_outlives_its_process(void **state)
+{
+	struct lab_node *l = lab_start_three();
+	unsigned votes = 0;
+
+	(void)state;
+	lab_run(100);
+	for (unsigned i = 1; i <= 3; i++)
+		votes += lab_nodes[i].image.term == consensus_term(l->c) &&
+			 lab_nodes[i].image.voted_for == l->id;
+	assert_true(votes >= 2);
+}
+
 static void a_lost_leader_is_replaced(void **state)
 {
 	struct lab_node *l = lab_start_three(), *f;
@@ -370,6 +385,7 @@ int main(void)
 		T(a_cluster_of_one_leads_at_once),
 		T(nothing_leaves_before_it_is_stored),
 		T(a_vote_leaves_after_it_is_stored),
+		T(a_vote_outlives_its_process),
 		T(a_lost_leader_is_replaced),
 		T(leadership_is_handed_over),
 		T(a_restarted_node_has_what_was_stored),

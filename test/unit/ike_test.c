@@ -174,7 +174,7 @@ static void unknown_payloads(void **state)
 static void notices_have_exact_ids(void **state)
 {
 	struct ike_request r = {.purpose = IKE_PURPOSE_NOTICE, .node = 77};
-	struct blob *request, *answer;
+	struct blob *request, *answer, *old = NULL;
 	struct fixture f;
 
 	(void)state;
@@ -184,6 +184,8 @@ static void notices_have_exact_ids(void **state)
 		request = gateway_request(&f.g, &r);
 		assert_int_equal(f.g.session->ike[0].next_request_out, k);
 		assert_int_equal(request->data[23], k);
+		if (old) /* The answer to the one before is none to this one. */
+			assert_dropped(&f, old, DROP_IKE_MESSAGE_ID);
 		/* <-- INFORMATIONAL(N(takeover))   INFORMATIONAL -->, lost   again */
 		answer = initiator_consume(&f.i, request->data, request->len);
 		assert_same(blob_ref(f.g.session->ike[0].outstanding), blob_ref(request));
@@ -198,8 +200,10 @@ static void notices_have_exact_ids(void **state)
 		assert_int_equal(f.i.notice_epoch, r.epoch);
 		assert_int_equal(f.i.notice_node, 77);
 		/* The answer again: nothing is outstanding. */
+		old = blob_ref(answer);
 		assert_dropped(&f, answer, DROP_IKE_MESSAGE_ID);
 	}
+	blob_unref(old);
 	assert_int_equal(f.i.counts.ignored, 0);
 	/* Requests of the client go on meanwhile, IDs are per direction. */
 	blob_unref(gateway_request(&f.g, &r));
