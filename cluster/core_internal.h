@@ -246,6 +246,7 @@ const char *core_node_name(const struct core *c, uint64_t raft_id);
 bool core_owns(const struct core *c, const struct session *s);
 /* The [[connection]] it came by; NULL: no longer configured. */
 const struct ike_connection *core_connection(const struct core *c, const struct session *s);
+bool core_has_successor(const struct session *s, uint32_t spi_in); /* Its Child SA was rekeyed. */
 /* Of Child SAs that the session gets now; 0: they are not exact. */
 uint64_t core_first_horizon(const struct core *c, const struct ike_session *ike);
 

@@ -112,3 +112,11 @@ uint64_t core_first_horizon(const struct core *c, const struct ike_session *ike)
 
 	return connection && connection->exact ? c->config->lease + 1 : 0;
 }
+
+bool core_has_successor(const struct session *s, uint32_t spi_in)
+{
+	for (unsigned i = 0; i < s->ike.n_child; i++)
+		if (s->ike.child[i].replaces == spi_in)
+			return true;
+	return false;
+}

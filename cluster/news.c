@@ -77,14 +77,6 @@ void news_receive(struct core *c, const struct frame *f)
 
 /* ---- Below the horizon ---- */
 
-static bool has_successor(const struct session *s, uint32_t spi_in)
-{
-	for (unsigned i = 0; i < s->ike.n_child; i++)
-		if (s->ike.child[i].replaces == spi_in)
-			return true;
-	return false;
-}
-
 void news_below(struct core *c, const struct sa_report *r)
 {
 	struct below *b = below_find(c, r->spi_in);
@@ -127,7 +119,7 @@ void news_tick(struct core *c)
 		struct sa_report r = { .spi_in = b->spi_in, .epoch = b->epoch, .remote = b->remote };
 
 		if (!s || !core_owns(c, s) || session_epoch(c->state, s) != b->epoch ||
-		    has_successor(s, b->spi_in))
+		    core_has_successor(s, b->spi_in))
 			below_free(c, b);
 		else
 			news_send(c, NEWS_BELOW_HORIZON, &r);

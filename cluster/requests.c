@@ -332,14 +332,6 @@ static bool is_settled(const struct session *s, const struct child_sa *child)
 	       !ike_session_find_child((struct ike_session *)&s->ike, child->replaces);
 }
 
-static bool has_successor(const struct session *s, uint32_t spi_in)
-{
-	for (unsigned i = 0; i < s->ike.n_child; i++)
-		if (s->ike.child[i].replaces == spi_in)
-			return true;
-	return false;
-}
-
 /* The Child SA that wants a successor and has none: as somebody asked, or because three
  * quarters of its numbers are used. 0: there is none, or it is not yet time. */
 static uint32_t rekey_due(const struct core *c, const struct session *s, struct errand *e)
@@ -351,7 +343,7 @@ static uint32_t rekey_due(const struct core *c, const struct session *s, struct 
 		uint32_t spi_in = s->ike.child[i].spi_in;
 
 		if ((spi_in == e->rekey || lease_is_high(&s->seq[i], epoch)) &&
-		    !has_successor(s, spi_in) && is_settled(s, &s->ike.child[i]))
+		    !core_has_successor(s, spi_in) && is_settled(s, &s->ike.child[i]))
 			due = spi_in;
 	}
 	if (!due) {
