@@ -21,7 +21,7 @@ one() {
 	mkdir -p "$own"
 	while [ $SECONDS -lt $end ] && [ $tries -lt 20 ]; do
 		tries=$((tries + 1))
-		"build/fuzz/${name}_fuzz" -max_total_time=$((end - SECONDS)) -timeout=20 \
+		"build/fuzz/${name}_fuzz" -max_total_time=$((end - SECONDS)) -timeout=60 \
 			-rss_limit_mb=3000 -print_final_stats=1 -max_len=16384 -reduce_inputs=1 \
 			-artifact_prefix="build/fuzz/crash/$name-" "$own" "test/fuzz/corpus/$name" \
 			> "$out" 2>&1 < /dev/null || crashes=$((crashes + 1))

@@ -38,11 +38,11 @@ one() {
 	runs=$(sed -nE 's|^/\* runs: ([0-9]+) \*/$|\1|p' "test/fuzz/${name}_fuzz.c")
 	mkdir "$work/$name"
 	files=("$corpus"/*)
-	"$bin" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="build/fuzz/crash/$name-" \
+	"$bin" -timeout=60 -rss_limit_mb=2048 -artifact_prefix="build/fuzz/crash/$name-" \
 		"${files[@]}" > "$out" 2>&1 < /dev/null
 	rc=$?
 	if [ $rc -eq 0 ]; then
-		"$bin" -seed="$seed" -runs="${runs:-10000}" -max_total_time="$limit" -timeout=10 \
+		"$bin" -seed="$seed" -runs="${runs:-10000}" -max_total_time="$limit" -timeout=60 \
 			-rss_limit_mb=2048 -print_final_stats=1 \
 			-artifact_prefix="build/fuzz/crash/$name-" "$work/$name" "$corpus" \
 			> "$out" 2>&1 < /dev/null
