@@ -5,8 +5,9 @@
  * Who reaches the port can connect and say nothing, or ask and not listen. So there are
  * HTTP_CONNECTIONS_MAX at a time and each has until a deadline: a request must be whole in
  * REQUEST_MS, an answer taken in ANSWER_MS. One more connection ends the one that stood
- * longest without an answer on its way. No answer is longer in memory than a slice of it
- * (status_sessions.c).
+ * longest without an answer on its way. The list of sessions is made in slices as it is
+ * taken (status_sessions.c), one in a turn of the loop, for each waits for the packet
+ * workers; STREAMS_MAX at a time.
  *
  * A browser of somebody who can reach the port may be led here by a page whose name
  * resolves to our address (DNS rebinding): it then says that name as Host, and is
@@ -29,6 +30,8 @@
 #define REQUEST_MS 5000u
 #define ANSWER_MS 60000u
 #define LOOK_MS 500u
+#define STREAMS_MAX 4u /* Lists of sessions under way. */
+#define STREAM_MS 5000u /* One that takes longer may have to go. */
 #define SLICE 16384u /* Octets of an answer that is made as it is taken. */
 #define MEMORY_PER_CONNECTION (32u * 1024u)
 
@@ -37,6 +40,12 @@ struct http_conn {
 	int fd;
 	uint64_t until_ms; /* 0: it was told to end. */
 	bool answering;
+	bool streaming;    /* ... a list of sessions. */
+};
+
+struct stream { /* A list of sessions on its way. */
+	struct http *http;
+	struct status_sessions *sessions;
 };
 
 struct http {
@@ -46,6 +55,8 @@ struct http {
 	uv_timer_t timer;
 	struct http_conn *oldest, *newest;
 	unsigned n;    /* Connections that were not told to end. */
+	unsigned streams;
+	bool sliced;   /* A slice was made in this turn: the loop's other work comes first. */
 	unsigned open; /* Handles that are not closed yet. */
 };
 
@@ -190,7 +201,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **re
 	(void)why;
 	if (!c || c->until_ms == 0)
 		return;
-	c->answering = false;
+	c->answering = c->streaming = false;
 	c->until_ms = uv_now(h->timer.loop) + IDLE_SECONDS * 1000 + REQUEST_MS;
 }
 
@@ -234,17 +245,41 @@ static bool host_is_ours(const struct http *h, struct MHD_Connection *connection
 	return false;
 }
 
+/* 0: not now, ask again with the next turn. */
 static ssize_t read_sessions(void *ctx, uint64_t position, char *out, size_t room)
 {
-	size_t n = status_sessions_read(ctx, out, room);
+	struct stream *s = ctx;
+	size_t n;
 
 	(void)position;
+	if (!status_sessions_ready(s->sessions)) {
+		if (s->http->sliced)
+			return 0;
+		s->http->sliced = true;
+	}
+	n = status_sessions_read(s->sessions, out, room);
 	return n ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
 }
 
 static void free_sessions(void *ctx)
 {
-	status_sessions_free(ctx);
+	struct stream *s = ctx;
+
+	s->http->streams--;
+	status_sessions_free(s->sessions);
+	free(s);
+}
+
+/* Who takes a list slowly gives way to the next one who asks, once it comes again. */
+static void end_slow_stream(struct http *h)
+{
+	uint64_t now = uv_now(h->timer.loop);
+
+	for (struct http_conn *c = h->oldest; c; c = c->next)
+		if (c->streaming && c->until_ms && now + ANSWER_MS > c->until_ms + STREAM_MS) {
+			conn_end(h, c);
+			return;
+		}
 }
 
 /* A number in the query; missing: the default. False: not a number. */
@@ -262,19 +297,30 @@ static bool query_number(struct MHD_Connection *connection, const char *key, uin
 	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
 }
 
-static enum MHD_Result answer_sessions(struct MHD_Connection *connection, const struct status_view *v)
+static enum MHD_Result answer_sessions(struct MHD_Connection *connection, struct http *h)
 {
 	uint64_t after, limit;
 	struct MHD_Response *r;
-	struct status_sessions *s;
+	struct http_conn *c = conn_of(connection);
+	struct stream *s;
 
 	if (!query_number(connection, "after", 0, &after) ||
 	    !query_number(connection, "limit", UINT64_MAX, &limit))
 		return answer_text(connection, 400, "after and limit are numbers\n");
-	s = status_sessions_new(v, after, limit);
+	if (h->streams == STREAMS_MAX) {
+		end_slow_stream(h);
+		return answer_text(connection, 503, "others are reading the sessions: ask again\n");
+	}
+	s = calloc(1, sizeof(*s));
+	assert(s);
+	s->http = h;
+	s->sessions = status_sessions_new(h->view, after, limit);
+	h->streams++;
+	if (c)
+		c->streaming = true;
 	r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, SLICE, read_sessions, s, free_sessions);
 	if (!r) {
-		status_sessions_free(s);
+		free_sessions(s);
 		return MHD_NO;
 	}
 	return queue(connection, 200, "application/json", r);
@@ -304,7 +350,7 @@ static enum MHD_Result on_get(struct http *h, struct MHD_Connection *connection,
 	if (strcmp(url, "/v1/status") == 0)
 		return answer_json(connection, status_json(v));
 	if (strcmp(url, "/v1/sessions") == 0)
-		return answer_sessions(connection, v);
+		return answer_sessions(connection, h);
 	if (strcmp(url, "/v1/events") == 0)
 		return answer_json(connection, json_pack("{s:o}", "events", v->events(v->ctx)));
 	if (strcmp(url, "/") == 0)
@@ -359,6 +405,7 @@ static void run(struct http *h)
 	MHD_UNSIGNED_LONG_LONG ms;
 
 	end_overdue(h);
+	h->sliced = false;
 	MHD_run(h->daemon);
 	if (MHD_get_timeout(h->daemon, &ms) != MHD_YES || ms > LOOK_MS)
 		ms = LOOK_MS;

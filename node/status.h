@@ -35,6 +35,7 @@ bool status_healthy(const struct status_view *v);
 struct status_sessions;
 struct status_sessions *status_sessions_new(const struct status_view *v, uint64_t after,
 					    uint64_t limit);
+bool status_sessions_ready(const struct status_sessions *s); /* Reading waits for nothing. */
 size_t status_sessions_read(struct status_sessions *s, char *out, size_t room); /* 0: the end. */
 void status_sessions_free(struct status_sessions *s);
 

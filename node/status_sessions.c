@@ -128,6 +128,11 @@ struct status_sessions *status_sessions_new(const struct status_view *v, uint64_
 	return s;
 }
 
+bool status_sessions_ready(const struct status_sessions *s)
+{
+	return s->taken < s->len || s->ended;
+}
+
 size_t status_sessions_read(struct status_sessions *s, char *out, size_t room)
 {
 	size_t n;
