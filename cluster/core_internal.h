@@ -33,6 +33,9 @@
 #define MS UINT64_C(1000)
 #define NEVER UINT64_MAX
 #define NODE_NONE CLUSTER_NODES_MAX
+/* Who was asked for a cookie is asked again when it repeats the request without one: of two
+ * answers to one IKE_SA_INIT a client takes the first for that to its latest. */
+#define COOKIE_DEMAND_US (30000 * MS)
 
 /* What we know of another node. */
 struct peer {
@@ -111,6 +114,7 @@ struct half_opens { /* half_open.c */
 	struct half_open_entry *by_pair, *by_source;
 	struct half_open_host *hosts;
 	size_t n;
+	uint64_t demand_until_us; /* Cookies are demanded of everybody. */
 	uint64_t next_us; /* Earliest time a reply must leave unacknowledged; NEVER. */
 };
 
@@ -123,7 +127,9 @@ struct kept;
 struct relay { /* relay.c */
 	struct kept *kept; /* Without a leader: latest datagram of each SPI pair. */
 	size_t n;
-	struct tokens init, unknown;
+	struct tokens init, repeat, unknown;
+	uint64_t demand_until_us; /* Cookies are demanded here. */
+	uint64_t passed[1024];    /* By its last bits: who went on without one. */
 };
 
 struct lane;

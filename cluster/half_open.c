@@ -34,6 +34,7 @@ struct source_key { /* RFC 7296 2.1: the initiator's SPI and its address */
 struct half_open_host { /* An address; of IPv6 the network part, which one host has whole. */
 	struct address address;
 	uint32_t n;
+	uint64_t demand_until_us; /* Cookies are demanded of it. */
 	UT_hash_handle hh;
 };
 
@@ -205,7 +206,7 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 	struct ike_env env = exchange_env(c);
 	struct half_open_entry *e;
 	struct ike_outcome out;
-	const struct half_open_host *host;
+	struct half_open_host *host;
 	struct ike_header h;
 	struct source_key source;
 	struct address key;
@@ -227,8 +228,12 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 		core_drop(c, DROP_IKE_HALF_OPEN_FULL);
 		return;
 	}
-	env.demand_cookie = c->half_opens.n >= c->config->cookie_above ||
-			    (host && host->n >= SOURCE_COOKIE_ABOVE);
+	if (c->half_opens.n >= c->config->cookie_above)
+		c->half_opens.demand_until_us = c->now_us + COOKIE_DEMAND_US;
+	if (host && host->n >= SOURCE_COOKIE_ABOVE)
+		host->demand_until_us = c->now_us + COOKIE_DEMAND_US;
+	env.demand_cookie = c->now_us < c->half_opens.demand_until_us ||
+			    (host && c->now_us < host->demand_until_us);
 	ike_respond_init(&env, local, remote, data, len, &out);
 	if (out.verdict == IKE_VERDICT_DROP) {
 		core_drop(c, out.drop);

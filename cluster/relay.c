@@ -8,7 +8,8 @@
  * A flood ends here, not at the leader. Every node knows the SPI pairs of all IKE SAs, the
  * half-open ones too; what names another, which can be one of a moment ago, goes on at
  * UNKNOWN_PER_S at most. Every node can make and check cookies: an IKE_SA_INIT needs one
- * when the leader would demand it, or more than INIT_PER_S come without. */
+ * when the leader would demand it, or more than INIT_PER_S come without; but not one that
+ * went on without before, for its answer may be on its way. */
 #include "cluster/core_internal.h"
 
 #include <assert.h>
@@ -17,6 +18,7 @@
 #define KEPT_MAX 256u
 #define KEPT_US (1000 * MS)
 #define INIT_PER_S 2000u
+#define REPEAT_PER_S 1000u
 #define UNKNOWN_PER_S 200u
 
 struct pair {
@@ -86,6 +88,28 @@ static bool pair_known(const struct core *c, const struct ike_header *h)
 	       state_last_word(c->state, h->spi_i, h->spi_r, NULL);
 }
 
+/* Of the initiator: never 0. */
+static uint64_t tag_of(uint64_t spi_i, const struct endpoint *remote)
+{
+	uint64_t z = spi_i ^ ((uint64_t)remote->port << 48);
+
+	for (size_t i = 0; i < sizeof(remote->address.octets); i++)
+		z = (z ^ remote->address.octets[i]) * UINT64_C(0x100000001b3);
+	z = (z ^ (z >> 32)) * UINT64_C(0x9e3779b97f4a7c15);
+	return (z ^ (z >> 29)) | 1u << 31;
+}
+
+/* Shall this one show a cookie? */
+static bool demand(struct core *c, uint64_t tag, const uint64_t *passed)
+{
+	if (*passed == tag)
+		return false;
+	if (c->half_opens.n >= c->config->cookie_above ||
+	    !tokens_take(&c->relay.init, c->now_us, INIT_PER_S))
+		c->relay.demand_until_us = c->now_us + COOKIE_DEMAND_US;
+	return c->now_us < c->relay.demand_until_us;
+}
+
 /* Is it worth the leader's time? If not it was answered, or dropped and counted. */
 static bool screen(struct core *c, const struct endpoint *local, const struct endpoint *remote,
 		   const uint8_t *data, size_t len)
@@ -94,6 +118,7 @@ static bool screen(struct core *c, const struct endpoint *local, const struct en
 	struct ike_outcome out;
 	struct ike_header h;
 	enum drop d = ike_header_parse(&h, data, len);
+	uint64_t tag, *passed;
 	bool good;
 
 	if (d != DROP_NONE) {
@@ -106,13 +131,20 @@ static bool screen(struct core *c, const struct endpoint *local, const struct en
 			core_drop(c, DROP_IKE_UNKNOWN);
 		return good;
 	}
-	env.demand_cookie = c->half_opens.n >= c->config->cookie_above ||
-			    !tokens_take(&c->relay.init, c->now_us, INIT_PER_S);
+	tag = tag_of(h.spi_i, remote);
+	passed = &c->relay.passed[tag % (sizeof(c->relay.passed) / sizeof(*passed))];
+	if (*passed == tag && !tokens_take(&c->relay.repeat, c->now_us, REPEAT_PER_S)) {
+		core_drop(c, DROP_IKE_BUSY);
+		return false;
+	}
+	env.demand_cookie = demand(c, tag, passed);
 	good = ike_screen_init(&env, local, remote, data, len, &out);
 	if (!good && out.verdict == IKE_VERDICT_REPLY)
 		exchange_send(c, c->config->self, local, remote, out.reply);
 	else if (!good)
 		core_drop(c, out.drop);
+	else if (!env.demand_cookie)
+		*passed = tag;
 	ike_outcome_fini(&out);
 	return good;
 }

@@ -311,39 +311,6 @@ static void a_flood_from_one_address_meets_cookies_alone(void **unused)
 	story_fini(&l);
 }
 
-/* Who has many addresses can fill the table; who goes on is not kept waiting by it. */
-static void a_full_table_of_half_open_sas_takes_another_client(void **unused)
-{
-	struct initiator flood[9];
-	struct story l;
-	struct blob *auth;
-
-	(void)unused;
-	start_all(&l, 3);
-	for (uint32_t i = 0; i < 3; i++)
-		l.config[i].half_open_max = 4;
-	for (unsigned i = 0; i < 9; i++) {
-		struct initiator_config config = l.client.config;
-		uint8_t seed[ENTROPY_SEED_LEN] = "flood";
-
-		seed[8] = (uint8_t)i;
-		config.local.address.octets[3] = (uint8_t)(60 + i);
-		initiator_init(&flood[i], &config, seed);
-		auth = say(&l, &flood[i], initiator_create_init(&flood[i]));
-		assert_non_null(auth);
-		blob_unref(auth);
-		swallow(&l);
-	}
-	auth = say(&l, &l.client, initiator_create_init(&l.client));
-	swallow(&l);
-	assert_null(say(&l, &l.client, auth));
-	swallow(&l);
-	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
-	for (unsigned i = 0; i < 9; i++)
-		initiator_fini(&flood[i]);
-	story_fini(&l);
-}
-
 /* ---- The last word ---- */
 
 /* What comes back, one datagram or none; nobody consumes it. */
@@ -464,7 +431,6 @@ int main(void)
 		cmocka_unit_test(a_client_that_starts_anew_keeps_its_address),
 		cmocka_unit_test(an_oversize_cookie2_is_not_echoed),
 		cmocka_unit_test(a_flood_from_one_address_meets_cookies_alone),
-		cmocka_unit_test(a_full_table_of_half_open_sas_takes_another_client),
 		cmocka_unit_test(a_delete_is_answered_again_by_the_next_leader),
 		cmocka_unit_test(a_higher_version_is_told_so),
 	};
