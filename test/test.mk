@@ -142,6 +142,8 @@ bench-failover: all build/bench/pinger
 	test/bench/failover.sh $(BENCH)
 bench-handshakes: all build/bench/handshakes
 	test/bench/handshakes.sh $(BENCH)
+bench-replay: all
+	test/bench/replay.sh
 bench-flood: all build/bench/handshakes build/bench/flood
 	test/bench/flood.sh $(BENCH)
-.PHONY: bench-failover bench-handshakes bench-flood
+.PHONY: bench-failover bench-handshakes bench-flood bench-replay
