@@ -210,6 +210,18 @@ static bool key_is_single(const MDB_val *key)
 	return key->mv_size == 1 && memchr("hist", *(const char *)key->mv_data, 4);
 }
 
+/* A walk from leaf to leaf does not look at the keys that lead there. One that has changed
+ * would send what is written later, or looked for, to another leaf. */
+static enum status search_finds(struct reader *r, MDB_cursor *cursor, MDB_val *key, const MDB_val *v)
+{
+	MDB_val found;
+	int rc = mdb_get(mdb_cursor_txn(cursor), 1, key, &found);
+
+	if (rc || found.mv_data != v->mv_data)
+		return damaged(r, "its index does not lead to every record");
+	return OK;
+}
+
 /* All pairs in order: entries dense from first to last, chained, and nothing that
  * is not known. */
 static enum status read_entries(struct reader *r, MDB_cursor *cursor)
@@ -230,6 +242,8 @@ static enum status read_entries(struct reader *r, MDB_cursor *cursor)
 	for (rc = mdb_cursor_get(cursor, &key, &v, MDB_FIRST); !rc;
 	     rc = mdb_cursor_get(cursor, &key, &v, MDB_NEXT)) {
 		s = page_note(r, &v);
+		if (s == OK)
+			s = search_finds(r, cursor, &key, &v);
 		if (s)
 			return s;
 		if (key_is_single(&key))
