@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 export BATON=$PWD/build/mutants/baton CHAOS_NO_CONTROL=1
 [ -x "$BATON" ] || { echo "no $BATON: make chaos-mutants" >&2; exit 1; }
-mutants=${*:-NONE REPLAY_UNCHECKED NO_MARKS NO_HEARD_MARKS LEASE_SHARED SAME_EPOCH NEXT_KEPT RESTART_GOES_ON IV_GOES_BACK}
+mutants=${*:-NONE REPLAY_UNCHECKED NO_MARKS NO_HEARD_MARKS LEASE_SHARED SAME_EPOCH RESTART_GOES_ON}
 mkdir -p build/netns
 survived=0 caught=0
 
