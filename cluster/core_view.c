@@ -14,8 +14,7 @@ uint64_t core_now_ms(const struct core *c)
 bool core_leads(const struct core *c)
 {
 	return c->consensus && consensus_role(c->consensus) == CONSENSUS_LEADER &&
-	       (consensus_is_current(c->consensus) || MUTANT(MUTANT_LEADS_EARLY)) &&
-	       !consensus_is_leaving(c->consensus);
+	       consensus_is_current(c->consensus) && !consensus_is_leaving(c->consensus);
 }
 
 uint32_t core_node_index(const struct core *c, uint64_t raft_id)

@@ -31,7 +31,6 @@
 	X(MUTANT_RENEW_BY_STEP, "a SessionStep starts the leases of its Child SAs anew")           \
 	X(MUTANT_DRAW_PAST_END, "numbers are drawn past the end of the lease")                     \
 	X(MUTANT_STEP_NO_SERIAL, "a SessionStep does not compare the serial")                      \
-	X(MUTANT_LEADS_EARLY, "a leader works before its barrier is applied")                      \
 	X(MUTANT_CACHED_BY_ID, "a cached response is matched by Message ID alone")                 \
 	X(MUTANT_REQUEST_ANY_ID, "a request of an earlier Message ID is executed again")           \
 	X(MUTANT_RESPONSE_ANY_ID, "a response counts whatever its Message ID is")                  \

@@ -26,7 +26,7 @@ run_sim() {
 	out=$(timeout 120 "$bin/sim" --mutant "$1" --seed "$3" $kind 2>&1) && return 1
 	timeout 120 "$bin/sim" --seed "$3" $kind > /dev/null 2>&1 || return 1
 	how="$2 $3"
-	line=$(grep -m1 -E '^FAIL|Assertion' <<< "$out")
+	line=$(grep -m1 -E '^FAIL|Assertion' <<< "$out") || return 1 # Out of time.
 	text=$(sed -E 's/^FAIL seed [0-9]+( at [0-9.]+ s)?: //' <<< "$line")
 	checker=$(sed -nE 's/^(I[1-8]|log)\b.*/\1/p' <<< "$text")
 	[ -n "$checker" ] || checker=$(sed -nE 's/.* ([a-z0-9_]+): Assertion.*/assert in \1()/p' <<< "$line")
