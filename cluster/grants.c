@@ -339,7 +339,9 @@ static void release(struct core *c)
 				let_go(c, g, &g->child[i]);
 }
 
-/* Nobody can say what was accepted, only what was not: from the horizon on. */
+/* Nobody can say what was accepted, only what was not: from the horizon on. The horizon
+ * rises when an authentic packet comes from there: while the mark stands right below it,
+ * every later owner sees that it is no mark, and tells of a client that stays below. */
 static void fall(struct core *c, const struct session *s, const struct seq_record *r)
 {
 	struct sa_update u = { .kind = SA_UPDATE_FLOOR, .session = s->id, .fallen = true };
@@ -351,7 +353,6 @@ static void fall(struct core *c, const struct session *s, const struct seq_recor
 		return;
 	sequence_fall(c, u.spi_in, epoch, u.mark);
 	action_sa(c->actions, &u);
-	leases_horizon_low(c, u.spi_in, epoch, u.mark, true);
 	c->grants.fallen++;
 }
 

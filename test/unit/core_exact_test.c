@@ -296,6 +296,41 @@ static void a_horizon_is_raised_in_time(void **unused)
 	story_fini(&l);
 }
 
+static void lose_power(struct story *l)
+{
+	for (uint32_t i = 0; i < 3; i++)
+		story_kill(l, i);
+	for (uint32_t i = 0; i < 3; i++)
+		story_start(l, i);
+	story_run(l, 2000);
+	story_client_listen(l);
+	story_run(l, 100);
+}
+
+/* The owner is lost before the client said anything. The next one is told a number by a
+ * majority, and must see that it is no mark: else a client below it would be refused for
+ * good, and its Child SA never replaced. */
+static void that_the_horizon_is_the_floor_is_inherited(void **unused)
+{
+	struct story l;
+	uint32_t old;
+
+	(void)unused;
+	start_all(&l, 3);
+	accept(&l, story_holder(&l), 44);
+	lose_power(&l);
+	assert_int_equal(owned(&l)->fallen, 1000);
+	story_run(&l, 1500); /* It is in the log. */
+	old = story_holder(&l);
+	story_kill(&l, old);
+	story_suspect(&l, old);
+	story_run(&l, 500);
+	assert_false(owned(&l)->hold);
+	assert_int_equal(owned(&l)->window.floor, 1000);
+	assert_int_equal(owned(&l)->fallen, 1000);
+	story_fini(&l);
+}
+
 /* All power was lost: nobody remembers, so nothing below the horizon is let in again, and
  * the Child SA of who stays below is replaced. */
 static void after_a_power_loss_the_horizon_is_the_floor(void **unused)
@@ -311,17 +346,11 @@ static void after_a_power_loss_the_horizon_is_the_floor(void **unused)
 	start_all(&l, 3);
 	first = spi(&l);
 	accept(&l, story_holder(&l), 44);
-	for (uint32_t i = 0; i < 3; i++)
-		story_kill(&l, i);
-	for (uint32_t i = 0; i < 3; i++)
-		story_start(&l, i);
-	story_run(&l, 2000);
-	story_client_listen(&l);
-	story_run(&l, 100);
+	lose_power(&l);
 	e = owned(&l);
 	assert_false(e->hold);
 	assert_int_equal(e->window.floor, 1000);
-	assert_int_equal(e->horizon, 2000); /* Numbers above are asked for at once. */
+	assert_int_equal(e->horizon, 1001);
 	/* The client goes on at 45: opened once, to see that it is the client. */
 	assert_int_equal(sad_entry_check(e, 45, &seq, &epoch), DROP_NONE);
 	assert_int_equal(seq, 45);
@@ -371,6 +400,7 @@ int main(void)
 		cmocka_unit_test(a_voter_that_was_told_everything_counts),
 		cmocka_unit_test(a_voter_that_restarted_does_not),
 		cmocka_unit_test(a_horizon_is_raised_in_time),
+		cmocka_unit_test(that_the_horizon_is_the_floor_is_inherited),
 		cmocka_unit_test(after_a_power_loss_the_horizon_is_the_floor),
 		cmocka_unit_test(one_node_is_a_majority_and_forgets_alone),
 	};
