@@ -23,8 +23,9 @@
 #include <assert.h>
 #include <string.h>
 
-/* Whoever leads may have missed it: after so many packets it is told again. */
-#define FALLEN_REPEAT 256u
+/* Whoever leads may have missed it, or the client may have moved behind its NAT since, and
+ * who gets no answer sends little: after so few packets it is told again. */
+#define FALLEN_REPEAT 4u
 
 /* One past the last number the SA may ever use. */
 static uint64_t space_end(const struct sad_entry *e)
