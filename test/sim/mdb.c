@@ -263,6 +263,11 @@ int mdb_cursor_open(MDB_txn *txn, MDB_dbi dbi, MDB_cursor **cursor)
 	return 0;
 }
 
+MDB_txn *mdb_cursor_txn(MDB_cursor *cursor)
+{
+	return &cursor->env->txn;
+}
+
 void mdb_cursor_close(MDB_cursor *cursor)
 {
 	free(cursor);
