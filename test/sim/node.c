@@ -112,17 +112,37 @@ static void perform_all(struct node *n)
 	actions_clear(&n->actions);
 }
 
+/* Who led until a later term began does not know what was answered since, and takes a
+ * repeated request for a new one: what it then proposes never commits (I3, I7 hold it to that). */
+static bool is_superseded(const struct node *n)
+{
+	struct core_status own, other;
+
+	core_status(n->core, &own);
+	for (unsigned i = 0; i < n->full->world.n_hosts; i++) {
+		const struct core *c = node_core(&n->full->world.host[i]);
+
+		if (!c || i == n->host->index)
+			continue;
+		core_status(c, &other);
+		if (other.term > own.term)
+			return true;
+	}
+	return false;
+}
+
 static void step(struct node *n, struct event *e)
 {
 	uint64_t before = core_applied(n->core);
+	bool attack = n->hostile && !is_superseded(n);
 	struct i8_before attacked;
 
 	e->now_us = host_now_us(n->host);
 	random_fill(&n->host->world->random, e->seed, sizeof(e->seed));
-	if (n->hostile)
+	if (attack)
 		i8_before(&n->full->checkers.i8, n, &attacked);
 	cluster_step(n->core, e, &n->actions);
-	if (n->hostile)
+	if (attack)
 		i8_after(&n->full->checkers.i8, n, &attacked);
 	perform_all(n);
 	n->step_relays = false;
