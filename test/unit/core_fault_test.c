@@ -253,9 +253,32 @@ static void nodes_restart_in_turn_under_load(void **unused)
 	story_fini(&l);
 }
 
+/* What the others' heartbeats say of the log is of all that is in it: an owner whose
+ * end is already logged, but not yet applied, is to count that as something it lacks. */
+static void the_log_is_told_to_its_end(void **unused)
+{
+	struct story l;
+	uint32_t leader;
+
+	(void)unused;
+	start_all(&l, 3);
+	story_client_connect(&l);
+	leader = story_leader(&l);
+	for (uint32_t i = 0; i < 3; i++)
+		story_stall(&l, i);
+	story_client_send(&l, initiator_create_dpd(&l.client)); /* Logged; not committed. */
+	assert_true(core_last_index(l.node[leader].core) > core_applied(l.node[leader].core));
+	for (uint32_t i = 0; i < 3; i++)
+		story_resume(&l, i);
+	story_run(&l, 500);
+	story_client_listen(&l);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_log_is_told_to_its_end),
 		cmocka_unit_test(commits_do_not_wait_for_a_dead_node),
 		cmocka_unit_test(an_unanswered_notice_deletes_nothing),
 		cmocka_unit_test(a_client_lost_with_its_owner_is_found_dead),
