@@ -356,6 +356,14 @@ static void fall(struct core *c, const struct session *s, const struct seq_recor
 	c->grants.fallen++;
 }
 
+/* What the others left out of what they told us, for it is in the log: it may have come
+ * there after the grant was made. While held, nothing of this epoch is below it. */
+static void floor_of_log(struct core *c, const struct seq_record *r, const struct child_shadow *x)
+{
+	if (x->held && r->mark > sequence_mark(c, x->spi_in))
+		grants_floor(c, x->spi_in, r->mark);
+}
+
 void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing)
 {
 	uint64_t before = c->grants.fallen;
@@ -370,6 +378,7 @@ void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing)
 				continue;
 			if (how[g->slot] == nothing && s->seq[i].born != session_epoch(c->state, s))
 				fall(c, s, &s->seq[i]);
+			floor_of_log(c, &s->seq[i], x);
 			let_go(c, g, x);
 		}
 	}

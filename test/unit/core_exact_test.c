@@ -267,6 +267,45 @@ static void a_voter_that_restarted_does_not(void **unused)
 	story_fini(&l);
 }
 
+static uint32_t heir;
+static bool lose_heirs_marks(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+{
+	(void)l;
+	(void)from;
+	return to == heir && (f->data[0] == FRAME_MARKS || f->data[0] == FRAME_MARKS_DONE);
+}
+
+/* The heir missed a mark that the old owner commits after its NodeDown. When the others'
+ * word comes at last they leave it out, for it is in the log. */
+static void a_mark_that_came_by_the_log_counts(void **unused)
+{
+	struct story l;
+	uint32_t old;
+
+	(void)unused;
+	start_all(&l, 3);
+	old = story_holder(&l);
+	heir = other(old, story_leader(&l));
+	l.loses = lose_heirs_marks;
+	accept(&l, old, 88);
+	assert_int_equal(entry(&l, old)->delivered, 88);
+	story_run(&l, 700);
+	story_suspect(&l, old);
+	story_run(&l, 50);
+	assert_int_equal(story_holder(&l), heir);
+	assert_true(entry(&l, heir)->hold);
+	assert_int_equal(record(&l, heir)->mark, 0);
+	story_run(&l, 400);
+	assert_int_equal(record(&l, heir)->mark, 88);
+	assert_true(entry(&l, heir)->hold);
+	l.loses = NULL;
+	story_run(&l, 50);
+	assert_false(entry(&l, heir)->hold);
+	assert_int_equal(entry(&l, heir)->fallen, 0);
+	assert_int_equal(sad_entry_accept(entry(&l, heir), 88, entry(&l, heir)->epoch), DROP_REPLAY);
+	story_fini(&l);
+}
+
 /* ---- The horizon ---- */
 
 static void a_horizon_is_raised_in_time(void **unused)
@@ -399,6 +438,7 @@ int main(void)
 		cmocka_unit_test(an_owner_that_restarts_asks_the_others),
 		cmocka_unit_test(a_voter_that_was_told_everything_counts),
 		cmocka_unit_test(a_voter_that_restarted_does_not),
+		cmocka_unit_test(a_mark_that_came_by_the_log_counts),
 		cmocka_unit_test(a_horizon_is_raised_in_time),
 		cmocka_unit_test(that_the_horizon_is_the_floor_is_inherited),
 		cmocka_unit_test(after_a_power_loss_the_horizon_is_the_floor),
