@@ -168,6 +168,10 @@ enum drop sad_entry_check(struct sad_entry *e, uint32_t seq_low, uint64_t *seq, 
 		e->fallen_repeat--;
 		return d;
 	}
+	/* Beyond the horizon, or 2^32 below that? The ICV tells; every other number is tried
+	 * as the one, and the rest as the other, so a forged packet has no say in it. */
+	if (d == DROP_NONE && (seq_low & 1))
+		return d;
 	*seq = below;
 	return DROP_NONE;
 }

@@ -331,6 +331,31 @@ static void test_unsupported(void **state)
 	assert_int_equal(sad_entry_init(&e, 1, &c, &path, 64), ERR_UNSUPPORTED);
 }
 
+/* With ESN a client far above the horizon has the low half of one far below it. */
+static void test_fallen_esn(void **state)
+{
+	const struct seq_grant g = {.epoch = 1, .start = 1, .end = 9, .floor = 5 * T32 + 999,
+				    .quorum = true, .horizon = 5 * T32 + 1000};
+	struct sad_entry e;
+	unsigned above = 0, below = 0;
+
+	(void)state;
+	entry_init(&e, ESN_YES);
+	sad_entry_grant(&e, &g);
+	for (uint32_t i = 0; i < 4; i++) {
+		uint64_t seq;
+		int64_t epoch;
+
+		assert_int_equal(sad_entry_check(&e, 2000000 + i, &seq, &epoch), DROP_NONE);
+		above += seq == 5 * T32 + 2000000 + i;
+		below += seq == 4 * T32 + 2000000 + i;
+	}
+	assert_int_equal(above, 2);
+	assert_int_equal(below, 2);
+	assert_int_equal(sad_entry_accept(&e, 5 * T32 + 2000000, 1), DROP_HORIZON);
+	sad_entry_fini(&e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +367,7 @@ int main(void)
 		cmocka_unit_test(test_marked),
 		cmocka_unit_test(test_contexts),
 		cmocka_unit_test(test_unsupported),
+		cmocka_unit_test(test_fallen_esn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
