@@ -173,6 +173,17 @@ void collect_done(struct core *c, uint32_t node, const struct frame *f)
 	}
 }
 
+/* What came with a word is gone from memory before it counted: it is asked for again. */
+void collect_forgot(struct core *c)
+{
+	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
+		struct told *t = c->collect->told[i];
+
+		for (uint32_t k = 0; t && k < STATE_SLOTS_ALL; k++)
+			t->slot[k].epoch = -1;
+	}
+}
+
 static void take_word(struct core *c, uint32_t node, const struct told *t, bool may)
 {
 	const struct peer *p = &c->peer[node];

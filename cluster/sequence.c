@@ -329,10 +329,12 @@ static void marks_commit(struct core *c)
 
 		fresh_remove(c, m);
 		if (!s) { /* The SA is gone; or our state lags, long when nobody leads. */
-			if (c->grants.isolated || m->unknown++ < 3)
+			if (c->grants.isolated || m->unknown++ < 3) {
 				fresh_add(c, m);
-			else
+			} else {
 				entry_free(c, m);
+				collect_forgot(c);
+			}
 			continue;
 		}
 		if (m->seq <= s->seq[i].mark)

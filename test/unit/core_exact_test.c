@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-static void start_all(struct story *l, uint32_t n)
+static void start_nodes(struct story *l, uint32_t n)
 {
 	story_init(l, n);
 	for (uint32_t i = 0; i < n; i++) {
@@ -23,6 +23,11 @@ static void start_all(struct story *l, uint32_t n)
 		story_start(l, i);
 	}
 	story_run(l, 2000);
+}
+
+static void start_all(struct story *l, uint32_t n)
+{
+	start_nodes(l, n);
 	story_client_connect(l);
 	story_run(l, 10);
 }
@@ -306,6 +311,35 @@ static void a_mark_that_came_by_the_log_counts(void **unused)
 	story_fini(&l);
 }
 
+/* The heir learns late of the SA, and of being its heir; what it was told of the SA
+ * meanwhile it had to forget. */
+static void a_word_does_not_outlive_the_marks_that_came_with_it(void **unused)
+{
+	struct story l;
+	uint32_t old;
+
+	(void)unused;
+	start_nodes(&l, 3);
+	old = story_holder(&l);
+	heir = other(old, story_leader(&l));
+	deaf = heir;
+	l.loses = lose_raft;
+	story_client_connect(&l);
+	story_run(&l, 10);
+	accept(&l, old, 88);
+	assert_int_equal(entry(&l, old)->delivered, 88);
+	story_suspect(&l, old);
+	story_run(&l, 50);
+	story_kill(&l, old);
+	story_run(&l, 5000);
+	assert_null(state_session_by_spi(core_state(l.node[heir].core), spi(&l), NULL));
+	l.loses = NULL;
+	story_run(&l, 500);
+	assert_false(entry(&l, heir)->hold);
+	assert_int_equal(sad_entry_accept(entry(&l, heir), 88, entry(&l, heir)->epoch), DROP_REPLAY);
+	story_fini(&l);
+}
+
 /* ---- The horizon ---- */
 
 static void a_horizon_is_raised_in_time(void **unused)
@@ -439,6 +473,7 @@ int main(void)
 		cmocka_unit_test(a_voter_that_was_told_everything_counts),
 		cmocka_unit_test(a_voter_that_restarted_does_not),
 		cmocka_unit_test(a_mark_that_came_by_the_log_counts),
+		cmocka_unit_test(a_word_does_not_outlive_the_marks_that_came_with_it),
 		cmocka_unit_test(a_horizon_is_raised_in_time),
 		cmocka_unit_test(that_the_horizon_is_the_floor_is_inherited),
 		cmocka_unit_test(after_a_power_loss_the_horizon_is_the_floor),
