@@ -200,6 +200,7 @@ struct sequence { /* sequence.c */
 	struct mark_entry *marks;
 	struct mark_entry *changed; /* Ours, not yet sent to the others. */
 	struct mark_entry *fresh;   /* Newer than the log's, as far as we know; oldest first. */
+	struct mark_entry *proposed; /* For the log, lately: it may be lost with who led. */
 	uint64_t send_at_us;     /* Marks to the nodes' memory; NEVER = none changed. */
 	uint64_t heartbeat_at_us; /* The holder's next frame of marks, changed or not. */
 	uint64_t heard_us[CLUSTER_NODES_MAX]; /* Last mark frame of each node. */

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#define PROPOSED_AGAIN_US (100 * MS)
 #define ROWS_STEP_MAX (2 * SEQ_ROWS_MAX) /* Marks for the log in one step. */
 
 struct mark_entry {
@@ -24,8 +25,10 @@ struct mark_entry {
 	bool ours;           /* Accepted here, or ours to commit. */
 	uint8_t unknown;     /* Looked at so often without an SA for it. */
 	uint64_t commit_us;  /* On the list of the fresh: to be looked at then. */
+	uint64_t proposed, again_us; /* On the list of the proposed: what, and when to look. */
 	struct mark_entry *previous_changed, *next_changed;
 	struct mark_entry *previous_fresh, *next_fresh;
+	struct mark_entry *previous_proposed, *next_proposed;
 	UT_hash_handle hh;
 };
 
@@ -66,10 +69,18 @@ static void fresh_remove(struct core *c, struct mark_entry *m)
 	m->previous_fresh = NULL;
 }
 
+static void proposed_remove(struct core *c, struct mark_entry *m)
+{
+	if (m->previous_proposed)
+		DL_DELETE2(c->sequence.proposed, m, previous_proposed, next_proposed);
+	m->previous_proposed = NULL;
+}
+
 static void entry_free(struct core *c, struct mark_entry *m)
 {
 	changed_remove(c, m);
 	fresh_remove(c, m);
+	proposed_remove(c, m);
 	HASH_DEL(c->sequence.marks, m);
 	free(m);
 }
@@ -272,8 +283,10 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 		    !mark_acceptable(c, node, f->marks.incarnation, s) &&
 		    !MUTANT(MUTANT_MARKS_OF_ANYONE))
 			continue;
-		if (!s && HASH_COUNT(c->sequence.marks) >= 2u * IKE_CHILD_MAX * c->config->sessions_max)
+		if (!s && HASH_COUNT(c->sequence.marks) >= 2u * IKE_CHILD_MAX * c->config->sessions_max) {
+			collect_forgot(c);
 			continue;
+		}
 		m = mark_get(c, row.spi_in);
 		/* We hold it, now or already. */
 		if (quorum_acknowledges(c, node, f->marks.incarnation, &row))
@@ -317,6 +330,34 @@ void sequence_inherit(struct core *c, uint32_t spi_in)
 		m->ours = true;
 }
 
+static void propose(struct core *c, struct mark_entry *m)
+{
+	struct seq_row row = { .spi_in = m->spi_in, .epoch = m->epoch, .mark = m->seq };
+
+	leases_row(c, &row);
+	proposed_remove(c, m);
+	m->proposed = m->seq;
+	m->again_us = c->now_us + PROPOSED_AGAIN_US;
+	DL_APPEND2(c->sequence.proposed, m, previous_proposed, next_proposed);
+}
+
+/* Who led when it was proposed may be gone, and the mark is to be in the log within a
+ * second: those that are not there soon are proposed again. */
+static void marks_again(struct core *c)
+{
+	struct mark_entry *m;
+
+	while ((m = c->sequence.proposed) && c->now_us >= m->again_us &&
+	       leases_rows(c) < ROWS_STEP_MAX) {
+		unsigned i;
+		const struct session *s = state_session_by_spi(c->state, m->spi_in, &i);
+
+		proposed_remove(c, m);
+		if (s && core_owns(c, s) && s->seq[i].mark < m->proposed)
+			propose(c, m);
+	}
+}
+
 static void marks_commit(struct core *c)
 {
 	struct mark_entry *m;
@@ -325,7 +366,6 @@ static void marks_commit(struct core *c)
 	       leases_rows(c) < ROWS_STEP_MAX) {
 		unsigned i;
 		const struct session *s = state_session_by_spi(c->state, m->spi_in, &i);
-		struct seq_row row = { .spi_in = m->spi_in, .epoch = m->epoch, .mark = m->seq };
 
 		fresh_remove(c, m);
 		if (!s) { /* The SA is gone; or our state lags, long when nobody leads. */
@@ -339,9 +379,8 @@ static void marks_commit(struct core *c)
 		}
 		if (m->seq <= s->seq[i].mark)
 			continue;
-		/* Not lost with a proposal that did not commit: looked at again. */
 		if (m->ours)
-			leases_row(c, &row);
+			propose(c, m);
 		fresh_add(c, m);
 	}
 }
@@ -356,6 +395,7 @@ void sequence_tick(struct core *c)
 {
 	struct sequence *q = &c->sequence;
 
+	marks_again(c);
 	marks_commit(c);
 	if (c->now_us >= q->send_at_us || (serves(c) && c->now_us >= q->heartbeat_at_us)) {
 		marks_send(c);
