@@ -230,7 +230,7 @@ bool collect_awaits(const struct core *c, const struct session *s)
 }
 
 /* Is there nobody left to wait for? */
-static bool hopeless(const struct core *c, const struct slot_known *k, uint32_t n)
+static bool hopeless(const struct core *c, const struct slot_known *k, uint32_t n, uint32_t majority)
 {
 	uint64_t age_us = c->now_us - k->since_us;
 	uint32_t silent = 0;
@@ -242,26 +242,27 @@ static bool hopeless(const struct core *c, const struct slot_known *k, uint32_t 
 		if (age_us < FALL_GRACE_US || (core_node_linked(c, i) && !c->peer[i].suspect))
 			n++;
 	}
-	return n < quorum_majority(c) || silent == 0 ||
+	return n < majority || silent == 0 ||
 	       age_us >= c->config->timing.isolation_ms * MS;
 }
 
 enum collected { COLLECTED_NOT, COLLECTED_WHOLLY, COLLECTED_NOTHING };
 
-static enum collected look_at(const struct core *c, const struct slot_known *k)
+static enum collected look_at(const struct core *c, const struct slot_known *k, uint32_t majority)
 {
 	uint32_t n = (uint32_t)__builtin_popcount(k->whole_of) + k->whole;
-	uint32_t need = MUTANT(MUTANT_ONE_DONE) ? 1 : quorum_majority(c);
+	uint32_t need = MUTANT(MUTANT_ONE_DONE) ? 1 : majority;
 
 	if (n >= need)
 		return COLLECTED_WHOLLY;
-	return hopeless(c, k, n) ? COLLECTED_NOTHING : COLLECTED_NOT;
+	return hopeless(c, k, n, majority) ? COLLECTED_NOTHING : COLLECTED_NOT;
 }
 
 /* Of all slots at once: the sessions are looked through once. */
 static void settle(struct core *c)
 {
 	uint8_t how[STATE_SLOTS_ALL] = { 0 };
+	uint32_t majority = quorum_majority(c); /* The same for all: not once for each slot. */
 	bool any = false;
 
 	c->collect->open = false;
@@ -270,7 +271,7 @@ static void settle(struct core *c)
 
 		if (!k->ours || k->complete)
 			continue;
-		how[i] = (uint8_t)look_at(c, k);
+		how[i] = (uint8_t)look_at(c, k, majority);
 		if (how[i] == COLLECTED_NOT) {
 			c->collect->open = true;
 			continue;
