@@ -174,13 +174,14 @@ static void recorded_step(struct core *core, const struct event *event, struct a
 	cluster_step(core, event, actions);
 }
 
-static struct sa_report report_of(enum sa_report_kind kind, uint64_t more)
+static void report(enum sa_report_kind kind, uint64_t more)
 {
-	const struct sad_entry *e = story_sad(&story, self, story.client.child[0].spi_out);
+	const struct sad_entry *e = story_entry(&story, self);
+	struct sa_report r = {.kind = kind, .spi_in = e->child.spi_in, .epoch = e->epoch,
+			      .session = e->session, .seq = e->next + more, .remote.port = 4501};
+	struct event event = {.type = EVENT_SA_REPORTS, .sa_reports = {.reports = &r, .n = 1}};
 
-	return (struct sa_report){.kind = kind, .spi_in = e->child.spi_in, .epoch = e->epoch,
-				  .session = e->session, .seq = e->next + more,
-				  .remote.port = 4501};
+	story_event(&story, self, &event);
 }
 
 /* A story as node `node` sees it, from its first start on. */
@@ -203,19 +204,18 @@ static void tell(const char *dir, uint32_t node, const char *name, bool others_d
 	story_run(&story, 1100);
 	story_client_connect(&story);
 	story_client_send(&story, initiator_create_dpd(&story.client));
-	if (story_sad(&story, self, story.client.child[0].spi_out)->granted) {
-		story_report(&story, self, report_of(SA_REPORT_FIRST_IN, 0));
-		story_report(&story, self, report_of(SA_REPORT_MARK, 20));
-		story_report(&story, self, report_of(SA_REPORT_PEER, 0));
-		story_report(&story, self, report_of(SA_REPORT_LEASE_LOW, 0));
+	if (story_entry(&story, self)->granted) {
+		report(SA_REPORT_FIRST_IN, 0);
+		report(SA_REPORT_MARK, 20);
+		report(SA_REPORT_PEER, 0);
+		report(SA_REPORT_LEASE_LOW, 0);
 	}
 	story_run(&story, 60);
 	if (others_die) {
 		uint32_t lost = story_holder(&story) != self ? story_holder(&story)
 							     : story_leader(&story);
 
-		story_kill(&story, lost == self ? (self + 1) % STORY_NODES : lost);
-		story_suspect(&story, lost == self ? (self + 1) % STORY_NODES : lost);
+		story_lose(&story, lost == self ? (self + 1) % STORY_NODES : lost);
 		story_run(&story, 150);
 		story_client_listen(&story);
 	}

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void seed(struct story *l, uint8_t out[ENTROPY_SEED_LEN])
+void story_seed(struct story *l, uint8_t out[ENTROPY_SEED_LEN])
 {
 	memset(out, 0, ENTROPY_SEED_LEN);
 	l->draws++;
@@ -184,13 +184,18 @@ static void step(struct story *l, uint32_t node, struct event *e)
 		return;
 	actions_init(&a);
 	e->now_us = l->now_us;
-	seed(l, e->seed);
+	story_seed(l, e->seed);
 	cluster_step(l->node[node].core, e, &a);
 	perform(l, node, &a);
 	actions_fini(&a);
 }
 
 /* ---- Links and time ---- */
+
+static bool is_lost(const struct story *l, const struct story_frame *f)
+{
+	return f->data->data[0] == l->lost_type || (l->loses && l->loses(l, f->from, f->to, f->data));
+}
 
 static void happen(struct story *l, const struct story_frame *f)
 {
@@ -202,7 +207,7 @@ static void happen(struct story *l, const struct story_frame *f)
 		e.frame.node = f->from;
 		e.frame.data = f->data->data;
 		e.frame.len = f->data->len;
-		if (!l->node[f->to].linked[f->from] || (l->loses && l->loses(l, f->from, f->to, f->data)))
+		if (!l->node[f->to].linked[f->from] || is_lost(l, f))
 			return;
 	} else if (f->stored) {
 		e.type = EVENT_STORED;
@@ -292,7 +297,7 @@ void story_start(struct story *l, uint32_t node)
 	struct actions a;
 
 	actions_init(&a);
-	seed(l, start.seed);
+	story_seed(l, start.seed);
 	n->exited = -1;
 	n->holds = n->stalls = false;
 	n->core = core_new(&l->config[node], &start, &a, &why);
@@ -356,57 +361,6 @@ uint32_t story_holder(const struct story *l)
 	return STORY_NODES;
 }
 
-/* ---- The client ---- */
-
-/* Its answer to all that came; the last one, if there are several. */
-static struct blob *client_consume(struct story *l)
-{
-	struct blob *answer = NULL;
-
-	for (unsigned i = 0; i < l->n_to_client; i++) {
-		struct blob *b = initiator_consume(&l->client, l->to_client[i]->data,
-						   l->to_client[i]->len);
-
-		if (b)
-			blob_set(&answer, b);
-		blob_unref(l->to_client[i]);
-	}
-	l->n_to_client = 0;
-	return answer;
-}
-
-void story_client_send(struct story *l, struct blob *data)
-{
-	while (data) {
-		struct event e = { .type = EVENT_DATAGRAM };
-		uint32_t holder = story_holder(l);
-
-		e.datagram.local = l->client.config.remote;
-		e.datagram.remote = l->client.config.local;
-		e.datagram.data = data->data;
-		e.datagram.len = data->len;
-		assert(holder < l->n);
-		step(l, holder, &e);
-		pump(l);
-		story_run(l, 2);
-		blob_unref(data);
-		data = client_consume(l);
-	}
-}
-
-void story_client_listen(struct story *l)
-{
-	struct blob *answer = client_consume(l);
-
-	if (answer)
-		story_client_send(l, answer);
-}
-
-void story_client_connect(struct story *l)
-{
-	story_client_send(l, initiator_create_init(&l->client));
-}
-
 /* ---- Life ---- */
 
 static void configure(struct story *l, uint32_t i)
@@ -440,28 +394,6 @@ static void configure(struct story *l, uint32_t i)
 	secret_set(&ike->secrets->psk, "secret", 6);
 }
 
-static void configure_client(struct story *l)
-{
-	struct initiator_config c = { 0 };
-	const struct ike_connection *k = l->config[0].ike.connections;
-	uint8_t s[ENTROPY_SEED_LEN];
-	struct prefix any;
-
-	assert(endpoint_parse(&c.local, "10.79.0.50:4500") == OK);
-	assert(endpoint_parse(&c.remote, "10.79.0.100:4500") == OK);
-	assert(ike_id_parse(&c.id, "cl") == OK);
-	secret_set(&c.psk, "secret", 6);
-	c.ike[0] = k->ike[0];
-	c.esp[0] = k->esp[0];
-	c.n_ike = c.n_esp = 1;
-	assert(prefix_parse(&any, "0.0.0.0/0") == OK);
-	c.tsi.ts[0] = c.tsr.ts[0] = ts_from_prefix(&any);
-	c.tsi.n = c.tsr.n = 1;
-	c.request_address = c.fake_nat = true;
-	seed(l, s);
-	initiator_init(&l->client, &c, s);
-}
-
 void story_init(struct story *l, uint32_t n)
 {
 	memset(l, 0, sizeof(*l));
@@ -474,7 +406,7 @@ void story_init(struct story *l, uint32_t n)
 		l->node[i].raft_id = 1000 + i;
 		l->node[i].exited = -1;
 	}
-	configure_client(l);
+	story_client_new(l);
 }
 
 void story_fini(struct story *l)
@@ -488,7 +420,6 @@ void story_fini(struct story *l)
 		free(l->config[i].ike.connections);
 		free(l->config[i].ike.secrets);
 	}
-	for (unsigned i = 0; i < l->n_to_client; i++)
-		blob_unref(l->to_client[i]);
+	story_swallow(l);
 	initiator_fini(&l->client);
 }

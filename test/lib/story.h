@@ -49,6 +49,7 @@ struct story {
 		const char *kind;
 		unsigned n;
 	} happened[64]; /* ACTION_EVENTs, counted. */
+	uint8_t lost_type; /* Frames of this type are lost; 0: of none. */
 	/* True: this frame is lost. NULL: none is. */
 	bool (*loses)(const struct story *l, uint32_t from, uint32_t to, const struct blob *frame);
 };
@@ -62,17 +63,47 @@ void story_run(struct story *l, uint64_t ms);      /* Lets time pass. */
 uint32_t story_leader(const struct story *l);      /* STORY_NODES: none */
 uint32_t story_holder(const struct story *l);      /* Who holds the addresses; STORY_NODES: none */
 
+struct sad_entry *story_sad(struct story *l, uint32_t node, uint32_t spi_in);
+unsigned story_happened(const struct story *l, uint32_t node, const char *kind);
+/* One event for one node, then everything that follows. */
+void story_event(struct story *l, uint32_t node, struct event *e);
+
+void story_seed(struct story *l, uint8_t out[ENTROPY_SEED_LEN]); /* Another one each time. */
+
+/* ---- story_client.c: clients ---- */
 /* The client's datagram to the holder; afterwards it has consumed what came back.
  * Adopts data. */
 void story_client_send(struct story *l, struct blob *data);
 /* Handshake from nothing. */
 void story_client_connect(struct story *l);
-struct sad_entry *story_sad(struct story *l, uint32_t node, uint32_t spi_in);
 /* The client takes what came out of the cluster meanwhile, and answers. */
 void story_client_listen(struct story *l);
-unsigned story_happened(const struct story *l, uint32_t node, const char *kind);
-/* One event for one node, then everything that follows. */
-void story_event(struct story *l, uint32_t node, struct event *e);
+void story_client_new(struct story *l); /* story_init's own. */
+/* Beside the story's own one. The caller ends it. */
+void story_client_other(struct story *l, struct initiator *i, const struct initiator_config *c);
+/* Any client speaks to the holder: adopts data; NULL: it only listens. All that has come
+ * out of the cluster is for it, and stays there. Returns what it would say next. */
+struct blob *story_say(struct story *l, struct initiator *i, struct blob *data);
+void story_swallow(struct story *l); /* What has come out is lost. */
+/* One datagram of a client to a node; nobody consumes what comes out. */
+void story_datagram(struct story *l, uint32_t node, const struct initiator *from,
+		    const struct blob *data);
+
+/* ---- story_steps.c: the steps of many stories ---- */
+void story_begin(struct story *l, uint32_t n); /* story_init(); within 2 s they serve. */
+void story_start_all(struct story *l);
+void story_kill_all(struct story *l);
+void story_stall_all(struct story *l, uint32_t but); /* But one; STORY_NODES: all. */
+void story_resume_all(struct story *l);
+uint32_t story_third(const struct story *l);       /* Of three: it neither leads nor holds. */
+void story_lose(struct story *l, uint32_t node);   /* Killed, and all others notice. */
+void story_lose_leader(struct story *l);           /* A second later another leads. */
+uint32_t story_spi(const struct story *l);         /* spi_in of the client's newest Child SA. */
+struct sad_entry *story_entry(struct story *l, uint32_t node); /* That Child SA there. */
+struct sad_entry *story_owned(struct story *l);                /* At the holder, who owns it. */
+const struct seq_record *story_record(const struct story *l, uint32_t node);
+/* All that live come to the same index, and have the same state (I7). */
+void story_level(struct story *l);
 
 /* ---- story_fault.c: what goes wrong ---- */
 void story_link(struct story *l, uint32_t a, uint32_t b, bool up); /* The detectors know too. */
@@ -84,8 +115,9 @@ void story_wipe(struct story *l, uint32_t node);    /* Of a dead node: empty, wi
 struct store_image story_image_copy(const struct story *l, uint32_t node);
 /* Of a dead node: what its store holds from now on. Adopts image. */
 void story_image_put(struct story *l, uint32_t node, struct store_image image);
-/* What the packet workers of the node say. */
-void story_report(struct story *l, uint32_t node, struct sa_report report);
+/* What the packet workers of the node say of an SA. */
+void story_report(struct story *l, uint32_t node, const struct sad_entry *e,
+		  enum sa_report_kind kind, uint64_t seq);
 /* A frame as if it had come over the link. Adopts data. */
 void story_frame(struct story *l, uint32_t from, uint32_t to, struct blob *data);
 

@@ -124,11 +124,14 @@ void story_image_put(struct story *l, uint32_t node, struct store_image image)
 
 /* ---- Workers ---- */
 
-void story_report(struct story *l, uint32_t node, struct sa_report report)
+void story_report(struct story *l, uint32_t node, const struct sad_entry *e,
+		  enum sa_report_kind kind, uint64_t seq)
 {
-	struct event e = { .type = EVENT_SA_REPORTS };
+	struct sa_report report = { .kind = kind, .spi_in = e->child.spi_in, .session = e->session,
+				    .epoch = e->epoch, .seq = seq };
+	struct event event = { .type = EVENT_SA_REPORTS };
 
-	e.sa_reports.reports = &report;
-	e.sa_reports.n = 1;
-	story_event(l, node, &e);
+	event.sa_reports.reports = &report;
+	event.sa_reports.n = 1;
+	story_event(l, node, &event);
 }

@@ -11,18 +11,9 @@
 
 #include <cmocka.h>
 
-static void start_all(struct story *l, uint32_t n)
-{
-	story_init(l, n);
-	for (uint32_t i = 0; i < n; i++)
-		story_start(l, i);
-	story_run(l, 2000);
-}
-
 static void stop_all(struct story *l)
 {
-	for (uint32_t i = 0; i < 3; i++)
-		story_kill(l, i);
+	story_kill_all(l);
 	story_run(l, 100);
 }
 
@@ -33,7 +24,7 @@ static void a_cold_start_from_old_stores_is_refused(void **unused)
 	struct story l;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
 	stop_all(&l);
 	for (uint32_t i = 0; i < 3; i++) {
@@ -67,7 +58,7 @@ static void an_old_store_does_not_vote(void **unused)
 	struct story l;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	stop_all(&l);
 	for (uint32_t i = 0; i < 3; i++) {
 		l.node[i].old_s = i == 0 ? 0 : 5000;

@@ -20,8 +20,8 @@ static void start_nodes(struct story *l, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		l->config[i].ike.connections->exact = true;
 		l->config[i].lease = 1000;
-		story_start(l, i);
 	}
+	story_start_all(l);
 	story_run(l, 2000);
 }
 
@@ -32,68 +32,21 @@ static void start_all(struct story *l, uint32_t n)
 	story_run(l, 10);
 }
 
-static uint32_t spi(const struct story *l)
+static enum drop try_accept(struct story *l, uint32_t node, uint64_t seq)
 {
-	return l->client.child[l->client.n_child - 1].spi_out;
-}
+	struct sad_entry *e = story_entry(l, node);
 
-static struct sad_entry *entry(struct story *l, uint32_t node)
-{
-	struct sad_entry *e = story_sad(l, node, spi(l));
-
-	assert_non_null(e);
-	return e;
-}
-
-static struct sad_entry *owned(struct story *l)
-{
-	struct sad_entry *e = entry(l, story_holder(l));
-
-	assert_true(e->granted);
-	return e;
-}
-
-static const struct seq_record *record(struct story *l, uint32_t node)
-{
-	unsigned i;
-	const struct session *s =
-		state_session_by_spi(core_state(l->node[node].core), spi(l), &i);
-
-	assert_non_null(s);
-	return &s->seq[i];
+	return sad_entry_accept(e, seq, e->epoch);
 }
 
 /* The worker of a node accepts up to seq, and says so. */
 static void accept(struct story *l, uint32_t node, uint64_t seq)
 {
-	struct sad_entry *e = entry(l, node);
-	struct sa_report r = { .kind = SA_REPORT_MARK, .spi_in = e->child.spi_in,
-			       .session = e->session, .epoch = e->epoch, .seq = seq };
+	struct sad_entry *e = story_entry(l, node);
 
-	assert_int_equal(sad_entry_accept(e, seq, e->epoch), DROP_NONE);
+	assert_int_equal(try_accept(l, node, seq), DROP_NONE);
 	e->marked = seq;
-	story_report(l, node, r);
-}
-
-static uint32_t other(uint32_t a, uint32_t b)
-{
-	return 3 - a - b;
-}
-
-static bool lose_acks(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
-{
-	(void)l;
-	(void)from;
-	(void)to;
-	return f->data[0] == FRAME_MARKS_ACK;
-}
-
-static bool lose_done(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
-{
-	(void)l;
-	(void)from;
-	(void)to;
-	return f->data[0] == FRAME_MARKS_DONE;
+	story_report(l, node, e, SA_REPORT_MARK, seq);
 }
 
 static uint32_t deaf; /* Gets nothing of Raft: its state stays where it was. */
@@ -111,14 +64,14 @@ static void what_a_majority_holds_is_delivered(void **unused)
 
 	(void)unused;
 	start_all(&l, 3);
-	assert_true(owned(&l)->quorum);
-	assert_int_equal(owned(&l)->horizon, 1001);
+	assert_true(story_owned(&l)->quorum);
+	assert_int_equal(story_owned(&l)->horizon, 1001);
 	accept(&l, story_holder(&l), 5);
-	assert_int_equal(owned(&l)->delivered, 5);
+	assert_int_equal(story_owned(&l)->delivered, 5);
 	accept(&l, story_holder(&l), 9);
-	assert_false(sad_entry_must_wait(owned(&l), 9));
-	assert_false(sad_entry_must_wait(owned(&l), 7)); /* Late, but covered. */
-	assert_true(sad_entry_must_wait(owned(&l), 10));
+	assert_false(sad_entry_must_wait(story_owned(&l), 9));
+	assert_false(sad_entry_must_wait(story_owned(&l), 7)); /* Late, but covered. */
+	assert_true(sad_entry_must_wait(story_owned(&l), 10));
 	story_fini(&l);
 }
 
@@ -128,14 +81,14 @@ static void what_is_not_acknowledged_is_told_again(void **unused)
 
 	(void)unused;
 	start_all(&l, 3);
-	l.loses = lose_acks;
+	l.lost_type = FRAME_MARKS_ACK;
 	accept(&l, story_holder(&l), 5);
 	story_run(&l, 50);
-	assert_int_equal(owned(&l)->delivered, 0);
-	assert_true(sad_entry_must_wait(owned(&l), 5));
-	l.loses = NULL;
+	assert_int_equal(story_owned(&l)->delivered, 0);
+	assert_true(sad_entry_must_wait(story_owned(&l), 5));
+	l.lost_type = 0;
 	story_run(&l, 10);
-	assert_int_equal(owned(&l)->delivered, 5);
+	assert_int_equal(story_owned(&l)->delivered, 5);
 	story_fini(&l);
 }
 
@@ -152,14 +105,14 @@ static void a_node_cut_off_delivers_nothing(void **unused)
 			story_link(&l, old, i, false);
 	accept(&l, old, 5);
 	story_run(&l, 100);
-	assert_int_equal(entry(&l, old)->delivered, 0);
+	assert_int_equal(story_entry(&l, old)->delivered, 0);
 	story_fini(&l);
 }
 
 /* The fence. The old owner still has links, and does not know yet. */
 static void no_voter_acknowledges_an_epoch_that_is_over(void **unused)
 {
-	struct sa_report r = { .kind = SA_REPORT_MARK };
+	struct sad_entry *e;
 	struct story l;
 	uint32_t old;
 
@@ -174,14 +127,12 @@ static void no_voter_acknowledges_an_epoch_that_is_over(void **unused)
 		if (i != old)
 			assert_int_not_equal(state_slot(core_state(l.node[i].core), 0)->node,
 					     l.node[old].raft_id);
-	assert_true(entry(&l, old)->granted);
-	r.spi_in = entry(&l, old)->child.spi_in;
-	r.epoch = entry(&l, old)->epoch;
-	r.seq = 9;
-	assert_int_equal(sad_entry_accept(entry(&l, old), 9, r.epoch), DROP_NONE);
-	story_report(&l, old, r);
+	e = story_entry(&l, old);
+	assert_true(e->granted);
+	assert_int_equal(try_accept(&l, old, 9), DROP_NONE);
+	story_report(&l, old, e, SA_REPORT_MARK, 9);
 	story_run(&l, 100);
-	assert_int_equal(entry(&l, old)->delivered, 5);
+	assert_int_equal(story_entry(&l, old)->delivered, 5);
 	story_fini(&l);
 }
 
@@ -196,17 +147,16 @@ static void an_heir_waits_for_a_majority(void **unused)
 	start_all(&l, 3);
 	old = story_holder(&l);
 	accept(&l, old, 88);
-	l.loses = lose_done;
-	story_kill(&l, old);
-	story_suspect(&l, old);
+	l.lost_type = FRAME_MARKS_DONE;
+	story_lose(&l, old);
 	story_run(&l, 100); /* Much more than 5 ms. */
-	assert_true(owned(&l)->hold);
-	assert_int_equal(sad_entry_accept(owned(&l), 100, owned(&l)->epoch), DROP_HELD_EXPIRED);
-	l.loses = NULL;
+	assert_true(story_owned(&l)->hold);
+	assert_int_equal(try_accept(&l, story_holder(&l), 100), DROP_HELD_EXPIRED);
+	l.lost_type = 0;
 	story_run(&l, 50);
-	assert_false(owned(&l)->hold);
-	assert_int_equal(owned(&l)->window.floor, 88);
-	assert_int_equal(owned(&l)->fallen, 0);
+	assert_false(story_owned(&l)->hold);
+	assert_int_equal(story_owned(&l)->window.floor, 88);
+	assert_int_equal(story_owned(&l)->fallen, 0);
 	story_fini(&l);
 }
 
@@ -224,30 +174,28 @@ static void an_owner_that_restarts_asks_the_others(void **unused)
 	story_start(&l, old);
 	story_run(&l, 300);
 	assert_int_equal(story_holder(&l), old);
-	assert_false(owned(&l)->hold);
-	assert_int_equal(owned(&l)->window.floor, 77);
+	assert_false(story_owned(&l)->hold);
+	assert_int_equal(story_owned(&l)->window.floor, 77);
 	assert_int_equal(story_happened(&l, old, "replay_horizon"), 0);
 	story_fini(&l);
 }
 
 static void restart_voter(struct story *l, bool told)
 {
-	uint32_t old, leader, voter;
+	uint32_t old, voter;
 
 	start_all(l, 3);
 	old = story_holder(l);
-	leader = story_leader(l);
-	voter = other(old, leader);
+	voter = story_third(l);
 	accept(l, old, 66);
-	l->loses = told ? NULL : lose_done;
+	l->lost_type = told ? 0 : FRAME_MARKS_DONE;
 	story_kill(l, voter);
 	story_start(l, voter);
 	story_run(l, 500);
-	story_kill(l, old);
-	l->loses = NULL;
-	story_suspect(l, old);
+	l->lost_type = 0;
+	story_lose(l, old);
 	story_run(l, 500);
-	assert_false(owned(l)->hold);
+	assert_false(story_owned(l)->hold);
 }
 
 static void a_voter_that_was_told_everything_counts(void **unused)
@@ -256,8 +204,8 @@ static void a_voter_that_was_told_everything_counts(void **unused)
 
 	(void)unused;
 	restart_voter(&l, true);
-	assert_int_equal(owned(&l)->window.floor, 66);
-	assert_int_equal(owned(&l)->fallen, 0);
+	assert_int_equal(story_owned(&l)->window.floor, 66);
+	assert_int_equal(story_owned(&l)->fallen, 0);
 	story_fini(&l);
 }
 
@@ -267,8 +215,8 @@ static void a_voter_that_restarted_does_not(void **unused)
 
 	(void)unused;
 	restart_voter(&l, false);
-	assert_int_equal(owned(&l)->window.floor, 1000);
-	assert_int_equal(owned(&l)->fallen, 1000);
+	assert_int_equal(story_owned(&l)->window.floor, 1000);
+	assert_int_equal(story_owned(&l)->fallen, 1000);
 	story_fini(&l);
 }
 
@@ -290,24 +238,24 @@ static void a_mark_that_came_by_the_log_counts(void **unused)
 	(void)unused;
 	start_all(&l, 3);
 	old = story_holder(&l);
-	heir = other(old, story_leader(&l));
+	heir = story_third(&l);
 	l.loses = lose_heirs_marks;
 	accept(&l, old, 88);
-	assert_int_equal(entry(&l, old)->delivered, 88);
+	assert_int_equal(story_entry(&l, old)->delivered, 88);
 	story_run(&l, 700);
 	story_suspect(&l, old);
 	story_run(&l, 50);
 	assert_int_equal(story_holder(&l), heir);
-	assert_true(entry(&l, heir)->hold);
-	assert_int_equal(record(&l, heir)->mark, 0);
+	assert_true(story_entry(&l, heir)->hold);
+	assert_int_equal(story_record(&l, heir)->mark, 0);
 	story_run(&l, 400);
-	assert_int_equal(record(&l, heir)->mark, 88);
-	assert_true(entry(&l, heir)->hold);
+	assert_int_equal(story_record(&l, heir)->mark, 88);
+	assert_true(story_entry(&l, heir)->hold);
 	l.loses = NULL;
 	story_run(&l, 50);
-	assert_false(entry(&l, heir)->hold);
-	assert_int_equal(entry(&l, heir)->fallen, 0);
-	assert_int_equal(sad_entry_accept(entry(&l, heir), 88, entry(&l, heir)->epoch), DROP_REPLAY);
+	assert_false(story_entry(&l, heir)->hold);
+	assert_int_equal(story_entry(&l, heir)->fallen, 0);
+	assert_int_equal(try_accept(&l, heir, 88), DROP_REPLAY);
 	story_fini(&l);
 }
 
@@ -321,22 +269,22 @@ static void a_word_does_not_outlive_the_marks_that_came_with_it(void **unused)
 	(void)unused;
 	start_nodes(&l, 3);
 	old = story_holder(&l);
-	heir = other(old, story_leader(&l));
+	heir = story_third(&l);
 	deaf = heir;
 	l.loses = lose_raft;
 	story_client_connect(&l);
 	story_run(&l, 10);
 	accept(&l, old, 88);
-	assert_int_equal(entry(&l, old)->delivered, 88);
+	assert_int_equal(story_entry(&l, old)->delivered, 88);
 	story_suspect(&l, old);
 	story_run(&l, 50);
 	story_kill(&l, old);
 	story_run(&l, 5000);
-	assert_null(state_session_by_spi(core_state(l.node[heir].core), spi(&l), NULL));
+	assert_null(state_session_by_spi(core_state(l.node[heir].core), story_spi(&l), NULL));
 	l.loses = NULL;
 	story_run(&l, 500);
-	assert_false(entry(&l, heir)->hold);
-	assert_int_equal(sad_entry_accept(entry(&l, heir), 88, entry(&l, heir)->epoch), DROP_REPLAY);
+	assert_false(story_entry(&l, heir)->hold);
+	assert_int_equal(try_accept(&l, heir, 88), DROP_REPLAY);
 	story_fini(&l);
 }
 
@@ -344,37 +292,30 @@ static void a_word_does_not_outlive_the_marks_that_came_with_it(void **unused)
 
 static void a_horizon_is_raised_in_time(void **unused)
 {
-	struct sa_report r = { .kind = SA_REPORT_HORIZON_LOW };
 	struct story l;
 
 	(void)unused;
 	start_all(&l, 3);
-	assert_int_equal(sad_entry_accept(owned(&l), 1001, owned(&l)->epoch), DROP_HORIZON);
+	assert_int_equal(try_accept(&l, story_holder(&l), 1001), DROP_HORIZON);
 	accept(&l, story_holder(&l), 600);
-	assert_true(sad_entry_horizon_low(owned(&l)));
-	r.spi_in = spi(&l);
-	r.epoch = owned(&l)->epoch;
-	r.seq = 600;
-	story_report(&l, story_holder(&l), r);
+	assert_true(sad_entry_horizon_low(story_owned(&l)));
+	story_report(&l, story_holder(&l), story_owned(&l), SA_REPORT_HORIZON_LOW, 600);
 	story_run(&l, 50);
 	for (uint32_t i = 0; i < 3; i++)
-		assert_true(record(&l, i)->horizon >= 1600);
-	assert_int_equal(owned(&l)->horizon, record(&l, 0)->horizon);
-	assert_int_equal(sad_entry_accept(owned(&l), 1001, owned(&l)->epoch), DROP_NONE);
+		assert_true(story_record(&l, i)->horizon >= 1600);
+	assert_int_equal(story_owned(&l)->horizon, story_record(&l, 0)->horizon);
+	assert_int_equal(try_accept(&l, story_holder(&l), 1001), DROP_NONE);
 	/* Its client is far ahead of what came in. */
-	r.seq = 5000000;
-	story_report(&l, story_holder(&l), r);
+	story_report(&l, story_holder(&l), story_owned(&l), SA_REPORT_HORIZON_LOW, 5000000);
 	story_run(&l, 50);
-	assert_int_equal(owned(&l)->horizon, 5001000);
+	assert_int_equal(story_owned(&l)->horizon, 5001000);
 	story_fini(&l);
 }
 
 static void lose_power(struct story *l)
 {
-	for (uint32_t i = 0; i < 3; i++)
-		story_kill(l, i);
-	for (uint32_t i = 0; i < 3; i++)
-		story_start(l, i);
+	story_kill_all(l);
+	story_start_all(l);
 	story_run(l, 2000);
 	story_client_listen(l);
 	story_run(l, 100);
@@ -392,15 +333,14 @@ static void that_the_horizon_is_the_floor_is_inherited(void **unused)
 	start_all(&l, 3);
 	accept(&l, story_holder(&l), 44);
 	lose_power(&l);
-	assert_int_equal(owned(&l)->fallen, 1000);
+	assert_int_equal(story_owned(&l)->fallen, 1000);
 	story_run(&l, 1500); /* It is in the log. */
 	old = story_holder(&l);
-	story_kill(&l, old);
-	story_suspect(&l, old);
+	story_lose(&l, old);
 	story_run(&l, 500);
-	assert_false(owned(&l)->hold);
-	assert_int_equal(owned(&l)->window.floor, 1000);
-	assert_int_equal(owned(&l)->fallen, 1000);
+	assert_false(story_owned(&l)->hold);
+	assert_int_equal(story_owned(&l)->window.floor, 1000);
+	assert_int_equal(story_owned(&l)->fallen, 1000);
 	story_fini(&l);
 }
 
@@ -408,7 +348,6 @@ static void that_the_horizon_is_the_floor_is_inherited(void **unused)
  * the Child SA of who stays below is replaced. */
 static void after_a_power_loss_the_horizon_is_the_floor(void **unused)
 {
-	struct sa_report r = { .kind = SA_REPORT_BELOW_HORIZON };
 	struct sad_entry *e;
 	uint32_t first;
 	uint64_t seq;
@@ -417,10 +356,10 @@ static void after_a_power_loss_the_horizon_is_the_floor(void **unused)
 
 	(void)unused;
 	start_all(&l, 3);
-	first = spi(&l);
+	first = story_spi(&l);
 	accept(&l, story_holder(&l), 44);
 	lose_power(&l);
-	e = owned(&l);
+	e = story_owned(&l);
 	assert_false(e->hold);
 	assert_int_equal(e->window.floor, 1000);
 	assert_int_equal(e->horizon, 1001);
@@ -430,18 +369,16 @@ static void after_a_power_loss_the_horizon_is_the_floor(void **unused)
 	assert_int_equal(sad_entry_accept(e, 45, epoch), DROP_REPLAY);
 	assert_true(sad_entry_below_horizon(e, 45));
 	assert_int_equal(sad_entry_check(e, 46, &seq, &epoch), DROP_REPLAY);
-	r.spi_in = first;
-	r.epoch = e->epoch;
-	story_report(&l, story_holder(&l), r);
+	story_report(&l, story_holder(&l), e, SA_REPORT_BELOW_HORIZON, 0);
 	story_run(&l, 200);
 	story_client_listen(&l);
 	story_run(&l, 1500);
 	story_client_listen(&l);
 	assert_int_equal(l.client.n_child, 1);
-	assert_int_not_equal(spi(&l), first);
-	assert_int_equal(owned(&l)->window.floor, 0);
-	assert_false(owned(&l)->hold);
-	assert_true(owned(&l)->quorum);
+	assert_int_not_equal(story_spi(&l), first);
+	assert_int_equal(story_owned(&l)->window.floor, 0);
+	assert_false(story_owned(&l)->hold);
+	assert_true(story_owned(&l)->quorum);
 	story_fini(&l);
 }
 
@@ -451,13 +388,13 @@ static void one_node_is_a_majority_and_forgets_alone(void **unused)
 
 	(void)unused;
 	start_all(&l, 1);
-	assert_false(owned(&l)->quorum);
-	assert_int_equal(owned(&l)->horizon, 1001);
+	assert_false(story_owned(&l)->quorum);
+	assert_int_equal(story_owned(&l)->horizon, 1001);
 	accept(&l, 0, 5);
 	story_kill(&l, 0);
 	story_start(&l, 0);
 	story_run(&l, 2000);
-	assert_int_equal(owned(&l)->window.floor, 1000);
+	assert_int_equal(story_owned(&l)->window.floor, 1000);
 	story_fini(&l);
 }
 

@@ -3,8 +3,6 @@
  * same (RFC 7296 2.6). */
 #include "test/lib/story.h"
 
-#include "cluster/frame.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,43 +11,18 @@
 
 #include <cmocka.h>
 
-static void start_all(struct story *l, uint32_t n)
+/* One more client begins, from there; returns what it would say next, and may not. */
+static struct blob *begins(struct story *l, struct initiator *i, uint8_t address, uint16_t port)
 {
-	story_init(l, n);
-	for (uint32_t i = 0; i < n; i++)
-		story_start(l, i);
-	story_run(l, 2000);
-}
+	struct initiator_config config = l->client.config;
+	struct blob *next;
 
-/* Client `i` speaks; whatever comes out is for it. */
-static struct blob *say(struct story *l, struct initiator *i, struct blob *data)
-{
-	struct event e = { .type = EVENT_DATAGRAM };
-	struct blob *answer = NULL;
-
-	if (data) {
-		e.datagram.local = i->config.remote;
-		e.datagram.remote = i->config.local;
-		e.datagram.data = data->data;
-		e.datagram.len = data->len;
-		story_event(l, story_holder(l), &e);
-		story_run(l, 10);
-		blob_unref(data);
-	}
-	for (unsigned k = 0; k < l->n_to_client; k++) {
-		struct blob *b = initiator_consume(i, l->to_client[k]->data, l->to_client[k]->len);
-
-		if (b)
-			blob_set(&answer, b);
-	}
-	return answer;
-}
-
-static void swallow(struct story *l)
-{
-	for (unsigned k = 0; k < l->n_to_client; k++)
-		blob_unref(l->to_client[k]);
-	l->n_to_client = 0;
+	config.local.address.octets[3] = address;
+	config.local.port = port;
+	story_client_other(l, i, &config);
+	next = story_say(l, i, initiator_create_init(i));
+	story_swallow(l);
+	return next;
 }
 
 /* Who has many addresses can fill the table; who goes on is not kept waiting by it. */
@@ -60,27 +33,44 @@ static void a_full_table_of_half_open_sas_takes_another_client(void **unused)
 	struct blob *auth;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	for (uint32_t i = 0; i < 3; i++)
 		l.config[i].half_open_max = 4;
 	for (unsigned i = 0; i < 9; i++) {
-		struct initiator_config config = l.client.config;
-		uint8_t seed[ENTROPY_SEED_LEN] = "flood";
-
-		seed[8] = (uint8_t)i;
-		config.local.address.octets[3] = (uint8_t)(60 + i);
-		initiator_init(&flood[i], &config, seed);
-		auth = say(&l, &flood[i], initiator_create_init(&flood[i]));
+		auth = begins(&l, &flood[i], (uint8_t)(60 + i), 4500);
 		assert_non_null(auth);
 		blob_unref(auth);
-		swallow(&l);
 	}
-	auth = say(&l, &l.client, initiator_create_init(&l.client));
-	swallow(&l);
-	assert_null(say(&l, &l.client, auth));
-	swallow(&l);
+	auth = story_say(&l, &l.client, initiator_create_init(&l.client));
+	story_swallow(&l);
+	assert_null(story_say(&l, &l.client, auth));
+	story_swallow(&l);
 	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
 	for (unsigned i = 0; i < 9; i++)
+		initiator_fini(&flood[i]);
+	story_fini(&l);
+}
+
+/* One address opens many IKE SAs and goes on with none. From the 65th on it must
+ * show that it is there; and another one is served as before. */
+static void a_flood_from_one_address_meets_cookies_alone(void **unused)
+{
+	struct initiator flood[66], other;
+	uint32_t cookies = 0;
+	struct story l;
+
+	(void)unused;
+	story_begin(&l, 3);
+	for (unsigned i = 0; i < 66; i++) {
+		blob_unref(begins(&l, &flood[i], 50, (uint16_t)(5000 + i)));
+		cookies += flood[i].counts.cookies;
+	}
+	assert_int_equal(cookies, 2);
+	blob_unref(begins(&l, &other, 51, 4500));
+	assert_int_equal(other.counts.cookies, 0);
+	assert_int_equal(other.state, INITIATOR_AUTH_SENT);
+	initiator_fini(&other);
+	for (unsigned i = 0; i < 66; i++)
 		initiator_fini(&flood[i]);
 	story_fini(&l);
 }
@@ -93,19 +83,19 @@ static void a_repeated_init_is_not_asked_for_a_cookie(void **unused)
 	struct story l;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	init = initiator_create_init(&l.client);
-	blob_unref(say(&l, &l.client, blob_ref(init)));
+	blob_unref(story_say(&l, &l.client, blob_ref(init)));
 	assert_int_equal(l.n_to_client, 1);
 	first = blob_ref(l.to_client[0]);
-	swallow(&l);
+	story_swallow(&l);
 	for (uint32_t i = 0; i < 3; i++)
 		l.config[i].cookie_above = 0;
-	blob_unref(say(&l, &l.client, init));
+	blob_unref(story_say(&l, &l.client, init));
 	assert_int_equal(l.n_to_client, 1);
 	assert_int_equal(l.to_client[0]->len, first->len);
 	assert_memory_equal(l.to_client[0]->data, first->data, first->len);
-	swallow(&l);
+	story_swallow(&l);
 	blob_unref(first);
 	story_fini(&l);
 }
@@ -117,14 +107,14 @@ static void who_was_asked_for_a_cookie_is_asked_again(void **unused)
 	struct story l;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	for (unsigned i = 0; i < 2; i++) {
 		for (uint32_t k = 0; k < 3; k++)
 			l.config[k].cookie_above = i ? 500 : 0;
 		init = initiator_create_init(&l.client);
-		blob_unref(say(&l, &l.client, init));
+		blob_unref(story_say(&l, &l.client, init));
 		assert_int_equal(l.client.counts.cookies, i + 1);
-		swallow(&l);
+		story_swallow(&l);
 	}
 	story_fini(&l);
 }
@@ -133,6 +123,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_full_table_of_half_open_sas_takes_another_client),
+		cmocka_unit_test(a_flood_from_one_address_meets_cookies_alone),
 		cmocka_unit_test(a_repeated_init_is_not_asked_for_a_cookie),
 		cmocka_unit_test(who_was_asked_for_a_cookie_is_asked_again),
 	};

@@ -13,14 +13,6 @@
 
 #include <cmocka.h>
 
-static void start_all(struct story *l, uint32_t n)
-{
-	story_init(l, n);
-	for (uint32_t i = 0; i < n; i++)
-		story_start(l, i);
-	story_run(l, 2000);
-}
-
 static void assert_serves(struct story *l)
 {
 	assert_int_not_equal(story_leader(l), STORY_NODES);
@@ -54,10 +46,9 @@ static void a_node_of_another_cluster_goes_and_harms_nobody(void **unused)
 	struct story l;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
-	story_kill(&l, 2);
-	story_suspect(&l, 2);
+	story_lose(&l, 2);
 	story_run(&l, 500);
 	story_client_listen(&l);
 	make_foreign(&l);
@@ -76,10 +67,9 @@ static void a_foreign_node_at_a_cold_start_goes_alone(void **unused)
 	struct story l;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
-	for (uint32_t i = 0; i < 3; i++)
-		story_kill(&l, i);
+	story_kill_all(&l);
 	make_foreign(&l);
 	story_start(&l, 2);
 	story_start(&l, 0);
@@ -100,8 +90,8 @@ static void an_old_copy_of_a_store_is_refused(void **unused)
 	uint32_t f;
 
 	(void)unused;
-	start_all(&l, 3);
-	f = 3 - story_leader(&l) - story_holder(&l); /* It neither leads nor holds. */
+	story_begin(&l, 3);
+	f = story_third(&l);
 	old = story_image_copy(&l, f);
 	story_client_connect(&l);
 	story_run(&l, 2500); /* ClusterTime tells what it has stored. */
@@ -122,7 +112,7 @@ static void a_truncated_tail_is_no_old_copy(void **unused)
 	uint32_t leader;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
 	leader = story_leader(&l);
 	story_cut_off(&l, leader);
@@ -145,7 +135,7 @@ static void a_copy_goes(bool of_founder)
 {
 	struct story l;
 
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
 	if (!of_founder) {
 		story_kill(&l, 0);
@@ -156,8 +146,7 @@ static void a_copy_goes(bool of_founder)
 		story_run(&l, 5000);
 		story_client_listen(&l);
 	}
-	story_kill(&l, 2);
-	story_suspect(&l, 2);
+	story_lose(&l, 2);
 	story_run(&l, 500);
 	story_client_listen(&l);
 	story_image_put(&l, 2, story_image_copy(&l, 0));
@@ -192,8 +181,7 @@ static void copies_of_an_empty_store_found_nothing(void **unused)
 	(void)unused;
 	story_init(&l, 3);
 	l.node[2].raft_id = l.node[1].raft_id;
-	for (uint32_t i = 0; i < 3; i++)
-		story_start(&l, i);
+	story_start_all(&l);
 	story_run(&l, 500);
 	assert_null(l.node[0].identity);
 	assert_int_equal(l.node[0].exited, -1);
@@ -280,11 +268,10 @@ static void a_wiped_node_joins_again(void **unused)
 	struct story l;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
 	for (uint32_t i = 0; i < 3; i++) {
-		story_kill(&l, i);
-		story_suspect(&l, i);
+		story_lose(&l, i);
 		story_run(&l, 500);
 		story_client_listen(&l);
 		story_wipe(&l, i);
@@ -304,7 +291,7 @@ static void a_holder_wiped_in_no_time_loses_its_sessions_to_another(void **unuse
 	uint32_t old;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
 	old = story_holder(&l);
 	story_kill(&l, old);
@@ -323,14 +310,12 @@ static void two_wiped_nodes_found_nothing(void **unused)
 	struct story l;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
-	for (uint32_t i = 0; i < 3; i++)
-		story_kill(&l, i);
+	story_kill_all(&l);
 	story_wipe(&l, 0);
 	story_wipe(&l, 1);
-	for (uint32_t i = 0; i < 3; i++)
-		story_start(&l, i);
+	story_start_all(&l);
 	story_run(&l, 5000);
 	assert_int_equal(story_leader(&l), STORY_NODES);
 	assert_null(l.node[0].identity);
@@ -347,8 +332,8 @@ static void another_configuration_is_not_ready(void **unused)
 	uint32_t f;
 
 	(void)unused;
-	start_all(&l, 3);
-	f = 3 - story_leader(&l) - story_holder(&l);
+	story_begin(&l, 3);
+	f = story_third(&l);
 	story_kill(&l, f);
 	l.config[f].hash = 7;
 	story_start(&l, f);
@@ -367,7 +352,7 @@ static void another_configuration_is_no_heir(void **unused)
 	struct story l;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	holder = story_holder(&l);
 	leader = story_leader(&l);
 	f = 3 - leader - holder;
@@ -375,8 +360,7 @@ static void another_configuration_is_no_heir(void **unused)
 	l.config[f].hash = 7;
 	story_start(&l, f);
 	story_run(&l, 1000);
-	story_kill(&l, holder);
-	story_suspect(&l, holder);
+	story_lose(&l, holder);
 	story_run(&l, 2000);
 	assert_int_equal(story_holder(&l), leader);
 	assert_int_equal(story_leader(&l), leader);

@@ -13,39 +13,6 @@
 
 #include <cmocka.h>
 
-static void start_all(struct story *l, uint32_t n)
-{
-	story_init(l, n);
-	for (uint32_t i = 0; i < n; i++)
-		story_start(l, i);
-	story_run(l, 2000);
-}
-
-static struct sad_entry *owned(struct story *l)
-{
-	struct sad_entry *e = story_sad(l, story_holder(l), l->client.child[0].spi_out);
-
-	assert_non_null(e);
-	assert_true(e->granted);
-	return e;
-}
-
-static struct sa_report report(const struct sad_entry *e, enum sa_report_kind kind, uint64_t seq)
-{
-	return (struct sa_report){ .kind = kind, .spi_in = e->child.spi_in, .session = e->session,
-				   .epoch = e->epoch, .seq = seq };
-}
-
-static const struct seq_record *record(struct story *l, uint32_t node)
-{
-	unsigned i;
-	const struct session *s = state_session_by_spi(core_state(l->node[node].core),
-						       l->client.child[0].spi_out, &i);
-
-	assert_non_null(s);
-	return &s->seq[i];
-}
-
 static uint32_t a_node(const struct story *l)
 {
 	return l->node[0].core ? 0 : 1;
@@ -55,7 +22,7 @@ static uint32_t a_node(const struct story *l)
  * drops when it is empty. */
 static void send(struct story *l, uint64_t packets, uint64_t ms)
 {
-	struct sad_entry *e = owned(l);
+	struct sad_entry *e = story_owned(l);
 
 	for (uint64_t t = 0; t < ms; t++) {
 		for (uint64_t i = 0; i < packets / ms; i++) {
@@ -64,8 +31,7 @@ static void send(struct story *l, uint64_t packets, uint64_t ms)
 
 			assert_true(d == DROP_NONE || d == DROP_LEASE);
 			if (d == DROP_LEASE || sad_entry_lease_low(e))
-				story_report(l, story_holder(l),
-					     report(e, SA_REPORT_LEASE_LOW, e->next));
+				story_report(l, story_holder(l), e, SA_REPORT_LEASE_LOW, e->next);
 		}
 		story_run(l, 1);
 	}
@@ -77,11 +43,11 @@ static void a_lease_is_for_two_seconds_of_traffic(void **unused)
 	struct story l;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	for (uint32_t i = 0; i < 3; i++)
 		l.config[i].lease = 1000;
 	story_client_connect(&l);
-	e = owned(&l);
+	e = story_owned(&l);
 	assert_int_equal(e->end - e->next, 1000);
 	send(&l, 100, 1000); /* A slow one: L stays. */
 	assert_true(e->end - e->next <= 1000);
@@ -104,28 +70,18 @@ static void asking_often_does_not_make_it_longer(void **unused)
 	struct story l;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
-	e = owned(&l);
+	e = story_owned(&l);
 	e->next = e->end;
-	for (uint32_t i = 0; i < 3; i++)
-		story_stall(&l, i);
+	story_stall_all(&l, STORY_NODES);
 	for (unsigned i = 0; i < 40; i++)
-		story_report(&l, story_holder(&l), report(e, SA_REPORT_LEASE_LOW, e->next));
-	for (uint32_t i = 0; i < 3; i++)
-		story_resume(&l, i);
+		story_report(&l, story_holder(&l), e, SA_REPORT_LEASE_LOW, e->next);
+	story_resume_all(&l);
 	story_run(&l, 200);
 	assert_true(e->end > e->next);
 	assert_true(e->end - e->next <= l.config[0].lease);
 	story_fini(&l);
-}
-
-static bool lose_proposals(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
-{
-	(void)l;
-	(void)from;
-	(void)to;
-	return f->data[0] == FRAME_PROPOSE;
 }
 
 /* The worker says it once. */
@@ -136,16 +92,16 @@ static void a_renewal_that_got_lost_is_asked_for_again(void **unused)
 	uint64_t end;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
-	e = owned(&l);
+	e = story_owned(&l);
 	end = e->end;
-	l.loses = lose_proposals;
+	l.lost_type = FRAME_PROPOSE;
 	e->next = e->end;
-	story_report(&l, story_holder(&l), report(e, SA_REPORT_LEASE_LOW, e->next));
+	story_report(&l, story_holder(&l), e, SA_REPORT_LEASE_LOW, e->next);
 	story_run(&l, 50);
 	assert_int_equal(e->end, end);
-	l.loses = NULL;
+	l.lost_type = 0;
 	story_run(&l, 200);
 	assert_true(e->end > end);
 	story_fini(&l);
@@ -156,12 +112,12 @@ static void a_mark_is_committed_within_a_second(void **unused)
 	struct story l;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
-	story_report(&l, story_holder(&l), report(owned(&l), SA_REPORT_MARK, 77));
+	story_report(&l, story_holder(&l), story_owned(&l), SA_REPORT_MARK, 77);
 	story_run(&l, 1000); /* It falls silent. */
 	for (uint32_t i = 0; i < 3; i++)
-		assert_int_equal(record(&l, i)->mark, 77);
+		assert_int_equal(story_record(&l, i)->mark, 77);
 	story_fini(&l);
 }
 
@@ -172,19 +128,18 @@ static void an_heir_commits_what_the_lost_owner_had_told(void **unused)
 	uint32_t old;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
 	old = story_holder(&l);
-	story_report(&l, old, report(owned(&l), SA_REPORT_MARK, 88));
+	story_report(&l, old, story_owned(&l), SA_REPORT_MARK, 88);
 	story_run(&l, 10);
-	assert_int_equal(record(&l, old)->mark, 0);
-	story_kill(&l, old);
-	story_suspect(&l, old);
+	assert_int_equal(story_record(&l, old)->mark, 0);
+	story_lose(&l, old);
 	story_run(&l, 100);
-	assert_int_equal(owned(&l)->window.top, 88);
+	assert_int_equal(story_owned(&l)->window.top, 88);
 	story_client_listen(&l);
 	story_run(&l, 1200);
-	assert_int_equal(record(&l, a_node(&l))->mark, 88);
+	assert_int_equal(story_record(&l, a_node(&l))->mark, 88);
 	story_fini(&l);
 }
 
@@ -211,14 +166,6 @@ static uint64_t held_expired(const struct story *l, uint32_t node)
 	return s.held_expired;
 }
 
-static bool lose_done(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
-{
-	(void)l;
-	(void)from;
-	(void)to;
-	return f->data[0] == FRAME_MARKS_DONE;
-}
-
 /* The same node is lost twice in one incarnation: what was handed over the first time
  * is not what is to be handed over the second time. */
 static void marks_of_an_earlier_loss_are_not_those_of_this_one(void **unused)
@@ -227,7 +174,7 @@ static void marks_of_an_earlier_loss_are_not_those_of_this_one(void **unused)
 	uint32_t a, b;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
 	a = story_holder(&l);
 	suspect(&l, a, true);
@@ -238,7 +185,7 @@ static void marks_of_an_earlier_loss_are_not_those_of_this_one(void **unused)
 	suspect(&l, b, true);
 	assert_int_equal(story_holder(&l), a);
 	suspect(&l, b, false);
-	l.loses = lose_done;
+	l.lost_type = FRAME_MARKS_DONE;
 	suspect(&l, a, true);
 	assert_int_equal(story_holder(&l), b);
 	assert_int_equal(held_expired(&l, b), 1);
@@ -254,15 +201,13 @@ static void a_lost_nodes_slots_are_spread(void **unused)
 
 	(void)unused;
 	story_init(&l, 3);
-	for (uint32_t i = 0; i < 3; i++) {
+	for (uint32_t i = 0; i < 3; i++)
 		l.config[i].mode = SERVICE_LB;
-		story_start(&l, i);
-	}
+	story_start_all(&l);
 	story_run(&l, 2000);
 	leader = story_leader(&l);
 	old = story_holder(&l);
-	story_kill(&l, old);
-	story_suspect(&l, old);
+	story_lose(&l, old);
 	story_run(&l, 500);
 	for (uint32_t i = 0; i < STATE_SLOTS; i++) {
 		const struct slot *s = state_slot(core_state(l.node[leader].core), i);
@@ -290,9 +235,9 @@ static void sequence_is_high(struct story *l)
 	story_run(l, 2000);
 	assert_int_equal(story_happened(l, 0, "sequence_high"), 0);
 	assert_int_equal(story_happened(l, 0, "child_rekey"), 0);
-	story_report(l, 0, report(owned(l), SA_REPORT_LEASE_LOW, limit / 2));
+	story_report(l, 0, story_owned(l), SA_REPORT_LEASE_LOW, limit / 2);
 	story_run(l, 100);
-	assert_int_equal(record(l, 0)->end0, limit);
+	assert_int_equal(story_record(l, 0)->end0, limit);
 	assert_int_equal(story_happened(l, 0, "sequence_high"), 1);
 	assert_int_equal(story_happened(l, 0, "child_rekey"), 1);
 }
@@ -312,7 +257,7 @@ static void an_sa_with_few_numbers_left_is_replaced(void **unused)
 	assert_int_equal(l.client.counts.rekeys, 1);
 	assert_int_equal(l.client.n_child, 1);
 	assert_int_not_equal(l.client.child[0].spi_in, old);
-	assert_int_equal(record(&l, 0)->start, 1);
+	assert_int_equal(story_record(&l, 0)->start, 1);
 	assert_int_equal(story_happened(&l, 0, "sequence_end"), 0);
 	/* It is not asked for again; a new SA may be asked for by name. */
 	story_run(&l, 20000);
@@ -358,13 +303,13 @@ static void an_sa_without_numbers_is_deleted(void **unused)
 
 	(void)unused;
 	sequence_is_high(&l);
-	e = owned(&l);
+	e = story_owned(&l);
 	e->next = limit - rest;
 	while ((d = sad_entry_draw(e, &seq)) == DROP_NONE)
 		assert_true(seq > last && (last = seq) < limit);
 	assert_int_equal(last, limit - 1);
 	assert_int_equal(d, DROP_SEQUENCE_END);
-	story_report(&l, 0, report(e, SA_REPORT_SEQUENCE_END, e->next));
+	story_report(&l, 0, e, SA_REPORT_SEQUENCE_END, e->next);
 	story_run(&l, 10);
 	/* Our rekey is outstanding; when it is refused, the SA is deleted. */
 	assert_int_equal(story_happened(&l, 0, "sequence_end"), 0);
@@ -372,7 +317,7 @@ static void an_sa_without_numbers_is_deleted(void **unused)
 	story_client_listen(&l);
 	story_run(&l, 100);
 	assert_int_equal(story_happened(&l, 0, "sequence_end"), 1);
-	story_report(&l, 0, report(e, SA_REPORT_SEQUENCE_END, e->next)); /* While it is on its way. */
+	story_report(&l, 0, e, SA_REPORT_SEQUENCE_END, e->next); /* While it is on its way. */
 	story_run(&l, 10);
 	story_client_listen(&l);
 	story_run(&l, 10);

@@ -10,25 +10,10 @@
 
 #include <cmocka.h>
 
-static void start_all(struct story *l, uint32_t n)
-{
-	story_init(l, n);
-	for (uint32_t i = 0; i < n; i++)
-		story_start(l, i);
-	story_run(l, 2000);
-}
-
-static struct sad_entry *client_sa(struct story *l, uint32_t node)
-{
-	assert_int_equal(l->client.n_child, 1);
-	return story_sad(l, node, l->client.child[0].spi_out);
-}
-
 static uint64_t draw(struct sad_entry *e)
 {
 	uint64_t seq = 0;
 
-	assert_non_null(e);
 	assert_int_equal(sad_entry_draw(e, &seq), DROP_NONE);
 	return seq;
 }
@@ -55,7 +40,7 @@ static void a_cluster_founds_itself_and_serves(void **unused)
 	struct story l;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	assert_int_not_equal(story_leader(&l), STORY_NODES);
 	assert_int_not_equal(story_holder(&l), STORY_NODES);
 	assert_int_not_equal(story_holder(&l), story_leader(&l));
@@ -63,13 +48,12 @@ static void a_cluster_founds_itself_and_serves(void **unused)
 	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
 	assert_int_equal(address_to_ipv4(&l.client.virtual_ip), 0x0a1e0001);
 	for (uint32_t i = 0; i < 3; i++) {
-		struct sad_entry *e = client_sa(&l, i);
+		const struct sad_entry *e = story_entry(&l, i);
 
-		assert_non_null(e);
 		assert_int_equal(e->granted, i == story_holder(&l));
 		assert_int_equal(e->window.bits, 512); /* As its connection says. */
 	}
-	assert_int_equal(draw(client_sa(&l, story_holder(&l))), 1);
+	assert_int_equal(draw(story_owned(&l)), 1);
 	story_fini(&l);
 }
 
@@ -78,7 +62,7 @@ static void one_node_is_a_cluster(void **unused)
 	struct story l;
 
 	(void)unused;
-	start_all(&l, 1);
+	story_begin(&l, 1);
 	assert_int_equal(story_leader(&l), 0);
 	assert_int_equal(story_holder(&l), 0);
 	story_client_connect(&l);
@@ -90,20 +74,9 @@ static void one_node_is_a_cluster(void **unused)
 
 static void lose(struct story *l, uint32_t node)
 {
-	story_kill(l, node);
-	story_suspect(l, node);
+	story_lose(l, node);
 	story_run(l, 400);
-	while (l->n_to_client) { /* The notice, and our answer. */
-		struct blob *b = initiator_consume(&l->client, l->to_client[0]->data,
-						   l->to_client[0]->len);
-
-		blob_unref(l->to_client[0]);
-		for (unsigned i = 1; i < l->n_to_client; i++)
-			l->to_client[i - 1] = l->to_client[i];
-		l->n_to_client--;
-		if (b)
-			story_client_send(l, b);
-	}
+	story_client_listen(l); /* The notice, and our answer. */
 	story_run(l, 50);
 }
 
@@ -114,16 +87,16 @@ static void the_owner_dies_and_another_goes_on(void **unused)
 	uint64_t last;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
 	old = story_holder(&l);
 	for (int i = 0; i < 1000; i++)
-		last = draw(client_sa(&l, old));
+		last = draw(story_entry(&l, old));
 	lose(&l, old);
 	heir = story_holder(&l);
 	assert_int_not_equal(heir, STORY_NODES);
 	assert_int_not_equal(heir, old);
-	assert_true(draw(client_sa(&l, heir)) > last);
+	assert_true(draw(story_entry(&l, heir)) > last);
 	assert_noticed(&l);
 	assert_int_equal(l.client.counts.notices, 1);
 	story_client_send(&l, initiator_create_dpd(&l.client));
@@ -139,14 +112,12 @@ static void a_notice_outlives_an_ike_rekey(void **unused)
 	uint32_t old;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
 	old = story_holder(&l);
-	story_kill(&l, old);
-	story_suspect(&l, old);
+	story_lose(&l, old);
 	story_run(&l, 100);
-	while (l.n_to_client > 0) /* Lost on the way. */
-		blob_unref(l.to_client[--l.n_to_client]);
+	story_swallow(&l); /* Lost on the way. */
 	story_client_send(&l, initiator_create_ike_rekey(&l.client, 0));
 	story_client_send(&l, initiator_create_ike_delete(&l.client, 1));
 	story_run(&l, 100);
@@ -164,12 +135,12 @@ static void the_leader_dies_and_nothing_is_interrupted(void **unused)
 	uint32_t owner;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
 	owner = story_holder(&l);
-	assert_int_equal(draw(client_sa(&l, owner)), 1);
+	assert_int_equal(draw(story_entry(&l, owner)), 1);
 	lose(&l, story_leader(&l));
-	assert_int_equal(draw(client_sa(&l, owner)), 2);
+	assert_int_equal(draw(story_entry(&l, owner)), 2);
 	story_client_send(&l, initiator_create_dpd(&l.client));
 	assert_int_equal(l.client.counts.responses, 1);
 	story_fini(&l);
@@ -182,15 +153,15 @@ static void an_owner_restarts_before_anyone_missed_it(void **unused)
 	uint64_t last;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
 	owner = story_holder(&l);
-	last = draw(client_sa(&l, owner));
+	last = draw(story_entry(&l, owner));
 	story_kill(&l, owner);
 	story_start(&l, owner);
 	story_run(&l, 500);
 	assert_int_not_equal(story_holder(&l), STORY_NODES);
-	assert_true(draw(client_sa(&l, story_holder(&l))) > last);
+	assert_true(draw(story_owned(&l)) > last);
 	story_fini(&l);
 }
 
@@ -200,17 +171,15 @@ static void all_die_and_come_back(void **unused)
 	uint64_t last;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
-	last = draw(client_sa(&l, story_holder(&l)));
-	for (uint32_t i = 0; i < 3; i++)
-		story_kill(&l, i);
+	last = draw(story_owned(&l));
+	story_kill_all(&l);
 	story_run(&l, 100);
-	for (uint32_t i = 0; i < 3; i++)
-		story_start(&l, i);
+	story_start_all(&l);
 	story_run(&l, 3000);
 	assert_int_not_equal(story_holder(&l), STORY_NODES);
-	assert_true(draw(client_sa(&l, story_holder(&l))) > last);
+	assert_true(draw(story_owned(&l)) > last);
 	story_client_send(&l, initiator_create_dpd(&l.client));
 	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
 	assert_true(l.client.counts.responses >= 1);
@@ -223,14 +192,14 @@ static void a_client_rekeys_and_leaves(void **unused)
 	uint32_t old;
 
 	(void)unused;
-	start_all(&l, 3);
+	story_begin(&l, 3);
 	story_client_connect(&l);
 	old = l.client.child[0].spi_in;
 	story_client_send(&l, initiator_create_child_rekey(&l.client, old, 0));
 	assert_int_equal(l.client.n_child, 2);
 	story_client_send(&l, initiator_create_child_delete(&l.client, old));
 	assert_int_equal(l.client.n_child, 1);
-	assert_non_null(client_sa(&l, story_holder(&l)));
+	story_owned(&l);
 	story_client_send(&l, initiator_create_ike_rekey(&l.client, 0));
 	story_client_send(&l, initiator_create_ike_delete(&l.client, 1));
 	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);

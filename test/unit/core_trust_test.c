@@ -25,17 +25,12 @@ static struct roles begin(struct story *l)
 {
 	struct roles r;
 
-	story_init(l, 3);
-	for (uint32_t i = 0; i < 3; i++)
-		story_start(l, i);
-	story_run(l, 2000);
+	story_begin(l, 3);
 	story_client_connect(l);
 	r.owner = story_holder(l);
 	r.leader = story_leader(l);
-	assert_true(r.owner < 3 && r.leader < 3);
-	assert_int_not_equal(r.owner, r.leader);
-	r.third = 3 - r.owner - r.leader;
-	r.spi_in = l->client.child[0].spi_out;
+	r.third = story_third(l);
+	r.spi_in = story_spi(l);
 	return r;
 }
 
@@ -77,8 +72,7 @@ static void marks_come_from_an_owner_alone(void **unused)
 	story_frame(&l, r.third, r.owner, frame_create_marks(FRAME_MARKS, own, &row, 1));
 	story_frame(&l, r.third, r.leader, frame_create_marks(FRAME_MARKS, own, &row, 1));
 	assert_int_equal(story_sad(&l, r.owner, r.spi_in)->window.floor, 0);
-	story_kill(&l, r.owner);
-	story_suspect(&l, r.owner);
+	story_lose(&l, r.owner);
 	story_run(&l, 1500);
 	assert_int_not_equal(story_holder(&l), r.owner);
 	assert_int_equal(story_sad(&l, story_holder(&l), r.spi_in)->window.floor, 0);
@@ -169,17 +163,8 @@ static void a_refused_node_is_not_heard(void **unused)
 	assert_int_equal(story_happened(&l, r.owner, "refused"), 1);
 	story_frame(&l, r.third, r.owner, frame_create(&f));
 	assert_int_equal(l.n_to_client, 1);
-	blob_unref(l.to_client[0]);
-	l.n_to_client = 0;
+	story_swallow(&l);
 	story_fini(&l);
-}
-
-static bool lose_done(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
-{
-	(void)l;
-	(void)from;
-	(void)to;
-	return f->data[0] == FRAME_MARKS_DONE;
 }
 
 /* What the lost owner told another node may be newer than what it told the heir. */
@@ -192,9 +177,8 @@ static void an_heir_lets_nothing_in_before_it_has_all_marks(void **unused)
 	int64_t at;
 
 	(void)unused;
-	l.loses = lose_done;
-	story_kill(&l, r.owner);
-	story_suspect(&l, r.owner);
+	l.lost_type = FRAME_MARKS_DONE;
+	story_lose(&l, r.owner);
 	story_run(&l, 3);
 	assert_true(story_holder(&l) == r.leader || story_holder(&l) == r.third);
 	e = story_sad(&l, story_holder(&l), r.spi_in);
@@ -209,30 +193,24 @@ static void an_heir_lets_nothing_in_before_it_has_all_marks(void **unused)
  * whose sequence number is larger". */
 static void a_repeated_init_gets_the_same_bytes(void **unused)
 {
-	struct event e = { .type = EVENT_DATAGRAM };
 	struct initiator i;
 	struct story l;
 	struct roles r = begin(&l);
 	struct blob *request;
 
 	(void)unused;
-	initiator_init(&i, &l.client.config, (const uint8_t[ENTROPY_SEED_LEN]){ 9 });
+	story_client_other(&l, &i, &l.client.config);
 	request = initiator_create_init(&i);
 	assert_non_null(request);
-	e.datagram.local = i.config.remote;
-	e.datagram.remote = i.config.local;
-	e.datagram.data = request->data;
-	e.datagram.len = request->len;
 	for (unsigned k = 0; k < 3; k++)
-		story_event(&l, k == 1 ? r.third : r.owner, &e); /* By whatever node. */
+		story_datagram(&l, k == 1 ? r.third : r.owner, &i, request); /* By whatever node. */
 	assert_int_equal(l.n_to_client, 3);
 	for (unsigned k = 1; k < 3; k++) {
 		assert_int_equal(l.to_client[k]->len, l.to_client[0]->len);
 		assert_memory_equal(l.to_client[k]->data, l.to_client[0]->data,
 				    l.to_client[0]->len);
 	}
-	while (l.n_to_client)
-		blob_unref(l.to_client[--l.n_to_client]);
+	story_swallow(&l);
 	blob_unref(request);
 	initiator_fini(&i);
 	story_fini(&l);
