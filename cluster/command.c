@@ -18,13 +18,14 @@
 #include <string.h>
 
 #define COMMAND_VERSION 1u
-#define COMMAND_VERSION_EXACT 2u /* With horizons. */
+#define COMMAND_VERSION_LATER 2u /* With horizons, or with the hash of a configuration. */
 
-static void codec_horizon(struct codec *c, uint64_t *horizon)
+/* A field of the later version alone, zero where there is none. */
+static void codec_later(struct codec *c, uint64_t *v)
 {
 	if (c->horizons)
-		codec_u64(c, horizon);
-	c->exact |= *horizon != 0;
+		codec_u64(c, v);
+	c->exact |= *v != 0;
 }
 
 static void codec_session_put(struct codec *c, struct session_put *p)
@@ -32,7 +33,7 @@ static void codec_session_put(struct codec *c, struct session_put *p)
 	codec_session(c, &p->ike);
 	codec_u32(c, &p->slot);
 	codec_u64(c, &p->lease);
-	codec_horizon(c, &p->horizon);
+	codec_later(c, &p->horizon);
 	codec_count(c, &p->n_supersedes, COMMAND_SUPERSEDES_MAX);
 	for (uint32_t i = 0; i < p->n_supersedes; i++)
 		codec_u64(c, &p->supersedes[i]);
@@ -44,7 +45,7 @@ static void codec_session_step(struct codec *c, struct session_step *p)
 	codec_u64(c, &p->serial);
 	codec_session(c, &p->ike);
 	codec_u64(c, &p->lease);
-	codec_horizon(c, &p->horizon);
+	codec_later(c, &p->horizon);
 	codec_bool(c, &p->noticed);
 	codec_bool(c, &p->acknowledged);
 	codec_i64(c, &p->epoch);
@@ -65,7 +66,7 @@ static void codec_seq_row(struct codec *c, struct seq_row *r)
 	codec_i64(c, &r->epoch);
 	codec_u64(c, &r->end);
 	codec_u64(c, &r->mark);
-	codec_horizon(c, &r->horizon);
+	codec_later(c, &r->horizon);
 }
 
 static void codec_seq_batch(struct codec *c, struct seq_batch *p)
@@ -94,6 +95,7 @@ static void codec_node_down(struct codec *c, struct node_down *p)
 	codec_u64(c, &p->id);
 	codec_u64(c, &p->incarnation);
 	codec_u64(c, &p->heir);
+	codec_later(c, &p->config_hash);
 }
 
 static void codec_owner_move(struct codec *c, struct owner_move *p)
@@ -124,7 +126,8 @@ static bool rows_exact(const struct seq_row *rows, uint32_t n)
 	return false;
 }
 
-static bool command_exact(const struct command *c)
+/* Does it take the later version? */
+static bool command_later(const struct command *c)
 {
 	switch (c->type) {
 	case COMMAND_SESSION_PUT:
@@ -135,6 +138,10 @@ static bool command_exact(const struct command *c)
 		return rows_exact(c->seq_batch.rows, c->seq_batch.n);
 	case COMMAND_OWNER_MOVE:
 		return rows_exact(c->owner_move.rows, c->owner_move.n);
+	case COMMAND_NODE_DOWN:
+		return c->node_down.config_hash != 0;
+	case COMMAND_NODE_GONE:
+		return c->node_gone.config_hash != 0;
 	default:
 		return false;
 	}
@@ -175,6 +182,7 @@ static bool codec_command(struct codec *c, struct command *cmd)
 		return true;
 	case COMMAND_NODE_GONE:
 		codec_u64(c, &cmd->node_gone.id);
+		codec_later(c, &cmd->node_gone.config_hash);
 		return true;
 	}
 	return false;
@@ -216,11 +224,12 @@ static struct blob *blob_of(CBB *cbb, const struct codec *codec)
 struct blob *command_encode(const struct command *c)
 {
 	CBB whole, body;
-	struct codec codec = {.out = &body, .horizons = command_exact(c)};
+	struct codec codec = {.out = &body, .horizons = command_later(c)};
 	bool known, begun;
 
 	begun = CBB_init(&whole, 512) && CBB_add_u24_length_prefixed(&whole, &body) &&
-		CBB_add_u8(&body, codec.horizons ? COMMAND_VERSION_EXACT : COMMAND_VERSION) && CBB_add_u8(&body, (uint8_t)c->type);
+		CBB_add_u8(&body, codec.horizons ? COMMAND_VERSION_LATER : COMMAND_VERSION) &&
+		CBB_add_u8(&body, (uint8_t)c->type);
 	assert(begun);
 	/* Writing only reads the record. */
 	known = codec_command(&codec, (struct command *)c);
@@ -238,9 +247,9 @@ enum status command_decode(struct command *c, const uint8_t **data, size_t *len)
 	CBS_init(&whole, *data, *len);
 	if (!CBS_get_u24_length_prefixed(&whole, &body) || !CBS_get_u8(&body, &version))
 		return ERR_MALFORMED;
-	if (version != COMMAND_VERSION && version != COMMAND_VERSION_EXACT)
+	if (version != COMMAND_VERSION && version != COMMAND_VERSION_LATER)
 		return ERR_UNSUPPORTED;
-	codec.horizons = version == COMMAND_VERSION_EXACT;
+	codec.horizons = version == COMMAND_VERSION_LATER;
 	if (!CBS_get_u8(&body, &type))
 		return ERR_MALFORMED;
 	c->type = type;

@@ -87,11 +87,13 @@ struct node_up {
 
 /* Refused with ERR_STALE unless the node is up in that incarnation and heir, if not 0,
  * is another node that is up. Its slots, its private one included, and those of nobody
- * go to heir (vip), or by rendezvous over the nodes that are up (heir = 0); the service
- * addresses, if it held them, go to heir. */
+ * go to heir (vip), or by rendezvous over the nodes that are up (heir = 0): those with
+ * that configuration, if there are any, or all; the service addresses, if it held them, go
+ * to heir. */
 struct node_down {
 	uint64_t id, incarnation;
 	uint64_t heir;
+	uint64_t config_hash; /* Who has another one is unready; 0: that does not count. */
 };
 
 struct owner_move {
@@ -123,6 +125,7 @@ struct cluster_time {
 
 struct node_gone {
 	uint64_t id;
+	uint64_t config_hash; /* As in node_down. */
 };
 
 struct command {

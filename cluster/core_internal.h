@@ -289,6 +289,8 @@ uint64_t membership_deadline_us(const struct core *c);
 /* Heir for a node's slots: an up voter, not `lost`, not ourselves if there is another. */
 uint64_t membership_heir(const struct core *c, uint64_t lost);
 uint64_t membership_slots_heir(const struct core *c, uint64_t lost); /* 0: by rendezvous. */
+/* The configuration that heirs should have, ours; 0: all that are up have it. */
+uint64_t membership_slots_hash(const struct core *c);
 
 /* ---- half_open.c ---- */
 void half_open_request(struct core *c, uint32_t via, const struct endpoint *local,

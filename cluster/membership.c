@@ -51,7 +51,7 @@ static uint64_t another(const struct core *c, uint64_t lost, bool differs)
 {
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		if (i != c->config->self && c->peer[i].raft_id != lost && can_own(c, i) &&
-		    c->peer[i].differs == differs)
+		    (c->peer[i].differs == differs || MUTANT(MUTANT_HEIR_UNREADY)))
 			return c->peer[i].raft_id;
 	return 0;
 }
@@ -70,6 +70,17 @@ uint64_t membership_heir(const struct core *c, uint64_t lost)
 uint64_t membership_slots_heir(const struct core *c, uint64_t lost)
 {
 	return c->config->mode == SERVICE_LB ? 0 : membership_heir(c, lost);
+}
+
+uint64_t membership_slots_hash(const struct core *c)
+{
+	for (uint32_t place = 0; place < STATE_NODES_MAX; place++) {
+		const struct node_record *n = state_node_at(c->state, place);
+
+		if (n && n->up && n->config_hash != c->config->hash)
+			return c->config->hash;
+	}
+	return 0;
 }
 
 static bool is_up(const struct core *c, uint64_t id, uint64_t incarnation)
@@ -98,7 +109,8 @@ static void propose_down(struct core *c, uint32_t i)
 		return;
 	p->down_proposed_us = c->now_us + DOWN_AGAIN_US;
 	down.node_down = (struct node_down){ n->id, n->incarnation,
-					     membership_slots_heir(c, n->id) };
+					     membership_slots_heir(c, n->id),
+					     membership_slots_hash(c) };
 	action_event(c->actions, "node_lost", "%s was silent for %llu ms", c->config->node[i],
 		     (unsigned long long)(p->silent_us / MS));
 	proposals_add(c, URGENT_NODE, &down);
@@ -393,7 +405,7 @@ static void leave(struct core *c)
 	if (leads || c->now_us < m->node_up_at_us)
 		return; /* leave_if_holder() gives leadership away first. */
 	m->node_up_at_us = c->now_us + NODE_UP_AGAIN_US;
-	down.node_down = (struct node_down){ c->raft_id, c->incarnation, 0 };
+	down.node_down = (struct node_down){ c->raft_id, c->incarnation, 0, 0 };
 	proposals_add(c, URGENT_NODE, &down);
 }
 

@@ -110,8 +110,10 @@ void proposals_receive(struct core *c, uint32_t node, const uint8_t *data, size_
 				continue;
 			}
 		}
-		if (command.type == COMMAND_NODE_DOWN)
+		if (command.type == COMMAND_NODE_DOWN) {
 			command.node_down.heir = membership_slots_heir(c, command.node_down.id);
+			command.node_down.config_hash = membership_slots_hash(c);
+		}
 		proposals_add(c,
 			      command.type == COMMAND_SEQ_BATCH ? URGENT_SEQUENCE : URGENT_NODE,
 			      &command);

@@ -6,7 +6,8 @@
  * A process that comes back has forgotten where it stood: its slots start a new epoch
  * under the new incarnation. Slots whose node is lost go to an heir, or are spread by
  * rendezvous: each slot to the node that scores highest for it, so that the loss of
- * one node moves only its own.
+ * one node moves only its own. A node whose configuration is not that of who proposes it
+ * is unready: it gets something only if no other can.
  *
  * A node has one private slot, for sessions that are handed to it alone. It belongs
  * to the node from its NodeUp on; if it was lost meanwhile and its heir now serves
@@ -51,7 +52,24 @@ static uint64_t rendezvous_score(uint32_t slot, uint64_t id)
 	return z ^ (z >> 31);
 }
 
-static const struct node_record *rendezvous(const struct state *s, uint32_t slot)
+/* Is it up, and has it that configuration (0: any)? */
+static bool eligible(const struct node_record *n, uint64_t config_hash)
+{
+	return n->id != 0 && n->up &&
+	       (config_hash == 0 || n->config_hash == config_hash || MUTANT(MUTANT_HEIR_UNREADY));
+}
+
+/* The configuration to look for: none in particular, if nobody who is up has this one. */
+static uint64_t heirs_hash(const struct state *s, uint64_t config_hash)
+{
+	for (uint32_t i = 0; i < STATE_NODES_MAX; i++)
+		if (eligible(&s->node[i], config_hash))
+			return config_hash;
+	return 0;
+}
+
+static const struct node_record *rendezvous(const struct state *s, uint32_t slot,
+					    uint64_t config_hash)
 {
 	const struct node_record *best = NULL;
 
@@ -59,7 +77,7 @@ static const struct node_record *rendezvous(const struct state *s, uint32_t slot
 		const struct node_record *n = &s->node[i];
 		uint64_t score, highest;
 
-		if (n->id == 0 || !n->up)
+		if (!eligible(n, config_hash))
 			continue;
 		score = rendezvous_score(slot, n->id);
 		highest = best ? rendezvous_score(slot, best->id) : 0;
@@ -72,14 +90,15 @@ static const struct node_record *rendezvous(const struct state *s, uint32_t slot
 /* Everything that `id` owned, and shared slots of nobody, to heir or by rendezvous. With
  * no node up they are nobody's, in a new epoch all the same. */
 static void slots_leave(struct state *s, uint64_t id, const struct node_record *heir,
-			struct apply_result *r)
+			uint64_t config_hash, struct apply_result *r)
 {
+	config_hash = heirs_hash(s, config_hash);
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++) {
 		const struct node_record *to;
 
 		if (s->slot[i].node != id && (s->slot[i].node != 0 || slot_is_private(i)))
 			continue;
-		to = heir ? heir : rendezvous(s, i);
+		to = heir ? heir : rendezvous(s, i, config_hash);
 		slot_give(s, i, to ? to->id : 0, to ? to->incarnation : 0, r);
 	}
 }
@@ -147,13 +166,13 @@ void apply_node_up(struct state *s, const struct node_up *c, struct apply_result
 /* ---- NodeDown, NodeGone ---- */
 
 static void node_leaves(struct state *s, struct node_record *n, const struct node_record *heir,
-			struct apply_result *r)
+			uint64_t config_hash, struct apply_result *r)
 {
 	bool held = s->holder == n->id;
 
 	n->up = false;
 	r->nodes_changed = true;
-	slots_leave(s, n->id, heir, r);
+	slots_leave(s, n->id, heir, config_hash, r);
 	if (held)
 		holder_set(s, heir, r);
 }
@@ -173,13 +192,14 @@ void apply_node_down(struct state *s, const struct node_down *c, struct apply_re
 		r->status = ERR_STALE;
 		return;
 	}
-	node_leaves(s, n, heir, r);
+	node_leaves(s, n, heir, c->config_hash, r);
 }
 
 void apply_node_gone(struct state *s, const struct node_gone *c, struct apply_result *r)
 {
 	struct node_record *n = state_find_node(s, c->id);
 	const struct node_record *heir = NULL;
+	uint64_t hash;
 
 	if (!n) {
 		r->status = ERR_NOT_FOUND;
@@ -189,10 +209,11 @@ void apply_node_gone(struct state *s, const struct node_gone *c, struct apply_re
 	/* With a holder all slots live with it; without one they are spread. */
 	if (s->holder != 0)
 		heir = state_node_up(s, s->holder, 0);
+	hash = heirs_hash(s, c->config_hash);
 	for (uint32_t i = 0; s->holder == n->id && !heir && i < STATE_NODES_MAX; i++)
-		if (s->node[i].up)
+		if (eligible(&s->node[i], hash))
 			heir = &s->node[i];
-	node_leaves(s, n, heir, r);
+	node_leaves(s, n, heir, c->config_hash, r);
 	memset(n, 0, sizeof(*n));
 }
 

@@ -72,6 +72,7 @@
 	X(MUTANT_DELIVER_EARLY, "packets of exact SAs are delivered before a majority has the mark") \
 	X(MUTANT_HORIZON_IGNORED, "numbers beyond the horizon are accepted")                       \
 	X(MUTANT_HORIZON_NO_FLOOR, "after a power loss the window starts at the committed mark")   \
+	X(MUTANT_HEIR_UNREADY, "a node with another configuration inherits although a ready one is there") \
 	X(MUTANT_ONE_DONE, "an heir is content with the marks of one node")
 
 enum mutant {

@@ -27,7 +27,7 @@ struct apply_result apply_up(struct state *s, uint64_t id, uint64_t incarnation)
 
 struct apply_result apply_down(struct state *s, uint64_t id, uint64_t incarnation, uint64_t heir)
 {
-	struct command c = {.type = COMMAND_NODE_DOWN, .node_down = {id, incarnation, heir}};
+	struct command c = {.type = COMMAND_NODE_DOWN, .node_down = {id, incarnation, heir, 0}};
 
 	return apply_command(s, &c);
 }

@@ -235,13 +235,14 @@ void sample_command(struct command *c, uint64_t *r)
 		snprintf(c->node_up.name, sizeof(c->node_up.name), "n%u",
 			 (unsigned)(c->node_up.id - 99));
 		c->node_up.incarnation = 1 + below(r, 3);
-		c->node_up.config_hash = 5;
+		c->node_up.config_hash = 5 + c->node_up.incarnation % 2;
 		c->node_up.feature_level = 1;
 		break;
 	case COMMAND_NODE_DOWN:
 		c->node_down.id = 100 + below(r, NODES);
 		c->node_down.incarnation = 1 + below(r, 3);
 		c->node_down.heir = below(r, 2) == 0 ? 0 : 100 + below(r, NODES);
+		c->node_down.config_hash = c->node_down.id % 2 == 0 ? 0 : 4 + c->node_down.incarnation;
 		break;
 	case COMMAND_ADDRESS_HOLD:
 		c->address_hold.node = 100 + below(r, NODES);
@@ -256,6 +257,7 @@ void sample_command(struct command *c, uint64_t *r)
 		break;
 	case COMMAND_NODE_GONE:
 		c->node_gone.id = 100 + below(r, 8 * NODES); /* Seldom one that is there. */
+		c->node_gone.config_hash = c->node_gone.id % 2 == 0 ? 0 : 5;
 		break;
 	default:
 		random_sessions(c, r);

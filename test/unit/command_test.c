@@ -138,7 +138,7 @@ static void test_truncated(void **unused)
 
 static void test_trailing(void **unused)
 {
-	struct command c = {.type = COMMAND_NODE_GONE, .node_gone = {9}}, back;
+	struct command c = {.type = COMMAND_NODE_GONE, .node_gone = {.id = 9}}, back;
 	struct blob *octets = command_encode(&c);
 	uint8_t two[64];
 	const uint8_t *data = two;

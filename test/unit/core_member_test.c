@@ -367,6 +367,39 @@ static void another_configuration_is_no_heir(void **unused)
 	story_fini(&l);
 }
 
+/* Behind a load balancer slots are spread, but not to who has another configuration. */
+static void another_configuration_gets_no_share(void **unused)
+{
+	uint32_t f, lost, leader;
+	const struct state *s;
+	struct story l;
+
+	(void)unused;
+	story_init(&l, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		l.config[i].mode = SERVICE_LB;
+		l.config[i].hash = 6;
+	}
+	for (uint32_t i = 0; i < 3; i++)
+		story_start(&l, i);
+	story_run(&l, 2000);
+	leader = story_leader(&l);
+	lost = story_holder(&l);
+	assert_int_not_equal(leader, lost);
+	f = 3 - leader - lost;
+	story_kill(&l, f);
+	l.config[f].hash = 7;
+	story_start(&l, f);
+	story_run(&l, 1000);
+	story_kill(&l, lost);
+	story_suspect(&l, lost);
+	story_run(&l, 1000);
+	s = core_state(l.node[leader].core);
+	for (uint32_t i = 0; i < STATE_SLOTS; i++)
+		assert_int_equal(state_slot(s, i)->node, l.node[leader].raft_id);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +416,7 @@ int main(void)
 		cmocka_unit_test(two_wiped_nodes_found_nothing),
 		cmocka_unit_test(another_configuration_is_not_ready),
 		cmocka_unit_test(another_configuration_is_no_heir),
+		cmocka_unit_test(another_configuration_gets_no_share),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,7 +132,7 @@ static void a_node_proposes_nothing_about_others(void **unused)
 	propose(&l, r.third, r.leader, &del);
 	assert_non_null(state_session(core_state(l.node[r.leader].core), id));
 	down.node_down = (struct node_down){ l.node[r.owner].raft_id, incarnation(&l, r.owner),
-					     l.node[r.third].raft_id };
+					     l.node[r.third].raft_id, 0 };
 	propose(&l, r.third, r.leader, &down);
 	hold.address_hold = (struct address_hold){ l.node[r.third].raft_id,
 						   incarnation(&l, r.third), true };

@@ -121,6 +121,64 @@ static void test_node_down_rendezvous(void **unused)
 	state_free(s);
 }
 
+static struct apply_result up_with(struct state *s, uint64_t id, uint64_t hash)
+{
+	struct command c = {.type = COMMAND_NODE_UP};
+
+	c.node_up.id = id;
+	c.node_up.incarnation = 10 + id;
+	c.node_up.config_hash = hash;
+	return apply_command(s, &c);
+}
+
+/* Of nodes 1 to 4, 3 has another configuration than the others: 1, lost or removed, leaves
+ * nothing to it, as long as another that has the right one is up. */
+static void test_other_configuration_inherits_last(void **unused)
+{
+	(void)unused;
+	for (unsigned gone = 0; gone < 2; gone++)
+		for (unsigned alone = 0; alone < 2; alone++) {
+			struct command down = {.type = COMMAND_NODE_DOWN,
+					       .node_down = {1, 11, 0, 7}};
+			struct command remove = {.type = COMMAND_NODE_GONE, .node_gone = {1, 7}};
+			struct state *s = state_new();
+			unsigned with_3 = 0, with_4 = 0;
+
+			for (uint64_t id = 1; id <= 4; id++)
+				up_with(s, id, id == 3 ? 8 : 7);
+			assert_int_equal(apply_hold(s, 1, 11, true).status, OK);
+			if (alone) {
+				apply_down(s, 2, 12, 3);
+				apply_down(s, 4, 14, 3);
+			}
+			assert_int_equal(apply_command(s, gone ? &remove : &down).status, OK);
+			for (uint32_t i = 0; i < STATE_SLOTS; i++) {
+				with_3 += state_slot(s, i)->node == 3;
+				with_4 += state_slot(s, i)->node == 4;
+			}
+			assert_int_equal(with_3, alone ? STATE_SLOTS : 0);
+			/* A removed holder's slots stay together. */
+			assert_int_equal(with_4 > 0, !alone && !gone);
+			state_free(s);
+		}
+}
+
+/* The holder is removed: the first node that is ready inherits, not the first. */
+static void test_other_configuration_holds_last(void **unused)
+{
+	struct command remove = {.type = COMMAND_NODE_GONE, .node_gone = {1, 7}};
+	struct state *s = state_new();
+
+	(void)unused;
+	for (uint64_t id = 1; id <= 3; id++)
+		up_with(s, id, id == 2 ? 8 : 7);
+	assert_int_equal(apply_hold(s, 1, 11, true).status, OK);
+	assert_int_equal(apply_command(s, &remove).status, OK);
+	assert_int_equal(state_holder(s, NULL), 3);
+	assert_int_equal(state_slot(s, 0)->node, 3);
+	state_free(s);
+}
+
 static void test_address_hold(void **unused)
 {
 	struct state *s = apply_three_nodes();
@@ -148,7 +206,7 @@ static void test_node_gone(void **unused)
 {
 	struct state *s = apply_three_nodes();
 	uint64_t id = apply_put(s, 5).session;
-	struct command c = {.type = COMMAND_NODE_GONE, .node_gone = {1}};
+	struct command c = {.type = COMMAND_NODE_GONE, .node_gone = {.id = 1}};
 
 	(void)unused;
 	assert_int_equal(apply_command(s, &c).status, OK);
@@ -156,7 +214,7 @@ static void test_node_gone(void **unused)
 	assert_null(state_node_at(s, 0));
 	assert_int_equal(owner_of(s, id), 2); /* It held all: the first that is up does now. */
 	assert_int_equal(state_holder(s, NULL), 2);
-	c = (struct command){.type = COMMAND_NODE_GONE, .node_gone = {1}};
+	c = (struct command){.type = COMMAND_NODE_GONE, .node_gone = {.id = 1}};
 	assert_int_equal(apply_command(s, &c).status, ERR_NOT_FOUND);
 	assert_int_equal(apply_up(s, 4, 14).status, OK); /* Takes the place. */
 	assert_int_equal(state_node_at(s, 0)->id, 4);
@@ -332,6 +390,8 @@ int main(void)
 		cmocka_unit_test(test_node_restart),
 		cmocka_unit_test(test_node_down_heir),
 		cmocka_unit_test(test_node_down_rendezvous),
+		cmocka_unit_test(test_other_configuration_inherits_last),
+		cmocka_unit_test(test_other_configuration_holds_last),
 		cmocka_unit_test(test_address_hold),
 		cmocka_unit_test(test_node_gone),
 		cmocka_unit_test(test_seq_batch),
