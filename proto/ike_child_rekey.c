@@ -324,7 +324,8 @@ void ike_step_rekey_answer(struct ike_step *s)
 		    !ike_session_find_child(s->next, f.spi_in))
 			refused = install(s, old, &f);
 		if (refused) {
-			then_delete(s, f.spi_in);
+			if (!MUTANT(MUTANT_REFUSED_KEPT))
+				then_delete(s, f.spi_in);
 			ike_note(s->out, "client's answer to our rekey is refused: %u", refused);
 		}
 		if (!old)

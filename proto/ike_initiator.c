@@ -50,6 +50,7 @@ static void drop_all(struct initiator *i)
 	blob_set(&i->init_response, NULL);
 	blob_set(&i->sync.response, NULL);
 	dh_keypair_cleanse(&i->dh);
+	memset(&i->rekeyed, 0, sizeof(i->rekeyed));
 	OPENSSL_cleanse(i->child, sizeof(i->child));
 	i->n_child = 0;
 }
@@ -93,12 +94,7 @@ struct child_sa *initiator_child_by_spi_out(struct initiator *i, uint32_t spi_ou
 
 bool initiator_is_settled(const struct initiator *i, uint32_t spi_in)
 {
-	if (spi_in != i->unsettled.made)
-		return true;
-	for (size_t k = 0; k < i->n_child; k++)
-		if (i->child[k].spi_in == i->unsettled.old)
-			return false;
-	return true;
+	return spi_in != i->rekeyed.made || i->rekeyed.settled;
 }
 
 struct blob *initiator_ignore(struct initiator *i)
@@ -318,6 +314,10 @@ static struct blob *consume_request(struct initiator *i, struct ike_sa *sa,
 	struct ike_builder b;
 	bool closes = false;
 
+	/* 2.3, window 1: it asks again only when it has our last answer. That the Child SA which
+	 * it replaced is gone would not do: we may have deleted that ourselves. */
+	if (sa == &i->ike[0])
+		i->rekeyed.settled = true;
 	ike_builder_init_message(&b, &h);
 	if (o->content != OK) {
 		ike_add_content_error(&b, o);

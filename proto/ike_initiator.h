@@ -81,12 +81,13 @@ struct initiator_sync {
 	struct blob *response;              /* ... its answer, in case it comes again. */
 };
 
-/* What the gateway made in place of the Child SA that a request of ours, still
- * outstanding, is to replace (RFC 7296 2.8.1). */
-struct initiator_rival {
-	uint32_t spi_in;              /* 0: there is none. */
+/* The last Child SA that the gateway had us make in place of another one. If we rekey that
+ * other one ourselves, before or after, the two collide (RFC 7296 2.8.1). */
+struct initiator_rekeyed {
+	uint32_t old, made;           /* spi_in; 0: there was none. */
 	uint8_t nonce[IKE_NONCE_MAX]; /* The lower one of that exchange. */
 	uint16_t nonce_len;
+	bool settled;                 /* The gateway has our answer. */
 };
 
 struct initiator {
@@ -107,11 +108,7 @@ struct initiator {
 	struct blob *cookie, *init_request, *init_response;
 	unsigned corrections; /* IKE_SA_INIT requests that were sent anew. */
 	uint64_t new_spi;     /* Offered: IKE or ESP. */
-	struct initiator_rival rival;
-	/* The last rekey of the gateway: until `old` is gone it may not know of `made` yet. */
-	struct {
-		uint32_t old, made; /* spi_in; 0: there was none. */
-	} unsettled;
+	struct initiator_rekeyed rekeyed;
 
 	struct ike_sa ike[IKE_SA_MAX]; /* [1]: the rekeyed one, until it is deleted. */
 	/* In the order of their use: the last one carries packets out. child.replaces is what
@@ -144,9 +141,8 @@ struct blob *initiator_create_init(struct initiator *i);
 struct blob *initiator_consume(struct initiator *i, const uint8_t *data, size_t len);
 
 /* Requests of its own. NULL while another one is outstanding on that IKE SA, or when
- * there is no such SA; a Child SA that the gateway has just made is not rekeyed before the
- * gateway has deleted the one it replaces. After a rekey the client is to delete what it
- * replaced: child.replaces. */
+ * there is no such SA; a Child SA that the gateway has just made is not rekeyed before it is
+ * settled. After a rekey the client is to delete what it replaced: child.replaces. */
 struct blob *initiator_create_dpd(struct initiator *i);
 struct blob *initiator_create_child(struct initiator *i, uint16_t group);
 struct blob *initiator_create_child_rekey(struct initiator *i, uint32_t spi_in, uint16_t group);

@@ -8,6 +8,7 @@
  * be closed by the endpoint that created it" (2.8.1), and who made the survivor
  * deletes what it replaced. */
 #include "proto/ike_initiator_step.h"
+#include "proto/mutant.h"
 
 #include <openssl/mem.h>
 
@@ -61,7 +62,6 @@ static struct blob *send_child(struct initiator *i, enum initiator_purpose purpo
 	ike_add_ts(&b, IKE_PAYLOAD_TSi, &i->config.tsi);
 	ike_add_ts(&b, IKE_PAYLOAD_TSr, &i->config.tsr);
 	i->ike[0].purpose_arg = old;
-	i->rival.spi_in = 0;
 	return initiator_send(i, 0, purpose, &b);
 }
 
@@ -137,20 +137,22 @@ uint16_t initiator_take_child(struct initiator *i, const struct ike_sa *sa,
 	return error;
 }
 
-/* Our rekey is done. Was there another one of the same Child SA, and whose stays? If not
- * ours, then its DELETE goes out. */
+/* Our rekey is done. Was there another one of the same Child SA, also if it came before ours
+ * (the gateway may not have our answer), and whose stays? If not ours, its DELETE goes out. */
 static struct blob *settle(struct initiator *i, uint32_t old, const struct ike_message *m)
 {
 	struct child_sa *made = &i->child[i->n_child - 1];
+	const struct initiator_rekeyed *rival = &i->rekeyed;
 	CBS theirs, ours;
 
 	made->replaces = old;
-	if (i->rival.spi_in == 0 || !initiator_find_child(i, i->rival.spi_in))
+	if (rival->old != old || !initiator_find_child(i, rival->made) ||
+	    MUTANT(MUTANT_RIVAL_FORGOTTEN))
 		return NULL;
 	CBS_init(&ours, i->nonce_i, sizeof(i->nonce_i));
 	if (ike_nonce_is_lower(m->nonce, ours))
 		ours = m->nonce;
-	CBS_init(&theirs, i->rival.nonce, i->rival.nonce_len);
+	CBS_init(&theirs, rival->nonce, rival->nonce_len);
 	if (ike_nonce_is_lower(theirs, ours))
 		return NULL; /* Ours stays: the gateway closes its own, we the old one. */
 	made->replaces = 0;
@@ -227,9 +229,14 @@ static struct child_sa *rekeyed_child(struct initiator *i, const struct ike_noti
 	return initiator_child_by_spi_out(i, *spi);
 }
 
-/* RFC 7296 2.25.1, 2.25.2: what we are doing ourselves goes first. */
-static bool is_busy_with(const struct ike_sa *sa, const struct child_sa *old)
+/* RFC 7296 2.25.1, 2.25.2: what we are doing ourselves goes first. What we have replaced we
+ * are trying to close, "whether or not" the DELETE has left (2.8.2 says so of IKE SAs). */
+static bool is_busy_with(const struct initiator *i, const struct ike_sa *sa,
+			 const struct child_sa *old)
 {
+	for (size_t k = 0; k < i->n_child; k++)
+		if (i->child[k].replaces == old->spi_in)
+			return true;
 	switch ((enum initiator_purpose)sa->purpose) {
 	case INITIATOR_DELETE_CHILD:
 		return sa->purpose_arg == old->spi_in;
@@ -254,13 +261,13 @@ static void insert_before(struct initiator *i, const struct child_sa *made, uint
 	i->n_child++;
 }
 
-static void note_rival(struct initiator *i, const struct child_sa *made, CBS ni, CBS nr)
+static void note_rekeyed(struct initiator *i, uint32_t old, uint32_t made, CBS ni, CBS nr)
 {
 	CBS lower = ike_nonce_is_lower(ni, nr) ? ni : nr;
 
-	i->rival.spi_in = made->spi_in;
-	i->rival.nonce_len = (uint16_t)CBS_len(&lower);
-	memcpy(i->rival.nonce, CBS_data(&lower), i->rival.nonce_len);
+	i->rekeyed = (struct initiator_rekeyed){.old = old, .made = made};
+	i->rekeyed.nonce_len = (uint16_t)CBS_len(&lower);
+	memcpy(i->rekeyed.nonce, CBS_data(&lower), i->rekeyed.nonce_len);
 }
 
 static uint16_t rekey(struct initiator *i, const struct ike_sa *sa, const struct child_sa *old,
@@ -290,10 +297,7 @@ static uint16_t rekey(struct initiator *i, const struct ike_sa *sa, const struct
 		return error;
 	i->counts.rekeys++;
 	CBS_init(&nonce, r.nonce, sizeof(r.nonce));
-	if (sa->purpose == INITIATOR_REKEY_CHILD && sa->purpose_arg == old->spi_in)
-		note_rival(i, &made, m->nonce, nonce);
-	i->unsettled.old = old->spi_in;
-	i->unsettled.made = made.spi_in;
+	note_rekeyed(i, old->spi_in, made.spi_in, m->nonce, nonce);
 	insert_before(i, &made, old->spi_in);
 	OPENSSL_cleanse(&made, sizeof(made));
 	return 0;
@@ -317,7 +321,7 @@ uint16_t initiator_answer_child(struct initiator *i, struct ike_sa *sa,
 	if (!n)
 		return refuse(b, IKE_NOTIFY_NO_ADDITIONAL_SAS);
 	old = rekeyed_child(i, n, &spi);
-	if (old && is_busy_with(sa, old))
+	if (old && is_busy_with(i, sa, old))
 		return refuse(b, IKE_NOTIFY_TEMPORARY_FAILURE);
 	if (old)
 		return rekey(i, sa, old, m, b);

@@ -8,6 +8,7 @@
  * that start at 0 in both directions. It becomes the session's current one, Child
  * SAs and all; the old one answers until the client deletes it. */
 #include "proto/ike_step.h"
+#include "proto/mutant.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -88,15 +89,22 @@ static void rekey_answer(struct ike_step *s, const struct sa_choice *choice)
 	ike_note(s->out, "IKE SA rekeyed with %s", suite_format(&choice->suite, suite));
 }
 
+static bool is_busy_with_child(const struct ike_sa *sa)
+{
+	if (MUTANT(MUTANT_IKE_REKEY_BUSY))
+		return false;
+	return sa->purpose == IKE_PURPOSE_DELETE_CHILD || sa->purpose == IKE_PURPOSE_REKEY_CHILD;
+}
+
 void ike_step_rekey(struct ike_step *s)
 {
 	struct sa_choice choice;
 	uint16_t error;
 
 	/* 2.25.1: "currently creating, rekeying, or closing a Child SA of that IKE SA":
-	 * TEMPORARY_FAILURE; and the place of the old IKE SA must be free. */
-	if (s->sa->purpose == IKE_PURPOSE_DELETE_CHILD ||
-	    s->sa->purpose == IKE_PURPOSE_REKEY_CHILD || !ike_old_place_is_free(s->next)) {
+	 * TEMPORARY_FAILURE; so what is outstanding when the client deletes the old IKE SA is at
+	 * most a notice or a liveness check. And the place of the old IKE SA must be free. */
+	if (is_busy_with_child(s->sa) || !ike_old_place_is_free(s->next)) {
 		rekey_fail(s, IKE_NOTIFY_TEMPORARY_FAILURE);
 		return;
 	}

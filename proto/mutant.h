@@ -35,6 +35,9 @@
 	X(MUTANT_REQUEST_ANY_ID, "a request of an earlier Message ID is executed again")           \
 	X(MUTANT_RESPONSE_ANY_ID, "a response counts whatever its Message ID is")                  \
 	X(MUTANT_REQUEST_NO_DH, "a request of ours is committed without its private DH value")     \
+	X(MUTANT_REFUSED_KEPT, "what a client made is not deleted when our rekey came to nothing") \
+	X(MUTANT_IKE_REKEY_BUSY, "the IKE SA is replaced while a Child SA is rekeyed or closed")   \
+	X(MUTANT_RIVAL_FORGOTTEN, "a client takes no notice when both rekey a Child SA at once")   \
 	X(MUTANT_INIT_TWICE, "a repeated IKE_SA_INIT gets other bytes")                            \
 	X(MUTANT_COOKIE_UNCHECKED, "any cookie will do")                                           \
 	X(MUTANT_HALF_OPEN_KEPT, "a half-open SA that was used up is answered again")              \

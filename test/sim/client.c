@@ -389,18 +389,21 @@ const char *clients_unhappy(struct full *f, char *text, size_t size)
 	return NULL;
 }
 
-void clients_believe(struct full *f, void (*fn)(struct full *f, unsigned client, uint64_t spi_i,
-						 uint64_t spi_r, uint32_t spi_in))
+void clients_believe(struct full *f, void (*fn)(struct full *f, const struct belief *b))
 {
 	for (unsigned i = 0; i < f->n_clients; i++) {
 		const struct client *c = &f->client[i];
+		struct belief b = { .client = i, .settled = true };
 
 		if (c->ike.state != INITIATOR_ESTABLISHED || c->leaving)
 			continue;
-		fn(f, i, c->ike.ike[0].spi_i, c->ike.ike[0].spi_r, 0);
-		for (size_t k = 0; k < c->ike.n_child; k++)
-			if (initiator_is_settled(&c->ike, c->ike.child[k].spi_in))
-				fn(f, i, c->ike.ike[0].spi_i, c->ike.ike[0].spi_r,
-				   c->ike.child[k].spi_out);
+		b.spi_i = c->ike.ike[0].spi_i;
+		b.spi_r = c->ike.ike[0].spi_r;
+		fn(f, &b);
+		for (size_t k = 0; k < c->ike.n_child; k++) {
+			b.spi_in = c->ike.child[k].spi_out;
+			b.settled = initiator_is_settled(&c->ike, c->ike.child[k].spi_in);
+			fn(f, &b);
+		}
 	}
 }

@@ -139,8 +139,13 @@ bool client_is_past(const struct full *f, unsigned client, uint64_t spi_i, uint3
 /* Has it, on an IKE SA that it still has, the answer to this request? */
 bool client_was_answered(const struct full *f, unsigned client, uint64_t spi_i, uint64_t spi_r,
 			 uint32_t message_id);
-/* What the client believes to have: calls fn for each IKE SA with a Child SA. */
-void clients_believe(struct full *f, void (*fn)(struct full *f, unsigned client, uint64_t spi_i,
-						 uint64_t spi_r, uint32_t spi_in));
+/* What a client believes to have: an IKE SA with a Child SA. */
+struct belief {
+	unsigned client;
+	uint64_t spi_i, spi_r;
+	uint32_t spi_in; /* The gateway's; 0: no Child SA. */
+	bool settled;    /* Else the gateway may not have heard that the client made it. */
+};
+void clients_believe(struct full *f, void (*fn)(struct full *f, const struct belief *b));
 
 #endif

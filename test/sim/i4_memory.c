@@ -17,29 +17,35 @@ void i4_lost_child(struct i4_memory *c, unsigned client)
 		world_fail(&c->full->world, "I4: client %u lost its Child SA", client);
 }
 
-/* It is to delete the SA, and has not answered that: it may have died before it could. */
-static bool is_told(const struct session *s, uint32_t spi_in)
+/* Is the gateway about to say the last word on that Child SA? Either it tells the client to
+ * delete it, and the client has not answered that: it may have died before it could. Or it
+ * still asks for what the client has already made. */
+static bool is_under_way(const struct session *s, const struct belief *b)
 {
-	for (unsigned i = 0; s && i < IKE_SA_MAX; i++)
-		if (s->ike.ike[i].outstanding && s->ike.ike[i].purpose == IKE_PURPOSE_DELETE_CHILD &&
-		    s->ike.ike[i].purpose_arg == spi_in)
+	for (unsigned i = 0; s && i < IKE_SA_MAX; i++) {
+		const struct ike_sa *sa = &s->ike.ike[i];
+
+		if (sa->outstanding &&
+		    ((sa->purpose == IKE_PURPOSE_DELETE_CHILD && sa->purpose_arg == b->spi_in) ||
+		     (sa->purpose == IKE_PURPOSE_REKEY_CHILD && !b->settled)))
 			return true;
+	}
 	return false;
 }
 
-static void check_belief(struct full *f, unsigned client, uint64_t spi_i, uint64_t spi_r,
-			 uint32_t spi_in)
+static void check_belief(struct full *f, const struct belief *b)
 {
 	for (unsigned i = 0; i < f->world.n_hosts; i++) {
 		const struct state *s = core_state(node_core(&f->world.host[i]));
+		const struct session *session = state_session_by_ike(s, b->spi_i, b->spi_r);
 
-		if (!state_session_by_ike(s, spi_i, spi_r))
+		if (!session)
 			world_fail(&f->world, "I4: n%u knows nothing of client %u's IKE SA", i + 1,
-				   client);
-		if (spi_in && !state_session_by_spi(s, spi_in, NULL) &&
-		    !is_told(state_session_by_ike(s, spi_i, spi_r), spi_in))
+				   b->client);
+		if (b->spi_in && !state_session_by_spi(s, b->spi_in, NULL) &&
+		    !is_under_way(session, b))
 			world_fail(&f->world, "I4: n%u knows nothing of client %u's Child SA %08x",
-				   i + 1, client, spi_in);
+				   i + 1, b->client, b->spi_in);
 		f->checkers.i4.n_checked++;
 	}
 }

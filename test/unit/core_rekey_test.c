@@ -171,6 +171,24 @@ static void it_survives_a_power_loss(void **unused)
 	story_fini(&l);
 }
 
+/* What the client is to delete because it rekeyed it, it deletes; what comes is answered. */
+static void go_on(struct story *l)
+{
+	for (unsigned k = 0; k < 20; k++) {
+		for (unsigned i = 0; i < l->client.n_child; i++) {
+			uint32_t gone = l->client.child[i].replaces;
+
+			if (gone && initiator_find_child(&l->client, gone) &&
+			    !initiator_retransmit(&l->client)) {
+				story_client_send(l, initiator_create_child_delete(&l->client, gone));
+				break;
+			}
+		}
+		story_client_listen(l);
+		story_run(l, 100);
+	}
+}
+
 /* The client rekeys the same one meanwhile; 2.8.1 leaves one of the two. */
 static void both_rekey_at_once(void **unused)
 {
@@ -181,21 +199,46 @@ static void both_rekey_at_once(void **unused)
 	old = is_asked(&l);
 	story_client_send(&l, initiator_create_child_rekey(&l.client, l.client.child[0].spi_in,
 							   DH_CURVE25519));
-	for (unsigned k = 0; k < 20; k++) {
-		for (unsigned i = 0; i < l.client.n_child; i++) {
-			uint32_t gone = l.client.child[i].replaces;
-
-			if (gone && initiator_find_child(&l.client, gone) &&
-			    !initiator_retransmit(&l.client)) {
-				story_client_send(&l, initiator_create_child_delete(&l.client, gone));
-				break;
-			}
-		}
-		story_client_listen(&l);
-		story_run(&l, 100);
-	}
+	go_on(&l);
 	finishes(&l, old);
 	story_fini(&l);
+}
+
+/* The client has answered, and the answer is lost; it rekeys the same one itself, and then
+ * the leader is gone. The next one knows from the log that there is a rival. */
+static void the_next_leader_knows_of_the_collision(void **unused)
+{
+	unsigned ours = 0, theirs = 0;
+
+	(void)unused;
+	for (unsigned k = 0; k < 4; k++) {
+		struct blob *request;
+		struct story l;
+		uint32_t old, lost;
+
+		old = is_asked(&l);
+		request = heard(&l, IKE_EXCHANGE_CREATE_CHILD_SA);
+		story_swallow(&l);
+		blob_unref(initiator_consume(&l.client, request->data, request->len));
+		blob_unref(request);
+		assert_int_equal(l.client.counts.rekeys, 1);
+		lost = l.client.child[0].spi_in;
+		for (unsigned n = 0; n < k; n++) /* Another nonce. */
+			entropy_u64(&l.client.entropy);
+		story_client_send(&l, initiator_create_child_rekey(
+					      &l.client, l.client.child[1].spi_in, DH_CURVE25519));
+		assert_false(initiator_is_settled(&l.client, lost));
+		story_lose_leader(&l);
+		go_on(&l);
+		finishes(&l, old);
+		assert_true(initiator_is_settled(&l.client, lost));
+		if (l.client.child[0].spi_in == lost)
+			ours++;
+		else
+			theirs++;
+		story_fini(&l);
+	}
+	assert_true(ours > 0 && theirs > 0);
 }
 
 int main(void)
@@ -206,6 +249,7 @@ int main(void)
 		cmocka_unit_test(the_next_leader_deletes_the_old_one),
 		cmocka_unit_test(it_survives_a_power_loss),
 		cmocka_unit_test(both_rekey_at_once),
+		cmocka_unit_test(the_next_leader_knows_of_the_collision),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,6 +129,51 @@ static void a_notice_outlives_an_ike_rekey(void **unused)
 	story_fini(&l);
 }
 
+/* Besides, there is a takeover while the notice is outstanding on the old IKE SA: the next
+ * leader repeats it there, bit for bit, and tells anew if the old IKE SA is gone before the
+ * client has answered. */
+static void a_notice_on_the_old_ike_sa_passes_on(void **unused)
+{
+	(void)unused;
+	for (unsigned answers = 0; answers < 2; answers++) {
+		const struct session *s;
+		struct story l;
+		uint32_t old;
+
+		story_begin(&l, 3);
+		story_client_connect(&l);
+		old = story_holder(&l);
+		story_lose(&l, old);
+		story_run(&l, 100);
+		story_swallow(&l); /* Lost on the way. */
+		story_client_send(&l, initiator_create_ike_rekey(&l.client, 0));
+		story_start(&l, old);
+		story_run(&l, 1500);
+		story_swallow(&l);
+		story_lose_leader(&l);
+		s = state_next_session(core_state(l.node[story_leader(&l)].core), 0);
+		assert_non_null(s);
+		assert_int_equal(s->ike.ike[1].purpose, IKE_PURPOSE_NOTICE);
+		if (answers)
+			story_client_listen(&l);
+		assert_int_equal(l.client.counts.notices, answers);
+		story_swallow(&l);
+		story_client_send(&l, initiator_create_ike_delete(&l.client, 1));
+		for (unsigned k = 0; k < 10; k++) {
+			story_run(&l, 100);
+			story_client_listen(&l);
+		}
+		assert_true(l.client.counts.notices >= 1);
+		assert_noticed_epoch(&l);
+		s = state_next_session(core_state(l.node[story_leader(&l)].core), 0);
+		assert_null(s->ike.ike[0].outstanding);
+		assert_null(s->ike.ike[1].outstanding);
+		story_client_send(&l, initiator_create_dpd(&l.client));
+		assert_null(initiator_retransmit(&l.client));
+		story_fini(&l);
+	}
+}
+
 static void the_leader_dies_and_nothing_is_interrupted(void **unused)
 {
 	struct story l;
@@ -218,6 +263,7 @@ int main(void)
 		cmocka_unit_test(a_cluster_founds_itself_and_serves),
 		cmocka_unit_test(the_owner_dies_and_another_goes_on),
 		cmocka_unit_test(a_notice_outlives_an_ike_rekey),
+		cmocka_unit_test(a_notice_on_the_old_ike_sa_passes_on),
 		cmocka_unit_test(the_leader_dies_and_nothing_is_interrupted),
 		cmocka_unit_test(an_owner_restarts_before_anyone_missed_it),
 		cmocka_unit_test(all_die_and_come_back),

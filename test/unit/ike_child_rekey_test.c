@@ -1,63 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gateway rekeys a Child SA itself: the exchange, refusals, collisions. */
+/* The gateway rekeys a Child SA itself: the exchange and its refusals. What happens when
+ * the client does the same is in ike_child_collide_test.c. */
 #include "proto/ike_payload.h"
 #include "proto/sk.h"
-#include "test/lib/gateway.h"
+#include "test/unit/rekey.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-static struct blob *ask(struct fixture *f)
-{
-	struct ike_request r = {.purpose = IKE_PURPOSE_REKEY_CHILD,
-				.spi_in = f->g.session->child[0].spi_in};
-	struct blob *d;
-
-	assert_true(ike_rekey_possible(&f->g.config, f->g.session, r.spi_in));
-	d = gateway_request(&f->g, &r);
-	assert_int_equal(f->g.verdict, IKE_VERDICT_STEP);
-	assert_int_equal(f->g.session->ike[0].purpose, IKE_PURPOSE_REKEY_CHILD);
-	assert_non_null(f->g.session->ike[0].finish);
-	assert_false(ike_rekey_possible(&f->g.config, f->g.session, r.spi_in));
-	return d;
-}
-
-/* What is outstanding to the client, its answer back, until nothing is. */
-static unsigned settle(struct fixture *f)
-{
-	unsigned n = 0;
-
-	while (f->g.session && f->g.session->ike[0].outstanding) {
-		struct blob *d = blob_ref(f->g.session->ike[0].outstanding);
-
-		assert_null(fixture_to_gateway(f, fixture_to_client(f, d)));
-		assert_true(f->g.answered);
-		assert_true(++n < 10);
-	}
-	return n;
-}
-
-/* Do both ends hold the same pairs with the same keys? In whatever order. */
-static void assert_agree(struct fixture *f)
-{
-	assert_int_equal(f->g.session->n_child, f->i.n_child);
-	for (size_t k = 0; k < f->i.n_child; k++) {
-		const struct child_sa *theirs = &f->i.child[k];
-		const struct child_sa *ours = ike_session_find_child(f->g.session, theirs->spi_out);
-
-		assert_non_null(ours);
-		assert_int_equal(ours->spi_out, theirs->spi_in);
-		assert_memory_equal(&ours->suite, &theirs->suite, sizeof(ours->suite));
-		assert_memory_equal(&ours->in, &theirs->out, sizeof(ours->in));
-		assert_memory_equal(&ours->out, &theirs->in, sizeof(ours->out));
-		assert_true(ts_set_equal(&ours->remote, &theirs->local));
-		assert_true(ts_set_equal(&ours->local, &theirs->remote));
-	}
-}
 
 static void gateway_rekeys(void **state)
 {
@@ -305,159 +253,6 @@ static void answers_have_their_exchange(void **state)
 	fixture_teardown(&f);
 }
 
-/* ---- Collisions, RFC 7296 2.8.1, 2.25 ---- */
-
-/* Deletes what the client's list says is the client's to delete. */
-static void tidy(struct fixture *f)
-{
-	for (size_t k = 0; k < f->i.n_child; k++) {
-		const struct child_sa *old = initiator_find_child(&f->i, f->i.child[k].replaces);
-
-		if (f->i.child[k].replaces && old) {
-			gateway_exchange(&f->g, &f->i, initiator_create_child_delete(&f->i, old->spi_in));
-			k = SIZE_MAX;
-		}
-	}
-}
-
-/* The client takes an answer, and may have to delete what is one too many. */
-static void client_goes_on(struct fixture *f, struct blob *answer)
-{
-	gateway_exchange(&f->g, &f->i, fixture_to_client(f, answer));
-}
-
-static void both_rekey_at_once(void **state)
-{
-	unsigned ours = 0, theirs = 0;
-
-	(void)state;
-	/* Whose nonce is the lowest depends on what was drawn before. In each order of arrival. */
-	for (unsigned k = 0; k < 32; k++) {
-		struct fixture f;
-		struct blob *request, *crossing, *answer, *theirs_answer;
-		uint32_t old, made;
-
-		fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
-		fixture_handshake(&f);
-		for (unsigned n = 0; n < k / 2; n++)
-			entropy_u64(&f.g.entropy);
-		old = f.g.session->child[0].spi_in;
-		request = ask(&f);
-		crossing = initiator_create_child_rekey(&f.i, f.i.child[0].spi_in, DH_NONE);
-		theirs_answer = fixture_to_gateway(&f, crossing);
-		assert_int_equal(f.g.session->n_child, 2);
-		made = f.g.session->child[1].spi_in;
-		answer = fixture_to_client(&f, request);
-		if (k % 2) {
-			client_goes_on(&f, theirs_answer);
-			assert_null(fixture_to_gateway(&f, answer));
-		} else {
-			assert_null(fixture_to_gateway(&f, answer));
-			client_goes_on(&f, theirs_answer);
-		}
-		if (k % 4 < 2)
-			settle(&f);
-		tidy(&f);
-		settle(&f);
-		tidy(&f);
-		/* One is left, the same at both ends, and it is not the old one. */
-		assert_int_equal(f.i.n_child, 1);
-		assert_agree(&f);
-		assert_int_not_equal(f.g.session->child[0].spi_in, old);
-		if (f.g.session->child[0].spi_in == made)
-			theirs++;
-		else
-			ours++;
-		fixture_teardown(&f);
-	}
-	assert_true(ours > 0 && theirs > 0);
-}
-
-static void client_deletes_what_we_rekey(void **state)
-{
-	struct blob *request, *crossing;
-	struct fixture f;
-
-	(void)state;
-	fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
-	fixture_handshake(&f);
-	request = ask(&f);
-	crossing = initiator_create_child_delete(&f.i, f.i.child[0].spi_in);
-	/* 2.25.1: the one is answered as usual, the other with TEMPORARY_FAILURE. */
-	crossing = fixture_to_gateway(&f, crossing);
-	assert_int_equal(f.g.session->n_child, 0);
-	request = fixture_to_client(&f, request);
-	assert_null(fixture_to_client(&f, crossing));
-	assert_null(fixture_to_gateway(&f, request));
-	assert_int_equal(settle(&f), 0);
-	assert_int_equal(f.i.n_child, 0);
-	fixture_teardown(&f);
-}
-
-/* Who asks about what the other has just made, in an answer that is still on its way, is
- * put off: told that there is no such SA it would delete it. */
-static void news_may_be_overtaken(void **state)
-{
-	struct blob *request, *answer, *crossing;
-	uint32_t made;
-	struct fixture f;
-
-	(void)state;
-	fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
-	fixture_handshake(&f);
-	answer = fixture_to_client(&f, ask(&f));
-	made = f.i.child[0].spi_in;
-	assert_false(initiator_is_settled(&f.i, made));
-	assert_null(initiator_create_child_rekey(&f.i, made, DH_NONE));
-	f.i.unsettled.made = 0; /* Another client might ask. */
-	crossing = initiator_create_child_rekey(&f.i, made, DH_NONE);
-	assert_null(fixture_to_client(&f, fixture_to_gateway(&f, crossing)));
-	assert_int_equal(f.i.error, IKE_NOTIFY_TEMPORARY_FAILURE);
-	assert_null(fixture_to_gateway(&f, answer));
-	settle(&f);
-	assert_agree(&f);
-	assert_true(initiator_is_settled(&f.i, f.i.child[0].spi_in));
-	/* The other way round; the cluster would not ask so early. */
-	crossing = initiator_create_child_rekey(&f.i, f.i.child[0].spi_in, DH_NONE);
-	answer = fixture_to_gateway(&f, crossing);
-	request = gateway_request(&f.g, &(struct ike_request){
-						.purpose = IKE_PURPOSE_REKEY_CHILD,
-						.spi_in = f.g.session->child[1].spi_in});
-	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, request)));
-	assert_int_equal(f.g.session->n_child, 2);
-	client_goes_on(&f, answer);
-	tidy(&f);
-	assert_int_equal(f.g.session->n_child, 1);
-	assert_agree(&f);
-	fixture_teardown(&f);
-}
-
-static void ike_rekey_waits(void **state)
-{
-	struct blob *request;
-	struct fixture f;
-
-	(void)state;
-	fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
-	fixture_handshake(&f);
-	request = ask(&f);
-	gateway_exchange(&f.g, &f.i, initiator_create_ike_rekey(&f.i, 0));
-	assert_int_equal(f.i.error, IKE_NOTIFY_TEMPORARY_FAILURE);
-	blob_unref(request);
-	assert_int_equal(settle(&f), 2);
-	/* While the client rekeys the IKE SA it takes part in nothing else (2.25.2). */
-	request = initiator_create_ike_rekey(&f.i, 0);
-	blob_unref(ask(&f));
-	assert_int_equal(settle(&f), 1);
-	assert_int_equal(f.g.session->n_child, 1);
-	assert_null(fixture_to_client(&f, fixture_to_gateway(&f, request)));
-	assert_int_equal(f.i.error, 0);
-	blob_unref(ask(&f));
-	assert_int_equal(settle(&f), 2);
-	assert_agree(&f);
-	fixture_teardown(&f);
-}
-
 static void unreadable_finish_is_survived(void **state)
 {
 	(void)state;
@@ -488,10 +283,6 @@ int main(void)
 		cmocka_unit_test(groups_are_not_chased),
 		cmocka_unit_test(answers_are_checked),
 		cmocka_unit_test(answers_have_their_exchange),
-		cmocka_unit_test(both_rekey_at_once),
-		cmocka_unit_test(client_deletes_what_we_rekey),
-		cmocka_unit_test(news_may_be_overtaken),
-		cmocka_unit_test(ike_rekey_waits),
 		cmocka_unit_test(unreadable_finish_is_survived),
 	};
 
