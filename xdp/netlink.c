@@ -72,30 +72,54 @@ static void request_attribute(struct request *r, uint16_t type, const void *data
 	r->header.nlmsg_len = (uint32_t)(at + RTA_LENGTH(len));
 }
 
+#define NO_ANSWER 1
+
+/* What a datagram says to request seq: 0, a negative errno, or NO_ANSWER. The kernel has
+ * written it; its lengths are held against what was received all the same. */
+static int answer_find(uint32_t seq, const uint8_t *data, size_t len)
+{
+	struct nlmsghdr h;
+	struct nlmsgerr e;
+
+	while (len >= NLMSG_HDRLEN) {
+		size_t whole;
+
+		memcpy(&h, data, sizeof(h));
+		if (h.nlmsg_len < NLMSG_HDRLEN || h.nlmsg_len > len)
+			break;
+		if (h.nlmsg_seq == seq && h.nlmsg_type == NLMSG_ERROR &&
+		    h.nlmsg_len >= NLMSG_LENGTH(sizeof(e))) {
+			memcpy(&e, data + NLMSG_HDRLEN, sizeof(e));
+			return e.error > 0 ? -EPROTO : e.error;
+		}
+		whole = NLMSG_ALIGN((size_t)h.nlmsg_len);
+		if (whole > len)
+			break; /* The last one, unpadded. */
+		data += whole;
+		len -= whole;
+	}
+	return NO_ANSWER;
+}
+
 /* ignore: an error that means "is so already". */
 static int transact(struct netlink *nl, struct request *r, int ignore)
 {
-	uint8_t answer[4096] __attribute__((aligned(NLMSG_ALIGNTO)));
+	uint8_t answer[4096];
+	int said;
 
 	r->header.nlmsg_seq = ++nl->seq;
 	if (send(nl->fd, r, r->header.nlmsg_len, 0) < 0)
 		return -errno;
 	for (;;) {
 		ssize_t got = recv(nl->fd, answer, sizeof(answer), 0);
-		unsigned left = got > 0 ? (unsigned)got : 0;
 
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
 			return -errno;
-		for (struct nlmsghdr *h = (struct nlmsghdr *)answer; NLMSG_OK(h, left);
-		     h = NLMSG_NEXT(h, left)) {
-			struct nlmsgerr *e = NLMSG_DATA(h);
-
-			if (h->nlmsg_seq != nl->seq || h->nlmsg_type != NLMSG_ERROR)
-				continue;
-			return e->error == -ignore ? 0 : e->error;
-		}
+		said = answer_find(nl->seq, answer, (size_t)got);
+		if (said != NO_ANSWER)
+			return said == -ignore ? 0 : said;
 	}
 }
 
