@@ -12,8 +12,11 @@
  * the tree, never ahead of it.
  *
  * A list of free pages is not authenticated by any record; a page that is listed
- * as free while a record lies in it would be overwritten some day: checked here too. */
+ * as free while a record lies in it, or while it leads to one, would be overwritten some
+ * day: checked here too. So is the number of the last page, behind which the next one
+ * is made: that page was made once, so it is in use or free. */
 #include "node/store_check.h"
+#include "node/store_check_pages.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
@@ -61,7 +64,7 @@ struct reader {
 	char *why;
 	size_t psize;
 	uint64_t last_page;
-	uint8_t *used; /* One octet per page: a record lies in it. */
+	uint8_t *used; /* One octet per page: STORE_PAGE_*. */
 	const uint8_t *base;
 };
 
@@ -92,7 +95,7 @@ static enum status page_note(struct reader *r, const MDB_val *v)
 	    n > r->last_page - number + 1)
 		return damaged(r, "a page is not in its place");
 	for (uint64_t i = 0; i < (n ? n : 1); i++)
-		r->used[number + i] = 1;
+		r->used[number + i] |= STORE_PAGE_VALUE;
 	return OK;
 }
 
@@ -274,6 +277,7 @@ static enum status read_entries(struct reader *r, MDB_cursor *cursor)
 static enum status read_free(struct reader *r, MDB_txn *txn)
 {
 	uint8_t *seen = calloc(r->last_page + 1, 1);
+	struct store_pages pages = {r->base, r->psize, r->last_page, r->used};
 	enum status s = OK;
 	MDB_cursor *cursor;
 	MDB_val key, v;
@@ -306,9 +310,13 @@ static enum status read_free(struct reader *r, MDB_txn *txn)
 	}
 	if (s == OK && rc != MDB_NOTFOUND)
 		s = damaged(r, "%s", mdb_strerror(rc));
+	if (s == OK && !store_pages_walk(&pages))
+		s = damaged(r, "its pages are no tree");
 	for (uint64_t i = 0; s == OK && i <= r->last_page; i++)
 		if (seen[i] && r->used[i])
 			s = damaged(r, "a page in use is listed as free");
+	if (s == OK && !seen[r->last_page] && !r->used[r->last_page])
+		s = damaged(r, "its last page is not its last page");
 	mdb_cursor_close(cursor);
 	free(seen);
 	return s;

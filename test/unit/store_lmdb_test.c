@@ -260,6 +260,61 @@ static void test_flipped_bits_in_branches_are_seen_at_once(void **state)
 	assert_true(refused > 10);
 }
 
+static void write_at(off_t at, const void *octets, size_t n)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/store/data.mdb", dir);
+	fd = open(path, O_WRONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, octets, n, at), n);
+	close(fd);
+}
+
+/* What no record authenticates, and who writes next believes: the list of free pages, and
+ * the number of the last one. Of a meta page: root of the free list at 80, of the records at
+ * 128, last page at 136, transaction at 144. */
+static void test_next_pages_are_free(void **state)
+{
+	struct model m = fresh();
+	struct store *s = open_as(&m);
+	struct store_update *u = update_new();
+	uint8_t meta[4096], other[4096], list[4096];
+	uint64_t root, last;
+	off_t at = 0, value;
+
+	(void)state;
+	add_entries(&m, u, 40, 900);
+	commit(s, u, NULL);
+	u = update_new();
+	add_entries(&m, u, 1, 900);
+	commit(s, u, NULL);
+	store_close(s);
+	save();
+	assert_int_equal(outcome_of(&m), INTACT);
+	restore();
+	read_page(0, meta);
+	read_page(4096, other);
+	if (memcmp(other + 144, meta + 144, 8) > 0) { /* Few transactions: one octet counts. */
+		memcpy(meta, other, sizeof(meta));
+		at = 4096;
+	}
+	memcpy(&root, meta + 80, sizeof(root));
+	read_page((off_t)root * 4096, list);
+	assert_int_equal(list[10], 2); /* A leaf; its first node: header, key (8), count, pages. */
+	value = (off_t)root * 4096 + (list[16] | list[17] << 8) + 24;
+	memcpy(&root, meta + 128, sizeof(root));
+	write_at(value, &root, sizeof(root));
+	assert_int_equal(outcome_of(&m), REFUSED);
+	restore();
+	memcpy(&last, meta + 136, sizeof(last));
+	last += 1000;
+	write_at(at + 136, &last, sizeof(last));
+	assert_int_equal(outcome_of(&m), REFUSED);
+	restore();
+}
+
 /* The newer meta page made void, in each way a number can change: the older tree
  * is whole and authentic, but not the last. */
 static void test_last_transaction_cannot_vanish(void **state)
@@ -385,6 +440,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_age_is_of_the_newest_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_flipped_bits_are_never_silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_flipped_bits_in_branches_are_seen_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_next_pages_are_free, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_transaction_cannot_vanish, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_old_copy_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missing_parts_are_refused, setup, teardown),
