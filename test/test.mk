@@ -76,6 +76,8 @@ $(1)/http_fuzz $(1)/status_fuzz: $(patsubst %,$(1)/obj/node/%.o,status.c status_
 $(1)/http_fuzz: FUZZ_LIBS := -lmicrohttpd -ljansson -luv -no-pie -Wl,--unresolved-symbols=ignore-all
 $(1)/status_fuzz: FUZZ_LIBS := -ljansson -no-pie -Wl,--unresolved-symbols=ignore-all
 $(1)/link_fuzz: FUZZ_LIBS := -luv
+$(1)/store_fuzz: $(patsubst %,$(1)/obj/node/%.o,store_log.c store_record.c store_check_pages.c)
+$(1)/store_fuzz: FUZZ_LIBS := -llmdb
 endef
 $(eval $(call fuzz_build,build/fuzz,-gline-tables-only -O1 -fsanitize=fuzzer-no-link$(comma)address$(comma)undefined -fno-sanitize-recover=undefined))
 $(eval $(call fuzz_build,build/fuzz-cov,-O1 -fprofile-instr-generate -fcoverage-mapping))

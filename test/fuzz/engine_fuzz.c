@@ -32,6 +32,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 enum kind { RAW, INSIDE, AGAIN, OUTWARD, STATE, DELIVER, KINDS };
 
+#define STEPS_KINDS KINDS
+#include "test/fuzz/steps.h"
+
 static struct engine engine;
 static struct esp_context client;
 static struct entropy entropy;
@@ -209,7 +212,7 @@ static void pass(uint8_t *data, size_t len, bool inbound, uint8_t flags)
 	assert(all_gone() == before + 1);
 }
 
-static void step(enum kind kind, uint8_t argument, const CBS *octets)
+static void do_step(enum kind kind, uint8_t argument, const CBS *octets)
 {
 	uint8_t buffer[PACKET_BUFFER] = {0}, *p = buffer + PACKET_HEAD_ROOM, *esp;
 	static uint64_t seq;
@@ -277,7 +280,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	CBS_init(&in, data, len);
 	while (CBS_get_u8(&in, &kind) && CBS_get_u8(&in, &argument) &&
 	       CBS_get_u16_length_prefixed(&in, &octets))
-		step((enum kind)(kind % KINDS), argument, &octets);
+		do_step((enum kind)(kind % KINDS), argument, &octets);
 	engine.isolated = false;
 	update((struct sa_update){.kind = SA_UPDATE_RELEASE}); /* Nothing is held over. */
 	update((struct sa_update){.kind = SA_UPDATE_DEL});

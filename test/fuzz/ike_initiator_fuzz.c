@@ -26,6 +26,10 @@ enum kind {
 	STEP_KINDS
 };
 
+#define STEPS_KINDS STEP_KINDS
+#define STEPS_IKE
+#include "test/fuzz/steps.h"
+
 static struct initiator after_init, after_auth, established;
 static struct gateway gateway;
 
@@ -214,7 +218,7 @@ static void damage_step(struct initiator *i, const CBS *chain)
 	deliver(i, d, true);
 }
 
-static void step(struct initiator *i, enum kind kind, uint8_t first, const CBS *chain)
+static void do_step(struct initiator *i, enum kind kind, uint8_t first, const CBS *chain)
 {
 	const struct ike_sa *sa = &i->ike[0];
 
@@ -257,10 +261,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (established.state == INITIATOR_IDLE)
 		make_base();
 	i = copy_of(&established);
+	steps_spis[0] = i.child[0].spi_out;
+	steps_spis[1] = i.child[0].spi_in;
 	CBS_init(&in, data, size);
 	while (i.state == INITIATOR_ESTABLISHED && CBS_get_u8(&in, &kind) && CBS_get_u8(&in, &first) &&
 	       CBS_get_u16_length_prefixed(&in, &chain))
-		step(&i, kind % STEP_KINDS, first, &chain);
+		do_step(&i, kind % STEP_KINDS, first, &chain);
 	initiator_fini(&i);
 	return 0;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The responder, with state: the input is a list of steps, each with a chain of payloads
  * that is sealed under the right keys and message ID, so that it gets behind the
- * cryptography. Step: kind, type of the first payload, length (2 octets), chain.
+ * cryptography. Step: kind, type of the first payload, length (2 octets), chain. With the
+ * top bit of its kind a message comes from another address; that bit of the first step
+ * chooses a client behind a NAT, with PFS and without MOBIKE.
  *
  * What must hold after each: the state given is untouched (gateway.c asserts it),
  * the window moved by one or not at all, SPIs are unique, and the same request again
@@ -26,38 +28,52 @@ enum kind {
 	STEP_AUTH,
 	STEP_INIT,
 	STEP_DAMAGE, /* A liveness check with octets changed: position, mask. */
+	STEP_FINISH, /* What finishes the rekey under way is this instead, by the store's word. */
 	STEP_KINDS
 };
+#define STEP_ELSEWHERE 0x80u
 
-static struct gateway base;
-static struct ike_half_open base_half_open;
+#define STEPS_KINDS STEP_KINDS
+#define STEPS_IKE
+#include "test/fuzz/steps.h"
+
+static struct base {
+	struct gateway g;
+	struct ike_half_open half_open;
+} bases[2], *base;
+static bool elsewhere;
 
 /* One handshake for all inputs: the session, and the half-open SA it came from. */
-static void make_base(void)
+static void make_base(struct base *to, bool nat)
 {
 	static struct fixture f;
 	struct blob *d, *auth;
 
-	fixture_setup(&f, IKE_DEFAULT, "aes128gcm16-esn-noesn");
-	f.i.config.mobike = true;
+	memset(&f, 0, sizeof(f));
+	fixture_setup(&f, nat ? "aes256-sha256-prfsha256-ecp256-x25519" : IKE_DEFAULT,
+		      nat ? "aes128gcm16-x25519-ecp256" : "aes128gcm16-esn-noesn");
+	f.i.config.mobike = !nat;
+	f.i.config.fake_nat = nat;
 	d = fixture_to_gateway(&f, initiator_create_init(&f.i));
-	base_half_open = *f.g.half_open;
-	blob_ref(base_half_open.request);
-	blob_ref(base_half_open.response);
+	to->half_open = *f.g.half_open;
+	blob_ref(to->half_open.request);
+	blob_ref(to->half_open.response);
 	auth = fixture_to_client(&f, d);
 	blob_unref(fixture_to_gateway(&f, auth));
 	assert(f.g.session);
-	base = f.g;
+	to->g = f.g;
 	initiator_fini(&f.i);
 }
 
 /* base by value, with pointers of its own. */
 static void gateway_copy(struct gateway *g)
 {
-	*g = base;
+	*g = base->g;
 	g->session = malloc(sizeof(*g->session));
 	assert(g->session);
-	ike_session_copy(g->session, base.session);
+	ike_session_copy(g->session, base->g.session);
+	steps_spis[0] = g->session->child[0].spi_out;
+	steps_spis[1] = g->session->child[0].spi_in;
 	g->config.connections = g->connections;
 	g->config.secrets = g->secrets;
 	g->env.config = &g->config;
@@ -87,7 +103,7 @@ static struct blob *sealed_message(const struct suite *suite, const struct ike_k
 	struct sk_direction d = sk_direction_of(suite, keys, true);
 	struct iv_source iv = {.salt = 5, .next = h->message_id};
 	struct blob *clear = clear_message(h, chain), *out;
-	struct entropy e = base.entropy;
+	struct entropy e = base->g.entropy;
 
 	if (sk_seal(&d, &iv, &e, clear->data, clear->len, &out) != OK)
 		out = NULL; /* Too long. */
@@ -137,6 +153,7 @@ static void deliver(struct gateway *g, struct blob *d)
 
 	if (!d)
 		return;
+	from.port = (uint16_t)(from.port + elsewhere);
 	reply = gateway_receive(g, &from, blob_ref(d));
 	if (g->session)
 		check_session(g->session);
@@ -172,12 +189,12 @@ static void own_request(struct gateway *g, uint8_t choice)
 static void half_open_step(struct gateway *g, enum kind kind, uint8_t first, const CBS *chain)
 {
 	struct ike_header h = {
-		.spi_i = base_half_open.spi_i,
+		.spi_i = base->half_open.spi_i,
 		.next_payload = first,
 		.exchange = kind == STEP_AUTH ? IKE_EXCHANGE_AUTH : IKE_EXCHANGE_SA_INIT,
 		.flags = IKE_FLAG_INITIATOR,
 	};
-	struct endpoint from = base_half_open.remote;
+	struct endpoint from = base->half_open.remote;
 	struct ike_outcome o;
 	struct blob *d;
 
@@ -186,12 +203,12 @@ static void half_open_step(struct gateway *g, enum kind kind, uint8_t first, con
 		ike_respond_init(&g->env, &g->local, &from, d->data, d->len, &o);
 		assert(o.verdict == IKE_VERDICT_DROP || o.reply);
 	} else {
-		h.spi_r = base_half_open.spi_r;
+		h.spi_r = base->half_open.spi_r;
 		h.message_id = 1;
-		d = sealed_message(&base_half_open.suite, &base_half_open.keys, &h, chain);
+		d = sealed_message(&base->half_open.suite, &base->half_open.keys, &h, chain);
 		if (!d)
 			return;
-		ike_respond_auth(&g->env, &base_half_open, &g->local, &from, d->data, d->len, &o);
+		ike_respond_auth(&g->env, &base->half_open, &g->local, &from, d->data, d->len, &o);
 		/* Nobody but who knows the key gets in; the corpus has AUTH payloads that do. */
 		if (o.verdict == IKE_VERDICT_ESTABLISH)
 			check_session(o.next);
@@ -212,7 +229,16 @@ static void damage_step(struct gateway *g, const CBS *chain)
 	blob_unref(gateway_receive(g, &from, d));
 }
 
-static void step(struct gateway *g, enum kind kind, uint8_t first, const CBS *chain)
+/* A record of ours that is not what it was: whatever it says, the answer to it is a step. */
+static void finish_step(struct gateway *g, const CBS *chain)
+{
+	struct ike_sa *sa = &g->session->ike[0];
+
+	if (sa->purpose == IKE_PURPOSE_REKEY_CHILD && sa->finish)
+		blob_set(&sa->finish, blob_new(CBS_data(chain), CBS_len(chain)));
+}
+
+static void do_step(struct gateway *g, enum kind kind, uint8_t first, const CBS *chain)
 {
 	const struct ike_sa *sa = g->session->ike;
 
@@ -241,6 +267,9 @@ static void step(struct gateway *g, enum kind kind, uint8_t first, const CBS *ch
 	case STEP_DAMAGE:
 		damage_step(g, chain);
 		break;
+	case STEP_FINISH:
+		finish_step(g, chain);
+		break;
 	case STEP_KINDS:
 		break;
 	}
@@ -252,13 +281,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t kind, first;
 	CBS in, chain;
 
-	if (!base.session)
-		make_base();
+	if (!bases[0].g.session) {
+		make_base(&bases[0], false);
+		make_base(&bases[1], true);
+	}
+	base = &bases[size > 0 && data[0] & STEP_ELSEWHERE];
 	gateway_copy(&g);
 	CBS_init(&in, data, size);
 	while (g.session && CBS_get_u8(&in, &kind) && CBS_get_u8(&in, &first) &&
-	       CBS_get_u16_length_prefixed(&in, &chain))
-		step(&g, kind % STEP_KINDS, first, &chain);
+	       CBS_get_u16_length_prefixed(&in, &chain)) {
+		elsewhere = kind & STEP_ELSEWHERE;
+		do_step(&g, (kind & 0x7f) % STEP_KINDS, first, &chain);
+	}
 	gateway_fini(&g);
 	return 0;
 }
