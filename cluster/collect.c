@@ -58,6 +58,7 @@ struct collect_room {
 	uint64_t asked_of_us[CLUSTER_NODES_MAX]; /* Index that the answer waits for; NEVER. */
 	uint64_t ask_at_us;
 	uint32_t ask;        /* Nodes whose word we miss. */
+	uint32_t forgot;     /* Nodes whose next word does not count. */
 	bool open;           /* Slots of ours are not complete. */
 };
 
@@ -148,8 +149,12 @@ static void answer(struct core *c)
 
 void collect_done(struct core *c, uint32_t node, const struct frame *f)
 {
+	bool forgot = (c->collect->forgot & (1u << node)) != 0;
 	struct told *t = c->collect->told[node];
 
+	c->collect->forgot &= ~(1u << node);
+	if (forgot && !MUTANT(MUTANT_WORD_WITHOUT_MARKS))
+		return; /* It is asked for again. */
 	if (!t) {
 		t = c->collect->told[node] = malloc(sizeof(*t));
 		assert(t);
@@ -173,11 +178,14 @@ void collect_done(struct core *c, uint32_t node, const struct frame *f)
 	}
 }
 
-/* What came with a word is gone from memory before it counted: it is asked for again. */
-void collect_forgot(struct core *c)
+/* A word counts with all the marks that came before it on the link. Of these one is gone,
+ * or never found room: neither the word that was said counts, nor the one that may be on
+ * its way to us. */
+void collect_forgot(struct core *c, uint32_t nodes)
 {
+	c->collect->forgot |= nodes;
 	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
-		struct told *t = c->collect->told[i];
+		struct told *t = nodes & (1u << i) ? c->collect->told[i] : NULL;
 
 		for (uint32_t k = 0; t && k < STATE_SLOTS_ALL; k++)
 			t->slot[k].epoch = -1;

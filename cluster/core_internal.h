@@ -411,7 +411,8 @@ void collect_slots(struct core *c); /* Slots changed, or a snapshot came. Before
 void collect_down(struct core *c, const struct node_down *down);
 void collect_asked(struct core *c, uint32_t node, uint64_t index);
 void collect_done(struct core *c, uint32_t node, const struct frame *f);
-void collect_forgot(struct core *c); /* A mark of an SA that our state does not show. */
+/* A mark that these nodes told, of an SA that our state does not show yet, is not kept. */
+void collect_forgot(struct core *c, uint32_t nodes);
 /* Is the session ours, and do we not know yet what was accepted before? */
 bool collect_awaits(const struct core *c, const struct session *s);
 /* Are marks in that slot for the node to know: is it its owner's, or ours? */

@@ -23,7 +23,8 @@ struct mark_entry {
 	int64_t epoch;       /* In which it was accepted. */
 	uint64_t seq;        /* Highest accepted number known. */
 	bool ours;           /* Accepted here, or ours to commit. */
-	uint8_t unknown;     /* Looked at so often without an SA for it. */
+	uint8_t unknown;     /* Looked at so often without an SA for it ... */
+	uint32_t told_by;    /* ... and told by these nodes: bits of config indices. */
 	uint64_t commit_us;  /* On the list of the fresh: to be looked at then. */
 	uint64_t proposed, again_us; /* On the list of the proposed: what, and when to look. */
 	struct mark_entry *previous_changed, *next_changed;
@@ -284,10 +285,11 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 		    !MUTANT(MUTANT_MARKS_OF_ANYONE))
 			continue;
 		if (!s && HASH_COUNT(c->sequence.marks) >= 2u * IKE_CHILD_MAX * c->config->sessions_max) {
-			collect_forgot(c);
+			collect_forgot(c, 1u << node);
 			continue;
 		}
 		m = mark_get(c, row.spi_in);
+		m->told_by |= 1u << node;
 		/* We hold it, now or already. */
 		if (quorum_acknowledges(c, node, f->marks.incarnation, &row))
 			held[n_held++] = row;
@@ -372,8 +374,8 @@ static void marks_commit(struct core *c)
 			if (c->grants.isolated || m->unknown++ < 3) {
 				fresh_add(c, m);
 			} else {
+				collect_forgot(c, m->told_by);
 				entry_free(c, m);
-				collect_forgot(c);
 			}
 			continue;
 		}

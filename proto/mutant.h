@@ -51,14 +51,14 @@
 	X(MUTANT_NODE_DOWN_OLD, "NodeDown of an earlier incarnation is taken")                     \
 	X(MUTANT_NODE_UP_ONCE, "NodeUp is said once, and not again when it is superseded")         \
 	X(MUTANT_HOLD_ISOLATED, "an isolated holder keeps the service addresses")                  \
-	X(MUTANT_CONTACT_RECEIVED, "contact is when a heartbeat comes, not when what it echoes left")     \
+	X(MUTANT_CONTACT_RECEIVED, "contact is when a heartbeat comes, not when what it echoes left") \
 	X(MUTANT_REPLAY_UNCHECKED, "the replay window forgets what it has seen")                   \
 	X(MUTANT_ACCEPT_UNCHECKED, "the window is not checked again at delivery")                  \
 	X(MUTANT_GRANT_NEW_WINDOW, "a renewal empties the replay window")                          \
 	X(MUTANT_FLOOR_LOWERED, "a late mark lowers the floor")                                    \
 	X(MUTANT_HEIR_NO_HOLD, "an heir does not wait for the marks of the others")                \
 	X(MUTANT_MARKS_OF_ANYONE, "marks are taken from nodes that never were the owner")          \
-	X(MUTANT_PROPOSALS_OF_ANYONE, "a node may propose what only a leader may")                \
+	X(MUTANT_PROPOSALS_OF_ANYONE, "a node may propose what only a leader may")                 \
 	X(MUTANT_ROWS_OF_ANYONE, "leases and marks are committed for who never was the owner")     \
 	X(MUTANT_FRAMES_UNGREETED, "frames are taken from a node that was refused")                \
 	X(MUTANT_OLD_STORE, "a node with an older copy of its store is let in")                    \
@@ -76,7 +76,8 @@
 	X(MUTANT_HORIZON_IGNORED, "numbers beyond the horizon are accepted")                       \
 	X(MUTANT_HORIZON_NO_FLOOR, "after a power loss the window starts at the committed mark")   \
 	X(MUTANT_HEIR_UNREADY, "a node with another configuration inherits although a ready one is there") \
-	X(MUTANT_ONE_DONE, "an heir is content with the marks of one node")
+	X(MUTANT_ONE_DONE, "an heir is content with the marks of one node")                        \
+	X(MUTANT_WORD_WITHOUT_MARKS, "a word counts whose marks found no room")
 
 enum mutant {
 #define X(name, text) name,
