@@ -360,7 +360,7 @@ static void fall(struct core *c, const struct session *s, const struct seq_recor
  * there after the grant was made. While held, nothing of this epoch is below it. */
 static void floor_of_log(struct core *c, const struct seq_record *r, const struct child_shadow *x)
 {
-	if (x->held && r->mark > sequence_mark(c, x->spi_in))
+	if (x->held && r->mark > sequence_mark(c, x->spi_in) && !MUTANT(MUTANT_HEIR_NOT_BY_LOG))
 		grants_floor(c, x->spi_in, r->mark);
 }
 

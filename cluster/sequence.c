@@ -355,7 +355,8 @@ static void marks_again(struct core *c)
 		const struct session *s = state_session_by_spi(c->state, m->spi_in, &i);
 
 		proposed_remove(c, m);
-		if (s && core_owns(c, s) && s->seq[i].mark < m->proposed)
+		if (s && core_owns(c, s) && s->seq[i].mark < m->proposed &&
+		    !MUTANT(MUTANT_MARK_PROPOSED_ONCE))
 			propose(c, m);
 	}
 }
@@ -374,7 +375,8 @@ static void marks_commit(struct core *c)
 			if (c->grants.isolated || m->unknown++ < 3) {
 				fresh_add(c, m);
 			} else {
-				collect_forgot(c, m->told_by);
+				if (!MUTANT(MUTANT_WORD_OUTLIVES_MARKS))
+					collect_forgot(c, m->told_by);
 				entry_free(c, m);
 			}
 			continue;

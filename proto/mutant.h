@@ -77,7 +77,10 @@
 	X(MUTANT_HORIZON_NO_FLOOR, "after a power loss the window starts at the committed mark")   \
 	X(MUTANT_HEIR_UNREADY, "a node with another configuration inherits although a ready one is there") \
 	X(MUTANT_ONE_DONE, "an heir is content with the marks of one node")                        \
-	X(MUTANT_WORD_WITHOUT_MARKS, "a word counts whose marks found no room")
+	X(MUTANT_MARK_PROPOSED_ONCE, "a mark whose proposal was lost waits for the next second")   \
+	X(MUTANT_WORD_WITHOUT_MARKS, "a word counts whose marks found no room")                    \
+	X(MUTANT_WORD_OUTLIVES_MARKS, "a word counts on when its marks had to be forgotten")       \
+	X(MUTANT_HEIR_NOT_BY_LOG, "an heir that holds does not look at the marks of the log")
 
 enum mutant {
 #define X(name, text) name,
