@@ -382,7 +382,7 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f);
 uint64_t sequence_mark(const struct core *c, uint32_t spi_in); /* Highest known in memory. */
 /* To a node, all that is newer than the log: of all, or of slots that it or we own. */
 void sequence_tell(struct core *c, uint32_t node, bool all);
-void sequence_again(struct core *c, uint32_t spi_in); /* Its mark to all nodes once more. */
+void sequence_again(struct core *c, uint32_t spi_in); /* Its mark to all nodes once more, as ours. */
 void sequence_fall(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t floor);
 uint64_t sequence_heard_us(const struct core *c, uint32_t node);
 void sequence_inherit(struct core *c, uint32_t spi_in);

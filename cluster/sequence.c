@@ -142,8 +142,11 @@ static void mark(struct core *c, const struct sa_report *r)
 	if (exact)
 		quorum_marked(c, s, r);
 	m = mark_get(c, r->spi_in);
-	if (r->seq <= m->seq && m->ours)
+	if (r->seq <= m->seq && m->ours) {
+		if (exact) /* Below a late mark: that covers it, but must be told as ours. */
+			sequence_again(c, r->spi_in);
 		return;
+	}
 	m->seq = r->seq > m->seq ? r->seq : m->seq;
 	m->epoch = r->epoch;
 	m->ours = true;
@@ -152,12 +155,17 @@ static void mark(struct core *c, const struct sa_report *r)
 	send_within(c, exact ? 0 : c->config->timing.mark_ms * MS);
 }
 
+/* A late mark of an epoch before is our floor, and covers what we accepted below it. Only
+ * as a mark of this epoch is it acknowledged. */
 void sequence_again(struct core *c, uint32_t spi_in)
 {
+	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
 	struct mark_entry *m = mark_find(c, spi_in);
 
-	if (!m || !m->ours)
+	if (!s || !core_owns(c, s) || !m || !m->ours)
 		return;
+	if (!MUTANT(MUTANT_LATE_MARK_KEEPS_EPOCH))
+		m->epoch = session_epoch(c->state, s);
 	changed_add(c, m);
 	send_within(c, 0);
 }

@@ -72,15 +72,16 @@
 	X(MUTANT_SELECTORS_UNCHECKED, "inner packets are not held against the selectors")          \
 	X(MUTANT_ACK_UNFENCED, "marks of an epoch that is over are acknowledged")                  \
 	X(MUTANT_WHOLE_AT_START, "a restarted voter counts as if it had forgotten nothing")        \
+	X(MUTANT_MARK_PROPOSED_ONCE, "a mark whose proposal was lost waits for the next second")   \
+	X(MUTANT_WORD_WITHOUT_MARKS, "a word counts whose marks found no room")                    \
+	X(MUTANT_WORD_OUTLIVES_MARKS, "a word counts on when its marks had to be forgotten")       \
+	X(MUTANT_HEIR_NOT_BY_LOG, "an heir that holds does not look at the marks of the log")      \
+	X(MUTANT_LATE_MARK_KEEPS_EPOCH, "a late mark is told again in the epoch that it is of")    \
 	X(MUTANT_DELIVER_EARLY, "packets of exact SAs are delivered before a majority has the mark") \
 	X(MUTANT_HORIZON_IGNORED, "numbers beyond the horizon are accepted")                       \
 	X(MUTANT_HORIZON_NO_FLOOR, "after a power loss the window starts at the committed mark")   \
 	X(MUTANT_HEIR_UNREADY, "a node with another configuration inherits although a ready one is there") \
-	X(MUTANT_ONE_DONE, "an heir is content with the marks of one node")                        \
-	X(MUTANT_MARK_PROPOSED_ONCE, "a mark whose proposal was lost waits for the next second")   \
-	X(MUTANT_WORD_WITHOUT_MARKS, "a word counts whose marks found no room")                    \
-	X(MUTANT_WORD_OUTLIVES_MARKS, "a word counts on when its marks had to be forgotten")       \
-	X(MUTANT_HEIR_NOT_BY_LOG, "an heir that holds does not look at the marks of the log")
+	X(MUTANT_ONE_DONE, "an heir is content with the marks of one node")
 
 enum mutant {
 #define X(name, text) name,

@@ -131,12 +131,88 @@ static void a_word_does_not_count_whose_marks_are_gone_when_it_comes(void **unus
 	story_fini(&l);
 }
 
+/* ---- Late marks ---- */
+
+/* An heir that has let its packets go hears late of what its predecessor accepted, in
+ * vain, for nobody acknowledges that any more. The predecessor does not know yet. */
+struct late {
+	struct story l;
+	uint32_t old;
+	struct sad_entry *e; /* The heir's. */
+	uint32_t heir;
+};
+
+static void begin_late(struct late *t)
+{
+	struct story *l = &t->l;
+
+	start_all(l, 3);
+	t->old = deaf = story_holder(l);
+	t->heir = story_third(l);
+	accept(l, t->old, 5);
+	l->loses = lose_raft;
+	story_suspect(l, t->old);
+	story_run(l, 300);
+	t->e = story_entry(l, t->heir);
+	assert_true(t->e->granted);
+	assert_false(t->e->hold);
+	assert_int_equal(t->e->window.floor, 5);
+}
+
+/* What the heir accepted before was told, but nobody's answer came. Its client is silent. */
+static void a_late_mark_does_not_keep_back_what_is_below(void **unused)
+{
+	struct late t;
+
+	(void)unused;
+	begin_late(&t);
+	t.l.lost_type = FRAME_MARKS_ACK;
+	accept(&t.l, t.heir, 50);
+	story_run(&t.l, 20);
+	assert_int_equal(t.e->delivered, 0);
+	accept(&t.l, t.old, 100);
+	assert_int_equal(story_entry(&t.l, t.old)->delivered, 5);
+	assert_int_equal(t.e->window.floor, 100);
+	t.l.lost_type = 0;
+	story_run(&t.l, 10);
+	assert_false(sad_entry_must_wait(t.e, 50));
+	assert_true(sad_entry_must_wait(t.e, 101));
+	story_fini(&t.l);
+}
+
+/* The late mark overtakes what the heir's own worker says. */
+static void what_was_accepted_below_a_late_mark_is_delivered(void **unused)
+{
+	struct late t;
+
+	(void)unused;
+	begin_late(&t);
+	assert_int_equal(try_accept(&t.l, t.heir, 50), DROP_NONE);
+	accept(&t.l, t.old, 100);
+	assert_int_equal(t.e->window.floor, 100);
+	story_report(&t.l, t.heir, t.e, SA_REPORT_MARK, 50);
+	assert_false(sad_entry_must_wait(t.e, 50)); /* At once. */
+	/* And who comes next knows it. */
+	t.l.loses = NULL;
+	for (uint32_t i = 0; i < 3; i++)
+		if (i != t.old)
+			story_link(&t.l, t.old, i, true); /* It is missed no more. */
+	story_run(&t.l, 300);
+	story_lose(&t.l, t.heir);
+	story_run(&t.l, 500);
+	assert_false(story_owned(&t.l)->hold);
+	assert_int_equal(story_owned(&t.l)->window.floor, 100);
+	story_fini(&t.l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mark_whose_proposal_was_lost_is_proposed_again),
 		cmocka_unit_test(a_word_does_not_count_whose_marks_found_no_room),
 		cmocka_unit_test(a_word_does_not_count_whose_marks_are_gone_when_it_comes),
+		cmocka_unit_test(a_late_mark_does_not_keep_back_what_is_below),
+		cmocka_unit_test(what_was_accepted_below_a_late_mark_is_delivered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
