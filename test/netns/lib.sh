@@ -190,6 +190,8 @@ capture_end() {
 		rm -f "$f"
 	done
 }
+# inject_at NODE: what the capture "record" holds once more, to this node's outer port.
+inject_at() { at sw "$PYTHON" "$LAB_HERE/inject.py" "$LAB/record.pcap" wan "02:00:00:79:1${1#n}:01"; }
 # observe ARGS...: test/netns/observe.py over all outer captures of this lab.
 observe() { "$PYTHON" "$LAB_HERE/observe.py" "$@" "$LAB"/wan-*.pcap; }
 
@@ -361,11 +363,12 @@ client_start() { swan "${1:-cl}" start || die "the client does not start"; }
 client_up() {
 	swan "${1:-cl}" ctl --initiate --child net --timeout "${2:-20}" > "$LAB/${1:-cl}-initiate.log" 2>&1
 }
-# client_spis: IKE and ESP SPIs as the client shows them, on one line.
-client_spis() {
-	swan "${1:-cl}" ctl --list-sas --raw |
-		grep -oE '(initiator-spi|responder-spi|spi-in|spi-out)=[0-9a-f]+' | tr '\n' ' '
-}
+# client_spis: IKE and ESP SPIs as the client shows them, on one line; and each alone,
+# those of its Child SAs sorted.
+spis_listed() { swan "$1" ctl --list-sas --raw | grep -oE "($2)=[0-9a-f]+"; }
+client_spis() { spis_listed "${1:-cl}" 'initiator-spi|responder-spi|spi-in|spi-out' | tr '\n' ' '; }
+client_ike_spis() { spis_listed cl 'initiator-spi|responder-spi' | tr '\n' ' '; }
+client_child_spis() { spis_listed cl 'spi-in|spi-out' | sort | tr '\n' ' '; }
 client_vip() { swan "${1:-cl}" ctl --list-sas --raw | grep -oE 'local-vips=\[[0-9.]+' | grep -oE '[0-9.]+$'; }
 # client_exchanges: what the client has started of these three, by its own log.
 client_exchanges() {

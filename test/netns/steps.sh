@@ -65,6 +65,19 @@ outer_clean() {
 	check "outer side: only IKE and ESP, no number twice, no ICMP error" observe "$@"
 }
 
+# puppet NAME ARGS...: a client of ours at cl, by the script $LAB/NAME.py (its arguments:
+# where test/interop is, its address, the gateway's, the file of its PSK, ARGS), to be
+# talked with a line at a time. puppet_tell WORDS...: to it; puppet_says: from it.
+puppet() {
+	local name=$1; shift
+	coproc PUPPET { ip netns exec "$(ns cl)" "$PYTHON" -u "$LAB/$name.py" "$LAB_ROOT/test/interop" $CLIENT $VIP \
+		"$LAB/conf/secrets/cl.psk" "$@" 2> "$LAB/$name.log"; }
+	# shellcheck disable=SC2153
+	echo "$PUPPET_PID" >> "$LAB/pids"
+}
+puppet_tell() { echo "$*" >&"${PUPPET[1]}"; }
+puppet_says() { local line; read -r -t 60 line <&"${PUPPET[0]}" && echo "$line"; }
+
 # traffic_begin KIND SECS: ping, udp, down, up or rr alone, client to server.
 traffic_begin() { traffic "t-$1" cl "$1" $SERVER --secs "$2" --linger 1; }
 # traffic_came_back KIND: wait for its end; it must be alive in its last second.
@@ -87,6 +100,22 @@ traffic_came_back() {
 # leader_is_not_owner: wait for the state the cluster prefers.
 owner_apart() { local l o; l=$(leader) && o=$(owner) && [ "$l" != "$o" ]; }
 node_gone_and_back() { node_start "$1"; until_ok 30 node_ready "$1" || die "$1 does not come back"; }
-# moved FROM: another node owns the session.
+# moved FROM, led_by_other FROM: another node owns the session; leads.
 moved() { local o; o=$(owner) && [ "$o" != "$1" ]; }
+led_by_other() { local l; l=$(leader) && [ "$l" != "$1" ]; }
+# handed_over: the owner is killed, another takes over, and what it was comes back.
+handed_over() {
+	local victim
+	until_ok 20 all_nodes_up || die "not all nodes are up"
+	until_ok 20 owner_apart || die "leader and owner stay together"
+	victim=$(owner)
+	events_save "$victim"
+	node_kill "$victim"
+	until_ok 10 moved "$victim" || die "nobody takes over"
+	node_gone_and_back "$victim"
+}
+# long_leases: for EXTRA. By this test hook the second owner of an SA starts in the second
+# half of its numbers, the third just below 2^32.
+LONG_LEASE=$(((1 << 31) - 200))
+long_leases() { printf '\n[test]\nlease = %d\n' $LONG_LEASE; }
 all_nodes_up() { ask_any /v1/status 'if all(.nodes[]; .state == "up" and .linked != false) then "yes" else empty end'; }

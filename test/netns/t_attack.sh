@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# alone
 # modes: socket xdp
 # alone
 # Somebody who can reach every port, but has no key. Under each attack a client that is there
@@ -97,7 +96,7 @@ storm esp at "$FLOOD" esp $VIP 2 20000 "$spi"
 under esp "ESP under the client's SPI, each from another address"
 check "it was dropped and counted" grew 'baton_drops_total{at="datapath"' $((forged + 1000))
 for n in $lead $idle; do
-	check "the client's recorded ESP, at $n" at sw "$PYTHON" "$LAB_HERE/inject.py" "$LAB/record.pcap" wan "02:00:00:79:1${n#n}:01"
+	check "the client's recorded ESP, at $n" inject_at "$n"
 done
 sleep 0.3
 check "nothing moved: owner, epoch and address of the client" same "$(session)" "$before"

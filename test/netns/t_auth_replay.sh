@@ -58,35 +58,31 @@ again(i.init_messages[0], 1.0)
 again(auth, 2.0)
 say("sent")
 PY
-coproc REPLAY { ip netns exec "$(ns cl)" "$PYTHON" -u "$LAB/replay.py" "$LAB_ROOT/test/interop" $CLIENT $VIP \
-	"$LAB/conf/secrets/cl.psk" 2> "$LAB/replay.log"; }
-echo "$REPLAY_PID" >> "$LAB/pids"
-next() { local line; read -r -t 60 line <&"${REPLAY[0]}" && echo "$line"; }
+puppet replay
 leader_changes() {
 	local victim; victim=$(leader)
 	events_save "$victim"
 	node_kill "$victim"
-	led() { local l; l=$(leader) && [ "$l" != "$victim" ]; }
-	until_ok 10 led || die "nobody leads"
+	until_ok 10 led_by_other "$victim" || die "nobody leads"
 	sleep 1
-	echo "leader killed" >&"${REPLAY[1]}"
+	puppet_tell "leader killed"
 	gone=$victim
 }
-check "a repeated IKE_AUTH gets the same bytes" same "$(next)" same
-check "a damaged one gets no answer" same "$(next)" silent
+check "a repeated IKE_AUTH gets the same bytes" same "$(puppet_says)" same
+check "a damaged one gets no answer" same "$(puppet_says)" silent
 leader_changes
-check "the next leader gives the same bytes" same "$(next)" same
-check "a repeated INFORMATIONAL too" same "$(next)" same
-check "DELETE is answered" same "$(next)" deleted
+check "the next leader gives the same bytes" same "$(puppet_says)" same
+check "a repeated INFORMATIONAL too" same "$(puppet_says)" same
+check "DELETE is answered" same "$(puppet_says)" deleted
 node_gone_and_back "$gone"
 until_ok 30 all_nodes_up || die "not all nodes are up"
 leader_changes
-check "old messages are sent again" same "$(next)" sent
+check "old messages are sent again" same "$(puppet_says)" sent
 check "and create no session" same "$(ask_any /v1/sessions 'length | tostring')" 0
 for n in $LAB_NODES; do alive "$n" && node_kill "$n"; done
 nodes_start 30
-echo "all restarted" >&"${REPLAY[1]}"
-check "and again after all nodes have restarted" same "$(next)" sent
+puppet_tell "all restarted"
+check "and again after all nodes have restarted" same "$(puppet_says)" sent
 check "nor does that" same "$(ask_any /v1/sessions 'length | tostring')" 0
 refused() { local n; for n in $LAB_NODES; do api "$n" /metrics; done | grep -qE '^baton_drops_total\{at="control",reason="(ike_tombstone|ike_unknown)"\} [1-9]'; }
 check "they were dropped and counted" refused

@@ -11,22 +11,21 @@ CONNECTION_KEYS='replay = "exact"' cluster_up
 SNAPLEN=65535 capture record wan-cl in
 client_joins
 until_ok 20 owner_apart
-inject() { at sw "$PYTHON" "$LAB_HERE/inject.py" "$LAB/record.pcap" wan "02:00:00:79:1${1#n}:01"; }
 traffic udp1 cl udp $SERVER --rate 500 --secs 10
 sleep 3
 victim=$(owner)
-check "injected at the owner" inject "$victim"
+check "injected at the owner" inject_at "$victim"
 events_save "$victim"
 node_kill "$victim"
 check "another node owns the session" until_ok 5 moved "$victim"
 heir=$(owner)
-for _ in 1 2 3; do inject "$heir" || break; done
-check "injected at the heir" inject "$heir"
+for _ in 1 2 3; do inject_at "$heir" || break; done
+check "injected at the heir" inject_at "$heir"
 sleep 1
 node_gone_and_back "$victim"
-for n in $LAB_NODES; do check "injected at $n" inject "$n"; done
+for n in $LAB_NODES; do check "injected at $n" inject_at "$n"; done
 await_end udp1 60
-check "injected after the end" inject "$(owner)"
+check "injected after the end" inject_at "$(owner)"
 sleep 1
 unharmed "after the takeover"
 server_end
@@ -35,18 +34,16 @@ check "the run was delivered" jq -e '[.udp[]][0] > 2000' "$LAB/server.json"
 note "$(jq '[.udp[]][0]' "$LAB/server.json") delivered, $(jq '.repeated | length' "$LAB/server.json") twice"
 
 # ---- All power is lost ----
-child_spis() { swan cl ctl --list-sas --raw | grep -oE 'spi-(in|out)=[0-9a-f]+' | sort | tr '\n' ' '; }
-ike_spis() { swan cl ctl --list-sas --raw | grep -oE '(initiator-spi|responder-spi)=[0-9a-f]+' | tr '\n' ' '; }
-ike=$(ike_spis) old=$(child_spis)
+ike=$(client_ike_spis) old=$(client_child_spis)
 for n in $LAB_NODES; do events_save "$n"; done
 # shellcheck disable=SC2046
 kill -KILL $(for n in $LAB_NODES; do pid_of "$n"; done)
 for n in $LAB_NODES; do await_end "$n" 5; done
 server_start
 nodes_start 30
-replaced() { at cl ping -c 1 -W 1 -q $SERVER >/dev/null; [ "$(wc -w <<< "$(child_spis)")" = 2 ] && differ "$(child_spis)" "$old"; }
+replaced() { at cl ping -c 1 -W 1 -q $SERVER >/dev/null; [ "$(wc -w <<< "$(client_child_spis)")" = 2 ] && differ "$(client_child_spis)" "$old"; }
 check "the gateway rekeys the Child SA" until_ok 20 replaced
-check "the same IKE SA" same "$(ike_spis)" "$ike"
+check "the same IKE SA" same "$(client_ike_spis)" "$ike"
 check "the client made no exchange of its own" same "$(client_exchanges)" "$exchanges"
 check "packets go on without a loss" at cl ping -c 20 -i 0.05 -W 1 -q $SERVER
 outer_clean

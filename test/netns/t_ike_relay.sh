@@ -55,10 +55,7 @@ assert p.ping("10.20.0.50", 5, timeout=3.0)
 p.delete_ike()
 say("deleted")
 PY
-coproc RELAY { ip netns exec "$(ns cl)" "$PYTHON" -u "$LAB/relay.py" "$LAB_ROOT/test/interop" $CLIENT $VIP \
-	"$LAB/conf/secrets/cl.psk" 2> "$LAB/relay.log"; }
-echo "$RELAY_PID" >> "$LAB/pids"
-next() { local line; read -r -t 60 line <&"${RELAY[0]}" && echo "$line"; }
+puppet relay
 kill_holder() {
 	gone=$(holder)
 	check "$1: the holder is not the leader" differ "$gone" "$(leader)"
@@ -66,18 +63,18 @@ kill_holder() {
 	node_kill "$gone"
 	held() { local h; h=$(holder) && [ "$h" != "$gone" ]; }
 	check "$1: another node holds the address" until_ok 10 held
-	echo "holder killed" >&"${RELAY[1]}"
+	puppet_tell "holder killed"
 }
-check "IKE_SA_INIT is answered" same "$(next)" init
+check "IKE_SA_INIT is answered" same "$(puppet_says)" init
 kill_holder "after IKE_SA_INIT"
-check "IKE_AUTH completes by another node" same "$(next)" auth
+check "IKE_AUTH completes by another node" same "$(puppet_says)" auth
 node_gone_and_back "$gone"
 until_ok 30 all_nodes_up || die "not all nodes are up"
 until_ok 20 apart
-check "a COOKIE is asked for" same "$(next)" cookie
+check "a COOKIE is asked for" same "$(puppet_says)" cookie
 kill_holder "after the COOKIE"
-check "and it is good at another node" same "$(next)" "cookies 1"
-check "rekeys, liveness check and DELETE by way of the holder" same "$(next)" deleted
+check "and it is good at another node" same "$(puppet_says)" "cookies 1"
+check "rekeys, liveness check and DELETE by way of the holder" same "$(puppet_says)" deleted
 [ $bad -eq 0 ] || cat "$LAB/relay.log"
 outer_clean
 finish

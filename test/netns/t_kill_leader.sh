@@ -13,8 +13,7 @@ traffic_begin ping 6
 sleep 2
 events_save "$victim"
 node_kill "$victim"
-led_by_another() { local l; l=$(leader) && [ "$l" != "$victim" ]; }
-check "another node leads" until_ok 10 led_by_another
+check "another node leads" until_ok 10 led_by_other "$victim"
 traffic_came_back ping
 check "the owner stays" same "$(owner)" "$keeper"
 unharmed "after"

@@ -6,7 +6,6 @@ set -u
 . "$(dirname "$0")/steps.sh"
 cluster_up
 client_joins
-led_by_other() { local l; l=$(leader) && [ "$l" != "$leaver" ]; }
 for who in owner leader; do
 	until_ok 20 all_nodes_up || die "not all nodes are up before the $who leaves"
 	until_ok 20 owner_apart || die "leader and owner are one"
@@ -17,7 +16,7 @@ for who in owner leader; do
 	kill -TERM "$(pid_of "$leaver")"
 	check "the $who ends by itself" await_end "$leaver" 5
 	check "another node owns the session" until_ok 2 moved "$leaver"
-	check "another node leads" until_ok 2 led_by_other
+	check "another node leads" until_ok 2 led_by_other "$leaver"
 	traffic_came_back ping
 	check "it said good-bye" grep -q "leaving" "$LAB/$leaver.log"
 	check "nobody had to miss it" bash -c "! grep -hq 'node_lost $leaver' '$LAB'/n?.log"

@@ -6,16 +6,12 @@
 # makes leases so long that the next owner, after a kill, starts above that.
 set -u
 . "$(dirname "$0")/steps.sh"
-LEASE=$(((1 << 31) - 200))
-hook() { printf '\n[test]\nlease = %d\n' $LEASE; }
-EXTRA=hook cluster_up
+EXTRA=long_leases cluster_up
 # The client repeats its request after the gateway has repeated its own (below).
 mkdir -p "$LAB/cl"
 echo 'retransmit_timeout = 6.0' > "$LAB/cl/charon.conf"
 client_joins
 
-ike_spis() { swan cl ctl --list-sas --raw | grep -oE '(initiator-spi|responder-spi)=[0-9a-f]+' | tr '\n' ' '; }
-child_spis() { swan cl ctl --list-sas --raw | grep -oE 'spi-(in|out)=[0-9a-f]+' | sort | tr '\n' ' '; }
 # gateway_spis: the same of the gateway's Child SAs, seen from the client.
 gateway_spis() {
 	ask_any /v1/sessions '[.[0].children[] | "spi-in=\(.spi_out)", "spi-out=\(.spi_in)"] | sort | join(" ")' | tr -d '\n'
@@ -24,31 +20,20 @@ gateway_spis() {
 # the_same_one: both ends have one Child SA, the same, and not one of those before.
 the_same_one() {
 	local mine gw
-	mine=$(child_spis)
+	mine=$(client_child_spis)
 	gw=$(gateway_spis | sed 's/=0x/=/g')
 	[ "$(wc -w <<< "$mine")" = 2 ] && [ "$mine" = "$gw" ] && [ "$mine" != "$old" ] ||
 		{ echo "client '$mine', gateway '$gw', before '$old'"; return 1; }
 }
 asked() { [ "$(cat "$LAB"/n?.log | grep -c ' child_rekey ')" -ge "$1" ]; }
-# handed_over: the owner is killed, and what it was comes back.
-handed_over() {
-	local victim
-	until_ok 20 all_nodes_up || die "not all nodes are up"
-	until_ok 20 owner_apart || die "leader and owner stay together"
-	victim=$(owner)
-	events_save "$victim"
-	node_kill "$victim"
-	until_ok 10 moved "$victim" || die "nobody takes over"
-	node_gone_and_back "$victim"
-}
 
-ike=$(ike_spis) old=$(child_spis)
+ike=$(client_ike_spis) old=$(client_child_spis)
 traffic_begin ping 9
 handed_over
 check "the gateway asks" until_ok 5 asked 1
 check "both ends have the new Child SA, and the old one is gone" until_ok 10 the_same_one
 check "the client made no exchange of its own" same "$(client_exchanges)" "$exchanges"
-check "the same IKE SA" same "$(ike_spis)" "$ike"
+check "the same IKE SA" same "$(client_ike_spis)" "$ike"
 traffic_came_back ping
 check "packets go on without a loss, after the new one is in use" at cl ping -c 20 -i 0.05 -W 1 -q $SERVER
 
@@ -62,7 +47,7 @@ at cl nft -f - <<-'NFT'
 		}
 	}
 NFT
-old=$(child_spis)
+old=$(client_child_spis)
 handed_over
 check "the gateway asks again" until_ok 10 asked 2
 swan cl ctl --rekey --child net > "$LAB/rekey.log" 2>&1 &
@@ -73,7 +58,7 @@ sleep 0.5
 at cl nft delete table inet hold
 wait $rekey
 check "one Child SA is left, the same at both ends" until_ok 20 the_same_one
-check "the same IKE SA, still" same "$(ike_spis)" "$ike"
+check "the same IKE SA, still" same "$(client_ike_spis)" "$ike"
 check "and packets pass" at cl ping -c 20 -i 0.05 -W 1 -q $SERVER
 sleep 3
 check "it stays so" the_same_one

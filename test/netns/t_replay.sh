@@ -12,24 +12,23 @@ SNAPLEN=65535 capture record wan-cl in
 client_joins
 until_ok 20 owner_apart
 refused() { for n in $LAB_NODES; do api "$n" /metrics; done | awk '/^baton_drops_total.*reason="replay/ { s += $NF } END { printf "%d\n", s }'; }
-inject() { at sw "$PYTHON" "$LAB_HERE/inject.py" "$LAB/record.pcap" wan "02:00:00:79:1${1#n}:01"; }
 traffic udp1 cl udp $SERVER --rate 500 --secs 12
 sleep 3
 victim=$(owner)
-check "injected at the owner" inject "$victim"
+check "injected at the owner" inject_at "$victim"
 sleep 1
 events_save "$victim"
 killed=$(now_ms)
 node_kill "$victim"
 check "another node owns the session" until_ok 5 moved "$victim"
 heir=$(owner)
-check "injected at the heir" inject "$heir"
+check "injected at the heir" inject_at "$heir"
 sleep 1
 node_gone_and_back "$victim"
-for n in $LAB_NODES; do check "injected at $n" inject "$n"; done
+for n in $LAB_NODES; do check "injected at $n" inject_at "$n"; done
 await_end udp1 60
 before=$(refused)
-check "injected after the end" inject "$(owner)"
+check "injected after the end" inject_at "$(owner)"
 sleep 1
 all_refused() { local n; n=$(($(refused) - before)); [ $n -gt 3000 ] || { echo "only $n"; return 1; }; }
 check "what came again was refused as a replay, and counted" all_refused

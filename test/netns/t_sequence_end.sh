@@ -7,9 +7,7 @@
 # owner, after a kill, starts near the end.
 set -u
 . "$(dirname "$0")/steps.sh"
-LEASE=$(((1 << 31) - 200))
-hook() { printf '\n[test]\nlease = %d\n' $LEASE; }
-EXTRA=hook cluster_up
+EXTRA=long_leases cluster_up
 cat > "$LAB/end.py" <<'PY'
 import json, select, sys, time
 sys.path.insert(0, sys.argv[1])
@@ -57,25 +55,11 @@ while True:
     print(json.dumps(out), flush=True)
 PY
 client() { # client ESN: starts it
-	coproc END { ip netns exec "$(ns cl)" "$PYTHON" -u "$LAB/end.py" "$LAB_ROOT/test/interop" $CLIENT $VIP \
-		"$LAB/conf/secrets/cl.psk" $SERVER "$1" 2> "$LAB/end.log"; }
-	echo "$END_PID" >> "$LAB/pids"
-	check "$1: connected" same "$(answer)" up
+	puppet end $SERVER "$1"
+	check "$1: connected" same "$(puppet_says)" up
 }
-answer() { local line; read -r -t 60 line <&"${END[0]}" && echo "$line"; }
-ask() { echo "$*" >&"${END[1]}"; answer; }
+ask() { puppet_tell "$@"; puppet_says; }
 warnings() { cat "$LAB"/n?.log | grep -c ' sequence_high '; }
-# handed_over: the owner is killed, and what it was comes back.
-handed_over() {
-	local victim
-	until_ok 20 all_nodes_up || die "not all nodes are up"
-	until_ok 20 owner_apart || die "leader and owner stay together"
-	victim=$(owner)
-	events_save "$victim"
-	node_kill "$victim"
-	until_ok 10 moved "$victim" || die "nobody takes over"
-	node_gone_and_back "$victim"
-}
 # ends NAME LIMIT FIRST: the rest of the numbers, from FIRST to LIMIT - 1.
 ends() {
 	local name=$1 limit=$2 first=$3
@@ -96,10 +80,10 @@ client plain
 check "plain: numbers begin at 1" jq -e 'length == 3 and min == 1 and max == 3' <<< "$(ask ping)"
 check "plain: no warning in the first half" same "$(warnings)" 0
 handed_over
-check "plain: the heir goes on in the second" jq -e --argjson l $LEASE 'length == 3 and min > $l' <<< "$(ask ping)"
+check "plain: the heir goes on in the second" jq -e --argjson l $LONG_LEASE 'length == 3 and min > $l' <<< "$(ask ping)"
 check "plain: and warns" same "$(warnings)" 1
 handed_over
-ends plain $((1 << 32)) $((2 * LEASE + 1)) 1
+ends plain $((1 << 32)) $((2 * LONG_LEASE + 1)) 1
 
 for n in $LAB_NODES; do node_term "$n"; done
 rm -rf "$LAB/data"/n?
