@@ -7,15 +7,9 @@
 #
 #   flood.sh [RATE [ROUNDS [SECS]]]                   20000 a second, 3 rounds, 4 s
 set -u
-if [ -z "${IN_GROUP:-}" ]; then
-	. "$(dirname "$0")/group.sh"
-	IN_GROUP=1 "$0" "$@"
-	exit
-fi
-. "$(dirname "$0")/../netns/steps.sh"
+. "$(dirname "$0")/lib.sh"
 rate=${1:-20000} rounds=${2:-3} secs=${3:-4}
-make -s -C "$LAB_ROOT" all build/bench/handshakes build/bench/flood || exit 1
-LOAD=$LAB_ROOT/build/bench/handshakes
+bench_made handshakes flood
 FLOOD=$LAB_ROOT/build/bench/flood
 ELSEWHERE=10.79.0.1
 lab_new

@@ -7,15 +7,9 @@
 #
 # Needs root. Generator and nodes share this machine: cores are told with the figures.
 set -u
-if [ -z "${IN_GROUP:-}" ]; then
-	. "$(dirname "$0")/group.sh"
-	IN_GROUP=1 "$0" "$@"
-	exit
-fi
-. "$(dirname "$0")/../netns/steps.sh"
+. "$(dirname "$0")/lib.sh"
 secs=${1:-10} clients=${2:-32} requests=${3:-1000}
-LOAD=$LAB_ROOT/build/bench/handshakes
-make -s -C "$LAB_ROOT" all build/bench/handshakes || exit 1
+bench_made handshakes
 lab_new
 lab_net 3
 lab_config "$MODE" 3
