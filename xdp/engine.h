@@ -110,6 +110,23 @@ bool engine_marks(struct engine *e);
 
 /* ---- For the stages ---- */
 
+/* It goes on to the next one. */
+static inline bool packet_alive(const struct packet *p)
+{
+	return p->drop == DROP_NONE && !p->done;
+}
+
+/* Those of the burst that go on, in order; returns how many. */
+static inline size_t packets_alive(struct packet *packets, size_t n, struct packet *alive[BURST])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (packet_alive(&packets[i]))
+			alive[count++] = &packets[i];
+	return count;
+}
+
 void engine_mark_later(struct engine *e, struct sa *sa);
 void engine_mark_now(struct engine *e, struct sa *sa); /* With the next reports. */
 /* The last stage inward: of packets that are neither dropped nor done. */

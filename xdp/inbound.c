@@ -17,11 +17,6 @@
 
 #define PEER_REPEAT 256u /* Packets after which an address change is told again. */
 
-static bool alive(const struct packet *p)
-{
-	return p->drop == DROP_NONE && !p->done;
-}
-
 static void look_up(struct engine *e, struct packet *packets, size_t n)
 {
 	uint32_t unknown = 0;
@@ -71,7 +66,7 @@ static void check(struct engine *e, struct packet *packets, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct packet *p = &packets[i];
 
-		if (!alive(p))
+		if (!packet_alive(p))
 			continue;
 		if (e->isolated) {
 			p->drop = DROP_ISOLATED;
@@ -92,7 +87,7 @@ static void open_burst(struct packet *packets, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct packet *p = &packets[i];
 
-		if (alive(p))
+		if (packet_alive(p))
 			p->drop = esp_open(&p->sa->e.in, p->seq, p->data, p->len, &p->data, &p->len,
 					   &p->next_header);
 	}
@@ -167,7 +162,7 @@ static void accept_burst(struct engine *e, struct packet *packets, size_t n)
 		if ((p->drop == DROP_ICV && MUTANT(MUTANT_MOVE_FORGED)) ||
 		    (p->drop == DROP_REPLAY && MUTANT(MUTANT_MOVE_REPLAYED)))
 			learn_peer(e, p);
-		if (!alive(p) && p->drop != DROP_DUMMY)
+		if (!packet_alive(p) && p->drop != DROP_DUMMY)
 			continue;
 		/* A dummy packet (RFC 4303 2.6) is authentic: its number is spent. */
 		top = sa->e.window.top;
@@ -197,7 +192,7 @@ static void check_policy(struct packet *packets, size_t n)
 		struct packet *p = &packets[i];
 		struct inner_packet inner;
 
-		if (!alive(p) || MUTANT(MUTANT_SELECTORS_UNCHECKED))
+		if (!packet_alive(p) || MUTANT(MUTANT_SELECTORS_UNCHECKED))
 			continue;
 		p->drop = inner_parse(&inner, p->data, p->len);
 		if (p->drop != DROP_NONE)
@@ -216,18 +211,15 @@ static void check_policy(struct packet *packets, size_t n)
 static void wait_for_majority(struct engine *e, struct packet *packets, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (alive(&packets[i]) && sad_entry_must_wait(&packets[i].sa->e, packets[i].seq))
+		if (packet_alive(&packets[i]) && sad_entry_must_wait(&packets[i].sa->e, packets[i].seq))
 			waiting_add(e, &packets[i]);
 }
 
 void engine_deliver(struct engine *e, struct packet *packets, size_t n)
 {
 	struct packet *ready[BURST];
-	size_t n_ready = 0;
+	size_t n_ready = packets_alive(packets, n, ready);
 
-	for (size_t i = 0; i < n; i++)
-		if (alive(&packets[i]))
-			ready[n_ready++] = &packets[i];
 	if (n_ready)
 		e->out.inner(e->out.ctx, ready, n_ready);
 	for (size_t i = 0; i < n; i++) {

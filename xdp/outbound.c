@@ -13,11 +13,6 @@
 #define L2_FRESH_US UINT64_C(5000000) /* A router may have changed since. */
 #define LEASE_REMIND 4096u /* Numbers after which a lease that runs low is told again. */
 
-static bool alive(const struct packet *p)
-{
-	return p->drop == DROP_NONE && !p->done;
-}
-
 /* RFC 4301 5.1.2.1: DSCP is copied; RFC 6040 4.1, normal mode: so is ECN. */
 static uint8_t traffic_class(const uint8_t *ip)
 {
@@ -67,7 +62,7 @@ static void draw(struct engine *e, struct packet *packets, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct packet *p = &packets[i];
 
-		if (!alive(p))
+		if (!packet_alive(p))
 			continue;
 		p->drop = sad_entry_draw(&p->sa->e, &p->seq);
 		if (p->drop == DROP_NONE || told != p->sa)
@@ -95,7 +90,7 @@ static void seal_burst(struct engine *e, struct packet *packets, size_t n)
 		struct packet *p = &packets[i];
 		size_t inner_len = p->len;
 
-		if (!alive(p))
+		if (!packet_alive(p))
 			continue;
 		address_packet(e, p);
 		p->drop = esp_seal(&p->sa->e.out, p->sa->e.child.spi_out, p->seq, e->iv_salt,
@@ -110,11 +105,8 @@ static void seal_burst(struct engine *e, struct packet *packets, size_t n)
 static void send_burst(struct engine *e, struct packet *packets, size_t n)
 {
 	struct packet *ready[BURST];
-	size_t n_ready = 0;
+	size_t n_ready = packets_alive(packets, n, ready);
 
-	for (size_t i = 0; i < n; i++)
-		if (alive(&packets[i]))
-			ready[n_ready++] = &packets[i];
 	if (n_ready)
 		e->out.outer(e->out.ctx, ready, n_ready);
 	for (size_t i = 0; i < n; i++) {
