@@ -241,17 +241,24 @@ static bool request_accept(struct init_step *s)
 	return cookie_accept(s);
 }
 
-void ike_respond_init(const struct ike_env *env, const struct endpoint *local,
-		      const struct endpoint *remote, const uint8_t *data, size_t len,
-		      struct ike_outcome *out)
+static struct init_step step_make(const struct ike_env *env, const struct endpoint *local,
+				  const struct endpoint *remote, const uint8_t *data, size_t len,
+				  struct ike_outcome *out)
 {
-	struct init_step s = {
+	return (struct init_step){
 		.env = env,
 		.path = {.local = local, .remote = remote},
 		.data = data,
 		.len = len,
 		.out = out,
 	};
+}
+
+void ike_respond_init(const struct ike_env *env, const struct endpoint *local,
+		      const struct endpoint *remote, const uint8_t *data, size_t len,
+		      struct ike_outcome *out)
+{
+	struct init_step s = step_make(env, local, remote, data, len, out);
 
 	if (request_accept(&s) && suite_accept(&s))
 		half_open_make(&s);
@@ -261,13 +268,7 @@ bool ike_screen_init(const struct ike_env *env, const struct endpoint *local,
 		     const struct endpoint *remote, const uint8_t *data, size_t len,
 		     struct ike_outcome *out)
 {
-	struct init_step s = {
-		.env = env,
-		.path = {.local = local, .remote = remote},
-		.data = data,
-		.len = len,
-		.out = out,
-	};
+	struct init_step s = step_make(env, local, remote, data, len, out);
 
 	return request_accept(&s);
 }
