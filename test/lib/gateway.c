@@ -286,6 +286,15 @@ unsigned fixture_handshake(struct fixture *f)
 	return gateway_exchange(&f->g, &f->i, initiator_create_init(&f->i));
 }
 
+void fixture_establish(struct fixture *f)
+{
+	unsigned n;
+
+	fixture_setup(f, IKE_DEFAULT, ESP_DEFAULT);
+	n = fixture_handshake(f);
+	assert(n == 4 && f->i.state == INITIATOR_ESTABLISHED);
+}
+
 struct blob *fixture_to_gateway(struct fixture *f, struct blob *d)
 {
 	return gateway_receive(&f->g, &f->i.config.local, d);

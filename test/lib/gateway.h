@@ -64,6 +64,8 @@ void fixture_setup(struct fixture *f, const char *ike, const char *esp);
 void fixture_teardown(struct fixture *f);
 /* IKE_SA_INIT and IKE_AUTH; returns the number of datagrams. */
 unsigned fixture_handshake(struct fixture *f);
+/* Set up with the defaults, and the handshake is done. */
+void fixture_establish(struct fixture *f);
 /* One datagram, adopted; returns what the receiver answers, or NULL. */
 struct blob *fixture_to_gateway(struct fixture *f, struct blob *d);
 struct blob *fixture_to_client(struct fixture *f, struct blob *d);

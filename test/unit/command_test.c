@@ -4,6 +4,7 @@
  * reader could not trust. */
 #include "cluster/command.h"
 #include "test/lib/sample.h"
+#include "test/unit/same.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,12 +12,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static void assert_blob_equal(const struct blob *a, const struct blob *b)
-{
-	assert_int_equal(a->len, b->len);
-	assert_memory_equal(a->data, b->data, a->len);
-}
 
 static void test_round_trip(void **unused)
 {
@@ -39,7 +34,7 @@ static void test_round_trip(void **unused)
 		assert_ptr_equal(data, octets->data + octets->len);
 		assert_int_equal(back.type, c.type);
 		again = command_encode(&back);
-		assert_blob_equal(octets, again);
+		assert_same(octets, again);
 		seen[c.type]++;
 		blob_unref(again);
 		blob_unref(octets);
@@ -73,9 +68,9 @@ static void test_session_fields(void **unused)
 		struct ike_sa *x = &a->ike[i], *y = &b->ike[i];
 
 		if (x->state != 0) {
-			assert_blob_equal(x->last_response, y->last_response);
-			assert_blob_equal(x->outstanding, y->outstanding);
-			assert_blob_equal(x->finish, y->finish);
+			assert_same(x->last_response, y->last_response);
+			assert_same(x->outstanding, y->outstanding);
+			assert_same(x->finish, y->finish);
 		}
 		blob_set(&x->last_response, blob_ref(y->last_response));
 		blob_set(&x->outstanding, blob_ref(y->outstanding));
@@ -266,10 +261,10 @@ static void test_half_open(void **unused)
 	assert_memory_equal(back.nonce_i, h.nonce_i, sizeof(h.nonce_i));
 	assert_memory_equal(back.nonce_r, h.nonce_r, sizeof(h.nonce_r));
 	assert_true(endpoint_equal(&back.remote, &h.remote));
-	assert_blob_equal(back.request, h.request);
-	assert_blob_equal(back.response, h.response);
+	assert_same(back.request, h.request);
+	assert_same(back.response, h.response);
 	again = half_open_encode(&back);
-	assert_blob_equal(octets, again);
+	assert_same(octets, again);
 	ike_half_open_fini(&back);
 	for (size_t cut = 0; cut < octets->len; cut++)
 		assert_int_equal(half_open_decode(&back, octets->data, cut), ERR_MALFORMED);

@@ -3,6 +3,7 @@
  * need not be who asked (DESIGN section 4). With PFS, so that it takes the private
  * Diffie-Hellman value of who did. */
 #include "test/lib/story.h"
+#include "test/unit/same.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -106,11 +107,7 @@ static void the_next_leader_finishes_it(void **unused)
 	story_lose_leader(&l);
 	/* Bit for bit the same. */
 	again = heard(&l, IKE_EXCHANGE_CREATE_CHILD_SA);
-	assert_non_null(again);
-	assert_int_equal(request->len, again->len);
-	assert_memory_equal(request->data, again->data, again->len);
-	blob_unref(request);
-	blob_unref(again);
+	assert_same_unref(request, again);
 	finishes(&l, old);
 	story_fini(&l);
 }

@@ -1,28 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CREATE_CHILD_SA and DELETE: Child SAs, rekeys, collisions. */
 #include "test/lib/gateway.h"
+#include "test/unit/same.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
-
-static void establish(struct fixture *f)
-{
-	fixture_setup(f, IKE_DEFAULT, ESP_DEFAULT);
-	assert_int_equal(fixture_handshake(f), 4);
-	assert_int_equal(f->i.state, INITIATOR_ESTABLISHED);
-}
-
-static void assert_same(struct blob *a, struct blob *b)
-{
-	assert_non_null(a);
-	assert_non_null(b);
-	assert_int_equal(a->len, b->len);
-	assert_memory_equal(a->data, b->data, a->len);
-	blob_unref(a);
-	blob_unref(b);
-}
 
 /* Do both ends hold the same pairs with the same keys? */
 static void assert_agree(const struct fixture *f)
@@ -110,7 +94,7 @@ static void unknown_child_is_not_found(void **state)
 	struct fixture f;
 
 	(void)state;
-	establish(&f);
+	fixture_establish(&f);
 	gateway_exchange(&f.g, &f.i, initiator_create_child_rekey(&f.i, 0x12345678, DH_NONE));
 	assert_int_equal(f.i.error, IKE_NOTIFY_CHILD_SA_NOT_FOUND);
 	/* Deleting it is answered without a Delete payload. */
@@ -125,7 +109,7 @@ static void room_for_children_ends(void **state)
 	struct fixture f;
 
 	(void)state;
-	establish(&f);
+	fixture_establish(&f);
 	for (unsigned k = 1; k < IKE_CHILD_MAX; k++) {
 		gateway_exchange(&f.g, &f.i, initiator_create_child(&f.i, DH_NONE));
 		assert_int_equal(f.i.error, 0);
@@ -179,7 +163,7 @@ static void ike_sa_is_rekeyed(void **state)
 		assert_int_equal(f.g.verdict, IKE_VERDICT_STEP);
 		assert_int_equal(f.g.session->ike[1].state, IKE_SA_DELETED);
 		assert_int_equal(f.g.session->ike[1].keys.er.len, 0);
-		assert_same(blob_ref(answer), fixture_to_gateway(&f, del));
+		assert_same_unref(blob_ref(answer), fixture_to_gateway(&f, del));
 		assert_null(fixture_to_client(&f, answer));
 		assert_int_equal(f.i.state, INITIATOR_ESTABLISHED);
 		/* Children live on. */
@@ -195,7 +179,7 @@ static void old_ike_sa_makes_nothing_new(void **state)
 	struct ike_builder b;
 
 	(void)state;
-	establish(&f);
+	fixture_establish(&f);
 	gateway_exchange(&f.g, &f.i, initiator_create_ike_rekey(&f.i, 0));
 	initiator_begin(&f.i, 1, IKE_EXCHANGE_CREATE_CHILD_SA, &b);
 	ike_add_sa_offer(&b, &(struct sa_offer){.protocol = IKE_PROTOCOL_ESP, .spi_len = 4,
@@ -213,7 +197,7 @@ static void ike_rekey_corrects_the_group(void **state)
 	struct fixture f;
 
 	(void)state;
-	establish(&f);
+	fixture_establish(&f);
 	f.i.config = gateway_client_config("aes128gcm16-prfsha256-ecp256-x25519", ESP_DEFAULT);
 	gateway_exchange(&f.g, &f.i, initiator_create_ike_rekey(&f.i, DH_ECP_256));
 	assert_int_equal(f.i.error, IKE_NOTIFY_INVALID_KE_PAYLOAD);
@@ -230,7 +214,7 @@ static void client_deletes_the_ike_sa(void **state)
 	struct fixture f;
 
 	(void)state;
-	establish(&f);
+	fixture_establish(&f);
 	assert_int_equal(gateway_exchange(&f.g, &f.i, initiator_create_ike_delete(&f.i, 0)), 2);
 	assert_int_equal(f.g.verdict, IKE_VERDICT_DELETE);
 	assert_int_equal(f.i.state, INITIATOR_CLOSED);
@@ -244,7 +228,7 @@ static void we_delete(void **state)
 	struct fixture f;
 
 	(void)state;
-	establish(&f);
+	fixture_establish(&f);
 	child.spi_in = f.g.session->child[0].spi_in;
 	/* <-- INFORMATIONAL(D)   INFORMATIONAL(D) --> */
 	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, gateway_request(&f.g, &child))));
@@ -269,7 +253,7 @@ static void crossing_deletes(void **state)
 	struct fixture f;
 
 	(void)state;
-	establish(&f);
+	fixture_establish(&f);
 	r.spi_in = f.g.session->child[0].spi_in;
 	theirs = initiator_create_child_delete(&f.i, f.i.child[0].spi_in);
 	ours = gateway_request(&f.g, &r);
@@ -292,7 +276,7 @@ static void rekey_of_what_we_delete_waits(void **state)
 	struct fixture f;
 
 	(void)state;
-	establish(&f);
+	fixture_establish(&f);
 	r.spi_in = f.g.session->child[0].spi_in;
 	blob_unref(gateway_request(&f.g, &r));
 	gateway_exchange(&f.g, &f.i, initiator_create_child_rekey(&f.i, f.i.child[0].spi_in, DH_NONE));
@@ -301,7 +285,7 @@ static void rekey_of_what_we_delete_waits(void **state)
 	assert_int_equal(f.i.error, IKE_NOTIFY_TEMPORARY_FAILURE);
 	fixture_teardown(&f);
 
-	establish(&f);
+	fixture_establish(&f);
 	r.purpose = IKE_PURPOSE_DELETE_IKE;
 	blob_unref(gateway_request(&f.g, &r));
 	gateway_exchange(&f.g, &f.i, initiator_create_child(&f.i, DH_NONE));

@@ -1,29 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Established sessions: message IDs, our own requests, moves. */
 #include "test/lib/gateway.h"
+#include "test/unit/same.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-static void establish(struct fixture *f)
-{
-	fixture_setup(f, IKE_DEFAULT, ESP_DEFAULT);
-	assert_int_equal(fixture_handshake(f), 4);
-	assert_int_equal(f->i.state, INITIATOR_ESTABLISHED);
-}
-
-static void assert_same(struct blob *a, struct blob *b)
-{
-	assert_non_null(a);
-	assert_non_null(b);
-	assert_int_equal(a->len, b->len);
-	assert_memory_equal(a->data, b->data, a->len);
-	blob_unref(a);
-	blob_unref(b);
-}
 
 static void assert_dropped(struct fixture *f, struct blob *d, enum drop why)
 {
@@ -40,13 +24,13 @@ static void repeated_request_gets_the_same_bytes(void **state)
 	struct blob *request, *first;
 
 	(void)state;
-	establish(&f);
+	fixture_establish(&f);
 	/* INFORMATIONAL -->   <-- INFORMATIONAL, lost   again -->   <-- the same */
 	request = initiator_create_dpd(&f.i);
 	first = fixture_to_gateway(&f, blob_ref(request));
 	assert_int_equal(f.g.verdict, IKE_VERDICT_STEP);
 	for (int k = 0; k < 3; k++) {
-		assert_same(blob_ref(first), fixture_to_gateway(&f, initiator_retransmit(&f.i)));
+		assert_same_unref(blob_ref(first), fixture_to_gateway(&f, initiator_retransmit(&f.i)));
 		assert_int_equal(f.g.verdict, IKE_VERDICT_REPLY);
 	}
 	assert_null(fixture_to_client(&f, first));
@@ -68,7 +52,7 @@ static void repeated_auth_gets_the_same_bytes(void **state)
 	auth = fixture_to_client(&f, d);
 	d = fixture_to_gateway(&f, blob_ref(auth));
 	assert_int_equal(f.g.verdict, IKE_VERDICT_ESTABLISH);
-	assert_same(fixture_to_gateway(&f, blob_ref(auth)), d);
+	assert_same_unref(fixture_to_gateway(&f, blob_ref(auth)), d);
 	assert_int_equal(f.g.verdict, IKE_VERDICT_REPLY);
 	/* Same ID, other bytes: not what we answered. */
 	auth->data[auth->len - 1] ^= 1;
@@ -84,7 +68,7 @@ static void same_state_other_iv(void **state)
 	struct fixture f;
 
 	(void)state;
-	establish(&f);
+	fixture_establish(&f);
 	request = initiator_create_dpd(&f.i);
 	for (int k = 0; k < 2; k++)
 		ike_respond(&f.g.env, f.g.session, &f.g.local, &f.config.local, request->data,
@@ -104,7 +88,7 @@ static void skipped_id_is_dropped(void **state)
 	struct fixture f;
 
 	(void)state;
-	establish(&f);
+	fixture_establish(&f);
 	f.i.ike[0].next_request_out++;
 	assert_dropped(&f, initiator_create_dpd(&f.i), DROP_IKE_MESSAGE_ID);
 	fixture_teardown(&f);
@@ -116,7 +100,7 @@ static void damage_changes_nothing(void **state)
 	struct blob *request, *bad;
 
 	(void)state;
-	establish(&f);
+	fixture_establish(&f);
 	request = initiator_create_dpd(&f.i);
 	for (size_t k = 0; k < request->len; k++) {
 		if (k == 17) /* The version, see other_versions() in ike_init_test.c. */
@@ -139,7 +123,7 @@ static void malformed_request_is_fatal(void **state)
 	struct ike_builder b;
 
 	(void)state;
-	establish(&f);
+	fixture_establish(&f);
 	/* INFORMATIONAL with a truncated NOTIFY --> <-- N(INVALID_SYNTAX) */
 	initiator_begin(&f.i, 0, IKE_EXCHANGE_INFORMATIONAL, &b);
 	ike_add_payload(&b, IKE_PAYLOAD_N, false, "\0\0", 2);
@@ -154,7 +138,7 @@ static void unknown_payloads(void **state)
 	struct fixture f;
 
 	(void)state;
-	establish(&f);
+	fixture_establish(&f);
 	for (int critical = 0; critical < 2; critical++) {
 		struct ike_builder b;
 
@@ -178,7 +162,7 @@ static void notices_have_exact_ids(void **state)
 	struct fixture f;
 
 	(void)state;
-	establish(&f);
+	fixture_establish(&f);
 	for (uint32_t k = 0; k < 3; k++) {
 		r.epoch = (int64_t)k - 1;
 		request = gateway_request(&f.g, &r);
@@ -188,8 +172,8 @@ static void notices_have_exact_ids(void **state)
 			assert_dropped(&f, old, DROP_IKE_MESSAGE_ID);
 		/* <-- INFORMATIONAL(N(takeover))   INFORMATIONAL -->, lost   again */
 		answer = initiator_consume(&f.i, request->data, request->len);
-		assert_same(blob_ref(f.g.session->ike[0].outstanding), blob_ref(request));
-		assert_same(fixture_to_client(&f, request), blob_ref(answer));
+		assert_same_unref(blob_ref(f.g.session->ike[0].outstanding), blob_ref(request));
+		assert_same_unref(fixture_to_client(&f, request), blob_ref(answer));
 		assert_int_equal(f.i.counts.repeated, k + 1);
 		assert_null(fixture_to_gateway(&f, blob_ref(answer)));
 		assert_true(f.g.answered);
@@ -218,7 +202,7 @@ static void notice_may_be_empty(void **state)
 	struct fixture f;
 
 	(void)state;
-	establish(&f);
+	fixture_establish(&f);
 	f.g.connections[0].empty_notice = true;
 	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, gateway_request(&f.g, &r))));
 	assert_int_equal(f.g.answered_purpose, IKE_PURPOSE_NOTICE);
@@ -234,7 +218,7 @@ static void notice_crosses_an_ike_rekey(void **state)
 	struct fixture f;
 
 	(void)state;
-	establish(&f);
+	fixture_establish(&f);
 	notice = gateway_request(&f.g, &r);
 	gateway_exchange(&f.g, &f.i, initiator_create_ike_rekey(&f.i, 0));
 	assert_int_equal(f.i.error, 0);
