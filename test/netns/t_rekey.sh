@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# modes: xdp
+# modes: socket xdp
 # The gateway rekeys a Child SA itself, at 75 % of its sequence space, with a stock
 # client: alone, and while the client rekeys the same one (RFC 7296 2.8.1). A test hook
 # makes leases so long that the next owner, after a kill, starts above that.
