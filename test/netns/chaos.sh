@@ -3,7 +3,11 @@
 # Chaos: three nodes, two stock clients with traffic that never pauses, a seeded
 # schedule of faults (chaos_plan.py), and observers that see only packets.
 #
-#   chaos.sh [--seed S] [--seconds N] [--mode xdp|socket] [--brisk] [--replay exact]
+#   chaos.sh [--seed S] [--seconds N] [--mode mixed|xdp|socket] [--brisk] [--replay exact] [--lease N] [--kinds K,...]
+#
+# mixed: n1 and n3 begin at the xdp rung, n2 on sockets; a process that is started again is
+# at the other rung than the one before it. --lease: of so few numbers that they are
+# dense, and one that two owners share is soon seen. --kinds: only such faults.
 #
 # When the faults of an episode are over, all nodes must be well again, and all traffic
 # goes on by itself, with the same SPIs and no exchange of the client's own, but for
@@ -12,7 +16,7 @@
 # Each node has a disk (tmpfs) and a wall clock of its own (chaos_preload.c), and
 # a monotonic clock that begins somewhere else each time (a time namespace).
 set -u
-SEED=$RANDOM SECONDS_ALL=60 BRISK='' REPLAY=''
+SEED=$RANDOM SECONDS_ALL=60 BRISK='' REPLAY='' LEASE='' KINDS=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--seed) SEED=$2; shift ;;
@@ -20,6 +24,8 @@ while [ $# -gt 0 ]; do
 	--mode) MODE=$2; shift ;;
 	--brisk) BRISK=--brisk ;;
 	--replay) REPLAY=$2; shift ;;
+	--lease) LEASE=$2; shift ;;
+	--kinds) KINDS=$2; shift ;;
 	*) sed -n '6s/^# *//p' "$0" >&2; exit 2 ;;
 	esac
 	shift
@@ -28,6 +34,7 @@ done
 . "$(dirname "$0")/steps.sh"
 # shellcheck source=test/netns/chaos_faults.sh
 . "$(dirname "$0")/chaos_faults.sh"
+[ "$MODE" != auto ] || MODE=mixed
 CLIENTS="cl cl2"
 FLOWS="udp loop down"
 WELL_S=60       # all nodes are well again so soon after the last fault's end,
@@ -41,10 +48,22 @@ PRELOAD=$LAB_ROOT/build/netns/chaos_preload.so
 
 # The second client has a namespace of its own; so swan (lib.sh) is told which.
 swan() { local c=$1; shift; "$LAB_HERE/strongswan.sh" "$(ns "$c")" "$LAB/$c" "$@"; }
+# rung NODE: where the data path of its present life must be.
+rung() { tail -n 1 "$LAB/rung-$1"; }
+rung_next() {
+	local next=$MODE
+	if [ "$MODE" = mixed ]; then
+		case $(rung "$1" 2> /dev/null)$1 in socket* | n1 | n3) next=xdp ;; *) next=socket ;; esac
+	fi
+	echo "$next" >> "$LAB/rung-$1"
+	echo "$(now_ms) $1 $next" >> "$LAB/rungs.log"
+}
 node_start() { # NODE [MONOTONIC BOOTTIME]
 	: > "$LAB/begun-$1"
 	wc -l < "$LAB/$1.log" > "$LAB/begun-$1" 2> /dev/null
-	background "$1" ip netns exec "$(ns "$1")" env CHAOS_CONTROL="$LAB/weather-$1" CHAOS_DATA="$LAB/data/$1" \
+	rung_next "$1"
+	# shellcheck disable=SC2046
+	background "$1" ip netns exec "$(ns "$1")" env $([ "$(rung "$1")" = xdp ] || echo CHAOS_NO_XDP=1) CHAOS_CONTROL="$LAB/weather-$1" CHAOS_DATA="$LAB/data/$1" \
 		LD_PRELOAD="$PRELOAD" unshare -T --monotonic "${2:-0}" --boottime "${3:-0}" \
 		"$BATON" run --config "$LAB/conf/cluster.toml" --node "$1"
 }
@@ -109,7 +128,10 @@ injector() {
 problem() { say "FAIL  episode $episode: $*"; bad=$((bad + 1)); }
 all_healthy() {
 	local n
-	for n in $LAB_NODES; do [ "$(api_code "$n" /healthz)" = 200 ] && [ "$(status "$n" .voters)" = 3 ] || return 1; done
+	for n in $LAB_NODES; do
+		[ "$(api_code "$n" /healthz)" = 200 ] || return 1
+		same "$(status "$n" '"\(.voters) voters, \(.datapath.mode)"')" "3 voters, $(rung "$n")" || return 1
+	done
 }
 flows_since() { local f; for f in $FLOWS; do jq -e --argjson t "$1" '.last_ms > $t and .error == null' "$LAB/$f.json" || return 1; done; }
 seen_by() { api "$1" /v1/sessions | jq -r '.[] | .ike_spi_i, .ike_spi_r, (.children[] | .spi_in, .spi_out)' | sort | tr '\n' ' '; }
@@ -177,7 +199,7 @@ settle() {
 		node_start "$n"
 	done
 	if ! until_ok $WELL_S all_healthy; then
-		for n in $LAB_NODES; do say "      $n: $(api "$n" /v1/status | jq -c '[.role, .leader, .ready, .isolated, .nodes]')"; done
+		for n in $LAB_NODES; do say "      $n: $(api "$n" /v1/status | jq -c '[.role, .leader, .ready, .isolated, .datapath.mode, .nodes]') ($(rung "$n"))"; done
 		problem "not all nodes are well $WELL_S s after the last fault's end"
 		return 1
 	fi
@@ -210,7 +232,7 @@ begin_episode() {
 }
 run_plan() {
 	local off verb args wait
-	"$PYTHON" "$LAB_HERE/chaos_plan.py" $BRISK --episodes $((SECONDS_ALL + 1)) "$SEED" > "$LAB/plan" || die "no plan"
+	"$PYTHON" "$LAB_HERE/chaos_plan.py" $BRISK ${KINDS:+--kinds "$KINDS"} --episodes $((SECONDS_ALL + 1)) "$SEED" > "$LAB/plan" || die "no plan"
 	while read -r -u 8 off verb args; do
 		if [ "$verb" = episode ]; then
 			[ "$(now_ms)" -lt "$until" ] || break
@@ -232,14 +254,15 @@ prepare() {
 	lab_net 3
 	second_client
 	MISSED=${MISSED:-10} relaxed >> "$LAB/extra.toml"
-	lab_config "$MODE" 3
+	[ -z "$LEASE" ] || printf '\n[test]\nlease = %d\n' "$LEASE" >> "$LAB/extra.toml"
+	lab_config "$(echo "$MODE" | sed s/mixed/auto/)" 3
 	[ -z "$REPLAY" ] || sed -i "s/^name = \"road\"/&\nreplay = \"$REPLAY\"/" "$LAB/conf/cluster.toml"
 	disks
 	captures
 	at sv sysctl -qw net.ipv4.tcp_rto_max_ms=1000 2> /dev/null   # where it is known: the server's patience
 	background server ip netns exec "$(ns sv)" "$PYTHON" "$LAB_HERE/chaos_traffic.py" server --rate 40
 	nodes_start 30
-	check "the data path is $MODE" same "$(status n1 .datapath.mode)" "$MODE"
+	check "three voters, at the rungs they must be at: $MODE" until_ok 10 all_healthy
 	[ "$(readlink "/proc/$(pid_of n1)/ns/time")" != "$(readlink /proc/self/ns/time)" ] ||
 		say "      no time namespaces here: all monotonic clocks are the same"
 	join cl
@@ -270,6 +293,7 @@ verdicts() {
 	jq -r '.problems[:5][] | "      \(.)"' "$LAB/inner.json"
 	say "      $(jq -r '.checked | "\(.esp_numbers) numbers and \(.esp_ivs) IVs of ESP, \(.ike_messages) IKE messages and \(.sk_ivs) of their IVs"' "$LAB/outer.json")"
 	say "      $(jq -r '"\(.opened) ESP packets of the clients opened, \(.delivered) inner packets delivered, \(.twice) of them twice: \(.excused.takeover // 0) within a mark age of \(.takeover_windows) takeovers (at most \(.beyond_mark_age_ms) ms beyond), \(.excused.restart // 0) in the last \(.uncommitted_ms) ms of \(.restart_windows) lives"' "$LAB/inner.json")"
+	say "      takeovers by the rungs of the lost and the heir: $(jq -r '.rungs | to_entries | map("\(.key) \(.value)") | join(", ")' "$LAB/inner.json")"
 	[ -s "$LAB/inner.log" ] && cat "$LAB/inner.log"
 }
 # can_fail: the observers are no use if they are content with anything.
@@ -286,7 +310,7 @@ can_fail() {
 	PY
 	check "the same packets from two nodes are noticed" jq -e '.problems.repeated | length > 0' \
 		<("$PYTHON" "$LAB_HERE/observe.py" --json "$d"/wan-n*.pcap)
-	cp "$LAB"/wan-cl*.pcap "$LAB/clock.log" "$LAB/kills.log" "$d"
+	cp "$LAB"/wan-cl*.pcap "$LAB/clock.log" "$LAB/kills.log" "$LAB/rungs.log" "$d"
 	ln -s "$LAB/cl" "$LAB/cl2" "$d/"
 	check "the same packets delivered by two nodes are noticed" jq -e '.problems | length > 0' \
 		<("$PYTHON" "$LAB_HERE/chaos_inner.py" "$d")

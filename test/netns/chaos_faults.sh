@@ -48,6 +48,40 @@ rolling_begin() {
 		until_ok $WELL_S all_healthy || { problem "not well after $n was restarted"; return 1; }
 	done
 }
+# others_say owner|leader NODE: the others know of one that is not NODE.
+others_say() {
+	local n is
+	for n in $LAB_NODES; do
+		[ "$n" != "$2" ] || continue
+		case $1 in
+		owner) is=$(api "$n" /v1/sessions | jq -r '.[0].owner // empty') ;;
+		leader) is=$(status "$n" '.leader // empty') ;;
+		esac
+		[ -n "$is" ] && [ "$is" != "$2" ] || return 1
+	done
+}
+# back_begin owner|leader stop|cut: there and back. Who has it is silenced until another
+# has it, and so on, until the first one has it again, in the same life as before. Whoever
+# leads meanwhile has something to say to a client.
+back_begin() {
+	local what=$1 how=$2 now path
+	now=$("$what") path=$now
+	victim=all
+	counted "$what there and back"
+	while :; do
+		[ "$what" = owner ] || rekey_told cl
+		if [ "$how" = stop ]; then node_signal "$now" STOP; else cut back "ctl-$now" both; fi
+		until_ok 20 others_say "$what" "$now" || problem "$now is silent, and still $what"
+		inject 150
+		if [ "$how" = stop ]; then node_signal "$now" CONT; else heal back; fi
+		until_ok $WELL_S all_healthy || { problem "not well after $now was silent"; return 1; }
+		now=$("$what") path="$path $now"
+		[ "${path%% *}" != "$now" ] && [ "$(wc -w <<< "$path")" -lt 7 ] || break
+	done
+	[ "$what" = owner ] || rekey_told cl
+	tell "$what $path ($how)"
+	[ "${path%% *}" = "$now" ] || counted "... and not back"
+}
 
 # ---- its disk --------------------------------------------------------------
 
@@ -188,8 +222,9 @@ unplug_end() { port_up "$victim" "$unplugged"; }
 # ---- clients and others ----------------------------------------------------
 
 # rekey child|ike CLIENT: of its own, in the middle of it all.
-rekey() {
-	counted "client's rekey"; tell "$2 rekeys its $1"
+rekey() { tell "$2 rekeys its $1"; rekey_begin "$1" "$2"; }
+rekey_begin() {
+	counted "client's rekey"
 	rekeys=$((rekeys + 1))
 	rekeyed="$rekeyed $2:$1"
 	if [ "$1" = child ]; then
@@ -198,5 +233,13 @@ rekey() {
 		timeout 20 "$LAB_HERE/strongswan.sh" "$(ns "$2")" "$LAB/$2" ctl --rekey --ike gw
 	fi >> "$LAB/rekey.log" 2>&1
 }
+# rekey_told CLIENT: a rekey of its Child SA that is over when it returns.
+rekey_told() {
+	local before
+	before=$(client_spis "$1")
+	rekey_begin child "$1"
+	until_ok $REKEY_S differ_spis "$1" "$before" || problem "$1 does not get its rekey"
+}
+differ_spis() { differ "$(spis_of "$(client_spis "$1")" spi-in=)" "$(spis_of "$2" spi-in=)"; }
 # inject COUNT: the client's newest ESP once more, at every node.
 inject() { echo "$1 02:00:00:79:11:01 02:00:00:79:12:01 02:00:00:79:13:01" >&9; }

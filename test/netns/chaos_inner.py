@@ -6,9 +6,9 @@ their logs, against what the nodes delivered to the protected network.
     chaos_inner.py [--exact] DIR
 
 DIR holds wan-cl*.pcap, lan-n*.pcap, CLIENT/run/charon.log (with chd = 4), the nodes'
-logs n?.log, clock.log (when a node's wall clock was stepped: "MS NODE STEP_MS") and
-kills.log (between when a node's life ended: "MS MS NODE"). Checked: every inner packet delivered
-had been sent by a client, and none is delivered more often than it was sent, but for
+logs n?.log, rungs.log (which data path a node's life has had: "MS NODE RUNG"), clock.log
+(when a node's wall clock was stepped: "MS NODE STEP_MS") and kills.log (between when a
+node's life ended: "MS MS NODE"). Checked: every inner packet delivered had been sent by a client, and none is delivered more often than it was sent, but for
 
   takeover  what was first delivered at or after the last mark that the heir had of it:
             NodeDown's apply less the mark age that the heir published, until the old
@@ -94,6 +94,16 @@ def takeovers(folder):
 
 def kills(folder):
     return [(float(t), float(to), node) for t, to, node in (line.split() for line in open(folder + "/kills.log"))]
+
+
+def by_rungs(folder, over):
+    """How many takeovers went from which data path to which."""
+    lives, count = [line.split() for line in open(folder + "/rungs.log")], collections.Counter()
+    for heir, lost, at, _ in over:
+        of = [[rung for t, n, rung in lives if n == node and float(t) <= at] for node in (lost, heir)]
+        # The lost one may have been started anew before its loss was known.
+        count[" > ".join(rungs[-1] if rungs else "?" for rungs in of)] += 1
+    return dict(sorted(count.items()))
 
 
 def ipv4(frame):
@@ -232,7 +242,7 @@ def main():
     json.dump({"ok": not d.problems and opened > 0 and d.count > 0, "problems": d.problems, "opened": opened,
                "delivered": d.count, "twice": d.twice, "excused": d.excuses,
                "beyond_mark_age_ms": round(d.beyond, 1), "uncommitted_ms": round(d.uncommitted, 1),
-               "takeover_windows": published, "restart_windows": len(ends)}, sys.stdout)
+               "takeover_windows": published, "rungs": by_rungs(folder, over), "restart_windows": len(ends)}, sys.stdout)
     print()
     return 0
 

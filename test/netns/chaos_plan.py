@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The schedule of a chaos run: the same seed gives the same one.
 
-    chaos_plan.py SEED [--brisk] [--episodes N]
+    chaos_plan.py SEED [--brisk] [--episodes N] [--kinds KIND,...]
 
 Lines "OFFSET_MS VERB ARGS", in episodes: each begins with "0 episode ROLE
 KINDS" and ends with "OFFSET_MS settle". All faults of an episode concern one node, whom ROLE
 names (owner, leader, n1, ...), so that a majority is well at any time, but for the
-kinds "power", which takes all at once, and "rolling", one after another. What
-concerns a client's own link, its rekeys and recorded ESP may come at any time.
+kinds "power", which takes all at once, "rolling", one after another, and "back", which
+silences whoever is owner (leader) until it is who it was at first. What concerns a
+client's own link, its rekeys and recorded ESP may come at any time.
 The kinds are dealt like cards: all have had their turn before one comes again.
 """
 import argparse
@@ -16,21 +17,29 @@ import random
 
 LIFE = ["kill", "stop", "bounce", "full", "damage"]         # one of these in an episode
 AROUND = ["cut_one", "cut_peer", "cut_all", "cut_client", "slow", "clock", "lossy", "reset", "unplug"]
-WHOLE = ["power", "rolling"]                                # nothing else in an episode but these:
+WHOLE = ["power", "rolling", "back_owner", "back_leader"]   # nothing else in an episode but these:
 CLIENT = ["client_cut", "rekey_child", "rekey_ike"]
+ALL = LIFE + AROUND + WHOLE + CLIENT
+
+
+def kinds(text):
+    some = text.split(",")
+    if not set(some) <= set(ALL):
+        raise ValueError
+    return some
 
 
 class Plan:
-    def __init__(self, seed, brisk):
+    def __init__(self, seed, brisk, kinds):
         self.r = random.Random(seed)
-        self.brisk = brisk
+        self.brisk, self.kinds = brisk, kinds
         self.deck = []
         self.lines = []
 
     def draw(self, fits):
         """The next card of the deck that fits."""
         if not any(map(fits, self.deck)):
-            fresh = LIFE + AROUND + WHOLE + CLIENT
+            fresh = self.kinds[:] if any(map(fits, self.kinds)) else []
             self.r.shuffle(fresh)
             self.deck += fresh
         for i, kind in enumerate(self.deck):
@@ -67,6 +76,8 @@ class Plan:
             return begin, "", begin + ms(300, 4000), self.offsets()
         if kind == "rolling":
             return begin, self.offsets(), None, ""
+        if kind in ("back_owner", "back_leader"):
+            return begin, "%s %s" % (kind[5:], r.choice(("stop", "cut"))), None, ""
         way = r.choice(("in", "out"))
         if kind == "cut_one":
             return begin, "ctl %s all" % way, begin + ms(300, 6000), ""
@@ -99,7 +110,7 @@ class Plan:
             kind = self.draw(lambda k: k in CLIENT and k not in kinds or
                              k in AROUND and first not in WHOLE and k not in kinds or
                              k in LIFE and first not in WHOLE and not set(kinds) & set(LIFE))
-            kinds.append(kind)
+            kinds += [kind] if kind else []
         role = r.choice(("owner", "owner", "owner", "leader", "leader", "n1", "n2", "n3"))
         self.lines = []
         self.at(0, "episode", role, "+".join(kinds))
@@ -132,8 +143,9 @@ def main():
     p.add_argument("seed", type=int)
     p.add_argument("--brisk", action="store_true", help="short faults")
     p.add_argument("--episodes", type=int, default=10)
+    p.add_argument("--kinds", type=kinds, default=ALL, help="only these")
     args = p.parse_args()
-    plan = Plan(args.seed, args.brisk)
+    plan = Plan(args.seed, args.brisk, args.kinds)
     for _ in range(args.episodes):
         plan.episode()
 

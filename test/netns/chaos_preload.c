@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Weather for one process (LD_PRELOAD), set from outside while it runs: its wall
- * clock is off by some milliseconds, its disk is slow to sync, or has no room left.
+ * clock is off by some milliseconds, its disk is slow to sync, or has no room left. And
+ * with CHAOS_NO_XDP in its environment, its kernel knows no AF_XDP.
  * The file that CHAOS_CONTROL names holds three numbers in text, WIDTH octets in all:
  * step of the wall clock in ms, delay of each sync in ms, 1 = the disk is full. It is
  * mapped, so it must be overwritten in place, never truncated.
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -168,4 +170,15 @@ ssize_t pwritev64(int fd, const struct iovec *v, int n, off64_t at)
 ssize_t writev(int fd, const struct iovec *v, int n)
 {
 	return no_room(fd) ? -1 : (ssize_t)syscall(SYS_writev, fd, v, n);
+}
+
+/* ---- The kernel ---- */
+
+int socket(int domain, int type, int protocol)
+{
+	if (domain == AF_XDP && getenv("CHAOS_NO_XDP")) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	return (int)syscall(SYS_socket, domain, type, protocol);
 }
