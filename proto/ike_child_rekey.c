@@ -246,6 +246,13 @@ static void then_delete(struct ike_step *s, uint32_t spi_in)
 	s->follow = (struct ike_request){.purpose = IKE_PURPOSE_DELETE_CHILD, .spi_in = spi_in};
 }
 
+/* What the client has made for us, and we will not have. */
+static void then_delete_made(struct ike_step *s, const struct finish *f)
+{
+	if (!MUTANT(MUTANT_REFUSED_KEPT))
+		then_delete(s, f->spi_in);
+}
+
 static void answer_error(struct ike_step *s, const struct ike_notify *error, const struct finish *f)
 {
 	const uint32_t old = s->sa->purpose_arg;
@@ -299,7 +306,7 @@ static uint16_t install(struct ike_step *s, const struct child_sa *old, const st
 		then_delete(s, old->spi_in);
 		ike_note(s->out, "Child SA rekeyed by us%s", input.shared ? ", with KE" : "");
 	} else if (!error) {
-		then_delete(s, f->spi_in);
+		then_delete_made(s, f);
 		ike_note(s->out, "client has rekeyed the Child SA at the same time, and its stays");
 	}
 	secret_cleanse(&shared);
@@ -324,8 +331,7 @@ void ike_step_rekey_answer(struct ike_step *s)
 		    !ike_session_find_child(s->next, f.spi_in))
 			refused = install(s, old, &f);
 		if (refused) {
-			if (!MUTANT(MUTANT_REFUSED_KEPT))
-				then_delete(s, f.spi_in);
+			then_delete_made(s, &f);
 			ike_note(s->out, "client's answer to our rekey is refused: %u", refused);
 		}
 		if (!old)
