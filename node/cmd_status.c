@@ -15,6 +15,8 @@
 
 #define ANSWER_MAX (64u << 20)
 #define PATIENCE_SECONDS 5
+#define TEXTS 8u /* More than one line has. */
+#define TEXT_MAX 400u
 
 struct question {
 	char http[64]; /* Where to ask. */
@@ -173,11 +175,24 @@ static int unreachable(const struct question *q)
 	return CMD_UNREACHABLE;
 }
 
+/* For a terminal, which obeys control characters: whoever answers, and whatever a client is
+ * called, it gets none of C0 and C1. Good until TEXTS more were asked for. */
 static const char *text_of(const json_t *o, const char *key)
 {
+	static char texts[TEXTS][TEXT_MAX];
+	static unsigned turn;
 	const char *s = json_string_value(json_object_get(o, key));
+	char *out = texts[turn++ % TEXTS], *at = out;
 
-	return s ? s : "";
+	for (; s && *s && at < out + TEXT_MAX - 2; s++) {
+		uint8_t c = (uint8_t)*s, next = (uint8_t)s[1];
+		bool c1 = c == 0xc2 && next < 0xa0; /* UTF-8, as jansson has seen to. */
+
+		*at++ = c < 0x20 || c == 0x7f || c1 ? '?' : (char)c;
+		s += c1;
+	}
+	*at = '\0';
+	return out;
 }
 
 static long long number_of(const json_t *o, const char *key)
