@@ -78,6 +78,9 @@ $(1)/status_fuzz: FUZZ_LIBS := -ljansson -no-pie -Wl,--unresolved-symbols=ignore
 $(1)/link_fuzz: FUZZ_LIBS := -luv
 $(1)/store_fuzz: $(patsubst %,$(1)/obj/node/%.o,store_log.c store_record.c store_check_pages.c)
 $(1)/store_fuzz: FUZZ_LIBS := -llmdb
+$(1)/tls_fuzz: $(1)/obj/node/pki.c.o
+$(1)/tls_fuzz: FUZZ_LIBS := -lssl
+$(1)/answer_fuzz: FUZZ_LIBS := -ljansson -no-pie -Wl,--unresolved-symbols=ignore-all
 endef
 $(eval $(call fuzz_build,build/fuzz,-gline-tables-only -O1 -fsanitize=fuzzer-no-link$(comma)address$(comma)undefined -fno-sanitize-recover=undefined))
 $(eval $(call fuzz_build,build/fuzz-cov,-O1 -fprofile-instr-generate -fcoverage-mapping))
