@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a step of the key exchange may draw and ask: SPIs and virtual IPs that
- * are free in the applied state, and IVs that this node has never used. A draw may
+ * are free in the applied state, whether a client may have another IKE SA, and IVs that this node has never used. A draw may
  * still lose against one that commits first; then the command is refused and the
  * message is executed once more. */
 #include "cluster/core_internal.h"
@@ -54,6 +54,16 @@ static bool assign_address(void *ctx, const struct ike_connection *connection, c
 			       10ull * c->config->timing.isolation_ms, &taken, out);
 }
 
+/* Each IKE SA leaves a tombstone one day: there shall not be too many of them. */
+static bool admit(void *ctx, const struct ike_id *peer)
+{
+	const struct core *c = ctx;
+
+	return (state_tombstones(c->state, NULL) < c->config->tombstones_max &&
+		state_tombstones(c->state, peer) < c->config->tombstones_per_identity) ||
+	       MUTANT(MUTANT_TOMBSTONES_UNBOUNDED);
+}
+
 struct ike_env exchange_env(struct core *c)
 {
 	return (struct ike_env){
@@ -65,5 +75,6 @@ struct ike_env exchange_env(struct core *c)
 		.ctx = c,
 		.draw_spi = draw_spi,
 		.assign_address = assign_address,
+		.admit = admit,
 	};
 }

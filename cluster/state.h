@@ -77,6 +77,8 @@ const struct session *state_session_by_ike(const struct state *s, uint64_t spi_i
 /* *child (may be NULL): its index in ike.child. */
 const struct session *state_session_by_spi(const struct state *s, uint32_t spi_in, unsigned *child);
 bool state_tombstone(const struct state *s, uint64_t spi_i, uint64_t spi_r);
+/* How many there are: of one peer identity, or (NULL) all. */
+size_t state_tombstones(const struct state *s, const struct ike_id *peer);
 /* The answer to the DELETE that ended this IKE SA; NULL: there is none, or the request does
  * not have that hash. Without a hash: whichever was asked. Borrowed. */
 struct blob *state_last_word(const struct state *s, uint64_t spi_i, uint64_t spi_r,

@@ -3,7 +3,8 @@
  *
  *   state.c           apply, nodes, cluster time, reading
  *   state_slots.c     owner slots: who owns what, in which epoch
- *   state_sessions.c  put, step, delete; tombstones
+ *   state_sessions.c  put, step, delete
+ *   state_tombstones.c  IKE SAs that are gone
  *   state_table.c     the table of sessions and its indexes
  *   state_sequence.c  leases, marks, the planned hand-over
  *   state_pool.c      virtual IPs: in use, freed, free
@@ -69,11 +70,20 @@ struct session_list {
 /* Pairs and addresses that were let go of, in the order of that. */
 struct tombstone {
 	uint64_t pair[2];
+	uint64_t peer;  /* Whose it was: tombstone_peer(); 0: of an old snapshot, uncounted. */
 	uint64_t at_ms;
 	struct blob *last_word; /* See struct session_del. */
 	uint8_t request_hash[IKE_HASH_LEN]; /* Zero without a last word. */
 	UT_hash_handle hh;
 };
+
+/* How many tombstones an identity has. */
+struct mourner {
+	uint64_t peer;
+	uint32_t n;
+	UT_hash_handle hh;
+};
+
 struct freed {
 	struct address address;
 	uint64_t at_ms;
@@ -103,6 +113,7 @@ struct state {
 	uint32_t slot_sessions[STATE_SLOTS_ALL];
 	struct session_list list;
 	size_t n_child;
+	struct mourner *mourners;
 	struct pair_index *by_pair;
 	struct spi_index *by_spi;
 	struct session_entry *by_ip;
@@ -130,8 +141,15 @@ uint32_t slot_for_session(struct state *s, const struct session *session,
 void apply_session_put(struct state *s, const struct session_put *c, struct apply_result *r);
 void apply_session_step(struct state *s, const struct session_step *c, struct apply_result *r);
 void apply_session_del(struct state *s, const struct session_del *c, struct apply_result *r);
+
+/* ---- state_tombstones.c ---- */
+uint64_t tombstone_peer(const struct ike_id *id);
 /* NULL: the pair has a tombstone already. */
-struct tombstone *tombstone_add(struct state *s, uint64_t spi_i, uint64_t spi_r, uint64_t at_ms);
+struct tombstone *tombstone_add(struct state *s, uint64_t spi_i, uint64_t spi_r, uint64_t peer,
+				uint64_t at_ms);
+/* The tombstone, if there is one, keeps the answer, if there is one (a new reference). */
+void tombstone_say(struct state *s, uint64_t spi_i, uint64_t spi_r, struct blob *last_word,
+		   const uint8_t request_hash[IKE_HASH_LEN]);
 void tombstones_sweep(struct state *s);
 void tombstones_fini(struct state *s);
 

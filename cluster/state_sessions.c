@@ -2,10 +2,9 @@
 /* What commands do to sessions: put, step, delete. The table itself, with its
  * indexes, is state_table.c's.
  *
- * I6, "a deleted SA never comes back": an IKE SPI pair that leaves the table, with its
- * session or with a rekeyed IKE SA, becomes a tombstone in the same command, and a
- * pair that has one, or that is in use, is refused. A step names the serial that it was
- * computed from, so one that was overtaken cannot put back what another removed. */
+ * A pair of IKE SPIs that has a tombstone (state_tombstones.c), or that is in use, is
+ * refused. A step names the serial that it was computed from, so one that was overtaken
+ * cannot put back what another removed. */
 #include "cluster/state_internal.h"
 #include "cluster/horizon.h"
 #include "proto/mutant.h"
@@ -15,70 +14,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- Tombstones ---- */
-
-static struct tombstone *tombstone_find(const struct state *s, uint64_t spi_i, uint64_t spi_r)
-{
-	const uint64_t pair[2] = {spi_i, spi_r};
-	struct tombstone *t;
-
-	HASH_FIND(hh, s->tombstones, pair, sizeof(pair), t);
-	return t;
-}
-
-bool state_tombstone(const struct state *s, uint64_t spi_i, uint64_t spi_r)
-{
-	return tombstone_find(s, spi_i, spi_r) != NULL;
-}
-
-struct blob *state_last_word(const struct state *s, uint64_t spi_i, uint64_t spi_r,
-			     const uint8_t *request_hash)
-{
-	struct tombstone *t = tombstone_find(s, spi_i, spi_r);
-
-	if (!t || (request_hash && CRYPTO_memcmp(request_hash, t->request_hash, IKE_HASH_LEN) != 0))
-		return NULL;
-	return t->last_word;
-}
-
-struct tombstone *tombstone_add(struct state *s, uint64_t spi_i, uint64_t spi_r, uint64_t at_ms)
-{
-	struct tombstone *t = tombstone_find(s, spi_i, spi_r);
-
-	if (t)
-		return NULL;
-	t = calloc(1, sizeof(*t));
-	assert(t);
-	t->pair[0] = spi_i;
-	t->pair[1] = spi_r;
-	t->at_ms = at_ms;
-	HASH_ADD(hh, s->tombstones, pair, sizeof(t->pair), t);
-	return t;
-}
-
-static void tombstone_free(struct state *s, struct tombstone *t)
-{
-	HASH_DEL(s->tombstones, t);
-	blob_unref(t->last_word);
-	free(t);
-}
-
-/* The oldest stand first. */
-void tombstones_sweep(struct state *s)
-{
-	while (s->tombstones && s->time_ms - s->tombstones->at_ms >=
-					(MUTANT(MUTANT_TOMBSTONE_SHORT) ? 0 : TOMBSTONE_MS))
-		tombstone_free(s, s->tombstones);
-}
-
-void tombstones_fini(struct state *s)
-{
-	struct tombstone *t, *next;
-
-	HASH_ITER(hh, s->tombstones, t, next)
-		tombstone_free(s, t);
-}
 
 /* ---- Checks ---- */
 
@@ -103,7 +38,7 @@ static enum status check_pairs(const struct state *s, const struct ike_session *
 			continue;
 		x = session_find_pair(s, sa->spi_i, sa->spi_r);
 		if ((x && x->entry != self) ||
-		    (tombstone_find(s, sa->spi_i, sa->spi_r) && !MUTANT(MUTANT_NO_TOMBSTONE)))
+		    (state_tombstone(s, sa->spi_i, sa->spi_r) && !MUTANT(MUTANT_NO_TOMBSTONE)))
 			return ERR_STALE;
 	}
 	return OK;
@@ -271,7 +206,8 @@ void apply_session_step(struct state *s, const struct session_step *c, struct ap
 		const struct ike_sa *sa = &e->s.ike.ike[i];
 
 		if (sa->state != 0 && !ike_has_pair(&c->ike, sa))
-			tombstone_add(s, sa->spi_i, sa->spi_r, s->time_ms);
+			tombstone_add(s, sa->spi_i, sa->spi_r, tombstone_peer(&e->s.ike.peer_id),
+				      s->time_ms);
 	}
 	session_replace(s, e, &c->ike, seq);
 	e->s.serial++;
@@ -287,7 +223,6 @@ void apply_session_step(struct state *s, const struct session_step *c, struct ap
 void apply_session_del(struct state *s, const struct session_del *c, struct apply_result *r)
 {
 	struct session_entry *e = session_find(s, c->session);
-	struct tombstone *t;
 	uint64_t spi_i, spi_r;
 
 	if (!e) {
@@ -303,9 +238,5 @@ void apply_session_del(struct state *s, const struct session_del *c, struct appl
 	r->session = e->s.id;
 	r->session_deleted = true;
 	session_remove(s, e);
-	t = tombstone_find(s, spi_i, spi_r);
-	if (!t || !c->last_word || t->last_word)
-		return;
-	t->last_word = blob_ref(c->last_word);
-	memcpy(t->request_hash, c->request_hash, sizeof(t->request_hash));
+	tombstone_say(s, spi_i, spi_r, c->last_word, c->request_hash);
 }

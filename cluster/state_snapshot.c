@@ -19,8 +19,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SNAPSHOT_VERSION 2u
-#define SNAPSHOT_VERSION_EXACT 3u /* Only if there is an exact SA. */
+/* With exact SAs the greater one of a pair, and only then. The first pair, whose tombstones
+ * do not say whose they are, is still read. */
+#define SNAPSHOT_VERSION_OLD 2u
+#define SNAPSHOT_VERSION 4u
+#define SNAPSHOT_VERSION_EXACT 5u
 #define DIGEST_CHUNK (64u * 1024u)
 #define EPOCH_MAX (INT64_C(1) << 60) /* Far from the end of 64 bits, also in sums. */
 
@@ -132,10 +135,12 @@ static void codec_session_record(struct codec *c, const struct state *s, struct 
 	}
 }
 
-static void codec_tombstone(struct codec *c, struct tombstone *t)
+static void codec_tombstone(struct codec *c, struct tombstone *t, uint8_t version)
 {
 	codec_u64(c, &t->pair[0]);
 	codec_u64(c, &t->pair[1]);
+	if (version >= SNAPSHOT_VERSION)
+		codec_u64(c, &t->peer);
 	codec_u64(c, &t->at_ms);
 	codec_blob(c, &t->last_word);
 	codec_check(c, !t->last_word || t->last_word->len <= COMMAND_LAST_WORD_MAX);
@@ -150,17 +155,19 @@ static void codec_freed(struct codec *c, struct freed *f)
 	codec_check(c, f->address.family != 0);
 }
 
-static void codec_head(struct codec *c, struct state *s)
+/* Gives the version. */
+static uint8_t codec_head(struct codec *c, struct state *s)
 {
 	uint8_t version = c->horizons ? SNAPSHOT_VERSION_EXACT : SNAPSHOT_VERSION;
 
 	codec_u8(c, &version);
-	codec_check(c, version == SNAPSHOT_VERSION || version == SNAPSHOT_VERSION_EXACT);
-	c->horizons = version == SNAPSHOT_VERSION_EXACT;
+	codec_check(c, version >= SNAPSHOT_VERSION_OLD && version <= SNAPSHOT_VERSION_EXACT);
+	c->horizons = version % 2 == 1;
 	codec_u64(c, &s->time_ms);
 	codec_u64(c, &s->last_session);
 	codec_nodes(c, s);
 	codec_slots(c, s);
+	return version;
 }
 
 /* ---- Writing ---- */
@@ -209,11 +216,12 @@ static void state_write(struct state *s, struct sink *k)
 	struct codec c = {.out = &k->cbb, .horizons = any_exact(s)};
 	uint32_t n_tombstones = HASH_CNT(hh, s->tombstones), n_freed = HASH_CNT(hh, s->freed);
 	uint32_t n_sessions = (uint32_t)state_sessions(s);
+	uint8_t version;
 
-	codec_head(&c, s);
+	version = codec_head(&c, s);
 	codec_u32(&c, &n_tombstones);
 	for (struct tombstone *t = s->tombstones; t; t = t->hh.next) {
-		codec_tombstone(&c, t);
+		codec_tombstone(&c, t, version);
 		sink_drain(k, DIGEST_CHUNK);
 	}
 	codec_u32(&c, &n_freed);
@@ -257,7 +265,7 @@ void state_digest(const struct state *s, uint8_t digest[32])
 
 /* ---- Reading ---- */
 
-static void read_tombstones(struct codec *c, struct state *s)
+static void read_tombstones(struct codec *c, struct state *s, uint8_t version)
 {
 	uint32_t n = 0;
 	uint64_t at_ms = 0;
@@ -266,11 +274,11 @@ static void read_tombstones(struct codec *c, struct state *s)
 	for (uint32_t i = 0; i < n && !c->bad; i++) {
 		struct tombstone t = {0}, *added = NULL;
 
-		codec_tombstone(c, &t);
+		codec_tombstone(c, &t, version);
 		codec_check(c, t.at_ms >= at_ms && t.at_ms <= s->time_ms);
 		at_ms = t.at_ms;
 		if (!c->bad)
-			added = tombstone_add(s, t.pair[0], t.pair[1], t.at_ms);
+			added = tombstone_add(s, t.pair[0], t.pair[1], t.peer, t.at_ms);
 		codec_check(c, added != NULL);
 		if (!added) {
 			blob_unref(t.last_word);
@@ -333,11 +341,12 @@ struct state *state_decode(const uint8_t *data, size_t len)
 	struct state *s = state_new();
 	CBS in;
 	struct codec c = {.in = &in};
+	uint8_t version;
 
 	CBS_init(&in, data, len);
-	codec_head(&c, s);
+	version = codec_head(&c, s);
 	if (!c.bad)
-		read_tombstones(&c, s);
+		read_tombstones(&c, s, version);
 	if (!c.bad)
 		read_freed(&c, s);
 	if (!c.bad)

@@ -259,7 +259,8 @@ void session_remove(struct state *s, struct session_entry *e)
 		const struct ike_sa *sa = &e->s.ike.ike[i];
 
 		if (sa->state != 0)
-			tombstone_add(s, sa->spi_i, sa->spi_r, s->time_ms);
+			tombstone_add(s, sa->spi_i, sa->spi_r, tombstone_peer(&e->s.ike.peer_id),
+				      s->time_ms);
 	}
 	list_remove(&s->list, e->s.id);
 	spis_remove(s, e);

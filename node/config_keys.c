@@ -19,6 +19,11 @@
 SETTER(cluster_name) { config_set_text(r, v, r->c->cluster.name, sizeof(r->c->cluster.name)); }
 SETTER(ca_file) { config_set_path(r, v, r->c->ca_file); }
 SETTER(sessions_max) { config_set_number(r, v, 1, 1000000, &r->c->cluster.sessions_max); }
+SETTER(tombstones_max) { config_set_number(r, v, 1, 10000000, &r->c->cluster.tombstones_max); }
+SETTER(tombstones_per_identity)
+{
+	config_set_number(r, v, 1, 10000000, &r->c->cluster.tombstones_per_identity);
+}
 SETTER(half_open_max) { config_set_number(r, v, 16, 1000000, &r->c->cluster.half_open_max); }
 SETTER(cookie_above) { config_set_number(r, v, 0, 1000000, &r->c->cluster.cookie_above); }
 
@@ -59,6 +64,8 @@ static const struct config_key cluster_keys[] = {
 	{ "ca_file", TOML_STRING, true, ca_file },
 	{ "storage_key_file", TOML_STRING, true, storage_key_file },
 	{ "sessions_max", TOML_INTEGER, false, sessions_max },
+	{ "tombstones_max", TOML_INTEGER, false, tombstones_max },
+	{ "tombstones_per_identity", TOML_INTEGER, false, tombstones_per_identity },
 	{ "half_open_max", TOML_INTEGER, false, half_open_max },
 	{ "cookie_above", TOML_INTEGER, false, cookie_above },
 	{ "lease", TOML_INTEGER, false, lease },

@@ -64,6 +64,11 @@ void ike_drop(struct ike_outcome *o, enum drop why, const char *note)
 	ike_note(o, "%s", note);
 }
 
+bool ike_is_admitted(const struct ike_env *env, const struct ike_id *peer)
+{
+	return !env->admit || env->admit(env->ctx, peer);
+}
+
 /* ---- Requests and responses ---- */
 
 /* RFC 7296 2.11: the response goes back the way the request came, always. Whether the

@@ -35,13 +35,16 @@ struct ike_env {
 	 * (then replaces) ends. False: the pool is used up. */
 	bool (*assign_address)(void *ctx, const struct ike_connection *c, const struct ike_id *peer,
 			       bool replaces, const struct address *wanted, struct address *out);
+	/* May this peer, which is authenticated, have one more IKE SA now? False: it is told
+	 * TEMPORARY_FAILURE. NULL: always. */
+	bool (*admit)(void *ctx, const struct ike_id *peer);
 };
 
 enum ike_verdict {
 	IKE_VERDICT_DROP,      /* drop says why. */
 	IKE_VERDICT_REPLY,     /* Changes nothing: cached or stateless reply, send at once. */
 	IKE_VERDICT_HALF_OPEN, /* half_open is new: share it, then send reply. */
-	IKE_VERDICT_REFUSE,    /* IKE_AUTH failed: send reply, forget the half-open SA. */
+	IKE_VERDICT_REFUSE,    /* No IKE SA by this IKE_AUTH: send reply, forget the half-open SA. */
 	IKE_VERDICT_ESTABLISH, /* next is a new session: commit, then send reply. */
 	IKE_VERDICT_STEP,      /* next replaces the session: commit, then send reply (if any). */
 	IKE_VERDICT_DELETE     /* The session ends: commit that, then send reply. */

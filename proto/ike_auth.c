@@ -124,7 +124,9 @@ static void refuse(struct auth_step *s, const struct ike_id *peer, uint16_t noti
 	if (!respond(s, &b))
 		return;
 	s->out->verdict = IKE_VERDICT_REFUSE;
-	ike_note(s->out, "authentication of '%s' failed: %s",
+	ike_note(s->out,
+		 notify == IKE_NOTIFY_AUTHENTICATION_FAILED ? "authentication of '%s' failed: %s"
+							    : "'%s' refused: %s",
 		 ike_id_format(peer, text, sizeof(text)), why);
 }
 
@@ -369,6 +371,8 @@ void ike_respond_auth(const struct ike_env *env, const struct ike_half_open *hal
 		reject(&s, &o);
 	} else if ((why = authenticate(&s, &peer, &psk)) != NULL) {
 		refuse(&s, &peer, IKE_NOTIFY_AUTHENTICATION_FAILED, why);
+	} else if (!ike_is_admitted(env, &peer)) {
+		refuse(&s, &peer, IKE_NOTIFY_TEMPORARY_FAILURE, "too many IKE SAs lately");
 	} else {
 		session_make(&s, &peer);
 		establish(&s, &psk, data, len);

@@ -104,7 +104,8 @@ void ike_step_rekey(struct ike_step *s)
 	/* 2.25.1: "currently creating, rekeying, or closing a Child SA of that IKE SA":
 	 * TEMPORARY_FAILURE; so what is outstanding when the client deletes the old IKE SA is at
 	 * most a notice or a liveness check. And the place of the old IKE SA must be free. */
-	if (is_busy_with_child(s->sa) || !ike_old_place_is_free(s->next)) {
+	if (is_busy_with_child(s->sa) || !ike_old_place_is_free(s->next) ||
+	    !ike_is_admitted(s->env, &s->next->peer_id)) {
 		rekey_fail(s, IKE_NOTIFY_TEMPORARY_FAILURE);
 		return;
 	}

@@ -46,6 +46,9 @@ struct ike_header ike_reply_header(const struct ike_header *request);
 enum status ike_seal(const struct sk_direction *ours, struct iv_source *iv, struct entropy *e,
 		     struct ike_builder *b, struct blob **out) must_check;
 
+/* RFC 7296 2.25: "a request that cannot be completed due to a temporary condition". */
+bool ike_is_admitted(const struct ike_env *env, const struct ike_id *peer);
+
 /* ---- NAT detection, RFC 7296 2.23 (ike_nat.c) ---- */
 
 /* Where a message of the client came to (local) and from (remote). */

@@ -42,6 +42,7 @@
 	X(MUTANT_COOKIE_UNCHECKED, "any cookie will do")                                           \
 	X(MUTANT_HALF_OPEN_KEPT, "a half-open SA that was used up is answered again")              \
 	X(MUTANT_TOMBSTONE_SHORT, "tombstones expire at once")                                     \
+	X(MUTANT_TOMBSTONES_UNBOUNDED, "a client leaves as many tombstones as it likes")            \
 	X(MUTANT_SPI_REUSED, "SPIs are drawn from few, so a deleted SA's comes again")             \
 	X(MUTANT_IP_NO_REST, "a freed virtual IP is given out without rest")                       \
 	X(MUTANT_IP_TWICE, "a virtual IP in use is not known to be")                               \

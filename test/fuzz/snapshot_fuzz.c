@@ -18,7 +18,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (!s)
 		return 0;
 	again = state_encode(s);
-	assert(again->len == len && memcmp(again->data, data, len) == 0);
+	/* What is of an older version comes back in today's. */
+	if (again->len == len && again->data[0] == data[0])
+		assert(memcmp(again->data, data, len) == 0);
+	else
+		assert(data[0] < again->data[0]);
 	blob_unref(again);
 	for (unsigned i = 0; i < 8; i++) {
 		struct command c;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stories of floods of IKE_SA_INIT: who is asked for a cookie, and who gets in all the
  * same (RFC 7296 2.6). */
+#include "proto/ike_message.h"
 #include "test/lib/story.h"
 #include "test/unit/same.h"
 
@@ -8,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -119,6 +121,84 @@ static void who_was_asked_for_a_cookie_is_asked_again(void **unused)
 	story_fini(&l);
 }
 
+/* One more identity, with the key of the first. */
+static void add_secret(struct ike_config *c, const char *id)
+{
+	struct ike_peer_secret *old = (struct ike_peer_secret *)c->secrets;
+	struct ike_peer_secret *two = calloc(2, sizeof(*two));
+
+	assert_int_equal(c->n_secrets, 1);
+	two[0] = two[1] = old[0];
+	assert_int_equal(ike_id_parse(&two[1].id, id), OK);
+	free(old);
+	c->secrets = two;
+	c->n_secrets = 2;
+}
+
+/* An IKE SA made, and deleted; the error that the client was told, if any. */
+static uint16_t comes_and_goes(struct story *l, const struct initiator_config *config)
+{
+	struct initiator i;
+	struct blob *next;
+	uint16_t error;
+
+	story_client_other(l, &i, config);
+	next = story_say(l, &i, initiator_create_init(&i));
+	story_swallow(l);
+	assert_non_null(next);
+	assert_null(story_say(l, &i, next));
+	story_swallow(l);
+	if (i.state == INITIATOR_ESTABLISHED) {
+		assert_null(story_say(l, &i, initiator_create_ike_delete(&i, 0)));
+		story_swallow(l);
+		assert_int_equal(i.state, INITIATOR_CLOSED);
+	} else {
+		assert_int_equal(i.state, INITIATOR_FAILED);
+	}
+	error = i.error;
+	initiator_fini(&i);
+	return error;
+}
+
+/* A client with a key makes and deletes IKE SAs without end: at the limit of its identity it
+ * is told to come later; others are not, before there are too many of all of them. */
+static void who_deletes_too_much_waits(void **unused)
+{
+	struct initiator_config mine, others;
+	const struct state *s;
+	struct story l;
+
+	(void)unused;
+	story_begin(&l, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		l.config[i].tombstones_per_identity = 5;
+		l.config[i].tombstones_max = 8;
+		add_secret(&l.config[i].ike, "other");
+	}
+	mine = others = l.client.config;
+	assert_int_equal(ike_id_parse(&others.id, "other"), OK);
+	story_client_connect(&l); /* A session that lives, of the same identity. */
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(comes_and_goes(&l, &mine), 0);
+	s = core_state(l.node[story_leader(&l)].core);
+	assert_int_equal(state_tombstones(s, NULL), 5);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(comes_and_goes(&l, &mine), IKE_NOTIFY_TEMPORARY_FAILURE);
+	story_client_send(&l, initiator_create_ike_rekey(&l.client, DH_CURVE25519));
+	assert_int_equal(l.client.error, IKE_NOTIFY_TEMPORARY_FAILURE);
+	story_client_send(&l, initiator_create_dpd(&l.client)); /* What lives, lives on. */
+	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(comes_and_goes(&l, &others), 0);
+	assert_int_equal(comes_and_goes(&l, &others), IKE_NOTIFY_TEMPORARY_FAILURE);
+	assert_int_equal(state_tombstones(s, NULL), 8);
+	story_client_listen(&l);
+	story_run(&l, 601000);
+	assert_int_equal(state_tombstones(core_state(l.node[story_leader(&l)].core), NULL), 0);
+	assert_int_equal(comes_and_goes(&l, &mine), 0);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +206,7 @@ int main(void)
 		cmocka_unit_test(a_flood_from_one_address_meets_cookies_alone),
 		cmocka_unit_test(a_repeated_init_is_not_asked_for_a_cookie),
 		cmocka_unit_test(who_was_asked_for_a_cookie_is_asked_again),
+		cmocka_unit_test(who_deletes_too_much_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

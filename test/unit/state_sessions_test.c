@@ -122,6 +122,47 @@ static void test_delete(void **unused)
 	state_free(s);
 }
 
+static struct state *through_snapshot(struct state *s)
+{
+	struct blob *octets = state_encode(s);
+	struct state *read = state_decode(octets->data, octets->len);
+
+	assert_non_null(read);
+	blob_unref(octets);
+	state_free(s);
+	return read;
+}
+
+/* Tombstones are counted, all and by identity, whichever way a session or an IKE SA goes. */
+static void test_tombstones_counted(void **unused)
+{
+	struct state *s = apply_three_nodes();
+	uint64_t id = apply_put(s, 5).session, other = apply_put(s, 6).session;
+	struct ike_id peer = state_session(s, id)->ike.peer_id;
+	struct ike_id stranger = state_session(s, other)->ike.peer_id;
+	struct command c = apply_step_of(s, id);
+
+	(void)unused;
+	assert_int_equal(state_tombstones(s, NULL), 0);
+	c.session_step.ike.ike[0].spi_r = 77; /* Rekeyed, and the old one deleted. */
+	assert_int_equal(apply_command(s, &c).status, OK);
+	assert_int_equal(state_tombstones(s, &peer), 1);
+	assert_int_equal(state_tombstones(s, &stranger), 0);
+	apply_time(s, 1000);
+	assert_int_equal(apply_del(s, id).status, OK);
+	assert_int_equal(apply_del(s, other).status, OK);
+	s = through_snapshot(s);
+	assert_int_equal(state_tombstones(s, NULL), 3);
+	assert_int_equal(state_tombstones(s, &peer), 2);
+	assert_int_equal(state_tombstones(s, &stranger), 1);
+	apply_time(s, 599000);
+	assert_int_equal(state_tombstones(s, &peer), 1);
+	apply_time(s, 1000);
+	assert_int_equal(state_tombstones(s, &peer), 0);
+	assert_int_equal(state_tombstones(s, NULL), 0);
+	state_free(s);
+}
+
 /* The answer to a DELETE stays with the tombstone, in snapshots too. */
 static void test_last_word(void **unused)
 {
@@ -365,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_put),
 		cmocka_unit_test(test_put_supersedes),
 		cmocka_unit_test(test_delete),
+		cmocka_unit_test(test_tombstones_counted),
 		cmocka_unit_test(test_last_word),
 		cmocka_unit_test(test_step),
 		cmocka_unit_test(test_step_refused),
