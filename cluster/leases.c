@@ -8,6 +8,7 @@
  * the next tick. One that did not commit is asked for again: who led may be gone. */
 #include "cluster/core_internal.h"
 #include "cluster/horizon.h"
+#include "proto/mutant.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ struct asked { /* When, and where it stood then: for the rate since. */
 
 struct lease_entry {
 	uint32_t spi_in;
+	int64_t epoch; /* In which it was asked: the next one's owner begins anew. */
 	struct asked lease, horizon;
 	uint64_t again_us; /* On the list of those asked for: to be looked at then. */
 	struct lease_entry *prev, *next;
@@ -39,16 +41,22 @@ static struct lease_entry *entry_find(const struct core *c, uint32_t spi_in)
 	return e;
 }
 
-static struct lease_entry *entry_get(struct core *c, uint32_t spi_in)
+/* Where numbers stood in an earlier epoch says nothing in this one: the SA may have fallen to
+ * its horizon since, which must not rise for what was asked before. */
+static struct lease_entry *entry_get(struct core *c, uint32_t spi_in, int64_t epoch)
 {
 	struct lease_entry *e = entry_find(c, spi_in);
 
-	if (e)
-		return e;
-	e = calloc(1, sizeof(*e));
-	assert(e);
-	e->spi_in = spi_in;
-	HASH_ADD(hh, c->leases.entries, spi_in, sizeof(e->spi_in), e);
+	if (!e) {
+		e = calloc(1, sizeof(*e));
+		assert(e);
+		e->spi_in = spi_in;
+		e->epoch = epoch;
+		HASH_ADD(hh, c->leases.entries, spi_in, sizeof(e->spi_in), e);
+	}
+	if (e->epoch != epoch && !MUTANT(MUTANT_ASKED_BEFORE))
+		e->lease = e->horizon = (struct asked){ 0 };
+	e->epoch = epoch;
 	return e;
 }
 
@@ -175,7 +183,7 @@ void leases_low(struct core *c, const struct sa_report *r)
 		return;
 	lease = lease_at(&s->seq[i], r->epoch);
 	next = r->seq < lease.start ? lease.start : r->seq > lease.end ? lease.end : r->seq;
-	e = entry_get(c, r->spi_in);
+	e = entry_get(c, r->spi_in, r->epoch);
 	if (!ask(c, e, &e->lease, next, lease.end))
 		return;
 	row.end = e->lease.end;
@@ -192,7 +200,7 @@ void leases_horizon_low(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t
 
 	if (!s || !horizon_exact(&s->seq[i]))
 		return;
-	e = entry_get(c, spi_in);
+	e = entry_get(c, spi_in, epoch);
 	/* It jumped up to there, over what was lost outside: that was no traffic. */
 	if (jumped && e->horizon.end <= s->seq[i].horizon)
 		e->horizon = (struct asked){ 0 };
@@ -213,6 +221,8 @@ static bool missing(const struct core *c, const struct lease_entry *e, struct se
 	if (!s || !core_owns(c, s))
 		return false;
 	row->epoch = session_epoch(c->state, s);
+	if (row->epoch != e->epoch)
+		return false;
 	lease = lease_at(&s->seq[i], row->epoch);
 	if (lease.end < e->lease.end && lease.end < s->seq[i].limit)
 		row->end = e->lease.end;

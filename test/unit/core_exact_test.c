@@ -302,6 +302,47 @@ static void that_the_horizon_is_the_floor_is_inherited(void **unused)
 	story_fini(&l);
 }
 
+static bool lose_words_of_heir(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+{
+	(void)l;
+	(void)from;
+	return f->data[0] == FRAME_PROPOSE || (to == heir && f->data[0] == FRAME_MARKS_DONE);
+}
+
+/* An owner asked for a higher horizon in vain, lost the SA, and got it back after it had
+ * fallen to its horizon. Above that nothing came since: whoever is next must see the fall. */
+static void what_was_asked_for_before_a_fall_raises_nothing_after_it(void **unused)
+{
+	struct story l;
+	uint32_t first;
+
+	(void)unused;
+	start_all(&l, 3);
+	first = story_holder(&l);
+	heir = story_third(&l);
+	accept(&l, first, 600);
+	l.loses = lose_words_of_heir;
+	story_report(&l, first, story_entry(&l, first), SA_REPORT_HORIZON_LOW, 600);
+	story_suspect(&l, first);
+	story_run(&l, 1500);
+	assert_int_equal(story_holder(&l), heir);
+	assert_int_equal(story_owned(&l)->fallen, 1000);
+	l.loses = NULL;
+	for (uint32_t i = 0; i < 3; i++)
+		if (i != first)
+			story_link(&l, first, i, true); /* It is missed no more. */
+	story_run(&l, 300);
+	story_lose(&l, heir);
+	story_run(&l, 500);
+	assert_int_equal(story_holder(&l), first);
+	assert_int_equal(story_owned(&l)->fallen, 1000);
+	/* It sends, and asks for numbers. */
+	story_report(&l, first, story_owned(&l), SA_REPORT_LEASE_LOW, story_owned(&l)->end);
+	story_run(&l, 500);
+	assert_int_equal(story_record(&l, first)->horizon, 1001);
+	story_fini(&l);
+}
+
 /* All power was lost: nobody remembers, so nothing below the horizon is let in again, and
  * the Child SA of who stays below is replaced. */
 static void after_a_power_loss_the_horizon_is_the_floor(void **unused)
@@ -371,6 +412,7 @@ int main(void)
 		cmocka_unit_test(a_word_does_not_outlive_the_marks_that_came_with_it),
 		cmocka_unit_test(a_horizon_is_raised_in_time),
 		cmocka_unit_test(that_the_horizon_is_the_floor_is_inherited),
+		cmocka_unit_test(what_was_asked_for_before_a_fall_raises_nothing_after_it),
 		cmocka_unit_test(after_a_power_loss_the_horizon_is_the_floor),
 		cmocka_unit_test(one_node_is_a_majority_and_forgets_alone),
 	};
