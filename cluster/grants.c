@@ -388,14 +388,17 @@ void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing)
 			     (unsigned long long)(c->grants.fallen - before));
 }
 
-/* Did slots of the lost node come to us? */
+/* Did slots of the lost node come to us? Those of an earlier loss are ours already: who
+ * has come back since, and is lost again, may have owned nothing. */
 static bool inherited(const struct core *c, const struct node_down *down)
 {
 	for (uint32_t i = 0; i < STATE_SLOTS; i++) {
 		const struct slot *slot = state_slot(c->state, i);
+		const struct slot_seen *seen = &c->grants.slot[i];
+		bool known = seen->ours && seen->epoch == slot->epoch && !MUTANT(MUTANT_AGE_OF_NOTHING);
 
 		if (slot->node == c->raft_id && slot->previous_node == down->id &&
-		    slot->previous_incarnation == down->incarnation)
+		    slot->previous_incarnation == down->incarnation && !known)
 			return true;
 	}
 	return false;

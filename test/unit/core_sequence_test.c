@@ -192,6 +192,33 @@ static void marks_of_an_earlier_loss_are_not_those_of_this_one(void **unused)
 	story_fini(&l);
 }
 
+/* A node comes back in the same incarnation, owns nothing any more, and is lost again. */
+static void who_owned_nothing_leaves_no_mark_age(void **unused)
+{
+	struct core_status before, after;
+	struct story l;
+	uint32_t a, b;
+
+	(void)unused;
+	story_begin(&l, 3);
+	story_client_connect(&l);
+	a = story_holder(&l);
+	suspect(&l, a, true);
+	b = story_holder(&l);
+	core_status(l.node[b].core, &before);
+	assert_int_equal(story_happened(&l, b, "owner"), 1);
+	assert_true(before.last_mark_age_us < 1000000);
+	suspect(&l, a, false);
+	story_run(&l, 7000);
+	suspect(&l, a, true);
+	assert_int_equal(story_holder(&l), b);
+	assert_int_equal(story_happened(&l, b, "node_down"), 2);
+	core_status(l.node[b].core, &after);
+	assert_int_equal(after.last_mark_age_us, before.last_mark_age_us);
+	assert_int_equal(story_happened(&l, b, "owner"), 1);
+	story_fini(&l);
+}
+
 /* ---- Behind a load balancer ---- */
 
 static void a_lost_nodes_slots_are_spread(void **unused)
@@ -338,6 +365,7 @@ int main(void)
 		cmocka_unit_test(a_mark_is_committed_within_a_second),
 		cmocka_unit_test(an_heir_commits_what_the_lost_owner_had_told),
 		cmocka_unit_test(marks_of_an_earlier_loss_are_not_those_of_this_one),
+		cmocka_unit_test(who_owned_nothing_leaves_no_mark_age),
 		cmocka_unit_test(a_lost_nodes_slots_are_spread),
 		cmocka_unit_test(an_sa_with_few_numbers_left_is_replaced),
 		cmocka_unit_test(a_rekey_that_is_refused_is_tried_again_later),
