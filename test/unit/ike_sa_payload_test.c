@@ -182,6 +182,19 @@ static const struct {
 	{38, "", "1::E20/128,P5,D31", 31, NULL, false},
 };
 
+/* want: number and suite of what was chosen; NULL: nothing was. */
+static void assert_choice(int row, enum status s, const struct sa_choice *c, const char *want,
+			  bool mismatch)
+{
+	char suite[SUITE_TEXT_LEN], got[SUITE_TEXT_LEN + 8] = "";
+
+	if (s == OK)
+		snprintf(got, sizeof(got), "%u %s", c->number, suite_format(&c->suite, suite));
+	if (s != (want ? OK : ERR_UNSUPPORTED) || strcmp(got, want ? want : "") != 0 ||
+	    c->ke_mismatch != mismatch)
+		fail_msg("row %d: %s, %s, mismatch %d", row, status_text(s), got, c->ke_mismatch);
+}
+
 static void test_select_ike(void **state)
 {
 	static struct bytes b;
@@ -191,20 +204,13 @@ static void test_select_ike(void **state)
 		struct proposal ours[8];
 		size_t n = configure(ours, ike_rows[i].ours, true);
 		struct sa_choice c;
-		char suite[SUITE_TEXT_LEN], got[SUITE_TEXT_LEN + 8] = "";
 		enum status s;
 		CBS sa;
 
 		offer(&b, ike_rows[i].offer);
 		CBS_init(&sa, b.data, b.len);
 		s = sa_select_ike(&c, &sa, ours, n, 0, ike_rows[i].ke_group);
-		if (s == OK)
-			snprintf(got, sizeof(got), "%u %s", c.number, suite_format(&c.suite, suite));
-		if (s != (ike_rows[i].want ? OK : ERR_UNSUPPORTED) ||
-		    strcmp(got, ike_rows[i].want ? ike_rows[i].want : "") != 0 ||
-		    c.ke_mismatch != ike_rows[i].mismatch)
-			fail_msg("row %d: %s, %s, mismatch %d", ike_rows[i].row, status_text(s), got,
-				 c.ke_mismatch);
+		assert_choice(ike_rows[i].row, s, &c, ike_rows[i].want, ike_rows[i].mismatch);
 	}
 }
 
@@ -288,20 +294,13 @@ static void test_select_esp(void **state)
 		struct proposal ours[8];
 		size_t n = configure(ours, esp_rows[i].ours, false);
 		struct sa_choice c;
-		char suite[SUITE_TEXT_LEN], got[SUITE_TEXT_LEN + 8] = "";
 		enum status s;
 		CBS sa;
 
 		offer(&b, esp_rows[i].offer);
 		CBS_init(&sa, b.data, b.len);
 		s = sa_select_esp(&c, &sa, ours, n, esp_rows[i].dh, esp_rows[i].ke_group);
-		if (s == OK)
-			snprintf(got, sizeof(got), "%u %s", c.number, suite_format(&c.suite, suite));
-		if (s != (esp_rows[i].want ? OK : ERR_UNSUPPORTED) ||
-		    strcmp(got, esp_rows[i].want ? esp_rows[i].want : "") != 0 ||
-		    c.ke_mismatch != esp_rows[i].mismatch)
-			fail_msg("row %d: %s, %s, mismatch %d", esp_rows[i].row, status_text(s), got,
-				 c.ke_mismatch);
+		assert_choice(esp_rows[i].row, s, &c, esp_rows[i].want, esp_rows[i].mismatch);
 	}
 }
 
