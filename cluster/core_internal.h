@@ -10,7 +10,7 @@
  *   half_open.c   IKE SAs between IKE_SA_INIT and IKE_AUTH
  *   relay.c       IKE messages at a node that does not lead
  *   exchange.c    IKE messages at the leader: respond, commit, answer
- *   requests.c    requests of our own: notices, DPD, deletions, retransmission
+ *   requests*.c   requests of our own: notices, DPD, rekeys, deletions, retransmission
  *   grants.c      the applied state, told to the packet workers
  *   sequence.c    marks: what was accepted, here and elsewhere
  *   quorum.c      exact SAs: what a majority holds is delivered
@@ -144,7 +144,7 @@ struct exchange { /* exchange.c */
 };
 
 struct errand;
-struct requests { /* requests.c */
+struct requests { /* requests*.c */
 	struct errand *errands;
 	uint64_t walk_from;     /* Whose turn is next. */
 	bool scanning;          /* Sessions are looked through for notices to send ... */
@@ -322,7 +322,7 @@ void exchange_send(struct core *c, uint32_t via, const struct endpoint *local,
 void exchange_applied(struct core *c, const struct follow_session *f);
 /* Runs ike_env for a step of our own; see exchange_env(). */
 struct ike_env exchange_env(struct core *c);
-/* Is a command of the session on its way? If not, marks it so: for requests.c. */
+/* Is a command of the session on its way? If not, marks it so: for requests*.c. */
 bool exchange_reserve(struct core *c, uint64_t session);
 /* Moves the next session out of an outcome; what it leaves is cleansed. */
 void exchange_take_next(struct ike_session *to, struct ike_outcome *out);
@@ -334,7 +334,7 @@ void exchange_role(struct core *c);
 void exchange_tick(struct core *c);
 void exchange_fini(struct core *c);
 
-/* ---- requests.c ---- */
+/* ---- requests.c, requests_child.c ---- */
 void requests_scan(struct core *c);       /* Ownership changed: look for notices to send. */
 void requests_applied(struct core *c, const struct session *s);
 void requests_forget(struct core *c, uint64_t session);

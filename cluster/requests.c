@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests of our own, all made by the leader: takeover notices, dead peer
- * detection, deletions. Each is committed with its bytes before it is sent
- * (DESIGN section 4), so the next leader repeats it bit for bit and knows what its
- * answer finishes. Strict clients drop a skipped or a repeated Message ID in
- * silence: exactness is the whole trick.
+/* Requests of our own, all made by the leader: takeover notices and dead peer detection
+ * here, what Child SAs need in requests_child.c. Each is committed with its bytes before
+ * it is sent (DESIGN section 4), so the next leader repeats it bit for bit and knows what
+ * its answer finishes. Strict clients drop a skipped or a repeated Message ID in silence:
+ * exactness is the whole trick.
  *
  * An *errand* is the leader's memory of one outstanding request: when to repeat
  * it, and how often it was. It is volatile: a new leader makes its own. */
-#include "cluster/core_internal.h"
+#include "cluster/requests_internal.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
@@ -18,27 +18,7 @@
 #define ERRANDS_LOOK_MIN 64u  /* ... but so many in each. */
 #define SCAN_BURST_US (2 * MS)
 #define SCAN_STEP_MAX 512u    /* Sessions looked at in one step. */
-#define REKEY_AGAIN_US (5000 * MS) /* Doubled ... */
-#define REKEY_DOUBLINGS 6u         /* ... so often. */
 #define SETTLE_US (50 * MS)   /* Until the owner has a new Child SA: see outstanding(). */
-
-struct errand {
-	uint64_t session;
-	struct blob *request;  /* The outstanding datagram; NULL = none. */
-	uint32_t purpose;
-	uint64_t next_us;      /* Repeat; NEVER = given up until the client shows itself. */
-	uint32_t tries;
-	uint64_t alive_us;     /* Last authenticated sign of life. */
-	uint64_t marks;        /* Sum of its marks then. */
-	bool probing;          /* A notice in place of dead peer detection: its silence counts. */
-	uint32_t rekey;        /* spi_in of a Child SA that is to be rekeyed; 0 = none. */
-	uint64_t rekey_us;     /* Not (again) before. */
-	uint32_t rekey_tries;
-	uint32_t ended;        /* spi_in of a Child SA that has no numbers left, to be deleted; or 0. */
-	bool greeted;          /* Its cached response was resent in this epoch. */
-	int64_t greeted_epoch;
-	UT_hash_handle hh;
-};
 
 static struct errand *errand_find(struct core *c, uint64_t session)
 {
@@ -48,7 +28,7 @@ static struct errand *errand_find(struct core *c, uint64_t session)
 	return e;
 }
 
-static struct errand *errand_get(struct core *c, uint64_t session)
+struct errand *errand_get(struct core *c, uint64_t session)
 {
 	struct errand *e = errand_find(c, session);
 
@@ -98,8 +78,7 @@ static const struct ike_sa *asking(const struct session *s)
 	return NULL;
 }
 
-
-static bool request(struct core *c, const struct session *s, const struct ike_request *r)
+bool requests_make(struct core *c, const struct session *s, const struct ike_request *r)
 {
 	struct command step = { .type = COMMAND_SESSION_STEP };
 	struct session_step *p = &step.session_step;
@@ -138,39 +117,11 @@ static void notice(struct core *c, const struct session *s)
 		e->greeted = true;
 		e->greeted_epoch = r.epoch;
 	}
-	if (request(c, s, &r)) {
+	if (requests_make(c, s, &r)) {
 		c->requests.takeovers++;
 		action_event(c->actions, "notice_sent", "session %llu, epoch %lld, owner %s",
 			     (unsigned long long)s->id, (long long)r.epoch, core_node_name(c, r.node));
 	}
-}
-
-static void delete_ended(struct core *c, const struct session *s, struct errand *e)
-{
-	struct ike_request r = { .purpose = IKE_PURPOSE_DELETE_CHILD, .spi_in = e->ended };
-	uint32_t spi_in = e->ended;
-
-	if (!ike_session_find_child((struct ike_session *)&s->ike, spi_in)) {
-		e->ended = 0;
-	} else if (request(c, s, &r)) {
-		e->ended = 0;
-		action_event(c->actions, "sequence_end",
-			     "session %llu: SPI %08x has no sequence number left and is deleted",
-			     (unsigned long long)s->id, spi_in);
-	}
-}
-
-/* While something else is outstanding, or on its way, it waits for the session's turn. */
-void requests_delete_child(struct core *c, uint32_t spi_in)
-{
-	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
-	struct errand *e;
-
-	if (!s || !core_leads(c))
-		return;
-	e = errand_get(c, s->id);
-	e->ended = spi_in;
-	delete_ended(c, s, e);
 }
 
 /* ---- What became of it ---- */
@@ -318,67 +269,14 @@ static void dpd(struct core *c, const struct session *s, struct errand *e)
 {
 	struct ike_request r = { .purpose = IKE_PURPOSE_DPD };
 
-	if (request(c, s, &r))
+	if (requests_make(c, s, &r))
 		e->alive_us = c->now_us;
-}
-
-/* ---- Rekeying ---- */
-
-/* Does the client surely have it? What it rekeyed itself it tells us by deleting the old
- * one; until then our answer may be lost, and it would say CHILD_SA_NOT_FOUND. */
-static bool is_settled(const struct session *s, const struct child_sa *child)
-{
-	return child->replaces == 0 ||
-	       !ike_session_find_child((struct ike_session *)&s->ike, child->replaces);
-}
-
-/* The Child SA that wants a successor and has none: as somebody asked, or because three
- * quarters of its numbers are used. 0: there is none, or it is not yet time. */
-static uint32_t rekey_due(const struct core *c, const struct session *s, struct errand *e)
-{
-	int64_t epoch = session_epoch(c->state, s);
-	uint32_t due = 0;
-
-	for (unsigned i = 0; i < s->ike.n_child && !due; i++) {
-		uint32_t spi_in = s->ike.child[i].spi_in;
-
-		if ((spi_in == e->rekey || lease_is_high(&s->seq[i], epoch)) &&
-		    !core_has_successor(s, spi_in) && is_settled(s, &s->ike.child[i]))
-			due = spi_in;
-	}
-	if (!due) {
-		e->rekey = 0;
-		e->rekey_tries = 0;
-	}
-	return c->now_us >= e->rekey_us && ike_rekey_possible(&c->config->ike, &s->ike, due) ? due : 0;
-}
-
-/* Whatever the client answers, TEMPORARY_FAILURE or that it will not: the next try is later
- * (RFC 7296 2.25). A lower group than wanted is settled within one try. */
-static void rekey(struct core *c, const struct session *s, struct errand *e, uint32_t spi_in)
-{
-	struct ike_request r = { .purpose = IKE_PURPOSE_REKEY_CHILD, .spi_in = spi_in };
-
-	if (!request(c, s, &r))
-		return;
-	e->rekey_us = c->now_us + (REKEY_AGAIN_US << e->rekey_tries);
-	if (e->rekey_tries < REKEY_DOUBLINGS)
-		e->rekey_tries++;
-	action_event(c->actions, "child_rekey", "session %llu: SPI %08x is to be replaced",
-		     (unsigned long long)s->id, spi_in);
-}
-
-void requests_rekey_child(struct core *c, const struct session *s, uint32_t spi_in)
-{
-	if (core_leads(c))
-		errand_get(c, s->id)->rekey = spi_in;
 }
 
 /* One errand's turn. True: something was made or sent. */
 static bool errand_turn(struct core *c, struct errand *e)
 {
 	const struct session *s = state_session(c->state, e->session);
-	uint32_t spi_in;
 
 	if (!s)
 		return false;
@@ -388,10 +286,8 @@ static bool errand_turn(struct core *c, struct errand *e)
 		outstanding(c, s, e); /* Committed while we did not lead. */
 	else if (!e->request && notice_due(c, s))
 		notice(c, s); /* Its lane was busy when the scan came by. */
-	else if (!e->request && e->ended)
-		delete_ended(c, s, e);
-	else if (!e->request && (spi_in = rekey_due(c, s, e)) != 0)
-		rekey(c, s, e, spi_in);
+	else if (!e->request && requests_child_turn(c, s, e))
+		return true;
 	else if (e->request && e->next_us == NEVER && dpd_due(c, s, e))
 		probe(c, e);
 	else if (!e->request && dpd_due(c, s, e))
