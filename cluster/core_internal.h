@@ -361,6 +361,8 @@ void grants_all(struct core *c);          /* Every session, and what is no longe
 void grants_down(struct core *c, const struct node_down *down, uint64_t index, bool moved);
 void grants_marks_done(struct core *c, uint32_t node, uint64_t index);
 void grants_first_in(struct core *c, uint32_t spi_in);
+/* A Child SA of the session was not made after that index. */
+uint64_t grants_since(struct core *c, const struct session *s, uint32_t spi_in);
 void grants_floor(struct core *c, uint32_t spi_in, uint64_t mark);
 /* Exact SAs: how[slot] is not 0 where waiting is over; `nothing`: too few could say. */
 void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing);

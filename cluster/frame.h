@@ -26,7 +26,7 @@ enum frame_type {
 	FRAME_SUSPECT,       /* I hold the leader of this term for dead; my last index. */
 	FRAME_APPLIED,       /* To the leader: I have applied up to here. */
 	FRAME_SESSION,       /* To the leader: what an owner saw of a session (enum session_news). */
-	FRAME_MARKS_ACK,     /* To an owner: the marks of exact SAs that I hold. */
+	FRAME_MARKS_ACK,     /* To an owner: the marks of exact SAs that I hold, and what I applied. */
 	FRAME_MARKS_ASK,     /* Once you have applied this index: your marks, then DONE. */
 	FRAME_EDGE = 64,
 	FRAME_HEARTBEAT = 64,
@@ -80,6 +80,7 @@ struct frame {
 		} half_open_ack;
 		struct {
 			uint64_t incarnation;  /* MARKS: of the sender; ACK: of the owner. */
+			uint64_t index;        /* ACK: applied by the sender; 0: it does not say. */
 			const uint8_t *rows;   /* frame_mark_at() */
 			size_t n;
 		} marks;                       /* MARKS, MARKS_ACK */
@@ -113,6 +114,9 @@ struct blob *frame_create(const struct frame *f);
 /* type: FRAME_MARKS or FRAME_MARKS_ACK */
 struct blob *frame_create_marks(enum frame_type type, uint64_t incarnation,
 				const struct frame_mark *rows, size_t n);
+/* FRAME_MARKS_ACK that says what its sender has applied (not 0); n < FRAME_MARKS_MAX */
+struct blob *frame_create_ack(uint64_t incarnation, uint64_t index, const struct frame_mark *rows,
+			      size_t n);
 struct blob *frame_create_done(uint64_t index, const struct frame_run *runs, size_t n);
 #define FRAME_MARKS_MAX 3000u /* Rows of one frame */
 #define FRAME_RUNS_MAX 4200u

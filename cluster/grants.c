@@ -26,6 +26,7 @@ struct child_shadow {
 	bool granted, held, exact;
 	int64_t epoch;
 	uint64_t end, horizon;
+	uint64_t since; /* We had applied so much when we saw it. */
 	bool heard; /* A packet came in by it: the client uses it. */
 };
 
@@ -98,6 +99,7 @@ static struct child_shadow *put(struct core *c, struct grant_shadow *g, const st
 		x = &g->child[g->n++];
 		memset(x, 0, sizeof(*x));
 		x->spi_in = child->spi_in;
+		x->since = core_applied(c);
 		u.kind = SA_UPDATE_PUT;
 		u.replay_bits = connection ? connection->replay_bits : 0;
 		u.child = child;
@@ -304,6 +306,14 @@ void grants_first_in(struct core *c, uint32_t spi_in)
 		return;
 	x->heard = true;
 	grants_session(c, s);
+}
+
+uint64_t grants_since(struct core *c, const struct session *s, uint32_t spi_in)
+{
+	struct grant_shadow *g = shadow_find(c, s->id);
+	const struct child_shadow *x = g ? child_find(g, spi_in) : NULL;
+
+	return x ? x->since : core_applied(c);
 }
 
 /* A late mark: only a grant has a floor to raise. */

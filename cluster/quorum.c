@@ -16,6 +16,9 @@
  * process held that is gone since is covered by collect.c, which does not count its
  * successor until an owner that knows everything has told it so.
  *
+ * An acknowledgement says what the voter had applied by then. If that is less than what
+ * made our SA, it speaks of another one, deleted since, whose SPI was drawn again.
+ *
  * What is not acknowledged is told again every few milliseconds. */
 #include "cluster/core_internal.h"
 #include "cluster/horizon.h"
@@ -32,6 +35,7 @@
 struct quorum_entry {
 	uint32_t spi_in;
 	int64_t epoch;
+	uint64_t since; /* The index at which we saw the SA: whose word is older means another. */
 	uint64_t held[CLUSTER_NODES_MAX]; /* By node: the highest mark of this epoch. */
 	uint64_t delivered;
 	struct quorum_entry *prev, *next; /* On the list of those that wait. */
@@ -121,6 +125,7 @@ void quorum_marked(struct core *c, const struct session *s, const struct sa_repo
 		e = calloc(1, sizeof(*e));
 		assert(e);
 		e->spi_in = r->spi_in;
+		e->since = grants_since(c, s, r->spi_in);
 		e->epoch = r->epoch;
 		HASH_ADD(hh, c->quorum.entries, spi_in, sizeof(e->spi_in), e);
 	}
@@ -144,6 +149,9 @@ void quorum_acknowledged(struct core *c, uint32_t node, const struct frame *f)
 		struct quorum_entry *e = entry_find(c, row.spi_in);
 
 		if (!e || e->epoch != row.epoch || row.seq <= e->held[node])
+			continue;
+		/* It may speak of a deleted SA that had the same SPI. */
+		if (f->marks.index && f->marks.index < e->since && !MUTANT(MUTANT_ACK_OF_BEFORE))
 			continue;
 		e->held[node] = row.seq;
 		settle(c, e);

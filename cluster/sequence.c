@@ -219,7 +219,8 @@ static void marks_send(struct core *c)
 	struct mark_entry *m;
 	size_t n = 0;
 
-	while (n < FRAME_MARKS_MAX && (m = c->sequence.changed)) {
+	/* One row less than there is room for: the answer has one more. */
+	while (n < FRAME_MARKS_MAX - 1 && (m = c->sequence.changed)) {
 		changed_remove(c, m);
 		if (m->ours)
 			rows[n++] = (struct frame_mark){ m->spi_in, m->epoch, m->seq };
@@ -299,7 +300,8 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 		m = mark_get(c, row.spi_in);
 		m->told_by |= 1u << node;
 		/* We hold it, now or already. */
-		if (quorum_acknowledges(c, node, f->marks.incarnation, &row))
+		if (n_held < FRAME_MARKS_MAX - 1 &&
+		    quorum_acknowledges(c, node, f->marks.incarnation, &row))
 			held[n_held++] = row;
 		if (row.seq <= m->seq)
 			continue;
@@ -311,7 +313,7 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 	}
 	if (n_held)
 		action_send_frame(c->actions, node,
-				  frame_create_marks(FRAME_MARKS_ACK, f->marks.incarnation, held, n_held));
+				  frame_create_ack(f->marks.incarnation, core_applied(c), held, n_held));
 }
 
 /* Too few remember what was accepted: everything up to there counts as that. */

@@ -80,6 +80,7 @@
 	X(MUTANT_LATE_MARK_KEEPS_EPOCH, "a late mark is told again in the epoch that it is of")    \
 	X(MUTANT_ASKED_BEFORE, "what was asked for in an earlier epoch is asked for again")        \
 	X(MUTANT_AGE_OF_NOTHING, "a mark age is measured though the lost node owned nothing")      \
+	X(MUTANT_ACK_OF_BEFORE, "an acknowledgement counts that is older than the SA")             \
 	X(MUTANT_DELIVER_EARLY, "packets of exact SAs are delivered before a majority has the mark") \
 	X(MUTANT_HORIZON_IGNORED, "numbers beyond the horizon are accepted")                       \
 	X(MUTANT_HORIZON_NO_FLOOR, "after a power loss the window starts at the committed mark")   \

@@ -205,6 +205,38 @@ static void what_was_accepted_below_a_late_mark_is_delivered(void **unused)
 	story_fini(&t.l);
 }
 
+/* ---- Acknowledgements ---- */
+
+/* On its way for so long that the SA it speaks of was deleted, and another one drew its SPI:
+ * the voter had not applied what made that one. */
+static void an_acknowledgement_older_than_the_sa_does_not_count(void **unused)
+{
+	struct frame_mark row = { .seq = 5 };
+	struct story l;
+	uint64_t before, incarnation;
+	uint32_t owner, voter;
+
+	(void)unused;
+	start_nodes(&l, 3);
+	before = core_applied(l.node[0].core);
+	story_client_connect(&l);
+	story_run(&l, 10);
+	owner = story_holder(&l);
+	voter = story_third(&l);
+	assert_true(before < core_applied(l.node[owner].core));
+	incarnation = state_node(core_state(l.node[owner].core), l.node[owner].raft_id)->incarnation;
+	row.spi_in = story_spi(&l);
+	row.epoch = story_owned(&l)->epoch;
+	l.lost_type = FRAME_MARKS_ACK;
+	accept(&l, owner, 5);
+	story_frame(&l, voter, owner, frame_create_ack(incarnation, before, &row, 1));
+	assert_int_equal(story_owned(&l)->delivered, 0);
+	story_frame(&l, voter, owner,
+		    frame_create_ack(incarnation, core_applied(l.node[owner].core), &row, 1));
+	assert_int_equal(story_owned(&l)->delivered, 5);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +245,7 @@ int main(void)
 		cmocka_unit_test(a_word_does_not_count_whose_marks_are_gone_when_it_comes),
 		cmocka_unit_test(a_late_mark_does_not_keep_back_what_is_below),
 		cmocka_unit_test(what_was_accepted_below_a_late_mark_is_delivered),
+		cmocka_unit_test(an_acknowledgement_older_than_the_sa_does_not_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,6 +186,35 @@ static void news_come_back(void **unused)
 	}
 }
 
+/* The index is a row that is nobody's: a node that does not know of it passes it over. */
+static void an_acknowledgement_says_what_was_applied(void **unused)
+{
+	static const struct frame_mark rows[] = { { 256, 3, 77 }, { 257, 3, 78 } };
+	struct blob *b = frame_create_ack(42, UINT64_C(1) << 40, rows, 2);
+	struct frame f;
+
+	(void)unused;
+	assert_int_equal(frame_parse(&f, b->data, b->len), OK);
+	assert_int_equal(f.type, FRAME_MARKS_ACK);
+	assert_int_equal(f.marks.incarnation, 42);
+	assert_int_equal(f.marks.index, UINT64_C(1) << 40);
+	assert_int_equal(f.marks.n, 2);
+	assert_int_equal(frame_mark_at(&f, 0).spi_in, 256);
+	assert_int_equal(frame_mark_at(&f, 1).seq, 78);
+	assert_int_equal(b->len, 1 + 8 + 3 * 20);
+	assert_memory_equal(b->data + 9, "\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
+	b->data[28] = 1; /* No mark of SPI 0. */
+	assert_int_equal(frame_parse(&f, b->data, b->len), ERR_MALFORMED);
+	memset(b->data + 9, 0, 20); /* Nor an index 0. */
+	assert_int_equal(frame_parse(&f, b->data, b->len), ERR_MALFORMED);
+	blob_unref(b);
+	b = frame_create_marks(FRAME_MARKS_ACK, 42, rows, 2);
+	assert_int_equal(frame_parse(&f, b->data, b->len), OK);
+	assert_int_equal(f.marks.index, 0);
+	assert_int_equal(f.marks.n, 2);
+	blob_unref(b);
+}
+
 static void marks_come_back(void **unused)
 {
 	static const size_t counts[] = { 0, 1, 2, FRAME_MARKS_MAX };
@@ -294,6 +323,7 @@ int main(void)
 		cmocka_unit_test(datagrams_have_two_ends),
 		cmocka_unit_test(numbers_come_back),
 		cmocka_unit_test(news_come_back),
+		cmocka_unit_test(an_acknowledgement_says_what_was_applied),
 		cmocka_unit_test(marks_come_back),
 		cmocka_unit_test(runs_come_back),
 		cmocka_unit_test(lengths_are_exact),
