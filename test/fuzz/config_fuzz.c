@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A cluster.toml through the parser that `baton run` uses. The two secrets that it
- * may name are files in memory; no other file is opened, whatever the text says.
+ * may name are files in memory; no other file is opened, whatever the text says. Two octets
+ * of 255, which no TOML has, begin the text of the storage key, two more that of the secret.
  *
  * What is taken is fit to start a node; what is refused says why, with the file's
  * name and without a secret; and reading it again gives the same hash. */
@@ -54,10 +55,30 @@ static int fuzz_open(const char *path)
 	return dup(fd);
 }
 
+static void put_file(int fd, const void *data, size_t len)
+{
+	int rc = ftruncate(fd, 0);
+	ssize_t n = pwrite(fd, data, len, 0);
+
+	assert(rc == 0 && n == (ssize_t)len);
+}
+
+/* The octets before the next mark, which are taken off. */
+static size_t piece(const uint8_t **data, size_t *len)
+{
+	const uint8_t *mark = memmem(*data, *len, "\xff\xff", 2);
+	size_t n = mark ? (size_t)(mark - *data) : *len;
+
+	*data += mark ? n + 2 : n;
+	*len -= mark ? n + 2 : n;
+	return n;
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
+	setenv("CREDENTIALS_DIRECTORY", "/run/credentials/baton.service", 1);
 	key = file_in_memory("storage.key", KEY_TEXT);
 	psk = file_in_memory("cl.psk", PSK_TEXT);
 	toml = file_in_memory("cluster.toml", "");
@@ -106,14 +127,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct node_config c;
 	struct config_errors errors;
+	const uint8_t *rest = data, *from;
+	size_t left = len, toml_len = piece(&rest, &left);
+	const char *node = len & 1 ? "n1" : NULL;
 	uint64_t hash;
-	ssize_t n;
 	int rc;
 
-	rc = ftruncate(toml, 0);
-	n = pwrite(toml, data, len, 0);
-	assert(rc == 0 && n == (ssize_t)len);
-	rc = node_config_load(&c, toml_path, NULL, &errors);
+	put_file(toml, data, toml_len);
+	put_file(key, KEY_TEXT, strlen(KEY_TEXT));
+	put_file(psk, PSK_TEXT, strlen(PSK_TEXT));
+	if (toml_len < len) {
+		from = rest;
+		put_file(key, from, piece(&rest, &left));
+	}
+	if (left > 0)
+		put_file(psk, rest, left);
+	rc = node_config_load(&c, toml_path, node, &errors);
 	assert((rc == 0) == (errors.n == 0));
 	check_errors(&errors, data, len);
 	if (rc == 0)
@@ -123,7 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	node_config_fini(&c);
 	if (rc != 0)
 		return 0;
-	rc = node_config_load(&c, toml_path, NULL, &errors);
+	rc = node_config_load(&c, toml_path, node, &errors);
 	assert(rc == 0 && c.cluster.hash == hash);
 	config_errors_fini(&errors);
 	node_config_fini(&c);

@@ -17,11 +17,12 @@ mkdir -p build/fuzz/crash
 
 one() {
 	local name=$1 own=build/fuzz/corpus/$1 out=build/fuzz/$1.out end=$((SECONDS + seconds))
-	local runs=0 crashes=0 start=$SECONDS tries=0 last=
+	local runs=0 crashes=0 start=$SECONDS tries=0 last= dict=()
+	[ ! -f "test/fuzz/$name.dict" ] || dict=(-dict="test/fuzz/$name.dict")
 	mkdir -p "$own"
 	while [ $SECONDS -lt $end ] && [ $tries -lt 20 ]; do
 		tries=$((tries + 1))
-		"build/fuzz/${name}_fuzz" -max_total_time=$((end - SECONDS)) -timeout=60 \
+		"build/fuzz/${name}_fuzz" "${dict[@]}" -max_total_time=$((end - SECONDS)) -timeout=60 \
 			-rss_limit_mb=3000 -print_final_stats=1 -max_len=16384 -reduce_inputs=1 \
 			-artifact_prefix="build/fuzz/crash/$name-" "$own" "test/fuzz/corpus/$name" \
 			> "$out" 2>&1 < /dev/null || crashes=$((crashes + 1))

@@ -34,7 +34,8 @@ mkdir -p build/fuzz/crash
 # one NAME: prints its line; what went wrong is shown whole.
 one() {
 	local name=$1 bin=build/fuzz/${1}_fuzz corpus=test/fuzz/corpus/$1 runs rc files
-	local out=$work/$name.out
+	local out=$work/$name.out dict=()
+	[ ! -f "test/fuzz/$name.dict" ] || dict=(-dict="test/fuzz/$name.dict")
 	runs=$(sed -nE 's|^/\* runs: ([0-9]+) \*/$|\1|p' "test/fuzz/${name}_fuzz.c")
 	mkdir "$work/$name"
 	files=("$corpus"/*)
@@ -42,7 +43,7 @@ one() {
 		"${files[@]}" > "$out" 2>&1 < /dev/null
 	rc=$?
 	if [ $rc -eq 0 ]; then
-		"$bin" -seed="$seed" -runs="${runs:-10000}" -max_total_time="$limit" -timeout=60 \
+		"$bin" "${dict[@]}" -seed="$seed" -runs="${runs:-10000}" -max_total_time="$limit" -timeout=60 \
 			-rss_limit_mb=2048 -print_final_stats=1 \
 			-artifact_prefix="build/fuzz/crash/$name-" "$work/$name" "$corpus" \
 			> "$out" 2>&1 < /dev/null
