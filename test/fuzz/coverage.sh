@@ -13,7 +13,7 @@ for f in test/fuzz/*_fuzz.c; do
 	name=$(basename "$f" _fuzz.c)
 	objects+=(-object "$dir/${name}_fuzz")
 	find "test/fuzz/corpus/$name" "build/fuzz/corpus/$name" -type f -print0 2>/dev/null |
-		LLVM_PROFILE_FILE="$dir/raw/$name-%p.profraw" xargs -0 "$dir/${name}_fuzz" \
+		LLVM_PROFILE_FILE="$dir/raw/$name-%m.profraw" xargs -0 "$dir/${name}_fuzz" \
 			> "$dir/$name.out" 2>&1 || echo "$name: a file of its corpus fails: $dir/$name.out"
 done
 find $dir/raw -name '*.profraw' > $dir/raw.list

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames between nodes, and heartbeats: whatever parses encodes to the same octets. */
+/* Frames between nodes, and heartbeats: whatever parses encodes to the same octets. Whatever
+ * heartbeats say, nobody is in contact with the future, and who hears nothing is isolated. */
 #include "cluster/detector.h"
 #include "cluster/frame.h"
 
@@ -41,22 +42,43 @@ static struct blob *encode(const struct frame *f)
 	return b;
 }
 
-static void fuzz_heartbeat(const uint8_t *data, size_t len)
+static void check_contact(struct detector *d, uint64_t now_us)
 {
 	struct detector_report reports[CLUSTER_NODES_MAX];
+	bool isolated;
+
+	assert(detector_poll(d, now_us, 5, 5, reports) <= d->n);
+	assert(detector_contact_us(d, now_us) <= now_us);
+	detector_isolation(d, now_us, &isolated);
+}
+
+/* One heartbeat after the other, each 10 ms later and from the next node. */
+static void fuzz_heartbeats(const uint8_t *data, size_t len)
+{
 	struct cluster_config c;
 	struct detector d;
-	bool isolated;
+	uint8_t ours[HEARTBEAT_LEN];
+	uint64_t now_us = 1000000;
+	bool isolated = false;
 
 	cluster_config_defaults(&c);
 	c.n_nodes = 3;
-	detector_init(&d, &c, 1000000);
+	detector_init(&d, &c, now_us);
 	detector_set_quorum(&d, &(struct detector_quorum){ 1, { 1, 2, 3 }, 3 });
-	if (detector_heartbeat_consume(&d, 1, 1000000, data, len) != OK)
-		return;
-	detector_poll(&d, 1000000, 5, 5, reports);
-	assert(detector_contact_us(&d, 1000000) <= 1000000);
-	detector_isolation(&d, 1000000, &isolated);
+	for (uint32_t i = 0; len > 0; i++) {
+		size_t n = len < HEARTBEAT_LEN ? len : HEARTBEAT_LEN;
+
+		detector_heartbeat_create(&d, 1 + i % 2, now_us, 5, ours);
+		if (detector_heartbeat_consume(&d, 1 + i % 2, now_us, data, n) != OK)
+			break;
+		check_contact(&d, now_us += 10000);
+		data += n;
+		len -= n;
+	}
+	for (unsigned i = 0; i < 200; i++)
+		check_contact(&d, now_us += 10000);
+	detector_isolation(&d, now_us, &isolated);
+	assert(isolated && d.peer[1].suspect && d.peer[2].suspect);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -65,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct blob *again;
 	struct frame f;
 
-	fuzz_heartbeat(data, len);
+	fuzz_heartbeats(data, len);
 	if (frame_parse(&f, data, len) != OK)
 		return 0;
 	again = encode(&f);
