@@ -73,6 +73,39 @@ static void test_exact_waits(void **state)
 	memory_node_free(client);
 }
 
+/* A late mark above what waits: no other number below it is let in, but what was accepted
+ * goes inward with its own majority, and need not wait for one from above. */
+static void test_exact_late_mark(void **state)
+{
+	struct seq_grant g = {.epoch = 2, .start = 1000, .end = 2000, .quorum = true, .horizon = 99};
+	struct memory_node *gateway, *client;
+
+	(void)state;
+	pair(&gateway, &client, (struct sa_options){0});
+	for (uint8_t i = 0; i < 12; i++)
+		client_sends(client, i);
+	grant(gateway, SPI_GATEWAY, g);
+	arrive(gateway, client, 2);
+	update(gateway, (struct sa_update){.kind = SA_UPDATE_FLOOR, .spi_in = SPI_GATEWAY, .mark = 8});
+	arrive(gateway, client, 1);
+	arrive(gateway, client, 4);
+	assert_int_equal(DROPS(gateway, DROP_REPLAY), 2);
+	assert_int_equal(gateway->n_inner, 0);
+	deliver(gateway, 2, 3);
+	assert_int_equal(gateway->n_inner, 1);
+	assert_int_equal(gateway->inner[0].len, 22u);
+	arrive(gateway, client, 2);
+	assert_int_equal(DROPS(gateway, DROP_REPLAY), 3);
+	arrive(gateway, client, 8);
+	assert_int_equal(last_report(gateway, SA_REPORT_MARK)->seq, 9);
+	deliver(gateway, 2, 8);
+	assert_int_equal(gateway->n_inner, 1);
+	deliver(gateway, 2, 9);
+	assert_int_equal(gateway->n_inner, 2);
+	memory_node_free(gateway);
+	memory_node_free(client);
+}
+
 /* Nobody remembers: below the horizon nothing is let in, and that is told. */
 static void test_exact_fallen(void **state)
 {
@@ -115,6 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exact_waits),
+		cmocka_unit_test(test_exact_late_mark),
 		cmocka_unit_test(test_exact_fallen),
 	};
 
