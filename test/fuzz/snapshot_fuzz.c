@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Snapshots: what decodes is canonical, has the digest of its octets, and is a state on which
+/* Snapshots: what decodes is canonical, has the digest of these octets, and is a state on which
  * any command can be applied. */
 #include "cluster/state.h"
 #include "test/lib/sample.c"
@@ -11,7 +11,21 @@
 
 /* runs: 20000 */
 
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+static void change(struct state *s, unsigned n, uint64_t *random)
+{
+	for (; n > 0; n--) {
+		struct command c;
+		struct apply_result r;
+
+		sample_command(&c, random);
+		state_apply(s, &c, &r);
+		command_fini(&c);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct state *s = state_decode(data, len);
@@ -27,17 +41,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		assert(memcmp(again->data, data, len) == 0);
 	else
 		assert(data[0] < again->data[0]);
-	blob_unref(again);
 	state_digest(s, digest);
-	assert(memcmp(SHA256(data, len, own), digest, sizeof(own)) == 0);
-	for (unsigned i = 0; i < 8; i++) {
-		struct command c;
-		struct apply_result r;
-
-		sample_command(&c, &random);
-		state_apply(s, &c, &r);
-		command_fini(&c);
-	}
+	assert(memcmp(SHA256(again->data, again->len, own), digest, sizeof(own)) == 0);
+	blob_unref(again);
+	change(s, 8, &random);
 	state_free(s);
 	return 0;
+}
+
+/* Sometimes a few commands later; octets alone seldom make another state that decodes. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+	struct state *s = seed % 3 == 0 ? state_decode(data, size) : NULL;
+	uint64_t random = seed;
+	struct blob *b;
+
+	if (!s)
+		return LLVMFuzzerMutate(data, size, max_size);
+	change(s, 1 + seed / 3 % 8, &random);
+	b = state_encode(s);
+	state_free(s);
+	if (b->len <= max_size) {
+		size = b->len;
+		memcpy(data, b->data, size);
+	}
+	blob_unref(b);
+	return size ? size : 1;
 }
