@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libmicrohttpd on the control loop: its epoll descriptor under uv_poll, its
- * timeouts under one uv_timer.
+ * timeouts under one uv_timer. Who may stay connected, and how long: http_conn.c.
  *
- * Who reaches the port can connect and say nothing, or ask and not listen. So there are
- * HTTP_CONNECTIONS_MAX at a time and each has until a deadline: a request must be whole in
- * REQUEST_MS, an answer taken in ANSWER_MS. One more connection ends the one that stood
- * longest without an answer on its way. The list of sessions is made in slices as it is
- * taken (status_sessions.c), one in a turn of the loop, for each waits for the packet
- * workers; STREAMS_MAX at a time.
+ * The list of sessions is made in slices as it is taken (status_sessions.c), one in a
+ * turn of the loop, for each waits for the packet workers; STREAMS_MAX at a time.
  *
  * A browser of somebody who can reach the port may be led here by a page whose name
  * resolves to our address (DNS rebinding): it then says that name as Host, and is
  * refused. */
-#include "node/http.h"
-
-#include <microhttpd.h>
+#include "node/http_internal.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -26,38 +20,14 @@
 #include <unistd.h>
 
 #define CONNECTIONS_BEFORE_ROOM 64u /* They are told to end, and it takes a turn until they have. */
-#define IDLE_SECONDS 10u
-#define REQUEST_MS 5000u
-#define ANSWER_MS 60000u
 #define LOOK_MS 500u
 #define STREAMS_MAX 4u /* Lists of sessions under way. */
-#define STREAM_MS 5000u /* One that takes longer may have to go. */
 #define SLICE 16384u /* Octets of an answer that is made as it is taken. */
 #define MEMORY_PER_CONNECTION (32u * 1024u)
-
-struct http_conn {
-	struct http_conn *next, *previous; /* Oldest first. */
-	int fd;
-	uint64_t until_ms; /* 0: it was told to end. */
-	bool answering;
-	bool streaming;    /* ... a list of sessions. */
-};
 
 struct stream { /* A list of sessions on its way. */
 	struct http *http;
 	struct status_sessions *sessions;
-};
-
-struct http {
-	struct MHD_Daemon *daemon;
-	const struct status_view *view;
-	uv_poll_t poll;
-	uv_timer_t timer;
-	struct http_conn *oldest, *newest;
-	unsigned n;    /* Connections that were not told to end. */
-	unsigned streams;
-	bool sliced;   /* A slice was made in this turn: the loop's other work comes first. */
-	unsigned open; /* Handles that are not closed yet. */
 };
 
 static const char page[] =
@@ -123,97 +93,6 @@ static enum MHD_Result answer_json(struct MHD_Connection *connection, json_t *js
 	return answer(connection, 200, "application/json", text, MHD_RESPMEM_MUST_FREE);
 }
 
-/* ---- Connections ---- */
-
-static struct http_conn *conn_of(struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-
-	return info ? info->socket_context : NULL;
-}
-
-/* The library notices, with its next turn, that nothing can be said any more. */
-static void conn_end(struct http *h, struct http_conn *c)
-{
-	if (c->until_ms == 0)
-		return;
-	c->until_ms = 0;
-	h->n--;
-	shutdown(c->fd, SHUT_RDWR);
-}
-
-/* For the newest: the oldest that has no answer on its way goes, else the oldest. */
-static void make_room(struct http *h)
-{
-	struct http_conn *victim = NULL;
-
-	if (h->n <= HTTP_CONNECTIONS_MAX)
-		return;
-	for (struct http_conn *c = h->newest->previous; c; c = c->previous)
-		if (c->until_ms && (!victim || !c->answering || victim->answering))
-			victim = c;
-	conn_end(h, victim);
-}
-
-static void conn_open(struct http *h, struct MHD_Connection *connection, void **context)
-{
-	const union MHD_ConnectionInfo *fd =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct http_conn *c = calloc(1, sizeof(*c));
-
-	assert(c && fd);
-	c->fd = fd->connect_fd;
-	c->until_ms = uv_now(h->timer.loop) + REQUEST_MS;
-	c->previous = h->newest;
-	*(c->previous ? &c->previous->next : &h->oldest) = c;
-	h->newest = c;
-	h->n++;
-	*context = c;
-	make_room(h);
-}
-
-static void conn_gone(struct http *h, struct http_conn *c)
-{
-	h->n -= c->until_ms != 0;
-	*(c->previous ? &c->previous->next : &h->oldest) = c->next;
-	*(c->next ? &c->next->previous : &h->newest) = c->previous;
-	free(c);
-}
-
-static void on_connection(void *ctx, struct MHD_Connection *connection, void **context,
-			  enum MHD_ConnectionNotificationCode what)
-{
-	if (what == MHD_CONNECTION_NOTIFY_STARTED)
-		conn_open(ctx, connection, context);
-	else if (*context)
-		conn_gone(ctx, *context);
-}
-
-/* An answer is out: the next request has its own time. */
-static void on_completed(void *ctx, struct MHD_Connection *connection, void **request,
-			 enum MHD_RequestTerminationCode why)
-{
-	struct http *h = ctx;
-	struct http_conn *c = conn_of(connection);
-
-	(void)request;
-	(void)why;
-	if (!c || c->until_ms == 0)
-		return;
-	c->answering = c->streaming = false;
-	c->until_ms = uv_now(h->timer.loop) + IDLE_SECONDS * 1000 + REQUEST_MS;
-}
-
-static void end_overdue(struct http *h)
-{
-	uint64_t now = uv_now(h->timer.loop);
-
-	for (struct http_conn *c = h->oldest; c; c = c->next)
-		if (now > c->until_ms)
-			conn_end(h, c);
-}
-
 /* ---- Requests ---- */
 
 /* Numbers and names that are ours; without a Host there is no browser. */
@@ -270,18 +149,6 @@ static void free_sessions(void *ctx)
 	free(s);
 }
 
-/* Who takes a list slowly gives way to the next one who asks, once it comes again. */
-static void end_slow_stream(struct http *h)
-{
-	uint64_t now = uv_now(h->timer.loop);
-
-	for (struct http_conn *c = h->oldest; c; c = c->next)
-		if (c->streaming && c->until_ms && now + ANSWER_MS > c->until_ms + STREAM_MS) {
-			conn_end(h, c);
-			return;
-		}
-}
-
 /* A number in the query; missing: the default. False: not a number. */
 static bool query_number(struct MHD_Connection *connection, const char *key, uint64_t missing,
 			 uint64_t *out)
@@ -301,14 +168,14 @@ static enum MHD_Result answer_sessions(struct MHD_Connection *connection, struct
 {
 	uint64_t after, limit;
 	struct MHD_Response *r;
-	struct http_conn *c = conn_of(connection);
+	struct http_conn *c = http_conn_of(connection);
 	struct stream *s;
 
 	if (!query_number(connection, "after", 0, &after) ||
 	    !query_number(connection, "limit", UINT64_MAX, &limit))
 		return answer_text(connection, 400, "after and limit are numbers\n");
 	if (h->streams == STREAMS_MAX) {
-		end_slow_stream(h);
+		http_conn_end_slow(h);
 		return answer_text(connection, 503, "others are reading the sessions: ask again\n");
 	}
 	s = calloc(1, sizeof(*s));
@@ -364,7 +231,6 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 				  size_t *upload_len, void **request)
 {
 	struct http *h = ctx;
-	struct http_conn *c;
 	static int seen;
 
 	(void)version;
@@ -376,11 +242,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 		return MHD_YES;
 	}
 	*upload_len = 0;
-	c = conn_of(connection);
-	if (c && c->until_ms) {
-		c->answering = true;
-		c->until_ms = uv_now(h->timer.loop) + ANSWER_MS;
-	}
+	http_conn_answers(h, connection);
 	return on_get(h, connection, url);
 }
 
@@ -404,7 +266,7 @@ static void run(struct http *h)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
-	end_overdue(h);
+	http_conn_end_overdue(h);
 	h->sliced = false;
 	MHD_run(h->daemon);
 	if (MHD_get_timeout(h->daemon, &ms) != MHD_YES || ms > LOOK_MS)
@@ -459,8 +321,8 @@ struct http *http_start(uv_loop_t *loop, const char *listen, const struct status
 		flags, 0, NULL, NULL, on_request, h, MHD_OPTION_SOCK_ADDR, at,
 		MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTIONS_MAX + CONNECTIONS_BEFORE_ROOM,
 		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)MEMORY_PER_CONNECTION, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);
+		(size_t)MEMORY_PER_CONNECTION, MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, h,
+		MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, h, MHD_OPTION_END);
 	if (!h->daemon) {
 		snprintf(err, HTTP_ERR_LEN,
 			 "http = \"%s\": %s; free the port or choose another in cluster.toml", listen,

@@ -72,6 +72,7 @@ $(1)/%_fuzz: $(1)/obj/test/fuzz/%_fuzz.c.o $(1)/libunder.a
 $(1)/config_fuzz: $(patsubst %,$(1)/obj/node/%.o,config.c config_keys.c toml.cc)
 $(1)/config_fuzz: FUZZ_LIBS := --driver-mode=g++
 $(1)/http_fuzz $(1)/status_fuzz: $(patsubst %,$(1)/obj/node/%.o,status.c status_sessions.c)
+$(1)/http_fuzz: $(1)/obj/node/http_conn.c.o
 # They would ask a data path and links; there are none, so nobody calls what is not there.
 $(1)/http_fuzz: FUZZ_LIBS := -lmicrohttpd -ljansson -luv -no-pie -Wl,--unresolved-symbols=ignore-all
 $(1)/status_fuzz: FUZZ_LIBS := -ljansson -no-pie -Wl,--unresolved-symbols=ignore-all
