@@ -5,7 +5,7 @@
  *   INSIDE   the octets, sealed under the client's keys; its numbers advance by the argument
  *   AGAIN    an earlier one of these, once more
  *   OUTWARD  a packet from the network behind, to whom it may concern
- *   STATE    isolated or not, marks awaited or not, a new owner's epoch
+ *   STATE    isolated or not, marks awaited or not, a new owner's epoch, another path
  *   DELIVER  a majority holds the mark (the argument); if this comes first, the SA is exact
  * What must hold (DESIGN section 10): nothing is delivered inward twice or outside the
  * selectors, of an exact SA nothing before a majority has its mark or beyond the horizon, no
@@ -147,14 +147,17 @@ static void grant(bool hold)
 	update((struct sa_update){.kind = SA_UPDATE_GRANT, .grant = g});
 }
 
+static struct sad_path path_of(const char *remote)
+{
+	return (struct sad_path){.udp_encap = true, .local = endpoint_of("10.79.0.100:4500"),
+				 .remote = endpoint_of(remote)};
+}
+
 static void sa_put(bool is_exact)
 {
 	struct sa_update u = {.kind = SA_UPDATE_PUT, .spi_in = SPI_IN, .session = 1,
-			      .child = &child, .replay_bits = 64};
+			      .child = &child, .replay_bits = 64, .path = path_of("192.0.2.7:4500")};
 
-	u.path.udp_encap = true;
-	u.path.local = endpoint_of("10.79.0.100:4500");
-	u.path.remote = endpoint_of("192.0.2.7:4500");
 	update(u);
 	update((struct sa_update){.kind = SA_UPDATE_OUTBOUND});
 	epoch = 0;
@@ -255,6 +258,8 @@ static void do_step(enum kind kind, uint8_t argument, const CBS *octets)
 			update((struct sa_update){.kind = SA_UPDATE_REVOKE});
 		if (argument & 16)
 			update((struct sa_update){.kind = SA_UPDATE_FLOOR, .mark = argument});
+		if (argument & 32)
+			update((struct sa_update){.kind = SA_UPDATE_PATH, .path = path_of("192.0.2.9:4501")});
 		break;
 	case DELIVER:
 		if (!exact)
