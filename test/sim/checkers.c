@@ -15,10 +15,13 @@ void checkers_fini(struct checkers *c)
 	seen_fini(&c->i1.numbers);
 	seen_fini(&c->i1.esp);
 	seen_fini(&c->i1.ike);
+	seen_fini(&c->i1.lease);
 	seen_fini(&c->i2.delivered);
 	seen_fini(&c->i2.contact);
 	seen_fini(&c->i3.bytes);
 	seen_fini(&c->i6.dead);
+	seen_fini(&c->i6.pair);
+	seen_fini(&c->i6.user);
 	seen_fini(&c->i7.digest);
 	seen_fini(&c->i7.owner);
 	seen_fini(&c->i7.newest);

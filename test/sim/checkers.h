@@ -20,12 +20,16 @@ struct i1_nonce {
 	struct seen numbers; /* (spi_in, number): who sealed it. */
 	struct seen esp;     /* (spi_in, first 8 octets of the IV) */
 	struct seen ike;     /* (spi_i, spi_r, IV) */
+	struct seen lease;   /* (spi_in): the newest epoch, its first number, one past its last. */
 	bool rolled_back;    /* Every disk was put back: from now on the salt has to do. */
 	uint64_t n_sealed;
 };
 void i1_sealed(struct i1_nonce *c, unsigned host, uint32_t spi_in, uint64_t seq,
 	       const uint8_t *packet, size_t len);
 void i1_ike(struct i1_nonce *c, unsigned host, const uint8_t *message, size_t len);
+/* A worker may send the numbers [start, end) in that epoch. */
+void i1_granted(struct i1_nonce *c, unsigned host, uint32_t spi_in, int64_t epoch, uint64_t start,
+		uint64_t end);
 
 /* ---- I2: no packet is delivered twice, none outside its selectors ---- */
 struct i2_delivery {
@@ -88,9 +92,11 @@ void i5_wait(struct i5_liveness *c); /* Runs the world until all is well, or fai
 struct i6_deleted {
 	struct full *full;
 	struct seen dead; /* (spi_i, spi_r): the client was told that it is gone. */
+	struct seen pair; /* (spi_i, spi_r): its session. */
+	struct seen user; /* (address): its session, when and at which index it was seen there. */
 };
 void i6_told(struct i6_deleted *c, uint64_t spi_i, uint64_t spi_r);
-void i6_addresses(struct i6_deleted *c, unsigned host, const struct state *s);
+void i6_state(struct i6_deleted *c, unsigned host, uint64_t index, const struct state *s);
 void i6_end(struct i6_deleted *c);
 
 /* ---- I7: one owner for each epoch; equal index, equal digest ---- */
@@ -99,6 +105,10 @@ struct i7_owner {
 	struct seen digest; /* (applied index) */
 	struct seen owner;  /* (spi_in, epoch) */
 	struct seen newest; /* (spi_in): epoch and when it was first granted. */
+	struct {            /* Of the service addresses: by the newest state that was seen. */
+		unsigned host;
+		uint64_t index, since_us;
+	} holder;
 	uint64_t n_digests;
 };
 void i7_stepped(struct i7_owner *c, unsigned host, const struct core *core, uint64_t applied_before);
@@ -106,6 +116,8 @@ void i7_granted(struct i7_owner *c, unsigned host, uint64_t incarnation, uint32_
 		int64_t epoch);
 /* A packet was let in or sealed in this epoch. */
 void i7_used(struct i7_owner *c, unsigned host, uint32_t spi_in, int64_t epoch);
+/* A node has just looked at its contact, and holds the service addresses. */
+void i7_holds(struct i7_owner *c, unsigned host, const struct core *core);
 void i7_end(struct i7_owner *c);
 
 /* ---- I8: who cannot authenticate changes nothing ---- */

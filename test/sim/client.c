@@ -5,7 +5,8 @@
  * dies without a word; then it may come back as somebody new.
  *
  * An established client never starts anew on its own, however long nobody answers:
- * if it has to, the cluster has failed (I5). */
+ * if it has to, the cluster has failed (I5). Nor does one that leaves: the answer to its
+ * DELETE is in the replicated state, whoever has said it before. */
 #include "test/sim/client.h"
 
 #include "proto/ike_message.h"
@@ -19,7 +20,6 @@
 #define RETRANSMIT_US (300 * MS)
 #define RETRANSMIT_MAX_US (2 * SECOND)
 #define INIT_TRIES 4u
-#define LEAVE_TRIES 3u
 
 /* ---- IKE ---- */
 
@@ -101,10 +101,7 @@ static void retransmit(struct client *c)
 	c->backoff_us = c->backoff_us * 2 > RETRANSMIT_MAX_US ? RETRANSMIT_MAX_US
 							      : c->backoff_us * 2;
 	c->retry_us = now + c->backoff_us;
-	/* A DELETE may have been done and its answer lost with the leader: there is
-	 * nobody left to repeat it, and the client forgets the IKE SA (RFC 7296 1.4.1). */
-	if (++c->tries > (c->leaving ? LEAVE_TRIES : INIT_TRIES) &&
-	    (c->leaving || c->ike.state != INITIATOR_ESTABLISHED))
+	if (++c->tries > INIT_TRIES && c->ike.state != INITIATOR_ESTABLISHED)
 		connect_client(c);
 	else
 		send_ike(c, blob_ref(c->pending));
@@ -140,6 +137,14 @@ static void receive_ike(struct client *c, const struct blob *data)
 	i3_received(&c->full->checkers.i3, c->index, &c->ike, data);
 	send_new(c, initiator_consume(&c->ike, data->data, data->len));
 	after_message(c, before, spi_i, spi_r, children);
+}
+
+/* There was no address for it: RFC 7296 2.21.2 leaves it an IKE SA that is good for nothing.
+ * It ends that, and tries again. */
+static struct blob *give_up(struct client *c)
+{
+	c->leaving = true;
+	return initiator_create_ike_delete(&c->ike, 0);
 }
 
 /* What a rekey replaced is deleted by who asked for it (RFC 7296 2.8). */
@@ -182,7 +187,7 @@ static struct blob *do_something(struct client *c)
 
 	switch (random_below(r, 10)) {
 	case 0:
-		c->leaving = random_chance(r, 300);
+		c->leaving = random_chance(r, c->full->plan.leave_per_mille);
 		return c->leaving ? initiator_create_ike_delete(&c->ike, 0) : NULL;
 	case 1:
 		return initiator_create_ike_rekey(&c->ike, DH_CURVE25519);
@@ -219,7 +224,7 @@ static void manage(struct client *c)
 	}
 	if (c->ike.state != INITIATOR_ESTABLISHED || c->pending)
 		return;
-	b = tidy(c);
+	b = c->ike.n_child == 0 ? give_up(c) : tidy(c);
 	if (!b && c->must_tell) {
 		b = initiator_create_move(&c->ike, &here);
 		c->must_tell = b == NULL;
@@ -333,7 +338,8 @@ void clients_calm(struct full *f)
 		struct client *c = &f->client[i];
 
 		c->calm_from = c->asked + 1;
-		c->had_session = c->ike.state == INITIATOR_ESTABLISHED && !c->leaving && !c->dead;
+		c->had_session = c->ike.state == INITIATOR_ESTABLISHED && !c->leaving &&
+				 !c->dead && c->ike.n_child > 0;
 	}
 }
 

@@ -14,6 +14,7 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_SPLIT] = "split",
 	[FAULT_RESET] = "link reset",
 	[FAULT_SLOW_LINK] = "slow link",
+	[FAULT_FULL_LINK] = "full link",
 	[FAULT_SLOW_DISK] = "slow disk",
 	[FAULT_DATAGRAMS] = "loss, copies, disorder",
 	[FAULT_POWER] = "power loss",
@@ -41,6 +42,7 @@ void faults_init(struct faults *f, struct world *w, uint64_t until_us, uint64_t 
 		[FAULT_SLOW_LINK] = 3, [FAULT_SLOW_DISK] = 3, [FAULT_DATAGRAMS] = 3,
 		[FAULT_POWER] = 3,     [FAULT_BLACKOUT] = 1,
 		[FAULT_CLOG] = 3,      [FAULT_FULL] = 2,     [FAULT_QUICK] = 4,
+		[FAULT_FULL_LINK] = 3,
 	};
 
 	memset(f, 0, sizeof(*f));
@@ -176,6 +178,10 @@ static bool link_fault(struct world *w, enum fault_kind kind)
 		block(w, a, b, time);
 	} else if (kind == FAULT_RESET) {
 		net_reset(w, a, b);
+	} else if (kind == FAULT_FULL_LINK) {
+		world_say(w, "n%u to n%u is full for %llu ms", a + 1, b + 1,
+			  (unsigned long long)(time / MS));
+		net_fill(w, a, b, w->now_us + time);
 	} else {
 		world_say(w, "n%u to n%u is slow", a + 1, b + 1);
 		net_slow(w, a, b, random_between(&w->random, 5, 200) * MS);
@@ -300,6 +306,7 @@ static bool happen(struct world *w, enum fault_kind kind)
 	case FAULT_ONE_WAY:
 	case FAULT_RESET:
 	case FAULT_SLOW_LINK:
+	case FAULT_FULL_LINK:
 		return link_fault(w, kind);
 	case FAULT_SLOW_DISK:
 		return slow_disk(w, some_host(w));

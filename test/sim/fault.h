@@ -15,6 +15,7 @@ enum fault_kind {
 	FAULT_SPLIT,     /* The hosts fall into two halves. */
 	FAULT_RESET,     /* A connection breaks. */
 	FAULT_SLOW_LINK,
+	FAULT_FULL_LINK, /* Something large is on its way: only what is urgent gets by. */
 	FAULT_SLOW_DISK,
 	FAULT_DATAGRAMS, /* Loss, duplicates, disorder outside. */
 	FAULT_POWER,     /* One host goes dark. */

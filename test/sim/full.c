@@ -20,7 +20,8 @@ static void configure_connection(struct full *f)
 	r->local_ts.n = 1;
 	r->local_ts.ts[0] = ts_from_prefix(&net);
 	r->has_pool = true;
-	r->pool = (struct prefix){ .address = address_ipv4(0x0a1e0000), .bits = 20 };
+	r->pool = (struct prefix){ .address = address_ipv4(0x0a1e0000),
+				   .bits = (uint8_t)f->plan.pool_bits };
 	r->replay_bits = 256;
 	r->dpd_ms = f->plan.dpd_ms;
 	r->exact = f->plan.exact;
@@ -48,6 +49,7 @@ static void configure(struct full *f)
 	c->snapshot_trailing = 8;
 	c->half_open_max = f->plan.half_open_max;
 	c->cookie_above = f->plan.cookie_above;
+	c->timing.isolation_ms = f->plan.isolation_ms;
 	c->hash = 1;
 	memset(c->storage_key, 7, sizeof(c->storage_key));
 	configure_connection(f);
@@ -79,10 +81,10 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 	f->world.command = command;
 	f->holder = f->stale = -1;
 	world_say(&f->world,
-		  "%u nodes, %u clients, mode %s, replay %s, attacks %u/1000, %s, %s, dpd %u ms",
+		  "%u nodes, %u clients, mode %s, replay %s, attacks %u/1000, %s, %s, dpd %u ms, pool /%u",
 		  f->plan.hosts, f->plan.clients, f->plan.mode == SERVICE_LB ? "lb" : "vip",
 		  f->plan.exact ? "exact" : "marks", f->plan.attack_per_mille, f->plan.ike,
-		  f->plan.esp, f->plan.dpd_ms);
+		  f->plan.esp, f->plan.dpd_ms, f->plan.pool_bits);
 	configure(f);
 	checkers_init(&f->checkers, f);
 	clients_init(f, f->plan.clients);

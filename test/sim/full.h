@@ -39,6 +39,9 @@ struct plan {
 	uint32_t dpd_ms;
 	bool all_back;             /* At the end all disks are put back (I1). */
 	bool exact;                /* replay = "exact" */
+	unsigned pool_bits;        /* Of the prefix that inner addresses are taken from. */
+	uint32_t isolation_ms;
+	unsigned leave_per_mille;  /* Of chances that a client takes to leave. */
 };
 void plan_draw(struct plan *p, struct random *r);
 

@@ -6,7 +6,10 @@
  * Leases alone make ESP's numbers unique, so this asks for more than I1: no number twice
  * under one SA. Only when every disk was put back to an older copy, which nothing can
  * notice, do numbers come again; then the salt in the IV has to do. An IKE IV may carry the
- * same bytes again, nothing else. */
+ * same bytes again, nothing else.
+ *
+ * And one step before a number is used: what one epoch may send no other epoch may, and what
+ * an owner was once allowed is not taken back in its epoch: it may have been used. */
 #include "test/sim/full.h"
 
 #include "proto/ike_message.h"
@@ -37,6 +40,35 @@ void i1_sealed(struct i1_nonce *c, unsigned host, uint32_t spi_in, uint64_t seq,
 			   host + 1, (unsigned long long)seq, spi_in,
 			   (unsigned long long)v[0] + 1);
 	v[0] = host;
+}
+
+static bool within(const uint64_t *v, int64_t epoch, uint64_t start, uint64_t end)
+{
+	if (epoch == (int64_t)v[0])
+		return start == v[1] && end >= v[2];
+	return epoch > (int64_t)v[0] ? start >= v[2] : end <= v[1];
+}
+
+void i1_granted(struct i1_nonce *c, unsigned host, uint32_t spi_in, int64_t epoch, uint64_t start,
+		uint64_t end)
+{
+	bool fresh;
+	uint64_t *v = seen_get(&c->lease, spi_in, 0, 0, &fresh);
+
+	if (c->rolled_back)
+		return;
+	if (!fresh && !within(v, epoch, start, end))
+		world_fail(&c->full->world,
+			   "I1: n%u may send %llu to %llu of SA %08x in epoch %lld; "
+			   "epoch %lld had %llu to %llu",
+			   host + 1, (unsigned long long)start, (unsigned long long)end, spi_in,
+			   (long long)epoch, (long long)v[0], (unsigned long long)v[1],
+			   (unsigned long long)v[2]);
+	if (!fresh && epoch < (int64_t)v[0])
+		return;
+	v[0] = (uint64_t)epoch;
+	v[1] = start;
+	v[2] = end;
 }
 
 void i1_ike(struct i1_nonce *c, unsigned host, const uint8_t *message, size_t len)

@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* I6: a session that its client was told is gone is in no node's state when all is
  * over, whatever was replayed since; and in no state, ever, have two sessions one inner
- * address. */
+ * address.
+ *
+ * An IKE SPI pair is of one session for good: if it is seen with another one, somebody's
+ * old IKE_AUTH has brought it back, with the keys that it had. An inner address that is
+ * given to somebody else has rested before: a node that does not know of its end yet may
+ * still send its packets to who had it. How long is counted in the cluster's own time, from
+ * the newest state that the old session was seen in. */
 #include "test/sim/full.h"
+
+#define REST 10u /* Times `isolation`. */
 
 void i6_told(struct i6_deleted *c, uint64_t spi_i, uint64_t spi_r)
 {
@@ -11,15 +19,56 @@ void i6_told(struct i6_deleted *c, uint64_t spi_i, uint64_t spi_r)
 	seen_get(&c->dead, spi_i, spi_r, 0, &fresh);
 }
 
-void i6_addresses(struct i6_deleted *c, unsigned host, const struct state *s)
+static void check_pairs(struct i6_deleted *c, unsigned host, const struct session *x)
+{
+	for (unsigned i = 0; i < IKE_SA_MAX; i++) {
+		const struct ike_sa *sa = &x->ike.ike[i];
+		uint64_t *v;
+		bool fresh;
+
+		if (sa->state == 0)
+			continue;
+		v = seen_get(&c->pair, sa->spi_i, sa->spi_r, 0, &fresh);
+		if (!fresh && v[0] != x->id)
+			world_fail(&c->full->world,
+				   "I6: n%u has an IKE SA of session %llu in session %llu", host + 1,
+				   (unsigned long long)v[0], (unsigned long long)x->id);
+		v[0] = x->id;
+	}
+}
+
+static void check_rest(struct i6_deleted *c, unsigned host, uint64_t index, const struct state *s,
+		       const struct session *x)
+{
+	uint64_t rest_ms = REST * c->full->config.timing.isolation_ms, *v;
+	bool fresh;
+
+	v = seen_get(&c->user, address_to_ipv4(&x->ike.virtual_ip), 0, 0, &fresh);
+	if (!fresh && index <= v[2])
+		return; /* An older state. */
+	if (!fresh && v[0] != x->id && state_time_ms(s) - v[1] < rest_ms)
+		world_fail(&c->full->world,
+			   "I6: n%u gives the address of session %llu to session %llu after %llu ms",
+			   host + 1, (unsigned long long)v[0], (unsigned long long)x->id,
+			   (unsigned long long)(state_time_ms(s) - v[1]));
+	v[0] = x->id;
+	v[1] = state_time_ms(s);
+	v[2] = index;
+}
+
+void i6_state(struct i6_deleted *c, unsigned host, uint64_t index, const struct state *s)
 {
 	struct seen taken = { NULL, 0, 0 };
 
 	for (const struct session *x = state_next_session(s, 0); x;
 	     x = state_next_session(s, x->id)) {
-		uint64_t a = address_to_ipv4(&x->ike.virtual_ip), *v;
+		uint64_t a, *v;
 		bool fresh;
 
+		check_pairs(c, host, x);
+		if (x->ike.virtual_ip.family == 0)
+			continue; /* There was none left for it. */
+		a = address_to_ipv4(&x->ike.virtual_ip);
 		v = seen_get(&taken, a, 0, 0, &fresh);
 		if (!fresh)
 			world_fail(&c->full->world,
@@ -27,6 +76,7 @@ void i6_addresses(struct i6_deleted *c, unsigned host, const struct state *s)
 				   (unsigned long long)a, (unsigned long long)v[0],
 				   (unsigned long long)x->id);
 		v[0] = x->id;
+		check_rest(c, host, index, s, x);
 	}
 	seen_fini(&taken);
 }
@@ -36,9 +86,10 @@ void i6_end(struct i6_deleted *c)
 	struct full *f = c->full;
 
 	for (unsigned i = 0; i < f->world.n_hosts; i++) {
-		const struct state *s = core_state(node_core(&f->world.host[i]));
+		const struct core *core = node_core(&f->world.host[i]);
+		const struct state *s = core_state(core);
 
-		i6_addresses(c, i, s);
+		i6_state(c, i, core_applied(core), s);
 		for (const struct session *x = state_next_session(s, 0); x;
 		     x = state_next_session(s, x->id))
 			if (seen_find(&c->dead, x->ike.ike[0].spi_i, x->ike.ike[0].spi_r, 0))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* I7: nodes that have applied the same have the same state, to the last octet; an SA
  * has one owner in each epoch; an owner whose time is over falls silent within
- * `isolation`. When all is over the workers of each node have just what its state says. */
+ * `isolation`, and so does who held the service addresses: his neighbours would go on
+ * sending to him. When all is over the workers of each node have just what its state says. */
 #include "test/sim/full.h"
 
 #include <string.h>
@@ -28,7 +29,7 @@ void i7_stepped(struct i7_owner *c, unsigned host, const struct core *core, uint
 	v[0] = head;
 	v[1] = host;
 	c->n_digests++;
-	i6_addresses(&c->full->checkers.i6, host, core_state(core));
+	i6_state(&c->full->checkers.i6, host, index, core_state(core));
 }
 
 void i7_granted(struct i7_owner *c, unsigned host, uint64_t incarnation, uint32_t spi_in,
@@ -63,6 +64,27 @@ void i7_used(struct i7_owner *c, unsigned host, uint32_t spi_in, int64_t epoch)
 		world_fail(&c->full->world,
 			   "I7: n%u still works in epoch %lld of SA %08x; %lld began at %.6f",
 			   host + 1, (long long)epoch, spi_in, (long long)v[0], (double)v[1] / 1e6);
+}
+
+/* Who holds is a matter of the index; only an older state can still name another. */
+void i7_holds(struct i7_owner *c, unsigned host, const struct core *core)
+{
+	struct full *f = c->full;
+	uint64_t allowed = f->config.timing.isolation_ms * MS + SILENT_SLACK_US;
+	uint64_t index = core_applied(core);
+
+	if (f->checkers.i1.rolled_back)
+		return;
+	if (index >= c->holder.index &&
+	    state_holder(core_state(core), NULL) == f->raft_id[host]) {
+		if (c->holder.host != host)
+			c->holder.since_us = f->world.now_us;
+		c->holder.host = host;
+		c->holder.index = index;
+	} else if (c->holder.host != host && f->world.now_us > c->holder.since_us + allowed) {
+		world_fail(&f->world, "I7: n%u still holds the addresses; n%u does since %.6f",
+			   host + 1, c->holder.host + 1, (double)c->holder.since_us / 1e6);
+	}
 }
 
 void i7_end(struct i7_owner *c)

@@ -11,6 +11,7 @@
 
 struct held {
 	struct blob *frame;
+	bool urgent;
 	struct held *next;
 };
 
@@ -18,6 +19,7 @@ struct pipe {
 	bool blocked;
 	uint64_t blocked_us; /* Since when. */
 	uint64_t slow_us, last_us;
+	uint64_t full_until_us, late_us; /* What is not urgent; when its last one arrives. */
 	struct held *held, **tail;
 };
 
@@ -131,6 +133,8 @@ static void on_connect(struct world *w, void *ctx, uint64_t a, struct blob *data
 		l->up = true;
 		l->silent_us = 0;
 		l->pipe[0].last_us = l->pipe[1].last_us = w->now_us;
+		l->pipe[0].late_us = l->pipe[1].late_us = 0; /* What was in the way is gone. */
+		l->pipe[0].full_until_us = l->pipe[1].full_until_us = 0;
 		world_say(w, "link n%u-n%u", l->a + 1, l->b + 1);
 		tell(w, l->a, l->b, DELIVER_LINK_UP, 0);
 		if (l->up)
@@ -198,21 +202,28 @@ static void on_arrival(struct world *w, void *ctx, uint64_t a, struct blob *data
 		host_deliver(&w->host[to], w->host[to].generation, &d);
 }
 
+static uint64_t later_of(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 static void launch(struct world *w, struct link *l, unsigned from, struct blob *frame,
-		   uint64_t extra_us)
+		   bool urgent, uint64_t extra_us)
 {
 	struct pipe *p = pipe_of(l, from);
 	uint64_t at = w->now_us + extra_us + p->slow_us +
 		      random_between(&w->random, l->net->fault.delay_min_us,
 				     l->net->fault.delay_max_us);
 
-	if (at < p->last_us)
-		at = p->last_us;
-	p->last_us = at;
+	at = later_of(at, p->last_us);
+	if (!urgent && later_of(p->full_until_us, p->late_us) > at)
+		p->late_us = at = later_of(p->full_until_us, p->late_us);
+	else
+		p->last_us = at;
 	world_at(w, at - w->now_us, on_arrival, l, l->epoch << 1 | (from == l->b), blob_ref(frame));
 }
 
-void net_send(struct host *from, unsigned to, struct blob *frame)
+void net_send(struct host *from, unsigned to, struct blob *frame, bool urgent)
 {
 	struct world *w = from->world;
 	struct link *l = link_of(w, from->index, to);
@@ -222,12 +233,13 @@ void net_send(struct host *from, unsigned to, struct blob *frame)
 	if (!l->up)
 		return;
 	if (!p->blocked) {
-		launch(w, l, from->index, frame, 0);
+		launch(w, l, from->index, frame, urgent, 0);
 		return;
 	}
 	h = calloc(1, sizeof(*h));
 	assert(h);
 	h->frame = blob_ref(frame);
+	h->urgent = urgent;
 	*p->tail = h;
 	p->tail = &h->next;
 }
@@ -248,7 +260,7 @@ void net_block(struct world *w, unsigned from, unsigned to, bool blocked)
 		struct held *h = p->held;
 
 		p->held = h->next;
-		launch(w, l, from, h->frame, extra);
+		launch(w, l, from, h->frame, h->urgent, extra);
 		blob_unref(h->frame);
 		free(h);
 	}
@@ -259,6 +271,11 @@ void net_block(struct world *w, unsigned from, unsigned to, bool blocked)
 void net_slow(struct world *w, unsigned from, unsigned to, uint64_t extra_us)
 {
 	pipe_of(link_of(w, from, to), from)->slow_us = extra_us;
+}
+
+void net_fill(struct world *w, unsigned from, unsigned to, uint64_t until_us)
+{
+	pipe_of(link_of(w, from, to), from)->full_until_us = until_us;
 }
 
 void net_set_fault(struct world *w, const struct net_fault *f)
@@ -283,6 +300,7 @@ void net_heal(struct world *w)
 				continue;
 			net_block(w, a, b, false);
 			net_slow(w, a, b, 0);
+			net_fill(w, a, b, 0);
 		}
 	}
 }

@@ -5,7 +5,10 @@
  * ends. A direction that is blocked holds frames back, as TCP would, and delivers
  * them when it is open again; if that takes too long the link ends. A crashed
  * process's kernel resets its links; a host that lost power says nothing. Datagrams
- * have none of these comforts. */
+ * have none of these comforts.
+ *
+ * A link carries two kinds of frames, as node/link_conn.c has them: what is urgent
+ * (heartbeats, forwarded packets) does not wait behind what is not, say a snapshot. */
 #ifndef TEST_SIM_NET_H
 #define TEST_SIM_NET_H
 
@@ -26,13 +29,15 @@ void net_host_started(struct host *h);
 void net_host_stopped(struct host *h, bool power_lost);
 
 /* Over the link; lost if it is down. Borrows frame. */
-void net_send(struct host *from, unsigned to, struct blob *frame);
+void net_send(struct host *from, unsigned to, struct blob *frame, bool urgent);
 bool net_linked(const struct world *w, unsigned a, unsigned b);
 
 /* ---- Faults ---- */
 void net_block(struct world *w, unsigned from, unsigned to, bool blocked); /* One way. */
 void net_reset(struct world *w, unsigned a, unsigned b);                   /* The link ends. */
 void net_slow(struct world *w, unsigned from, unsigned to, uint64_t extra_us);
+/* Something large is in the way: what is not urgent arrives then. */
+void net_fill(struct world *w, unsigned from, unsigned to, uint64_t until_us);
 void net_set_fault(struct world *w, const struct net_fault *f);
 void net_clog(struct world *w, uint64_t until_us); /* Datagrams wait until then. */
 void net_heal(struct world *w); /* Nothing blocked, slow or lost from now on. */

@@ -24,7 +24,7 @@ void node_send_frame(struct node *n, unsigned to, const uint8_t *data, size_t le
 	memcpy(b->data, &n->host->world->now_us, 8);
 	b->data[8] = n->hostile;
 	memcpy(b->data + STAMP, data, len);
-	net_send(n->host, to, b);
+	net_send(n->host, to, b, data[0] >= FRAME_EDGE);
 	blob_unref(b);
 }
 
@@ -205,6 +205,8 @@ static void beat(struct node *n)
 		node_send_frame(n, i, frame, sizeof(frame));
 	}
 	run_detector(n);
+	if (n->holds)
+		i7_holds(&n->full->checkers.i7, n->host->index, n->core);
 }
 
 /* ---- Deliveries ---- */

@@ -38,6 +38,21 @@ static void draw_suites(struct plan *p, struct random *r)
 	p->esp = random_chance(r, 400) ? esp[random_below(r, 4)] : "aes128gcm16";
 }
 
+/* Addresses for all, and a few more: then one that was freed has to be given out again
+ * while the run lasts. It rests for 10 times `isolation`, which is shorter here. */
+static void draw_pool(struct plan *p, struct random *r)
+{
+	p->pool_bits = 20;
+	p->isolation_ms = 1000;
+	p->leave_per_mille = 300;
+	if (!random_chance(r, 150))
+		return;
+	for (p->pool_bits = 29; (1u << (32 - p->pool_bits)) < p->clients + 4; p->pool_bits--)
+		;
+	p->isolation_ms = (uint32_t)random_between(r, 200, 500);
+	p->leave_per_mille = 1000;
+}
+
 void plan_draw(struct plan *p, struct random *r)
 {
 	static const unsigned attack[] = { 0, 100, 100, 300 };
@@ -59,4 +74,5 @@ void plan_draw(struct plan *p, struct random *r)
 	p->all_back = random_chance(r, 250);
 	p->half_open_max = p->cookie_above == 5 ? p->clients + 40 : 10000;
 	p->exact = random_chance(r, 350);
+	draw_pool(p, r);
 }

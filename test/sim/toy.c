@@ -52,7 +52,7 @@ static void on_send(void *ctx, uint64_t to, struct blob *message)
 	frame->data[0] = 'R';
 	memcpy(frame->data + 1, message->data, message->len);
 	if (t->peer[host_of(to)].raft_id == to)
-		net_send(t->host, host_of(to), frame);
+		net_send(t->host, host_of(to), frame, false);
 	blob_unref(frame);
 }
 
@@ -201,7 +201,7 @@ static void send_heartbeat(struct toy *t, unsigned to)
 	b->data[1] = suspects_leader(t);
 	memcpy(b->data + 2, &t->world->raft_id[t->host->index], 8);
 	memcpy(b->data + 10, &last, 8);
-	net_send(t->host, to, b);
+	net_send(t->host, to, b, false);
 	blob_unref(b);
 }
 

@@ -142,6 +142,8 @@ static void sa_grant(struct node *n, struct sim_sa *s, const struct update *x)
 	}
 	i7_granted(&n->full->checkers.i7, n->host->index, n->incarnation, s->spi_in,
 		   u->grant.epoch);
+	i1_granted(&n->full->checkers.i1, n->host->index, s->spi_in, u->grant.epoch,
+		   u->grant.start, u->grant.end);
 	sad_entry_grant(&s->entry, &u->grant);
 }
 
