@@ -48,6 +48,7 @@ struct consensus {
 	uint64_t debt;                   /* Octets applied since the last snapshot. */
 	bool snapshotting;               /* One of our own is being stored. */
 	bool installing;                 /* The leader's is being stored. */
+	bool outdated;                   /* The message at hand is of an older term. */
 
 	uint64_t seq, stored;            /* Transactions issued, durable. */
 	uint64_t vote_seq;               /* The last one with a term or vote. */

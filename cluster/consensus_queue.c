@@ -217,9 +217,10 @@ static void queue_one(struct consensus *c, const struct raft_message *m)
 			      consensus_message_encode(m, NULL, c->snapshot));
 		return;
 	case RAFT_APPEND_ENTRIES_RESULT:
-		/* When it answers an older term libraft leaves the index unset. */
-		if (clean.append_entries_result.last_log_index > consensus_log_last(&c->log))
-			clean.append_entries_result.last_log_index = 0;
+		/* When it answers an older term libraft leaves the index unset; who sent that
+		 * may lead our term by now, and take it for a hint where our log ends. */
+		if (c->outdated)
+			clean.append_entries_result.last_log_index = consensus_log_last(&c->log);
 		break;
 	case RAFT_REQUEST_VOTE_RESULT:
 		/* libraft repeats the asker's term when it denies a pre-vote. One whose

@@ -142,6 +142,15 @@ static void receive_append_entries(struct consensus *c, struct raft_message *m)
 	consensus_message_fini(m);
 }
 
+/* What it asks, and what we answer, is of a term that is over. */
+static bool is_outdated(struct consensus *c, const struct raft_message *m)
+{
+	raft_term term = raft_current_term(&c->raft);
+
+	return (m->type == RAFT_APPEND_ENTRIES && m->append_entries.term < term) ||
+	       (m->type == RAFT_INSTALL_SNAPSHOT && m->install_snapshot.term < term);
+}
+
 void consensus_receive(struct consensus *c, uint64_t now_ms, uint64_t from, const uint8_t *message,
 		       size_t len)
 {
@@ -158,7 +167,12 @@ void consensus_receive(struct consensus *c, uint64_t now_ms, uint64_t from, cons
 		consensus_message_fini(&m);
 		return;
 	}
+	/* libraft would look whether its vote is a pre-vote even if there is none, where a
+	 * follower has its leader's address; and may take the term or not. */
+	if (m.type == RAFT_REQUEST_VOTE_RESULT && c->raft.state != RAFT_CANDIDATE)
+		return;
 	m.server_address = CONSENSUS_NO_ADDRESS;
+	c->outdated = is_outdated(c, &m);
 	if (m.type == RAFT_APPEND_ENTRIES) {
 		receive_append_entries(c, &m);
 	} else {
@@ -172,5 +186,6 @@ void consensus_receive(struct consensus *c, uint64_t now_ms, uint64_t from, cons
 		if (forgotten)
 			consensus_message_fini(&m);
 	}
+	c->outdated = false;
 	consensus_settle(c);
 }
