@@ -25,7 +25,13 @@ static const char head[] =
 	"name = \"demo\"\n"
 	"ca_file = \"secrets/ca.pem\"\n"
 	"storage_key_file = \"secrets/storage.key\"   # seals the log and the snapshots\n"
-	"# max_store_age_s = 1800    # a cold start from older data wants --accept-old-store\n\n";
+	"# max_store_age_s = 1800    # a cold start from older data wants --accept-old-store\n"
+	"# half_open_max = 10000     # IKE SAs between IKE_SA_INIT and IKE_AUTH\n"
+	"# cookie_above = 500        # ... from so many on a client must show a cookie\n\n";
+
+static const char host_name[] = /* Of the first node, for all. */
+	"# http_name = \"n1.example.net\"           # a host name that it may be asked by, "
+	"besides its addresses\n";
 
 static const char tail[] =
 	"[service]\n"
@@ -140,8 +146,8 @@ static bool write_config(const char *dir, unsigned nodes)
 			"data_dir = \"/var/lib/baton/n%u\"\n"
 			"outer_interface = \"wan\"                  # where clients come in\n"
 			"inner_interface = \"lan\"                  # towards the protected network\n"
-			"http = \"127.0.0.1:9505\"                  # status; \"\" turns it off\n\n",
-			i, 10 + i, i, i, i);
+			"http = \"127.0.0.1:9505\"                  # status; \"\" turns it off\n%s\n",
+			i, 10 + i, i, i, i, i == 1 ? host_name : "");
 	fputs(tail, f);
 	return fclose(f) == 0 || failed(path);
 }

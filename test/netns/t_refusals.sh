@@ -103,6 +103,8 @@ restore
 nodes_start 30
 helps() { "$BATON" "$1" --help 2> /dev/null | grep -q "^usage: baton $1"; }
 for c in run check init status sessions; do check "baton $c --help" helps $c; done
+"$BATON" init "$LAB/new" --nodes 3 > /dev/null
+check "baton init writes cluster.toml.example" cmp "$LAB/new/cluster.toml" "$LAB_ROOT/cluster.toml.example"
 check "with all of it put right, the client goes on" at cl ping -q -c 10 -i 0.1 -W 2 $SERVER
 unharmed "afterwards"
 finish
