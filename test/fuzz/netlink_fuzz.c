@@ -20,7 +20,7 @@ static ssize_t fuzz_send(const void *data, size_t len);
 
 #include <openssl/bytestring.h>
 
-/* runs: 200000 */
+/* runs: 50000 */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -17,7 +17,7 @@
 #include <openssl/ec_key.h>
 #include <openssl/nid.h>
 
-/* runs: 1500 */
+/* runs: 600 */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
