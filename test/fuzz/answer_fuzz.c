@@ -19,7 +19,7 @@ static int fuzz_socket(void);
 
 #include <assert.h>
 
-/* runs: 20000 */
+/* runs: 8000 */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

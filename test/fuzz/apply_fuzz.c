@@ -12,7 +12,7 @@
 
 #include <assert.h>
 
-/* runs: 400 */
+/* runs: 300 */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);

@@ -15,7 +15,7 @@ static void recorded_step(struct core *core, const struct event *event, struct a
 
 #include <openssl/bytestring.h>
 
-/* runs: 200 */
+/* runs: 150 */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

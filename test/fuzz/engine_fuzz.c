@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* runs: 20000 */
+/* runs: 12000 */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

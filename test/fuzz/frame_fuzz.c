@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* runs: 30000 */
+/* runs: 10000 */
 
 static struct blob *encode_done(const struct frame *f)
 {
@@ -75,7 +75,7 @@ static void fuzz_heartbeats(const uint8_t *data, size_t len)
 		data += n;
 		len -= n;
 	}
-	for (unsigned i = 0; i < 200; i++)
+	for (unsigned i = 0; i < 110; i++)
 		check_contact(&d, now_us += 10000);
 	detector_isolation(&d, now_us, &isolated);
 	assert(isolated && d.peer[1].suspect && d.peer[2].suspect);

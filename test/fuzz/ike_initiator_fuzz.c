@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* runs: 6000 */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum kind {

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* runs: 15000 */
+/* runs: 6000 */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,7 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* runs: 20000 */
+/* runs: 5000 */
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);

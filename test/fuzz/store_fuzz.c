@@ -28,7 +28,7 @@ static void fuzz_child_ends(int status) __attribute__((noreturn));
 #include <openssl/bytestring.h>
 #include <openssl/sha.h>
 
-/* runs: 150 */
+/* runs: 100 */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
