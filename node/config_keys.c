@@ -392,6 +392,15 @@ SETTER(test_map)
 	config_set_number(r, v, 1 << 16, INT_MAX, &n);
 	r->c->test.store_map_bytes = n;
 }
+/* Small, so that snapshots are made, sent and installed within a short test. */
+SETTER(test_snapshot)
+{
+	uint32_t n = 0;
+
+	config_set_number(r, v, 1 << 12, INT_MAX, &n);
+	r->c->cluster.snapshot_bytes = n;
+	r->c->cluster.snapshot_trailing = 16;
+}
 
 static const struct config_key test_keys[] = {
 	{ "no_datapath", TOML_BOOLEAN, false, test_no_datapath },
@@ -401,6 +410,7 @@ static const struct config_key test_keys[] = {
 	{ "lease", TOML_INTEGER, false, test_lease },
 	{ "store_delay_ms", TOML_INTEGER, false, test_store_delay },
 	{ "store_map_bytes", TOML_INTEGER, false, test_map },
+	{ "snapshot_bytes", TOML_INTEGER, false, test_snapshot },
 	{ 0 }
 };
 

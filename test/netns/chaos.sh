@@ -3,11 +3,12 @@
 # Chaos: three nodes, two stock clients with traffic that never pauses, a seeded
 # schedule of faults (chaos_plan.py), and observers that see only packets.
 #
-#   chaos.sh [--seed S] [--seconds N] [--mode mixed|xdp|socket] [--brisk] [--replay exact] [--lease N] [--kinds K,...]
+#   chaos.sh [--seed S] [--seconds N] [--mode mixed|xdp|socket] [--brisk] [--replay exact] [--lease N] [--snapshot BYTES] [--kinds K,...]
 #
 # mixed: n1 and n3 begin at the xdp rung, n2 on sockets; a process that is started again is
 # at the other rung than the one before it. --lease: of so few numbers that they are
-# dense, and one that two owners share is soon seen. --kinds: only such faults.
+# dense, and one that two owners share is soon seen. --snapshot: after so much log, so that
+# a node that was wiped joins by one. --kinds: only such faults.
 #
 # When the faults of an episode are over, all nodes must be well again, and all traffic
 # goes on by itself, with the same SPIs and no exchange of the client's own, but for
@@ -16,7 +17,7 @@
 # Each node has a disk (tmpfs) and a wall clock of its own (chaos_preload.c), and
 # a monotonic clock that begins somewhere else each time (a time namespace).
 set -u
-SEED=$RANDOM SECONDS_ALL=60 BRISK='' REPLAY='' LEASE='' KINDS=''
+SEED=$RANDOM SECONDS_ALL=60 BRISK='' REPLAY='' LEASE='' SNAPSHOT='' KINDS=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--seed) SEED=$2; shift ;;
@@ -25,6 +26,7 @@ while [ $# -gt 0 ]; do
 	--brisk) BRISK=--brisk ;;
 	--replay) REPLAY=$2; shift ;;
 	--lease) LEASE=$2; shift ;;
+	--snapshot) SNAPSHOT=$2; shift ;;
 	--kinds) KINDS=$2; shift ;;
 	*) sed -n '6s/^# *//p' "$0" >&2; exit 2 ;;
 	esac
@@ -254,7 +256,7 @@ prepare() {
 	lab_net 3
 	second_client
 	MISSED=${MISSED:-10} relaxed >> "$LAB/extra.toml"
-	[ -z "$LEASE" ] || printf '\n[test]\nlease = %d\n' "$LEASE" >> "$LAB/extra.toml"
+	[ -z "$LEASE$SNAPSHOT" ] || printf '\n[test]\n%s\n%s\n' "${LEASE:+lease = $LEASE}" "${SNAPSHOT:+snapshot_bytes = $SNAPSHOT}" >> "$LAB/extra.toml"
 	lab_config "$(echo "$MODE" | sed s/mixed/auto/)" 3
 	[ -z "$REPLAY" ] || sed -i "s/^name = \"road\"/&\nreplay = \"$REPLAY\"/" "$LAB/conf/cluster.toml"
 	disks
