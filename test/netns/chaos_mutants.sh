@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 export BATON=$PWD/build/mutants/baton CHAOS_NO_CONTROL=1
 [ -x "$BATON" ] || { echo "no $BATON: make chaos-mutants" >&2; exit 1; }
-mutants=${*:-NONE REPLAY_UNCHECKED NO_MARKS NO_HEARD_MARKS LEASE_SHARED SAME_EPOCH RESTART_GOES_ON NEXT_KEPT IV_GOES_BACK}
+mutants=${*:-NONE REPLAY_UNCHECKED NO_MARKS NO_HEARD_MARKS LEASE_SHARED SAME_EPOCH RESTART_GOES_ON NEXT_KEPT IV_GOES_BACK RENEW_BY_STEP}
 mkdir -p build/netns
 survived=0 caught=0
 
@@ -21,6 +21,8 @@ faults() {
 	case $1 in
 	# A process that owned once owns again, and soon stands where another has begun.
 	NEXT_KEPT) echo "--kinds back_owner --lease 64" ;;
+	# What an owner has as its lease is not what its heir believes, for want of a renewal.
+	RENEW_BY_STEP) echo "--kinds back_owner" ;;
 	# A process leads twice, and has something to say to the same client both times.
 	IV_GOES_BACK) echo "--kinds back_leader" ;;
 	esac
