@@ -13,6 +13,7 @@ void cluster_config_defaults(struct cluster_config *c)
 	c->half_open_max = 10000;
 	c->cookie_above = 500;
 	c->snapshot_bytes = 8u << 20;
+	c->snapshot_slice = 16u << 10;
 	c->snapshot_trailing = 1024;
 	c->timing = (struct cluster_timing){
 		.heartbeat_ms = 10,

@@ -187,6 +187,7 @@ void consensus_free(struct consensus *c)
 	consensus_queue_fini(c);
 	consensus_log_fini(&c->log);
 	store_snapshot_free(c->snapshot);
+	store_snapshot_free(c->making);
 	blob_unref(c->configuration);
 	free(c);
 }
@@ -231,15 +232,7 @@ void consensus_stored(struct consensus *c, uint64_t now_ms, uint64_t seq)
 	consensus_settle(c);
 }
 
-void consensus_tick(struct consensus *c, uint64_t now_ms)
-{
-	c->now_ms = now_ms;
-	if (now_ms >= consensus_deadline_ms(c))
-		time_out(c);
-	consensus_settle(c);
-}
-
-uint64_t consensus_deadline_ms(const struct consensus *c)
+static uint64_t raft_deadline_ms(const struct consensus *c)
 {
 	uint64_t at = raft_timeout(&c->raft), beat = c->options.heartbeat_ms;
 
@@ -253,6 +246,23 @@ uint64_t consensus_deadline_ms(const struct consensus *c)
 	}
 	/* Never twice in one millisecond, whatever libraft says. */
 	return at > c->ticked_ms ? at : c->ticked_ms + 1;
+}
+
+uint64_t consensus_deadline_ms(const struct consensus *c)
+{
+	uint64_t at = raft_deadline_ms(c);
+
+	if (c->making && !c->installing && c->sliced_ms + 1 < at)
+		return c->sliced_ms + 1;
+	return at;
+}
+
+void consensus_tick(struct consensus *c, uint64_t now_ms)
+{
+	c->now_ms = now_ms;
+	if (now_ms >= raft_deadline_ms(c))
+		time_out(c);
+	consensus_settle(c);
 }
 
 /* ---- What a leader does ---- */

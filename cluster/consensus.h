@@ -26,8 +26,10 @@ struct consensus_face {
 	void (*apply)(void *ctx, uint64_t index, uint64_t term, struct blob *data);
 	/* The state is replaced by a snapshot (install, or at start). */
 	void (*restore)(void *ctx, uint64_t index, struct blob *snapshot);
-	/* Give a snapshot of the applied state, sealed (the callee takes it); NULL = not now. */
-	struct blob *(*snapshot)(void *ctx);
+	/* Give a snapshot of the state that is applied now (begin), sealed (the callee takes
+	 * it); NULL = there is more to do, go on in a millisecond (not begin). Commands are
+	 * applied meanwhile; when the state is restored, what was begun is forgotten. */
+	struct blob *(*snapshot)(void *ctx, bool begin);
 	/* Role, term or known leader (0 = none) changed. */
 	void (*role)(void *ctx, enum consensus_role role, uint64_t term, uint64_t leader);
 	/* The committed configuration changed. */

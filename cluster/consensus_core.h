@@ -46,6 +46,8 @@ struct consensus {
 	uint64_t configuration_index;
 	uint64_t applied;
 	uint64_t debt;                   /* Octets applied since the last snapshot. */
+	struct store_snapshot *making;   /* One of our own, as yet without data; NULL = none. */
+	uint64_t sliced_ms;              /* Time of its last slice. */
 	bool snapshotting;               /* One of our own is being stored. */
 	bool installing;                 /* The leader's is being stored. */
 	bool outdated;                   /* The message at hand is of an older term. */
@@ -95,7 +97,7 @@ void consensus_write_free(struct consensus_write *w);
 struct store_snapshot *consensus_snapshot_share(const struct store_snapshot *s);
 /* What libraft wants to be installed; frees its chunk and configuration. */
 struct store_snapshot *consensus_snapshot_adopt(struct raft_update *u);
-void consensus_snapshot_maybe(struct consensus *c); /* Takes one when it is time. */
+void consensus_snapshot_maybe(struct consensus *c); /* Begins one when it is time, or goes on. */
 /* A snapshot is durable: ours or the leader's. */
 void consensus_snapshot_taken(struct consensus *c, struct consensus_write *w);
 void consensus_snapshot_installed(struct consensus *c, struct consensus_write *w);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Snapshots, by octets of log rather than by entries. One of our own is taken at
- * the applied index, stored together with the trimming of the log, and told to
- * libraft only when it is durable. One from the leader empties the log at once (as
+/* Snapshots, by octets of log rather than by entries. One of our own is of the applied
+ * index at which it was begun; the state machine makes it, a slice each millisecond,
+ * and entries are applied meanwhile. It is stored together with the trimming of the log,
+ * and told to libraft only when it is durable. One from the leader empties the log at once (as
  * libraft's trail is then), is stored, and only then becomes the state: in between
- * nothing is applied. If the leader's arrives while ours is being stored, ours is
+ * nothing is applied. If the leader's arrives while ours is being made or stored, ours is
  * forgotten: the later transaction replaces it on disk too. */
 #include "cluster/consensus_core.h"
 
@@ -37,9 +38,8 @@ struct store_snapshot *consensus_snapshot_adopt(struct raft_update *u)
 	return s;
 }
 
-/* Octets of log after which the next one is due. Making one takes a while when the state
- * is large, and nothing else is done meanwhile: so not more often than it pays, nor on all
- * nodes at the same entry. */
+/* Octets of log after which the next one is due. Making and storing one takes a while when
+ * the state is large: so not more often than it pays, nor on all nodes at the same entry. */
 static uint64_t due_after(const struct consensus *c)
 {
 	uint64_t large = c->snapshot ? 2 * (uint64_t)c->snapshot->data->len : 0;
@@ -49,29 +49,44 @@ static uint64_t due_after(const struct consensus *c)
 	return large + large / 8 * (c->options.id % 4);
 }
 
-void consensus_snapshot_maybe(struct consensus *c)
+static bool is_due(const struct consensus *c)
 {
-	struct store_snapshot *s;
-	struct blob *data;
-	uint64_t trim_to = 0;
+	return c->debt >= due_after(c) && !c->snapshotting && c->configuration &&
+	       c->applied > c->log.snapshot_index;
+}
 
-	if (c->debt < due_after(c) || c->snapshotting || c->installing ||
-	    !c->configuration || c->applied <= c->log.snapshot_index)
-		return;
-	data = c->face.snapshot(c->face.ctx);
-	if (!data)
-		return;
-	s = calloc(1, sizeof(*s));
+static void begin(struct consensus *c)
+{
+	struct store_snapshot *s = calloc(1, sizeof(*s));
+
 	assert(s);
 	s->index = c->applied;
 	s->term = consensus_log_term(&c->log, c->applied);
 	s->configuration_index = c->configuration_index;
 	s->configuration = blob_ref(c->configuration);
-	s->data = data;
 	assert(s->term != 0);
+	c->debt = 0;
+	c->making = s;
+}
+
+void consensus_snapshot_maybe(struct consensus *c)
+{
+	bool begins = !c->making;
+	struct store_snapshot *s;
+	uint64_t trim_to = 0;
+
+	if (c->installing || (begins ? !is_due(c) : c->now_ms <= c->sliced_ms))
+		return;
+	if (begins)
+		begin(c);
+	s = c->making;
+	c->sliced_ms = c->now_ms;
+	s->data = c->face.snapshot(c->face.ctx, begins);
+	if (!s->data)
+		return;
+	c->making = NULL;
 	if (s->index > c->options.snapshot_trailing)
 		trim_to = s->index - c->options.snapshot_trailing;
-	c->debt = 0;
 	c->snapshotting = true;
 	consensus_queue_snapshot(c, s, trim_to);
 }
@@ -119,6 +134,8 @@ void consensus_snapshot_installed(struct consensus *c, struct consensus_write *w
 	c->installing = false;
 	c->applied = c->snapshot->index;
 	c->debt = 0;
+	store_snapshot_free(c->making);
+	c->making = NULL;
 	c->face.restore(c->face.ctx, c->snapshot->index, c->snapshot->data);
 	blob_set(&c->configuration, blob_ref(c->snapshot->configuration));
 	c->configuration_index = c->snapshot->configuration_index;

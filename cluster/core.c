@@ -322,6 +322,7 @@ void core_free(struct core *c)
 	proposals_fini(c);
 	free(c->follow.sessions);
 	consensus_free(c->consensus);
+	snapshot_forget(c);
 	state_free(c->state);
 	seal_key_free(c->seal);
 	OPENSSL_cleanse(c, sizeof(*c));

@@ -6,6 +6,7 @@
  *   core_view.c   what every room may ask: who leads, who is who
  *   bootstrap.c   who we are: HELLO, founding, joining, refusing old copies
  *   proposals.c   commands to the leader, into the log, out of it into the state
+ *   snapshot.c    the state, sealed, a slice at a time
  *   membership.c  nodes up and down, the holder, elections, cluster time
  *   half_open.c   IKE SAs between IKE_SA_INIT and IKE_AUTH
  *   relay.c       IKE messages at a node that does not lead
@@ -90,6 +91,16 @@ struct follow { /* core.c */
 		bool moved;     /* Slots have a new owner by it. */
 	} down[CLUSTER_NODES_MAX];
 	unsigned n_down;
+};
+
+#define SNAPSHOT_SERIES_LEN 16u
+struct snapshots { /* snapshot.c */
+	uint8_t series[SNAPSHOT_SERIES_LEN];
+	struct blob **part;  /* Sealed. */
+	size_t n, room, len; /* len: of all, with their lengths. */
+	bool written;        /* There are no more. */
+	struct blob *whole;  /* They are joined there, ... */
+	size_t joined, joined_len; /* ... so many so far. */
 };
 
 struct membership { /* membership.c */
@@ -226,6 +237,7 @@ struct core {
 	struct peer peer[CLUSTER_NODES_MAX];
 	struct identity identity;
 	struct proposals proposals;
+	struct snapshots snapshots;
 	struct follow follow;
 	struct membership membership;
 	struct half_opens half_opens;
@@ -277,6 +289,15 @@ void proposals_add(struct core *c, enum urgency u, struct command *command);
 void proposals_receive(struct core *c, uint32_t node, const uint8_t *data, size_t len);
 void proposals_flush(struct core *c);
 void proposals_fini(struct core *c);
+
+/* ---- snapshot.c ---- */
+/* Begins one of the state as it is now, or goes on; the whole, when that is done, else NULL. */
+struct blob *snapshot_slice(struct core *c, bool begin);
+void snapshot_forget(struct core *c); /* The one that is being made. */
+/* A whole one of whichever version: the state, or why not, as seal_open() says;
+ * ERR_MALFORMED also if it is none. */
+enum status snapshot_open(const struct seal_key *k, const uint8_t *data, size_t len,
+			  struct state **state) must_check;
 
 /* ---- membership.c ---- */
 void membership_suspect(struct core *c, const struct event *e);

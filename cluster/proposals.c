@@ -5,7 +5,6 @@
  * What a node may propose through another is little: that it is up, that it is
  * leaving, and the leases and marks of what it owns. The leader reads it before
  * it passes it on; everything else comes from the leader's own rooms. */
-#include "cluster/consensus_message.h"
 #include "cluster/core_internal.h"
 #include "proto/mutant.h"
 
@@ -285,36 +284,26 @@ static void on_apply(void *ctx, uint64_t index, uint64_t term, struct blob *data
 static void on_restore(void *ctx, uint64_t index, struct blob *snapshot)
 {
 	struct core *c = ctx;
-	struct blob *plain = NULL;
-	struct state *state = NULL;
+	struct state *state;
 
-	if (seal_open(c->seal, SEAL_SNAPSHOT, snapshot->data, snapshot->len, &plain) == OK)
-		state = state_decode(plain->data, plain->len);
-	blob_unref(plain);
-	if (!state) {
+	if (snapshot_open(c->seal, snapshot->data, snapshot->len, &state) != OK) {
 		action_exit(c->actions, 1,
 			    "the snapshot at index %llu cannot be opened with this storage key",
 			    (unsigned long long)index);
 		c->stopped = true;
 		return;
 	}
+	snapshot_forget(c);
 	state_free(c->state);
 	c->state = state;
 	c->follow.all = !MUTANT(MUTANT_NO_RECONCILE);
 	c->follow.holder = c->follow.nodes = true;
 }
 
-static struct blob *on_snapshot(void *ctx)
+static struct blob *on_snapshot(void *ctx, bool begin)
 {
-	struct core *c = ctx;
-	struct blob *plain = state_encode(c->state);
-	struct blob *sealed = seal_create(c->seal, SEAL_SNAPSHOT, &c->entropy, plain->data, plain->len);
-
-	blob_unref(plain);
-	return sealed;
+	return snapshot_slice(ctx, begin);
 }
-
-_Static_assert(FRAME_LEN_MAX >= CONSENSUS_SNAPSHOT_MAX + (1u << 20), "a snapshot fits a frame");
 
 static void on_send(void *ctx, uint64_t to, struct blob *message)
 {

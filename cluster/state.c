@@ -24,6 +24,7 @@ void state_free(struct state *s)
 {
 	if (!s)
 		return;
+	state_cut_drop(s);
 	sessions_fini(s);
 	tombstones_fini(s);
 	pool_fini(s);

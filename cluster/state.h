@@ -109,6 +109,13 @@ bool state_pool_pick(const struct state *s, const struct prefix *pool, const str
 /* ---- Snapshots ---- */
 struct blob *state_encode(const struct state *s); /* Plain: seal it. Canonical: equal states, equal bytes. */
 struct state *state_decode(const uint8_t *data, size_t len); /* NULL: malformed. */
+/* The same octets in pieces, while commands go on being applied: they are those of the state
+ * as it was at state_cut_begin(). One cut at a time: another one forgets it. */
+void state_cut_begin(struct state *s);
+/* The next piece: `octets` of it, and what it takes to end a record, or less; NULL: nothing
+ * was left. whole: it was the last one, the cut is over. */
+struct blob *state_cut_next(struct state *s, size_t octets, bool *whole);
+void state_cut_drop(struct state *s); /* If there is one. */
 void state_digest(const struct state *s, uint8_t digest[32]); /* SHA-256 of state_encode(). */
 
 #endif

@@ -9,12 +9,14 @@
  *   state_sequence.c  leases, marks, the planned hand-over
  *   state_pool.c      virtual IPs: in use, freed, free
  *   state_snapshot.c  all of it as octets
+ *   state_cut.c       the same, piece by piece
  *
  * Replicated is what the snapshot writes. The indexes, the count of sessions in
  * a slot and the pool hints follow from it and are rebuilt. */
 #ifndef CLUSTER_STATE_INTERNAL_H
 #define CLUSTER_STATE_INTERNAL_H
 
+#include "cluster/record.h"
 #include "cluster/state.h"
 
 #include <uthash.h>
@@ -46,6 +48,7 @@ struct session_entry {
 	struct spi_index by_spi[IKE_CHILD_MAX];  /* Of s.ike.child[i]. */
 	struct address virtual_ip;               /* Key: octets behind the address are zero. */
 	UT_hash_handle by_ip;
+	struct blob *row;                        /* For the cut: as it was when that began. */
 	struct peer *peer;                       /* The others of its identity: */
 	struct session_entry *peer_previous, *peer_next;
 };
@@ -87,6 +90,7 @@ struct mourner {
 struct freed {
 	struct address address;
 	uint64_t at_ms;
+	uint64_t serial; /* Grows along the list. */
 	UT_hash_handle hh;
 };
 
@@ -109,6 +113,9 @@ struct state {
 	struct slot slot[STATE_SLOTS_ALL];
 	struct tombstone *tombstones;
 	struct freed *freed;
+	uint64_t freed_serial; /* The next one's. */
+	size_t n_exact;        /* Child SAs with a horizon. */
+	struct state_cut *cut; /* NULL: none is being written. */
 
 	uint32_t slot_sessions[STATE_SLOTS_ALL];
 	struct session_list list;
@@ -155,6 +162,7 @@ void tombstones_fini(struct state *s);
 
 /* ---- state_table.c ---- */
 struct session_entry *session_find(const struct state *s, uint64_t id);
+struct session_entry *session_entry_of(struct session *s); /* Whose .s it is. */
 struct pair_index *session_find_pair(const struct state *s, uint64_t spi_i, uint64_t spi_r);
 struct spi_index *session_find_spi(const struct state *s, uint32_t spi_in);
 /* Can it be a session at all? ERR_MALFORMED; ERR_EXISTS: an inbound SPI twice. */
@@ -170,6 +178,19 @@ void session_remove(struct state *s, struct session_entry *entry);
 void session_entry_free(struct session_entry *entry); /* Of one that was not adopted. */
 void session_set_slot(struct state *s, struct session_entry *entry, uint32_t slot);
 void sessions_fini(struct state *s);
+
+/* ---- state_snapshot.c: what it writes, one by one ---- */
+void codec_tombstone(struct codec *c, struct tombstone *t, uint8_t version);
+void codec_freed(struct codec *c, struct freed *f);
+void codec_session_record(struct codec *c, const struct state *s, struct session *x);
+/* All before the tombstones. Gives the version. */
+uint8_t codec_head(struct codec *c, struct state *s);
+
+/* ---- state_cut.c: to be called before it happens ---- */
+void cut_before_tombstone_goes(struct state *s, struct tombstone *t);
+void cut_before_freed_goes(struct state *s, struct freed *f);
+void cut_before_session_changes(struct state *s, struct session_entry *e);
+void cut_before_session_goes(struct state *s, struct session_entry *e);
 
 /* ---- state_sequence.c ---- */
 void apply_seq_batch(struct state *s, const struct seq_batch *c, struct apply_result *r);

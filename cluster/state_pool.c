@@ -57,6 +57,7 @@ void pool_take(struct state *s, struct session_entry *e)
 		return;
 	f = freed_find(s, &e->virtual_ip);
 	if (f) {
+		cut_before_freed_goes(s, f);
 		HASH_DEL(s->freed, f);
 		free(f);
 	}
@@ -87,6 +88,7 @@ bool freed_add(struct state *s, const struct address *a, uint64_t at_ms)
 	assert(f);
 	f->address = address_key(a);
 	f->at_ms = at_ms;
+	f->serial = s->freed_serial++;
 	HASH_ADD(hh, s->freed, address, sizeof(f->address), f);
 	return true;
 }
@@ -109,6 +111,7 @@ void freed_sweep(struct state *s)
 	while (s->freed && s->time_ms - s->freed->at_ms >= FREED_MS) {
 		struct freed *f = s->freed;
 
+		cut_before_freed_goes(s, f);
 		HASH_DEL(s->freed, f);
 		hints_lower(s, &f->address);
 		free(f);

@@ -31,6 +31,7 @@ void apply_seq_batch(struct state *s, const struct seq_batch *c, struct apply_re
 		if (!x) /* Deleted since: nothing to keep. */
 			continue;
 		rec = &x->entry->s.seq[x - x->entry->by_spi];
+		cut_before_session_changes(s, x->entry);
 		child = &x->entry->s.ike.child[x - x->entry->by_spi];
 		current = session_epoch(s, &x->entry->s);
 		if (row->end != 0 && lease_renew(rec, row->epoch, current, row->end))
@@ -69,6 +70,7 @@ void apply_owner_move(struct state *s, const struct owner_move *c, struct apply_
 		r->status = ERR_FULL;
 		return;
 	}
+	cut_before_session_changes(s, e);
 	for (unsigned i = 0; i < e->s.ike.n_child; i++) {
 		uint64_t next = 0; /* A Child SA that the old owner did not name. */
 		bool marked = false;

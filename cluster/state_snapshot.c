@@ -10,7 +10,6 @@
  * computed piece by piece, without the whole in memory. */
 #include "cluster/state_internal.h"
 
-#include "cluster/record.h"
 #include "proto/mutant.h"
 
 #include <openssl/sha.h>
@@ -106,7 +105,7 @@ static void codec_slots(struct codec *c, struct state *s)
 	}
 }
 
-static void codec_session_record(struct codec *c, const struct state *s, struct session *x)
+void codec_session_record(struct codec *c, const struct state *s, struct session *x)
 {
 	int64_t epoch;
 
@@ -135,7 +134,7 @@ static void codec_session_record(struct codec *c, const struct state *s, struct 
 	}
 }
 
-static void codec_tombstone(struct codec *c, struct tombstone *t, uint8_t version)
+void codec_tombstone(struct codec *c, struct tombstone *t, uint8_t version)
 {
 	codec_u64(c, &t->pair[0]);
 	codec_u64(c, &t->pair[1]);
@@ -148,15 +147,14 @@ static void codec_tombstone(struct codec *c, struct tombstone *t, uint8_t versio
 		codec_octets(c, t->request_hash, sizeof(t->request_hash));
 }
 
-static void codec_freed(struct codec *c, struct freed *f)
+void codec_freed(struct codec *c, struct freed *f)
 {
 	codec_address(c, &f->address);
 	codec_u64(c, &f->at_ms);
 	codec_check(c, f->address.family != 0);
 }
 
-/* Gives the version. */
-static uint8_t codec_head(struct codec *c, struct state *s)
+uint8_t codec_head(struct codec *c, struct state *s)
 {
 	uint8_t version = c->horizons ? SNAPSHOT_VERSION_EXACT : SNAPSHOT_VERSION;
 
@@ -198,22 +196,10 @@ static void sink_drain(struct sink *k, size_t from)
 	sink_begin(k, k->sha);
 }
 
-static bool any_exact(const struct state *s)
-{
-	for (size_t i = 0; i < s->list.n; i++) {
-		const struct session_entry *e = s->list.place[i].entry;
-
-		for (unsigned k = 0; e && k < e->s.ike.n_child; k++)
-			if (e->s.seq[k].horizon)
-				return true;
-	}
-	return false;
-}
-
 /* Writing only reads the state. */
 static void state_write(struct state *s, struct sink *k)
 {
-	struct codec c = {.out = &k->cbb, .horizons = any_exact(s)};
+	struct codec c = {.out = &k->cbb, .horizons = s->n_exact > 0};
 	uint32_t n_tombstones = HASH_CNT(hh, s->tombstones), n_freed = HASH_CNT(hh, s->freed);
 	uint32_t n_sessions = (uint32_t)state_sessions(s);
 	uint8_t version;

@@ -3,9 +3,11 @@
  * IKE SAs, by the inbound SPI of each Child SA, by virtual IP, by peer identity. Each
  * entry carries its own index nodes, so a session is one allocation, and inserting or
  * removing one touches a dozen hash buckets however many there are. */
+#include "cluster/horizon.h"
 #include "cluster/state_internal.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +56,11 @@ static void list_remove(struct session_list *l, uint64_t id)
 			l->place[kept++] = l->place[i];
 	l->n = kept;
 	l->holes = 0;
+}
+
+struct session_entry *session_entry_of(struct session *s)
+{
+	return (struct session_entry *)((uint8_t *)s - offsetof(struct session_entry, s));
 }
 
 struct session_entry *session_find(const struct state *s, uint64_t id)
@@ -141,6 +148,15 @@ struct spi_index *session_find_spi(const struct state *s, uint32_t spi_in)
 	return x;
 }
 
+static size_t count_exact(const struct session_entry *e)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < e->s.ike.n_child; i++)
+		n += horizon_exact(&e->s.seq[i]);
+	return n;
+}
+
 static void spis_add(struct state *s, struct session_entry *e)
 {
 	for (unsigned i = 0; i < IKE_SA_MAX; i++) {
@@ -161,6 +177,7 @@ static void spis_add(struct state *s, struct session_entry *e)
 		HASH_ADD(hh, s->by_spi, spi_in, sizeof(x->spi_in), x);
 	}
 	s->n_child += e->s.ike.n_child;
+	s->n_exact += count_exact(e);
 }
 
 static void spis_remove(struct state *s, struct session_entry *e)
@@ -173,6 +190,7 @@ static void spis_remove(struct state *s, struct session_entry *e)
 	for (unsigned i = 0; i < e->s.ike.n_child; i++)
 		HASH_DEL(s->by_spi, &e->by_spi[i]);
 	s->n_child -= e->s.ike.n_child;
+	s->n_exact -= count_exact(e);
 }
 
 /* ---- Changes ---- */
@@ -225,6 +243,7 @@ void session_replace(struct state *s, struct session_entry *e, const struct ike_
 	bool same_id = id_same(&e->s.ike.peer_id, &ike->peer_id);
 	struct ike_session old = e->s.ike; /* Its blobs move here, and are dropped at the end. */
 
+	cut_before_session_changes(s, e);
 	spis_remove(s, e);
 	if (!same_id)
 		peer_leave(s, e);
@@ -242,6 +261,7 @@ void session_replace(struct state *s, struct session_entry *e, const struct ike_
 
 void session_set_slot(struct state *s, struct session_entry *e, uint32_t slot)
 {
+	cut_before_session_changes(s, e);
 	s->slot_sessions[e->s.slot]--;
 	s->slot_sessions[slot]++;
 	e->s.slot = slot;
@@ -262,6 +282,7 @@ void session_remove(struct state *s, struct session_entry *e)
 			tombstone_add(s, sa->spi_i, sa->spi_r, tombstone_peer(&e->s.ike.peer_id),
 				      s->time_ms);
 	}
+	cut_before_session_goes(s, e);
 	list_remove(&s->list, e->s.id);
 	spis_remove(s, e);
 	pool_release(s, e);

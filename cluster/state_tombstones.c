@@ -134,6 +134,7 @@ struct tombstone *tombstone_add(struct state *s, uint64_t spi_i, uint64_t spi_r,
 
 static void tombstone_free(struct state *s, struct tombstone *t)
 {
+	cut_before_tombstone_goes(s, t);
 	HASH_DEL(s->tombstones, t);
 	peer_discount(s, t->peer);
 	blob_unref(t->last_word);

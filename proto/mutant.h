@@ -18,6 +18,7 @@
 	X(MUTANT_IV_GOES_BACK, "the IV counter starts anew with each leadership")                  \
 	X(MUTANT_NO_TOMBSTONE, "a deleted session leaves no tombstone, its half-open SA stays")    \
 	X(MUTANT_SNAPSHOT_NO_LEASES, "snapshots are without leases")                               \
+	X(MUTANT_CUT_LATE, "a snapshot has sessions as they are, not as they were at its index") \
 	X(MUTANT_SNAPSHOT_KEEPS_SAS, "SAs that are gone with a snapshot stay with the workers")    \
 	X(MUTANT_NO_MARKS, "marks are ignored at takeover")                                        \
 	X(MUTANT_NO_HEARD_MARKS, "only committed marks count at takeover")                         \

@@ -140,6 +140,13 @@ build/bench/%: test/bench/%.c
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
+build/bench/snapshot: test/bench/snapshot.c test/lib/sample.c build/libcluster.a build/libproto.a
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
+bench-snapshot: build/bench/snapshot
+	build/bench/snapshot 1000 10000 100000
+.PHONY: bench-snapshot
 build/bench/handshakes: test/bench/handshakes.c build/libproto.a
 	@mkdir -p $(@D)
 	$(call say,LINK)

@@ -54,18 +54,28 @@ static void on_restore(void *ctx, uint64_t index, struct blob *b)
 	struct lab_node *n = ctx;
 
 	n->restores++;
+	blob_set(&n->making, NULL); /* What was being made is forgotten. */
 	n->last_applied = index;
 	n->n_state = b->len - 1;
 	memcpy(n->state, b->data + 1, b->len - 1);
 }
 
-static struct blob *on_snapshot(void *ctx)
+static struct blob *on_snapshot(void *ctx, bool begin)
 {
 	struct lab_node *n = ctx;
-	struct blob *b = blob_new(NULL, n->n_state + 1);
+	struct blob *b;
 
-	b->data[0] = 's';
-	memcpy(b->data + 1, n->state, n->n_state);
+	if (begin) {
+		n->sliced = 0;
+		blob_set(&n->making, blob_new(NULL, n->n_state + 1));
+		n->making->data[0] = 's';
+		memcpy(n->making->data + 1, n->state, n->n_state);
+	}
+	assert(n->making);
+	if (n->sliced++ < n->slices)
+		return NULL;
+	b = n->making;
+	n->making = NULL;
 	return b;
 }
 
@@ -158,6 +168,7 @@ void lab_sync_one(struct lab_node *n)
 void lab_stop_node(struct lab_node *n)
 {
 	consensus_free(n->c);
+	blob_set(&n->making, NULL);
 	n->c = NULL;
 	while (n->n_pending)
 		store_update_free(n->pending[--n->n_pending]);

@@ -20,6 +20,8 @@ struct lab_node {
 	unsigned restores, members_called;
 	bool cut, no_disk;
 	uint64_t snapshot_bytes;
+	unsigned slices, sliced; /* A snapshot takes so many milliseconds, and so many have passed. */
+	struct blob *making;
 };
 
 extern struct lab_node lab_nodes[LAB_NODES + 1];

@@ -46,6 +46,7 @@ static void configure(struct full *f)
 	c->n_service = 1;
 	c->lease = 64; /* Many renewals. */
 	c->snapshot_bytes = 15000; /* ... and snapshots. */
+	c->snapshot_slice = 1; /* ... each of which takes long: one thing in a millisecond. */
 	c->snapshot_trailing = 8;
 	c->half_open_max = f->plan.half_open_max;
 	c->cookie_above = f->plan.cookie_above;

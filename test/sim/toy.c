@@ -87,11 +87,12 @@ static void on_restore(void *ctx, uint64_t index, struct blob *snapshot)
 	log_checker_restored(&t->world->checker, t->host->index, index);
 }
 
-static struct blob *on_snapshot(void *ctx)
+static struct blob *on_snapshot(void *ctx, bool begin)
 {
 	struct toy *t = ctx;
 	struct blob *b = blob_new(NULL, 16);
 
+	(void)begin;
 	memcpy(b->data, &t->hash, 8);
 	memcpy(b->data + 8, &t->applied, 8);
 	t->world->snapshots++;

@@ -294,6 +294,79 @@ static void a_configuration_amid_other_entries(void **state)
 
 /* ---- Messages by hand ---- */
 
+/* A snapshot takes its time, and entries are applied meanwhile: it is of the index at which
+ * it was begun, and what came after it is still in the log. */
+static void a_snapshot_is_of_the_index_at_which_it_was_begun(void **state)
+{
+	struct lab_node *l;
+	char want[61] = { 0 };
+
+	(void)state;
+	for (unsigned i = 1; i <= 3; i++) {
+		lab_nodes[i].snapshot_bytes = 30;
+		lab_nodes[i].slices = 30;
+	}
+	l = lab_start_three();
+	for (unsigned i = 0; i < 60; i++) {
+		want[i] = (char)('A' + i % 26);
+		lab_submit(l, want[i]);
+		lab_run(2);
+		if (l->c->making && l->sliced == 15)
+			assert_true(l->c->applied > l->c->making->index);
+	}
+	lab_run(100);
+	assert_non_null(l->image.snapshot);
+	assert_true(l->image.snapshot->index < l->last_applied);
+	/* Entries of commands: those below the first one are a configuration and a barrier. */
+	assert_in_range(l->image.snapshot->data->len - 1, l->image.snapshot->index - 2,
+			l->image.snapshot->index);
+	for (unsigned i = 1; i <= 3; i++) {
+		lab_stop_node(&lab_nodes[i]);
+		lab_start_node(&lab_nodes[i], 0);
+	}
+	lab_run(1000);
+	for (unsigned i = 1; i <= 3; i++)
+		assert_state(&lab_nodes[i], want);
+}
+
+/* The leader's arrives while ours is being made: ours is forgotten, and a later one is not. */
+static void the_leaders_snapshot_ends_ours(void **state)
+{
+	struct lab_node *l, *f;
+	unsigned begun = 0;
+
+	(void)state;
+	for (unsigned i = 1; i <= 3; i++)
+		lab_nodes[i].snapshot_bytes = 20;
+	l = lab_start_three();
+	f = lab_follower();
+	f->slices = 1000000;
+	for (; begun < 60 && !f->c->making; begun++) {
+		lab_submit(l, 'a');
+		lab_run(2);
+	}
+	assert_non_null(f->c->making);
+	f->cut = true;
+	for (unsigned i = 0; i < 60; i++) {
+		lab_submit(l, 'b');
+		lab_run(2);
+	}
+	f->cut = false;
+	lab_run(3000);
+	assert_int_equal(f->restores, 1);
+	assert_null(f->c->making);
+	assert_int_equal(f->n_state, begun + 60);
+	f->slices = 3;
+	for (unsigned i = 0; i < 250; i++) {
+		lab_submit(l, 'c');
+		lab_run(2);
+	}
+	lab_run(100);
+	assert_true(f->image.snapshot->index > f->image.entries[0].index);
+	assert_true(f->image.snapshot->data->len > begun + 60 + 1);
+	assert_int_equal(f->n_state, begun + 310);
+}
+
 /* A message from the past, sent again, behind a log that was trimmed since. */
 static void old_entries_do_no_harm(void **state)
 {
@@ -390,6 +463,8 @@ int main(void)
 		T(leadership_is_handed_over),
 		T(a_restarted_node_has_what_was_stored),
 		T(logs_are_trimmed_and_snapshots_sent),
+		T(a_snapshot_is_of_the_index_at_which_it_was_begun),
+		T(the_leaders_snapshot_ends_ours),
 		T(a_node_is_added_and_another_removed),
 		T(a_dead_standby_can_be_removed),
 		T(a_configuration_amid_other_entries),

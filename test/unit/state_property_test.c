@@ -34,6 +34,14 @@ struct seen {
 	bool has_pair[IKE_SA_MAX];
 };
 
+/* A snapshot in pieces, of the state as it was, while commands go on. */
+struct cut {
+	struct blob *expected; /* NULL: none is being written. */
+	uint8_t *got;
+	size_t len;
+	unsigned pieces, whole, dropped;
+};
+
 struct world {
 	struct state *s;
 	uint64_t random;
@@ -46,6 +54,8 @@ struct world {
 	unsigned n_gone;
 	unsigned accepted[COMMAND_NODE_GONE + 1];
 	unsigned new_epochs, leases;
+	struct cut cut;
+	uint64_t cut_random; /* Its own: commands shall be what they were. */
 };
 
 static const struct session *some_session(struct world *w)
@@ -264,6 +274,43 @@ static struct state *through_snapshot(struct state *s)
 	return back;
 }
 
+static void cut_end(struct cut *x)
+{
+	blob_set(&x->expected, NULL);
+	free(x->got);
+	x->got = NULL;
+	x->len = 0;
+}
+
+static void cut_go_on(struct cut *x, struct state *s, uint64_t *random)
+{
+	bool whole;
+	struct blob *b;
+
+	if (!x->expected || sample_random(random) % 200 == 0) {
+		x->dropped += x->expected != NULL;
+		cut_end(x);
+		x->expected = state_encode(s);
+		state_cut_begin(s);
+	}
+	if (sample_random(random) % 2 == 0)
+		return;
+	b = state_cut_next(s, 1 + sample_random(random) % 150, &whole);
+	x->pieces++;
+	if (b) {
+		x->got = realloc(x->got, x->len + b->len);
+		memcpy(x->got + x->len, b->data, b->len);
+		x->len += b->len;
+		blob_unref(b);
+	}
+	if (!whole)
+		return;
+	assert_int_equal(x->len, x->expected->len);
+	assert_memory_equal(x->got, x->expected->data, x->len);
+	x->whole++;
+	cut_end(x);
+}
+
 static void run(uint64_t seed, struct world *total)
 {
 	struct world *w = calloc(1, sizeof(*w));
@@ -271,7 +318,7 @@ static void run(uint64_t seed, struct world *total)
 	uint8_t before[32];
 
 	w->s = state_new();
-	w->random = seed;
+	w->random = w->cut_random = seed;
 	state_digest(w->s, before);
 	for (w->step = 0; w->step < 400; w->step++) {
 		struct command c;
@@ -291,6 +338,7 @@ static void run(uint64_t seed, struct world *total)
 			w->n_gone = 0;
 		check_changes(w, &c);
 		check_tables(w);
+		cut_go_on(&w->cut, w->s, &w->cut_random);
 
 		state_apply(other, &c, &r2);
 		assert_memory_equal(&r, &r2, sizeof(r));
@@ -303,6 +351,10 @@ static void run(uint64_t seed, struct world *total)
 	assert_same(w->s, other);
 	for (unsigned i = 0; i <= COMMAND_NODE_GONE; i++)
 		total->accepted[i] += w->accepted[i];
+	cut_end(&w->cut);
+	total->cut.pieces += w->cut.pieces;
+	total->cut.whole += w->cut.whole;
+	total->cut.dropped += w->cut.dropped;
 	total->new_epochs += w->new_epochs;
 	total->leases += w->leases;
 	state_free(w->s);
@@ -324,6 +376,8 @@ static void test_random_commands(void **unused)
 				 total->accepted[type]);
 	assert_true(total->new_epochs > 500); /* ... sessions changed owners, ... */
 	assert_true(total->leases > 2000);    /* ... and their SAs lived on. */
+	assert_true(total->cut.whole > 100 && total->cut.dropped > 10 &&
+		    total->cut.pieces > 5 * total->cut.whole);
 	free(total);
 }
 
