@@ -35,7 +35,7 @@ void i1_granted(struct i1_nonce *c, unsigned host, uint32_t spi_in, int64_t epoc
 struct i2_delivery {
 	struct full *full;
 	struct seen delivered; /* (spi_in, number): when, by whom, in which epoch. */
-	struct seen contact;   /* (incarnation): how long that process was in contact. */
+	struct seen led;       /* (incarnation): see i2_led(). */
 	uint64_t n_delivered, n_excused;
 };
 /* Until when a process has told us of what it let in. */
@@ -52,8 +52,9 @@ struct acceptance {
 	bool exact;                /* The SA: nothing is excused. */
 };
 void i2_delivered(struct i2_delivery *c, uint32_t spi_in, uint64_t seq, const struct acceptance *a);
-/* That process runs, and was in contact with a quorum for so much longer. */
-void i2_contact(struct i2_delivery *c, uint64_t incarnation, uint64_t us);
+/* That process runs, and a leader of this term commits what it proposes; 0: there is none.
+ * Called with each heartbeat. */
+void i2_led(struct i2_delivery *c, uint64_t incarnation, uint64_t term);
 /* The inner packet reached the protected network. */
 void i2_inside(struct i2_delivery *c, const uint8_t *inner);
 

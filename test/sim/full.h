@@ -67,6 +67,9 @@ struct full {
 	unsigned n_clients;
 	uint8_t moves[CLIENTS_MAX];   /* How often each has changed its address. */
 	struct faults faults;
+	struct {
+		uint64_t term, first; /* The newest that was seen to have a leader; its log then. */
+	} led;
 	/* The operator's: */
 	uint64_t wiped_us;            /* When a disk was last lost. */
 	struct disk_copy copy[HOSTS_MAX];
@@ -89,6 +92,9 @@ struct full {
 uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct totals *totals);
 /* Every node runs, is ready, has its vote and nearly all that the others have. */
 bool full_is_whole(struct full *f);
+/* led.c: the term of a leader that commits at once what this node proposes, which runs;
+ * 0: there is none. */
+uint64_t full_led_term(struct full *f, unsigned host);
 
 void full_entropy(struct full *f, struct entropy *e); /* For the next packet. */
 

@@ -3,14 +3,15 @@
  *
  * A second node may let in again only what the first let in after the newest marks
  * that the second had heard from it when it became owner; if it has heard none (its
- * process is newer), what the first let in so late that its process was not in contact
- * with a quorum for long enough, since then, to have the mark committed. Of an exact SA
+ * process is newer), what the first let in so late that there was no leader for long enough,
+ * since then and without a break, to have the mark committed. Of an exact SA
  * nothing is let in again, unless all disks were put back at once: nobody is left then who
  * knows better. */
 #include "test/sim/full.h"
 
 #define REPORT_SLACK_US (3 * MS)      /* From acceptance to the next frame of marks. */
-#define COMMIT_SLACK_US (5 * SECOND)  /* ... to the committed mark, in contact, under faults. */
+#define COMMIT_US (1100 * MS)         /* ... to the committed mark, once there is a leader. */
+#define LOOK_US (30 * MS)             /* Its leader is looked at at least so often. */
 
 /* Up to when the second knew what the process that was first had let in; 0 = never. */
 static uint64_t covered_until(const uint64_t *first, const struct acceptance *a)
@@ -22,11 +23,12 @@ static uint64_t covered_until(const uint64_t *first, const struct acceptance *a)
 	return h->old_incarnation == first[2] ? h->old_sent_us : 0;
 }
 
-static uint64_t contact_us(const struct i2_delivery *c, uint64_t incarnation)
+/* Up to when what that process let in must be in the log. */
+static uint64_t committed_until(const struct i2_delivery *c, uint64_t incarnation)
 {
-	const uint64_t *v = seen_find(&c->contact, incarnation, 0, 0);
+	const uint64_t *v = seen_find(&c->led, incarnation, 0, 0);
 
-	return v ? *v : 0;
+	return v ? v[3] : 0;
 }
 
 static bool excused(const struct i2_delivery *c, const uint64_t *first, const struct acceptance *a)
@@ -39,14 +41,21 @@ static bool excused(const struct i2_delivery *c, const uint64_t *first, const st
 		return true; /* The marks are those of the past. */
 	if (covered != 0)
 		return first[0] + REPORT_SLACK_US >= covered;
-	return contact_us(c, first[2]) - first[4] <= COMMIT_SLACK_US;
+	return first[0] > committed_until(c, first[2]);
 }
 
-void i2_contact(struct i2_delivery *c, uint64_t incarnation, uint64_t us)
+void i2_led(struct i2_delivery *c, uint64_t incarnation, uint64_t term)
 {
 	bool fresh;
+	uint64_t *v = seen_get(&c->led, incarnation, 0, 0, &fresh), now = c->full->world.now_us;
 
-	*seen_get(&c->contact, incarnation, 0, 0, &fresh) += us;
+	if (term != v[0] || now > v[2] + LOOK_US) {
+		v[0] = term;
+		v[1] = now; /* It leads since then. */
+	}
+	v[2] = now;
+	if (term != 0 && now - v[1] >= COMMIT_US)
+		v[3] = now - COMMIT_US;
 }
 
 void i2_delivered(struct i2_delivery *c, uint32_t spi_in, uint64_t seq, const struct acceptance *a)
@@ -67,7 +76,6 @@ void i2_delivered(struct i2_delivery *c, uint32_t spi_in, uint64_t seq, const st
 	v[1] = a->host;
 	v[2] = a->incarnation;
 	v[3] = (uint64_t)a->epoch;
-	v[4] = contact_us(c, a->incarnation);
 }
 
 /* Clients with bad manners put other sources than their own into the tunnel, and say

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define GIVE_UP_US (3 * SECOND)        /* A stalled connection ends after this. */
+#define PROMPT_US (5 * MS)
 #define RETRANSMIT_US (200 * MS)       /* After a block ends TCP needs up to this. */
 
 struct held {
@@ -71,6 +72,11 @@ struct net *net_new(struct world *w)
 		}
 	}
 	return n;
+}
+
+static uint64_t later_of(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
 }
 
 static void drop_held(struct pipe *p)
@@ -184,6 +190,15 @@ bool net_linked(const struct world *w, unsigned a, unsigned b)
 	return link_of((struct world *)w, a, b)->up;
 }
 
+bool net_is_prompt(struct world *w, unsigned from, unsigned to)
+{
+	const struct link *l = link_of(w, from, to);
+	const struct pipe *p = pipe_of((struct link *)l, from);
+
+	return l->up && !p->blocked && p->slow_us == 0 && p->full_until_us <= w->now_us &&
+	       later_of(p->last_us, p->late_us) <= w->now_us + PROMPT_US;
+}
+
 void net_reset(struct world *w, unsigned a, unsigned b)
 {
 	connection_ends(w, link_of(w, a, b), 0, 0);
@@ -200,11 +215,6 @@ static void on_arrival(struct world *w, void *ctx, uint64_t a, struct blob *data
 
 	if (l->up && a >> 1 == l->epoch)
 		host_deliver(&w->host[to], w->host[to].generation, &d);
-}
-
-static uint64_t later_of(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
 }
 
 static void launch(struct world *w, struct link *l, unsigned from, struct blob *frame,

@@ -31,6 +31,8 @@ void net_host_stopped(struct host *h, bool power_lost);
 /* Over the link; lost if it is down. Borrows frame. */
 void net_send(struct host *from, unsigned to, struct blob *frame, bool urgent);
 bool net_linked(const struct world *w, unsigned a, unsigned b);
+/* Would a frame arrive within milliseconds? */
+bool net_is_prompt(struct world *w, unsigned from, unsigned to);
 
 /* ---- Faults ---- */
 void net_block(struct world *w, unsigned from, unsigned to, bool blocked); /* One way. */

@@ -197,7 +197,8 @@ static void beat(struct node *n)
 	detector_set_quorum(&n->detector, &quorum);
 	n->heartbeat_us = now + n->config.timing.heartbeat_ms * MS;
 	if (!n->detector.isolated)
-		i2_contact(&n->full->checkers.i2, n->incarnation, n->config.timing.heartbeat_ms * MS);
+		i2_led(&n->full->checkers.i2, n->incarnation,
+		       full_led_term(n->full, n->host->index));
 	for (unsigned i = 0; i < n->config.n_nodes; i++) {
 		if (i == n->host->index || !net_linked(n->host->world, n->host->index, i))
 			continue;
