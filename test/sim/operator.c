@@ -84,11 +84,12 @@ static void replace_disk(struct full *f, struct host *h)
 	host_start(h);
 }
 
+/* I4: what it lacks it would never miss. */
 static void must_refuse(struct full *f, struct host *h, const char *what)
 {
 	host_start(h);
 	if (host_runs(h))
-		world_fail(&f->world, "n%u runs on a disk with %s", h->index + 1, what);
+		world_fail(&f->world, "I4: n%u runs on a disk with %s", h->index + 1, what);
 	if (f->refused[h->index] != ERR_DAMAGED && f->refused[h->index] != ERR_FOREIGN)
 		world_fail(&f->world, "n%u does not say that its disk is damaged", h->index + 1);
 }
