@@ -109,6 +109,7 @@ struct i7_owner {
 	struct {            /* Of the service addresses: by the newest state that was seen. */
 		unsigned host;
 		uint64_t index, since_us;
+		int64_t epoch; /* Of the slots, which go with them. */
 	} holder;
 	uint64_t n_digests;
 };

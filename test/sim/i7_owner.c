@@ -66,21 +66,25 @@ void i7_used(struct i7_owner *c, unsigned host, uint32_t spi_in, int64_t epoch)
 			   host + 1, (long long)epoch, spi_in, (long long)v[0], (double)v[1] / 1e6);
 }
 
-/* Who holds is a matter of the index; only an older state can still name another. */
+/* Who holds is a matter of the index; only an older state can still name another. It may
+ * be a state that nobody acted on: held by one, given to another who learned it late, and
+ * given back. So it is the epoch that tells since when they are held. */
 void i7_holds(struct i7_owner *c, unsigned host, const struct core *core)
 {
 	struct full *f = c->full;
 	uint64_t allowed = f->config.timing.isolation_ms * MS + SILENT_SLACK_US;
 	uint64_t index = core_applied(core);
+	int64_t epoch = state_slot(core_state(core), 0)->epoch;
 
 	if (f->checkers.i1.rolled_back)
 		return;
 	if (index >= c->holder.index &&
 	    state_holder(core_state(core), NULL) == f->raft_id[host]) {
-		if (c->holder.host != host)
+		if (c->holder.host != host || epoch > c->holder.epoch)
 			c->holder.since_us = f->world.now_us;
 		c->holder.host = host;
 		c->holder.index = index;
+		c->holder.epoch = epoch;
 	} else if (c->holder.host != host && f->world.now_us > c->holder.since_us + allowed) {
 		world_fail(&f->world, "I7: n%u still holds the addresses; n%u does since %.6f",
 			   host + 1, c->holder.host + 1, (double)c->holder.since_us / 1e6);
