@@ -92,8 +92,9 @@ static void handle(struct core *c, struct lane *l)
 				 !state_tombstone(c->state, h.spi_i, h.spi_r))) {
 		ike_respond_auth(&env, half_open, &t->local, &t->remote, t->data->data, t->data->len,
 				 &out);
-	} else {
-		core_drop(c, half_open ? DROP_IKE_TOMBSTONE : DROP_IKE_UNKNOWN);
+	} else { /* A half-open copy may outlive what became of it. */
+		if (!say_last_word(c, t))
+			core_drop(c, half_open ? DROP_IKE_TOMBSTONE : DROP_IKE_UNKNOWN);
 		lane_pop(l);
 		return;
 	}

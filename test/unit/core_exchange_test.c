@@ -259,6 +259,45 @@ static void a_delete_is_answered_again_by_the_next_leader(void **unused)
 	story_fini(&l);
 }
 
+static struct blob *late; /* The first copy of a half-open SA that leaves for another node. */
+
+static bool keep_half_open(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+{
+	(void)l;
+	(void)from;
+	(void)to;
+	if (f->data[0] == FRAME_HALF_OPEN && !late)
+		late = blob_new(f->data, f->len);
+	return false;
+}
+
+/* It may have the IKE SA half-open still: its copy came late, or the session with a snapshot. */
+static void a_delete_is_answered_beside_a_half_open_copy(void **unused)
+{
+	struct blob *request, *first;
+	struct story l;
+	uint32_t leader;
+
+	(void)unused;
+	story_begin(&l, 3);
+	leader = story_leader(&l);
+	l.loses = keep_half_open;
+	story_client_connect(&l);
+	l.loses = NULL;
+	assert_non_null(late);
+	for (uint32_t i = 0; i < 3; i++)
+		if (i != leader)
+			story_frame(&l, leader, i, blob_ref(late));
+	blob_set(&late, NULL);
+	request = initiator_create_ike_delete(&l.client, 0);
+	first = ask(&l, request);
+	assert_non_null(first);
+	story_lose_leader(&l);
+	assert_same_unref(ask(&l, request), first);
+	blob_unref(request);
+	story_fini(&l);
+}
+
 /* A message at the second node, which does not lead; what comes out is counted. */
 static unsigned send_version(struct story *l, uint8_t version, uint8_t flags)
 {
@@ -318,6 +357,7 @@ int main(void)
 		cmocka_unit_test(a_client_that_starts_anew_keeps_its_address),
 		cmocka_unit_test(an_oversize_cookie2_is_not_echoed),
 		cmocka_unit_test(a_delete_is_answered_again_by_the_next_leader),
+		cmocka_unit_test(a_delete_is_answered_beside_a_half_open_copy),
 		cmocka_unit_test(a_higher_version_is_told_so),
 	};
 
