@@ -217,10 +217,13 @@ static void queue_one(struct consensus *c, const struct raft_message *m)
 			      consensus_message_encode(m, NULL, c->snapshot));
 		return;
 	case RAFT_APPEND_ENTRIES_RESULT:
-		/* When it answers an older term libraft leaves the index unset; who sent that
-		 * may lead our term by now, and take it for a hint where our log ends. */
-		if (c->outdated)
-			clean.append_entries_result.last_log_index = consensus_log_last(&c->log);
+		/* When it answers an older term libraft may leave either index unset, or zero.
+		 * Who sent that may lead our term by now, and a zero "rejected" says that all up
+		 * to the other one is stored: nothing is. */
+		if (c->outdated) {
+			clean.append_entries_result.rejected = 0;
+			clean.append_entries_result.last_log_index = 0;
+		}
 		break;
 	case RAFT_REQUEST_VOTE_RESULT:
 		/* libraft repeats the asker's term when it denies a pre-vote. One whose
