@@ -18,28 +18,27 @@
 
 #define PART_LENGTH_LEN 4u
 #define PART_HEADER_LEN (SNAPSHOT_SERIES_LEN + 4u + 1u)
+#define PART_MAX (1u << 20) /* Of octets: the first octet of its length must be 0. */
 #define JOIN_PARTS 16u /* In one slice: copying is much faster than writing. */
 
 _Static_assert(FRAME_LEN_MAX >= CONSENSUS_SNAPSHOT_MAX + (1u << 20), "a snapshot fits a frame");
 
 /* ---- Making ---- */
 
-static void seal_part(struct core *c, const struct blob *octets, bool last)
+static void seal_part(struct core *c, const uint8_t *octets, size_t len, bool last)
 {
 	struct snapshots *x = &c->snapshots;
 	struct blob *sealed;
 	CBB plain;
-	int ok = CBB_init(&plain, PART_HEADER_LEN + (octets ? octets->len : 0)) &&
+	int ok = CBB_init(&plain, PART_HEADER_LEN + len) &&
 		 CBB_add_bytes(&plain, x->series, sizeof(x->series)) &&
 		 CBB_add_u32(&plain, (uint32_t)x->n) && CBB_add_u8(&plain, last) &&
-		 (!octets || CBB_add_bytes(&plain, octets->data, octets->len)) &&
-		 CBB_flush(&plain);
+		 CBB_add_bytes(&plain, octets, len) && CBB_flush(&plain);
 
 	assert(ok);
 	sealed = seal_create(c->seal, SEAL_SNAPSHOT_PART, &c->entropy, CBB_data(&plain),
 			     CBB_len(&plain));
 	CBB_cleanup(&plain); /* Cleanses. */
-	assert(sealed->len < 1u << 24);
 	x->len += PART_LENGTH_LEN + sealed->len;
 	if (x->n == x->room) {
 		x->room = x->room ? 2 * x->room : 16;
@@ -47,6 +46,18 @@ static void seal_part(struct core *c, const struct blob *octets, bool last)
 		assert(x->part);
 	}
 	x->part[x->n++] = sealed;
+}
+
+/* One slice. It is longer than it should be when much has gone unwritten since the one before. */
+static void seal_slice(struct core *c, const struct blob *octets, bool last)
+{
+	static const uint8_t none[1];
+	const uint8_t *at = octets ? octets->data : none;
+	size_t left = octets ? octets->len : 0;
+
+	for (; left > PART_MAX; at += PART_MAX, left -= PART_MAX)
+		seal_part(c, at, PART_MAX, false);
+	seal_part(c, at, left, last);
 }
 
 /* Some more of the parts into one blob; true: that was all. It could be done at once, or by
@@ -96,7 +107,7 @@ struct blob *snapshot_slice(struct core *c, bool begin)
 		struct blob *octets =
 			state_cut_next(c->state, c->config->snapshot_slice, &x->written);
 
-		seal_part(c, octets, x->written);
+		seal_slice(c, octets, x->written);
 		blob_unref(octets);
 		return NULL;
 	}

@@ -102,6 +102,38 @@ static void test_as_it_was(void **unused)
 	maker_free(m);
 }
 
+/* Tombstones that go all at once, unwritten as yet, are more than one part can hold. */
+static void test_many_tombstones_go(void **unused)
+{
+	struct maker *m = maker_new();
+	struct command del = {.type = COMMAND_SESSION_DEL};
+	uint8_t before[32], after[32];
+	struct state *s = NULL;
+	struct blob *b;
+
+	(void)unused;
+	for (uint32_t i = 0; i < 29500; i++) { /* Of 584 octets each. */
+		del.session_del.session = apply_put(m->core.state, 100 + i).session;
+		del.session_del.serial = 1;
+		del.session_del.last_word = blob_new(NULL, COMMAND_LAST_WORD_MAX);
+		memset(del.session_del.last_word->data, (int)i, COMMAND_LAST_WORD_MAX);
+		assert_int_equal(apply_command(m->core.state, &del).status, OK);
+		del.type = COMMAND_SESSION_DEL;
+	}
+	state_digest(m->core.state, before);
+	assert_null(snapshot_slice(&m->core, true));
+	apply_time(m->core.state, 600000);
+	assert_int_equal(state_tombstones(m->core.state, NULL), 0);
+	while (!(b = snapshot_slice(&m->core, false)))
+		;
+	assert_int_equal(snapshot_open(m->core.seal, b->data, b->len, &s), OK);
+	state_digest(s, after);
+	assert_memory_equal(before, after, sizeof(before));
+	state_free(s);
+	blob_unref(b);
+	maker_free(m);
+}
+
 static void test_begun_again(void **unused)
 {
 	struct maker *m = maker_new();
@@ -184,6 +216,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_as_it_was),
+		cmocka_unit_test(test_many_tombstones_go),
 		cmocka_unit_test(test_begun_again),
 		cmocka_unit_test(test_parts_are_bound),
 		cmocka_unit_test(test_one_piece),
