@@ -177,6 +177,8 @@ static void follow_all(struct core *c)
 			grants_slots(c);
 		if (now.all || now.slots)
 			requests_scan(c);
+		for (size_t i = 0; i < now.n && !now.all; i++)
+			grants_drop_gone(c, now.sessions[i].session);
 		w->all = now.all; /* grants_session() would look again. */
 		for (size_t i = 0; i < now.n; i++)
 			follow_session(c, &now.sessions[i]);

@@ -376,6 +376,8 @@ void requests_fini(struct core *c);
 /* ---- grants.c ---- */
 void grants_session(struct core *c, const struct session *s);
 void grants_gone(struct core *c, uint64_t session);
+/* What is gone of it. First of all that changed: another one may have its SPI by now. */
+void grants_drop_gone(struct core *c, uint64_t session);
 void grants_slots(struct core *c);        /* Slots changed, nothing else. */
 void grants_all(struct core *c);          /* Every session, and what is no longer there. */
 /* NodeDown was applied, at that index, and moved slots or not. */

@@ -36,7 +36,6 @@ struct grant_shadow {
 	struct child_shadow child[IKE_CHILD_MAX];
 	unsigned n;
 	uint32_t outbound; /* spi_in of the Child SA that carries its packets out. */
-	bool seen;         /* In grants_all(): still there. */
 	UT_hash_handle hh;
 };
 
@@ -213,7 +212,6 @@ void grants_session(struct core *c, const struct session *s)
 		g->session = s->id;
 		HASH_ADD(hh, c->grants.shadow, session, sizeof(g->session), g);
 	}
-	g->seen = true;
 	g->slot = s->slot;
 	drop_gone(c, g, s);
 	for (unsigned i = 0; i < s->ike.n_child; i++)
@@ -238,6 +236,17 @@ void grants_gone(struct core *c, uint64_t session)
 		return;
 	drop_gone(c, g, NULL);
 	shadow_free(c, g);
+}
+
+void grants_drop_gone(struct core *c, uint64_t session)
+{
+	struct grant_shadow *g = shadow_find(c, session);
+	const struct session *s = g ? state_session(c->state, session) : NULL;
+
+	if (s)
+		drop_gone(c, g, s);
+	else if (!MUTANT(MUTANT_SNAPSHOT_KEEPS_SAS))
+		grants_gone(c, session);
 }
 
 /* Does this slot now give us, or take from us, what we did not know yet? */
@@ -282,14 +291,11 @@ void grants_all(struct core *c)
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
 		slot_news(c, i);
 
-	for (g = c->grants.shadow; g; g = g->hh.next)
-		g->seen = false;
+	HASH_ITER(hh, c->grants.shadow, g, tmp)
+		grants_drop_gone(c, g->session);
 	for (const struct session *s = state_next_session(c->state, 0); s;
 	     s = state_next_session(c->state, s->id))
 		grants_session(c, s);
-	HASH_ITER(hh, c->grants.shadow, g, tmp)
-		if (!g->seen && !MUTANT(MUTANT_SNAPSHOT_KEEPS_SAS))
-			grants_gone(c, g->session);
 }
 
 void grants_first_in(struct core *c, uint32_t spi_in)

@@ -133,6 +133,55 @@ static void a_snapshot_brings_sessions_and_takes_them(void **unused)
 	story_fini(&l);
 }
 
+/* The client connects anew. What is drawn when its Child SA is made depends on `draws`. */
+static void connect_drawing(struct story *l, uint32_t draws)
+{
+	struct blob *auth = story_say(l, &l->client, initiator_create_init(&l->client));
+
+	story_swallow(l);
+	l->draws = draws;
+	story_client_send(l, auth);
+	assert_int_equal(l->client.state, INITIATOR_ESTABLISHED);
+}
+
+/* Of a hundred thousand SPIs that were deleted while it was away, some were drawn again. */
+static void a_snapshot_may_give_a_deleted_sas_spi_to_another(void **unused)
+{
+	struct story l;
+	struct sad_entry *e;
+	uint32_t away, spi;
+	uint64_t session;
+
+	(void)unused;
+	start_small(&l);
+	connect_drawing(&l, 1000000);
+	spi = l.client.child[0].spi_out;
+	away = story_third(&l);
+	session = story_sad(&l, away, spi)->session;
+	story_cut_off(&l, away);
+	for (uint32_t i = 0; i < 40; i++) {
+		story_client_send(&l, initiator_create_ike_delete(&l.client, 0));
+		connect_drawing(&l, 1000000 - 20 + i); /* As many events later, more or less. */
+		if (l.client.child[0].spi_out == spi)
+			break;
+	}
+	assert_int_equal(l.client.child[0].spi_out, spi);
+	l.draws = 2000000;
+	for (unsigned i = 0; i < 30; i++) {
+		story_client_send(&l, initiator_create_dpd(&l.client));
+		story_run(&l, 100);
+	}
+	assert_true(l.node[story_leader(&l)].image.entries[0].index > 1);
+	story_rejoin(&l, away);
+	story_run(&l, 1500);
+	story_client_listen(&l);
+	e = story_sad(&l, away, spi);
+	assert_non_null(e);
+	assert_true(e->session > session);
+	assert_alike(&l);
+	story_fini(&l);
+}
+
 /* The owner was away: by the snapshot it learns that it owns nothing any more. */
 static void an_owner_that_comes_back_by_snapshot_sends_nothing(void **unused)
 {
@@ -252,6 +301,7 @@ int main(void)
 		cmocka_unit_test(an_unanswered_notice_deletes_nothing),
 		cmocka_unit_test(a_client_lost_with_its_owner_is_found_dead),
 		cmocka_unit_test(a_snapshot_brings_sessions_and_takes_them),
+		cmocka_unit_test(a_snapshot_may_give_a_deleted_sas_spi_to_another),
 		cmocka_unit_test(an_owner_that_comes_back_by_snapshot_sends_nothing),
 		cmocka_unit_test(all_restart_from_snapshots),
 		cmocka_unit_test(nodes_restart_in_turn_under_load),
