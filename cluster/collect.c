@@ -237,6 +237,11 @@ bool collect_awaits(const struct core *c, const struct session *s)
 	return k->ours && !k->complete;
 }
 
+bool collect_is_open(const struct core *c)
+{
+	return c->collect->open;
+}
+
 /* Is there nobody left to wait for? */
 static bool hopeless(const struct core *c, const struct slot_known *k, uint32_t n, uint32_t majority)
 {

@@ -440,6 +440,7 @@ void collect_done(struct core *c, uint32_t node, const struct frame *f);
 void collect_forgot(struct core *c, uint32_t nodes);
 /* Is the session ours, and do we not know yet what was accepted before? */
 bool collect_awaits(const struct core *c, const struct session *s);
+bool collect_is_open(const struct core *c); /* ... of any session that is ours? */
 /* Are marks in that slot for the node to know: is it its owner's, or ours? */
 bool collect_concerns(const struct core *c, const struct slot *slot, uint32_t node);
 void collect_tell(struct core *c, uint32_t node);

@@ -381,8 +381,10 @@ static void marks_commit(struct core *c)
 		const struct session *s = state_session_by_spi(c->state, m->spi_in, &i);
 
 		fresh_remove(c, m);
-		if (!s) { /* The SA is gone; or our state lags, long when nobody leads. */
-			if (c->grants.isolated || m->unknown++ < 3) {
+		/* The SA is gone; or our state lags, long when nobody leads. Nothing is forgotten
+		 * while we collect: no word would count, one after the other. */
+		if (!s) {
+			if (c->grants.isolated || collect_is_open(c) || m->unknown++ < 3) {
 				fresh_add(c, m);
 			} else {
 				if (!MUTANT(MUTANT_WORD_OUTLIVES_MARKS))

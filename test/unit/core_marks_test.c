@@ -131,6 +131,33 @@ static void a_word_does_not_count_whose_marks_are_gone_when_it_comes(void **unus
 	story_fini(&l);
 }
 
+/* Marks of SAs that were just deleted come late, many in a second: long after, each is
+ * forgotten. An heir that is collecting then must not discard one word after the other. */
+static void forgetting_waits_until_the_words_have_come(void **unused)
+{
+	struct frame_mark row = { .epoch = 1, .seq = 1 };
+	struct story l;
+	uint32_t old, leader, heir;
+
+	(void)unused;
+	start_all(&l, 3);
+	old = story_holder(&l);
+	leader = story_leader(&l);
+	heir = story_third(&l);
+	accept(&l, old, 88);
+	for (row.spi_in = 300; row.spi_in < 300 + 370; row.spi_in++) {
+		story_frame(&l, leader, heir, frame_create_marks(FRAME_MARKS, 0, &row, 1));
+		story_run(&l, 10);
+	}
+	story_lose(&l, old);
+	story_run(&l, 1500);
+	assert_int_equal(story_holder(&l), heir);
+	assert_false(story_owned(&l)->hold);
+	assert_int_equal(story_owned(&l)->fallen, 0);
+	assert_int_equal(story_owned(&l)->window.floor, 88);
+	story_fini(&l);
+}
+
 /* ---- Late marks ---- */
 
 /* An heir that has let its packets go hears late of what its predecessor accepted, in
@@ -243,6 +270,7 @@ int main(void)
 		cmocka_unit_test(a_mark_whose_proposal_was_lost_is_proposed_again),
 		cmocka_unit_test(a_word_does_not_count_whose_marks_found_no_room),
 		cmocka_unit_test(a_word_does_not_count_whose_marks_are_gone_when_it_comes),
+		cmocka_unit_test(forgetting_waits_until_the_words_have_come),
 		cmocka_unit_test(a_late_mark_does_not_keep_back_what_is_below),
 		cmocka_unit_test(what_was_accepted_below_a_late_mark_is_delivered),
 		cmocka_unit_test(an_acknowledgement_older_than_the_sa_does_not_count),
