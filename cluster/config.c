@@ -8,7 +8,7 @@ void cluster_config_defaults(struct cluster_config *c)
 	memset(c, 0, sizeof(*c));
 	c->lease = 65536;
 	c->sessions_max = 100000;
-	c->tombstones_max = 100000;
+	c->tombstones_max = 300000; /* All may begin anew at once, and go on rekeying. */
 	c->tombstones_per_identity = 1000;
 	c->half_open_max = 10000;
 	c->cookie_above = 500;
