@@ -62,7 +62,11 @@ check "the same IKE SA, still" same "$(client_ike_spis)" "$ike"
 check "and packets pass" at cl ping -c 20 -i 0.05 -W 1 -q $SERVER
 sleep 3
 check "it stays so" the_same_one
-collided() { grep -q 'detected CHILD_REKEY collision with CHILD_REKEY' "$LAB/cl/run/charon.log"; }
+# As strongSwan 5.9 says it, and 6.0.
+collided() {
+	grep -qE 'detected (CHILD_REKEY collision with CHILD_REKEY|rekey collision for CHILD_SA)' \
+		"$LAB/cl/run/charon.log"
+}
 check "the client saw the collision" collided
 note "the client: $(grep -oE 'collision.*, deleting [a-z]* child' "$LAB/cl/run/charon.log" | tail -n 1)"
 outer_clean
