@@ -38,7 +38,8 @@ struct cluster_config {
 	uint32_t n_service;
 	uint64_t lease;                                 /* L: 65536 */
 	uint32_t sessions_max;                          /* 100000 */
-	uint32_t tombstones_max;                        /* IKE SAs deleted lately above which no new one is made: 300000, ... */
+	/* IKE SAs deleted lately above which no new one is made: */
+	uint32_t tombstones_max;                        /* 300000 of all, ... */
 	uint32_t tombstones_per_identity;               /* ... and of one identity: 1000 */
 	uint32_t half_open_max;                         /* 10000 */
 	uint32_t cookie_above;                          /* Half-open SAs above which a COOKIE is demanded: 500 */

@@ -108,7 +108,7 @@ static struct child_shadow *put(struct core *c, struct grant_shadow *g, const st
 	return x;
 }
 
-/* The leader sees it too, and rekeys (requests.c). */
+/* The leader sees it too, and rekeys (requests_child.c). */
 static void warn_high(struct core *c, const struct session *s, const struct seq_record *r,
 		      const struct child_shadow *x, uint64_t end)
 {
