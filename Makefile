@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# baton. `make` builds build/baton; `make check` runs what needs no privilege;
-# `make check-root` runs the namespace tests. CC=clang works as well as gcc.
-# SAN=1 builds everything with ASan and UBSan (in build/san); tests always do.
+# baton. `make` builds build/baton, `make help` lists what else there is.
+# CC=clang works as well as gcc. SAN=1 builds everything with ASan and UBSan (in
+# build/san); tests always do.
 
 CC ?= gcc
 CXX ?= g++
@@ -46,6 +46,7 @@ NODE := $(call objs,$(wildcard node/*.c node/*.cc))
 BPF := $(patsubst xdp/%.bpf.c,$(B)/xdp/%.bpf.o,$(wildcard xdp/*.bpf.c))
 SKEL := $(BPF:.bpf.o=.skel.h)
 
+## all: build/baton (the default)
 all: $(B)/baton
 	@[ "$(SAN)" = 1 ] || [ build/baton -ef $(B)/baton ]
 
@@ -80,8 +81,29 @@ $(XDP): $(SKEL)
 
 include test/test.mk
 
+# The version, and the commit where there is one: whenever that changes, version.h does.
+VERSION := $(shell cat VERSION)$(shell git rev-parse --short=12 HEAD 2>/dev/null | sed 's/^/ (/;s/$$/)/')
+$(B)/version.h: VERSION FORCE
+	@mkdir -p $(@D)
+	@echo '#define BATON_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define BATON_VERSION "$(VERSION)"' > $@
+$(B)/obj/node/main.c.o: $(B)/version.h
+FORCE:
+
+## help: this list
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F ': ' '{ printf "  make %-26s %s\n", $$1, $$2 }'
+
+## format: lay out the C files that differ from HEAD as .clang-format says
+format:
+	@git diff --name-only --diff-filter=d HEAD -- '*.c' '*.h' '*.cc' | xargs -r clang-format -i
+
+## compile_commands.json: for clangd and other tools
+compile_commands.json: FORCE
+	@$(MAKE) -Bnk V=1 all SAN=0 2>/dev/null | test/compile_commands.sh > $@
+
+## clean: remove build/
 clean:
 	rm -rf build
 
-.PHONY: all clean
+.PHONY: all clean help format FORCE
 -include $(shell find build -name '*.d' 2>/dev/null)

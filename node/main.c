@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* baton: a cluster of IPsec gateways. Picks the subcommand. */
 #include "node/cmd.h"
+#include "version.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +23,7 @@ static int usage(FILE *out, int status)
 	fputs("usage: baton COMMAND [OPTION...]\n", out);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].about);
-	fputs("baton COMMAND --help tells more.\n", out);
+	fputs("baton COMMAND --help tells more, baton --version which one this is.\n", out);
 	return status;
 }
 
@@ -36,6 +37,8 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0)
 		return usage(stdout, CMD_OK);
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)
+		return puts("baton " BATON_VERSION) < 0 ? CMD_FAILED : CMD_OK;
 	fprintf(stderr, "baton: there is no command \"%s\"\n", argv[1]);
 	return usage(stderr, CMD_USAGE);
 }

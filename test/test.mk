@@ -3,7 +3,9 @@
 # A file test/unit/x_test.c is a cmocka program of its own; test/fuzz/x_fuzz.c a
 # libFuzzer target with its seed corpus in test/fuzz/corpus/x/.
 
-T := build/san
+# make check-unit T=lease_test
+override T_UNIT := $(if $(filter command line,$(origin T)),$(patsubst %,build/san/unit/%,$(T)))
+override T := build/san
 UNIT := $(patsubst test/unit/%.c,$(T)/unit/%,$(wildcard test/unit/*_test.c))
 FUZZ := $(patsubst test/fuzz/%.c,build/fuzz/%,$(wildcard test/fuzz/*_fuzz.c))
 
@@ -38,6 +40,7 @@ build/netns/%.so: test/netns/%.c
 
 # Faults of all kinds against stock clients, for as long as one likes; needs root. And
 # the same with planted bugs in the nodes: those who see only packets must notice.
+## chaos: faults at random against stock clients, as long as asked (root)
 chaos: all
 	test/netns/chaos.sh $(CHAOS)
 chaos-mutants: build/mutants/baton build/netns/chaos_preload.so
@@ -86,8 +89,10 @@ endef
 $(eval $(call fuzz_build,build/fuzz,-gline-tables-only -O1 -fsanitize=fuzzer-no-link$(comma)address$(comma)undefined -fno-sanitize-recover=undefined))
 $(eval $(call fuzz_build,build/fuzz-cov,-O1 -fprofile-instr-generate -fcoverage-mapping))
 fuzz-all: $(FUZZ)
+## check-fuzz: all corpora, then a fixed number of mutations
 check-fuzz:
 	test/fuzz/run.sh
+## fuzz-long: all fuzz targets in turn, as long as asked
 fuzz-long: $(FUZZ)
 	@test/fuzz/long.sh
 fuzz-coverage: $(FUZZ:build/fuzz/%=build/fuzz-cov/%)
@@ -104,6 +109,7 @@ build/mutants/obj/%.o: %.c
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(MUTANT_FLAGS) -c -o $@ $<
 $(call mutant_objs,xdp/*.c): $(SKEL)
+$(call mutant_objs,node/main.c): $(B)/version.h
 build/mutants/libunder.a: $(call mutant_objs,test/lib/*.c xdp/*.c cluster/*.c proto/*.c)
 	@rm -f $@
 	@ar rcs $@ $^
@@ -118,19 +124,24 @@ build/mutants/unit/%: build/mutants/obj/test/unit/%.o build/mutants/libunder.a
 build/mutants/baton: $(call mutant_objs,node/*.c) $(call objs,$(wildcard node/*.cc)) build/mutants/libunder.a
 	$(call say,LINK)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(NODE_LIBS)
+## mutants: plant each bug and look for who notices
 mutants: build/mutants/sim $(MUTANT_UNIT)
 	test/sim/mutants.sh build/mutants
 mutants-unit: $(patsubst test/unit/%.c,build/mutants/unit/%,$(wildcard test/unit/*_test.c))
 
+## check: layers, unit tests, fixed simulator seeds; no privilege
 check: check-layers check-unit check-sim
+## check-layers: who may include whom, and other rules of the tree
 check-layers:
 	test/layers.sh
+## check-unit T=lease_test: unit tests, all or those that T names
 check-unit:
-	$(MAKE) SAN=1 unit-all
-	test/run-unit.sh $(UNIT)
+	$(MAKE) SAN=1 $(if $(T_UNIT),$(T_UNIT),unit-all)
+	test/run-unit.sh $(or $(T_UNIT),$(UNIT))
 # What the scripts would build themselves: not two of them at once.
 NETNS_TOOLS := build/netns/bpf_test build/netns/datapath_peer build/netns/chaos_preload.so \
 	build/bench/flood build/unsealed/baton
+## check-root: the namespace tests (root)
 check-root: all $(NETNS_TOOLS)
 	test/netns/run.sh
 .PHONY: mutants mutants-unit check check-layers check-unit check-sim check-root san-all unit-all fuzz-all
@@ -144,6 +155,7 @@ build/bench/snapshot: test/bench/snapshot.c test/lib/sample.c build/libcluster.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
+## bench-snapshot: processor time that a snapshot takes
 bench-snapshot: build/bench/snapshot
 	build/bench/snapshot 1000 10000 100000
 .PHONY: bench-snapshot
@@ -151,12 +163,16 @@ build/bench/handshakes: test/bench/handshakes.c build/libproto.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CRYPTO_LIBS)
+## bench-failover: gaps after kills, beside other systems (root)
 bench-failover: all build/bench/pinger
 	test/bench/failover.sh $(BENCH)
+## bench-handshakes: handshakes a second (root)
 bench-handshakes: all build/bench/handshakes
 	test/bench/handshakes.sh $(BENCH)
+## bench-replay: what exact replay protection costs (root)
 bench-replay: all
 	test/bench/replay.sh
+## bench-flood: service under forged floods (root)
 bench-flood: all build/bench/handshakes build/bench/flood
 	test/bench/flood.sh $(BENCH)
 .PHONY: bench-failover bench-handshakes bench-flood bench-replay

@@ -17,22 +17,26 @@ build/sim: $(SIM_FAST)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
 
 # Fixed seeds only: part of `make check`.
+## check-sim: fixed simulator seeds
 check-sim:
 	$(MAKE) SAN=1 $(T)/sim
 	test/sim/check.sh $(T)/sim
 
 # Seeds that found something, and fresh ones; SIM_FRESH=N SIM_BASE=S.
+## sim: the simulator with its fixed seeds, then fresh ones
 sim:
 	$(MAKE) SAN=1 $(T)/sim
 	test/sim/run.sh $(T)/sim $(or $(SIM_FRESH),60) $(SIM_BASE)
 
 # Nightly, on all processors: SIM_SEEDS=N SIM_BASE=S; resumes in the same SIM_DIR. SIM_BIN:
 # another build, as build/asserts/sim.
+## sim-long: 10,000 seeds; resumes
 sim-long: build/sim
 	test/sim/long.sh $(or $(SIM_BIN),build/sim) $(or $(SIM_DIR),build/sim-long) $(or $(SIM_SEEDS),10000) $(SIM_BASE)
 .PHONY: check-sim sim sim-long
 
 # Against a libraft with its asserts, where its source can be had; the same seeds variables.
+## sim-asserts: against a libraft with its asserts
 sim-asserts: $(SIM_FAST)
 	@test/sim/libraft_asserts.sh build/asserts || { [ $$? -eq 3 ] && exit 0; exit 1; }
 	@[ ! -s build/asserts/libraft.a ] || { \
