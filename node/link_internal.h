@@ -9,7 +9,7 @@
 #include "cluster/detector.h"
 #include "cluster/frame.h"
 
-#include "xdp/address.h"
+#include "xdp/clock.h"
 
 #include <uv.h>
 

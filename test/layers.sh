@@ -26,10 +26,10 @@ no_include proto cluster/ xdp/ node/ uv.h uv/ raft.h raft/ sys/socket.h lmdb.h
 no_include cluster xdp/ node/ uv.h uv/ raft/uv.h sys/socket.h lmdb.h
 no_include xdp cluster/ node/ uv.h uv/ raft
 
-# pure DIR: no clock, randomness, environment or log. Comments do not count.
+# pure DIR|FILE...: no clock, randomness, environment, thread, socket or log. Comments do not count.
 pure() {
-	local dir=$1 file
-	for file in $(sources "$dir"); do
+	local file
+	for file in $(sources "$@"); do
 		while IFS= read -r hit; do
 			fail "$file:${hit%%:*}: a pure layer calls ${hit#*:}"
 		done < <(awk '
@@ -42,12 +42,26 @@ pure() {
 				if (!i) { out = out line; break }
 				out = out substr(line, 1, i - 1); line = substr(line, i + 2); inside = 1 }
 			  gsub(/"([^"\\]|\\.)*"/, "\"\"", out)
-			  if (match(out, /(^|[^A-Za-z0-9_>.])(time|rand|random|srand|clock_gettime|gettimeofday|RAND_bytes|getenv|getrandom|printf|fprintf|syslog|socket|sendto|recvfrom)[ \t]*\(/))
+			  if (match(out, /(^|[^A-Za-z0-9_>.])(time|rand|random|srand|clock_gettime|gettimeofday|RAND_bytes|getenv|getrandom|printf|fprintf|syslog|socket|sendto|recvfrom|boottime_us|(pthread|atomic|epoll|thread)_[a-z_]+)[ \t]*\(/))
 				print NR ":" substr(out, RSTART, RLENGTH - 1) }' "$file" | sed 's/:[^A-Za-z]/:/')
 	done
 }
 pure proto
 pure cluster
+
+# The packet engine: pure too, and it knows nothing of the ports, threads and queues around it.
+engine="$(ls xdp/engine*.[ch]) xdp/face.h xdp/sa.c xdp/sa.h xdp/inner.c xdp/inner.h xdp/outer.c
+	xdp/outer.h xdp/checksum.c xdp/checksum.h"
+# shellcheck disable=SC2086
+pure $engine
+for file in $engine; do
+	[ -f "$file" ] || fail "$file:1: is not there"
+	while IFS= read -r hit; do
+		path=${hit#*[<\"]}
+		case " ${engine//[[:space:]]/ } " in *" $path "*) continue ;; esac
+		fail "$file:${hit%%:*}: the packet engine may not include $path"
+	done < <(grep -noE '#[[:space:]]*include[[:space:]]*[<"](xdp/|sys/|linux/|net/|pthread|time|unistd|poll|signal|stdatomic)[^>"]*' "$file")
+done
 
 # uv.h belongs to node/ alone.
 while IFS= read -r hit; do

@@ -14,10 +14,12 @@
  * and corrects whoever it misled until then. */
 #include "xdp/address.h"
 #include "xdp/arp.h"
+#include "xdp/clock.h"
+#include "xdp/isolation.h"
 #include "xdp/nd.h"
-#include "xdp/privilege.h"
 #include "xdp/netlink.h"
-#include "xdp/worker.h"
+#include "xdp/privilege.h"
+#include "xdp/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +31,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ANNOUNCEMENTS 5u
@@ -60,20 +61,6 @@ struct address_mover {
 	unsigned announced;        /* Announcements made since. */
 	_Atomic uint64_t replies, announcements;
 };
-
-bool isolation_reached(uint64_t now_us, uint64_t contact_us, uint32_t isolation_ms)
-{
-	return isolation_ms && now_us > contact_us &&
-	       now_us - contact_us > (uint64_t)isolation_ms * 1000;
-}
-
-uint64_t boottime_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
-}
 
 /* ---- Before the first packet ---- */
 

@@ -29,9 +29,4 @@ bool address_mover_holds(const struct address_mover *m);
 /* Adds arp_replies and announcements. */
 void address_mover_count(const struct address_mover *m, struct datapath_counters *counters);
 
-/* Is the last contact to a quorum too old? One rule for addresses and packets.
- * now_us on CLOCK_BOOTTIME, which goes on while the machine sleeps. */
-bool isolation_reached(uint64_t now_us, uint64_t contact_us, uint32_t isolation_ms);
-uint64_t boottime_us(void);
-
 #endif

@@ -12,14 +12,13 @@
 #ifndef XDP_DATAPATH_H
 #define XDP_DATAPATH_H
 
-#include "proto/sad.h"
+#include "xdp/face.h"
 
 #include <stdatomic.h>
 #include <sys/types.h>
 
 #define DATAPATH_ERR_LEN 256u
 #define DATAPATH_ADDRESSES_MAX 16u /* Of each kind: service, inner, pools. */
-#define DATAPATH_PACKET_MAX 1900u  /* Longest packet taken in, ESP or inner. */
 #define DATAPATH_TUN_MTU 1400u
 
 enum datapath_mode { DATAPATH_AUTO, DATAPATH_XDP, DATAPATH_SOCKET };
@@ -48,33 +47,6 @@ struct datapath_config { /* Borrowed during datapath_start(), contact_us until d
 	 * never isolated, contact_us may be NULL. */
 	uint32_t isolation_ms;
 	const _Atomic uint64_t *contact_us;
-};
-
-enum datapath_direction { DATAPATH_INBOUND, DATAPATH_OUTBOUND };
-
-struct datapath_forward { /* A packet for the owner of its session. */
-	enum datapath_direction direction;
-	uint32_t spi;      /* spi_in of the SA. */
-	uint64_t session;
-	struct sad_path path;  /* Inbound: as it came (remote is not authenticated). */
-	const uint8_t *packet; /* Inbound: ESP header on. Outbound: the inner packet. */
-	size_t len;            /* <= DATAPATH_PACKET_MAX */
-};
-
-struct datapath_face { /* Worker thread; arguments are borrowed for the call. */
-	void *ctx;
-	/* What a burst had to tell, n >= 1. Marks come at most once a millisecond, of all
-	 * SAs together. */
-	void (*report)(void *ctx, const struct sa_report *reports, size_t n);
-	/* An IKE message; the non-ESP marker is gone. local.port is 500 or 4500. */
-	void (*ike)(void *ctx, const struct endpoint *local, const struct endpoint *remote,
-		    const uint8_t *data, size_t len);
-	/* The SA is known but not granted here: send it to its owner, once. */
-	void (*forward)(void *ctx, const struct datapath_forward *f);
-	/* Every update with a ticket up to and with this one is in effect. */
-	void (*applied)(void *ctx, uint64_t ticket);
-	/* ESP to an SPI that no SA has; at most one call per burst. May be NULL. */
-	void (*unknown_spi)(void *ctx, uint32_t spi);
 };
 
 struct datapath;
@@ -115,21 +87,6 @@ bool datapath_holds(const struct datapath *dp); /* Stand on the device now. */
 
 /* ---- What can be seen ---- */
 
-struct datapath_counters {
-	uint64_t drops[DROP_COUNT];
-	uint64_t packets_in, octets_in;   /* Delivered inward; octets of inner packets. */
-	uint64_t packets_out, octets_out; /* Sealed and sent. */
-	uint64_t forwarded_in, forwarded_out; /* Given to face->forward. */
-	uint64_t injected;
-	uint64_t held;        /* Inbound packets that had to wait for marks. */
-	uint64_t waited;      /* Of exact SAs: for a majority to have theirs. */
-	uint64_t keepalives;  /* RFC 3948 2.3 */
-	uint64_t xdp_in, xdp_out; /* Of all outer packets, those that went by AF_XDP. */
-	uint64_t ike_in, ike_out;
-	uint64_t updates;
-	uint64_t sas;         /* Entries now. */
-	uint64_t arp_replies, announcements;
-};
 void datapath_count(const struct datapath *dp, struct datapath_counters *out); /* Any thread. */
 
 enum datapath_mode datapath_mode(const struct datapath *dp); /* XDP or SOCKET. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine's state: SAs come and go by struct sa_update, news leaves by struct
- * sa_report. inbound.c and outbound.c hold the two directions.
+ * sa_report. engine_inbound.c and engine_outbound.c hold the two directions.
  *
  * Every update is idempotent and may name an SA that is gone; the replicated
  * state decides, not the order of arrival of what derives from it. */

@@ -6,7 +6,7 @@
 #ifndef XDP_ENGINE_H
 #define XDP_ENGINE_H
 
-#include "xdp/datapath.h"
+#include "xdp/face.h"
 #include "xdp/sa.h"
 
 #define BURST 64u
@@ -132,7 +132,7 @@ void engine_mark_now(struct engine *e, struct sa *sa); /* With the next reports.
 /* The last stage inward: of packets that are neither dropped nor done. */
 void engine_deliver(struct engine *e, struct packet *packets, size_t n);
 
-/* waiting.c: packets of exact SAs, until a majority has their mark. */
+/* engine_waiting.c: packets of exact SAs, until a majority has their mark. */
 bool waiting_prepare(struct engine *e); /* False: no memory. */
 void waiting_fini(struct engine *e);
 void waiting_add(struct engine *e, struct packet *p); /* Copies it; p is done, or dropped. */

@@ -5,6 +5,7 @@
 #ifndef XDP_MAILBOX_H
 #define XDP_MAILBOX_H
 
+#include "xdp/datapath.h"
 #include "xdp/engine.h"
 
 #include <pthread.h>

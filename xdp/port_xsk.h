@@ -5,6 +5,7 @@
 #ifndef XDP_PORT_XSK_H
 #define XDP_PORT_XSK_H
 
+#include "xdp/datapath.h"
 #include "xdp/engine.h"
 #include "xdp/loader.h"
 

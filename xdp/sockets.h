@@ -4,6 +4,7 @@
 #ifndef XDP_SOCKETS_H
 #define XDP_SOCKETS_H
 
+#include "xdp/datapath.h"
 #include "xdp/engine.h"
 
 enum socket_kind { SOCKET_IKE, SOCKET_ENCAP, SOCKET_ESP, SOCKET_KINDS };

@@ -5,11 +5,12 @@
  *
  * Isolation is looked at before each burst, with the boot-time clock. */
 #include "xdp/worker.h"
+#include "xdp/clock.h"
+#include "xdp/isolation.h"
 #include "xdp/privilege.h"
-#include "xdp/address.h"
+#include "xdp/thread.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -229,20 +230,6 @@ static int watch(struct worker *w, int fd, uint64_t what)
 	struct epoll_event event = {.events = EPOLLIN, .data.u64 = what};
 
 	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
-}
-
-int thread_start(pthread_t *thread, const char *name, void *(*main)(void *), void *arg)
-{
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = -pthread_create(thread, NULL, main, arg);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (!error)
-		(void)pthread_setname_np(*thread, name);
-	return error;
 }
 
 void worker_init(struct worker *w)

@@ -24,10 +24,6 @@ struct worker {
 	_Atomic bool stop;
 };
 
-/* A thread of the data path: named, and deaf to signals, which are the control
- * thread's. 0 or a negative errno. */
-int thread_start(pthread_t *thread, const char *name, void *(*main)(void *), void *arg);
-
 void worker_init(struct worker *w); /* Nothing is open; worker_stop() may follow. */
 /* Where the engine's bursts leave: the worker's ports. */
 void worker_output(struct worker *w, struct engine_output *out);
