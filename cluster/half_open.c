@@ -224,7 +224,7 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 		return;
 	}
 	host = host_find(c, remote, &key);
-	if (host && host->n >= SOURCE_MAX) {
+	if (host && host->n >= SOURCE_MAX && !MUTANT(MUTANT_HALF_OPEN_SOURCES)) {
 		core_drop(c, DROP_IKE_HALF_OPEN_FULL);
 		return;
 	}

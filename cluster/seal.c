@@ -9,6 +9,7 @@
  * Unresolved: rotation. A ring of keys, chosen by the id in the header, needs only
  * seal_open() to look one up. */
 #include "cluster/seal.h"
+#include "proto/mutant.h"
 
 #include <openssl/aead.h>
 #include <openssl/bytestring.h>
@@ -99,6 +100,8 @@ struct blob *seal_create(const struct seal_key *k, enum seal_kind kind, struct e
 	b->data[0] = SEAL_VERSION;
 	memcpy(b->data + 1, k->id, sizeof(k->id));
 	entropy_draw(e, nonce, SEAL_NONCE_LEN);
+	if (MUTANT(MUTANT_SEAL_NONCE_CONSTANT))
+		memset(nonce, 0, SEAL_NONCE_LEN);
 	ad_len = seal_associated(k, kind, b->data, ad);
 	ok = EVP_AEAD_CTX_seal(&k->aead, body, &out_len, len + SEAL_TAG_LEN, nonce, SEAL_NONCE_LEN,
 			       plain, len, ad, ad_len);

@@ -221,10 +221,11 @@ void apply_node_gone(struct state *s, const struct node_gone *c, struct apply_re
 
 void apply_address_hold(struct state *s, const struct address_hold *c, struct apply_result *r)
 {
-	const struct node_record *n = state_node_up(s, c->node, c->incarnation);
+	const struct node_record *n = state_node_up(s, c->node, 0);
 	uint64_t old = s->holder;
 
-	if (!n || n->incarnation != c->incarnation) {
+	/* Of an incarnation that is over: the process that runs now knows nothing of it. */
+	if (!n || (n->incarnation != c->incarnation && !MUTANT(MUTANT_HOLD_OLD))) {
 		r->status = ERR_STALE;
 		return;
 	}

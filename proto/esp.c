@@ -165,6 +165,8 @@ static size_t inner_length(const uint8_t *p, size_t len, uint8_t next_header)
 {
 	size_t total;
 
+	if (MUTANT(MUTANT_NEXT_HEADER_UNCHECKED) && len > 0)
+		next_header = p[0] >> 4 == 6 ? NEXT_HEADER_IPV6 : NEXT_HEADER_IPV4;
 	if (next_header == NEXT_HEADER_IPV4) {
 		if (len < 20 || p[0] >> 4 != 4 || (p[0] & 15) < 5)
 			return 0;

@@ -98,9 +98,11 @@ static void end_sa(struct ike_step *s)
 		s->out->verdict = IKE_VERDICT_DELETE;
 		return;
 	}
-	blob_set(&sa->outstanding, NULL);
-	blob_set(&sa->finish, NULL);
-	sa->purpose = IKE_PURPOSE_NONE;
+	if (!MUTANT(MUTANT_DELETED_ASKS)) {
+		blob_set(&sa->outstanding, NULL);
+		blob_set(&sa->finish, NULL);
+		sa->purpose = IKE_PURPOSE_NONE;
+	}
 	ike_keys_cleanse(&sa->keys);
 	sa->state = IKE_SA_DELETED;
 }

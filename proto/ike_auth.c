@@ -13,6 +13,7 @@
  * Not here: EAP and certificates. A client without AUTH payload wants EAP and is
  * refused. */
 #include "proto/ike_step.h"
+#include "proto/mutant.h"
 
 #include <openssl/mem.h>
 
@@ -333,9 +334,11 @@ static void reject(struct auth_step *s, const struct ike_opened *o)
 
 static bool header_accept(const struct ike_header *h, const struct ike_half_open *half_open)
 {
+	/* 2.2: "the first pair of IKE_AUTH messages will have an ID of 1". */
+	if (h->message_id != 1 && !MUTANT(MUTANT_AUTH_ANY_ID))
+		return false;
 	return h->exchange == IKE_EXCHANGE_AUTH && (h->flags & IKE_FLAG_INITIATOR) &&
-	       !(h->flags & IKE_FLAG_RESPONSE) && h->message_id == 1 &&
-	       h->spi_i == half_open->spi_i && h->spi_r == half_open->spi_r;
+	       !(h->flags & IKE_FLAG_RESPONSE) && h->spi_i == half_open->spi_i && h->spi_r == half_open->spi_r;
 }
 
 void ike_respond_auth(const struct ike_env *env, const struct ike_half_open *half_open,

@@ -86,7 +86,13 @@
 	X(MUTANT_HORIZON_IGNORED, "numbers beyond the horizon are accepted")                       \
 	X(MUTANT_HORIZON_NO_FLOOR, "after a power loss the window starts at the committed mark")   \
 	X(MUTANT_HEIR_UNREADY, "a node with another configuration inherits although a ready one is there") \
-	X(MUTANT_ONE_DONE, "an heir is content with the marks of one node")
+	X(MUTANT_ONE_DONE, "an heir is content with the marks of one node") \
+	X(MUTANT_SEAL_NONCE_CONSTANT, "commands are sealed with the same nonce") \
+	X(MUTANT_HOLD_OLD, "AddressHold of an incarnation that is over is taken") \
+	X(MUTANT_HALF_OPEN_SOURCES, "one address may fill the table of half-open IKE SAs") \
+	X(MUTANT_DELETED_ASKS, "a deleted IKE SA goes on asking") \
+	X(MUTANT_NEXT_HEADER_UNCHECKED, "the ESP trailer may say another protocol than the packet") \
+	X(MUTANT_AUTH_ANY_ID, "IKE_AUTH is taken whatever its Message ID is")
 
 enum mutant {
 #define X(name, text) name,

@@ -197,10 +197,7 @@ static void check_policy(struct packet *packets, size_t n)
 		p->drop = inner_parse(&inner, p->data, p->len);
 		if (p->drop != DROP_NONE)
 			continue;
-		if (inner.next_header != p->next_header) {
-			p->drop = DROP_MALFORMED;
-			continue;
-		}
+		assert(inner.next_header == p->next_header); /* esp_open() has compared them. */
 		p->len = inner.len; /* Without traffic flow padding, RFC 4303 2.7. */
 		p->drop = inner_check_inbound(&inner, &p->sa->e.child.local,
 					      &p->sa->e.child.remote);

@@ -33,8 +33,10 @@ run_sim() {
 	[ -n "$checker" ] || checker="?"
 }
 run_unit() {
-	local out
-	out=$(MUTANT_PLANT=$1 timeout 120 "$bin/unit/$2" 2>&1 < /dev/null) && return 1
+	local out rc
+	out=$(MUTANT_PLANT=$1 timeout 120 "$bin/unit/$2" 2>&1 < /dev/null)
+	rc=$?
+	[ $rc -ne 0 ] && [ $rc -ne 124 ] || return 1 # 124: out of time, which shows nothing.
 	how="unit $2"
 	text=$(grep -m1 -oE '^\[  FAILED  \] [a-z][a-z0-9_]*$|Assertion .*' <<< "$out" | sed 's/^\[  FAILED  \] //')
 	checker="unit test $2"

@@ -54,6 +54,37 @@ static void a_full_table_of_half_open_sas_takes_another_client(void **unused)
 	story_fini(&l);
 }
 
+/* Cookies show that it is there, and still it has no more than its share of the table. */
+static void one_address_has_at_most_256_half_open_sas(void **unused)
+{
+	enum { MANY = 300, SHARE = 256 };
+	struct initiator *flood = calloc(MANY, sizeof(*flood)), other;
+	unsigned answered = 0;
+	struct story l;
+
+	(void)unused;
+	assert_non_null(flood);
+	story_begin(&l, 3);
+	for (unsigned i = 0; i < MANY; i++) {
+		struct blob *next = begins(&l, &flood[i], 50, (uint16_t)(5000 + i));
+
+		if (flood[i].counts.cookies) { /* That was IKE_SA_INIT again, with the cookie. */
+			next = story_say(&l, &flood[i], next);
+			story_swallow(&l);
+		}
+		blob_unref(next);
+		answered += flood[i].state == INITIATOR_AUTH_SENT;
+	}
+	assert_int_equal(answered, SHARE);
+	blob_unref(begins(&l, &other, 51, 4500));
+	assert_int_equal(other.state, INITIATOR_AUTH_SENT);
+	initiator_fini(&other);
+	for (unsigned i = 0; i < MANY; i++)
+		initiator_fini(&flood[i]);
+	free(flood);
+	story_fini(&l);
+}
+
 /* One address opens many IKE SAs and goes on with none. From the 65th on it must
  * show that it is there; and another one is served as before. */
 static void a_flood_from_one_address_meets_cookies_alone(void **unused)
@@ -204,6 +235,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_full_table_of_half_open_sas_takes_another_client),
 		cmocka_unit_test(a_flood_from_one_address_meets_cookies_alone),
+		cmocka_unit_test(one_address_has_at_most_256_half_open_sas),
 		cmocka_unit_test(a_repeated_init_is_not_asked_for_a_cookie),
 		cmocka_unit_test(who_was_asked_for_a_cookie_is_asked_again),
 		cmocka_unit_test(who_deletes_too_much_waits),

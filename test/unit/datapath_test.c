@@ -100,6 +100,35 @@ static void test_unknown_and_short(void **state)
 	memory_node_free(gateway);
 }
 
+/* The ESP trailer says IPv6, the packet is IPv4 (RFC 4303 2.6): what is it to be judged by? */
+static void test_next_header(void **state)
+{
+	struct memory_node *gateway, *client;
+	uint8_t buffer[PACKET_BUFFER] = {0}, *ip = buffer + PACKET_HEAD_ROOM, *out;
+	static const uint8_t header[20] = {0x45, 0, 0, 20, 0, 0, 0, 0, 64, 1, 0, 0,
+					   10,   30, 0, 5, 10, 20, 0, 9};
+	static const uint8_t claims[] = {4, 41, 59, 17};
+
+	(void)state;
+	pair(&gateway, &client, (struct sa_options){0});
+	for (size_t i = 0; i < sizeof(claims); i++) { /* Only the first is true. */
+		struct sa *sa = spi_table_find(&client->e.spis, SPI_CLIENT);
+		struct packet p = {0};
+
+		memcpy(ip, header, sizeof(header));
+		assert_int_equal(esp_seal(&sa->e.out, SPI_GATEWAY, i + 1, 7, &client->e.entropy,
+					  claims[i], ip, sizeof(header), &out, &p.len),
+				 DROP_NONE);
+		p.data = out;
+		p.path.local = sa->e.path.remote;
+		p.path.remote = sa->e.path.local;
+		engine_inbound(&gateway->e, &p, 1);
+		assert_int_equal(gateway->n_inner, 1);
+	}
+	memory_node_free(gateway);
+	memory_node_free(client);
+}
+
 static void test_policy(void **state)
 {
 	struct memory_node *gateway, *client;
@@ -395,6 +424,7 @@ int main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_replay_and_forgery),
 		cmocka_unit_test(test_unknown_and_short),
+		cmocka_unit_test(test_next_header),
 		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_forward_once),
 		cmocka_unit_test(test_hold_and_release),

@@ -192,6 +192,34 @@ static void eap_is_refused(void **state)
 	fixture_teardown(&f);
 }
 
+/* Its number is 1, whatever its keys prove (RFC 7296 2.2). */
+static void only_message_one_authenticates(void **state)
+{
+	static const uint32_t ids[] = {2, 3, 7, UINT32_MAX};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(ids) / sizeof(*ids); k++) {
+		struct fixture f;
+		struct ike_builder b;
+		struct blob *d;
+
+		fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
+		d = gateway_receive(&f.g, &f.config.local, initiator_create_init(&f.i));
+		blob_unref(initiator_consume(&f.i, d->data, d->len));
+		blob_unref(d);
+		blob_set(&f.i.ike[0].outstanding, NULL);
+		f.i.ike[0].next_request_out = ids[k];
+		initiator_begin(&f.i, 0, IKE_EXCHANGE_AUTH, &b);
+		ike_add_id(&b, IKE_PAYLOAD_IDi, &f.config.id);
+		assert_null(gateway_receive(&f.g, &f.config.local,
+					    initiator_send(&f.i, 0, INITIATOR_OTHER, &b)));
+		assert_int_equal(f.g.verdict, IKE_VERDICT_DROP);
+		assert_int_equal(f.g.drop, DROP_IKE_EXCHANGE);
+		assert_null(f.g.session);
+		fixture_teardown(&f);
+	}
+}
+
 static void child_may_fail_alone(void **state)
 {
 	static const struct {
@@ -338,6 +366,7 @@ int main(void)
 		cmocka_unit_test(same_seed_same_bytes),
 		cmocka_unit_test(failed_authentication_tells_nothing),
 		cmocka_unit_test(eap_is_refused),
+		cmocka_unit_test(only_message_one_authenticates),
 		cmocka_unit_test(child_may_fail_alone),
 		cmocka_unit_test(pool_of_the_other_family),
 		cmocka_unit_test(selectors_are_narrowed),

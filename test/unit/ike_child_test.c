@@ -192,6 +192,31 @@ static void old_ike_sa_makes_nothing_new(void **state)
 	fixture_teardown(&f);
 }
 
+/* What we asked on an IKE SA that the client has replaced and deleted is asked no more: there
+ * are no keys left to open the answer with. */
+static void a_deleted_ike_sa_asks_no_more(void **state)
+{
+	const struct ike_request r = {.purpose = IKE_PURPOSE_NOTICE, .epoch = 2, .node = 7};
+	struct fixture f;
+
+	(void)state;
+	fixture_establish(&f);
+	blob_unref(gateway_request(&f.g, &r)); /* <-- lost */
+	assert_non_null(f.g.session->ike[0].outstanding);
+	gateway_exchange(&f.g, &f.i, initiator_create_ike_rekey(&f.i, DH_CURVE25519));
+	assert_non_null(f.g.session->ike[1].outstanding); /* 2.18: it stays where it was asked. */
+	assert_null(f.g.session->ike[0].outstanding);
+	gateway_exchange(&f.g, &f.i, initiator_create_ike_delete(&f.i, 1));
+	assert_int_equal(f.g.session->ike[1].state, IKE_SA_DELETED);
+	assert_null(f.g.session->ike[1].outstanding);
+	assert_null(f.g.session->ike[1].finish);
+	assert_int_equal(f.g.session->ike[1].purpose, IKE_PURPOSE_NONE);
+	/* The one that lives can ask. */
+	blob_unref(gateway_request(&f.g, &r));
+	assert_non_null(f.g.session->ike[0].outstanding);
+	fixture_teardown(&f);
+}
+
 static void ike_rekey_corrects_the_group(void **state)
 {
 	struct fixture f;
@@ -306,6 +331,7 @@ int main(void)
 		cmocka_unit_test(room_for_children_ends),
 		cmocka_unit_test(ike_sa_is_rekeyed),
 		cmocka_unit_test(old_ike_sa_makes_nothing_new),
+		cmocka_unit_test(a_deleted_ike_sa_asks_no_more),
 		cmocka_unit_test(ike_rekey_corrects_the_group),
 		cmocka_unit_test(client_deletes_the_ike_sa),
 		cmocka_unit_test(we_delete),

@@ -49,6 +49,30 @@ static void test_round_trip(void **unused)
 	seal_key_free(same);
 }
 
+/* The nonce is drawn anew for each, so that equal commands do not look equal. */
+static void test_nonce(void **unused)
+{
+	static const uint8_t seed[ENTROPY_SEED_LEN] = {9};
+	struct seal_key *k = seal_key_new(key_a, "demo");
+	struct blob *b[16];
+	struct entropy e;
+
+	(void)unused;
+	entropy_init(&e, seed);
+	for (size_t i = 0; i < 16; i++) {
+		b[i] = seal_create(k, SEAL_COMMAND, &e, text, sizeof(text));
+		for (size_t j = 0; j < i; j++) {
+			assert_memory_equal(b[i]->data, b[j]->data, 5); /* Version, key id */
+			assert_memory_not_equal(b[i]->data + 5, b[j]->data + 5, 12);
+			assert_memory_not_equal(b[i]->data + 17, b[j]->data + 17, sizeof(text));
+		}
+	}
+	for (size_t i = 0; i < 16; i++)
+		blob_unref(b[i]);
+	entropy_fini(&e);
+	seal_key_free(k);
+}
+
 static void test_foreign(void **unused)
 {
 	struct seal_key *k = seal_key_new(key_a, "demo"), *other = seal_key_new(key_b, "demo"),
@@ -111,6 +135,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_nonce),
 		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_derive),
