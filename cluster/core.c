@@ -9,6 +9,7 @@
  * The applied state is the only truth about ownership: whether it changed by an
  * entry or by a snapshot, we compare and act on the difference (DESIGN section 5). */
 #include "cluster/core_internal.h"
+#include "cluster/unready.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
@@ -361,31 +362,17 @@ uint32_t core_voters(const struct core *c)
 	return voters;
 }
 
-/* All that answered are empty although we are not, and they are a majority. */
-static bool quorum_wiped(const struct core *c)
-{
-	uint32_t empty = 0;
-
-	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		empty += c->peer[i].greeted && c->peer[i].cluster_id == 0;
-	return c->identity.cluster_id != 0 && empty > c->config->n_nodes / 2;
-}
-
 void core_status(const struct core *c, struct core_status *out)
 {
-	const struct node_record *self = state_node(c->state, c->raft_id);
-
 	memset(out, 0, sizeof(*out));
 	out->role = c->consensus ? consensus_role(c->consensus) : CONSENSUS_FOLLOWER;
 	out->leader = core_leader_index(c);
 	out->term = c->consensus ? consensus_term(c->consensus) : 0;
 	out->commit_applied = core_applied(c);
 	out->isolated = c->grants.isolated;
-	out->ready = out->leader != NODE_NONE && !out->isolated && self && self->up &&
-		     self->incarnation == c->incarnation && !c->membership.shutdown &&
-		     !(out->leader != c->config->self && c->peer[out->leader].differs);
+	out->ready = core_unready(c) == 0;
 	out->holds_address = c->membership.holding;
-	out->quorum_wiped = quorum_wiped(c);
+	out->quorum_wiped = core_quorum_wiped(c);
 	out->takeovers = c->requests.takeovers;
 	out->takeovers_acknowledged = c->requests.acknowledged;
 	out->last_mark_age_us = c->grants.last_mark_age_us;

@@ -261,6 +261,7 @@ void core_drop(struct core *c, enum drop d);
 void core_send(struct core *c, uint32_t node, const struct frame *f); /* If the link is up. */
 void core_broadcast(struct core *c, const struct frame *f);
 const char *core_node_name(const struct core *c, uint64_t raft_id);
+bool core_quorum_wiped(const struct core *c); /* Most nodes answer with empty stores, we have ours. */
 /* Is this node the owner of the session, in this incarnation, by applied state? */
 bool core_owns(const struct core *c, const struct session *s);
 /* The [[connection]] it came by; NULL: no longer configured. */

@@ -74,6 +74,15 @@ bool core_node_linked(const struct core *c, uint32_t node)
 	return node == c->config->self || (p->linked && p->greeted && !p->refused);
 }
 
+bool core_quorum_wiped(const struct core *c)
+{
+	uint32_t empty = 0;
+
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		empty += c->peer[i].greeted && c->peer[i].cluster_id == 0;
+	return c->identity.cluster_id != 0 && empty > c->config->n_nodes / 2;
+}
+
 void core_drop(struct core *c, enum drop d)
 {
 	c->drops[d]++;

@@ -211,6 +211,8 @@ static void status_table(const json_t *s)
 	printf("%s, node %s: %s, %s in term %lld, leader %s\n", text_of(s, "cluster"),
 	       text_of(s, "node"), json_is_true(json_object_get(s, "ready")) ? "ready" : "not ready",
 	       text_of(s, "role"), number_of(s, "term"), text_of(s, "leader"));
+	json_array_foreach(json_object_get(s, "unready"), i, n)
+		printf("unready: %s: %s\n", text_of(n, "reason"), text_of(n, "text"));
 	printf("data path %s, %lld sessions, %lld Child SAs, %lld takeovers (%lld acknowledged)\n\n",
 	       text_of(json_object_get(s, "datapath"), "mode"), number_of(s, "sessions"),
 	       number_of(s, "child_sas"), number_of(t, "count"), number_of(t, "acknowledged"));

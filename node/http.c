@@ -44,7 +44,7 @@ static const char page[] =
 	"async function show(){const g=async p=>(await fetch(p)).json(),s=await g('/v1/status'),"
 	"l=await g('/v1/sessions'),e=await g('/v1/events');"
 	"$('who').textContent=s.node+' of '+s.cluster;"
-	"$('sum').textContent=(s.ready?'ready':'not ready')+', '+s.role+' in term '+s.term+', leader '"
+	"$('sum').textContent=(s.ready?'ready':'not ready ('+s.unready.map(x=>x.reason+': '+x.text).join('; ')+')')+', '+s.role+' in term '+s.term+', leader '"
 	"+s.leader+', data path '+s.datapath.detail+', '+s.sessions+' sessions';"
 	"$('nodes').innerHTML=$('sessions').innerHTML=$('events').innerHTML='';"
 	"row($('nodes'),['name','state','role','holds address','sessions']);"
@@ -193,9 +193,11 @@ static enum MHD_Result answer_sessions(struct MHD_Connection *connection, struct
 	return queue(connection, 200, "application/json", r);
 }
 
-static enum MHD_Result probe(struct MHD_Connection *connection, bool good)
+/* why: malloc'ed, or NULL: all is well. */
+static enum MHD_Result probe(struct MHD_Connection *connection, char *why)
 {
-	return good ? answer_text(connection, 200, "ok\n") : answer_text(connection, 503, "no\n");
+	return why ? answer(connection, 503, "text/plain; charset=utf-8", why, MHD_RESPMEM_MUST_FREE)
+		   : answer_text(connection, 200, "ok\n");
 }
 
 static enum MHD_Result on_get(struct http *h, struct MHD_Connection *connection, const char *url)
@@ -206,11 +208,11 @@ static enum MHD_Result on_get(struct http *h, struct MHD_Connection *connection,
 		return answer_text(connection, 421,
 				   "not a name of this node: use its address, or set http_name\n");
 	if (strcmp(url, "/livez") == 0)
-		return probe(connection, true);
+		return probe(connection, NULL);
 	if (strcmp(url, "/readyz") == 0)
-		return probe(connection, status_ready(v));
+		return probe(connection, status_ready(v) ? NULL : status_no_text(v, false));
 	if (strcmp(url, "/healthz") == 0)
-		return probe(connection, status_healthy(v));
+		return probe(connection, status_healthy(v) ? NULL : status_no_text(v, true));
 	if (strcmp(url, "/metrics") == 0)
 		return answer(connection, 200, "text/plain; version=0.0.4", status_metrics(v),
 			      MHD_RESPMEM_MUST_FREE);

@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #define PATIENCE_MS 5000u
+#define LOOK_MS 500u
+#define STORE_FILL_MAX 90u /* Percent */
 
 uint64_t loop_now_us(void)
 {
@@ -132,6 +134,32 @@ static void on_timer(uv_poll_t *poll, int status, int events)
 	arm(n);
 }
 
+/* The core's reasons are looked at now and then: one that comes and goes at once is no
+ * news, and the log stays short whatever the network does. */
+static void on_look(uv_timer_t *timer)
+{
+	struct node *n = timer->data;
+	uint32_t unready = core_unready(n->core);
+	unsigned fill = n->store_thread ? store_thread_fill_percent(n->store_thread) : 0;
+
+	if (fill >= STORE_FILL_MAX)
+		ready_block(n->ready, "store_full", "the store in data_dir is %u %% full", fill);
+	else
+		ready_unblock(n->ready, "store_full");
+	for (unsigned u = 0; u < UNREADY_COUNT; u++) {
+		char text[UNREADY_TEXT_LEN];
+
+		if (!(unready & ~n->unready_told & 1u << u))
+			continue;
+		core_unready_text(n->core, (enum unready)u, text);
+		events_add(n->events, CONFIG_LOG_INFO, "unready", "%s: %s",
+			   unready_name((enum unready)u), text);
+	}
+	if (unready == 0 && n->unready_told != 0)
+		events_add(n->events, CONFIG_LOG_INFO, "ready", "the cluster counts on this node");
+	n->unready_told = unready;
+}
+
 static void on_patience(uv_timer_t *timer)
 {
 	struct node *n = timer->data;
@@ -174,7 +202,8 @@ void loop_init(struct node *n)
 	uv_async_init(&n->loop, &n->wake, on_wake);
 	uv_poll_init(&n->loop, &n->timer, n->timer_fd);
 	uv_timer_init(&n->loop, &n->patience);
-	n->wake.data = n->timer.data = n->patience.data = n;
+	uv_timer_init(&n->loop, &n->look);
+	n->wake.data = n->timer.data = n->patience.data = n->look.data = n;
 	for (unsigned i = 0; i < 2; i++) {
 		uv_signal_init(&n->loop, &n->signals[i]);
 		n->signals[i].data = n;
@@ -183,11 +212,13 @@ void loop_init(struct node *n)
 	inbox_init(&n->inbox, inbox_wake, &n->wake);
 	actions_init(&n->actions);
 	n->deferred_end = &n->deferred;
+	n->unready_told = 1u << UNREADY_COUNT; /* Readiness is told the first time. */
 }
 
 int loop_run(struct node *n)
 {
 	uv_poll_start(&n->timer, UV_READABLE, on_timer);
+	uv_timer_start(&n->look, on_look, LOOK_MS, LOOK_MS);
 	perform_actions(n); /* What core_new() queued. */
 	arm(n);
 	if (!n->ended)
@@ -200,6 +231,7 @@ void loop_fini(struct node *n)
 	uv_close((uv_handle_t *)&n->wake, NULL);
 	uv_close((uv_handle_t *)&n->timer, NULL);
 	uv_close((uv_handle_t *)&n->patience, NULL);
+	uv_close((uv_handle_t *)&n->look, NULL);
 	for (unsigned i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&n->signals[i], NULL);
 	uv_run(&n->loop, UV_RUN_DEFAULT);

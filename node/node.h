@@ -9,6 +9,7 @@
 #include "node/http.h"
 #include "node/inbox.h"
 #include "node/link.h"
+#include "node/ready.h"
 #include "node/status.h"
 #include "node/store_thread.h"
 
@@ -20,12 +21,15 @@
 struct node {
 	const struct node_config *config;
 	struct events *events;
+	struct ready *ready;        /* Why the host makes us unready. */
 	uv_loop_t loop;
 	uv_async_t wake;            /* The inbox has something, or the link thread asks. */
 	uv_poll_t timer;            /* On timer_fd. */
 	int timer_fd;               /* timerfd: uv's own timers count milliseconds. */
 	uint64_t armed_us;
 	uv_signal_t signals[2];
+	uv_timer_t look;            /* For what makes us unready. */
+	uint32_t unready_told;      /* core_unready(), as the log has it. */
 	uv_timer_t patience;        /* After a signal: the end comes anyway. */
 	struct inbox inbox;
 	struct actions actions;

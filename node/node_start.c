@@ -246,7 +246,8 @@ static bool start_http(struct node *n, char *err)
 	char why[HTTP_ERR_LEN] = "";
 
 	n->view = (struct status_view){.config = n->config, .core = n->core,
-				       .datapath = n->datapath, .link = n->link, .ctx = n, .events = view_events,
+				       .datapath = n->datapath, .link = n->link, .ready = n->ready,
+				       .ctx = n, .events = view_events,
 				       .loop_stall_us = view_stall,
 				       .store_fill_percent = view_fill};
 	if (!self(n)->http[0])
@@ -269,6 +270,7 @@ bool node_start(struct node *n, const struct node_config *config, char err[NODE_
 	memset(n, 0, sizeof(*n));
 	n->config = config;
 	n->events = events_new(c->node[c->self], config->log_level);
+	n->ready = ready_new(n->events);
 	loop_init(n);
 	n->tls = tls_context_new(config->ca_file, entry->cert_file, entry->key_file,
 				 c->node[c->self], why);
@@ -312,5 +314,6 @@ void node_stop(struct node *n)
 	blob_unref(n->start.identity);
 	tls_context_free(n->tls);
 	loop_fini(n);
+	ready_free(n->ready);
 	events_free(n->events);
 }

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,29 +20,92 @@ static const struct node_record *record_named(const struct state *s, const char 
 	return NULL;
 }
 
+/* ---- Ready, and why not ---- */
+
+static void __attribute__((format(printf, 3, 4)))
+reason_set(struct ready_reason *r, const char *name, const char *format, ...)
+{
+	va_list ap;
+
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	va_start(ap, format);
+	vsnprintf(r->text, sizeof(r->text), format, ap);
+	va_end(ap);
+}
+
+size_t status_unready(const struct status_view *v, struct ready_reason out[STATUS_REASONS_MAX])
+{
+	uint32_t bits = v->core ? core_unready(v->core) : 0;
+	size_t n = v->ready ? ready_list(v->ready, out) : 0;
+
+	for (unsigned u = 0; u < UNREADY_COUNT; u++) {
+		char text[UNREADY_TEXT_LEN];
+
+		if (!(bits & 1u << u))
+			continue;
+		core_unready_text(v->core, (enum unready)u, text);
+		reason_set(&out[n++], unready_name((enum unready)u), "%s", text);
+	}
+	if (!v->core && n == 0)
+		reason_set(&out[n++], "starting", "the node is starting");
+	return n;
+}
+
 bool status_ready(const struct status_view *v)
 {
-	struct core_status s;
+	struct ready_reason reason[STATUS_REASONS_MAX];
 
-	if (!v->core)
-		return false;
-	core_status(v->core, &s);
-	return s.ready &&
-	       (!v->store_fill_percent || v->store_fill_percent(v->ctx) < STORE_FILL_MAX);
+	return status_unready(v, reason) == 0;
+}
+
+/* What is wrong with a configured node, or NULL. */
+static const char *node_fault(const struct status_view *v, uint32_t i)
+{
+	const struct node_record *n = record_named(core_state(v->core), v->config->cluster.node[i]);
+
+	if (!n || !n->up)
+		return n ? "down" : "unknown";
+	return core_node_linked(v->core, i) ? NULL : "not connected";
 }
 
 bool status_healthy(const struct status_view *v)
 {
 	if (!status_ready(v))
 		return false;
-	for (uint32_t i = 0; i < v->config->cluster.n_nodes; i++) {
-		const struct node_record *n =
-			record_named(core_state(v->core), v->config->cluster.node[i]);
-
-		if (!n || !n->up || !core_node_linked(v->core, i))
+	for (uint32_t i = 0; i < v->config->cluster.n_nodes; i++)
+		if (node_fault(v, i))
 			return false;
-	}
 	return true;
+}
+
+char *status_no_text(const struct status_view *v, bool healthy)
+{
+	struct ready_reason reason[STATUS_REASONS_MAX];
+	size_t n = status_unready(v, reason), len;
+	char *text = NULL;
+	FILE *f = open_memstream(&text, &len);
+
+	assert(f);
+	fprintf(f, "no\n");
+	for (size_t i = 0; i < n; i++)
+		fprintf(f, "%s: %s\n", reason[i].name, reason[i].text);
+	for (uint32_t i = 0; healthy && v->core && i < v->config->cluster.n_nodes; i++)
+		if (node_fault(v, i))
+			fprintf(f, "node %s: %s\n", v->config->cluster.node[i], node_fault(v, i));
+	fclose(f);
+	return text;
+}
+
+static json_t *unready_json(const struct status_view *v)
+{
+	struct ready_reason reason[STATUS_REASONS_MAX];
+	size_t n = status_unready(v, reason);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s}", "reason", reason[i].name, "text",
+						      reason[i].text));
+	return list;
 }
 
 static const char *role_text(enum consensus_role role)
@@ -122,16 +186,16 @@ json_t *status_json(const struct status_view *v)
 	const struct state *s;
 
 	if (!v->core)
-		return json_pack("{s:s, s:s, s:b}", "cluster", c->name, "node", c->node[c->self],
-				 "ready", false);
+		return json_pack("{s:s, s:s, s:b, s:o}", "cluster", c->name, "node", c->node[c->self],
+				 "ready", false, "unready", unready_json(v));
 	s = core_state(v->core);
 	core_status(v->core, &st);
 	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:b, s:b, s:{s:s, s:s, s:s}, s:o, s:I, s:I, s:I, s:I,"
+		"{s:s, s:s, s:s, s:s, s:I, s:b, s:o, s:b, s:b, s:b, s:{s:s, s:s, s:s}, s:o, s:I, s:I, s:I, s:I,"
 		" s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:o, s:o}",
 		"cluster", c->name, "node", c->node[c->self], "role", role_text(st.role), "leader",
 		st.leader < c->n_nodes ? c->node[st.leader] : "", "term", (json_int_t)st.term, "ready",
-		status_ready(v), "isolated", st.isolated, "holds_address", st.holds_address, "quorum_wiped",
+		status_ready(v), "unready", unready_json(v), "isolated", st.isolated, "holds_address", st.holds_address, "quorum_wiped",
 		st.quorum_wiped, "datapath", "mode",
 		!v->datapath ? "none" : datapath_mode(v->datapath) == DATAPATH_XDP ? "xdp" : "socket",
 		"detail", v->datapath ? datapath_mode_text(v->datapath) : "", "why_not_better",
@@ -159,6 +223,16 @@ static void drops(FILE *f, const char *where, const uint64_t *count)
 	for (unsigned d = 1; d < DROP_COUNT; d++)
 		fprintf(f, "baton_drops_total{at=\"%s\",reason=\"%s\"} %" PRIu64 "\n", where,
 			drop_text((enum drop)d), count[d]);
+}
+
+static void unready(FILE *f, const struct status_view *v)
+{
+	struct ready_reason reason[STATUS_REASONS_MAX];
+	size_t n = status_unready(v, reason);
+
+	fprintf(f, "# TYPE baton_unready gauge\n");
+	for (size_t i = 0; i < n; i++)
+		fprintf(f, "baton_unready{reason=\"%s\"} 1\n", reason[i].name);
 }
 
 static void links(FILE *f, const struct link *link)
@@ -198,6 +272,7 @@ char *status_metrics(const struct status_view *v)
 		metric(f, "child_sas", "gauge", state_child_sas(core_state(v->core)));
 	}
 	metric(f, "ready", "gauge", status_ready(v));
+	unready(f, v);
 	if (v->store_fill_percent)
 		metric(f, "store_fill_percent", "gauge", v->store_fill_percent(v->ctx));
 	metric(f, "leader", "gauge", st.role == CONSENSUS_LEADER);

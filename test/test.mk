@@ -17,7 +17,9 @@ ifeq ($(SAN),1)
 $(T)/unit/%: $(T)/obj/test/unit/%.c.o $(TESTLIB) $(T)/libxdpath.a $(T)/libcluster.a $(T)/libproto.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(CLUSTER_LIBS) $(XDP_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(CLUSTER_LIBS) $(XDP_LIBS)
+# What a test needs of node/ besides.
+$(T)/unit/ready_test: $(patsubst %,$(T)/obj/node/%.c.o,ready events)
 # The store is the one part of node/ with unit tests: a file format, no sockets.
 $(T)/unit/store_lmdb_test: $(patsubst %,$(T)/obj/%.o,test/unit/store_lmdb_test.c $(wildcard node/store_[clr]*.c)) $(T)/libcluster.a $(T)/libproto.a
 	@mkdir -p $(@D)
@@ -116,6 +118,7 @@ build/mutants/libunder.a: $(call mutant_objs,test/lib/*.c xdp/*.c cluster/*.c pr
 build/mutants/sim: $(call mutant_objs,proto/*.c cluster/*.c test/lib/*.c $(SIM_C))
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
+build/mutants/unit/ready_test: $(call mutant_objs,node/ready.c node/events.c)
 build/mutants/unit/store_lmdb_test: $(call mutant_objs,node/store_[clr]*.c)
 build/mutants/unit/%: build/mutants/obj/test/unit/%.o build/mutants/libunder.a
 	@mkdir -p $(@D)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
 # The owner is cut off from the other nodes but not from the client. It falls
-# silent, another owns, no number is sent by both; when the cut heals nothing is
+# silent and says why, another owns, no number is sent by both; when the cut heals nothing is
 # negotiated again.
 set -u
 . "$(dirname "$0")/steps.sh"
@@ -14,7 +14,10 @@ traffic_begin ping 12
 sleep 2
 port_down "$victim" ctl
 cut_ms=$(now_ms)
-sleep 5
+says_isolated() { api "$victim" /readyz | grep -q '^isolated: .*nothing is heard of n., n.' &&
+	[ "$(status "$victim" '.ready, (.unready | map(.reason) | index("isolated") != null)' | tr '\n' ' ')" = "false true " ]; }
+check "it is unready and says why" until_ok 4 says_isolated
+sleep $((5 - ($(now_ms) - cut_ms) / 1000))
 heal_ms=$(now_ms)
 port_up "$victim" ctl
 traffic_came_back ping

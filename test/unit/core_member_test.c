@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stories of nodes that should not take part, or not as they are: foreign, old,
  * copied and wiped stores (DESIGN sections 7 and 9). */
+#include "cluster/unready.h"
 #include "test/lib/story.h"
 
 #include "cluster/frame.h"
@@ -325,8 +326,46 @@ static void two_wiped_nodes_found_nothing(void **unused)
 	story_fini(&l);
 }
 
+/* Founding wants all, and says who is not there; a node alone says so; so does one that leaves. */
+static void unready_has_a_reason(void **unused)
+{
+	char text[UNREADY_TEXT_LEN];
+	struct event shutdown = { .type = EVENT_SHUTDOWN };
+	struct story l;
+	uint32_t f;
+
+	(void)unused;
+	story_init(&l, 3);
+	story_start(&l, 0);
+	story_start(&l, 1);
+	story_run(&l, 1000);
+	assert_true(core_unready(l.node[0].core) & 1u << UNREADY_NO_LEADER);
+	assert_false(core_unready(l.node[0].core) & 1u << UNREADY_WIPED);
+	core_unready_text(l.node[0].core, UNREADY_NO_LEADER, text);
+	assert_non_null(strstr(text, "found"));
+	assert_non_null(strstr(text, "nothing is heard of n3"));
+	story_start(&l, 2);
+	story_run(&l, 2000);
+	f = story_third(&l);
+	assert_int_equal(core_unready(l.node[f].core), 0);
+	story_cut_off(&l, f);
+	story_run(&l, 1000);
+	assert_true(core_unready(l.node[f].core) & 1u << UNREADY_ISOLATED);
+	core_unready_text(l.node[f].core, UNREADY_ISOLATED, text);
+	assert_non_null(strstr(text, ", n")); /* Both others. */
+	story_rejoin(&l, f);
+	story_run(&l, 2000);
+	assert_int_equal(core_unready(l.node[f].core), 0);
+	f = story_leader(&l);
+	l.now_us++;
+	story_event(&l, f, &shutdown);
+	assert_true(l.node[f].exited >= 0 || core_unready(l.node[f].core) & 1u << UNREADY_LEAVING);
+	story_fini(&l);
+}
+
 static void another_configuration_is_not_ready(void **unused)
 {
+	char text[UNREADY_TEXT_LEN];
 	struct core_status status;
 	struct story l;
 	uint32_t f;
@@ -340,6 +379,9 @@ static void another_configuration_is_not_ready(void **unused)
 	story_run(&l, 1000);
 	core_status(l.node[f].core, &status);
 	assert_false(status.ready);
+	assert_int_equal(core_unready(l.node[f].core), 1u << UNREADY_DIFFERS);
+	core_unready_text(l.node[f].core, UNREADY_DIFFERS, text);
+	assert_non_null(strstr(text, l.config[0].node[story_leader(&l)]));
 	core_status(l.node[story_leader(&l)].core, &status);
 	assert_true(status.ready);
 	story_fini(&l);
@@ -414,6 +456,7 @@ int main(void)
 		cmocka_unit_test(a_wiped_node_joins_again),
 		cmocka_unit_test(a_holder_wiped_in_no_time_loses_its_sessions_to_another),
 		cmocka_unit_test(two_wiped_nodes_found_nothing),
+		cmocka_unit_test(unready_has_a_reason),
 		cmocka_unit_test(another_configuration_is_not_ready),
 		cmocka_unit_test(another_configuration_is_no_heir),
 		cmocka_unit_test(another_configuration_gets_no_share),
