@@ -33,7 +33,14 @@ struct config_section {
 	void (*begin)(struct reader *r, const struct toml_value *v, size_t i, size_t n);
 };
 
+#define SETTER(name) static void name(struct reader *r, const struct toml_value *v)
+
 extern const struct config_section config_sections[]; /* Ends with name NULL. */
+
+/* config_keys_ike.c */
+extern const struct config_key config_connection_keys[], config_secret_keys[];
+void config_connection_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n);
+void config_secret_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n);
 
 /* "FILE:LINE: message" */
 void reader_error(struct reader *r, int line, const char *format, ...)

@@ -74,7 +74,7 @@ $(1)/%_fuzz: $(1)/obj/test/fuzz/%_fuzz.c.o $(1)/libunder.a
 	$$(call say,LINK)
 	$$(Q)$$(CLANG) $(2) -fsanitize=fuzzer $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $(1)/libunder.a $$(FUZZ_LIBS) $$(CLUSTER_LIBS) || { rm -f $$@; false; }
 # What a target needs of node/ and does not include itself.
-$(1)/config_fuzz: $(patsubst %,$(1)/obj/node/%.o,config.c config_keys.c toml.cc)
+$(1)/config_fuzz: $(patsubst %,$(1)/obj/node/%.o,config.c config_check.c config_keys.c config_keys_ike.c toml.cc)
 $(1)/config_fuzz: FUZZ_LIBS := --driver-mode=g++
 $(1)/http_fuzz $(1)/status_fuzz: $(patsubst %,$(1)/obj/node/%.o,status.c status_sessions.c)
 $(1)/http_fuzz: $(1)/obj/node/http_conn.c.o
