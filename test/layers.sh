@@ -28,23 +28,22 @@ no_include xdp cluster/ node/ uv.h uv/ raft
 
 # pure DIR|FILE...: no clock, randomness, environment, thread, socket or log. Comments do not count.
 pure() {
-	local file
-	for file in $(sources "$@"); do
-		while IFS= read -r hit; do
-			fail "$file:${hit%%:*}: a pure layer calls ${hit#*:}"
-		done < <(awk '
-			{ line = $0; out = ""
-			  while (line != "") {
-				if (inside) { i = index(line, "*/"); if (!i) break
-					line = substr(line, i + 2); inside = 0; continue }
-				i = index(line, "/*"); j = index(line, "//")
-				if (j && (!i || j < i)) { out = out substr(line, 1, j - 1); break }
-				if (!i) { out = out line; break }
-				out = out substr(line, 1, i - 1); line = substr(line, i + 2); inside = 1 }
-			  gsub(/"([^"\\]|\\.)*"/, "\"\"", out)
-			  if (match(out, /(^|[^A-Za-z0-9_>.])(time|rand|random|srand|clock_gettime|gettimeofday|RAND_bytes|getenv|getrandom|printf|fprintf|syslog|socket|sendto|recvfrom|boottime_us|(pthread|atomic|epoll|thread)_[a-z_]+)[ \t]*\(/))
-				print NR ":" substr(out, RSTART, RLENGTH - 1) }' "$file" | sed 's/:[^A-Za-z]/:/')
-	done
+	local files hit
+	mapfile -t files < <(sources "$@")
+	while IFS= read -r hit; do fail "$hit"; done < <(awk '
+		FNR == 1 { inside = 0 }
+		{ line = $0; out = ""
+		  while (line != "") {
+			if (inside) { i = index(line, "*/"); if (!i) break
+				line = substr(line, i + 2); inside = 0; continue }
+			i = index(line, "/*"); j = index(line, "//")
+			if (j && (!i || j < i)) { out = out substr(line, 1, j - 1); break }
+			if (!i) { out = out line; break }
+			out = out substr(line, 1, i - 1); line = substr(line, i + 2); inside = 1 }
+		  gsub(/"([^"\\]|\\.)*"/, "\"\"", out)
+		  if (match(out, /(^|[^A-Za-z0-9_>.])(time|rand|random|srand|clock_gettime|gettimeofday|RAND_bytes|getenv|getrandom|printf|fprintf|syslog|socket|sendto|recvfrom|boottime_us|(pthread|atomic|epoll|thread)_[a-z_]+)[ \t]*\(/)) {
+			call = substr(out, RSTART, RLENGTH - 1); sub(/^[^A-Za-z]/, "", call)
+			print FILENAME ":" FNR ": a pure layer calls " call } }' "${files[@]}")
 }
 pure proto
 pure cluster
@@ -69,11 +68,15 @@ while IFS= read -r hit; do
 done < <(grep -rnHE --include='*.[ch]' --include='*.cc' '#[[:space:]]*include[[:space:]]*<uv(\.h|/)' \
 	--exclude-dir=node --exclude-dir=build --exclude-dir=.git .)
 
-while IFS= read -r file; do
-	lines=$(wc -l < "$file")
-	[ "$lines" -le 500 ] || fail "$file:$lines: longer than 500 lines"
-	head -n 5 "$file" | grep -q 'SPDX-License-Identifier: ' || fail "$file:1: no SPDX line"
-done < <(sources proto cluster xdp node deploy test; echo Makefile)
+mapfile -t files < <(sources proto cluster xdp node deploy test; echo Makefile)
+while IFS= read -r hit; do fail "$hit"; done < <(awk '
+	function end() {
+		if (lines > 500) print file ":" lines ": longer than 500 lines"
+		if (file != "" && !licence) print file ":1: no SPDX line" }
+	FNR == 1 { end(); file = FILENAME; licence = 0 }
+	{ lines = FNR }
+	FNR <= 5 && /SPDX-License-Identifier: / { licence = 1 }
+	END { end() }' "${files[@]}")
 
 # The BPF program alone carries the second licence, where the kernel wants it.
 for file in xdp/*.bpf.c; do
