@@ -27,15 +27,10 @@ bool child_spi_usable(struct child_list have, uint64_t spi_out)
 static uint16_t narrow(struct child_plan *plan, const struct child_terms *terms,
 		       const struct ike_message *m)
 {
-	struct ts_set initiator, responder;
-
-	if (ts_payload_parse(&initiator, &m->tsi) != OK ||
-	    ts_payload_parse(&responder, &m->tsr) != OK)
+	if (ts_payload_narrow(&plan->remote, &m->tsi, terms->remote) != OK ||
+	    ts_payload_narrow(&plan->local, &m->tsr, terms->local) != OK)
 		return IKE_NOTIFY_INVALID_SYNTAX;
-	if (!ts_narrow(&plan->remote, &initiator, terms->remote) ||
-	    !ts_narrow(&plan->local, &responder, terms->local))
-		return IKE_NOTIFY_TS_UNACCEPTABLE;
-	return 0;
+	return plan->remote.n > 0 && plan->local.n > 0 ? 0 : IKE_NOTIFY_TS_UNACCEPTABLE;
 }
 
 uint16_t ike_child_negotiate(struct child_plan *plan, const struct child_terms *terms,

@@ -38,8 +38,11 @@ static void delete_children(struct ike_step *s, CBS spis, uint32_t *ours, size_t
 
 static bool deletes_ike(const struct ike_message *m)
 {
-	for (size_t i = 0; i < m->n_delete; i++)
-		if (m->del[i].protocol == IKE_PROTOCOL_IKE)
+	struct ike_delete_walk w = ike_message_deletes(m);
+	struct ike_delete d;
+
+	while (ike_message_next_delete(&w, &d))
+		if (d.protocol == IKE_PROTOCOL_IKE)
 			return true;
 	return false;
 }
@@ -47,7 +50,9 @@ static bool deletes_ike(const struct ike_message *m)
 static void step_delete(struct ike_step *s)
 {
 	const struct ike_message *m = s->message;
+	struct ike_delete_walk w = ike_message_deletes(m);
 	uint32_t ours[IKE_CHILD_MAX];
+	struct ike_delete d;
 	size_t n_ours = 0;
 
 	/* 1.4.1: "the response ... is an empty INFORMATIONAL response", and the Child SAs
@@ -58,9 +63,9 @@ static void step_delete(struct ike_step *s)
 							   : "client deletes the rekeyed IKE SA");
 		return;
 	}
-	for (size_t i = 0; i < m->n_delete; i++)
-		if (m->del[i].protocol == IKE_PROTOCOL_ESP)
-			delete_children(s, m->del[i].spis, ours, &n_ours);
+	while (ike_message_next_delete(&w, &d))
+		if (d.protocol == IKE_PROTOCOL_ESP)
+			delete_children(s, d.spis, ours, &n_ours);
 	if (n_ours > 0)
 		ike_add_delete_esp(&s->reply, ours, n_ours);
 	ike_note(s->out, "client deletes %zu Child SA(s)", n_ours);

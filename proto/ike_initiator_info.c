@@ -164,15 +164,19 @@ static void answer_deletes(struct initiator *i, const struct ike_delete *d, stru
 void initiator_answer_informational(struct initiator *i, const struct ike_message *m,
 				    struct ike_builder *b, bool *closes)
 {
-	for (size_t k = 0; k < m->n_delete; k++)
-		*closes |= m->del[k].protocol == IKE_PROTOCOL_IKE;
+	struct ike_delete_walk w = ike_message_deletes(m);
+	struct ike_delete d;
+
+	while (ike_message_next_delete(&w, &d))
+		*closes |= d.protocol == IKE_PROTOCOL_IKE;
 	if (*closes)
 		return; /* 1.4.1: an empty response; the Child SAs go with it. */
 	take_notice(i, m);
 	/* With a message ID of its own it is an ordinary request. */
 	if (!ike_message_notify(m, IKE_NOTIFY_IKEV2_MESSAGE_ID_SYNC))
 		take_skip(i, m);
-	for (size_t k = 0; k < m->n_delete; k++)
-		if (m->del[k].protocol == IKE_PROTOCOL_ESP)
-			answer_deletes(i, &m->del[k], b);
+	w = ike_message_deletes(m);
+	while (ike_message_next_delete(&w, &d))
+		if (d.protocol == IKE_PROTOCOL_ESP)
+			answer_deletes(i, &d, b);
 }

@@ -61,29 +61,24 @@ static bool parse_notify(struct ike_message *m, CBS *in)
 	    !CBS_get_u16(in, &n.type) || !CBS_get_bytes(in, &n.spi, spi_len))
 		return false;
 	n.data = *in;
-	if (m->n_notify == IKE_NOTIFIES_MAX)
-		return false;
-	m->notify[m->n_notify++] = n;
+	if (m->n_notify < (ike_message_notify(m, n.type) ? IKE_NOTIFIES_ALIKE_MAX : IKE_NOTIFIES_MAX))
+		m->notify[m->n_notify++] = n;
 	return true;
 }
 
-static bool parse_delete(struct ike_message *m, CBS *in)
+static bool parse_delete(struct ike_delete *d, CBS *in)
 {
-	struct ike_delete d;
 	uint8_t spi_len;
 
-	if (!CBS_get_u8(in, &d.protocol) || !CBS_get_u8(in, &spi_len) || !CBS_get_u16(in, &d.n) ||
-	    CBS_len(in) != (size_t)spi_len * d.n)
+	if (!CBS_get_u8(in, &d->protocol) || !CBS_get_u8(in, &spi_len) || !CBS_get_u16(in, &d->n) ||
+	    CBS_len(in) != (size_t)spi_len * d->n)
 		return false;
 	/* "zero for IKE (SPI is in message header) or four for AH and ESP" (3.11). */
-	if (d.protocol == IKE_PROTOCOL_IKE ? spi_len != 0 || d.n != 0
-	    : d.protocol == IKE_PROTOCOL_AH || d.protocol == IKE_PROTOCOL_ESP ? spi_len != 4
-									       : true)
+	if (d->protocol == IKE_PROTOCOL_IKE ? spi_len != 0 || d->n != 0
+	    : d->protocol == IKE_PROTOCOL_AH || d->protocol == IKE_PROTOCOL_ESP ? spi_len != 4
+										 : true)
 		return false;
-	d.spis = *in;
-	if (m->n_delete == IKE_DELETES_MAX)
-		return false;
-	m->del[m->n_delete++] = d;
+	d->spis = *in;
 	return true;
 }
 
@@ -111,6 +106,8 @@ static bool parse_skf(struct ike_payload_sk *skf, CBS *in)
 /* Reads the body of one payload of a known type. */
 static bool parse_body(struct ike_message *m, uint8_t type, CBS *in)
 {
+	struct ike_delete d;
+
 	switch (type) {
 	case IKE_PAYLOAD_SA:
 		m->sa = *in;
@@ -133,7 +130,8 @@ static bool parse_body(struct ike_message *m, uint8_t type, CBS *in)
 	case IKE_PAYLOAD_N:
 		return parse_notify(m, in);
 	case IKE_PAYLOAD_D:
-		return parse_delete(m, in);
+		m->n_delete++;
+		return parse_delete(&d, in);
 	case IKE_PAYLOAD_V:
 		return true;
 	case IKE_PAYLOAD_TSi:
@@ -189,6 +187,8 @@ static bool parse_encrypted(struct ike_message *m, uint8_t type, uint8_t inner, 
 /* Walks a chain. clear says whether SK and SKF may stand in it. */
 static enum status parse_chain(struct ike_message *m, uint8_t type, CBS *in, bool clear)
 {
+	m->chain_first = type;
+	m->chain = *in;
 	while (type != IKE_PAYLOAD_NONE) {
 		struct wire_head head; /* Next Payload; critical bit */
 		CBS body;
@@ -266,4 +266,21 @@ const struct ike_notify *ike_message_error(const struct ike_message *m)
 		if (m->notify[i].type < IKE_NOTIFY_STATUS_FIRST)
 			return &m->notify[i];
 	return NULL;
+}
+
+bool ike_message_next_delete(struct ike_delete_walk *w, struct ike_delete *out)
+{
+	struct wire_head head;
+	CBS body;
+
+	while (w->next != IKE_PAYLOAD_NONE && wire_take(&w->rest, &head, &body)) {
+		uint8_t type = w->next;
+
+		w->next = head.first;
+		if (type == IKE_PAYLOAD_SK || type == IKE_PAYLOAD_SKF)
+			return false; /* What is next to it stands inside. */
+		if (type == IKE_PAYLOAD_D)
+			return parse_delete(out, &body);
+	}
+	return false;
 }

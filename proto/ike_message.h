@@ -138,8 +138,8 @@ enum { /* Configuration attributes, RFC 7296 3.15.1 */
 };
 
 #define IKE_PAYLOAD_HEADER_LEN 4u
-#define IKE_NOTIFIES_MAX 64u /* Of one message; more are refused. */
-#define IKE_DELETES_MAX 16u
+#define IKE_NOTIFIES_MAX 64u /* Of one message; what is too much is ignored: */
+#define IKE_NOTIFIES_ALIKE_MAX 32u /* so many at most are of a type that another one has. */
 #define IKE_CERTS_MAX 8u
 #define IKE_NONCE_MIN 16u /* RFC 7296 3.9: 16 to 256 octets */
 
@@ -205,10 +205,19 @@ struct ike_message {
 	struct ike_payload_sk sk, skf;
 	struct ike_payload_cert cert[IKE_CERTS_MAX], certreq[IKE_CERTS_MAX]; /* More are ignored. */
 	uint8_t n_cert, n_certreq;
+	/* The first of each type, and further ones while there is room: a client may name each of
+	 * its addresses (RFC 4555 3.6), and what it asks for may stand behind them. */
 	struct ike_notify notify[IKE_NOTIFIES_MAX];
 	uint8_t n_notify;
-	struct ike_delete del[IKE_DELETES_MAX];
-	uint8_t n_delete;
+	uint32_t n_delete;        /* All of them: ike_message_next_delete(). */
+	uint8_t chain_first;      /* The chain that was read: type of its first payload ... */
+	CBS chain;                /* ... and its octets. */
+};
+
+/* The DELETE payloads, however many, in order. Begin with ike_message_deletes(). */
+struct ike_delete_walk {
+	uint8_t next;
+	CBS rest;
 };
 
 /* Is a payload of this type there? (type < 64) */
@@ -222,11 +231,18 @@ const struct ike_notify *ike_message_notify(const struct ike_message *m, uint16_
 /* The first error NOTIFY (type < 16384), or NULL. */
 const struct ike_notify *ike_message_error(const struct ike_message *m);
 
+static inline struct ike_delete_walk ike_message_deletes(const struct ike_message *m)
+{
+	return (struct ike_delete_walk){m->chain_first, m->chain};
+}
+/* Of a message that was parsed; false: there are no more. */
+bool ike_message_next_delete(struct ike_delete_walk *w, struct ike_delete *out);
+
 /* Parses header and clear chain. Outside IKE_SA_INIT the clear chain must be one SK
  * or SKF payload (RFC 7296 1.2: everything after the header is encrypted).
  *  OK
  *  ERR_MALFORMED    a length does not fit, a payload that may occur once
- *                   occurs twice, more payloads than we have room for: INVALID_SYNTAX
+ *                   occurs twice: INVALID_SYNTAX
  *  ERR_UNSUPPORTED  well-formed, but has an unknown payload marked critical:
  *                   m->unknown_critical is its type (RFC 7296 2.5)
  * Unknown payloads that are not critical are skipped. A critical one in clear

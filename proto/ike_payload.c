@@ -96,7 +96,28 @@ static bool parse_range(struct traffic_selector *ts, uint8_t family, CBS *in)
 	       address_compare(&ts->start, &ts->end) <= 0;
 }
 
-enum status ts_payload_parse(struct ts_set *out, const CBS *body)
+/* The next selector; *usable: it is one that can be agreed on. False: it is malformed. */
+static bool take_selector(CBS *in, struct traffic_selector *ts, bool *usable)
+{
+	struct wire_head head; /* TS Type, IP Protocol ID */
+	CBS range;
+
+	memset(ts, 0, sizeof(*ts));
+	*usable = false;
+	if (!wire_take(in, &head, &range))
+		return false;
+	if (head.first != TS_IPV4_ADDR_RANGE && head.first != TS_IPV6_ADDR_RANGE)
+		return true;
+	ts->protocol = head.second;
+	if (!parse_range(ts, head.first == TS_IPV4_ADDR_RANGE ? 4 : 6, &range))
+		return false;
+	/* OPAQUE is start 65535, end 0 (3.13.1): packets without visible ports only,
+	 * which we cannot promise to tell apart. */
+	*usable = ts->port_start <= ts->port_end;
+	return true;
+}
+
+enum status ts_payload_narrow(struct ts_set *out, const CBS *body, const struct ts_set *allowed)
 {
 	CBS in = *body;
 	uint8_t n;
@@ -105,23 +126,22 @@ enum status ts_payload_parse(struct ts_set *out, const CBS *body)
 	if (!CBS_get_u8(&in, &n) || !CBS_skip(&in, 3) || n == 0)
 		return ERR_MALFORMED;
 	for (; n > 0; n--) {
-		struct traffic_selector ts = {0};
-		struct wire_head head; /* TS Type, IP Protocol ID */
-		CBS range;
+		struct traffic_selector ts;
+		bool usable;
 
-		if (!wire_take(&in, &head, &range))
+		if (!take_selector(&in, &ts, &usable))
 			return ERR_MALFORMED;
-		if (head.first != TS_IPV4_ADDR_RANGE && head.first != TS_IPV6_ADDR_RANGE)
-			continue;
-		ts.protocol = head.second;
-		if (!parse_range(&ts, head.first == TS_IPV4_ADDR_RANGE ? 4 : 6, &range))
-			return ERR_MALFORMED;
-		/* OPAQUE is start 65535, end 0 (3.13.1): packets without visible ports only,
-		 * which we cannot promise to tell apart. */
-		if (ts.port_start <= ts.port_end && out->n < TS_MAX)
+		if (usable && allowed)
+			ts_narrow_one(out, &ts, allowed);
+		else if (usable && out->n < TS_MAX)
 			out->ts[out->n++] = ts;
 	}
 	return CBS_len(&in) == 0 ? OK : ERR_MALFORMED;
+}
+
+enum status ts_payload_parse(struct ts_set *out, const CBS *body)
+{
+	return ts_payload_narrow(out, body, NULL);
 }
 
 bool ike_delete_next(CBS *spis, uint32_t *spi)

@@ -38,6 +38,10 @@ void ike_cp_read(struct ike_cp_request *out, const struct ike_cp *cp);
  * TS_MAX too. ERR_MALFORMED: lengths, no selector at all, start above end. An
  * empty set with OK means that nothing is left to agree on: TS_UNACCEPTABLE. */
 enum status ts_payload_parse(struct ts_set *out, const CBS *body) must_check;
+/* The same, narrowed by what is allowed as ts_narrow() does: all selectors are read, however
+ * many, and TS_MAX cuts what is left of them. */
+enum status ts_payload_narrow(struct ts_set *out, const CBS *body,
+			      const struct ts_set *allowed) must_check;
 
 /* ---- Delete payload, RFC 7296 3.11 ---- */
 

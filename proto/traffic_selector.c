@@ -79,17 +79,22 @@ static void add(struct ts_set *set, const struct traffic_selector *ts)
 		set->ts[set->n++] = *ts;
 }
 
+void ts_narrow_one(struct ts_set *out, const struct traffic_selector *offered,
+		   const struct ts_set *allowed)
+{
+	for (uint8_t i = 0; i < allowed->n; i++) {
+		struct traffic_selector both;
+
+		if (intersect(&both, offered, &allowed->ts[i]))
+			add(out, &both);
+	}
+}
+
 bool ts_narrow(struct ts_set *out, const struct ts_set *offered, const struct ts_set *allowed)
 {
 	memset(out, 0, sizeof(*out));
-	for (uint8_t i = 0; i < offered->n; i++) {
-		for (uint8_t j = 0; j < allowed->n; j++) {
-			struct traffic_selector both;
-
-			if (intersect(&both, &offered->ts[i], &allowed->ts[j]))
-				add(out, &both);
-		}
-	}
+	for (uint8_t i = 0; i < offered->n; i++)
+		ts_narrow_one(out, &offered->ts[i], allowed);
 	return out->n > 0;
 }
 

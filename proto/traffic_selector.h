@@ -5,7 +5,7 @@
 
 #include "proto/address.h"
 
-#define TS_MAX 8u /* Selectors of one side of a Child SA; more are narrowed away. */
+#define TS_MAX 8u /* Selectors of one side of a Child SA; more are narrowed away (RFC 7296 2.9). */
 
 struct traffic_selector {
 	struct address start, end; /* Inclusive; same family. */
@@ -25,6 +25,9 @@ struct traffic_selector ts_from_address(const struct address *a);
  * offered with one of allowed, in the order offered. Returns false when nothing
  * is left (TS_UNACCEPTABLE). out may not alias. */
 bool ts_narrow(struct ts_set *out, const struct ts_set *offered, const struct ts_set *allowed);
+/* The same for one selector that is offered: adds to out, as long as there is room. */
+void ts_narrow_one(struct ts_set *out, const struct traffic_selector *offered,
+		   const struct ts_set *allowed);
 
 /* Does an address/protocol/port fall in the set? For packets without ports
  * (ICMP, fragments) port is 0 and matches only selectors that span all ports. */

@@ -61,6 +61,7 @@ class Initiator:
         self.remote_ts = opt.get("remote_ts", ["10.20.0.0/16"])
         self.timeout = opt.get("timeout", 10.0)
         self.guess_group = opt.get("guess_group")     # a KE group the peer may refuse
+        self.addresses = opt.get("addresses")         # MOBIKE, with so many further addresses
         self.ike, self.old, self.child, self.children = None, [], None, {}
         self.address = self.dns = None
         self.trace = []         # (time, "out"/"in", exchange, flags, message ID, bytes)
@@ -279,7 +280,8 @@ class Initiator:
             (w.IDi, idi), (w.IDr, struct.pack(">I", 2 << 24) + self.remote_id.encode()),
             (w.AUTH, struct.pack(">I", 2 << 24) + octets),
             (w.CP, struct.pack(">I", 1 << 24) + struct.pack(">HHHH", 1, 0, 3, 0)),
-            self._esp_proposal(spi), w.selectors(w.TSi, ["0.0.0.0/0"]), w.selectors(w.TSr, self.remote_ts)])
+            self._esp_proposal(spi), w.selectors(w.TSi, ["0.0.0.0/0"]), w.selectors(w.TSr, self.remote_ts)]
+            + self._mobike())
         if not w.first(got, w.AUTH):
             n = w.error_notify(got)
             raise IkeError("IKE_AUTH refused: %s" % notify_text(n), n)
@@ -291,6 +293,13 @@ class Initiator:
             self.address = socket.inet_ntoa(cp[1][0][:4])
         self.dns = [socket.inet_ntoa(d) for d in cp.get(3, [])]
         self.child = self._child(spi, got, *self.nonces)
+
+    def _mobike(self):
+        """RFC 4555 3.6: one ADDITIONAL_IP4_ADDRESS for each, there is no limit."""
+        if self.addresses is None:
+            return []
+        return [w.notify(w.ADDITIONAL_IP4_ADDRESS, struct.pack(">I", 0xc6120000 + n)) for n in range(self.addresses)] + [
+            w.notify(w.MOBIKE_SUPPORTED)]
 
     def _esp_proposal(self, spi, group=None):
         s = self.esp_suite
@@ -468,6 +477,7 @@ def main():
     p.add_argument("--esn", action="store_true")
     p.add_argument("--raw", action="store_true", help="ESP as IP protocol 50, not in UDP")
     p.add_argument("--guess", help="the group of the first KE payload")
+    p.add_argument("--addresses", type=int, help="speak MOBIKE, and name so many further addresses")
     p.add_argument("--dest", default="10.20.0.50")
     p.add_argument("--do", default="ping:3,delete")
     p.add_argument("--timeout", type=float, default=10.0)
@@ -476,7 +486,7 @@ def main():
     with open(a.psk_file, "rb") as f:
         psk = f.read().rstrip(b"\r\n")
     i = Initiator(a.local, a.gateway, a.id, psk, ike=a.ike, esp=a.esp, esn=a.esn, raw=a.raw, remote_id=a.remote_id,
-                  timeout=a.timeout, guess_group=w.GROUPS[a.guess] if a.guess else None)
+                  timeout=a.timeout, addresses=a.addresses, guess_group=w.GROUPS[a.guess] if a.guess else None)
     say = (lambda text: None) if a.json else (lambda text: print(text, flush=True))
     error = None
     try:

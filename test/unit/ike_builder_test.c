@@ -219,7 +219,9 @@ static void test_deletes(void **state)
 {
 	const uint32_t spis[] = {0x100, 0xc0ffee01};
 	struct ike_message m = {.n_notify = 0};
+	struct ike_delete_walk w;
 	struct ike_builder b;
+	struct ike_delete d;
 	struct blob *out;
 	uint32_t spi;
 
@@ -231,9 +233,13 @@ static void test_deletes(void **state)
 	check_bytes(out, "2a 00 0010 03 04 0002 00000100 c0ffee01 00 00 0008 01 00 0000");
 	assert_int_equal(ike_message_parse_content(&m, b.first, out->data, out->len), OK);
 	assert_int_equal(m.n_delete, 2);
-	assert_int_equal(m.del[0].n, 2);
-	assert_true(ike_delete_next(&m.del[0].spis, &spi) && spi == 0x100);
-	assert_int_equal(m.del[1].protocol, IKE_PROTOCOL_IKE);
+	w = ike_message_deletes(&m);
+	assert_true(ike_message_next_delete(&w, &d));
+	assert_int_equal(d.n, 2);
+	assert_true(ike_delete_next(&d.spis, &spi) && spi == 0x100);
+	assert_true(ike_message_next_delete(&w, &d));
+	assert_int_equal(d.protocol, IKE_PROTOCOL_IKE);
+	assert_false(ike_message_next_delete(&w, &d));
 	blob_unref(out);
 }
 

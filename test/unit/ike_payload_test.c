@@ -60,6 +60,26 @@ static void test_ts(void **state)
 	}
 }
 
+/* The ninth selector is the one that we allow: all are read before any is left out. */
+static void test_ts_narrow_all(void **state)
+{
+	size_t len;
+	uint8_t *data = hex_bytes("09 000000" ANY6 ANY6 ANY6 ANY6 ANY6 ANY6 ANY6 ANY6 ANY4, &len);
+	struct ts_set allowed = {.n = 1}, set;
+	struct prefix p;
+	char text[ADDRESS_TEXT_LEN];
+	CBS body;
+
+	(void)state;
+	assert_int_equal(prefix_parse(&p, "10.20.0.0/16"), OK);
+	allowed.ts[0] = ts_from_prefix(&p);
+	CBS_init(&body, data, len);
+	assert_int_equal(ts_payload_narrow(&set, &body, &allowed), OK);
+	assert_int_equal(set.n, 1);
+	assert_string_equal(address_format(&set.ts[0].start, text), "10.20.0.0");
+	free(data);
+}
+
 static void test_ts_fields(void **state)
 {
 	size_t len;
@@ -181,7 +201,8 @@ static void test_delete(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ts), cmocka_unit_test(test_ts_fields),
+		cmocka_unit_test(test_ts), cmocka_unit_test(test_ts_narrow_all),
+		cmocka_unit_test(test_ts_fields),
 		cmocka_unit_test(test_cp), cmocka_unit_test(test_id),
 		cmocka_unit_test(test_delete),
 	};
