@@ -255,7 +255,7 @@ class Initiator:
                 break
         if not w.first(got, w.SA):
             n = w.error_notify(got)
-            raise IkeError("IKE_SA_INIT refused: %s" % notify_text(n), n)
+            raise IkeError("IKE_SA_INIT refused: %s" % w.notify_text(n), n)
         chosen = w.parse_proposal(w.first(got, w.SA))[2]
         if sorted(chosen) != sorted(self.suite.transforms()):
             raise IkeError("IKE_SA_INIT chose what was not offered: %s" % chosen)
@@ -284,7 +284,7 @@ class Initiator:
             + self._mobike())
         if not w.first(got, w.AUTH):
             n = w.error_notify(got)
-            raise IkeError("IKE_AUTH refused: %s" % notify_text(n), n)
+            raise IkeError("IKE_AUTH refused: %s" % w.notify_text(n), n)
         expected = self._auth(self.init_messages[1], self.nonces[0], sa.sk_pr, w.first(got, w.IDr))
         if w.first(got, w.AUTH)[4:] != expected:
             raise IkeError("the gateway does not know the PSK")
@@ -310,7 +310,7 @@ class Initiator:
     def _child(self, spi, got, nonce_i, nonce_r, shared=b""):
         if not w.first(got, w.SA):
             n = w.error_notify(got)
-            raise IkeError("no Child SA: %s" % notify_text(n), n)
+            raise IkeError("no Child SA: %s" % w.notify_text(n), n)
         _, spi_r, chosen = w.parse_proposal(w.first(got, w.SA))
         offered = w.parse_proposal(self._esp_proposal(spi)[1])[2]
         if sorted(t for t in chosen if t[0] != w.DH) != sorted(offered):
@@ -339,7 +339,7 @@ class Initiator:
             + [w.selectors(w.TSi, [self.address + "/32"]), w.selectors(w.TSr, self.remote_ts)])
         if not w.first(got, w.SA):
             n = w.error_notify(got)
-            raise IkeError("rekey refused: %s" % notify_text(n), n)
+            raise IkeError("rekey refused: %s" % w.notify_text(n), n)
         shared = dh.shared(w.first(got, w.KE)) if dh else b""
         self.child = self._child(spi, got, nonce, w.first(got, w.NONCE), shared)
         if delete_old:
@@ -361,7 +361,7 @@ class Initiator:
             w.proposal(w.PROTO_IKE, spi, self.suite.transforms()), (w.NONCE, nonce), dh.payload()])
         if not w.first(got, w.SA):
             n = w.error_notify(got)
-            raise IkeError("IKE rekey refused: %s" % notify_text(n), n)
+            raise IkeError("IKE rekey refused: %s" % w.notify_text(n), n)
         spi_r, nonce_r = w.parse_proposal(w.first(got, w.SA))[1], w.first(got, w.NONCE)
         seed = self.suite.prf(old.sk_d, dh.shared(w.first(got, w.KE)) + nonce + nonce_r)
         self.ike = IkeSa(self.suite, spi, spi_r, seed, nonce + nonce_r)
@@ -384,10 +384,10 @@ class Initiator:
         """The ESP packet of one ICMP echo request, numbered n."""
         data = struct.pack(">Q", n) + bytes(size)
         icmp = struct.pack(">BBHHH", 8, 0, 0, 0x1ce, n & 0xffff) + data
-        icmp = icmp[:2] + struct.pack(">H", checksum(icmp)) + icmp[4:]
+        icmp = icmp[:2] + struct.pack(">H", w.checksum(icmp)) + icmp[4:]
         ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(icmp), n & 0xffff, 0, 64, 1, 0)
         ip += socket.inet_aton(source or self.address) + socket.inet_aton(dest)
-        ip = ip[:10] + struct.pack(">H", checksum(ip)) + ip[12:]
+        ip = ip[:10] + struct.pack(">H", w.checksum(ip)) + ip[12:]
         return self.child.outgoing.seal(ip + icmp, seq=seq)
 
     def answers(self):
@@ -414,18 +414,6 @@ class Initiator:
             self.poll(0.05)
             out += self.answers()
         return out
-
-
-def checksum(data):
-    if len(data) % 2:
-        data += b"\0"
-    s = sum(struct.unpack(">%dH" % (len(data) // 2), data))
-    s = (s >> 16) + (s & 0xffff)
-    return ~(s + (s >> 16)) & 0xffff
-
-
-def notify_text(n):
-    return "no reason given" if n is None else w.notify_name(n)
 
 
 def steps(i, todo, dest, say):

@@ -49,6 +49,19 @@ def notify_name(n):
 
 # ---- payloads ---------------------------------------------------------------
 
+def notify_text(n):
+    return "no reason given" if n is None else notify_name(n)
+
+
+def checksum(data):
+    """RFC 1071."""
+    if len(data) % 2:
+        data += b"\0"
+    s = sum(struct.unpack(">%dH" % (len(data) // 2), data))
+    s = (s >> 16) + (s & 0xffff)
+    return ~(s + (s >> 16)) & 0xffff
+
+
 def chain(payloads):
     """[(type, body)] as bytes; the first type goes into the header before it."""
     out = b""
