@@ -28,6 +28,12 @@ static void codec_later(struct codec *c, uint64_t *v)
 	c->exact |= *v != 0;
 }
 
+static void codec_room(struct codec *c, struct room *r)
+{
+	codec_u32(c, &r->sessions);
+	codec_u32(c, &r->places);
+}
+
 static void codec_session_put(struct codec *c, struct session_put *p)
 {
 	codec_session(c, &p->ike);
@@ -37,6 +43,7 @@ static void codec_session_put(struct codec *c, struct session_put *p)
 	codec_count(c, &p->n_supersedes, COMMAND_SUPERSEDES_MAX);
 	for (uint32_t i = 0; i < p->n_supersedes; i++)
 		codec_u64(c, &p->supersedes[i]);
+	codec_room(c, &p->room);
 }
 
 static void codec_session_step(struct codec *c, struct session_step *p)
@@ -49,6 +56,7 @@ static void codec_session_step(struct codec *c, struct session_step *p)
 	codec_bool(c, &p->noticed);
 	codec_bool(c, &p->acknowledged);
 	codec_i64(c, &p->epoch);
+	codec_room(c, &p->room);
 }
 
 static void codec_session_del(struct codec *c, struct session_del *p)

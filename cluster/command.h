@@ -24,9 +24,17 @@ enum command_type {
 	COMMAND_NODE_GONE        /* A node id was removed from the cluster for good. */
 };
 
+/* What the tables of every node are sized for, by who proposes: apply() does not read a
+ * configuration. A command that would take more than that is refused with ERR_FULL; one that
+ * takes no more than there was is not. 0: no limit. */
+struct room {
+	uint32_t sessions;
+	uint32_t places; /* Of Child SAs: ike_session_places() of all sessions. */
+};
+
 /* The session's id is drawn by apply. Refused: ERR_STALE when the IKE SPI pair has a
  * tombstone or belongs to a session; ERR_EXISTS when an inbound SPI or the virtual IP
- * is in use (after the superseded sessions are gone). */
+ * is in use (after the superseded sessions are gone); ERR_FULL when there is no room. */
 struct session_put {
 	struct ike_session ike;
 	uint32_t slot;  /* < STATE_SLOTS */
@@ -34,12 +42,14 @@ struct session_put {
 	uint64_t horizon; /* ... and their first one; 0: they are not exact. */
 	uint64_t supersedes[COMMAND_SUPERSEDES_MAX]; /* INITIAL_CONTACT: deleted by the same command. */
 	uint32_t n_supersedes;
+	struct room room;
 };
 
 /* The session as it shall be, whole: a few hundred octets more than a patch, and
  * nothing to put together wrongly. Refused with ERR_STALE unless serial is the
- * session's. Child SAs that were not there get their first lease in the session's
- * epoch at apply; sequence records of the others stay as they are. */
+ * session's, with ERR_FULL if there is no room for its new Child SAs. Child SAs that were not
+ * there get their first lease in the session's epoch at apply; sequence records of the others
+ * stay as they are. */
 struct session_step {
 	uint64_t session, serial;
 	struct ike_session ike;
@@ -48,6 +58,7 @@ struct session_step {
 	bool noticed;      /* The step commits a takeover notice for `epoch` ... */
 	bool acknowledged; /* ... or the answer to it. */
 	int64_t epoch;
+	struct room room;
 };
 
 /* The session's IKE SA becomes a tombstone. If the client asked for it, that keeps the

@@ -31,3 +31,9 @@ void cluster_config_defaults(struct cluster_config *c)
 		.notice_interval_us = 200,
 	};
 }
+
+/* Each session with one Child SA: one place for that, and one for its successor. */
+uint32_t cluster_config_child_sas(const struct cluster_config *c)
+{
+	return c->child_sas_max ? c->child_sas_max : 2 * c->sessions_max;
+}

@@ -38,6 +38,7 @@ struct cluster_config {
 	uint32_t n_service;
 	uint64_t lease;                                 /* L: 65536 */
 	uint32_t sessions_max;                          /* 100000 */
+	uint32_t child_sas_max;                         /* Places, see ike_session_places(); 0: 2 x sessions_max */
 	/* IKE SAs deleted lately above which no new one is made: */
 	uint32_t tombstones_max;                        /* 300000 of all, ... */
 	uint32_t tombstones_per_identity;               /* ... and of one identity: 1000 */
@@ -55,5 +56,7 @@ struct cluster_config {
 
 /* The defaults named above; names, keys and ike stay zero. */
 void cluster_config_defaults(struct cluster_config *c);
+/* The one number for all tables of Child SAs; see child_sas_max. */
+uint32_t cluster_config_child_sas(const struct cluster_config *c);
 
 #endif

@@ -64,6 +64,43 @@ static bool admit(void *ctx, const struct ike_id *peer)
 	       MUTANT(MUTANT_TOMBSTONES_UNBOUNDED);
 }
 
+/* ---- Room: asked before the command is proposed; apply() has the last word ---- */
+
+struct room exchange_room(const struct core *c)
+{
+	return (struct room){ c->config->sessions_max, cluster_config_child_sas(c->config) };
+}
+
+static bool has_places(void *ctx, unsigned more)
+{
+	struct core *c = ctx;
+
+	if (state_places(c->state) + more <= cluster_config_child_sas(c->config))
+		return true;
+	core_drop(c, DROP_CHILD_SAS_FULL);
+	return false;
+}
+
+static bool has_room(void *ctx, const struct ike_id *peer, bool replaces)
+{
+	/* One Child SA; what it replaces has none or more. */
+	static const struct ike_session none;
+	const unsigned first = ike_session_places_with(&none, 0);
+	struct core *c = ctx;
+	const struct session *old = replaces ? state_next_session_of(c->state, peer, 0) : NULL;
+	unsigned gone = 0;
+
+	if (!old && state_sessions(c->state) >= c->config->sessions_max) {
+		core_drop(c, DROP_SESSIONS_FULL);
+		return false;
+	}
+	for (unsigned i = 0; old && i < COMMAND_SUPERSEDES_MAX; i++) {
+		gone += ike_session_places(&old->ike);
+		old = state_next_session_of(c->state, peer, old->id);
+	}
+	return gone >= first || has_places(c, first - gone);
+}
+
 struct ike_env exchange_env(struct core *c)
 {
 	return (struct ike_env){
@@ -76,5 +113,7 @@ struct ike_env exchange_env(struct core *c)
 		.draw_spi = draw_spi,
 		.assign_address = assign_address,
 		.admit = admit,
+		.has_room = has_room,
+		.has_places = has_places,
 	};
 }

@@ -57,11 +57,6 @@ void lane_propose_put(struct core *c, struct lane *l, struct ike_outcome *out)
 
 	if (too_long(c, l, out))
 		return;
-	if (state_sessions(c->state) >= c->config->sessions_max) {
-		core_drop(c, DROP_QUEUE_FULL);
-		lane_pop(l);
-		return;
-	}
 	while ((out->next->features & IKE_INITIAL_CONTACT) && p->n_supersedes < COMMAND_SUPERSEDES_MAX &&
 	       (old = state_next_session_of(c->state, &out->next->peer_id, old ? old->id : 0)))
 		p->supersedes[p->n_supersedes++] = old->id;
@@ -70,6 +65,7 @@ void lane_propose_put(struct core *c, struct lane *l, struct ike_outcome *out)
 	p->slot = entropy_u32(&c->entropy) % STATE_SLOTS;
 	p->lease = c->config->lease;
 	p->horizon = core_first_horizon(c, &p->ike);
+	p->room = exchange_room(c);
 	l->makes_sa = true;
 	note_proposal(c, l, "IKE_AUTH");
 	proposals_add(c, URGENT_HANDSHAKE, &put);
@@ -86,6 +82,7 @@ void lane_propose_step(struct core *c, struct lane *l, const struct session *s, 
 	p->serial = s->serial;
 	p->lease = c->config->lease;
 	p->horizon = core_first_horizon(c, &s->ike);
+	p->room = exchange_room(c);
 	p->acknowledged = out->answered && out->answered_purpose == IKE_PURPOSE_NOTICE;
 	p->epoch = s->noticed_epoch;
 	l->answered = out->answered;

@@ -293,7 +293,7 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 		    !mark_acceptable(c, node, f->marks.incarnation, s) &&
 		    !MUTANT(MUTANT_MARKS_OF_ANYONE))
 			continue;
-		if (!s && HASH_COUNT(c->sequence.marks) >= 2u * IKE_CHILD_MAX * c->config->sessions_max) {
+		if (!s && HASH_COUNT(c->sequence.marks) >= 2u * cluster_config_child_sas(c->config)) {
 			collect_forgot(c, 1u << node);
 			continue;
 		}

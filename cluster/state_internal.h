@@ -119,7 +119,7 @@ struct state {
 
 	uint32_t slot_sessions[STATE_SLOTS_ALL];
 	struct session_list list;
-	size_t n_child;
+	size_t n_child, n_places;
 	struct mourner *mourners;
 	struct pair_index *by_pair;
 	struct spi_index *by_spi;

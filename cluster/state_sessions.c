@@ -74,6 +74,27 @@ static enum status check_taken(const struct state *s, const struct ike_session *
 	return OK;
 }
 
+/* Of what the command changes: places now, and then. */
+static enum status check_room(const struct state *s, const struct room *room, unsigned before,
+			      unsigned after)
+{
+	if (room->places == 0 || after <= before || MUTANT(MUTANT_SAS_UNBOUNDED))
+		return OK;
+	return s->n_places - before + after <= room->places ? OK : ERR_FULL;
+}
+
+static enum status check_room_put(const struct state *s, const struct session_put *c,
+				  const struct exempt *gone)
+{
+	unsigned before = 0;
+
+	for (uint32_t i = 0; i < gone->n; i++)
+		before += ike_session_places(&gone->entry[i]->s.ike);
+	if (c->room.sessions != 0 && gone->n == 0 && state_sessions(s) >= c->room.sessions)
+		return ERR_FULL;
+	return check_room(s, &c->room, before, ike_session_places(&c->ike));
+}
+
 /* ---- SessionPut ---- */
 
 static void superseded(const struct state *s, const struct session_put *c, struct exempt *gone)
@@ -123,6 +144,8 @@ void apply_session_put(struct state *s, const struct session_put *c, struct appl
 	superseded(s, c, &gone);
 	if (r->status == OK)
 		r->status = check_taken(s, &c->ike, &gone);
+	if (r->status == OK)
+		r->status = check_room_put(s, c, &gone);
 	if (r->status != OK)
 		return;
 	for (uint32_t i = 0; i < gone.n; i++) {
@@ -200,6 +223,9 @@ void apply_session_step(struct state *s, const struct session_step *c, struct ap
 		r->status = check_taken(s, &c->ike, &self);
 	if (r->status == OK && !step_records(&e->s, c, epoch, seq))
 		r->status = ERR_EXISTS;
+	if (r->status == OK)
+		r->status = check_room(s, &c->room, ike_session_places(&e->s.ike),
+				       ike_session_places(&c->ike));
 	if (r->status != OK)
 		return;
 	for (unsigned i = 0; i < IKE_SA_MAX; i++) {

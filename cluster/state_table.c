@@ -177,6 +177,7 @@ static void spis_add(struct state *s, struct session_entry *e)
 		HASH_ADD(hh, s->by_spi, spi_in, sizeof(x->spi_in), x);
 	}
 	s->n_child += e->s.ike.n_child;
+	s->n_places += ike_session_places(&e->s.ike);
 	s->n_exact += count_exact(e);
 }
 
@@ -190,6 +191,7 @@ static void spis_remove(struct state *s, struct session_entry *e)
 	for (unsigned i = 0; i < e->s.ike.n_child; i++)
 		HASH_DEL(s->by_spi, &e->by_spi[i]);
 	s->n_child -= e->s.ike.n_child;
+	s->n_places -= ike_session_places(&e->s.ike);
 	s->n_exact -= count_exact(e);
 }
 
@@ -344,6 +346,11 @@ size_t state_sessions(const struct state *s)
 size_t state_child_sas(const struct state *s)
 {
 	return s->n_child;
+}
+
+size_t state_places(const struct state *s)
+{
+	return s->n_places;
 }
 
 const struct session *state_next_session(const struct state *s, uint64_t after)

@@ -26,6 +26,8 @@ static const char head[] =
 	"ca_file = \"secrets/ca.pem\"\n"
 	"storage_key_file = \"secrets/storage.key\"   # seals the log and the snapshots\n"
 	"# max_store_age_s = 1800    # a cold start from older data wants --accept-old-store\n"
+	"# sessions_max = 100000     # clients\n"
+	"# child_sas_max = 200000    # ... each takes a place for each Child SA, and one for rekeying\n"
 	"# half_open_max = 10000     # IKE SAs between IKE_SA_INIT and IKE_AUTH\n"
 	"# cookie_above = 500        # ... from so many on a client must show a cookie\n\n";
 

@@ -17,6 +17,8 @@
 SETTER(cluster_name) { config_set_text(r, v, r->c->cluster.name, sizeof(r->c->cluster.name)); }
 SETTER(ca_file) { config_set_path(r, v, r->c->ca_file); }
 SETTER(sessions_max) { config_set_number(r, v, 1, 1000000, &r->c->cluster.sessions_max); }
+/* From two on: one session, its Child SA and the successor of that. */
+SETTER(child_sas_max) { config_set_number(r, v, 2, 8000000, &r->c->cluster.child_sas_max); }
 SETTER(tombstones_max) { config_set_number(r, v, 1, 10000000, &r->c->cluster.tombstones_max); }
 SETTER(tombstones_per_identity)
 {
@@ -62,6 +64,7 @@ static const struct config_key cluster_keys[] = {
 	{ "ca_file", TOML_STRING, true, ca_file },
 	{ "storage_key_file", TOML_STRING, true, storage_key_file },
 	{ "sessions_max", TOML_INTEGER, false, sessions_max },
+	{ "child_sas_max", TOML_INTEGER, false, child_sas_max },
 	{ "tombstones_max", TOML_INTEGER, false, tombstones_max },
 	{ "tombstones_per_identity", TOML_INTEGER, false, tombstones_per_identity },
 	{ "half_open_max", TOML_INTEGER, false, half_open_max },

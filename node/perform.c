@@ -29,8 +29,22 @@ static void updates_post(struct node *n)
 	if (count == 0 || !n->datapath)
 		return;
 	if (datapath_post(n->datapath, n->updates, count, &n->ticket) != OK)
-		events_add(n->events, CONFIG_LOG_ERROR, "sa",
-			   "the packet workers refused keys of %zu updates", count);
+		ready_block(n->ready, "child_sas",
+			    "of %zu updates at least one did not reach the packet workers: restart the node",
+			    count);
+}
+
+/* What was granted is missing there. Admission by child_sas_max is to prevent it. */
+static void look_for_refused(struct node *n)
+{
+	uint64_t refused = n->datapath ? datapath_sas_refused(n->datapath) : 0;
+
+	if (refused == n->sas_refused)
+		return;
+	n->sas_refused = refused;
+	ready_block(n->ready, "child_sas",
+		    "%llu Child SAs found no room in tables for child_sas_max = %u: raise it on all nodes",
+		    (unsigned long long)refused, cluster_config_child_sas(&n->config->cluster));
 }
 
 static void update_add(struct node *n, const struct action *a)
@@ -207,6 +221,7 @@ void perform_actions(struct node *n)
 		perform(n, &n->actions.list[i]);
 	}
 	updates_post(n);
+	look_for_refused(n);
 	die_after(n);
 	actions_clear(&n->actions);
 	core_quorum(n->core, &quorum);

@@ -162,8 +162,9 @@ static void memory_read(struct memory *m)
 /* What nobody needs a key for, and how much of it there can be. */
 static json_t *limits_json(const struct cluster_config *c)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sessions", (json_int_t)c->sessions_max,
-			 "half_open", (json_int_t)c->half_open_max, "half_open_without_cookie",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sessions",
+			 (json_int_t)c->sessions_max, "child_sas",
+			 (json_int_t)cluster_config_child_sas(c), "half_open", (json_int_t)c->half_open_max, "half_open_without_cookie",
 			 (json_int_t)c->cookie_above, "ike_queue_bytes", (json_int_t)(INBOX_IKE_MAX + INBOX_INIT_MAX),
 			 "packet_queue_bytes", (json_int_t)INBOX_PACKETS_MAX, "link_strangers",
 			 (json_int_t)STRANGERS_MAX, "http_connections",
@@ -192,7 +193,7 @@ json_t *status_json(const struct status_view *v)
 	core_status(v->core, &st);
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:I, s:b, s:o, s:b, s:b, s:b, s:{s:s, s:s, s:s}, s:o, s:I, s:I, s:I, s:I,"
-		" s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:o, s:o}",
+		" s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:I, s:o, s:o}",
 		"cluster", c->name, "node", c->node[c->self], "role", role_text(st.role), "leader",
 		st.leader < c->n_nodes ? c->node[st.leader] : "", "term", (json_int_t)st.term, "ready",
 		status_ready(v), "unready", unready_json(v), "isolated", st.isolated, "holds_address", st.holds_address, "quorum_wiped",
@@ -207,7 +208,8 @@ json_t *status_json(const struct status_view *v)
 		(json_int_t)st.takeovers, "acknowledged", (json_int_t)st.takeovers_acknowledged,
 		"last_gap_ms", (json_int_t)(st.last_gap_us / 1000), "last_gap_us",
 		(json_int_t)st.last_gap_us, "last_mark_age_us", (json_int_t)st.last_mark_age_us,
-		"held_expired", (json_int_t)st.held_expired,
+		"held_expired", (json_int_t)st.held_expired, "child_sas_missing",
+		(json_int_t)(v->datapath ? datapath_sas_refused(v->datapath) : 0),
 		"memory", memory_json(), "limits", limits_json(c));
 }
 
@@ -270,9 +272,12 @@ char *status_metrics(const struct status_view *v)
 		core_status(v->core, &st);
 		metric(f, "sessions", "gauge", state_sessions(core_state(v->core)));
 		metric(f, "child_sas", "gauge", state_child_sas(core_state(v->core)));
+		metric(f, "child_sa_places", "gauge", state_places(core_state(v->core)));
 	}
 	metric(f, "ready", "gauge", status_ready(v));
 	unready(f, v);
+	metric(f, "child_sas_missing_total", "counter",
+	       v->datapath ? datapath_sas_refused(v->datapath) : 0);
 	if (v->store_fill_percent)
 		metric(f, "store_fill_percent", "gauge", v->store_fill_percent(v->ctx));
 	metric(f, "leader", "gauge", st.role == CONSENSUS_LEADER);

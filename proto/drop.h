@@ -38,7 +38,9 @@
 	X(DROP_IKE_BUSY, "ike_busy")                       /* The session's queue is full. */      \
 	X(DROP_IKE_HALF_OPEN_FULL, "ike_half_open_full")                                           \
 	X(DROP_IKE_NO_LEADER, "ike_no_leader")                                                     \
-	X(DROP_IKE_TOMBSTONE, "ike_tombstone")             /* SPI pair was consumed. */
+	X(DROP_IKE_TOMBSTONE, "ike_tombstone")             /* SPI pair was consumed. */            \
+	X(DROP_SESSIONS_FULL, "sessions_full")             /* Refused: sessions_max. */            \
+	X(DROP_CHILD_SAS_FULL, "child_sas_full")           /* Refused: child_sas_max. */
 
 enum drop {
 #define X(name, text) name,

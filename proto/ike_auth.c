@@ -131,6 +131,17 @@ static void refuse(struct auth_step *s, const struct ike_id *peer, uint16_t noti
 		 ike_id_format(peer, text, sizeof(text)), why);
 }
 
+/* A session without a Child SA would be of no use, so it is refused as a whole: the client
+ * tries again (2.25), and does not take an IKE SA for a connection. */
+static bool has_room(const struct auth_step *s, const struct ike_id *peer)
+{
+	const struct ike_env *env = s->env;
+
+	return !env->has_room ||
+	       env->has_room(env->ctx, peer,
+			     ike_message_notify(s->message, IKE_NOTIFY_INITIAL_CONTACT) != NULL);
+}
+
 /* ---- The session ---- */
 
 static uint32_t features_of(const struct auth_step *s)
@@ -376,6 +387,9 @@ void ike_respond_auth(const struct ike_env *env, const struct ike_half_open *hal
 		refuse(&s, &peer, IKE_NOTIFY_AUTHENTICATION_FAILED, why);
 	} else if (!ike_is_admitted(env, &peer)) {
 		refuse(&s, &peer, IKE_NOTIFY_TEMPORARY_FAILURE, "too many IKE SAs lately");
+	} else if (!has_room(&s, &peer)) {
+		refuse(&s, &peer, IKE_NOTIFY_TEMPORARY_FAILURE,
+		       "no room for one more session (sessions_max, child_sas_max)");
 	} else {
 		session_make(&s, &peer);
 		establish(&s, &psk, data, len);

@@ -17,7 +17,10 @@ static void child_fail(struct ike_step *s, uint16_t error)
 	ike_add_notify(&s->reply, error, NULL, 0);
 	/* 2.21.3: fatal in both peers. */
 	s->sa_ends = error == IKE_NOTIFY_INVALID_SYNTAX;
-	ike_note(s->out, "no Child SA: notify %u", error);
+	if (error == IKE_NOTIFY_NO_ADDITIONAL_SAS)
+		ike_note(s->out, "no further Child SA: there is no room for it (child_sas_max)");
+	else
+		ike_note(s->out, "no Child SA: notify %u", error);
 }
 
 static uint32_t spi_of(const struct ike_notify *n)
@@ -120,6 +123,7 @@ static void child_create(struct ike_step *s)
 		terms.local = &old->local;
 		terms.remote = &old->remote;
 	}
+	terms.refused = ike_child_admit(s->env, s->next, old ? old->spi_in : 0);
 	error = ike_child_negotiate(&plan, &terms, have, s->message);
 	if (!error && !ike_nonce_fits(&s->message->nonce, s->sa->suite.prf))
 		error = IKE_NOTIFY_INVALID_SYNTAX;

@@ -165,7 +165,7 @@ bool ike_rekey_possible(const struct ike_config *config, const struct ike_sessio
 {
 	const struct ike_connection *c = ike_connection_find(config, s->connection);
 
-	return c && c->n_esp > 0 && s->n_child < IKE_CHILD_MAX &&
+	return c && c->n_esp > 0 && ike_session_places_with(s, spi_in) <= IKE_CHILD_MAX &&
 	       s->ike[0].state == IKE_SA_ESTABLISHED && !s->ike[0].outstanding &&
 	       ike_session_find_child((struct ike_session *)s, spi_in) != NULL;
 }
@@ -295,7 +295,9 @@ static uint16_t install(struct ike_step *s, const struct child_sa *old, const st
 	uint16_t error;
 
 	offer_make(&o, s->connection, f);
-	error = ike_child_answer(&plan, &q, have, s->message);
+	error = ike_child_admit(s->env, s->next, old->spi_in);
+	if (!error)
+		error = ike_child_answer(&plan, &q, have, s->message);
 	if (!error && !ike_answer_keys(&input, &shared, &ours, &plan.choice.suite,
 				       s->sa->suite.prf, s->message))
 		error = IKE_NOTIFY_INVALID_SYNTAX;

@@ -33,6 +33,16 @@ static uint16_t narrow(struct child_plan *plan, const struct child_terms *terms,
 	return plan->remote.n > 0 && plan->local.n > 0 ? 0 : IKE_NOTIFY_TS_UNACCEPTABLE;
 }
 
+uint16_t ike_child_admit(const struct ike_env *env, const struct ike_session *s, uint32_t replaces)
+{
+	unsigned now = ike_session_places(s), then = ike_session_places_with(s, replaces);
+
+	if (then <= IKE_CHILD_MAX &&
+	    (then <= now || !env->has_places || env->has_places(env->ctx, then - now)))
+		return 0;
+	return replaces ? IKE_NOTIFY_TEMPORARY_FAILURE : IKE_NOTIFY_NO_ADDITIONAL_SAS;
+}
+
 uint16_t ike_child_negotiate(struct child_plan *plan, const struct child_terms *terms,
 			     struct child_list have, const struct ike_message *m)
 {
@@ -56,6 +66,8 @@ uint16_t ike_child_negotiate(struct child_plan *plan, const struct child_terms *
 	error = narrow(plan, terms, m);
 	if (error)
 		return error;
+	if (terms->refused)
+		return terms->refused;
 	if (have.n == IKE_CHILD_MAX)
 		return IKE_NOTIFY_NO_ADDITIONAL_SAS;
 	return terms->dh == SA_DH_NEGOTIATE && plan->choice.ke_mismatch

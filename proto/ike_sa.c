@@ -4,6 +4,7 @@
  * "compute the next state beside the current one" cheap, and it is all that the
  * responder ever does with state. */
 #include "proto/ike_sa.h"
+#include "proto/mutant.h"
 
 #include <openssl/mem.h>
 
@@ -54,4 +55,52 @@ struct child_sa *ike_session_find_child(struct ike_session *s, uint32_t spi_in)
 		if (s->child[i].spi_in == spi_in)
 			return &s->child[i];
 	return NULL;
+}
+
+/* ---- Places ---- */
+
+/* SAs that have no successor; two that replace the same one, for both sides rekeyed it at
+ * once, count as one: one of them is redundant (RFC 7296 2.8.1). */
+static unsigned count_current(const uint32_t *spi_in, const uint32_t *replaces, unsigned n)
+{
+	unsigned current = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		bool counts = true;
+
+		for (unsigned k = 0; k < n; k++)
+			if (replaces[k] != 0 &&
+			    (replaces[k] == spi_in[i] || (k < i && replaces[k] == replaces[i])))
+				counts = false;
+		current += counts;
+	}
+	return current;
+}
+
+static unsigned count_places(const struct ike_session *s, bool more, uint32_t more_replaces)
+{
+	uint32_t spi_in[IKE_CHILD_MAX + 1] = {0}, replaces[IKE_CHILD_MAX + 1] = {0};
+	unsigned n = s->n_child, current;
+
+	assert(n <= IKE_CHILD_MAX);
+	for (unsigned i = 0; i < n; i++) {
+		spi_in[i] = s->child[i].spi_in;
+		replaces[i] = s->child[i].replaces;
+	}
+	if (more)
+		replaces[n++] = more_replaces;
+	current = count_current(spi_in, replaces, n);
+	if (n == 0 || MUTANT(MUTANT_NO_SPARE_PLACE))
+		return n;
+	return current + 1 > n ? current + 1 : n;
+}
+
+unsigned ike_session_places(const struct ike_session *s)
+{
+	return count_places(s, false, 0);
+}
+
+unsigned ike_session_places_with(const struct ike_session *s, uint32_t replaces)
+{
+	return count_places(s, true, replaces);
 }

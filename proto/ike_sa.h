@@ -19,7 +19,7 @@
 #define IKE_NONCE_MAX 256u     /* RFC 7296 2.10 / 3.9 */
 #define IKE_NONCE_LEN 32u      /* What we draw. */
 #define IKE_ID_MAX 128u        /* Longer identities are refused. */
-#define IKE_CHILD_MAX 8u       /* Child SAs of one session, old ones under rekey included. */
+#define IKE_CHILD_MAX 9u       /* Child SAs of one session: 8, and the successor of one. */
 #define IKE_SA_MAX 2u
 
 /* RFC 7296 2.14 */
@@ -116,6 +116,12 @@ void ike_half_open_fini(struct ike_half_open *h);
 
 struct ike_sa *ike_session_find_sa(struct ike_session *s, uint64_t spi_i, uint64_t spi_r);
 struct child_sa *ike_session_find_child(struct ike_session *s, uint32_t spi_in);
+/* The places that a session takes in tables of Child SAs: one for each, and one more for a
+ * successor, so that what was granted can be rekeyed however full they are. An exchange that
+ * replaces one of its SAs at a time never takes more. */
+unsigned ike_session_places(const struct ike_session *s);
+/* The same with one more Child SA, which replaces that one (0: none). */
+unsigned ike_session_places_with(const struct ike_session *s, uint32_t replaces);
 const char *ike_id_format(const struct ike_id *id, char *text, size_t size);
 
 #endif

@@ -81,8 +81,14 @@ bool esp_proposal_allows(const struct proposal *p, const struct suite *s, bool w
 
 /* ---- Child SAs (ike_child_sa.c) ---- */
 
+/* May the session have one more Child SA, in the place of `replaces` (0: of none)? Returns 0,
+ * NO_ADDITIONAL_SAS (RFC 7296 1.3), or, for a successor, TEMPORARY_FAILURE: once the client
+ * has deleted what it replaced before, there is room. */
+uint16_t ike_child_admit(const struct ike_env *env, const struct ike_session *s, uint32_t replaces);
+
 /* What a new Child SA may be. */
 struct child_terms {
+	uint16_t refused; /* The NOTIFY if there is no room for it; 0: there is. */
 	const struct proposal *proposals;
 	size_t n_proposals;
 	enum sa_dh dh;

@@ -44,6 +44,8 @@
 	X(MUTANT_HALF_OPEN_KEPT, "a half-open SA that was used up is answered again")              \
 	X(MUTANT_TOMBSTONE_SHORT, "tombstones expire at once")                                     \
 	X(MUTANT_TOMBSTONES_UNBOUNDED, "a client leaves as many tombstones as it likes")            \
+	X(MUTANT_SAS_UNBOUNDED, "more Child SAs are granted than the tables have room for")        \
+	X(MUTANT_NO_SPARE_PLACE, "the tables have no room for the successors of what is granted")  \
 	X(MUTANT_SPI_REUSED, "SPIs are drawn from few, so a deleted SA's comes again")             \
 	X(MUTANT_IP_NO_REST, "a freed virtual IP is given out without rest")                       \
 	X(MUTANT_IP_TWICE, "a virtual IP in use is not known to be")                               \

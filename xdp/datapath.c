@@ -251,6 +251,11 @@ void datapath_count(const struct datapath *dp, struct datapath_counters *out)
 	address_mover_count(dp->mover, out);
 }
 
+uint64_t datapath_sas_refused(const struct datapath *dp)
+{
+	return __atomic_load_n(&dp->worker.engine.counters.sas_refused, __ATOMIC_RELAXED);
+}
+
 enum datapath_mode datapath_mode(const struct datapath *dp)
 {
 	return dp->mode;

@@ -88,6 +88,7 @@ bool datapath_holds(const struct datapath *dp); /* Stand on the device now. */
 /* ---- What can be seen ---- */
 
 void datapath_count(const struct datapath *dp, struct datapath_counters *out); /* Any thread. */
+uint64_t datapath_sas_refused(const struct datapath *dp); /* That counter alone. */
 
 enum datapath_mode datapath_mode(const struct datapath *dp); /* XDP or SOCKET. */
 /* For status and log: "xdp native", "socket"; why the better rungs failed or "". */

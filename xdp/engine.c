@@ -78,9 +78,15 @@ void engine_sa_free(struct sa *sa)
 
 static void mark_unlink(struct sa *sa);
 
+/* A PUT that is repeated keeps the old entry. Any other that finds no room is a client's
+ * traffic lost: nobody may pass over that. */
 static void put(struct engine *e, struct sa *sa)
 {
+	const struct sa *old = spi_table_find(&e->spis, sa->e.child.spi_in);
+
 	if (spi_table_put(&e->spis, sa) != OK) {
+		if (!old || old->e.session != sa->e.session)
+			counter_add(&e->counters.sas_refused, 1);
 		engine_sa_free(sa);
 		return;
 	}

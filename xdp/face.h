@@ -48,6 +48,7 @@ struct datapath_counters {
 	uint64_t ike_in, ike_out;
 	uint64_t updates;
 	uint64_t sas;         /* Entries now. */
+	uint64_t sas_refused; /* That found no room: the tables are too small for what was granted. */
 	uint64_t arp_replies, announcements;
 };
 

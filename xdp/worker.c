@@ -263,8 +263,11 @@ static void learn_sa(void *ctx, struct sa *sa)
 {
 	struct worker *w = ctx;
 
-	if (w->xsk.n)
-		sa->in_xdp = loader_spi_put(&w->xsk.loader, sa->e.child.spi_in, &sa->xdp_slot) == 0;
+	if (!w->xsk.n)
+		return;
+	sa->in_xdp = loader_spi_put(&w->xsk.loader, sa->e.child.spi_in, &sa->xdp_slot) == 0;
+	if (!sa->in_xdp) /* The program drops what it does not know: the SA receives nothing. */
+		counter_add(&w->engine.counters.sas_refused, 1);
 }
 
 static void forget_sa(void *ctx, const struct sa *sa)

@@ -183,6 +183,8 @@ static void random_sessions(struct command *c, uint64_t *r)
 		c->session_put.n_supersedes = below(r, 3);
 		for (unsigned i = 0; i < c->session_put.n_supersedes; i++)
 			c->session_put.supersedes[i] = 1 + below(r, SPIS);
+		c->session_put.room.sessions = below(r, 2) ? 0 : 1 + below(r, SPIS);
+		c->session_put.room.places = below(r, 2) ? 0 : 1 + below(r, 4 * SPIS);
 		break;
 	case COMMAND_SESSION_STEP:
 		random_ike(&c->session_step.ike, r);
@@ -193,6 +195,7 @@ static void random_sessions(struct command *c, uint64_t *r)
 		c->session_step.noticed = below(r, 2) == 0;
 		c->session_step.acknowledged = below(r, 2) == 0;
 		c->session_step.epoch = below(r, 12);
+		c->session_step.room.places = below(r, 2) ? 0 : 1 + below(r, 4 * SPIS);
 		break;
 	case COMMAND_SESSION_DEL:
 		c->session_del.session = 1 + below(r, SPIS);

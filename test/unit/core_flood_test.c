@@ -191,6 +191,14 @@ static uint16_t comes_and_goes(struct story *l, const struct initiator_config *c
 	return error;
 }
 
+static uint64_t core_drops(const struct story *l, enum drop d)
+{
+	struct core_status st;
+
+	core_status(l->node[story_leader(l)].core, &st);
+	return st.drops[d];
+}
+
 /* A client with a key makes and deletes IKE SAs without end: at the limit of its identity it
  * is told to come later; others are not, before there are too many of all of them. */
 static void who_deletes_too_much_waits(void **unused)
@@ -230,6 +238,68 @@ static void who_deletes_too_much_waits(void **unused)
 	story_fini(&l);
 }
 
+/* Room for two sessions of one Child SA and a half: whoever comes third is refused, whoever is
+ * there goes on, rekeys, and may start anew. */
+static void who_is_there_goes_on_in_full_tables(void **unused)
+{
+	struct initiator other;
+	struct initiator_config mine;
+	struct blob *next;
+	struct story l;
+
+	(void)unused;
+	story_begin(&l, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		l.config[i].child_sas_max = 5;
+	mine = l.client.config;
+	story_client_connect(&l);
+	story_client_other(&l, &other, &mine);
+	next = story_say(&l, &other, initiator_create_init(&other));
+	story_swallow(&l);
+	assert_null(story_say(&l, &other, next));
+	story_swallow(&l);
+	assert_int_equal(other.state, INITIATOR_ESTABLISHED);
+	assert_int_equal(comes_and_goes(&l, &mine), IKE_NOTIFY_TEMPORARY_FAILURE);
+	assert_int_equal(core_drops(&l, DROP_CHILD_SAS_FULL), 1);
+	/* One place is left: for a further Child SA, once. */
+	story_client_send(&l, initiator_create_child(&l.client, DH_NONE));
+	assert_int_equal(l.client.error, 0);
+	story_client_send(&l, initiator_create_child(&l.client, DH_NONE));
+	assert_int_equal(l.client.error, IKE_NOTIFY_NO_ADDITIONAL_SAS);
+	for (unsigned i = 0; i < 3; i++) {
+		uint32_t old = l.client.child[0].spi_in;
+
+		story_client_send(&l, initiator_create_child_rekey(&l.client, old, DH_NONE));
+		assert_int_equal(l.client.error, 0);
+		story_client_send(&l, initiator_create_child_delete(&l.client, old));
+		assert_int_equal(l.client.n_child, 2);
+	}
+	mine.initial_contact = true; /* Both go, it comes. */
+	assert_int_equal(comes_and_goes(&l, &mine), 0);
+	assert_int_equal(state_places(core_state(l.node[story_leader(&l)].core)), 0);
+	story_level(&l);
+	initiator_fini(&other);
+	story_fini(&l);
+}
+
+static void more_sessions_than_there_may_be_are_refused(void **unused)
+{
+	struct initiator_config mine;
+	struct story l;
+
+	(void)unused;
+	story_begin(&l, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		l.config[i].sessions_max = 1;
+	mine = l.client.config;
+	story_client_connect(&l);
+	assert_int_equal(comes_and_goes(&l, &mine), IKE_NOTIFY_TEMPORARY_FAILURE);
+	assert_int_equal(core_drops(&l, DROP_SESSIONS_FULL), 1);
+	mine.initial_contact = true;
+	assert_int_equal(comes_and_goes(&l, &mine), 0);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +309,8 @@ int main(void)
 		cmocka_unit_test(a_repeated_init_is_not_asked_for_a_cookie),
 		cmocka_unit_test(who_was_asked_for_a_cookie_is_asked_again),
 		cmocka_unit_test(who_deletes_too_much_waits),
+		cmocka_unit_test(who_is_there_goes_on_in_full_tables),
+		cmocka_unit_test(more_sessions_than_there_may_be_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

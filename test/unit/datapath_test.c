@@ -239,6 +239,22 @@ static void test_held_room(void **state)
 	memory_node_free(client);
 }
 
+/* A table that is too small for what was granted says so: a client's traffic is lost. */
+static void test_full_table_is_counted(void **state)
+{
+	struct memory_node *gateway = memory_node_new();
+
+	(void)state;
+	for (uint32_t i = 0; i < 64; i++)
+		put(gateway, true, (struct sa_options){.spi_add = i});
+	put(gateway, true, (struct sa_options){.spi_add = 63}); /* Once more: nothing to say. */
+	assert_int_equal(gateway->e.counters.sas_refused, 0);
+	put(gateway, true, (struct sa_options){.spi_add = 64});
+	assert_int_equal(gateway->e.counters.sas_refused, 1);
+	assert_int_equal(gateway->e.counters.sas, 64);
+	memory_node_free(gateway);
+}
+
 static void test_isolation(void **state)
 {
 	struct memory_node *gateway, *client;
@@ -429,6 +445,7 @@ int main(void)
 		cmocka_unit_test(test_forward_once),
 		cmocka_unit_test(test_hold_and_release),
 		cmocka_unit_test(test_held_room),
+		cmocka_unit_test(test_full_table_is_counted),
 		cmocka_unit_test(test_isolation),
 		cmocka_unit_test(test_lease),
 		cmocka_unit_test(test_marks_are_batched),

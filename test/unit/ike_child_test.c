@@ -110,7 +110,7 @@ static void room_for_children_ends(void **state)
 
 	(void)state;
 	fixture_establish(&f);
-	for (unsigned k = 1; k < IKE_CHILD_MAX; k++) {
+	for (unsigned k = 1; k < 8; k++) {
 		gateway_exchange(&f.g, &f.i, initiator_create_child(&f.i, DH_NONE));
 		assert_int_equal(f.i.error, 0);
 		assert_int_equal(f.g.session->child[k].replaces, 0);
@@ -125,6 +125,68 @@ static void room_for_children_ends(void **state)
 	assert_int_equal(f.i.error, 0);
 	assert_agree(&f);
 	fixture_teardown(&f);
+}
+
+/* What was granted can be renewed: each of as many Child SAs as there may be, one by one. And
+ * who does not delete what it has replaced is told to come later, not that it is too many. */
+static void all_children_are_rekeyed(void **state)
+{
+	struct fixture f;
+	uint32_t old;
+
+	(void)state;
+	fixture_establish(&f);
+	for (unsigned k = 1; k < 8; k++)
+		gateway_exchange(&f.g, &f.i, initiator_create_child(&f.i, DH_NONE));
+	assert_int_equal(f.g.session->n_child, 8);
+	for (unsigned k = 0; k < 8; k++) {
+		old = f.i.child[0].spi_in;
+		gateway_exchange(&f.g, &f.i, initiator_create_child_rekey(&f.i, old, DH_NONE));
+		assert_int_equal(f.i.error, 0);
+		assert_int_equal(f.g.session->n_child, 9);
+		gateway_exchange(&f.g, &f.i, initiator_create_child_delete(&f.i, old));
+		assert_agree(&f);
+	}
+	gateway_exchange(&f.g, &f.i, initiator_create_child_rekey(&f.i, f.i.child[0].spi_in, DH_NONE));
+	gateway_exchange(&f.g, &f.i, initiator_create_child_rekey(&f.i, f.i.child[1].spi_in, DH_NONE));
+	assert_int_equal(f.i.error, IKE_NOTIFY_TEMPORARY_FAILURE);
+	assert_int_equal(f.g.session->n_child, 9);
+	fixture_teardown(&f);
+}
+
+/* Places: one for each, and one for a successor. An exchange that replaces takes none more. */
+static void places_are_counted(void **state)
+{
+	static const struct {
+		uint32_t spi[4], replaces[4];
+		uint8_t n;
+		unsigned places, with_new, with_next; /* With one more; with the successor of spi[0]. */
+	} rows[] = {
+		{{0}, {0}, 0, 0, 2, 2},
+		{{1}, {0}, 1, 2, 3, 2},
+		{{1, 2}, {0, 1}, 2, 2, 3, 3}, /* Two successors of one: it must be deleted first. */
+		{{2}, {1}, 1, 2, 3, 2},
+		{{1, 2}, {0}, 2, 3, 4, 3},
+		{{1, 2, 3}, {0, 1, 2}, 3, 3, 4, 4}, /* A chain of which nothing was deleted. */
+		{{1, 2, 3}, {0, 1, 1}, 3, 3, 4, 4}, /* Both sides rekeyed at once. */
+		{{2, 3}, {1, 1}, 2, 2, 3, 3},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ike_session s = {.n_child = rows[i].n};
+
+		for (unsigned k = 0; k < rows[i].n; k++) {
+			s.child[k].spi_in = rows[i].spi[k];
+			s.child[k].replaces = rows[i].replaces[k];
+		}
+		if (ike_session_places(&s) != rows[i].places ||
+		    ike_session_places_with(&s, 0) != rows[i].with_new ||
+		    ike_session_places_with(&s, rows[i].spi[0]) != rows[i].with_next)
+			fail_msg("row %zu: %u, %u, %u", i, ike_session_places(&s),
+				 ike_session_places_with(&s, 0),
+				 ike_session_places_with(&s, rows[i].spi[0]));
+	}
 }
 
 /* ---- IKE rekey, RFC 7296 2.18 ---- */
@@ -329,6 +391,8 @@ int main(void)
 		cmocka_unit_test(child_rekey_wants_another_group),
 		cmocka_unit_test(unknown_child_is_not_found),
 		cmocka_unit_test(room_for_children_ends),
+		cmocka_unit_test(all_children_are_rekeyed),
+		cmocka_unit_test(places_are_counted),
 		cmocka_unit_test(ike_sa_is_rekeyed),
 		cmocka_unit_test(old_ike_sa_makes_nothing_new),
 		cmocka_unit_test(a_deleted_ike_sa_asks_no_more),
