@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #define PRIORITY (-10) /* nice */
 
@@ -33,9 +34,11 @@ static int run(const char *file, const char *name, bool accept_old_store)
 
 	if (!config || !n) {
 		fputs("baton: out of memory\n", stderr);
-	} else if (node_config_load(config, file, name, &errors) != 0) {
+	} else if (node_config_load(config, file, name, &errors) != 0 ||
+		   node_config_check_pki(config, name, time(NULL), &errors) != 0) {
 		config_errors_print(&errors);
 	} else {
+		config_errors_print(&errors); /* Warnings. */
 		config->accept_old_store = accept_old_store;
 		guard_memory(config);
 		if (node_start(n, config, err)) {

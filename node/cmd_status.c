@@ -112,24 +112,21 @@ static int usage(FILE *out, const char *name)
 
 static int from_config(struct question *q, const char *path, const char *node)
 {
-	struct node_config *c = malloc(sizeof(*c));
 	struct config_errors errors;
+	char http[CONFIG_PATH_MAX];
 	int status = CMD_OK;
 
-	if (!c || node_config_load(c, path, node, &errors) != 0) {
+	if (node_config_text(path, node, "http", http, &errors) != 0) {
 		config_errors_print(&errors);
 		status = CMD_FAILED;
-	} else if (!c->node[c->cluster.self].http[0]) {
+	} else if (!http[0] || strlen(http) >= sizeof(q->http)) {
 		fprintf(stderr, "baton: node %s has no status endpoint: set \"http\" in %s\n",
-			c->cluster.node[c->cluster.self], path);
+			node ? node : "1", path);
 		status = CMD_FAILED;
 	} else {
-		snprintf(q->http, sizeof(q->http), "%s", c->node[c->cluster.self].http);
+		snprintf(q->http, sizeof(q->http), "%.63s", http);
 	}
 	config_errors_fini(&errors);
-	if (c)
-		node_config_fini(c);
-	free(c);
 	return status;
 }
 

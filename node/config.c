@@ -4,8 +4,10 @@
  * the key that was probably meant. */
 #include "node/config.h"
 
+#include "cluster/seal.h"
 #include "node/config_schema.h"
 
+#include <openssl/hmac.h>
 #include <openssl/mem.h>
 #include <openssl/sha.h>
 
@@ -14,39 +16,60 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- Errors ---- */
 
-static void add_error(struct config_errors *e, char *text)
+static void append(struct config_error **list, size_t *n, char *text)
 {
-	e->list = realloc(e->list, (e->n + 1) * sizeof(*e->list));
-	if (!e->list)
+	*list = realloc(*list, (*n + 1) * sizeof(**list));
+	if (!*list)
 		abort();
-	e->list[e->n++].text = text;
+	(*list)[(*n)++].text = text;
+}
+
+static char *format_text(const char *format, va_list ap)
+{
+	char *text = NULL;
+
+	if (vasprintf(&text, format, ap) < 0)
+		abort();
+	return text;
 }
 
 void config_errors_add(struct config_errors *e, const char *format, ...)
 {
-	char *text = NULL;
 	va_list ap;
 
 	va_start(ap, format);
-	if (vasprintf(&text, format, ap) < 0)
-		abort();
+	append(&e->list, &e->n, format_text(format, ap));
 	va_end(ap);
-	add_error(e, text);
 }
 
 void reader_error(struct reader *r, int line, const char *format, ...)
 {
-	char *message = NULL;
+	char *message;
 	va_list ap;
 
 	va_start(ap, format);
-	if (vasprintf(&message, format, ap) < 0)
-		abort();
+	message = format_text(format, ap);
 	va_end(ap);
 	config_errors_add(r->errors, "%s:%d: %s", r->c->file, line, message);
+	free(message);
+}
+
+void reader_warning(struct reader *r, int line, const char *format, ...)
+{
+	struct config_errors *e = r->errors;
+	char *message, *text = NULL;
+	va_list ap;
+
+	va_start(ap, format);
+	message = format_text(format, ap);
+	va_end(ap);
+	if (asprintf(&text, "%s:%d: warning: %s", r->c->file, line, message) < 0)
+		abort();
+	append(&e->warning, &e->n_warnings, text);
 	free(message);
 }
 
@@ -54,13 +77,18 @@ void config_errors_print(const struct config_errors *e)
 {
 	for (size_t i = 0; i < e->n; i++)
 		fprintf(stderr, "%s\n", e->list[i].text);
+	for (size_t i = 0; i < e->n_warnings; i++)
+		fprintf(stderr, "%s\n", e->warning[i].text);
 }
 
 void config_errors_fini(struct config_errors *e)
 {
 	for (size_t i = 0; i < e->n; i++)
 		free(e->list[i].text);
+	for (size_t i = 0; i < e->n_warnings; i++)
+		free(e->warning[i].text);
 	free(e->list);
+	free(e->warning);
 	memset(e, 0, sizeof(*e));
 }
 
@@ -130,6 +158,18 @@ static bool type_fits(const struct config_key *key, const struct toml_value *v)
 	return true;
 }
 
+/* What is said twice was meant to be something else. */
+static void check_repeats(struct reader *r, const struct toml_value *v)
+{
+	for (size_t i = 0; v->type == TOML_ARRAY && i < v->n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(v->child[i].string, v->child[k].string) == 0) {
+				reader_error(r, v->child[i].line, "\"%s\" is in \"%s\" twice: remove one",
+					     v->child[i].string, v->key);
+				break;
+			}
+}
+
 static void read_key(struct reader *r, const struct config_section *section, const struct toml_value *v)
 {
 	const struct config_key *key;
@@ -145,8 +185,10 @@ static void read_key(struct reader *r, const struct config_section *section, con
 		unknown(r, v, "key", best);
 	else if (!type_fits(key, v))
 		reader_error(r, v->line, "\"%s\" must be %s", v->key, type_name[key->type]);
-	else
+	else {
+		check_repeats(r, v);
 		key->set(r, v);
+	}
 }
 
 static void read_table(struct reader *r, const struct config_section *section, const struct toml_value *v)
@@ -200,6 +242,37 @@ static const struct toml_value *find(const struct toml_value *root, const char *
 	return NULL;
 }
 
+/* ---- Looking things up again ---- */
+
+const struct toml_value *config_find(const struct toml_value *root, const char *section, size_t i,
+				     const char *key)
+{
+	const struct toml_value *v = find(root, section);
+
+	if (v && v->type == TOML_ARRAY)
+		v = i < v->n ? &v->child[i] : NULL;
+	return v && v->type == TOML_TABLE ? find(v, key) : NULL;
+}
+
+int config_line(const struct reader *r, const char *section, size_t i, const char *key)
+{
+	const struct toml_value *v = config_find(r->root, section, i, key);
+
+	if (!v)
+		v = find(r->root, section);
+	if (v && v->type == TOML_ARRAY && i < v->n && v->child[i].type == TOML_TABLE)
+		v = &v->child[i];
+	return v ? v->line : 1;
+}
+
+int config_item_line(const struct reader *r, const char *section, const char *key, size_t k)
+{
+	const struct toml_value *v = config_find(r->root, section, 0, key);
+
+	return v && v->type == TOML_ARRAY && k < v->n ? v->child[k].line
+						      : config_line(r, section, 0, key);
+}
+
 static void walk(struct reader *r, const struct toml_value *root)
 {
 	for (const struct config_section *s = config_sections; s->name; s++) {
@@ -226,7 +299,7 @@ static void walk(struct reader *r, const struct toml_value *root)
 	}
 }
 
-/* ---- The hash of what must be equal on all nodes: the file but for its form ---- */
+/* ---- The hash of what must be equal on all nodes: the file but for its form, and the PSKs ---- */
 
 static void hash_value(SHA256_CTX *h, const struct toml_value *v)
 {
@@ -241,7 +314,27 @@ static void hash_value(SHA256_CTX *h, const struct toml_value *v)
 		hash_value(h, &v->child[i]);
 }
 
-static uint64_t hash_file(const struct toml_value *root)
+/* Nodes tell each other the hash: a PSK goes in under a key that comes from the storage
+ * key, so that it tells nobody anything to try passwords against. */
+static void hash_secrets(SHA256_CTX *h, const struct cluster_config *c)
+{
+	struct seal_key *seal = seal_key_new(c->storage_key, c->name);
+	uint8_t key[32], mac[SHA256_DIGEST_LENGTH];
+	unsigned len;
+
+	seal_derive(seal, "psk digest", key);
+	for (size_t i = 0; i < c->ike.n_secrets; i++) {
+		const struct secret *psk = &c->ike.secrets[i].psk;
+
+		if (!HMAC(EVP_sha256(), key, sizeof(key), psk->bytes, psk->len, mac, &len))
+			abort();
+		SHA256_Update(h, mac, sizeof(mac));
+	}
+	OPENSSL_cleanse(key, sizeof(key));
+	seal_key_free(seal);
+}
+
+static uint64_t hash_file(const struct toml_value *root, const struct cluster_config *c)
 {
 	uint8_t digest[SHA256_DIGEST_LENGTH];
 	SHA256_CTX h;
@@ -249,6 +342,7 @@ static uint64_t hash_file(const struct toml_value *root)
 
 	SHA256_Init(&h);
 	hash_value(&h, root);
+	hash_secrets(&h, c);
 	SHA256_Final(digest, &h);
 	memcpy(&out, digest, sizeof(out));
 	return out;
@@ -271,12 +365,32 @@ static void choose_self(struct node_config *c, const char *name, struct config_e
 		config_errors_add(errors, "%s: there is no node \"%s\"; it names %s", c->file, name, known);
 }
 
+/* The file as a tree, or NULL and an error. */
+static struct toml_value *load_tree(const char *path, struct config_errors *errors)
+{
+	struct toml_value *root = NULL;
+	const char *reason = NULL;
+	char why[512];
+	struct stat st;
+	int fd = config_open(path, &st, &reason);
+
+	if (fd < 0) {
+		config_errors_add(errors, "%s: %s", path, reason);
+		return NULL;
+	}
+	close(fd);
+	root = toml_load(path, why, sizeof(why));
+	if (!root)
+		config_errors_add(errors, "%s:%s%s", path, why[0] >= '0' && why[0] <= '9' ? "" : " ", why);
+	return root;
+}
+
 int node_config_load(struct node_config *c, const char *path, const char *node_name,
 		     struct config_errors *errors)
 {
 	struct reader r = { .c = c, .errors = errors };
 	struct toml_value *root;
-	char why[512], *copy;
+	char *copy;
 
 	memset(c, 0, sizeof(*c));
 	memset(errors, 0, sizeof(*errors));
@@ -289,15 +403,42 @@ int node_config_load(struct node_config *c, const char *path, const char *node_n
 	if (copy && !realpath(dirname(copy), r.dir))
 		snprintf(r.dir, sizeof(r.dir), ".");
 	free(copy);
-	root = toml_load(path, why, sizeof(why));
-	if (!root) {
-		config_errors_add(errors, "%s:%s%s", path, why[0] >= '0' && why[0] <= '9' ? "" : " ", why);
+	root = load_tree(path, errors);
+	if (!root)
 		return -1;
-	}
+	r.root = root;
 	walk(&r, root);
 	config_check_whole(&r);
+	config_check_networks(&r);
 	choose_self(c, node_name, errors);
-	c->cluster.hash = hash_file(root);
+	c->cluster.hash = hash_file(root, &c->cluster);
+	toml_free(root);
+	return errors->n ? -1 : 0;
+}
+
+int node_config_text(const char *path, const char *node_name, const char *key,
+		     char out[CONFIG_PATH_MAX], struct config_errors *errors)
+{
+	struct toml_value *root;
+	const struct toml_value *nodes, *v;
+	size_t i = 0;
+
+	memset(errors, 0, sizeof(*errors));
+	out[0] = '\0';
+	root = load_tree(path, errors);
+	nodes = root ? find(root, "node") : NULL;
+	for (; node_name && nodes && i < nodes->n; i++) {
+		v = config_find(root, "node", i, "name");
+		if (v && v->type == TOML_STRING && strcmp(v->string, node_name) == 0)
+			break;
+	}
+	if (root && (!nodes || nodes->type != TOML_ARRAY || i >= nodes->n))
+		config_errors_add(errors, "%s: there is no node \"%s\"", path, node_name ? node_name : "");
+	v = errors->n == 0 ? config_find(root, "node", i, key) : NULL;
+	if (v && v->type == TOML_STRING && strlen(v->string) < CONFIG_PATH_MAX)
+		snprintf(out, CONFIG_PATH_MAX, "%s", v->string);
+	else if (v)
+		config_errors_add(errors, "%s:%d: \"%s\" must be a string", path, v->line, key);
 	toml_free(root);
 	return errors->n ? -1 : 0;
 }

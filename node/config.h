@@ -23,6 +23,7 @@ struct node_entry { /* One [[node]]; its name is cluster.node[] at the same inde
 	int link_line;        /* Line of the key in the file, for messages; 0 = unknown. */
 	char cert_file[CONFIG_PATH_MAX];
 	char key_file[CONFIG_PATH_MAX];
+	int cert_line, key_line; /* As link_line. */
 	char data_dir[CONFIG_PATH_MAX];
 	char outer_interface[IF_NAMESIZE];
 	char inner_interface[IF_NAMESIZE];
@@ -42,6 +43,7 @@ struct node_config {
 	struct cluster_config cluster; /* With .self; .hash covers all that must be equal. */
 	char file[CONFIG_PATH_MAX];    /* The configuration file itself, for messages. */
 	char ca_file[CONFIG_PATH_MAX];
+	int ca_line;
 	char storage_key_file[CONFIG_PATH_MAX];
 	struct node_entry node[CLUSTER_NODES_MAX];
 
@@ -71,6 +73,8 @@ struct config_error {
 struct config_errors {
 	struct config_error *list;
 	size_t n;
+	struct config_error *warning; /* What works, but is hardly meant. */
+	size_t n_warnings;
 };
 
 /* Reads path and all the secrets it names (storage key, PSKs). node_name: the
@@ -82,6 +86,17 @@ struct config_errors {
 int node_config_load(struct node_config *c, const char *path, const char *node_name,
 		     struct config_errors *errors) must_check;
 void node_config_fini(struct node_config *c); /* Cleanses secrets, frees lists. */
+
+/* config_pki.c: the CA's certificate and those of the nodes with their keys, as far as they
+ * are here. node_name as above: what that one needs must be here. unix_now: which have
+ * expired. 0 = good; -1: there are more errors now. */
+int node_config_check_pki(const struct node_config *c, const char *node_name, int64_t unix_now,
+			  struct config_errors *errors) must_check;
+
+/* One text of one [[node]] (NULL: the first), for tools that may read no secret and have none of
+ * what else the file names; "" if it is not set. -1: errors says why. */
+int node_config_text(const char *path, const char *node_name, const char *key,
+		     char out[CONFIG_PATH_MAX], struct config_errors *errors) must_check;
 
 /* Appends one formatted message. */
 void config_errors_add(struct config_errors *e, const char *format, ...)

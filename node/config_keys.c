@@ -15,7 +15,11 @@
 /* ---- [cluster] ---- */
 
 SETTER(cluster_name) { config_set_text(r, v, r->c->cluster.name, sizeof(r->c->cluster.name)); }
-SETTER(ca_file) { config_set_path(r, v, r->c->ca_file); }
+SETTER(ca_file)
+{
+	r->c->ca_line = v->line;
+	config_set_path(r, v, r->c->ca_file);
+}
 SETTER(sessions_max) { config_set_number(r, v, 1, 1000000, &r->c->cluster.sessions_max); }
 /* From two on: one session, its Child SA and the successor of that. */
 SETTER(child_sas_max) { config_set_number(r, v, 2, 8000000, &r->c->cluster.child_sas_max); }
@@ -116,7 +120,8 @@ SETTER(node_name)
 	config_set_text(r, v, name, CLUSTER_NAME_MAX);
 	for (uint32_t i = 0; i < r->node; i++)
 		if (strcmp(r->c->cluster.node[i], name) == 0)
-			reader_error(r, v->line, "node \"%s\" is there twice", name);
+			reader_error(r, v->line, "node \"%s\" is there twice: give each another name",
+				     name);
 }
 SETTER(node_link)
 {
@@ -124,8 +129,16 @@ SETTER(node_link)
 	if (endpoint_parse(&NODE->link, v->string) != OK || NODE->link.port == 0)
 		reader_error(r, v->line, "\"link\" must be an address and port, such as \"10.0.0.1:7500\"");
 }
-SETTER(node_cert) { config_set_path(r, v, NODE->cert_file); }
-SETTER(node_key) { config_set_path(r, v, NODE->key_file); }
+SETTER(node_cert)
+{
+	NODE->cert_line = v->line;
+	config_set_path(r, v, NODE->cert_file);
+}
+SETTER(node_key)
+{
+	NODE->key_line = v->line;
+	config_set_path(r, v, NODE->key_file);
+}
 SETTER(node_data) { config_set_path(r, v, NODE->data_dir); }
 SETTER(node_outer) { config_set_text(r, v, NODE->outer_interface, IF_NAMESIZE); }
 SETTER(node_inner) { config_set_text(r, v, NODE->inner_interface, IF_NAMESIZE); }
@@ -160,8 +173,8 @@ SETTER(service_mode)
 {
 	int i = config_choice(r, v, (const char *const[]){ "vip", "lb", NULL });
 
-	if (i >= 0)
-		r->c->cluster.mode = i == 0 ? SERVICE_VIP : SERVICE_LB;
+	if (i == 1)
+		reader_error(r, v->line, "\"mode\": \"lb\" is not built yet: use \"vip\"");
 }
 SETTER(service_addresses)
 {

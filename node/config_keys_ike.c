@@ -3,8 +3,6 @@
 #include "node/config_schema.h"
 #include "proto/replay.h"
 
-#include <openssl/mem.h>
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,26 +137,12 @@ SETTER(secret_id)
 		reader_error(r, v->line, "\"%s\" is not an identity", v->string);
 }
 
-/* The text of the file without its last newline; "0x..." is hexadecimal. */
 SETTER(secret_psk_file)
 {
-	char path[CONFIG_PATH_MAX];
-	uint8_t text[SECRET_MAX + 2], octets[SECRET_MAX];
-	ssize_t n;
+	char path[CONFIG_PATH_MAX] = "";
 
 	config_set_path(r, v, path);
-	n = config_read_secret(r, v, path, text, sizeof(text));
-	if (n > 0 && text[n - 1] == '\n')
-		n--;
-	if (n > 2 && n % 2 == 0 && text[0] == '0' && text[1] == 'x' &&
-	    config_unhex(text + 2, (size_t)n - 2, octets) == 0)
-		secret_set(&r->secret->psk, octets, (size_t)(n - 2) / 2);
-	else if (n > 0 && n <= (ssize_t)SECRET_MAX)
-		secret_set(&r->secret->psk, text, (size_t)n);
-	else if (n >= 0)
-		reader_error(r, v->line, "\"%s\": %s must hold 1 to %u octets", v->key, path, SECRET_MAX);
-	OPENSSL_cleanse(text, sizeof(text));
-	OPENSSL_cleanse(octets, sizeof(octets));
+	config_read_psk(r, v, path, &r->secret->psk);
 }
 
 const struct config_key config_secret_keys[] = {

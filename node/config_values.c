@@ -12,10 +12,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Names end up in logs, metrics and terminals. */
+static bool is_printable(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return false;
+	return true;
+}
+
 void config_set_text(struct reader *r, const struct toml_value *v, char *out, size_t size)
 {
 	if (v->string[0] == '\0')
 		reader_error(r, v->line, "\"%s\" is empty", v->key);
+	else if (!is_printable(v->string))
+		reader_error(r, v->line, "\"%s\" holds a control character", v->key);
 	else if (strlen(v->string) >= size)
 		reader_error(r, v->line, "\"%s\" is longer than %zu characters", v->key, size - 1);
 	else
@@ -78,26 +89,55 @@ int config_choice(struct reader *r, const struct toml_value *v, const char *cons
 	return -1;
 }
 
+/* Without O_NONBLOCK a FIFO would be waited for, for ever. */
+int config_open(const char *path, struct stat *st, const char **why)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 || fstat(fd, st) != 0)
+		*why = strerror(errno);
+	else if (S_ISDIR(st->st_mode))
+		*why = "is a folder, not a file";
+	else if (!S_ISREG(st->st_mode))
+		*why = "is not a regular file";
+	else
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* systemd keeps others from the folder of credentials; a unit's own User= may read them by an
+ * ACL, which looks like a mode for the group. */
+static bool is_open_to_others(const struct toml_value *v, const struct stat *st)
+{
+	bool credential = strncmp(v->string, CREDENTIAL, strlen(CREDENTIAL)) == 0;
+
+	return st->st_mode & (credential ? 007 : 077);
+}
+
 /* Reads a file of at most size octets that nobody else may read. -1: said why. */
 ssize_t config_read_secret(struct reader *r, const struct toml_value *v, const char *path, uint8_t *out,
 			   size_t size)
 {
-	int fd;
+	const char *why = NULL;
 	struct stat st;
 	ssize_t n = -1;
+	int fd;
 
 	if (path[0] == '\0')
 		return -1; /* Said already. */
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) != 0)
-		reader_error(r, v->line, "\"%s\": %s: %s", v->key, path, strerror(errno));
-	else if (st.st_mode & 077)
+	fd = config_open(path, &st, &why);
+	if (fd < 0)
+		reader_error(r, v->line, "\"%s\": %s: %s", v->key, path, why);
+	else if (is_open_to_others(v, &st))
 		reader_error(r, v->line, "\"%s\": %s can be read by others: chmod 600 %s", v->key, path,
 			     path);
 	else if ((n = read(fd, out, size)) < 0)
 		reader_error(r, v->line, "\"%s\": %s: %s", v->key, path, strerror(errno));
 	else if (n == (ssize_t)size)
-		reader_error(r, v->line, "\"%s\": %s is too long", v->key, path);
+		reader_error(r, v->line, "\"%s\": %s is too long: it may hold %zu octets", v->key, path,
+			     size - 1);
 	if (fd >= 0)
 		close(fd);
 	return n == (ssize_t)size ? -1 : n;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/pki.h"
 
+#include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/ec_key.h>
@@ -9,6 +10,7 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +80,41 @@ X509 *pki_certificate(EVP_PKEY *key, const char *name, X509 *ca, EVP_PKEY *ca_ke
 		return x;
 	X509_free(x);
 	return NULL;
+}
+
+bool pki_names(X509 *cert, const char *name)
+{
+	GENERAL_NAMES *sans = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+	bool found = false, any = false;
+	char cn[256];
+
+	for (size_t i = 0; sans && i < sk_GENERAL_NAME_num(sans); i++) {
+		const GENERAL_NAME *n = sk_GENERAL_NAME_value(sans, i);
+
+		if (n->type != GEN_DNS)
+			continue;
+		any = true;
+		found |= (size_t)ASN1_STRING_length(n->d.dNSName) == strlen(name) &&
+			 memcmp(ASN1_STRING_get0_data(n->d.dNSName), name, strlen(name)) == 0;
+	}
+	GENERAL_NAMES_free(sans);
+	if (any)
+		return found;
+	return X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, cn,
+					 sizeof(cn)) == (int)strlen(name) &&
+	       strcmp(cn, name) == 0;
+}
+
+void pki_time_text(const ASN1_TIME *t, char text[PKI_TIME_LEN])
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	int n;
+
+	assert(bio);
+	ASN1_TIME_print(bio, t);
+	n = BIO_read(bio, text, PKI_TIME_LEN - 1);
+	text[n > 0 ? n : 0] = '\0';
+	BIO_free(bio);
 }
 
 static FILE *create(const char *path)

@@ -6,6 +6,8 @@
  * certificate, otherwise reads like a network fault on both ends. */
 #include "node/tls.h"
 
+#include "node/pki.h"
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/mem.h>
@@ -50,42 +52,6 @@ static const char *library_reason(void)
 	return reason ? reason : "no reason given";
 }
 
-/* Does a certificate carry this name? SAN first; CN only without any dNSName. */
-static bool certificate_names(X509 *cert, const char *name)
-{
-	GENERAL_NAMES *sans = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-	bool found = false, any = false;
-	char cn[256];
-
-	for (size_t i = 0; sans && i < sk_GENERAL_NAME_num(sans); i++) {
-		const GENERAL_NAME *n = sk_GENERAL_NAME_value(sans, i);
-
-		if (n->type != GEN_DNS)
-			continue;
-		any = true;
-		found |= (size_t)ASN1_STRING_length(n->d.dNSName) == strlen(name) &&
-			 memcmp(ASN1_STRING_get0_data(n->d.dNSName), name, strlen(name)) == 0;
-	}
-	GENERAL_NAMES_free(sans);
-	if (any)
-		return found;
-	return X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, cn,
-					 sizeof(cn)) == (int)strlen(name) &&
-	       strcmp(cn, name) == 0;
-}
-
-static void time_text(const ASN1_TIME *t, char text[64])
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-	int n;
-
-	assert(bio);
-	ASN1_TIME_print(bio, t);
-	n = BIO_read(bio, text, 63);
-	text[n > 0 ? n : 0] = '\0';
-	BIO_free(bio);
-}
-
 /* Valid now, by our CA, ours by name. */
 static bool certificate_check(SSL_CTX *ssl, X509 *cert, const char *cert_file, const char *ca_file,
 			      const char *name, char *err)
@@ -99,15 +65,15 @@ static bool certificate_check(SSL_CTX *ssl, X509 *cert, const char *cert_file, c
 		error = X509_STORE_CTX_get_error(v);
 	X509_STORE_CTX_free(v);
 	if (error == X509_V_ERR_CERT_HAS_EXPIRED || X509_cmp_current_time(X509_get0_notAfter(cert)) < 0) {
-		time_text(X509_get0_notAfter(cert), when);
+		pki_time_text(X509_get0_notAfter(cert), when);
 		say(err, "cert_file %s has expired (%s): issue a new certificate", cert_file, when);
 	} else if (error == X509_V_ERR_CERT_NOT_YET_VALID) {
-		time_text(X509_get0_notBefore(cert), when);
+		pki_time_text(X509_get0_notBefore(cert), when);
 		say(err, "cert_file %s is not valid before %s: is the clock right?", cert_file, when);
 	} else if (error) {
 		say(err, "cert_file %s does not verify under ca_file %s: %s", cert_file, ca_file,
 		    X509_verify_cert_error_string(error));
-	} else if (!certificate_names(cert, name)) {
+	} else if (!pki_names(cert, name)) {
 		say(err, "cert_file %s is not for node \"%s\" (neither its SAN nor its CN)", cert_file,
 		    name);
 	} else {
@@ -312,7 +278,7 @@ uint32_t tls_peer(const struct tls *t, const struct cluster_config *c)
 	uint32_t found = CLUSTER_NODES_MAX;
 
 	for (uint32_t i = 0; cert && i < c->n_nodes; i++)
-		if (certificate_names(cert, c->node[i]))
+		if (pki_names(cert, c->node[i]))
 			found = i;
 	X509_free(cert);
 	return found;

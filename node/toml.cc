@@ -29,16 +29,30 @@ struct toml_surprise : std::runtime_error {
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <vector>
 
 static void convert(const toml::node &node, toml_value &v);
+
+// In C the string would end there, and what follows be ignored.
+struct toml_nul : std::runtime_error {
+	explicit toml_nul(int line)
+		: std::runtime_error(std::to_string(line) + ": a string may not hold the character NUL") {}
+};
+static void refuse_nul(std::string_view s, int line)
+{
+	if (s.find('\0') != s.npos)
+		throw toml_nul(line);
+}
 
 static void convert_table(const toml::table &table, toml_value &v)
 {
 	std::vector<std::pair<std::string_view, const toml::node *>> order;
 
 	v.type = TOML_TABLE;
+	for (auto &&[key, child] : table)
+		refuse_nul(key.str(), static_cast<int>(child.source().begin.line));
 	for (auto &&[key, child] : table)
 		order.emplace_back(key.str(), &child);
 	std::sort(order.begin(), order.end(), [](auto &a, auto &b) {
@@ -57,6 +71,7 @@ static void convert(const toml::node &node, toml_value &v)
 	v.line = static_cast<int>(node.source().begin.line);
 	v.type = TOML_OTHER;
 	if (auto *s = node.as_string()) {
+		refuse_nul(s->get(), v.line);
 		v.type = TOML_STRING;
 		v.string = strndup(s->get().data(), s->get().size());
 	} else if (auto *i = node.as_integer()) {
@@ -101,10 +116,11 @@ extern "C" struct toml_value *toml_load(const char *path, char *error, size_t er
 {
 	try {
 		toml::table table = toml::parse_file(path);
-		auto *v = static_cast<toml_value *>(std::calloc(1, sizeof(toml_value)));
+		std::unique_ptr<toml_value, void (*)(toml_value *)> v(
+			static_cast<toml_value *>(std::calloc(1, sizeof(toml_value))), toml_free);
 
 		convert_table(table, *v);
-		return v;
+		return v.release();
 	} catch (const toml::parse_error &e) {
 		auto line = static_cast<int>(e.source().begin.line);
 		std::string_view what = e.description();

@@ -13,13 +13,19 @@ TESTLIB := $(T)/libtest.a
 $(TESTLIB): $(patsubst %,$(T)/obj/%.o,$(wildcard test/lib/*.c))
 include test/sim/sim.mk
 
+# All that reads cluster.toml.
+CONFIG_C := $(patsubst %,node/%.c,config config_check config_check_net config_keys config_keys_ike config_pki \
+	config_psk config_values pki)
+
 ifeq ($(SAN),1)
 $(T)/unit/%: $(T)/obj/test/unit/%.c.o $(TESTLIB) $(T)/libxdpath.a $(T)/libcluster.a $(T)/libproto.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(CLUSTER_LIBS) $(XDP_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(CLUSTER_LIBS) $(XDP_LIBS) $(UNIT_LIBS)
 # What a test needs of node/ besides.
 $(T)/unit/ready_test: $(patsubst %,$(T)/obj/node/%.c.o,ready events)
+$(T)/unit/config_test $(T)/unit/config_files_test: $(patsubst %,$(T)/obj/%.o,$(CONFIG_C) node/toml.cc)
+$(T)/unit/config_test $(T)/unit/config_files_test: UNIT_LIBS := -lstdc++
 # The store is the one part of node/ with unit tests: a file format, no sockets.
 $(T)/unit/store_lmdb_test: $(patsubst %,$(T)/obj/%.o,test/unit/store_lmdb_test.c $(wildcard node/store_[clr]*.c)) $(T)/libcluster.a $(T)/libproto.a
 	@mkdir -p $(@D)
@@ -74,7 +80,7 @@ $(1)/%_fuzz: $(1)/obj/test/fuzz/%_fuzz.c.o $(1)/libunder.a
 	$$(call say,LINK)
 	$$(Q)$$(CLANG) $(2) -fsanitize=fuzzer $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $(1)/libunder.a $$(FUZZ_LIBS) $$(CLUSTER_LIBS) || { rm -f $$@; false; }
 # What a target needs of node/ and does not include itself.
-$(1)/config_fuzz: $(patsubst %,$(1)/obj/node/%.o,config.c config_check.c config_keys.c config_keys_ike.c toml.cc)
+$(1)/config_fuzz: $(patsubst %,$(1)/obj/%.o,$(filter-out %/config_values.c,$(CONFIG_C)) node/toml.cc)
 $(1)/config_fuzz: FUZZ_LIBS := --driver-mode=g++
 $(1)/http_fuzz $(1)/status_fuzz: $(patsubst %,$(1)/obj/node/%.o,status.c status_sessions.c)
 $(1)/http_fuzz: $(1)/obj/node/http_conn.c.o
@@ -118,12 +124,14 @@ build/mutants/libunder.a: $(call mutant_objs,test/lib/*.c xdp/*.c cluster/*.c pr
 build/mutants/sim: $(call mutant_objs,proto/*.c cluster/*.c test/lib/*.c $(SIM_C))
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
+build/mutants/unit/config_test build/mutants/unit/config_files_test: $(call mutant_objs,$(CONFIG_C)) build/obj/node/toml.cc.o
+build/mutants/unit/config_test build/mutants/unit/config_files_test: UNIT_LIBS := -lstdc++
 build/mutants/unit/ready_test: $(call mutant_objs,node/ready.c node/events.c)
 build/mutants/unit/store_lmdb_test: $(call mutant_objs,node/store_[clr]*.c)
 build/mutants/unit/%: build/mutants/obj/test/unit/%.o build/mutants/libunder.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -llmdb $(CLUSTER_LIBS) $(XDP_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -llmdb $(CLUSTER_LIBS) $(XDP_LIBS) $(UNIT_LIBS)
 build/mutants/baton: $(call mutant_objs,node/*.c) $(call objs,$(wildcard node/*.cc)) build/mutants/libunder.a
 	$(call say,LINK)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(NODE_LIBS)

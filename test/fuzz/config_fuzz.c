@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A cluster.toml through the parser that `baton run` uses. The two secrets that it
- * may name are files in memory; no other file is opened, whatever the text says. Two octets
- * of 255, which no TOML has, begin the text of the storage key, two more that of the secret.
+/* A cluster.toml through the parser that `baton run` uses. The secrets that it may name are
+ * files in memory, and so are certificates and keys of nodes (all one file); no other file is
+ * opened, whatever the text says. Two octets of 255, which no TOML has, begin the text of the
+ * storage key, two more that of the secret, two more that of certificates and keys.
  *
  * What is taken is fit to start a node; what is refused says why, with the file's
  * name and without a secret; and reading it again gives the same hash. */
@@ -22,9 +23,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 #define KEY_TEXT "4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b\n"
+#define NOW 1800000000 /* The same in each run. */
 #define PSK_TEXT "correct horse battery staple\n"
 
-static int toml, key, psk;
+static int toml, key, psk, pem;
 static char toml_path[64];
 
 static int file_in_memory(const char *name, const char *text)
@@ -43,10 +45,14 @@ static int fuzz_open(const char *path)
 	const char *name = strrchr(path, '/');
 	int fd = -1;
 
-	if (name && strcmp(name, "/storage.key") == 0)
+	if (strcmp(path, toml_path) == 0)
+		fd = toml;
+	else if (name && strcmp(name, "/storage.key") == 0)
 		fd = key;
 	else if (name && strcmp(name, "/cl.psk") == 0)
 		fd = psk;
+	else if (name && strlen(name) > 4 && strcmp(name + strlen(name) - 4, ".pem") == 0)
+		fd = pem;
 	if (fd < 0) {
 		errno = ENOENT;
 		return -1;
@@ -81,6 +87,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	setenv("CREDENTIALS_DIRECTORY", "/run/credentials/baton.service", 1);
 	key = file_in_memory("storage.key", KEY_TEXT);
 	psk = file_in_memory("cl.psk", PSK_TEXT);
+	pem = file_in_memory("n1.pem", "");
 	toml = file_in_memory("cluster.toml", "");
 	snprintf(toml_path, sizeof(toml_path), "/proc/self/fd/%d", toml);
 	return 0;
@@ -98,6 +105,10 @@ static void check_errors(const struct config_errors *e, const uint8_t *data, siz
 		assert(!tells(e->list[i].text, "4b4b4b4b", data, len));
 		assert(!tells(e->list[i].text, "horse", data, len));
 	}
+	for (size_t i = 0; i < e->n_warnings; i++) {
+		assert(strncmp(e->warning[i].text, toml_path, strlen(toml_path)) == 0);
+		assert(!tells(e->warning[i].text, "horse", data, len));
+	}
 }
 
 /* What core_new(), the data path and the pools rely on. */
@@ -106,7 +117,7 @@ static void check_good(const struct node_config *c)
 	const struct ike_config *ike = &c->cluster.ike;
 
 	assert(c->cluster.n_nodes >= 1 && c->cluster.n_nodes <= CLUSTER_NODES_MAX);
-	assert(c->cluster.n_nodes % 2 == 1 && c->cluster.name[0]);
+	assert(c->cluster.name[0] && c->cluster.mode == SERVICE_VIP);
 	assert(c->cluster.n_service >= 1 && c->cluster.lease > 0);
 	for (uint32_t i = 0; i < c->cluster.n_nodes; i++)
 		assert(c->cluster.node[i][0] && c->node[i].link.port && c->node[i].data_dir[0]);
@@ -140,13 +151,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		from = rest;
 		put_file(key, from, piece(&rest, &left));
 	}
-	if (left > 0)
-		put_file(psk, rest, left);
+	if (left > 0) {
+		from = rest;
+		put_file(psk, from, piece(&rest, &left));
+	}
+	put_file(pem, rest, left);
 	rc = node_config_load(&c, toml_path, node, &errors);
 	assert((rc == 0) == (errors.n == 0));
 	check_errors(&errors, data, len);
-	if (rc == 0)
+	if (rc == 0) {
 		check_good(&c);
+		rc = node_config_check_pki(&c, node, NOW, &errors);
+		assert((rc == 0) == (errors.n == 0));
+		check_errors(&errors, data, len);
+		rc = 0;
+	}
 	hash = c.cluster.hash;
 	config_errors_fini(&errors);
 	node_config_fini(&c);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `baton check` over files that are wrong in one place each: it names the place and the
+ * fix. Each row replaces a piece of a good file, and says what must be said of it. */
+#include "test/unit/config_sample.h"
+
+static void the_good_file_is_good(void **unused)
+{
+	(void)unused;
+	put("cluster.toml", good);
+	expect_good(NULL);
+	expect_good("n2");
+	put_changed("local_ts = [\"10.20.0.0/16\"]", "local_ts = [\"0.0.0.0/0\"]"); /* Holds the pool as well. */
+	expect_good(NULL);
+	put_changed(NULL, "[[secret]]\nid = \"c2\"\npsk_file = \"cl.psk\"\n");
+	expect_good(NULL);
+}
+
+#define NODE2 "[[node]]\nname = \"n2\"\nlink = \"10.77.0.12:7500\"\ncert_file = \"n2.pem\"\nkey_file = \"n2.key\"\n" \
+	      "data_dir = \"data/n2\"\nouter_interface = \"wan\"\ninner_interface = \"lan\"\nhttp = \"127.0.0.1:9505\"\n"
+#define CONNECTION "auth = \"psk\"\nlocal_ts = [\"10.20.0.0/16\"]\nesp_proposals = [\"aes128gcm16\"]\n"
+
+static const struct row {
+	const char *from, *to;
+	int line;
+	bool warning;
+	const char *text;
+} rows[] = {
+	/* Pools. */
+	{"10.30.0.0/16", "10.79.0.0/24", 42, false, "a service address"},
+	{"10.30.0.0/16", "10.79.0.96/28", 42, false, "a service address"},
+	{"10.30.0.0/16", "10.79.0.0/28", 42, false, "a service address"}, /* Its network. */
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.77.0.12/30\"", 42, false, "link of n2"},
+	{"inner_addresses = [\"10.20.0.1/24\"]\n[timing]\nheartbeat_ms = 10\n[[connection]]\nname = \"road\"\nlocal_id = \"gw\"\nauth = \"psk\"\nlocal_ts = [\"10.20.0.0/16\"]\npool = \"10.30.0.0/16\"",
+	 "[[connection]]\nname = \"road\"\nlocal_id = \"gw\"\nauth = \"psk\"\nlocal_ts = [\"10.30.1.0/24\"]\npool = \"10.30.0.0/16\"", 39, false, "contains \"local_ts\""},
+	{"10.30.0.0/16", "10.20.9.0/24", 42, false, NULL}, /* In local_ts, beside the LAN: good. */
+	{"10.30.0.0/16", "10.30.0.5/16", 42, false, "write \"10.30.0.0/16\""},
+	{"10.30.0.0/16", "127.0.0.0/16", 42, false, "no addresses of hosts"},
+	{NULL, "[[connection]]\nname = \"b\"\nlocal_id = \"b\"\npool = \"10.30.1.0/24\"\n"
+	       "ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\n" CONNECTION, 51, false, "overlaps 10.30.0.0/16"},
+	{"local_ts = [\"10.20.0.0/16\"]", "local_ts = [\"10.20.0.1/16\"]", 41, false, "write \"10.20.0.0/16\""},
+	/* Things that are there twice. */
+	{"[\"10.79.0.100/24\"]", "[\"10.79.0.100/24\", \"10.79.0.100/24\"]", 33, false, "twice"},
+	{"[\"10.20.0.1/24\"]", "[\"10.20.0.1/24\", \"10.20.0.1/16\"]", 34, false, "the same address as an inner"},
+	{"10.77.0.12:7500", "10.77.0.11:7500", 16, false, "n1 and n2 have the same \"link\""},
+	{"10.77.0.12:7500", "10.79.0.100:7500", 16, false, "the same address as a service address"},
+	{"name = \"n2\"", "name = \"n1\"", 15, false, "node \"n1\" is there twice"},
+	{"cert_file = \"n2.pem\"", "cert_file = \"n1.pem\"", 17, false, "n1 and n2 have the same \"cert_file\""},
+	{"data_dir = \"data/n2\"", "data_dir = \"data/n1\"", 19, true, "the same \"data_dir\""},
+	{NULL, "[[secret]]\nid = \"cl\"\npsk_file = \"cl.psk\"\n", 49, false, "the same \"id\""},
+	{NULL, "[[connection]]\nname = \"road\"\nlocal_id = \"b\"\n"
+	       "ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\n" CONNECTION, 49, false, "\"road\" is there twice"},
+	{NULL, "[[connection]]\nname = \"b\"\nlocal_id = \"gw\"\n"
+	       "ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\n" CONNECTION, 50, false, "is never chosen"},
+	{"[\"aes128gcm16\"]", "[\"aes128gcm16\", \"aes128gcm16\"]", 44, false, "twice"},
+	/* Addresses that nobody can have. */
+	{"10.79.0.100/24", "10.79.0.0/24", 33, false, "no address of a host"},
+	{"10.20.0.1/24", "10.20.0.255/24", 34, false, "no address of a host"},
+	{"10.77.0.12:7500", "0.0.0.0:7500", 16, false, "no address of a host"},
+	{"10.77.0.12:7500", "10.77.0.12:0", 16, false, "address and port"},
+	{"[\"10.20.0.1/24\"]", "[\"10.79.0.1/24\"]", 34, true, "in one network"},
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\ndns = [\"9.9.9.9\"]", 43, true, "9.9.9.9"},
+	/* Numbers. */
+	{"heartbeat_ms = 10", "heartbeat_ms = 0", 36, false, "between 1 and"},
+	{"heartbeat_ms = 10", "heartbeat_ms = 500", 35, false, "heartbeat_ms x heartbeats_missed = 1500"},
+	{"heartbeat_ms = 10", "isolation_ms = 100\nheartbeats_missed = 20", 36, false, "= 200"},
+	{"heartbeat_ms = 10", "raft_election_ms = 60", 36, false, "raft_heartbeat_ms"},
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\ndpd_delay_ms = 1", 43, false, "dpd_delay_ms"},
+	{"name = \"lab\"", "name = \"lab\"\nhalf_open_max = 100\ncookie_above = 100", 4, false, "no cookie"},
+	/* What is not for use. */
+	{NULL, "[test]\nno_datapath = true\n", 48, true, "[test]"},
+	{"mode = \"vip\"", "mode = \"lb\"", 32, false, "not built"},
+	{NODE2, "", 15, true, "2 nodes"},
+	/* Strings. */
+	{"name = \"lab\"", "name = \"l\\u0000ab\"", 2, false, "NUL"},
+	{"name = \"lab\"", "name = \"l\\u001bab\"", 2, false, "control character"},
+	{"ca_file", "\"ca\\u0000_file\"", 3, false, "NUL"},
+	{"pool =", "poll =", 42, false, "did you mean \"pool\"?"},
+};
+
+static void each_fault_is_named(void **unused)
+{
+	(void)unused;
+	put_good_files();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		put_changed(rows[i].from, rows[i].to);
+		if (!rows[i].text)
+			expect_good(NULL);
+		else
+			expect((int)i, NULL, rows[i].line, rows[i].warning, rows[i].text);
+	}
+	put_changed("http = \"127.0.0.1:9505\"\n[[node]]\nname = \"n2\"", "http = \"0.0.0.0:7500\"\n[[node]]\nname = \"n2\"");
+	expect(100, NULL, 13, false, "have the same port");
+	put_changed("http = \"127.0.0.1:9505\"\n[[node]]\nname = \"n3\"", "http = \"10.77.0.12:7500\"\n[[node]]\nname = \"n3\"");
+	expect(101, NULL, 22, false, "have the same port");
+}
+
+/* ---- For those who only ask ---- */
+
+static void an_address_is_read_without_any_secret(void **unused)
+{
+	static const char *const secret[] = {"storage.key", "cl.psk", "ca.pem", "n1.key"};
+	char http[CONFIG_PATH_MAX], file[128];
+	struct config_errors e;
+
+	(void)unused;
+	put_changed("storage_key_file = \"storage.key\"", "storage_key_file = \"credential:storage\"");
+	unsetenv("CREDENTIALS_DIRECTORY");
+	for (int i = 0; i < 4; i++) {
+		snprintf(file, sizeof(file), "%s/%s", dir, secret[i]);
+		unlink(file);
+	}
+	assert_int_equal(node_config_text(path, "n2", "http", http, &e), 0);
+	assert_string_equal(http, "127.0.0.1:9505");
+	config_errors_fini(&e);
+	assert_int_equal(node_config_text(path, NULL, "http", http, &e), 0);
+	assert_string_equal(http, "127.0.0.1:9505");
+	config_errors_fini(&e);
+	assert_int_equal(node_config_text(path, "n3", "http", http, &e), 0);
+	assert_string_equal(http, "");
+	config_errors_fini(&e);
+	assert_int_equal(node_config_text(path, "n4", "http", http, &e), -1);
+	assert_non_null(strstr(e.list[0].text, "no node \"n4\""));
+	config_errors_fini(&e);
+	put_good_files();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_good_file_is_good),
+		TEST(each_fault_is_named),
+		TEST(an_address_is_read_without_any_secret),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
