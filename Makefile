@@ -29,7 +29,7 @@ LDFLAGS := $(if $(filter 1,$(SAN)),-fsanitize=address$(comma)undefined) -L$(BSSL
 CRYPTO_LIBS := -lcrypto
 CLUSTER_LIBS := -lraft $(CRYPTO_LIBS)
 XDP_LIBS := -lxdp -lbpf -lpthread $(CRYPTO_LIBS)
-NODE_LIBS := -luv -llmdb -lmicrohttpd -ljansson -lmnl -lssl $(XDP_LIBS) $(CLUSTER_LIBS) -lstdc++
+NODE_LIBS := -luv -llmdb -lmicrohttpd -ljansson -lmnl -lseccomp -lssl $(XDP_LIBS) $(CLUSTER_LIBS) -lstdc++
 
 # What is made on the way to something else is kept, and not listed at the end.
 .SECONDARY:

@@ -13,7 +13,7 @@ set -eu
 
 build=(build-essential pkg-config clang llvm libuv1-dev liblmdb-dev libxdp-dev
 	libbpf-dev libmicrohttpd-dev libjansson-dev libtomlplusplus-dev
-	libmnl-dev uthash-dev zlib1g-dev bpftool)
+	libmnl-dev libseccomp-dev uthash-dev zlib1g-dev bpftool)
 run=(procps iproute2 iputils-ping tcpdump jq curl charon-systemd strongswan-swanctl
 	libcharon-extra-plugins libstrongswan-standard-plugins
 	libstrongswan-extra-plugins libcharon-extauth-plugins python3 ethtool)

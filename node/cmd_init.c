@@ -25,6 +25,7 @@ static const char head[] =
 	"name = \"demo\"\n"
 	"ca_file = \"secrets/ca.pem\"\n"
 	"storage_key_file = \"secrets/storage.key\"   # seals the log and the snapshots\n"
+	"# user = \"baton\"            # who a node becomes once its secrets are read; unset: baton, if it exists\n"
 	"# max_store_age_s = 1800    # a cold start from older data wants --accept-old-store\n"
 	"# sessions_max = 100000     # clients\n"
 	"# child_sas_max = 200000    # ... each takes a place for each Child SA, and one for rekeying\n"

@@ -14,6 +14,7 @@
 #define CONFIG_ADDRESSES_MAX 8u /* Of each kind; as many as cluster_config.service holds. */
 #define CONFIG_POOLS_MAX 16u
 #define CONFIG_PATH_MAX 4096u
+#define CONFIG_USER_MAX 64u
 
 enum config_datapath { CONFIG_DATAPATH_AUTO, CONFIG_DATAPATH_XDP, CONFIG_DATAPATH_SOCKET };
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
@@ -45,6 +46,7 @@ struct node_config {
 	char ca_file[CONFIG_PATH_MAX];
 	int ca_line;
 	char storage_key_file[CONFIG_PATH_MAX];
+	char user[CONFIG_USER_MAX];    /* [cluster] user: who the process becomes; "" = default. */
 	struct node_entry node[CLUSTER_NODES_MAX];
 
 	/* [service]: with prefix length; cluster.service[] has the addresses alone. */

@@ -20,6 +20,7 @@ SETTER(ca_file)
 	r->c->ca_line = v->line;
 	config_set_path(r, v, r->c->ca_file);
 }
+SETTER(cluster_user) { config_set_text(r, v, r->c->user, sizeof(r->c->user)); }
 SETTER(sessions_max) { config_set_number(r, v, 1, 1000000, &r->c->cluster.sessions_max); }
 /* From two on: one session, its Child SA and the successor of that. */
 SETTER(child_sas_max) { config_set_number(r, v, 2, 8000000, &r->c->cluster.child_sas_max); }
@@ -67,6 +68,7 @@ static const struct config_key cluster_keys[] = {
 	{ "name", TOML_STRING, true, cluster_name },
 	{ "ca_file", TOML_STRING, true, ca_file },
 	{ "storage_key_file", TOML_STRING, true, storage_key_file },
+	{ "user", TOML_STRING, false, cluster_user },
 	{ "sessions_max", TOML_INTEGER, false, sessions_max },
 	{ "child_sas_max", TOML_INTEGER, false, child_sas_max },
 	{ "tombstones_max", TOML_INTEGER, false, tombstones_max },

@@ -7,6 +7,7 @@
 #include "node/node.h"
 
 #include "cluster/seal.h"
+#include "node/user.h"
 
 #include <openssl/mem.h>
 #include <openssl/rand.h>
@@ -72,7 +73,7 @@ static bool start_store(struct node *n, char *err)
 	struct seal_key *seal = seal_key_new(c->storage_key, c->name);
 	uint8_t key[STORE_KEY_LEN], id[16];
 	char why[STORE_ERR_LEN] = "";
-	struct store_options o = {.dir = self(n)->data_dir, .cluster = c->name, .key = key,
+	struct store_options o = {.dir = self(n)->data_dir, .at = ".", .cluster = c->name, .key = key,
 				  .map_bytes = n->config->test.store_map_bytes,
 				  .new_raft_id = random_u64(), .new_store_id = id,
 				  .node = c->node[c->self]};
@@ -276,7 +277,7 @@ bool node_start(struct node *n, const struct node_config *config, char err[NODE_
 				 c->node[c->self], why);
 	if (!n->tls)
 		return fail(err, "%.512s: node \"%s\": %s", config->file, c->node[c->self], why);
-	if (!start_store(n, err))
+	if (!user_become(config, n->events, err) || !start_store(n, err))
 		return false;
 	o.tls = n->tls;
 	o.events = n->events;

@@ -34,7 +34,7 @@ struct store {
 	struct record_tip tip; /* As committed. */
 	struct blob *identity;
 	uint64_t map_bytes;
-	char dir[PATH_MAX];
+	char dir[PATH_MAX], at[PATH_MAX]; /* Its name; what it is opened by. */
 };
 
 static enum status __attribute__((format(printf, 3, 4)))
@@ -50,7 +50,7 @@ refuse(enum status s, char *err, const char *format, ...)
 
 static void path_join(const struct store *s, const char *rest, char path[PATH_MAX + 32])
 {
-	snprintf(path, PATH_MAX + 32, "%s/%s", s->dir, rest);
+	snprintf(path, PATH_MAX + 32, "%s/%s", s->at, rest);
 }
 
 /* ---- Transactions ---- */
@@ -133,7 +133,7 @@ static enum status lock_take(struct store *s, char *err)
 	char path[PATH_MAX + 32], pid[32] = "";
 	ssize_t n;
 
-	if (mkdir(s->dir, 0700) && errno != EEXIST)
+	if (mkdir(s->at, 0700) && errno != EEXIST)
 		return refuse(ERR_IO, err, "data_dir %s cannot be created: %s", s->dir,
 			      strerror(errno));
 	path_join(s, "lock", path);
@@ -239,7 +239,7 @@ static enum status create(struct store *s, const struct store_options *o, char *
 	if (rc == 0)
 		rc = sync_path(temporary);
 	if (rc == 0)
-		rc = rename(temporary, final) ? errno : sync_path(s->dir);
+		rc = rename(temporary, final) ? errno : sync_path(s->at);
 	if (rc)
 		return refuse(ERR_IO, err, "a store cannot be made in data_dir %s: %s", s->dir,
 			      mdb_strerror(rc));
@@ -335,6 +335,7 @@ enum status store_open(const struct store_options *o, struct store **out, struct
 	s->lock_fd = s->tip_fd = -1;
 	s->map_bytes = o->map_bytes ? o->map_bytes : STORE_MAP_BYTES;
 	snprintf(s->dir, sizeof(s->dir), "%s", o->dir);
+	snprintf(s->at, sizeof(s->at), "%s", o->at ? o->at : o->dir);
 	record_key_init(&s->key, o->key, STORE_KEY_LEN, o->cluster);
 	status = store_start(s, o, image, err);
 	if (status) {

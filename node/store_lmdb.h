@@ -21,7 +21,8 @@
 struct store;
 
 struct store_options { /* Borrowed during store_open(). */
-	const char *dir;                  /* data_dir */
+	const char *dir;                  /* data_dir, for messages and to be opened ... */
+	const char *at;                   /* ... but by this name, if it is not NULL. */
 	const char *cluster;              /* Name: records of another one are foreign. */
 	const uint8_t *key;               /* STORE_KEY_LEN octets, seal_derive(k, "store"). */
 	uint64_t map_bytes;               /* Most it can hold; 0: STORE_MAP_BYTES. */

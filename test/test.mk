@@ -151,7 +151,7 @@ check-unit:
 	test/run-unit.sh $(or $(T_UNIT),$(UNIT))
 # What the scripts would build themselves: not two of them at once.
 NETNS_TOOLS := build/netns/bpf_test build/netns/datapath_peer build/netns/chaos_preload.so \
-	build/bench/flood build/unsealed/baton
+	build/netns/inside_preload.so build/bench/flood build/unsealed/baton
 ## check-root: the namespace tests (root)
 check-root: all $(NETNS_TOOLS)
 	test/netns/run.sh

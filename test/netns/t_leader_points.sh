@@ -7,11 +7,12 @@
 # one working tunnel, and all nodes see what it sees: no second, half-alive one.
 set -u
 . "$(dirname "$0")/steps.sh"
-hooked() { printf '\n[test]\ndie_file = "die"\n'; }
+# The nodes are no root: what they are to remove must lie where they may.
+hooked() { mkdir -m 777 "$LAB/die"; chmod 711 "$LAB"; printf '\n[test]\ndie_file = "%s/die/die"\n' "$LAB"; }
 EXTRA=hooked cluster_up
 client_conf
 client_start
-die=$LAB/conf/die
+die=$LAB/die/die
 
 # The SPIs of all SAs, from the client's side and as a node sees them.
 seen_by_client() { client_spis | tr ' ' '\n' | sed 's/.*=//' | grep . | sort | tr '\n' ' '; }

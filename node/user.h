@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who the process is. Started as root it becomes somebody else before it touches the network,
+ * and keeps the capabilities of the start; started as somebody else, with capabilities
+ * (AmbientCapabilities= of a unit), it stays that. */
+#ifndef NODE_USER_H
+#define NODE_USER_H
+
+#include "node/config.h"
+#include "node/events.h"
+
+#define USER_ERR_LEN 1024u
+
+/* To be called once the secrets are read, while there is one thread. Makes data_dir, gives it
+ * to the user that the node will be, becomes that, and makes data_dir the working directory:
+ * no folder above it need be open to that user. false: err says what to do. */
+bool user_become(const struct node_config *c, struct events *events, char err[USER_ERR_LEN])
+	must_check;
+
+#endif
