@@ -106,6 +106,7 @@ static void del(struct engine *e, uint32_t spi)
 	route_table_take(&e->routes, sa);
 	mark_unlink(sa);
 	waiting_drop(e, sa);
+	e->release_due |= e->n_held > 0; /* What is held of it gives its place to others. */
 	__atomic_store_n(&e->counters.sas, e->spis.used, __ATOMIC_RELAXED);
 	engine_sa_free(sa);
 }
