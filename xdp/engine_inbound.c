@@ -15,7 +15,8 @@
 #include <assert.h>
 #include <string.h>
 
-#define PEER_REPEAT 256u /* Packets after which an address change is told again. */
+#define PEER_REPEAT 256u /* Packets after which an address change is told again ... */
+#define PEER_AGAIN_US 200000u /* ... or the time: who gets no answer sends little. */
 
 static void look_up(struct engine *e, struct packet *packets, size_t n)
 {
@@ -115,12 +116,14 @@ static void learn_peer(struct engine *e, struct packet *p)
 		sa->peer_repeat = 0;
 		return;
 	}
-	if (sa->peer_repeat && --sa->peer_repeat && sa->reported_peer_encap == p->path.udp_encap &&
+	if (sa->peer_repeat && --sa->peer_repeat && e->now_us - sa->peer_at_us < PEER_AGAIN_US &&
+	    sa->reported_peer_encap == p->path.udp_encap &&
 	    endpoint_equal(&sa->reported_peer, &p->path.remote))
 		return;
 	sa->reported_peer = p->path.remote;
 	sa->reported_peer_encap = p->path.udp_encap;
 	sa->peer_repeat = PEER_REPEAT;
+	sa->peer_at_us = e->now_us;
 	engine_report(e, sa, SA_REPORT_PEER, p->seq);
 }
 

@@ -22,7 +22,8 @@ struct sa {
 	/* What was told to the control plane and need not be told again. */
 	struct endpoint reported_peer;
 	bool reported_peer_encap;
-	uint32_t peer_repeat;  /* Packets until the report is repeated. */
+	uint32_t peer_repeat;  /* Packets until the report is repeated ... */
+	uint64_t peer_at_us;   /* ... or some time after this. */
 	bool first_in;         /* FIRST_IN was reported for first_in_epoch. */
 	int64_t first_in_epoch;
 	bool touched;          /* In this burst's list. */

@@ -404,6 +404,28 @@ static void test_peer_moves(void **state)
 	memory_node_free(client);
 }
 
+/* Whoever led when it was told may be gone; and who gets no answer sends little. */
+static void test_peer_told_again(void **state)
+{
+	struct memory_node *gateway, *client;
+
+	(void)state;
+	pair(&gateway, &client, (struct sa_options){0});
+	for (size_t i = 0; i < 4; i++) {
+		client_sends(client, 1);
+		client->outer[i].path.local.port = 40000;
+	}
+	arrive(gateway, client, 0);
+	arrive(gateway, client, 1);
+	assert_int_equal(reports_of(gateway, SA_REPORT_PEER), 1);
+	gateway->e.now_us += 1000000;
+	arrive(gateway, client, 2);
+	arrive(gateway, client, 3);
+	assert_int_equal(reports_of(gateway, SA_REPORT_PEER), 2);
+	memory_node_free(gateway);
+	memory_node_free(client);
+}
+
 static void test_rekey_and_delete(void **state)
 {
 	struct memory_node *gateway, *client;
@@ -470,6 +492,7 @@ int main(void)
 		cmocka_unit_test(test_lease),
 		cmocka_unit_test(test_marks_are_batched),
 		cmocka_unit_test(test_peer_moves),
+		cmocka_unit_test(test_peer_told_again),
 		cmocka_unit_test(test_rekey_and_delete),
 		cmocka_unit_test(test_output_refused),
 	};
