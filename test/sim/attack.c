@@ -27,11 +27,11 @@ static struct endpoint his(struct random *r)
 	return e;
 }
 
-static struct endpoint from_somewhere(struct full *f, unsigned client)
+static struct endpoint from_somewhere(struct full *f, unsigned client, enum datagram_kind kind)
 {
 	struct random *r = &f->world.random;
 
-	return random_chance(r, 500) ? outside_client(client, f->moves[client]) : his(r);
+	return random_chance(r, 500) ? outside_source(f, client, f->moves[client], kind) : his(r);
 }
 
 static void send_hostile(struct full *f, const struct endpoint *from, enum datagram_kind kind,
@@ -70,7 +70,7 @@ static void forge(struct full *f, unsigned slot)
 {
 	struct random *r = &f->world.random;
 	const struct blob *old = f->ring[slot].data;
-	struct endpoint from = from_somewhere(f, f->ring[slot].client);
+	struct endpoint from = from_somewhere(f, f->ring[slot].client, f->ring[slot].kind);
 	bool esp = f->ring[slot].kind == DATAGRAM_ESP;
 	size_t head = esp ? 4 : IKE_HEADER_LEN; /* The SPIs stay. */
 	struct blob *b;
@@ -146,7 +146,8 @@ static bool is_over(struct full *f, unsigned slot)
 static void repeat(struct full *f, unsigned slot)
 {
 	const struct blob *old = f->ring[slot].data;
-	struct endpoint from = outside_client(f->ring[slot].client, f->ring[slot].moves);
+	struct endpoint from = outside_source(f, f->ring[slot].client, f->ring[slot].moves,
+					      f->ring[slot].kind);
 	uint64_t spi_i;
 
 	if (f->ring[slot].kind == DATAGRAM_IKE && old->len >= IKE_HEADER_LEN &&

@@ -124,7 +124,7 @@ void i7_end(struct i7_owner *c);
 
 /* ---- I8: who cannot authenticate changes nothing ---- */
 struct node;
-struct sim_sa;
+struct sa;
 struct i8_attack {
 	struct full *full;
 	uint64_t n_checked, most_half_open;
@@ -138,7 +138,7 @@ void i8_before(struct i8_attack *c, const struct node *n, struct i8_before *b);
 /* Its step is done, its actions are not yet performed. */
 void i8_after(struct i8_attack *c, const struct node *n, const struct i8_before *b);
 /* All of a SAD entry that a packet could change. */
-uint64_t i8_entry(const struct sim_sa *s);
+uint64_t i8_entry(const struct sa *s);
 /* A node sends to an address that is no client's and never was. */
 void i8_sent(struct i8_attack *c, bool ike, const uint8_t *data, size_t len);
 

@@ -343,6 +343,11 @@ void clients_calm(struct full *f)
 	}
 }
 
+bool client_is_behind_nat(const struct full *f, unsigned client)
+{
+	return f->client[client].behind_nat;
+}
+
 bool client_must_go_on(const struct full *f, unsigned client)
 {
 	return f->client[client].had_session;

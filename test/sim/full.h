@@ -102,6 +102,9 @@ void full_entropy(struct full *f, struct entropy *e); /* For the next packet. */
 void outside_begin(struct full *f);
 struct endpoint outside_service(void);
 struct endpoint outside_client(unsigned client, uint8_t moves);
+/* Of its datagrams of that kind: port 0 if it sends raw ESP. */
+struct endpoint outside_source(const struct full *f, unsigned client, uint8_t moves,
+			       enum datagram_kind kind);
 /* A datagram from a client to the service address; adopts data. */
 void outside_to_gateway(struct full *f, unsigned client, enum datagram_kind kind,
 			struct blob *data);
@@ -142,6 +145,7 @@ void client_receive(struct full *f, unsigned client, enum datagram_kind kind, st
 /* Has every client had an echo since calm began? NULL = yes. */
 const char *clients_unhappy(struct full *f, char *text, size_t size);
 void clients_calm(struct full *f);
+bool client_is_behind_nat(const struct full *f, unsigned client); /* Else its ESP is raw. */
 bool client_must_go_on(const struct full *f, unsigned client); /* It had a session then. */
 /* Has the client's IKE SA had an answer to this request, or does it use another one? */
 bool client_is_past(const struct full *f, unsigned client, uint64_t spi_i, uint32_t message_id);

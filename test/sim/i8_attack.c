@@ -78,9 +78,9 @@ void i8_after(struct i8_attack *c, const struct node *n, const struct i8_before 
 		world_fail(w, "I8: n%u has %zu half-open SAs", host, s.half_open);
 }
 
-uint64_t i8_entry(const struct sim_sa *s)
+uint64_t i8_entry(const struct sa *s)
 {
-	const struct sad_entry *e = &s->entry;
+	const struct sad_entry *e = &s->e;
 	uint64_t words[] = {
 		(uint64_t)e->epoch, e->next, e->end, e->start, e->marked, e->granted, e->hold,
 		e->outbound, s->first_in, seen_hash(&e->window, sizeof(e->window)),

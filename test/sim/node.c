@@ -5,6 +5,7 @@
 #include "test/sim/node.h"
 
 #include "cluster/frame.h"
+#include "node/forward.h"
 #include "test/sim/net.h"
 
 #include <assert.h>
@@ -179,6 +180,7 @@ static void run_detector(struct node *n)
 		e.suspect.silent_us = r[i].silent_us;
 		node_event(n, &e);
 	}
+	n->worker.contact_us = detector_contact_us(&n->detector, now);
 	if (detector_isolation(&n->detector, now, &isolated)) {
 		struct event x = { .type = EVENT_ISOLATION };
 
@@ -237,15 +239,11 @@ static void on_frame(struct node *n, unsigned from, const struct blob *b)
 		return;
 	}
 	if (data[0] == FRAME_FORWARD) {
-		struct blob *packet = blob_new(data + FORWARD_HEADER, len - FORWARD_HEADER);
-		struct endpoint remote;
+		struct datapath_forward forward;
 
-		memcpy(&remote, data + 2, sizeof(remote));
-		if (data[1] == DATAGRAM_ESP)
-			worker_inbound(n, &remote, packet, true);
-		else
-			worker_outbound(n, packet, true);
-		blob_unref(packet);
+		if (forward_parse(&forward, data, len) != OK)
+			world_fail(n->host->world, "a forwarded packet is malformed");
+		worker_inject(n, &forward);
 		return;
 	}
 	if (data[0] == FRAME_MARKS && frame_parse(&f, data, len) == OK && f.marks.incarnation != 0)
@@ -260,6 +258,8 @@ static void on_frame(struct node *n, unsigned from, const struct blob *b)
 static void on_datagram(struct node *n, const struct delivery *d)
 {
 	struct event e = { .type = EVENT_DATAGRAM };
+	/* Raw ESP has no ports. */
+	struct sad_path path = { d->local, d->remote, d->remote.port != 0 };
 
 	n->hostile = d->value & DATAGRAM_HOSTILE;
 	switch ((enum datagram_kind)(d->value & 0xff)) {
@@ -271,10 +271,10 @@ static void on_datagram(struct node *n, const struct delivery *d)
 		node_event(n, &e);
 		break;
 	case DATAGRAM_ESP:
-		worker_inbound(n, &d->remote, d->data, false);
+		worker_arrive(n, DATAPATH_INBOUND, &path, d->data);
 		break;
 	case DATAGRAM_INNER:
-		worker_outbound(n, d->data, false);
+		worker_arrive(n, DATAPATH_OUTBOUND, &path, d->data);
 		break;
 	}
 }
@@ -321,8 +321,10 @@ static bool on_own(struct node *n, uint64_t what)
 
 	if (what == OWN_SHUTDOWN)
 		node_event(n, &e);
-	else if (what == OWN_UPDATE)
-		worker_run_update(n);
+	else if (what == OWN_WAKE)
+		worker_wake(n);
+	else if (what == OWN_MARKS)
+		worker_run_marks(n);
 	else if (what == OWN_REPORTS)
 		worker_run_reports(n);
 	else if (what == OWN_ANNOUNCE)
@@ -427,8 +429,8 @@ static void *node_start(struct host *h)
 	n->config = f->config;
 	n->config.self = h->index;
 	n->exit_status = -1;
-	n->updates_tail = &n->updates;
 	n->incarnation = start.incarnation;
+	worker_init(n);
 	start.now_us = host_now_us(h);
 	n->heartbeat_us = start.now_us + random_between(&h->world->random, 1, 10) * MS;
 	random_fill(&h->world->random, start.seed, sizeof(start.seed));
@@ -467,7 +469,7 @@ const struct program node_program = { "node", node_start, node_stop, node_delive
 
 const char *node_differs(const struct host *h)
 {
-	return worker_differs(h->process);
+	return watch_differs(h->process);
 }
 
 const struct core *node_core(const struct host *h)

@@ -21,6 +21,17 @@ struct endpoint outside_service(void)
 	return (struct endpoint){ address_ipv4(0xc6336464u), 4500 };
 }
 
+/* Raw ESP has no ports. */
+struct endpoint outside_source(const struct full *f, unsigned client, uint8_t moves,
+			       enum datagram_kind kind)
+{
+	struct endpoint e = outside_client(client, moves);
+
+	if (kind == DATAGRAM_ESP && !client_is_behind_nat(f, client))
+		e.port = 0;
+	return e;
+}
+
 struct endpoint outside_client(unsigned client, uint8_t moves)
 {
 	struct endpoint e = { address_ipv4(CLIENT_NET | (moves & MOVES_MASK) << CLIENT_BITS | client),
@@ -62,6 +73,7 @@ static void arrive_at(struct full *f, int host, const struct endpoint *remote, u
 		return;
 	d.local = outside_service();
 	d.remote = *remote;
+	d.local.port = remote->port ? d.local.port : 0;
 	host_deliver(&f->world.host[host], f->world.host[host].generation, &d);
 }
 
@@ -74,10 +86,11 @@ void outside_arrive(struct full *f, const struct endpoint *remote, enum datagram
 
 static void on_gateway(struct world *w, void *ctx, uint64_t a, struct blob *data)
 {
-	struct endpoint from = outside_client((unsigned)(a >> 16), (uint8_t)(a >> 8));
+	enum datagram_kind kind = (enum datagram_kind)(a & 0xff);
+	struct endpoint from = outside_source(ctx, (unsigned)(a >> 16), (uint8_t)(a >> 8), kind);
 
 	(void)w;
-	outside_arrive(ctx, &from, (enum datagram_kind)(a & 0xff), data, false);
+	outside_arrive(ctx, &from, kind, data, false);
 }
 
 static void record(struct full *f, unsigned client, enum datagram_kind kind, struct blob *data)

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the checkers see of a packet worker: each grant that it is given, each packet that
+ * it lets in or seals, each report. Beside I1, I2 and I7, which are told, it holds the
+ * engine to what its header promises: nothing passes after a revocation or in another epoch
+ * than it was accepted in; marks are told before their epoch ends; nothing is held or kept
+ * waiting for an SA whose grant is over; what was forwarded is not forwarded again; and a
+ * session moves only for a packet that is newer than all before (I8). */
+#include "test/sim/node.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NO_GRANT INT64_MIN
+
+/* ---- SAs ---- */
+
+static struct watched_sa *find(const struct worker *w, uint32_t spi_in)
+{
+	struct watched_sa *s;
+
+	HASH_FIND(hh, w->watched, &spi_in, sizeof(spi_in), s);
+	return s;
+}
+
+void watch_put(struct worker *w, uint32_t spi_in)
+{
+	struct watched_sa *s = calloc(1, sizeof(*s));
+
+	assert(s && !find(w, spi_in));
+	s->spi_in = spi_in;
+	s->newest = s->granted = NO_GRANT;
+	HASH_ADD(hh, w->watched, spi_in, sizeof(s->spi_in), s);
+}
+
+void watch_del(struct worker *w, uint32_t spi_in)
+{
+	struct watched_sa *s = find(w, spi_in);
+
+	HASH_DELETE(hh, w->watched, s);
+	free(s);
+}
+
+void watch_fini(struct worker *w)
+{
+	while (w->watched)
+		watch_del(w, w->watched->spi_in);
+}
+
+/* ---- Updates ---- */
+
+static void granted(struct node *n, struct watched_sa *s, const struct update *x)
+{
+	const struct seq_grant *g = &x->update.grant;
+
+	i7_granted(&n->full->checkers.i7, n->host->index, n->incarnation, s->spi_in, g->epoch);
+	i1_granted(&n->full->checkers.i1, n->host->index, s->spi_in, g->epoch, g->start, g->end);
+	if (g->epoch < s->newest)
+		return;
+	if (g->epoch > s->newest)
+		memcpy(s->heard, x->heard, sizeof(s->heard));
+	s->newest = s->granted = g->epoch;
+}
+
+void watch_update(struct node *n, const struct update *x)
+{
+	struct watched_sa *s = find(&n->worker, x->update.spi_in);
+
+	if (!s)
+		return;
+	if (x->update.kind == SA_UPDATE_GRANT)
+		granted(n, s, x);
+	else if (x->update.kind == SA_UPDATE_REVOKE)
+		s->granted = NO_GRANT;
+	else if (x->update.kind == SA_UPDATE_FLOOR && x->update.mark > s->told)
+		s->told = x->update.mark;
+}
+
+void watch_updated(struct node *n, uint32_t spi_in)
+{
+	const struct watched_sa *s = find(&n->worker, spi_in);
+	const struct sa *sa = spi_table_find(&n->worker.engine.spis, spi_in);
+
+	if (!s)
+		return;
+	if (s->granted != s->epoch && s->let_in > s->told)
+		world_fail(n->host->world,
+			   "I2: n%u has let number %llu of SA %08x in; epoch %lld ends with mark %llu",
+			   n->host->index + 1, (unsigned long long)s->let_in, spi_in,
+			   (long long)s->epoch, (unsigned long long)s->told);
+	if (s->granted == NO_GRANT && sa->waiting)
+		world_fail(n->host->world, "I2: n%u keeps packets of SA %08x waiting without a grant",
+			   n->host->index + 1, spi_in);
+}
+
+/* ---- Packets ---- */
+
+static void check_grant(struct node *n, const struct watched_sa *s, int64_t epoch, const char *what)
+{
+	if (epoch != s->granted)
+		world_fail(n->host->world, "I7: n%u %s SA %08x in epoch %lld; it was granted %lld",
+			   n->host->index + 1, what, s->spi_in, (long long)epoch,
+			   (long long)s->granted);
+	i7_used(&n->full->checkers.i7, n->host->index, s->spi_in, epoch);
+}
+
+void watch_inner(struct node *n, const struct packet *p)
+{
+	struct watched_sa *s = find(&n->worker, p->sa->e.child.spi_in);
+	struct acceptance a = { n->host->world->now_us, n->host->index, n->incarnation, p->epoch,
+				s->heard, p->sa->e.horizon != 0 };
+
+	i2_delivered(&n->full->checkers.i2, s->spi_in, p->seq, &a);
+	check_grant(n, s, p->epoch, "lets packets in of");
+	s->epoch = p->epoch;
+	if (p->seq > s->let_in)
+		s->let_in = p->seq;
+}
+
+void watch_outer(struct node *n, const struct packet *p)
+{
+	uint32_t spi_in = p->sa->e.child.spi_in;
+
+	check_grant(n, find(&n->worker, spi_in), p->sa->e.epoch, "seals for");
+	i1_sealed(&n->full->checkers.i1, n->host->index, spi_in, p->seq, p->data, p->len);
+}
+
+void watch_forward(struct node *n, const struct datapath_forward *f)
+{
+	if (n->worker.injects ||
+	    (f->direction == DATAPATH_INBOUND && f->path.local.port == CAME_BY_LINK))
+		world_fail(n->host->world, "I7: n%u forwards again what was forwarded to it",
+			   n->host->index + 1);
+}
+
+void watch_report(struct node *n, const struct sa_report *r)
+{
+	struct watched_sa *s = find(&n->worker, r->spi_in);
+
+	n->worker.n_told += r->kind != SA_REPORT_MARK;
+	if (!s)
+		return; /* It was deleted in the same series of updates. */
+	if (r->kind == SA_REPORT_MARK && r->seq > s->told)
+		s->told = r->seq;
+	if (r->kind == SA_REPORT_PEER && r->seq <= s->before)
+		world_fail(n->host->world,
+			   "I8: n%u moves SA %08x by number %llu; it has let %llu in before",
+			   n->host->index + 1, r->spi_in, (unsigned long long)r->seq,
+			   (unsigned long long)s->before);
+}
+
+/* ---- What is hostile changes nothing ---- */
+
+static void process(struct node *n, enum datapath_direction direction, struct packet *burst, size_t k)
+{
+	struct engine *e = &n->worker.engine;
+
+	n->worker.injects = burst[0].injected;
+	if (direction == DATAPATH_INBOUND)
+		engine_inbound(e, burst, k);
+	else
+		engine_outbound(e, burst, k);
+	n->worker.injects = false;
+}
+
+void watch_burst(struct node *n, enum datapath_direction direction, struct packet *burst, size_t k)
+{
+	struct worker *w = &n->worker;
+	size_t told, n_held = w->engine.n_held;
+	struct esp_packet esp;
+	const struct sa *sa = NULL;
+	uint64_t before;
+
+	for (size_t i = 0; direction == DATAPATH_INBOUND && i < k; i++) {
+		struct watched_sa *s;
+
+		if (esp_parse(&esp, burst[i].data, burst[i].len) != DROP_NONE)
+			continue;
+		sa = spi_table_find(&w->engine.spis, esp.spi);
+		s = find(w, esp.spi);
+		if (s)
+			s->before = s->let_in;
+	}
+	if (!n->hostile) {
+		process(n, direction, burst, k);
+		return;
+	}
+	(void)engine_marks(&w->engine); /* What is due is done first. */
+	told = w->n_told;
+	before = sa ? i8_entry(sa) : 0;
+	process(n, direction, burst, k);
+	n->full->checkers.i8.n_checked++;
+	w->hostile_held += w->engine.n_held - n_held;
+	if ((sa && i8_entry(sa) != before) || w->n_told != told)
+		world_fail(n->host->world, "I8: a forged packet changes n%u's SA %08x",
+			   n->host->index + 1, esp.spi);
+}
+
+static uint64_t entries(const struct engine *e, const uint32_t *spi_in, size_t n)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct sa *sa = spi_table_find(&e->spis, spi_in[i]);
+
+		sum += sa ? i8_entry(sa) : 0;
+	}
+	return sum;
+}
+
+/* What is held runs through the engine again: if all of it is hostile, in vain. */
+void watch_release(struct node *n)
+{
+	struct worker *w = &n->worker;
+	struct engine *e = &w->engine;
+	size_t n_held = e->n_held, told = w->n_told;
+	bool hostile = n_held > 0 && w->hostile_held == n_held;
+	uint32_t spi_in[HELD_MAX];
+	uint64_t before;
+
+	for (size_t i = 0; hostile && i < n_held; i++)
+		spi_in[i] = e->held[i].spi;
+	before = hostile ? entries(e, spi_in, n_held) : 0;
+	engine_update_done(e);
+	if (hostile && (entries(e, spi_in, n_held) != before || w->n_told != told))
+		world_fail(n->host->world, "I8: forged packets that n%u has held change an SA",
+			   n->host->index + 1);
+	w->hostile_held = hostile ? e->n_held : e->n_held == n_held ? w->hostile_held : 0;
+	for (size_t i = 0; i < e->n_held; i++) {
+		const struct sa *sa = spi_table_find(&e->spis, e->held[i].spi);
+
+		if (!sa || !sa->e.granted || !sa->e.hold)
+			world_fail(n->host->world, "I7: n%u holds packets of SA %08x, which is %s",
+				   n->host->index + 1, e->held[i].spi,
+				   !sa ? "deleted" : !sa->e.granted ? "not its own" : "released");
+	}
+}
+
+/* ---- At the end ---- */
+
+struct comparison {
+	const struct node *node;
+	const char *differs;
+};
+
+static void compare(void *ctx, struct sa *sa)
+{
+	struct comparison *c = ctx;
+	const struct node *n = c->node;
+	const struct state *state = core_state(n->core);
+	const struct session *x = state_session_by_spi(state, sa->e.child.spi_in, NULL);
+	const struct slot *slot = x ? session_slot(state, x) : NULL;
+	bool owns = slot && slot->node == n->full->raft_id[n->host->index] &&
+		    slot->incarnation == n->incarnation;
+
+	if (!x)
+		c->differs = "an SA that is deleted";
+	else if (owns != sa->e.granted)
+		c->differs = owns ? "no grant of what it owns" : "a grant of what it does not own";
+	else if (owns && sa->e.epoch != session_epoch(state, x))
+		c->differs = "a grant of another epoch";
+	else if (owns && sa->e.hold)
+		c->differs = "packets that are held for good";
+}
+
+const char *watch_differs(const struct node *n)
+{
+	const struct spi_table *spis = &n->worker.engine.spis;
+	struct comparison c = { .node = n };
+
+	spi_table_each(spis, compare, &c);
+	if (c.differs)
+		return c.differs;
+	return spis->used == state_child_sas(core_state(n->core)) ? NULL : "fewer SAs than there are";
+}

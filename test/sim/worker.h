@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A packet worker of the simulator: the engine that runs on a gateway (xdp/engine.h), with
+ * queues in the place of its ports and a seeded clock in the place of its thread. */
+#ifndef TEST_SIM_WORKER_H
+#define TEST_SIM_WORKER_H
+
+#include "test/sim/full.h"
+#include "xdp/engine.h"
+
+#include <uthash.h>
+
+#define ARRIVALS_MAX 128u
+#define REPORTS_ROOM 2048u
+#define CAME_BY_LINK 1u /* Local port of what another node forwarded: for the checkers only. */
+
+struct node;
+
+struct arrival { /* A packet that nobody has looked at yet. */
+	struct blob *data;
+	struct sad_path path;
+	enum datapath_direction direction;
+	bool injected, hostile;
+};
+
+struct arrivals {
+	struct arrival list[ARRIVALS_MAX];
+	size_t n;
+};
+
+struct update { /* On its way to the worker. */
+	struct sa_update update;
+	struct sa *sa;
+	struct heard heard[HOSTS_MAX]; /* When it was made. */
+	struct update *next;
+};
+
+/* What the checkers remember of an SA of this process. */
+struct watched_sa {
+	uint32_t spi_in;
+	struct heard heard[HOSTS_MAX]; /* See struct acceptance; of the newest epoch. */
+	int64_t newest, granted;       /* Epochs: the newest grant's; INT64_MIN: none, revoked. */
+	int64_t epoch;                 /* In which it let something in last ... */
+	uint64_t let_in, before;       /* ... up to this number; before this burst. */
+	uint64_t told;                 /* Up to this one its marks are known outside. */
+	UT_hash_handle hh;
+};
+
+struct worker {
+	struct engine engine;
+	struct arrivals ring, injected;
+	struct update *updates, **updates_tail;
+	bool wakes, marks_due;
+	struct sa_report reports[REPORTS_ROOM];
+	size_t n_reports, n_told; /* Waiting; and ever, but marks. */
+	bool reports_due;
+	uint64_t contact_us;      /* As the link thread publishes it. */
+	struct watched_sa *watched;
+	bool injects;             /* The burst at hand came from another node. */
+	size_t hostile_held;      /* So many of those that the engine holds are hostile. */
+};
+
+/* ---- worker.c: the driver ---- */
+void worker_init(struct node *n);
+void worker_fini(struct node *n);
+void worker_update(struct node *n, const struct sa_update *u); /* Queued; takes effect later. */
+/* n->hostile: the packet was made by who holds no key. */
+void worker_arrive(struct node *n, enum datapath_direction direction, const struct sad_path *path,
+		   struct blob *packet);
+void worker_inject(struct node *n, const struct datapath_forward *f);
+void worker_wake(struct node *n);
+void worker_run_marks(struct node *n);
+
+/* ---- worker_face.c: what the engine says ---- */
+void worker_face(struct node *n, struct datapath_face *face, struct engine_output *out);
+void worker_run_reports(struct node *n);
+
+/* ---- watch.c: what the checkers see of it ---- */
+void watch_put(struct worker *w, uint32_t spi_in);
+void watch_del(struct worker *w, uint32_t spi_in);
+void watch_fini(struct worker *w);
+void watch_update(struct node *n, const struct update *x); /* Right before it is applied. */
+void watch_updated(struct node *n, uint32_t spi_in);       /* All of its series are in effect. */
+void watch_inner(struct node *n, const struct packet *p);
+void watch_outer(struct node *n, const struct packet *p);
+void watch_forward(struct node *n, const struct datapath_forward *f);
+void watch_report(struct node *n, const struct sa_report *r);
+/* Have the engine process a burst, or what it holds, and look at what that changes. */
+void watch_burst(struct node *n, enum datapath_direction direction, struct packet *burst, size_t k);
+void watch_release(struct node *n);
+const char *watch_differs(const struct node *n); /* See node_differs(). */
+
+#endif
