@@ -46,61 +46,9 @@ static void store_keep(struct store_image *image, struct store_update *u)
 	}
 }
 
-static struct sad_entry **sad_slot(struct story *l, uint32_t node, uint32_t spi_in)
-{
-	struct sad_entry **empty = NULL;
-
-	for (unsigned i = 0; i < STORY_SAS; i++) {
-		struct sad_entry **e = &l->node[node].sad[i];
-
-		if (*e && (*e)->child.spi_in == spi_in)
-			return e;
-		if (!*e && !empty)
-			empty = e;
-	}
-	assert(empty);
-	return empty;
-}
-
-struct sad_entry *story_sad(struct story *l, uint32_t node, uint32_t spi_in)
-{
-	return *sad_slot(l, node, spi_in);
-}
-
-static void sad_perform(struct story *l, uint32_t node, const struct sa_update *u)
-{
-	struct sad_entry **e = sad_slot(l, node, u->spi_in);
-
-	if (u->kind == SA_UPDATE_PUT) {
-		enum status s;
-
-		assert(!*e);
-		*e = calloc(1, sizeof(**e));
-		s = sad_entry_init(*e, u->session, u->child, &u->path, u->replay_bits);
-		assert(s == OK);
-		return;
-	}
-	assert(*e);
-	if (u->kind == SA_UPDATE_GRANT)
-		sad_entry_grant(*e, &u->grant);
-	else if (u->kind == SA_UPDATE_REVOKE)
-		sad_entry_revoke(*e);
-	else if (u->kind == SA_UPDATE_FLOOR)
-		sad_entry_raise_floor(*e, u->mark, u->fallen);
-	else if (u->kind == SA_UPDATE_DELIVER)
-		sad_entry_raise_delivered(*e, u->mark, u->epoch);
-	else if (u->kind == SA_UPDATE_RELEASE)
-		(*e)->hold = false;
-	else if (u->kind == SA_UPDATE_DEL) {
-		sad_entry_fini(*e);
-		free(*e);
-		*e = NULL;
-	}
-}
-
 static void step(struct story *l, uint32_t node, struct event *e);
 
-static void later(struct story *l, struct story_frame what)
+void story_later(struct story *l, struct story_frame what)
 {
 	struct story_frame *f = calloc(1, sizeof(*f));
 
@@ -144,19 +92,19 @@ static void perform(struct story *l, uint32_t node, struct actions *a)
 			l->to_client[l->n_to_client++] = blob_ref(x->datagram.data);
 			break;
 		case ACTION_SEND_FRAME:
-			later(l, (struct story_frame){ .from = node, .to = x->frame.node,
+			story_later(l, (struct story_frame){ .from = node, .to = x->frame.node,
 						       .data = blob_ref(x->frame.data) });
 			break;
 		case ACTION_STORE:
 			store_keep(&n->image, x->store);
-			later(l, (struct story_frame){ .to = node, .stored = x->store->seq });
+			story_later(l, (struct story_frame){ .to = node, .stored = x->store->seq });
 			break;
 		case ACTION_STORE_IDENTITY:
 			blob_set(&n->identity, blob_ref(x->identity));
-			later(l, (struct story_frame){ .to = node });
+			story_later(l, (struct story_frame){ .to = node });
 			break;
 		case ACTION_SA:
-			sad_perform(l, node, &x->sa.update);
+			story_worker_update(l, node, &x->sa.update);
 			break;
 		case ACTION_HOLD:
 			n->holds = x->hold.hold;
@@ -174,6 +122,8 @@ static void perform(struct story *l, uint32_t node, struct actions *a)
 			break;
 		}
 	}
+	if (n->core)
+		story_worker_done(l, node);
 }
 
 static void step(struct story *l, uint32_t node, struct event *e)
@@ -203,7 +153,11 @@ static void happen(struct story *l, const struct story_frame *f)
 
 	if (!l->node[f->to].core || l->node[f->to].core != f->life)
 		return;
-	if (f->data) {
+	if (f->reports) {
+		e.type = EVENT_SA_REPORTS;
+		e.sa_reports.reports = (const struct sa_report *)f->reports->data;
+		e.sa_reports.n = f->reports->len / sizeof(struct sa_report);
+	} else if (f->data) {
 		e.frame.node = f->from;
 		e.frame.data = f->data->data;
 		e.frame.len = f->data->len;
@@ -225,7 +179,7 @@ static void pump(struct story *l)
 	while (*at) {
 		struct story_frame *f = *at;
 
-		if (!f->data && l->node[f->to].stalls && l->node[f->to].core) {
+		if (!f->data && !f->reports && l->node[f->to].stalls && l->node[f->to].core) {
 			at = &f->next;
 			continue;
 		}
@@ -234,6 +188,7 @@ static void pump(struct story *l)
 			l->last = at;
 		happen(l, f);
 		blob_unref(f->data);
+		blob_unref(f->reports);
 		free(f);
 	}
 }
@@ -300,6 +255,7 @@ void story_start(struct story *l, uint32_t node)
 	story_seed(l, start.seed);
 	n->exited = -1;
 	n->holds = n->stalls = false;
+	story_worker_start(l, node);
 	n->core = core_new(&l->config[node], &start, &a, &why);
 	if (n->core) {
 		perform(l, node, &a);
@@ -308,8 +264,10 @@ void story_start(struct story *l, uint32_t node)
 		snprintf(n->exit_text, sizeof(n->exit_text), "%s", why);
 	}
 	actions_fini(&a);
-	if (!n->core)
+	if (!n->core) {
+		story_worker_stop(l, node);
 		return;
+	}
 	e.isolation.isolated = false;
 	step(l, node, &e);
 	for (uint32_t i = 0; i < l->n; i++)
@@ -328,12 +286,7 @@ void story_kill(struct story *l, uint32_t node)
 	core_free(n->core);
 	n->core = NULL;
 	n->holds = false;
-	for (unsigned i = 0; i < STORY_SAS; i++) {
-		if (n->sad[i])
-			sad_entry_fini(n->sad[i]);
-		free(n->sad[i]);
-		n->sad[i] = NULL;
-	}
+	story_worker_stop(l, node);
 	for (uint32_t i = 0; i < l->n; i++)
 		if (i != node)
 			link_set(l, node, i, false);

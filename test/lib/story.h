@@ -7,6 +7,7 @@
 
 #include "cluster/core.h"
 #include "proto/ike_initiator.h"
+#include "xdp/engine.h"
 
 #define STORY_NODES 3u
 #define STORY_SAS 32u
@@ -14,6 +15,7 @@
 struct story_frame { /* Something to happen next, in order. */
 	uint32_t from, to;
 	struct blob *data;   /* A frame; NULL: a transaction of `to` is durable. */
+	struct blob *reports; /* Or what its workers report: struct sa_report. */
 	uint64_t stored;     /* Its seq; 0: the identity. */
 	const void *life;    /* The core that waits for it. */
 	struct story_frame *next;
@@ -25,7 +27,11 @@ struct story_node {
 	uint64_t raft_id;
 	struct blob *identity;
 	struct store_image image; /* What is stored. */
-	struct sad_entry *sad[STORY_SAS];
+	struct story_worker {
+		struct engine engine;
+		struct story *story;
+		uint32_t node;
+	} worker;
 	bool holds;
 	uint64_t old_s;           /* core_start's. */
 	bool stalls;              /* Its disk does not answer. */
@@ -63,12 +69,19 @@ void story_run(struct story *l, uint64_t ms);      /* Lets time pass. */
 uint32_t story_leader(const struct story *l);      /* STORY_NODES: none */
 uint32_t story_holder(const struct story *l);      /* Who holds the addresses; STORY_NODES: none */
 
-struct sad_entry *story_sad(struct story *l, uint32_t node, uint32_t spi_in);
 unsigned story_happened(const struct story *l, uint32_t node, const char *kind);
 /* One event for one node, then everything that follows. */
 void story_event(struct story *l, uint32_t node, struct event *e);
 
 void story_seed(struct story *l, uint8_t out[ENTROPY_SEED_LEN]); /* Another one each time. */
+
+/* ---- story_sad.c: the packet workers ---- */
+void story_worker_start(struct story *l, uint32_t node);
+void story_worker_stop(struct story *l, uint32_t node);
+void story_worker_update(struct story *l, uint32_t node, const struct sa_update *u);
+void story_worker_done(struct story *l, uint32_t node); /* A series of updates ends. */
+struct sad_entry *story_sad(struct story *l, uint32_t node, uint32_t spi_in); /* NULL: there is none. */
+void story_later(struct story *l, struct story_frame what); /* Adopts its blobs. */
 
 /* ---- story_client.c: clients ---- */
 /* The client's datagram to the holder; afterwards it has consumed what came back.

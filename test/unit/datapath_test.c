@@ -255,25 +255,6 @@ static void test_full_table_is_counted(void **state)
 	memory_node_free(gateway);
 }
 
-/* What is held of an SA that is gone takes no room from others. */
-static void test_held_of_deleted(void **state)
-{
-	struct memory_node *gateway, *client;
-
-	(void)state;
-	pair(&gateway, &client, (struct sa_options){0});
-	client_sends(client, 1);
-	grant(gateway, SPI_GATEWAY, (struct seq_grant){.epoch = 2, .start = 1000, .end = 2000,
-						       .hold = true});
-	arrive(gateway, client, 0);
-	assert_int_equal(gateway->e.n_held, 1);
-	update(gateway, (struct sa_update){.kind = SA_UPDATE_DEL, .spi_in = SPI_GATEWAY});
-	assert_int_equal(gateway->e.n_held, 0);
-	assert_int_equal(DROPS(gateway, DROP_UNKNOWN_SPI), 1);
-	memory_node_free(gateway);
-	memory_node_free(client);
-}
-
 static void test_isolation(void **state)
 {
 	struct memory_node *gateway, *client;
@@ -404,28 +385,6 @@ static void test_peer_moves(void **state)
 	memory_node_free(client);
 }
 
-/* Whoever led when it was told may be gone; and who gets no answer sends little. */
-static void test_peer_told_again(void **state)
-{
-	struct memory_node *gateway, *client;
-
-	(void)state;
-	pair(&gateway, &client, (struct sa_options){0});
-	for (size_t i = 0; i < 4; i++) {
-		client_sends(client, 1);
-		client->outer[i].path.local.port = 40000;
-	}
-	arrive(gateway, client, 0);
-	arrive(gateway, client, 1);
-	assert_int_equal(reports_of(gateway, SA_REPORT_PEER), 1);
-	gateway->e.now_us += 1000000;
-	arrive(gateway, client, 2);
-	arrive(gateway, client, 3);
-	assert_int_equal(reports_of(gateway, SA_REPORT_PEER), 2);
-	memory_node_free(gateway);
-	memory_node_free(client);
-}
-
 static void test_rekey_and_delete(void **state)
 {
 	struct memory_node *gateway, *client;
@@ -487,12 +446,10 @@ int main(void)
 		cmocka_unit_test(test_hold_and_release),
 		cmocka_unit_test(test_held_room),
 		cmocka_unit_test(test_full_table_is_counted),
-		cmocka_unit_test(test_held_of_deleted),
 		cmocka_unit_test(test_isolation),
 		cmocka_unit_test(test_lease),
 		cmocka_unit_test(test_marks_are_batched),
 		cmocka_unit_test(test_peer_moves),
-		cmocka_unit_test(test_peer_told_again),
 		cmocka_unit_test(test_rekey_and_delete),
 		cmocka_unit_test(test_output_refused),
 	};
