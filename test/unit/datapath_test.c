@@ -185,39 +185,6 @@ static void test_forward_once(void **state)
 	memory_node_free(client);
 }
 
-static void test_hold_and_release(void **state)
-{
-	struct memory_node *gateway, *client;
-	struct sa_update release = {.kind = SA_UPDATE_RELEASE, .spi_in = SPI_GATEWAY};
-
-	(void)state;
-	pair(&gateway, &client, (struct sa_options){0});
-	for (uint8_t i = 0; i < 10; i++)
-		client_sends(client, i);
-	grant(gateway, SPI_GATEWAY, (struct seq_grant){.epoch = 2, .start = 1000, .end = 2000,
-						       .floor = 3, .hold = true});
-	for (size_t i = 0; i < 8; i++)
-		arrive(gateway, client, i);
-	arrive(gateway, client, 7); /* Held twice; delivered once. */
-	assert_int_equal(gateway->n_inner, 0);
-	assert_int_equal(DROPS(gateway, DROP_REPLAY), 3); /* At or below the floor. */
-	assert_int_equal(gateway->e.counters.held, 6);
-	gateway_sends(gateway, 1); /* Outward it may send at once. */
-	assert_int_equal(seq_of(&gateway->outer[0]), 1000);
-	update(gateway, (struct sa_update){.kind = SA_UPDATE_FLOOR, .spi_in = SPI_GATEWAY, .mark = 5});
-	assert_int_equal(gateway->n_inner, 0);
-	update(gateway, release);
-	assert_int_equal(gateway->n_inner, 3); /* 6, 7, 8: what the late mark left. */
-	for (size_t i = 0; i < 3; i++)
-		assert_int_equal(gateway->inner[i].len, 25u + i);
-	assert_int_equal(DROPS(gateway, DROP_REPLAY), 6);
-	arrive(gateway, client, 8);
-	assert_int_equal(gateway->n_inner, 4);
-	assert_int_equal(last_report(gateway, SA_REPORT_FIRST_IN)->epoch, 2);
-	memory_node_free(gateway);
-	memory_node_free(client);
-}
-
 static void test_held_room(void **state)
 {
 	struct memory_node *gateway, *client;
@@ -443,7 +410,6 @@ int main(void)
 		cmocka_unit_test(test_next_header),
 		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_forward_once),
-		cmocka_unit_test(test_hold_and_release),
 		cmocka_unit_test(test_held_room),
 		cmocka_unit_test(test_full_table_is_counted),
 		cmocka_unit_test(test_isolation),
