@@ -12,8 +12,9 @@
  *   datagram -> header -> (no leader: keep) -> (not leader: relay) -> lane
  *     -> ike_respond() -> command -> log -> applied -> again -> cached reply -> out
  *
- * A reply that makes an SA also waits until the session's owner has applied it,
- * 50 ms at most: the client's first packet shall find it. */
+ * A reply that makes or ends an SA also waits until the session's owner has applied that,
+ * 50 ms at most: the client's first packet shall find it, and none shall be let in once
+ * the client was told that its SA is gone. */
 #include "cluster/lane.h"
 #include "proto/mutant.h"
 #include "proto/prf.h"
@@ -141,20 +142,22 @@ static void lane_run(struct core *c, struct lane *l)
 
 /* ---- After the commit ---- */
 
-static bool owner_has_applied(const struct core *c, const struct lane *l)
+static bool owners_have_applied(const struct core *c, const struct lane *l)
 {
-	uint32_t owner = core_node_index(c, l->wait_owner);
-
-	return owner == NODE_NONE || owner == c->config->self || !core_node_linked(c, owner) ||
-	       c->peer[owner].applied >= l->wait_index;
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		if ((l->owners & 1u << i) && i != c->config->self && core_node_linked(c, i) &&
+		    c->peer[i].applied < l->wait_index)
+			return false;
+	return true;
 }
 
-static void wait_for_owner(struct core *c, struct lane *l, const struct session *s)
+/* s: what the session is now; NULL: it is gone. */
+static void wait_for_owners(struct core *c, struct lane *l, const struct session *s)
 {
-	l->makes_sa = false;
+	if (s)
+		l->owners |= lane_owner(c, session_slot(c->state, s)->node);
 	l->wait_index = core_applied(c);
-	l->wait_owner = session_slot(c->state, s)->node;
-	if (owner_has_applied(c, l))
+	if (owners_have_applied(c, l))
 		return;
 	l->wait_until_us = c->now_us + OWNER_WAIT_US;
 	if (l->wait_until_us < c->exchange.next_us)
@@ -175,7 +178,7 @@ void exchange_owner_applied(struct core *c)
 	HASH_ITER(hh, c->exchange.lanes, l, tmp)
 	{
 		if (l->wait_until_us == NEVER ||
-		    (c->now_us < l->wait_until_us && !owner_has_applied(c, l)))
+		    (c->now_us < l->wait_until_us && !owners_have_applied(c, l)))
 			continue;
 		l->wait_until_us = NEVER;
 		keys[n++] = l->key;
@@ -198,17 +201,11 @@ static void lane_done(struct core *c, struct lane *l, const struct follow_sessio
 	l->busy = l->own = l->answered = false;
 	l->what = NULL;
 	lane_drop_address(c, l);
-	if (f->deleted) {
-		if (l->n)
-			say_last_word(c, &l->letter[0]);
-		lane_free(c, l);
-		return;
-	}
 	if (!own && answered && l->n)
 		lane_pop(l);
-	if (l->makes_sa && f->status == OK && s)
-		wait_for_owner(c, l, s);
-	l->makes_sa = false;
+	if (l->owners && f->status == OK && (s || !MUTANT(MUTANT_DELETE_NO_WAIT)))
+		wait_for_owners(c, l, s);
+	l->makes_session = false;
 	lane_run(c, l);
 }
 
@@ -218,7 +215,7 @@ void exchange_applied(struct core *c, const struct follow_session *f)
 	struct lane *l;
 
 	if (f->spi_r && (l = lane_find(c, f->spi_i, f->spi_r)) && l->busy) {
-		if (s && f->status == OK && l->makes_sa) {
+		if (s && f->status == OK && l->makes_session) {
 			char id[160], ip[ADDRESS_TEXT_LEN];
 
 			action_event(c->actions, "session_up", "%s from connection %s, virtual IP %s",

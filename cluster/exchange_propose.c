@@ -21,13 +21,11 @@ void exchange_take_next(struct ike_session *to, struct ike_outcome *out)
 	out->next = NULL;
 }
 
-/* Has next a Child SA that the session does not have yet? */
-static bool makes_sa(const struct session *s, const struct ike_session *next)
+/* Has b a Child SA that a does not have? */
+static bool has_more(const struct ike_session *a, const struct ike_session *b)
 {
-	struct ike_session *now = (struct ike_session *)&s->ike; /* Only looked into. */
-
-	for (unsigned i = 0; i < next->n_child; i++)
-		if (!ike_session_find_child(now, next->child[i].spi_in))
+	for (unsigned i = 0; i < b->n_child; i++)
+		if (!ike_session_find_child((struct ike_session *)a, b->child[i].spi_in))
 			return true;
 	return false;
 }
@@ -54,19 +52,23 @@ void lane_propose_put(struct core *c, struct lane *l, struct ike_outcome *out)
 	struct command put = { .type = COMMAND_SESSION_PUT };
 	struct session_put *p = &put.session_put;
 	const struct session *old = NULL;
+	uint32_t owners = 0;
 
 	if (too_long(c, l, out))
 		return;
 	while ((out->next->features & IKE_INITIAL_CONTACT) && p->n_supersedes < COMMAND_SUPERSEDES_MAX &&
-	       (old = state_next_session_of(c->state, &out->next->peer_id, old ? old->id : 0)))
+	       (old = state_next_session_of(c->state, &out->next->peer_id, old ? old->id : 0))) {
 		p->supersedes[p->n_supersedes++] = old->id;
+		owners |= lane_owner(c, session_slot(c->state, old)->node);
+	}
 	lane_take_address(c, l, &out->next->virtual_ip);
 	exchange_take_next(&p->ike, out);
 	p->slot = entropy_u32(&c->entropy) % STATE_SLOTS;
 	p->lease = c->config->lease;
 	p->horizon = core_first_horizon(c, &p->ike);
 	p->room = exchange_room(c);
-	l->makes_sa = true;
+	l->makes_session = true;
+	l->owners = owners | lane_owner(c, state_slot(c->state, p->slot)->node);
 	note_proposal(c, l, "IKE_AUTH");
 	proposals_add(c, URGENT_HANDSHAKE, &put);
 }
@@ -75,6 +77,7 @@ void lane_propose_step(struct core *c, struct lane *l, const struct session *s, 
 {
 	struct command step = { .type = COMMAND_SESSION_STEP };
 	struct session_step *p = &step.session_step;
+	bool more;
 
 	if (too_long(c, l, out))
 		return;
@@ -86,10 +89,11 @@ void lane_propose_step(struct core *c, struct lane *l, const struct session *s, 
 	p->acknowledged = out->answered && out->answered_purpose == IKE_PURPOSE_NOTICE;
 	p->epoch = s->noticed_epoch;
 	l->answered = out->answered;
-	l->makes_sa = makes_sa(s, out->next);
+	more = has_more(&s->ike, out->next);
+	l->owners = more || has_more(out->next, &s->ike) ? lane_owner(c, session_slot(c->state, s)->node) : 0;
 	note_proposal(c, l,
 		      s->ike.ike[0].spi_r != out->next->ike[0].spi_r ? "IKE rekey"
-		      : l->makes_sa				      ? "Child SA"
+		      : more					      ? "Child SA"
 		      : out->answered				      ? "response"
 								      : "INFORMATIONAL");
 	if (MUTANT(MUTANT_REPLY_EARLY) && out->reply)
@@ -110,6 +114,7 @@ void lane_propose_del(struct core *c, struct lane *l, const struct session *s, s
 	p->serial = s->serial;
 	p->last_word = out->reply ? blob_ref(out->reply) : NULL;
 	hash_sha256(request->data, request->len, p->request_hash);
+	l->owners = lane_owner(c, session_slot(c->state, s)->node);
 	note_proposal(c, l, "DELETE");
 	proposals_add(c, URGENT_REQUEST, &del);
 }

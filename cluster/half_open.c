@@ -4,7 +4,9 @@
  *
  * The leader's reply leaves once a majority holds the half-open SA, or after
  * 5 ms. So the next leader can answer the IKE_AUTH that the client will repeat for
- * minutes. A repeated IKE_SA_INIT gets the same bytes again.
+ * minutes. A repeated IKE_SA_INIT gets the same bytes again. Another one with the same SPI
+ * and from the same address is another exchange, and both stay: RFC 7296 2.1 has them told
+ * apart "based on the whole packet, its hash, or the Ni payload"; anybody may have sent it.
  *
  * One address may not fill the table: above SOURCE_COOKIE_ABOVE half-open SAs it must
  * show with a COOKIE that it is there (RFC 7296 2.6), and then it has SOURCE_MAX. So
@@ -12,6 +14,7 @@
  * many addresses can fill the table; then the oldest make room. */
 #include "cluster/core_internal.h"
 #include "proto/mutant.h"
+#include "proto/prf.h"
 
 #include <assert.h>
 #include <string.h>
@@ -25,10 +28,10 @@ struct pair_key {
 	uint64_t spi_i, spi_r;
 };
 
-struct source_key { /* RFC 7296 2.1: the initiator's SPI and its address */
-	uint64_t spi_i;
+struct source_key { /* RFC 7296 2.1: the initiator's address, and the packet. */
 	uint16_t port;
 	uint8_t family, octets[16];
+	uint8_t request_hash[IKE_HASH_LEN];
 };
 
 struct half_open_host { /* An address; of IPv6 the network part, which one host has whole. */
@@ -51,15 +54,15 @@ struct half_open_entry {
 	UT_hash_handle hh, hh_source;
 };
 
-static struct source_key source_of(uint64_t spi_i, const struct endpoint *remote)
+static struct source_key source_of(const struct endpoint *remote, const uint8_t *data, size_t len)
 {
 	struct source_key k;
 
 	memset(&k, 0, sizeof(k)); /* Padding is hashed too. */
-	k.spi_i = spi_i;
 	k.port = remote->port;
 	k.family = remote->address.family;
 	memcpy(k.octets, remote->address.octets, sizeof(k.octets));
+	hash_sha256(data, MUTANT(MUTANT_INIT_BY_SPI) ? 8 : len, k.request_hash);
 	return k;
 }
 
@@ -133,15 +136,25 @@ void half_open_forget(struct core *c, uint64_t spi_i, uint64_t spi_r)
 		entry_free(c, e);
 }
 
+/* What a planted bug takes for the same exchange. */
+static void forget_source(struct core *c, const struct ike_half_open *h)
+{
+	struct source_key source = source_of(&h->remote, h->request->data, h->request->len);
+	struct half_open_entry *old;
+
+	HASH_FIND(hh_source, c->half_opens.by_source, &source, sizeof(source), old);
+	if (old)
+		entry_free(c, old);
+}
+
 /* Adopts h's content. NULL: the entry is there already. In a full table the oldest makes
  * room: a client comes back with its IKE_AUTH at once, who fills the table never does. */
 static struct half_open_entry *entry_new(struct core *c, struct ike_half_open *h)
 {
 	struct half_opens *t = &c->half_opens;
-	struct half_open_entry *e, *old;
-	struct source_key source = source_of(h->spi_i, &h->remote);
+	struct half_open_entry *e;
 
-	if (find(c, h->spi_i, h->spi_r)) {
+	if (!h->request || find(c, h->spi_i, h->spi_r)) {
 		core_drop(c, DROP_IKE_HALF_OPEN_FULL);
 		ike_half_open_fini(h);
 		return NULL;
@@ -150,13 +163,12 @@ static struct half_open_entry *entry_new(struct core *c, struct ike_half_open *h
 		core_drop(c, DROP_IKE_HALF_OPEN_FULL);
 		entry_free(c, t->by_pair);
 	}
-	HASH_FIND(hh_source, t->by_source, &source, sizeof(source), old);
-	if (old) /* The same client began anew, with another nonce. */
-		entry_free(c, old);
+	if (MUTANT(MUTANT_INIT_BY_SPI))
+		forget_source(c, h);
 	e = calloc(1, sizeof(*e));
 	assert(e);
 	e->pair = (struct pair_key){ h->spi_i, h->spi_r };
-	e->source = source;
+	e->source = source_of(&h->remote, h->request->data, h->request->len);
 	e->host = host_join(c, &h->remote);
 	e->h = *h;
 	OPENSSL_cleanse(h, sizeof(*h));
@@ -164,6 +176,8 @@ static struct half_open_entry *entry_new(struct core *c, struct ike_half_open *h
 	e->via = NODE_NONE;
 	e->acks = 1u << c->config->self;
 	HASH_ADD(hh, t->by_pair, pair, sizeof(e->pair), e);
+	/* Perhaps beside another answer to the same request, by another leader: whose came first is
+	 * what the client goes on with. */
 	HASH_ADD(hh_source, t->by_source, source, sizeof(e->source), e);
 	t->n++;
 	return e;
@@ -195,11 +209,6 @@ static void share(struct core *c, const struct half_open_entry *e)
 	blob_unref(plain);
 }
 
-static bool is_repeat(const struct half_open_entry *e, const uint8_t *data, size_t len)
-{
-	return e->h.request && e->h.request->len == len && memcmp(e->h.request->data, data, len) == 0;
-}
-
 void half_open_request(struct core *c, uint32_t via, const struct endpoint *local,
 		       const struct endpoint *remote, const uint8_t *data, size_t len)
 {
@@ -215,9 +224,9 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 		core_drop(c, DROP_IKE_HEADER);
 		return;
 	}
-	source = source_of(h.spi_i, remote);
+	source = source_of(remote, data, len);
 	HASH_FIND(hh_source, c->half_opens.by_source, &source, sizeof(source), e);
-	if (e && is_repeat(e, data, len) && !MUTANT(MUTANT_INIT_TWICE)) {
+	if (e && !MUTANT(MUTANT_INIT_TWICE)) {
 		e->via = via;
 		if (!e->waiting)
 			reply(c, e);

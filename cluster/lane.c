@@ -50,6 +50,13 @@ void lane_free(struct core *c, struct lane *l)
 	free(l);
 }
 
+uint32_t lane_owner(const struct core *c, uint64_t raft_id)
+{
+	uint32_t node = core_node_index(c, raft_id);
+
+	return node == NODE_NONE ? 0 : 1u << node;
+}
+
 bool exchange_reserve(struct core *c, uint64_t session)
 {
 	struct lane *l = lane_get(c, session, 0);
@@ -57,6 +64,7 @@ bool exchange_reserve(struct core *c, uint64_t session)
 	if (!l || l->busy || l->n > 0)
 		return false;
 	l->busy = l->own = true;
+	l->owners = 0; /* Nothing is answered. */
 	return true;
 }
 

@@ -25,12 +25,12 @@ struct lane {
 	bool busy;              /* A command of this session is on its way. */
 	bool own;               /* ... it is a request of our own, not the letter at the head. */
 	bool answered;          /* ... it is a response to us: nothing to send afterwards. */
-	bool makes_sa;
+	bool makes_session;
+	uint32_t owners;        /* ... whose workers must have it before the answer leaves: bits. */
 	const char *what;       /* ... for the log and for tests that stop a leader just here. */
 	struct address address; /* ... it takes this virtual IP; family 0 = none. */
 	UT_hash_handle by_address;
-	uint64_t wait_index, wait_until_us; /* For the owner to have applied it. */
-	uint64_t wait_owner;
+	uint64_t wait_index, wait_until_us; /* For the owners to have applied it. */
 	UT_hash_handle hh;
 };
 
@@ -38,6 +38,7 @@ struct lane *lane_find(const struct core *c, uint64_t a, uint64_t b);
 struct lane *lane_get(struct core *c, uint64_t a, uint64_t b); /* NULL: too many. */
 void lane_pop(struct lane *l);
 void lane_free(struct core *c, struct lane *l);
+uint32_t lane_owner(const struct core *c, uint64_t raft_id); /* As a bit of lane.owners; 0: none. */
 /* Nobody else shall be given this address while the lane's command is on its way. */
 void lane_take_address(struct core *c, struct lane *l, const struct address *a);
 void lane_drop_address(struct core *c, struct lane *l);

@@ -226,6 +226,7 @@ static void note(struct core *c, uint64_t index, const struct command *command,
 	case COMMAND_SESSION_DEL:
 		f.session = command->session_del.session;
 		f.step = true;
+		w->sas |= r->status == OK;
 		follow_add(c, &f);
 		break;
 	case COMMAND_OWNER_MOVE:

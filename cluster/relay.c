@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE datagrams at a node that does not lead (DESIGN section 3): on to the leader
- * with the addresses they came by, once. Without a leader the latest of each SPI
- * pair is kept for a second, bounded: the election is over by then. One that was
- * relayed to us, who do not lead yet, or not any more, is kept as well, but never
- * relayed again.
+ * with the addresses they came by, once. Without a leader each is kept for a second,
+ * bounded: the election is over by then. They are told apart as a whole, for anybody can
+ * send one with the SPIs of another. One that was relayed to us, who do not lead yet, or
+ * not any more, is kept as well, but never relayed again.
  *
  * A flood ends here, not at the leader. Every node knows the SPI pairs of all IKE SAs, the
  * half-open ones too; what names another, which can be one of a moment ago, goes on at
@@ -11,9 +11,11 @@
  * when the leader would demand it, or more than INIT_PER_S come without; but not one that
  * went on without before, for its answer may be on its way. */
 #include "cluster/core_internal.h"
+#include "proto/prf.h"
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define KEPT_MAX 256u
 #define KEPT_US (1000 * MS)
@@ -21,12 +23,8 @@
 #define REPEAT_PER_S 1000u
 #define UNKNOWN_PER_S 200u
 
-struct pair {
-	uint64_t spi_i, spi_r;
-};
-
 struct kept {
-	struct pair key;
+	uint8_t key[SHA256_DIGEST_LENGTH]; /* Of the datagram. */
 	struct endpoint local, remote;
 	uint32_t via;
 	struct blob *data;
@@ -43,10 +41,11 @@ bool relay_possible(const struct core *c, uint32_t leader)
 void relay_keep(struct core *c, uint32_t via, const struct ike_header *h,
 		const struct endpoint *local, const struct endpoint *remote, struct blob *data)
 {
-	struct pair k = { h->spi_i, h->spi_r };
+	uint8_t key[SHA256_DIGEST_LENGTH];
 	struct kept *x;
 
-	HASH_FIND(hh, c->relay.kept, &k, sizeof(k), x);
+	hash_sha256(data->data, data->len, key);
+	HASH_FIND(hh, c->relay.kept, key, sizeof(key), x);
 	/* Anybody can send an IKE_SA_INIT: half of the room is for the others. */
 	if (!x && c->relay.n >= (h->spi_r ? KEPT_MAX : KEPT_MAX / 2)) {
 		core_drop(c, DROP_IKE_NO_LEADER);
@@ -55,7 +54,7 @@ void relay_keep(struct core *c, uint32_t via, const struct ike_header *h,
 	if (!x) {
 		x = calloc(1, sizeof(*x));
 		assert(x);
-		x->key = k;
+		memcpy(x->key, key, sizeof(key));
 		HASH_ADD(hh, c->relay.kept, key, sizeof(x->key), x);
 		c->relay.n++;
 	}
@@ -88,10 +87,15 @@ static bool pair_known(const struct core *c, const struct ike_header *h)
 	       state_last_word(c->state, h->spi_i, h->spi_r, NULL);
 }
 
-/* Of the initiator: never 0. */
-static uint64_t tag_of(uint64_t spi_i, const struct endpoint *remote)
+/* Of the request, with where it came from: never 0. */
+static uint64_t tag_of(const uint8_t *data, size_t len, const struct endpoint *remote)
 {
-	uint64_t z = spi_i ^ ((uint64_t)remote->port << 48);
+	uint8_t hash[SHA256_DIGEST_LENGTH];
+	uint64_t z;
+
+	hash_sha256(data, len, hash);
+	memcpy(&z, hash, sizeof(z));
+	z ^= (uint64_t)remote->port << 48;
 
 	for (size_t i = 0; i < sizeof(remote->address.octets); i++)
 		z = (z ^ remote->address.octets[i]) * UINT64_C(0x100000001b3);
@@ -131,7 +135,7 @@ static bool screen(struct core *c, const struct endpoint *local, const struct en
 			core_drop(c, DROP_IKE_UNKNOWN);
 		return good;
 	}
-	tag = tag_of(h.spi_i, remote);
+	tag = tag_of(data, len, remote);
 	passed = &c->relay.passed[tag % (sizeof(c->relay.passed) / sizeof(*passed))];
 	if (*passed == tag && !tokens_take(&c->relay.repeat, c->now_us, REPEAT_PER_S)) {
 		core_drop(c, DROP_IKE_BUSY);

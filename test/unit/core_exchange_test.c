@@ -298,6 +298,90 @@ static void a_delete_is_answered_beside_a_half_open_copy(void **unused)
 	story_fini(&l);
 }
 
+/* An IKE_SA_INIT of the same SPI, from the same address, but another one: who saw the first go
+ * by may have sent it. Before it, or behind it: the client's exchange goes on. */
+static void a_second_init_throws_no_exchange_out(void **unused)
+{
+	(void)unused;
+	for (unsigned first = 0; first < 2; first++) {
+		struct blob *init, *other, *answer, *auth;
+		struct story l;
+
+		story_begin(&l, 3);
+		init = initiator_create_init(&l.client);
+		other = blob_new(init->data, init->len);
+		other->data[other->len - 1] ^= 1; /* In NAT_DETECTION_DESTINATION_IP. */
+		if (first)
+			story_datagram(&l, story_holder(&l), &l.client, other);
+		story_swallow(&l);
+		auth = story_say(&l, &l.client, blob_ref(init));
+		answer = blob_ref(l.to_client[0]);
+		story_swallow(&l);
+		story_datagram(&l, story_holder(&l), &l.client, other);
+		assert_int_equal(l.n_to_client, 1);
+		story_swallow(&l);
+		story_datagram(&l, story_holder(&l), &l.client, init); /* Each repeat gets its own. */
+		assert_int_equal(l.n_to_client, 1);
+		assert_same(l.to_client[0], answer);
+		story_swallow(&l);
+		assert_null(story_say(&l, &l.client, auth));
+		assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
+		blob_unref(init);
+		blob_unref(other);
+		blob_unref(answer);
+		story_fini(&l);
+	}
+}
+
+/* Nobody leads: both are kept for who will. */
+static void a_second_init_throws_no_kept_one_out(void **unused)
+{
+	struct blob *init, *other;
+	struct story l;
+	uint32_t holder;
+
+	(void)unused;
+	story_begin(&l, 3);
+	holder = story_holder(&l);
+	story_kill(&l, story_leader(&l));
+	init = initiator_create_init(&l.client);
+	other = blob_new(init->data, init->len);
+	other->data[other->len - 1] ^= 1;
+	story_datagram(&l, holder, &l.client, init);
+	story_datagram(&l, holder, &l.client, other);
+	assert_int_equal(l.n_to_client, 0);
+	story_run(&l, 900);
+	assert_int_equal(l.n_to_client, 2);
+	blob_unref(init);
+	blob_unref(other);
+	story_fini(&l);
+}
+
+/* Whoever was told that his SA is gone finds that nothing more is let in: the answer waits for
+ * the owner to have applied it; not for ever, for the owner may be lost. */
+static void a_delete_waits_for_the_owner(void **unused)
+{
+	for (unsigned child = 0; child < 2; child++) {
+		struct story l;
+
+		(void)unused;
+		story_begin(&l, 3);
+		story_client_connect(&l);
+		assert_int_not_equal(story_leader(&l), story_holder(&l));
+		l.lost_type = FRAME_APPLIED;
+		story_client_send(&l, child ? initiator_create_child_delete(&l.client, l.client.child[0].spi_in)
+					    : initiator_create_ike_delete(&l.client, 0));
+		assert_int_equal(state_child_sas(core_state(l.node[story_leader(&l)].core)), 0);
+		story_run(&l, 45);
+		story_client_listen(&l);
+		assert_int_equal(l.client.counts.responses, 0);
+		story_run(&l, 10);
+		story_client_listen(&l);
+		assert_int_equal(l.client.counts.responses, 1);
+		story_fini(&l);
+	}
+}
+
 /* A message at the second node, which does not lead; what comes out is counted. */
 static unsigned send_version(struct story *l, uint8_t version, uint8_t flags)
 {
@@ -359,6 +443,9 @@ int main(void)
 		cmocka_unit_test(a_delete_is_answered_again_by_the_next_leader),
 		cmocka_unit_test(a_delete_is_answered_beside_a_half_open_copy),
 		cmocka_unit_test(a_higher_version_is_told_so),
+		cmocka_unit_test(a_second_init_throws_no_exchange_out),
+		cmocka_unit_test(a_second_init_throws_no_kept_one_out),
+		cmocka_unit_test(a_delete_waits_for_the_owner),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
