@@ -23,14 +23,15 @@ done
 [ "$(id -u)" = 0 ] || { echo "demo.sh: needs root, for network namespaces: sudo $0" >&2; exit 1; }
 tell() { if [ -n "$json" ]; then echo "$*" >&2; else echo "$*"; fi; }
 
+# shellcheck source=test/netns/lib.sh
+. test/netns/lib.sh
+command -v ip > /dev/null && lab_possible # Before anything is installed or built.
+
 if [ -n "$install" ]; then
 	tell "Installing what is missing, building ..."
 	deploy/deps.sh >&2 || exit 1
 	make -s -j"$(nproc)" >&2 || exit 1
 fi
-# shellcheck source=test/netns/lib.sh
-. test/netns/lib.sh
-
 lab_new
 LAB_LOGS=${LAB_LOGS:-$PWD/build/demo}
 lab_net 3

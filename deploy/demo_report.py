@@ -15,13 +15,20 @@ def load(folder, name):
         return json.load(f)
 
 
-def first_back(rows, kill):
-    """When the longest silence that ends after the kill does. Not just the first
-    answer after it: the victim may still give one while the signal is on its way."""
+SIGNAL_MS = 20  # So late the victim may still answer, while the signal is on its way.
+
+
+def first_back(rows, kill, moved):
+    """When the silence that contains the kill ends: the longest of those that have begun when
+    the first packet of another node is on the wire (moved; None: nobody saw one). A later one
+    is the pinging process's own, or another fault; it is not the gap of this kill."""
     at = sorted(r[2] for r in rows if r[2] is not None)
     if not at or at[-1] < kill:
         return None
-    ends = [(b - a, b) for a, b in zip(at, at[1:]) if b >= kill] + [(rows[-1][1] - at[-1], None)]
+    begun = kill + SIGNAL_MS if moved is None else moved
+    ends = [(b - a, b) for a, b in zip(at, at[1:]) if b >= kill and a <= begun]
+    if at[-1] <= begun:
+        ends.append((rows[-1][1] - at[-1], None))
     return max(ends, key=lambda e: e[0])[1]
 
 
@@ -39,12 +46,12 @@ def measure(folder):
     outer, events = load(folder, "outer.json"), load(folder, "events.json")
     kill = run["killed_at_ms"]
     rows = ping["rows"]
-    back = first_back(rows, kill)
+    move = next((m for m in outer["moves"] if m["at_ms"] >= kill), None)
+    back = first_back(rows, kill, move and move["at_ms"])
     answered = [r[2] for r in rows if r[2] is not None]
     lost = [r for r in rows if r[2] is None]
     exchanges = [m for m in outer["ike"] if m[0] >= kill and m[1].startswith("cl") and m[3] == "request"
                  and m[2] in ("IKE_SA_INIT", "IKE_AUTH", "CREATE_CHILD_SA")]
-    move = next((m for m in outer["moves"] if m["at_ms"] >= kill), None)
     status = run["status_after"] or {}
     takeovers = status.get("takeovers") or {}
     survived = back is not None and max(answered) > rows[-1][1] - 1000

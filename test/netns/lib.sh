@@ -50,8 +50,21 @@ until_ok() {
 
 # ---- life and end --------------------------------------------------------
 
+# lab_possible: namespaces can be made and entered here, or why not.
+lab_possible() {
+	local why
+	why=$(ip netns add "$LAB_NS-try" 2>&1 && ip netns exec "$LAB_NS-try" true 2>&1)
+	local rc=$?
+	ip netns del "$LAB_NS-try" 2> /dev/null
+	[ $rc = 0 ] && return
+	die "network namespaces cannot be used here: $(printf '%s' "$why" | head -n 1)
+This needs CAP_SYS_ADMIN, CAP_NET_ADMIN and the right to mount (ip netns exec mounts /sys):
+a machine of its own or a virtual one; of containers only one with all of these (--privileged)."
+}
+
 lab_new() {
 	[ "$(id -u)" = 0 ] || die "needs root"
+	lab_possible
 	LAB=$(mktemp -d "${TMPDIR:-/tmp}/baton.XXXXXX") || exit 1
 	: > "$LAB/pids"
 	trap lab_clean EXIT
