@@ -13,7 +13,8 @@ static int usage(FILE *out, int status)
 	fputs("usage: baton check --config FILE [--node NAME]\n"
 	      "  -c, --config FILE  cluster.toml; every error of it is printed as FILE:LINE: message,\n"
 	      "                     and as warning what works but is hardly meant\n"
-	      "  -n, --node NAME    the [[node]] that this machine is: its certificate and key must be here\n"
+	      "  -n, --node NAME    the [[node]] that this machine is: its certificate and key must be here,\n"
+	      "                     interfaces and link address are looked for\n"
 	      "exit status: 0 good (there may be warnings), 1 errors, 2 usage\n",
 	      out);
 	return status;
@@ -48,6 +49,8 @@ int cmd_check(int argc, char **argv)
 	status = node_config_load(c, path, node, &errors) == 0 ? CMD_OK : CMD_FAILED;
 	if (c->cluster.n_nodes && node_config_check_pki(c, node, time(NULL), &errors) != 0)
 		status = CMD_FAILED;
+	if (status == CMD_OK && node)
+		node_config_check_host(c, &errors);
 	config_errors_print(&errors);
 	if (status == CMD_OK)
 		printf("%s: good; %u nodes, %zu connections, %zu secrets\n", path, c->cluster.n_nodes,

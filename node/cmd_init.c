@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,9 +52,11 @@ static const char tail[] =
 	"local_ts = [\"10.20.0.0/16\"]              # what clients may reach\n"
 	"pool = \"10.30.0.0/16\"                    # virtual IPs of the clients\n"
 	"# dns = [\"10.20.0.53\"]\n"
-	"ike_proposals = [\"aes128gcm16-prfsha256-x25519\", \"aes256gcm16-prfsha384-ecp256\",\n"
-	"                 \"aes128-sha256-modp2048\", \"aes256-sha256-x25519\"]\n"
-	"esp_proposals = [\"aes128gcm16\", \"aes256gcm16\", \"aes128-sha256\", \"aes256-sha256\"]\n"
+	"ike_proposals = [\"aes128gcm16-aes256gcm16-prfsha256-prfsha384-x25519-ecp256\"]\n"
+	"esp_proposals = [\"aes128gcm16\", \"aes256gcm16\"]\n"
+	"# The client's order decides. Many name AES-CBC first and would end there, so it is not\n"
+	"# offered; for those that know nothing else add \"aes256-sha256-ecp256-modp2048\" to ike_proposals,\n"
+	"# \"aes256-sha256\" to esp_proposals, best in a [[connection]] with a local_id of its own.\n"
 	"# dpd_delay_ms = 30000      # 0 = off\n"
 	"# replay = \"marks\"          # | \"exact\": nothing is let in twice, ever; costs a round trip "
 	"between nodes\n\n"
@@ -155,6 +158,42 @@ static bool write_config(const char *dir, unsigned nodes)
 	return fclose(f) == 0 || failed(path);
 }
 
+/* "eth0, eth1": what stands for "wan" and "lan" is one of these. */
+static void interfaces(char *text, size_t room)
+{
+	struct if_nameindex *all = if_nameindex();
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (struct if_nameindex *i = all; i && i->if_name && at < room; i++)
+		if (strcmp(i->if_name, "lo") != 0)
+			at += (size_t)snprintf(text + at, room - at, "%s%s", at ? ", " : "", i->if_name);
+	if_freenameindex(all);
+}
+
+/* Commands that can be pasted: nobody has installed anything yet, or changed the folder. */
+static void say_next(const char *dir, long nodes)
+{
+	char self[4096] = "baton", folder[4096], own[256];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n > 0)
+		self[n] = '\0';
+	if (!realpath(dir, folder))
+		snprintf(folder, sizeof(folder), "%s", dir);
+	interfaces(own, sizeof(own));
+	printf("%s/cluster.toml and %s/secrets are made for %ld node%s. To be done:\n\n"
+	       "1. Fill in what is yours in cluster.toml: link, outer_interface and inner_interface of each\n"
+	       "   node (this machine has: %s), addresses and inner_addresses,\n"
+	       "   local_ts, pool.\n"
+	       "2. Copy the folder to each node without the other nodes' secrets/nN.*, and without\n"
+	       "   secrets/ca.key, which no node needs: keep it where no network leads.\n"
+	       "3. On n1, as root (and so on each other node, by its own name):\n\n"
+	       "     %s check --config %s/cluster.toml --node n1\n"
+	       "     %s run --config %s/cluster.toml --node n1\n",
+	       folder, folder, nodes, nodes > 1 ? "s" : "", own[0] ? own : "none", self, folder, self, folder);
+}
+
 static int usage(FILE *out, int status)
 {
 	fputs("usage: baton init DIR [--nodes 1|3|5|7]\n"
@@ -205,9 +244,6 @@ int cmd_init(int argc, char **argv)
 	snprintf(path, sizeof(path), "%s/secrets/cl.psk", dir);
 	if (!write_random(path, 16) || !write_config(dir, (unsigned)nodes))
 		return CMD_FAILED;
-	printf("%s/cluster.toml and %s/secrets are made for %ld node%s.\n"
-	       "Adjust the addresses, give each node the folder with its own key only, keep\n"
-	       "secrets/ca.key elsewhere, then: baton run --config %s/cluster.toml --node n1\n",
-	       dir, dir, nodes, nodes > 1 ? "s" : "", dir);
+	say_next(dir, nodes);
 	return CMD_OK;
 }

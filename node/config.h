@@ -21,7 +21,7 @@ enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, C
 
 struct node_entry { /* One [[node]]; its name is cluster.node[] at the same index. */
 	struct endpoint link; /* Node links: where it listens, and where others connect to. */
-	int link_line;        /* Line of the key in the file, for messages; 0 = unknown. */
+	int link_line, outer_line, inner_line; /* Lines of the keys in the file, for messages. */
 	char cert_file[CONFIG_PATH_MAX];
 	char key_file[CONFIG_PATH_MAX];
 	int cert_line, key_line; /* As link_line. */
@@ -94,6 +94,10 @@ void node_config_fini(struct node_config *c); /* Cleanses secrets, frees lists. 
  * expired. 0 = good; -1: there are more errors now. */
 int node_config_check_pki(const struct node_config *c, const char *node_name, int64_t unix_now,
 			  struct config_errors *errors) must_check;
+
+/* config_host.c: what this machine, which is node c->cluster.self, lacks of what the file says
+ * of it. Only warnings: it may come yet, and `baton run` waits. */
+void node_config_check_host(const struct node_config *c, struct config_errors *errors);
 
 /* One text of one [[node]] (NULL: the first), for tools that may read no secret and have none of
  * what else the file names; "" if it is not set. -1: errors says why. */

@@ -142,8 +142,16 @@ SETTER(node_key)
 	config_set_path(r, v, NODE->key_file);
 }
 SETTER(node_data) { config_set_path(r, v, NODE->data_dir); }
-SETTER(node_outer) { config_set_text(r, v, NODE->outer_interface, IF_NAMESIZE); }
-SETTER(node_inner) { config_set_text(r, v, NODE->inner_interface, IF_NAMESIZE); }
+SETTER(node_outer)
+{
+	NODE->outer_line = v->line;
+	config_set_text(r, v, NODE->outer_interface, IF_NAMESIZE);
+}
+SETTER(node_inner)
+{
+	NODE->inner_line = v->line;
+	config_set_text(r, v, NODE->inner_interface, IF_NAMESIZE);
+}
 SETTER(node_http)
 {
 	struct endpoint e;

@@ -229,13 +229,31 @@ static bool become(const struct node_config *c, struct events *events, int data,
 	return true;
 }
 
+/* The folders above it too: on a new machine there is not even /var/lib/baton. They are open to
+ * look through, the last one is not. */
+static int make_folder(const char *dir)
+{
+	char path[CONFIG_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s", dir);
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(path, 0700) == 0)
+			(void)chmod(path, 0755);
+		else if (errno != EEXIST)
+			return -1;
+		*slash = '/';
+	}
+	return mkdir(path, 0700) && errno != EEXIST ? -1 : 0;
+}
+
 bool user_become(const struct node_config *c, struct events *events, char err[USER_ERR_LEN])
 {
 	const char *dir = c->node[c->cluster.self].data_dir;
 	int data;
 	bool done;
 
-	if (mkdir(dir, 0700) && errno != EEXIST)
+	if (make_folder(dir) != 0)
 		return fail(err, "data_dir %.512s cannot be created: %s", dir, strerror(errno));
 	data = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (data < 0)
