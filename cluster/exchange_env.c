@@ -50,7 +50,7 @@ static bool assign_address(void *ctx, const struct ike_connection *connection, c
 		*out = *wanted;
 		return true;
 	}
-	return state_pool_pick(c->state, &connection->pool, wanted,
+	return state_pool_pick(c->state, &connection->pool, &(struct pool_wish){ wanted, peer },
 			       10ull * c->config->timing.isolation_ms, &taken, out);
 }
 

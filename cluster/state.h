@@ -101,11 +101,16 @@ struct pool_taken { /* Is it on its way to somebody? */
 	bool (*is)(const void *ctx, const struct address *a);
 	const void *ctx;
 };
-/* A free address of the pool that is not `taken` (NULL: none is): `wanted` (may be NULL) if
+struct pool_wish { /* May be NULL, and each of it. */
+	const struct address *address; /* What it asks for. */
+	const struct ike_id *peer;     /* Who it is, authenticated. */
+};
+/* A free address of the pool that is not `taken` (NULL: none is): what is asked for if
  * that is free, else the lowest never used, else the one freed longest ago; never network,
- * broadcast, nor one freed less than rest_ms ago. What was freed more than ten minutes of
- * cluster time ago counts as never used, so rest_ms must not be more. */
-bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct address *wanted,
+ * broadcast, nor one freed less than rest_ms ago, but by the same peer, who asks for it. What
+ * was freed more than ten minutes of cluster time ago counts as never used, so rest_ms must
+ * not be more. */
+bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct pool_wish *wish,
 		     uint64_t rest_ms, const struct pool_taken *taken, struct address *out);
 
 /* ---- Snapshots ---- */

@@ -141,7 +141,7 @@ void cut_before_freed_goes(struct state *s, struct freed *f)
 	if (f->serial < x->freed_from || f->serial >= x->freed_end)
 		return;
 	c = row_begin(x, &row);
-	codec_freed(&c, f);
+	codec_freed(&c, f, x->version);
 	rows_add(&x->freed_rows, f->serial, row_end(&c, &row));
 }
 
@@ -196,7 +196,7 @@ static void write_freed(struct state_cut *x)
 		x->n_freed--;
 	} else if (f) {
 		x->freed_from = f->serial + 1;
-		codec_freed(&x->codec, f);
+		codec_freed(&x->codec, f, x->version);
 		x->freed = f->hh.next;
 		x->n_freed--;
 	} else {

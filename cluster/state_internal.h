@@ -89,6 +89,7 @@ struct mourner {
 
 struct freed {
 	struct address address;
+	uint64_t peer;   /* Who had it: tombstone_peer(); 0: of an old snapshot, nobody. */
 	uint64_t at_ms;
 	uint64_t serial; /* Grows along the list. */
 	UT_hash_handle hh;
@@ -181,7 +182,7 @@ void sessions_fini(struct state *s);
 
 /* ---- state_snapshot.c: what it writes, one by one ---- */
 void codec_tombstone(struct codec *c, struct tombstone *t, uint8_t version);
-void codec_freed(struct codec *c, struct freed *f);
+void codec_freed(struct codec *c, struct freed *f, uint8_t version);
 void codec_session_record(struct codec *c, const struct state *s, struct session *x);
 /* All before the tombstones. Gives the version. */
 uint8_t codec_head(struct codec *c, struct state *s);
@@ -202,7 +203,7 @@ struct session_entry *pool_user(const struct state *s, const struct address *a);
 void pool_take(struct state *s, struct session_entry *entry); /* entry->s.ike.virtual_ip */
 void pool_release(struct state *s, struct session_entry *entry);
 /* False: it is freed already. */
-bool freed_add(struct state *s, const struct address *a, uint64_t at_ms);
+bool freed_add(struct state *s, const struct address *a, uint64_t peer, uint64_t at_ms);
 bool freed_contains(const struct state *s, const struct address *a);
 void freed_sweep(struct state *s);
 void pool_fini(struct state *s);

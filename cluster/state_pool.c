@@ -71,14 +71,14 @@ void pool_release(struct state *s, struct session_entry *e)
 	if (e->virtual_ip.family == 0)
 		return;
 	HASH_DELETE(by_ip, s->by_ip, e);
-	added = freed_add(s, &e->virtual_ip, s->time_ms);
+	added = freed_add(s, &e->virtual_ip, tombstone_peer(&e->s.ike.peer_id), s->time_ms);
 	assert(added);
 	e->virtual_ip.family = 0;
 }
 
 /* ---- Freed ---- */
 
-bool freed_add(struct state *s, const struct address *a, uint64_t at_ms)
+bool freed_add(struct state *s, const struct address *a, uint64_t peer, uint64_t at_ms)
 {
 	struct freed *f = freed_find(s, a);
 
@@ -87,6 +87,7 @@ bool freed_add(struct state *s, const struct address *a, uint64_t at_ms)
 	f = calloc(1, sizeof(*f));
 	assert(f);
 	f->address = address_key(a);
+	f->peer = peer;
 	f->at_ms = at_ms;
 	f->serial = s->freed_serial++;
 	HASH_ADD(hh, s->freed, address, sizeof(f->address), f);
@@ -214,20 +215,28 @@ static bool pool_lowest(const struct state *s, const struct prefix *pool,
 	return true;
 }
 
+/* Who had it last, and by which identity, may have it back at once: the rest is for somebody
+ * else, whose packets an owner that has not heard of the end would mix with his. */
+static bool was_his(const struct freed *f, const struct ike_id *peer)
+{
+	return peer && f->peer == tombstone_peer(peer) && !MUTANT(MUTANT_IP_REST_FOR_ALL);
+}
+
 static bool rested(const struct state *s, const struct freed *f, uint64_t rest_ms)
 {
 	return s->time_ms - f->at_ms >= rest_ms || MUTANT(MUTANT_IP_NO_REST);
 }
 
-bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct address *wanted,
+bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct pool_wish *wish,
 		     uint64_t rest_ms, const struct pool_taken *taken, struct address *out)
 {
+	const struct address *wanted = wish ? wish->address : NULL;
 	const struct freed *f;
 
 	if (wanted && wanted->family != 0 && prefix_contains(pool, wanted) &&
 	    !pool_reserved(pool, wanted) && !pool_user(s, wanted) && !is_taken(taken, wanted)) {
 		f = freed_find(s, wanted);
-		if (!f || rested(s, f, rest_ms)) {
+		if (!f || was_his(f, wish->peer) || rested(s, f, rest_ms)) {
 			*out = address_key(wanted);
 			return true;
 		}

@@ -18,11 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* With exact SAs the greater one of a pair, and only then. The first pair, whose tombstones
- * do not say whose they are, is still read. */
+/* With exact SAs the greater one of a pair, and only then. Earlier pairs are still read: the
+ * first, whose tombstones do not say whose they are, the next, whose freed addresses don't. */
 #define SNAPSHOT_VERSION_OLD 2u
-#define SNAPSHOT_VERSION 4u
-#define SNAPSHOT_VERSION_EXACT 5u
+#define SNAPSHOT_VERSION_TOMBSTONES 4u
+#define SNAPSHOT_VERSION 6u
+#define SNAPSHOT_VERSION_EXACT 7u
 #define DIGEST_CHUNK (64u * 1024u)
 #define EPOCH_MAX (INT64_C(1) << 60) /* Far from the end of 64 bits, also in sums. */
 
@@ -138,7 +139,7 @@ void codec_tombstone(struct codec *c, struct tombstone *t, uint8_t version)
 {
 	codec_u64(c, &t->pair[0]);
 	codec_u64(c, &t->pair[1]);
-	if (version >= SNAPSHOT_VERSION)
+	if (version >= SNAPSHOT_VERSION_TOMBSTONES)
 		codec_u64(c, &t->peer);
 	codec_u64(c, &t->at_ms);
 	codec_blob(c, &t->last_word);
@@ -147,9 +148,11 @@ void codec_tombstone(struct codec *c, struct tombstone *t, uint8_t version)
 		codec_octets(c, t->request_hash, sizeof(t->request_hash));
 }
 
-void codec_freed(struct codec *c, struct freed *f)
+void codec_freed(struct codec *c, struct freed *f, uint8_t version)
 {
 	codec_address(c, &f->address);
+	if (version >= SNAPSHOT_VERSION)
+		codec_u64(c, &f->peer);
 	codec_u64(c, &f->at_ms);
 	codec_check(c, f->address.family != 0);
 }
@@ -212,7 +215,7 @@ static void state_write(struct state *s, struct sink *k)
 	}
 	codec_u32(&c, &n_freed);
 	for (struct freed *f = s->freed; f; f = f->hh.next) {
-		codec_freed(&c, f);
+		codec_freed(&c, f, version);
 		sink_drain(k, DIGEST_CHUNK);
 	}
 	codec_u32(&c, &n_sessions);
@@ -275,7 +278,7 @@ static void read_tombstones(struct codec *c, struct state *s, uint8_t version)
 	}
 }
 
-static void read_freed(struct codec *c, struct state *s)
+static void read_freed(struct codec *c, struct state *s, uint8_t version)
 {
 	uint32_t n = 0;
 	uint64_t at_ms = 0;
@@ -284,11 +287,11 @@ static void read_freed(struct codec *c, struct state *s)
 	for (uint32_t i = 0; i < n && !c->bad; i++) {
 		struct freed f = {0};
 
-		codec_freed(c, &f);
+		codec_freed(c, &f, version);
 		codec_check(c, f.at_ms >= at_ms && f.at_ms <= s->time_ms);
 		at_ms = f.at_ms;
 		if (!c->bad)
-			codec_check(c, freed_add(s, &f.address, f.at_ms));
+			codec_check(c, freed_add(s, &f.address, f.peer, f.at_ms));
 	}
 }
 
@@ -334,7 +337,7 @@ struct state *state_decode(const uint8_t *data, size_t len)
 	if (!c.bad)
 		read_tombstones(&c, s, version);
 	if (!c.bad)
-		read_freed(&c, s);
+		read_freed(&c, s, version);
 	if (!c.bad)
 		read_sessions(&c, s);
 	codec_check(&c, c.exact == c.horizons);

@@ -87,6 +87,8 @@ static void connect_client(struct client *c)
 {
 	c->leaving = c->must_tell = false;
 	c->ike.config.local = outside_client(c->index, c->full->moves[c->index]);
+	if (c->index % 4 != 3) /* Re-authentication: it wants to stay who it was. */
+		c->ike.config.wanted_address = c->ike.virtual_ip;
 	send_new(c, initiator_create_init(&c->ike));
 	follow_children(c);
 	watch_outstanding(c);

@@ -5,7 +5,7 @@
  *
  * An IKE SPI pair is of one session for good: if it is seen with another one, somebody's
  * old IKE_AUTH has brought it back, with the keys that it had. An inner address that is
- * given to somebody else has rested before: a node that does not know of its end yet may
+ * given to another identity has rested before: a node that does not know of its end yet may
  * still send its packets to who had it. How long is counted in the cluster's own time, from
  * the newest state that the old session was seen in. */
 #include "test/sim/full.h"
@@ -41,12 +41,13 @@ static void check_rest(struct i6_deleted *c, unsigned host, uint64_t index, cons
 		       const struct session *x)
 {
 	uint64_t rest_ms = REST * c->full->config.timing.isolation_ms, *v;
+	uint64_t peer = seen_hash(x->ike.peer_id.data, x->ike.peer_id.len);
 	bool fresh;
 
 	v = seen_get(&c->user, address_to_ipv4(&x->ike.virtual_ip), 0, 0, &fresh);
 	if (!fresh && index <= v[2])
 		return; /* An older state. */
-	if (!fresh && v[0] != x->id && state_time_ms(s) - v[1] < rest_ms)
+	if (!fresh && v[0] != x->id && v[3] != peer && state_time_ms(s) - v[1] < rest_ms)
 		world_fail(&c->full->world,
 			   "I6: n%u gives the address of session %llu to session %llu after %llu ms",
 			   host + 1, (unsigned long long)v[0], (unsigned long long)x->id,
@@ -54,6 +55,7 @@ static void check_rest(struct i6_deleted *c, unsigned host, uint64_t index, cons
 	v[0] = x->id;
 	v[1] = state_time_ms(s);
 	v[2] = index;
+	v[3] = peer;
 }
 
 void i6_state(struct i6_deleted *c, unsigned host, uint64_t index, const struct state *s)

@@ -195,6 +195,26 @@ static void a_client_that_starts_anew_keeps_its_address(void **unused)
 	story_fini(&l);
 }
 
+/* Re-authentication, break before make: its own DELETE, and anew at once. It has the address
+ * that it had; another identity that asks for that does not get it. */
+static void a_client_that_comes_back_keeps_its_address(void **unused)
+{
+	struct address had;
+	struct story l;
+
+	(void)unused;
+	story_begin(&l, 3);
+	story_client_connect(&l);
+	had = l.client.virtual_ip;
+	story_client_send(&l, initiator_create_ike_delete(&l.client, 0));
+	assert_int_equal(l.client.state, INITIATOR_CLOSED);
+	l.client.config.wanted_address = had;
+	story_client_connect(&l);
+	assert_true(address_equal(&l.client.virtual_ip, &had));
+	story_level(&l);
+	story_fini(&l);
+}
+
 /* ---- What a client may not do ---- */
 
 /* The answer to this would not fit into a log entry; nobody ends over it. */
@@ -439,6 +459,7 @@ int main(void)
 		cmocka_unit_test(a_repeated_request_is_no_sign_of_life),
 		cmocka_unit_test(two_at_once_get_two_addresses),
 		cmocka_unit_test(a_client_that_starts_anew_keeps_its_address),
+		cmocka_unit_test(a_client_that_comes_back_keeps_its_address),
 		cmocka_unit_test(an_oversize_cookie2_is_not_echoed),
 		cmocka_unit_test(a_delete_is_answered_again_by_the_next_leader),
 		cmocka_unit_test(a_delete_is_answered_beside_a_half_open_copy),

@@ -20,8 +20,42 @@ static uint32_t pick(const struct state *s, const char *pool, const char *wanted
 	assert_int_equal(prefix_parse(&p, pool), OK);
 	if (wanted)
 		assert_int_equal(address_parse(&w, wanted), OK);
-	return state_pool_pick(s, &p, wanted ? &w : NULL, rest_ms, NULL, &out) ? address_to_ipv4(&out) & 0xff
-									  : 0xffff;
+	return state_pool_pick(s, &p, &(struct pool_wish){wanted ? &w : NULL, NULL}, rest_ms, NULL, &out)
+		       ? address_to_ipv4(&out) & 0xff
+		       : 0xffff;
+}
+
+/* The same client asks for what it had: it gets that at once, and nobody else does, nor it
+ * without asking for it, nor any other. */
+static void test_pool_same_client(void **unused)
+{
+	struct state *s = apply_three_nodes();
+	struct blob *octets;
+	struct prefix p;
+	struct address had, other, out;
+	struct ike_id peer, stranger;
+
+	(void)unused;
+	assert_int_equal(prefix_parse(&p, "10.30.0.0/29"), OK);
+	for (uint32_t n = 1; n <= 6; n++)
+		apply_put(s, n);
+	peer = state_session(s, 3)->ike.peer_id;
+	had = state_session(s, 3)->ike.virtual_ip;
+	stranger = state_session(s, 4)->ike.peer_id;
+	other = state_session(s, 5)->ike.virtual_ip;
+	apply_del(s, 3);
+	apply_del(s, 5);
+	octets = state_encode(s); /* Another node knows it too. */
+	state_free(s);
+	s = state_decode(octets->data, octets->len);
+	assert_non_null(s);
+	blob_unref(octets);
+	assert_false(state_pool_pick(s, &p, &(struct pool_wish){&had, &stranger}, 5000, NULL, &out));
+	assert_false(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 5000, NULL, &out));
+	assert_false(state_pool_pick(s, &p, &(struct pool_wish){&other, &peer}, 5000, NULL, &out));
+	assert_true(state_pool_pick(s, &p, &(struct pool_wish){&had, &peer}, 5000, NULL, &out));
+	assert_true(address_equal(&out, &had));
+	state_free(s);
 }
 
 static void test_pool(void **unused)
@@ -86,6 +120,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_pool_same_client),
 		cmocka_unit_test(test_pool_ipv6),
 	};
 
