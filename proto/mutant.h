@@ -77,6 +77,11 @@
 	X(MUTANT_MOVE_OLDER, "an older packet moves its session back")                             \
 	X(MUTANT_FORWARD_TWICE, "a forwarded packet is forwarded again")                           \
 	X(MUTANT_SELECTORS_UNCHECKED, "inner packets are not held against the selectors")          \
+	X(MUTANT_REVOKE_IGNORED, "a revocation reaches the workers and changes nothing")           \
+	X(MUTANT_MARKS_NOT_TOLD, "marks are not told before their epoch ends")                     \
+	X(MUTANT_HELD_KEPT, "what is held for a revoked SA is not handed on")                      \
+	X(MUTANT_WAITING_KEPT, "what waits for a majority waits on when its grant is over")        \
+	X(MUTANT_LEASE_TOLD_ONCE, "that a lease is empty is not told again")                       \
 	X(MUTANT_ACK_UNFENCED, "marks of an epoch that is over are acknowledged")                  \
 	X(MUTANT_WHOLE_AT_START, "a restarted voter counts as if it had forgotten nothing")        \
 	X(MUTANT_MARK_PROPOSED_ONCE, "a mark whose proposal was lost waits for the next second")   \

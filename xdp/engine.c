@@ -137,8 +137,9 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 		return;
 	switch (u->kind) {
 	case SA_UPDATE_GRANT:
-		engine_mark_now(e, sa);
-		if (u->grant.epoch > sa->e.epoch)
+		if (!MUTANT(MUTANT_MARKS_NOT_TOLD))
+			engine_mark_now(e, sa);
+		if (u->grant.epoch > sa->e.epoch && !MUTANT(MUTANT_WAITING_KEPT))
 			waiting_drop(e, sa);
 		if (u->grant.quorum && !waiting_prepare(e))
 			break; /* Without the grant it drops, and says so. */
@@ -146,10 +147,15 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 		e->release_due |= !sa->e.hold;
 		break;
 	case SA_UPDATE_REVOKE:
-		engine_mark_now(e, sa);
-		waiting_drop(e, sa);
+		if (MUTANT(MUTANT_REVOKE_IGNORED))
+			break;
+		if (!MUTANT(MUTANT_MARKS_NOT_TOLD))
+			engine_mark_now(e, sa);
+		if (!MUTANT(MUTANT_WAITING_KEPT))
+			waiting_drop(e, sa);
 		sad_entry_revoke(&sa->e);
-		e->release_due = true; /* What is held goes to the new owner. */
+		if (!MUTANT(MUTANT_HELD_KEPT))
+			e->release_due = true; /* What is held goes to the new owner. */
 		break;
 	case SA_UPDATE_FLOOR:
 		sad_entry_raise_floor(&sa->e, u->mark, u->fallen);

@@ -6,6 +6,7 @@
  * A number that was drawn is spent, whatever happens to its packet: it is never
  * put back, so no (key, number) can be used for two packets. */
 #include "xdp/engine.h"
+#include "proto/mutant.h"
 #include "xdp/inner.h"
 
 #include <assert.h>
@@ -48,6 +49,8 @@ static void report_lease(struct engine *e, struct sa *sa, enum drop d)
 {
 	uint64_t left = sa->e.end - sa->e.next;
 
+	if (sa->e.reported_low && MUTANT(MUTANT_LEASE_TOLD_ONCE))
+		return;
 	if (d == DROP_SEQUENCE_END)
 		engine_report(e, sa, SA_REPORT_SEQUENCE_END, sa->e.next);
 	else if (d == DROP_LEASE || sad_entry_lease_low(&sa->e) ||

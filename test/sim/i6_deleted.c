@@ -83,10 +83,22 @@ void i6_state(struct i6_deleted *c, unsigned host, uint64_t index, const struct 
 	seen_fini(&taken);
 }
 
+/* Have all applied the same? */
+static bool level(const struct world *w)
+{
+	for (unsigned i = 1; i < w->n_hosts; i++)
+		if (core_applied(node_core(&w->host[i])) != core_applied(node_core(&w->host[0])))
+			return false;
+	return true;
+}
+
 void i6_end(struct i6_deleted *c)
 {
 	struct full *f = c->full;
 
+	/* A client may have left just now, and followers learn of a commit a moment later. */
+	for (unsigned k = 0; k < 1000 && !level(&f->world); k++)
+		world_run(&f->world, f->world.now_us + MS / 4);
 	for (unsigned i = 0; i < f->world.n_hosts; i++) {
 		const struct core *core = node_core(&f->world.host[i]);
 		const struct state *s = core_state(core);

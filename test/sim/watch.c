@@ -98,9 +98,9 @@ void watch_updated(struct node *n, uint32_t spi_in)
 static void check_grant(struct node *n, const struct watched_sa *s, int64_t epoch, const char *what)
 {
 	if (epoch != s->granted)
-		world_fail(n->host->world, "I7: n%u %s SA %08x in epoch %lld; it was granted %lld",
+		world_fail(n->host->world, "I7: n%u %s SA %08x in epoch %lld; its grant is %s, the last of %lld",
 			   n->host->index + 1, what, s->spi_in, (long long)epoch,
-			   (long long)s->granted);
+			   s->granted == NO_GRANT ? "over" : "another", (long long)s->newest);
 	i7_used(&n->full->checkers.i7, n->host->index, s->spi_in, epoch);
 }
 
@@ -142,6 +142,8 @@ void watch_report(struct node *n, const struct sa_report *r)
 		return; /* It was deleted in the same series of updates. */
 	if (r->kind == SA_REPORT_MARK && r->seq > s->told)
 		s->told = r->seq;
+	if (r->kind == SA_REPORT_LEASE_LOW)
+		s->lease_told = n->worker.n_told;
 	if (r->kind == SA_REPORT_PEER && r->seq <= s->before)
 		world_fail(n->host->world,
 			   "I8: n%u moves SA %08x by number %llu; it has let %llu in before",
@@ -151,15 +153,28 @@ void watch_report(struct node *n, const struct sa_report *r)
 
 /* ---- What is hostile changes nothing ---- */
 
+/* Whoever led when it was told may be gone: each burst that finds a lease empty tells it. */
+static void check_leases(struct node *n, const struct packet *burst, size_t k, size_t told)
+{
+	for (size_t i = 0; i < k; i++)
+		if (burst[i].drop == DROP_LEASE &&
+		    find(&n->worker, burst[i].sa->e.child.spi_in)->lease_told <= told)
+			world_fail(n->host->world, "I5: n%u finds the lease of SA %08x empty and keeps silent",
+				   n->host->index + 1, burst[i].sa->e.child.spi_in);
+}
+
 static void process(struct node *n, enum datapath_direction direction, struct packet *burst, size_t k)
 {
 	struct engine *e = &n->worker.engine;
+	size_t told = n->worker.n_told;
 
 	n->worker.injects = burst[0].injected;
 	if (direction == DATAPATH_INBOUND)
 		engine_inbound(e, burst, k);
 	else
 		engine_outbound(e, burst, k);
+	if (direction == DATAPATH_OUTBOUND)
+		check_leases(n, burst, k, told);
 	n->worker.injects = false;
 }
 

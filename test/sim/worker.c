@@ -13,6 +13,7 @@
 
 #define WAKE_DELAY_US 200u
 #define SA_MAX 4096u
+#define BURST_MOST 4u
 
 void worker_init(struct node *n)
 {
@@ -94,25 +95,25 @@ static void begin_burst(struct node *n)
 					n->config.n_nodes == 1 ? 0 : n->config.timing.isolation_ms);
 }
 
-/* Those at the front that are alike; what is hostile goes alone (i8_attack.c). */
-static size_t burst_size(const struct arrival *a, size_t n)
+/* Some of those at the front that are alike; what is hostile goes alone (i8_attack.c). */
+static size_t burst_size(struct random *r, const struct arrival *a, size_t n)
 {
-	size_t k = 1;
+	size_t k = 1, most = random_between(r, 1, BURST_MOST);
 
-	while (k < n && k < BURST && !a->hostile && !a[k].hostile && a[k].direction == a->direction)
+	while (k < n && k < most && !a->hostile && !a[k].hostile && a[k].direction == a->direction)
 		k++;
 	return k;
 }
 
 static void serve(struct node *n, struct arrivals *q)
 {
-	static uint8_t buffers[BURST][PACKET_BUFFER];
-	struct packet burst[BURST];
+	static uint8_t buffers[BURST_MOST][PACKET_BUFFER];
+	struct packet burst[BURST_MOST];
 
 	for (size_t at = 0, k; at < q->n; at += k) {
 		const struct arrival *a = &q->list[at];
 
-		k = burst_size(a, q->n - at);
+		k = burst_size(&n->host->world->random, a, q->n - at);
 		for (size_t i = 0; i < k; i++) {
 			burst[i] = (struct packet){ .data = buffers[i] + PACKET_HEAD_ROOM,
 						    .len = a[i].data->len, .path = a[i].path,
