@@ -44,6 +44,8 @@ static int run(const char *file, const char *name, bool accept_old_store)
 		if (node_start(n, config, err)) {
 			guard_started(n->events);
 			status = loop_run(n);
+		} else if (n->ended) {
+			status = CMD_OK; /* It was told to end while it waited. */
 		} else {
 			fprintf(stderr, "baton: %s\n", err);
 		}
@@ -64,6 +66,7 @@ int cmd_run(int argc, char **argv)
 						{"accept-old-store", no_argument, NULL, 'a'},
 						{"help", no_argument, NULL, 'h'},
 						{0}};
+	static const int ignored[] = {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2};
 	const char *file = NULL, *name = NULL;
 	bool accept_old_store = false;
 	int o;
@@ -86,7 +89,8 @@ int cmd_run(int argc, char **argv)
 		}
 	if (!file || !name || optind != argc)
 		return usage(stderr, CMD_USAGE);
-	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN); /* The loop will tell of some of them. */
 	setpriority(PRIO_PROCESS, 0, PRIORITY); /* As routing daemons do; where it is allowed. */
 	return run(file, name, accept_old_store);
 }

@@ -279,18 +279,29 @@ static void run(struct http *h)
 		uv_timer_stop(&h->timer);
 }
 
-/* Why nothing can listen there. libmicrohttpd's errno does not tell: since 1.0 it
- * is what closing left behind. */
-static const char *refusal(const struct sockaddr *at, socklen_t len)
+/* A socket that listens there, or -errno. An address that the host does not have yet will
+ * do (IP_FREEBIND): *absent. The gateway does not wait for it. */
+static int listen_at(const struct sockaddr *at, socklen_t len, bool *absent)
 {
-	int one = 1, why = 0, fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int one = 1, error, fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool v4 = at->sa_family == AF_INET;
 
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
-	    bind(fd, at, len) || listen(fd, 1))
-		why = errno;
-	if (fd >= 0)
-		close(fd);
-	return why ? strerror(why) : "cannot listen";
+	if (fd < 0)
+		return -errno;
+	error = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) || bind(fd, at, len) ? errno : 0;
+	*absent = error == EADDRNOTAVAIL;
+	if (*absent)
+		error = setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_FREEBIND : IPV6_FREEBIND,
+				   &one, sizeof(one)) ||
+					bind(fd, at, len)
+				? errno
+				: 0;
+	if (!error && listen(fd, HTTP_CONNECTIONS_MAX))
+		error = errno;
+	if (!error)
+		return fd;
+	close(fd);
+	return -error;
 }
 
 struct http *http_start(uv_loop_t *loop, const char *listen, const struct status_view *view,
@@ -304,6 +315,8 @@ struct http *http_start(uv_loop_t *loop, const char *listen, const struct status
 	const union MHD_DaemonInfo *info;
 	struct endpoint e;
 	unsigned flags = MHD_USE_EPOLL;
+	bool absent = false;
+	int fd;
 
 	if (!h || endpoint_parse(&e, listen) != OK) {
 		snprintf(err, HTTP_ERR_LEN, "http: \"%s\" is not an address and port", listen);
@@ -319,16 +332,25 @@ struct http *http_start(uv_loop_t *loop, const char *listen, const struct status
 	memcpy(&v4.sin_addr, e.address.octets, 4);
 	memcpy(&v6.sin6_addr, e.address.octets, 16);
 	h->view = view;
+	fd = listen_at(at, at_len, &absent);
+	if (fd < 0) {
+		snprintf(err, HTTP_ERR_LEN,
+			 "http = \"%s\": %s; free the port or choose another in cluster.toml", listen,
+			 strerror(-fd));
+		free(h);
+		return NULL;
+	}
+	if (absent)
+		snprintf(err, HTTP_ERR_LEN, "%s is no address of this host yet", listen);
 	h->daemon = MHD_start_daemon(
-		flags, 0, NULL, NULL, on_request, h, MHD_OPTION_SOCK_ADDR, at,
+		flags, 0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, fd,
 		MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTIONS_MAX + CONNECTIONS_BEFORE_ROOM,
 		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)MEMORY_PER_CONNECTION, MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, h,
 		MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, h, MHD_OPTION_END);
 	if (!h->daemon) {
-		snprintf(err, HTTP_ERR_LEN,
-			 "http = \"%s\": %s; free the port or choose another in cluster.toml", listen,
-			 refusal(at, at_len));
+		snprintf(err, HTTP_ERR_LEN, "http: libmicrohttpd does not start");
+		close(fd);
 		free(h);
 		return NULL;
 	}

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SIGNALS (sizeof(((struct node *)NULL)->signals) / sizeof(uv_signal_t))
 #define PATIENCE_MS 5000u
 #define LOOK_MS 500u
 #define STORE_FILL_MAX 90u /* Percent */
@@ -103,9 +104,12 @@ static void arm(struct node *n)
 static void on_wake(uv_async_t *async)
 {
 	struct node *n = async->data;
-	struct inbox_item *i = inbox_take(&n->inbox), *next;
+	struct inbox_item *i, *next;
 	uint64_t begin = loop_now_us(), took;
 
+	if (!n->running) /* loop_run() looks at what has come until then. */
+		return;
+	i = inbox_take(&n->inbox);
 	perform_deferred(n);
 	link_answer(n->link);
 	for (; i; i = next) {
@@ -178,12 +182,29 @@ static void on_signal(uv_signal_t *handle, int number)
 		on_patience(&n->patience);
 		return;
 	}
-	events_add(n->events, CONFIG_LOG_INFO, "shutdown", "%s: handing over",
-		   number == SIGTERM ? "SIGTERM" : "SIGINT");
+	events_add(n->events, CONFIG_LOG_INFO, "shutdown", "%s: %s",
+		   number == SIGTERM ? "SIGTERM" : "SIGINT",
+		   n->running ? "handing over" : "the start is given up");
 	n->shutting_down = true;
+	if (!n->running) {
+		n->ended = true;
+		uv_stop(&n->loop);
+		return;
+	}
 	uv_timer_start(&n->patience, on_patience, PATIENCE_MS, 0);
 	step(n, &e);
 	arm(n);
+}
+
+/* What other daemons take for a word: nobody's service ends by it. */
+static void on_other_signal(uv_signal_t *handle, int number)
+{
+	const struct node *n = handle->data;
+
+	events_add(n->events, CONFIG_LOG_INFO, "signal", "%s: nothing is done: %s",
+		   number == SIGHUP ? "SIGHUP" : number == SIGUSR1 ? "SIGUSR1" : "SIGUSR2",
+		   number == SIGHUP ? "cluster.toml is read at a start only, so restart one node after another"
+				    : "it has no meaning");
 }
 
 static void inbox_wake(void *ctx)
@@ -193,7 +214,7 @@ static void inbox_wake(void *ctx)
 
 void loop_init(struct node *n)
 {
-	static const int number[] = {SIGTERM, SIGINT};
+	static const int number[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 	int rc = uv_loop_init(&n->loop);
 
 	assert(rc == 0);
@@ -203,11 +224,12 @@ void loop_init(struct node *n)
 	uv_poll_init(&n->loop, &n->timer, n->timer_fd);
 	uv_timer_init(&n->loop, &n->patience);
 	uv_timer_init(&n->loop, &n->look);
-	n->wake.data = n->timer.data = n->patience.data = n->look.data = n;
-	for (unsigned i = 0; i < 2; i++) {
+	uv_timer_init(&n->loop, &n->pause);
+	n->wake.data = n->timer.data = n->patience.data = n->look.data = n->pause.data = n;
+	for (unsigned i = 0; i < SIGNALS; i++) {
 		uv_signal_init(&n->loop, &n->signals[i]);
 		n->signals[i].data = n;
-		uv_signal_start(&n->signals[i], on_signal, number[i]);
+		uv_signal_start(&n->signals[i], i < 2 ? on_signal : on_other_signal, number[i]);
 	}
 	inbox_init(&n->inbox, inbox_wake, &n->wake);
 	actions_init(&n->actions);
@@ -219,8 +241,10 @@ int loop_run(struct node *n)
 {
 	uv_poll_start(&n->timer, UV_READABLE, on_timer);
 	uv_timer_start(&n->look, on_look, LOOK_MS, LOOK_MS);
+	n->running = true;
 	perform_actions(n); /* What core_new() queued. */
 	arm(n);
+	uv_async_send(&n->wake);
 	if (!n->ended)
 		uv_run(&n->loop, UV_RUN_DEFAULT);
 	return n->exit_status;
@@ -232,7 +256,8 @@ void loop_fini(struct node *n)
 	uv_close((uv_handle_t *)&n->timer, NULL);
 	uv_close((uv_handle_t *)&n->patience, NULL);
 	uv_close((uv_handle_t *)&n->look, NULL);
-	for (unsigned i = 0; i < 2; i++)
+	uv_close((uv_handle_t *)&n->pause, NULL);
+	for (unsigned i = 0; i < SIGNALS; i++)
 		uv_close((uv_handle_t *)&n->signals[i], NULL);
 	uv_run(&n->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&n->loop);

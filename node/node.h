@@ -27,7 +27,8 @@ struct node {
 	uv_poll_t timer;            /* On timer_fd. */
 	int timer_fd;               /* timerfd: uv's own timers count milliseconds. */
 	uint64_t armed_us;
-	uv_signal_t signals[2];
+	uv_signal_t signals[5];
+	uv_timer_t pause;           /* Of a start that waits. */
 	uv_timer_t look;            /* For what makes us unready. */
 	uint32_t unready_told;      /* core_unready(), as the log has it. */
 	uv_timer_t patience;        /* After a signal: the end comes anyway. */
@@ -44,6 +45,7 @@ struct node {
 	struct status_view view;
 	struct http *http;
 	uint64_t longest_round_us;
+	bool running;               /* The start is over: there are a core and a store. */
 	bool shutting_down, ended;
 	enum die_when die; /* Only in tests. */
 	int exit_status;

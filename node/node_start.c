@@ -8,6 +8,7 @@
 
 #include "cluster/seal.h"
 #include "node/user.h"
+#include "node/wait.h"
 
 #include <openssl/mem.h>
 #include <openssl/rand.h>
@@ -83,10 +84,13 @@ static bool start_store(struct node *n, char *err)
 	assert(ok);
 	seal_derive(seal, "store", key);
 	seal_key_free(seal);
-	s = store_open(&o, &n->store, &n->start.image, why);
+	while ((s = store_open(&o, &n->store, &n->start.image, why)) == ERR_NO_SPACE)
+		if (!wait_turn(n, "disk", "%s", why))
+			break;
 	OPENSSL_cleanse(key, sizeof(key));
 	if (s != OK)
 		return fail(err, "%s", why);
+	ready_unblock(n->ready, "disk");
 	n->start.raft_id = store_raft_id(n->store);
 	n->start.incarnation = random_u64();
 	n->start.identity = store_identity(n->store);
@@ -178,6 +182,8 @@ static bool start_datapath(struct node *n, char *err)
 
 	if (c->test.no_datapath)
 		return true;
+	if (!wait_interfaces(n))
+		return false;
 	loop_seed(d.seed);
 	n->datapath = datapath_start(&d, &face, why);
 	OPENSSL_cleanse(d.seed, sizeof(d.seed));
@@ -246,8 +252,7 @@ static bool start_http(struct node *n, char *err)
 {
 	char why[HTTP_ERR_LEN] = "";
 
-	n->view = (struct status_view){.config = n->config, .core = n->core,
-				       .datapath = n->datapath, .link = n->link, .ready = n->ready,
+	n->view = (struct status_view){.config = n->config, .ready = n->ready,
 				       .ctx = n, .events = view_events,
 				       .loop_stall_us = view_stall,
 				       .store_fill_percent = view_fill};
@@ -257,7 +262,41 @@ static bool start_http(struct node *n, char *err)
 	if (!n->http)
 		return fail(err, "%.512s: http of node \"%s\": %s", n->config->file,
 			    n->config->cluster.node[n->config->cluster.self], why);
+	if (why[0])
+		events_add(n->events, CONFIG_LOG_WARNING, "http", "%s", why);
 	return true;
+}
+
+/* ---- All of it ---- */
+
+/* The first that is written to a store that was there: nothing else can fail any more. */
+static bool begin_store(struct node *n, char *err)
+{
+	char why[STORE_ERR_LEN] = "";
+	enum status s;
+
+	while ((s = store_begin(n->store, n->start.incarnation, why)) == ERR_NO_SPACE)
+		if (!wait_turn(n, "disk", "%s", why))
+			break;
+	if (s != OK)
+		return fail(err, "%s", why);
+	ready_unblock(n->ready, "disk");
+	n->store_thread = store_thread_start(n->store, &n->inbox, n->events,
+					     n->config->test.store_delay_ms);
+	n->store = NULL;
+	return true;
+}
+
+static bool start_link(struct node *n, char *err)
+{
+	struct link_options o = {
+		.config = n->config, .inbox = &n->inbox, .tls = n->tls, .events = n->events};
+	char why[LINK_ERR_LEN] = "";
+
+	if (!wait_link(n))
+		return false;
+	n->link = link_new(&o, why);
+	return n->link || fail(err, "%s", why);
 }
 
 bool node_start(struct node *n, const struct node_config *config, char err[NODE_ERR_LEN])
@@ -265,8 +304,7 @@ bool node_start(struct node *n, const struct node_config *config, char err[NODE_
 	struct detector_quorum quorum;
 	const struct cluster_config *c = &config->cluster;
 	const struct node_entry *entry = &config->node[c->self];
-	struct link_options o = {.config = config, .inbox = &n->inbox};
-	char why[LINK_ERR_LEN] = "";
+	char why[TLS_ERR_LEN] = "";
 
 	memset(n, 0, sizeof(*n));
 	n->config = config;
@@ -277,20 +315,16 @@ bool node_start(struct node *n, const struct node_config *config, char err[NODE_
 				 c->node[c->self], why);
 	if (!n->tls)
 		return fail(err, "%.512s: node \"%s\": %s", config->file, c->node[c->self], why);
-	if (!user_become(config, n->events, err) || !start_store(n, err))
+	/* What only root may make, such as a socket in /run, comes before. From here on without root;
+	 * and from the status endpoint on it can be asked what it waits for. */
+	if (!user_become(config, n->events, err) || !start_http(n, err) || !wait_clock(n) ||
+	    !start_store(n, err) || !start_link(n, err))
 		return false;
-	o.tls = n->tls;
-	o.events = n->events;
-	n->link = link_new(&o, why);
-	if (!n->link)
-		return fail(err, "%s", why);
-	if (!start_datapath(n, err) || !start_core(n, err) || !start_http(n, err))
+	n->view.link = n->link;
+	if (!start_datapath(n, err) || !start_core(n, err) || !begin_store(n, err))
 		return false;
-	if (store_begin(n->store, n->start.incarnation, why) != OK)
-		return fail(err, "%s", why);
-	n->store_thread =
-		store_thread_start(n->store, &n->inbox, n->events, config->test.store_delay_ms);
-	n->store = NULL;
+	n->view.datapath = n->datapath;
+	n->view.core = n->core;
 	core_quorum(n->core, &quorum);
 	link_set_quorum(n->link, &quorum);
 	link_set_log(n->link, core_applied(n->core), core_last_index(n->core));

@@ -55,6 +55,11 @@ static void path_join(const struct store *s, const char *rest, char path[PATH_MA
 
 /* ---- Transactions ---- */
 
+static enum status status_of(int rc)
+{
+	return rc == ENOSPC || rc == EDQUOT ? ERR_NO_SPACE : ERR_IO;
+}
+
 static enum status write_error(const struct store *s, int rc, char *err)
 {
 	if (rc == MDB_MAP_FULL)
@@ -62,8 +67,8 @@ static enum status write_error(const struct store *s, int rc, char *err)
 			      "the store in %s is full (%llu MiB): make it larger, or find out why "
 			      "no snapshot could be taken",
 			      s->dir, (unsigned long long)(s->map_bytes >> 20));
-	return refuse(ERR_IO, err, "writing to the store in %s failed: %s%s", s->dir,
-		      mdb_strerror(rc), rc == ENOSPC ? "; make room on that disk" : "");
+	return refuse(status_of(rc), err, "writing to the store in %s failed: %s%s", s->dir,
+		      mdb_strerror(rc), status_of(rc) == ERR_NO_SPACE ? "; make room on that disk" : "");
 }
 
 /* Not an update of term and vote alone: those come from a node that nobody leads, too. */
@@ -128,21 +133,27 @@ enum status store_commit(struct store *s, struct store_update *const *updates, s
 
 /* ---- Opening ---- */
 
+static enum status lock_refuse(const struct store *s, char *err)
+{
+	return refuse(status_of(errno), err, "data_dir %s is not writable: %s%s", s->dir,
+		      strerror(errno),
+		      errno == EACCES || errno == EPERM
+			      ? "; give it, and all that is in it, to the user that baton runs as"
+			      : "");
+}
+
 static enum status lock_take(struct store *s, char *err)
 {
 	char path[PATH_MAX + 32], pid[32] = "";
 	ssize_t n;
 
 	if (mkdir(s->at, 0700) && errno != EEXIST)
-		return refuse(ERR_IO, err, "data_dir %s cannot be created: %s", s->dir,
+		return refuse(status_of(errno), err, "data_dir %s cannot be created: %s", s->dir,
 			      strerror(errno));
 	path_join(s, "lock", path);
 	s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (s->lock_fd < 0)
-		return refuse(ERR_IO, err,
-			      "data_dir %s is not writable: %s; give it to the user that baton "
-			      "runs as",
-			      s->dir, strerror(errno));
+		return lock_refuse(s, err);
 	if (flock(s->lock_fd, LOCK_EX | LOCK_NB)) {
 		if (errno != EWOULDBLOCK)
 			return refuse(ERR_IO, err, "data_dir %s cannot be locked: %s", s->dir,
@@ -155,9 +166,10 @@ static enum status lock_take(struct store *s, char *err)
 			      s->dir, pid[0] ? pid : "unknown");
 	}
 	snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
-	if (ftruncate(s->lock_fd, 0) || pwrite(s->lock_fd, pid, strlen(pid), 0) < 0)
-		return refuse(ERR_IO, err, "data_dir %s is not writable: %s", s->dir,
-			      strerror(errno));
+	/* On a full disk the lock holds without saying whose it is. */
+	if ((ftruncate(s->lock_fd, 0) || pwrite(s->lock_fd, pid, strlen(pid), 0) < 0) &&
+	    status_of(errno) != ERR_NO_SPACE)
+		return lock_refuse(s, err);
 	return OK;
 }
 
@@ -241,7 +253,7 @@ static enum status create(struct store *s, const struct store_options *o, char *
 	if (rc == 0)
 		rc = rename(temporary, final) ? errno : sync_path(s->at);
 	if (rc)
-		return refuse(ERR_IO, err, "a store cannot be made in data_dir %s: %s", s->dir,
+		return refuse(status_of(rc), err, "a store cannot be made in data_dir %s: %s", s->dir,
 			      mdb_strerror(rc));
 	return OK;
 }

@@ -35,12 +35,14 @@ struct store_options { /* Borrowed during store_open(). */
  * process (a damaged tree can crash who reads it) and opens it; writes nothing to
  * one that is there. *image is the caller's (store_image_fini). Errors, with a sentence in
  * err that names the directory and the way out: ERR_EXISTS (another process runs in
- * it), ERR_FOREIGN, ERR_DAMAGED, ERR_IO (cannot be created, read or written). */
+ * it), ERR_FOREIGN, ERR_DAMAGED, ERR_IO (cannot be created, read or written),
+ * ERR_NO_SPACE (likewise: to be tried again once there is some). */
 enum status store_open(const struct store_options *o, struct store **out, struct store_image *image,
 		       char err[STORE_ERR_LEN]) must_check;
 void store_close(struct store *s); /* NULL is accepted. */
 
-/* The first transaction of a process that will run: keeps its incarnation. */
+/* The first transaction of a process that will run: keeps its incarnation. After
+ * ERR_NO_SPACE it may be tried again. */
 enum status store_begin(struct store *s, uint64_t incarnation, char err[STORE_ERR_LEN]) must_check;
 
 /* One durable transaction of n updates, in order, and of a new identity record

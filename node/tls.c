@@ -52,25 +52,34 @@ static const char *library_reason(void)
 	return reason ? reason : "no reason given";
 }
 
-/* Valid now, by our CA, ours by name. */
-static bool certificate_check(SSL_CTX *ssl, X509 *cert, const char *cert_file, const char *ca_file,
-			      const char *name, char *err)
+/* X509_V_OK, or what is wrong with our certificate by the clock and the CA's. */
+static int certificate_verify(SSL_CTX *ssl)
 {
+	X509 *cert = SSL_CTX_get0_certificate(ssl);
 	X509_STORE_CTX *v = X509_STORE_CTX_new();
-	char when[64];
 	int error = X509_V_OK;
 
 	assert(v && X509_STORE_CTX_init(v, SSL_CTX_get_cert_store(ssl), cert, NULL));
 	if (X509_verify_cert(v) != 1)
 		error = X509_STORE_CTX_get_error(v);
 	X509_STORE_CTX_free(v);
-	if (error == X509_V_ERR_CERT_HAS_EXPIRED || X509_cmp_current_time(X509_get0_notAfter(cert)) < 0) {
+	if (X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
+		error = X509_V_ERR_CERT_HAS_EXPIRED;
+	return error;
+}
+
+/* By our CA, ours by name, and not expired. What is not valid yet will be. */
+static bool certificate_check(SSL_CTX *ssl, const char *cert_file, const char *ca_file,
+			      const char *name, char *err)
+{
+	X509 *cert = SSL_CTX_get0_certificate(ssl);
+	int error = certificate_verify(ssl);
+	char when[64];
+
+	if (error == X509_V_ERR_CERT_HAS_EXPIRED) {
 		pki_time_text(X509_get0_notAfter(cert), when);
 		say(err, "cert_file %s has expired (%s): issue a new certificate", cert_file, when);
-	} else if (error == X509_V_ERR_CERT_NOT_YET_VALID) {
-		pki_time_text(X509_get0_notBefore(cert), when);
-		say(err, "cert_file %s is not valid before %s: is the clock right?", cert_file, when);
-	} else if (error) {
+	} else if (error && error != X509_V_ERR_CERT_NOT_YET_VALID) {
 		say(err, "cert_file %s does not verify under ca_file %s: %s", cert_file, ca_file,
 		    X509_verify_cert_error_string(error));
 	} else if (!pki_names(cert, name)) {
@@ -80,6 +89,18 @@ static bool certificate_check(SSL_CTX *ssl, X509 *cert, const char *cert_file, c
 		return true;
 	}
 	return false;
+}
+
+bool tls_context_early(const struct tls_context *c, char err[TLS_ERR_LEN])
+{
+	X509 *cert = SSL_CTX_get0_certificate(c->ssl);
+	char when[64];
+
+	if (certificate_verify(c->ssl) != X509_V_ERR_CERT_NOT_YET_VALID)
+		return false;
+	pki_time_text(X509_get0_notBefore(cert), when);
+	say(err, "the clock is not set: cert_file %s is valid from %s on", c->cert_file, when);
+	return true;
 }
 
 static bool load_files(SSL_CTX *ssl, const char *ca_file, const char *cert_file,
@@ -125,7 +146,7 @@ struct tls_context *tls_context_new(const char *ca_file, const char *cert_file,
 	c->ssl = ssl;
 	snprintf(c->cert_file, sizeof(c->cert_file), "%s", cert_file);
 	if (!load_files(ssl, ca_file, cert_file, key_file, err) ||
-	    !certificate_check(ssl, SSL_CTX_get0_certificate(ssl), cert_file, ca_file, name, err)) {
+	    !certificate_check(ssl, cert_file, ca_file, name, err)) {
 		tls_context_free(c);
 		return NULL;
 	}

@@ -16,10 +16,12 @@ struct tls_context;
 struct tls;
 
 /* Reads the files; checks that the key belongs to the certificate, the certificate
- * to the CA and to `name`, and that it is valid now. NULL: err names the file. */
+ * to the CA and to `name`, and that it has not expired. NULL: err names the file. */
 struct tls_context *tls_context_new(const char *ca_file, const char *cert_file,
 				    const char *key_file, const char *name, char err[TLS_ERR_LEN]);
 void tls_context_free(struct tls_context *c);
+/* Is the clock before the time from which on our certificate is valid? err says so. */
+bool tls_context_early(const struct tls_context *c, char err[TLS_ERR_LEN]);
 
 /* Seconds until our own certificate expires; negative: it has. */
 int64_t tls_context_expires_in(const struct tls_context *c, int64_t unix_now);

@@ -65,7 +65,7 @@ build/unsealed/baton: build/obj/test/netns/unsealed.c.o $(NODE) build/libxdpath.
 # cluster and the pure ones of xdp, once for all targets; in build/fuzz with ASan and
 # UBSan, in build/fuzz-cov to see which lines are reached.
 FUZZ_UNDER := $(wildcard proto/*.c cluster/*.c) \
-	$(filter-out %.bpf.c $(patsubst %,xdp/%.c,address clock datapath loader mailbox netlink port_xsk \
+	$(filter-out %.bpf.c $(patsubst %,xdp/%.c,address clock datapath interface loader mailbox netlink port_xsk \
 		sockets thread tun worker),$(wildcard xdp/*.c)) \
 	$(wildcard test/lib/gateway.c test/lib/story*.c test/lib/sample.c)
 define fuzz_build

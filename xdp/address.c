@@ -64,23 +64,39 @@ struct address_mover {
 
 /* ---- Before the first packet ---- */
 
+static int sysctl_refused(const char *interface, const char *key, int value, int error, char *err)
+{
+	snprintf(err, DATAPATH_ERR_LEN,
+		 "sysctl net.ipv4.conf.%s.%s is %d and must be %d: %s; set it before baton starts",
+		 interface, key, sysctl_get("ipv4", interface, key), value, strerror(-error));
+	return error;
+}
+
 static int prepare_port(const char *interface, char *err)
 {
+	/* The kernel must not answer for addresses of another device, nor name them. */
+	static const struct {
+		const char *key;
+		int value;
+		bool by_all; /* What "all" has counts if it is more. */
+	} wanted[] = {{"arp_ignore", 1, true}, {"arp_announce", 2, true}, {"send_redirects", 0, false}};
 	int error;
 
-	/* The kernel must not answer for addresses of another device, nor name them. */
-	if ((error = sysctl_set("ipv4", interface, "arp_ignore", 1)) ||
-	    (error = sysctl_set("ipv4", interface, "arp_announce", 2)) ||
-	    (error = sysctl_set("ipv4", interface, "send_redirects", 0))) {
-		snprintf(err, DATAPATH_ERR_LEN, "sysctl of interface '%s': %s", interface,
-			 strerror(-error));
-		return error;
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		error = sysctl_set("ipv4", interface, wanted[i].key, wanted[i].value);
+		if (error && wanted[i].by_all && sysctl_get("ipv4", "all", wanted[i].key) == wanted[i].value)
+			error = 0;
+		if (error)
+			return sysctl_refused(interface, wanted[i].key, wanted[i].value, error, err);
 	}
 	/* Strict filtering drops clients that another way leads back to. */
 	if (sysctl_get("ipv4", interface, "rp_filter") == 1 ||
-	    sysctl_get("ipv4", "all", "rp_filter") == 1)
+	    sysctl_get("ipv4", "all", "rp_filter") == 1) {
 		error = sysctl_rp_filter(interface, 2);
-	return error;
+		if (error)
+			return sysctl_refused(interface, "rp_filter", 2, error, err);
+	}
+	return 0;
 }
 
 static int prepare_blackholes(struct netlink *nl, const struct prefix *p, size_t n, bool host,

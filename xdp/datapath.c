@@ -70,7 +70,10 @@ static bool open_ports(struct datapath *dp, const struct datapath_config *c, cha
 		return false;
 	error = tun_open(&w->tun, c->tun, c->tun_mtu ? c->tun_mtu : DATAPATH_TUN_MTU);
 	if (error) {
-		snprintf(err, DATAPATH_ERR_LEN, "TUN device '%s': %s", c->tun, strerror(-error));
+		snprintf(err, DATAPATH_ERR_LEN, "TUN device '%s': %s%s", c->tun, strerror(-error),
+			 error == -EROFS ? "; set sysctl net.ipv4.conf.default.rp_filter and "
+					   "net.ipv4.conf.all.rp_filter to 0 before baton starts"
+					 : "");
 		return false;
 	}
 	return true;

@@ -242,6 +242,8 @@ int sysctl_set(const char *family, const char *interface, const char *key, int v
 	char path[256], text[16];
 	int fd, len, error = 0;
 
+	if (sysctl_get(family, interface, key) == value) /* Containers have /proc/sys read-only. */
+		return 0;
 	sysctl_path(path, family, interface, key);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)

@@ -66,7 +66,10 @@ int tun_open(struct tun *t, const char *name, uint32_t mtu)
 		goto fail;
 	/* The pool's route stands here only while held; clients' packets come in
 	 * always. And no router solicitations out of it. */
-	(void)sysctl_rp_filter(name, 0);
+	if ((error = sysctl_rp_filter(name, 0))) {
+		tun_close(t);
+		return error;
+	}
 	(void)sysctl_set("ipv6", name, "addr_gen_mode", 1);
 	(void)sysctl_set("ipv4", name, "send_redirects", 0);
 	error = netlink_open(&nl);
