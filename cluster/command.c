@@ -43,6 +43,7 @@ static void codec_session_put(struct codec *c, struct session_put *p)
 	codec_count(c, &p->n_supersedes, COMMAND_SUPERSEDES_MAX);
 	for (uint32_t i = 0; i < p->n_supersedes; i++)
 		codec_u64(c, &p->supersedes[i]);
+	codec_u64(c, &p->takes_from);
 	codec_room(c, &p->room);
 }
 

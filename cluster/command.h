@@ -34,7 +34,7 @@ struct room {
 
 /* The session's id is drawn by apply. Refused: ERR_STALE when the IKE SPI pair has a
  * tombstone or belongs to a session; ERR_EXISTS when an inbound SPI or the virtual IP
- * is in use (after the superseded sessions are gone); ERR_FULL when there is no room. */
+ * is in use (after the superseded sessions are gone, and not by takes_from); ERR_FULL when there is no room. */
 struct session_put {
 	struct ike_session ike;
 	uint32_t slot;  /* < STATE_SLOTS */
@@ -42,6 +42,9 @@ struct session_put {
 	uint64_t horizon; /* ... and their first one; 0: they are not exact. */
 	uint64_t supersedes[COMMAND_SUPERSEDES_MAX]; /* INITIAL_CONTACT: deleted by the same command. */
 	uint32_t n_supersedes;
+	/* The virtual IP passes from this session, of the same identity, which from now on only
+	 * receives: make-before-break. 0: it is free. */
+	uint64_t takes_from;
 	struct room room;
 };
 

@@ -37,20 +37,32 @@ static bool is_taken(const void *ctx, const struct address *a)
 	return exchange_takes(ctx, a);
 }
 
-static bool assign_address(void *ctx, const struct ike_connection *connection, const struct ike_id *peer,
-			   bool replaces, const struct address *wanted, struct address *out)
+/* Make before break: it asks for the address of a session of its own, from where that is.
+ * One identity may be several devices: another one of them is elsewhere, and gets another. */
+static bool is_own(const struct core *c, const struct ike_address_wish *wish)
+{
+	const struct session *old =
+		state_session(c->state, state_address_user(c->state, wish->address, NULL, 0));
+
+	return old && ike_id_equal(&old->ike.peer_id, wish->peer) &&
+	       address_equal(&old->ike.remote.address, &wish->remote->address);
+}
+
+static bool assign_address(void *ctx, const struct ike_connection *connection,
+			   const struct ike_address_wish *wish, struct address *out)
 {
 	const struct core *c = ctx;
 	const struct pool_taken taken = { is_taken, c };
+	const struct address *wanted = wish->address;
 
 	if (!connection->has_pool)
 		return false;
-	if (replaces && wanted && !exchange_takes(c, wanted) &&
-	    prefix_contains(&connection->pool, wanted) && is_superseded(c, peer, wanted)) {
+	if (wanted && !exchange_takes(c, wanted) && prefix_contains(&connection->pool, wanted) &&
+	    (is_own(c, wish) || (wish->replaces && is_superseded(c, wish->peer, wanted)))) {
 		*out = *wanted;
 		return true;
 	}
-	return state_pool_pick(c->state, &connection->pool, &(struct pool_wish){ wanted, peer },
+	return state_pool_pick(c->state, &connection->pool, &(struct pool_wish){ wanted, wish->peer },
 			       10ull * c->config->timing.isolation_ms, &taken, out);
 }
 

@@ -67,6 +67,10 @@ void lane_propose_put(struct core *c, struct lane *l, struct ike_outcome *out)
 	p->lease = c->config->lease;
 	p->horizon = core_first_horizon(c, &p->ike);
 	p->room = exchange_room(c);
+	p->takes_from = state_address_user(c->state, &p->ike.virtual_ip, p->supersedes, p->n_supersedes);
+	old = state_session(c->state, p->takes_from);
+	if (old)
+		owners |= lane_owner(c, session_slot(c->state, old)->node);
 	l->makes_session = true;
 	l->owners = owners | lane_owner(c, state_slot(c->state, p->slot)->node);
 	note_proposal(c, l, "IKE_AUTH");

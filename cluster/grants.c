@@ -171,16 +171,33 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 /* A Child SA that replaces another carries packets out when the client has used
  * it or has deleted the old one: RFC 7296 2.8 lets it arrive at the client
  * before the response that makes it. */
-static uint32_t outbound_of(struct grant_shadow *g, const struct session *s)
+static bool carries(struct grant_shadow *g, const struct session *s, unsigned i)
 {
-	for (unsigned i = s->ike.n_child; i > 0; i--) {
-		const struct child_sa *child = &s->ike.child[i - 1];
-		struct child_shadow *x = child_find(g, child->spi_in);
+	const struct child_sa *child = &s->ike.child[i];
+	struct child_shadow *x = child_find(g, child->spi_in);
 
-		if (x->heard || child->replaces == 0 || !child_find(g, child->replaces) || i == 1)
-			return child->spi_in;
+	return x->heard || child->replaces == 0 || !child_find(g, child->replaces) || i == 0;
+}
+
+/* Out go the packets of a session by its last Child SA that carries them, and where others
+ * have other selectors, by these; by none if another session has its address. */
+static void carry(struct core *c, struct grant_shadow *g, const struct session *s)
+{
+	unsigned n = s->successor && !MUTANT(MUTANT_OLD_SENDS_ON) ? 0 : s->ike.n_child;
+	uint32_t outbound;
+
+	while (n > 0 && !carries(g, s, n - 1))
+		n--;
+	outbound = n > 0 ? s->ike.child[n - 1].spi_in : 0;
+	for (unsigned i = 0; outbound != g->outbound && i < s->ike.n_child; i++) {
+		uint32_t spi_in = s->ike.child[i].spi_in;
+
+		if (!outbound)
+			tell(c, SA_UPDATE_INBOUND, s->id, spi_in);
+		else if (spi_in == outbound || (!g->outbound && i < n && carries(g, s, i)))
+			tell(c, SA_UPDATE_OUTBOUND, s->id, spi_in);
 	}
-	return 0;
+	g->outbound = outbound;
 }
 
 static void drop_gone(struct core *c, struct grant_shadow *g, const struct session *s)
@@ -204,7 +221,6 @@ static void drop_gone(struct core *c, struct grant_shadow *g, const struct sessi
 void grants_session(struct core *c, const struct session *s)
 {
 	struct grant_shadow *g = shadow_find(c, s->id);
-	uint32_t outbound;
 
 	if (!g) {
 		g = calloc(1, sizeof(*g));
@@ -216,10 +232,7 @@ void grants_session(struct core *c, const struct session *s)
 	drop_gone(c, g, s);
 	for (unsigned i = 0; i < s->ike.n_child; i++)
 		grant(c, s, &s->seq[i], put(c, g, s, &s->ike.child[i]));
-	outbound = outbound_of(g, s);
-	if (outbound && outbound != g->outbound)
-		tell(c, SA_UPDATE_OUTBOUND, s->id, outbound);
-	g->outbound = outbound;
+	carry(c, g, s);
 }
 
 static void shadow_free(struct core *c, struct grant_shadow *g)

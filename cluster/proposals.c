@@ -247,6 +247,8 @@ static void note(struct core *c, uint64_t index, const struct command *command,
 	default:
 		break;
 	}
+	for (uint32_t i = 0; i < r->n_passed; i++)
+		follow_add(c, &(struct follow_session){ .session = r->passed[i], .status = OK });
 }
 
 static void on_apply(void *ctx, uint64_t index, uint64_t term, struct blob *data)

@@ -20,6 +20,7 @@ struct codec {
 	bool bad;
 	bool horizons;    /* The form that has them ... */
 	bool exact;       /* ... is for what has one: so each thing has one form. */
+	bool no_successors; /* Reading an old snapshot, whose sessions do not have that. */
 };
 
 bool codec_reads(const struct codec *c);

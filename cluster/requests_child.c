@@ -55,6 +55,9 @@ static uint32_t rekey_due(const struct core *c, const struct session *s, struct 
 	int64_t epoch = session_epoch(c->state, s);
 	uint32_t due = 0;
 
+	if (s->successor) /* Its client has gone on. */
+		return 0;
+
 	for (unsigned i = 0; i < s->ike.n_child && !due; i++) {
 		uint32_t spi_in = s->ike.child[i].spi_in;
 

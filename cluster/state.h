@@ -41,6 +41,8 @@ struct session {
 	int64_t first_epoch;        /* Of its birth: takeovers = epoch - first_epoch. */
 	int64_t noticed_epoch;      /* The client was told (notice committed) of this epoch ... */
 	int64_t acknowledged_epoch; /* ... and has answered it. */
+	uint64_t successor;         /* The session that has its virtual IP now: this one only
+				     * receives. 0: it has it itself. */
 };
 
 struct state;
@@ -56,6 +58,8 @@ struct apply_result {
 	bool session_deleted;
 	uint64_t superseded[COMMAND_SUPERSEDES_MAX]; /* Sessions that a SessionPut deleted. */
 	uint32_t n_superseded;
+	uint64_t passed[COMMAND_SUPERSEDES_MAX + 1]; /* Others that lost their address, or have it back. */
+	uint32_t n_passed;
 	bool slots_changed;     /* Ownership of slots changed: look at all sessions. */
 	bool holder_changed;
 	bool nodes_changed;
@@ -96,6 +100,10 @@ const struct session *state_next_session_of(const struct state *s, const struct 
 
 int64_t session_epoch(const struct state *s, const struct session *session);
 const struct slot *session_slot(const struct state *s, const struct session *session);
+
+/* The session that has this address once those are gone; 0: none. */
+uint64_t state_address_user(const struct state *s, const struct address *a, const uint64_t *gone,
+			    uint32_t n_gone);
 
 struct pool_taken { /* Is it on its way to somebody? */
 	bool (*is)(const void *ctx, const struct address *a);

@@ -51,6 +51,7 @@ struct session_entry {
 	struct blob *row;                        /* For the cut: as it was when that began. */
 	struct peer *peer;                       /* The others of its identity: */
 	struct session_entry *peer_previous, *peer_next;
+	struct session_entry *before;            /* Whose s.successor this is, or NULL. */
 };
 
 /* All sessions of one identity, in ascending id. */
@@ -165,6 +166,7 @@ void tombstones_fini(struct state *s);
 struct session_entry *session_find(const struct state *s, uint64_t id);
 struct session_entry *session_entry_of(struct session *s); /* Whose .s it is. */
 struct pair_index *session_find_pair(const struct state *s, uint64_t spi_i, uint64_t spi_r);
+bool id_same(const struct ike_id *a, const struct ike_id *b);
 struct spi_index *session_find_spi(const struct state *s, uint32_t spi_in);
 /* Can it be a session at all? ERR_MALFORMED; ERR_EXISTS: an inbound SPI twice. */
 enum status session_check(const struct ike_session *ike);
@@ -174,8 +176,9 @@ enum status session_insert(struct state *s, struct session_entry *entry);
 /* The session becomes ike, which was checked and whose keys are free, with seq. */
 void session_replace(struct state *s, struct session_entry *entry, const struct ike_session *ike,
 		     const struct seq_record seq[IKE_CHILD_MAX]);
-/* Leaves tombstones and a freed address behind. */
-void session_remove(struct state *s, struct session_entry *entry);
+/* Leaves tombstones and a freed address behind, unless that goes back to whom it came from:
+ * then returns that session, else 0. */
+uint64_t session_remove(struct state *s, struct session_entry *entry);
 void session_entry_free(struct session_entry *entry); /* Of one that was not adopted. */
 void session_set_slot(struct state *s, struct session_entry *entry, uint32_t slot);
 void sessions_fini(struct state *s);
@@ -202,6 +205,12 @@ struct address address_key(const struct address *a); /* Octets behind the addres
 struct session_entry *pool_user(const struct state *s, const struct address *a);
 void pool_take(struct state *s, struct session_entry *entry); /* entry->s.ike.virtual_ip */
 void pool_release(struct state *s, struct session_entry *entry);
+/* The address passes to a session that is not in the table yet ... */
+void pool_pass(struct state *s, struct session_entry *from, struct session_entry *to);
+/* ... and, when an entry goes, back, or on. Returns the session that has it again, or 0. */
+uint64_t pool_return(struct state *s, struct session_entry *entry);
+/* After reading: finds `before` for each; false: it cannot be. */
+bool pool_link(struct state *s);
 /* False: it is freed already. */
 bool freed_add(struct state *s, const struct address *a, uint64_t peer, uint64_t at_ms);
 bool freed_contains(const struct state *s, const struct address *a);

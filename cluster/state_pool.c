@@ -76,6 +76,72 @@ void pool_release(struct state *s, struct session_entry *e)
 	e->virtual_ip.family = 0;
 }
 
+/* ---- Make before break ---- */
+
+/* A client that re-authenticates makes its new session first, with the address of the old
+ * one. The address belongs to the new one; if that goes first, it goes back. */
+void pool_pass(struct state *s, struct session_entry *from, struct session_entry *to)
+{
+	cut_before_session_changes(s, from);
+	HASH_DELETE(by_ip, s->by_ip, from);
+	from->virtual_ip.family = 0;
+	from->s.successor = to->s.id;
+	to->before = from;
+}
+
+uint64_t pool_return(struct state *s, struct session_entry *e)
+{
+	struct session_entry *after = e->s.successor ? session_find(s, e->s.successor) : NULL;
+	struct session_entry *before = e->before;
+
+	if (after)
+		after->before = before;
+	if (before) {
+		cut_before_session_changes(s, before);
+		before->s.successor = e->s.successor;
+	}
+	if (after)
+		return 0;
+	if (!before) {
+		pool_release(s, e);
+		return 0;
+	}
+	HASH_DELETE(by_ip, s->by_ip, e);
+	e->virtual_ip.family = 0;
+	pool_take(s, before);
+	return before->s.id;
+}
+
+bool pool_link(struct state *s)
+{
+	for (size_t i = 0; i < s->list.n; i++) {
+		struct session_entry *e = s->list.place[i].entry, *after;
+
+		if (!e || !e->s.successor)
+			continue;
+		after = e->s.successor > e->s.id ? session_find(s, e->s.successor) : NULL;
+		if (!after || after->before || !id_same(&e->s.ike.peer_id, &after->s.ike.peer_id) ||
+		    e->s.ike.virtual_ip.family == 0 ||
+		    !address_equal(&e->s.ike.virtual_ip, &after->s.ike.virtual_ip))
+			return false;
+		after->before = e;
+	}
+	return true;
+}
+
+uint64_t state_address_user(const struct state *s, const struct address *a, const uint64_t *gone,
+			    uint32_t n_gone)
+{
+	const struct session_entry *e = a->family == 0 ? NULL : pool_user(s, a);
+
+	for (uint32_t i = 0; e && i < n_gone; i++)
+		if (gone[i] == e->s.id) {
+			e = e->before;
+			i = UINT32_MAX; /* From the first on. */
+		}
+	return e ? e->s.id : 0;
+}
+
 /* ---- Freed ---- */
 
 bool freed_add(struct state *s, const struct address *a, uint64_t peer, uint64_t at_ms)

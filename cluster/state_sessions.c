@@ -58,13 +58,9 @@ static bool exempt_contains(const struct exempt *x, const struct session_entry *
 	return false;
 }
 
-static enum status check_taken(const struct state *s, const struct ike_session *ike,
-			       const struct exempt *exempt)
+static enum status check_spis(const struct state *s, const struct ike_session *ike,
+			      const struct exempt *exempt)
 {
-	const struct session_entry *user = pool_user(s, &ike->virtual_ip);
-
-	if (ike->virtual_ip.family != 0 && user && !exempt_contains(exempt, user))
-		return ERR_EXISTS;
 	for (unsigned i = 0; i < ike->n_child; i++) {
 		const struct spi_index *x = session_find_spi(s, ike->child[i].spi_in);
 
@@ -93,6 +89,29 @@ static enum status check_room_put(const struct state *s, const struct session_pu
 	if (c->room.sessions != 0 && gone->n == 0 && state_sessions(s) >= c->room.sessions)
 		return ERR_FULL;
 	return check_room(s, &c->room, before, ike_session_places(&c->ike));
+}
+
+/* Who has the address then: nobody, or takes_from, of the same identity. */
+static enum status check_address_put(const struct state *s, const struct session_put *c)
+{
+	uint64_t user = state_address_user(s, &c->ike.virtual_ip, c->supersedes, c->n_supersedes);
+
+	if (user == 0)
+		return OK;
+	return user == c->takes_from && id_same(&session_find(s, user)->s.ike.peer_id, &c->ike.peer_id)
+		       ? OK
+		       : ERR_EXISTS;
+}
+
+/* What it has it may keep, also if a successor has it now. */
+static enum status check_address_step(const struct state *s, const struct ike_session *ike,
+				      const struct session_entry *e)
+{
+	if (address_equal(&ike->virtual_ip, &e->s.ike.virtual_ip))
+		return OK;
+	return e->before || e->s.successor || state_address_user(s, &ike->virtual_ip, NULL, 0) != 0
+		       ? ERR_EXISTS
+		       : OK;
 }
 
 /* ---- SessionPut ---- */
@@ -132,27 +151,40 @@ static struct session_entry *session_create(const struct state *s, const struct 
 	return e;
 }
 
+static void passed(struct apply_result *r, uint64_t session)
+{
+	if (session != 0)
+		r->passed[r->n_passed++] = session;
+}
+
 void apply_session_put(struct state *s, const struct session_put *c, struct apply_result *r)
 {
 	struct exempt gone = {.n = 0};
 	struct session_entry *e;
 	enum status inserted;
+	uint64_t user;
 
 	r->status = c->slot < STATE_SLOTS ? session_check(&c->ike) : ERR_MALFORMED;
 	if (r->status == OK)
 		r->status = check_pairs(s, &c->ike, NULL);
 	superseded(s, c, &gone);
 	if (r->status == OK)
-		r->status = check_taken(s, &c->ike, &gone);
+		r->status = check_spis(s, &c->ike, &gone);
+	if (r->status == OK)
+		r->status = check_address_put(s, c);
 	if (r->status == OK)
 		r->status = check_room_put(s, c, &gone);
 	if (r->status != OK)
 		return;
 	for (uint32_t i = 0; i < gone.n; i++) {
 		r->superseded[r->n_superseded++] = gone.entry[i]->s.id;
-		session_remove(s, (struct session_entry *)gone.entry[i]);
+		passed(r, session_remove(s, (struct session_entry *)gone.entry[i]));
 	}
 	e = session_create(s, c);
+	user = state_address_user(s, &c->ike.virtual_ip, NULL, 0);
+	if (user != 0 && !MUTANT(MUTANT_IP_TWICE))
+		pool_pass(s, session_find(s, user), e);
+	passed(r, user);
 	inserted = session_insert(s, e);
 	assert(inserted == OK);
 	s->last_session = e->s.id;
@@ -220,7 +252,9 @@ void apply_session_step(struct state *s, const struct session_step *c, struct ap
 	if (r->status == OK)
 		r->status = check_pairs(s, &c->ike, e);
 	if (r->status == OK)
-		r->status = check_taken(s, &c->ike, &self);
+		r->status = check_spis(s, &c->ike, &self);
+	if (r->status == OK)
+		r->status = check_address_step(s, &c->ike, e);
 	if (r->status == OK && !step_records(&e->s, c, epoch, seq))
 		r->status = ERR_EXISTS;
 	if (r->status == OK)
@@ -263,6 +297,6 @@ void apply_session_del(struct state *s, const struct session_del *c, struct appl
 	spi_r = e->s.ike.ike[0].spi_r;
 	r->session = e->s.id;
 	r->session_deleted = true;
-	session_remove(s, e);
+	passed(r, session_remove(s, e));
 	tombstone_say(s, spi_i, spi_r, c->last_word, c->request_hash);
 }

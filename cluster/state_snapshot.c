@@ -117,6 +117,8 @@ void codec_session_record(struct codec *c, const struct state *s, struct session
 	codec_i64(c, &x->first_epoch);
 	codec_i64(c, &x->noticed_epoch);
 	codec_i64(c, &x->acknowledged_epoch);
+	if (!c->no_successors)
+		codec_u64(c, &x->successor);
 	codec_check(c, x->slot < STATE_SLOTS_ALL && epoch_possible(x->epoch_base));
 	if (c->bad)
 		return;
@@ -164,6 +166,7 @@ uint8_t codec_head(struct codec *c, struct state *s)
 	codec_u8(c, &version);
 	codec_check(c, version >= SNAPSHOT_VERSION_OLD && version <= SNAPSHOT_VERSION_EXACT);
 	c->horizons = version % 2 == 1;
+	c->no_successors = version < SNAPSHOT_VERSION;
 	codec_u64(c, &s->time_ms);
 	codec_u64(c, &s->last_session);
 	codec_nodes(c, s);
@@ -323,6 +326,7 @@ static void read_sessions(struct codec *c, struct state *s)
 		}
 		id = e->s.id;
 	}
+	codec_check(c, c->bad || pool_link(s));
 }
 
 struct state *state_decode(const uint8_t *data, size_t len)

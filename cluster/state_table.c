@@ -124,7 +124,7 @@ static void peer_leave(struct state *s, struct session_entry *e)
 	free(p);
 }
 
-static bool id_same(const struct ike_id *a, const struct ike_id *b)
+bool id_same(const struct ike_id *a, const struct ike_id *b)
 {
 	return a->type == b->type && a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
 }
@@ -228,11 +228,13 @@ enum status session_insert(struct state *s, struct session_entry *e)
 	for (unsigned i = 0; i < e->s.ike.n_child; i++)
 		if (session_find_spi(s, e->s.ike.child[i].spi_in))
 			return ERR_EXISTS;
-	if (e->s.ike.virtual_ip.family != 0 && pool_user(s, &e->s.ike.virtual_ip))
+	if (e->s.ike.virtual_ip.family != 0 && !e->s.successor &&
+	    pool_user(s, &e->s.ike.virtual_ip))
 		return ERR_EXISTS;
 	list_append(&s->list, e);
 	spis_add(s, e);
-	pool_take(s, e);
+	if (!e->s.successor)
+		pool_take(s, e);
 	peer_join(s, e);
 	s->slot_sessions[e->s.slot]++;
 	return OK;
@@ -241,7 +243,7 @@ enum status session_insert(struct state *s, struct session_entry *e)
 void session_replace(struct state *s, struct session_entry *e, const struct ike_session *ike,
 		     const struct seq_record seq[IKE_CHILD_MAX])
 {
-	bool same_ip = address_equal(&e->virtual_ip, &ike->virtual_ip);
+	bool same_ip = address_equal(&e->s.ike.virtual_ip, &ike->virtual_ip);
 	bool same_id = id_same(&e->s.ike.peer_id, &ike->peer_id);
 	struct ike_session old = e->s.ike; /* Its blobs move here, and are dropped at the end. */
 
@@ -275,8 +277,10 @@ void session_entry_free(struct session_entry *e)
 	free(e);
 }
 
-void session_remove(struct state *s, struct session_entry *e)
+uint64_t session_remove(struct state *s, struct session_entry *e)
 {
+	uint64_t returned;
+
 	for (unsigned i = 0; i < IKE_SA_MAX; i++) {
 		const struct ike_sa *sa = &e->s.ike.ike[i];
 
@@ -287,10 +291,11 @@ void session_remove(struct state *s, struct session_entry *e)
 	cut_before_session_goes(s, e);
 	list_remove(&s->list, e->s.id);
 	spis_remove(s, e);
-	pool_release(s, e);
+	returned = pool_return(s, e);
 	peer_leave(s, e);
 	s->slot_sessions[e->s.slot]--;
 	session_entry_free(e);
+	return returned;
 }
 
 void sessions_fini(struct state *s)

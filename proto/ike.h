@@ -19,6 +19,14 @@ struct iv_source {
 	uint32_t next;
 };
 
+/* An authenticated client wants a virtual IP. */
+struct ike_address_wish {
+	const struct ike_id *peer;
+	const struct endpoint *remote; /* Where it is. */
+	bool replaces;                 /* INITIAL_CONTACT: its older sessions end. */
+	const struct address *address; /* The one that it asks for; NULL: any. */
+};
+
 /* What a step may read or draw besides its arguments. */
 struct ike_env {
 	const struct ike_config *config;
@@ -30,11 +38,10 @@ struct ike_env {
 	void *ctx;
 	/* A free SPI for an inbound Child SA: non-zero, > 255, unique in the cluster. */
 	uint32_t (*draw_spi)(void *ctx, struct entropy *e);
-	/* A free virtual IP of the connection's pool; the one the client asks for (wanted,
-	 * may be NULL) if it can be, also from a session of peer that its INITIAL_CONTACT
-	 * (then replaces) ends. False: the pool is used up. */
-	bool (*assign_address)(void *ctx, const struct ike_connection *c, const struct ike_id *peer,
-			       bool replaces, const struct address *wanted, struct address *out);
+	/* A free virtual IP of the connection's pool; the one the client asks for if it can be,
+	 * also from a session of its own. False: the pool is used up. */
+	bool (*assign_address)(void *ctx, const struct ike_connection *c,
+			       const struct ike_address_wish *wish, struct address *out);
 	/* May this peer, which is authenticated, have one more IKE SA now? False: it is told
 	 * TEMPORARY_FAILURE. NULL: always. */
 	bool (*admit)(void *ctx, const struct ike_id *peer);

@@ -191,7 +191,9 @@ static void session_make(struct auth_step *s, const struct ike_id *peer)
 static uint16_t address_assign(struct auth_step *s, struct ike_cp_request *cp)
 {
 	const struct ike_connection *c = s->connection;
-	const struct address *wanted;
+	struct ike_address_wish wish = {.peer = &s->session->peer_id,
+					.remote = s->path.remote,
+					.replaces = s->session->features & IKE_INITIAL_CONTACT};
 	bool ip4 = c->pool.address.family == 4;
 
 	memset(cp, 0, sizeof(*cp));
@@ -204,14 +206,12 @@ static uint16_t address_assign(struct auth_step *s, struct ike_cp_request *cp)
 	ike_cp_read(cp, &s->message->cp);
 	if (!cp->ip4 && !cp->ip6)
 		return IKE_NOTIFY_FAILED_CP_REQUIRED;
-	wanted = ip4 ? &cp->wanted4 : &cp->wanted6;
-	if (wanted->family == 0)
-		wanted = NULL;
+	wish.address = ip4 ? &cp->wanted4 : &cp->wanted6;
+	if (wish.address->family == 0)
+		wish.address = NULL;
 	/* 3.15.4: "only if no addresses can be assigned" */
 	if (!(ip4 ? cp->ip4 : cp->ip6) ||
-	    !s->env->assign_address(s->env->ctx, c, &s->session->peer_id,
-				    s->session->features & IKE_INITIAL_CONTACT, wanted,
-				    &s->session->virtual_ip))
+	    !s->env->assign_address(s->env->ctx, c, &wish, &s->session->virtual_ip))
 		return IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE;
 	return 0;
 }

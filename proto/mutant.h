@@ -51,6 +51,7 @@
 	X(MUTANT_SPI_REUSED, "SPIs are drawn from few, so a deleted SA's comes again")             \
 	X(MUTANT_IP_NO_REST, "a freed virtual IP is given out without rest")                       \
 	X(MUTANT_IP_REST_FOR_ALL, "a client that comes back at once does not get the address it had") \
+	X(MUTANT_OLD_SENDS_ON, "a session whose address has passed on sends on")                   \
 	X(MUTANT_IP_TWICE, "a virtual IP in use is not known to be")                               \
 	X(MUTANT_DELETE_NOT_TOLD, "a deletion does not reach the workers")                         \
 	X(MUTANT_REVOKE_NOT_TOLD, "a revocation does not reach the workers")                       \

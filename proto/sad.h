@@ -113,7 +113,8 @@ enum sa_update_kind {
 	SA_UPDATE_RELEASE, /* Marks are in (or 5 ms are over): let held packets go. */
 	SA_UPDATE_DELIVER, /* mark, epoch: a majority holds it. */
 	SA_UPDATE_PATH,    /* path */
-	SA_UPDATE_OUTBOUND /* This entry now carries its session's outbound packets. */
+	SA_UPDATE_OUTBOUND, /* This entry now carries its session's outbound packets. */
+	SA_UPDATE_INBOUND   /* It carries none any more, and only receives. */
 };
 
 struct sa_update {

@@ -174,6 +174,10 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 	case SA_UPDATE_OUTBOUND:
 		carry_outbound(e, sa);
 		break;
+	case SA_UPDATE_INBOUND:
+		route_table_take(&e->routes, sa);
+		sa->e.outbound = false;
+		break;
 	default:
 		assert(false);
 	}

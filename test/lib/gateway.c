@@ -57,13 +57,12 @@ static uint32_t draw_spi(void *ctx, struct entropy *e)
 	return spi;
 }
 
-static bool assign_address(void *ctx, const struct ike_connection *c, const struct ike_id *peer,
-			   bool replaces, const struct address *wanted, struct address *out)
+static bool assign_address(void *ctx, const struct ike_connection *c,
+			   const struct ike_address_wish *wish, struct address *out)
 {
+	const struct address *wanted = wish->address;
 	const struct gateway *g = ctx;
 
-	(void)peer;
-	(void)replaces;
 	if (g->pool_empty)
 		return false;
 	*out = wanted && prefix_contains(&c->pool, wanted) ? *wanted : address_ipv4(0x0a1e0001);

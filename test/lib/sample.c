@@ -183,6 +183,7 @@ static void random_sessions(struct command *c, uint64_t *r)
 		c->session_put.n_supersedes = below(r, 3);
 		for (unsigned i = 0; i < c->session_put.n_supersedes; i++)
 			c->session_put.supersedes[i] = 1 + below(r, SPIS);
+		c->session_put.takes_from = below(r, 2) ? 0 : 1 + below(r, SPIS);
 		c->session_put.room.sessions = below(r, 2) ? 0 : 1 + below(r, SPIS);
 		c->session_put.room.places = below(r, 2) ? 0 : 1 + below(r, 4 * SPIS);
 		break;

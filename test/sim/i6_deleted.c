@@ -10,6 +10,8 @@
  * the newest state that the old session was seen in. */
 #include "test/sim/full.h"
 
+#include <string.h>
+
 #define REST 10u /* Times `isolation`. */
 
 void i6_told(struct i6_deleted *c, uint64_t spi_i, uint64_t spi_r)
@@ -58,6 +60,18 @@ static void check_rest(struct i6_deleted *c, unsigned host, uint64_t index, cons
 	v[3] = peer;
 }
 
+static void check_passed(struct i6_deleted *c, unsigned host, const struct state *s,
+			 const struct session *x)
+{
+	const struct session *y = state_session(s, x->successor);
+
+	if (!y || y->ike.peer_id.len != x->ike.peer_id.len ||
+	    memcmp(y->ike.peer_id.data, x->ike.peer_id.data, x->ike.peer_id.len) != 0 ||
+	    !address_equal(&y->ike.virtual_ip, &x->ike.virtual_ip))
+		world_fail(&c->full->world, "I6: n%u has passed the address of session %llu to another client",
+			   host + 1, (unsigned long long)x->id);
+}
+
 void i6_state(struct i6_deleted *c, unsigned host, uint64_t index, const struct state *s)
 {
 	struct seen taken = { NULL, 0, 0 };
@@ -70,6 +84,10 @@ void i6_state(struct i6_deleted *c, unsigned host, uint64_t index, const struct 
 		check_pairs(c, host, x);
 		if (x->ike.virtual_ip.family == 0)
 			continue; /* There was none left for it. */
+		if (x->successor) { /* It only receives: the address is that one's. */
+			check_passed(c, host, s, x);
+			continue;
+		}
 		a = address_to_ipv4(&x->ike.virtual_ip);
 		v = seen_get(&taken, a, 0, 0, &fresh);
 		if (!fresh)

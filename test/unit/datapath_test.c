@@ -372,7 +372,7 @@ static void test_rekey_and_delete(void **state)
 	client_sends(client, 1);
 	arrive(gateway, client, 1);
 	assert_int_equal(DROPS(gateway, DROP_UNKNOWN_SPI), 1);
-	for (unsigned kind = SA_UPDATE_DEL; kind <= SA_UPDATE_OUTBOUND; kind++)
+	for (unsigned kind = SA_UPDATE_DEL; kind <= SA_UPDATE_INBOUND; kind++)
 		update(gateway, (struct sa_update){.kind = kind, .spi_in = SPI_GATEWAY, .grant = g});
 	gateway_sends(gateway, 1);
 	assert_int_equal(gateway->n_outer, 2);

@@ -95,6 +95,78 @@ static void test_pool(void **unused)
 	state_free(s);
 }
 
+static struct command takes(const struct state *s, uint32_t seed, uint64_t from)
+{
+	struct command c = {.type = COMMAND_SESSION_PUT};
+
+	sample_session(&c.session_put.ike, seed);
+	c.session_put.lease = APPLY_LEASE;
+	c.session_put.takes_from = from;
+	c.session_put.ike.virtual_ip = state_session(s, 1)->ike.virtual_ip;
+	return c;
+}
+
+static uint64_t user(const struct state *s)
+{
+	struct address a;
+
+	assert_int_equal(address_parse(&a, "10.30.0.1"), OK);
+	return state_address_user(s, &a, NULL, 0);
+}
+
+/* Make before break: the address passes along a row of sessions of one identity, and back
+ * when the last one goes; to nobody else, and from nobody who does not have it. */
+static void test_pass(void **unused)
+{
+	struct state *s = apply_three_nodes();
+	const uint64_t gone[] = {3, 1, 2};
+	struct apply_result r;
+	struct command c;
+
+	(void)unused;
+	apply_put(s, 1);
+	c = takes(s, 2, 1); /* Another identity. */
+	assert_int_equal(apply_command(s, &c).status, ERR_EXISTS);
+	for (uint32_t n = 2; n <= 3; n++) {
+		c = takes(s, n, n - 1);
+		c.session_put.ike.peer_id = state_session(s, 1)->ike.peer_id;
+		r = apply_command(s, &c);
+		assert_true(r.status == OK && r.n_passed == 1 && r.passed[0] == n - 1);
+		assert_int_equal(user(s), n);
+	}
+	c = takes(s, 4, 2); /* Has passed on. */
+	c.session_put.ike.peer_id = state_session(s, 1)->ike.peer_id;
+	assert_int_equal(apply_command(s, &c).status, ERR_EXISTS);
+	assert_int_equal(state_session(s, 1)->successor, 2);
+	c = apply_step_of(s, 1); /* What only receives goes on otherwise ... */
+	assert_int_equal(apply_command(s, &c).status, OK);
+	c = apply_step_of(s, 1); /* ... with the address that it had. */
+	c.session_step.ike.virtual_ip.octets[3] = 9;
+	assert_int_equal(apply_command(s, &c).status, ERR_EXISTS);
+	for (unsigned i = 0; i < 2; i++) { /* The same after a snapshot. */
+		struct blob *octets = state_encode(s);
+		struct state *read = state_decode(octets->data, octets->len);
+
+		assert_non_null(read);
+		blob_unref(octets);
+		state_free(s);
+		s = read;
+		if (i == 0)
+			assert_int_equal(apply_del(s, 2).n_passed, 0); /* Out of the middle. */
+	}
+	assert_int_equal(state_session(s, 1)->successor, 3);
+	assert_int_equal(state_address_user(s, &state_session(s, 1)->ike.virtual_ip, gone, 1), 1);
+	assert_int_equal(state_address_user(s, &state_session(s, 1)->ike.virtual_ip, gone, 3), 0);
+	r = apply_del(s, 3);
+	assert_true(r.n_passed == 1 && r.passed[0] == 1);
+	assert_int_equal(user(s), 1);
+	assert_int_equal(pick(s, "10.30.0.0/29", "10.30.0.1", 0), 2);
+	apply_del(s, 1);
+	assert_int_equal(user(s), 0);
+	assert_int_equal(pick(s, "10.30.0.0/29", "10.30.0.1", 0), 1);
+	state_free(s);
+}
+
 static void test_pool_ipv6(void **unused)
 {
 	struct state *s = apply_three_nodes();
@@ -121,6 +193,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pool),
 		cmocka_unit_test(test_pool_same_client),
+		cmocka_unit_test(test_pass),
 		cmocka_unit_test(test_pool_ipv6),
 	};
 

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stories of re-authentication, make before break: a client has a new session before it
+ * ends the old one, and asks for the address that it has. */
+#include "test/lib/story.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* The same identity once more, from there, without INITIAL_CONTACT. */
+static void join(struct story *l, struct initiator *i, const char *from)
+{
+	struct initiator_config config = l->client.config;
+	struct blob *auth;
+
+	assert_int_equal(endpoint_parse(&config.local, from), OK);
+	config.wanted_address = l->client.virtual_ip;
+	config.initial_contact = false;
+	story_client_other(l, i, &config);
+	auth = story_say(l, i, initiator_create_init(i));
+	story_swallow(l);
+	assert_null(story_say(l, i, auth));
+	story_run(l, 60);
+	story_swallow(l);
+	assert_int_equal(i->state, INITIATOR_ESTABLISHED);
+}
+
+static void leave(struct story *l, struct initiator *i)
+{
+	assert_null(story_say(l, i, initiator_create_ike_delete(i, 0)));
+	story_run(l, 60);
+	story_swallow(l);
+}
+
+/* Which of the two carries what goes to the client, at the owner. */
+static void carries(struct story *l, const struct initiator *yes, const struct initiator *no)
+{
+	uint32_t owner = story_holder(l);
+
+	assert_true(story_sad(l, owner, yes->child[0].spi_out)->outbound);
+	if (no)
+		assert_false(story_sad(l, owner, no->child[0].spi_out)->outbound);
+}
+
+static void the_address_passes_to_the_new_session(void **unused)
+{
+	struct initiator next;
+	struct story l;
+
+	(void)unused;
+	story_begin(&l, 3);
+	story_client_connect(&l);
+	carries(&l, &l.client, NULL);
+	join(&l, &next, "10.79.0.50:4501");
+	assert_true(address_equal(&next.virtual_ip, &l.client.virtual_ip));
+	carries(&l, &next, &l.client);
+	story_level(&l);
+	leave(&l, &l.client);
+	assert_int_equal(state_sessions(core_state(l.node[0].core)), 1);
+	carries(&l, &next, NULL);
+	story_level(&l);
+	initiator_fini(&next);
+	story_fini(&l);
+}
+
+/* The new one goes first: the old one goes on as it was. Also at another owner. */
+static void the_address_comes_back(void **unused)
+{
+	struct initiator next;
+	struct story l;
+
+	(void)unused;
+	story_begin(&l, 3);
+	story_client_connect(&l);
+	join(&l, &next, "10.79.0.50:4501");
+	story_lose(&l, story_holder(&l));
+	story_run(&l, 500);
+	story_swallow(&l);
+	carries(&l, &next, &l.client);
+	leave(&l, &next);
+	assert_int_equal(state_sessions(core_state(l.node[story_leader(&l)].core)), 1);
+	carries(&l, &l.client, NULL);
+	story_level(&l);
+	initiator_fini(&next);
+	story_fini(&l);
+}
+
+/* One identity, several devices: a second one somewhere else gets an address of its own. */
+static void another_device_gets_another_address(void **unused)
+{
+	struct initiator next;
+	struct story l;
+
+	(void)unused;
+	story_begin(&l, 3);
+	story_client_connect(&l);
+	join(&l, &next, "10.79.0.51:4500");
+	assert_false(address_equal(&next.virtual_ip, &l.client.virtual_ip));
+	carries(&l, &next, NULL);
+	carries(&l, &l.client, NULL);
+	initiator_fini(&next);
+	story_fini(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_address_passes_to_the_new_session),
+		cmocka_unit_test(the_address_comes_back),
+		cmocka_unit_test(another_device_gets_another_address),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
