@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What clients do with their SAs. Half of them ask and wait for the answer before they
  * ask again, like a person (the closed loop); the others send all the time, like a
- * call. One packet in a hundred has a source that is not the client's: it
- * authenticates, and must not get through. */
+ * call, and now and then many at once, like a picture. One packet in a hundred has a
+ * source that is not the client's: it authenticates, and must not get through. */
 #include "test/sim/client.h"
 
 #include <string.h>
 
 #define ASK_AGAIN_US (50 * MS)
+#define TRAIN_MAX 12u
 #define SERVER "\x0a\x14\x00\x05"
 
 static struct client_sa *newest(struct client *c)
@@ -54,6 +55,13 @@ static void ask(struct client *c)
 	outside_to_gateway(c->full, c->index, DATAGRAM_ESP, blob_new(out, len));
 }
 
+static unsigned train(struct client *c)
+{
+	struct random *r = &c->full->world.random;
+
+	return !c->closed_loop && random_chance(r, 60) ? (unsigned)random_between(r, 2, TRAIN_MAX) : 0;
+}
+
 void client_talk(struct client *c)
 {
 	uint64_t now = c->full->world.now_us, pace = c->full->plan.pace;
@@ -63,6 +71,10 @@ void client_talk(struct client *c)
 	if (!c->closed_loop || c->asked == c->answered)
 		c->asked++;
 	ask(c);
+	for (unsigned more = train(c); more > 0; more--) {
+		c->asked++;
+		ask(c);
+	}
 	c->ask_us = now + pace * (c->closed_loop
 					  ? ASK_AGAIN_US
 					  : random_between(&c->full->world.random, 2, 12) * MS);
