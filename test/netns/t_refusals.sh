@@ -79,7 +79,7 @@ for port in 500 4500; do
 	refuses "UDP port $port in use" "cluster.toml: .*port $port on $VIP"
 	vacate
 done
-background holder flock "$LAB/data/n1/lock" sleep 1000
+background holder flock -F "$LAB/data/n1/lock" sleep 1000
 sleep 0.3
 refuses "a data directory in use" 'data_dir .*data/n1 is in use'
 kill "$(pid_of holder)"
