@@ -42,7 +42,7 @@ struct action {
 		} hold;
 		struct {
 			const char *kind;  /* "node_down", "session_up", ... a literal */
-			char text[240];    /* No secrets. */
+			char text[480];    /* No secrets. */
 		} event;
 		struct {
 			int status;        /* Exit status: 0 clean, 1 with the reason in text. */

@@ -382,5 +382,6 @@ void core_status(const struct core *c, struct core_status *out)
 	out->half_open = c->half_opens.n;
 	out->pending = c->exchange.n_lanes;
 	memcpy(out->drops, c->drops, sizeof(out->drops));
+	memcpy(out->refusals, c->refusals.count, sizeof(out->refusals));
 	out->drops[DROP_MALFORMED] += c->consensus ? consensus_malformed(c->consensus) : 0;
 }

@@ -11,6 +11,7 @@
 #include "cluster/detector.h"
 #include "cluster/event.h"
 #include "cluster/state.h"
+#include "proto/notify_text.h"
 
 struct core;
 
@@ -53,6 +54,7 @@ struct core_status {
 	uint64_t false_node_downs; /* NodeDown of a node that was alive. */
 	size_t half_open, pending;
 	uint64_t drops[DROP_COUNT];
+	uint64_t refusals[NOTIFY_ERRORS + 1]; /* Error NOTIFYs to clients, by notify_error_index(). */
 };
 void core_status(const struct core *core, struct core_status *out);
 const struct state *core_state(const struct core *core);

@@ -8,6 +8,7 @@
  *   proposals.c   commands to the leader, into the log, out of it into the state
  *   snapshot.c    the state, sealed, a slice at a time
  *   membership.c  nodes up and down, the holder, elections, cluster time
+ *   refusals.c    what clients were refused: counters, and a line now and then
  *   half_open.c   IKE SAs between IKE_SA_INIT and IKE_AUTH
  *   relay.c       IKE messages at a node that does not lead
  *   exchange.c    IKE messages at the leader: respond, commit, answer
@@ -154,6 +155,13 @@ struct exchange { /* exchange.c */
 	unsigned refused;         /* ... and there were so many in it. */
 };
 
+struct refusals { /* refusals.c */
+	uint64_t count[NOTIFY_ERRORS + 1]; /* By notify_error_index(). */
+	uint64_t earned_us;  /* Lines were earned up to then; ... */
+	uint32_t lines;      /* ... so many may be told. */
+	uint64_t untold;     /* Since the last one that was. */
+};
+
 struct errand;
 struct requests { /* requests*.c */
 	struct errand *errands;
@@ -243,6 +251,7 @@ struct core {
 	struct half_opens half_opens;
 	struct relay relay;
 	struct exchange exchange;
+	struct refusals refusals;
 	struct requests requests;
 	struct grants grants;
 	struct sequence sequence;
@@ -323,6 +332,11 @@ const struct ike_half_open *half_open_find(const struct core *c, uint64_t spi_i,
 void half_open_forget(struct core *c, uint64_t spi_i, uint64_t spi_r);
 void half_open_tick(struct core *c);
 void half_open_fini(struct core *c);
+
+/* ---- refusals.c ---- */
+void refusals_count(struct core *c, uint16_t notify);
+/* out->refused went to that client: counted, and told unless there were many lately. */
+void refusals_tell(struct core *c, const struct endpoint *remote, const struct ike_outcome *out);
 
 /* ---- relay.c ---- */
 bool relay_possible(const struct core *c, uint32_t leader);

@@ -16,6 +16,7 @@
  * 50 ms at most: the client's first packet shall find it, and none shall be let in once
  * the client was told that its SA is gone. */
 #include "cluster/lane.h"
+#include "proto/ike_message.h"
 #include "proto/mutant.h"
 #include "proto/prf.h"
 
@@ -99,9 +100,10 @@ static void handle(struct core *c, struct lane *l)
 		lane_pop(l);
 		return;
 	}
-	if (out.note[0] && out.verdict != IKE_VERDICT_REPLY && out.verdict != IKE_VERDICT_DROP)
-		action_event(c->actions, out.verdict == IKE_VERDICT_REFUSE ? "refused" : "ike", "%s",
-			     out.note);
+	if (out.refused && out.verdict != IKE_VERDICT_DROP)
+		refusals_tell(c, &t->remote, &out);
+	else if (out.note[0] && out.verdict != IKE_VERDICT_REPLY && out.verdict != IKE_VERDICT_DROP)
+		action_event(c->actions, "ike", "%s", out.note);
 	switch (out.verdict) {
 	case IKE_VERDICT_DROP:
 		core_drop(c, out.drop);
@@ -270,6 +272,8 @@ static void refuse_version(struct core *c, uint32_t via, const struct endpoint *
 		return;
 	reply = ike_version_refuse(data, len);
 	x->refused += reply != NULL;
+	if (reply)
+		refusals_count(c, IKE_NOTIFY_INVALID_MAJOR_VERSION);
 	exchange_send(c, via, local, remote, reply);
 	blob_unref(reply);
 }

@@ -247,6 +247,8 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 	if (out.verdict == IKE_VERDICT_DROP) {
 		core_drop(c, out.drop);
 	} else if (out.verdict == IKE_VERDICT_REPLY) {
+		if (out.refused)
+			refusals_tell(c, remote, &out);
 		exchange_send(c, via, local, remote, out.reply);
 	} else if (out.verdict == IKE_VERDICT_HALF_OPEN) {
 		e = entry_new(c, out.half_open);

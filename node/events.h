@@ -16,7 +16,7 @@ struct event_line {
 	uint64_t unix_ms;
 	enum config_log_level level;
 	char kind[32];
-	char text[240];    /* Printable; whatever else came in is a '?'. */
+	char text[480];    /* Printable; whatever else came in is a '?'. */
 };
 
 struct events;

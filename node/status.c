@@ -310,6 +310,10 @@ char *status_metrics(const struct status_view *v)
 	metric(f, "memory_peak_bytes", "gauge", memory.peak);
 	if (v->loop_stall_us)
 		metric(f, "loop_stall_us", "gauge", v->loop_stall_us(v->ctx));
+	fprintf(f, "# TYPE baton_ike_refused_total counter\n");
+	for (size_t i = 0; i <= NOTIFY_ERRORS; i++)
+		fprintf(f, "baton_ike_refused_total{notify=\"%s\"} %" PRIu64 "\n", notify_error_name(i),
+			st.refusals[i]);
 	fprintf(f, "# TYPE baton_drops_total counter\n");
 	drops(f, "control", st.drops);
 	drops(f, "datapath", dp.drops);

@@ -71,7 +71,8 @@ struct ike_outcome {
 	bool answered;                   /* STEP: this was the response to our outstanding request,
 	                                  * whose purpose was: */
 	enum ike_purpose answered_purpose;
-	char note[160];                  /* One log line without secrets: what happened and why. */
+	uint16_t refused;                /* The error NOTIFY that the reply holds and the note is about; 0: none. */
+	char note[400];                  /* One log line without secrets: what happened and why. */
 };
 
 void ike_outcome_fini(struct ike_outcome *o);

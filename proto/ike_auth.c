@@ -125,6 +125,7 @@ static void refuse(struct auth_step *s, const struct ike_id *peer, uint16_t noti
 	if (!respond(s, &b))
 		return;
 	s->out->verdict = IKE_VERDICT_REFUSE;
+	s->out->refused = notify;
 	ike_note(s->out,
 		 notify == IKE_NOTIFY_AUTHENTICATION_FAILED ? "authentication of '%s' failed: %s"
 							    : "'%s' refused: %s",
@@ -280,14 +281,15 @@ static void add_auth(struct ike_builder *b, const struct auth_step *s, const str
 
 static void session_note(const struct auth_step *s, uint16_t error)
 {
-	char id[IKE_ID_MAX + 16], text[ADDRESS_TEXT_LEN] = "none";
+	char id[IKE_ID_MAX + 16], text[ADDRESS_TEXT_LEN] = "none", notify[NOTIFY_TEXT_LEN];
 
 	ike_id_format(&s->session->peer_id, id, sizeof(id));
 	if (s->session->virtual_ip.family != 0)
 		address_format(&s->session->virtual_ip, text);
+	s->out->refused = error;
 	if (error)
-		ike_note(s->out, "established with '%s', virtual IP %s, no Child SA: notify %u", id,
-			 text, error);
+		ike_note(s->out, "established with '%s', virtual IP %s, no Child SA: %s", id,
+			 text, notify_format(error, notify));
 	else
 		ike_note(s->out, "established with '%s', virtual IP %s", id, text);
 }
@@ -340,6 +342,8 @@ static void reject(struct auth_step *s, const struct ike_opened *o)
 	if (!respond(s, &b))
 		return;
 	s->out->verdict = IKE_VERDICT_REFUSE;
+	s->out->refused = o->content == ERR_UNSUPPORTED ? IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD
+							: IKE_NOTIFY_INVALID_SYNTAX;
 	ike_note(s->out, "IKE_AUTH request refused: %s", status_text(o->content));
 }
 

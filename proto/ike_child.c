@@ -14,13 +14,16 @@
 
 static void child_fail(struct ike_step *s, uint16_t error)
 {
+	char text[NOTIFY_TEXT_LEN];
+
 	ike_add_notify(&s->reply, error, NULL, 0);
 	/* 2.21.3: fatal in both peers. */
 	s->sa_ends = error == IKE_NOTIFY_INVALID_SYNTAX;
+	s->out->refused = error;
 	if (error == IKE_NOTIFY_NO_ADDITIONAL_SAS)
 		ike_note(s->out, "no further Child SA: there is no room for it (child_sas_max)");
 	else
-		ike_note(s->out, "no Child SA: notify %u", error);
+		ike_note(s->out, "no Child SA: %s", notify_format(error, text));
 }
 
 static uint32_t spi_of(const struct ike_notify *n)

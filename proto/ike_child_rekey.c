@@ -256,10 +256,11 @@ static void then_delete_made(struct ike_step *s, const struct finish *f)
 static void answer_error(struct ike_step *s, const struct ike_notify *error, const struct finish *f)
 {
 	const uint32_t old = s->sa->purpose_arg;
+	char text[NOTIFY_TEXT_LEN];
 	CBS data = error->data;
 	uint16_t group;
 
-	ike_note(s->out, "client does not rekey the Child SA: notify %u", error->type);
+	ike_note(s->out, "client does not rekey the Child SA: %s", notify_format(error->type, text));
 	switch (error->type) {
 	case IKE_NOTIFY_CHILD_SA_NOT_FOUND:
 		/* 2.25: "SHOULD silently delete the Child SA (if it still exists)". */

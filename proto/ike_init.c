@@ -11,6 +11,7 @@
  * UNSUPPORTED_CRITICAL_PAYLOAD, always with an SPIr of zero. */
 #include "proto/cookie.h"
 #include "proto/ike_step.h"
+#include "proto/offer_text.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
@@ -42,6 +43,7 @@ static void refuse(struct ike_outcome *out, const struct ike_header *request, ui
 		return;
 	}
 	out->verdict = IKE_VERDICT_REPLY;
+	out->refused = type < IKE_NOTIFY_STATUS_FIRST ? type : 0;
 }
 
 /* RFC 7296 1.5: "a response message ... with the same IKE SPIs and the Message ID and
@@ -107,6 +109,18 @@ static bool cookie_accept(struct init_step *s)
 	return false;
 }
 
+/* Both sides, so that whoever reads it need not look at the client. */
+static void proposals_note(struct init_step *s)
+{
+	const struct ike_config *c = s->env->config;
+	char ours[150] = "", offered[200];
+
+	for (size_t i = 0; i < c->n_connections; i++)
+		proposals_format(c->connections[i].ike, c->connections[i].n_ike, ours, sizeof(ours));
+	ike_note(s->out, "offers %s; taken would be %s",
+		 offer_format(&s->message.sa, offered, sizeof(offered)), ours);
+}
+
 /* Chooses the suite, or answers why not. */
 static bool suite_accept(struct init_step *s)
 {
@@ -118,7 +132,7 @@ static bool suite_accept(struct init_step *s)
 		break;
 	case ERR_UNSUPPORTED:
 		refuse(s->out, &m->header, IKE_NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);
-		ike_note(s->out, "no IKE proposal of the client is acceptable");
+		proposals_note(s);
 		return false;
 	default:
 		ike_drop(s->out, DROP_IKE_PAYLOAD, "malformed SA payload");

@@ -15,9 +15,12 @@
 
 static void rekey_fail(struct ike_step *s, uint16_t error)
 {
+	char text[NOTIFY_TEXT_LEN];
+
 	ike_add_notify(&s->reply, error, NULL, 0);
 	s->sa_ends = error == IKE_NOTIFY_INVALID_SYNTAX;
-	ike_note(s->out, "IKE SA not rekeyed: notify %u", error);
+	s->out->refused = error;
+	ike_note(s->out, "IKE SA not rekeyed: %s", notify_format(error, text));
 }
 
 /* The suite, or the NOTIFY to answer with. */

@@ -126,6 +126,22 @@ static bool reduce(const struct proposal_view *p, struct offer *o)
 	return n == p->n_transforms;
 }
 
+void sa_walk(const CBS *sa, void (*each)(void *ctx, uint8_t number, uint8_t type, uint16_t id,
+					 uint16_t key_bits), void *ctx)
+{
+	CBS in = *sa;
+	struct proposal_view p;
+
+	while (CBS_len(&in) > 0 && take_proposal(&in, &p)) {
+		CBS transforms = p.transforms;
+		struct known t;
+		bool usable;
+
+		while (CBS_len(&transforms) > 0 && take_transform(&transforms, &t, &usable))
+			each(ctx, p.number, t.type, t.id, t.key_bits);
+	}
+}
+
 /* The first pass. Proposal numbers rise, so that the answer names one of them. */
 static bool is_well_formed(const CBS *sa)
 {

@@ -18,6 +18,10 @@ struct sa_choice {
 	bool ke_mismatch;  /* suite.dh is not the group of the KE payload: INVALID_KE_PAYLOAD. */
 };
 
+/* Each transform in turn, with the number of its proposal. Ends at what is malformed. */
+void sa_walk(const CBS *sa, void (*each)(void *ctx, uint8_t number, uint8_t type, uint16_t id,
+					 uint16_t key_bits), void *ctx);
+
 /* Chooses for an IKE SA. ke_group: the group of the KE payload, 0 if there was none.
  * spi_len is 0 for IKE_SA_INIT, 8 for a rekey.
  *

@@ -10,6 +10,7 @@
 #include "proto/ike_keys.h"
 #include "proto/ike_message.h"
 #include "proto/ike_payload.h"
+#include "proto/notify_text.h"
 #include "proto/sk.h"
 
 /* ---- Outcomes (ike.c) ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names of transforms, shared by suite.c and proposal.c only. */
+/* The names of transforms, shared by suite.c, proposal.c and offer_text.c only. */
 #ifndef PROTO_SUITE_NAMES_H
 #define PROTO_SUITE_NAMES_H
 
