@@ -61,6 +61,10 @@ static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t 
 	case FRAME_HALF_OPEN_ACK:
 		half_open_ack(c, node, f.half_open_ack.spi_i, f.half_open_ack.spi_r);
 		break;
+	case FRAME_HALF_OPEN_END:
+		if (node == core_leader_index(c))
+			half_open_forget(c, f.half_open_ack.spi_i, f.half_open_ack.spi_r);
+		break;
 	case FRAME_MARKS:
 		sequence_marks(c, node, &f);
 		break;

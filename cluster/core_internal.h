@@ -330,6 +330,9 @@ void half_open_share(struct core *c, uint32_t node, const uint8_t *sealed, size_
 void half_open_ack(struct core *c, uint32_t node, uint64_t spi_i, uint64_t spi_r);
 const struct ike_half_open *half_open_find(const struct core *c, uint64_t spi_i, uint64_t spi_r);
 void half_open_forget(struct core *c, uint64_t spi_i, uint64_t spi_r);
+/* Its IKE_AUTH was refused, which is final: recorded, and sent again to the next leader, it
+ * would be taken where there is room by then, and end what its client has made since. */
+void half_open_refuse(struct core *c, uint64_t spi_i, uint64_t spi_r);
 void half_open_tick(struct core *c);
 void half_open_fini(struct core *c);
 

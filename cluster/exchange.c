@@ -110,7 +110,7 @@ static void handle(struct core *c, struct lane *l)
 		lane_pop(l);
 		break;
 	case IKE_VERDICT_REFUSE:
-		half_open_forget(c, h.spi_i, h.spi_r);
+		half_open_refuse(c, h.spi_i, h.spi_r);
 		/* fall through */
 	case IKE_VERDICT_REPLY:
 		exchange_send(c, t->via, &t->local, &t->remote, out.reply);

@@ -88,6 +88,7 @@ static bool parse_body(struct frame *f, CBS *in)
 		       f->datagram.local.address.family == f->datagram.remote.address.family &&
 		       get_rest(in, &f->datagram.data, &f->datagram.len) && f->datagram.len > 0;
 	case FRAME_HALF_OPEN_ACK:
+	case FRAME_HALF_OPEN_END:
 		return CBS_get_u64(in, &f->half_open_ack.spi_i) &&
 		       CBS_get_u64(in, &f->half_open_ack.spi_r);
 	case FRAME_MARKS:
@@ -185,6 +186,7 @@ static int add_body(CBB *out, const struct frame *f)
 		       add_endpoint(out, &f->datagram.remote) &&
 		       CBB_add_bytes(out, f->datagram.data, f->datagram.len);
 	case FRAME_HALF_OPEN_ACK:
+	case FRAME_HALF_OPEN_END:
 		return CBB_add_u64(out, f->half_open_ack.spi_i) &&
 		       CBB_add_u64(out, f->half_open_ack.spi_r);
 	case FRAME_MARKS_ASK:

@@ -136,6 +136,17 @@ void half_open_forget(struct core *c, uint64_t spi_i, uint64_t spi_r)
 		entry_free(c, e);
 }
 
+void half_open_refuse(struct core *c, uint64_t spi_i, uint64_t spi_r)
+{
+	struct frame f = { .type = FRAME_HALF_OPEN_END };
+
+	half_open_forget(c, spi_i, spi_r);
+	f.half_open_ack.spi_i = spi_i;
+	f.half_open_ack.spi_r = spi_r;
+	if (!MUTANT(MUTANT_REFUSED_REMEMBERED))
+		core_broadcast(c, &f);
+}
+
 /* What a planted bug takes for the same exchange. */
 static void forget_source(struct core *c, const struct ike_half_open *h)
 {

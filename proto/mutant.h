@@ -46,6 +46,7 @@
 	X(MUTANT_TOMBSTONES_UNBOUNDED, "a client leaves as many tombstones as it likes")            \
 	X(MUTANT_SAS_UNBOUNDED, "more Child SAs are granted than the tables have room for")        \
 	X(MUTANT_NO_SPARE_PLACE, "the tables have no room for the successors of what is granted")  \
+	X(MUTANT_REFUSED_REMEMBERED, "the others keep the half-open SA of an IKE_AUTH that was refused") \
 	X(MUTANT_INIT_BY_SPI, "an IKE_SA_INIT with the same SPI throws another exchange out")      \
 	X(MUTANT_DELETE_NO_WAIT, "a DELETE is answered before the owner has applied it")           \
 	X(MUTANT_SPI_REUSED, "SPIs are drawn from few, so a deleted SA's comes again")             \

@@ -48,6 +48,8 @@ static void configure(struct full *f)
 	c->snapshot_bytes = 15000; /* ... and snapshots. */
 	c->snapshot_slice = 1; /* ... each of which takes long: one thing in a millisecond. */
 	c->snapshot_trailing = 8;
+	/* No more than what the clients need: any leak of places is met. */
+	c->child_sas_max = 2 * f->plan.clients + 1;
 	c->half_open_max = f->plan.half_open_max;
 	c->cookie_above = f->plan.cookie_above;
 	c->timing.isolation_ms = f->plan.isolation_ms;

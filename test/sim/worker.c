@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define WAKE_DELAY_US 200u
-#define SA_MAX 4096u
 #define BURST_MOST 4u
 
 void worker_init(struct node *n)
@@ -20,7 +19,7 @@ void worker_init(struct node *n)
 	uint8_t seed[ENTROPY_SEED_LEN];
 	struct datapath_face face;
 	struct engine_output out;
-	struct engine_config config = { .sa_max = SA_MAX, .seed = seed, .face = &face, .out = &out,
+	struct engine_config config = { .sa_max = cluster_config_child_sas(&n->config), .seed = seed, .face = &face, .out = &out,
 					.iv_salt = (uint32_t)(n->incarnation >> 32) };
 
 	worker_face(n, &face, &out);
@@ -143,6 +142,9 @@ static void apply_updates(struct node *n)
 		watch_update(n, x);
 		engine_update(&w->engine, &x->update, x->sa);
 	}
+	if (w->engine.counters.sas_refused)
+		world_fail(n->host->world, "I4: a Child SA that was granted finds no room at n%u",
+			   n->host->index + 1);
 	watch_release(n);
 	while ((x = list)) {
 		list = x->next;

@@ -300,6 +300,38 @@ static void more_sessions_than_there_may_be_are_refused(void **unused)
 	story_fini(&l);
 }
 
+/* Refused for want of room, then repeated by somebody when there is some, at another leader: the
+ * client was told no, and has perhaps come in by another exchange since. */
+static void a_refused_auth_is_refused_for_good(void **unused)
+{
+	struct initiator late;
+	struct initiator_config mine;
+	struct blob *auth;
+	struct story l;
+
+	(void)unused;
+	story_begin(&l, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		l.config[i].sessions_max = 1;
+	mine = l.client.config;
+	story_client_connect(&l);
+	story_client_other(&l, &late, &mine);
+	auth = story_say(&l, &late, initiator_create_init(&late));
+	story_swallow(&l);
+	assert_null(story_say(&l, &late, blob_ref(auth)));
+	assert_int_equal(late.state, INITIATOR_FAILED);
+	story_swallow(&l);
+	for (uint32_t i = 0; i < 3; i++)
+		l.config[i].sessions_max = 9;
+	story_lose_leader(&l);
+	story_datagram(&l, story_holder(&l), &late, auth);
+	story_run(&l, 60);
+	assert_int_equal(state_sessions(core_state(l.node[story_leader(&l)].core)), 1);
+	blob_unref(auth);
+	initiator_fini(&late);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +342,7 @@ int main(void)
 		cmocka_unit_test(who_was_asked_for_a_cookie_is_asked_again),
 		cmocka_unit_test(who_deletes_too_much_waits),
 		cmocka_unit_test(who_is_there_goes_on_in_full_tables),
+		cmocka_unit_test(a_refused_auth_is_refused_for_good),
 		cmocka_unit_test(more_sessions_than_there_may_be_are_refused),
 	};
 
