@@ -346,12 +346,14 @@ void bootstrap_hello(struct core *c, uint32_t node, const struct frame *f)
 	const struct frame_hello *h = &f->hello;
 	struct peer *p = &c->peer[node];
 	bool first = !p->greeted || p->incarnation != h->incarnation;
+	bool again = p->incarnation == h->incarnation;
 	char text[OBJECTION_MAX];
 	const char *why = objection(c, node, h, text);
 
 	/* By its Raft id the other one is found, not its copy. */
 	p->raft_id = who_has(c, node, h->raft_id) == NODE_NONE ? h->raft_id : 0;
 	p->incarnation = h->incarnation;
+	p->leaving &= again;
 	p->cluster_id = h->cluster_id;
 	p->differs = h->config_hash != c->config->hash;
 	p->applied = 0;

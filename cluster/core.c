@@ -88,6 +88,9 @@ static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t 
 	case FRAME_SESSION:
 		news_receive(c, &f);
 		break;
+	case FRAME_LEAVING:
+		p->leaving = true;
+		break;
 	case FRAME_HELLO:
 	case FRAME_REFUSED:
 	case FRAME_HEARTBEAT:

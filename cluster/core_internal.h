@@ -46,6 +46,7 @@ struct peer {
 	bool refused;        /* It was not: frames from it are ignored. */
 	bool refuses;        /* It will not work with us. */
 	bool suspect;        /* By our failure detector. */
+	bool leaving;        /* It said so, in this incarnation. */
 	bool never_heard;    /* suspect since our start: not the detector's word yet. */
 	bool differs;        /* Its configuration hash is not ours. */
 	uint64_t raft_id, incarnation, cluster_id;
@@ -314,6 +315,8 @@ void membership_suspect(struct core *c, const struct event *e);
 void membership_suspect_frame(struct core *c, uint32_t node, const struct frame *f);
 void membership_role(struct core *c);
 void membership_applied(struct core *c);     /* Nodes, slots or the holder changed. */
+/* NodeDown was applied: an event, unless it is of the past. */
+void membership_tell_down(struct core *c, const struct node_down *down);
 void membership_tick(struct core *c);
 void membership_shutdown(struct core *c);
 uint64_t membership_deadline_us(const struct core *c);

@@ -101,6 +101,8 @@ static bool parse_body(struct frame *f, CBS *in)
 		       get_rows(in, RUN_LEN, FRAME_RUNS_MAX, &f->marks_done.rows, &f->marks_done.n);
 	case FRAME_MARKS_ASK:
 		return CBS_get_u64(in, &f->marks_ask.index);
+	case FRAME_LEAVING:
+		return true;
 	case FRAME_SUSPECT:
 		return CBS_get_u64(in, &f->suspect.leader) && CBS_get_u64(in, &f->suspect.term) &&
 		       CBS_get_u64(in, &f->suspect.last_index);
@@ -191,6 +193,8 @@ static int add_body(CBB *out, const struct frame *f)
 		       CBB_add_u64(out, f->half_open_ack.spi_r);
 	case FRAME_MARKS_ASK:
 		return CBB_add_u64(out, f->marks_ask.index);
+	case FRAME_LEAVING:
+		return true;
 	case FRAME_SUSPECT:
 		return CBB_add_u64(out, f->suspect.leader) && CBB_add_u64(out, f->suspect.term) &&
 		       CBB_add_u64(out, f->suspect.last_index);

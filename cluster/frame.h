@@ -29,6 +29,7 @@ enum frame_type {
 	FRAME_MARKS_ACK,     /* To an owner: the marks of exact SAs that I hold, and what I applied. */
 	FRAME_MARKS_ASK,     /* Once you have applied this index: your marks, then DONE. */
 	FRAME_HALF_OPEN_END, /* From the leader: its IKE_AUTH was refused. SPI pair, as in ACK. */
+	FRAME_LEAVING,       /* I was told to end: my NodeDown is no accident. */
 	FRAME_EDGE = 64,
 	FRAME_HEARTBEAT = 64,
 	FRAME_FORWARD = 65

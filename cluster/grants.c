@@ -451,8 +451,7 @@ void grants_down(struct core *c, const struct node_down *down, uint64_t index, b
 	uint32_t lost = core_node_index(c, down->id);
 	uint64_t heard = lost == NODE_NONE ? 0 : sequence_heard_us(c, lost);
 
-	action_event(c->actions, "node_down", "%s is down, heir %s", core_node_name(c, down->id),
-		     core_node_name(c, down->heir));
+	membership_tell_down(c, down);
 	collect_down(c, down);
 	if (!moved || !inherited(c, down))
 		return;

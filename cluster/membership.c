@@ -311,9 +311,11 @@ void membership_suspect(struct core *c, const struct event *e)
 	p->suspect = e->suspect.suspect;
 	p->never_heard = false;
 	p->silent_us = e->suspect.silent_us;
-	action_event(c->actions, p->suspect ? "suspect" : "heard", "%s%s",
-		     c->config->node[e->suspect.node],
-		     p->suspect ? " does not answer" : " answers");
+	if (p->suspect && p->leaving)
+		action_event(c->actions, "ended", "%s has ended, as it said", c->config->node[e->suspect.node]);
+	else
+		action_event(c->actions, p->suspect ? "suspect" : "heard", "%s%s",
+			     c->config->node[e->suspect.node], p->suspect ? " does not answer" : " answers");
 	c->membership.suspect_sent_us = 0;
 }
 
@@ -363,6 +365,20 @@ void membership_applied(struct core *c)
 		     c->config->node[c->config->self], hold ? "takes" : "lets go of");
 }
 
+void membership_tell_down(struct core *c, const struct node_down *down)
+{
+	uint32_t i = core_node_index(c, down->id);
+	bool left = i != NODE_NONE &&
+		    (i == c->config->self ? c->membership.shutdown : c->peer[i].leaving);
+
+	/* What the log tells a node that comes back is no news. */
+	if (!quorum_may_vote(c) && !(left && i == c->config->self))
+		return;
+	action_event(c->actions, left ? "node_left" : "node_down", "%s %s, heir %s",
+		     core_node_name(c, down->id), left ? "has left" : "is down",
+		     core_node_name(c, down->heir));
+}
+
 static void say_up(struct core *c)
 {
 	struct membership *m = &c->membership;
@@ -387,6 +403,7 @@ void membership_shutdown(struct core *c)
 	c->membership.shutdown_until_us = c->now_us + SHUTDOWN_US;
 	c->membership.node_up_at_us = 0;
 	action_event(c->actions, "leaving", "handing over");
+	core_broadcast(c, &(struct frame){ .type = FRAME_LEAVING });
 }
 
 static void leave(struct core *c)

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -60,8 +61,18 @@ static enum status status_of(int rc)
 	return rc == ENOSPC || rc == EDQUOT ? ERR_NO_SPACE : ERR_IO;
 }
 
+/* LMDB tells of a write that was cut short as EIO: was it for want of room? */
+static bool is_out_of_room(const struct store *s)
+{
+	struct statvfs v;
+
+	return statvfs(s->at, &v) == 0 && (uint64_t)v.f_bavail * v.f_frsize < (64u << 10);
+}
+
 static enum status write_error(const struct store *s, int rc, char *err)
 {
+	if (rc == EIO && is_out_of_room(s))
+		rc = ENOSPC;
 	if (rc == MDB_MAP_FULL)
 		return refuse(ERR_IO, err,
 			      "the store in %s is full (%llu MiB): make it larger, or find out why "

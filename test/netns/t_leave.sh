@@ -20,6 +20,9 @@ for who in owner leader; do
 	traffic_came_back ping
 	check "it said good-bye" grep -q "leaving" "$LAB/$leaver.log"
 	check "nobody had to miss it" bash -c "! grep -hq 'node_lost $leaver' '$LAB'/n?.log"
+	warned() { ! grep -hqE " warning n. (node_down|suspect) $leaver " "$LAB"/n?.log; }
+	check "nobody warns of it" warned
+	check "it is told as what it is" grep -hqE " info n. node_left $leaver has left" "$LAB"/n?.log
 	unharmed "the $who has left"
 	node_gone_and_back "$leaver"
 done

@@ -363,6 +363,39 @@ static void unready_has_a_reason(void **unused)
 	story_fini(&l);
 }
 
+/* Who leaves in order is told apart from who is lost; and who comes back does not tell what
+ * it reads in the log as news. */
+static void a_planned_leave_is_no_accident_and_history_no_news(void **unused)
+{
+	struct event shutdown = { .type = EVENT_SHUTDOWN };
+	struct story l;
+	uint32_t f;
+
+	(void)unused;
+	story_begin(&l, 3);
+	f = story_third(&l);
+	story_event(&l, f, &shutdown);
+	story_run(&l, 3000);
+	assert_true(l.node[f].exited >= 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_int_equal(story_happened(&l, i, "node_left"), i != f || story_happened(&l, f, "node_left"));
+		assert_int_equal(story_happened(&l, i, "node_down"), 0);
+	}
+	story_kill(&l, f);
+	story_start(&l, f);
+	story_run(&l, 2000);
+	assert_int_equal(core_unready(l.node[f].core), 0);
+	story_lose(&l, f);
+	story_run(&l, 1000);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(story_happened(&l, i, "node_down"), i != f);
+	story_start(&l, f);
+	story_run(&l, 2000);
+	assert_int_equal(core_unready(l.node[f].core), 0);
+	assert_int_equal(story_happened(&l, f, "node_down"), 0);
+	story_fini(&l);
+}
+
 static void another_configuration_is_not_ready(void **unused)
 {
 	char text[UNREADY_TEXT_LEN];
@@ -457,6 +490,7 @@ int main(void)
 		cmocka_unit_test(a_holder_wiped_in_no_time_loses_its_sessions_to_another),
 		cmocka_unit_test(two_wiped_nodes_found_nothing),
 		cmocka_unit_test(unready_has_a_reason),
+		cmocka_unit_test(a_planned_leave_is_no_accident_and_history_no_news),
 		cmocka_unit_test(another_configuration_is_not_ready),
 		cmocka_unit_test(another_configuration_is_no_heir),
 		cmocka_unit_test(another_configuration_gets_no_share),

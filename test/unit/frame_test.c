@@ -278,7 +278,8 @@ static void runs_come_back(void **unused)
 static void lengths_are_exact(void **unused)
 {
 	static const enum frame_type types[] = { FRAME_HELLO, FRAME_HALF_OPEN_ACK, FRAME_MARKS_ASK,
-						 FRAME_SUSPECT, FRAME_APPLIED, FRAME_SESSION };
+						 FRAME_SUSPECT, FRAME_APPLIED, FRAME_SESSION,
+						 FRAME_LEAVING };
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
@@ -308,7 +309,7 @@ static void other_types_are_not_the_cores(void **unused)
 	(void)unused;
 	for (unsigned type = 0; type < 256; type++) {
 		data[0] = (uint8_t)type;
-		if (type == 0 || type > FRAME_MARKS_ASK)
+		if (type == 0 || type > FRAME_LEAVING)
 			assert_int_equal(frame_parse(&f, data, sizeof(data)), ERR_MALFORMED);
 	}
 	assert_int_equal(frame_parse(&f, data, 0), ERR_MALFORMED);
