@@ -31,11 +31,14 @@ static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t 
 		bootstrap_hello(c, node, &f);
 		return;
 	}
+	if (!p->greeted)
+		return;
+	/* It may end us: of somebody who has not said who he is, nothing is taken. */
 	if (f.type == FRAME_REFUSED) {
 		bootstrap_refused(c, node, &f);
 		return;
 	}
-	if (!p->greeted || (p->refused && !MUTANT(MUTANT_FRAMES_UNGREETED)))
+	if (p->refused && !MUTANT(MUTANT_FRAMES_UNGREETED))
 		return;
 	switch (f.type) {
 	case FRAME_IDENTITY:
@@ -95,6 +98,7 @@ static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t 
 	case FRAME_REFUSED:
 	case FRAME_HEARTBEAT:
 	case FRAME_FORWARD:
+	case FRAME_PROOF:
 		break;
 	}
 }

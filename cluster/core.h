@@ -65,6 +65,9 @@ uint32_t core_voters(const struct core *core); /* In the configuration that was 
 void core_quorum(const struct core *core, struct detector_quorum *out);
 /* Index in config.node of a Raft id; CLUSTER_NODES_MAX if unknown. */
 uint32_t core_node_index(const struct core *core, uint64_t raft_id);
+/* It is linked, and we work with it: whoever is not gets nothing and is heard in nothing. */
 bool core_node_linked(const struct core *core, uint32_t node);
+/* Its HELLO came over this link, and we will not work with it. */
+bool core_node_refused(const struct core *core, uint32_t node);
 
 #endif

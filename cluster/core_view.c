@@ -83,6 +83,13 @@ bool core_quorum_wiped(const struct core *c)
 	return c->identity.cluster_id != 0 && empty > c->config->n_nodes / 2;
 }
 
+bool core_node_refused(const struct core *c, uint32_t node)
+{
+	const struct peer *p = &c->peer[node];
+
+	return node != c->config->self && p->linked && p->greeted && p->refused;
+}
+
 void core_drop(struct core *c, enum drop d)
 {
 	c->drops[d]++;
@@ -90,7 +97,10 @@ void core_drop(struct core *c, enum drop d)
 
 void core_send(struct core *c, uint32_t node, const struct frame *f)
 {
-	if (node < c->config->n_nodes && node != c->config->self && c->peer[node].linked)
+	bool greets = f->type == FRAME_HELLO || f->type == FRAME_REFUSED;
+
+	if (node < c->config->n_nodes && node != c->config->self && c->peer[node].linked &&
+	    (greets || core_node_linked(c, node)))
 		action_send_frame(c->actions, node, frame_create(f));
 }
 

@@ -81,6 +81,12 @@ enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64
 	return OK;
 }
 
+void detector_heard(struct detector *d, uint32_t peer, uint64_t now_us)
+{
+	assert(peer < d->n && peer != d->self);
+	d->peer[peer].heard_us = now_us;
+}
+
 void detector_gone(struct detector *d, uint32_t peer)
 {
 	d->peer[peer].heard_us = 0;

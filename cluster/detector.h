@@ -57,6 +57,8 @@ void detector_heartbeat_create(struct detector *d, uint32_t peer, uint64_t now_u
 			       uint8_t out[HEARTBEAT_LEN]);
 enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64_t now_us,
 				       const uint8_t *frame, size_t len) must_check;
+/* It is alive, but nobody to be in contact with until it has been let in. */
+void detector_heard(struct detector *d, uint32_t peer, uint64_t now_us);
 /* The link ended and a new connection was refused: the process is gone. */
 void detector_gone(struct detector *d, uint32_t peer);
 /* Changes of mind since the last call; at most d->n. Call at least every interval: what

@@ -117,6 +117,7 @@ static bool parse_body(struct frame *f, CBS *in)
 		return get_endpoint(in, &f->session.remote);
 	case FRAME_HEARTBEAT:
 	case FRAME_FORWARD:
+	case FRAME_PROOF:
 		break;
 	}
 	return false;
@@ -209,6 +210,7 @@ static int add_body(CBB *out, const struct frame *f)
 	case FRAME_MARKS_DONE: /* frame_create_done() */
 	case FRAME_HEARTBEAT:
 	case FRAME_FORWARD:
+	case FRAME_PROOF:
 		break;
 	}
 	return 0;

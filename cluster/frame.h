@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What nodes say to each other over a link. A frame is one octet of type and a
  * body; the link gives its length and its sender. Types below FRAME_EDGE belong
- * to the core; the edge handles the rest itself (heartbeats, forwarded packets). */
+ * to the core; the edge handles the rest itself (heartbeats, forwarded packets, and the
+ * proof with which a connection begins: proof.h). */
 #ifndef CLUSTER_FRAME_H
 #define CLUSTER_FRAME_H
 
@@ -12,7 +13,7 @@
 #define FRAME_LEN_MAX (257u << 20) /* A snapshot; everything else is below 128 KiB. */
 
 enum frame_type {
-	FRAME_HELLO = 1,     /* First on every link: who I am and what my store holds. */
+	FRAME_HELLO = 1,     /* First behind the proof: who I am and what my store holds. */
 	FRAME_IDENTITY,      /* Bootstrap or join: keep this, then start Raft. */
 	FRAME_REFUSED,       /* Text: why the sender will not work with us. */
 	FRAME_RAFT,          /* A Raft message. */
@@ -32,7 +33,8 @@ enum frame_type {
 	FRAME_LEAVING,       /* I was told to end: my NodeDown is no accident. */
 	FRAME_EDGE = 64,
 	FRAME_HEARTBEAT = 64,
-	FRAME_FORWARD = 65
+	FRAME_FORWARD = 65,
+	FRAME_PROOF = 66
 };
 
 struct frame_hello {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* baton init DIR [--nodes N]: a CA, a certificate for each node, a storage key, one
- * client's PSK and a commented cluster.toml. Nothing that exists is overwritten. */
+/* baton init DIR [--nodes N]: a CA, a certificate for each node, a storage key and what
+ * it makes each node's link secret, one client's PSK and a commented cluster.toml. Nothing that exists is overwritten. */
 #include "node/cmd.h"
 #include "node/pki.h"
 
 #include "cluster/config.h"
+#include "cluster/proof.h"
 
 #include <openssl/mem.h>
 #include <openssl/rand.h>
@@ -67,6 +68,8 @@ static const char tail[] =
 	"# heartbeat_ms = 10\n"
 	"# heartbeats_missed = 3\n";
 
+#define KEY_OCTETS_MAX 64u
+
 static bool failed(const char *path)
 {
 	fprintf(stderr, "baton init: %s: %s%s\n", path, strerror(errno),
@@ -74,24 +77,53 @@ static bool failed(const char *path)
 	return false;
 }
 
-static bool write_random(const char *path, size_t octets)
+static bool write_hex(const char *path, const uint8_t *raw, size_t octets)
 {
-	uint8_t raw[64];
-	char hex[2 * sizeof(raw) + 2];
+	char hex[2 * KEY_OCTETS_MAX + 2];
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	bool ok;
 
 	if (fd < 0)
 		return failed(path);
-	RAND_bytes(raw, octets);
 	for (size_t i = 0; i < octets; i++)
 		snprintf(hex + 2 * i, 3, "%02x", raw[i]);
 	hex[2 * octets] = '\n';
 	ok = write(fd, hex, 2 * octets + 1) == (ssize_t)(2 * octets + 1) && fsync(fd) == 0;
 	close(fd);
-	OPENSSL_cleanse(raw, sizeof(raw));
 	OPENSSL_cleanse(hex, sizeof(hex));
 	return ok || failed(path);
+}
+
+static bool write_random(const char *path, size_t octets)
+{
+	uint8_t raw[KEY_OCTETS_MAX];
+	bool ok;
+
+	RAND_bytes(raw, octets);
+	ok = write_hex(path, raw, octets);
+	OPENSSL_cleanse(raw, sizeof(raw));
+	return ok;
+}
+
+/* The storage key, and of it each node's link secret (cluster/proof.h). */
+static bool write_storage_key(const char *dir, unsigned nodes)
+{
+	uint8_t key[STORAGE_KEY_LEN], secret[PROOF_SECRET_LEN];
+	char path[4096], name[16];
+	bool ok;
+
+	RAND_bytes(key, sizeof(key));
+	snprintf(path, sizeof(path), "%s/secrets/storage.key", dir);
+	ok = write_hex(path, key, sizeof(key));
+	for (unsigned i = 1; ok && i <= nodes; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		snprintf(path, sizeof(path), "%s/secrets/%s.link", dir, name);
+		proof_secret_derive(key, name, secret);
+		ok = write_hex(path, secret, sizeof(secret));
+	}
+	OPENSSL_cleanse(key, sizeof(key));
+	OPENSSL_cleanse(secret, sizeof(secret));
+	return ok;
 }
 
 static bool write_node(const char *dir, const char *name, X509 *ca, EVP_PKEY *ca_key)
@@ -149,11 +181,12 @@ static bool write_config(const char *dir, unsigned nodes)
 			"link = \"10.77.0.%u:7500\"                 # node links, mutual TLS\n"
 			"cert_file = \"secrets/n%u.pem\"\n"
 			"key_file = \"secrets/n%u.key\"\n"
+			"link_secret_file = \"secrets/n%u.link\"    # derived from the storage key: may be left out\n"
 			"data_dir = \"/var/lib/baton/n%u\"\n"
 			"outer_interface = \"wan\"                  # where clients come in\n"
 			"inner_interface = \"lan\"                  # towards the protected network\n"
 			"http = \"127.0.0.1:9505\"                  # status; \"\" turns it off\n%s\n",
-			i, 10 + i, i, i, i, i == 1 ? host_name : "");
+			i, 10 + i, i, i, i, i, i == 1 ? host_name : "");
 	fputs(tail, f);
 	return fclose(f) == 0 || failed(path);
 }
@@ -238,8 +271,7 @@ int cmd_init(int argc, char **argv)
 	}
 	if (!write_pki(dir, (unsigned)nodes))
 		return CMD_FAILED;
-	snprintf(path, sizeof(path), "%s/secrets/storage.key", dir);
-	if (!write_random(path, STORAGE_KEY_LEN))
+	if (!write_storage_key(dir, (unsigned)nodes))
 		return CMD_FAILED;
 	snprintf(path, sizeof(path), "%s/secrets/cl.psk", dir);
 	if (!write_random(path, 16) || !write_config(dir, (unsigned)nodes))

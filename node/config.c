@@ -385,6 +385,14 @@ static struct toml_value *load_tree(const char *path, struct config_errors *erro
 	return root;
 }
 
+/* A node needs its own; `baton check` looks at all that this host has. */
+static void check_link_secrets(struct reader *r, const char *node_name)
+{
+	for (uint32_t i = 0; i < r->c->cluster.n_nodes; i++)
+		if (!node_name || i == r->c->cluster.self)
+			config_check_link_secret(r, i, !node_name);
+}
+
 int node_config_load(struct node_config *c, const char *path, const char *node_name,
 		     struct config_errors *errors)
 {
@@ -411,6 +419,8 @@ int node_config_load(struct node_config *c, const char *path, const char *node_n
 	config_check_whole(&r);
 	config_check_networks(&r);
 	choose_self(c, node_name, errors);
+	if (errors->n == 0)
+		check_link_secrets(&r, node_name);
 	c->cluster.hash = hash_file(root, &c->cluster);
 	toml_free(root);
 	return errors->n ? -1 : 0;

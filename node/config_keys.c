@@ -6,7 +6,6 @@
 
 #include <openssl/mem.h>
 
-#include <ctype.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,18 +33,8 @@ SETTER(cookie_above) { config_set_number(r, v, 0, 1000000, &r->c->cluster.cookie
 
 SETTER(storage_key_file)
 {
-	uint8_t text[128];
-	ssize_t n;
-
 	config_set_path(r, v, r->c->storage_key_file);
-	n = config_read_secret(r, v, r->c->storage_key_file, text, sizeof(text));
-	while (n > 0 && isspace(text[n - 1]))
-		n--;
-	if (n >= 0 && (n != 2 * (ssize_t)STORAGE_KEY_LEN ||
-		       config_unhex(text, 2 * STORAGE_KEY_LEN, r->c->cluster.storage_key) != 0))
-		reader_error(r, v->line, "\"%s\": %s must hold %u hexadecimal digits", v->key,
-			     r->c->storage_key_file, 2 * STORAGE_KEY_LEN);
-	OPENSSL_cleanse(text, sizeof(text));
+	(void)config_read_key(r, v, r->c->storage_key_file, r->c->cluster.storage_key, STORAGE_KEY_LEN);
 }
 
 SETTER(max_store_age)
@@ -141,6 +130,11 @@ SETTER(node_key)
 	NODE->key_line = v->line;
 	config_set_path(r, v, NODE->key_file);
 }
+SETTER(node_link_secret)
+{
+	NODE->link_secret_line = v->line;
+	config_set_path(r, v, NODE->link_secret_file);
+}
 SETTER(node_data) { config_set_path(r, v, NODE->data_dir); }
 SETTER(node_outer)
 {
@@ -169,6 +163,7 @@ static const struct config_key node_keys[] = {
 	{ "link", TOML_STRING, true, node_link },
 	{ "cert_file", TOML_STRING, true, node_cert },
 	{ "key_file", TOML_STRING, true, node_key },
+	{ "link_secret_file", TOML_STRING, false, node_link_secret },
 	{ "data_dir", TOML_STRING, true, node_data },
 	{ "outer_interface", TOML_STRING, true, node_outer },
 	{ "inner_interface", TOML_STRING, true, node_inner },

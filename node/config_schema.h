@@ -72,6 +72,12 @@ int config_open(const char *path, struct stat *st, const char **why);
 ssize_t config_read_secret(struct reader *r, const struct toml_value *v, const char *path,
 			   uint8_t *out, size_t size);
 int config_unhex(const uint8_t *text, size_t digits, uint8_t *out); /* -1: not hexadecimal */
+/* A file of so many octets in hexadecimal digits, for the nodes alone. False: said why. */
+bool config_read_key(struct reader *r, const struct toml_value *v, const char *path, uint8_t *out, size_t len);
+
+/* config_link.c. The link secret of a node must be the storage key's (cluster/proof.h). absent:
+ * a file that is not there is another host's. */
+void config_check_link_secret(struct reader *r, uint32_t node, bool absent);
 
 /* The key that is in a file, from its text: config_psk.c. Says what is wrong with it. */
 void config_read_psk(struct reader *r, const struct toml_value *v, const char *path,

@@ -3,6 +3,8 @@
  * with it is said with its line. */
 #include "node/config_schema.h"
 
+#include <openssl/mem.h>
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -154,4 +156,19 @@ int config_unhex(const uint8_t *text, size_t digits, uint8_t *out)
 		out[i / 2] = (uint8_t)(i % 2 ? out[i / 2] | x : x << 4);
 	}
 	return 0;
+}
+
+bool config_read_key(struct reader *r, const struct toml_value *v, const char *path, uint8_t *out, size_t len)
+{
+	uint8_t text[128];
+	ssize_t n = config_read_secret(r, v, path, text, sizeof(text));
+	bool good;
+
+	while (n > 0 && isspace(text[n - 1]))
+		n--;
+	good = n == 2 * (ssize_t)len && config_unhex(text, 2 * len, out) == 0;
+	if (n >= 0 && !good)
+		reader_error(r, v->line, "\"%s\": %s must hold %zu hexadecimal digits", v->key, path, 2 * len);
+	OPENSSL_cleanse(text, sizeof(text));
+	return good;
 }

@@ -8,7 +8,7 @@
  * silence; a link that merely broke is refused by nobody.
  *
  * All handles and connections belong to the link thread. Other threads touch
- * queues, under `lock`, and atomics. */
+ * queues, under `lock`, and atomics (link_send.c). */
 #include "node/link_internal.h"
 #include "xdp/privilege.h"
 
@@ -114,6 +114,12 @@ void link_frame(struct conn *c, const uint8_t *frame, size_t len)
 {
 	struct inbox_item *i = inbox_item_new(INBOX_EVENT, frame, len);
 
+	if (frame[0] == FRAME_HELLO && !link_hello_fits(c, frame, len)) {
+		link_say(c->link, c->node, "its HELLO is not of the process that proved to be it");
+		inbox_item_free(i);
+		conn_close(c);
+		return;
+	}
 	c->greeted |= frame[0] == FRAME_HELLO;
 	atomic_fetch_add(&c->link->frames_in, 1);
 	i->event = (struct event){.type = EVENT_FRAME,
@@ -147,7 +153,7 @@ bool link_established(struct conn *c)
 	p->probes = 0;
 	p->said.text[0] = '\0';
 	pthread_mutex_lock(&l->lock);
-	p->generation = ++l->generations;
+	p->generation = c->generation = ++l->generations;
 	p->open = true;
 	p->overflow = false;
 	pthread_mutex_unlock(&l->lock);
@@ -158,11 +164,13 @@ bool link_established(struct conn *c)
 }
 
 /* After a link or an attempt ended: when to try again. */
-static void dial_later(struct link *l, uint32_t node)
+static void dial_later(struct link *l, uint32_t node, bool unproved)
 {
 	struct peer_link *p = &l->peer[node];
 
 	p->backoff_ms = p->backoff_ms == 0 ? 20 : p->backoff_ms * 2 > 500 ? 500 : p->backoff_ms * 2;
+	if (unproved) /* That takes a person to mend. */
+		p->backoff_ms = BACKOFF_UNPROVED_MS;
 	p->dial_at_us = boottime_us() + p->backoff_ms * UINT64_C(1000);
 }
 
@@ -178,7 +186,7 @@ void link_ended(struct conn *c)
 	if (p->dialing == c) {
 		p->dialing = NULL;
 		if (!c->probe && !l->stopping)
-			dial_later(l, c->node);
+			dial_later(l, c->node, c->unproved);
 	}
 	if (p->up != c)
 		return;
@@ -349,6 +357,7 @@ struct link *link_new(const struct link_options *o, char err[LINK_ERR_LEN])
 	l->tls = o->tls;
 	l->events = o->events;
 	l->inbox = o->inbox;
+	l->incarnation = o->incarnation;
 	l->handshakes = STRANGERS_MAX;
 	pthread_mutex_init(&l->lock, NULL);
 	for (uint32_t i = 0; i < CLUSTER_NODES_MAX; i++) {
@@ -413,83 +422,4 @@ void link_free(struct link *l)
 	}
 	pthread_mutex_destroy(&l->lock);
 	free(l);
-}
-
-/* ---- Other threads ---- */
-
-static void append(struct out_queue *q, struct out_frame *f)
-{
-	f->next = NULL;
-	*q->end = f;
-	q->end = &f->next;
-	q->octets += f->len;
-}
-
-void link_send(struct link *l, uint32_t node, uint64_t generation, const uint8_t *frame, size_t len)
-{
-	struct peer_link *p = &l->peer[node];
-	bool urgent = frame[0] >= FRAME_EDGE, relay = frame[0] == FRAME_RELAY, queued = false;
-	struct out_frame *f;
-
-	assert(node < l->cluster->n_nodes && len > 0 && (!urgent || len <= URGENT_MAX));
-	if (len > FRAME_LEN_MAX) { /* The state outgrew what the other end takes. */
-		events_add(l->events, CONFIG_LOG_ERROR, "link", "a frame of %zu octets is not sent", len);
-		return;
-	}
-	f = malloc(sizeof(*f) + len);
-	assert(f);
-	f->len = len;
-	memcpy(f->data, frame, len);
-	pthread_mutex_lock(&l->lock);
-	if (p->open && p->generation == generation) {
-		if (urgent && p->urgent.octets + len <= QUEUE_URGENT_MAX) {
-			append(&p->urgent, f);
-			queued = true;
-		} else if (!urgent && p->queue.octets + len <= (relay ? QUEUE_RELAY_MAX : QUEUE_MAX)) {
-			append(&p->queue, f);
-			queued = true;
-		} else if (!urgent && !relay) {
-			p->overflow = true;
-		}
-	}
-	pthread_mutex_unlock(&l->lock);
-	if (!queued) {
-		free(f);
-		atomic_fetch_add(&l->forwards_lost, urgent);
-		atomic_fetch_add(&l->relays_lost, relay);
-	}
-	uv_async_send(&l->wake);
-}
-
-void link_set_log(struct link *l, uint64_t applied, uint64_t last)
-{
-	atomic_store(&l->last, last);
-	atomic_store(&l->applied, applied);
-}
-
-void link_answer(struct link *l)
-{
-	atomic_store(&l->answered_us, atomic_load(&l->asked_us));
-}
-
-const _Atomic uint64_t *link_contact_us(const struct link *l)
-{
-	return &l->contact_us;
-}
-
-void link_count(const struct link *l, struct link_counters *out)
-{
-	*out = (struct link_counters){
-		.frames_in = atomic_load(&l->frames_in),
-		.frames_out = atomic_load(&l->frames_out),
-		.octets_in = atomic_load(&l->octets_in),
-		.octets_out = atomic_load(&l->octets_out),
-		.connections = atomic_load(&l->connections),
-		.refused = atomic_load(&l->refused),
-		.forwards_lost = atomic_load(&l->forwards_lost),
-		.relays_lost = atomic_load(&l->relays_lost),
-		.loop_stalls = atomic_load(&l->loop_stalls),
-		.strangers = atomic_load(&l->strangers),
-		.evicted = atomic_load(&l->evicted),
-	};
 }

@@ -17,7 +17,7 @@
 #include <stdatomic.h>
 
 #define LINK_ERR_LEN 1024u
-#define STRANGERS_MAX 64u         /* Connections that have not authenticated yet: of all ... */
+#define STRANGERS_MAX 64u         /* Connections that have proved nothing yet: of all ... */
 #define STRANGERS_PER_ADDRESS 4u  /* ... of one address ... */
 #define STRANGERS_PER_NODE 16u    /* ... of a node's address, besides. */
 
@@ -28,6 +28,7 @@ struct link_options { /* All but the struct itself is borrowed until link_free()
 	struct tls_context *tls;
 	struct events *events;
 	struct inbox *inbox;
+	uint64_t incarnation; /* Of this process. */
 };
 
 /* Listens. NULL: err names the address and its field. */
@@ -43,6 +44,10 @@ void link_free(struct link *l);
  * is full ends the connection, so that it begins anew with HELLO. */
 void link_send(struct link *l, uint32_t node, uint64_t generation, const uint8_t *frame, size_t len);
 
+/* The core's verdict on who is at the other end of that connection. Before it, the node
+ * counts as alive, no more; forwarded packets are taken of one that it works with, alone. */
+void link_judge(struct link *l, uint32_t node, uint64_t generation, bool accepted);
+
 /* ---- Between the control loop and the detector ---- */
 void link_set_log(struct link *l, uint64_t applied, uint64_t last); /* Indexes of our log. */
 void link_set_quorum(struct link *l, const struct detector_quorum *q); /* Call it first. */
@@ -53,10 +58,11 @@ struct link_counters {
 	uint64_t frames_in, frames_out, octets_in, octets_out;
 	uint64_t connections;    /* Established since the start. */
 	uint64_t refused;        /* Handshakes that failed, or of nobody we know. */
+	uint64_t unproved;       /* Certificates that were good, but no proof with them. */
 	uint64_t forwards_lost;  /* Packets that found a queue full. */
 	uint64_t relays_lost;    /* IKE datagrams that did. */
 	uint64_t loop_stalls;    /* Times the control loop did not answer for 100 ms. */
-	uint64_t strangers;      /* Connections without a certificate so far: now. */
+	uint64_t strangers;      /* Connections without a proof so far: now. */
 	uint64_t evicted;        /* Of those, closed for others or for their rate. */
 };
 void link_count(const struct link *l, struct link_counters *out); /* Any thread. */

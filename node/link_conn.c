@@ -8,8 +8,10 @@
  * little is handed to TLS and the kernel ahead of time (TCP_NOTSENT_LOWAT). A frame
  * grows with the octets that really arrive, up to the limit of its type.
  *
- * In TLS 1.3 the connecting side is done before the other has seen its
- * certificate; it counts the link as up only when the first chunk arrives. */
+ * The first chunk of each side is its proof (cluster/proof.h); nothing else is read
+ * before it has been verified, and the link is up from then on. In TLS 1.3 the connecting
+ * side is done before the other has seen its certificate: the proof is a sign of that,
+ * too. */
 #include "node/link_internal.h"
 
 #include <assert.h>
@@ -135,6 +137,14 @@ static bool chunk_write(struct conn *c, uint32_t flags, const uint8_t *data, siz
 	return false;
 }
 
+bool conn_say(struct conn *c, const uint8_t *frame, size_t len)
+{
+	if (!chunk_write(c, 0, frame, len))
+		return false;
+	conn_flush(c);
+	return c->state != CONN_CLOSING;
+}
+
 void conn_heartbeat(struct conn *c)
 {
 	struct link *l = c->link;
@@ -213,7 +223,7 @@ void conn_pump(struct conn *c)
 static size_t frame_limit(const struct conn *c, uint8_t type)
 {
 	if (!c->greeted)
-		return type == FRAME_HELLO || type == FRAME_REFUSED ? HELLO_MAX : 0;
+		return type == FRAME_HELLO ? HELLO_MAX : 0;
 	return type == FRAME_RAFT ? FRAME_LEN_MAX : type < FRAME_EDGE ? FRAME_SHORT_MAX : 0;
 }
 
@@ -222,6 +232,10 @@ static bool chunk_done(struct conn *c, uint32_t head)
 {
 	size_t len = c->frame_len + c->chunk_len;
 
+	if (c->state == CONN_PROVING) {
+		link_proved(c, c->chunk, c->chunk_len);
+		return true;
+	}
 	if (head & CHUNK_URGENT) {
 		link_urgent(c, c->chunk, c->chunk_len);
 		return true;
@@ -248,12 +262,22 @@ static bool chunk_done(struct conn *c, uint32_t head)
 	return true;
 }
 
+static bool head_fits(const struct conn *c, uint32_t head)
+{
+	uint32_t len = head & 0xffffff;
+
+	if (c->state == CONN_PROVING)
+		return head == len && len > 0 && len <= PROOF_LEN_MAX;
+	return len > 0 && len <= (head & CHUNK_URGENT ? URGENT_MAX : CHUNK_MAX) &&
+	       !(head & 0x3f000000) && !(head & CHUNK_URGENT && head & CHUNK_MORE);
+}
+
 static bool conn_consume(struct conn *c, const uint8_t *data, size_t len)
 {
 	if (!c->chunk)
 		c->chunk = malloc(CHUNK_MAX);
 	assert(c->chunk);
-	while (len > 0 && c->state == CONN_UP) {
+	while (len > 0 && (c->state == CONN_UP || c->state == CONN_PROVING)) {
 		uint32_t head;
 		size_t n;
 
@@ -266,9 +290,7 @@ static bool conn_consume(struct conn *c, const uint8_t *data, size_t len)
 		head = (uint32_t)c->head[0] << 24 | (uint32_t)c->head[1] << 16 |
 		       (uint32_t)c->head[2] << 8 | c->head[3];
 		c->chunk_want = head & 0xffffff;
-		if (c->chunk_want == 0 ||
-		    c->chunk_want > (head & CHUNK_URGENT ? URGENT_MAX : CHUNK_MAX) ||
-		    (head & 0x3f000000) || (head & CHUNK_URGENT && head & CHUNK_MORE))
+		if (!head_fits(c, head))
 			return false;
 		n = c->chunk_want - c->chunk_len;
 		if (n > len)
@@ -311,15 +333,9 @@ static void handshake(struct conn *c)
 		conn_close(c);
 		return;
 	}
-	if (c->server) {
-		c->node = node;
-		c->state = CONN_UP;
-		if (!link_established(c))
-			conn_close(c);
-	} else {
-		c->state = CONN_WAITING;
-		conn_heartbeat(c);
-	}
+	c->node = node;
+	c->state = CONN_PROVING;
+	link_prove(c);
 }
 
 static void conn_advance(struct conn *c)
@@ -330,7 +346,7 @@ static void conn_advance(struct conn *c)
 
 	if (c->state == CONN_HANDSHAKE)
 		handshake(c);
-	while (c->state == CONN_UP || c->state == CONN_WAITING) {
+	while (c->state == CONN_UP || c->state == CONN_PROVING) {
 		r = tls_read(c->tls, buffer, sizeof(buffer), &n);
 		if (r == TLS_WAIT)
 			break;
@@ -339,13 +355,6 @@ static void conn_advance(struct conn *c)
 				link_say(c->link, c->node, "%s", tls_error(c->tls));
 			conn_close(c);
 			return;
-		}
-		if (c->state == CONN_WAITING) {
-			c->state = CONN_UP;
-			if (!link_established(c)) {
-				conn_close(c);
-				return;
-			}
 		}
 		if (!conn_consume(c, buffer, n)) {
 			link_say(c->link, c->node, "it sent what no node sends");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside of the links: link.c has the thread and the peers, link_tick.c time and
- * the detector, link_conn.c one connection, link_stranger.c who may try. */
+ * the detector, link_send.c what other threads see of it, link_conn.c one connection, link_stranger.c who may try, link_proof.c
+ * who has proved to be a node. */
 #ifndef NODE_LINK_INTERNAL_H
 #define NODE_LINK_INTERNAL_H
 
@@ -8,6 +9,7 @@
 
 #include "cluster/detector.h"
 #include "cluster/frame.h"
+#include "cluster/proof.h"
 
 #include "xdp/clock.h"
 
@@ -25,6 +27,7 @@
 #define STRANGER_US 500000u          /* The same for those. */
 #define DIAL_US 500000u
 #define SILENCE_US 500000u           /* Nothing received: the connection is given up. */
+#define BACKOFF_UNPROVED_MS 5000u    /* Until a node that has no proof is dialed again. */
 
 struct out_frame {
 	struct out_frame *next;
@@ -37,7 +40,7 @@ struct out_queue {
 	size_t octets;
 };
 
-enum conn_state { CONN_DIALING, CONN_HANDSHAKE, CONN_WAITING, CONN_UP, CONN_CLOSING };
+enum conn_state { CONN_DIALING, CONN_HANDSHAKE, CONN_PROVING, CONN_UP, CONN_CLOSING };
 
 struct conn { /* Freed when its handle is closed. */
 	uv_tcp_t tcp;
@@ -47,12 +50,15 @@ struct conn { /* Freed when its handle is closed. */
 	struct tls *tls;
 	enum conn_state state;
 	bool server, probe;
-	bool stranger;     /* Not authenticated, and counted as such ... */
+	bool stranger;     /* Has not proved to be a node, and is counted as such ... */
 	bool reserved;     /* ... with those that come from a node's address. */
 	struct address from; /* Where a stranger connects from. */
 	uint32_t node;     /* Whom we dialed, or who it turned out to be; CLUSTER_NODES_MAX. */
 	uint64_t started_us, heard_us;
 	bool greeted;      /* Its HELLO came. */
+	bool unproved;     /* It ends because its proof is none. */
+	uint64_t incarnation; /* That it has proved. */
+	uint64_t generation;  /* Of the link that it is: peer_link.generation. */
 	size_t writing;    /* Octets handed to libuv and not yet written. */
 	struct out_frame *sending; /* Partly sent frame ... */
 	size_t sent;               /* ... and how far. */
@@ -89,6 +95,7 @@ struct link {
 	struct events *events;
 	struct inbox *inbox;
 	struct datapath *datapath;
+	uint64_t incarnation;
 	uv_loop_t loop;
 	uv_tcp_t listener;
 	uv_timer_t tick;
@@ -109,9 +116,11 @@ struct link {
 
 	_Atomic uint64_t contact_us, applied, last;
 	_Atomic uint64_t asked_us, answered_us; /* Liveness of the control loop. */
+	/* The core's word on a link: its generation twice, plus 1 if it works with that node. */
+	_Atomic uint64_t verdict[CLUSTER_NODES_MAX];
 	bool stalled;
 	_Atomic uint64_t frames_in, frames_out, octets_in, octets_out, connections, refused,
-		forwards_lost, relays_lost, loop_stalls, strangers, evicted;
+		forwards_lost, relays_lost, loop_stalls, strangers, evicted, unproved;
 };
 
 /* link_conn.c */
@@ -120,6 +129,12 @@ void conn_accept(struct conn *c); /* Its TCP connection stands: begin TLS. */
 void conn_close(struct conn *c);  /* Idempotent. */
 void conn_pump(struct conn *c);   /* Sends what is queued for its peer. */
 void conn_heartbeat(struct conn *c);
+bool conn_say(struct conn *c, const uint8_t *frame, size_t len); /* At once. False: it ended. */
+
+/* link_proof.c */
+void link_prove(struct conn *c); /* TLS stands: who we are. */
+void link_proved(struct conn *c, const uint8_t *frame, size_t len); /* Its proof, or not: up, or closed. */
+bool link_hello_fits(const struct conn *c, const uint8_t *frame, size_t len); /* ... the proof. */
 
 /* link_stranger.c */
 bool stranger_admit(struct conn *c); /* Makes room for it; false: too many came of late. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections that have not shown a certificate yet. Whoever reaches the port can make
+/* Connections that have not proved yet to be a node's. Whoever reaches the port can make
  * them, so they are few, short, and in each other's way only:
  *
  *   from the address of a configured node   STRANGERS_PER_NODE of that address, a reserve

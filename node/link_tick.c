@@ -34,6 +34,11 @@ void link_set_quorum(struct link *l, const struct detector_quorum *q)
 	pthread_mutex_unlock(&l->lock);
 }
 
+void link_judge(struct link *l, uint32_t node, uint64_t generation, bool accepted)
+{
+	atomic_store(&l->verdict[node], generation * 2 + accepted);
+}
+
 void link_look(struct link *l, uint64_t now)
 {
 	struct detector_report report[CLUSTER_NODES_MAX];
@@ -67,14 +72,19 @@ void link_urgent(struct conn *c, const uint8_t *frame, size_t len)
 {
 	struct link *l = c->link;
 	struct datapath_forward f;
-	uint64_t now = boottime_us();
+	uint64_t now = boottime_us(), verdict = atomic_load(&l->verdict[c->node]);
+	bool judged = verdict / 2 == c->generation, accepted = judged && verdict % 2;
 
 	if (frame[0] == FRAME_HEARTBEAT) {
-		if (detector_heartbeat_consume(&l->detector, c->node, now, frame, len) != OK)
+		if (judged && !accepted)
+			return;
+		if (!judged)
+			detector_heard(&l->detector, c->node, now);
+		else if (detector_heartbeat_consume(&l->detector, c->node, now, frame, len) != OK)
 			return;
 		if (now >= l->poll_from_us)
 			link_look(l, now);
-	} else if (frame[0] == FRAME_FORWARD && c->greeted) {
+	} else if (frame[0] == FRAME_FORWARD && accepted) {
 		if (!l->datapath || forward_parse(&f, frame, len) != OK ||
 		    datapath_inject(l->datapath, &f) != OK)
 			atomic_fetch_add(&l->forwards_lost, 1);
@@ -87,7 +97,7 @@ static bool conn_overdue(const struct conn *c, uint64_t now)
 	case CONN_DIALING:
 		return now - c->started_us > DIAL_US;
 	case CONN_HANDSHAKE:
-	case CONN_WAITING:
+	case CONN_PROVING:
 		return now - c->started_us >
 		       (c->stranger && !c->reserved ? STRANGER_US : HANDSHAKE_US);
 	case CONN_UP:

@@ -290,7 +290,8 @@ static bool begin_store(struct node *n, char *err)
 static bool start_link(struct node *n, char *err)
 {
 	struct link_options o = {
-		.config = n->config, .inbox = &n->inbox, .tls = n->tls, .events = n->events};
+		.config = n->config, .inbox = &n->inbox, .tls = n->tls, .events = n->events,
+		.incarnation = n->start.incarnation};
 	char why[LINK_ERR_LEN] = "";
 
 	if (!wait_link(n))

@@ -209,6 +209,17 @@ static void perform(struct node *n, struct action *a)
 	}
 }
 
+/* Before a HELLO there is no verdict. */
+static void judge_links(struct node *n)
+{
+	for (uint32_t i = 0; i < n->config->cluster.n_nodes; i++) {
+		bool accepted = core_node_linked(n->core, i);
+
+		if (n->generation[i] && (accepted || core_node_refused(n->core, i)))
+			link_judge(n->link, i, n->generation[i], accepted);
+	}
+}
+
 void perform_actions(struct node *n)
 {
 	struct detector_quorum quorum;
@@ -227,6 +238,7 @@ void perform_actions(struct node *n)
 	core_quorum(n->core, &quorum);
 	link_set_quorum(n->link, &quorum);
 	link_set_log(n->link, core_applied(n->core), core_last_index(n->core));
+	judge_links(n);
 }
 
 void perform_forward(struct node *n, const struct datapath_forward *f)
@@ -240,7 +252,7 @@ void perform_forward(struct node *n, const struct datapath_forward *f)
 		return;
 	owner = core_node_index(n->core, session_slot(state, session)->node);
 	if (owner >= n->config->cluster.n_nodes || owner == n->config->cluster.self ||
-	    !n->generation[owner])
+	    !core_node_linked(n->core, owner) || !n->generation[owner])
 		return;
 	link_send(n->link, owner, n->generation[owner], frame, forward_create(f, frame));
 }

@@ -249,6 +249,7 @@ static void links(FILE *f, const struct link *link)
 	metric(f, "link_octets_out_total", "counter", l.octets_out);
 	metric(f, "link_connections_total", "counter", l.connections);
 	metric(f, "link_refused_total", "counter", l.refused);
+	metric(f, "link_unproved_total", "counter", l.unproved);
 	metric(f, "link_strangers", "gauge", l.strangers);
 	metric(f, "link_evicted_total", "counter", l.evicted);
 	metric(f, "link_forwards_lost_total", "counter", l.forwards_lost);

@@ -49,5 +49,8 @@ enum tls_result tls_write(struct tls *t, const uint8_t *data, size_t len); /* Al
  * CN); CLUSTER_NODES_MAX: none of them. */
 uint32_t tls_peer(const struct tls *t, const struct cluster_config *c);
 const char *tls_error(const struct tls *t);
+/* After the handshake: octets that both ends of this connection have, and nobody else
+ * (RFC 8446 7.5). */
+void tls_exporter(const struct tls *t, const char *label, uint8_t *out, size_t len);
 
 #endif

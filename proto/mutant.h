@@ -104,7 +104,9 @@
 	X(MUTANT_HALF_OPEN_SOURCES, "one address may fill the table of half-open IKE SAs") \
 	X(MUTANT_DELETED_ASKS, "a deleted IKE SA goes on asking") \
 	X(MUTANT_NEXT_HEADER_UNCHECKED, "the ESP trailer may say another protocol than the packet") \
-	X(MUTANT_AUTH_ANY_ID, "IKE_AUTH is taken whatever its Message ID is")
+	X(MUTANT_AUTH_ANY_ID, "IKE_AUTH is taken whatever its Message ID is") \
+	X(MUTANT_PROOF_UNCHECKED, "a node's proof need not verify")                                \
+	X(MUTANT_PROOF_ECHO, "an echo of our own proof proves")
 
 enum mutant {
 #define X(name, text) name,

@@ -14,7 +14,7 @@ $(TESTLIB): $(patsubst %,$(T)/obj/%.o,$(wildcard test/lib/*.c))
 include test/sim/sim.mk
 
 # All that reads cluster.toml.
-CONFIG_C := $(patsubst %,node/%.c,config config_check config_check_net config_keys config_keys_ike config_pki \
+CONFIG_C := $(patsubst %,node/%.c,config config_check config_check_net config_keys config_keys_ike config_link config_pki \
 	config_psk config_values pki)
 
 ifeq ($(SAN),1)
@@ -40,6 +40,10 @@ build/netns/%: test/netns/%.c build/libxdpath.a build/libproto.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(XDP_LIBS)
+
+# A node's half of a link, for who has stolen its certificate.
+build/netns/link_peer: $(patsubst %,build/obj/node/%.c.o,tls forward) build/libcluster.a
+build/netns/link_peer: XDP_LIBS += build/libproto.a -lssl $(CLUSTER_LIBS)
 
 build/netns/%.so: test/netns/%.c
 	@mkdir -p $(@D)
@@ -151,7 +155,7 @@ check-unit:
 	test/run-unit.sh $(or $(T_UNIT),$(UNIT))
 # What the scripts would build themselves: not two of them at once.
 NETNS_TOOLS := build/netns/bpf_test build/netns/datapath_peer build/netns/chaos_preload.so \
-	build/netns/inside_preload.so build/bench/flood build/unsealed/baton
+	build/netns/inside_preload.so build/netns/link_peer build/bench/flood build/unsealed/baton
 ## check-root: the namespace tests (root)
 check-root: all $(NETNS_TOOLS)
 	test/netns/run.sh

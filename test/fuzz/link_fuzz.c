@@ -4,6 +4,8 @@
  * the rest is a list of steps, each with a first octet:
  *   even: so many octets as half of it says, as they are
  *   odd:  a chunk: its head (4 octets), the type of frame, then zeros
+ * The highest bit of the first octet: the link is not up yet, and the first chunk has to be a
+ * proof, which whoever verifies it takes if its last octet is even.
  * A model that has all octets at once says which frames that makes and whether the
  * connection lives; a frame's memory must not outgrow what has arrived of it. */
 #include "node/link_conn.c" /* The one file of node/ that this needs. */
@@ -28,7 +30,7 @@ static uint8_t stream[STREAM_MAX];
 static size_t stream_len, stream_at, piece;
 static struct seen seen[2][SEEN_MAX]; /* By the connection, by the model. */
 static size_t n_seen[2];
-static bool closed;
+static bool closed, proving;
 
 static void see(unsigned who, bool urgent, const uint8_t *frame, size_t len)
 {
@@ -82,8 +84,20 @@ void uv_close(uv_handle_t *h, uv_close_cb cb)
 	(void)cb; /* The connection is freed below, when its octets have been read. */
 }
 
+/* As node/link_proof.c does, but for what a proof is. */
+void link_proved(struct conn *c, const uint8_t *frame, size_t len)
+{
+	assert(c->state == CONN_PROVING && len <= PROOF_LEN_MAX);
+	see(0, false, frame, len);
+	if (frame[len - 1] % 2)
+		conn_close(c);
+	else
+		c->state = CONN_UP;
+}
+
+void link_prove(struct conn *c) { (void)c; abort(); }
+
 /* Never called on a link that is up and has nothing to say. */
-bool link_established(struct conn *c) { (void)c; abort(); }
 void link_say(struct link *l, uint32_t node, const char *format, ...) { (void)l; (void)node; (void)format; }
 enum tls_result tls_handshake(struct tls *t) { (void)t; abort(); }
 enum tls_result tls_write(struct tls *t, const uint8_t *data, size_t len) { (void)t; (void)data; (void)len; abort(); }
@@ -101,7 +115,7 @@ uint64_t boottime_us(void) { return 1; }
 static size_t limit_of(uint8_t type, bool greeted)
 {
 	if (!greeted)
-		return type == FRAME_HELLO || type == FRAME_REFUSED ? 1024 : 0;
+		return type == FRAME_HELLO ? 1024 : 0;
 	if (type == FRAME_RAFT)
 		return FRAME_LEN_MAX;
 	return type < 64 ? 131072 : 0;
@@ -112,7 +126,7 @@ static bool model(void)
 {
 	static uint8_t frame[STREAM_MAX];
 	size_t frame_len = 0;
-	bool greeted = false;
+	bool greeted = false, proof = proving;
 	CBS in, chunk;
 	uint32_t head;
 
@@ -121,6 +135,17 @@ static bool model(void)
 		bool more = head >> 31, urgent = head >> 30 & 1;
 		size_t n = head & 0xffffff;
 
+		if (proof) {
+			proof = false;
+			if (n == 0 || head > PROOF_LEN_MAX)
+				return false;
+			if (!CBS_get_bytes(&in, &chunk, n))
+				return true;
+			see(1, false, CBS_data(&chunk), n);
+			if (CBS_data(&chunk)[n - 1] % 2)
+				return false;
+			continue;
+		}
 		if (n == 0 || n > (urgent ? 4096 : 32768) || (head >> 24 & 0x3f) || (more && urgent))
 			return false;
 		if (!CBS_get_bytes(&in, &chunk, n))
@@ -190,6 +215,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	CBS_init(&in, data, len);
 	if (!CBS_get_u8(&in, &pieces))
 		return 0;
+	proving = pieces & 0x80;
+	pieces &= 0x7f;
 	piece = (size_t)pieces * pieces + 1;
 	make_stream(&in);
 	n_seen[0] = n_seen[1] = 0;
@@ -198,7 +225,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	assert(c);
 	c->link = &link;
 	c->tcp.data = link.conns = c;
-	c->state = CONN_UP;
+	c->state = proving ? CONN_PROVING : CONN_UP;
 	conn_advance(c);
 	assert(c->frame_room <= 2 * stream_len);
 	good = model();

@@ -36,6 +36,16 @@ chmod 600 "$LAB/conf/secrets/other.key"
 sed -i 's/storage\.key/other.key/' "$conf"
 refuses "another storage key" 'data_dir .*data/n1 .*storage_key_file'
 restore
+names_link() { sed -i "0,/^key_file/s|^key_file|link_secret_file = \"secrets/$1.link\"\nkey_file|" "$conf"; }
+names_link n2
+refuses "another node's link secret" 'cluster.toml:[0-9]+: .*link_secret_file.*n2.link is not of node "n1"'
+restore
+names_link n1
+chmod 644 "$LAB/conf/secrets/n1.link"
+refuses "a link secret that others can read" 'cluster.toml:[0-9]+: .*n1.link.*chmod 600'
+chmod 600 "$LAB/conf/secrets/n1.link"
+check "its own link secret is taken" "$BATON" check --config "$conf"
+restore
 rm -rf "$LAB/data/n1"; cp -a "$LAB/data/n2" "$LAB/data/n1"
 refuses "another node's data directory" 'data_dir .*data/n1 .*n2'
 restore

@@ -224,6 +224,19 @@ static void hear_marks(struct heard *h, uint64_t incarnation, const uint8_t stam
 	memcpy(&h->sent_us, stamp, 8);
 }
 
+/* node/link_tick.c, link_urgent() in short. */
+static void on_heartbeat(struct node *n, unsigned from, const uint8_t *data, size_t len)
+{
+	uint64_t now = host_now_us(n->host);
+
+	if (core_node_refused(n->core, from))
+		return;
+	if (!core_node_linked(n->core, from))
+		detector_heard(&n->detector, from, now);
+	else if (detector_heartbeat_consume(&n->detector, from, now, data, len) != OK)
+		world_fail(n->host->world, "a heartbeat is malformed");
+}
+
 static void on_frame(struct node *n, unsigned from, const struct blob *b)
 {
 	const uint8_t *data = b->data + STAMP;
@@ -233,11 +246,11 @@ static void on_frame(struct node *n, unsigned from, const struct blob *b)
 
 	n->hostile = b->data[8] && (data[0] == FRAME_FORWARD || data[0] == FRAME_RELAY);
 	if (data[0] == FRAME_HEARTBEAT) {
-		if (detector_heartbeat_consume(&n->detector, from, host_now_us(n->host), data,
-					       len) != OK)
-			world_fail(n->host->world, "a heartbeat is malformed");
+		on_heartbeat(n, from, data, len);
 		return;
 	}
+	if (data[0] == FRAME_FORWARD && !core_node_linked(n->core, from))
+		return;
 	if (data[0] == FRAME_FORWARD) {
 		struct datapath_forward forward;
 

@@ -168,6 +168,66 @@ static void a_refused_node_is_not_heard(void **unused)
 	story_fini(&l);
 }
 
+static uint32_t watched_from, watched_to;
+static unsigned told;
+
+static bool count_told(const struct story *l, uint32_t from, uint32_t to, const struct blob *frame)
+{
+	(void)l;
+	if (from == watched_from && to == watched_to)
+		told += frame->data[0] != FRAME_HELLO && frame->data[0] != FRAME_REFUSED;
+	return false;
+}
+
+/* ... and hears of no client, no vote and no mark. */
+static void a_refused_node_is_told_nothing(void **unused)
+{
+	struct frame hello = { .type = FRAME_HELLO };
+	struct story l;
+	struct roles r = begin(&l);
+	const struct sad_entry *e = story_entry(&l, r.owner);
+
+	(void)unused;
+	watched_from = r.owner;
+	watched_to = r.leader;
+	told = 0;
+	l.loses = count_told;
+	story_report(&l, r.owner, e, SA_REPORT_PEER, 1);
+	assert_true(told > 0); /* What an owner sees goes to who leads. */
+	hello.hello.raft_id = l.node[r.leader].raft_id;
+	hello.hello.incarnation = incarnation(&l, r.leader);
+	hello.hello.cluster_id = 42;
+	story_frame(&l, r.leader, r.owner, frame_create(&hello));
+	assert_true(core_node_refused(l.node[r.owner].core, r.leader));
+	assert_false(core_node_linked(l.node[r.owner].core, r.leader));
+	told = 0;
+	story_report(&l, r.owner, e, SA_REPORT_PEER, 2);
+	story_run(&l, 100);
+	assert_int_equal(told, 0);
+	story_fini(&l);
+}
+
+/* REFUSED may end a process: it takes somebody who has said who he is. */
+static void nobody_unknown_ends_a_node(void **unused)
+{
+	static const char why[] = "because";
+	struct frame f = { .type = FRAME_REFUSED, .bytes = { (const uint8_t *)why, sizeof(why) } };
+	struct story l;
+	unsigned before;
+
+	(void)unused;
+	story_init(&l, 3);
+	l.lost_type = FRAME_HELLO;
+	story_start_all(&l);
+	story_run(&l, 100);
+	before = story_happened(&l, 0, "refused_by");
+	story_frame(&l, 1, 0, frame_create(&f));
+	story_frame(&l, 2, 0, frame_create(&f));
+	assert_int_equal(l.node[0].exited, -1);
+	assert_int_equal(story_happened(&l, 0, "refused_by"), before);
+	story_fini(&l);
+}
+
 /* What the lost owner told another node may be newer than what it told the heir. */
 static void an_heir_lets_nothing_in_before_it_has_all_marks(void **unused)
 {
@@ -221,6 +281,8 @@ int main(void)
 		cmocka_unit_test(leases_and_marks_are_proposed_by_an_owner_alone),
 		cmocka_unit_test(a_node_proposes_nothing_about_others),
 		cmocka_unit_test(a_refused_node_is_not_heard),
+		cmocka_unit_test(a_refused_node_is_told_nothing),
+		cmocka_unit_test(nobody_unknown_ends_a_node),
 		cmocka_unit_test(an_heir_lets_nothing_in_before_it_has_all_marks),
 		cmocka_unit_test(a_repeated_init_gets_the_same_bytes),
 	};

@@ -3,7 +3,7 @@
 """Known answers computed by an independent implementation: Python's cryptography
 and hashlib, written from the RFCs and sharing no code with proto/.
 
-    for t in esp_rows ike_rows sk_rows modp_rows; do
+    for t in esp_rows ike_rows sk_rows modp_rows proof_rows; do
         test/vectors/crypto.py $t > test/vectors/$t.h
     done
 
@@ -217,6 +217,36 @@ def modp_rows():
                pow(peer, mine, p).to_bytes(256, "big"))
 
 
+def hkdf(secret, info):
+    """RFC 5869, SHA-256, no salt, one block of output."""
+    prk = hmac.new(bytes(32), secret, hashlib.sha256).digest()
+    return hmac.new(prk, info + b"\x01", hashlib.sha256).digest()
+
+
+def link_secret(storage_key, name):
+    return hkdf(storage_key, b"baton link\0" + name)
+
+
+def proof_rows():
+    for i, (dials, listens, role, own, keys) in enumerate([
+            (b"n1", b"n2", 1, None, 1), (b"n1", b"n2", 2, None, 1), (b"n2", b"n1", 1, None, 1),
+            (b"n1", b"edge", 1, b"edge", 1), (b"n1", b"edge", 2, b"edge", 1),
+            (b"a", b"n" * 31, 2, None, 2)]):
+        storage = [octets(f"storage{i}/{k}", 32) for k in range(keys)]
+        exporter, incarnation = octets(f"exporter{i}", 32), 0x0123456789abcdef + i
+        ends = (dials, listens) if role == 1 else (listens, dials)
+        frame = bytes([66, 1, role]) + struct.pack(">QB", incarnation, keys)
+        for s in storage:
+            if own:
+                key = hkdf(link_secret(s, own), b"baton link, own")
+            else:
+                key = hkdf(link_secret(s, dials) + link_secret(s, listens), b"baton link, both")
+            text = (b"baton link proof\0" + exporter + struct.pack(">BQ", role, incarnation) +
+                    b"".join(bytes([len(n)]) + n for n in ends))
+            frame += hmac.new(key, text, hashlib.sha256).digest()
+        yield (b"".join(storage), dials, listens, own or b"", role, incarnation, exporter, frame)
+
+
 def write(name, columns, rows):
     print("/* SPDX-License-Identifier: Apache-2.0 */")
     print("/* Made by test/vectors/crypto.py with an independent implementation; see there. */")
@@ -236,6 +266,8 @@ FILES = {
                  "const char *message, *id, *psk, *auth;", ike_rows),
     "sk_rows": ("uint16_t encr, bits, integ;\n\tconst char *key, *integ_key, *seed;\n\t"
                 "uint32_t salt, counter;\n\tconst char *message, *sealed;", sk_rows),
+    "proof_rows": ("const char *storage, *dials, *listens, *own; /* own: who holds no storage key */\n\t"
+                   "int role;\n\tuint64_t incarnation;\n\tconst char *exporter, *frame;", proof_rows),
     "modp_rows": ("const char *seed, *public_value, *peer, *shared;", modp_rows),
 }
 columns, rows = FILES[sys.argv[1]]

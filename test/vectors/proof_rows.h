@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Made by test/vectors/crypto.py with an independent implementation; see there. */
+#ifndef TEST_VECTORS_PROOF_ROWS_H
+#define TEST_VECTORS_PROOF_ROWS_H
+
+#include <stdint.h>
+
+static const struct {
+	int row;
+	const char *storage, *dials, *listens, *own; /* own: who holds no storage key */
+	int role;
+	uint64_t incarnation;
+	const char *exporter, *frame;
+} proof_rows[] = {
+	{1,
+	 "257d5a1c9ab2c0ee7a0d98ce0a9a313550705a3ef2cf371840dc4829b5d635d8",
+	 "6e31",
+	 "6e32",
+	 "",
+	 1,
+	 81985529216486895,
+	 "f9c19b8a2d370cc2b1da0673d5b057aa046403e1cd9443dfbe98c842f5a84d15",
+	 "4201010123456789abcdef01be95826344cb1651509b7d5d6f66876ecf611afae936a3588102b6f7b3c6"
+	 "bc6c"},
+	{2,
+	 "62cec1d53f83c7c15904d1727eacb459d003c46aff5d7117f3adb523c44c4f75",
+	 "6e31",
+	 "6e32",
+	 "",
+	 2,
+	 81985529216486896,
+	 "22c7631fdfbb3b3fb0da4a3744ac3e52a8361ecc0ba00f3c470c6f1297690869",
+	 "4201020123456789abcdf001aa632178cc2bbe8bcdbf005cdd917bd03afb30c5b1eb260e877d76cb92a6"
+	 "78ef"},
+	{3,
+	 "535516170249d468c5a066a0cab8b5032c6a2b95559523d6e391f55c3d4e9d8e",
+	 "6e32",
+	 "6e31",
+	 "",
+	 1,
+	 81985529216486897,
+	 "7cabc8a1f22e0436e026f080fd7942bf54e29acff472365c418aff828eb90000",
+	 "4201010123456789abcdf101c3ab9c6371c386464c44d42dad66f8567339d87c1d7c6d17c4d1262cb536"
+	 "9c5e"},
+	{4,
+	 "d3a8b979d53cef5b98f3861908f9688117c7fd3ba11dee556b530f6aaaa6d29e",
+	 "6e31",
+	 "65646765",
+	 "65646765",
+	 1,
+	 81985529216486898,
+	 "9a2dbb7fcb8312cf23d588b2930f80b257863e302769f6a0bc603aa96a9bdf5d",
+	 "4201010123456789abcdf2019a8f2f60c22d0f07bed35849c2c6fdf80fd89c9a07e40e18d209bc210172"
+	 "afac"},
+	{5,
+	 "db9f99d16b8a2af9ea06562efc70fd2db0f9fdba846eaa771234bb550e199e0d",
+	 "6e31",
+	 "65646765",
+	 "65646765",
+	 2,
+	 81985529216486899,
+	 "c06f09e6ac74e5249a6d9d2734666f4ad0a84dd5d5d194168a2b75ce77745bf3",
+	 "4201020123456789abcdf30109ec9f0c7ce3e956e3aba5ab61d835751e1db7e60636011d2cd6c969fbef"
+	 "b63d"},
+	{6,
+	 "eb1a6a5d6dffbb2acd07def6e53e627a2778ef10483b798b800e17bb22a3e2e828783e6428539987ac37"
+	 "99556082b424268f693a4f792e461b052602b5b39b35",
+	 "61",
+	 "6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e",
+	 "",
+	 2,
+	 81985529216486900,
+	 "045550cae6925abf1ebf851a2ab8ed304b9f67f2a56b05c499c275477d0c8b88",
+	 "4201020123456789abcdf402138e8419d733bb7b2509804090cc11756d121998a1b06594f2bc32f1ab27"
+	 "1c7a867a3c74b6999b49457a21d3d5059c84b6d949be5c81f2a8bbd199a64eda3172"},
+};
+
+#endif
