@@ -37,7 +37,7 @@ static bool is_local(const char *http)
 
 static void check_node_pair(struct reader *r, size_t i, size_t k)
 {
-	static const char *const files[] = { "cert_file", "key_file" };
+	static const char *const files[] = { "cert_file", "key_file", "link_secret_file" };
 	const struct node_config *c = r->c;
 	const char *a = c->cluster.node[k], *b = c->cluster.node[i];
 	bool one_host = address_equal(&c->node[i].link.address, &c->node[k].link.address);
@@ -45,7 +45,7 @@ static void check_node_pair(struct reader *r, size_t i, size_t k)
 	if (endpoint_equal(&c->node[i].link, &c->node[k].link))
 		reader_error(r, c->node[i].link_line, "%s and %s have the same \"link\": give each its own",
 			     a, b);
-	for (size_t f = 0; f < 2; f++) {
+	for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
 		const struct toml_value *v = config_find(r->root, "node", i, files[f]);
 
 		/* A credential has the same name on each machine. */
