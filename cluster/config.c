@@ -18,6 +18,7 @@ void cluster_config_defaults(struct cluster_config *c)
 	c->timing = (struct cluster_timing){
 		.heartbeat_ms = 10,
 		.heartbeats_missed = 3,
+		.detection_max_ms = 200,
 		.raft_heartbeat_ms = 50,
 		.raft_election_ms = 250,
 		.isolation_ms = 1000,

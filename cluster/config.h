@@ -14,7 +14,8 @@ enum service_mode { SERVICE_VIP, SERVICE_LB };
 
 struct cluster_timing { /* Milliseconds, unless the name says otherwise. */
 	uint32_t heartbeat_ms;       /* Failure detector: one heartbeat each (10) ... */
-	uint32_t heartbeats_missed;  /* ... and so many missed mean "dead" (3). */
+	uint32_t heartbeats_missed;  /* ... and so many missed mean "dead" (3), at the least. */
+	uint32_t detection_max_ms;   /* At the most, where heartbeats have been late: 200. */
 	uint32_t raft_heartbeat_ms;  /* 50 */
 	uint32_t raft_election_ms;   /* 250: the fallback when the detector cannot tell. */
 	uint32_t isolation_ms;       /* 1000 */

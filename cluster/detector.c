@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LATE_FADES 1024u /* Heartbeats until a delay counts for a third: some ten seconds. */
+
 void detector_init(struct detector *d, const struct cluster_config *c, uint64_t now_us)
 {
 	memset(d, 0, sizeof(*d));
@@ -21,6 +23,11 @@ void detector_init(struct detector *d, const struct cluster_config *c, uint64_t 
 	d->interval_us = c->timing.heartbeat_ms * UINT64_C(1000);
 	d->timeout_us = d->interval_us * c->timing.heartbeats_missed;
 	d->isolation_us = c->timing.isolation_ms * UINT64_C(1000);
+	d->timeout_max_us = c->timing.detection_max_ms * UINT64_C(1000);
+	if (d->timeout_max_us > d->isolation_us)
+		d->timeout_max_us = d->isolation_us;
+	if (d->timeout_max_us < d->timeout_us)
+		d->timeout_max_us = d->timeout_us;
 	d->isolated = c->n_nodes > 1; /* Until a quorum has answered. */
 	(void)now_us;
 	for (uint32_t i = 0; i < d->n; i++)
@@ -71,7 +78,7 @@ enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64
 	if (id != p->id) /* Another store: its log is not the one we waited for. */
 		p->echoed_us = p->waiting_us = p->contact_us = 0;
 	p->id = id;
-	p->heard_us = now_us;
+	detector_heard(d, peer, now_us);
 	p->its_send_us = sent; /* A restarted peer's clock may start anew: no maximum here. */
 	its_last_is(p, last);
 	if (MUTANT(MUTANT_CONTACT_RECEIVED))
@@ -83,8 +90,26 @@ enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64
 
 void detector_heard(struct detector *d, uint32_t peer, uint64_t now_us)
 {
+	struct detector_peer *p = &d->peer[peer];
+	uint64_t gap = p->heard_us && now_us > p->heard_us ? now_us - p->heard_us : 0;
+	uint64_t late = gap > d->interval_us ? gap - d->interval_us : 0;
+
 	assert(peer < d->n && peer != d->self);
-	d->peer[peer].heard_us = now_us;
+	p->heard_us = now_us;
+	p->late_us -= p->late_us / LATE_FADES;
+	if (late > d->timeout_max_us)
+		late = 0; /* It was away. */
+	if (late > p->late_us)
+		p->late_us = late;
+}
+
+uint64_t detector_timeout_us(const struct detector *d, uint32_t peer)
+{
+	uint64_t t = d->interval_us + 2 * d->peer[peer].late_us;
+
+	if (t < d->timeout_us || MUTANT(MUTANT_TIMEOUT_FIXED))
+		return d->timeout_us;
+	return t > d->timeout_max_us && !MUTANT(MUTANT_TIMEOUT_UNBOUNDED) ? d->timeout_max_us : t;
 }
 
 void detector_gone(struct detector *d, uint32_t peer)
@@ -144,7 +169,7 @@ size_t detector_poll(struct detector *d, uint64_t now_us, uint64_t applied, uint
 		count_echo(p, applied);
 		if (i == d->self)
 			continue;
-		suspect = p->heard_us == 0 || now_us - p->heard_us > d->timeout_us;
+		suspect = p->heard_us == 0 || now_us - p->heard_us > detector_timeout_us(d, i);
 		if (suspect == p->suspect)
 			continue;
 		p->suspect = suspect;

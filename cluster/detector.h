@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The failure detector, pure: heartbeats with echoes between every pair of
- * nodes. It answers two questions: is a node dead (nothing heard for
- * heartbeats_missed x heartbeat_ms), and when were we last in contact with a
+ * nodes. It answers two questions: is a node dead, and when were we last in contact with a
  * quorum. Contact is the *send* time of our newest heartbeat that a majority of
  * the voters, ourselves included, has echoed, once we have applied all that their
  * logs held then: a node that slept is not back before it knows what happened
@@ -13,6 +12,12 @@
 
 #include "cluster/config.h"
 
+
+/* How long nothing may be heard depends on how late its heartbeats were lately: on a busy
+ * machine one that is late is no sign of death. heartbeats_missed x heartbeat_ms is the
+ * least, and what holds while all are in time; twice the worst delay of the last seconds is
+ * waited for besides an interval, up to detection_max_ms. A process that is gone is known
+ * otherwise: detector_gone(). */
 #define HEARTBEAT_LEN 33u /* type octet, then four 64-bit numbers */
 
 /* Who counts, by the committed configuration that we know. */
@@ -31,6 +36,7 @@ struct detector_peer {
 	uint64_t waiting_us;    /* An echo that counts as soon as we have applied ... */
 	uint64_t waiting_index; /* ... this; waiting_us 0 = none. */
 	uint64_t contact_us;    /* The newest that counts. */
+	uint64_t late_us;       /* The worst delay of a heartbeat of late, fading. */
 	bool suspect;
 };
 
@@ -38,7 +44,8 @@ struct detector {
 	struct detector_peer peer[CLUSTER_NODES_MAX];
 	uint32_t n, self;
 	struct detector_quorum quorum;
-	uint64_t interval_us, timeout_us, isolation_us;
+	uint64_t interval_us, isolation_us;
+	uint64_t timeout_us, timeout_max_us; /* Bounds of how long nothing may be heard. */
 	uint64_t polled_us;     /* 0 = not yet */
 	bool isolated;
 };
@@ -57,6 +64,8 @@ void detector_heartbeat_create(struct detector *d, uint32_t peer, uint64_t now_u
 			       uint8_t out[HEARTBEAT_LEN]);
 enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64_t now_us,
 				       const uint8_t *frame, size_t len) must_check;
+/* How long nothing may be heard of it. */
+uint64_t detector_timeout_us(const struct detector *d, uint32_t peer);
 /* It is alive, but nobody to be in contact with until it has been let in. */
 void detector_heard(struct detector *d, uint32_t peer, uint64_t now_us);
 /* The link ended and a new connection was refused: the process is gone. */

@@ -18,6 +18,7 @@
 #define ERRANDS_LOOK_MIN 64u  /* ... but so many in each. */
 #define SCAN_BURST_US (2 * MS)
 #define SCAN_STEP_MAX 512u    /* Sessions looked at in one step. */
+#define NOTICE_AGAIN_US (1000 * MS) /* Between two notices to one client. */
 #define SETTLE_US (50 * MS)   /* Until the owner has a new Child SA: see outstanding(). */
 
 static struct errand *errand_find(struct core *c, uint64_t session)
@@ -63,9 +64,13 @@ static void send_to(struct core *c, const struct session *s, struct blob *data)
 /* ---- Making a request ---- */
 
 /* Not `noticed`: a notice whose IKE SA was rekeyed and deleted was never answered. */
-static bool notice_due(const struct core *c, const struct session *s)
+static bool notice_due(struct core *c, const struct session *s)
 {
-	return session_epoch(c->state, s) != s->acknowledged_epoch;
+	if (session_epoch(c->state, s) == s->acknowledged_epoch)
+		return false;
+	/* Where owners come and go a client hears of where it stands in the end, and back where
+	 * it was is one step. It is served meanwhile: the notice is news, no condition. */
+	return c->now_us >= errand_get(c, s->id)->notice_us || MUTANT(MUTANT_NOTICE_EACH_MOVE);
 }
 
 /* The IKE SA with a request of ours outstanding, or NULL. It stays where it was asked
@@ -118,6 +123,7 @@ static void notice(struct core *c, const struct session *s)
 		e->greeted_epoch = r.epoch;
 	}
 	if (requests_make(c, s, &r)) {
+		e->notice_us = c->now_us + NOTICE_AGAIN_US;
 		c->requests.takeovers++;
 		action_event(c->actions, "notice_sent", "session %llu, epoch %lld, owner %s",
 			     (unsigned long long)s->id, (long long)r.epoch, core_node_name(c, r.node));

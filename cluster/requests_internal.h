@@ -19,6 +19,7 @@ struct errand {
 	uint64_t rekey_us;     /* Not (again) before. */
 	uint32_t rekey_tries;
 	uint32_t ended;        /* spi_in of a Child SA that has no numbers left, to be deleted; or 0. */
+	uint64_t notice_us;    /* No other notice before. */
 	bool greeted;          /* Its cached response was resent in this epoch. */
 	int64_t greeted_epoch;
 	UT_hash_handle hh;

@@ -66,7 +66,8 @@ static const char tail[] =
 	"psk_file = \"secrets/cl.psk\"\n\n"
 	"# [timing]                  # failure detection: heartbeat_ms x heartbeats_missed\n"
 	"# heartbeat_ms = 10\n"
-	"# heartbeats_missed = 3\n";
+	"# heartbeats_missed = 3\n"
+	"# detection_max_ms = 200    # at the most, while heartbeats come late\n";
 
 #define KEY_OCTETS_MAX 64u
 

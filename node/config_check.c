@@ -108,6 +108,11 @@ static void check_numbers(struct reader *r)
 		reader_error(r, config_line(r, "timing", 0, "isolation_ms"), "\"isolation_ms\" of %u is less than "
 			     "heartbeat_ms x heartbeats_missed = %u: a node would fall silent before it is "
 			     "missed", t->isolation_ms, detection_ms);
+	if (config_find(r->root, "timing", 0, "detection_max_ms") &&
+	    (t->detection_max_ms < detection_ms || t->detection_max_ms > t->isolation_ms))
+		reader_error(r, config_line(r, "timing", 0, "detection_max_ms"), "\"detection_max_ms\" of %u must be "
+			     "between heartbeat_ms x heartbeats_missed = %u and isolation_ms = %u",
+			     t->detection_max_ms, detection_ms, t->isolation_ms);
 	if (t->raft_election_ms < 2 * t->raft_heartbeat_ms)
 		reader_error(r, config_line(r, "timing", 0, "raft_election_ms"), "\"raft_election_ms\" of %u is less "
 			     "than two times raft_heartbeat_ms of %u: leaders would be voted out for nothing",

@@ -75,6 +75,7 @@ static const struct config_key cluster_keys[] = {
 	SETTER(timing_##field) { config_set_number(r, v, least, most, &r->c->cluster.timing.field); }
 TIMING(heartbeat_ms, 1, 10000)
 TIMING(heartbeats_missed, 2, 1000)
+TIMING(detection_max_ms, 2, 60000)
 TIMING(raft_heartbeat_ms, 5, 10000)
 TIMING(raft_election_ms, 50, 60000)
 TIMING(isolation_ms, 100, 60000)
@@ -84,7 +85,8 @@ TIMING(retransmit_tries, 1, 20)
 
 #define TIMING_KEY(field) { #field, TOML_INTEGER, false, timing_##field }
 static const struct config_key timing_keys[] = {
-	TIMING_KEY(heartbeat_ms), TIMING_KEY(heartbeats_missed), TIMING_KEY(raft_heartbeat_ms),
+	TIMING_KEY(heartbeat_ms), TIMING_KEY(heartbeats_missed), TIMING_KEY(detection_max_ms),
+	TIMING_KEY(raft_heartbeat_ms),
 	TIMING_KEY(raft_election_ms), TIMING_KEY(isolation_ms), TIMING_KEY(mark_commit_ms),
 	TIMING_KEY(retransmit_ms), TIMING_KEY(retransmit_tries), { 0 }
 };

@@ -267,7 +267,8 @@ static void be_punctual(struct link *l)
 {
 	if (setpriority(PRIO_PROCESS, (id_t)gettid(), LINK_NICE) != 0)
 		events_add(l->events, CONFIG_LOG_WARNING, "detector",
-			   "no priority for heartbeats, it needs CAP_SYS_NICE: a busy machine may look dead");
+			   "no priority for heartbeats, a busy machine may look dead: it needs LimitNICE=%d in the "
+			   "unit (ulimit nice=%d in a container) or CAP_SYS_NICE", LINK_NICE, 20 - LINK_NICE);
 }
 
 static void close_all(struct link *l)

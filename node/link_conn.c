@@ -5,7 +5,8 @@
  *   of its own, between the chunks of another; bits 0-23: octets that follow
  *
  * so a heartbeat never waits for the end of a snapshot. For the same reason
- * little is handed to TLS and the kernel ahead of time (TCP_NOTSENT_LOWAT). A frame
+ * little is handed to TLS and the kernel ahead of time (TCP_NOTSENT_LOWAT), and between
+ * two pieces of work link_beat() sends what heartbeats are due. A frame
  * grows with the octets that really arrive, up to the limit of its type.
  *
  * The first chunk of each side is its proof (cluster/proof.h); nothing else is read
@@ -23,7 +24,8 @@
 
 #define CHUNK_MORE (1u << 31)
 #define CHUNK_URGENT (1u << 30)
-#define AHEAD_MAX (128u << 10) /* Octets given to TLS before the socket has taken them. */
+#define AHEAD_MAX CHUNK_MAX    /* Octets given to TLS before the socket has taken them. */
+#define TURN_MAX (256u << 10)  /* Sent to one node before the others' turn. */
 
 struct write_request {
 	uv_write_t request;
@@ -208,13 +210,20 @@ static bool pump_one(struct conn *c)
 void conn_pump(struct conn *c)
 {
 	const uint8_t *data;
+	size_t turn = 0;
 
 	while (c->state == CONN_UP && c->writing == 0) {
 		while (tls_pending(c->tls, &data) < AHEAD_MAX && pump_one(c))
 			;
 		if (c->state != CONN_UP || tls_pending(c->tls, &data) == 0)
 			return;
+		turn += tls_pending(c->tls, &data);
 		conn_flush(c);
+		link_beat(c->link);
+		if (turn > TURN_MAX) { /* Goes on after timers and what came in. */
+			uv_async_send(&c->link->wake);
+			return;
+		}
 	}
 }
 
@@ -347,6 +356,7 @@ static void conn_advance(struct conn *c)
 	if (c->state == CONN_HANDSHAKE)
 		handshake(c);
 	while (c->state == CONN_UP || c->state == CONN_PROVING) {
+		link_beat(c->link);
 		r = tls_read(c->tls, buffer, sizeof(buffer), &n);
 		if (r == TLS_WAIT)
 			break;
@@ -392,7 +402,7 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 
 void conn_accept(struct conn *c)
 {
-	static const int one = 1, lowat = 65536, user_timeout_ms = 2000;
+	static const int one = 1, lowat = 16384, user_timeout_ms = 2000;
 	int fd = -1;
 
 	uv_tcp_nodelay(&c->tcp, 1);

@@ -112,7 +112,8 @@ struct link {
 	pthread_mutex_t lock;
 	struct peer_link peer[CLUSTER_NODES_MAX];
 	struct detector_quorum quorum; /* As the control thread sees it; under the lock. */
-	uint8_t read_buffer[65536];
+	uint64_t beat_us;     /* Heartbeats were sent. */
+	uint8_t read_buffer[16384]; /* The loop goes on after 32 of them. */
 
 	_Atomic uint64_t contact_us, applied, last;
 	_Atomic uint64_t asked_us, answered_us; /* Liveness of the control loop. */
@@ -150,6 +151,8 @@ void link_say(struct link *l, uint32_t node, const char *format, ...)
 
 /* link_tick.c */
 void link_tick(uv_timer_t *timer);
+/* Heartbeats, if they are due: called between two pieces of any work. */
+void link_beat(struct link *l);
 void link_look(struct link *l, uint64_t now); /* Reports the detector's changes of mind. */
 void link_urgent(struct conn *c, const uint8_t *frame, size_t len);
 

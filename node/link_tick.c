@@ -108,6 +108,22 @@ static bool conn_overdue(const struct conn *c, uint64_t now)
 	return false;
 }
 
+void link_beat(struct link *l)
+{
+	uint64_t now = boottime_us();
+
+	/* The timer comes in whole milliseconds. */
+	if (l->config->test.heartbeats_off || l->stopping ||
+	    now - l->beat_us + 1000 <= l->detector.interval_us)
+		return;
+	l->beat_us = now;
+	for (struct conn *c = l->conns, *next; c; c = next) {
+		next = c->next;
+		if (c->state == CONN_UP)
+			conn_heartbeat(c);
+	}
+}
+
 static void tick_conns(struct link *l, uint64_t now, bool late)
 {
 	for (struct conn *c = l->conns, *next; c; c = next) {
@@ -115,8 +131,6 @@ static void tick_conns(struct link *l, uint64_t now, bool late)
 		/* After a pause of our own, what the others sent has yet to be read. */
 		if (conn_overdue(c, now) && !late)
 			conn_close(c);
-		else if (c->state == CONN_UP && !l->config->test.heartbeats_off)
-			conn_heartbeat(c);
 	}
 	for (uint32_t i = 0; i < l->cluster->n_nodes; i++) {
 		struct peer_link *p = &l->peer[i];
@@ -173,6 +187,7 @@ void link_tick(uv_timer_t *timer)
 		l->poll_from_us = now + 2 * l->detector.interval_us;
 	l->ticked_us = now;
 	late = now < l->poll_from_us;
+	link_beat(l); /* Before all else. */
 	tick_conns(l, now, late);
 	if (!late)
 		link_look(l, now);

@@ -106,7 +106,10 @@
 	X(MUTANT_NEXT_HEADER_UNCHECKED, "the ESP trailer may say another protocol than the packet") \
 	X(MUTANT_AUTH_ANY_ID, "IKE_AUTH is taken whatever its Message ID is") \
 	X(MUTANT_PROOF_UNCHECKED, "a node's proof need not verify")                                \
-	X(MUTANT_PROOF_ECHO, "an echo of our own proof proves")
+	X(MUTANT_PROOF_ECHO, "an echo of our own proof proves")                                    \
+	X(MUTANT_TIMEOUT_FIXED, "late heartbeats make the detector no more patient")               \
+	X(MUTANT_TIMEOUT_UNBOUNDED, "late heartbeats make the detector patient without end")       \
+	X(MUTANT_NOTICE_EACH_MOVE, "each change of owner is told to the client at once")
 
 enum mutant {
 #define X(name, text) name,

@@ -293,6 +293,53 @@ static void the_log_is_told_to_its_end(void **unused)
 	story_fini(&l);
 }
 
+/* One that is alive is taken for dead, and heard again. */
+static void false_alarm(struct story *l, uint32_t node)
+{
+	uint32_t before = story_holder(l);
+
+	story_suspect(l, node);
+	story_run(l, 30);
+	if (before == node)
+		assert_int_not_equal(story_holder(l), node);
+	for (uint32_t i = 0; i < l->n; i++) {
+		struct event e = { .type = EVENT_SUSPECT, .suspect = { .node = node } };
+
+		if (i != node)
+			story_event(l, i, &e);
+	}
+	story_run(l, 250); /* It says that it is up. */
+}
+
+/* On a busy machine owners come and go by false alarms. A client whose session went away and
+ * came back within a second hears of the first, and then of where it stands. */
+static void a_client_hears_once_of_a_way_and_back(void **unused)
+{
+	struct story l;
+	uint32_t owner, leader;
+	unsigned sent;
+
+	(void)unused;
+	story_begin(&l, 3);
+	story_client_connect(&l);
+	leader = story_leader(&l);
+	owner = story_holder(&l);
+	sent = story_happened(&l, leader, "notice_sent");
+	false_alarm(&l, owner);
+	story_client_listen(&l);
+	assert_int_equal(story_happened(&l, leader, "notice_sent"), sent + 1);
+	false_alarm(&l, story_holder(&l));
+	false_alarm(&l, story_holder(&l));
+	assert_int_equal(story_leader(&l), leader);
+	story_client_listen(&l);
+	assert_int_equal(story_happened(&l, leader, "notice_sent"), sent + 1);
+	story_run(&l, 2000);
+	story_client_listen(&l);
+	assert_int_equal(story_happened(&l, leader, "notice_sent"), sent + 2);
+	assert_int_equal(story_happened(&l, leader, "notice_acknowledged"), sent + 2);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +352,7 @@ int main(void)
 		cmocka_unit_test(an_owner_that_comes_back_by_snapshot_sends_nothing),
 		cmocka_unit_test(all_restart_from_snapshots),
 		cmocka_unit_test(nodes_restart_in_turn_under_load),
+		cmocka_unit_test(a_client_hears_once_of_a_way_and_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

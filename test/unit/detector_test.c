@@ -124,6 +124,103 @@ static void three_missed_heartbeats_are_a_death(void **unused)
 	assert_false(l.report[0][0].suspect);
 }
 
+/* What node 1 sends does not arrive for that long, then goes on. */
+static void be_late(struct lab *l, unsigned intervals)
+{
+	l->cut[1][0] = true;
+	run(l, intervals);
+	l->cut[1][0] = false;
+	run(l, 1);
+}
+
+/* Intervals from its last heartbeat until node 1 is found dead. */
+static unsigned intervals_to_death(struct lab *l)
+{
+	l->cut[1][0] = true;
+	for (unsigned i = 1; i < 1000; i++) {
+		run(l, 1);
+		if (l->d[0].peer[1].suspect)
+			return i;
+	}
+	return 0;
+}
+
+/* A busy machine: each heartbeat that is late says how late the next may be. */
+static void late_heartbeats_make_it_patient(void **unused)
+{
+	struct lab l;
+
+	(void)unused;
+	lab_init(&l, N);
+	run(&l, 5);
+	l.n_reports[0] = 0;
+	be_late(&l, 2); /* 30 ms: 20 too late, so 50 are waited for now. */
+	be_late(&l, 4);
+	be_late(&l, 8);
+	be_late(&l, 15);
+	assert_int_equal(l.n_reports[0], 0);
+	assert_int_equal(detector_timeout_us(&l.d[0], 2), 3 * INTERVAL); /* Each for itself. */
+}
+
+static void patience_has_an_end(void **unused)
+{
+	struct lab l;
+
+	(void)unused;
+	lab_init(&l, N);
+	run(&l, 5);
+	for (unsigned i = 2; i < 19; i++)
+		be_late(&l, i);
+	assert_int_equal(detector_timeout_us(&l.d[0], 1), 200 * MS);
+	assert_int_equal(intervals_to_death(&l), 21);
+}
+
+/* Once all is quiet again, a loss is found as soon as ever. */
+static void patience_fades(void **unused)
+{
+	struct lab l;
+
+	(void)unused;
+	lab_init(&l, N);
+	run(&l, 5);
+	for (unsigned i = 2; i < 19; i++)
+		be_late(&l, i);
+	run(&l, 5000);
+	assert_int_equal(detector_timeout_us(&l.d[0], 1), 3 * INTERVAL);
+	assert_int_equal(intervals_to_death(&l), 4);
+}
+
+/* Who was away, for a restart or with a cable pulled, was not late. */
+static void an_absence_teaches_nothing(void **unused)
+{
+	struct lab l;
+
+	(void)unused;
+	lab_init(&l, N);
+	run(&l, 5);
+	be_late(&l, 50);
+	run(&l, 5);
+	assert_int_equal(detector_timeout_us(&l.d[0], 1), 3 * INTERVAL);
+	assert_int_equal(intervals_to_death(&l), 4);
+}
+
+/* Bounds that cross: the least wins. */
+static void slow_heartbeats_have_no_ceiling_below_them(void **unused)
+{
+	struct cluster_config c;
+	struct detector d;
+
+	(void)unused;
+	cluster_config_defaults(&c);
+	c.n_nodes = 2;
+	c.timing.heartbeat_ms = 100;
+	detector_init(&d, &c, 0);
+	assert_int_equal(detector_timeout_us(&d, 1), 300 * MS);
+	detector_heard(&d, 1, 1000 * MS);
+	detector_heard(&d, 1, 1250 * MS);
+	assert_int_equal(detector_timeout_us(&d, 1), 300 * MS);
+}
+
 static void a_process_that_is_gone_is_dead_at_once(void **unused)
 {
 	struct lab l;
@@ -337,6 +434,11 @@ int main(void)
 		cmocka_unit_test(who_lost_its_store_has_no_say),
 		cmocka_unit_test(a_majority_is_one_of_the_voters),
 		cmocka_unit_test(three_missed_heartbeats_are_a_death),
+		cmocka_unit_test(late_heartbeats_make_it_patient),
+		cmocka_unit_test(patience_has_an_end),
+		cmocka_unit_test(patience_fades),
+		cmocka_unit_test(an_absence_teaches_nothing),
+		cmocka_unit_test(slow_heartbeats_have_no_ceiling_below_them),
 		cmocka_unit_test(a_process_that_is_gone_is_dead_at_once),
 		cmocka_unit_test(who_slept_buries_nobody),
 		cmocka_unit_test(contact_is_the_send_time_of_what_a_quorum_echoed),
