@@ -64,6 +64,8 @@ static const struct row {
 	{"heartbeat_ms = 10", "heartbeat_ms = 0", 36, false, "between 1 and"},
 	{"heartbeat_ms = 10", "heartbeat_ms = 500", 35, false, "heartbeat_ms x heartbeats_missed = 1500"},
 	{"heartbeat_ms = 10", "isolation_ms = 100\nheartbeats_missed = 20", 36, false, "= 200"},
+	{"heartbeat_ms = 10", "detection_max_ms = 29", 36, false, "\"detection_max_ms\" of 29 must be"},
+	{"heartbeat_ms = 10", "detection_max_ms = 1001", 36, false, "\"detection_max_ms\" of 1001 must be"},
 	{"heartbeat_ms = 10", "raft_election_ms = 60", 36, false, "raft_heartbeat_ms"},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\ndpd_delay_ms = 1", 43, false, "dpd_delay_ms"},
 	{"name = \"lab\"", "name = \"lab\"\nhalf_open_max = 100\ncookie_above = 100", 4, false, "no cookie"},
