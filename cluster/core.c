@@ -79,7 +79,7 @@ static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t 
 		break;
 	case FRAME_MARKS_DONE:
 		collect_done(c, node, &f);
-		grants_marks_done(c, node, f.marks_done.index);
+		takeover_marks_done(c, node, f.marks_done.index);
 		break;
 	case FRAME_SUSPECT:
 		membership_suspect_frame(c, node, &f);
@@ -182,7 +182,7 @@ static void follow_all(struct core *c)
 		if (now.all || now.slots)
 			collect_slots(c);
 		for (unsigned i = 0; i < now.n_down; i++)
-			grants_down(c, &now.down[i].command, now.down[i].index, now.down[i].moved);
+			takeover_down(c, &now.down[i].command, now.down[i].index, now.down[i].moved);
 		if (now.all)
 			grants_all(c);
 		else if (now.slots)
@@ -218,7 +218,7 @@ static void tick(struct core *c)
 	half_open_tick(c);
 	exchange_tick(c);
 	requests_tick(c);
-	grants_tick(c);
+	takeover_tick(c);
 	collect_tick(c);
 	news_tick(c);
 	quorum_tick(c);
@@ -277,7 +277,7 @@ uint64_t core_deadline_us(const struct core *c)
 	const uint64_t other[] = {
 		c->consensus && !c->old_s ? consensus_deadline_ms(c->consensus) * MS : NEVER,
 		membership_deadline_us(c), c->half_opens.next_us,  c->exchange.next_us,
-		requests_deadline_us(c),   c->grants.release_at_us, sequence_deadline_us(c),
+		requests_deadline_us(c),   c->takeovers.release_at_us, sequence_deadline_us(c),
 		leases_deadline_us(c),	   collect_deadline_us(c),  quorum_deadline_us(c),
 	};
 
@@ -298,12 +298,14 @@ struct core *core_new(const struct cluster_config *config, const struct core_sta
 	c->config = config;
 	c->raft_id = start->raft_id;
 	c->incarnation = start->incarnation;
+	c->started_us = start->now_us;
+	c->stored_age_us = start->stored_age_ms * MS;
 	c->seal = seal_key_new(config->storage_key, config->name);
 	c->state = state_new();
 	seal_derive(c->seal, "cookie", c->exchange.cookie_key);
 	c->exchange.iv.salt = (uint32_t)(start->incarnation >> 32);
 	c->half_opens.next_us = c->exchange.next_us = NEVER;
-	c->requests.scan_next_us = c->grants.release_at_us = NEVER;
+	c->requests.scan_next_us = c->takeovers.release_at_us = NEVER;
 	c->sequence.send_at_us = c->leases.batch_at_us = NEVER;
 	collect_init(c);
 	c->grants.isolated = config->n_nodes > 1;
@@ -386,9 +388,9 @@ void core_status(const struct core *c, struct core_status *out)
 	out->quorum_wiped = core_quorum_wiped(c);
 	out->takeovers = c->requests.takeovers;
 	out->takeovers_acknowledged = c->requests.acknowledged;
-	out->last_mark_age_us = c->grants.last_mark_age_us;
-	out->last_gap_us = c->grants.last_gap_us;
-	out->held_expired = c->grants.held_expired;
+	out->last_mark_age_us = takeover_last_age_us(c);
+	out->last_gap_us = c->takeovers.last_gap_us;
+	out->held_expired = c->takeovers.held_expired;
 	out->false_node_downs = c->membership.false_downs;
 	out->half_open = c->half_opens.n;
 	out->pending = c->exchange.n_lanes;

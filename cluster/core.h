@@ -24,6 +24,7 @@ struct core_start {
 	/* The newest record of the store is that old, too old for a cold start: only a leader
 	 * that others have elected may use it. 0: it is not. */
 	uint64_t old_s;
+	uint64_t stored_age_ms;    /* Of that record, by the wall clock; 0: there is none. */
 	uint64_t now_us;
 	uint8_t seed[ENTROPY_SEED_LEN];
 };
@@ -56,6 +57,15 @@ struct core_status {
 	uint64_t drops[DROP_COUNT];
 	uint64_t refusals[NOTIFY_ERRORS + 1]; /* Error NOTIFYs to clients, by notify_error_index(). */
 };
+/* The mark age of each of the last takeovers of which we are the heir, by whose slots they were:
+ * the last one last. *changes: how often any of it has changed. Gives how many. */
+#define TAKEOVERS_KEPT 16u
+struct core_mark_age {
+	uint64_t node, incarnation;
+	uint64_t at_us, age_us; /* When it was taken over; by the clock of events. */
+};
+size_t core_mark_ages(const struct core *core, struct core_mark_age out[TAKEOVERS_KEPT],
+		      uint64_t *changes);
 void core_status(const struct core *core, struct core_status *out);
 const struct state *core_state(const struct core *core);
 uint64_t core_applied(const struct core *core);

@@ -14,7 +14,8 @@
  *   exchange.c    IKE messages at the leader: respond, commit, answer
  *   requests*.c   requests of our own: notices, DPD, rekeys, deletions, retransmission
  *   grants.c      the applied state, told to the packet workers
- *   sequence.c    marks: what was accepted, here and elsewhere
+ *   takeover.c    what becomes ours: whose marks are awaited, how old they were
+ *   sequence*.c   marks: what was accepted, here and elsewhere, by epoch
  *   quorum.c      exact SAs: what a majority holds is delivered
  *   collect.c     exact SAs: who has forgotten what, and what an heir does
  *   leases.c      what owners ask of the log: leases, horizons, marks
@@ -24,6 +25,7 @@
 
 #include "cluster/core.h"
 #include "cluster/frame.h"
+#include "cluster/mark.h"
 #include "cluster/seal.h"
 #include "proto/ike.h"
 
@@ -181,14 +183,26 @@ struct slot_seen {
 struct grants { /* grants.c */
 	struct slot_seen slot[STATE_SLOTS_ALL]; /* As the grants follow from. */
 	struct grant_shadow *shadow;
+	uint64_t fallen;         /* Exact SAs that had to begin at their horizon. */
+	bool isolated;
+};
+
+struct takeover {
+	uint64_t node, incarnation; /* Whose slots came to us; Raft id. */
+	uint64_t at_us, age_us;
+	uint64_t late_us;           /* Its last late mark came so long after; 0: none. */
+};
+struct takeovers { /* takeover.c */
+	struct takeover list[TAKEOVERS_KEPT]; /* The last one last. */
+	unsigned n;
+	uint64_t changes;        /* In it. */
+	struct node_down orphan; /* The last that moved slots, perhaps to nobody. */
 	uint32_t awaited;        /* Nodes whose marks the heir waits for: bits of config indices. */
 	uint64_t awaited_index;  /* ... for the NodeDown there, the last one. */
 	uint64_t release_at_us;  /* Held packets go at the latest; NEVER. */
-	uint64_t last_mark_age_us, held_expired;
+	uint64_t held_expired;
 	uint64_t lost_heard_us;  /* The lost owner was last heard then; 0 = a packet came since. */
 	uint64_t last_gap_us;
-	uint64_t fallen;         /* Exact SAs that had to begin at their horizon. */
-	bool isolated;
 };
 
 struct mark_entry;
@@ -223,7 +237,9 @@ struct sequence { /* sequence.c */
 	struct mark_entry *proposed; /* For the log, lately: it may be lost with who led. */
 	uint64_t send_at_us;     /* Marks to the nodes' memory; NEVER = none changed. */
 	uint64_t heartbeat_at_us; /* The holder's next frame of marks, changed or not. */
-	uint64_t heard_us[CLUSTER_NODES_MAX]; /* Last mark frame of each node. */
+	struct {
+		uint64_t incarnation, us;
+	} heard[CLUSTER_NODES_MAX][2]; /* Last mark frame of each node, and of its process before. */
 };
 
 struct core {
@@ -235,7 +251,8 @@ struct core {
 	bool stopped;                  /* ACTION_EXIT was given: nothing more happens. */
 	uint64_t old_s, old_until_us;  /* Our store is old: until then somebody must lead us. */
 	uint64_t applied_sent;
-	uint64_t replay_until;         /* Last index that our store held when we started. */
+	uint64_t replay_until;         /* Last index that our store held when we started ... */
+	uint64_t started_us, stored_age_us; /* ... and how old its newest record was then. */
 	uint64_t housekeeping_us;
 
 	/* Of the event being handled. */
@@ -255,6 +272,7 @@ struct core {
 	struct refusals refusals;
 	struct requests requests;
 	struct grants grants;
+	struct takeovers takeovers;
 	struct sequence sequence;
 	struct leases leases;
 	struct quorum quorum;
@@ -402,17 +420,28 @@ void grants_gone(struct core *c, uint64_t session);
 void grants_drop_gone(struct core *c, uint64_t session);
 void grants_slots(struct core *c);        /* Slots changed, nothing else. */
 void grants_all(struct core *c);          /* Every session, and what is no longer there. */
-/* NodeDown was applied, at that index, and moved slots or not. */
-void grants_down(struct core *c, const struct node_down *down, uint64_t index, bool moved);
-void grants_marks_done(struct core *c, uint32_t node, uint64_t index);
+void grants_release(struct core *c);      /* The heir waits no more, but for exact SAs. */
 void grants_first_in(struct core *c, uint32_t spi_in);
 /* A Child SA of the session was not made after that index. */
 uint64_t grants_since(struct core *c, const struct session *s, uint32_t spi_in);
-void grants_floor(struct core *c, uint32_t spi_in, uint64_t mark);
+/* It is ours, and that was accepted in another epoch. */
+void grants_floor(struct core *c, uint32_t spi_in, struct mark mark);
 /* Exact SAs: how[slot] is not 0 where waiting is over; `nothing`: too few could say. */
 void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing);
-void grants_tick(struct core *c);
 void grants_fini(struct core *c);
+
+/* ---- takeover.c ---- */
+/* NodeDown was applied, at that index, and moved slots or not. Before grants. */
+void takeover_down(struct core *c, const struct node_down *down, uint64_t index, bool moved);
+/* It is ours, since just now, and there are sessions in it. */
+void takeover_slot(struct core *c, const struct slot *slot);
+void takeover_marks_done(struct core *c, uint32_t node, uint64_t index);
+bool takeover_awaits(const struct core *c); /* Are marks still to come? */
+/* A mark of that epoch, which is over, is news for us, who own the session. */
+void takeover_late(struct core *c, const struct session *s, int64_t epoch);
+void takeover_first_in(struct core *c);     /* A packet came in. */
+uint64_t takeover_last_age_us(const struct core *c);
+void takeover_tick(struct core *c);
 
 /* ---- news.c ---- */
 void news_send(struct core *c, enum session_news what, const struct sa_report *r);
@@ -423,16 +452,19 @@ void news_gone(struct core *c, uint32_t spi_in);
 void news_tick(struct core *c);
 void news_fini(struct core *c);
 
-/* ---- sequence.c ---- */
+/* ---- sequence.c, sequence_frames.c ---- */
 void sequence_reports(struct core *c, const struct sa_report *reports, size_t n);
 void sequence_marks(struct core *c, uint32_t node, const struct frame *f);
-uint64_t sequence_mark(const struct core *c, uint32_t spi_in); /* Highest known in memory. */
+/* Highest known in memory that was accepted in an epoch before that one. */
+uint64_t sequence_before(const struct core *c, uint32_t spi_in, int64_t epoch);
 /* To a node, all that is newer than the log: of all, or of slots that it or we own. */
 void sequence_tell(struct core *c, uint32_t node, bool all);
-void sequence_again(struct core *c, uint32_t spi_in); /* Its mark to all nodes once more, as ours. */
+void sequence_again(struct core *c, uint32_t spi_in); /* Our mark to all nodes once more. */
+/* We owned it in that epoch, and do so no more: our last mark is told and proposed. */
+void sequence_ended(struct core *c, uint32_t spi_in, int64_t epoch);
 void sequence_fall(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t floor);
-uint64_t sequence_heard_us(const struct core *c, uint32_t node);
-void sequence_inherit(struct core *c, uint32_t spi_in);
+/* When that process of the node told its marks last; 0: never to us. */
+uint64_t sequence_heard_us(const struct core *c, uint32_t node, uint64_t incarnation);
 void sequence_gone(struct core *c, uint32_t spi_in);
 void sequence_tick(struct core *c);
 uint64_t sequence_deadline_us(const struct core *c);

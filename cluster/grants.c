@@ -7,9 +7,9 @@
  * derived from the applied record alone (lease_at()), so a new owner may send
  * without a further commit, and never before its own apply.
  *
- * An heir sends outward at once, and holds inbound packets until every node that is
- * up has handed over the marks it heard from the lost one, or 5 ms are over; those of
- * exact SAs for as long as collect.c says. */
+ * An heir sends outward at once, and holds inbound packets until it was handed the marks of
+ * the lost owner, as takeover.c says; those of exact SAs for as long as collect.c says. No
+ * owner's floor is below a mark of an epoch before its own, however late that comes. */
 #include "cluster/core_internal.h"
 #include "cluster/horizon.h"
 #include "proto/mutant.h"
@@ -18,14 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MARKS_WAIT_US (5 * MS)
-
 struct child_shadow {
 	uint32_t spi_in;
 	struct sad_path path;
 	bool granted, held, exact;
 	int64_t epoch;
 	uint64_t end, horizon;
+	uint64_t logged; /* mark_floor() that its worker was told. */
 	uint64_t since; /* We had applied so much when we saw it. */
 	bool heard; /* A packet came in by it: the client uses it. */
 };
@@ -125,42 +124,73 @@ static bool must_hold(const struct core *c, const struct session *s, const struc
 {
 	if (horizon_exact(r))
 		return collect_awaits(c, s) && r->born != session_epoch(c->state, s);
-	return c->grants.awaited != 0 && !MUTANT(MUTANT_HEIR_NO_HOLD);
+	return takeover_awaits(c) && !MUTANT(MUTANT_HEIR_NO_HOLD);
+}
+
+/* What may have been accepted in the epochs before, as far as anybody here knows. */
+static uint64_t floor_of(const struct core *c, const struct seq_record *r, uint32_t spi_in,
+			 int64_t epoch)
+{
+	uint64_t known = sequence_before(c, spi_in, epoch), logged = mark_floor(r, epoch);
+
+	if (MUTANT(MUTANT_NO_MARKS))
+		return 0;
+	if (MUTANT(MUTANT_NO_HEARD_MARKS) || (known < logged && !MUTANT(MUTANT_NO_LOGGED_MARKS)))
+		return logged;
+	return known;
+}
+
+/* A mark of an epoch before came into the log since the grant. */
+static void follow_late(struct core *c, const struct session *s, const struct seq_record *r,
+			struct child_shadow *x)
+{
+	uint64_t logged = mark_floor(r, x->epoch);
+
+	if (logged <= x->logged)
+		return;
+	x->logged = logged;
+	if (!MUTANT(MUTANT_HEIR_NOT_BY_LOG) && !MUTANT(MUTANT_NO_MARKS))
+		grants_floor(c, x->spi_in, (struct mark){ s->first_epoch, logged });
+}
+
+static void revoke(struct core *c, const struct session *s, struct child_shadow *x)
+{
+	if (x->granted) {
+		if (!MUTANT(MUTANT_REVOKE_NOT_TOLD))
+			tell(c, SA_UPDATE_REVOKE, s->id, x->spi_in);
+		sequence_ended(c, x->spi_in, x->epoch);
+	}
+	x->granted = x->held = false;
 }
 
 static void grant(struct core *c, const struct session *s, const struct seq_record *r, struct child_shadow *x)
 {
 	int64_t epoch = session_epoch(c->state, s);
 	struct seq_lease lease = lease_at(r, epoch);
-	uint64_t known = sequence_mark(c, x->spi_in);
 	struct sa_update u = { .kind = SA_UPDATE_GRANT, .session = s->id, .spi_in = x->spi_in };
 
 	if (!core_owns(c, s)) {
-		if (x->granted && !MUTANT(MUTANT_REVOKE_NOT_TOLD))
-			tell(c, SA_UPDATE_REVOKE, s->id, x->spi_in);
-		x->granted = x->held = false;
+		revoke(c, s, x);
 		return;
 	}
-	if (x->granted && x->epoch == epoch && x->end == lease.end && x->horizon == r->horizon)
-		return;
+	if (x->granted && x->epoch == epoch) {
+		follow_late(c, s, r, x);
+		if (x->end == lease.end && x->horizon == r->horizon)
+			return;
+	}
 	u.grant.epoch = epoch;
 	u.grant.start = lease.start;
 	u.grant.end = lease.end;
 	if (MUTANT(MUTANT_LEASE_EARLY))
 		u.grant.end += r->length;
-	u.grant.floor = known > r->mark ? known : r->mark;
-	if (MUTANT(MUTANT_NO_MARKS))
-		u.grant.floor = 0;
-	if (MUTANT(MUTANT_NO_HEARD_MARKS))
-		u.grant.floor = r->mark;
-	if (known > r->mark)
-		sequence_inherit(c, x->spi_in);
+	u.grant.floor = floor_of(c, r, x->spi_in, epoch);
 	u.grant.horizon = r->horizon;
 	u.grant.quorum = horizon_exact(r) && quorum_majority(c) > 1;
 	u.grant.hold = (!x->granted || x->epoch != epoch) && must_hold(c, s, r);
 	x->held = x->held || u.grant.hold;
 	x->exact = horizon_exact(r);
 	x->horizon = r->horizon;
+	x->logged = mark_floor(r, epoch);
 	warn_high(c, s, r, x, lease.end);
 	x->granted = true;
 	x->epoch = epoch;
@@ -288,6 +318,8 @@ void grants_slots(struct core *c)
 	for (g = any ? c->grants.shadow : NULL; g; g = g->hh.next) {
 		const struct session *s = news[g->slot] ? state_session(c->state, g->session) : NULL;
 
+		if (s && core_owns(c, s))
+			takeover_slot(c, session_slot(c->state, s));
 		for (unsigned i = 0; s && i < s->ike.n_child; i++) {
 			struct child_shadow *x = child_find(g, s->ike.child[i].spi_in);
 
@@ -300,15 +332,18 @@ void grants_slots(struct core *c)
 void grants_all(struct core *c)
 {
 	struct grant_shadow *g, *tmp;
+	bool news[STATE_SLOTS_ALL];
 
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
-		slot_news(c, i);
-
+		news[i] = slot_news(c, i);
 	HASH_ITER(hh, c->grants.shadow, g, tmp)
 		grants_drop_gone(c, g->session);
 	for (const struct session *s = state_next_session(c->state, 0); s;
-	     s = state_next_session(c->state, s->id))
+	     s = state_next_session(c->state, s->id)) {
+		if (news[s->slot] && core_owns(c, s))
+			takeover_slot(c, session_slot(c->state, s));
 		grants_session(c, s);
+	}
 }
 
 void grants_first_in(struct core *c, uint32_t spi_in)
@@ -317,10 +352,7 @@ void grants_first_in(struct core *c, uint32_t spi_in)
 	struct grant_shadow *g = s ? shadow_find(c, s->id) : NULL;
 	struct child_shadow *x = g ? child_find(g, spi_in) : NULL;
 
-	if (c->grants.lost_heard_us) {
-		c->grants.last_gap_us = c->now_us - c->grants.lost_heard_us;
-		c->grants.lost_heard_us = 0;
-	}
+	takeover_first_in(c);
 	if (!x || x->heard)
 		return;
 	x->heard = true;
@@ -335,16 +367,17 @@ uint64_t grants_since(struct core *c, const struct session *s, uint32_t spi_in)
 	return x ? x->since : core_applied(c);
 }
 
-/* A late mark: only a grant has a floor to raise. */
-void grants_floor(struct core *c, uint32_t spi_in, uint64_t mark)
+void grants_floor(struct core *c, uint32_t spi_in, struct mark mark)
 {
 	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
-	struct sa_update u = { .kind = SA_UPDATE_FLOOR, .spi_in = spi_in, .mark = mark };
+	struct sa_update u = { .kind = SA_UPDATE_FLOOR, .spi_in = spi_in, .mark = mark.seq };
 
 	if (!s || !core_owns(c, s) || MUTANT(MUTANT_NO_MARKS) || MUTANT(MUTANT_NO_HEARD_MARKS))
 		return;
 	u.session = s->id;
 	action_sa(c->actions, &u);
+	if (mark.epoch < session_epoch(c->state, s))
+		takeover_late(c, s, mark.epoch);
 }
 
 /* ---- The heir ---- */
@@ -356,12 +389,10 @@ static void let_go(struct core *c, const struct grant_shadow *g, struct child_sh
 	x->held = false;
 }
 
-static void release(struct core *c)
+void grants_release(struct core *c)
 {
 	struct grant_shadow *g;
 
-	c->grants.awaited = 0;
-	c->grants.release_at_us = NEVER;
 	for (g = c->grants.shadow; g; g = g->hh.next)
 		for (unsigned i = 0; i < g->n; i++)
 			if (!g->child[i].exact)
@@ -385,14 +416,6 @@ static void fall(struct core *c, const struct session *s, const struct seq_recor
 	c->grants.fallen++;
 }
 
-/* What the others left out of what they told us, for it is in the log: it may have come
- * there after the grant was made. While held, nothing of this epoch is below it. */
-static void floor_of_log(struct core *c, const struct seq_record *r, const struct child_shadow *x)
-{
-	if (x->held && r->mark > sequence_mark(c, x->spi_in) && !MUTANT(MUTANT_HEIR_NOT_BY_LOG))
-		grants_floor(c, x->spi_in, r->mark);
-}
-
 void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing)
 {
 	uint64_t before = c->grants.fallen;
@@ -407,7 +430,6 @@ void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing)
 				continue;
 			if (how[g->slot] == nothing && s->seq[i].born != session_epoch(c->state, s))
 				fall(c, s, &s->seq[i]);
-			floor_of_log(c, &s->seq[i], x);
 			let_go(c, g, x);
 		}
 	}
@@ -415,74 +437,6 @@ void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing)
 		action_event(c->actions, "replay_horizon",
 			     "too few remember what %llu SAs have received: they begin at the horizon",
 			     (unsigned long long)(c->grants.fallen - before));
-}
-
-/* Did slots of the lost node come to us? Those of an earlier loss are ours already: who
- * has come back since, and is lost again, may have owned nothing. */
-static bool inherited(const struct core *c, const struct node_down *down)
-{
-	for (uint32_t i = 0; i < STATE_SLOTS; i++) {
-		const struct slot *slot = state_slot(c->state, i);
-		const struct slot_seen *seen = &c->grants.slot[i];
-		bool known = seen->ours && seen->epoch == slot->epoch && !MUTANT(MUTANT_AGE_OF_NOTHING);
-
-		if (slot->node == c->raft_id && slot->previous_node == down->id &&
-		    slot->previous_incarnation == down->incarnation && !known)
-			return true;
-	}
-	return false;
-}
-
-/* Whose marks do we wait for? Of all that are up; and of the lost one too when it seems
- * alive to us, for it leaves in order, or was lost to the leader alone. */
-static uint32_t who_knows_marks(const struct core *c, uint64_t index)
-{
-	uint32_t who = 0;
-
-	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		if (i != c->config->self && core_node_linked(c, i) && !c->peer[i].suspect &&
-		    c->peer[i].done_index < index)
-			who |= 1u << i;
-	return who;
-}
-
-void grants_down(struct core *c, const struct node_down *down, uint64_t index, bool moved)
-{
-	uint32_t lost = core_node_index(c, down->id);
-	uint64_t heard = lost == NODE_NONE ? 0 : sequence_heard_us(c, lost);
-
-	membership_tell_down(c, down);
-	collect_down(c, down);
-	if (!moved || !inherited(c, down))
-		return;
-	c->grants.last_mark_age_us = heard ? c->now_us - heard : 0;
-	c->grants.lost_heard_us = heard;
-	c->grants.awaited = who_knows_marks(c, index);
-	c->grants.awaited_index = index;
-	c->grants.release_at_us = c->grants.awaited ? c->now_us + MARKS_WAIT_US : NEVER;
-	action_event(c->actions, "owner", "%s takes over from %s, mark age %llu us",
-		     c->config->node[c->config->self], core_node_name(c, down->id),
-		     (unsigned long long)c->grants.last_mark_age_us);
-}
-
-/* May come before our own apply of that NodeDown. What a node said of an earlier one
- * says nothing of this one, even if the same node is lost in the same incarnation. */
-void grants_marks_done(struct core *c, uint32_t node, uint64_t index)
-{
-	c->peer[node].done_index = index;
-	if ((c->grants.awaited & (1u << node)) == 0 || index < c->grants.awaited_index)
-		return;
-	c->grants.awaited &= ~(1u << node);
-	if (c->grants.awaited == 0)
-		release(c);
-}
-
-void grants_tick(struct core *c)
-{
-	if (c->now_us < c->grants.release_at_us)
-		return;
-	c->grants.held_expired++;
-	release(c);
 }
 
 void grants_fini(struct core *c)

@@ -49,6 +49,8 @@ void lease_init(struct seq_record *r, int64_t epoch, uint64_t length, bool esn)
 	r->mark = 0;
 	r->horizon = 0;
 	r->born = 0;
+	r->mark_epoch = epoch;
+	r->late = 0;
 }
 
 struct seq_lease lease_at(const struct seq_record *r, int64_t epoch)

@@ -61,21 +61,27 @@ static bool may_propose(const struct core *c, uint32_t node, const struct comman
 	}
 }
 
-/* Leases and marks come from an SA's owner, or the one before it: what others say of
- * it would use up its numbers, or shut its client out. */
+/* Leases and marks come from an SA's owner: what others say of it would use up its numbers,
+ * or shut its client out. A mark comes from who owned it in that epoch, too, as far as the
+ * state can say who that was. */
+static bool may_say(const struct core *c, uint64_t id, const struct seq_row *row)
+{
+	const struct session *s = state_session_by_spi(c->state, row->spi_in, NULL);
+	uint64_t owner, incarnation;
+
+	if (!s || session_slot(c->state, s)->node == id || MUTANT(MUTANT_ROWS_OF_ANYONE))
+		return s != NULL;
+	return row->epoch < session_epoch(c->state, s) &&
+	       (!session_owner_in(c->state, s, row->epoch, &owner, &incarnation) || owner == id);
+}
+
 static void keep_own_rows(const struct core *c, uint32_t node, struct seq_batch *b)
 {
-	uint64_t id = c->peer[node].raft_id;
 	uint32_t kept = 0;
 
-	for (uint32_t i = 0; i < b->n; i++) {
-		const struct session *s = state_session_by_spi(c->state, b->rows[i].spi_in, NULL);
-		const struct slot *slot = s ? session_slot(c->state, s) : NULL;
-
-		if (slot && (slot->node == id || slot->previous_node == id ||
-			     MUTANT(MUTANT_ROWS_OF_ANYONE)))
+	for (uint32_t i = 0; i < b->n; i++)
+		if (may_say(c, c->peer[node].raft_id, &b->rows[i]))
 			b->rows[kept++] = b->rows[i];
-	}
 	b->n = kept;
 }
 

@@ -340,6 +340,11 @@ void codec_seq_record(struct codec *c, struct seq_record *r, const struct child_
 			codec_i64(c, &r->born);
 	}
 	c->exact |= r->horizon != 0;
+	r->mark_epoch = codec_reads(c) ? r->e0 : r->mark_epoch;
+	if (c->late_marks) {
+		codec_i64(c, &r->mark_epoch);
+		codec_u64(c, &r->late);
+	}
 	/* The limit follows from the SA. */
 	if (codec_reads(c))
 		r->limit = lease_limit(child->suite.esn == ESN_YES);

@@ -21,6 +21,7 @@ struct codec {
 	bool horizons;    /* The form that has them ... */
 	bool exact;       /* ... is for what has one: so each thing has one form. */
 	bool no_successors; /* Reading an old snapshot, whose sessions do not have that. */
+	bool late_marks;  /* Sequence records say which epoch their mark is of, and the late one. */
 };
 
 bool codec_reads(const struct codec *c);

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Marks: the highest accepted number of each SA, of those that this node owns, and of
- * those that it hears of from other owners (DESIGN section 5).
+ * those that it hears of from other owners, each in its epoch (DESIGN section 5, mark.h).
  *
  * The mark of each changed SA goes to every node's memory every 2 ms, and into the log
  * within a second; that of an exact SA at once, for its packets wait for it (quorum.c). A
  * frame of marks leaves with every heartbeat even when nothing changed: its age is the
- * span that a takeover leaves open to a replay, and it is measured. */
-#include "cluster/core_internal.h"
+ * span that a takeover leaves open to a replay, and it is measured.
+ *
+ * Who was lost to the others goes on until it has applied that, and only then can say up to
+ * where: its mark of the epoch that is over is told at once, and proposed until it is in the
+ * log. Whoever hears a mark of an epoch before its own as owner refuses what is below, and who
+ * does not own the SA tells the owner. */
+#include "cluster/sequence_internal.h"
 #include "cluster/horizon.h"
 #include "proto/mutant.h"
 
@@ -18,22 +23,7 @@
 #define PROPOSED_AGAIN_US (100 * MS)
 #define ROWS_STEP_MAX (2 * SEQ_ROWS_MAX) /* Marks for the log in one step. */
 
-struct mark_entry {
-	uint32_t spi_in;
-	int64_t epoch;       /* In which it was accepted. */
-	uint64_t seq;        /* Highest accepted number known. */
-	bool ours;           /* Accepted here, or ours to commit. */
-	uint8_t unknown;     /* Looked at so often without an SA for it ... */
-	uint32_t told_by;    /* ... and told by these nodes: bits of config indices. */
-	uint64_t commit_us;  /* On the list of the fresh: to be looked at then. */
-	uint64_t proposed, again_us; /* On the list of the proposed: what, and when to look. */
-	struct mark_entry *previous_changed, *next_changed;
-	struct mark_entry *previous_fresh, *next_fresh;
-	struct mark_entry *previous_proposed, *next_proposed;
-	UT_hash_handle hh;
-};
-
-static struct mark_entry *mark_find(const struct core *c, uint32_t spi_in)
+struct mark_entry *sequence_find(const struct core *c, uint32_t spi_in)
 {
 	struct mark_entry *m;
 
@@ -41,13 +31,13 @@ static struct mark_entry *mark_find(const struct core *c, uint32_t spi_in)
 	return m;
 }
 
-static void changed_add(struct core *c, struct mark_entry *m)
+void sequence_changed(struct core *c, struct mark_entry *m)
 {
 	if (!m->previous_changed)
 		DL_APPEND2(c->sequence.changed, m, previous_changed, next_changed);
 }
 
-static void changed_remove(struct core *c, struct mark_entry *m)
+void sequence_unchanged(struct core *c, struct mark_entry *m)
 {
 	if (m->previous_changed)
 		DL_DELETE2(c->sequence.changed, m, previous_changed, next_changed);
@@ -55,7 +45,7 @@ static void changed_remove(struct core *c, struct mark_entry *m)
 }
 
 /* Its mark is newer than the log's. All wait equally long: the first is the oldest. */
-static void fresh_add(struct core *c, struct mark_entry *m)
+void sequence_fresh(struct core *c, struct mark_entry *m)
 {
 	if (m->previous_fresh)
 		return;
@@ -79,16 +69,16 @@ static void proposed_remove(struct core *c, struct mark_entry *m)
 
 static void entry_free(struct core *c, struct mark_entry *m)
 {
-	changed_remove(c, m);
+	sequence_unchanged(c, m);
 	fresh_remove(c, m);
 	proposed_remove(c, m);
 	HASH_DEL(c->sequence.marks, m);
 	free(m);
 }
 
-static struct mark_entry *mark_get(struct core *c, uint32_t spi_in)
+struct mark_entry *sequence_get(struct core *c, uint32_t spi_in)
 {
-	struct mark_entry *m = mark_find(c, spi_in);
+	struct mark_entry *m = sequence_find(c, spi_in);
 
 	if (m)
 		return m;
@@ -99,16 +89,16 @@ static struct mark_entry *mark_get(struct core *c, uint32_t spi_in)
 	return m;
 }
 
-uint64_t sequence_mark(const struct core *c, uint32_t spi_in)
+uint64_t sequence_before(const struct core *c, uint32_t spi_in, int64_t epoch)
 {
-	const struct mark_entry *m = mark_find(c, spi_in);
+	const struct mark_entry *m = sequence_find(c, spi_in);
 
-	return m ? m->seq : 0;
+	return m ? mark_before(&m->known, epoch).seq : 0;
 }
 
 void sequence_gone(struct core *c, uint32_t spi_in)
 {
-	struct mark_entry *m = mark_find(c, spi_in);
+	struct mark_entry *m = sequence_find(c, spi_in);
 
 	if (m)
 		entry_free(c, m);
@@ -117,9 +107,61 @@ void sequence_gone(struct core *c, uint32_t spi_in)
 	news_gone(c, spi_in);
 }
 
-uint64_t sequence_heard_us(const struct core *c, uint32_t node)
+uint64_t sequence_heard_us(const struct core *c, uint32_t node, uint64_t incarnation)
 {
-	return c->sequence.heard_us[node];
+	for (unsigned i = 0; i < 2; i++)
+		if (c->sequence.heard[node][i].incarnation == incarnation)
+			return c->sequence.heard[node][i].us;
+	return 0;
+}
+
+/* ---- Into the log ---- */
+
+/* Is there a mark to be put into the log by us? By an owner its own, and what it was handed
+ * of its predecessors; by who owned the SA before, its last one. */
+static bool wanted(const struct core *c, const struct mark_entry *m, const struct session *s,
+		   struct mark rows[2])
+{
+	int64_t current = session_epoch(c->state, s);
+	bool owns = core_owns(c, s);
+
+	rows[0] = owns ? mark_before(&m->known, current) : m->own;
+	rows[1] = owns && m->own.epoch == current ? m->own : (struct mark){ 0 };
+	return owns || m->ended;
+}
+
+static void propose(struct core *c, struct mark_entry *m, const struct session *s, unsigned child)
+{
+	struct mark rows[2];
+	bool any = false;
+
+	proposed_remove(c, m);
+	if (!wanted(c, m, s, rows))
+		return;
+	/* Many at once: the rest in a step to come. */
+	m->again_us = c->now_us + (leases_rows(c) < ROWS_STEP_MAX ? PROPOSED_AGAIN_US : 0);
+	for (unsigned i = 0; i < 2; i++) {
+		struct seq_row row = { .spi_in = m->spi_in, .epoch = rows[i].epoch,
+				       .mark = rows[i].seq };
+
+		if (mark_is_logged(&s->seq[child], rows[i], session_epoch(c->state, s)))
+			continue;
+		if (m->again_us > c->now_us)
+			leases_row(c, &row);
+		any = true;
+	}
+	if (any)
+		DL_APPEND2(c->sequence.proposed, m, previous_proposed, next_proposed);
+}
+
+/* Does the log say all that we remember? */
+static bool is_logged(const struct core *c, const struct mark_entry *m, const struct session *s,
+		      unsigned child)
+{
+	int64_t current = session_epoch(c->state, s);
+
+	return mark_is_logged(&s->seq[child], m->known.newest, current) &&
+	       mark_is_logged(&s->seq[child], m->known.before, current);
 }
 
 /* ---- What the workers report ---- */
@@ -130,8 +172,10 @@ static void send_within(struct core *c, uint64_t us)
 		c->sequence.send_at_us = c->now_us + us;
 }
 
+/* The worker's word of an epoch that is over for us comes late, too. */
 static void mark(struct core *c, const struct sa_report *r)
 {
+	const struct mark top = { r->epoch, r->seq };
 	unsigned i;
 	const struct session *s = state_session_by_spi(c->state, r->spi_in, &i);
 	bool exact = s && horizon_exact(&s->seq[i]);
@@ -141,32 +185,44 @@ static void mark(struct core *c, const struct sa_report *r)
 		return;
 	if (exact)
 		quorum_marked(c, s, r);
-	m = mark_get(c, r->spi_in);
-	if (r->seq <= m->seq && m->ours) {
-		if (exact) /* Below a late mark: that covers it, but must be told as ours. */
-			sequence_again(c, r->spi_in);
+	m = sequence_get(c, r->spi_in);
+	if (top.epoch < m->own.epoch || (top.epoch == m->own.epoch && top.seq <= m->own.seq))
 		return;
-	}
-	m->seq = r->seq > m->seq ? r->seq : m->seq;
-	m->epoch = r->epoch;
-	m->ours = true;
-	changed_add(c, m);
-	fresh_add(c, m);
-	send_within(c, exact ? 0 : c->config->timing.mark_ms * MS);
+	if (MUTANT(MUTANT_LATE_MARK_MASKED) && top.seq <= m->known.newest.seq)
+		return;
+	m->own = top;
+	m->ended = !core_owns(c, s) || top.epoch < session_epoch(c->state, s);
+	mark_learn(&m->known, top);
+	sequence_changed(c, m);
+	sequence_fresh(c, m);
+	if (m->ended)
+		propose(c, m, s, i);
+	send_within(c, exact || m->ended ? 0 : c->config->timing.mark_ms * MS);
 }
 
-/* A late mark of an epoch before is our floor, and covers what we accepted below it. Only
- * as a mark of this epoch is it acknowledged. */
+/* Of an epoch that is over for us, which our worker may not know yet. */
+void sequence_ended(struct core *c, uint32_t spi_in, int64_t epoch)
+{
+	unsigned i;
+	const struct session *s = state_session_by_spi(c->state, spi_in, &i);
+	struct mark_entry *m = sequence_find(c, spi_in);
+
+	if (!s || !m || m->own.seq == 0 || m->own.epoch != epoch || MUTANT(MUTANT_LATE_MARK_UNSAID))
+		return;
+	m->ended = true;
+	sequence_changed(c, m);
+	propose(c, m, s, i);
+	send_within(c, 0);
+}
+
+/* Not all have acknowledged it. */
 void sequence_again(struct core *c, uint32_t spi_in)
 {
-	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
-	struct mark_entry *m = mark_find(c, spi_in);
+	struct mark_entry *m = sequence_find(c, spi_in);
 
-	if (!s || !core_owns(c, s) || !m || !m->ours)
+	if (!m || m->own.seq == 0)
 		return;
-	if (!MUTANT(MUTANT_LATE_MARK_KEEPS_EPOCH))
-		m->epoch = session_epoch(c->state, s);
-	changed_add(c, m);
+	sequence_changed(c, m);
 	send_within(c, 0);
 }
 
@@ -211,147 +267,22 @@ void sequence_reports(struct core *c, const struct sa_report *reports, size_t n)
 	}
 }
 
-/* ---- Marks between nodes ---- */
-
-static void marks_send(struct core *c)
-{
-	struct frame_mark rows[FRAME_MARKS_MAX];
-	struct mark_entry *m;
-	size_t n = 0;
-
-	/* One row less than there is room for: the answer has one more. */
-	while (n < FRAME_MARKS_MAX - 1 && (m = c->sequence.changed)) {
-		changed_remove(c, m);
-		if (m->ours)
-			rows[n++] = (struct frame_mark){ m->spi_in, m->epoch, m->seq };
-	}
-	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		if (i != c->config->self && core_node_linked(c, i))
-			action_send_frame(c->actions, i,
-					  frame_create_marks(FRAME_MARKS, c->incarnation, rows, n));
-	c->sequence.send_at_us = c->sequence.changed ? c->now_us : NEVER;
-}
-
-/* To one node: as its memory, not as our word. */
-static void rows_tell(struct core *c, uint32_t node, const struct frame_mark *rows, size_t n)
-{
-	if (n)
-		action_send_frame(c->actions, node, frame_create_marks(FRAME_MARKS, 0, rows, n));
-}
-
-void sequence_tell(struct core *c, uint32_t node, bool all)
-{
-	struct frame_mark rows[FRAME_MARKS_MAX];
-	struct mark_entry *m;
-	size_t n = 0;
-
-	for (m = c->sequence.fresh; m; m = m->next_fresh) {
-		unsigned i;
-		const struct session *s = state_session_by_spi(c->state, m->spi_in, &i);
-
-		if (!s || m->seq <= s->seq[i].mark ||
-		    (!all && !collect_concerns(c, session_slot(c->state, s), node)))
-			continue;
-		rows[n++] = (struct frame_mark){ m->spi_in, m->epoch, m->seq };
-		if (n == FRAME_MARKS_MAX) {
-			rows_tell(c, node, rows, n);
-			n = 0;
-		}
-	}
-	rows_tell(c, node, rows, n);
-}
-
-/* An owner's own marks, by its verified link and incarnation, or (incarnation 0)
- * what another node remembers of them. */
-static bool mark_acceptable(const struct core *c, uint32_t node, uint64_t incarnation,
-			    const struct session *s)
-{
-	const struct slot *slot = session_slot(c->state, s);
-	uint64_t id = c->peer[node].raft_id;
-
-	return incarnation == 0 || (slot->node == id && slot->incarnation == incarnation) ||
-	       (slot->previous_node == id && slot->previous_incarnation == incarnation);
-}
-
-void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
-{
-	struct frame_mark held[FRAME_MARKS_MAX];
-	size_t n_held = 0;
-
-	if (f->marks.incarnation == c->peer[node].incarnation)
-		c->sequence.heard_us[node] = c->now_us;
-	else if (f->marks.incarnation != 0)
-		return;
-	for (size_t i = 0; i < f->marks.n; i++) {
-		struct frame_mark row = frame_mark_at(f, i);
-		const struct session *s = state_session_by_spi(c->state, row.spi_in, NULL);
-		struct mark_entry *m;
-
-		/* Our applied state may lag: it does not know the SA yet, or not yet its
-		 * owner. What is not taken now does not come again. */
-		if (s && row.epoch <= session_epoch(c->state, s) &&
-		    !mark_acceptable(c, node, f->marks.incarnation, s) &&
-		    !MUTANT(MUTANT_MARKS_OF_ANYONE))
-			continue;
-		if (!s && HASH_COUNT(c->sequence.marks) >= 2u * cluster_config_child_sas(c->config)) {
-			collect_forgot(c, 1u << node);
-			continue;
-		}
-		m = mark_get(c, row.spi_in);
-		m->told_by |= 1u << node;
-		/* We hold it, now or already. */
-		if (n_held < FRAME_MARKS_MAX - 1 &&
-		    quorum_acknowledges(c, node, f->marks.incarnation, &row))
-			held[n_held++] = row;
-		if (row.seq <= m->seq)
-			continue;
-		m->seq = row.seq;
-		m->epoch = row.epoch;
-		m->ours = s && core_owns(c, s); /* An heir commits what it was handed. */
-		fresh_add(c, m);
-		grants_floor(c, row.spi_in, row.seq);
-	}
-	if (n_held)
-		action_send_frame(c->actions, node,
-				  frame_create_ack(f->marks.incarnation, core_applied(c), held, n_held));
-}
-
 /* Too few remember what was accepted: everything up to there counts as that. */
 void sequence_fall(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t floor)
 {
-	struct mark_entry *m = mark_get(c, spi_in);
+	struct mark_entry *m = sequence_get(c, spi_in);
 
-	m->ours = true;
-	if (floor <= m->seq)
+	if (epoch == m->own.epoch && floor <= m->own.seq)
 		return;
-	m->seq = floor;
-	m->epoch = epoch;
-	changed_add(c, m);
-	fresh_add(c, m);
+	m->own = (struct mark){ epoch, floor };
+	m->ended = false;
+	mark_learn(&m->known, m->own);
+	sequence_changed(c, m);
+	sequence_fresh(c, m);
 	send_within(c, 0);
 }
 
 /* ---- Time ---- */
-
-/* What we inherit, known from its old owner's frames, is ours to commit. */
-void sequence_inherit(struct core *c, uint32_t spi_in)
-{
-	struct mark_entry *m = mark_find(c, spi_in);
-
-	if (m)
-		m->ours = true;
-}
-
-static void propose(struct core *c, struct mark_entry *m)
-{
-	struct seq_row row = { .spi_in = m->spi_in, .epoch = m->epoch, .mark = m->seq };
-
-	leases_row(c, &row);
-	proposed_remove(c, m);
-	m->proposed = m->seq;
-	m->again_us = c->now_us + PROPOSED_AGAIN_US;
-	DL_APPEND2(c->sequence.proposed, m, previous_proposed, next_proposed);
-}
 
 /* Who led when it was proposed may be gone, and the mark is to be in the log within a
  * second: those that are not there soon are proposed again. */
@@ -365,9 +296,8 @@ static void marks_again(struct core *c)
 		const struct session *s = state_session_by_spi(c->state, m->spi_in, &i);
 
 		proposed_remove(c, m);
-		if (s && core_owns(c, s) && s->seq[i].mark < m->proposed &&
-		    !MUTANT(MUTANT_MARK_PROPOSED_ONCE))
-			propose(c, m);
+		if (s && !MUTANT(MUTANT_MARK_PROPOSED_ONCE))
+			propose(c, m, s, i);
 	}
 }
 
@@ -385,7 +315,7 @@ static void marks_commit(struct core *c)
 		 * while we collect: no word would count, one after the other. */
 		if (!s) {
 			if (c->grants.isolated || collect_is_open(c) || m->unknown++ < 3) {
-				fresh_add(c, m);
+				sequence_fresh(c, m);
 			} else {
 				if (!MUTANT(MUTANT_WORD_OUTLIVES_MARKS))
 					collect_forgot(c, m->told_by);
@@ -393,11 +323,9 @@ static void marks_commit(struct core *c)
 			}
 			continue;
 		}
-		if (m->seq <= s->seq[i].mark)
-			continue;
-		if (m->ours)
-			propose(c, m);
-		fresh_add(c, m);
+		propose(c, m, s, i);
+		if (!is_logged(c, m, s, i))
+			sequence_fresh(c, m);
 	}
 }
 
@@ -414,7 +342,7 @@ void sequence_tick(struct core *c)
 	marks_again(c);
 	marks_commit(c);
 	if (c->now_us >= q->send_at_us || (serves(c) && c->now_us >= q->heartbeat_at_us)) {
-		marks_send(c);
+		sequence_send(c);
 		q->heartbeat_at_us = c->now_us + c->config->timing.heartbeat_ms * MS;
 	}
 }

@@ -145,6 +145,29 @@ int64_t session_epoch(const struct state *s, const struct session *session)
 	return session->epoch_base + s->slot[session->slot].epoch;
 }
 
+/* The slot's previous owner is the session's only if it changed hands in the slot: it may have
+ * come there by OwnerMove since. */
+bool session_owner_in(const struct state *s, const struct session *session, int64_t epoch,
+		      uint64_t *node, uint64_t *incarnation)
+{
+	const struct slot *slot = session_slot(s, session);
+	int64_t current = session_epoch(s, session);
+
+	if (epoch == current) {
+		*node = slot->node;
+		*incarnation = slot->incarnation;
+	} else if (epoch == session->moved.epoch - 1) {
+		*node = session->moved.node;
+		*incarnation = session->moved.incarnation;
+	} else if (epoch == current - 1) {
+		*node = slot->previous_node;
+		*incarnation = slot->previous_incarnation;
+	} else {
+		return false;
+	}
+	return *node != 0;
+}
+
 const struct slot *session_slot(const struct state *s, const struct session *session)
 {
 	return &s->slot[session->slot];

@@ -43,6 +43,10 @@ struct session {
 	int64_t acknowledged_epoch; /* ... and has answered it. */
 	uint64_t successor;         /* The session that has its virtual IP now: this one only
 				     * receives. 0: it has it itself. */
+	struct {                    /* By OwnerMove, last; or made: */
+		int64_t epoch;      /* The first after it ... */
+		uint64_t node, incarnation; /* ... and whose it was before; 0: nobody's. */
+	} moved;
 };
 
 struct state;
@@ -99,6 +103,10 @@ const struct session *state_next_session_of(const struct state *s, const struct 
 					    uint64_t after);
 
 int64_t session_epoch(const struct state *s, const struct session *session);
+/* Who owned the session in that epoch, as far as the state remembers: the current one, and
+ * those before the last change of its slot and before its last OwnerMove. False: it cannot say. */
+bool session_owner_in(const struct state *s, const struct session *session, int64_t epoch,
+		      uint64_t *node, uint64_t *incarnation);
 const struct slot *session_slot(const struct state *s, const struct session *session);
 
 /* The session that has this address once those are gone; 0: none. */

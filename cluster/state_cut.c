@@ -101,7 +101,8 @@ static struct codec row_begin(const struct state_cut *x, CBB *row)
 	int ok = CBB_init(row, CUT_ROOM);
 
 	assert(ok);
-	return (struct codec){.out = row, .horizons = x->codec.horizons};
+	return (struct codec){.out = row, .horizons = x->codec.horizons,
+			      .late_marks = x->codec.late_marks};
 }
 
 static struct blob *row_end(const struct codec *c, CBB *row)

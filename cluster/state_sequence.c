@@ -4,6 +4,7 @@
 #include "cluster/state_internal.h"
 
 #include "cluster/horizon.h"
+#include "cluster/mark.h"
 
 /* Inbound: the peer's space, not ours. Without ESN it has 32 bits; with it, 64. */
 static bool mark_possible(const struct child_sa *child, uint64_t mark)
@@ -11,12 +12,10 @@ static bool mark_possible(const struct child_sa *child, uint64_t mark)
 	return child->suite.esn == ESN_YES || mark <= UINT32_MAX;
 }
 
-static bool mark_raise(struct seq_record *r, const struct child_sa *child, uint64_t mark)
+static bool mark_raise(struct seq_record *r, const struct child_sa *child, struct mark mark,
+		       int64_t current)
 {
-	if (mark <= r->mark || !mark_possible(child, mark))
-		return false;
-	r->mark = mark;
-	return true;
+	return mark_possible(child, mark.seq) && mark_commit(r, mark, current);
 }
 
 void apply_seq_batch(struct state *s, const struct seq_batch *c, struct apply_result *r)
@@ -36,7 +35,7 @@ void apply_seq_batch(struct state *s, const struct seq_batch *c, struct apply_re
 		current = session_epoch(s, &x->entry->s);
 		if (row->end != 0 && lease_renew(rec, row->epoch, current, row->end))
 			r->sequence_changed = true;
-		if (row->epoch <= current && mark_raise(rec, child, row->mark))
+		if (mark_raise(rec, child, (struct mark){ row->epoch, row->mark }, current))
 			r->sequence_changed = true;
 		if (row->horizon != 0 && horizon_raise(rec, row->epoch, current, row->horizon))
 			r->sequence_changed = true;
@@ -48,6 +47,7 @@ void apply_owner_move(struct state *s, const struct owner_move *c, struct apply_
 	struct session_entry *e = session_find(s, c->session);
 	const struct node_record *to = state_node_up(s, c->to, 0);
 	const struct slot *slot;
+	struct slot from;
 	int64_t epoch;
 	uint32_t target;
 
@@ -65,6 +65,7 @@ void apply_owner_move(struct state *s, const struct owner_move *c, struct apply_
 		r->status = ERR_EXISTS;
 		return;
 	}
+	from = *slot;
 	target = slot_for_session(s, &e->s, to, r);
 	if (target == STATE_SLOTS_ALL) {
 		r->status = ERR_FULL;
@@ -78,7 +79,8 @@ void apply_owner_move(struct state *s, const struct owner_move *c, struct apply_
 		for (uint32_t k = 0; k < c->n; k++)
 			if (c->rows[k].spi_in == e->s.ike.child[i].spi_in) {
 				next = c->rows[k].end;
-				mark_raise(&e->s.seq[i], &e->s.ike.child[i], c->rows[k].mark);
+				mark_raise(&e->s.seq[i], &e->s.ike.child[i],
+					   (struct mark){ epoch, c->rows[k].mark }, epoch);
 				marked = c->rows[k].mark != 0;
 			}
 		if (!marked)
@@ -88,6 +90,9 @@ void apply_owner_move(struct state *s, const struct owner_move *c, struct apply_
 	session_set_slot(s, e, target);
 	/* The sum grows by exactly one, whatever the slots' own epochs are. */
 	e->s.epoch_base = epoch + 1 - s->slot[target].epoch;
+	e->s.moved.epoch = epoch + 1;
+	e->s.moved.node = from.node;
+	e->s.moved.incarnation = from.incarnation;
 	r->session = e->s.id;
 	r->sequence_changed = true;
 }

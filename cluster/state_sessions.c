@@ -145,6 +145,7 @@ static struct session_entry *session_create(const struct state *s, const struct 
 	e->s.slot = c->slot;
 	e->s.epoch_base = 0;
 	e->s.first_epoch = e->s.noticed_epoch = e->s.acknowledged_epoch = epoch;
+	e->s.moved.epoch = epoch;
 	ike_session_copy(&e->s.ike, &c->ike);
 	for (unsigned i = 0; i < c->ike.n_child; i++)
 		child_record(&e->s.seq[i], epoch, &c->ike.child[i], c->lease, c->horizon);

@@ -19,11 +19,13 @@
 #include <string.h>
 
 /* With exact SAs the greater one of a pair, and only then. Earlier pairs are still read: the
- * first, whose tombstones do not say whose they are, the next, whose freed addresses don't. */
+ * first, whose tombstones do not say whose they are, the next, whose freed addresses don't, and
+ * that whose marks do not say of which epoch they are. */
 #define SNAPSHOT_VERSION_OLD 2u
 #define SNAPSHOT_VERSION_TOMBSTONES 4u
-#define SNAPSHOT_VERSION 6u
-#define SNAPSHOT_VERSION_EXACT 7u
+#define SNAPSHOT_VERSION_FREED 6u
+#define SNAPSHOT_VERSION 8u
+#define SNAPSHOT_VERSION_EXACT 9u
 #define DIGEST_CHUNK (64u * 1024u)
 #define EPOCH_MAX (INT64_C(1) << 60) /* Far from the end of 64 bits, also in sums. */
 
@@ -106,6 +108,20 @@ static void codec_slots(struct codec *c, struct state *s)
 	}
 }
 
+static void codec_moved(struct codec *c, struct session *x, int64_t epoch)
+{
+	if (codec_reads(c))
+		x->moved.epoch = x->first_epoch;
+	if (!c->late_marks)
+		return;
+	codec_i64(c, &x->moved.epoch);
+	codec_check(c, x->moved.epoch >= x->first_epoch && x->moved.epoch <= epoch);
+	if (x->moved.epoch == x->first_epoch) /* As it was made: nobody's before. */
+		return;
+	codec_u64(c, &x->moved.node);
+	codec_u64(c, &x->moved.incarnation);
+}
+
 void codec_session_record(struct codec *c, const struct state *s, struct session *x)
 {
 	int64_t epoch;
@@ -126,10 +142,13 @@ void codec_session_record(struct codec *c, const struct state *s, struct session
 	codec_check(c, epoch_possible(x->first_epoch) && x->first_epoch <= epoch);
 	codec_check(c, x->noticed_epoch >= x->first_epoch && x->noticed_epoch <= epoch);
 	codec_check(c, x->acknowledged_epoch >= x->first_epoch && x->acknowledged_epoch <= epoch);
+	codec_moved(c, x, epoch);
 	codec_session(c, &x->ike);
 	for (unsigned i = 0; i < x->ike.n_child; i++) {
 		codec_seq_record(c, &x->seq[i], &x->ike.child[i]);
 		codec_check(c, x->seq[i].e0 >= x->first_epoch && x->seq[i].e0 <= epoch);
+		codec_check(c, x->seq[i].mark_epoch >= x->first_epoch &&
+				       x->seq[i].mark_epoch <= epoch);
 		codec_check(c, !x->seq[i].horizon || (x->seq[i].born >= x->first_epoch &&
 						      x->seq[i].born <= epoch));
 		if (MUTANT(MUTANT_SNAPSHOT_NO_LEASES) && c->in)
@@ -153,7 +172,7 @@ void codec_tombstone(struct codec *c, struct tombstone *t, uint8_t version)
 void codec_freed(struct codec *c, struct freed *f, uint8_t version)
 {
 	codec_address(c, &f->address);
-	if (version >= SNAPSHOT_VERSION)
+	if (version >= SNAPSHOT_VERSION_FREED)
 		codec_u64(c, &f->peer);
 	codec_u64(c, &f->at_ms);
 	codec_check(c, f->address.family != 0);
@@ -167,6 +186,7 @@ uint8_t codec_head(struct codec *c, struct state *s)
 	codec_check(c, version >= SNAPSHOT_VERSION_OLD && version <= SNAPSHOT_VERSION_EXACT);
 	c->horizons = version % 2 == 1;
 	c->no_successors = version < SNAPSHOT_VERSION;
+	c->late_marks = version >= SNAPSHOT_VERSION;
 	codec_u64(c, &s->time_ms);
 	codec_u64(c, &s->last_session);
 	codec_nodes(c, s);

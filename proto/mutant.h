@@ -65,6 +65,14 @@
 	X(MUTANT_ACCEPT_UNCHECKED, "the window is not checked again at delivery")                  \
 	X(MUTANT_GRANT_NEW_WINDOW, "a renewal empties the replay window")                          \
 	X(MUTANT_FLOOR_LOWERED, "a late mark lowers the floor")                                    \
+	X(MUTANT_LATE_MARK_IGNORED, "a mark below the highest known says nothing, whatever its epoch is") \
+	X(MUTANT_LATE_MARK_KEPT, "marks of an epoch before the newest are not told on")          \
+	X(MUTANT_LATE_MARK_MASKED, "who was lost does not tell its mark if it heard of a higher one") \
+	X(MUTANT_LATE_MARK_UNSAID, "who was lost does not propose its last mark when it learns of that") \
+	X(MUTANT_NO_LOGGED_MARKS, "only the marks that were heard count at takeover, not those in the log") \
+	X(MUTANT_AGE_NOT_CORRECTED, "the mark age leaves out how long a lost owner lived on")     \
+	X(MUTANT_COLD_AGE_ZERO, "the mark age is 0 where nobody was heard, as after a loss of all power") \
+	X(MUTANT_FLOOR_IS_MARK, "a worker takes a floor that was raised for a mark of its own")     \
 	X(MUTANT_HEIR_NO_HOLD, "an heir does not wait for the marks of the others")                \
 	X(MUTANT_MARKS_OF_ANYONE, "marks are taken from nodes that never were the owner")          \
 	X(MUTANT_PROPOSALS_OF_ANYONE, "a node may propose what only a leader may")                 \
@@ -90,7 +98,6 @@
 	X(MUTANT_WORD_WITHOUT_MARKS, "a word counts whose marks found no room")                    \
 	X(MUTANT_WORD_OUTLIVES_MARKS, "a word counts on when its marks had to be forgotten")       \
 	X(MUTANT_HEIR_NOT_BY_LOG, "an heir that holds does not look at the marks of the log")      \
-	X(MUTANT_LATE_MARK_KEEPS_EPOCH, "a late mark is told again in the epoch that it is of")    \
 	X(MUTANT_ASKED_BEFORE, "what was asked for in an earlier epoch is asked for again")        \
 	X(MUTANT_AGE_OF_NOTHING, "a mark age is measured though the lost node owned nothing")      \
 	X(MUTANT_ACK_OF_BEFORE, "an acknowledgement counts that is older than the SA")             \

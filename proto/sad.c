@@ -106,7 +106,7 @@ void sad_entry_grant(struct sad_entry *e, const struct seq_grant *g)
 	e->end = g->end;
 	e->reported_low = false;
 	replay_init(&e->window, e->window.bits, max_u64(g->floor, e->window.top));
-	e->marked = e->window.top;
+	e->accepted = e->marked = 0;
 	e->quorum = g->quorum;
 	e->delivered = 0;
 	e->horizon = 0;
@@ -123,9 +123,18 @@ void sad_entry_revoke(struct sad_entry *e)
 void sad_entry_raise_floor(struct sad_entry *e, uint64_t mark, bool fallen)
 {
 	replay_raise_floor(&e->window, mark);
-	e->marked = max_u64(e->marked, mark);
+	if (MUTANT(MUTANT_FLOOR_IS_MARK))
+		e->marked = max_u64(e->marked, mark);
 	if (fallen)
 		e->fallen = max_u64(e->fallen, mark);
+}
+
+bool sad_entry_mark(struct sad_entry *e, uint64_t *mark)
+{
+	if (e->accepted <= e->marked)
+		return false;
+	*mark = e->marked = e->accepted;
+	return true;
 }
 
 enum drop sad_entry_draw(struct sad_entry *e, uint64_t *seq)
@@ -186,7 +195,10 @@ enum drop sad_entry_accept(struct sad_entry *e, uint64_t seq, int64_t epoch)
 		return DROP_HORIZON;
 	if (MUTANT(MUTANT_ACCEPT_UNCHECKED) && seq <= e->window.top)
 		return DROP_NONE;
-	return replay_mark(&e->window, seq);
+	if (replay_mark(&e->window, seq) != DROP_NONE)
+		return DROP_REPLAY;
+	e->accepted = max_u64(e->accepted, seq);
+	return DROP_NONE;
 }
 
 /* ---- Exact ---- */

@@ -46,7 +46,8 @@ struct sad_entry {
 	uint64_t next, end;    /* Outbound lease: numbers [next, end) are ours. */
 	uint64_t start;        /* Where the lease, or its last extension, began to be used. */
 	struct replay_window window;
-	uint64_t marked;       /* Highest number already reported as mark. */
+	uint64_t accepted;     /* Highest number accepted in this epoch, here; 0 = none yet. */
+	uint64_t marked;       /* ... as far as it was reported as mark. */
 	bool quorum;           /* Of the grant. */
 	uint64_t delivered;    /* ... then: what a majority holds the mark of. */
 	uint64_t horizon;      /* Of the grant. */
@@ -67,8 +68,13 @@ void sad_entry_fini(struct sad_entry *e);
  * older epoch is ignored. */
 void sad_entry_grant(struct sad_entry *e, const struct seq_grant *g);
 void sad_entry_revoke(struct sad_entry *e); /* Of whatever epoch. */
-/* fallen: the mark is unknown, and this is the last number below the horizon. */
+/* What another one accepted, so no mark of ours: that stays what was accepted here.
+ * fallen: the mark is unknown, and this is the last number below the horizon. */
 void sad_entry_raise_floor(struct sad_entry *e, uint64_t mark, bool fallen);
+
+/* The mark: the highest number accepted here in this epoch. False: it was reported already;
+ * else it counts as reported now. To be asked before the epoch ends. */
+bool sad_entry_mark(struct sad_entry *e, uint64_t *mark);
 
 /* Draws the next number to seal with: DROP_NONE, DROP_NOT_OWNER, DROP_LEASE or
  * DROP_SEQUENCE_END. A drawn number is spent, whatever happens to the packet. */

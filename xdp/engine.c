@@ -214,7 +214,7 @@ void engine_update_done(struct engine *e)
 
 void engine_mark_later(struct engine *e, struct sa *sa)
 {
-	if (sa->mark_link || sa->e.window.top <= sa->e.marked)
+	if (sa->mark_link || sa->e.accepted <= sa->e.marked)
 		return;
 	sa->mark_next = e->marks;
 	sa->mark_link = &e->marks;
@@ -238,11 +238,11 @@ static void mark_unlink(struct sa *sa)
 /* In the epoch that it belongs to: before the next one begins. */
 void engine_mark_now(struct engine *e, struct sa *sa)
 {
+	uint64_t mark;
+
 	mark_unlink(sa);
-	if (sa->e.window.top <= sa->e.marked)
-		return;
-	sa->e.marked = sa->e.window.top;
-	engine_report(e, sa, SA_REPORT_MARK, sa->e.marked);
+	if (sad_entry_mark(&sa->e, &mark))
+		engine_report(e, sa, SA_REPORT_MARK, mark);
 }
 
 bool engine_marks(struct engine *e)

@@ -246,7 +246,7 @@ void story_start(struct story *l, uint32_t node)
 	struct story_node *n = &l->node[node];
 	struct core_start start = { .raft_id = n->raft_id, .incarnation = (uint64_t)++l->draws << 32 | 7,
 				    .identity = n->identity, .image = n->image, .now_us = l->now_us,
-				    .old_s = n->old_s };
+				    .old_s = n->old_s, .stored_age_ms = n->stored_age_ms };
 	struct event e = { .type = EVENT_ISOLATION };
 	const char *why = "";
 	struct actions a;

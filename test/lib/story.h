@@ -33,7 +33,7 @@ struct story_node {
 		uint32_t node;
 	} worker;
 	bool holds;
-	uint64_t old_s;           /* core_start's. */
+	uint64_t old_s, stored_age_ms; /* core_start's. */
 	bool stalls;              /* Its disk does not answer. */
 	int exited;               /* -1 = runs */
 	char exit_text[240];

@@ -179,6 +179,16 @@ static void on_chance(struct world *w, void *ctx, uint64_t a, struct blob *data)
 	world_at(w, random_between(&w->random, 1, CHANCE_MAX_US), on_chance, f, 0, NULL);
 }
 
+void attack_repeat_all(struct full *f)
+{
+	for (unsigned i = 0; i < REPLAY_RING; i++) {
+		unsigned slot = (f->ring_next + i) % REPLAY_RING;
+
+		if (f->ring[slot].data && f->ring[slot].kind == DATAGRAM_ESP)
+			repeat(f, slot);
+	}
+}
+
 void attack_begin(struct full *f)
 {
 	world_at(&f->world, SECOND, on_chance, f, 0, NULL);

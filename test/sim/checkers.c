@@ -18,6 +18,7 @@ void checkers_fini(struct checkers *c)
 	seen_fini(&c->i1.lease);
 	seen_fini(&c->i2.delivered);
 	seen_fini(&c->i2.led);
+	i2_ages_fini(&c->i2);
 	seen_fini(&c->i3.bytes);
 	seen_fini(&c->i6.dead);
 	seen_fini(&c->i6.pair);

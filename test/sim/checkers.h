@@ -36,6 +36,7 @@ struct i2_delivery {
 	struct full *full;
 	struct seen delivered; /* (spi_in, number): when, by whom, in which epoch. */
 	struct seen led;       /* (incarnation): see i2_led(). */
+	struct i2_ages *ages;  /* i2_ages.c */
 	uint64_t n_delivered, n_excused;
 };
 /* Until when a process has told us of what it let in. */
@@ -48,13 +49,21 @@ struct acceptance {
 	unsigned host;
 	uint64_t incarnation;
 	int64_t epoch;
-	const struct heard *heard; /* By host; when the grant was made. */
+	const struct heard *heard; /* By host; of which all that follows has reached the worker. */
 	bool exact;                /* The SA: nothing is excused. */
 };
 void i2_delivered(struct i2_delivery *c, uint32_t spi_in, uint64_t seq, const struct acceptance *a);
 /* That process runs, and a leader of this term commits what it proposes; 0: there is none.
  * Called with each heartbeat. */
 void i2_led(struct i2_delivery *c, uint64_t incarnation, uint64_t term);
+/* Its step is done: which mark ages does it publish, and has it corrected any? */
+void i2_stepped(struct i2_delivery *c, unsigned host, uint64_t incarnation, const struct core *core);
+void i2_ended(struct i2_delivery *c, uint64_t incarnation); /* That process is no more. */
+void i2_end(struct i2_delivery *c); /* All that was let in twice is covered by a mark age. */
+/* i2_ages.c: what the process `lost` let in at that time was let in again; `heir` is the one
+ * that owned the SA later. */
+void i2_again(struct i2_delivery *c, uint64_t at_us, uint64_t lost, uint64_t heir, const char *what);
+void i2_ages_fini(struct i2_delivery *c);
 /* The inner packet reached the protected network. */
 void i2_inside(struct i2_delivery *c, const uint8_t *inner);
 

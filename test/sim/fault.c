@@ -30,6 +30,7 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_LOST_TAIL] = "acknowledged writes lost",
 	[FAULT_ROLLBACK] = "disk put back",
 	[FAULT_ALL_BACK] = "all disks put back",
+	[FAULT_STOP] = "owner stopped",
 	[FAULT_MOVE] = "client moves",
 	[FAULT_CLIENT_DIES] = "client dies",
 };
@@ -271,6 +272,7 @@ static bool set_wall_clocks(struct world *w)
 	bool all = random_chance(&w->random, 500);
 	struct host *h = some_host(w);
 
+	w->walls_set = true;
 	world_say(w, "the wall clock of %s is set by %lld s", all ? "all" : "one",
 		  (long long)(by / (int64_t)SECOND));
 	for (unsigned i = 0; i < w->n_hosts; i++)

@@ -32,6 +32,7 @@ enum fault_kind {
 	FAULT_LOST_TAIL, /* Acknowledged transactions are gone from the disk. */
 	FAULT_ROLLBACK,  /* An older copy is put in the disk's place. */
 	FAULT_ALL_BACK,  /* ... in all disks' places: nobody can notice. */
+	FAULT_STOP,      /* The owner is stopped for 20 to 200 ms (stop.c). */
 	FAULT_MOVE,      /* A client changes its address. */
 	FAULT_CLIENT_DIES,
 	FAULT_KINDS

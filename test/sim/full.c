@@ -84,10 +84,11 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 	f->world.command = command;
 	f->holder = f->stale = -1;
 	world_say(&f->world,
-		  "%u nodes, %u clients, mode %s, replay %s, attacks %u/1000, %s, %s, dpd %u ms, pool /%u",
+		  "%u nodes, %u clients, mode %s, replay %s, attacks %u/1000, %s, %s, dpd %u ms, pool /%u%s",
 		  f->plan.hosts, f->plan.clients, f->plan.mode == SERVICE_LB ? "lb" : "vip",
 		  f->plan.exact ? "exact" : "marks", f->plan.attack_per_mille, f->plan.ike,
-		  f->plan.esp, f->plan.dpd_ms, f->plan.pool_bits);
+		  f->plan.esp, f->plan.dpd_ms, f->plan.pool_bits,
+		  f->plan.stops ? ", owners stopped" : "");
 	configure(f);
 	checkers_init(&f->checkers, f);
 	clients_init(f, f->plan.clients);
@@ -142,6 +143,7 @@ uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct total
 	f->faults.weight[FAULT_WALL] = 2;
 	outside_begin(f);
 	attack_begin(f);
+	stop_begin(f);
 	world_run(&f->world, QUIET_US);
 	faults_begin(&f->faults);
 	operator_begin(f);
@@ -151,6 +153,7 @@ uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct total
 	operator_calm(f);
 	i5_wait(&f->checkers.i5);
 	world_run(&f->world, f->world.now_us + SECOND);
+	i2_end(&f->checkers.i2);
 	i4_end(&f->checkers.i4);
 	i6_end(&f->checkers.i6);
 	i7_end(&f->checkers.i7);

@@ -42,6 +42,7 @@ struct plan {
 	unsigned pool_bits;        /* Of the prefix that inner addresses are taken from. */
 	uint32_t isolation_ms;
 	unsigned leave_per_mille;  /* Of chances that a client takes to leave. */
+	bool stops;                /* Owners are stopped for some milliseconds (stop.c). */
 };
 void plan_draw(struct plan *p, struct random *r);
 
@@ -67,6 +68,7 @@ struct full {
 	unsigned n_clients;
 	uint8_t moves[CLIENTS_MAX];   /* How often each has changed its address. */
 	struct faults faults;
+	struct random stop_random;
 	struct {
 		uint64_t term, first; /* The newest that was seen to have a leader; its log then. */
 	} led;
@@ -119,6 +121,11 @@ void outside_arrive(struct full *f, const struct endpoint *remote, enum datagram
 
 /* ---- attack.c: who sits on the path and has no keys ---- */
 void attack_begin(struct full *f);
+
+void attack_repeat_all(struct full *f); /* Every ESP packet that he remembers, at once. */
+
+/* ---- stop.c: owners that are stopped and go on ---- */
+void stop_begin(struct full *f);
 
 /* ---- operator.c ---- */
 void operator_begin(struct full *f);

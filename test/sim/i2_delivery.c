@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* I2: no packet is let in twice, and none that its SA's selectors do not cover.
  *
- * A second node may let in again only what the first let in after the newest marks
- * that the second had heard from it when it became owner; if it has heard none (its
- * process is newer), what the first let in so late that there was no leader for long enough,
- * since then and without a break, to have the mark committed. Of an exact SA
- * nothing is let in again, unless all disks were put back at once: nobody is left then who
- * knows better. */
+ * A second process may let in again only what the first let in after the newest marks that
+ * the second has heard from it: also when these come late, after its takeover. If it has heard
+ * none (it is newer), what the first let in so late that there was no leader for long enough,
+ * since then and without a break, to have the mark committed. And only within the mark age that
+ * is published in the end (i2_ages.c). Of an exact SA nothing is let in again, unless all disks
+ * were put back at once: nobody is left then who knows better. */
 #include "test/sim/full.h"
+
+#include <stdio.h>
 
 #define REPORT_SLACK_US (3 * MS)      /* From acceptance to the next frame of marks. */
 #define COMMIT_US (1100 * MS)         /* ... to the committed mark, once there is a leader. */
@@ -41,7 +43,26 @@ static bool excused(const struct i2_delivery *c, const uint64_t *first, const st
 		return true; /* The marks are those of the past. */
 	if (covered != 0)
 		return first[0] + REPORT_SLACK_US >= covered;
-	return first[0] > committed_until(c, first[2]);
+	/* Not yet lost, as far as it knows: nobody has told it anything. */
+	return (int64_t)first[3] > a->epoch || first[0] > committed_until(c, first[2]);
+}
+
+/* The one that owned the SA in the lower epoch was lost, and is first or second here. */
+static void let_in_again(struct i2_delivery *c, uint32_t spi_in, uint64_t seq,
+			 const uint64_t *first, const struct acceptance *a)
+{
+	char what[160];
+
+	c->n_excused++;
+	if (c->full->checkers.i1.rolled_back)
+		return;
+	snprintf(what, sizeof(what), "number %llu of SA %08x, let in by n%llu at %.6f and by n%u at %.6f",
+		 (unsigned long long)seq, spi_in, (unsigned long long)first[1] + 1,
+		 (double)first[0] / 1e6, a->host + 1, (double)a->at_us / 1e6);
+	if ((int64_t)first[3] < a->epoch)
+		i2_again(c, first[0], first[2], a->incarnation, what);
+	else
+		i2_again(c, a->at_us, a->incarnation, first[2], what);
 }
 
 void i2_led(struct i2_delivery *c, uint64_t incarnation, uint64_t term)
@@ -71,7 +92,8 @@ void i2_delivered(struct i2_delivery *c, uint32_t spi_in, uint64_t seq, const st
 			   a->host + 1, (unsigned long long)seq, spi_in, (long long)a->epoch,
 			   (unsigned long long)v[1] + 1, (double)v[0] / 1e6, (long long)v[3],
 			   (double)covered_until(v, a) / 1e6);
-	c->n_excused += !fresh;
+	if (!fresh)
+		let_in_again(c, spi_in, seq, v, a);
 	v[0] = a->at_us;
 	v[1] = a->host;
 	v[2] = a->incarnation;

@@ -147,6 +147,7 @@ static void step(struct node *n, struct event *e)
 		i8_after(&n->full->checkers.i8, n, &attacked);
 	perform_all(n);
 	n->step_relays = false;
+	i2_stepped(&n->full->checkers.i2, n->host->index, n->incarnation, n->core);
 	i7_stepped(&n->full->checkers.i7, n->host->index, n->core, before);
 }
 
@@ -412,6 +413,7 @@ static bool open_store(struct host *h, struct core_start *start, struct store_co
 		snprintf(why, sizeof(why), "its store is too old");
 		s = f->config.n_nodes > 1 ? OK : ERR_STALE;
 	}
+	start->stored_age_ms = age_ms;
 	f->refused[h->index] = s;
 	f->starts_old[h->index] = s == ERR_STALE || start->old_s != 0;
 	if (s != OK) {
@@ -464,6 +466,7 @@ static void node_stop(struct host *h, void *process)
 
 	if (n->full->holder == (int)h->index)
 		n->full->holder = -1; /* Its addresses vanish with the process. */
+	i2_ended(&n->full->checkers.i2, n->incarnation);
 	worker_fini(n);
 	core_free(n->core);
 	actions_fini(&n->actions);

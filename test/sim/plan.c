@@ -75,4 +75,5 @@ void plan_draw(struct plan *p, struct random *r)
 	p->half_open_max = p->cookie_above == 5 ? p->clients + 40 : 10000;
 	p->exact = random_chance(r, 350);
 	draw_pool(p, r);
+	p->stops = !random_chance(r, 700);
 }

@@ -108,7 +108,7 @@ void watch_inner(struct node *n, const struct packet *p)
 {
 	struct watched_sa *s = find(&n->worker, p->sa->e.child.spi_in);
 	struct acceptance a = { n->host->world->now_us, n->host->index, n->incarnation, p->epoch,
-				s->heard, p->sa->e.horizon != 0 };
+				n->worker.updates ? s->heard : n->heard, p->sa->e.horizon != 0 };
 
 	i2_delivered(&n->full->checkers.i2, s->spi_in, p->seq, &a);
 	check_grant(n, s, p->epoch, "lets packets in of");

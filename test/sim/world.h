@@ -68,6 +68,7 @@ struct world {
 	uint64_t seed, now_us;
 	struct random random;
 	bool verbose;
+	bool walls_set;      /* Wall clocks were set, somewhere, sometime. */
 	const char *command; /* How to repeat this run. */
 	unsigned n_hosts;
 	struct host host[HOSTS_MAX];

@@ -205,9 +205,9 @@ static void a_mark_that_came_by_the_log_counts(void **unused)
 	story_run(&l, 50);
 	assert_int_equal(story_holder(&l), heir);
 	assert_true(story_entry(&l, heir)->hold);
-	assert_int_equal(story_record(&l, heir)->mark, 0);
+	assert_int_equal(story_record(&l, heir)->late, 0);
 	story_run(&l, 400);
-	assert_int_equal(story_record(&l, heir)->mark, 88);
+	assert_int_equal(story_record(&l, heir)->late, 88);
 	assert_true(story_entry(&l, heir)->hold);
 	l.loses = NULL;
 	story_run(&l, 50);

@@ -49,7 +49,7 @@ static void fill_marks(struct story *l, uint32_t from, uint32_t at)
 static uint32_t mute; /* Its marks and its word do not reach who is deaf. */
 static bool lose_raft_and_words(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
 {
-	return lose_raft(l, from, to, f) ||
+	return lose_raft(l, from, to, f) || f->data[0] == FRAME_PROPOSE ||
 	       (from == mute && to == deaf &&
 		(f->data[0] == FRAME_MARKS || f->data[0] == FRAME_MARKS_DONE));
 }
@@ -83,6 +83,7 @@ static void a_word_does_not_count_whose_marks_found_no_room(void **unused)
 	assert_false(story_entry(&l, heir)->hold);
 	assert_int_equal(story_entry(&l, heir)->fallen, 0);
 	assert_int_equal(story_record(&l, heir)->mark, 0); /* Not by the log. */
+	assert_int_equal(story_record(&l, heir)->late, 0);
 	assert_int_equal(try_accept(&l, heir, 88), DROP_REPLAY);
 	story_fini(&l);
 }
@@ -127,6 +128,7 @@ static void a_word_does_not_count_whose_marks_are_gone_when_it_comes(void **unus
 	assert_false(story_entry(&l, heir)->hold);
 	assert_int_equal(story_entry(&l, heir)->fallen, 0);
 	assert_int_equal(story_record(&l, heir)->mark, 0); /* Not by the log. */
+	assert_int_equal(story_record(&l, heir)->late, 0);
 	assert_int_equal(try_accept(&l, heir, 88), DROP_REPLAY);
 	story_fini(&l);
 }
@@ -232,6 +234,35 @@ static void what_was_accepted_below_a_late_mark_is_delivered(void **unused)
 	story_fini(&t.l);
 }
 
+/* Stopped, taken for dead, awake again before it knows: what it accepts now waits for good, for
+ * nobody acknowledges it. It is told late all the same, and its heir refuses it, too. */
+static void an_owner_that_wakes_up_delivers_nothing(void **unused)
+{
+	struct sad_entry *e;
+	struct late t;
+
+	(void)unused;
+	begin_late(&t);
+	e = story_entry(&t.l, t.old);
+	assert_int_equal(try_accept(&t.l, t.old, 9), DROP_NONE);
+	accept(&t.l, t.heir, 9); /* The same packet, at both. */
+	assert_int_equal(t.e->delivered, 9);
+	accept(&t.l, t.old, 20);
+	story_run(&t.l, 100);
+	assert_int_equal(e->delivered, 5);
+	assert_true(sad_entry_must_wait(e, 9));
+	assert_int_equal(try_accept(&t.l, t.heir, 20), DROP_REPLAY);
+	assert_int_equal(try_accept(&t.l, t.old, 9), DROP_REPLAY);
+	t.l.loses = NULL;
+	for (uint32_t i = 0; i < 3; i++)
+		if (i != t.old)
+			story_link(&t.l, t.old, i, true);
+	story_run(&t.l, 300);
+	assert_false(e->granted);
+	assert_int_equal(e->delivered, 5);
+	story_fini(&t.l);
+}
+
 /* ---- Acknowledgements ---- */
 
 /* On its way for so long that the SA it speaks of was deleted, and another one drew its SPI:
@@ -273,6 +304,7 @@ int main(void)
 		cmocka_unit_test(forgetting_waits_until_the_words_have_come),
 		cmocka_unit_test(a_late_mark_does_not_keep_back_what_is_below),
 		cmocka_unit_test(what_was_accepted_below_a_late_mark_is_delivered),
+		cmocka_unit_test(an_owner_that_wakes_up_delivers_nothing),
 		cmocka_unit_test(an_acknowledgement_older_than_the_sa_does_not_count),
 	};
 

@@ -139,7 +139,7 @@ static void an_heir_commits_what_the_lost_owner_had_told(void **unused)
 	assert_int_equal(story_owned(&l)->window.top, 88);
 	story_client_listen(&l);
 	story_run(&l, 1200);
-	assert_int_equal(story_record(&l, a_node(&l))->mark, 88);
+	assert_int_equal(story_record(&l, a_node(&l))->late, 88);
 	story_fini(&l);
 }
 

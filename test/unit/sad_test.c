@@ -273,19 +273,31 @@ static void test_release(void **state)
 	sad_entry_fini(&e);
 }
 
-/* What a mark would say is not reported again; what is newer is. */
-static void test_marked(void **state)
+/* A mark is what was accepted here, in this epoch; told once. A floor that others' marks raise
+ * meanwhile is none, and hides none. */
+static void test_mark(void **state)
 {
 	struct sad_entry e;
+	uint64_t mark;
 
 	(void)state;
 	entry_init(&e, ESN_NO);
 	grant(&e, 1, 1, 9, 30);
-	assert_true(e.marked == 30 && e.window.top == 30);
+	assert_int_equal(e.window.top, 30);
+	assert_false(sad_entry_mark(&e, &mark));
 	assert_int_equal(sad_entry_accept(&e, 31, 1), DROP_NONE);
-	assert_true(e.window.top > e.marked);
 	sad_entry_raise_floor(&e, 40, false);
-	assert_true(e.window.top == 40 && e.marked == 40);
+	assert_int_equal(e.window.top, 40);
+	assert_true(sad_entry_mark(&e, &mark));
+	assert_int_equal(mark, 31);
+	assert_false(sad_entry_mark(&e, &mark));
+	assert_int_equal(sad_entry_accept(&e, 40, 1), DROP_REPLAY);
+	assert_false(sad_entry_mark(&e, &mark));
+	grant(&e, 2, 9, 19, 31);
+	assert_false(sad_entry_mark(&e, &mark));
+	assert_int_equal(sad_entry_accept(&e, 41, 2), DROP_NONE);
+	assert_true(sad_entry_mark(&e, &mark));
+	assert_int_equal(mark, 41);
 	sad_entry_fini(&e);
 }
 
@@ -364,7 +376,7 @@ int main(void)
 		cmocka_unit_test(test_inbound),
 		cmocka_unit_test(test_inbound_esn),
 		cmocka_unit_test(test_release),
-		cmocka_unit_test(test_marked),
+		cmocka_unit_test(test_mark),
 		cmocka_unit_test(test_contexts),
 		cmocka_unit_test(test_unsupported),
 		cmocka_unit_test(test_fallen_esn),

@@ -7,6 +7,7 @@
  *   - I7: an epoch has one owner, and a new owner comes with epoch + 1;
  *   - I6: no address has two sessions, no SPI pair comes back;
  *   - I1: a later epoch's lease begins behind whatever an earlier one could have sent. */
+#include "cluster/mark.h"
 #include "cluster/state.h"
 #include "test/lib/apply.h"
 #include "test/lib/sample.h"
@@ -29,7 +30,7 @@ struct seen {
 	unsigned n_child;
 	uint32_t spi_in[IKE_CHILD_MAX];
 	struct seq_lease lease[IKE_CHILD_MAX];
-	uint64_t mark[IKE_CHILD_MAX];
+	uint64_t mark[IKE_CHILD_MAX], late[IKE_CHILD_MAX];
 	uint64_t pair[IKE_SA_MAX][2];
 	bool has_pair[IKE_SA_MAX];
 };
@@ -141,6 +142,7 @@ static void look(struct world *w)
 			o->spi_in[i] = x->ike.child[i].spi_in;
 			o->lease[i] = lease_at(&x->seq[i], o->epoch);
 			o->mark[i] = x->seq[i].mark;
+			o->late[i] = x->seq[i].late;
 		}
 		for (unsigned i = 0; i < IKE_SA_MAX; i++) {
 			o->has_pair[i] = x->ike.ike[i].state != 0;
@@ -177,6 +179,10 @@ static void check_leases(struct world *w, const struct command *c, const struct 
 		now = lease_at(&x->seq[k], epoch);
 		w->leases++;
 		assert_true(x->seq[k].mark >= o->mark[i]);
+		assert_true(x->seq[k].late >= o->late[i]);
+		/* Whoever owns it next refuses all that any mark said. */
+		assert_true(mark_floor(&x->seq[k], epoch + 1) >= o->mark[i]);
+		assert_true(mark_floor(&x->seq[k], epoch + 1) >= o->late[i]);
 		if (epoch == o->epoch) {
 			assert_int_equal(now.start, o->lease[i].start);
 			assert_true(now.end >= o->lease[i].end);

@@ -2,6 +2,7 @@
 /* The replicated state machine, command by command: nodes, slots, sequence state, time.
  * Sessions are state_sessions_test.c's, the pool state_pool_test.c's; what must hold
  * for any sequence of commands, state_property_test.c's. */
+#include "cluster/mark.h"
 #include "test/lib/apply.h"
 #include "test/lib/sample.h"
 
@@ -237,17 +238,27 @@ static void test_seq_batch(void **unused)
 	assert_false(apply_row(s, 0x1005, 1, 0, 9).sequence_changed); /* Marks only rise. */
 	assert_int_equal(r->mark, 10);
 	apply_down(s, 1, 11, 2);
-	apply_row(s, 0x1005, 1, 900000, 30); /* Lease of an epoch that is over; its mark counts. */
-	assert_int_equal(lease_at(r, 2).end, 100000 + APPLY_LEASE);
-	assert_int_equal(r->mark, 30);
+	assert_int_equal(mark_floor(r, 2), 10);
+	assert_true(apply_row(s, 0x1005, 1, 900000, 30).sequence_changed); /* Of an epoch that is over: */
+	assert_int_equal(lease_at(r, 2).end, 100000 + APPLY_LEASE);     /* not its lease, ... */
+	assert_int_equal(r->mark, 10);
+	assert_int_equal(r->late, 30);                                  /* ... but its mark. */
+	assert_int_equal(mark_floor(r, 2), 30);
 	apply_row(s, 0x1005, 3, 900000, 40); /* Of one that has not begun. */
-	assert_int_equal(r->mark, 30);
+	assert_int_equal(mark_floor(r, 3), 30);
 	assert_int_equal(r->end0, 100000);
 	apply_row(s, 0x1005, 2, 900000, UINT64_C(1) << 32); /* No such number without ESN. */
 	assert_int_equal(r->e0, 2);
 	assert_int_equal(r->start, 100000);
 	assert_int_equal(r->end0, 900000);
-	assert_int_equal(r->mark, 30);
+	assert_int_equal(mark_floor(r, 3), 30);
+	apply_row(s, 0x1005, 2, 0, 70); /* Its own is no floor for an owner. */
+	assert_int_equal(r->mark, 70);
+	assert_int_equal(mark_floor(r, 2), 30);
+	assert_int_equal(mark_floor(r, 3), 70);
+	apply_row(s, 0x1005, 1, 0, 60); /* Later still. */
+	assert_int_equal(mark_floor(r, 2), 60);
+	assert_int_equal(mark_floor(r, 3), 70);
 	assert_int_equal(apply_row(s, 0x7777, 2, 5, 5).status, OK); /* Unknown: skipped. */
 	state_free(s);
 }
@@ -289,6 +300,47 @@ static void test_owner_move(void **unused)
 	assert_int_equal(epoch_of(s, id), 4);
 	/* What was not said exactly begins behind the old lease. */
 	assert_int_equal(x->seq[0].start, 777 + APPLY_LEASE + APPLY_LEASE);
+	state_free(s);
+}
+
+/* Whose a session was: a slot's previous owner need not be its own. */
+static void test_owner_in(void **unused)
+{
+	struct state *s = apply_three_nodes(), *back;
+	uint64_t id = apply_put(s, 5).session, other = apply_put(s, 6).session, node, incarnation;
+	struct blob *octets;
+
+	(void)unused;
+	assert_true(session_owner_in(s, state_session(s, id), 1, &node, &incarnation));
+	assert_true(node == 1 && incarnation == 11);
+	assert_false(session_owner_in(s, state_session(s, id), 0, &node, &incarnation)); /* Unborn. */
+	assert_int_equal(apply_move(s, id, 1, 3, NULL).status, OK);
+	assert_true(session_owner_in(s, state_session(s, id), 2, &node, &incarnation));
+	assert_true(node == 3 && incarnation == 13);
+	assert_true(session_owner_in(s, state_session(s, id), 1, &node, &incarnation));
+	assert_true(node == 1 && incarnation == 11);
+	octets = state_encode(s);
+	back = state_decode(octets->data, octets->len);
+	assert_non_null(back);
+	assert_true(session_owner_in(back, state_session(back, id), 1, &node, &incarnation));
+	assert_true(node == 1 && incarnation == 11);
+	blob_unref(octets);
+	state_free(back);
+	/* The slot changes hands with the session in it. */
+	assert_int_equal(apply_down(s, 3, 13, 2).status, OK);
+	assert_true(session_owner_in(s, state_session(s, id), 2, &node, &incarnation));
+	assert_true(node == 3 && incarnation == 13);
+	assert_true(session_owner_in(s, state_session(s, id), 1, &node, &incarnation));
+	assert_true(node == 1 && incarnation == 11);
+	/* Two changes of a slot ago nobody knows. */
+	assert_int_equal(apply_down(s, 1, 11, 2).status, OK);
+	assert_true(session_owner_in(s, state_session(s, other), 1, &node, &incarnation));
+	assert_int_equal(node, 1);
+	assert_int_equal(apply_up(s, 3, 33).status, OK);
+	assert_int_equal(apply_down(s, 2, 12, 3).status, OK);
+	assert_true(session_owner_in(s, state_session(s, other), 2, &node, &incarnation));
+	assert_int_equal(node, 2);
+	assert_false(session_owner_in(s, state_session(s, other), 1, &node, &incarnation));
 	state_free(s);
 }
 
@@ -396,6 +448,7 @@ int main(void)
 		cmocka_unit_test(test_node_gone),
 		cmocka_unit_test(test_seq_batch),
 		cmocka_unit_test(test_owner_move),
+		cmocka_unit_test(test_owner_in),
 		cmocka_unit_test(test_owner_move_exact),
 		cmocka_unit_test(test_move_without_slot),
 		cmocka_unit_test(test_cluster_time),

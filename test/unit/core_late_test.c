@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stories of an owner that was lost to the others and lives (DESIGN section 5): what it accepts
+ * until it learns of that becomes known late, and must be refused by who owns the SA then,
+ * whatever that one has accepted itself. */
+#include "test/lib/story.h"
+
+#include "cluster/frame.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static uint32_t lost;           /* Gets nothing of Raft: it does not know of its loss. */
+static uint32_t mute_to;        /* ... and its marks do not reach this one, ... */
+static bool hears_marks;        /* ... nor it those of others, unless this says so. */
+static bool no_marks;           /* Nobody's marks reach anybody. */
+
+static bool loses(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+{
+	(void)l;
+	if (f->data[0] == FRAME_MARKS)
+		return no_marks || (to == lost && !hears_marks) || (from == lost && to == mute_to);
+	return f->data[0] == FRAME_RAFT && (from == lost || to == lost);
+}
+
+static enum drop try_accept(struct story *l, uint32_t node, uint64_t seq)
+{
+	struct sad_entry *e = story_entry(l, node);
+
+	return sad_entry_accept(e, seq, e->epoch);
+}
+
+/* The worker of a node accepts a number, and reports its mark if there is one to be reported. */
+static void accept(struct story *l, uint32_t node, uint64_t seq)
+{
+	struct sad_entry *e = story_entry(l, node);
+	uint64_t mark;
+
+	assert_int_equal(try_accept(l, node, seq), DROP_NONE);
+	if (sad_entry_mark(e, &mark))
+		story_report(l, node, e, SA_REPORT_MARK, mark);
+	story_run(l, 3);
+}
+
+static uint64_t mark_age_us(const struct story *l, uint32_t node)
+{
+	struct core_status s;
+
+	core_status(l->node[node].core, &s);
+	return s.last_mark_age_us;
+}
+
+struct late {
+	struct story l;
+	uint32_t old, heir, third; /* third leads. */
+};
+
+/* The owner has accepted up to 50 and told so; then it is found dead, and the heir accepts
+ * 101 and 103. */
+static void begin(struct late *t)
+{
+	struct story *l = &t->l;
+
+	story_begin(l, 3);
+	story_client_connect(l);
+	t->old = lost = story_holder(l);
+	t->third = story_leader(l);
+	t->heir = story_third(l);
+	mute_to = STORY_NODES;
+	hears_marks = no_marks = false;
+	accept(l, t->old, 50);
+	l->loses = loses;
+	story_suspect(l, t->old);
+	story_run(l, 50);
+	assert_true(story_entry(l, t->old)->granted && story_entry(l, t->heir)->granted);
+	assert_int_equal(story_entry(l, t->heir)->window.floor, 50);
+	accept(l, t->heir, 101);
+	accept(l, t->heir, 103);
+}
+
+/* What the heir must refuse, and what it must not. */
+static void assert_floor(struct late *t, uint64_t floor)
+{
+	assert_int_equal(story_entry(&t->l, t->heir)->window.floor, floor);
+	assert_int_equal(try_accept(&t->l, t->heir, floor), DROP_REPLAY);
+	assert_int_equal(try_accept(&t->l, t->heir, 102), DROP_NONE);
+}
+
+/* The lost one learns what happened: it is missed no more. */
+static void rejoin(struct late *t)
+{
+	t->l.loses = NULL;
+	for (uint32_t i = 0; i < STORY_NODES; i++)
+		if (i != t->old)
+			story_link(&t->l, t->old, i, true);
+	story_run(&t->l, 300);
+	assert_false(story_entry(&t->l, t->old)->granted);
+}
+
+static void a_late_mark_is_below_what_the_heir_has_accepted(void **unused)
+{
+	struct late t;
+
+	(void)unused;
+	begin(&t);
+	accept(&t.l, t.old, 60);
+	assert_floor(&t, 60);
+	story_fini(&t.l);
+}
+
+/* Its worker has accepted 60, and not said so when the heir's mark comes. */
+static void a_late_mark_is_told_by_who_heard_of_higher_ones(void **unused)
+{
+	struct sad_entry *e;
+	struct late t;
+	uint64_t mark;
+
+	(void)unused;
+	begin(&t);
+	e = story_entry(&t.l, t.old);
+	assert_int_equal(try_accept(&t.l, t.old, 60), DROP_NONE);
+	hears_marks = true;
+	accept(&t.l, t.heir, 104);
+	/* From now on it refuses what the heir may have accepted. */
+	assert_int_equal(e->window.floor, 104);
+	assert_int_equal(try_accept(&t.l, t.old, 70), DROP_REPLAY);
+	assert_true(sad_entry_mark(e, &mark));
+	assert_int_equal(mark, 60);
+	story_report(&t.l, t.old, e, SA_REPORT_MARK, mark);
+	story_run(&t.l, 3);
+	assert_floor(&t, 60);
+	story_fini(&t.l);
+}
+
+/* The heir's own mark, as a third node remembers it. */
+static void a_mark_of_ones_own_epoch_is_no_floor(void **unused)
+{
+	struct frame_mark row;
+	struct late t;
+
+	(void)unused;
+	begin(&t);
+	row = (struct frame_mark){ story_spi(&t.l), story_entry(&t.l, t.heir)->epoch, 103 };
+	story_frame(&t.l, t.third, t.heir, frame_create_marks(FRAME_MARKS, 0, &row, 1));
+	assert_floor(&t, 50);
+	story_run(&t.l, 1500); /* And in the log. */
+	assert_int_equal(story_record(&t.l, t.heir)->mark, 103);
+	assert_int_equal(try_accept(&t.l, t.heir, 100), DROP_NONE);
+	story_fini(&t.l);
+}
+
+/* The link between the two is gone. */
+static void a_late_mark_is_told_on(void **unused)
+{
+	struct late t;
+
+	(void)unused;
+	begin(&t);
+	mute_to = t.heir;
+	accept(&t.l, t.old, 60);
+	assert_floor(&t, 60);
+	story_fini(&t.l);
+}
+
+/* No marks get around at all: the log has to do. */
+static void a_late_mark_comes_by_the_log(void **unused)
+{
+	struct late t;
+
+	(void)unused;
+	begin(&t);
+	no_marks = true;
+	accept(&t.l, t.old, 60);
+	assert_int_equal(story_entry(&t.l, t.heir)->window.floor, 50);
+	story_link(&t.l, t.old, t.third, true); /* Raft is heard again, marks are not. */
+	lost = STORY_NODES;
+	story_run(&t.l, 300);
+	assert_false(story_entry(&t.l, t.old)->granted);
+	assert_int_equal(story_record(&t.l, t.heir)->late, 60);
+	assert_floor(&t, 60);
+	story_fini(&t.l);
+}
+
+/* What its worker still says then. */
+static void a_worker_that_learns_of_the_loss_last_is_heard(void **unused)
+{
+	struct late t;
+	int64_t epoch;
+
+	(void)unused;
+	begin(&t);
+	accept(&t.l, t.old, 60);
+	epoch = story_entry(&t.l, t.old)->epoch;
+	rejoin(&t);
+	assert_int_equal(story_entry(&t.l, t.old)->epoch, epoch);
+	story_report(&t.l, t.old, story_entry(&t.l, t.old), SA_REPORT_MARK, 61);
+	story_run(&t.l, 5);
+	assert_floor(&t, 61);
+	story_run(&t.l, 300);
+	assert_int_equal(story_record(&t.l, t.heir)->late, 61);
+	story_fini(&t.l);
+}
+
+/* The late mark was higher than all that the heir accepted: who comes after both knows it, by
+ * the memory of nodes alone. */
+static void both_marks_are_remembered_and_told(void **unused)
+{
+	uint32_t next;
+	struct late t;
+
+	(void)unused;
+	begin(&t);
+	mute_to = t.third; /* Who did not hear it. */
+	accept(&t.l, t.old, 200);
+	assert_int_equal(story_entry(&t.l, t.heir)->window.floor, 200);
+	story_kill(&t.l, t.old);
+	t.l.loses = NULL;
+	assert_int_equal(story_record(&t.l, t.heir)->late, 0);
+	story_link(&t.l, t.heir, t.third, false);
+	story_link(&t.l, t.heir, t.third, true); /* A link that comes up is told all. */
+	story_lose(&t.l, t.heir);
+	story_start(&t.l, t.old);
+	story_run(&t.l, 500);
+	next = story_holder(&t.l);
+	assert_true(next == t.third || next == t.old);
+	assert_int_equal(story_owned(&t.l)->window.floor, 200);
+	story_fini(&t.l);
+}
+
+/* Two changes of owner later the state cannot say any more whose epoch it was. */
+static void a_mark_of_an_owner_long_before_counts(void **unused)
+{
+	struct late t;
+
+	(void)unused;
+	begin(&t);
+	story_suspect(&t.l, t.heir);
+	story_run(&t.l, 50);
+	assert_int_not_equal(story_holder(&t.l), t.heir);
+	t.heir = story_holder(&t.l); /* The third, which led. */
+	accept(&t.l, t.heir, 203);
+	accept(&t.l, t.old, 160);
+	assert_int_equal(story_entry(&t.l, t.heir)->window.floor, 160);
+	story_fini(&t.l);
+}
+
+/* ---- What is published ---- */
+
+static void the_mark_age_covers_an_owner_that_lives_on(void **unused)
+{
+	uint64_t age;
+	struct late t;
+
+	(void)unused;
+	begin(&t);
+	age = mark_age_us(&t.l, t.heir);
+	assert_true(age > 0 && age < 40000);
+	story_run(&t.l, 100);
+	accept(&t.l, t.old, 60);
+	assert_true(mark_age_us(&t.l, t.heir) >= age + 100000);
+	assert_int_equal(story_happened(&t.l, t.heir, "late_mark"), 1);
+	age = mark_age_us(&t.l, t.heir);
+	story_run(&t.l, 50);
+	assert_int_equal(mark_age_us(&t.l, t.heir), age); /* It says nothing more. */
+	accept(&t.l, t.old, 61);
+	assert_true(mark_age_us(&t.l, t.heir) >= age + 50000);
+	story_fini(&t.l);
+}
+
+/* ---- Marks of the log ---- */
+
+static void lose_power(struct story *l, uint64_t off_ms)
+{
+	story_kill_all(l);
+	l->now_us += off_ms * 1000;
+	for (uint32_t i = 0; i < l->n; i++)
+		l->node[i].stored_age_ms = off_ms;
+	story_start_all(l);
+	story_run(l, 2000);
+	story_client_listen(l);
+}
+
+/* Nobody remembers: only what is committed counts, and its age is what is published. */
+static void lose_all_power(uint32_t nodes)
+{
+	struct story l;
+
+	story_begin(&l, nodes);
+	story_client_connect(&l);
+	accept(&l, story_holder(&l), 77);
+	story_run(&l, 1000);
+	assert_int_equal(story_record(&l, 0)->mark, 77);
+	accept(&l, story_holder(&l), 80);
+	lose_power(&l, 5000);
+	assert_int_equal(story_owned(&l)->window.floor, 77);
+	assert_int_equal(try_accept(&l, story_holder(&l), 77), DROP_REPLAY);
+	assert_int_equal(try_accept(&l, story_holder(&l), 78), DROP_NONE);
+	assert_true(mark_age_us(&l, story_holder(&l)) >= 6000000);
+	assert_true(mark_age_us(&l, story_holder(&l)) <= 8000000);
+	story_fini(&l);
+}
+
+static void after_a_loss_of_all_power_committed_marks_count(void **unused)
+{
+	(void)unused;
+	lose_all_power(1);
+	lose_all_power(3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_late_mark_is_below_what_the_heir_has_accepted),
+		cmocka_unit_test(a_late_mark_is_told_by_who_heard_of_higher_ones),
+		cmocka_unit_test(a_mark_of_ones_own_epoch_is_no_floor),
+		cmocka_unit_test(a_late_mark_is_told_on),
+		cmocka_unit_test(a_late_mark_comes_by_the_log),
+		cmocka_unit_test(a_worker_that_learns_of_the_loss_last_is_heard),
+		cmocka_unit_test(both_marks_are_remembered_and_told),
+		cmocka_unit_test(a_mark_of_an_owner_long_before_counts),
+		cmocka_unit_test(the_mark_age_covers_an_owner_that_lives_on),
+		cmocka_unit_test(after_a_loss_of_all_power_committed_marks_count),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
