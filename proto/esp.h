@@ -50,6 +50,8 @@ enum drop esp_open(const struct esp_context *c, uint64_t seq, uint8_t *data, siz
 size_t esp_head_room(const struct suite *s);
 /* Octets it puts behind at most (padding, trailer, ICV). */
 size_t esp_tail_room(const struct suite *s);
+/* The longest inner packet that any suite seals to at most len octets; 0: none. */
+size_t esp_inner_max(size_t len);
 
 /* The AES-GCM IV (DESIGN section 5): 32 random bits of the node's incarnation,
  * then the sequence number; with ESN 24 and 40 bits. Together with the leases

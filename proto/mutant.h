@@ -92,6 +92,7 @@
 	X(MUTANT_HELD_KEPT, "what is held for a revoked SA is not handed on")                      \
 	X(MUTANT_WAITING_KEPT, "what waits for a majority waits on when its grant is over")        \
 	X(MUTANT_LEASE_TOLD_ONCE, "that a lease is empty is not told again")                       \
+	X(MUTANT_ICMP_ERROR_ANY, "an ICMP error passes whatever packet it is about")               \
 	X(MUTANT_ACK_UNFENCED, "marks of an epoch that is over are acknowledged")                  \
 	X(MUTANT_WHOLE_AT_START, "a restarted voter counts as if it had forgotten nothing")        \
 	X(MUTANT_MARK_PROPOSED_ONCE, "a mark whose proposal was lost waits for the next second")   \

@@ -98,13 +98,26 @@ bool ts_narrow(struct ts_set *out, const struct ts_set *offered, const struct ts
 	return out->n > 0;
 }
 
+static bool names(const struct traffic_selector *ts, const struct address *a)
+{
+	return a->family == ts->start.family && address_compare(a, &ts->start) >= 0 &&
+	       address_compare(a, &ts->end) <= 0;
+}
+
+bool ts_names(const struct ts_set *set, const struct address *a)
+{
+	for (uint8_t i = 0; i < set->n; i++)
+		if (names(&set->ts[i], a))
+			return true;
+	return false;
+}
+
 bool ts_covers(const struct ts_set *set, const struct address *a, uint8_t protocol, uint16_t port)
 {
 	for (uint8_t i = 0; i < set->n; i++) {
 		const struct traffic_selector *ts = &set->ts[i];
 
-		if (a->family != ts->start.family || address_compare(a, &ts->start) < 0 ||
-		    address_compare(a, &ts->end) > 0)
+		if (!names(ts, a))
 			continue;
 		if (ts->protocol != 0 && ts->protocol != protocol)
 			continue;

@@ -32,6 +32,8 @@ void ts_narrow_one(struct ts_set *out, const struct traffic_selector *offered,
 /* Does an address/protocol/port fall in the set? For packets without ports
  * (ICMP, fragments) port is 0 and matches only selectors that span all ports. */
 bool ts_covers(const struct ts_set *set, const struct address *a, uint8_t protocol, uint16_t port);
+/* Is the address one of the set's, for any protocol and port? */
+bool ts_names(const struct ts_set *set, const struct address *a);
 bool ts_set_equal(const struct ts_set *a, const struct ts_set *b);
 /* Is every selector of inner within one of outer? False when inner is empty. */
 bool ts_set_within(const struct ts_set *inner, const struct ts_set *outer);

@@ -49,8 +49,8 @@ pure proto
 pure cluster
 
 # The packet engine: pure too, and it knows nothing of the ports, threads and queues around it.
-engine="$(ls xdp/engine*.[ch]) xdp/face.h xdp/sa.c xdp/sa.h xdp/inner.c xdp/inner.h xdp/outer.c
-	xdp/outer.h xdp/checksum.c xdp/checksum.h"
+engine="$(ls xdp/engine*.[ch]) xdp/face.h xdp/icmp_error.c xdp/icmp_error.h xdp/sa.c xdp/sa.h xdp/inner.c
+	xdp/inner.h xdp/outer.c xdp/outer.h xdp/checksum.c xdp/checksum.h"
 # shellcheck disable=SC2086
 pure $engine
 for file in $engine; do

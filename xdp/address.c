@@ -165,12 +165,23 @@ static void stand(struct address_mover *m, const struct side *side, bool up)
 			  : netlink_address_del(&m->netlink, m->tun, &side->addresses[i]));
 }
 
+/* The kernel's own ICMP errors to clients come from inside, where they may: a service
+ * address in them would be outside of the clients' selectors. NULL: none of the family. */
+static const struct address *inner_source(const struct address_mover *m, uint8_t family)
+{
+	for (size_t i = 0; i < m->inner.n; i++)
+		if (m->inner.addresses[i].family == family)
+			return &m->inner.addresses[i];
+	return NULL;
+}
+
 static void move(struct address_mover *m, bool up, uint64_t now_us)
 {
 	stand(m, &m->outer, up);
 	stand(m, &m->inner, up);
 	for (size_t i = 0; i < m->n_pools; i++)
-		(void)(up ? netlink_route_add(&m->netlink, m->tun, &m->pools[i])
+		(void)(up ? netlink_route_add(&m->netlink, m->tun, &m->pools[i],
+					      inner_source(m, m->pools[i].address.family))
 			  : netlink_route_del(&m->netlink, m->tun, &m->pools[i]));
 	m->held_at_us = now_us;
 	m->announced = up && m->announce ? 0 : ANNOUNCEMENTS;

@@ -10,6 +10,7 @@
 #include <linux/types.h>
 
 #include "xdp/baton.bpf.h"
+#include "xdp/netlink.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -54,6 +55,23 @@ static bool start_engine(struct datapath *dp, const struct datapath_config *c,
 	return true;
 }
 
+/* What is sealed should leave in one piece: too long inner packets are the kernel's to
+ * refuse, with the right number, where they enter. */
+static uint32_t tun_mtu(const struct datapath_config *c)
+{
+	int outer = interface_mtu(c->outer_interface);
+	uint8_t family = 4;
+	size_t fits;
+
+	if (c->tun_mtu)
+		return c->tun_mtu;
+	for (size_t i = 0; i < c->n_addresses; i++)
+		family = c->addresses[i].address.family == 6 ? 6 : family;
+	fits = outer > 0 ? outer_inner_max((size_t)outer, family) : DATAPATH_TUN_MTU;
+	return fits > DATAPATH_TUN_MTU ? DATAPATH_TUN_MTU
+	       : fits < DATAPATH_TUN_MTU_MIN ? DATAPATH_TUN_MTU_MIN : (uint32_t)fits;
+}
+
 static bool open_ports(struct datapath *dp, const struct datapath_config *c, char *err)
 {
 	struct worker *w = &dp->worker;
@@ -68,7 +86,7 @@ static bool open_ports(struct datapath *dp, const struct datapath_config *c, cha
 	 * with ICMP errors in between. */
 	if (sockets_open(&w->sockets, c->addresses, c->n_addresses, err) != 0)
 		return false;
-	error = tun_open(&w->tun, c->tun, c->tun_mtu ? c->tun_mtu : DATAPATH_TUN_MTU);
+	error = tun_open(&w->tun, c->tun, tun_mtu(c));
 	if (error) {
 		snprintf(err, DATAPATH_ERR_LEN, "TUN device '%s': %s%s", c->tun, strerror(-error),
 			 error == -EROFS ? "; set sysctl net.ipv4.conf.default.rp_filter and "

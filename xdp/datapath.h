@@ -19,7 +19,8 @@
 
 #define DATAPATH_ERR_LEN 256u
 #define DATAPATH_ADDRESSES_MAX 16u /* Of each kind: service, inner, pools. */
-#define DATAPATH_TUN_MTU 1400u
+#define DATAPATH_TUN_MTU 1400u     /* Less where the outer interface has no room for that ... */
+#define DATAPATH_TUN_MTU_MIN 576u  /* ... but not less than this: then outer packets are cut. */
 
 enum datapath_mode { DATAPATH_AUTO, DATAPATH_XDP, DATAPATH_SOCKET };
 
@@ -28,7 +29,7 @@ struct datapath_config { /* Borrowed during datapath_start(), contact_us until d
 	const char *outer_interface; /* Where clients come in. */
 	const char *inner_interface; /* Towards the protected network. May equal outer. */
 	const char *tun;             /* Name of the TUN device to make. */
-	uint16_t tun_mtu;            /* 0: DATAPATH_TUN_MTU. */
+	uint16_t tun_mtu;            /* 0: what the outer interface has room for. */
 	const struct prefix *addresses; /* What clients connect to; bits name the subnet only. */
 	size_t n_addresses;
 	const struct prefix *inner_addresses; /* What the inside routes the pool to. */

@@ -10,7 +10,7 @@
  * moves counters only. */
 #include "xdp/engine.h"
 #include "proto/mutant.h"
-#include "xdp/inner.h"
+#include "xdp/icmp_error.h"
 
 #include <assert.h>
 #include <string.h>
@@ -189,6 +189,21 @@ static void accept_burst(struct engine *e, struct packet *packets, size_t n)
 	}
 }
 
+/* RFC 4301 6.2 once more: what an SA's selectors refuse may be an error about a packet that
+ * the SA has carried to the client. Who sends it must be the client all the same: its
+ * address is looked at, protocol and ports are not. */
+static enum drop check_selectors(const struct inner_packet *inner, const struct packet *p)
+{
+	const struct child_sa *child = &p->sa->e.child;
+	enum drop drop = inner_check_inbound(inner, &child->local, &child->remote);
+	struct inner_packet back;
+
+	if (drop == DROP_NONE || !icmp_error_return(&back, inner, p->data) ||
+	    !ts_names(&child->remote, &inner->src))
+		return drop;
+	return inner_check_inbound(&back, &child->local, &child->remote);
+}
+
 static void check_policy(struct packet *packets, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -202,8 +217,7 @@ static void check_policy(struct packet *packets, size_t n)
 			continue;
 		assert(inner.next_header == p->next_header); /* esp_open() has compared them. */
 		p->len = inner.len; /* Without traffic flow padding, RFC 4303 2.7. */
-		p->drop = inner_check_inbound(&inner, &p->sa->e.child.local,
-					      &p->sa->e.child.remote);
+		p->drop = check_selectors(&inner, p);
 	}
 }
 

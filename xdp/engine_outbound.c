@@ -7,7 +7,7 @@
  * put back, so no (key, number) can be used for two packets. */
 #include "xdp/engine.h"
 #include "proto/mutant.h"
-#include "xdp/inner.h"
+#include "xdp/icmp_error.h"
 
 #include <assert.h>
 
@@ -22,6 +22,19 @@ static uint8_t traffic_class(const uint8_t *ip)
 	return (uint8_t)(ip[0] << 4 | ip[1] >> 4);
 }
 
+/* RFC 4301 6.2: an ICMP error that no SA would carry goes by the SA that carries "the
+ * return traffic associated with the packet that triggered" it: a router on the way may
+ * have an address that is none of the selectors'. */
+static enum drop find_sa(const struct engine *e, const struct inner_packet *inner, struct packet *p)
+{
+	struct inner_packet back;
+	enum drop drop = route_table_find(&e->routes, inner, &p->sa);
+
+	if (drop == DROP_NONE || !icmp_error_return(&back, inner, p->data))
+		return drop;
+	return route_table_find(&e->routes, &back, &p->sa) == DROP_NONE ? DROP_NONE : drop;
+}
+
 static void route(struct engine *e, struct packet *packets, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -30,7 +43,7 @@ static void route(struct engine *e, struct packet *packets, size_t n)
 
 		p->drop = inner_parse(&inner, p->data, p->len);
 		if (p->drop == DROP_NONE)
-			p->drop = route_table_find(&e->routes, &inner, &p->sa);
+			p->drop = find_sa(e, &inner, p);
 		if (p->drop != DROP_NONE)
 			continue;
 		p->len = inner.len;

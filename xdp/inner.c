@@ -7,6 +7,8 @@
  * it was let see. Fragments but the first carry no ports: they pass only
  * selectors that span all ports (RFC 4301 7.1).
  *
+ * ICMP errors that fail here get a second look, icmp_error.h.
+ *
  * Unresolved: ICMP type and code as ports (RFC 4301 4.4.1.1) are not read; ICMP
  * passes selectors of all ports only. */
 #include "proto/drop.h"
@@ -32,7 +34,7 @@ static void read_ports(struct inner_packet *p, CBS *transport)
 	}
 }
 
-static enum drop parse_ipv4(struct inner_packet *p, const uint8_t *data, size_t len)
+static enum drop parse_ipv4(struct inner_packet *p, const uint8_t *data, size_t len, bool quoted)
 {
 	CBS in, transport;
 	size_t header = (data[0] & 0x0fu) * 4u;
@@ -46,10 +48,10 @@ static enum drop parse_ipv4(struct inner_packet *p, const uint8_t *data, size_t 
 	if (!CBS_skip(&in, 2) || !CBS_get_u16(&in, &total) || !CBS_skip(&in, 2) ||
 	    !CBS_get_u16(&in, &fragment))
 		return DROP_SHORT;
-	if (total > len)
-		return DROP_SHORT;
 	if (total < header)
 		return DROP_MALFORMED;
+	if ((total > len && !quoted) || header > len)
+		return DROP_SHORT;
 	p->next_header = INNER_IPV4;
 	p->len = total;
 	p->protocol = data[9];
@@ -58,14 +60,15 @@ static enum drop parse_ipv4(struct inner_packet *p, const uint8_t *data, size_t 
 	memcpy(p->dst.octets, data + 16, 4);
 	p->fragment = (fragment & 0x3fffu) != 0;
 	if ((fragment & 0x1fffu) == 0) {
-		CBS_init(&transport, data + header, total - header);
+		CBS_init(&transport, data + header, (total < len ? total : len) - header);
+		p->transport = header;
 		read_ports(p, &transport);
 	}
 	return DROP_NONE;
 }
 
 /* RFC 8200 4: walks the extension headers to the transport header. */
-static enum drop walk_ipv6(struct inner_packet *p, CBS *in, uint8_t next)
+static enum drop walk_ipv6(struct inner_packet *p, const uint8_t *start, CBS *in, uint8_t next)
 {
 	for (int i = 0; i < IPV6_EXTENSIONS_MAX; i++) {
 		uint8_t following, length;
@@ -91,6 +94,7 @@ static enum drop walk_ipv6(struct inner_packet *p, CBS *in, uint8_t next)
 			}
 			break;
 		default:
+			p->transport = (size_t)(CBS_data(in) - start);
 			read_ports(p, in);
 			return DROP_NONE;
 		}
@@ -99,7 +103,7 @@ static enum drop walk_ipv6(struct inner_packet *p, CBS *in, uint8_t next)
 	return DROP_MALFORMED;
 }
 
-static enum drop parse_ipv6(struct inner_packet *p, const uint8_t *data, size_t len)
+static enum drop parse_ipv6(struct inner_packet *p, const uint8_t *data, size_t len, bool quoted)
 {
 	CBS in;
 	uint16_t payload;
@@ -111,30 +115,40 @@ static enum drop parse_ipv6(struct inner_packet *p, const uint8_t *data, size_t 
 	if (!CBS_skip(&in, 4) || !CBS_get_u16(&in, &payload) || !CBS_get_u8(&in, &next) ||
 	    !CBS_skip(&in, 33))
 		return DROP_SHORT;
-	if (payload > CBS_len(&in))
+	if (payload > CBS_len(&in) && !quoted)
 		return DROP_SHORT;
 	p->next_header = INNER_IPV6;
 	p->len = 40u + payload;
 	p->src.family = p->dst.family = 6;
 	memcpy(p->src.octets, data + 8, 16);
 	memcpy(p->dst.octets, data + 24, 16);
-	CBS_init(&in, data + 40, payload);
-	return walk_ipv6(p, &in, next);
+	CBS_init(&in, data + 40, payload < CBS_len(&in) ? payload : CBS_len(&in));
+	return walk_ipv6(p, data, &in, next);
 }
 
-enum drop inner_parse(struct inner_packet *p, const uint8_t *data, size_t len)
+static enum drop parse(struct inner_packet *p, const uint8_t *data, size_t len, bool quoted)
 {
 	memset(p, 0, sizeof(*p));
 	if (len < 1)
 		return DROP_SHORT;
 	switch (data[0] >> 4) {
 	case 4:
-		return parse_ipv4(p, data, len);
+		return parse_ipv4(p, data, len, quoted);
 	case 6:
-		return parse_ipv6(p, data, len);
+		return parse_ipv6(p, data, len, quoted);
 	default:
 		return DROP_MALFORMED;
 	}
+}
+
+enum drop inner_parse(struct inner_packet *p, const uint8_t *data, size_t len)
+{
+	return parse(p, data, len, false);
+}
+
+enum drop inner_parse_quoted(struct inner_packet *p, const uint8_t *data, size_t len)
+{
+	return parse(p, data, len, true);
 }
 
 enum drop inner_check_inbound(const struct inner_packet *p, const struct ts_set *local,

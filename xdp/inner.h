@@ -15,11 +15,15 @@ struct inner_packet {
 	uint8_t protocol;            /* Of the transport header. */
 	uint8_t next_header;         /* INNER_IPV4 or INNER_IPV6. */
 	bool fragment;               /* Any fragment, also the first. */
+	size_t transport;            /* Where the transport header begins. 0: not in here. */
 	size_t len;                  /* As the header says; what is behind is padding. */
 };
 
 /* DROP_NONE, DROP_SHORT or DROP_MALFORMED. Reads only. */
 enum drop inner_parse(struct inner_packet *p, const uint8_t *data, size_t len);
+/* The same for the beginning of a packet, as ICMP quotes it: len may be less than its
+ * header says. What is not there has no ports. */
+enum drop inner_parse_quoted(struct inner_packet *p, const uint8_t *data, size_t len);
 
 /* Is a packet from a client inside the SA's selectors? RFC 4301 5.2 step 4.
  * DROP_NONE or DROP_POLICY. */

@@ -9,9 +9,11 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -187,12 +189,15 @@ static void route_request(struct request *r, uint16_t type, uint16_t flags, uint
 	request_attribute(r, RTA_DST, network.octets, len);
 }
 
-int netlink_route_add(struct netlink *nl, unsigned ifindex, const struct prefix *p)
+int netlink_route_add(struct netlink *nl, unsigned ifindex, const struct prefix *p,
+		      const struct address *source)
 {
 	struct request r;
 
 	route_request(&r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, RTN_UNICAST, p);
 	request_attribute(&r, RTA_OIF, &ifindex, sizeof(ifindex));
+	if (source)
+		request_attribute(&r, RTA_PREFSRC, source->octets, address_len(source));
 	return transact(nl, &r, EEXIST);
 }
 
@@ -213,6 +218,20 @@ int netlink_blackhole_add(struct netlink *nl, const struct prefix *p)
 	route_request(&r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, RTN_BLACKHOLE, p);
 	request_attribute(&r, RTA_PRIORITY, &metric, sizeof(metric));
 	return transact(nl, &r, EEXIST);
+}
+
+int interface_mtu(const char *interface)
+{
+	struct ifreq request = {.ifr_name = ""};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int mtu;
+
+	if (fd < 0)
+		return -errno;
+	strncpy(request.ifr_name, interface, sizeof(request.ifr_name) - 1);
+	mtu = ioctl(fd, SIOCGIFMTU, &request) ? -errno : request.ifr_mtu;
+	close(fd);
+	return mtu;
 }
 
 /* ---- sysctl ---- */

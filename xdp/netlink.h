@@ -21,10 +21,14 @@ int netlink_link_up(struct netlink *nl, unsigned ifindex, uint32_t mtu);
 /* A host address, without duplicate address detection. */
 int netlink_address_add(struct netlink *nl, unsigned ifindex, const struct address *a);
 int netlink_address_del(struct netlink *nl, unsigned ifindex, const struct address *a);
-int netlink_route_add(struct netlink *nl, unsigned ifindex, const struct prefix *p);
+/* source (or NULL): what the kernel's own packets there come from. It must stand. */
+int netlink_route_add(struct netlink *nl, unsigned ifindex, const struct prefix *p,
+		      const struct address *source);
 int netlink_route_del(struct netlink *nl, unsigned ifindex, const struct prefix *p);
 /* Of the lowest precedence; it outlives the process. */
 int netlink_blackhole_add(struct netlink *nl, const struct prefix *p);
+
+int interface_mtu(const char *interface);
 
 /* /proc/sys/net/<family>/conf/<interface>/<key> of our network namespace. family
  * is "ipv4" or "ipv6". get returns -1 where there is none. */

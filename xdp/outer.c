@@ -10,6 +10,7 @@
  * IPv4 (RFC 3948 2.1: "SHOULD be transmitted as a zero value") and computed over
  * IPv6, where zero is not allowed without RFC 6935's exception. */
 #include "xdp/outer.h"
+#include "proto/esp.h"
 #include "xdp/checksum.h"
 
 #include <netinet/in.h>
@@ -208,4 +209,11 @@ uint8_t *outer_build(const uint8_t *l2, size_t l2_len, const struct sad_path *pa
 
 	memcpy(ip - l2_len, l2, l2_len);
 	return ip - l2_len;
+}
+
+size_t outer_inner_max(size_t mtu, uint8_t family)
+{
+	size_t headers = (family == 4 ? 20u : 40u) + 8u;
+
+	return mtu > headers ? esp_inner_max(mtu - headers) : 0;
 }

@@ -36,4 +36,8 @@ enum drop outer_parse(struct outer_frame *f, const uint8_t *data, size_t len);
 uint8_t *outer_build(const uint8_t *l2, size_t l2_len, const struct sad_path *path, uint8_t tos,
 		     uint8_t *esp, size_t len);
 
+/* The longest inner packet that goes in one piece over an outer link of that MTU, whatever
+ * its suite, in UDP or bare. family: 4 or 6, of the outer addresses. */
+size_t outer_inner_max(size_t mtu, uint8_t family);
+
 #endif

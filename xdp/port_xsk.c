@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "xdp/baton.bpf.h"
+#include "xdp/netlink.h"
 
 #define FRAME_SIZE 2048u /* Head room 256 (XDP_PACKET_HEADROOM), then the frame. */
 _Static_assert(FRAME_SIZE - 256 == BATON_FRAME_MAX, "the program passes what does not fit");
@@ -169,13 +170,12 @@ bool xsk_open(struct xsk *x, const char *interface, uint32_t sa_max, const struc
 	      size_t n, char mode[XSK_MODE_LEN], char why[DATAPATH_ERR_LEN])
 {
 	struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
-	struct ifreq request = {.ifr_name = ""};
+	int mtu = interface_mtu(interface);
 	int error;
 
 	memset(x, 0, sizeof(*x));
 	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited); /* UMEM is pinned. */
-	error = ask_interface(interface, SIOCGIFMTU, &request);
-	x->mtu = error ? 1500 : (size_t)request.ifr_mtu;
+	x->mtu = mtu < 0 ? 1500 : (size_t)mtu;
 	error = loader_load(&x->loader, sa_max, services, n);
 	if (error) {
 		explain(why, "xdp program", error);

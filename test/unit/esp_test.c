@@ -342,6 +342,7 @@ static void test_round_trip(void **state)
 			assert_int_equal(esp_seal(&f.out, 0x1234, len, 1, &f.entropy, 4,
 						  buffer + head, len, &out, &out_len), DROP_NONE);
 			assert_true(out_len <= room);
+			assert_true(esp_inner_max(out_len - 1) < len); /* It does not fit there. */
 			assert_true((out_len - head - 16) % suite_block_len(&f.suite) == 0);
 			assert_int_equal(esp_open(&f.in, len, out, out_len, &inner, &inner_len,
 						  &next_header), DROP_NONE);

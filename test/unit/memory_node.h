@@ -209,12 +209,12 @@ static void send_inner_from(struct memory_node *node, const char *src, const cha
 	engine_outbound(&node->e, &p, 1);
 }
 
-static void client_sends(struct memory_node *client, uint8_t n)
+static inline void client_sends(struct memory_node *client, uint8_t n)
 {
 	send_inner_from(client, "10.30.0.5", "10.20.0.9", n);
 }
 
-static void gateway_sends(struct memory_node *gateway, uint8_t n)
+static inline void gateway_sends(struct memory_node *gateway, uint8_t n)
 {
 	send_inner_from(gateway, "10.20.0.9", "10.30.0.5", n);
 }
@@ -233,13 +233,13 @@ static void arrive_as(struct memory_node *to, const struct memory_node *from, si
 	engine_inbound(&to->e, &p, 1);
 }
 
-static void arrive(struct memory_node *to, const struct memory_node *from, size_t i)
+static inline void arrive(struct memory_node *to, const struct memory_node *from, size_t i)
 {
 	arrive_as(to, from, i, false);
 }
 
 /* How many reports of a kind, and the last one (NULL: none). */
-static size_t reports_of(const struct memory_node *node, enum sa_report_kind kind)
+static inline size_t reports_of(const struct memory_node *node, enum sa_report_kind kind)
 {
 	size_t n = 0;
 
@@ -248,7 +248,7 @@ static size_t reports_of(const struct memory_node *node, enum sa_report_kind kin
 	return n;
 }
 
-static const struct sa_report *last_report(const struct memory_node *node, enum sa_report_kind kind)
+static inline const struct sa_report *last_report(const struct memory_node *node, enum sa_report_kind kind)
 {
 	for (size_t i = node->n_reports; i-- > 0;)
 		if (node->reports[i].kind == kind)
@@ -256,7 +256,7 @@ static const struct sa_report *last_report(const struct memory_node *node, enum 
 	return NULL;
 }
 
-static uint32_t seq_of(const struct boxed *b)
+static inline uint32_t seq_of(const struct boxed *b)
 {
 	return (uint32_t)b->data[4] << 24 | (uint32_t)b->data[5] << 16 | (uint32_t)b->data[6] << 8 |
 	       b->data[7];

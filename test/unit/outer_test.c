@@ -264,9 +264,21 @@ static void test_nd(void **state)
 	assert_int_equal(reply[58], 0xa0);
 }
 
+/* 20 + 8 + 8 + 16 + 16 octets around blocks of 16 that end in two more: AES-CBC needs most. */
+static void test_inner_max(void **state)
+{
+	(void)state;
+	assert_int_equal(outer_inner_max(1500, 4), 1422);
+	assert_int_equal(outer_inner_max(1300, 4), 1230);
+	assert_int_equal(outer_inner_max(1500, 6), 1406);
+	assert_int_equal(outer_inner_max(28, 4), 0);
+	assert_int_equal(outer_inner_max(0, 6), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_inner_max),
 		cmocka_unit_test(test_demux),
 		cmocka_unit_test(test_round_trips),
 		cmocka_unit_test(test_frames_for_the_slow_path),
