@@ -28,8 +28,8 @@ CPPFLAGS := -I. -I$(B) $(BSSL_CFLAGS) -D_GNU_SOURCE -MMD -MP
 LDFLAGS := $(if $(filter 1,$(SAN)),-fsanitize=address$(comma)undefined) -L$(BSSL_LIBDIR) -Wl,-rpath,$(BSSL_LIBDIR)
 CRYPTO_LIBS := -lcrypto
 CLUSTER_LIBS := -lraft $(CRYPTO_LIBS)
-XDP_LIBS := -lxdp -lbpf -lpthread $(CRYPTO_LIBS)
-NODE_LIBS := -luv -llmdb -lmicrohttpd -ljansson -lmnl -lseccomp -lssl $(XDP_LIBS) $(CLUSTER_LIBS) -lstdc++
+XDP_LIBS := -lxdp -lbpf -lmnl -lpthread $(CRYPTO_LIBS)
+NODE_LIBS := -luv -llmdb -lmicrohttpd -ljansson -lseccomp -lssl $(XDP_LIBS) $(CLUSTER_LIBS) -lstdc++
 
 # What is made on the way to something else is kept, and not listed at the end.
 .SECONDARY:

@@ -251,7 +251,7 @@ void bootstrap_link(struct core *c, uint32_t node, bool up)
 	struct frame f = { .type = FRAME_HELLO };
 
 	if (!up) {
-		p->linked = p->greeted = p->refuses = false;
+		p->linked = p->greeted = p->refuses = p->unfit = false;
 		return;
 	}
 	p->linked = true;
@@ -368,6 +368,7 @@ void bootstrap_hello(struct core *c, uint32_t node, const struct frame *f)
 			     "%s runs another configuration: make cluster.toml the same on all nodes",
 			     c->config->node[node]);
 	c->applied_sent = 0; /* Whoever leads is told anew. */
+	fitness_greet(c, node);
 	if (h->cluster_id == 0 && c->consensus && identity_names(&c->identity, h->raft_id))
 		give_identity(c, node, true);
 	else if (may_found(c))

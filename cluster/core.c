@@ -94,6 +94,9 @@ static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t 
 	case FRAME_LEAVING:
 		p->leaving = true;
 		break;
+	case FRAME_FITNESS:
+		p->unfit = !f.fitness.fit;
+		break;
 	case FRAME_HELLO:
 	case FRAME_REFUSED:
 	case FRAME_HEARTBEAT:
@@ -140,6 +143,9 @@ static void on_event(struct core *c, const struct event *e)
 		break;
 	case EVENT_SHUTDOWN:
 		membership_shutdown(c);
+		break;
+	case EVENT_FITNESS:
+		fitness_set(c, e->fitness.fit);
 		break;
 	}
 }

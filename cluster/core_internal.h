@@ -9,6 +9,7 @@
  *   snapshot.c    the state, sealed, a slice at a time
  *   membership.c  nodes up and down, the holder, elections, cluster time
  *   refusals.c    what clients were refused: counters, and a line now and then
+ *   fitness.c     hosts that do not let their node serve
  *   half_open.c   IKE SAs between IKE_SA_INIT and IKE_AUTH
  *   relay.c       IKE messages at a node that does not lead
  *   exchange.c    IKE messages at the leader: respond, commit, answer
@@ -51,13 +52,14 @@ struct peer {
 	bool leaving;        /* It said so, in this incarnation. */
 	bool never_heard;    /* suspect since our start: not the detector's word yet. */
 	bool differs;        /* Its configuration hash is not ours. */
+	bool unfit;          /* FRAME_FITNESS: its host does not let it serve. */
 	uint64_t raft_id, incarnation, cluster_id;
 	uint64_t applied;    /* FRAME_APPLIED, for the leader. */
 	uint64_t stored_id, stored_index; /* What the node of this name had acknowledged when the link came up. */
 	uint64_t silent_us;  /* When it became suspect: since when nothing was heard. */
 	uint64_t suspects_leader, suspects_term, suspects_last_index; /* FRAME_SUSPECT ... */
 	uint64_t suspects_at_us;                                      /* ... and when it came. */
-	uint64_t down_proposed_us, admitted_us;
+	uint64_t down_proposed_us, relieved_us, admitted_us;
 	uint64_t done_index; /* FRAME_MARKS_DONE, which may come before our apply. */
 };
 
@@ -118,6 +120,7 @@ struct membership { /* membership.c */
 	uint64_t election_next_us;
 	uint64_t suspect_sent_us;
 	bool holding;                /* ACTION_HOLD(true) stands. */
+	bool unfit;                  /* EVENT_FITNESS: our host does not let us serve. */
 	bool shutdown;
 	uint64_t shutdown_until_us;
 	uint64_t false_downs;
@@ -343,6 +346,14 @@ uint64_t membership_heir(const struct core *c, uint64_t lost);
 uint64_t membership_slots_heir(const struct core *c, uint64_t lost); /* 0: by rendezvous. */
 /* The configuration that heirs should have, ours; 0: all that are up have it. */
 uint64_t membership_slots_hash(const struct core *c);
+
+/* ---- fitness.c ---- */
+void fitness_set(struct core *c, bool fit);         /* Our own. */
+void fitness_greet(struct core *c, uint32_t node);  /* Its HELLO came: who is unfit says so. */
+void fitness_relieve(struct core *c);               /* Leader: of what unfit nodes own. */
+/* Its configuration is ours (as the leader sees it), and its host lets it serve. */
+bool fitness_ready(const struct core *c, uint32_t node);
+bool fitness_lacks(const struct core *c);           /* Is anybody unfit? */
 
 /* ---- half_open.c ---- */
 void half_open_request(struct core *c, uint32_t via, const struct endpoint *local,

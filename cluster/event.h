@@ -19,7 +19,8 @@ enum event_type {
 	EVENT_STORED,     /* A store_update is durable. */
 	EVENT_IDENTITY_STORED, /* An ACTION_STORE_IDENTITY is durable. */
 	EVENT_SA_REPORTS, /* From the packet workers. */
-	EVENT_SHUTDOWN    /* SIGTERM: hand over, then ACTION_EXIT. */
+	EVENT_SHUTDOWN,   /* SIGTERM: hand over, then ACTION_EXIT. */
+	EVENT_FITNESS     /* The host lost, or has again, what serving clients takes. */
 };
 
 struct event {
@@ -49,6 +50,9 @@ struct event {
 		struct {
 			bool isolated;
 		} isolation;
+		struct {
+			bool fit;
+		} fitness;
 		struct {
 			uint64_t seq;
 		} stored;

@@ -108,6 +108,8 @@ static bool parse_body(struct frame *f, CBS *in)
 		       CBS_get_u64(in, &f->suspect.last_index);
 	case FRAME_APPLIED:
 		return CBS_get_u64(in, &f->applied.index);
+	case FRAME_FITNESS:
+		return CBS_get_u8(in, &f->fitness.fit) && f->fitness.fit <= 1;
 	case FRAME_SESSION:
 		if (!CBS_get_u8(in, &f->session.news) || f->session.news < NEWS_SEQUENCE_END ||
 		    f->session.news > NEWS_BELOW_HORIZON || !CBS_get_u32(in, &f->session.spi_in) ||
@@ -201,6 +203,8 @@ static int add_body(CBB *out, const struct frame *f)
 		       CBB_add_u64(out, f->suspect.last_index);
 	case FRAME_APPLIED:
 		return CBB_add_u64(out, f->applied.index);
+	case FRAME_FITNESS:
+		return CBB_add_u8(out, f->fitness.fit);
 	case FRAME_SESSION:
 		return CBB_add_u8(out, f->session.news) && CBB_add_u32(out, f->session.spi_in) &&
 		       CBB_add_u64(out, (uint64_t)f->session.epoch) &&

@@ -31,6 +31,7 @@ enum frame_type {
 	FRAME_MARKS_ASK,     /* Once you have applied this index: your marks, then DONE. */
 	FRAME_HALF_OPEN_END, /* From the leader: its IKE_AUTH was refused. SPI pair, as in ACK. */
 	FRAME_LEAVING,       /* I was told to end: my NodeDown is no accident. */
+	FRAME_FITNESS,       /* Whether my host lets me serve clients. Not said: it does. */
 	FRAME_EDGE = 64,
 	FRAME_HEARTBEAT = 64,
 	FRAME_FORWARD = 65,
@@ -102,6 +103,9 @@ struct frame {
 		struct {
 			uint64_t index;
 		} applied;
+		struct {
+			uint8_t fit;           /* 0 or 1 */
+		} fitness;
 		struct {
 			uint8_t news;      /* enum session_news */
 			uint32_t spi_in;

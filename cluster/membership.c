@@ -46,30 +46,34 @@ static bool can_own(const struct core *c, uint32_t i)
 	       n->incarnation == p->incarnation;
 }
 
-/* The first of the others that can own, and has (or has not) our configuration. */
-static uint64_t another(const struct core *c, uint64_t lost, bool differs)
+/* The first of the others that can own, and is (or is not) ready. */
+static uint64_t another(const struct core *c, uint64_t lost, bool ready)
 {
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		if (i != c->config->self && c->peer[i].raft_id != lost && can_own(c, i) &&
-		    (c->peer[i].differs == differs || MUTANT(MUTANT_HEIR_UNREADY)))
+		    (fitness_ready(c, i) == ready || MUTANT(MUTANT_HEIR_UNREADY)))
 			return c->peer[i].raft_id;
 	return 0;
 }
 
-/* A node whose configuration differs from the leader's is unready: only if nobody else can. */
+/* Who is unready becomes an heir only if nobody else can. */
 uint64_t membership_heir(const struct core *c, uint64_t lost)
 {
-	uint64_t heir = another(c, lost, false);
+	bool we_can = c->raft_id != lost && can_own(c, c->config->self);
+	uint64_t heir = another(c, lost, true);
 
-	if (heir == 0 && c->raft_id != lost && can_own(c, c->config->self))
+	if (heir == 0 && we_can && fitness_ready(c, c->config->self))
 		heir = c->raft_id;
-	return heir ? heir : another(c, lost, true);
+	if (heir == 0)
+		heir = another(c, lost, false);
+	return heir == 0 && we_can ? c->raft_id : heir;
 }
 
-/* A load balancer spreads: no heir means by rendezvous over all that are up. */
+/* A load balancer spreads: no heir means by rendezvous over all that are up. The state
+ * does not know who is unfit, so then it is one heir. */
 uint64_t membership_slots_heir(const struct core *c, uint64_t lost)
 {
-	return c->config->mode == SERVICE_LB ? 0 : membership_heir(c, lost);
+	return c->config->mode == SERVICE_LB && !fitness_lacks(c) ? 0 : membership_heir(c, lost);
 }
 
 uint64_t membership_slots_hash(const struct core *c)
@@ -434,6 +438,7 @@ void membership_tick(struct core *c)
 		return;
 	if (core_leads(c)) {
 		watch_nodes(c);
+		fitness_relieve(c);
 		assign_holder(c);
 		leave_if_holder(c);
 		advance_time(c);

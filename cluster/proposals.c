@@ -104,7 +104,9 @@ void proposals_receive(struct core *c, uint32_t node, const uint8_t *data, size_
 		if (command.type == COMMAND_NODE_UP) {
 			const struct node_record *n = state_node(c->state, command.node_up.id);
 
-			if (n && !n->up && n->incarnation == command.node_up.incarnation)
+			/* An unfit one is put down to relieve it. */
+			if (n && !n->up && n->incarnation == command.node_up.incarnation &&
+			    !c->peer[node].unfit)
 				c->membership.false_downs++;
 		}
 		if (command.type == COMMAND_SEQ_BATCH) {

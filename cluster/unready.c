@@ -26,6 +26,8 @@ uint32_t core_unready(const struct core *c)
 		bits |= 1u << UNREADY_NOT_UP;
 	if (c->membership.shutdown)
 		bits |= 1u << UNREADY_LEAVING;
+	if (c->membership.unfit)
+		bits |= 1u << UNREADY_UNFIT;
 	return bits;
 }
 
@@ -36,6 +38,7 @@ const char *unready_name(enum unready u)
 		[UNREADY_OLD_STORE] = "old_store", [UNREADY_ISOLATED] = "isolated",
 		[UNREADY_NOT_UP] = "not_up",	   [UNREADY_LEAVING] = "leaving",
 		[UNREADY_DIFFERS] = "configuration",
+		[UNREADY_UNFIT] = "unfit",
 	};
 
 	return name[u];
@@ -89,6 +92,10 @@ void core_unready_text(const struct core *c, enum unready u, char text[UNREADY_T
 	case UNREADY_DIFFERS:
 		snprintf(text, UNREADY_TEXT_LEN, "cluster.toml, or what a file in it holds, is not what %s has, "
 			 "which leads", leader < c->config->n_nodes ? c->config->node[leader] : "the node");
+		break;
+	case UNREADY_UNFIT:
+		snprintf(text, UNREADY_TEXT_LEN, "the host does not let it serve, so it owns nothing "
+			 "where another node can");
 		break;
 	case UNREADY_COUNT:
 		break;

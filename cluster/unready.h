@@ -13,6 +13,7 @@ enum unready {
 	UNREADY_NOT_UP,    /* The applied state does not show this incarnation as up. */
 	UNREADY_LEAVING,
 	UNREADY_DIFFERS,   /* The leader has another configuration. */
+	UNREADY_UNFIT,     /* The host does not let it serve; the edge says why. */
 	UNREADY_COUNT
 };
 

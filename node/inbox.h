@@ -15,7 +15,8 @@ enum inbox_kind {
 	INBOX_FORWARD, /* forward: an SA's packet for its owner; its packet is data */
 	INBOX_LINK,    /* link */
 	INBOX_STORED,  /* update: durable, to be freed on the control thread */
-	INBOX_IDENTITY /* identity: likewise */
+	INBOX_IDENTITY, /* identity: likewise */
+	INBOX_LEAVE    /* data: why the node must end, a text */
 };
 
 /* What has a limit has one of its own, so that a flood of one kind takes no room from the

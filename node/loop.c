@@ -58,6 +58,34 @@ static void on_link(struct node *n, uint32_t node, bool up, uint64_t generation)
 	step(n, &e);
 }
 
+static void on_patience(uv_timer_t *timer)
+{
+	struct node *n = timer->data;
+
+	events_add(n->events, CONFIG_LOG_WARNING, "exit", "ending without having handed over");
+	n->ended = true;
+	uv_stop(&n->loop);
+}
+
+static void hand_over(struct node *n)
+{
+	struct event e = {.type = EVENT_SHUTDOWN};
+
+	n->shutting_down = true;
+	uv_timer_start(&n->patience, on_patience, PATIENCE_MS, 0);
+	step(n, &e);
+}
+
+/* The host has lost what only a new start brings back: the unit starts whoever failed. */
+static void leave(struct node *n, const char *why)
+{
+	events_add(n->events, CONFIG_LOG_ERROR, "host", "%s: handing over, to start anew", why);
+	n->failed = true;
+	n->exit_status = 1;
+	if (!n->shutting_down)
+		hand_over(n);
+}
+
 static void consume(struct node *n, struct inbox_item *i)
 {
 	struct event e = {.type = EVENT_STORED};
@@ -79,6 +107,9 @@ static void consume(struct node *n, struct inbox_item *i)
 	case INBOX_IDENTITY:
 		e.type = EVENT_IDENTITY_STORED;
 		step(n, &e);
+		break;
+	case INBOX_LEAVE:
+		leave(n, (const char *)i->data);
 		break;
 	}
 }
@@ -164,19 +195,9 @@ static void on_look(uv_timer_t *timer)
 	n->unready_told = unready;
 }
 
-static void on_patience(uv_timer_t *timer)
-{
-	struct node *n = timer->data;
-
-	events_add(n->events, CONFIG_LOG_WARNING, "exit", "ending without having handed over");
-	n->ended = true;
-	uv_stop(&n->loop);
-}
-
 static void on_signal(uv_signal_t *handle, int number)
 {
 	struct node *n = handle->data;
-	struct event e = {.type = EVENT_SHUTDOWN};
 
 	if (n->shutting_down) { /* Asked twice: at once. */
 		on_patience(&n->patience);
@@ -191,8 +212,7 @@ static void on_signal(uv_signal_t *handle, int number)
 		uv_stop(&n->loop);
 		return;
 	}
-	uv_timer_start(&n->patience, on_patience, PATIENCE_MS, 0);
-	step(n, &e);
+	hand_over(n);
 	arm(n);
 }
 

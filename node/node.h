@@ -47,6 +47,7 @@ struct node {
 	uint64_t longest_round_us;
 	bool running;               /* The start is over: there are a core and a store. */
 	bool shutting_down, ended;
+	bool failed;                /* It leaves because of the host: exit_status stays 1. */
 	enum die_when die; /* Only in tests. */
 	int exit_status;
 	struct sa_update updates[PERFORM_UPDATES_MAX]; /* Collected by perform(). */

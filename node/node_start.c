@@ -153,6 +153,34 @@ static void on_applied(void *ctx, uint64_t ticket)
 		uv_async_send(&n->wake);
 }
 
+/* Of the address mover's thread. The core is told only whether the host lets us serve. */
+static void on_host(void *ctx, const struct host_news *news)
+{
+	struct node *n = ctx;
+	struct inbox_item *i;
+
+	switch (news->kind) {
+	case HOST_NEWS_EVENT:
+		events_add(n->events, CONFIG_LOG_WARNING, "host", "%s", news->text);
+		return;
+	case HOST_NEWS_UNFIT:
+		ready_block(n->ready, news->name, "%s", news->text);
+		break;
+	case HOST_NEWS_OVER:
+		ready_unblock(n->ready, news->name);
+		break;
+	case HOST_NEWS_LEAVE:
+		ready_block(n->ready, news->name, "%s", news->text);
+		i = inbox_item_new(INBOX_LEAVE, news->text, strlen(news->text) + 1);
+		inbox_put(&n->inbox, i, INBOX_OTHER);
+		return;
+	}
+	i = inbox_item_new(INBOX_EVENT, NULL, 0);
+	i->event.type = EVENT_FITNESS;
+	i->event.fitness.fit = news->fit;
+	inbox_put(&n->inbox, i, INBOX_OTHER);
+}
+
 static bool start_datapath(struct node *n, char *err)
 {
 	const struct node_config *c = n->config;
@@ -178,6 +206,8 @@ static bool start_datapath(struct node *n, char *err)
 		.sa_max = cluster_config_child_sas(&c->cluster),
 		.isolation_ms = alone ? 0 : c->cluster.timing.isolation_ms,
 		.contact_us = alone ? NULL : link_contact_us(n->link),
+		.host_news = on_host,
+		.host_ctx = n,
 	};
 	char why[DATAPATH_ERR_LEN] = "";
 

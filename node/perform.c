@@ -164,7 +164,7 @@ static void perform_exit(struct node *n, const struct action *a)
 {
 	events_add(n->events, a->exit.status ? CONFIG_LOG_ERROR : CONFIG_LOG_INFO, "exit", "%s",
 		   a->exit.text);
-	n->exit_status = a->exit.status;
+	n->exit_status = n->failed ? 1 : a->exit.status;
 	n->ended = true;
 	uv_stop(&n->loop);
 }

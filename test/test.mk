@@ -69,7 +69,7 @@ build/unsealed/baton: build/obj/test/netns/unsealed.c.o $(NODE) build/libxdpath.
 # cluster and the pure ones of xdp, once for all targets; in build/fuzz with ASan and
 # UBSan, in build/fuzz-cov to see which lines are reached.
 FUZZ_UNDER := $(wildcard proto/*.c cluster/*.c) \
-	$(filter-out %.bpf.c $(patsubst %,xdp/%.c,address clock datapath interface loader mailbox netlink port_xsk \
+	$(filter-out %.bpf.c $(patsubst %,xdp/%.c,address address_follow clock datapath host_watch interface loader mailbox netlink port_xsk \
 		sockets thread tun worker),$(wildcard xdp/*.c)) \
 	$(wildcard test/lib/gateway.c test/lib/story*.c test/lib/sample.c)
 define fuzz_build
@@ -91,6 +91,7 @@ $(1)/http_fuzz: $(1)/obj/node/http_conn.c.o
 # They would ask a data path and links; there are none, so nobody calls what is not there.
 $(1)/http_fuzz: FUZZ_LIBS := -lmicrohttpd -ljansson -luv -no-pie -Wl,--unresolved-symbols=ignore-all
 $(1)/status_fuzz: FUZZ_LIBS := -ljansson -no-pie -Wl,--unresolved-symbols=ignore-all
+$(1)/host_message_fuzz: FUZZ_LIBS := -lmnl
 $(1)/link_fuzz: FUZZ_LIBS := -luv
 $(1)/store_fuzz: $(patsubst %,$(1)/obj/node/%.o,store_log.c store_record.c store_check_pages.c)
 $(1)/store_fuzz: FUZZ_LIBS := -llmdb

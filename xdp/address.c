@@ -10,14 +10,15 @@
  * contact brings them back. The check for isolation comes first in every pass,
  * so a process that was stopped and continues gives up before it answers.
  *
+ * Nothing of this hangs on the interfaces' names: address_follow.c tells when they are other
+ * devices, and sets again what others have taken away.
+ *
  * The last announcement comes after an isolated former holder must have let go,
  * and corrects whoever it misled until then. */
-#include "xdp/address.h"
-#include "xdp/arp.h"
+#include "xdp/address_internal.h"
 #include "xdp/clock.h"
 #include "xdp/isolation.h"
 #include "xdp/nd.h"
-#include "xdp/netlink.h"
 #include "xdp/privilege.h"
 #include "xdp/thread.h"
 
@@ -25,7 +26,6 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,32 +35,6 @@
 
 #define ANNOUNCEMENTS 5u
 #define ISOLATION_CHECK_MS 20
-
-struct side { /* One port and the addresses that are asked for on it. */
-	struct arp_port port;
-	int nd; /* For IPv6, -1 if there is no such address. */
-	struct address addresses[DATAPATH_ADDRESSES_MAX];
-	size_t n;
-	bool open;
-};
-
-struct address_mover {
-	struct side outer, inner;
-	struct prefix pools[DATAPATH_ADDRESSES_MAX];
-	size_t n_pools;
-	unsigned tun;
-	bool announce;
-	uint32_t isolation_ms;
-	const _Atomic uint64_t *contact_us;
-	struct netlink netlink;
-	int wake;
-	pthread_t thread;
-	bool started;
-	_Atomic bool wanted, stands, stop;
-	uint64_t held_at_us;       /* When the addresses were last taken. */
-	unsigned announced;        /* Announcements made since. */
-	_Atomic uint64_t replies, announcements;
-};
 
 /* ---- Before the first packet ---- */
 
@@ -72,7 +46,7 @@ static int sysctl_refused(const char *interface, const char *key, int value, int
 	return error;
 }
 
-static int prepare_port(const char *interface, char *err)
+int address_prepare_port(const char *interface, char *err)
 {
 	/* The kernel must not answer for addresses of another device, nor name them. */
 	static const struct {
@@ -141,8 +115,8 @@ int address_prepare(const struct datapath_config *c, char err[DATAPATH_ERR_LEN])
 	    (error = prepare_blackholes(&nl, c->addresses, c->n_addresses, true, err)) ||
 	    (error = prepare_blackholes(&nl, c->inner_addresses, c->n_inner_addresses, true, err)))
 		goto out;
-	if ((error = prepare_port(c->outer_interface, err)) ||
-	    (error = prepare_port(c->inner_interface, err)))
+	if ((error = address_prepare_port(c->outer_interface, err)) ||
+	    (error = address_prepare_port(c->inner_interface, err)))
 		goto out;
 	(void)sysctl_set("ipv4", "all", "send_redirects", 0); /* The kernel ORs the two. */
 	if (sysctl_get("ipv4", "all", "forwarding") != 1)
@@ -158,11 +132,46 @@ out:
 
 /* ---- Holding and giving up ---- */
 
-static void stand(struct address_mover *m, const struct side *side, bool up)
+static void complain(char *trouble, const struct prefix *p, bool up, int error)
 {
-	for (size_t i = 0; i < side->n; i++)
-		(void)(up ? netlink_address_add(&m->netlink, m->tun, &side->addresses[i])
-			  : netlink_address_del(&m->netlink, m->tun, &side->addresses[i]));
+	char text[ADDRESS_TEXT_LEN];
+
+	if (error && !trouble[0])
+		snprintf(trouble, HOST_TEXT_LEN, "%s/%u cannot be %s: %s",
+			 address_format(&p->address, text), p->bits, up ? "set" : "taken away",
+			 strerror(-error));
+}
+
+static void stand(struct address_mover *m, const struct side *side, bool up, char *trouble)
+{
+	for (size_t i = 0; i < side->n; i++) {
+		const struct address *a = &side->addresses[i];
+		struct prefix host = {.address = *a, .bits = (uint8_t)(8 * address_len(a))};
+
+		complain(trouble, &host, up,
+			 up ? netlink_address_add(&m->netlink, m->tun, a)
+			    : netlink_address_del(&m->netlink, m->tun, a));
+	}
+}
+
+int address_lay_blackholes(struct address_mover *m)
+{
+	const struct side *sides[2] = {&m->outer, &m->inner};
+	int error, worst = 0;
+
+	for (size_t i = 0; i < m->n_pools; i++) {
+		error = netlink_blackhole_add(&m->netlink, &m->pools[i]);
+		worst = worst ? worst : error;
+	}
+	for (size_t k = 0; k < 2; k++)
+		for (size_t i = 0; i < sides[k]->n; i++) {
+			const struct address *a = &sides[k]->addresses[i];
+			struct prefix host = {.address = *a, .bits = (uint8_t)(8 * address_len(a))};
+
+			error = netlink_blackhole_add(&m->netlink, &host);
+			worst = worst ? worst : error;
+		}
+	return worst;
 }
 
 /* The kernel's own ICMP errors to clients come from inside, where they may: a service
@@ -175,17 +184,32 @@ static const struct address *inner_source(const struct address_mover *m, uint8_t
 	return NULL;
 }
 
+void address_stand(struct address_mover *m, bool up, char trouble[HOST_TEXT_LEN])
+{
+	trouble[0] = '\0';
+	stand(m, &m->outer, up, trouble);
+	stand(m, &m->inner, up, trouble);
+	for (size_t i = 0; i < m->n_pools; i++)
+		complain(trouble, &m->pools[i], up,
+			 up ? netlink_route_add(&m->netlink, m->tun, &m->pools[i],
+						inner_source(m, m->pools[i].address.family))
+			    : netlink_route_del(&m->netlink, m->tun, &m->pools[i]));
+}
+
+void address_announce_again(struct address_mover *m, uint64_t now_us)
+{
+	m->held_at_us = now_us;
+	m->announced = m->stands && m->announce ? 0 : ANNOUNCEMENTS;
+}
+
 static void move(struct address_mover *m, bool up, uint64_t now_us)
 {
-	stand(m, &m->outer, up);
-	stand(m, &m->inner, up);
-	for (size_t i = 0; i < m->n_pools; i++)
-		(void)(up ? netlink_route_add(&m->netlink, m->tun, &m->pools[i],
-					      inner_source(m, m->pools[i].address.family))
-			  : netlink_route_del(&m->netlink, m->tun, &m->pools[i]));
-	m->held_at_us = now_us;
-	m->announced = up && m->announce ? 0 : ANNOUNCEMENTS;
+	char trouble[HOST_TEXT_LEN];
+
+	address_stand(m, up, trouble);
 	m->stands = up;
+	address_announce_again(m, now_us);
+	follow_trouble(m, trouble, now_us);
 }
 
 static void announce_side(struct address_mover *m, struct side *side)
@@ -271,10 +295,11 @@ static int pass(struct address_mover *m)
 	bool isolated = m->isolation_ms &&
 			isolation_reached(now, atomic_load(m->contact_us), m->isolation_ms);
 	bool hold = m->wanted && !isolated;
-	int sleep_ms = -1;
+	int sleep_ms = HOST_LOOK_MS;
 
 	if (hold != m->stands)
 		move(m, hold, now);
+	follow_pass(m, now);
 	if (m->wanted && m->isolation_ms)
 		sleep_ms = ISOLATION_CHECK_MS;
 	if (!m->stands || m->announced >= ANNOUNCEMENTS)
@@ -288,7 +313,7 @@ static int pass(struct address_mover *m)
 		uint64_t due = announcement_due(m);
 		int wait_ms = due > now ? (int)((due - now + 999) / 1000) : 0;
 
-		if (sleep_ms < 0 || wait_ms < sleep_ms)
+		if (wait_ms < sleep_ms)
 			sleep_ms = wait_ms;
 	}
 	return sleep_ms;
@@ -297,19 +322,22 @@ static int pass(struct address_mover *m)
 static void *mover_main(void *arg)
 {
 	struct address_mover *m = arg;
-	struct pollfd fds[5] = {{.fd = m->wake, .events = POLLIN},
+	struct pollfd fds[6] = {{.fd = m->wake, .events = POLLIN},
 				{.fd = m->outer.port.fd, .events = POLLIN},
 				{.fd = m->outer.nd, .events = POLLIN},
 				{.fd = m->inner.port.fd, .events = POLLIN},
-				{.fd = m->inner.nd, .events = POLLIN}};
+				{.fd = m->inner.nd, .events = POLLIN},
+				{.fd = host_watch_fd(m->follower.watch), .events = POLLIN}};
 
 	(void)privilege_keep(PRIVILEGE_NET_ADMIN);
 	while (!m->stop) {
 		uint64_t ignored;
 		int sleep_ms = pass(m);
 
-		if (poll(fds, 5, sleep_ms) <= 0)
+		if (poll(fds, 6, sleep_ms) <= 0)
 			continue;
+		if (fds[5].revents)
+			follow_read(m);
 		if (fds[0].revents && read(m->wake, &ignored, sizeof(ignored)) < 0)
 			continue;
 		(void)pass(m); /* Isolation may have been reached in our sleep. */
@@ -338,7 +366,8 @@ static int open_side(struct side *side, const char *interface, const struct pref
 	return error;
 }
 
-struct address_mover *address_mover_start(const struct datapath_config *c, unsigned tun,
+struct address_mover *address_mover_start(const struct datapath_config *c,
+					  const struct address_wiring *wiring,
 					  char err[DATAPATH_ERR_LEN])
 {
 	struct address_mover *m = calloc(1, sizeof(*m));
@@ -349,7 +378,7 @@ struct address_mover *address_mover_start(const struct datapath_config *c, unsig
 		goto fail;
 	m->netlink.fd = m->wake = m->outer.port.fd = m->inner.port.fd = -1;
 	m->outer.nd = m->inner.nd = -1;
-	m->tun = tun;
+	m->tun = wiring->tun;
 	m->announce = c->announce;
 	m->isolation_ms = c->isolation_ms;
 	m->contact_us = c->contact_us;
@@ -371,6 +400,10 @@ struct address_mover *address_mover_start(const struct datapath_config *c, unsig
 	if (m->wake < 0) {
 		error = -errno;
 		goto fail;
+	}
+	if (follow_start(m, c, wiring, err)) {
+		address_mover_stop(m);
+		return NULL;
 	}
 	what = "thread";
 	if ((error = thread_start(&m->thread, "baton-address", mover_main, m)))
@@ -406,6 +439,7 @@ void address_mover_stop(struct address_mover *m)
 		close(m->outer.nd);
 	if (m->inner.nd >= 0)
 		close(m->inner.nd);
+	follow_stop(m);
 	netlink_close(&m->netlink);
 	if (m->wake >= 0)
 		close(m->wake);

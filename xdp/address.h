@@ -17,8 +17,16 @@ struct address_mover;
  * of it is undone at exit. 0, or a negative errno and what failed. */
 int address_prepare(const struct datapath_config *config, char err[DATAPATH_ERR_LEN]);
 
-/* tun: index of the TUN device, which is up. NULL and err on failure. */
-struct address_mover *address_mover_start(const struct datapath_config *config, unsigned tun,
+struct address_wiring {
+	unsigned tun;      /* Index of the TUN device, which is up. */
+	uint32_t program;  /* Id of the XDP program on the outer interface; 0: none. */
+	_Atomic uint32_t *outer_mtu; /* Gets each new one ... */
+	_Atomic bool *detached;      /* ... and true when the program is not there any more. */
+};
+
+/* NULL and err on failure. */
+struct address_mover *address_mover_start(const struct datapath_config *config,
+					  const struct address_wiring *wiring,
 					  char err[DATAPATH_ERR_LEN]);
 void address_mover_stop(struct address_mover *m); /* Gives up what is held. */
 

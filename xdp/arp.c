@@ -103,6 +103,17 @@ fail:
 	return error;
 }
 
+int arp_port_bind(struct arp_port *port, unsigned ifindex)
+{
+	struct sockaddr_ll link = {.sll_family = AF_PACKET, .sll_protocol = htons(ETHERTYPE_ARP),
+				   .sll_ifindex = (int)ifindex};
+
+	if (bind(port->fd, (struct sockaddr *)&link, sizeof(link)))
+		return -errno;
+	port->ifindex = ifindex;
+	return 0;
+}
+
 void arp_port_close(struct arp_port *port)
 {
 	if (port->fd >= 0)

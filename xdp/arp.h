@@ -34,6 +34,7 @@ struct arp_port {
 };
 
 int arp_port_open(struct arp_port *port, const char *interface); /* 0 or a negative errno. */
+int arp_port_bind(struct arp_port *port, unsigned ifindex); /* To another device; needs nothing. */
 void arp_port_close(struct arp_port *port);
 /* Sends one frame of any kind; false when the kernel refused. */
 bool arp_port_send(const struct arp_port *port, const uint8_t *frame, size_t len);

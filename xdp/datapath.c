@@ -31,6 +31,7 @@ struct datapath {
 	enum datapath_mode mode;
 	char mode_text[XSK_MODE_LEN];
 	char mode_why[DATAPATH_ERR_LEN];
+	_Atomic bool detached; /* The XDP program is gone: the sockets get all packets. */
 };
 
 static bool start_engine(struct datapath *dp, const struct datapath_config *c,
@@ -57,19 +58,22 @@ static bool start_engine(struct datapath *dp, const struct datapath_config *c,
 
 /* What is sealed should leave in one piece: too long inner packets are the kernel's to
  * refuse, with the right number, where they enter. */
-static uint32_t tun_mtu(const struct datapath_config *c)
+uint32_t datapath_tun_mtu(int outer_mtu, uint8_t family)
 {
-	int outer = interface_mtu(c->outer_interface);
-	uint8_t family = 4;
-	size_t fits;
+	size_t fits = outer_mtu > 0 ? outer_inner_max((size_t)outer_mtu, family) : DATAPATH_TUN_MTU;
 
-	if (c->tun_mtu)
-		return c->tun_mtu;
-	for (size_t i = 0; i < c->n_addresses; i++)
-		family = c->addresses[i].address.family == 6 ? 6 : family;
-	fits = outer > 0 ? outer_inner_max((size_t)outer, family) : DATAPATH_TUN_MTU;
 	return fits > DATAPATH_TUN_MTU ? DATAPATH_TUN_MTU
 	       : fits < DATAPATH_TUN_MTU_MIN ? DATAPATH_TUN_MTU_MIN : (uint32_t)fits;
+}
+
+static uint32_t tun_mtu(const struct datapath_config *c)
+{
+	uint8_t family = 4;
+
+	for (size_t i = 0; i < c->n_addresses; i++)
+		family = c->addresses[i].address.family == 6 ? 6 : family;
+	return c->tun_mtu ? c->tun_mtu
+			  : datapath_tun_mtu(interface_mtu(c->outer_interface), family);
 }
 
 static bool open_ports(struct datapath *dp, const struct datapath_config *c, char *err)
@@ -116,6 +120,19 @@ static bool climb(struct datapath *dp, const struct datapath_config *c, char *er
 	return false;
 }
 
+static struct address_mover *start_mover(struct datapath *dp, const struct datapath_config *c,
+					 char *err)
+{
+	struct address_wiring wiring = {
+		.tun = dp->worker.tun.ifindex,
+		.program = dp->mode == DATAPATH_XDP ? dp->worker.xsk.loader.program_id : 0,
+		.outer_mtu = &dp->worker.xsk.mtu,
+		.detached = &dp->detached,
+	};
+
+	return address_mover_start(c, &wiring, err);
+}
+
 struct datapath *datapath_start(const struct datapath_config *c, const struct datapath_face *face,
 				char err[DATAPATH_ERR_LEN])
 {
@@ -141,7 +158,7 @@ struct datapath *datapath_start(const struct datapath_config *c, const struct da
 		snprintf(err, DATAPATH_ERR_LEN, "worker: %s", strerror(-error));
 		goto fail;
 	}
-	dp->mover = address_mover_start(c, dp->worker.tun.ifindex, err);
+	dp->mover = start_mover(dp, c, err);
 	if (dp->mover)
 		return dp;
 fail:
@@ -279,17 +296,17 @@ uint64_t datapath_sas_refused(const struct datapath *dp)
 
 enum datapath_mode datapath_mode(const struct datapath *dp)
 {
-	return dp->mode;
+	return dp->detached ? DATAPATH_SOCKET : dp->mode;
 }
 
 const char *datapath_mode_text(const struct datapath *dp)
 {
-	return dp->mode_text;
+	return dp->detached ? "socket" : dp->mode_text;
 }
 
 const char *datapath_mode_why(const struct datapath *dp)
 {
-	return dp->mode_why;
+	return dp->detached ? "the XDP program is gone" : dp->mode_why;
 }
 
 void datapath_sa_stats(struct datapath *dp, const uint32_t *spi_in, size_t n,

@@ -24,6 +24,24 @@
 
 enum datapath_mode { DATAPATH_AUTO, DATAPATH_XDP, DATAPATH_SOCKET };
 
+enum host_news_kind {
+	HOST_NEWS_EVENT, /* Something was followed, or could not be. */
+	HOST_NEWS_UNFIT, /* The node cannot serve because of that ... */
+	HOST_NEWS_OVER,  /* ... and is not hindered by it any more. */
+	HOST_NEWS_LEAVE  /* It never can again: hand over, end, start anew. */
+};
+
+struct host_news { /* Of the host under the data path. */
+	enum host_news_kind kind;
+	const char *name; /* UNFIT, OVER, LEAVE: one word, the reason's. */
+	const char *text; /* A sentence for the operator. */
+	bool fit;         /* No reason stands. */
+};
+
+/* The largest inner packet where the outer interface has that MTU. family: of the outer
+ * addresses, 4 or 6. */
+uint32_t datapath_tun_mtu(int outer_mtu, uint8_t family);
+
 struct datapath_config { /* Borrowed during datapath_start(), contact_us until datapath_stop(). */
 	enum datapath_mode mode;     /* XDP: fail rather than fall back to sockets. */
 	const char *outer_interface; /* Where clients come in. */
@@ -48,6 +66,9 @@ struct datapath_config { /* Borrowed during datapath_start(), contact_us until d
 	 * never isolated, contact_us may be NULL. */
 	uint32_t isolation_ms;
 	const _Atomic uint64_t *contact_us;
+	/* Address thread; must only copy and queue. May be NULL. */
+	void (*host_news)(void *ctx, const struct host_news *news);
+	void *host_ctx;
 };
 
 struct datapath;

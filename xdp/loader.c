@@ -48,6 +48,16 @@ static int add_services(struct loader *l, const struct prefix *services, size_t 
 	return 0;
 }
 
+static int read_program_id(struct loader *l)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t len = sizeof(info);
+	int error = bpf_obj_get_info_by_fd(loader_program(l), &info, &len);
+
+	l->program_id = info.id;
+	return error;
+}
+
 int loader_load(struct loader *l, uint32_t slots, const struct prefix *services, size_t n)
 {
 	int error;
@@ -76,7 +86,7 @@ int loader_load(struct loader *l, uint32_t slots, const struct prefix *services,
 		error = -errno;
 		goto fail;
 	}
-	if ((error = add_services(l, services, n)))
+	if ((error = add_services(l, services, n)) || (error = read_program_id(l)))
 		goto fail;
 	return 0;
 fail:

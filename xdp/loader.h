@@ -15,6 +15,7 @@ struct loader {
 	int link;              /* A BPF link: closing it detaches, as does our end. */
 	uint32_t *min_seq;     /* Shared with the program, slots of them. */
 	size_t min_seq_len;    /* Octets mapped. */
+	uint32_t program_id;   /* As the kernel shows it on the interface. */
 	uint32_t slots;
 	uint32_t *free_slots;
 	uint32_t n_free;

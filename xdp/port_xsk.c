@@ -175,7 +175,7 @@ bool xsk_open(struct xsk *x, const char *interface, uint32_t sa_max, const struc
 
 	memset(x, 0, sizeof(*x));
 	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited); /* UMEM is pinned. */
-	x->mtu = mtu < 0 ? 1500 : (size_t)mtu;
+	x->mtu = mtu < 0 ? 1500 : (uint32_t)mtu;
 	error = loader_load(&x->loader, sa_max, services, n);
 	if (error) {
 		explain(why, "xdp program", error);

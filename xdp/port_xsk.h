@@ -30,7 +30,7 @@ struct xsk {
 	struct loader loader;
 	struct xsk_queue queues[XSK_QUEUES_MAX];
 	size_t n; /* 0: not open. */
-	size_t mtu;
+	_Atomic uint32_t mtu; /* Of the interface; it may change. */
 };
 
 /* Tries zero-copy, native and generic mode, in this order. True: mode names the
