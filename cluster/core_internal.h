@@ -26,8 +26,10 @@
 
 #include "cluster/core.h"
 #include "cluster/frame.h"
-#include "cluster/mark.h"
+#include "cluster/refusals.h"
 #include "cluster/seal.h"
+#include "cluster/sequence.h"
+#include "cluster/takeover.h"
 #include "proto/ike.h"
 
 #include <openssl/mem.h>
@@ -161,12 +163,6 @@ struct exchange { /* exchange.c */
 	unsigned refused;         /* ... and there were so many in it. */
 };
 
-struct refusals { /* refusals.c */
-	uint64_t count[NOTIFY_ERRORS + 1]; /* By notify_error_index(). */
-	uint64_t earned_us;  /* Lines were earned up to then; ... */
-	uint32_t lines;      /* ... so many may be told. */
-	uint64_t untold;     /* Since the last one that was. */
-};
 
 struct errand;
 struct requests { /* requests*.c */
@@ -190,25 +186,7 @@ struct grants { /* grants.c */
 	bool isolated;
 };
 
-struct takeover {
-	uint64_t node, incarnation; /* Whose slots came to us; Raft id. */
-	uint64_t at_us, age_us;
-	uint64_t late_us;           /* Its last late mark came so long after; 0: none. */
-};
-struct takeovers { /* takeover.c */
-	struct takeover list[TAKEOVERS_KEPT]; /* The last one last. */
-	unsigned n;
-	uint64_t changes;        /* In it. */
-	struct node_down orphan; /* The last that moved slots, perhaps to nobody. */
-	uint32_t awaited;        /* Nodes whose marks the heir waits for: bits of config indices. */
-	uint64_t awaited_index;  /* ... for the NodeDown there, the last one. */
-	uint64_t release_at_us;  /* Held packets go at the latest; NEVER. */
-	uint64_t held_expired;
-	uint64_t lost_heard_us;  /* The lost owner was last heard then; 0 = a packet came since. */
-	uint64_t last_gap_us;
-};
 
-struct mark_entry;
 struct lease_entry;
 struct leases { /* leases.c */
 	struct lease_entry *entries;
@@ -233,17 +211,6 @@ struct news { /* news.c */
 	uint64_t again_us;
 };
 
-struct sequence { /* sequence.c */
-	struct mark_entry *marks;
-	struct mark_entry *changed; /* Ours, not yet sent to the others. */
-	struct mark_entry *fresh;   /* Newer than the log's, as far as we know; oldest first. */
-	struct mark_entry *proposed; /* For the log, lately: it may be lost with who led. */
-	uint64_t send_at_us;     /* Marks to the nodes' memory; NEVER = none changed. */
-	uint64_t heartbeat_at_us; /* The holder's next frame of marks, changed or not. */
-	struct {
-		uint64_t incarnation, us;
-	} heard[CLUSTER_NODES_MAX][2]; /* Last mark frame of each node, and of its process before. */
-};
 
 struct core {
 	const struct cluster_config *config;
@@ -368,11 +335,6 @@ void half_open_refuse(struct core *c, uint64_t spi_i, uint64_t spi_r);
 void half_open_tick(struct core *c);
 void half_open_fini(struct core *c);
 
-/* ---- refusals.c ---- */
-void refusals_count(struct core *c, uint16_t notify);
-/* out->refused went to that client: counted, and told unless there were many lately. */
-void refusals_tell(struct core *c, const struct endpoint *remote, const struct ike_outcome *out);
-
 /* ---- relay.c ---- */
 bool relay_possible(const struct core *c, uint32_t leader);
 /* Drops what came by another node: that is never relayed again. */
@@ -441,19 +403,6 @@ void grants_floor(struct core *c, uint32_t spi_in, struct mark mark);
 void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing);
 void grants_fini(struct core *c);
 
-/* ---- takeover.c ---- */
-/* NodeDown was applied, at that index, and moved slots or not. Before grants. */
-void takeover_down(struct core *c, const struct node_down *down, uint64_t index, bool moved);
-/* It is ours, since just now, and there are sessions in it. */
-void takeover_slot(struct core *c, const struct slot *slot);
-void takeover_marks_done(struct core *c, uint32_t node, uint64_t index);
-bool takeover_awaits(const struct core *c); /* Are marks still to come? */
-/* A mark of that epoch, which is over, is news for us, who own the session. */
-void takeover_late(struct core *c, const struct session *s, int64_t epoch);
-void takeover_first_in(struct core *c);     /* A packet came in. */
-uint64_t takeover_last_age_us(const struct core *c);
-void takeover_tick(struct core *c);
-
 /* ---- news.c ---- */
 void news_send(struct core *c, enum session_news what, const struct sa_report *r);
 void news_receive(struct core *c, const struct frame *f); /* At the leader. */
@@ -462,24 +411,6 @@ void news_below(struct core *c, const struct sa_report *r);
 void news_gone(struct core *c, uint32_t spi_in);
 void news_tick(struct core *c);
 void news_fini(struct core *c);
-
-/* ---- sequence.c, sequence_frames.c ---- */
-void sequence_reports(struct core *c, const struct sa_report *reports, size_t n);
-void sequence_marks(struct core *c, uint32_t node, const struct frame *f);
-/* Highest known in memory that was accepted in an epoch before that one. */
-uint64_t sequence_before(const struct core *c, uint32_t spi_in, int64_t epoch);
-/* To a node, all that is newer than the log: of all, or of slots that it or we own. */
-void sequence_tell(struct core *c, uint32_t node, bool all);
-void sequence_again(struct core *c, uint32_t spi_in); /* Our mark to all nodes once more. */
-/* We owned it in that epoch, and do so no more: our last mark is told and proposed. */
-void sequence_ended(struct core *c, uint32_t spi_in, int64_t epoch);
-void sequence_fall(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t floor);
-/* When that process of the node told its marks last; 0: never to us. */
-uint64_t sequence_heard_us(const struct core *c, uint32_t node, uint64_t incarnation);
-void sequence_gone(struct core *c, uint32_t spi_in);
-void sequence_tick(struct core *c);
-uint64_t sequence_deadline_us(const struct core *c);
-void sequence_fini(struct core *c);
 
 /* ---- quorum.c ---- */
 uint32_t quorum_majority(const struct core *c); /* Of all nodes. */
