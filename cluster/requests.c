@@ -66,11 +66,16 @@ static void send_to(struct core *c, const struct session *s, struct blob *data)
 /* Not `noticed`: a notice whose IKE SA was rekeyed and deleted was never answered. */
 static bool notice_due(struct core *c, const struct session *s)
 {
+	struct errand *e;
+
 	if (session_epoch(c->state, s) == s->acknowledged_epoch)
 		return false;
 	/* Where owners come and go a client hears of where it stands in the end, and back where
-	 * it was is one step. It is served meanwhile: the notice is news, no condition. */
-	return c->now_us >= errand_get(c, s->id)->notice_us || MUTANT(MUTANT_NOTICE_EACH_MOVE);
+	 * it was is one step. It is served meanwhile: the notice is news, no condition. One
+	 * that was lost with its IKE SA is no other one. */
+	e = errand_get(c, s->id);
+	return (e->greeted && e->greeted_epoch == session_epoch(c->state, s)) ||
+	       c->now_us >= e->notice_us || MUTANT(MUTANT_NOTICE_EACH_MOVE);
 }
 
 /* The IKE SA with a request of ours outstanding, or NULL. It stays where it was asked

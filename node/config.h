@@ -26,7 +26,6 @@ struct node_entry { /* One [[node]]; its name is cluster.node[] at the same inde
 	char key_file[CONFIG_PATH_MAX];
 	int cert_line, key_line; /* As link_line. */
 	char link_secret_file[CONFIG_PATH_MAX]; /* "" = derived from the storage key. */
-	int link_secret_line;
 	char data_dir[CONFIG_PATH_MAX];
 	char outer_interface[IF_NAMESIZE];
 	char inner_interface[IF_NAMESIZE];

@@ -132,11 +132,7 @@ SETTER(node_key)
 	NODE->key_line = v->line;
 	config_set_path(r, v, NODE->key_file);
 }
-SETTER(node_link_secret)
-{
-	NODE->link_secret_line = v->line;
-	config_set_path(r, v, NODE->link_secret_file);
-}
+SETTER(node_link_secret) { config_set_path(r, v, NODE->link_secret_file); }
 SETTER(node_data) { config_set_path(r, v, NODE->data_dir); }
 SETTER(node_outer)
 {

@@ -42,7 +42,7 @@ build/netns/%: test/netns/%.c build/libxdpath.a build/libproto.a
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(XDP_LIBS)
 
 # A node's half of a link, for who has stolen its certificate.
-build/netns/link_peer: $(patsubst %,build/obj/node/%.c.o,tls forward) build/libcluster.a
+build/netns/link_peer: $(patsubst %,build/obj/node/%.c.o,tls forward pki) build/libcluster.a
 build/netns/link_peer: XDP_LIBS += build/libproto.a -lssl $(CLUSTER_LIBS)
 
 build/netns/%.so: test/netns/%.c
