@@ -38,6 +38,7 @@ static void action_drop(struct action *x)
 		break;
 	case ACTION_HOLD:
 	case ACTION_EVENT:
+	case ACTION_CONTROL:
 	case ACTION_EXIT:
 		break;
 	}
@@ -131,6 +132,16 @@ void action_event(struct actions *a, const char *kind, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(x->event.text, sizeof(x->event.text), format, ap);
 	va_end(ap);
+}
+
+void action_control(struct actions *a, uint64_t from, bool done, uint32_t sessions, const char *text)
+{
+	struct action *x = action_add(a, ACTION_CONTROL);
+
+	x->control.from = from;
+	x->control.done = done;
+	x->control.sessions = sessions;
+	snprintf(x->control.text, sizeof(x->control.text), "%s", text);
 }
 
 void action_exit(struct actions *a, int status, const char *format, ...)

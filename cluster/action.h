@@ -17,6 +17,7 @@ enum action_type {
 	ACTION_SA,             /* For the packet workers. */
 	ACTION_HOLD,           /* Take the service addresses, or let go of them. */
 	ACTION_EVENT,          /* Something worth a line in the log and in /v1/events. */
+	ACTION_CONTROL,        /* The answer to an operator. */
 	ACTION_EXIT            /* End the process. */
 };
 
@@ -45,6 +46,12 @@ struct action {
 			char text[480];    /* No secrets. */
 		} event;
 		struct {
+			uint64_t from;     /* See struct control_request. */
+			bool done;
+			uint32_t sessions; /* How many it has ended; PRUNE: would end. */
+			char text[240];    /* A sentence, for people. */
+		} control;
+		struct {
 			int status;        /* Exit status: 0 clean, 1 with the reason in text. */
 			char text[240];
 		} exit;
@@ -70,6 +77,8 @@ void action_sa(struct actions *a, const struct sa_update *u); /* Copies, with th
 void action_hold(struct actions *a, bool hold);
 void action_event(struct actions *a, const char *kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+void action_control(struct actions *a, uint64_t from, bool done, uint32_t sessions,
+		    const char *text);
 void action_exit(struct actions *a, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

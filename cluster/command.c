@@ -127,6 +127,25 @@ static void codec_cluster_time(struct codec *c, struct cluster_time *p)
 	}
 }
 
+static void codec_sessions_end(struct codec *c, struct sessions_end *p)
+{
+	codec_u64(c, &p->ticket);
+	codec_u8(c, &p->reason);
+	codec_check(c, p->reason == END_ASKED || p->reason == END_POLICY);
+	codec_count(c, &p->n, SESSIONS_END_MAX);
+	for (uint32_t i = 0; i < p->n; i++)
+		codec_u64(c, &p->session[i]);
+}
+
+static void codec_identity(struct codec *c, struct identity_command *p)
+{
+	codec_u64(c, &p->ticket);
+	codec_u8(c, &p->verdict);
+	codec_check(c, p->verdict >= IDENTITY_END && p->verdict <= IDENTITY_ALLOW);
+	codec_id(c, &p->id);
+	codec_check(c, p->id.len > 0);
+}
+
 static bool rows_exact(const struct seq_row *rows, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
@@ -192,6 +211,12 @@ static bool codec_command(struct codec *c, struct command *cmd)
 	case COMMAND_NODE_GONE:
 		codec_u64(c, &cmd->node_gone.id);
 		codec_later(c, &cmd->node_gone.config_hash);
+		return true;
+	case COMMAND_SESSIONS_END:
+		codec_sessions_end(c, &cmd->sessions_end);
+		return true;
+	case COMMAND_IDENTITY:
+		codec_identity(c, &cmd->identity);
 		return true;
 	}
 	return false;

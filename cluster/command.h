@@ -21,7 +21,9 @@ enum command_type {
 	COMMAND_OWNER_MOVE,      /* One session, planned, exact numbers. */
 	COMMAND_ADDRESS_HOLD,    /* The service addresses (mode vip: and all slots) go to a node. */
 	COMMAND_CLUSTER_TIME,
-	COMMAND_NODE_GONE        /* A node id was removed from the cluster for good. */
+	COMMAND_NODE_GONE,       /* A node id was removed from the cluster for good. */
+	COMMAND_SESSIONS_END,    /* These sessions shall end. */
+	COMMAND_IDENTITY         /* What an operator says of a peer identity. */
 };
 
 /* What the tables of every node are sized for, by who proposes: apply() does not read a
@@ -142,6 +144,35 @@ struct node_gone {
 	uint64_t config_hash; /* As in node_down. */
 };
 
+/* A ticket tells who asked that it was done: it is drawn there, and 0 is of nobody. */
+
+enum end_reason {
+	END_ASKED = 1, /* By an operator. */
+	END_POLICY     /* Its identity or its connection is configured no longer. */
+};
+
+/* Each of these sessions ends, as ike_session_end() says; ids that are of none, or of one
+ * that ends already, count for nothing. ERR_NOT_FOUND: all of them are. */
+#define SESSIONS_END_MAX 500u /* By one command: what an apply takes at once. */
+struct sessions_end {
+	uint64_t ticket;
+	uint8_t reason; /* enum end_reason */
+	uint32_t n;
+	uint64_t session[SESSIONS_END_MAX];
+};
+
+enum identity_verdict {
+	IDENTITY_END = 1, /* All its sessions end. ERR_NOT_FOUND: there are none. */
+	IDENTITY_REVOKE,  /* That, and it is let in no more. ERR_FULL: STATE_REVOKED_MAX are. */
+	IDENTITY_ALLOW    /* It may come again. ERR_NOT_FOUND: it was not revoked. */
+};
+
+struct identity_command {
+	uint64_t ticket;
+	uint8_t verdict; /* enum identity_verdict */
+	struct ike_id id;
+};
+
 struct command {
 	enum command_type type;
 	union {
@@ -155,6 +186,8 @@ struct command {
 		struct address_hold address_hold;
 		struct cluster_time cluster_time;
 		struct node_gone node_gone;
+		struct sessions_end sessions_end;
+		struct identity_command identity;
 	};
 };
 

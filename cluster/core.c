@@ -141,6 +141,9 @@ static void on_event(struct core *c, const struct event *e)
 	case EVENT_SA_REPORTS:
 		sequence_reports(c, e->sa_reports.reports, e->sa_reports.n);
 		break;
+	case EVENT_CONTROL:
+		control_request(c, e->control);
+		break;
 	case EVENT_SHUTDOWN:
 		membership_shutdown(c);
 		break;
@@ -184,6 +187,7 @@ static void follow_all(struct core *c)
 			membership_role(c);
 			exchange_role(c);
 			requests_role(c);
+			policy_role(c);
 		}
 		if (now.all || now.slots)
 			collect_slots(c);
@@ -203,6 +207,8 @@ static void follow_all(struct core *c)
 		w->all = false;
 		if (now.slots || now.holder || now.nodes || now.all)
 			membership_applied(c);
+		if (now.nodes || now.all)
+			policy_look(c);
 		if (now.members)
 			bootstrap_admit(c);
 		/* Followers learn of a commit with the next message: send one now. */
@@ -230,6 +236,8 @@ static void tick(struct core *c)
 	quorum_tick(c);
 	sequence_tick(c);
 	leases_tick(c);
+	control_tick(c);
+	policy_tick(c);
 	if (c->now_us >= c->housekeeping_us)
 		c->housekeeping_us = c->now_us + c->config->timing.sequence_tick_ms * MS;
 }
@@ -314,6 +322,7 @@ struct core *core_new(const struct cluster_config *config, const struct core_sta
 	c->requests.scan_next_us = c->takeovers.release_at_us = NEVER;
 	c->sequence.send_at_us = c->leases.batch_at_us = NEVER;
 	collect_init(c);
+	policy_init(c);
 	c->grants.isolated = config->n_nodes > 1;
 	for (uint32_t i = 0; i < config->n_nodes; i++)
 		c->peer[i].suspect = c->peer[i].never_heard = i != config->self;
@@ -332,6 +341,7 @@ void core_free(struct core *c)
 	if (!c)
 		return;
 	sequence_fini(c);
+	policy_fini(c);
 	quorum_fini(c);
 	news_fini(c);
 	collect_fini(c);
@@ -400,6 +410,7 @@ void core_status(const struct core *c, struct core_status *out)
 	out->false_node_downs = c->membership.false_downs;
 	out->half_open = c->half_opens.n;
 	out->pending = c->exchange.n_lanes;
+	out->revoked_refused = c->refused_revoked;
 	memcpy(out->drops, c->drops, sizeof(out->drops));
 	memcpy(out->refusals, c->refusals.count, sizeof(out->refusals));
 	out->drops[DROP_MALFORMED] += c->consensus ? consensus_malformed(c->consensus) : 0;

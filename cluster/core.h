@@ -54,6 +54,7 @@ struct core_status {
 	uint64_t held_expired;     /* Takeovers in which marks did not arrive in time. */
 	uint64_t false_node_downs; /* NodeDown of a node that was alive. */
 	size_t half_open, pending;
+	uint64_t revoked_refused;  /* IKE_AUTH of identities that are revoked, here as leader. */
 	uint64_t drops[DROP_COUNT];
 	uint64_t refusals[NOTIFY_ERRORS + 1]; /* Error NOTIFYs to clients, by notify_error_index(). */
 };

@@ -20,11 +20,14 @@
  *   quorum.c      exact SAs: what a majority holds is delivered
  *   collect.c     exact SAs: who has forgotten what, and what an heir does
  *   leases.c      what owners ask of the log: leases, horizons, marks
- *   news.c        what owners tell the leader of their clients */
+ *   news.c        what owners tell the leader of their clients
+ *   control.c     what an operator asks for
+ *   policy.c      sessions of what is configured no longer */
 #ifndef CLUSTER_CORE_INTERNAL_H
 #define CLUSTER_CORE_INTERNAL_H
 
 #include "cluster/core.h"
+#include "cluster/control_room.h"
 #include "cluster/frame.h"
 #include "cluster/refusals.h"
 #include "cluster/seal.h"
@@ -248,6 +251,9 @@ struct core {
 	struct quorum quorum;
 	struct collect_room *collect;
 	struct news news;
+	struct policy policy;
+	struct control control;
+	uint64_t refused_revoked; /* IKE_AUTH of revoked identities. */
 	uint64_t drops[DROP_COUNT];
 };
 

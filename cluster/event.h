@@ -5,6 +5,7 @@
 #ifndef CLUSTER_EVENT_H
 #define CLUSTER_EVENT_H
 
+#include "cluster/control.h"
 #include "proto/address.h"
 #include "proto/entropy.h"
 #include "proto/sad.h"
@@ -19,6 +20,7 @@ enum event_type {
 	EVENT_STORED,     /* A store_update is durable. */
 	EVENT_IDENTITY_STORED, /* An ACTION_STORE_IDENTITY is durable. */
 	EVENT_SA_REPORTS, /* From the packet workers. */
+	EVENT_CONTROL,    /* An operator asks for something; answered by one ACTION_CONTROL. */
 	EVENT_SHUTDOWN,   /* SIGTERM: hand over, then ACTION_EXIT. */
 	EVENT_FITNESS     /* The host lost, or has again, what serving clients takes. */
 };
@@ -60,6 +62,7 @@ struct event {
 			const struct sa_report *reports;
 			size_t n;
 		} sa_reports;
+		const struct control_request *control;
 	};
 };
 

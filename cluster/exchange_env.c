@@ -113,6 +113,15 @@ static bool has_room(void *ctx, const struct ike_id *peer, bool replaces)
 	return gone >= first || has_places(c, first - gone);
 }
 
+static bool revoked(void *ctx, const struct ike_id *peer)
+{
+	struct core *c = ctx;
+	bool is = state_is_revoked(c->state, peer);
+
+	c->refused_revoked += is;
+	return is;
+}
+
 struct ike_env exchange_env(struct core *c)
 {
 	return (struct ike_env){
@@ -127,5 +136,6 @@ struct ike_env exchange_env(struct core *c)
 		.admit = admit,
 		.has_room = has_room,
 		.has_places = has_places,
+		.revoked = revoked,
 	};
 }

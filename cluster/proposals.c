@@ -3,7 +3,7 @@
  * sealed entry a step, and out of the log into the state.
  *
  * What a node may propose through another is little: that it is up, that it is
- * leaving, and the leases and marks of what it owns. The leader reads it before
+ * leaving, the leases and marks of what it owns, and what an operator has asked it. The leader reads it before
  * it passes it on; everything else comes from the leader's own rooms. */
 #include "cluster/core_internal.h"
 #include "proto/mutant.h"
@@ -55,6 +55,8 @@ static bool may_propose(const struct core *c, uint32_t node, const struct comman
 	case COMMAND_NODE_DOWN: /* Of itself: it is leaving. */
 		return command->node_down.id == c->peer[node].raft_id;
 	case COMMAND_SEQ_BATCH:
+	case COMMAND_SESSIONS_END: /* An operator may ask any node. */
+	case COMMAND_IDENTITY:
 		return true;
 	default:
 		return MUTANT(MUTANT_PROPOSALS_OF_ANYONE);
@@ -205,6 +207,21 @@ static void follow_rows(struct core *c, const struct seq_batch *b)
 	}
 }
 
+/* Those that end now, or ended already: at this very commit the workers stop. */
+static void follow_ended(struct core *c, const struct command *x, const struct apply_result *r)
+{
+	const struct sessions_end *p = &x->sessions_end;
+	const struct session *s = NULL;
+
+	c->follow.sas |= r->n_ended > 0;
+	for (uint32_t i = 0; x->type == COMMAND_SESSIONS_END && i < p->n; i++)
+		if (state_session(c->state, p->session[i]))
+			follow_add(c, &(struct follow_session){ .session = p->session[i] });
+	while (x->type == COMMAND_IDENTITY && r->n_ended > 0 &&
+	       (s = state_next_session_of(c->state, &x->identity.id, s ? s->id : 0)) != NULL)
+		follow_add(c, &(struct follow_session){ .session = s->id });
+}
+
 static void note(struct core *c, uint64_t index, const struct command *command,
 		 const struct apply_result *r)
 {
@@ -251,6 +268,12 @@ static void note(struct core *c, uint64_t index, const struct command *command,
 		w->down[w->n_down].command = command->node_down;
 		w->down[w->n_down].moved = r->slots_changed;
 		w->down[w->n_down++].index = index;
+		break;
+	case COMMAND_SESSIONS_END:
+	case COMMAND_IDENTITY:
+		follow_ended(c, command, r);
+		if (index > c->replay_until)
+			control_applied(c, command, r);
 		break;
 	default:
 		break;

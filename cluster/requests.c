@@ -68,7 +68,7 @@ static bool notice_due(struct core *c, const struct session *s)
 {
 	struct errand *e;
 
-	if (session_epoch(c->state, s) == s->acknowledged_epoch)
+	if (session_ends(s) || session_epoch(c->state, s) == s->acknowledged_epoch)
 		return false;
 	/* Where owners come and go a client hears of where it stands in the end, and back where
 	 * it was is one step. It is served meanwhile: the notice is news, no condition. One
@@ -158,6 +158,15 @@ static void outstanding(struct core *c, const struct session *s, struct errand *
 		send_to(c, s, e->request);
 }
 
+/* Window 1: while a notice is unanswered there can be no other question. So it is asked
+ * once more, and this time it is what DPD would have asked. */
+static void probe(struct core *c, struct errand *e)
+{
+	e->probing = true;
+	e->tries = 0;
+	e->next_us = c->now_us;
+}
+
 static uint64_t sum_of_marks(const struct session *s)
 {
 	uint64_t sum = 0;
@@ -179,6 +188,8 @@ void requests_applied(struct core *c, const struct session *s)
 	e->marks = sum_of_marks(s); /* Less after a rekey. */
 	if (asking(s)) {
 		outstanding(c, s, e);
+		if (session_ends(s) && e->next_us == NEVER)
+			probe(c, e); /* Its DELETE waits for this answer. */
 		return;
 	}
 	if (e->request) {
@@ -234,7 +245,7 @@ static void give_up(struct core *c, const struct session *s, struct errand *e)
 	struct command del = { .type = COMMAND_SESSION_DEL };
 
 	if ((e->purpose == IKE_PURPOSE_NOTICE || e->purpose == IKE_PURPOSE_REKEY_CHILD) &&
-	    !e->probing) {
+	    !e->probing && !session_ends(s)) {
 		e->next_us = NEVER;
 		return; /* Phones sleep: what the client did not ask for deletes nothing. */
 	}
@@ -267,21 +278,22 @@ static bool dpd_due(const struct core *c, const struct session *s, const struct 
 	       c->now_us - e->alive_us >= connection->dpd_ms * MS;
 }
 
-/* Window 1: while a notice is unanswered there can be no other question. So it is asked
- * once more, and this time it is what DPD would have asked. */
-static void probe(struct core *c, struct errand *e)
-{
-	e->probing = true;
-	e->tries = 0;
-	e->next_us = c->now_us;
-}
-
 static void dpd(struct core *c, const struct session *s, struct errand *e)
 {
 	struct ike_request r = { .purpose = IKE_PURPOSE_DPD };
 
 	if (requests_make(c, s, &r))
 		e->alive_us = c->now_us;
+}
+
+/* It has no Child SA any more, and nothing of ours is outstanding: the client is told. */
+static void end(struct core *c, const struct session *s)
+{
+	struct ike_request r = { .purpose = IKE_PURPOSE_DELETE_IKE };
+
+	if (requests_make(c, s, &r))
+		action_event(c->actions, "session_delete", "session %llu: the client is told that it ends",
+			     (unsigned long long)s->id);
 }
 
 /* One errand's turn. True: something was made or sent. */
@@ -295,6 +307,8 @@ static bool errand_turn(struct core *c, struct errand *e)
 		repeat(c, s, e);
 	else if (!e->request && asking(s))
 		outstanding(c, s, e); /* Committed while we did not lead. */
+	else if (!e->request && session_ends(s))
+		end(c, s);
 	else if (!e->request && notice_due(c, s))
 		notice(c, s); /* Its lane was busy when the scan came by. */
 	else if (!e->request && requests_child_turn(c, s, e))

@@ -27,6 +27,7 @@ void state_free(struct state *s)
 	state_cut_drop(s);
 	sessions_fini(s);
 	tombstones_fini(s);
+	revoked_fini(s);
 	pool_fini(s);
 	free(s->hints);
 	free(s);
@@ -84,6 +85,12 @@ void state_apply(struct state *s, const struct command *c, struct apply_result *
 		return;
 	case COMMAND_NODE_GONE:
 		apply_node_gone(s, &c->node_gone, r);
+		return;
+	case COMMAND_SESSIONS_END:
+		apply_sessions_end(s, &c->sessions_end, r);
+		return;
+	case COMMAND_IDENTITY:
+		apply_identity(s, &c->identity, r);
 		return;
 	}
 	assert(0 && "command_decode() gives only commands that it knows");

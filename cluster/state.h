@@ -12,6 +12,7 @@
 #define STATE_NODES_MAX 16u
 #define STATE_SLOTS 4096u /* Shared owner slots; then each node's private one. */
 #define STATE_SLOTS_ALL (STATE_SLOTS + STATE_NODES_MAX)
+#define STATE_REVOKED_MAX 1024u /* Identities: each snapshot begins with them all. */
 
 struct node_record {
 	uint64_t id;           /* Raft id; 0 = empty place. */
@@ -64,6 +65,7 @@ struct apply_result {
 	uint32_t n_superseded;
 	uint64_t passed[COMMAND_SUPERSEDES_MAX + 1]; /* Others that lost their address, or have it back. */
 	uint32_t n_passed;
+	uint32_t n_ended;       /* Sessions that a SessionsEnd or an Identity has begun to end. */
 	bool slots_changed;     /* Ownership of slots changed: look at all sessions. */
 	bool holder_changed;
 	bool nodes_changed;
@@ -101,6 +103,16 @@ const struct session *state_next_session(const struct state *s, uint64_t after);
 /* The same, of one peer identity (for INITIAL_CONTACT). */
 const struct session *state_next_session_of(const struct state *s, const struct ike_id *peer,
 					    uint64_t after);
+
+/* Is it told to end? It has no Child SA any more, and the client is to be told. */
+bool session_ends(const struct session *session);
+
+/* Identities that are not let in, whatever case they are spelled in. */
+bool state_is_revoked(const struct state *s, const struct ike_id *id);
+size_t state_revoked(const struct state *s); /* How many. */
+/* In the order of their revocation; NULL at the end, or where `after` (NULL: from the
+ * first on) is none. */
+const struct ike_id *state_next_revoked(const struct state *s, const struct ike_id *after);
 
 int64_t session_epoch(const struct state *s, const struct session *session);
 /* Who owned the session in that epoch, as far as the state remembers: the current one, and

@@ -5,6 +5,7 @@
  *   state_slots.c     owner slots: who owns what, in which epoch
  *   state_sessions.c  put, step, delete
  *   state_tombstones.c  IKE SAs that are gone
+ *   state_revoked.c   sessions that are told to end, identities that are not let in
  *   state_table.c     the table of sessions and its indexes
  *   state_sequence.c  leases, marks, the planned hand-over
  *   state_pool.c      virtual IPs: in use, freed, free
@@ -88,6 +89,11 @@ struct mourner {
 	UT_hash_handle hh;
 };
 
+struct revoked {
+	struct ike_id id; /* Key: ike_id_key(). */
+	UT_hash_handle hh;
+};
+
 struct freed {
 	struct address address;
 	uint64_t peer;   /* Who had it: tombstone_peer(); 0: of an old snapshot, nobody. */
@@ -114,6 +120,7 @@ struct state {
 	uint64_t holder, holder_incarnation;
 	struct slot slot[STATE_SLOTS_ALL];
 	struct tombstone *tombstones;
+	struct revoked *revoked; /* In the order of their revocation. */
 	struct freed *freed;
 	uint64_t freed_serial; /* The next one's. */
 	size_t n_exact;        /* Child SAs with a horizon. */
@@ -162,11 +169,16 @@ void tombstone_say(struct state *s, uint64_t spi_i, uint64_t spi_r, struct blob 
 void tombstones_sweep(struct state *s);
 void tombstones_fini(struct state *s);
 
+/* ---- state_revoked.c ---- */
+void apply_sessions_end(struct state *s, const struct sessions_end *c, struct apply_result *r);
+void apply_identity(struct state *s, const struct identity_command *c, struct apply_result *r);
+void codec_revoked(struct codec *c, struct state *s); /* All of them: for codec_head(). */
+void revoked_fini(struct state *s);
+
 /* ---- state_table.c ---- */
 struct session_entry *session_find(const struct state *s, uint64_t id);
 struct session_entry *session_entry_of(struct session *s); /* Whose .s it is. */
 struct pair_index *session_find_pair(const struct state *s, uint64_t spi_i, uint64_t spi_r);
-bool id_same(const struct ike_id *a, const struct ike_id *b);
 struct spi_index *session_find_spi(const struct state *s, uint32_t spi_in);
 /* Can it be a session at all? ERR_MALFORMED; ERR_EXISTS: an inbound SPI twice. */
 enum status session_check(const struct ike_session *ike);

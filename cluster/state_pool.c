@@ -9,6 +9,7 @@
  * without walking over all that are in use, a hint for each pool remembers how far
  * everything is taken; forgetting a freed address lowers it again. */
 #include "cluster/state_internal.h"
+#include "proto/ike_config.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
@@ -120,7 +121,7 @@ bool pool_link(struct state *s)
 		if (!e || !e->s.successor)
 			continue;
 		after = e->s.successor > e->s.id ? session_find(s, e->s.successor) : NULL;
-		if (!after || after->before || !id_same(&e->s.ike.peer_id, &after->s.ike.peer_id) ||
+		if (!after || after->before || !ike_id_equal(&e->s.ike.peer_id, &after->s.ike.peer_id) ||
 		    e->s.ike.virtual_ip.family == 0 ||
 		    !address_equal(&e->s.ike.virtual_ip, &after->s.ike.virtual_ip))
 			return false;

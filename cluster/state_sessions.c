@@ -6,6 +6,7 @@
  * refused. A step names the serial that it was computed from, so one that was overtaken
  * cannot put back what another removed. */
 #include "cluster/state_internal.h"
+#include "proto/ike_config.h"
 #include "cluster/horizon.h"
 #include "proto/mutant.h"
 
@@ -98,7 +99,7 @@ static enum status check_address_put(const struct state *s, const struct session
 
 	if (user == 0)
 		return OK;
-	return user == c->takes_from && id_same(&session_find(s, user)->s.ike.peer_id, &c->ike.peer_id)
+	return user == c->takes_from && ike_id_equal(&session_find(s, user)->s.ike.peer_id, &c->ike.peer_id)
 		       ? OK
 		       : ERR_EXISTS;
 }
@@ -166,6 +167,10 @@ void apply_session_put(struct state *s, const struct session_put *c, struct appl
 	uint64_t user;
 
 	r->status = c->slot < STATE_SLOTS ? session_check(&c->ike) : ERR_MALFORMED;
+	/* Its IKE_AUTH is older than its revocation: it is to be asked again. */
+	if (r->status == OK && state_is_revoked(s, &c->ike.peer_id) &&
+	    !MUTANT(MUTANT_REVOKED_SLIPS_IN))
+		r->status = ERR_STALE;
 	if (r->status == OK)
 		r->status = check_pairs(s, &c->ike, NULL);
 	superseded(s, c, &gone);
@@ -230,6 +235,12 @@ static bool step_records(const struct session *old, const struct session_step *c
 	return true;
 }
 
+/* What ends never goes on; and so it gets no Child SA (session_check()). */
+static bool step_respects_end(const struct session *old, const struct ike_session *next)
+{
+	return !session_ends(old) || (next->features & IKE_ENDS);
+}
+
 static int64_t later(int64_t old, int64_t epoch, int64_t current)
 {
 	return epoch > old && epoch <= current ? epoch : old;
@@ -261,6 +272,8 @@ void apply_session_step(struct state *s, const struct session_step *c, struct ap
 	if (r->status == OK)
 		r->status = check_room(s, &c->room, ike_session_places(&e->s.ike),
 				       ike_session_places(&c->ike));
+	if (r->status == OK && !step_respects_end(&e->s, &c->ike))
+		r->status = ERR_STALE;
 	if (r->status != OK)
 		return;
 	for (unsigned i = 0; i < IKE_SA_MAX; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The replicated state as octets: version, scalars, nodes, slots, tombstones, freed
- * addresses, sessions. Canonical, so the digest of the octets is the digest of the
+/* The replicated state as octets: version, scalars, nodes, slots, revoked identities,
+ * tombstones, freed addresses, sessions. Canonical, so the digest of the octets is that of the
  * state: places in their order, sessions by id, what was let go of in the order of
  * that. Slots are written as runs, for most neighbours are alike: 4112 slots of one
  * owner are 50 octets.
@@ -20,12 +20,13 @@
 
 /* With exact SAs the greater one of a pair, and only then. Earlier pairs are still read: the
  * first, whose tombstones do not say whose they are, the next, whose freed addresses don't, and
- * that whose marks do not say of which epoch they are. */
+ * that whose marks do not say of which epoch they are, and that without revoked identities. */
 #define SNAPSHOT_VERSION_OLD 2u
 #define SNAPSHOT_VERSION_TOMBSTONES 4u
 #define SNAPSHOT_VERSION_FREED 6u
-#define SNAPSHOT_VERSION 8u
-#define SNAPSHOT_VERSION_EXACT 9u
+#define SNAPSHOT_VERSION_MARKS 8u
+#define SNAPSHOT_VERSION 10u
+#define SNAPSHOT_VERSION_EXACT 11u
 #define DIGEST_CHUNK (64u * 1024u)
 #define EPOCH_MAX (INT64_C(1) << 60) /* Far from the end of 64 bits, also in sums. */
 
@@ -185,12 +186,14 @@ uint8_t codec_head(struct codec *c, struct state *s)
 	codec_u8(c, &version);
 	codec_check(c, version >= SNAPSHOT_VERSION_OLD && version <= SNAPSHOT_VERSION_EXACT);
 	c->horizons = version % 2 == 1;
-	c->no_successors = version < SNAPSHOT_VERSION;
-	c->late_marks = version >= SNAPSHOT_VERSION;
+	c->no_successors = version < SNAPSHOT_VERSION_MARKS;
+	c->late_marks = version >= SNAPSHOT_VERSION_MARKS;
 	codec_u64(c, &s->time_ms);
 	codec_u64(c, &s->last_session);
 	codec_nodes(c, s);
 	codec_slots(c, s);
+	if (version >= SNAPSHOT_VERSION)
+		codec_revoked(c, s);
 	return version;
 }
 

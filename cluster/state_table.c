@@ -5,6 +5,7 @@
  * removing one touches a dozen hash buckets however many there are. */
 #include "cluster/horizon.h"
 #include "cluster/state_internal.h"
+#include "proto/ike_config.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -72,17 +73,9 @@ struct session_entry *session_find(const struct state *s, uint64_t id)
 
 /* ---- By identity ---- */
 
-static struct ike_id id_key(const struct ike_id *id)
-{
-	struct ike_id key = {.type = id->type, .len = id->len};
-
-	memcpy(key.data, id->data, id->len);
-	return key;
-}
-
 static struct peer *peer_find(const struct state *s, const struct ike_id *id)
 {
-	struct ike_id key = id_key(id);
+	struct ike_id key = ike_id_key(id);
 	struct peer *p;
 
 	HASH_FIND(hh, s->peers, &key, sizeof(key), p);
@@ -97,7 +90,7 @@ static void peer_join(struct state *s, struct session_entry *e)
 	if (!p) {
 		p = calloc(1, sizeof(*p));
 		assert(p);
-		p->id = id_key(&e->s.ike.peer_id);
+		p->id = ike_id_key(&e->s.ike.peer_id);
 		HASH_ADD(hh, s->peers, id, sizeof(p->id), p);
 	}
 	/* Nearly always the newest session, and then the last. */
@@ -122,11 +115,6 @@ static void peer_leave(struct state *s, struct session_entry *e)
 		return;
 	HASH_DEL(s->peers, p);
 	free(p);
-}
-
-bool id_same(const struct ike_id *a, const struct ike_id *b)
-{
-	return a->type == b->type && a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
 }
 
 /* ---- By SPIs ---- */
@@ -203,6 +191,8 @@ enum status session_check(const struct ike_session *ike)
 
 	if (a->state == 0 || ike->n_child > IKE_CHILD_MAX || ike->peer_id.len > IKE_ID_MAX)
 		return ERR_MALFORMED;
+	if ((ike->features & IKE_ENDS) && ike->n_child > 0)
+		return ERR_MALFORMED;
 	if (b->state != 0 && a->spi_i == b->spi_i && a->spi_r == b->spi_r)
 		return ERR_MALFORMED;
 	for (unsigned i = 0; i < ike->n_child; i++) {
@@ -244,7 +234,7 @@ void session_replace(struct state *s, struct session_entry *e, const struct ike_
 		     const struct seq_record seq[IKE_CHILD_MAX])
 {
 	bool same_ip = address_equal(&e->s.ike.virtual_ip, &ike->virtual_ip);
-	bool same_id = id_same(&e->s.ike.peer_id, &ike->peer_id);
+	bool same_id = ike_id_equal(&e->s.ike.peer_id, &ike->peer_id);
 	struct ike_session old = e->s.ike; /* Its blobs move here, and are dropped at the end. */
 
 	cut_before_session_changes(s, e);
@@ -372,7 +362,7 @@ const struct session *state_next_session_of(const struct state *s, const struct 
 	const struct session_entry *e = session_find(s, after);
 	const struct peer *p;
 
-	if (e && id_same(&e->s.ike.peer_id, id))
+	if (e && ike_id_equal(&e->s.ike.peer_id, id))
 		return e->peer_next ? &e->peer_next->s : NULL;
 	p = peer_find(s, id);
 	e = p ? p->first : NULL;

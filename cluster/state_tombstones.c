@@ -9,6 +9,7 @@
  * no new IKE SA (exchange_env.c). apply() itself refuses none: a deletion must not fail.
  * So there are at most as many as that limit, and the IKE SAs that lived when it was met. */
 #include "cluster/state_internal.h"
+#include "proto/ike_config.h"
 #include "proto/mutant.h"
 #include "proto/prf.h"
 
@@ -58,9 +59,10 @@ void tombstone_say(struct state *s, uint64_t spi_i, uint64_t spi_r, struct blob 
 uint64_t tombstone_peer(const struct ike_id *id)
 {
 	uint8_t octets[1 + IKE_ID_MAX] = {(uint8_t)id->type}, hash[IKE_HASH_LEN];
+	struct ike_id key = ike_id_key(id); /* Spelled otherwise it is the same one. */
 	uint64_t peer;
 
-	memcpy(octets + 1, id->data, id->len);
+	memcpy(octets + 1, key.data, id->len);
 	hash_sha256(octets, 1 + (size_t)id->len, hash);
 	memcpy(&peer, hash, sizeof(peer));
 	return peer ? peer : 1;

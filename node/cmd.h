@@ -15,5 +15,9 @@ int cmd_check(int argc, char **argv);    /* node/cmd_check.c */
 int cmd_init(int argc, char **argv);     /* node/cmd_init.c */
 int cmd_status(int argc, char **argv);   /* node/cmd_status.c */
 int cmd_sessions(int argc, char **argv); /* node/cmd_status.c */
+int cmd_end(int argc, char **argv);      /* node/cmd_control.c */
+int cmd_revoke(int argc, char **argv);   /* node/cmd_control.c */
+int cmd_allow(int argc, char **argv);    /* node/cmd_control.c */
+int cmd_prune(int argc, char **argv);    /* node/cmd_control.c */
 
 #endif

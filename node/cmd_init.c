@@ -186,8 +186,10 @@ static bool write_config(const char *dir, unsigned nodes)
 			"data_dir = \"/var/lib/baton/n%u\"\n"
 			"outer_interface = \"wan\"                  # where clients come in\n"
 			"inner_interface = \"lan\"                  # towards the protected network\n"
-			"http = \"127.0.0.1:9505\"                  # status; \"\" turns it off\n%s\n",
-			i, 10 + i, i, i, i, i, i == 1 ? host_name : "");
+			"http = \"127.0.0.1:9505\"                  # status; \"\" turns it off\n"
+			"control = \"/run/baton/n%u.sock\"         # baton end, revoke, allow, prune; \"\" turns "
+			"it off\n%s\n",
+			i, 10 + i, i, i, i, i, i, i == 1 ? host_name : "");
 	fputs(tail, f);
 	return fclose(f) == 0 || failed(path);
 }

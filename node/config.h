@@ -30,6 +30,8 @@ struct node_entry { /* One [[node]]; its name is cluster.node[] at the same inde
 	char outer_interface[IF_NAMESIZE];
 	char inner_interface[IF_NAMESIZE];
 	char http[64];        /* "127.0.0.1:9505"; "" = off. */
+	char control[108];    /* Path of its control socket (sun_path); "" = off. */
+	bool control_named;   /* ... in the file: it must be to be had. */
 	char http_name[256];  /* A Host that its clients may say besides addresses; "" = none. */
 };
 

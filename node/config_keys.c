@@ -106,11 +106,14 @@ static void node_begin(struct reader *r, const struct toml_value *v, size_t i, s
 }
 
 #define NODE (&r->c->node[r->node])
+/* Should two clusters have a node of one name on one machine, one names its control socket. */
 SETTER(node_name)
 {
 	char *name = r->c->cluster.node[r->node];
 
 	config_set_text(r, v, name, CLUSTER_NAME_MAX);
+	if (!NODE->control_named)
+		snprintf(NODE->control, sizeof(NODE->control), "/run/baton/%s.sock", name);
 	for (uint32_t i = 0; i < r->node; i++)
 		if (strcmp(r->c->cluster.node[i], name) == 0)
 			reader_error(r, v->line, "node \"%s\" is there twice: give each another name",
@@ -154,6 +157,20 @@ SETTER(node_http)
 	else
 		snprintf(NODE->http, sizeof(NODE->http), "%s", v->string);
 }
+SETTER(node_control)
+{
+	char path[CONFIG_PATH_MAX] = "";
+
+	NODE->control_named = true;
+	NODE->control[0] = '\0';
+	if (v->string[0])
+		config_set_path(r, v, path);
+	if (strlen(path) >= sizeof(NODE->control))
+		reader_error(r, v->line, "\"control\" must have less than %zu octets, as a socket's path, "
+			     "with its folder", sizeof(NODE->control));
+	else
+		strcpy(NODE->control, path);
+}
 SETTER(node_http_name) { config_set_text(r, v, NODE->http_name, sizeof(NODE->http_name)); }
 
 static const struct config_key node_keys[] = {
@@ -167,6 +184,7 @@ static const struct config_key node_keys[] = {
 	{ "inner_interface", TOML_STRING, true, node_inner },
 	{ "http", TOML_STRING, false, node_http },
 	{ "http_name", TOML_STRING, false, node_http_name },
+	{ "control", TOML_STRING, false, node_control },
 	{ 0 }
 };
 

@@ -227,6 +227,14 @@ static void on_other_signal(uv_signal_t *handle, int number)
 				    : "it has no meaning");
 }
 
+void loop_control(struct node *n, const struct control_request *r)
+{
+	struct event e = {.type = EVENT_CONTROL, .control = r};
+
+	step(n, &e);
+	arm(n);
+}
+
 static void inbox_wake(void *ctx)
 {
 	uv_async_send(ctx);

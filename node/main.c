@@ -16,6 +16,10 @@ static const struct {
 	{"init", cmd_init, "make keys, certificates and a commented configuration"},
 	{"status", cmd_status, "ask a node how the cluster is"},
 	{"sessions", cmd_sessions, "list sessions"},
+	{"end", cmd_end, "end a session, or all of an identity"},
+	{"revoke", cmd_revoke, "let an identity in no more, and end its sessions"},
+	{"allow", cmd_allow, "undo that"},
+	{"prune", cmd_prune, "end the sessions of what is configured no longer"},
 };
 
 static int usage(FILE *out, int status)

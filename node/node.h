@@ -4,6 +4,7 @@
 #define NODE_NODE_H
 
 #include "cluster/core.h"
+#include "node/control_socket.h"
 #include "node/die.h"
 #include "node/events.h"
 #include "node/http.h"
@@ -44,6 +45,7 @@ struct node {
 	struct datapath *datapath;
 	struct status_view view;
 	struct http *http;
+	struct control_socket *control;
 	uint64_t longest_round_us;
 	bool running;               /* The start is over: there are a core and a store. */
 	bool shutting_down, ended;
@@ -70,6 +72,12 @@ int loop_run(struct node *n);
 void loop_fini(struct node *n);
 uint64_t loop_now_us(void);  /* The clock of the core's events. */
 void loop_seed(uint8_t seed[ENTROPY_SEED_LEN]); /* Fresh from the system. */
+
+void loop_control(struct node *n, const struct control_request *r); /* An operator asks. */
+
+/* control.c: the control socket. False: err is a sentence for the operator. */
+bool control_open(struct node *n, char err[NODE_ERR_LEN]);  /* Before the user id changes. */
+bool control_serve(struct node *n, char err[NODE_ERR_LEN]); /* Once there is a core. */
 
 /* perform.c: does what was queued, in order, and clears it. */
 void perform_actions(struct node *n);

@@ -349,11 +349,12 @@ bool node_start(struct node *n, const struct node_config *config, char err[NODE_
 		return fail(err, "%.512s: node \"%s\": %s", config->file, c->node[c->self], why);
 	/* What only root may make, such as a socket in /run, comes before. From here on without root;
 	 * and from the status endpoint on it can be asked what it waits for. */
-	if (!user_become(config, n->events, err) || !start_http(n, err) || !wait_clock(n) ||
-	    !start_store(n, err) || !start_link(n, err))
+	if (!control_open(n, err) || !user_become(config, n->events, err) || !start_http(n, err) ||
+	    !wait_clock(n) || !start_store(n, err) || !start_link(n, err))
 		return false;
 	n->view.link = n->link;
-	if (!start_datapath(n, err) || !start_core(n, err) || !begin_store(n, err))
+	if (!start_datapath(n, err) || !start_core(n, err) || !begin_store(n, err) ||
+	    !control_serve(n, err))
 		return false;
 	n->view.datapath = n->datapath;
 	n->view.core = n->core;
@@ -369,6 +370,7 @@ bool node_start(struct node *n, const struct node_config *config, char err[NODE_
 void node_stop(struct node *n)
 {
 	http_stop(n->http);
+	control_socket_stop(n->control);
 	if (n->store_thread)
 		store_thread_stop(n->store_thread);
 	else

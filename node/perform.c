@@ -152,7 +152,7 @@ static enum config_log_level level_of(const char *kind)
 {
 	static const char *const warnings[] = {"node_down", "isolated", "refused",
 					       "config_differs", "suspect", "sequence_high",
-					       "sequence_end"};
+					       "sequence_end", "revoked", "policy", "policy_held"};
 
 	for (size_t i = 0; i < sizeof(warnings) / sizeof(warnings[0]); i++)
 		if (strcmp(kind, warnings[i]) == 0)
@@ -202,6 +202,10 @@ static void perform(struct node *n, struct action *a)
 		break;
 	case ACTION_EVENT:
 		events_add(n->events, level_of(a->event.kind), a->event.kind, "%s", a->event.text);
+		break;
+	case ACTION_CONTROL:
+		control_socket_answer(n->control, a->control.from, a->control.done,
+				      a->control.sessions, a->control.text);
 		break;
 	case ACTION_EXIT:
 		perform_exit(n, a);

@@ -193,7 +193,7 @@ json_t *status_json(const struct status_view *v)
 	core_status(v->core, &st);
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:I, s:b, s:o, s:b, s:b, s:b, s:{s:s, s:s, s:s}, s:o, s:I, s:I, s:I, s:I,"
-		" s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:I, s:o, s:o}",
+		" s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:I, s:o, s:o}",
 		"cluster", c->name, "node", c->node[c->self], "role", role_text(st.role), "leader",
 		st.leader < c->n_nodes ? c->node[st.leader] : "", "term", (json_int_t)st.term, "ready",
 		status_ready(v), "unready", unready_json(v), "isolated", st.isolated, "holds_address", st.holds_address, "quorum_wiped",
@@ -203,7 +203,8 @@ json_t *status_json(const struct status_view *v)
 		v->datapath ? datapath_mode_why(v->datapath) : "", "nodes", nodes_json(v, &st),
 		"voters", (json_int_t)core_voters(v->core), "applied",
 		(json_int_t)st.commit_applied, "sessions", (json_int_t)state_sessions(s), "child_sas",
-		(json_int_t)state_child_sas(s), "half_open", (json_int_t)st.half_open,
+		(json_int_t)state_child_sas(s), "revoked", (json_int_t)state_revoked(s), "half_open",
+		(json_int_t)st.half_open,
 		"false_node_downs", (json_int_t)st.false_node_downs, "takeovers", "count",
 		(json_int_t)st.takeovers, "acknowledged", (json_int_t)st.takeovers_acknowledged,
 		"last_gap_ms", (json_int_t)(st.last_gap_us / 1000), "last_gap_us",
@@ -274,6 +275,7 @@ char *status_metrics(const struct status_view *v)
 		metric(f, "sessions", "gauge", state_sessions(core_state(v->core)));
 		metric(f, "child_sas", "gauge", state_child_sas(core_state(v->core)));
 		metric(f, "child_sa_places", "gauge", state_places(core_state(v->core)));
+		metric(f, "revoked", "gauge", state_revoked(core_state(v->core)));
 	}
 	metric(f, "ready", "gauge", status_ready(v));
 	unready(f, v);
@@ -293,6 +295,7 @@ char *status_metrics(const struct status_view *v)
 	metric(f, "takeover_gap_us", "gauge", st.last_gap_us);
 	metric(f, "takeover_mark_age_us", "gauge", st.last_mark_age_us);
 	metric(f, "held_expired_total", "counter", st.held_expired);
+	metric(f, "revoked_refused_total", "counter", st.revoked_refused);
 	metric(f, "false_node_downs_total", "counter", st.false_node_downs);
 	metric(f, "packets_in_total", "counter", dp.packets_in);
 	metric(f, "packets_out_total", "counter", dp.packets_out);

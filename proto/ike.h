@@ -50,6 +50,9 @@ struct ike_env {
 	bool (*has_room)(void *ctx, const struct ike_id *peer, bool replaces);
 	/* Is there room for so many more places of Child SAs (ike_session_places())? NULL: always. */
 	bool (*has_places)(void *ctx, unsigned more);
+	/* Is this peer, who has just shown that it is who it says, not to be let in any more? It
+	 * is told what who has a wrong key is told. NULL: nobody. */
+	bool (*revoked)(void *ctx, const struct ike_id *peer);
 };
 
 enum ike_verdict {

@@ -7,7 +7,7 @@
  * The message holds two things that fail apart. Authentication fails for good
  * (verdict REFUSE): one answer, AUTHENTICATION_FAILED, computed in one way,
  * whatever was wrong; only the log line tells an unknown identity from a wrong
- * key. The first Child SA, or the address, may fail and the IKE SA stands
+ * key, or from one that is revoked. The first Child SA, or the address, may fail and the IKE SA stands
  * (2.21.2): the response then has IDr, AUTH and the error.
  *
  * Not here: EAP and certificates. A client without AUTH payload wants EAP and is
@@ -98,6 +98,8 @@ static const char *authenticate(struct auth_step *s, struct ike_id *peer, struct
 		return "unknown identity";
 	if (!good)
 		return "wrong pre-shared key";
+	if (s->env->revoked && s->env->revoked(s->env->ctx, peer) && !MUTANT(MUTANT_REVOKED_ENTERS))
+		return "it is revoked";
 	s->connection = connection_of(s);
 	return s->connection ? NULL : "no connection for this IDr and these proposals";
 }

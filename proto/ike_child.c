@@ -154,7 +154,7 @@ static bool is_for_ike(const CBS *sa)
 void ike_step_child(struct ike_step *s)
 {
 	/* 2.25.2: nothing new on an IKE SA that is replaced or being closed. */
-	if (s->sa->state != IKE_SA_ESTABLISHED) {
+	if (s->sa->state != IKE_SA_ESTABLISHED || (s->next->features & IKE_ENDS)) {
 		child_fail(s, IKE_NOTIFY_TEMPORARY_FAILURE);
 		return;
 	}

@@ -43,5 +43,7 @@ struct ike_config {
  * "keyid:text" -> ID_KEY_ID; strongSwan's reading of identity strings. */
 enum status ike_id_parse(struct ike_id *id, const char *text) must_check;
 bool ike_id_equal(const struct ike_id *a, const struct ike_id *b);
+/* One form for all identities that are equal, to look up by: all its octets count. */
+struct ike_id ike_id_key(const struct ike_id *id);
 
 #endif

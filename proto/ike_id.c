@@ -122,16 +122,25 @@ static uint8_t lower(uint8_t c)
 
 /* Names of hosts and mailboxes match in any case, as strongSwan matches them; all
  * else bit for bit. */
+struct ike_id ike_id_key(const struct ike_id *id)
+{
+	bool any_case = id->type == IKE_ID_FQDN || id->type == IKE_ID_RFC822_ADDR;
+	struct ike_id key = {.type = id->type, .len = id->len};
+
+	for (size_t i = 0; i < id->len; i++)
+		key.data[i] = any_case ? lower(id->data[i]) : id->data[i];
+	return key;
+}
+
 bool ike_id_equal(const struct ike_id *a, const struct ike_id *b)
 {
+	struct ike_id x, y;
+
 	if (a->type != b->type || a->len != b->len)
 		return false;
-	if (a->type != IKE_ID_FQDN && a->type != IKE_ID_RFC822_ADDR)
-		return memcmp(a->data, b->data, a->len) == 0;
-	for (size_t i = 0; i < a->len; i++)
-		if (lower(a->data[i]) != lower(b->data[i]))
-			return false;
-	return true;
+	x = ike_id_key(a);
+	y = ike_id_key(b);
+	return memcmp(&x, &y, sizeof(x)) == 0;
 }
 
 static const char *format_bytes(const struct ike_id *id, const char *lead, char *text, size_t size)

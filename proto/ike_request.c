@@ -110,6 +110,8 @@ void ike_step_answer(struct ike_step *s)
 		s->sa_ends = true;
 		break;
 	case IKE_PURPOSE_REKEY_CHILD:
+		if (s->next->features & IKE_ENDS)
+			break; /* What the client has made of it goes with the IKE SA. */
 		ike_step_rekey_answer(s);
 		return;
 	case IKE_PURPOSE_NONE:

@@ -38,6 +38,13 @@ void ike_half_open_fini(struct ike_half_open *h)
 	OPENSSL_cleanse(h, sizeof(*h));
 }
 
+void ike_session_end(struct ike_session *s)
+{
+	OPENSSL_cleanse(s->child, sizeof(s->child));
+	s->n_child = 0;
+	s->features |= IKE_ENDS;
+}
+
 struct ike_sa *ike_session_find_sa(struct ike_session *s, uint64_t spi_i, uint64_t spi_r)
 {
 	for (size_t i = 0; i < IKE_SA_MAX; i++) {

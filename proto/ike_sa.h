@@ -55,7 +55,8 @@ enum { /* Negotiated features of an IKE SA */
 	IKE_PEER_FRAGMENTATION = 1u << 3, /* RFC 7383, offered; we don't use it yet */
 	IKE_PEER_SYNC = 1u << 4,          /* RFC 6311, offered */
 	IKE_INITIAL_CONTACT = 1u << 5,    /* RFC 7296 2.4: its older sessions are to go */
-	IKE_PEER_REPLAY_SYNC = 1u << 6    /* RFC 6311, the other half of it; the initiator's */
+	IKE_PEER_REPLAY_SYNC = 1u << 6,   /* RFC 6311, the other half of it; the initiator's */
+	IKE_ENDS = 1u << 7                /* We end it: see ike_session_end(). */
 };
 
 struct ike_sa {
@@ -113,6 +114,11 @@ struct ike_half_open {
 void ike_session_copy(struct ike_session *to, const struct ike_session *from);
 void ike_session_fini(struct ike_session *s);   /* Drops blobs, cleanses keys. */
 void ike_half_open_fini(struct ike_half_open *h);
+
+/* By our own will: its Child SAs are gone at once, there will be no others, and neither will
+ * its IKE SA have a successor. What is left is to tell the client, with a DELETE, once it
+ * has answered what may be outstanding. */
+void ike_session_end(struct ike_session *s);
 
 struct ike_sa *ike_session_find_sa(struct ike_session *s, uint64_t spi_i, uint64_t spi_r);
 struct child_sa *ike_session_find_child(struct ike_session *s, uint32_t spi_in);

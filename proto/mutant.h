@@ -118,7 +118,12 @@
 	X(MUTANT_PROOF_ECHO, "an echo of our own proof proves")                                    \
 	X(MUTANT_TIMEOUT_FIXED, "late heartbeats make the detector no more patient")               \
 	X(MUTANT_TIMEOUT_UNBOUNDED, "late heartbeats make the detector patient without end")       \
-	X(MUTANT_NOTICE_EACH_MOVE, "each change of owner is told to the client at once")
+	X(MUTANT_NOTICE_EACH_MOVE, "each change of owner is told to the client at once") \
+	X(MUTANT_REVOKED_ENTERS, "a revoked identity is let in by its IKE_AUTH")                   \
+	X(MUTANT_REVOKED_SLIPS_IN, "a revocation does not stop an IKE_AUTH that is on its way")    \
+	X(MUTANT_END_KEEPS_SAS, "a session that ends keeps its Child SAs until the client knows")  \
+	X(MUTANT_POLICY_OF_ONE, "what one node's file lacks is ended")                             \
+	X(MUTANT_PRUNE_UNASKED, "however many sessions a file lacks, nobody is asked")
 
 enum mutant {
 #define X(name, text) name,

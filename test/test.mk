@@ -97,6 +97,8 @@ $(1)/store_fuzz: $(patsubst %,$(1)/obj/node/%.o,store_log.c store_record.c store
 $(1)/store_fuzz: FUZZ_LIBS := -llmdb
 $(1)/tls_fuzz: $(1)/obj/node/pki.c.o
 $(1)/tls_fuzz: FUZZ_LIBS := -lssl
+$(1)/control_fuzz: $(1)/obj/node/control_line.c.o
+$(1)/control_fuzz: FUZZ_LIBS := -ljansson -no-pie -Wl,--unresolved-symbols=ignore-all
 $(1)/answer_fuzz: FUZZ_LIBS := -ljansson -no-pie -Wl,--unresolved-symbols=ignore-all
 endef
 $(eval $(call fuzz_build,build/fuzz,-gline-tables-only -O1 -fsanitize=fuzzer-no-link$(comma)address$(comma)undefined -fno-sanitize-recover=undefined))

@@ -155,12 +155,23 @@ static void random_ike(struct ike_session *s, uint64_t *r)
 	s->n_child = (uint8_t)below(r, 4);
 	for (unsigned i = 0; i < s->n_child; i++)
 		sample_child(&s->child[i], 0x1000 + below(r, SPIS), below(r, 2) == 0);
+	if (s->n_child == 0 && below(r, 2) == 0)
+		s->features |= IKE_ENDS;
 	if (below(r, 3) == 0) {
 		uint32_t seed = below(r, SPIS);
 
 		sample_ike(&s->ike[1], seed, ~(uint64_t)seed);
 		s->ike[1].state = IKE_SA_REKEYED;
 	}
+}
+
+/* Of one of those sessions, in one spelling or the other. */
+static void random_identity(struct ike_id *id, uint64_t *r)
+{
+	memset(id, 0, sizeof(*id));
+	id->type = 2;
+	id->len = (uint8_t)snprintf((char *)id->data, sizeof(id->data), "%s-%u",
+				    below(r, 2) ? "peer" : "Peer", below(r, SPIS));
 }
 
 static void random_row(struct seq_row *row, uint64_t *r)
@@ -228,7 +239,8 @@ void sample_command(struct command *c, uint64_t *r)
 	static const enum command_type often[] = {
 		COMMAND_SESSION_PUT,  COMMAND_SESSION_PUT, COMMAND_SESSION_PUT, COMMAND_SESSION_STEP,
 		COMMAND_SESSION_STEP, COMMAND_SESSION_DEL, COMMAND_SEQ_BATCH,	COMMAND_SEQ_BATCH,
-		COMMAND_OWNER_MOVE,   COMMAND_OWNER_MOVE,  COMMAND_CLUSTER_TIME};
+		COMMAND_OWNER_MOVE,   COMMAND_OWNER_MOVE,  COMMAND_CLUSTER_TIME, COMMAND_SESSIONS_END,
+		COMMAND_IDENTITY};
 
 	memset(c, 0, sizeof(*c));
 	c->type = below(r, 3) != 0 ? often[below(r, sizeof(often) / sizeof(often[0]))]
@@ -262,6 +274,16 @@ void sample_command(struct command *c, uint64_t *r)
 	case COMMAND_NODE_GONE:
 		c->node_gone.id = 100 + below(r, 8 * NODES); /* Seldom one that is there. */
 		c->node_gone.config_hash = c->node_gone.id % 2 == 0 ? 0 : 5;
+		break;
+	case COMMAND_SESSIONS_END:
+		c->sessions_end.reason = (uint8_t)(1 + below(r, END_POLICY));
+		c->sessions_end.n = 1 + below(r, 3);
+		for (uint32_t i = 0; i < c->sessions_end.n; i++)
+			c->sessions_end.session[i] = 1 + sample_random(r) % 200;
+		break;
+	case COMMAND_IDENTITY:
+		c->identity.verdict = (uint8_t)(1 + below(r, IDENTITY_ALLOW));
+		random_identity(&c->identity.id, r);
 		break;
 	default:
 		random_sessions(c, r);

@@ -116,6 +116,12 @@ static void perform(struct story *l, uint32_t node, struct actions *a)
 				       (unsigned long long)l->now_us / 1000, node + 1, x->event.kind,
 				       x->event.text);
 			break;
+		case ACTION_CONTROL:
+			l->answer.n++;
+			l->answer.done = x->control.done;
+			l->answer.sessions = x->control.sessions;
+			snprintf(l->answer.text, sizeof(l->answer.text), "%s", x->control.text);
+			break;
 		case ACTION_EXIT:
 			n->exited = x->exit.status;
 			snprintf(n->exit_text, sizeof(n->exit_text), "%s", x->exit.text);
@@ -197,6 +203,16 @@ void story_event(struct story *l, uint32_t node, struct event *e)
 {
 	step(l, node, e);
 	pump(l);
+}
+
+void story_control(struct story *l, uint32_t node, enum control_verb verb, uint64_t session,
+		   const char *id)
+{
+	struct control_request r = { .verb = verb, .from = 1, .session = session };
+	struct event e = { .type = EVENT_CONTROL, .control = &r };
+
+	assert(!id || ike_id_parse(&r.id, id) == OK);
+	story_event(l, node, &e);
 }
 
 void story_run(struct story *l, uint64_t ms)

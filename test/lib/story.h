@@ -55,6 +55,12 @@ struct story {
 		const char *kind;
 		unsigned n;
 	} happened[64]; /* ACTION_EVENTs, counted. */
+	struct {
+		unsigned n; /* How many there were. */
+		bool done;
+		uint32_t sessions;
+		char text[240];
+	} answer; /* To an operator, the last one. */
 	uint8_t lost_type; /* Frames of this type are lost; 0: of none. */
 	/* True: this frame is lost. NULL: none is. */
 	bool (*loses)(const struct story *l, uint32_t from, uint32_t to, const struct blob *frame);
@@ -82,6 +88,9 @@ void story_worker_update(struct story *l, uint32_t node, const struct sa_update 
 void story_worker_done(struct story *l, uint32_t node); /* A series of updates ends. */
 struct sad_entry *story_sad(struct story *l, uint32_t node, uint32_t spi_in); /* NULL: there is none. */
 void story_later(struct story *l, struct story_frame what); /* Adopts its blobs. */
+/* An operator asks a node; the answer may come later. id may be NULL. */
+void story_control(struct story *l, uint32_t node, enum control_verb verb, uint64_t session,
+		   const char *id);
 
 /* ---- story_client.c: clients ---- */
 /* The client's datagram to the holder; afterwards it has consumed what came back.

@@ -240,6 +240,7 @@ lab_config() {
 			outer_interface = "wan"
 			inner_interface = "lan"
 			http = "127.0.0.1:9505"
+			control = "$LAB/n$i.sock"
 
 			TOML
 		done
@@ -278,6 +279,11 @@ lab_config() {
 
 node_start() {
 	background "$1" ip netns exec "$(ns "$1")" "$BATON" run --config "$LAB/conf/cluster.toml" --node "$1"
+}
+# order VERB NODE ARGS...: baton end, revoke, allow or prune at a node.
+order() {
+	local verb=$1 node=$2; shift 2
+	"$BATON" "$verb" "$@" --control "$LAB/$node.sock"
 }
 node_signal() { kill "-$2" "$(pid_of "$1")"; }
 node_kill() { node_signal "$1" KILL; await_end "$1" 5; rm -f "$LAB/$1.pid"; }

@@ -137,8 +137,11 @@ static bool is_over(struct full *f, unsigned slot)
 	    ike_header_parse(&h, old->data, old->len) != DROP_NONE || h.spi_r == 0 ||
 	    (h.flags & IKE_FLAG_RESPONSE))
 		return false;
+	/* Whom the operator has ended may know of it before the gateway knows that it does; a
+	 * request of its own that was lost is still new there. */
 	return client_was_answered(f, f->ring[slot].client, h.spi_i, h.spi_r, h.message_id) ||
-	       seen_find(&f->checkers.i6.dead, h.spi_i, h.spi_r, 0);
+	       (!f->words.of[f->ring[slot].client].touched &&
+		seen_find(&f->checkers.i6.dead, h.spi_i, h.spi_r, 0));
 }
 
 /* As it was, from where it came from; or from an address of his own what has had its

@@ -133,6 +133,7 @@ void i7_end(struct i7_owner *c);
 
 /* ---- I8: who cannot authenticate changes nothing ---- */
 struct node;
+struct watched_sa;
 struct sa;
 struct i8_attack {
 	struct full *full;
@@ -151,6 +152,16 @@ uint64_t i8_entry(const struct sa *s);
 /* A node sends to an address that is no client's and never was. */
 void i8_sent(struct i8_attack *c, bool ike, const uint8_t *data, size_t len);
 
+/* ---- I9: what is told to end has ended; who is revoked stays out ---- */
+struct i9_revoked {
+	struct full *full;
+	uint64_t n_checked;
+};
+/* A packet of an SA of this session is let in or sealed. */
+void i9_passes(struct i9_revoked *c, const struct node *n, struct watched_sa *s, uint64_t session);
+void i9_state(struct i9_revoked *c, unsigned host, const struct state *s);
+void i9_end(struct i9_revoked *c);
+
 struct checkers {
 	struct i1_nonce i1;
 	struct i2_delivery i2;
@@ -160,6 +171,7 @@ struct checkers {
 	struct i6_deleted i6;
 	struct i7_owner i7;
 	struct i8_attack i8;
+	struct i9_revoked i9;
 };
 void checkers_init(struct checkers *c, struct full *f);
 void checkers_fini(struct checkers *c);

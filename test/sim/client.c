@@ -341,7 +341,7 @@ void clients_calm(struct full *f)
 
 		c->calm_from = c->asked + 1;
 		c->had_session = c->ike.state == INITIATOR_ESTABLISHED && !c->leaving &&
-				 !c->dead && c->ike.n_child > 0;
+				 !c->dead && c->ike.n_child > 0 && !f->words.of[i].touched;
 	}
 }
 
@@ -362,7 +362,8 @@ bool client_is_past(const struct full *f, unsigned client, uint64_t spi_i, uint3
 	for (unsigned i = 0; i < IKE_SA_MAX; i++)
 		if (c->ike.ike[i].state != 0 && c->ike.ike[i].spi_i == spi_i)
 			return message_id < c->ike.ike[i].next_request_out;
-	return c->ike.state == INITIATOR_ESTABLISHED;
+	/* A refused IKE_AUTH may stand with another leader, once it is allowed again. */
+	return c->ike.state == INITIATOR_ESTABLISHED && !f->words.of[client].touched;
 }
 
 bool client_was_answered(const struct full *f, unsigned client, uint64_t spi_i, uint64_t spi_r,
@@ -384,7 +385,7 @@ const char *clients_unhappy(struct full *f, char *text, size_t size)
 		const struct client *c = &f->client[i];
 		const char *what = NULL;
 
-		if (c->dead)
+		if (c->dead || word_is_out(f, i) || word_has_ended(f, i))
 			continue;
 		if (c->ike.state != INITIATOR_ESTABLISHED || c->leaving)
 			what = "has no session";

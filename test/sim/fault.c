@@ -33,6 +33,7 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_STOP] = "owner stopped",
 	[FAULT_MOVE] = "client moves",
 	[FAULT_CLIENT_DIES] = "client dies",
+	[FAULT_WORD] = "operator's word",
 };
 
 void faults_init(struct faults *f, struct world *w, uint64_t until_us, uint64_t mean_us)

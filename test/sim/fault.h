@@ -35,6 +35,7 @@ enum fault_kind {
 	FAULT_STOP,      /* The owner is stopped for 20 to 200 ms (stop.c). */
 	FAULT_MOVE,      /* A client changes its address. */
 	FAULT_CLIENT_DIES,
+	FAULT_WORD,      /* The operator ends, revokes or allows. */
 	FAULT_KINDS
 };
 

@@ -79,6 +79,7 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 	assert(f);
 	random_init(&r, seed ^ UINT64_C(0x706c616e));
 	plan_draw(&f->plan, &r);
+	random_init(&f->words.random, seed ^ UINT64_C(0x776f7264));
 	world_init(&f->world, seed, f->plan.hosts, &node_program, f);
 	f->world.verbose = verbose;
 	f->world.command = command;
@@ -147,16 +148,19 @@ uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct total
 	world_run(&f->world, QUIET_US);
 	faults_begin(&f->faults);
 	operator_begin(f);
+	words_begin(f);
 	world_run(&f->world, end);
 	faults_end(&f->faults);
 	clients_calm(f);
 	operator_calm(f);
+	words_calm(f);
 	i5_wait(&f->checkers.i5);
 	world_run(&f->world, f->world.now_us + SECOND);
 	i2_end(&f->checkers.i2);
 	i4_end(&f->checkers.i4);
 	i6_end(&f->checkers.i6);
 	i7_end(&f->checkers.i7);
+	i9_end(&f->checkers.i9);
 	if (f->plan.all_back) {
 		operator_puts_all_back(f);
 		world_run(&f->world, f->world.now_us + 3 * SECOND);

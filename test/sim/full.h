@@ -43,8 +43,21 @@ struct plan {
 	uint32_t isolation_ms;
 	unsigned leave_per_mille;  /* Of chances that a client takes to leave. */
 	bool stops;                /* Owners are stopped for some milliseconds (stop.c). */
+	bool words;                /* The operator ends sessions, revokes and allows. */
 };
 void plan_draw(struct plan *p, struct random *r);
+
+/* What the operator has said of a client (word.c). */
+struct word {
+	uint64_t from;     /* He waits for the answer to this one; 0: to none. */
+	uint64_t asked_us;
+	enum control_verb verb;
+	bool touched;      /* He has ended something of it. */
+	bool revoked;      /* It was answered that it is, and nothing else was asked since ... */
+	uint64_t since_us; /* ... at this time. */
+	bool maybe;        /* It may be. */
+	bool lost;         /* What he once asked may still come about. */
+};
 
 /* What was done and checked, over all runs of a process. */
 struct totals {
@@ -79,6 +92,11 @@ struct full {
 	bool accept_old[HOSTS_MAX];   /* Its next start: --accept-old-store. */
 	bool starts_old[HOSTS_MAX];   /* Its store was too old for a cold start. */
 	enum status refused[HOSTS_MAX]; /* Why its last start came to nothing. */
+	struct {
+		struct word of[CLIENTS_MAX];
+		struct random random;
+		uint64_t last;        /* The number asked under last. */
+	} words;
 	bool calm;                    /* Faults are over: nobody starts anything new. */
 	struct {
 		struct blob *data;
@@ -137,10 +155,19 @@ void operator_calm(struct full *f);
 void operator_puts_all_back(struct full *f);
 void operator_fini(struct full *f);
 
+/* ---- word.c ---- */
+void words_begin(struct full *f);
+void words_calm(struct full *f);
+void operator_answered(struct full *f, const struct action *a); /* An ACTION_CONTROL. */
+bool word_is_out(const struct full *f, unsigned client);  /* May it be revoked? */
+/* Does the client not know yet that the session it believes to have is ended? */
+bool word_has_ended(struct full *f, unsigned client);
+
 /* ---- Nodes ---- */
 extern const struct program node_program;
 const struct core *node_core(const struct host *h); /* NULL: it does not run. */
 void node_shut_down(struct host *h); /* SIGTERM; it is started again later. */
+void node_control(struct host *h, const struct control_request *r); /* An operator asks. */
 void node_lean(struct host *h, bool leader_holds); /* Who of them shall lead. */
 /* Do its workers have just what its applied state gives it? NULL = yes. */
 const char *node_differs(const struct host *h);

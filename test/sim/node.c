@@ -98,6 +98,9 @@ static void perform(struct node *n, struct action *a)
 	case ACTION_EVENT:
 		world_say(h->world, "n%u: %s: %s", h->index + 1, a->event.kind, a->event.text);
 		break;
+	case ACTION_CONTROL:
+		operator_answered(n->full, a);
+		break;
 	case ACTION_EXIT:
 		n->exit_status = a->exit.status;
 		snprintf(n->exit_text, sizeof(n->exit_text), "%s", a->exit.text);
@@ -322,6 +325,20 @@ void node_shut_down(struct host *h)
 	host_later(h, 0, OWN_SHUTDOWN, NULL);
 }
 
+void node_control(struct host *h, const struct control_request *r)
+{
+	host_later(h, 0, OWN_CONTROL, blob_new((const uint8_t *)r, sizeof(*r)));
+}
+
+static void on_control(struct node *n, const struct blob *data)
+{
+	struct control_request r;
+	struct event e = { .type = EVENT_CONTROL, .control = &r };
+
+	memcpy(&r, data->data, sizeof(r));
+	node_event(n, &e);
+}
+
 void node_lean(struct host *h, bool leader_holds)
 {
 	if (h->process)
@@ -329,12 +346,14 @@ void node_lean(struct host *h, bool leader_holds)
 }
 
 /* True: it is to end. */
-static bool on_own(struct node *n, uint64_t what)
+static bool on_own(struct node *n, uint64_t what, const struct blob *data)
 {
 	struct event e = { .type = EVENT_SHUTDOWN };
 
 	if (what == OWN_SHUTDOWN)
 		node_event(n, &e);
+	else if (what == OWN_CONTROL)
+		on_control(n, data);
 	else if (what == OWN_WAKE)
 		worker_wake(n);
 	else if (what == OWN_MARKS)
@@ -391,7 +410,7 @@ static void node_deliver(struct host *h, void *process, const struct delivery *d
 		on_datagram(n, d);
 		break;
 	case DELIVER_OWN:
-		if (on_own(n, d->value))
+		if (on_own(n, d->value, d->data))
 			on_exit_action(n);
 		break;
 	}

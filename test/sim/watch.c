@@ -112,6 +112,7 @@ void watch_inner(struct node *n, const struct packet *p)
 
 	i2_delivered(&n->full->checkers.i2, s->spi_in, p->seq, &a);
 	check_grant(n, s, p->epoch, "lets packets in of");
+	i9_passes(&n->full->checkers.i9, n, s, p->sa->e.session);
 	s->epoch = p->epoch;
 	if (p->seq > s->let_in)
 		s->let_in = p->seq;
@@ -120,8 +121,10 @@ void watch_inner(struct node *n, const struct packet *p)
 void watch_outer(struct node *n, const struct packet *p)
 {
 	uint32_t spi_in = p->sa->e.child.spi_in;
+	struct watched_sa *s = find(&n->worker, spi_in);
 
-	check_grant(n, find(&n->worker, spi_in), p->sa->e.epoch, "seals for");
+	check_grant(n, s, p->sa->e.epoch, "seals for");
+	i9_passes(&n->full->checkers.i9, n, s, p->sa->e.session);
 	i1_sealed(&n->full->checkers.i1, n->host->index, spi_in, p->seq, p->data, p->len);
 }
 

@@ -41,6 +41,7 @@ struct watched_sa {
 	int64_t newest, granted;       /* Epochs: the newest grant's; INT64_MIN: none, revoked. */
 	int64_t epoch;                 /* In which it let something in last ... */
 	uint64_t let_in, before;       /* ... up to this number; before this burst. */
+	uint64_t over_us;              /* I9: it passed a packet then though its session ended. */
 	uint64_t told;                 /* Up to this one its marks are known outside. */
 	size_t lease_told;             /* w->n_told when its lease was last told to be low. */
 	UT_hash_handle hh;

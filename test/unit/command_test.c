@@ -41,7 +41,7 @@ static void test_round_trip(void **unused)
 		command_fini(&back);
 		command_fini(&c);
 	}
-	for (unsigned type = COMMAND_SESSION_PUT; type <= COMMAND_NODE_GONE; type++)
+	for (unsigned type = COMMAND_SESSION_PUT; type <= COMMAND_IDENTITY; type++)
 		assert_true(seen[type] > 0);
 }
 
@@ -165,7 +165,7 @@ static void test_version(void **unused)
 		{2, 3, 2, ERR_MALFORMED}, /* the later one, for what the first can say */
 		{7, 3, 3, ERR_UNSUPPORTED},
 		{3, 4, 0, ERR_UNSUPPORTED},                     /* type */
-		{4, 4, COMMAND_NODE_GONE + 1, ERR_UNSUPPORTED},
+		{4, 4, COMMAND_IDENTITY + 1, ERR_UNSUPPORTED},
 		{5, 4, COMMAND_SESSION_PUT, ERR_MALFORMED},     /* a type with other fields */
 		{6, 21, 2, ERR_MALFORMED},                      /* a bool of 2 */
 	};

@@ -133,14 +133,24 @@ static struct blob *refusal(struct fixture *f)
 	return d;
 }
 
+static bool everybody(void *ctx, const struct ike_id *peer)
+{
+	(void)ctx;
+	(void)peer;
+	return true;
+}
+
 static void failed_authentication_tells_nothing(void **state)
 {
 	static const struct {
 		const char *id, *remote_id, *psk, *note;
+		bool (*revoked)(void *ctx, const struct ike_id *peer);
 	} rows[] = {
-		{"cl", "gw", "wrong horse..", "wrong pre-shared key"},
-		{"xx", "gw", "correct horse", "unknown identity"},
-		{"cl", "xx", "correct horse", "no connection"},
+		{"cl", "gw", "wrong horse..", "wrong pre-shared key", NULL},
+		{"xx", "gw", "correct horse", "unknown identity", NULL},
+		{"cl", "xx", "correct horse", "no connection", NULL},
+		{"cl", "gw", "correct horse", "it is revoked", everybody},
+		{"cl", "gw", "wrong horse..", "wrong pre-shared key", everybody},
 	};
 	size_t len = 0;
 
@@ -153,6 +163,7 @@ static void failed_authentication_tells_nothing(void **state)
 		f.config.id = gateway_id(rows[k].id);
 		f.config.remote_id = gateway_id(rows[k].remote_id);
 		secret_set(&f.config.psk, rows[k].psk, strlen(rows[k].psk));
+		f.g.env.revoked = rows[k].revoked;
 		d = refusal(&f);
 		if (len)
 			assert_int_equal(d->len, len);

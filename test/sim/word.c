@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operator's word: now and then he ends a client's session, or all that it has, revokes
+ * its identity, allows it again; at any node, while whatever else goes wrong. He asks one
+ * thing of a client at a time, and waits for the answer. Where none comes, for the node that
+ * he asked is gone, he does not know what became of it, and neither do the checkers from
+ * then on: it may still commit.
+ *
+ * He draws from a source of his own, so that a seed in which he says nothing is what it
+ * would be without him. */
+#include "test/sim/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SPEAKS_FROM_US (3 * SECOND)
+#define PATIENCE_US (8 * SECOND) /* The core's own is shorter. */
+
+static struct host *some_host(struct full *f)
+{
+	struct host *h = &f->world.host[random_below(&f->words.random, f->world.n_hosts)];
+
+	return host_runs(h) && !h->paused ? h : NULL;
+}
+
+/* The id of the session that the client believes to have, by what that node knows; 0: none. */
+static uint64_t session_of(struct full *f, const struct host *h, unsigned client)
+{
+	const struct ike_sa *sa = &f->client[client].ike.ike[0];
+	const struct session *s =
+		state_session_by_ike(core_state(node_core(h)), sa->spi_i, sa->spi_r);
+
+	return s ? s->id : 0;
+}
+
+static void say(struct full *f, struct host *h, unsigned client, enum control_verb verb)
+{
+	static const char *const name[] = { [CONTROL_END] = "end its session",
+					    [CONTROL_END_IDENTITY] = "end it", [CONTROL_REVOKE] = "revoke",
+					    [CONTROL_ALLOW] = "allow" };
+	struct word *w = &f->words.of[client];
+	struct control_request r = { .verb = verb, .id = f->secret[client].id };
+
+	r.session = verb == CONTROL_END ? session_of(f, h, client) : 0;
+	if (verb == CONTROL_END && r.session == 0)
+		return;
+	w->from = r.from = ++f->words.last;
+	w->asked_us = f->world.now_us;
+	w->verb = verb;
+	w->touched |= verb != CONTROL_ALLOW;
+	if (verb == CONTROL_REVOKE)
+		w->maybe = true;
+	else if (verb == CONTROL_ALLOW)
+		w->revoked = false;
+	f->faults.count[FAULT_WORD]++;
+	world_say(&f->world, "client %u: %s, says the operator to n%u", client, name[verb],
+		  h->index + 1);
+	node_control(h, &r);
+}
+
+static enum control_verb choose(struct full *f, const struct word *w)
+{
+	switch (random_below(&f->words.random, 4)) {
+	case 0:
+		return CONTROL_END;
+	case 1:
+		return CONTROL_END_IDENTITY;
+	default:
+		return w->maybe ? CONTROL_ALLOW : CONTROL_REVOKE;
+	}
+}
+
+static void on_word(struct world *w, void *ctx, uint64_t a, struct blob *data)
+{
+	struct full *f = ctx;
+	unsigned client = (unsigned)random_below(&f->words.random, f->n_clients);
+	struct word *x = &f->words.of[client];
+	struct host *h = some_host(f);
+
+	(void)a;
+	(void)data;
+	if (f->calm)
+		return;
+	if (x->from && w->now_us - x->asked_us > PATIENCE_US) {
+		x->from = 0;
+		x->lost = true;
+	}
+	if (h && !x->from)
+		say(f, h, client, choose(f, x));
+	world_at(w, random_between(&f->words.random, 50, 600) * MS, on_word, f, 0, NULL);
+}
+
+static void answered(struct full *f, struct word *w, bool done, const char *text)
+{
+	w->from = 0;
+	if (!done && strstr(text, "not committed")) {
+		w->lost = true;
+	} else if (w->verb == CONTROL_REVOKE) {
+		w->revoked = done && !w->lost;
+		w->since_us = f->world.now_us;
+	} else if (w->verb == CONTROL_ALLOW) {
+		w->maybe = w->lost;
+	}
+}
+
+void operator_answered(struct full *f, const struct action *a)
+{
+	for (unsigned i = 0; i < f->n_clients; i++) {
+		if (f->words.of[i].from != a->control.from)
+			continue;
+		world_say(&f->world, "client %u: the operator hears: %s", i, a->control.text);
+		answered(f, &f->words.of[i], a->control.done, a->control.text);
+		return;
+	}
+}
+
+void words_begin(struct full *f)
+{
+	if (f->plan.words)
+		world_at(&f->world, SPEAKS_FROM_US, on_word, f, 0, NULL);
+}
+
+/* Half of those who are revoked may come again, and then they shall (I5). */
+void words_calm(struct full *f)
+{
+	for (unsigned i = 0; i < f->n_clients; i++) {
+		struct word *w = &f->words.of[i];
+		struct host *h = some_host(f);
+
+		if (h && w->revoked && !w->from && random_chance(&f->words.random, 500))
+			say(f, h, i, CONTROL_ALLOW);
+	}
+}
+
+bool word_is_out(const struct full *f, unsigned client)
+{
+	const struct word *w = &f->words.of[client];
+
+	return w->maybe || w->lost || w->from;
+}
+
+bool word_has_ended(struct full *f, unsigned client)
+{
+	const struct ike_sa *sa = &f->client[client].ike.ike[0];
+
+	if (!f->words.of[client].touched || f->client[client].leaving ||
+	    f->client[client].ike.state != INITIATOR_ESTABLISHED)
+		return false;
+	for (unsigned i = 0; i < f->world.n_hosts; i++) {
+		const struct core *c = node_core(&f->world.host[i]);
+		const struct session *s =
+			c ? state_session_by_ike(core_state(c), sa->spi_i, sa->spi_r) : NULL;
+
+		if (c && (!s || session_ends(s)))
+			return true;
+	}
+	return false;
+}
