@@ -168,54 +168,6 @@ void node_event(struct node *n, struct event *e)
 	step(n, e);
 }
 
-/* ---- The detector ---- */
-
-static void run_detector(struct node *n)
-{
-	uint64_t now = host_now_us(n->host), applied = core_applied(n->core);
-	struct detector_report r[CLUSTER_NODES_MAX];
-	size_t k = detector_poll(&n->detector, now, applied, core_last_index(n->core), r);
-	struct event e = { .type = EVENT_SUSPECT };
-	bool isolated;
-
-	for (size_t i = 0; i < k; i++) {
-		e.suspect.node = r[i].node;
-		e.suspect.suspect = r[i].suspect;
-		e.suspect.silent_us = r[i].silent_us;
-		node_event(n, &e);
-	}
-	n->worker.contact_us = detector_contact_us(&n->detector, now);
-	if (detector_isolation(&n->detector, now, &isolated)) {
-		struct event x = { .type = EVENT_ISOLATION };
-
-		x.isolation.isolated = isolated;
-		node_event(n, &x);
-	}
-}
-
-static void beat(struct node *n)
-{
-	uint64_t now = host_now_us(n->host);
-	struct detector_quorum quorum;
-	uint8_t frame[HEARTBEAT_LEN];
-
-	core_quorum(n->core, &quorum);
-	detector_set_quorum(&n->detector, &quorum);
-	n->heartbeat_us = now + n->config.timing.heartbeat_ms * MS;
-	if (!n->detector.isolated)
-		i2_led(&n->full->checkers.i2, n->incarnation,
-		       full_led_term(n->full, n->host->index));
-	for (unsigned i = 0; i < n->config.n_nodes; i++) {
-		if (i == n->host->index || !net_linked(n->host->world, n->host->index, i))
-			continue;
-		detector_heartbeat_create(&n->detector, i, now, core_last_index(n->core), frame);
-		node_send_frame(n, i, frame, sizeof(frame));
-	}
-	run_detector(n);
-	if (n->holds)
-		i7_holds(&n->full->checkers.i7, n->host->index, n->core);
-}
-
 /* ---- Deliveries ---- */
 
 static void hear_marks(struct heard *h, uint64_t incarnation, const uint8_t stamp[STAMP])
@@ -228,19 +180,6 @@ static void hear_marks(struct heard *h, uint64_t incarnation, const uint8_t stam
 	memcpy(&h->sent_us, stamp, 8);
 }
 
-/* node/link_tick.c, link_urgent() in short. */
-static void on_heartbeat(struct node *n, unsigned from, const uint8_t *data, size_t len)
-{
-	uint64_t now = host_now_us(n->host);
-
-	if (core_node_refused(n->core, from))
-		return;
-	if (!core_node_linked(n->core, from))
-		detector_heard(&n->detector, from, now);
-	else if (detector_heartbeat_consume(&n->detector, from, now, data, len) != OK)
-		world_fail(n->host->world, "a heartbeat is malformed");
-}
-
 static void on_frame(struct node *n, unsigned from, const struct blob *b)
 {
 	const uint8_t *data = b->data + STAMP;
@@ -250,7 +189,7 @@ static void on_frame(struct node *n, unsigned from, const struct blob *b)
 
 	n->hostile = b->data[8] && (data[0] == FRAME_FORWARD || data[0] == FRAME_RELAY);
 	if (data[0] == FRAME_HEARTBEAT) {
-		on_heartbeat(n, from, data, len);
+		node_hear_heartbeat(n, from, data, len);
 		return;
 	}
 	if (data[0] == FRAME_FORWARD && !core_node_linked(n->core, from))
@@ -302,7 +241,7 @@ static void on_timer(struct node *n)
 	uint64_t now = host_now_us(n->host);
 
 	if (now >= n->heartbeat_us)
-		beat(n);
+		node_beat(n);
 	if (now >= core_deadline_us(n->core))
 		node_event(n, &e);
 }
@@ -376,7 +315,7 @@ static void on_link(struct node *n, const struct delivery *d)
 	node_event(n, &e);
 	if (d->kind == DELIVER_LINK_DOWN && d->value) {
 		detector_gone(&n->detector, d->peer);
-		run_detector(n);
+		node_look(n);
 	}
 }
 

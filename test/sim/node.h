@@ -39,4 +39,9 @@ enum { /* DELIVER_OWN */
 void node_event(struct node *n, struct event *e);
 void node_send_frame(struct node *n, unsigned to, const uint8_t *data, size_t len);
 
+/* ---- beat.c ---- */
+void node_look(struct node *n); /* What the detector sees becomes events. */
+void node_beat(struct node *n); /* A heartbeat to each node that is linked. */
+void node_hear_heartbeat(struct node *n, unsigned from, const uint8_t *data, size_t len);
+
 #endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Heartbeats and the failure detector of a node: what node/link_tick.c does on a thread of
+ * its own. */
+#include "test/sim/net.h"
+#include "test/sim/node.h"
+
+void node_look(struct node *n)
+{
+	uint64_t now = host_now_us(n->host), applied = core_applied(n->core);
+	struct detector_report r[CLUSTER_NODES_MAX];
+	size_t k = detector_poll(&n->detector, now, applied, core_last_index(n->core), r);
+	struct event e = { .type = EVENT_SUSPECT };
+	bool isolated;
+
+	for (size_t i = 0; i < k; i++) {
+		e.suspect.node = r[i].node;
+		e.suspect.suspect = r[i].suspect;
+		e.suspect.silent_us = r[i].silent_us;
+		node_event(n, &e);
+	}
+	n->worker.contact_us = detector_contact_us(&n->detector, now);
+	if (detector_isolation(&n->detector, now, &isolated)) {
+		struct event x = { .type = EVENT_ISOLATION };
+
+		x.isolation.isolated = isolated;
+		node_event(n, &x);
+	}
+}
+
+void node_beat(struct node *n)
+{
+	uint64_t now = host_now_us(n->host);
+	struct detector_quorum quorum;
+	uint8_t frame[HEARTBEAT_LEN];
+
+	core_quorum(n->core, &quorum);
+	detector_set_quorum(&n->detector, &quorum);
+	n->heartbeat_us = now + n->config.timing.heartbeat_ms * MS;
+	if (!n->detector.isolated)
+		i2_led(&n->full->checkers.i2, n->incarnation,
+		       full_led_term(n->full, n->host->index));
+	for (unsigned i = 0; i < n->config.n_nodes; i++) {
+		if (i == n->host->index || !net_linked(n->host->world, n->host->index, i))
+			continue;
+		detector_heartbeat_create(&n->detector, i, now, core_last_index(n->core), frame);
+		node_send_frame(n, i, frame, sizeof(frame));
+	}
+	node_look(n);
+	if (n->holds)
+		i7_holds(&n->full->checkers.i7, n->host->index, n->core);
+}
+
+/* node/link_tick.c, link_urgent() in short. */
+void node_hear_heartbeat(struct node *n, unsigned from, const uint8_t *data, size_t len)
+{
+	uint64_t now = host_now_us(n->host);
+
+	if (core_node_refused(n->core, from))
+		return;
+	if (!core_node_linked(n->core, from))
+		detector_heard(&n->detector, from, now);
+	else if (detector_heartbeat_consume(&n->detector, from, now, data, len) != OK)
+		world_fail(n->host->world, "a heartbeat is malformed");
+}
