@@ -256,7 +256,13 @@ static void tell_applied(struct core *c)
 
 static void begin(struct core *c, uint64_t now_us, const uint8_t *seed, struct actions *actions)
 {
+	uint64_t beat_us = c->config->timing.heartbeat_ms * MS;
+
 	assert(now_us >= c->now_us);
+	if (c->now_us && now_us - c->now_us > 2 * beat_us) {
+		c->slept_from_us = c->now_us;
+		c->slept_until_us = now_us + beat_us;
+	}
 	c->now_us = now_us;
 	c->actions = actions;
 	entropy_init(&c->entropy, seed);

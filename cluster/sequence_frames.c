@@ -104,12 +104,16 @@ static void learned(struct core *c, struct mark_entry *m, const struct session *
 		grants_floor(c, m->spi_in, mark);
 }
 
+/* Its age counts from when it may have come at the earliest. */
 static void note_heard(struct core *c, uint32_t node, uint64_t incarnation)
 {
 	if (c->sequence.heard[node][0].incarnation != incarnation)
 		c->sequence.heard[node][1] = c->sequence.heard[node][0];
 	c->sequence.heard[node][0].incarnation = incarnation;
-	c->sequence.heard[node][0].us = c->now_us;
+	c->sequence.heard[node][0].us = c->now_us < c->slept_until_us &&
+							!MUTANT(MUTANT_AGE_AFTER_SLEEP)
+						? c->slept_from_us
+						: c->now_us;
 }
 
 void sequence_marks(struct core *c, uint32_t node, const struct frame *f)

@@ -71,6 +71,7 @@
 	X(MUTANT_LATE_MARK_UNSAID, "who was lost does not propose its last mark when it learns of that") \
 	X(MUTANT_NO_LOGGED_MARKS, "only the marks that were heard count at takeover, not those in the log") \
 	X(MUTANT_AGE_NOT_CORRECTED, "the mark age leaves out how long a lost owner lived on")     \
+	X(MUTANT_AGE_AFTER_SLEEP, "marks that waited while their hearer stood still count as fresh") \
 	X(MUTANT_COLD_AGE_ZERO, "the mark age is 0 where nobody was heard, as after a loss of all power") \
 	X(MUTANT_FLOOR_IS_MARK, "a worker takes a floor that was raised for a mark of its own")     \
 	X(MUTANT_HEIR_NO_HOLD, "an heir does not wait for the marks of the others")                \

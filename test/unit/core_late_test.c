@@ -271,6 +271,28 @@ static void the_mark_age_covers_an_owner_that_lives_on(void **unused)
 	story_fini(&t.l);
 }
 
+/* The heir itself stood still for 50 ms: the mark that it reads then may be as old as that. */
+static void a_mark_that_waited_for_its_hearer_is_old(void **unused)
+{
+	struct story l;
+	uint32_t old, heir;
+
+	(void)unused;
+	story_begin(&l, 3);
+	story_client_connect(&l);
+	old = story_holder(&l);
+	heir = story_third(&l);
+	story_run(&l, 20);
+	l.now_us += 50000;
+	accept(&l, old, 50);
+	story_lose(&l, old);
+	story_run(&l, 3);
+	assert_int_equal(story_holder(&l), heir);
+	assert_int_equal(story_entry(&l, heir)->window.floor, 50);
+	assert_true(mark_age_us(&l, heir) >= 50000);
+	story_fini(&l);
+}
+
 /* ---- Marks of the log ---- */
 
 static void lose_power(struct story *l, uint64_t off_ms)
@@ -323,6 +345,7 @@ int main(void)
 		cmocka_unit_test(both_marks_are_remembered_and_told),
 		cmocka_unit_test(a_mark_of_an_owner_long_before_counts),
 		cmocka_unit_test(the_mark_age_covers_an_owner_that_lives_on),
+		cmocka_unit_test(a_mark_that_waited_for_its_hearer_is_old),
 		cmocka_unit_test(after_a_loss_of_all_power_committed_marks_count),
 	};
 
