@@ -257,6 +257,9 @@ void grants_session(struct core *c, const struct session *s)
 		assert(g);
 		g->session = s->id;
 		HASH_ADD(hh, c->grants.shadow, session, sizeof(g->session), g);
+		/* Made, and given to us since, all in this step, as at a restart. */
+		if (core_owns(c, s) && session_epoch(c->state, s) > s->first_epoch)
+			takeover_slot(c, session_slot(c->state, s));
 	}
 	g->slot = s->slot;
 	drop_gone(c, g, s);
