@@ -94,6 +94,23 @@ static int prepare_blackholes(struct netlink *nl, const struct prefix *p, size_t
 	return 0;
 }
 
+/* The inside's own subnets as well: while the inner interface is gone, so are its routes, and
+ * what clients send there would go out in clear by the default route. */
+static int prepare_inside(struct netlink *nl, const struct prefix *p, size_t n, char *err)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < n && !error; i++) {
+		struct prefix subnet = p[i];
+
+		for (unsigned bit = subnet.bits; bit < 8 * address_len(&subnet.address); bit++)
+			subnet.address.octets[bit / 8] &= (uint8_t)~(0x80u >> bit % 8);
+		if (subnet.bits > 0)
+			error = prepare_blackholes(nl, &subnet, 1, false, err);
+	}
+	return error;
+}
+
 static bool any_ipv6(const struct prefix *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -113,7 +130,8 @@ int address_prepare(const struct datapath_config *c, char err[DATAPATH_ERR_LEN])
 	}
 	if ((error = prepare_blackholes(&nl, c->pools, c->n_pools, false, err)) ||
 	    (error = prepare_blackholes(&nl, c->addresses, c->n_addresses, true, err)) ||
-	    (error = prepare_blackholes(&nl, c->inner_addresses, c->n_inner_addresses, true, err)))
+	    (error = prepare_blackholes(&nl, c->inner_addresses, c->n_inner_addresses, true, err)) ||
+	    (error = prepare_inside(&nl, c->inner_addresses, c->n_inner_addresses, err)))
 		goto out;
 	if ((error = address_prepare_port(c->outer_interface, err)) ||
 	    (error = address_prepare_port(c->inner_interface, err)))

@@ -12,8 +12,8 @@
 
 struct address_mover;
 
-/* Before anything else: blackhole routes for pools and service addresses, so that
- * packets for clients never leave in clear, and the sysctls of the ports. Nothing
+/* Before anything else: blackhole routes for pools, service addresses and the subnets of the
+ * inner ones, so that packets for and from clients never leave in clear, and the sysctls of the ports. Nothing
  * of it is undone at exit. 0, or a negative errno and what failed. */
 int address_prepare(const struct datapath_config *config, char err[DATAPATH_ERR_LEN]);
 

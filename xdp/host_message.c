@@ -146,7 +146,8 @@ size_t host_message_parse(struct host_message *m, const void *data, size_t len)
 	size_t whole;
 
 	memset(m, 0, sizeof(*m));
-	if (len > INT32_MAX || !mnl_nlmsg_ok(h, (int)len))
+	/* libmnl compares as int, so a length of 2^31 and more would pass for a negative one. */
+	if (len > INT32_MAX || !mnl_nlmsg_ok(h, (int)len) || h->nlmsg_len > len)
 		return 0;
 	m->sender = h->nlmsg_pid;
 	switch (h->nlmsg_type) {

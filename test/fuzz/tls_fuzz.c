@@ -232,7 +232,7 @@ static void fuzz_file(CBS *in)
 		put_file(i, good[i], strlen(good[i]));
 	put_file(which % FILES, CBS_data(in), CBS_len(in));
 	t = context("n1", err);
-	assert(t ? certificate_names(SSL_CTX_get0_certificate(t->ssl), "n1") : err[0] != '\0');
+	assert(t ? pki_names(SSL_CTX_get0_certificate(t->ssl), "n1") : err[0] != '\0');
 	assert(!tells_key(err));
 	if (t)
 		(void)tls_context_expires_in(t, 1000000);

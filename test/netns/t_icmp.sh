@@ -65,8 +65,12 @@ check "of another router" told 10.20.0.60 'unreachable' -c 2 10.20.128.9
 check "two hops away" told 10.20.0.60 'time to live exceeded' -c 2 -t 2 10.20.128.200
 at r1 ip route replace 10.30.0.0/16 via $INNER src 192.0.2.60
 # Stock strongSwan takes nothing from there, whatever RFC 4301 6.2 says; but it got it.
-at cl ping -i 0.3 -W 1 -c 2 -q 10.20.128.9 > "$LAB/ping.out" 2>&1
-check "of a router outside of the selectors" grep "inbound IP packet 192.0.2.60 == $virtual" "$LAB/cl/run/charon.log"
+# (The router's kernel limits how often it says so.)
+came_in() {
+	at cl ping -W 1 -c 1 -q 10.20.128.9 > /dev/null
+	grep "inbound IP packet 192.0.2.60 == $virtual" "$LAB/cl/run/charon.log"
+}
+check "of a router outside of the selectors" until_ok 10 came_in
 
 # To the client: sealed packets must fit its side. The server learns who has no room.
 at sv ping -i 0.3 -W 2 -c 2 -M do -s 1272 "$virtual" > "$LAB/ping.out" 2>&1

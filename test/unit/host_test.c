@@ -147,6 +147,8 @@ static void test_cut(void **state)
 	for (size_t len = 0; len < h->nlmsg_len; len++)
 		assert_int_equal(host_message_parse(&m, h, len), 0);
 	assert_int_equal(host_message_parse(&m, h, sizeof(room)), NLMSG_ALIGN(h->nlmsg_len));
+	((struct nlmsghdr *)room)->nlmsg_len |= UINT32_C(1) << 31;
+	assert_int_equal(host_message_parse(&m, room, sizeof(room)), 0);
 }
 
 static void test_address(void **state)
