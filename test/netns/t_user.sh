@@ -77,9 +77,12 @@ ambient=$(sed 's/+chown,//; s/+set[a-z]*,//g' <<< "$bounded")
 chmod 711 "$LAB" "$LAB/data" "$LAB/conf"
 chown -R 4711:4711 "$LAB/conf/secrets" "$data"
 chmod 644 "$conf"
+# Its unit gives it a folder for the control socket (RuntimeDirectory=).
+install -d -o 4711 -g 4711 "$LAB/run"
+sed -i "s|^control = .*|control = \"$LAB/run/n1.sock\"|" "$conf"
 under=(setpriv --no-new-privs --reuid 4711 --regid 4711 --clear-groups --bounding-set "-all,$bounded" --inh-caps "-all,$ambient" --ambient-caps "-all,$ambient")
 becomes "started as another user" 4711
-chown -R root: "$LAB/conf/secrets" "$data"
+chown -R root: "$LAB/conf/secrets" "$data" "$LAB/run"
 
 # ---- a container that has no user but root
 if [ "$MODE" = socket ] && unshare -Urn true 2> /dev/null; then
