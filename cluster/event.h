@@ -20,9 +20,9 @@ enum event_type {
 	EVENT_STORED,     /* A store_update is durable. */
 	EVENT_IDENTITY_STORED, /* An ACTION_STORE_IDENTITY is durable. */
 	EVENT_SA_REPORTS, /* From the packet workers. */
-	EVENT_CONTROL,    /* An operator asks for something; answered by one ACTION_CONTROL. */
 	EVENT_SHUTDOWN,   /* SIGTERM: hand over, then ACTION_EXIT. */
-	EVENT_FITNESS     /* The host lost, or has again, what serving clients takes. */
+	EVENT_FITNESS,    /* The host lost, or has again, what serving clients takes. */
+	EVENT_CONTROL     /* An operator asks for something; answered by one ACTION_CONTROL. */
 };
 
 struct event {
