@@ -28,19 +28,9 @@ static const char *prefix_text(const struct prefix *p, char text[PREFIX_TEXT_LEN
 	return text;
 }
 
-/* Without its host bits. */
-static struct prefix network_of(const struct prefix *p)
-{
-	struct prefix n = *p;
-
-	for (size_t bit = p->bits; bit < address_len(&p->address) * 8; bit++)
-		n.address.octets[bit / 8] &= (uint8_t)~(0x80 >> bit % 8);
-	return n;
-}
-
 static bool is_network(const struct prefix *p)
 {
-	struct prefix n = network_of(p);
+	struct prefix n = prefix_network(p);
 
 	return address_equal(&n.address, &p->address);
 }
@@ -120,7 +110,7 @@ static void check_local_ts(struct reader *r, size_t i, const struct prefix *pool
 
 		if (v->child[k].type != TOML_STRING || prefix_parse(&ts, v->child[k].string) != OK)
 			continue; /* Said already. */
-		network = network_of(&ts);
+		network = prefix_network(&ts);
 		if (!pool && !is_network(&ts))
 			reader_error(r, v->child[k].line, "\"%s\" has bits behind its prefix: write \"%s\"",
 				     v->child[k].string, prefix_text(&network, a));
@@ -136,7 +126,7 @@ static void check_pool(struct reader *r, const struct places *l, size_t i)
 {
 	const struct ike_config *ike = &r->c->cluster.ike;
 	const struct prefix *pool = &ike->connections[i].pool;
-	struct prefix network = network_of(pool);
+	struct prefix network = prefix_network(pool);
 	int line = config_line(r, "connection", i, "pool");
 	char a[PREFIX_TEXT_LEN], b[PREFIX_TEXT_LEN];
 

@@ -63,6 +63,20 @@ bool prefix_contains(const struct prefix *p, const struct address *a)
 	return rest == 0 || ((a->octets[whole] ^ p->address.octets[whole]) & mask) == 0;
 }
 
+struct prefix prefix_network(const struct prefix *p)
+{
+	struct prefix n = *p;
+
+	for (size_t bit = p->bits; bit < 8 * address_len(&p->address); bit++)
+		n.address.octets[bit / 8] &= (uint8_t)~(0x80u >> bit % 8);
+	return n;
+}
+
+struct prefix prefix_host(const struct address *a)
+{
+	return (struct prefix){.address = *a, .bits = (uint8_t)(8 * address_len(a))};
+}
+
 /* Decimal without sign, blanks or leading zeros; moves *text behind it. */
 static bool take_decimal(const char **text, unsigned max, unsigned *out)
 {

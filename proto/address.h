@@ -35,6 +35,8 @@ bool address_equal(const struct address *a, const struct address *b);
 int address_compare(const struct address *a, const struct address *b);
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 bool prefix_contains(const struct prefix *p, const struct address *a);
+struct prefix prefix_network(const struct prefix *p); /* Without its host bits. */
+struct prefix prefix_host(const struct address *a);   /* That address alone. */
 
 /* Text. parse: "10.0.0.1", "2001:db8::1", "10.0.0.0/16" (host bits kept),
  * "10.0.0.1:7500", "[2001:db8::1]:7500". ERR_MALFORMED otherwise. */

@@ -19,19 +19,10 @@ static struct address last_address(const struct prefix *p)
 	return a;
 }
 
-static struct address first_address(const struct prefix *p)
-{
-	struct address a = p->address;
-
-	for (size_t bit = p->bits; bit < 8 * address_len(&a); bit++)
-		a.octets[bit / 8] &= (uint8_t)~(0x80u >> bit % 8);
-	return a;
-}
-
 struct traffic_selector ts_from_prefix(const struct prefix *p)
 {
 	struct traffic_selector ts = {
-		.start = first_address(p),
+		.start = prefix_network(p).address,
 		.end = last_address(p),
 		.port_end = UINT16_MAX,
 	};

@@ -73,42 +73,24 @@ int address_prepare_port(const char *interface, char *err)
 	return 0;
 }
 
-static int prepare_blackholes(struct netlink *nl, const struct prefix *p, size_t n, bool host,
-			      char *err)
+/* All of them, whatever fails: 0, or the first error and, where err is not NULL, its text. */
+static int lay_blackholes(struct netlink *nl, const struct blackholes *b, char *err)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct prefix route = p[i];
+	int first = 0;
+
+	for (size_t i = 0; i < b->n; i++) {
 		char text[ADDRESS_TEXT_LEN];
-		int error;
+		int error = netlink_blackhole_add(nl, &b->list[i]);
 
-		if (host)
-			route.bits = (uint8_t)(8 * address_len(&route.address));
-		error = netlink_blackhole_add(nl, &route);
-		if (error) {
+		if (!error || first)
+			continue;
+		first = error;
+		if (err)
 			snprintf(err, DATAPATH_ERR_LEN, "blackhole route for %s/%u: %s",
-				 address_format(&route.address, text), route.bits,
+				 address_format(&b->list[i].address, text), b->list[i].bits,
 				 strerror(-error));
-			return error;
-		}
 	}
-	return 0;
-}
-
-/* The inside's own subnets as well: while the inner interface is gone, so are its routes, and
- * what clients send there would go out in clear by the default route. */
-static int prepare_inside(struct netlink *nl, const struct prefix *p, size_t n, char *err)
-{
-	int error = 0;
-
-	for (size_t i = 0; i < n && !error; i++) {
-		struct prefix subnet = p[i];
-
-		for (unsigned bit = subnet.bits; bit < 8 * address_len(&subnet.address); bit++)
-			subnet.address.octets[bit / 8] &= (uint8_t)~(0x80u >> bit % 8);
-		if (subnet.bits > 0)
-			error = prepare_blackholes(nl, &subnet, 1, false, err);
-	}
-	return error;
+	return first;
 }
 
 static bool any_ipv6(const struct prefix *p, size_t n)
@@ -121,6 +103,7 @@ static bool any_ipv6(const struct prefix *p, size_t n)
 
 int address_prepare(const struct datapath_config *c, char err[DATAPATH_ERR_LEN])
 {
+	struct blackholes blackholes;
 	struct netlink nl;
 	int error = netlink_open(&nl);
 
@@ -128,10 +111,8 @@ int address_prepare(const struct datapath_config *c, char err[DATAPATH_ERR_LEN])
 		snprintf(err, DATAPATH_ERR_LEN, "netlink: %s", strerror(-error));
 		return error;
 	}
-	if ((error = prepare_blackholes(&nl, c->pools, c->n_pools, false, err)) ||
-	    (error = prepare_blackholes(&nl, c->addresses, c->n_addresses, true, err)) ||
-	    (error = prepare_blackholes(&nl, c->inner_addresses, c->n_inner_addresses, true, err)) ||
-	    (error = prepare_inside(&nl, c->inner_addresses, c->n_inner_addresses, err)))
+	blackholes_init(&blackholes, c);
+	if ((error = lay_blackholes(&nl, &blackholes, err)))
 		goto out;
 	if ((error = address_prepare_port(c->outer_interface, err)) ||
 	    (error = address_prepare_port(c->inner_interface, err)))
@@ -164,7 +145,7 @@ static void stand(struct address_mover *m, const struct side *side, bool up, cha
 {
 	for (size_t i = 0; i < side->n; i++) {
 		const struct address *a = &side->addresses[i];
-		struct prefix host = {.address = *a, .bits = (uint8_t)(8 * address_len(a))};
+		struct prefix host = prefix_host(a);
 
 		complain(trouble, &host, up,
 			 up ? netlink_address_add(&m->netlink, m->tun, a)
@@ -172,24 +153,9 @@ static void stand(struct address_mover *m, const struct side *side, bool up, cha
 	}
 }
 
-int address_lay_blackholes(struct address_mover *m)
+int address_lay_blackholes(struct address_mover *m, char err[DATAPATH_ERR_LEN])
 {
-	const struct side *sides[2] = {&m->outer, &m->inner};
-	int error, worst = 0;
-
-	for (size_t i = 0; i < m->n_pools; i++) {
-		error = netlink_blackhole_add(&m->netlink, &m->pools[i]);
-		worst = worst ? worst : error;
-	}
-	for (size_t k = 0; k < 2; k++)
-		for (size_t i = 0; i < sides[k]->n; i++) {
-			const struct address *a = &sides[k]->addresses[i];
-			struct prefix host = {.address = *a, .bits = (uint8_t)(8 * address_len(a))};
-
-			error = netlink_blackhole_add(&m->netlink, &host);
-			worst = worst ? worst : error;
-		}
-	return worst;
+	return lay_blackholes(&m->netlink, &m->blackholes, err);
 }
 
 /* The kernel's own ICMP errors to clients come from inside, where they may: a service
@@ -400,6 +366,7 @@ struct address_mover *address_mover_start(const struct datapath_config *c,
 	m->announce = c->announce;
 	m->isolation_ms = c->isolation_ms;
 	m->contact_us = c->contact_us;
+	blackholes_init(&m->blackholes, c);
 	m->n_pools = c->n_pools;
 	memcpy(m->pools, c->pools, c->n_pools * sizeof(*c->pools));
 	what = "netlink";

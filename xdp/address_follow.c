@@ -215,12 +215,13 @@ static void follow_tun(struct address_mover *m, const struct host_look *look)
  * would leave in clear. */
 static void mend(struct address_mover *m, const char *what)
 {
-	int error = address_lay_blackholes(m);
+	char err[DATAPATH_ERR_LEN];
+	int error = address_lay_blackholes(m, err);
 
 	if (what[0])
 		tell_event(&m->follower, "%s: set again", what);
 	if (error)
-		tell_event(&m->follower, "blackhole routes: %s", strerror(-error));
+		tell_event(&m->follower, "%s", err);
 	m->follower.again = true;
 }
 

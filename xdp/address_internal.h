@@ -6,6 +6,7 @@
 
 #include "xdp/address.h"
 #include "xdp/arp.h"
+#include "xdp/blackhole.h"
 #include "xdp/host_watch.h"
 #include "xdp/netlink.h"
 
@@ -43,6 +44,7 @@ struct address_mover {
 	struct side outer, inner;
 	struct prefix pools[DATAPATH_ADDRESSES_MAX];
 	size_t n_pools;
+	struct blackholes blackholes;
 	unsigned tun;
 	bool announce;
 	uint32_t isolation_ms;
@@ -60,7 +62,8 @@ struct address_mover {
 
 /* address.c. The first that could not be done is described in trouble, else that is "". */
 void address_stand(struct address_mover *m, bool up, char trouble[HOST_TEXT_LEN]);
-int address_lay_blackholes(struct address_mover *m); /* Again; 0 or a negative errno. */
+/* Again; 0 or a negative errno, and its text. */
+int address_lay_blackholes(struct address_mover *m, char err[DATAPATH_ERR_LEN]);
 int address_prepare_port(const char *interface, char *err);
 void address_announce_again(struct address_mover *m, uint64_t now_us);
 

@@ -4,6 +4,7 @@
  * costs a second at most; but for addresses and routes on the TUN device, which are set
  * again when somebody takes them away. */
 #include "xdp/host_watch.h"
+#include "xdp/blackhole.h"
 #include "xdp/host_message.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@ struct host_watch {
 	struct watched port[HOST_PORTS];
 	struct prefix own[3 * DATAPATH_ADDRESSES_MAX]; /* Addresses, then pools. */
 	size_t n_addresses, n_own;
+	struct blackholes blackholes;
 	char names[2][HOST_NAME_LEN];
 	uint32_t own_port; /* Of the mover's socket. */
 	bool stirred;
@@ -215,8 +217,7 @@ static bool concerns(struct host_watch *w, const struct host_message *m)
 	case HOST_MESSAGE_ROUTE:
 	case HOST_MESSAGE_ROUTE_GONE:
 		if (m->sender != w->own_port && m->kind == HOST_MESSAGE_ROUTE_GONE &&
-		    m->port.ifindex <= LOOPBACK &&
-		    (is_ours(w, &m->prefix, true) || is_ours(w, &m->prefix, false)))
+		    m->port.ifindex <= LOOPBACK && blackholes_contain(&w->blackholes, &m->prefix))
 			stir(w, m, "blackhole route to");
 		if (m->sender != w->own_port && on_tun == (m->kind == HOST_MESSAGE_ROUTE_GONE) &&
 		    is_ours(w, &m->prefix, true))
@@ -270,17 +271,8 @@ static struct mnl_socket *open_socket(int flags, unsigned groups)
 
 static void own_add(struct host_watch *w, const struct prefix *p, size_t n, bool host)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct prefix *own = &w->own[w->n_own++];
-
-		*own = p[i];
-		if (host) {
-			own->bits = (uint8_t)(8 * address_len(&own->address));
-			continue;
-		}
-		for (size_t bit = own->bits; bit < 8 * address_len(&own->address); bit++)
-			own->address.octets[bit / 8] &= (uint8_t)~(0x80u >> bit % 8);
-	}
+	for (size_t i = 0; i < n; i++)
+		w->own[w->n_own++] = host ? prefix_host(&p[i].address) : prefix_network(&p[i]);
 }
 
 struct host_watch *host_watch_new(const struct datapath_config *c, unsigned tun, uint32_t program,
@@ -291,6 +283,7 @@ struct host_watch *host_watch_new(const struct datapath_config *c, unsigned tun,
 
 	if (!w)
 		goto fail;
+	blackholes_init(&w->blackholes, c);
 	own_add(w, c->addresses, c->n_addresses, true);
 	own_add(w, c->inner_addresses, c->n_inner_addresses, true);
 	w->n_addresses = w->n_own;

@@ -173,11 +173,8 @@ int netlink_address_del(struct netlink *nl, unsigned ifindex, const struct addre
 static void route_request(struct request *r, uint16_t type, uint16_t flags, uint8_t kind,
 			  const struct prefix *p)
 {
-	struct address network = p->address;
-	size_t len = address_len(&network);
+	struct address network = prefix_network(p).address; /* The kernel refuses host bits. */
 
-	for (size_t bit = p->bits; bit < 8 * len; bit++) /* The kernel refuses host bits. */
-		network.octets[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
 	request_init(r, type, flags, sizeof(r->route));
 	r->route.rtm_family = family_of(&network);
 	r->route.rtm_dst_len = p->bits;
@@ -186,7 +183,7 @@ static void route_request(struct request *r, uint16_t type, uint16_t flags, uint
 	r->route.rtm_scope = kind == RTN_UNICAST && network.family == 4 ? RT_SCOPE_LINK
 									 : RT_SCOPE_UNIVERSE;
 	r->route.rtm_type = kind;
-	request_attribute(r, RTA_DST, network.octets, len);
+	request_attribute(r, RTA_DST, network.octets, address_len(&network));
 }
 
 int netlink_route_add(struct netlink *nl, unsigned ifindex, const struct prefix *p,

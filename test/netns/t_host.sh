@@ -78,11 +78,15 @@ at "$victim" ip route replace 10.30.0.0/16 via 10.20.0.50 dev lan
 check "route replaced: set again" until_ok 5 has_route
 stays "replaced route"
 
-has_hole() { at "$victim" ip route show type blackhole | grep -qF 10.30.0.0/16; }
-settle
-at "$victim" ip route del blackhole 10.30.0.0/16
-check "blackhole taken away: laid again" until_ok 5 has_hole
-stays "blackhole"
+has_hole() { at "$victim" ip route show type blackhole | grep -q "^blackhole ${1%/32} "; }
+for p in 10.30.0.0/16 $VIP/32 $INNER/32 10.20.0.0/24; do # Pool, service addresses, the inside.
+	settle
+	check "blackhole $p stands" has_hole $p
+	at "$victim" ip route del blackhole "$p"
+	check "blackhole $p taken away: laid again" until_ok 5 has_hole "$p"
+	check "... and told" says "host blackhole route to $p was taken away"
+	stays "blackhole $p"
+done
 
 settle
 at "$victim" ip link set baton0 down

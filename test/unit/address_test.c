@@ -4,6 +4,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
+
 #include <cmocka.h>
 
 static const struct {
@@ -129,6 +131,34 @@ static void test_prefix(void **state)
 		assert_int_equal(prefix_parse(&p, bad[i]), ERR_MALFORMED);
 }
 
+static const struct {
+	int row;
+	const char *prefix, *network;
+} network_rows[] = {
+	{1, "10.20.5.5/16", "10.20.0.0"},	 {2, "10.20.0.0/16", "10.20.0.0"},
+	{3, "10.255.255.255/9", "10.128.0.0"},	 {4, "10.0.0.1/32", "10.0.0.1"},
+	{5, "10.0.0.1/0", "0.0.0.0"},		 {6, "2001:db8:ffff::1/33", "2001:db8:8000::"},
+	{7, "2001:db8::1/128", "2001:db8::1"},
+};
+
+static void test_network(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(network_rows) / sizeof(network_rows[0]); i++) {
+		char text[ADDRESS_TEXT_LEN];
+		struct prefix p, n, host;
+
+		assert_int_equal(prefix_parse(&p, network_rows[i].prefix), OK);
+		n = prefix_network(&p);
+		if (strcmp(address_format(&n.address, text), network_rows[i].network) != 0)
+			fail_msg("row %d: %s", network_rows[i].row, text);
+		assert_int_equal(n.bits, p.bits);
+		host = prefix_host(&p.address);
+		assert_true(address_equal(&host.address, &p.address));
+		assert_int_equal(host.bits, p.address.family == 4 ? 32 : 128);
+	}
+}
+
 static void test_values(void **state)
 {
 	struct address a = address_ipv4(0x0a000001), b = address_ipv4(0x0a000002), none = {0};
@@ -152,6 +182,7 @@ int main(void)
 		cmocka_unit_test(test_address_text),
 		cmocka_unit_test(test_endpoint_text),
 		cmocka_unit_test(test_prefix),
+		cmocka_unit_test(test_network),
 		cmocka_unit_test(test_values),
 	};
 
