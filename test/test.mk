@@ -91,7 +91,7 @@ $(1)/http_fuzz: $(1)/obj/node/http_conn.c.o
 # They would ask a data path and links; there are none, so nobody calls what is not there.
 $(1)/http_fuzz: FUZZ_LIBS := -lmicrohttpd -ljansson -luv -no-pie -Wl,--unresolved-symbols=ignore-all
 $(1)/status_fuzz: FUZZ_LIBS := -ljansson -no-pie -Wl,--unresolved-symbols=ignore-all
-$(1)/host_message_fuzz: FUZZ_LIBS := -lmnl
+$(1)/host_message_fuzz $(1)/netlink_fuzz: FUZZ_LIBS := -lmnl
 $(1)/link_fuzz: FUZZ_LIBS := -luv
 $(1)/store_fuzz: $(patsubst %,$(1)/obj/node/%.o,store_log.c store_record.c store_check_pages.c)
 $(1)/store_fuzz: FUZZ_LIBS := -llmdb

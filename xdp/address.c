@@ -360,7 +360,7 @@ struct address_mover *address_mover_start(const struct datapath_config *c,
 
 	if (!m)
 		goto fail;
-	m->netlink.fd = m->wake = m->outer.port.fd = m->inner.port.fd = -1;
+	m->wake = m->outer.port.fd = m->inner.port.fd = -1;
 	m->outer.nd = m->inner.nd = -1;
 	m->tun = wiring->tun;
 	m->announce = c->announce;

@@ -3,6 +3,7 @@
  * the same. Only routes of the main table count: ours stand there. */
 #include "xdp/host_message.h"
 
+#include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
@@ -140,6 +141,14 @@ static void read_route(struct host_message *m, const struct nlmsghdr *h)
 		m->kind = HOST_MESSAGE_ROUTE;
 }
 
+static void read_verdict(struct host_message *m, const struct nlmsghdr *h)
+{
+	const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
+
+	m->kind = HOST_MESSAGE_VERDICT;
+	m->error = e->error > 0 ? -EPROTO : e->error;
+}
+
 size_t host_message_parse(struct host_message *m, const void *data, size_t len)
 {
 	const struct nlmsghdr *h = data;
@@ -150,6 +159,8 @@ size_t host_message_parse(struct host_message *m, const void *data, size_t len)
 	if (len > INT32_MAX || !mnl_nlmsg_ok(h, (int)len) || h->nlmsg_len > len)
 		return 0;
 	m->sender = h->nlmsg_pid;
+	m->seq = h->nlmsg_seq;
+	m->torn = (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
 	switch (h->nlmsg_type) {
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
@@ -165,6 +176,13 @@ size_t host_message_parse(struct host_message *m, const void *data, size_t len)
 	case RTM_DELROUTE:
 		if (mnl_nlmsg_get_payload_len(h) >= sizeof(struct rtmsg))
 			read_route(m, h);
+		break;
+	case NLMSG_ERROR:
+		if (mnl_nlmsg_get_payload_len(h) >= sizeof(struct nlmsgerr))
+			read_verdict(m, h);
+		break;
+	case NLMSG_DONE:
+		m->kind = HOST_MESSAGE_DONE;
 		break;
 	default:
 		break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What rtnetlink says (RFC 3549), as far as host_watch.h wants to know. */
+/* What rtnetlink says (RFC 3549), as far as host_watch.h and netlink.h want to know. */
 #ifndef XDP_HOST_MESSAGE_H
 #define XDP_HOST_MESSAGE_H
 
@@ -16,12 +16,17 @@ enum host_message_kind {
 	HOST_MESSAGE_ADDRESS,      /* port.ifindex has the address prefix */
 	HOST_MESSAGE_ADDRESS_GONE, /* ... and no more. */
 	HOST_MESSAGE_ROUTE,        /* To prefix by port.ifindex (0: none), instead of another */
-	HOST_MESSAGE_ROUTE_GONE
+	HOST_MESSAGE_ROUTE_GONE,
+	HOST_MESSAGE_VERDICT,      /* error: on the request seq. */
+	HOST_MESSAGE_DONE          /* That was all of the answer to seq. */
 };
 
 struct host_message {
 	enum host_message_kind kind;
 	uint32_t sender; /* Port of whose request it follows; 0: the kernel's own. */
+	uint32_t seq;    /* Of that request. */
+	int error;       /* VERDICT: 0 or a negative errno. */
+	bool torn;       /* The answer changed while it was given: ask again. */
 	struct host_port port;
 	struct prefix prefix;
 };

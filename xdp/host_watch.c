@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
 #define ANSWER_LEN 32768u
+#define TORN_MAX 8 /* Lists that changed while they were given, one after another. */
 #define READ_MAX 256 /* Datagrams of one pass: a router may have a million routes. */
 #define LISTEN_QUEUE (1 << 20)
 #define LOOPBACK 1u /* Blackholes of IPv6 name it, those of IPv4 no device at all. */
@@ -38,57 +38,17 @@ struct host_watch {
 	uint32_t own_port; /* Of the mover's socket. */
 	bool stirred;
 	char what[HOST_TEXT_LEN];
-	struct mnl_socket *news, *ask;
-	unsigned seq;
+	struct mnl_socket *news;
+	struct netlink ask;
 	uint8_t answer[ANSWER_LEN] __attribute__((aligned(8)));
 };
 
 /* ---- Asking ---- */
 
-static struct nlmsghdr *request(struct host_watch *w, uint8_t *room, uint16_t type, uint16_t flags)
-{
-	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
-
-	h->nlmsg_type = type;
-	h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-	h->nlmsg_seq = ++w->seq;
-	return h;
-}
-
-/* The answers to h, each given to each() until it says that it has enough (true). 0, or what
- * the kernel says instead, or -EPROTO. */
-static int transact(struct host_watch *w, const struct nlmsghdr *h,
-		    bool (*each)(void *ctx, const struct host_message *m), void *ctx)
-{
-	uint32_t seq = h->nlmsg_seq;
-
-	if (mnl_socket_sendto(w->ask, h, h->nlmsg_len) < 0)
-		return -errno;
-	for (;;) {
-		ssize_t got = mnl_socket_recvfrom(w->ask, w->answer, sizeof(w->answer));
-		const uint8_t *at = w->answer;
-		size_t left = got > 0 ? (size_t)got : 0, used;
-		struct host_message m;
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got < 0 ? -errno : -EPROTO;
-		for (; (used = host_message_parse(&m, at, left)) > 0; at += used, left -= used) {
-			const struct nlmsghdr *a = (const void *)at;
-
-			if (a->nlmsg_seq != seq)
-				continue;
-			if (a->nlmsg_type == NLMSG_ERROR && a->nlmsg_len >= NLMSG_LENGTH(sizeof(int)))
-				return *(const int *)mnl_nlmsg_get_payload(a);
-			if (a->nlmsg_type == NLMSG_DONE || each(ctx, &m))
-				return 0;
-		}
-	}
-}
-
 static bool take_link(void *ctx, const struct host_message *m)
 {
+	if (m->kind != HOST_MESSAGE_LINK)
+		return false;
 	*(struct host_port *)ctx = m->port;
 	return true;
 }
@@ -96,8 +56,8 @@ static bool take_link(void *ctx, const struct host_message *m)
 /* By index, or by name where that is 0. -ENODEV: there is none. */
 static int ask_link(struct host_watch *w, unsigned ifindex, const char *name, struct host_port *p)
 {
-	uint8_t room[256] __attribute__((aligned(8)));
-	struct nlmsghdr *h = request(w, room, RTM_GETLINK, 0);
+	struct netlink_request r;
+	struct nlmsghdr *h = netlink_request_init(&r, RTM_GETLINK, 0);
 	struct ifinfomsg *i = mnl_nlmsg_put_extra_header(h, sizeof(*i));
 
 	i->ifi_family = AF_UNSPEC;
@@ -105,7 +65,7 @@ static int ask_link(struct host_watch *w, unsigned ifindex, const char *name, st
 	if (!ifindex)
 		mnl_attr_put_strz(h, IFLA_IFNAME, name);
 	mnl_attr_put_u32(h, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	return transact(w, h, take_link, p);
+	return netlink_ask(&w->ask, &r, take_link, p);
 }
 
 static bool take_address(void *ctx, const struct host_message *m)
@@ -119,12 +79,17 @@ static bool take_address(void *ctx, const struct host_message *m)
 
 static int ask_addresses(struct host_watch *w, struct host_port now[HOST_PORTS])
 {
-	uint8_t room[256] __attribute__((aligned(8)));
-	struct nlmsghdr *h = request(w, room, RTM_GETADDR, NLM_F_DUMP);
-	struct ifaddrmsg *i = mnl_nlmsg_put_extra_header(h, sizeof(*i));
+	int error = -EINTR;
 
-	i->ifa_family = AF_INET;
-	return transact(w, h, take_address, now);
+	for (int tries = 0; error == -EINTR && tries < TORN_MAX; tries++) {
+		struct netlink_request r;
+		struct nlmsghdr *h = netlink_request_init(&r, RTM_GETADDR, NLM_F_DUMP);
+		struct ifaddrmsg *i = mnl_nlmsg_put_extra_header(h, sizeof(*i));
+
+		i->ifa_family = AF_INET;
+		error = netlink_ask(&w->ask, &r, take_address, now);
+	}
+	return error;
 }
 
 static int ask_port(struct host_watch *w, const struct watched *p, struct host_port *now)
@@ -139,18 +104,19 @@ static int ask_port(struct host_watch *w, const struct watched *p, struct host_p
 	return error == -ENODEV ? 0 : error;
 }
 
-static bool ask_all(struct host_watch *w, struct host_port now[HOST_PORTS])
+static int ask_all(struct host_watch *w, struct host_port now[HOST_PORTS])
 {
-	for (unsigned i = 0; i < HOST_PORTS; i++)
-		if (ask_port(w, &w->port[i], &now[i]))
-			return false;
-	return ask_addresses(w, now) == 0;
+	int error = 0;
+
+	for (unsigned i = 0; i < HOST_PORTS && !error; i++)
+		error = ask_port(w, &w->port[i], &now[i]);
+	return error ? error : ask_addresses(w, now);
 }
 
 bool host_watch_look(struct host_watch *w, struct host_look *look)
 {
 	memset(look, 0, sizeof(*look));
-	if (!ask_all(w, look->now))
+	if (ask_all(w, look->now))
 		return false;
 	for (unsigned i = 0; i < HOST_PORTS; i++) {
 		struct watched *p = &w->port[i];
@@ -224,6 +190,8 @@ static bool concerns(struct host_watch *w, const struct host_message *m)
 			stir(w, m, "route to");
 		return w->stirred;
 	case HOST_MESSAGE_OTHER:
+	case HOST_MESSAGE_VERDICT:
+	case HOST_MESSAGE_DONE:
 		break;
 	}
 	return false;
@@ -253,20 +221,18 @@ bool host_watch_read(struct host_watch *w)
 
 /* ---- Life ---- */
 
-static struct mnl_socket *open_socket(int flags, unsigned groups)
+/* Hears all that is told of links, addresses and routes. 0 or a negative errno. */
+static int open_news(struct host_watch *w)
 {
-	struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | flags);
-	struct timeval limit = {.tv_sec = 2};
+	const unsigned groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+				RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
 	int queue = LISTEN_QUEUE;
 
-	if (!s)
-		return NULL;
-	(void)setsockopt(mnl_socket_get_fd(s), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	(void)setsockopt(mnl_socket_get_fd(s), SOL_SOCKET, SO_RCVBUFFORCE, &queue, sizeof(queue));
-	if (mnl_socket_bind(s, groups, MNL_SOCKET_AUTOPID) == 0)
-		return s;
-	mnl_socket_close(s);
-	return NULL;
+	w->news = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (!w->news)
+		return -errno;
+	(void)setsockopt(mnl_socket_get_fd(w->news), SOL_SOCKET, SO_RCVBUFFORCE, &queue, sizeof(queue));
+	return mnl_socket_bind(w->news, groups, MNL_SOCKET_AUTOPID) ? -errno : 0;
 }
 
 static void own_add(struct host_watch *w, const struct prefix *p, size_t n, bool host)
@@ -280,6 +246,7 @@ struct host_watch *host_watch_new(const struct datapath_config *c, unsigned tun,
 {
 	struct host_watch *w = calloc(1, sizeof(*w));
 	struct host_port now[HOST_PORTS];
+	int error = -ENOMEM;
 
 	if (!w)
 		goto fail;
@@ -293,16 +260,13 @@ struct host_watch *host_watch_new(const struct datapath_config *c, unsigned tun,
 	w->port[HOST_OUTER] = (struct watched){.name = w->names[0], .port = "outer", .program = program};
 	w->port[HOST_INNER] = (struct watched){.name = w->names[1], .port = "inner"};
 	w->port[HOST_TUN] = (struct watched){.port = "TUN", .was = {.ifindex = tun}};
-	w->news = open_socket(SOCK_NONBLOCK, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
-						     RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
-	w->ask = open_socket(0, 0);
-	if (!w->news || !w->ask || !ask_all(w, now))
+	if ((error = open_news(w)) || (error = netlink_open(&w->ask)) || (error = ask_all(w, now)))
 		goto fail;
 	for (unsigned i = 0; i < HOST_PORTS; i++)
 		w->port[i].was = now[i];
 	return w;
 fail:
-	snprintf(err, DATAPATH_ERR_LEN, "rtnetlink: %s", strerror(errno));
+	snprintf(err, DATAPATH_ERR_LEN, "rtnetlink: %s", strerror(-error));
 	host_watch_free(w);
 	return NULL;
 }
@@ -313,8 +277,7 @@ void host_watch_free(struct host_watch *w)
 		return;
 	if (w->news)
 		mnl_socket_close(w->news);
-	if (w->ask)
-		mnl_socket_close(w->ask);
+	netlink_close(&w->ask);
 	free(w);
 }
 
@@ -325,9 +288,5 @@ int host_watch_fd(const struct host_watch *w)
 
 void host_watch_own(struct host_watch *w, const struct netlink *nl)
 {
-	struct sockaddr_nl a = {0};
-	socklen_t len = sizeof(a);
-
-	if (getsockname(nl->fd, (struct sockaddr *)&a, &len) == 0)
-		w->own_port = a.nl_pid;
+	w->own_port = mnl_socket_get_portid(nl->socket);
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rtnetlink without a library: one request, one acknowledgement, on a blocking
- * socket with a time limit. The kernel answers such requests in microseconds. */
+/* One request, one answer, on a blocking socket with a time limit: the kernel answers in
+ * microseconds. libmnl writes, host_message.c reads. libmnl's own loop (mnl_cb_run) is not
+ * used: to it an answer that came too late is an error of the next request. */
 #include "xdp/netlink.h"
 
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/netlink.h>
+#include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -18,112 +19,102 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-struct request {
-	struct nlmsghdr header;
-	union {
-		struct ifinfomsg link;
-		struct ifaddrmsg address;
-		struct rtmsg route;
-	};
-	uint8_t attributes[128];
-};
+#define ANSWER_LEN 32768u /* The kernel makes no larger datagram of a list. */
 
 int netlink_open(struct netlink *nl)
 {
 	struct timeval limit = {.tv_sec = 2};
-	struct sockaddr_nl any = {.nl_family = AF_NETLINK};
+	int error;
 
 	nl->seq = 0;
-	nl->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	if (nl->fd < 0)
-		return -errno;
-	if (setsockopt(nl->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) ||
-	    bind(nl->fd, (struct sockaddr *)&any, sizeof(any))) {
-		int error = -errno;
-
-		netlink_close(nl);
-		return error;
-	}
-	return 0;
+	nl->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	if (nl->socket &&
+	    setsockopt(mnl_socket_get_fd(nl->socket), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0 &&
+	    mnl_socket_bind(nl->socket, 0, MNL_SOCKET_AUTOPID) == 0)
+		return 0;
+	error = -errno;
+	netlink_close(nl);
+	return error;
 }
 
 void netlink_close(struct netlink *nl)
 {
-	if (nl->fd >= 0)
-		close(nl->fd);
-	nl->fd = -1;
+	if (nl->socket)
+		mnl_socket_close(nl->socket);
+	nl->socket = NULL;
 }
 
-static void request_init(struct request *r, uint16_t type, uint16_t flags, size_t body)
+/* ---- Asking ---- */
+
+struct nlmsghdr *netlink_request_init(struct netlink_request *r, uint16_t type, uint16_t flags)
 {
-	memset(r, 0, sizeof(*r));
-	r->header.nlmsg_type = type;
-	r->header.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
-	r->header.nlmsg_len = (uint32_t)NLMSG_LENGTH(body);
+	struct nlmsghdr *h = mnl_nlmsg_put_header(r->room);
+
+	h->nlmsg_type = type;
+	h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+	return h;
 }
 
-static void request_attribute(struct request *r, uint16_t type, const void *data, size_t len)
+static void put(struct netlink_request *r, uint16_t type, const void *data, size_t len)
 {
-	size_t at = NLMSG_ALIGN(r->header.nlmsg_len);
-	struct rtattr *attribute = (struct rtattr *)((uint8_t *)r + at);
+	bool fits = mnl_attr_put_check((struct nlmsghdr *)r->room, sizeof(r->room), type, len, data);
 
-	assert(at + RTA_SPACE(len) <= sizeof(*r));
-	attribute->rta_type = type;
-	attribute->rta_len = (uint16_t)RTA_LENGTH(len);
-	memcpy(RTA_DATA(attribute), data, len);
-	r->header.nlmsg_len = (uint32_t)(at + RTA_LENGTH(len));
+	assert(fits);
 }
 
-#define NO_ANSWER 1
+#define GO_ON 1
 
-/* What a datagram says to request seq: 0, a negative errno, or NO_ANSWER. The kernel has
- * written it; its lengths are held against what was received all the same. */
-static int answer_find(uint32_t seq, const uint8_t *data, size_t len)
+/* What a datagram says to request seq: 0, a negative errno, or GO_ON. */
+static int read_answer(uint32_t seq, const uint8_t *data, size_t len,
+		       bool (*each)(void *ctx, const struct host_message *m), void *ctx)
 {
-	struct nlmsghdr h;
-	struct nlmsgerr e;
+	struct host_message m;
+	size_t used;
 
-	while (len >= NLMSG_HDRLEN) {
-		size_t whole;
-
-		memcpy(&h, data, sizeof(h));
-		if (h.nlmsg_len < NLMSG_HDRLEN || h.nlmsg_len > len)
-			break;
-		if (h.nlmsg_seq == seq && h.nlmsg_type == NLMSG_ERROR &&
-		    h.nlmsg_len >= NLMSG_LENGTH(sizeof(e))) {
-			memcpy(&e, data + NLMSG_HDRLEN, sizeof(e));
-			return e.error > 0 ? -EPROTO : e.error;
-		}
-		whole = NLMSG_ALIGN((size_t)h.nlmsg_len);
-		if (whole > len)
-			break; /* The last one, unpadded. */
-		data += whole;
-		len -= whole;
+	for (; (used = host_message_parse(&m, data, len)) > 0; data += used, len -= used) {
+		if (m.seq != seq) /* To a request that nobody waits for any more. */
+			continue;
+		if (m.kind == HOST_MESSAGE_VERDICT)
+			return m.error;
+		if (m.torn)
+			return -EINTR;
+		if (each && (m.kind == HOST_MESSAGE_DONE || each(ctx, &m)))
+			return 0;
 	}
-	return NO_ANSWER;
+	return GO_ON;
+}
+
+int netlink_ask(struct netlink *nl, struct netlink_request *r,
+		bool (*each)(void *ctx, const struct host_message *m), void *ctx)
+{
+	uint8_t answer[ANSWER_LEN] __attribute__((aligned(8)));
+	struct nlmsghdr *h = (struct nlmsghdr *)r->room;
+	int said = GO_ON;
+
+	h->nlmsg_seq = ++nl->seq;
+	h->nlmsg_flags |= each ? 0 : NLM_F_ACK;
+	if (mnl_socket_sendto(nl->socket, h, h->nlmsg_len) < 0)
+		return -errno;
+	while (said == GO_ON) {
+		ssize_t got = mnl_socket_recvfrom(nl->socket, answer, sizeof(answer));
+
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		if (got > 0)
+			said = read_answer(nl->seq, answer, (size_t)got, each, ctx);
+	}
+	return said;
 }
 
 /* ignore: an error that means "is so already". */
-static int transact(struct netlink *nl, struct request *r, int ignore)
+static int transact(struct netlink *nl, struct netlink_request *r, int ignore)
 {
-	uint8_t answer[4096];
-	int said;
+	int error = netlink_ask(nl, r, NULL, NULL);
 
-	r->header.nlmsg_seq = ++nl->seq;
-	if (send(nl->fd, r, r->header.nlmsg_len, 0) < 0)
-		return -errno;
-	for (;;) {
-		ssize_t got = recv(nl->fd, answer, sizeof(answer), 0);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		said = answer_find(nl->seq, answer, (size_t)got);
-		if (said != NO_ANSWER)
-			return said == -ignore ? 0 : said;
-	}
+	return error == -ignore ? 0 : error;
 }
+
+/* ---- Requests ---- */
 
 static uint8_t family_of(const struct address *a)
 {
@@ -132,31 +123,34 @@ static uint8_t family_of(const struct address *a)
 
 int netlink_link_up(struct netlink *nl, unsigned ifindex, uint32_t mtu)
 {
-	struct request r;
+	struct netlink_request r;
+	struct nlmsghdr *h = netlink_request_init(&r, RTM_NEWLINK, 0);
+	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(h, sizeof(*link));
 
-	request_init(&r, RTM_NEWLINK, 0, sizeof(r.link));
-	r.link.ifi_family = AF_UNSPEC;
-	r.link.ifi_index = (int)ifindex;
-	r.link.ifi_flags = r.link.ifi_change = 1; /* IFF_UP */
-	request_attribute(&r, IFLA_MTU, &mtu, sizeof(mtu));
+	link->ifi_family = AF_UNSPEC;
+	link->ifi_index = (int)ifindex;
+	link->ifi_flags = link->ifi_change = IFF_UP;
+	put(&r, IFLA_MTU, &mtu, sizeof(mtu));
 	return transact(nl, &r, 0);
 }
 
-static void address_request(struct request *r, uint16_t type, uint16_t flags, unsigned ifindex,
-			    const struct address *a)
+static void address_request(struct netlink_request *r, uint16_t type, uint16_t flags,
+			    unsigned ifindex, const struct address *a)
 {
-	request_init(r, type, flags, sizeof(r->address));
-	r->address.ifa_family = family_of(a);
-	r->address.ifa_prefixlen = (uint8_t)(8 * address_len(a));
-	r->address.ifa_flags = IFA_F_NODAD;
-	r->address.ifa_index = ifindex;
-	request_attribute(r, IFA_LOCAL, a->octets, address_len(a));
-	request_attribute(r, IFA_ADDRESS, a->octets, address_len(a));
+	struct nlmsghdr *h = netlink_request_init(r, type, flags);
+	struct ifaddrmsg *address = mnl_nlmsg_put_extra_header(h, sizeof(*address));
+
+	address->ifa_family = family_of(a);
+	address->ifa_prefixlen = (uint8_t)(8 * address_len(a));
+	address->ifa_flags = IFA_F_NODAD;
+	address->ifa_index = ifindex;
+	put(r, IFA_LOCAL, a->octets, address_len(a));
+	put(r, IFA_ADDRESS, a->octets, address_len(a));
 }
 
 int netlink_address_add(struct netlink *nl, unsigned ifindex, const struct address *a)
 {
-	struct request r;
+	struct netlink_request r;
 
 	address_request(&r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifindex, a);
 	return transact(nl, &r, EEXIST);
@@ -164,58 +158,61 @@ int netlink_address_add(struct netlink *nl, unsigned ifindex, const struct addre
 
 int netlink_address_del(struct netlink *nl, unsigned ifindex, const struct address *a)
 {
-	struct request r;
+	struct netlink_request r;
 
 	address_request(&r, RTM_DELADDR, 0, ifindex, a);
 	return transact(nl, &r, EADDRNOTAVAIL);
 }
 
-static void route_request(struct request *r, uint16_t type, uint16_t flags, uint8_t kind,
+static void route_request(struct netlink_request *r, uint16_t type, uint16_t flags, uint8_t kind,
 			  const struct prefix *p)
 {
 	struct address network = prefix_network(p).address; /* The kernel refuses host bits. */
+	struct nlmsghdr *h = netlink_request_init(r, type, flags);
+	struct rtmsg *route = mnl_nlmsg_put_extra_header(h, sizeof(*route));
 
-	request_init(r, type, flags, sizeof(r->route));
-	r->route.rtm_family = family_of(&network);
-	r->route.rtm_dst_len = p->bits;
-	r->route.rtm_table = RT_TABLE_MAIN;
-	r->route.rtm_protocol = RTPROT_STATIC;
-	r->route.rtm_scope = kind == RTN_UNICAST && network.family == 4 ? RT_SCOPE_LINK
-									 : RT_SCOPE_UNIVERSE;
-	r->route.rtm_type = kind;
-	request_attribute(r, RTA_DST, network.octets, address_len(&network));
+	route->rtm_family = family_of(&network);
+	route->rtm_dst_len = p->bits;
+	route->rtm_table = RT_TABLE_MAIN;
+	route->rtm_protocol = RTPROT_STATIC;
+	route->rtm_scope = kind == RTN_UNICAST && network.family == 4 ? RT_SCOPE_LINK
+								      : RT_SCOPE_UNIVERSE;
+	route->rtm_type = kind;
+	put(r, RTA_DST, network.octets, address_len(&network));
 }
 
 int netlink_route_add(struct netlink *nl, unsigned ifindex, const struct prefix *p,
 		      const struct address *source)
 {
-	struct request r;
+	struct netlink_request r;
 
 	route_request(&r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, RTN_UNICAST, p);
-	request_attribute(&r, RTA_OIF, &ifindex, sizeof(ifindex));
+	put(&r, RTA_OIF, &ifindex, sizeof(ifindex));
 	if (source)
-		request_attribute(&r, RTA_PREFSRC, source->octets, address_len(source));
+		put(&r, RTA_PREFSRC, source->octets, address_len(source));
 	return transact(nl, &r, EEXIST);
 }
 
 int netlink_route_del(struct netlink *nl, unsigned ifindex, const struct prefix *p)
 {
-	struct request r;
+	struct netlink_request r;
 
 	route_request(&r, RTM_DELROUTE, 0, RTN_UNICAST, p);
-	request_attribute(&r, RTA_OIF, &ifindex, sizeof(ifindex));
+	put(&r, RTA_OIF, &ifindex, sizeof(ifindex));
 	return transact(nl, &r, ESRCH);
 }
 
 int netlink_blackhole_add(struct netlink *nl, const struct prefix *p)
 {
-	struct request r;
+	struct netlink_request r;
 	uint32_t metric = NETLINK_METRIC_LAST;
 
 	route_request(&r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, RTN_BLACKHOLE, p);
-	request_attribute(&r, RTA_PRIORITY, &metric, sizeof(metric));
+	put(&r, RTA_PRIORITY, &metric, sizeof(metric));
 	return transact(nl, &r, EEXIST);
 }
+
+/* ---- Interfaces ---- */
 
 int interface_mtu(const char *interface)
 {

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The few rtnetlink requests that the address mover makes (RFC 3549 3), and the
+/* rtnetlink (RFC 3549): asking, the few requests that the address mover makes, and the
  * sysctls that go with them. Each waits for the kernel's answer. */
 #ifndef XDP_NETLINK_H
 #define XDP_NETLINK_H
 
 #include "proto/address.h"
+#include "xdp/host_message.h"
 
 struct netlink {
-	int fd;
+	struct mnl_socket *socket; /* NULL: closed. */
 	uint32_t seq;
+};
+
+struct netlink_request {
+	uint8_t room[256] __attribute__((aligned(8)));
 };
 
 #define NETLINK_METRIC_LAST UINT32_MAX /* Every other route is better. */
@@ -17,6 +22,15 @@ struct netlink {
  * not count as success. */
 int netlink_open(struct netlink *nl);
 void netlink_close(struct netlink *nl);
+
+/* A request that libmnl's functions complete: its header, in r. */
+struct nlmsghdr *netlink_request_init(struct netlink_request *r, uint16_t type, uint16_t flags);
+/* Sends it, and gives each message of the answer to each() until that says that it has enough
+ * (true). each NULL: it waits for the acknowledgement. -EINTR: what was listed changed
+ * meanwhile, so something may be missing. */
+int netlink_ask(struct netlink *nl, struct netlink_request *r,
+		bool (*each)(void *ctx, const struct host_message *m), void *ctx);
+
 int netlink_link_up(struct netlink *nl, unsigned ifindex, uint32_t mtu);
 /* A host address, without duplicate address detection. */
 int netlink_address_add(struct netlink *nl, unsigned ifindex, const struct address *a);

@@ -40,7 +40,7 @@ static void tun_close_first(struct tun *t)
 int tun_open(struct tun *t, const char *name, uint32_t mtu)
 {
 	struct ifreq request;
-	struct netlink nl = {.fd = -1};
+	struct netlink nl;
 	int header = sizeof(struct virtio_net_hdr);
 	int error;
 

@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	while ((used = host_message_parse(&m, copy + at, len - at)) > 0) {
 		assert(used >= sizeof(struct nlmsghdr) && used <= len - at);
 		assert(memchr(m.port.name, 0, HOST_NAME_LEN));
-		if (m.kind >= HOST_MESSAGE_ADDRESS) {
+		assert(m.error <= 0 && (m.error == 0 || m.kind == HOST_MESSAGE_VERDICT));
+		if (m.kind >= HOST_MESSAGE_ADDRESS && m.kind <= HOST_MESSAGE_ROUTE_GONE) {
 			assert(m.prefix.address.family == 4 || m.prefix.address.family == 6);
 			assert(m.prefix.bits <= (m.prefix.address.family == 4 ? 32 : 128));
 		}

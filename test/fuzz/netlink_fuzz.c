@@ -4,19 +4,21 @@
  * octet put the sequence number that was asked with where the kernel would put it.
  *
  * What must hold: nothing is read outside what was received, what is said is 0 or a
- * negative errno, and 0 only if a datagram holds a whole acknowledgement that says so. */
+ * negative errno, and 0 only if a datagram holds a whole acknowledgement that says so; of a
+ * list, only if its end is there, and what is handed over before answers our request. */
 #include <errno.h>
+#include <libmnl/libmnl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
 static ssize_t fuzz_recv(void *out, size_t room);
 static ssize_t fuzz_send(const void *data, size_t len);
-#define recv(fd, out, room, flags) fuzz_recv(out, room)
-#define send(fd, data, len, flags) fuzz_send(data, len)
-#include "xdp/netlink.c" /* The one file of xdp/ that this needs. */
-#undef recv
-#undef send
+#define mnl_socket_recvfrom(socket, out, room) fuzz_recv(out, room)
+#define mnl_socket_sendto(socket, data, len) fuzz_send(data, len)
+#include "xdp/netlink.c" /* With the socket's other end here. */
+#undef mnl_socket_recvfrom
+#undef mnl_socket_sendto
 
 #include <openssl/bytestring.h>
 
@@ -28,12 +30,13 @@ static CBS in;
 static uint32_t seq;
 static unsigned acknowledged; /* Datagrams that hold a whole answer to what was asked. */
 static int32_t said;
+static bool list, done, torn; /* A list is asked for; its end was in a datagram; so was NLM_F_DUMP_INTR. */
 
 static ssize_t fuzz_send(const void *data, size_t len)
 {
 	const struct nlmsghdr *h = data;
 
-	assert(h->nlmsg_len == len && h->nlmsg_flags & NLM_F_ACK);
+	assert(h->nlmsg_len == len && !(h->nlmsg_flags & NLM_F_ACK) == list);
 	seq = h->nlmsg_seq;
 	return (ssize_t)len;
 }
@@ -43,7 +46,7 @@ static void look(const uint8_t *data, size_t len)
 {
 	struct nlmsghdr h;
 
-	while (!acknowledged && len >= sizeof(h)) {
+	while (!acknowledged && !done && !torn && len >= sizeof(h)) {
 		memcpy(&h, data, sizeof(h));
 		if (h.nlmsg_len < sizeof(h) || h.nlmsg_len > len)
 			return;
@@ -51,6 +54,9 @@ static void look(const uint8_t *data, size_t len)
 		    h.nlmsg_len >= sizeof(h) + sizeof(struct nlmsgerr)) {
 			memcpy(&said, data + sizeof(h), sizeof(said));
 			acknowledged++;
+		} else if (h.nlmsg_seq == seq) {
+			torn = h.nlmsg_flags & NLM_F_DUMP_INTR;
+			done = list && !torn && h.nlmsg_type == NLMSG_DONE;
 		}
 		if (NLMSG_ALIGN(h.nlmsg_len) > len)
 			return;
@@ -95,24 +101,49 @@ static ssize_t fuzz_recv(void *out, size_t room)
 	return (ssize_t)len;
 }
 
+static bool each(void *ctx, const struct host_message *m)
+{
+	assert(m->seq == seq && m->kind != HOST_MESSAGE_VERDICT && m->kind != HOST_MESSAGE_DONE);
+	assert(!m->torn);
+	(*(unsigned *)ctx)++;
+	return false;
+}
+
+static int ask_list(struct netlink *nl)
+{
+	struct netlink_request r;
+	unsigned told = 0;
+
+	mnl_nlmsg_put_extra_header(netlink_request_init(&r, RTM_GETADDR, NLM_F_DUMP),
+				   sizeof(struct ifaddrmsg));
+	return netlink_ask(nl, &r, each, &told);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct netlink nl = {.fd = -1, .seq = (uint32_t)len};
+	struct netlink nl = {.seq = (uint32_t)len};
 	struct address a = address_ipv4(0x0a4f0064);
 	struct prefix p = {.address = a, .bits = 16};
 	int rc;
 
-	for (unsigned request = 0; request < 3; request++) {
+	for (unsigned request = 0; request < 4; request++) {
 		CBS_init(&in, data, len);
 		acknowledged = 0;
+		list = request == 3;
+		done = torn = false;
 		rc = request == 0   ? netlink_address_add(&nl, 1, &a)
 		     : request == 1 ? netlink_address_del(&nl, 1, &a)
-				    : netlink_blackhole_add(&nl, &p);
+		     : request == 2 ? netlink_blackhole_add(&nl, &p)
+				    : ask_list(&nl);
 		assert(rc <= 0);
-		if (!acknowledged)
+		if (torn)
+			assert(rc == -EINTR);
+		else if (done)
+			assert(rc == 0);
+		else if (!acknowledged)
 			assert(rc == -EAGAIN);
 		else if (rc == 0)
-			assert(said == 0 || said == (request == 1 ? -EADDRNOTAVAIL : -EEXIST));
+			assert(said == 0 || said == (request == 1 ? -EADDRNOTAVAIL : request == 3 ? 0 : -EEXIST));
 		else
 			assert(rc == (said > 0 ? -EPROTO : said));
 	}

@@ -3,6 +3,7 @@
  * of it, in messages that libmnl has written, and cut. */
 #include "xdp/host_message.h"
 
+#include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
@@ -207,12 +208,38 @@ static void test_route(void **state)
 	assert_int_equal(route(RTM_NEWROUTE, 0, RT_TABLE_MAIN, &m), HOST_MESSAGE_OTHER);
 }
 
+static void test_verdict(void **state)
+{
+	struct nlmsghdr *h = message(NLMSG_ERROR, 0);
+	struct nlmsgerr *e = mnl_nlmsg_put_extra_header(h, sizeof(*e));
+	struct host_message m;
+
+	(void)state;
+	h->nlmsg_seq = 9;
+	e->error = -EPERM;
+	(void)host_message_parse(&m, h, h->nlmsg_len);
+	assert_int_equal(m.kind, HOST_MESSAGE_VERDICT);
+	assert_int_equal(m.seq, 9);
+	assert_int_equal(m.error, -EPERM);
+	e->error = 5; /* The kernel says none above 0. */
+	(void)host_message_parse(&m, h, h->nlmsg_len);
+	assert_int_equal(m.error, -EPROTO);
+	h->nlmsg_len = NLMSG_LENGTH(sizeof(int)); /* Without the request that it is about. */
+	(void)host_message_parse(&m, h, h->nlmsg_len);
+	assert_int_equal(m.kind, HOST_MESSAGE_OTHER);
+	h = message(NLMSG_DONE, NLM_F_DUMP_INTR);
+	(void)host_message_parse(&m, h, h->nlmsg_len);
+	assert_int_equal(m.kind, HOST_MESSAGE_DONE);
+	assert_true(m.torn);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),	cmocka_unit_test(test_without_address),
 		cmocka_unit_test(test_link),	cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_address), cmocka_unit_test(test_route),
+		cmocka_unit_test(test_verdict),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
