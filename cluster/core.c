@@ -189,6 +189,7 @@ static void follow_all(struct core *c)
 			requests_role(c);
 			policy_role(c);
 		}
+		owed_slots(c, now.all || now.slots);
 		if (now.all || now.slots)
 			collect_slots(c);
 		for (unsigned i = 0; i < now.n_down; i++)
@@ -327,6 +328,7 @@ struct core *core_new(const struct cluster_config *config, const struct core_sta
 	c->half_opens.next_us = c->exchange.next_us = NEVER;
 	c->requests.scan_next_us = c->takeovers.release_at_us = NEVER;
 	c->sequence.send_at_us = c->leases.batch_at_us = NEVER;
+	owed_init(c);
 	collect_init(c);
 	policy_init(c);
 	c->grants.isolated = config->n_nodes > 1;

@@ -32,6 +32,7 @@
 #include "cluster/refusals.h"
 #include "cluster/seal.h"
 #include "cluster/sequence.h"
+#include "cluster/owed.h"
 #include "cluster/takeover.h"
 #include "proto/ike.h"
 
@@ -249,6 +250,7 @@ struct core {
 	struct requests requests;
 	struct grants grants;
 	struct takeovers takeovers;
+	struct owed owed;
 	struct sequence sequence;
 	struct leases leases;
 	struct quorum quorum;

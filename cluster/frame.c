@@ -49,8 +49,8 @@ static bool get_rows(CBS *in, size_t row_len, size_t max, const uint8_t **rows, 
 	return CBS_skip(in, CBS_len(in));
 }
 
-/* What the sender of an acknowledgement has applied goes as a first row of SPI 0, which is
- * nobody's (RFC 4303 2.1): who does not know of it looks for such an SA, and goes on. */
+/* What the sender has applied goes as a first row of SPI 0, which is nobody's (RFC 4303 2.1): who
+ * does not know of it looks for such an SA, and goes on. */
 static bool get_index(struct frame *f)
 {
 	struct frame_mark first = f->marks.n ? frame_mark_at(f, 0) : (struct frame_mark){ .spi_in = 1 };
@@ -95,7 +95,7 @@ static bool parse_body(struct frame *f, CBS *in)
 	case FRAME_MARKS_ACK:
 		return CBS_get_u64(in, &f->marks.incarnation) &&
 		       get_rows(in, MARK_LEN, FRAME_MARKS_MAX, &f->marks.rows, &f->marks.n) &&
-		       (f->type == FRAME_MARKS || get_index(f));
+		       get_index(f);
 	case FRAME_MARKS_DONE:
 		return CBS_get_u64(in, &f->marks_done.index) &&
 		       get_rows(in, RUN_LEN, FRAME_RUNS_MAX, &f->marks_done.rows, &f->marks_done.n);
@@ -261,16 +261,17 @@ struct blob *frame_create_marks(enum frame_type type, uint64_t incarnation,
 	return finish(&out, ok);
 }
 
-struct blob *frame_create_ack(uint64_t incarnation, uint64_t index, const struct frame_mark *rows,
-			      size_t n)
+struct blob *frame_create_marks_at(enum frame_type type, uint64_t incarnation, uint64_t index,
+				   const struct frame_mark *rows, size_t n)
 {
 	const struct frame_mark first = { .epoch = (int64_t)index };
 	CBB out;
-	int ok = CBB_init(&out, 9 + (n + 1) * MARK_LEN) && CBB_add_u8(&out, FRAME_MARKS_ACK) &&
+	int ok = CBB_init(&out, 9 + (n + 1) * MARK_LEN) && CBB_add_u8(&out, (uint8_t)type) &&
 		 CBB_add_u64(&out, incarnation) && add_marks(&out, &first, 1) &&
 		 add_marks(&out, rows, n);
 
 	assert(n < FRAME_MARKS_MAX && index != 0);
+	assert(type == FRAME_MARKS || type == FRAME_MARKS_ACK);
 	return finish(&out, ok);
 }
 

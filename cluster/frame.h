@@ -85,7 +85,7 @@ struct frame {
 		} half_open_ack;
 		struct {
 			uint64_t incarnation;  /* MARKS: of the sender; ACK: of the owner. */
-			uint64_t index;        /* ACK: applied by the sender; 0: it does not say. */
+			uint64_t index;        /* Applied by the sender; 0: it does not say. */
 			const uint8_t *rows;   /* frame_mark_at() */
 			size_t n;
 		} marks;                       /* MARKS, MARKS_ACK */
@@ -122,9 +122,9 @@ struct blob *frame_create(const struct frame *f);
 /* type: FRAME_MARKS or FRAME_MARKS_ACK */
 struct blob *frame_create_marks(enum frame_type type, uint64_t incarnation,
 				const struct frame_mark *rows, size_t n);
-/* FRAME_MARKS_ACK that says what its sender has applied (not 0); n < FRAME_MARKS_MAX */
-struct blob *frame_create_ack(uint64_t incarnation, uint64_t index, const struct frame_mark *rows,
-			      size_t n);
+/* ... that says what its sender has applied (not 0); n < FRAME_MARKS_MAX */
+struct blob *frame_create_marks_at(enum frame_type type, uint64_t incarnation, uint64_t index,
+				   const struct frame_mark *rows, size_t n);
 struct blob *frame_create_done(uint64_t index, const struct frame_run *runs, size_t n);
 #define FRAME_MARKS_MAX 3000u /* Rows of one frame */
 #define FRAME_RUNS_MAX 4200u

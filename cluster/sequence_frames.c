@@ -7,21 +7,28 @@
 
 #include <utlist.h>
 
+static struct blob *marks_frame(const struct core *c, const struct frame_mark *rows, size_t n)
+{
+	uint64_t applied = core_applied(c);
+
+	return applied ? frame_create_marks_at(FRAME_MARKS, c->incarnation, applied, rows, n)
+		       : frame_create_marks(FRAME_MARKS, c->incarnation, rows, n);
+}
+
 void sequence_send(struct core *c)
 {
 	struct frame_mark rows[FRAME_MARKS_MAX];
 	struct mark_entry *m;
 	size_t n = 0;
 
-	/* One row less than there is room for: the answer has one more. */
+	/* One row less than there is room for: the frame, and the answer, has one more. */
 	while (n < FRAME_MARKS_MAX - 1 && (m = c->sequence.changed)) {
 		sequence_unchanged(c, m);
 		rows[n++] = (struct frame_mark){ m->spi_in, m->own.epoch, m->own.seq };
 	}
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		if (i != c->config->self && core_node_linked(c, i))
-			action_send_frame(c->actions, i,
-					  frame_create_marks(FRAME_MARKS, c->incarnation, rows, n));
+			action_send_frame(c->actions, i, marks_frame(c, rows, n));
 	c->sequence.send_at_us = c->sequence.changed ? c->now_us : NEVER;
 }
 
@@ -105,8 +112,11 @@ static void learned(struct core *c, struct mark_entry *m, const struct session *
 }
 
 /* Its age counts from when it may have come at the earliest. */
-static void note_heard(struct core *c, uint32_t node, uint64_t incarnation)
+static void note_heard(struct core *c, uint32_t node, const struct frame *f)
 {
+	uint64_t incarnation = f->marks.incarnation;
+
+	owed_shown(c, node, f);
 	if (c->sequence.heard[node][0].incarnation != incarnation)
 		c->sequence.heard[node][1] = c->sequence.heard[node][0];
 	c->sequence.heard[node][0].incarnation = incarnation;
@@ -123,7 +133,7 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 	size_t n_held = 0;
 
 	if (f->marks.incarnation == c->peer[node].incarnation)
-		note_heard(c, node, f->marks.incarnation);
+		note_heard(c, node, f);
 	else if (f->marks.incarnation != 0)
 		return;
 	for (size_t i = 0; i < f->marks.n; i++) {
@@ -153,5 +163,6 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 	rows_tell(c, pass.to, pass.rows, pass.n);
 	if (n_held)
 		action_send_frame(c->actions, node,
-				  frame_create_ack(f->marks.incarnation, core_applied(c), held, n_held));
+				  frame_create_marks_at(FRAME_MARKS_ACK, f->marks.incarnation,
+							core_applied(c), held, n_held));
 }

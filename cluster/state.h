@@ -97,6 +97,7 @@ size_t state_sessions(const struct state *s);
 size_t state_child_sas(const struct state *s);
 /* What the Child SAs of all sessions take of struct room. */
 size_t state_places(const struct state *s);
+uint32_t state_slot_sessions(const struct state *s, uint32_t slot); /* Sessions in it. */
 size_t state_sessions_owned(const struct state *s, uint64_t node); /* By its slots, of a node's id. */
 /* Sessions in ascending id; start with after = 0; NULL at the end. */
 const struct session *state_next_session(const struct state *s, uint64_t after);

@@ -114,6 +114,11 @@ static void holder_set(struct state *s, const struct node_record *n, struct appl
 	r->holder_changed = true;
 }
 
+uint32_t state_slot_sessions(const struct state *s, uint32_t slot)
+{
+	return s->slot_sessions[slot];
+}
+
 size_t state_sessions_owned(const struct state *s, uint64_t node)
 {
 	size_t n = 0;

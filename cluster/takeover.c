@@ -12,7 +12,7 @@
  * until then is refused as well, and the age is corrected, for something may have come again
  * meanwhile. Of a process that we never heard, as after a loss of all power, only the log
  * speaks: marks are in it within mark_commit_ms, so the age is counted from so long before the
- * newest record that our store held when we started. */
+ * newest record that our store held when we started. What it owed itself counts too (owed.c). */
 #include "cluster/core_internal.h"
 #include "proto/mutant.h"
 
@@ -83,17 +83,31 @@ static struct takeover *find(struct core *c, uint64_t node, uint64_t incarnation
 	return NULL;
 }
 
-/* Since it can have accepted something that neither we nor the log know of. */
-static uint64_t age_of(const struct core *c, uint64_t node, uint64_t incarnation)
+int64_t takeover_cold_us(const struct core *c)
+{
+	if (MUTANT(MUTANT_COLD_AGE_ZERO))
+		return (int64_t)c->now_us;
+	return (int64_t)c->started_us -
+	       (int64_t)(c->stored_age_us + c->config->timing.mark_commit_ms * MS);
+}
+
+int64_t takeover_unheard_us(const struct core *c, uint64_t node, uint64_t incarnation)
 {
 	uint32_t i = core_node_index(c, node);
 	uint64_t heard = i == NODE_NONE ? 0 : sequence_heard_us(c, i, incarnation);
 
-	if (heard)
-		return c->now_us - heard;
-	if (MUTANT(MUTANT_COLD_AGE_ZERO))
-		return 0;
-	return c->now_us - c->started_us + c->stored_age_us + c->config->timing.mark_commit_ms * MS;
+	return heard ? (int64_t)heard : takeover_cold_us(c);
+}
+
+/* How far back something can lie that was accepted and that neither we nor the log know of: by
+ * that process, or by those before it for which it has not answered yet. */
+static uint64_t age_of(const struct core *c, uint64_t node, uint64_t incarnation)
+{
+	int64_t since = takeover_unheard_us(c, node, incarnation);
+
+	if (c->owed.ours_us < since)
+		since = c->owed.ours_us;
+	return (uint64_t)((int64_t)c->now_us - since);
 }
 
 /* The oldest is forgotten; one of the same process is replaced. */

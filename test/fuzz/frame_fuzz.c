@@ -36,7 +36,8 @@ static struct blob *encode(const struct frame *f)
 	assert(rows);
 	for (size_t i = 0; i < f->marks.n; i++)
 		rows[i] = frame_mark_at(f, i);
-	b = f->marks.index ? frame_create_ack(f->marks.incarnation, f->marks.index, rows, f->marks.n)
+	b = f->marks.index ? frame_create_marks_at(f->type, f->marks.incarnation, f->marks.index, rows,
+						   f->marks.n)
 			   : frame_create_marks(f->type, f->marks.incarnation, rows, f->marks.n);
 	free(rows);
 	return b;

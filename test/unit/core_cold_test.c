@@ -3,6 +3,8 @@
  * section 7). */
 #include "test/lib/story.h"
 
+#include "cluster/frame.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -69,11 +71,85 @@ static void an_old_store_does_not_vote(void **unused)
 	story_fini(&l);
 }
 
+static struct {
+	uint32_t node;        /* Gets nothing of Raft as soon as its next process owns. */
+	uint64_t incarnation; /* Of the process before. */
+} slow;
+
+/* Who owns the client's session, as a node sees it. */
+static const struct slot *owner_at(const struct story *l, uint32_t node)
+{
+	const struct state *s = core_state(l->node[node].core);
+	const struct session *session = state_session_by_spi(s, story_spi(l), NULL);
+
+	return session ? session_slot(s, session) : NULL;
+}
+
+static bool is_over(const struct story *l)
+{
+	for (uint32_t i = 0; i < l->n; i++) {
+		const struct slot *slot = i != slow.node && l->node[i].core ? owner_at(l, i) : NULL;
+
+		if (slot && slot->incarnation != slow.incarnation)
+			return true;
+	}
+	return false;
+}
+
+static bool loses_raft_to_slow(const struct story *l, uint32_t from, uint32_t to,
+			       const struct blob *f)
+{
+	(void)from;
+	return f->data[0] == FRAME_RAFT && to == slow.node && is_over(l);
+}
+
+/* Of the process before the lost one nobody heard anything, and the lost one has not come to
+ * say so: it did not even learn that it was an owner again. Its heir says it. */
+static void an_age_covers_the_process_before_the_lost_one(void **unused)
+{
+	struct core_status status;
+	uint32_t heir = STORY_NODES;
+	struct story l;
+
+	(void)unused;
+	story_init(&l, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		l.config[i].mode = SERVICE_LB;
+	story_start_all(&l);
+	story_run(&l, 2000);
+	story_client_connect(&l);
+	story_run(&l, 1500);
+	for (slow.node = 0; !story_entry(&l, slow.node)->granted; slow.node++)
+		;
+	slow.incarnation = owner_at(&l, slow.node)->incarnation;
+	story_kill_all(&l);
+	l.now_us += 100000;
+	for (uint32_t i = 0; i < 3; i++)
+		l.node[i].stored_age_ms = 100;
+	l.loses = loses_raft_to_slow;
+	story_start_all(&l);
+	for (unsigned ms = 0; ms < 3000 && !is_over(&l); ms++)
+		story_run(&l, 1);
+	story_run(&l, 20);
+	assert_true(is_over(&l));
+	assert_int_equal(owner_at(&l, slow.node)->incarnation, slow.incarnation);
+	story_suspect(&l, slow.node);
+	story_run(&l, 20);
+	for (uint32_t i = 0; i < 3; i++)
+		if (story_entry(&l, i)->granted)
+			heir = i;
+	assert_true(heir < STORY_NODES && heir != slow.node);
+	core_status(l.node[heir].core, &status);
+	assert_true(status.last_mark_age_us >= 1100000);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_cold_start_from_old_stores_is_refused),
 		cmocka_unit_test(an_old_store_does_not_vote),
+		cmocka_unit_test(an_age_covers_the_process_before_the_lost_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

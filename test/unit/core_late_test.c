@@ -271,6 +271,32 @@ static void the_mark_age_covers_an_owner_that_lives_on(void **unused)
 	story_fini(&t.l);
 }
 
+/* A second takeover right after the first: nobody but the first heir has said how long the
+ * owner before it was not heard, and what it alone had heard need not be in the log yet. */
+static uint64_t age_of_second_takeover(uint64_t after_ms)
+{
+	struct late t;
+	uint64_t age;
+
+	begin(&t);
+	story_kill(&t.l, t.old);
+	story_run(&t.l, after_ms);
+	story_suspect(&t.l, t.heir);
+	story_run(&t.l, 50);
+	assert_int_equal(story_holder(&t.l), t.third);
+	age = mark_age_us(&t.l, t.third);
+	story_fini(&t.l);
+	return age;
+}
+
+static void the_age_of_a_second_takeover_covers_the_first(void **unused)
+{
+	(void)unused;
+	assert_true(age_of_second_takeover(100) >= 100000);
+	assert_true(age_of_second_takeover(900) >= 900000);
+	assert_true(age_of_second_takeover(1500) < 100000);
+}
+
 /* The heir itself stood still for 50 ms: the mark that it reads then may be as old as that. */
 static void a_mark_that_waited_for_its_hearer_is_old(void **unused)
 {
@@ -345,6 +371,7 @@ int main(void)
 		cmocka_unit_test(both_marks_are_remembered_and_told),
 		cmocka_unit_test(a_mark_of_an_owner_long_before_counts),
 		cmocka_unit_test(the_mark_age_covers_an_owner_that_lives_on),
+		cmocka_unit_test(the_age_of_a_second_takeover_covers_the_first),
 		cmocka_unit_test(a_mark_that_waited_for_its_hearer_is_old),
 		cmocka_unit_test(after_a_loss_of_all_power_committed_marks_count),
 	};

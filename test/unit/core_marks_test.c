@@ -287,10 +287,10 @@ static void an_acknowledgement_older_than_the_sa_does_not_count(void **unused)
 	row.epoch = story_owned(&l)->epoch;
 	l.lost_type = FRAME_MARKS_ACK;
 	accept(&l, owner, 5);
-	story_frame(&l, voter, owner, frame_create_ack(incarnation, before, &row, 1));
+	story_frame(&l, voter, owner, frame_create_marks_at(FRAME_MARKS_ACK, incarnation, before, &row, 1));
 	assert_int_equal(story_owned(&l)->delivered, 0);
 	story_frame(&l, voter, owner,
-		    frame_create_ack(incarnation, core_applied(l.node[owner].core), &row, 1));
+		    frame_create_marks_at(FRAME_MARKS_ACK, incarnation, core_applied(l.node[owner].core), &row, 1));
 	assert_int_equal(story_owned(&l)->delivered, 5);
 	story_fini(&l);
 }

@@ -193,7 +193,7 @@ static void news_come_back(void **unused)
 static void an_acknowledgement_says_what_was_applied(void **unused)
 {
 	static const struct frame_mark rows[] = { { 256, 3, 77 }, { 257, 3, 78 } };
-	struct blob *b = frame_create_ack(42, UINT64_C(1) << 40, rows, 2);
+	struct blob *b = frame_create_marks_at(FRAME_MARKS_ACK, 42, UINT64_C(1) << 40, rows, 2);
 	struct frame f;
 
 	(void)unused;
