@@ -65,8 +65,7 @@ static void codec_session_del(struct codec *c, struct session_del *p)
 	codec_u64(c, &p->session);
 	codec_u64(c, &p->serial);
 	codec_octets(c, p->request_hash, sizeof(p->request_hash));
-	codec_blob(c, &p->last_word);
-	codec_check(c, !p->last_word || p->last_word->len <= COMMAND_LAST_WORD_MAX);
+	codec_datagrams(c, &p->last_word, COMMAND_LAST_WORD_MAX);
 }
 
 static void codec_seq_row(struct codec *c, struct seq_row *r)
@@ -232,7 +231,7 @@ void command_fini(struct command *c)
 		ike_session_fini(&c->session_step.ike);
 		break;
 	case COMMAND_SESSION_DEL:
-		blob_unref(c->session_del.last_word);
+		ike_datagrams_unref(c->session_del.last_word);
 		break;
 	case COMMAND_SEQ_BATCH:
 		free(c->seq_batch.rows);

@@ -73,7 +73,7 @@ struct session_step {
 struct session_del {
 	uint64_t session, serial;
 	uint8_t request_hash[IKE_HASH_LEN]; /* Of the DELETE that last_word answers. */
-	struct blob *last_word;             /* NULL: nobody asked. */
+	struct ike_datagrams *last_word;    /* NULL: nobody asked. */
 };
 
 struct seq_row {

@@ -29,21 +29,24 @@
 #define REFUSED_SPAN_US (1000 * MS) /* ... in this time. */
 
 void exchange_send(struct core *c, uint32_t via, const struct endpoint *local,
-		   const struct endpoint *remote, struct blob *data)
+		   const struct endpoint *remote, const struct ike_datagrams *message)
 {
+	bool here = via == NODE_NONE || via == c->config->self || !c->peer[via].linked;
 	struct frame f = { .type = FRAME_SEND };
 
-	if (!data)
-		return;
-	if (via == NODE_NONE || via == c->config->self || !c->peer[via].linked) {
-		action_send_datagram(c->actions, local, remote, blob_ref(data));
-		return;
-	}
 	f.datagram.local = *local;
 	f.datagram.remote = *remote;
-	f.datagram.data = data->data;
-	f.datagram.len = data->len;
-	core_send(c, via, &f);
+	for (uint32_t i = 0; message && i < message->n; i++) {
+		struct blob *data = message->datagram[i];
+
+		if (here) {
+			action_send_datagram(c->actions, local, remote, blob_ref(data));
+			continue;
+		}
+		f.datagram.data = data->data;
+		f.datagram.len = data->len;
+		core_send(c, via, &f);
+	}
 }
 
 /* ---- Handling the letter at the head ---- */
@@ -55,16 +58,15 @@ static bool say_last_word(struct core *c, const struct letter *t)
 {
 	uint8_t hash[IKE_HASH_LEN];
 	struct ike_header h;
-	struct blob *b;
+	const struct ike_datagrams *message;
 
 	if (ike_header_parse(&h, t->data->data, t->data->len) != DROP_NONE ||
 	    !state_last_word(c->state, h.spi_i, h.spi_r, NULL))
 		return false;
 	hash_sha256(t->data->data, t->data->len, hash);
-	b = state_last_word(c->state, h.spi_i, h.spi_r, hash);
-	if (b)
-		exchange_send(c, t->via, &t->local, &t->remote, b);
-	return b != NULL;
+	message = state_last_word(c->state, h.spi_i, h.spi_r, hash);
+	exchange_send(c, t->via, &t->local, &t->remote, message);
+	return message != NULL;
 }
 
 /* Handles the head; afterwards it is gone, or its command is on its way. */
@@ -262,7 +264,7 @@ static void refuse_version(struct core *c, uint32_t via, const struct endpoint *
 			   const struct endpoint *remote, const uint8_t *data, size_t len)
 {
 	struct exchange *x = &c->exchange;
-	struct blob *reply;
+	struct ike_datagrams *reply;
 
 	if (c->now_us - x->refused_from_us >= REFUSED_SPAN_US) {
 		x->refused_from_us = c->now_us;
@@ -275,7 +277,7 @@ static void refuse_version(struct core *c, uint32_t via, const struct endpoint *
 	if (reply)
 		refusals_count(c, IKE_NOTIFY_INVALID_MAJOR_VERSION);
 	exchange_send(c, via, local, remote, reply);
-	blob_unref(reply);
+	ike_datagrams_unref(reply);
 }
 
 void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *local,

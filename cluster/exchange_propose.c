@@ -8,10 +8,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* Of both states of a session, the old one and the new, and of the commands that
- * carry them: far below what a log entry holds. */
-#define REPLY_LEN_MAX 8192u
-
 /* Nothing of it may stay behind on the heap: there are keys in it. */
 void exchange_take_next(struct ike_session *to, struct ike_outcome *out)
 {
@@ -40,7 +36,7 @@ static void note_proposal(struct core *c, struct lane *l, const char *what)
 /* A client can ask for an answer that no log entry can hold. */
 static bool too_long(struct core *c, struct lane *l, const struct ike_outcome *out)
 {
-	if (!out->reply || out->reply->len <= REPLY_LEN_MAX)
+	if (ike_datagrams_len(out->reply) <= IKE_DATAGRAMS_LEN_MAX)
 		return false;
 	core_drop(c, DROP_QUEUE_FULL);
 	lane_pop(l);
@@ -113,10 +109,10 @@ void lane_propose_del(struct core *c, struct lane *l, const struct session *s, s
 	struct session_del *p = &del.session_del;
 	const struct blob *request = l->letter[0].data;
 
-	assert(!out->reply || out->reply->len <= COMMAND_LAST_WORD_MAX);
+	assert(ike_datagrams_len(out->reply) <= COMMAND_LAST_WORD_MAX);
 	p->session = s->id;
 	p->serial = s->serial;
-	p->last_word = out->reply ? blob_ref(out->reply) : NULL;
+	p->last_word = ike_datagrams_ref(out->reply);
 	hash_sha256(request->data, request->len, p->request_hash);
 	l->owners = lane_owner(c, session_slot(c->state, s)->node);
 	note_proposal(c, l, "DELETE");

@@ -46,6 +46,7 @@ struct half_open_entry {
 	struct source_key source;
 	struct half_open_host *host;
 	struct ike_half_open h;
+	struct ike_datagrams *reply; /* h.response */
 	uint64_t created_us;
 	uint32_t via;            /* The node that the request came by; NODE_NONE: a copy. */
 	bool waiting;            /* The reply has not left yet. */
@@ -123,6 +124,7 @@ static void entry_free(struct core *c, struct half_open_entry *e)
 	HASH_DELETE(hh_source, c->half_opens.by_source, e);
 	c->half_opens.n--;
 	host_leave(c, e->host);
+	ike_datagrams_unref(e->reply);
 	ike_half_open_fini(&e->h);
 	OPENSSL_cleanse(e, sizeof(*e));
 	free(e);
@@ -182,6 +184,7 @@ static struct half_open_entry *entry_new(struct core *c, struct ike_half_open *h
 	e->source = source_of(&h->remote, h->request->data, h->request->len);
 	e->host = host_join(c, &h->remote);
 	e->h = *h;
+	e->reply = ike_datagrams_of(blob_ref(h->response));
 	OPENSSL_cleanse(h, sizeof(*h));
 	e->created_us = c->now_us;
 	e->via = NODE_NONE;
@@ -197,7 +200,7 @@ static struct half_open_entry *entry_new(struct core *c, struct ike_half_open *h
 static void reply(struct core *c, struct half_open_entry *e)
 {
 	e->waiting = false;
-	exchange_send(c, e->via, &e->h.local, &e->h.remote, e->h.response);
+	exchange_send(c, e->via, &e->h.local, &e->h.remote, e->reply);
 }
 
 static bool majority_holds(const struct core *c, const struct half_open_entry *e)

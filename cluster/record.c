@@ -142,6 +142,31 @@ void codec_blob(struct codec *c, struct blob **b)
 	*b = blob_new(CBS_data(&octets), CBS_len(&octets));
 }
 
+void codec_datagrams(struct codec *c, struct ike_datagrams **d, uint32_t max)
+{
+	struct blob *datagram[IKE_DATAGRAMS_MAX] = {0};
+	uint8_t n = *d ? (uint8_t)(*d)->n : 0;
+
+	codec_u8(c, &n);
+	codec_check(c, n <= IKE_DATAGRAMS_MAX && ike_datagrams_len(*d) <= max);
+	for (uint8_t i = 0; i < n && !c->bad; i++) {
+		if (!codec_reads(c))
+			datagram[i] = (*d)->datagram[i];
+		codec_blob(c, &datagram[i]);
+		codec_check(c, datagram[i] && datagram[i]->len <= max);
+		max -= c->bad ? 0 : datagram[i]->len;
+	}
+	if (!codec_reads(c))
+		return;
+	*d = NULL;
+	if (n > 0 && !c->bad) {
+		*d = ike_datagrams_new(datagram, n);
+		return;
+	}
+	for (uint8_t i = 0; i < IKE_DATAGRAMS_MAX; i++)
+		blob_unref(datagram[i]);
+}
+
 static void codec_secret(struct codec *c, struct secret *s)
 {
 	codec_u16(c, &s->len);
@@ -250,12 +275,12 @@ static void codec_ike_sa(struct codec *c, struct ike_sa *sa)
 	codec_u32(c, &sa->next_request_in);
 	codec_u32(c, &sa->next_request_out);
 	codec_octets(c, sa->last_request_hash, sizeof(sa->last_request_hash));
-	codec_blob(c, &sa->last_response);
+	codec_datagrams(c, &sa->last_response, IKE_DATAGRAMS_LEN_MAX);
 	codec_u8(c, &purpose);
 	codec_check(c, purpose <= IKE_PURPOSE_REKEY_CHILD);
 	sa->purpose = c->bad ? 0 : purpose;
 	codec_u32(c, &sa->purpose_arg);
-	codec_blob(c, &sa->outstanding);
+	codec_datagrams(c, &sa->outstanding, IKE_DATAGRAMS_LEN_MAX);
 	/* Only where there is something to finish: all else is written as it always was. */
 	if (sa->purpose == IKE_PURPOSE_REKEY_CHILD) {
 		codec_blob(c, &sa->finish);

@@ -40,6 +40,8 @@ void codec_count(struct codec *c, uint32_t *n, uint32_t max);
 void codec_text(struct codec *c, char *text, size_t size);
 /* Length-prefixed; reading makes a new blob. */
 void codec_blob(struct codec *c, struct blob **b);
+/* A message, or none; of IKE_DATAGRAMS_MAX datagrams and max octets at most. */
+void codec_datagrams(struct codec *c, struct ike_datagrams **d, uint32_t max);
 
 void codec_address(struct codec *c, struct address *a); /* Family 0 allowed. */
 void codec_id(struct codec *c, struct ike_id *id);

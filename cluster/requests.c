@@ -51,14 +51,14 @@ void requests_forget(struct core *c, uint64_t session)
 	if (!e)
 		return;
 	HASH_DEL(c->requests.errands, e);
-	blob_unref(e->request);
+	ike_datagrams_unref(e->request);
 	free(e);
 }
 
-static void send_to(struct core *c, const struct session *s, struct blob *data)
+static void send_to(struct core *c, const struct session *s, const struct ike_datagrams *message)
 {
 	exchange_send(c, core_node_index(c, session_slot(c->state, s)->node), &s->ike.local,
-		      &s->ike.remote, data);
+		      &s->ike.remote, message);
 }
 
 /* ---- Making a request ---- */
@@ -142,10 +142,9 @@ static void outstanding(struct core *c, const struct session *s, struct errand *
 	const struct ike_sa *sa = asking(s);
 	bool settles = e->purpose == IKE_PURPOSE_REKEY_CHILD && sa->purpose == IKE_PURPOSE_DELETE_CHILD;
 
-	if (e->request && e->request->len == sa->outstanding->len &&
-	    memcmp(e->request->data, sa->outstanding->data, sa->outstanding->len) == 0)
+	if (ike_datagrams_equal(e->request, sa->outstanding))
 		return;
-	blob_set(&e->request, blob_ref(sa->outstanding));
+	ike_datagrams_set(&e->request, ike_datagrams_ref(sa->outstanding));
 	e->purpose = sa->purpose;
 	e->tries = 0;
 	e->probing = false;
@@ -198,7 +197,7 @@ void requests_applied(struct core *c, const struct session *s)
 			action_event(c->actions, "notice_acknowledged", "session %llu, epoch %lld",
 				     (unsigned long long)s->id, (long long)s->acknowledged_epoch);
 		}
-		blob_set(&e->request, NULL);
+		ike_datagrams_set(&e->request, NULL);
 		e->next_us = NEVER;
 		e->alive_us = c->now_us;
 	}

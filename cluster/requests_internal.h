@@ -8,7 +8,7 @@
 /* The leader's memory of a session's outstanding request, and of what it is to ask next. */
 struct errand {
 	uint64_t session;
-	struct blob *request;  /* The outstanding datagram; NULL = none. */
+	struct ike_datagrams *request; /* The outstanding one; NULL = none. */
 	uint32_t purpose;
 	uint64_t next_us;      /* Repeat; NEVER = given up until the client shows itself. */
 	uint32_t tries;

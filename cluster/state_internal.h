@@ -77,7 +77,7 @@ struct tombstone {
 	uint64_t pair[2];
 	uint64_t peer;  /* Whose it was: tombstone_peer(); 0: of an old snapshot, uncounted. */
 	uint64_t at_ms;
-	struct blob *last_word; /* See struct session_del. */
+	struct ike_datagrams *last_word; /* See struct session_del. */
 	uint8_t request_hash[IKE_HASH_LEN]; /* Zero without a last word. */
 	UT_hash_handle hh;
 };
@@ -164,7 +164,7 @@ uint64_t tombstone_peer(const struct ike_id *id);
 struct tombstone *tombstone_add(struct state *s, uint64_t spi_i, uint64_t spi_r, uint64_t peer,
 				uint64_t at_ms);
 /* The tombstone, if there is one, keeps the answer, if there is one (a new reference). */
-void tombstone_say(struct state *s, uint64_t spi_i, uint64_t spi_r, struct blob *last_word,
+void tombstone_say(struct state *s, uint64_t spi_i, uint64_t spi_r, struct ike_datagrams *last_word,
 		   const uint8_t request_hash[IKE_HASH_LEN]);
 void tombstones_sweep(struct state *s);
 void tombstones_fini(struct state *s);

@@ -164,8 +164,7 @@ void codec_tombstone(struct codec *c, struct tombstone *t, uint8_t version)
 	if (version >= SNAPSHOT_VERSION_TOMBSTONES)
 		codec_u64(c, &t->peer);
 	codec_u64(c, &t->at_ms);
-	codec_blob(c, &t->last_word);
-	codec_check(c, !t->last_word || t->last_word->len <= COMMAND_LAST_WORD_MAX);
+	codec_datagrams(c, &t->last_word, COMMAND_LAST_WORD_MAX);
 	if (t->last_word)
 		codec_octets(c, t->request_hash, sizeof(t->request_hash));
 }
@@ -296,7 +295,7 @@ static void read_tombstones(struct codec *c, struct state *s, uint8_t version)
 			added = tombstone_add(s, t.pair[0], t.pair[1], t.peer, t.at_ms);
 		codec_check(c, added != NULL);
 		if (!added) {
-			blob_unref(t.last_word);
+			ike_datagrams_unref(t.last_word);
 			return;
 		}
 		added->last_word = t.last_word;

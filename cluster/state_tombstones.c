@@ -33,8 +33,8 @@ bool state_tombstone(const struct state *s, uint64_t spi_i, uint64_t spi_r)
 	return tombstone_find(s, spi_i, spi_r) != NULL;
 }
 
-struct blob *state_last_word(const struct state *s, uint64_t spi_i, uint64_t spi_r,
-			     const uint8_t *request_hash)
+struct ike_datagrams *state_last_word(const struct state *s, uint64_t spi_i, uint64_t spi_r,
+				      const uint8_t *request_hash)
 {
 	struct tombstone *t = tombstone_find(s, spi_i, spi_r);
 
@@ -43,14 +43,14 @@ struct blob *state_last_word(const struct state *s, uint64_t spi_i, uint64_t spi
 	return t->last_word;
 }
 
-void tombstone_say(struct state *s, uint64_t spi_i, uint64_t spi_r, struct blob *last_word,
+void tombstone_say(struct state *s, uint64_t spi_i, uint64_t spi_r, struct ike_datagrams *last_word,
 		   const uint8_t request_hash[IKE_HASH_LEN])
 {
 	struct tombstone *t = tombstone_find(s, spi_i, spi_r);
 
 	if (!t || !last_word || t->last_word)
 		return;
-	t->last_word = blob_ref(last_word);
+	t->last_word = ike_datagrams_ref(last_word);
 	memcpy(t->request_hash, request_hash, sizeof(t->request_hash));
 }
 
@@ -139,7 +139,7 @@ static void tombstone_free(struct state *s, struct tombstone *t)
 	cut_before_tombstone_goes(s, t);
 	HASH_DEL(s->tombstones, t);
 	peer_discount(s, t->peer);
-	blob_unref(t->last_word);
+	ike_datagrams_unref(t->last_word);
 	free(t);
 }
 

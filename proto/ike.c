@@ -34,7 +34,7 @@ void ike_outcome_init(struct ike_outcome *o)
 
 void ike_outcome_fini(struct ike_outcome *o)
 {
-	blob_unref(o->reply);
+	ike_datagrams_unref(o->reply);
 	o->reply = NULL;
 	if (o->half_open) {
 		ike_half_open_fini(o->half_open);
@@ -99,7 +99,7 @@ static void end_sa(struct ike_step *s)
 		return;
 	}
 	if (!MUTANT(MUTANT_DELETED_ASKS)) {
-		blob_set(&sa->outstanding, NULL);
+		ike_datagrams_set(&sa->outstanding, NULL);
 		blob_set(&sa->finish, NULL);
 		sa->purpose = IKE_PURPOSE_NONE;
 	}
@@ -118,7 +118,7 @@ static void replace_sa(struct ike_step *s)
 	struct ike_session *next = s->next;
 
 	assert(s->sa == &next->ike[0] && ike_old_place_is_free(next));
-	blob_unref(next->ike[1].last_response);
+	ike_datagrams_unref(next->ike[1].last_response);
 	next->ike[1] = next->ike[0];
 	next->ike[1].state = IKE_SA_REKEYED;
 	next->ike[0] = *s->successor;
@@ -147,7 +147,7 @@ static void respond_request(struct ike_step *s, const struct ike_opened *o, cons
 	struct sk_direction ours = sk_direction_of(&s->sa->suite, &s->sa->keys,
 						   s->sa->original_initiator);
 	struct ike_header h = ike_reply_header(&o->message.header);
-	struct blob *reply;
+	struct ike_datagrams *reply;
 
 	ike_builder_init_message(&s->reply, &h);
 	follow_address(s);
@@ -158,7 +158,7 @@ static void respond_request(struct ike_step *s, const struct ike_opened *o, cons
 	}
 	s->out->reply = reply;
 	s->sa->next_request_in++;
-	blob_set(&s->sa->last_response, blob_ref(reply));
+	ike_datagrams_set(&s->sa->last_response, ike_datagrams_ref(reply));
 	hash_sha256(data, len, s->sa->last_request_hash);
 	s->out->verdict = IKE_VERDICT_STEP;
 	if (s->successor)
@@ -177,7 +177,7 @@ static void take_answer(struct ike_step *s, const struct ike_opened *o)
 	s->out->answered_purpose = (enum ike_purpose)s->sa->purpose;
 	s->content = o->content;
 	ike_step_answer(s);
-	blob_set(&s->sa->outstanding, NULL);
+	ike_datagrams_set(&s->sa->outstanding, NULL);
 	blob_set(&s->sa->finish, NULL);
 	s->sa->purpose = IKE_PURPOSE_NONE;
 	s->sa->purpose_arg = 0;
@@ -210,7 +210,7 @@ static bool already_answered(const struct ike_sa *sa, const struct ike_header *h
 	    !MUTANT(MUTANT_CACHED_BY_ID))
 		return false;
 	out->verdict = IKE_VERDICT_REPLY;
-	out->reply = blob_ref(sa->last_response);
+	out->reply = ike_datagrams_ref(sa->last_response);
 	ike_note(out, "message %u again: cached response", h->message_id);
 	return true;
 }

@@ -68,7 +68,7 @@ enum ike_verdict {
 struct ike_outcome {
 	enum ike_verdict verdict;
 	enum drop drop;
-	struct blob *reply;              /* Complete datagram, without non-ESP marker; or NULL. */
+	struct ike_datagrams *reply;     /* Or NULL. */
 	struct ike_half_open *half_open; /* heap; owned by the outcome until taken (set to NULL). */
 	struct ike_session *next;        /* heap; likewise. */
 	bool answered;                   /* STEP: this was the response to our outstanding request,
@@ -104,7 +104,7 @@ enum drop ike_header_parse(struct ike_header *h, const uint8_t *data, size_t len
 /* RFC 7296 2.5: a message of a higher major version is dropped, and SHOULD be answered
  * with INVALID_MAJOR_VERSION: that answer, or NULL if data is not a request of one. It
  * takes no state, so any node may give it; it is for the caller to limit how often. */
-struct blob *ike_version_refuse(const uint8_t *data, size_t len);
+struct ike_datagrams *ike_version_refuse(const uint8_t *data, size_t len);
 
 /* ---- The responder ---- */
 

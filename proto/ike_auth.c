@@ -325,7 +325,7 @@ static void establish(struct auth_step *s, const struct secret *psk, const uint8
 		ike_add_notify(&b, IKE_NOTIFY_MOBIKE_SUPPORTED, NULL, 0);
 	if (!respond(s, &b))
 		return;
-	sa->last_response = blob_ref(s->out->reply);
+	sa->last_response = ike_datagrams_ref(s->out->reply);
 	hash_sha256(data, len, sa->last_request_hash);
 	session_note(s, error);
 	s->out->next = s->session;

@@ -35,13 +35,15 @@ static void refuse(struct ike_outcome *out, const struct ike_header *request, ui
 {
 	struct ike_header h = ike_reply_header(request);
 	struct ike_builder b;
+	struct blob *reply;
 
 	ike_builder_init_message(&b, &h);
 	ike_add_notify(&b, type, data, len);
-	if (ike_builder_finish(&b, &out->reply) != OK) {
+	if (ike_builder_finish(&b, &reply) != OK) {
 		ike_drop(out, DROP_CRYPTO, "no memory for a reply");
 		return;
 	}
+	out->reply = ike_datagrams_of(reply);
 	out->verdict = IKE_VERDICT_REPLY;
 	out->refused = type < IKE_NOTIFY_STATUS_FIRST ? type : 0;
 }
@@ -49,7 +51,7 @@ static void refuse(struct ike_outcome *out, const struct ike_header *request, ui
 /* RFC 7296 1.5: "a response message ... with the same IKE SPIs and the Message ID and
  * Exchange Type are copied from the request". What the exchange types of that version are
  * we cannot know, so only what every version has is looked at: IKEv1 is just dropped. */
-struct blob *ike_version_refuse(const uint8_t *data, size_t len)
+struct ike_datagrams *ike_version_refuse(const uint8_t *data, size_t len)
 {
 	struct ike_outcome out;
 	struct ike_header h;
@@ -223,7 +225,7 @@ static void half_open_make(struct init_step *s)
 		return;
 	}
 	s->out->half_open = h;
-	s->out->reply = blob_ref(h->response);
+	s->out->reply = ike_datagrams_of(blob_ref(h->response));
 	s->out->verdict = IKE_VERDICT_HALF_OPEN;
 	ike_note(s->out, "half-open with %s", suite_format(&h->suite, suite));
 }

@@ -36,8 +36,8 @@ void initiator_init(struct initiator *i, const struct initiator_config *config,
 
 static void drop_sa(struct ike_sa *sa)
 {
-	blob_unref(sa->last_response);
-	blob_unref(sa->outstanding);
+	ike_datagrams_unref(sa->last_response);
+	ike_datagrams_unref(sa->outstanding);
 	OPENSSL_cleanse(sa, sizeof(*sa));
 }
 
@@ -48,7 +48,7 @@ static void drop_all(struct initiator *i)
 	blob_set(&i->cookie, NULL);
 	blob_set(&i->init_request, NULL);
 	blob_set(&i->init_response, NULL);
-	blob_set(&i->sync.response, NULL);
+	ike_datagrams_set(&i->sync.response, NULL);
 	dh_keypair_cleanse(&i->dh);
 	memset(&i->rekeyed, 0, sizeof(i->rekeyed));
 	OPENSSL_cleanse(i->child, sizeof(i->child));
@@ -149,10 +149,10 @@ void initiator_add_ke(const struct initiator *i, struct ike_builder *b)
 /* ---- Messages ---- */
 
 /* What we say fits a datagram and the keys fit the suite; what is left is memory. */
-struct blob *initiator_seal(struct initiator *i, const struct ike_sa *sa, struct ike_builder *b)
+struct ike_datagrams *initiator_seal(struct initiator *i, const struct ike_sa *sa, struct ike_builder *b)
 {
 	struct sk_direction ours = sk_direction_of(&sa->suite, &sa->keys, true);
-	struct blob *out;
+	struct ike_datagrams *out;
 
 	if (ike_seal(&ours, &i->iv, &i->entropy, b, &out) != OK)
 		abort();
@@ -182,7 +182,7 @@ struct blob *initiator_send(struct initiator *i, size_t which, enum initiator_pu
 	assert(!sa->outstanding);
 	sa->outstanding = initiator_seal(i, sa, b);
 	sa->purpose = purpose;
-	return blob_ref(sa->outstanding);
+	return blob_ref(ike_datagrams_only(sa->outstanding));
 }
 
 struct blob *initiator_retransmit(const struct initiator *i)
@@ -191,7 +191,7 @@ struct blob *initiator_retransmit(const struct initiator *i)
 		return blob_ref(i->init_request);
 	for (size_t k = 0; k < IKE_SA_MAX; k++)
 		if (i->ike[k].outstanding)
-			return blob_ref(i->ike[k].outstanding);
+			return blob_ref(ike_datagrams_only(i->ike[k].outstanding));
 	return NULL;
 }
 
@@ -274,7 +274,7 @@ static struct blob *consume_response(struct initiator *i, struct ike_sa *sa,
 
 	i->counts.responses++;
 	i->error = error_of(o);
-	blob_set(&sa->outstanding, NULL);
+	ike_datagrams_set(&sa->outstanding, NULL);
 	sa->purpose = INITIATOR_NOTHING;
 	sa->next_request_out++;
 	/* 2.21.3: the gateway did not understand us and has deleted its end. */
@@ -310,8 +310,9 @@ static struct blob *consume_request(struct initiator *i, struct ike_sa *sa,
 				    const struct ike_opened *o, const uint8_t *data, size_t len)
 {
 	struct ike_header h = ike_reply_header(&o->message.header);
-	struct blob *reply;
+	struct ike_datagrams *reply;
 	struct ike_builder b;
+	struct blob *out;
 	bool closes = false;
 
 	/* 2.3, window 1: it asks again only when it has our last answer. That the Child SA which
@@ -332,10 +333,11 @@ static struct blob *consume_request(struct initiator *i, struct ike_sa *sa,
 	i->counts.requests++;
 	sa->next_request_in++;
 	hash_sha256(data, len, sa->last_request_hash);
-	blob_set(&sa->last_response, blob_ref(reply));
+	ike_datagrams_set(&sa->last_response, reply);
+	out = blob_ref(ike_datagrams_only(reply));
 	if (closes)
 		initiator_remove_sa(i, sa);
-	return reply;
+	return out;
 }
 
 /* ---- The window ---- */
@@ -352,7 +354,7 @@ static bool is_repeated(const uint8_t hash[IKE_HASH_LEN], const uint8_t *data, s
 static struct blob *cached(struct initiator *i, const struct ike_sa *sa, const struct ike_header *h,
 			   const uint8_t *data, size_t len)
 {
-	struct blob *response = NULL;
+	const struct ike_datagrams *response = NULL;
 
 	if (sa->last_response && h->message_id + 1 == sa->next_request_in &&
 	    is_repeated(sa->last_request_hash, data, len))
@@ -361,7 +363,7 @@ static struct blob *cached(struct initiator *i, const struct ike_sa *sa, const s
 		 is_repeated(i->sync.request_hash, data, len))
 		response = i->sync.response;
 	i->counts.repeated += response != NULL;
-	return blob_ref(response);
+	return blob_ref(ike_datagrams_only(response));
 }
 
 /* Only the two exchanges of an established IKE SA. */
@@ -391,6 +393,13 @@ static struct blob *consume_protected_request(struct initiator *i, struct ike_sa
 	return out;
 }
 
+static bool asks(const struct ike_datagrams *request, struct ike_header *h)
+{
+	const struct blob *first = ike_datagrams_only(request);
+
+	return ike_header_parse(h, first->data, first->len) == DROP_NONE;
+}
+
 static struct blob *consume_protected_response(struct initiator *i, struct ike_sa *sa,
 					       const struct ike_header *h, const uint8_t *data,
 					       size_t len)
@@ -402,11 +411,11 @@ static struct blob *consume_protected_response(struct initiator *i, struct ike_s
 
 	/* An answer repeats the exchange type of its question (3.1). */
 	if (!sa->outstanding || h->message_id != sa->next_request_out ||
-	    ike_header_parse(&asked, sa->outstanding->data, sa->outstanding->len) != DROP_NONE ||
+	    !asks(sa->outstanding, &asked) ||
 	    h->exchange != asked.exchange || ike_open(&o, &theirs, data, len) != DROP_NONE)
 		return initiator_ignore(i);
 	if (h->exchange == IKE_EXCHANGE_AUTH) {
-		blob_set(&sa->outstanding, NULL);
+		ike_datagrams_set(&sa->outstanding, NULL);
 		sa->purpose = INITIATOR_NOTHING;
 		sa->next_request_out++;
 		i->error = error_of(&o);

@@ -78,7 +78,7 @@ struct initiator_counts {
 struct initiator_sync {
 	uint64_t floor;                     /* The gateway's send value must be this at least. */
 	uint8_t request_hash[IKE_HASH_LEN]; /* Of the last one, and ... */
-	struct blob *response;              /* ... its answer, in case it comes again. */
+	struct ike_datagrams *response;     /* ... its answer, in case it comes again. */
 };
 
 /* The last Child SA that the gateway had us make in place of another one. If we rekey that

@@ -184,7 +184,7 @@ static uint16_t take_ike(struct initiator *i, const struct ike_message *m)
 		i->ike[1] = i->ike[0];
 		i->ike[1].state = IKE_SA_REKEYED;
 		i->ike[0] = sa;
-		blob_set(&i->sync.response, NULL);
+		ike_datagrams_set(&i->sync.response, NULL);
 		memset(&i->sync, 0, sizeof(i->sync));
 	}
 	secret_cleanse(&shared);

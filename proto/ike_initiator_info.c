@@ -78,7 +78,7 @@ static bool read_ids(struct ids *ids, const struct ike_message *m)
 	       CBS_get_u32(&data, &ids->receive) && CBS_len(&data) == 0;
 }
 
-static struct blob *sync_response(struct initiator *i, const struct ike_message *m,
+static struct ike_datagrams *sync_response(struct initiator *i, const struct ike_message *m,
 				  const struct ids *ids)
 {
 	struct ike_header h = ike_reply_header(&m->header);
@@ -110,17 +110,17 @@ struct blob *initiator_answer_sync(struct initiator *i, const struct ike_message
 	i->sync.floor = (uint64_t)asked.send + 1;
 	/* Section 9: "should not wait for any pending responses". Who asked sees that nothing is
 	 * outstanding, and asks again if it still wants to know. */
-	blob_set(&sa->outstanding, NULL);
+	ike_datagrams_set(&sa->outstanding, NULL);
 	sa->purpose = INITIATOR_NOTHING;
 	if (asked.send != sa->next_request_in) /* What is cached answers another ID. */
-		blob_set(&sa->last_response, NULL);
+		ike_datagrams_set(&sa->last_response, NULL);
 	now.nonce = asked.nonce;
 	now.receive = sa->next_request_in = asked.send; /* M2 */
 	now.send = sa->next_request_out = asked.receive > ours ? asked.receive : ours; /* P2 */
 	take_skip(i, m);
-	blob_set(&i->sync.response, sync_response(i, m, &now));
+	ike_datagrams_set(&i->sync.response, sync_response(i, m, &now));
 	hash_sha256(data, len, i->sync.request_hash);
-	return blob_ref(i->sync.response);
+	return blob_ref(ike_datagrams_only(i->sync.response));
 }
 
 /* ---- Requests in the window ---- */

@@ -9,7 +9,7 @@
 /* ---- ike_initiator.c ---- */
 
 /* Seals a message in clear for sa. Ends b. */
-struct blob *initiator_seal(struct initiator *i, const struct ike_sa *sa, struct ike_builder *b);
+struct ike_datagrams *initiator_seal(struct initiator *i, const struct ike_sa *sa, struct ike_builder *b);
 bool initiator_can_ask(const struct initiator *i, size_t which);
 /* No longer a client of anybody: forgets all SAs. state: FAILED or CLOSED. */
 void initiator_end(struct initiator *i, enum initiator_state state, uint16_t error);

@@ -78,7 +78,8 @@ bool ike_request_make(const struct ike_env *env, struct ike_session *s,
 		ike_builder_fini(&b);
 		return false;
 	}
-	return ike_seal(&ours, env->iv, env->entropy, &b, &sa->outstanding) == OK;
+	return ike_seal(&ours, env->iv, env->entropy, &b, &sa->outstanding) == OK &&
+	       ike_datagrams_len(sa->outstanding) <= IKE_DATAGRAMS_LEN_MAX;
 }
 
 void ike_request_create(const struct ike_env *env, const struct ike_session *session,
@@ -93,7 +94,7 @@ void ike_request_create(const struct ike_env *env, const struct ike_session *ses
 		ike_drop(out, DROP_CRYPTO, "request cannot be sealed");
 		return;
 	}
-	out->reply = blob_ref(out->next->ike[0].outstanding);
+	out->reply = ike_datagrams_ref(out->next->ike[0].outstanding);
 	out->verdict = IKE_VERDICT_STEP;
 	ike_note(out, "request %u for purpose %d", session->ike[0].next_request_out,
 		 (int)request->purpose);

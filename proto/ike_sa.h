@@ -10,8 +10,8 @@
 #define PROTO_IKE_SA_H
 
 #include "proto/address.h"
-#include "proto/blob.h"
 #include "proto/child_sa.h"
+#include "proto/ike_datagrams.h"
 #include "proto/secret.h"
 #include "proto/suite.h"
 
@@ -70,10 +70,10 @@ struct ike_sa {
 	uint32_t next_request_in;               /* The Message ID we expect next. */
 	uint32_t next_request_out;              /* The one we shall use next. */
 	uint8_t last_request_hash[IKE_HASH_LEN]; /* Of the request last_response answers. */
-	struct blob *last_response;             /* Complete datagram (no non-ESP marker). */
+	struct ike_datagrams *last_response;     /* As it was sent. */
 	uint32_t purpose;                       /* enum ike_purpose of the outstanding request */
 	uint32_t purpose_arg;
-	struct blob *outstanding;               /* Its complete datagram; NULL when none is. */
+	struct ike_datagrams *outstanding;       /* As it was sent; NULL when none is. */
 	struct blob *finish;                    /* REKEY_CHILD: SPI, nonce, private DH value, all
 	                                         * that finishes it (ike_child_rekey.c). Else NULL. */
 };

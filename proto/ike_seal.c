@@ -72,16 +72,18 @@ struct ike_header ike_reply_header(const struct ike_header *request)
 }
 
 enum status ike_seal(const struct sk_direction *ours, struct iv_source *iv, struct entropy *e,
-		     struct ike_builder *b, struct blob **out)
+		     struct ike_builder *b, struct ike_datagrams **out)
 {
-	struct blob *clear;
+	struct blob *clear, *sealed;
 	enum status s;
 
 	*out = NULL;
 	s = ike_builder_finish(b, &clear);
 	if (s != OK)
 		return s;
-	s = sk_seal(ours, iv, e, clear->data, clear->len, out);
+	s = sk_seal(ours, iv, e, clear->data, clear->len, &sealed);
 	blob_unref(clear);
+	if (s == OK)
+		*out = ike_datagrams_of(sealed);
 	return s;
 }

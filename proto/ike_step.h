@@ -45,7 +45,7 @@ struct ike_header ike_reply_header(const struct ike_header *request);
 
 /* Ends b, a whole message in clear, and seals it. */
 enum status ike_seal(const struct sk_direction *ours, struct iv_source *iv, struct entropy *e,
-		     struct ike_builder *b, struct blob **out) must_check;
+		     struct ike_builder *b, struct ike_datagrams **out) must_check;
 
 /* RFC 7296 2.25: "a request that cannot be completed due to a temporary condition". */
 bool ike_is_admitted(const struct ike_env *env, const struct ike_id *peer);

@@ -26,6 +26,8 @@ $(T)/unit/%: $(T)/obj/test/unit/%.c.o $(TESTLIB) $(T)/libxdpath.a $(T)/libcluste
 $(T)/unit/ready_test: $(patsubst %,$(T)/obj/node/%.c.o,ready events)
 $(T)/unit/config_test $(T)/unit/config_files_test: $(patsubst %,$(T)/obj/%.o,$(CONFIG_C) node/toml.cc)
 $(T)/unit/config_test $(T)/unit/config_files_test: UNIT_LIBS := -lstdc++
+# Cuts what is sealed into datagrams.
+$(T)/unit/core_datagrams_test: UNIT_LIBS := -Wl,--wrap=ike_seal
 # The store is the one part of node/ with unit tests: a file format, no sockets.
 $(T)/unit/store_lmdb_test: $(patsubst %,$(T)/obj/%.o,test/unit/store_lmdb_test.c $(wildcard node/store_[clr]*.c)) $(T)/libcluster.a $(T)/libproto.a
 	@mkdir -p $(@D)

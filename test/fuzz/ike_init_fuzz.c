@@ -21,6 +21,7 @@ static enum ike_verdict respond(const struct endpoint *from, const uint8_t *data
 				struct ike_outcome *o)
 {
 	struct ike_message m;
+	const struct blob *reply;
 	enum status s;
 
 	ike_respond_init(&g.env, &g.local, from, data, len, o);
@@ -31,22 +32,25 @@ static enum ike_verdict respond(const struct endpoint *from, const uint8_t *data
 		assert(!o->reply && o->drop != DROP_NONE);
 		return o->verdict;
 	}
-	assert(memcmp(o->reply->data, data, 8) == 0 && memcmp(o->reply->data + 20, data + 20, 4) == 0);
-	assert(o->reply->data[17] == 0x20 && o->reply->data[18] == data[18]);
-	assert(o->reply->data[19] & IKE_FLAG_RESPONSE && !(data[19] & IKE_FLAG_RESPONSE));
+	reply = ike_datagrams_only(o->reply);
+	assert(memcmp(reply->data, data, 8) == 0 && memcmp(reply->data + 20, data + 20, 4) == 0);
+	assert(reply->data[17] == 0x20 && reply->data[18] == data[18]);
+	assert(reply->data[19] & IKE_FLAG_RESPONSE && !(data[19] & IKE_FLAG_RESPONSE));
 	if (data[17] >> 4 == 2) {
-		s = ike_message_parse(&m, o->reply->data, o->reply->len);
+		s = ike_message_parse(&m, reply->data, reply->len);
 		assert(s == OK);
 	}
 	if (o->verdict == IKE_VERDICT_REPLY) /* To a forged address not much more than came. */
-		assert(o->reply->len <= len + 64);
+		assert(reply->len <= len + 64);
 	return o->verdict;
 }
 
 static const struct ike_notify *cookie_of(struct ike_message *m, const struct ike_outcome *o)
 {
+	const struct blob *reply = ike_datagrams_only(o->reply);
+
 	if (o->verdict != IKE_VERDICT_REPLY ||
-	    ike_message_parse(m, o->reply->data, o->reply->len) != OK)
+	    ike_message_parse(m, reply->data, reply->len) != OK)
 		return NULL;
 	return ike_message_notify(m, IKE_NOTIFY_COOKIE);
 }
@@ -104,7 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct endpoint from;
 	struct cookie_subject subject = {.nonce = data, .spi_i = 1, .remote = &from};
 	struct ike_outcome o;
-	struct blob *refusal;
+	struct ike_datagrams *refusal;
 
 	if (!g.config.connections)
 		gateway_init(&g, "aes128gcm16-aes256gcm16-prfsha256-prfsha384-x25519-ecp256",
@@ -116,7 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	respond(&from, data, len, &o);
 	ike_outcome_fini(&o);
 	refusal = ike_version_refuse(data, len);
-	assert(!refusal || (refusal->len == 36 && data[17] >> 4 > 2));
-	blob_unref(refusal);
+	assert(!refusal || (ike_datagrams_len(refusal) == 36 && data[17] >> 4 > 2));
+	ike_datagrams_unref(refusal);
 	return 0;
 }

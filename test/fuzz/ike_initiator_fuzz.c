@@ -40,13 +40,13 @@ static struct initiator copy_of(const struct initiator *from)
 	struct initiator i = *from;
 
 	for (size_t k = 0; k < IKE_SA_MAX; k++) {
-		blob_ref(i.ike[k].last_response);
-		blob_ref(i.ike[k].outstanding);
+		ike_datagrams_ref(i.ike[k].last_response);
+		ike_datagrams_ref(i.ike[k].outstanding);
 	}
 	blob_ref(i.cookie);
 	blob_ref(i.init_request);
 	blob_ref(i.init_response);
-	blob_ref(i.sync.response);
+	ike_datagrams_ref(i.sync.response);
 	return i;
 }
 
@@ -107,10 +107,10 @@ static struct blob *request_on(const struct ike_sa *sa, uint8_t exchange, uint32
 
 static struct blob *answer_on(const struct ike_sa *sa, uint8_t first, const CBS *chain)
 {
+	const struct blob *asked = ike_datagrams_only(sa->outstanding);
 	struct ike_header h;
 
-	if (!sa->outstanding ||
-	    ike_header_parse(&h, sa->outstanding->data, sa->outstanding->len) != DROP_NONE)
+	if (!asked || ike_header_parse(&h, asked->data, asked->len) != DROP_NONE)
 		return NULL;
 	h.flags = IKE_FLAG_RESPONSE;
 	h.next_payload = first;

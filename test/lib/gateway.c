@@ -135,7 +135,7 @@ void gateway_fini(struct gateway *g)
 /* Commits o. Returns its reply. */
 static struct blob *commit(struct gateway *g, struct ike_outcome *o)
 {
-	struct blob *reply = blob_ref(o->reply);
+	struct blob *reply = blob_ref(ike_datagrams_only(o->reply));
 
 	g->verdict = o->verdict;
 	g->drop = o->drop;

@@ -85,10 +85,13 @@ void sample_child(struct child_sa *child, uint32_t spi_in, bool esn)
 
 static void sample_ike(struct ike_sa *sa, uint64_t spi_i, uint64_t spi_r)
 {
+	struct blob *answer[3]; /* In fragments. */
 	uint8_t message[60];
 
 	memset(sa, 0, sizeof(*sa));
 	fill(message, sizeof(message), spi_i);
+	for (unsigned i = 0; i < 3; i++)
+		answer[i] = blob_new(message + i, sizeof(message) - 10 * i);
 	sa->spi_i = spi_i;
 	sa->spi_r = spi_r;
 	sa->suite = ike_suite;
@@ -97,10 +100,10 @@ static void sample_ike(struct ike_sa *sa, uint64_t spi_i, uint64_t spi_r)
 	sa->next_request_in = 2;
 	sa->next_request_out = 1;
 	fill(sa->last_request_hash, sizeof(sa->last_request_hash), spi_r);
-	sa->last_response = blob_new(message, sizeof(message));
+	sa->last_response = ike_datagrams_new(answer, 3);
 	sa->purpose = IKE_PURPOSE_DPD;
 	sa->purpose_arg = 7;
-	sa->outstanding = blob_new(message, 33);
+	sa->outstanding = ike_datagrams_of(blob_new(message, 33));
 }
 
 void sample_session(struct ike_session *s, uint32_t seed)
@@ -213,7 +216,7 @@ static void random_sessions(struct command *c, uint64_t *r)
 		c->session_del.session = 1 + below(r, SPIS);
 		c->session_del.serial = 1 + below(r, 3);
 		if (below(r, 2) == 0)
-			c->session_del.last_word = blob_new("gone", 4);
+			c->session_del.last_word = ike_datagrams_of(blob_new("gone", 4));
 		break;
 	case COMMAND_SEQ_BATCH:
 		c->seq_batch.n = 1 + below(r, 9);

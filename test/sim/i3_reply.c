@@ -10,9 +10,15 @@
 
 #include <string.h>
 
-static bool is(const struct blob *b, const uint8_t *data, size_t len)
+static bool is(const struct ike_datagrams *message, const uint8_t *data, size_t len)
 {
-	return b && b->len == len && memcmp(b->data, data, len) == 0;
+	for (uint32_t i = 0; message && i < message->n; i++) {
+		const struct blob *b = message->datagram[i];
+
+		if (b->len == len && memcmp(b->data, data, len) == 0)
+			return true;
+	}
+	return false;
 }
 
 static bool committed(const struct state *s, const struct ike_header *h, const uint8_t *data,

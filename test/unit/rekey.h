@@ -33,7 +33,7 @@ static inline unsigned settle(struct fixture *f)
 	unsigned n = 0;
 
 	while (f->g.session && f->g.session->ike[0].outstanding) {
-		struct blob *d = blob_ref(f->g.session->ike[0].outstanding);
+		struct blob *d = blob_ref(ike_datagrams_only(f->g.session->ike[0].outstanding));
 
 		assert_null(fixture_to_gateway(f, fixture_to_client(f, d)));
 		assert_true(f->g.answered);

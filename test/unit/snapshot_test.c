@@ -109,14 +109,15 @@ static void test_many_tombstones_go(void **unused)
 	struct command del = {.type = COMMAND_SESSION_DEL};
 	uint8_t before[32], after[32];
 	struct state *s = NULL;
-	struct blob *b;
+	struct blob *b, *word;
 
 	(void)unused;
 	for (uint32_t i = 0; i < 29500; i++) { /* Of 584 octets each. */
 		del.session_del.session = apply_put(m->core.state, 100 + i).session;
 		del.session_del.serial = 1;
-		del.session_del.last_word = blob_new(NULL, COMMAND_LAST_WORD_MAX);
-		memset(del.session_del.last_word->data, (int)i, COMMAND_LAST_WORD_MAX);
+		word = blob_new(NULL, COMMAND_LAST_WORD_MAX);
+		memset(word->data, (int)i, COMMAND_LAST_WORD_MAX);
+		del.session_del.last_word = ike_datagrams_of(word);
 		assert_int_equal(apply_command(m->core.state, &del).status, OK);
 		del.type = COMMAND_SESSION_DEL;
 	}

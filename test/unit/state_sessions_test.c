@@ -176,7 +176,7 @@ static void test_last_word(void **unused)
 	c.session_del.session = id;
 	c.session_del.serial = 1;
 	memset(c.session_del.request_hash, 7, IKE_HASH_LEN);
-	c.session_del.last_word = blob_new("gone", 4);
+	c.session_del.last_word = ike_datagrams_of(blob_new("gone", 4));
 	memset(hash, 7, sizeof(hash));
 	assert_int_equal(apply_command(s, &c).status, OK);
 	b = state_encode(s);
@@ -184,10 +184,10 @@ static void test_last_word(void **unused)
 	assert_non_null(read);
 	for (unsigned i = 0; i < 2; i++) {
 		struct state *x = i ? read : s;
-		struct blob *word = state_last_word(x, 5, ~UINT64_C(5), hash);
+		struct ike_datagrams *word = state_last_word(x, 5, ~UINT64_C(5), hash);
 
 		assert_non_null(word);
-		assert_memory_equal(word->data, "gone", 4);
+		assert_memory_equal(ike_datagrams_only(word)->data, "gone", 4);
 		assert_ptr_equal(state_last_word(x, 5, ~UINT64_C(5), NULL), word);
 		assert_null(state_last_word(x, 5, 5, hash));
 	}
@@ -285,16 +285,16 @@ static void test_ike_rekey(void **unused)
 	sa[1].state = IKE_SA_REKEYED;
 	sa[0].spi_i = 500;
 	sa[0].spi_r = 501;
-	blob_ref(sa[0].last_response); /* Both places hold them now. */
-	blob_ref(sa[0].outstanding);
+	ike_datagrams_ref(sa[0].last_response); /* Both places hold them now. */
+	ike_datagrams_ref(sa[0].outstanding);
 	assert_int_equal(apply_command(s, &c).status, OK);
 	assert_int_equal(state_session_by_ike(s, 500, 501)->id, id);
 	assert_int_equal(state_session_by_ike(s, 5, ~UINT64_C(5))->id, id);
 	assert_false(state_tombstone(s, 5, ~UINT64_C(5)));
 
 	c = apply_step_of(s, id);
-	blob_set(&c.session_step.ike.ike[1].last_response, NULL);
-	blob_set(&c.session_step.ike.ike[1].outstanding, NULL);
+	ike_datagrams_set(&c.session_step.ike.ike[1].last_response, NULL);
+	ike_datagrams_set(&c.session_step.ike.ike[1].outstanding, NULL);
 	memset(&c.session_step.ike.ike[1], 0, sizeof(struct ike_sa));
 	assert_int_equal(apply_command(s, &c).status, OK);
 	assert_null(state_session_by_ike(s, 5, ~UINT64_C(5)));
