@@ -68,6 +68,20 @@ static bool check_age(struct node *n, char *err)
 		    self(n)->data_dir, (unsigned long long)age_s);
 }
 
+/* Only root may make data_dir and give it away, and no port is open to anybody while we are
+ * root: the log alone tells that its disk is full. */
+static bool become_user(struct node *n, char *err)
+{
+	char why[USER_ERR_LEN] = "";
+	enum status s;
+
+	while ((s = user_become(n->config, n->events, why)) == ERR_NO_SPACE)
+		if (!wait_turn(n, "disk", "%s", why))
+			break;
+	ready_unblock(n->ready, "disk");
+	return s == OK || fail(err, "%s", why);
+}
+
 static bool start_store(struct node *n, char *err)
 {
 	const struct cluster_config *c = &n->config->cluster;
@@ -349,7 +363,7 @@ bool node_start(struct node *n, const struct node_config *config, char err[NODE_
 		return fail(err, "%.512s: node \"%s\": %s", config->file, c->node[c->self], why);
 	/* What only root may make, such as a socket in /run, comes before. From here on without root;
 	 * and from the status endpoint on it can be asked what it waits for. */
-	if (!control_open(n, err) || !user_become(config, n->events, err) || !start_http(n, err) ||
+	if (!control_open(n, err) || !become_user(n, err) || !start_http(n, err) ||
 	    !wait_clock(n) || !start_store(n, err) || !start_link(n, err))
 		return false;
 	n->view.link = n->link;

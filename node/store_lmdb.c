@@ -10,6 +10,7 @@
  * MDB_WRITEMAP). It runs without its own lock file: flock() on DATA_DIR/lock keeps
  * other processes out, and this process reads only in its write transactions. */
 #include "node/store_lmdb.h"
+#include "node/space.h"
 #include "node/store_check.h"
 #include "node/store_log.h"
 
@@ -23,7 +24,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,28 +58,24 @@ static void path_join(const struct store *s, const char *rest, char path[PATH_MA
 
 static enum status status_of(int rc)
 {
-	return rc == ENOSPC || rc == EDQUOT ? ERR_NO_SPACE : ERR_IO;
+	return space_is_wanting(rc) ? ERR_NO_SPACE : ERR_IO;
 }
 
-/* LMDB tells of a write that was cut short as EIO: was it for want of room? */
-static bool is_out_of_room(const struct store *s)
+static const char *advice(int rc)
 {
-	struct statvfs v;
-
-	return statvfs(s->at, &v) == 0 && (uint64_t)v.f_bavail * v.f_frsize < (64u << 10);
+	return space_is_wanting(rc) ? SPACE_ADVICE : "";
 }
 
 static enum status write_error(const struct store *s, int rc, char *err)
 {
-	if (rc == EIO && is_out_of_room(s))
-		rc = ENOSPC;
+	rc = space_error(rc, s->lock_fd);
 	if (rc == MDB_MAP_FULL)
 		return refuse(ERR_IO, err,
 			      "the store in %s is full (%llu MiB): make it larger, or find out why "
 			      "no snapshot could be taken",
 			      s->dir, (unsigned long long)(s->map_bytes >> 20));
 	return refuse(status_of(rc), err, "writing to the store in %s failed: %s%s", s->dir,
-		      mdb_strerror(rc), status_of(rc) == ERR_NO_SPACE ? "; make room on that disk" : "");
+		      mdb_strerror(rc), advice(rc));
 }
 
 /* Not an update of term and vote alone: those come from a node that nobody leads, too. */
@@ -150,7 +146,7 @@ static enum status lock_refuse(const struct store *s, char *err)
 		      strerror(errno),
 		      errno == EACCES || errno == EPERM
 			      ? "; give it, and all that is in it, to the user that baton runs as"
-			      : "");
+			      : advice(errno));
 }
 
 static enum status lock_take(struct store *s, char *err)
@@ -159,8 +155,8 @@ static enum status lock_take(struct store *s, char *err)
 	ssize_t n;
 
 	if (mkdir(s->at, 0700) && errno != EEXIST)
-		return refuse(status_of(errno), err, "data_dir %s cannot be created: %s", s->dir,
-			      strerror(errno));
+		return refuse(status_of(errno), err, "data_dir %s cannot be created: %s%s", s->dir,
+			      strerror(errno), advice(errno));
 	path_join(s, "lock", path);
 	s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (s->lock_fd < 0)
@@ -263,9 +259,10 @@ static enum status create(struct store *s, const struct store_options *o, char *
 		rc = sync_path(temporary);
 	if (rc == 0)
 		rc = rename(temporary, final) ? errno : sync_path(s->at);
+	rc = space_error(rc, s->lock_fd);
 	if (rc)
-		return refuse(status_of(rc), err, "a store cannot be made in data_dir %s: %s", s->dir,
-			      mdb_strerror(rc));
+		return refuse(status_of(rc), err, "a store cannot be made in data_dir %s: %s%s", s->dir,
+			      mdb_strerror(rc), advice(rc));
 	return OK;
 }
 
@@ -342,6 +339,9 @@ static enum status store_start(struct store *s, const struct store_options *o,
 
 enum status store_begin(struct store *s, uint64_t incarnation, char err[STORE_ERR_LEN])
 {
+	if (space_below(s->lock_fd, SPACE_TO_START))
+		return refuse(ERR_NO_SPACE, err, "less than %llu KiB are left for the store in %s: %s%s",
+			      (unsigned long long)SPACE_TO_START >> 10, s->dir, strerror(ENOSPC), SPACE_ADVICE);
 	s->tip.incarnation = incarnation;
 	return store_commit(s, NULL, 0, NULL, err);
 }

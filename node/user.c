@@ -13,6 +13,7 @@
  * that somebody put there), stays whose it is: a chown by root must not be lent to others. */
 #include "node/user.h"
 
+#include "node/space.h"
 #include "xdp/privilege.h"
 
 #include <errno.h>
@@ -32,14 +33,14 @@
 #define DYNAMIC_LAST 65519u
 #define DYNAMIC_COUNT (DYNAMIC_LAST - DYNAMIC_FIRST + 1)
 
-static bool __attribute__((format(printf, 2, 3))) fail(char *err, const char *format, ...)
+static enum status __attribute__((format(printf, 2, 3))) fail(char *err, const char *format, ...)
 {
 	va_list ap;
 
 	va_start(ap, format);
 	vsnprintf(err, USER_ERR_LEN, format, ap);
 	va_end(ap);
-	return false;
+	return ERR_IO;
 }
 
 /* ---- Who ---- */
@@ -97,7 +98,7 @@ static bool choose_dynamic(const char *data_dir, struct identity *who)
 	return false;
 }
 
-static bool choose(const struct node_config *c, struct identity *who, char *err)
+static enum status choose(const struct node_config *c, struct identity *who, char *err)
 {
 	const char *name = c->user[0] ? c->user : USER_DEFAULT;
 	const struct passwd *p = getpwnam(name);
@@ -106,13 +107,14 @@ static bool choose(const struct node_config *c, struct identity *who, char *err)
 	if (p) {
 		who->uid = p->pw_uid;
 		who->gid = p->pw_gid;
-		return true;
+		return OK;
 	}
 	if (c->user[0])
 		return fail(err, "%.512s: user = \"%s\": there is no such user; make it, or leave the key out",
 			    c->file, c->user);
-	return choose_dynamic(c->node[c->cluster.self].data_dir, who) ||
-	       fail(err, "no user id is free: make a system user \"%s\"", USER_DEFAULT);
+	return choose_dynamic(c->node[c->cluster.self].data_dir, who)
+		       ? OK
+		       : fail(err, "no user id is free: make a system user \"%s\"", USER_DEFAULT);
 }
 
 /* ---- The data ---- */
@@ -190,35 +192,51 @@ static int change(const struct identity *who)
 	return 0;
 }
 
-static bool give(const struct node_config *c, int data, const struct identity *who, char *err)
+static enum status fail_data(const struct node_config *c, int error, const char *what, char *err)
 {
-	int error = give_data(data, who);
+	bool full = space_is_wanting(error);
 
-	return !error || fail(err, "data_dir %.512s cannot be given to user id %u: %s",
-			      c->node[c->cluster.self].data_dir, who->uid, strerror(error));
+	(void)fail(err, "data_dir %.512s cannot be %s: %s%s", c->node[c->cluster.self].data_dir, what,
+		   strerror(error), full ? SPACE_ADVICE : "");
+	return full ? ERR_NO_SPACE : ERR_IO;
 }
 
-static bool become(const struct node_config *c, struct events *events, int data, char *err)
+static enum status give(const struct node_config *c, int data, const struct identity *who, char *err)
+{
+	int error = give_data(data, who);
+	char what[48];
+
+	snprintf(what, sizeof(what), "given to user id %u", who->uid);
+	return error ? fail_data(c, error, what, err) : OK;
+}
+
+static enum status stay(const struct node_config *c, struct events *events, int data, const char *why,
+			char *err)
 {
 	const struct identity root = {0};
+	enum status status = give(c, data, &root, err);
+
+	if (!status)
+		events_add(events, CONFIG_LOG_WARNING, "guard", "runs as root%s", why);
+	return status;
+}
+
+static enum status become(const struct node_config *c, struct events *events, int data, char *err)
+{
 	struct identity who;
+	enum status status;
 	int error;
 
-	if (strcmp(c->user, "root") == 0) {
-		events_add(events, CONFIG_LOG_WARNING, "guard", "runs as root, as [cluster] user says");
-		return give(c, data, &root, err);
-	}
-	if (!choose(c, &who, err))
-		return false;
+	if (strcmp(c->user, "root") == 0)
+		return stay(c, events, data, ", as [cluster] user says", err);
+	if ((status = choose(c, &who, err)))
+		return status;
 	if (who.uid == 0)
 		return fail(err, "%.512s: user = \"%s\" is root by another name", c->file, c->user);
-	if (who.dynamic && !is_mapped(who.uid)) {
-		events_add(events, CONFIG_LOG_WARNING, "guard",
-			   "runs as root: this container has no other user");
-		return give(c, data, &root, err);
-	}
-	if (!give(c, data, &who, err))
-		return false;
+	if (who.dynamic && !is_mapped(who.uid))
+		return stay(c, events, data, ": this container has no other user", err);
+	if ((status = give(c, data, &who, err)))
+		return status;
 	error = change(&who);
 	if (error)
 		return fail(err, "cannot become user id %u: %s; it needs CAP_SETUID and CAP_SETGID, or "
@@ -226,7 +244,7 @@ static bool become(const struct node_config *c, struct events *events, int data,
 			    who.uid, strerror(error));
 	events_add(events, CONFIG_LOG_INFO, "guard", "user id %u%s", who.uid,
 		   who.dynamic ? ": there is no user \"" USER_DEFAULT "\" here" : "");
-	return true;
+	return OK;
 }
 
 /* The folders above it too: on a new machine there is not even /var/lib/baton. They are open to
@@ -247,22 +265,27 @@ static int make_folder(const char *dir)
 	return mkdir(path, 0700) && errno != EEXIST ? -1 : 0;
 }
 
-bool user_become(const struct node_config *c, struct events *events, char err[USER_ERR_LEN])
+enum status user_become(const struct node_config *c, struct events *events, char err[USER_ERR_LEN])
 {
 	const char *dir = c->node[c->cluster.self].data_dir;
+	enum status status = OK;
 	int data;
-	bool done;
 
 	if (make_folder(dir) != 0)
-		return fail(err, "data_dir %.512s cannot be created: %s", dir, strerror(errno));
+		return fail_data(c, errno, "created", err);
 	data = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (data < 0)
-		return fail(err, "data_dir %.512s cannot be opened: %s", dir, strerror(errno));
-	done = getuid() != 0 || become(c, events, data, err);
+		return fail_data(c, errno, "opened", err);
+	if (getuid() == 0)
+		status = become(c, events, data, err);
+	if (status == ERR_NO_SPACE) { /* Still root, who will be asked again. */
+		close(data);
+		return status;
+	}
 	(void)privilege_keep(PRIVILEGE_START);
-	if (done && fchdir(data))
-		done = fail(err, "data_dir %.512s is not open to user id %u: %s; give it to that user", dir,
-			    getuid(), strerror(errno));
+	if (!status && fchdir(data))
+		status = fail(err, "data_dir %.512s is not open to user id %u: %s; give it to that user", dir,
+			      getuid(), strerror(errno));
 	close(data);
-	return done;
+	return status;
 }

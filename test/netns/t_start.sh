@@ -80,26 +80,72 @@ at n1 ip route replace default via 10.79.0.1 dev wan
 weather() { printf "%-39s\n" "$*" | dd of="$LAB/weather" conv=notrunc 2> /dev/null; } # Overwrites: it is mapped.
 preloaded=(env CHAOS_CONTROL="$LAB/weather" CHAOS_DATA="$LAB/data/n1" LD_PRELOAD="$LAB_ROOT/build/netns/chaos_preload.so")
 
-# ---- the disk: a new store, then one that is there
-disk() { mount -t tmpfs -o "size=$1,mode=755" baton "$LAB/data/n1"; }
-trap 'rc=$?; umount -l "$LAB/data/n1" 2> /dev/null; (exit $rc); lab_clean' EXIT
-mv "$LAB/data/n1" "$LAB/data/was"
-mkdir "$LAB/data/n1"
-disk 16m
-fill() { dd if=/dev/zero of="$LAB/data/n1/ballast" bs=4k 2> /dev/null; :; }
-fill
+# ---- the disk: no data_dir yet, then no room for its lock; a folder takes one of the tmpfs's inodes
+disk() { mount -t tmpfs -o "$1,mode=755" baton "$LAB/disk"; }
+fill() { dd if=/dev/zero of="$LAB/disk/ballast" bs=4k 2> /dev/null; :; }
+inodes() { mount -o "remount,nr_inodes=$1" "$LAB/disk"; }
+is_folder() { [ -d "$LAB/disk/$1" ]; }
+trap 'rc=$?; umount -l "$LAB/disk" 2> /dev/null; (exit $rc); lab_clean' EXIT
+mkdir "$LAB/disk"
+sed -i "s|^data_dir = .*|data_dir = \"$LAB/disk/baton/n1\"|" "$conf"
+disk size=16m,nr_inodes=1
 node_start n1
-waited "a full disk, no store yet" disk 'No space left on device' rm "$LAB/data/n1/ballast"
+check "a full disk, no data_dir: it says so" until_ok 10 says 'unready disk: data_dir .* cannot be created: No space left on device; make room'
+check "a full disk, no data_dir: nobody is served, as root" same "$(api_code n1 /readyz)" 000
+sleep 1
+alive n1 || { tail -n 3 "$LAB/n1.log"; die "a full disk, no data_dir: the node has ended"; }
+check "... and says so once" same "$(lines 'unready disk')" 1
+inodes 2
+check "room for one folder: it is made" until_ok 5 is_folder baton
+sleep 0.5
+alive n1 || { tail -n 3 "$LAB/n1.log"; die "room for one folder: the node has ended"; }
+inodes 3
+waited "data_dir is made, and the disk is full" disk 'not writable: No space left on device; make room' inodes 1000
 node_term n1
+check "SIGTERM: no folder, no complaint" same "$(lines ' error ')" 0
+umount "$LAB/disk"
+disk size=16m,nr_inodes=1
+node_start n1
+check "it waits" until_ok 10 says 'unready disk'
+node_signal n1 TERM
+check "SIGTERM while it waits for data_dir: it ends" await_end n1 5
+check "and says so" says 'SIGTERM: the start is given up'
+umount "$LAB/disk"
+
+# ---- a new store: no room at all, and too little of it, whatever write that cuts short
+disk size=16m
+for pages in 0 1 2 3 4 5; do
+	rm -rf "$LAB/disk/baton"
+	fill
+	truncate -s "-$((pages * 4096))" "$LAB/disk/ballast"
+	node_start n1
+	waited "a full disk but for $pages pages, no store yet" disk 'No space left on device; make room' rm "$LAB/disk/ballast"
+	node_term n1
+done
+
+# ---- at run time: it ends, saying so, comes back by its unit, and goes on when there is room
+nodes_start 15
+fill
+write_some() { for ((i = 0; i < 60; i++)); do order revoke n1 cl && order allow n1 cl || return; done; } > /dev/null 2>&1
+write_some
+check "a full disk at run time: it ends" await_end n1 5
+check "and says so" says 'error n1 store writing to the store .*: No space left on device; make room on that disk'
+node_start n1
+waited "and then, at its start" disk 'No space left on device; make room' rm "$LAB/disk/ballast"
+write_some
+check "and is well" same "$i" 60
+node_term n1
+
+# ---- a store that is there, on a disk that copies what is written
 weather 0 0 1
+preloaded[2]=CHAOS_DATA=$LAB/disk
 under=("${preloaded[@]}")
 node_start n1
 waited "a full disk, with a store" disk 'No space left on device; make room' weather 0 0 0
 node_term n1
 under=()
-umount "$LAB/data/n1"
-rmdir "$LAB/data/n1"
-mv "$LAB/data/was" "$LAB/data/n1"
+umount "$LAB/disk"
+cp "$LAB/good.toml" "$conf"
 
 # ---- the clock
 weather -1000000000 0 0 # 11 days early
