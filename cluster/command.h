@@ -31,7 +31,7 @@ enum command_type {
  * takes no more than there was is not. 0: no limit. */
 struct room {
 	uint32_t sessions;
-	uint32_t places; /* Of Child SAs: ike_session_places() of all sessions. */
+	uint32_t places; /* Of Child SAs: ike_session_places() of all sessions. See state_room.c. */
 };
 
 /* The session's id is drawn by apply. Refused: ERR_STALE when the IKE SPI pair has a
@@ -44,8 +44,9 @@ struct session_put {
 	uint64_t horizon; /* ... and their first one; 0: they are not exact. */
 	uint64_t supersedes[COMMAND_SUPERSEDES_MAX]; /* INITIAL_CONTACT: deleted by the same command. */
 	uint32_t n_supersedes;
-	/* The virtual IP passes from this session, of the same identity, which from now on only
-	 * receives: make-before-break. 0: it is free. */
+	/* It follows this session, of the same identity: make-before-break. The virtual IP passes
+	 * from that, which from now on only receives; and of both the greater one counts for
+	 * struct room. 0: it follows nobody, the address is free. */
 	uint64_t takes_from;
 	struct room room;
 };

@@ -38,3 +38,8 @@ uint32_t cluster_config_child_sas(const struct cluster_config *c)
 {
 	return c->child_sas_max ? c->child_sas_max : 2 * c->sessions_max;
 }
+
+uint32_t cluster_config_sa_tables(const struct cluster_config *c)
+{
+	return 2 * cluster_config_child_sas(c);
+}

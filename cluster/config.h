@@ -57,7 +57,10 @@ struct cluster_config {
 
 /* The defaults named above; names, keys and ike stay zero. */
 void cluster_config_defaults(struct cluster_config *c);
-/* The one number for all tables of Child SAs; see child_sas_max. */
+/* The one number that Child SAs are counted against; see child_sas_max. */
 uint32_t cluster_config_child_sas(const struct cluster_config *c);
+/* ... and what they are sized for: who re-authenticates has everything twice, and is counted
+ * once (state_room.c). */
+uint32_t cluster_config_sa_tables(const struct cluster_config *c);
 
 #endif

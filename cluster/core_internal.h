@@ -367,6 +367,8 @@ void exchange_applied(struct core *c, const struct follow_session *f);
 /* Runs ike_env for a step of our own; see exchange_env(). */
 struct ike_env exchange_env(struct core *c);
 struct room exchange_room(const struct core *c); /* For a command that may take some. */
+/* What of a SessionPut follows from the session and the state: supersedes, takes_from, room. */
+void exchange_put_terms(const struct core *c, const struct ike_session *next, struct session_put *p);
 /* Is a command of the session on its way? If not, marks it so: for requests*.c. */
 bool exchange_reserve(struct core *c, uint64_t session);
 /* Moves the next session out of an outcome; what it leaves is cleansed. */

@@ -17,35 +17,21 @@ static uint32_t draw_spi(void *ctx, struct entropy *e)
 	return spi;
 }
 
-/* Is it the address of a session that this client's INITIAL_CONTACT ends? */
-static bool is_superseded(const struct core *c, const struct ike_id *peer, const struct address *wanted)
-{
-	const struct session *old = NULL;
-
-	for (unsigned i = 0; i < COMMAND_SUPERSEDES_MAX; i++) {
-		old = state_next_session_of(c->state, peer, old ? old->id : 0);
-		if (!old)
-			return false;
-		if (address_equal(&old->ike.virtual_ip, wanted))
-			return true;
-	}
-	return false;
-}
-
 static bool is_taken(const void *ctx, const struct address *a)
 {
 	return exchange_takes(ctx, a);
 }
 
 /* Make before break: it asks for the address of a session of its own, from where that is.
- * One identity may be several devices: another one of them is elsewhere, and gets another. */
+ * One identity may be several devices: another one of them is elsewhere, and gets another,
+ * unless its INITIAL_CONTACT ends all the sessions that there are. */
 static bool is_own(const struct core *c, const struct ike_address_wish *wish)
 {
 	const struct session *old =
 		state_session(c->state, state_address_user(c->state, wish->address, NULL, 0));
 
 	return old && ike_id_equal(&old->ike.peer_id, wish->peer) &&
-	       address_equal(&old->ike.remote.address, &wish->remote->address);
+	       (wish->replaces || address_equal(&old->ike.remote.address, &wish->remote->address));
 }
 
 static bool assign_address(void *ctx, const struct ike_connection *connection,
@@ -58,7 +44,7 @@ static bool assign_address(void *ctx, const struct ike_connection *connection,
 	if (!connection->has_pool)
 		return false;
 	if (wanted && !exchange_takes(c, wanted) && prefix_contains(&connection->pool, wanted) &&
-	    (is_own(c, wish) || (wish->replaces && is_superseded(c, wish->peer, wanted)))) {
+	    is_own(c, wish)) {
 		*out = *wanted;
 		return true;
 	}
@@ -93,24 +79,23 @@ static bool has_places(void *ctx, unsigned more)
 	return false;
 }
 
-static bool has_room(void *ctx, const struct ike_id *peer, bool replaces)
+static bool has_room(void *ctx, const struct ike_session *next)
 {
-	/* One Child SA; what it replaces has none or more. */
-	static const struct ike_session none;
-	const unsigned first = ike_session_places_with(&none, 0);
+	struct session_put put = {.n_supersedes = 0};
+	struct room now, then, limit;
 	struct core *c = ctx;
-	const struct session *old = replaces ? state_next_session_of(c->state, peer, 0) : NULL;
-	unsigned gone = 0;
 
-	if (!old && state_sessions(c->state) >= c->config->sessions_max) {
+	exchange_put_terms(c, next, &put);
+	now = state_taken(c->state);
+	then = state_taken_with(c->state, &put, next);
+	limit = exchange_room(c);
+	if (room_lacks(limit.sessions, now.sessions, then.sessions))
 		core_drop(c, DROP_SESSIONS_FULL);
-		return false;
-	}
-	for (unsigned i = 0; old && i < COMMAND_SUPERSEDES_MAX; i++) {
-		gone += ike_session_places(&old->ike);
-		old = state_next_session_of(c->state, peer, old->id);
-	}
-	return gone >= first || has_places(c, first - gone);
+	else if (room_lacks(limit.places, now.places, then.places))
+		core_drop(c, DROP_CHILD_SAS_FULL);
+	else
+		return true;
+	return false;
 }
 
 static bool revoked(void *ctx, const struct ike_id *peer)

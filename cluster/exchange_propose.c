@@ -2,6 +2,7 @@
 /* From the outcome of an exchange to the command that makes it true. The lane is
  * busy until that command is applied or refused. */
 #include "cluster/lane.h"
+#include "proto/ike_config.h"
 #include "proto/mutant.h"
 #include "proto/prf.h"
 
@@ -43,18 +44,43 @@ static bool too_long(struct core *c, struct lane *l, const struct ike_outcome *o
 	return true;
 }
 
+static void supersede(struct session_put *p, const struct session *old)
+{
+	for (uint32_t i = 0; i < p->n_supersedes; i++)
+		if (p->supersedes[i] == old->id)
+			return;
+	p->supersedes[p->n_supersedes++] = old->id;
+}
+
+void exchange_put_terms(const struct core *c, const struct ike_session *next, struct session_put *p)
+{
+	uint64_t user = state_address_user(c->state, &next->virtual_ip, NULL, 0);
+	const struct session *old = state_session(c->state, user);
+	bool contact = next->features & IKE_INITIAL_CONTACT;
+
+	p->room = exchange_room(c);
+	if (contact && old && ike_id_equal(&old->ike.peer_id, &next->peer_id))
+		supersede(p, old); /* First of all: its address is wanted. */
+	/* If there are more, contact_turn() ends them. */
+	old = contact ? state_next_session_of(c->state, &next->peer_id, 0) : NULL;
+	for (; old && p->n_supersedes < COMMAND_SUPERSEDES_MAX;
+	     old = state_next_session_of(c->state, &next->peer_id, old->id))
+		supersede(p, old);
+	p->takes_from = state_follows(c->state, p, next);
+}
+
 void lane_propose_put(struct core *c, struct lane *l, struct ike_outcome *out)
 {
 	struct command put = { .type = COMMAND_SESSION_PUT };
 	struct session_put *p = &put.session_put;
-	const struct session *old = NULL;
+	const struct session *old;
 	uint32_t owners = 0;
 
 	if (too_long(c, l, out))
 		return;
-	while ((out->next->features & IKE_INITIAL_CONTACT) && p->n_supersedes < COMMAND_SUPERSEDES_MAX &&
-	       (old = state_next_session_of(c->state, &out->next->peer_id, old ? old->id : 0))) {
-		p->supersedes[p->n_supersedes++] = old->id;
+	exchange_put_terms(c, out->next, p);
+	for (uint32_t i = 0; i < p->n_supersedes; i++) {
+		old = state_session(c->state, p->supersedes[i]);
 		owners |= lane_owner(c, session_slot(c->state, old)->node);
 	}
 	lane_take_address(c, l, &out->next->virtual_ip);
@@ -62,8 +88,6 @@ void lane_propose_put(struct core *c, struct lane *l, struct ike_outcome *out)
 	p->slot = entropy_u32(&c->entropy) % STATE_SLOTS;
 	p->lease = c->config->lease;
 	p->horizon = core_first_horizon(c, &p->ike);
-	p->room = exchange_room(c);
-	p->takes_from = state_address_user(c->state, &p->ike.virtual_ip, p->supersedes, p->n_supersedes);
 	old = state_session(c->state, p->takes_from);
 	if (old)
 		owners |= lane_owner(c, session_slot(c->state, old)->node);

@@ -213,7 +213,8 @@ static bool carries(struct grant_shadow *g, const struct session *s, unsigned i)
  * have other selectors, by these; by none if another session has its address. */
 static void carry(struct core *c, struct grant_shadow *g, const struct session *s)
 {
-	unsigned n = s->successor && !MUTANT(MUTANT_OLD_SENDS_ON) ? 0 : s->ike.n_child;
+	bool passed = s->successor && s->ike.virtual_ip.family != 0 && !MUTANT(MUTANT_OLD_SENDS_ON);
+	unsigned n = passed ? 0 : s->ike.n_child;
 	uint32_t outbound;
 
 	while (n > 0 && !carries(g, s, n - 1))

@@ -18,6 +18,7 @@
 #define ERRANDS_LOOK_MIN 64u  /* ... but so many in each. */
 #define SCAN_BURST_US (2 * MS)
 #define SCAN_STEP_MAX 512u    /* Sessions looked at in one step. */
+#define CONTACT_MAX 64u       /* Older sessions that end in one turn. */
 #define NOTICE_AGAIN_US (1000 * MS) /* Between two notices to one client. */
 #define SETTLE_US (50 * MS)   /* Until the owner has a new Child SA: see outstanding(). */
 
@@ -295,6 +296,31 @@ static void end(struct core *c, const struct session *s)
 			     (unsigned long long)s->id);
 }
 
+/* Its INITIAL_CONTACT said that it is the only session of its client (RFC 7296 2.4): a command
+ * that puts one ends COMMAND_SUPERSEDES_MAX others, and if there were more it is done here, by
+ * whoever leads: what is older than such a session ends. */
+static bool contact_turn(struct core *c, const struct session *s)
+{
+	const struct session *old;
+	bool some = false;
+
+	if (!(s->ike.features & IKE_INITIAL_CONTACT) || MUTANT(MUTANT_CONTACT_OF_FOUR))
+		return false;
+	old = state_next_session_of(c->state, &s->ike.peer_id, 0);
+	for (unsigned i = 0; i < CONTACT_MAX && old && old->id < s->id; i++) {
+		struct command del = { .type = COMMAND_SESSION_DEL };
+
+		del.session_del.session = old->id;
+		del.session_del.serial = old->serial;
+		if (exchange_reserve(c, old->id)) {
+			proposals_add(c, URGENT_REQUEST, &del);
+			some = true;
+		}
+		old = state_next_session_of(c->state, &s->ike.peer_id, old->id);
+	}
+	return some;
+}
+
 /* One errand's turn. True: something was made or sent. */
 static bool errand_turn(struct core *c, struct errand *e)
 {
@@ -302,6 +328,8 @@ static bool errand_turn(struct core *c, struct errand *e)
 
 	if (!s)
 		return false;
+	if (contact_turn(c, s))
+		return true;
 	if (c->now_us >= e->next_us)
 		repeat(c, s, e);
 	else if (!e->request && asking(s))

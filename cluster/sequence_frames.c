@@ -144,7 +144,7 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 		/* What is not taken now does not come again, so an SA need not be known yet. */
 		if (s && !mark_acceptable(c, node, f->marks.incarnation, s, row.epoch))
 			continue;
-		if (!s && HASH_COUNT(c->sequence.marks) >= 2u * cluster_config_child_sas(c->config)) {
+		if (!s && HASH_COUNT(c->sequence.marks) >= 2u * cluster_config_sa_tables(c->config)) {
 			collect_forgot(c, 1u << node);
 			continue;
 		}

@@ -42,8 +42,8 @@ struct session {
 	int64_t first_epoch;        /* Of its birth: takeovers = epoch - first_epoch. */
 	int64_t noticed_epoch;      /* The client was told (notice committed) of this epoch ... */
 	int64_t acknowledged_epoch; /* ... and has answered it. */
-	uint64_t successor;         /* The session that has its virtual IP now: this one only
-				     * receives. 0: it has it itself. */
+	uint64_t successor;         /* The session that follows it, and has its virtual IP now, if
+				     * there is one: this one then only receives. 0: none. */
 	struct {                    /* By OwnerMove, last; or made: */
 		int64_t epoch;      /* The first after it ... */
 		uint64_t node, incarnation; /* ... and whose it was before; 0: nobody's. */
@@ -95,9 +95,18 @@ struct ike_datagrams *state_last_word(const struct state *s, uint64_t spi_i, uin
 				      const uint8_t *request_hash);
 size_t state_sessions(const struct state *s);
 size_t state_child_sas(const struct state *s);
-/* What the Child SAs of all sessions take of struct room. */
-size_t state_places(const struct state *s);
 uint32_t state_slot_sessions(const struct state *s, uint32_t slot); /* Sessions in it. */
+/* What all sessions take of struct room; and what they would take if this were put, as `next`
+ * (c->ike is not looked at). */
+struct room state_taken(const struct state *s);
+struct room state_taken_with(const struct state *s, const struct session_put *c,
+			     const struct ike_session *next);
+/* Is it too much? What takes no more than there was never is. limit 0: there is none. */
+bool room_lacks(uint32_t limit, uint32_t now, uint32_t then);
+size_t state_places(const struct state *s); /* state_taken().places */
+/* For c->takes_from: the session that `next` follows, of the same identity: whose address it
+ * gets, or, where there are none, that of the same connection and client address. 0: none. */
+uint64_t state_follows(const struct state *s, const struct session_put *c, const struct ike_session *next);
 size_t state_sessions_owned(const struct state *s, uint64_t node); /* By its slots, of a node's id. */
 /* Sessions in ascending id; start with after = 0; NULL at the end. */
 const struct session *state_next_session(const struct state *s, uint64_t after);

@@ -9,6 +9,7 @@
  *   state_table.c     the table of sessions and its indexes
  *   state_sequence.c  leases, marks, the planned hand-over
  *   state_pool.c      virtual IPs: in use, freed, free
+ *   state_room.c      what all of it takes of struct room
  *   state_snapshot.c  all of it as octets
  *   state_cut.c       the same, piece by piece
  *
@@ -53,6 +54,12 @@ struct session_entry {
 	struct peer *peer;                       /* The others of its identity: */
 	struct session_entry *peer_previous, *peer_next;
 	struct session_entry *before;            /* Whose s.successor this is, or NULL. */
+};
+
+/* Sessions whose keys are free for the taking, for they change or go in this command; and one. */
+struct exempt {
+	struct session_entry *entry[COMMAND_SUPERSEDES_MAX + 1];
+	uint32_t n;
 };
 
 /* All sessions of one identity, in ascending id. */
@@ -129,6 +136,7 @@ struct state {
 	uint32_t slot_sessions[STATE_SLOTS_ALL];
 	struct session_list list;
 	size_t n_child, n_places;
+	struct room shared;    /* By pairs of sessions: counted twice in n_places and list. */
 	struct mourner *mourners;
 	struct pair_index *by_pair;
 	struct spi_index *by_spi;
@@ -158,6 +166,19 @@ void apply_session_put(struct state *s, const struct session_put *c, struct appl
 void apply_session_step(struct state *s, const struct session_step *c, struct apply_result *r);
 void apply_session_del(struct state *s, const struct session_del *c, struct apply_result *r);
 
+bool exempt_contains(const struct exempt *x, const struct session_entry *e);
+struct exempt exempt_of(const struct state *s, const struct session_put *c); /* What it supersedes. */
+
+/* ---- state_room.c ---- */
+/* Before, and after, the places of a session that e is in a pair with, or its own, change, or
+ * the pair itself. False: it was in none. */
+bool room_pair_breaks(struct state *s, struct session_entry *e);
+void room_pair_forms(struct state *s, struct session_entry *e);
+/* Whom the session that is put follows: pool_pass() from it; NULL: nobody. */
+struct session_entry *room_followed(const struct state *s, const struct session_put *c,
+				    const struct ike_session *next, const struct exempt *gone);
+struct room room_after_step(const struct state *s, struct session_entry *e, const struct ike_session *next);
+
 /* ---- state_tombstones.c ---- */
 uint64_t tombstone_peer(const struct ike_id *id);
 /* NULL: the pair has a tombstone already. */
@@ -177,6 +198,7 @@ void revoked_fini(struct state *s);
 
 /* ---- state_table.c ---- */
 struct session_entry *session_find(const struct state *s, uint64_t id);
+struct session_entry *session_last_of(const struct state *s, const struct ike_id *peer);
 struct session_entry *session_entry_of(struct session *s); /* Whose .s it is. */
 struct pair_index *session_find_pair(const struct state *s, uint64_t spi_i, uint64_t spi_r);
 struct spi_index *session_find_spi(const struct state *s, uint32_t spi_in);

@@ -80,11 +80,13 @@ void pool_release(struct state *s, struct session_entry *e)
 /* ---- Make before break ---- */
 
 /* A client that re-authenticates makes its new session first, with the address of the old
- * one. The address belongs to the new one; if that goes first, it goes back. */
+ * one, if there are addresses. That belongs to the new one; if that goes first, it goes back. */
 void pool_pass(struct state *s, struct session_entry *from, struct session_entry *to)
 {
 	cut_before_session_changes(s, from);
-	HASH_DELETE(by_ip, s->by_ip, from);
+	room_pair_breaks(s, from);
+	if (from->virtual_ip.family != 0)
+		HASH_DELETE(by_ip, s->by_ip, from);
 	from->virtual_ip.family = 0;
 	from->s.successor = to->s.id;
 	to->before = from;
@@ -107,6 +109,8 @@ uint64_t pool_return(struct state *s, struct session_entry *e)
 		pool_release(s, e);
 		return 0;
 	}
+	if (e->virtual_ip.family == 0)
+		return 0;
 	HASH_DELETE(by_ip, s->by_ip, e);
 	e->virtual_ip.family = 0;
 	pool_take(s, before);
@@ -122,11 +126,13 @@ bool pool_link(struct state *s)
 			continue;
 		after = e->s.successor > e->s.id ? session_find(s, e->s.successor) : NULL;
 		if (!after || after->before || !ike_id_equal(&e->s.ike.peer_id, &after->s.ike.peer_id) ||
-		    e->s.ike.virtual_ip.family == 0 ||
 		    !address_equal(&e->s.ike.virtual_ip, &after->s.ike.virtual_ip))
 			return false;
 		after->before = e;
 	}
+	for (size_t i = 0; i < s->list.n; i++)
+		if (s->list.place[i].entry && !s->list.place[i].entry->s.successor)
+			room_pair_forms(s, s->list.place[i].entry);
 	return true;
 }
 

@@ -45,13 +45,7 @@ static enum status check_pairs(const struct state *s, const struct ike_session *
 	return OK;
 }
 
-/* Sessions whose keys are free for the taking, for they change or go in this command. */
-struct exempt {
-	const struct session_entry *entry[COMMAND_SUPERSEDES_MAX];
-	uint32_t n;
-};
-
-static bool exempt_contains(const struct exempt *x, const struct session_entry *e)
+bool exempt_contains(const struct exempt *x, const struct session_entry *e)
 {
 	for (uint32_t i = 0; i < x->n; i++)
 		if (x->entry[i] == e)
@@ -71,25 +65,15 @@ static enum status check_spis(const struct state *s, const struct ike_session *i
 	return OK;
 }
 
-/* Of what the command changes: places now, and then. */
-static enum status check_room(const struct state *s, const struct room *room, unsigned before,
-			      unsigned after)
+static enum status check_room(const struct state *s, const struct room *limit, struct room then)
 {
-	if (room->places == 0 || after <= before || MUTANT(MUTANT_SAS_UNBOUNDED))
-		return OK;
-	return s->n_places - before + after <= room->places ? OK : ERR_FULL;
-}
+	struct room now = state_taken(s);
 
-static enum status check_room_put(const struct state *s, const struct session_put *c,
-				  const struct exempt *gone)
-{
-	unsigned before = 0;
-
-	for (uint32_t i = 0; i < gone->n; i++)
-		before += ike_session_places(&gone->entry[i]->s.ike);
-	if (c->room.sessions != 0 && gone->n == 0 && state_sessions(s) >= c->room.sessions)
-		return ERR_FULL;
-	return check_room(s, &c->room, before, ike_session_places(&c->ike));
+	return room_lacks(limit->sessions, now.sessions, then.sessions) ||
+			       (room_lacks(limit->places, now.places, then.places) &&
+				!MUTANT(MUTANT_SAS_UNBOUNDED))
+		       ? ERR_FULL
+		       : OK;
 }
 
 /* Who has the address then: nobody, or takes_from, of the same identity. */
@@ -108,24 +92,31 @@ static enum status check_address_put(const struct state *s, const struct session
 static enum status check_address_step(const struct state *s, const struct ike_session *ike,
 				      const struct session_entry *e)
 {
+	bool paired = e->before || e->s.successor;
+
+	if (paired && !ike_id_equal(&ike->peer_id, &e->s.ike.peer_id))
+		return ERR_EXISTS;
 	if (address_equal(&ike->virtual_ip, &e->s.ike.virtual_ip))
 		return OK;
-	return e->before || e->s.successor || state_address_user(s, &ike->virtual_ip, NULL, 0) != 0
+	return paired || state_address_user(s, &ike->virtual_ip, NULL, 0) != 0
 		       ? ERR_EXISTS
 		       : OK;
 }
 
 /* ---- SessionPut ---- */
 
-static void superseded(const struct state *s, const struct session_put *c, struct exempt *gone)
+struct exempt exempt_of(const struct state *s, const struct session_put *c)
 {
+	struct exempt gone = {.n = 0};
+
 	for (uint32_t i = 0; i < c->n_supersedes && i < COMMAND_SUPERSEDES_MAX; i++) {
 		struct session_entry *e = session_find(s, c->supersedes[i]);
 
 		/* Gone already, or named twice: nothing to do. */
-		if (e && !exempt_contains(gone, e))
-			gone->entry[gone->n++] = e;
+		if (e && !exempt_contains(&gone, e))
+			gone.entry[gone.n++] = e;
 	}
+	return gone;
 }
 
 static void child_record(struct seq_record *r, int64_t epoch, const struct child_sa *child,
@@ -161,10 +152,9 @@ static void passed(struct apply_result *r, uint64_t session)
 
 void apply_session_put(struct state *s, const struct session_put *c, struct apply_result *r)
 {
-	struct exempt gone = {.n = 0};
-	struct session_entry *e;
+	struct exempt gone = exempt_of(s, c);
+	struct session_entry *e, *from;
 	enum status inserted;
-	uint64_t user;
 
 	r->status = c->slot < STATE_SLOTS ? session_check(&c->ike) : ERR_MALFORMED;
 	/* Its IKE_AUTH is older than its revocation: it is to be asked again. */
@@ -173,24 +163,24 @@ void apply_session_put(struct state *s, const struct session_put *c, struct appl
 		r->status = ERR_STALE;
 	if (r->status == OK)
 		r->status = check_pairs(s, &c->ike, NULL);
-	superseded(s, c, &gone);
 	if (r->status == OK)
 		r->status = check_spis(s, &c->ike, &gone);
 	if (r->status == OK)
 		r->status = check_address_put(s, c);
 	if (r->status == OK)
-		r->status = check_room_put(s, c, &gone);
+		r->status = check_room(s, &c->room, state_taken_with(s, c, &c->ike));
 	if (r->status != OK)
 		return;
+	from = room_followed(s, c, &c->ike, &gone);
 	for (uint32_t i = 0; i < gone.n; i++) {
 		r->superseded[r->n_superseded++] = gone.entry[i]->s.id;
-		passed(r, session_remove(s, (struct session_entry *)gone.entry[i]));
+		passed(r, session_remove(s, gone.entry[i]));
 	}
 	e = session_create(s, c);
-	user = state_address_user(s, &c->ike.virtual_ip, NULL, 0);
-	if (user != 0 && !MUTANT(MUTANT_IP_TWICE))
-		pool_pass(s, session_find(s, user), e);
-	passed(r, user);
+	if (from) {
+		pool_pass(s, from, e);
+		passed(r, from->s.id);
+	}
 	inserted = session_insert(s, e);
 	assert(inserted == OK);
 	s->last_session = e->s.id;
@@ -270,8 +260,7 @@ void apply_session_step(struct state *s, const struct session_step *c, struct ap
 	if (r->status == OK && !step_records(&e->s, c, epoch, seq))
 		r->status = ERR_EXISTS;
 	if (r->status == OK)
-		r->status = check_room(s, &c->room, ike_session_places(&e->s.ike),
-				       ike_session_places(&c->ike));
+		r->status = check_room(s, &c->room, room_after_step(s, e, &c->ike));
 	if (r->status == OK && !step_respects_end(&e->s, &c->ike))
 		r->status = ERR_STALE;
 	if (r->status != OK)

@@ -82,6 +82,13 @@ static struct peer *peer_find(const struct state *s, const struct ike_id *id)
 	return p;
 }
 
+struct session_entry *session_last_of(const struct state *s, const struct ike_id *id)
+{
+	const struct peer *p = peer_find(s, id);
+
+	return p ? p->last : NULL;
+}
+
 static void peer_join(struct state *s, struct session_entry *e)
 {
 	struct peer *p = peer_find(s, &e->s.ike.peer_id);
@@ -226,6 +233,7 @@ enum status session_insert(struct state *s, struct session_entry *e)
 	if (!e->s.successor)
 		pool_take(s, e);
 	peer_join(s, e);
+	room_pair_forms(s, e);
 	s->slot_sessions[e->s.slot]++;
 	return OK;
 }
@@ -238,6 +246,7 @@ void session_replace(struct state *s, struct session_entry *e, const struct ike_
 	struct ike_session old = e->s.ike; /* Its blobs move here, and are dropped at the end. */
 
 	cut_before_session_changes(s, e);
+	room_pair_breaks(s, e);
 	spis_remove(s, e);
 	if (!same_id)
 		peer_leave(s, e);
@@ -250,6 +259,7 @@ void session_replace(struct state *s, struct session_entry *e, const struct ike_
 	if (!same_id)
 		peer_join(s, e);
 	spis_add(s, e);
+	room_pair_forms(s, e);
 	ike_session_fini(&old);
 }
 
@@ -269,6 +279,8 @@ void session_entry_free(struct session_entry *e)
 
 uint64_t session_remove(struct state *s, struct session_entry *e)
 {
+	struct session_entry *other = e->s.successor ? session_find(s, e->s.successor) : e->before;
+	bool paired = room_pair_breaks(s, e);
 	uint64_t returned;
 
 	for (unsigned i = 0; i < IKE_SA_MAX; i++) {
@@ -282,6 +294,8 @@ uint64_t session_remove(struct state *s, struct session_entry *e)
 	list_remove(&s->list, e->s.id);
 	spis_remove(s, e);
 	returned = pool_return(s, e);
+	if (paired)
+		room_pair_forms(s, other);
 	peer_leave(s, e);
 	s->slot_sessions[e->s.slot]--;
 	session_entry_free(e);
@@ -345,7 +359,7 @@ size_t state_child_sas(const struct state *s)
 
 size_t state_places(const struct state *s)
 {
-	return s->n_places;
+	return state_taken(s).places;
 }
 
 const struct session *state_next_session(const struct state *s, uint64_t after)

@@ -217,7 +217,7 @@ static bool start_datapath(struct node *n, char *err)
 		.n_pools = c->n_pools,
 		.announce = c->cluster.mode == SERVICE_VIP,
 		.iv_salt = (uint32_t)(n->start.incarnation >> 32),
-		.sa_max = cluster_config_child_sas(&c->cluster),
+		.sa_max = cluster_config_sa_tables(&c->cluster),
 		.isolation_ms = alone ? 0 : c->cluster.timing.isolation_ms,
 		.contact_us = alone ? NULL : link_contact_us(n->link),
 		.host_news = on_host,

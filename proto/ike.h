@@ -45,9 +45,9 @@ struct ike_env {
 	/* May this peer, which is authenticated, have one more IKE SA now? False: it is told
 	 * TEMPORARY_FAILURE. NULL: always. */
 	bool (*admit)(void *ctx, const struct ike_id *peer);
-	/* Is there room for one more session of the peer, with its first Child SA? replaces: it
-	 * takes the place of those that its INITIAL_CONTACT ends. NULL: always. */
-	bool (*has_room)(void *ctx, const struct ike_id *peer, bool replaces);
+	/* Is there room for this session, with its first Child SA? It may take that of those that
+	 * its INITIAL_CONTACT ends, or of one that it follows. NULL: always. */
+	bool (*has_room)(void *ctx, const struct ike_session *next);
 	/* Is there room for so many more places of Child SAs (ike_session_places())? NULL: always. */
 	bool (*has_places)(void *ctx, unsigned more);
 	/* Is this peer, who has just shown that it is who it says, not to be let in any more? It

@@ -134,17 +134,6 @@ static void refuse(struct auth_step *s, const struct ike_id *peer, uint16_t noti
 		 ike_id_format(peer, text, sizeof(text)), why);
 }
 
-/* A session without a Child SA would be of no use, so it is refused as a whole: the client
- * tries again (2.25), and does not take an IKE SA for a connection. */
-static bool has_room(const struct auth_step *s, const struct ike_id *peer)
-{
-	const struct ike_env *env = s->env;
-
-	return !env->has_room ||
-	       env->has_room(env->ctx, peer,
-			     ike_message_notify(s->message, IKE_NOTIFY_INITIAL_CONTACT) != NULL);
-}
-
 /* ---- The session ---- */
 
 static uint32_t features_of(const struct auth_step *s)
@@ -314,6 +303,13 @@ static void establish(struct auth_step *s, const struct secret *psk, const uint8
 		refuse(s, &s->session->peer_id, error, "malformed Child SA payloads");
 		return;
 	}
+	/* A session without a Child SA would be of no use, so it is refused as a whole: the client
+	 * tries again (2.25), and does not take an IKE SA for a connection. */
+	if (s->env->has_room && !s->env->has_room(s->env->ctx, s->session)) {
+		refuse(s, &s->session->peer_id, IKE_NOTIFY_TEMPORARY_FAILURE,
+		       "no room for one more session (sessions_max, child_sas_max)");
+		return;
+	}
 	ike_builder_init_message(&b, &h);
 	add_auth(&b, s, psk);
 	add_cp_reply(&b, s, &cp);
@@ -393,9 +389,6 @@ void ike_respond_auth(const struct ike_env *env, const struct ike_half_open *hal
 		refuse(&s, &peer, IKE_NOTIFY_AUTHENTICATION_FAILED, why);
 	} else if (!ike_is_admitted(env, &peer)) {
 		refuse(&s, &peer, IKE_NOTIFY_TEMPORARY_FAILURE, "too many IKE SAs lately");
-	} else if (!has_room(&s, &peer)) {
-		refuse(&s, &peer, IKE_NOTIFY_TEMPORARY_FAILURE,
-		       "no room for one more session (sessions_max, child_sas_max)");
 	} else {
 		session_make(&s, &peer);
 		establish(&s, &psk, data, len);

@@ -45,6 +45,8 @@
 	X(MUTANT_TOMBSTONE_SHORT, "tombstones expire at once")                                     \
 	X(MUTANT_TOMBSTONES_UNBOUNDED, "a client leaves as many tombstones as it likes")            \
 	X(MUTANT_SAS_UNBOUNDED, "more Child SAs are granted than the tables have room for")        \
+	X(MUTANT_FOLLOWER_COUNTS, "there is no room for who re-authenticates when the tables are full") \
+	X(MUTANT_CONTACT_OF_FOUR, "INITIAL_CONTACT ends as many sessions as one command does")     \
 	X(MUTANT_NO_SPARE_PLACE, "the tables have no room for the successors of what is granted")  \
 	X(MUTANT_REFUSED_REMEMBERED, "the others keep the half-open SA of an IKE_AUTH that was refused") \
 	X(MUTANT_INIT_BY_SPI, "an IKE_SA_INIT with the same SPI throws another exchange out")      \

@@ -400,62 +400,6 @@ static void test_peers(void **unused)
 	state_free(s);
 }
 
-static struct command put_within(uint32_t seed, uint32_t sessions, uint32_t places)
-{
-	struct command c = {.type = COMMAND_SESSION_PUT};
-
-	sample_session(&c.session_put.ike, seed);
-	c.session_put.lease = APPLY_LEASE;
-	c.session_put.room = (struct room){sessions, places};
-	return c;
-}
-
-/* Commands that were on their way together when there was room for one of them. What takes no
- * more than there was always finds room: a rekey, a client that starts anew. */
-static void test_room(void **unused)
-{
-	struct state *s = apply_three_nodes();
-	struct command c;
-
-	(void)unused;
-	c = put_within(1, 9, 5);
-	assert_int_equal(apply_command(s, &c).status, OK);
-	c = put_within(2, 9, 5);
-	assert_int_equal(apply_command(s, &c).status, OK);
-	assert_int_equal(state_places(s), 4);
-	c = put_within(3, 9, 5);
-	assert_int_equal(apply_command(s, &c).status, ERR_FULL);
-	c = put_within(3, 2, 0);
-	assert_int_equal(apply_command(s, &c).status, ERR_FULL);
-	c = put_within(3, 2, 4); /* INITIAL_CONTACT. */
-	c.session_put.supersedes[c.session_put.n_supersedes++] = 2;
-	assert_int_equal(apply_command(s, &c).status, OK);
-	assert_int_equal(state_places(s), 4);
-
-	c = apply_step_of(s, 1); /* The successor of its Child SA. */
-	sample_child(&c.session_step.ike.child[1], 0x2001, false);
-	c.session_step.ike.child[1].replaces = c.session_step.ike.child[0].spi_in;
-	c.session_step.ike.n_child = 2;
-	c.session_step.room.places = 4;
-	assert_int_equal(apply_command(s, &c).status, OK);
-	c = apply_step_of(s, 1); /* One of its own. */
-	sample_child(&c.session_step.ike.child[2], 0x2002, false);
-	c.session_step.ike.n_child = 3;
-	c.session_step.room.places = 4;
-	assert_int_equal(apply_command(s, &c).status, ERR_FULL);
-	c = apply_step_of(s, 1);
-	c.session_step.ike.child[0] = c.session_step.ike.child[1];
-	c.session_step.ike.n_child = 1;
-	c.session_step.room.places = 1; /* The limit was lowered: what takes less goes on. */
-	assert_int_equal(apply_command(s, &c).status, OK);
-	assert_int_equal(state_places(s), 4);
-	s = through_snapshot(s);
-	assert_int_equal(state_places(s), 4);
-	apply_del(s, 1);
-	assert_int_equal(state_places(s), 2);
-	state_free(s);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -470,7 +414,6 @@ int main(void)
 		cmocka_unit_test(test_notice),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_peers),
-		cmocka_unit_test(test_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
