@@ -257,6 +257,15 @@ void codec_id(struct codec *c, struct ike_id *id)
 	codec_octets(c, id->data, id->len);
 }
 
+static void codec_window(struct codec *c, struct ike_window *w)
+{
+	codec_u32(c, &w->next_in);
+	codec_u32(c, &w->next_out);
+	codec_octets(c, w->request_hash, sizeof(w->request_hash));
+	codec_datagrams(c, &w->response, IKE_DATAGRAMS_LEN_MAX);
+	codec_datagrams(c, &w->outstanding, IKE_DATAGRAMS_LEN_MAX);
+}
+
 static void codec_ike_sa(struct codec *c, struct ike_sa *sa)
 {
 	uint8_t state = (uint8_t)sa->state, purpose = (uint8_t)sa->purpose;
@@ -272,19 +281,15 @@ static void codec_ike_sa(struct codec *c, struct ike_sa *sa)
 	codec_suite(c, &sa->suite);
 	codec_keys(c, &sa->keys);
 	codec_bool(c, &sa->original_initiator);
-	codec_u32(c, &sa->next_request_in);
-	codec_u32(c, &sa->next_request_out);
-	codec_octets(c, sa->last_request_hash, sizeof(sa->last_request_hash));
-	codec_datagrams(c, &sa->last_response, IKE_DATAGRAMS_LEN_MAX);
+	codec_window(c, &sa->window);
 	codec_u8(c, &purpose);
 	codec_check(c, purpose <= IKE_PURPOSE_REKEY_CHILD);
 	sa->purpose = c->bad ? 0 : purpose;
 	codec_u32(c, &sa->purpose_arg);
-	codec_datagrams(c, &sa->outstanding, IKE_DATAGRAMS_LEN_MAX);
 	/* Only where there is something to finish: all else is written as it always was. */
 	if (sa->purpose == IKE_PURPOSE_REKEY_CHILD) {
 		codec_blob(c, &sa->finish);
-		codec_check(c, sa->finish && sa->outstanding);
+		codec_check(c, sa->finish && sa->window.outstanding);
 	}
 }
 

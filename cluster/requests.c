@@ -84,7 +84,7 @@ static bool notice_due(struct core *c, const struct session *s)
 static const struct ike_sa *asking(const struct session *s)
 {
 	for (unsigned i = 0; i < IKE_SA_MAX; i++)
-		if (s->ike.ike[i].state && s->ike.ike[i].outstanding)
+		if (s->ike.ike[i].state && s->ike.ike[i].window.outstanding)
 			return &s->ike.ike[i];
 	return NULL;
 }
@@ -107,7 +107,7 @@ bool requests_make(struct core *c, const struct session *s, const struct ike_req
 	p->noticed = r->purpose == IKE_PURPOSE_NOTICE;
 	p->epoch = r->epoch;
 	if (MUTANT(MUTANT_REQUEST_EARLY))
-		send_to(c, s, out.next->ike[0].outstanding);
+		send_to(c, s, out.next->ike[0].window.outstanding);
 	exchange_take_next(&p->ike, &out);
 	ike_outcome_fini(&out);
 	proposals_add(c, URGENT_NOTICE, &step);
@@ -123,8 +123,8 @@ static void notice(struct core *c, const struct session *s)
 	r.node = session_slot(c->state, s)->node;
 	if (!e->greeted || e->greeted_epoch != r.epoch) {
 		/* The client may be waiting for this very answer, for a minute. */
-		if (s->ike.ike[0].last_response)
-			send_to(c, s, s->ike.ike[0].last_response);
+		if (s->ike.ike[0].window.response)
+			send_to(c, s, s->ike.ike[0].window.response);
 		e->greeted = true;
 		e->greeted_epoch = r.epoch;
 	}
@@ -143,9 +143,9 @@ static void outstanding(struct core *c, const struct session *s, struct errand *
 	const struct ike_sa *sa = asking(s);
 	bool settles = e->purpose == IKE_PURPOSE_REKEY_CHILD && sa->purpose == IKE_PURPOSE_DELETE_CHILD;
 
-	if (ike_datagrams_equal(e->request, sa->outstanding))
+	if (ike_datagrams_equal(e->request, sa->window.outstanding))
 		return;
-	ike_datagrams_set(&e->request, ike_datagrams_ref(sa->outstanding));
+	ike_datagrams_set(&e->request, ike_datagrams_ref(sa->window.outstanding));
 	e->purpose = sa->purpose;
 	e->tries = 0;
 	e->probing = false;

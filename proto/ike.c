@@ -7,12 +7,12 @@
  *	  |- response, ID = outstanding, authenticates: our request is done
  *	  '- anything else:                             dropped, nothing changes
  *
- * Window size is 1 in both directions. The next state is a copy that the exchange
+ * The window is ike_window.c. The next state is a copy that the exchange
  * works on; the session that was given stays as it is. An exchange adds payloads
  * to the response and edits the copy; everything that all exchanges share (IDs,
  * caching, sealing, address updates, replacing and ending IKE SAs) happens here.
  *
- * Not here: a window above 1, IKE fragmentation (we do not offer it). */
+ * Not here: IKE fragmentation (we do not offer it). */
 #include "proto/ike_step.h"
 #include "proto/mutant.h"
 
@@ -99,7 +99,7 @@ static void end_sa(struct ike_step *s)
 		return;
 	}
 	if (!MUTANT(MUTANT_DELETED_ASKS)) {
-		ike_datagrams_set(&sa->outstanding, NULL);
+		ike_datagrams_set(&sa->window.outstanding, NULL);
 		blob_set(&sa->finish, NULL);
 		sa->purpose = IKE_PURPOSE_NONE;
 	}
@@ -118,7 +118,7 @@ static void replace_sa(struct ike_step *s)
 	struct ike_session *next = s->next;
 
 	assert(s->sa == &next->ike[0] && ike_old_place_is_free(next));
-	ike_datagrams_unref(next->ike[1].last_response);
+	ike_window_fini(&next->ike[1].window);
 	next->ike[1] = next->ike[0];
 	next->ike[1].state = IKE_SA_REKEYED;
 	next->ike[0] = *s->successor;
@@ -157,9 +157,7 @@ static void respond_request(struct ike_step *s, const struct ike_opened *o, cons
 		return;
 	}
 	s->out->reply = reply;
-	s->sa->next_request_in++;
-	ike_datagrams_set(&s->sa->last_response, ike_datagrams_ref(reply));
-	hash_sha256(data, len, s->sa->last_request_hash);
+	ike_window_respond(&s->sa->window, data, len, ike_datagrams_ref(reply));
 	s->out->verdict = IKE_VERDICT_STEP;
 	if (s->successor)
 		replace_sa(s);
@@ -177,11 +175,10 @@ static void take_answer(struct ike_step *s, const struct ike_opened *o)
 	s->out->answered_purpose = (enum ike_purpose)s->sa->purpose;
 	s->content = o->content;
 	ike_step_answer(s);
-	ike_datagrams_set(&s->sa->outstanding, NULL);
+	ike_window_answered(&s->sa->window);
 	blob_set(&s->sa->finish, NULL);
 	s->sa->purpose = IKE_PURPOSE_NONE;
 	s->sa->purpose_arg = 0;
-	s->sa->next_request_out++;
 	/* What makes a response bad cannot be answered (2.21), but a client that refused
 	 * our syntax has deleted its end (2.21.3). */
 	if (error && error->type == IKE_NOTIFY_INVALID_SYNTAX) {
@@ -198,40 +195,28 @@ static void take_answer(struct ike_step *s, const struct ike_opened *o)
 
 /* ---- The window ---- */
 
-static bool already_answered(const struct ike_sa *sa, const struct ike_header *h,
-			     const uint8_t *data, size_t len, struct ike_outcome *out)
-{
-	uint8_t hash[IKE_HASH_LEN];
-
-	if (h->message_id + 1 != sa->next_request_in || !sa->last_response)
-		return false;
-	hash_sha256(data, len, hash);
-	if (CRYPTO_memcmp(hash, sa->last_request_hash, sizeof(hash)) != 0 &&
-	    !MUTANT(MUTANT_CACHED_BY_ID))
-		return false;
-	out->verdict = IKE_VERDICT_REPLY;
-	out->reply = ike_datagrams_ref(sa->last_response);
-	ike_note(out, "message %u again: cached response", h->message_id);
-	return true;
-}
-
 /* Is this the message that comes next on sa? Else out says what it is. */
 static bool window_accept(const struct ike_sa *sa, const struct ike_header *h, const uint8_t *data,
 			  size_t len, struct ike_outcome *out)
 {
-	if (h->flags & IKE_FLAG_RESPONSE) {
-		if (sa->outstanding && (h->message_id == sa->next_request_out ||
-					MUTANT(MUTANT_RESPONSE_ANY_ID)))
+	switch (ike_window_place(&sa->window, h, data, len)) {
+	case IKE_WINDOW_ANSWER:
+		return true;
+	case IKE_WINDOW_NEXT:
+		if (sa->state != IKE_SA_DELETED)
 			return true;
-		ike_drop(out, DROP_IKE_MESSAGE_ID, "response to nothing outstanding");
+		break;
+	case IKE_WINDOW_REPEATED:
+		out->verdict = IKE_VERDICT_REPLY;
+		out->reply = ike_datagrams_ref(sa->window.response);
+		ike_note(out, "message %u again: cached response", h->message_id);
 		return false;
+	case IKE_WINDOW_OUTSIDE:
+		break;
 	}
-	if (h->message_id == sa->next_request_in && sa->state != IKE_SA_DELETED)
-		return true;
-	if (MUTANT(MUTANT_REQUEST_ANY_ID) && h->message_id + 1 < sa->next_request_in)
-		return true;
-	if (!already_answered(sa, h, data, len, out))
-		ike_drop(out, DROP_IKE_MESSAGE_ID, "request outside the window");
+	ike_drop(out, DROP_IKE_MESSAGE_ID,
+		 h->flags & IKE_FLAG_RESPONSE ? "response to nothing outstanding"
+					      : "request outside the window");
 	return false;
 }
 
@@ -240,9 +225,7 @@ static bool window_accept(const struct ike_sa *sa, const struct ike_header *h, c
 static bool exchange_accept(const struct ike_sa *sa, const struct ike_header *h)
 {
 	if (h->flags & IKE_FLAG_RESPONSE)
-		return h->exchange == (sa->purpose == IKE_PURPOSE_REKEY_CHILD
-					       ? IKE_EXCHANGE_CREATE_CHILD_SA
-					       : IKE_EXCHANGE_INFORMATIONAL);
+		return h->exchange == ike_window_asked(&sa->window);
 	return h->exchange == IKE_EXCHANGE_CREATE_CHILD_SA ||
 	       h->exchange == IKE_EXCHANGE_INFORMATIONAL;
 }

@@ -162,7 +162,7 @@ bool ike_rekey_possible(const struct ike_config *config, const struct ike_sessio
 /* Makes the request on session->ike[0], which must have none outstanding (REKEY_CHILD:
  * ike_rekey_possible()): verdict STEP, next holds it as outstanding, reply is its
  * datagram: commit, then send. It is retransmitted bit for bit from
- * next->ike[0].outstanding.
+ * next->ike[0].window.outstanding.
  *
  * The answer to REKEY_CHILD is a STEP like others; next then has the new Child SA
  * (replaces: the old one) and another request outstanding, the DELETE of the old one; or

@@ -172,8 +172,7 @@ static void session_make(struct auth_step *s, const struct ike_id *peer)
 	secret_cleanse(&sa->keys.pi);
 	secret_cleanse(&sa->keys.pr);
 	sa->state = IKE_SA_ESTABLISHED;
-	sa->next_request_in = 2; /* IKE_SA_INIT was 0, this is 1. */
-	sa->next_request_out = 0;
+	sa->window.next_in = 1; /* IKE_SA_INIT was 0. */
 	s->session = session;
 }
 
@@ -321,8 +320,7 @@ static void establish(struct auth_step *s, const struct secret *psk, const uint8
 		ike_add_notify(&b, IKE_NOTIFY_MOBIKE_SUPPORTED, NULL, 0);
 	if (!respond(s, &b))
 		return;
-	sa->last_response = ike_datagrams_ref(s->out->reply);
-	hash_sha256(data, len, sa->last_request_hash);
+	ike_window_respond(&sa->window, data, len, ike_datagrams_ref(s->out->reply));
 	session_note(s, error);
 	s->out->next = s->session;
 	s->session = NULL;

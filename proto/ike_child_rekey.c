@@ -166,7 +166,7 @@ bool ike_rekey_possible(const struct ike_config *config, const struct ike_sessio
 	const struct ike_connection *c = ike_connection_find(config, s->connection);
 
 	return c && c->n_esp > 0 && ike_session_places_with(s, spi_in) <= IKE_CHILD_MAX &&
-	       s->ike[0].state == IKE_SA_ESTABLISHED && !s->ike[0].outstanding &&
+	       s->ike[0].state == IKE_SA_ESTABLISHED && !s->ike[0].window.outstanding &&
 	       ike_session_find_child((struct ike_session *)s, spi_in) != NULL;
 }
 

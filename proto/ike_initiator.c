@@ -10,7 +10,7 @@
  *	       |- request,  ID = 0, where RFC 6311 was agreed on: sets the message IDs
  *	       '- anything else is ignored, and nothing changes
  *
- * Window size is 1 in both directions. An authenticated request with malformed content
+ * The window is ike_window.c. An authenticated request with malformed content
  * is answered with INVALID_SYNTAX and ends the IKE SA, here as at the responder
  * (RFC 7296 2.21.3).
  *
@@ -36,8 +36,7 @@ void initiator_init(struct initiator *i, const struct initiator_config *config,
 
 static void drop_sa(struct ike_sa *sa)
 {
-	ike_datagrams_unref(sa->last_response);
-	ike_datagrams_unref(sa->outstanding);
+	ike_window_fini(&sa->window);
 	OPENSSL_cleanse(sa, sizeof(*sa));
 }
 
@@ -168,7 +167,7 @@ void initiator_begin(const struct initiator *i, size_t which, uint8_t exchange,
 		.major = 2,
 		.exchange = exchange,
 		.flags = IKE_FLAG_INITIATOR,
-		.message_id = i->ike[which].next_request_out,
+		.message_id = i->ike[which].window.next_out,
 	};
 
 	ike_builder_init_message(b, &h);
@@ -179,10 +178,9 @@ struct blob *initiator_send(struct initiator *i, size_t which, enum initiator_pu
 {
 	struct ike_sa *sa = &i->ike[which];
 
-	assert(!sa->outstanding);
-	sa->outstanding = initiator_seal(i, sa, b);
+	ike_window_ask(&sa->window, initiator_seal(i, sa, b));
 	sa->purpose = purpose;
-	return blob_ref(ike_datagrams_only(sa->outstanding));
+	return blob_ref(ike_datagrams_only(sa->window.outstanding));
 }
 
 struct blob *initiator_retransmit(const struct initiator *i)
@@ -190,8 +188,8 @@ struct blob *initiator_retransmit(const struct initiator *i)
 	if (i->state == INITIATOR_INIT_SENT)
 		return blob_ref(i->init_request);
 	for (size_t k = 0; k < IKE_SA_MAX; k++)
-		if (i->ike[k].outstanding)
-			return blob_ref(ike_datagrams_only(i->ike[k].outstanding));
+		if (i->ike[k].window.outstanding)
+			return blob_ref(ike_datagrams_only(i->ike[k].window.outstanding));
 	return NULL;
 }
 
@@ -200,7 +198,7 @@ struct blob *initiator_retransmit(const struct initiator *i)
 bool initiator_can_ask(const struct initiator *i, size_t which)
 {
 	return i->state == INITIATOR_ESTABLISHED && i->ike[which].state != 0 &&
-	       !i->ike[which].outstanding;
+	       !i->ike[which].window.outstanding;
 }
 
 struct blob *initiator_create_dpd(struct initiator *i)
@@ -274,9 +272,8 @@ static struct blob *consume_response(struct initiator *i, struct ike_sa *sa,
 
 	i->counts.responses++;
 	i->error = error_of(o);
-	ike_datagrams_set(&sa->outstanding, NULL);
+	ike_window_answered(&sa->window);
 	sa->purpose = INITIATOR_NOTHING;
-	sa->next_request_out++;
 	/* 2.21.3: the gateway did not understand us and has deleted its end. */
 	if (o->content == OK && i->error == IKE_NOTIFY_INVALID_SYNTAX) {
 		initiator_remove_sa(i, sa);
@@ -331,9 +328,7 @@ static struct blob *consume_request(struct initiator *i, struct ike_sa *sa,
 	}
 	reply = initiator_seal(i, sa, &b);
 	i->counts.requests++;
-	sa->next_request_in++;
-	hash_sha256(data, len, sa->last_request_hash);
-	ike_datagrams_set(&sa->last_response, reply);
+	ike_window_respond(&sa->window, data, len, reply);
 	out = blob_ref(ike_datagrams_only(reply));
 	if (closes)
 		initiator_remove_sa(i, sa);
@@ -342,25 +337,25 @@ static struct blob *consume_request(struct initiator *i, struct ike_sa *sa,
 
 /* ---- The window ---- */
 
-static bool is_repeated(const uint8_t hash[IKE_HASH_LEN], const uint8_t *data, size_t len)
+static bool is_last_sync(const struct initiator *i, const uint8_t *data, size_t len)
 {
-	uint8_t now[IKE_HASH_LEN];
+	uint8_t hash[IKE_HASH_LEN];
 
-	hash_sha256(data, len, now);
-	return CRYPTO_memcmp(hash, now, sizeof(now)) == 0;
+	hash_sha256(data, len, hash);
+	return CRYPTO_memcmp(hash, i->sync.request_hash, sizeof(hash)) == 0;
 }
 
 /* The cached response, if data is the request it answers. */
 static struct blob *cached(struct initiator *i, const struct ike_sa *sa, const struct ike_header *h,
 			   const uint8_t *data, size_t len)
 {
+	enum ike_window_place place = ike_window_place(&sa->window, h, data, len);
 	const struct ike_datagrams *response = NULL;
 
-	if (sa->last_response && h->message_id + 1 == sa->next_request_in &&
-	    is_repeated(sa->last_request_hash, data, len))
-		response = sa->last_response;
+	if (place == IKE_WINDOW_REPEATED)
+		response = sa->window.response;
 	else if (h->message_id == 0 && i->sync.response && initiator_may_sync(i, sa) &&
-		 is_repeated(i->sync.request_hash, data, len))
+		 is_last_sync(i, data, len))
 		response = i->sync.response;
 	i->counts.repeated += response != NULL;
 	return blob_ref(ike_datagrams_only(response));
@@ -373,7 +368,7 @@ static struct blob *consume_protected_request(struct initiator *i, struct ike_sa
 {
 	struct sk_direction theirs = sk_direction_of(&sa->suite, &sa->keys, false);
 	struct blob *out = cached(i, sa, h, data, len);
-	bool next = h->message_id == sa->next_request_in;
+	bool next = ike_window_place(&sa->window, h, data, len) == IKE_WINDOW_NEXT;
 	bool sync = h->message_id == 0 && initiator_may_sync(i, sa);
 	struct ike_opened o;
 
@@ -393,31 +388,21 @@ static struct blob *consume_protected_request(struct initiator *i, struct ike_sa
 	return out;
 }
 
-static bool asks(const struct ike_datagrams *request, struct ike_header *h)
-{
-	const struct blob *first = ike_datagrams_only(request);
-
-	return ike_header_parse(h, first->data, first->len) == DROP_NONE;
-}
-
 static struct blob *consume_protected_response(struct initiator *i, struct ike_sa *sa,
 					       const struct ike_header *h, const uint8_t *data,
 					       size_t len)
 {
 	struct sk_direction theirs = sk_direction_of(&sa->suite, &sa->keys, false);
-	struct ike_header asked;
 	struct ike_opened o;
 	struct blob *out;
 
 	/* An answer repeats the exchange type of its question (3.1). */
-	if (!sa->outstanding || h->message_id != sa->next_request_out ||
-	    !asks(sa->outstanding, &asked) ||
-	    h->exchange != asked.exchange || ike_open(&o, &theirs, data, len) != DROP_NONE)
+	if (ike_window_place(&sa->window, h, data, len) != IKE_WINDOW_ANSWER ||
+	    h->exchange != ike_window_asked(&sa->window) || ike_open(&o, &theirs, data, len) != DROP_NONE)
 		return initiator_ignore(i);
 	if (h->exchange == IKE_EXCHANGE_AUTH) {
-		ike_datagrams_set(&sa->outstanding, NULL);
+		ike_window_answered(&sa->window);
 		sa->purpose = INITIATOR_NOTHING;
-		sa->next_request_out++;
 		i->error = error_of(&o);
 		out = initiator_consume_auth(i, &o);
 	} else {

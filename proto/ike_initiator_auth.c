@@ -142,7 +142,7 @@ static bool take_init(struct initiator *i, const struct ike_message *m)
 	sa->suite = choice.suite;
 	sa->state = IKE_SA_ESTABLISHED;
 	sa->original_initiator = true;
-	sa->next_request_out = 1;
+	sa->window.next_out = 1;
 	input.spi_i = sa->spi_i;
 	input.spi_r = sa->spi_r;
 	ike_keys_derive(&sa->keys, &sa->suite, &input);

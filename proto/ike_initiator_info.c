@@ -97,12 +97,12 @@ struct blob *initiator_answer_sync(struct initiator *i, const struct ike_message
 {
 	struct ike_sa *sa = &i->ike[0];
 	/* "one more than the highest sender value used by the peer" */
-	uint32_t ours = sa->next_request_out + (sa->outstanding != NULL);
+	uint32_t ours = sa->window.next_out + (sa->window.outstanding != NULL);
 	struct ids asked, now = {0};
 
 	/* "MUST silently drop any received synchronization message if M1 is lower than or equal
 	 * to the highest value it has seen from the cluster." */
-	if (!is_alone(m) || !read_ids(&asked, m) || asked.send < sa->next_request_in ||
+	if (!is_alone(m) || !read_ids(&asked, m) || asked.send < sa->window.next_in ||
 	    asked.send < i->sync.floor || asked.send >= MESSAGE_ID_MAX ||
 	    asked.receive >= MESSAGE_ID_MAX)
 		return initiator_ignore(i);
@@ -110,13 +110,11 @@ struct blob *initiator_answer_sync(struct initiator *i, const struct ike_message
 	i->sync.floor = (uint64_t)asked.send + 1;
 	/* Section 9: "should not wait for any pending responses". Who asked sees that nothing is
 	 * outstanding, and asks again if it still wants to know. */
-	ike_datagrams_set(&sa->outstanding, NULL);
-	sa->purpose = INITIATOR_NOTHING;
-	if (asked.send != sa->next_request_in) /* What is cached answers another ID. */
-		ike_datagrams_set(&sa->last_response, NULL);
 	now.nonce = asked.nonce;
-	now.receive = sa->next_request_in = asked.send; /* M2 */
-	now.send = sa->next_request_out = asked.receive > ours ? asked.receive : ours; /* P2 */
+	now.receive = asked.send;                               /* M2 */
+	now.send = asked.receive > ours ? asked.receive : ours; /* P2 */
+	ike_window_sync(&sa->window, now.receive, now.send);
+	sa->purpose = INITIATOR_NOTHING;
 	take_skip(i, m);
 	ike_datagrams_set(&i->sync.response, sync_response(i, m, &now));
 	hash_sha256(data, len, i->sync.request_hash);

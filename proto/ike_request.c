@@ -66,20 +66,23 @@ bool ike_request_make(const struct ike_env *env, struct ike_session *s,
 				    ? IKE_EXCHANGE_CREATE_CHILD_SA
 				    : IKE_EXCHANGE_INFORMATIONAL,
 		.flags = sa->original_initiator ? IKE_FLAG_INITIATOR : 0,
-		.message_id = sa->next_request_out,
+		.message_id = sa->window.next_out,
 	};
 	struct sk_direction ours = sk_direction_of(&sa->suite, &sa->keys, sa->original_initiator);
+	struct ike_datagrams *message;
 	struct ike_builder b;
 
 	assert(request->purpose != IKE_PURPOSE_NONE);
-	assert(!sa->outstanding && sa->state == IKE_SA_ESTABLISHED);
+	assert(!sa->window.outstanding && sa->state == IKE_SA_ESTABLISHED);
 	ike_builder_init_message(&b, &h);
 	if (!add_payloads(&b, env, s, request)) {
 		ike_builder_fini(&b);
 		return false;
 	}
-	return ike_seal(&ours, env->iv, env->entropy, &b, &sa->outstanding) == OK &&
-	       ike_datagrams_len(sa->outstanding) <= IKE_DATAGRAMS_LEN_MAX;
+	if (ike_seal(&ours, env->iv, env->entropy, &b, &message) != OK)
+		return false;
+	ike_window_ask(&sa->window, message);
+	return ike_datagrams_len(message) <= IKE_DATAGRAMS_LEN_MAX;
 }
 
 void ike_request_create(const struct ike_env *env, const struct ike_session *session,
@@ -94,9 +97,9 @@ void ike_request_create(const struct ike_env *env, const struct ike_session *ses
 		ike_drop(out, DROP_CRYPTO, "request cannot be sealed");
 		return;
 	}
-	out->reply = ike_datagrams_ref(out->next->ike[0].outstanding);
+	out->reply = ike_datagrams_ref(out->next->ike[0].window.outstanding);
 	out->verdict = IKE_VERDICT_STEP;
-	ike_note(out, "request %u for purpose %d", session->ike[0].next_request_out,
+	ike_note(out, "request %u for purpose %d", session->ike[0].window.next_out,
 		 (int)request->purpose);
 }
 
@@ -120,5 +123,5 @@ void ike_step_answer(struct ike_step *s)
 	case IKE_PURPOSE_DPD:
 		break;
 	}
-	ike_note(s->out, "client answered message %u", s->sa->next_request_out);
+	ike_note(s->out, "client answered message %u", s->sa->window.next_out);
 }

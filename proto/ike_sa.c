@@ -15,8 +15,7 @@ void ike_session_copy(struct ike_session *to, const struct ike_session *from)
 	assert(to != from);
 	*to = *from;
 	for (size_t i = 0; i < IKE_SA_MAX; i++) {
-		ike_datagrams_ref(to->ike[i].last_response);
-		ike_datagrams_ref(to->ike[i].outstanding);
+		ike_window_share(&to->ike[i].window);
 		blob_ref(to->ike[i].finish);
 	}
 }
@@ -24,8 +23,7 @@ void ike_session_copy(struct ike_session *to, const struct ike_session *from)
 void ike_session_fini(struct ike_session *s)
 {
 	for (size_t i = 0; i < IKE_SA_MAX; i++) {
-		ike_datagrams_unref(s->ike[i].last_response);
-		ike_datagrams_unref(s->ike[i].outstanding);
+		ike_window_fini(&s->ike[i].window);
 		blob_unref(s->ike[i].finish);
 	}
 	OPENSSL_cleanse(s, sizeof(*s));

@@ -11,11 +11,10 @@
 
 #include "proto/address.h"
 #include "proto/child_sa.h"
-#include "proto/ike_datagrams.h"
+#include "proto/ike_window.h"
 #include "proto/secret.h"
 #include "proto/suite.h"
 
-#define IKE_HASH_LEN 32u       /* SHA-256 of a request */
 #define IKE_NONCE_MAX 256u     /* RFC 7296 2.10 / 3.9 */
 #define IKE_NONCE_LEN 32u      /* What we draw. */
 #define IKE_ID_MAX 128u        /* Longer identities are refused. */
@@ -66,14 +65,9 @@ struct ike_sa {
 	uint32_t state;           /* enum ike_sa_state; 0 = this place is empty */
 	bool original_initiator;  /* Did we initiate this IKE SA? Never at the gateway. */
 
-	/* RFC 7296 2.2, 2.3; window size is 1 in both directions. */
-	uint32_t next_request_in;               /* The Message ID we expect next. */
-	uint32_t next_request_out;              /* The one we shall use next. */
-	uint8_t last_request_hash[IKE_HASH_LEN]; /* Of the request last_response answers. */
-	struct ike_datagrams *last_response;     /* As it was sent. */
+	struct ike_window window;
 	uint32_t purpose;                       /* enum ike_purpose of the outstanding request */
 	uint32_t purpose_arg;
-	struct ike_datagrams *outstanding;       /* As it was sent; NULL when none is. */
 	struct blob *finish;                    /* REKEY_CHILD: SPI, nonce, private DH value, all
 	                                         * that finishes it (ike_child_rekey.c). Else NULL. */
 };

@@ -40,8 +40,8 @@ static struct initiator copy_of(const struct initiator *from)
 	struct initiator i = *from;
 
 	for (size_t k = 0; k < IKE_SA_MAX; k++) {
-		ike_datagrams_ref(i.ike[k].last_response);
-		ike_datagrams_ref(i.ike[k].outstanding);
+		ike_datagrams_ref(i.ike[k].window.response);
+		ike_datagrams_ref(i.ike[k].window.outstanding);
 	}
 	blob_ref(i.cookie);
 	blob_ref(i.init_request);
@@ -107,7 +107,7 @@ static struct blob *request_on(const struct ike_sa *sa, uint8_t exchange, uint32
 
 static struct blob *answer_on(const struct ike_sa *sa, uint8_t first, const CBS *chain)
 {
-	const struct blob *asked = ike_datagrams_only(sa->outstanding);
+	const struct blob *asked = ike_datagrams_only(sa->window.outstanding);
 	struct ike_header h;
 
 	if (!asked || ike_header_parse(&h, asked->data, asked->len) != DROP_NONE)
@@ -178,7 +178,7 @@ static void auth_step(uint8_t first, const CBS *chain)
 	struct initiator i = copy_of(&after_auth);
 
 	deliver(&i, answer_on(&i.ike[0], first, chain), false);
-	assert(i.state != INITIATOR_AUTH_SENT || !i.ike[0].outstanding || CBS_len(chain) > 60000);
+	assert(i.state != INITIATOR_AUTH_SENT || !i.ike[0].window.outstanding || CBS_len(chain) > 60000);
 	initiator_fini(&i);
 }
 
@@ -213,7 +213,7 @@ static void damage_step(struct initiator *i, const CBS *chain)
 {
 	CBS nothing = {0};
 	struct blob *d = request_on(&i->ike[0], IKE_EXCHANGE_INFORMATIONAL,
-				    i->ike[0].next_request_in, 0, &nothing);
+				    i->ike[0].window.next_in, 0, &nothing);
 
 	for (size_t k = 0; d && k + 1 < CBS_len(chain); k += 2)
 		d->data[CBS_data(chain)[k] % d->len] ^= CBS_data(chain)[k + 1];
@@ -232,16 +232,16 @@ static void do_step(struct initiator *i, enum kind kind, uint8_t first, const CB
 		auth_step(first, chain);
 		break;
 	case STEP_CREATE_CHILD:
-		deliver(i, request_on(sa, IKE_EXCHANGE_CREATE_CHILD_SA, sa->next_request_in, first, chain), true);
+		deliver(i, request_on(sa, IKE_EXCHANGE_CREATE_CHILD_SA, sa->window.next_in, first, chain), true);
 		break;
 	case STEP_INFORMATIONAL:
-		deliver(i, request_on(sa, IKE_EXCHANGE_INFORMATIONAL, sa->next_request_in, first, chain), true);
+		deliver(i, request_on(sa, IKE_EXCHANGE_INFORMATIONAL, sa->window.next_in, first, chain), true);
 		break;
 	case STEP_SYNC:
 		deliver(i, request_on(sa, IKE_EXCHANGE_INFORMATIONAL, 0, first, chain), true);
 		break;
 	case STEP_ANSWER:
-		deliver(i, answer_on(sa->outstanding ? sa : &i->ike[1], first, chain), false);
+		deliver(i, answer_on(sa->window.outstanding ? sa : &i->ike[1], first, chain), false);
 		break;
 	case STEP_ASK:
 		ask_step(i, first);

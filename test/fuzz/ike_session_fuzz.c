@@ -121,7 +121,7 @@ static struct blob *message_on(const struct ike_sa *sa, uint8_t exchange, bool r
 		.next_payload = first,
 		.exchange = exchange,
 		.flags = IKE_FLAG_INITIATOR | (response ? IKE_FLAG_RESPONSE : 0),
-		.message_id = response ? sa->next_request_out : sa->next_request_in,
+		.message_id = response ? sa->window.next_out : sa->window.next_in,
 	};
 
 	if (sa->state == 0 || sa->state == IKE_SA_DELETED)
@@ -173,7 +173,7 @@ static void own_request(struct gateway *g, uint8_t choice)
 {
 	struct ike_request r = {.purpose = IKE_PURPOSE_NOTICE + choice % 5, .epoch = 3, .node = 4};
 
-	if (g->session->ike[0].outstanding || g->session->ike[0].state != IKE_SA_ESTABLISHED)
+	if (g->session->ike[0].window.outstanding || g->session->ike[0].state != IKE_SA_ESTABLISHED)
 		return;
 	if (g->session->n_child > 0)
 		r.spi_in = g->session->child[0].spi_in;

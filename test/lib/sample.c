@@ -97,13 +97,13 @@ static void sample_ike(struct ike_sa *sa, uint64_t spi_i, uint64_t spi_r)
 	sa->suite = ike_suite;
 	fill_keys(&sa->keys, spi_i);
 	sa->state = IKE_SA_ESTABLISHED;
-	sa->next_request_in = 2;
-	sa->next_request_out = 1;
-	fill(sa->last_request_hash, sizeof(sa->last_request_hash), spi_r);
-	sa->last_response = ike_datagrams_new(answer, 3);
+	sa->window.next_in = 2;
+	sa->window.next_out = 1;
+	fill(sa->window.request_hash, sizeof(sa->window.request_hash), spi_r);
+	sa->window.response = ike_datagrams_new(answer, 3);
 	sa->purpose = IKE_PURPOSE_DPD;
 	sa->purpose_arg = 7;
-	sa->outstanding = ike_datagrams_of(blob_new(message, 33));
+	sa->window.outstanding = ike_datagrams_of(blob_new(message, 33));
 }
 
 void sample_session(struct ike_session *s, uint32_t seed)

@@ -361,7 +361,7 @@ bool client_is_past(const struct full *f, unsigned client, uint64_t spi_i, uint3
 
 	for (unsigned i = 0; i < IKE_SA_MAX; i++)
 		if (c->ike.ike[i].state != 0 && c->ike.ike[i].spi_i == spi_i)
-			return message_id < c->ike.ike[i].next_request_out;
+			return message_id < c->ike.ike[i].window.next_out;
 	/* A refused IKE_AUTH may stand with another leader, once it is allowed again. */
 	return c->ike.state == INITIATOR_ESTABLISHED && !f->words.of[client].touched;
 }
@@ -375,7 +375,7 @@ bool client_was_answered(const struct full *f, unsigned client, uint64_t spi_i, 
 		if (c->ike.ike[i].state != 0 && c->ike.ike[i].spi_i == spi_i &&
 		    c->ike.ike[i].spi_r == spi_r)
 			return c->ike.state == INITIATOR_ESTABLISHED &&
-			       message_id < c->ike.ike[i].next_request_out;
+			       message_id < c->ike.ike[i].window.next_out;
 	return false;
 }
 

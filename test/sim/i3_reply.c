@@ -32,7 +32,7 @@ static bool committed(const struct state *s, const struct ike_header *h, const u
 	for (unsigned i = 0; i < IKE_SA_MAX; i++) {
 		const struct ike_sa *sa = &x->ike.ike[i];
 
-		if (is(h->flags & IKE_FLAG_RESPONSE ? sa->last_response : sa->outstanding, data,
+		if (is(h->flags & IKE_FLAG_RESPONSE ? sa->window.response : sa->window.outstanding, data,
 		       len))
 			return true;
 	}
@@ -79,8 +79,8 @@ void i3_received(struct i3_reply *c, unsigned client, const struct initiator *i,
 		return;
 	for (unsigned k = 0; k < IKE_SA_MAX; k++)
 		if (i->ike[k].state != 0 && i->ike[k].spi_i == h.spi_i &&
-		    i->ike[k].spi_r == h.spi_r && h.message_id > i->ike[k].next_request_in)
+		    i->ike[k].spi_r == h.spi_r && h.message_id > i->ike[k].window.next_in)
 			world_fail(&c->full->world,
 				   "I3: client %u gets request %u, but has not answered %u", client,
-				   h.message_id, i->ike[k].next_request_in);
+				   h.message_id, i->ike[k].window.next_in);
 }

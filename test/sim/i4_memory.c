@@ -25,7 +25,7 @@ static bool is_under_way(const struct session *s, const struct belief *b)
 	for (unsigned i = 0; s && i < IKE_SA_MAX; i++) {
 		const struct ike_sa *sa = &s->ike.ike[i];
 
-		if (sa->outstanding &&
+		if (sa->window.outstanding &&
 		    ((sa->purpose == IKE_PURPOSE_DELETE_CHILD && sa->purpose_arg == b->spi_in) ||
 		     (sa->purpose == IKE_PURPOSE_REKEY_CHILD && !b->settled)))
 			return true;

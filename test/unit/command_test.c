@@ -68,19 +68,19 @@ static void test_session_fields(void **unused)
 		struct ike_sa *x = &a->ike[i], *y = &b->ike[i];
 
 		if (x->state != 0) {
-			assert_true(ike_datagrams_equal(x->last_response, y->last_response));
-			assert_int_equal(x->last_response->n, 3);
-			assert_true(ike_datagrams_equal(x->outstanding, y->outstanding));
+			assert_true(ike_datagrams_equal(x->window.response, y->window.response));
+			assert_int_equal(x->window.response->n, 3);
+			assert_true(ike_datagrams_equal(x->window.outstanding, y->window.outstanding));
 			assert_same(x->finish, y->finish);
 		}
-		ike_datagrams_set(&x->last_response, ike_datagrams_ref(y->last_response));
-		ike_datagrams_set(&x->outstanding, ike_datagrams_ref(y->outstanding));
+		ike_datagrams_set(&x->window.response, ike_datagrams_ref(y->window.response));
+		ike_datagrams_set(&x->window.outstanding, ike_datagrams_ref(y->window.outstanding));
 		assert_memory_equal(&x->keys, &y->keys, sizeof(x->keys));
 		assert_memory_equal(&x->suite, &y->suite, sizeof(x->suite));
-		assert_memory_equal(x->last_request_hash, y->last_request_hash, IKE_HASH_LEN);
+		assert_memory_equal(x->window.request_hash, y->window.request_hash, IKE_HASH_LEN);
 		assert_true(x->spi_i == y->spi_i && x->spi_r == y->spi_r && x->state == y->state);
-		assert_true(x->next_request_in == y->next_request_in &&
-			    x->next_request_out == y->next_request_out &&
+		assert_true(x->window.next_in == y->window.next_in &&
+			    x->window.next_out == y->window.next_out &&
 			    x->purpose == y->purpose && x->purpose_arg == y->purpose_arg);
 	}
 	for (unsigned i = 0; i < IKE_CHILD_MAX; i++) /* No field is left out. */

@@ -78,7 +78,7 @@ static void finishes(struct story *l, uint32_t old)
 	s = state_session_by_spi(core_state(l->node[story_leader(l)].core), story_spi(l), NULL);
 	assert_non_null(s);
 	assert_int_equal(s->ike.n_child, 1);
-	assert_null(s->ike.ike[0].outstanding);
+	assert_null(s->ike.ike[0].window.outstanding);
 	assert_null(s->ike.ike[0].finish);
 	assert_memory_equal(&s->ike.child[0].in, &l->client.child[0].out, sizeof(s->ike.child[0].in));
 	assert_memory_equal(&s->ike.child[0].out, &l->client.child[0].in, sizeof(s->ike.child[0].out));

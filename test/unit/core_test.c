@@ -166,8 +166,8 @@ static void a_notice_on_the_old_ike_sa_passes_on(void **unused)
 		assert_true(l.client.counts.notices >= 1);
 		assert_noticed_epoch(&l);
 		s = state_next_session(core_state(l.node[story_leader(&l)].core), 0);
-		assert_null(s->ike.ike[0].outstanding);
-		assert_null(s->ike.ike[1].outstanding);
+		assert_null(s->ike.ike[0].window.outstanding);
+		assert_null(s->ike.ike[1].window.outstanding);
 		story_client_send(&l, initiator_create_dpd(&l.client));
 		assert_null(initiator_retransmit(&l.client));
 		story_fini(&l);

@@ -66,8 +66,8 @@ static void handshake_with(const char *ike, const char *esp)
 	assert_pair(&f.g.session->child[0], &f.i.child[0]);
 	assert_int_equal(address_to_ipv4(&f.i.virtual_ip), 0x0a1e0001);
 	assert_true(address_equal(&f.g.session->virtual_ip, &f.i.virtual_ip));
-	assert_int_equal(f.g.session->ike[0].next_request_in, 2);
-	assert_int_equal(f.g.session->ike[0].next_request_out, 0);
+	assert_int_equal(f.g.session->ike[0].window.next_in, 2);
+	assert_int_equal(f.g.session->ike[0].window.next_out, 0);
 	/* INFORMATIONAL -->   <-- INFORMATIONAL */
 	assert_int_equal(gateway_exchange(&f.g, &f.i, initiator_create_dpd(&f.i)), 2);
 	assert_int_equal(f.i.counts.responses, 1);
@@ -105,9 +105,9 @@ static void same_seed_same_bytes(void **state)
 		fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
 		fixture_handshake(&f);
 		if (first)
-			assert_same(first, ike_datagrams_only(f.g.session->ike[0].last_response));
+			assert_same(first, ike_datagrams_only(f.g.session->ike[0].window.response));
 		else
-			first = blob_ref(ike_datagrams_only(f.g.session->ike[0].last_response));
+			first = blob_ref(ike_datagrams_only(f.g.session->ike[0].window.response));
 		fixture_teardown(&f);
 	}
 	blob_unref(first);
@@ -188,7 +188,7 @@ static void eap_is_refused(void **state)
 	auth = initiator_consume(&f.i, d->data, d->len);
 	blob_unref(auth);
 	blob_unref(d);
-	ike_datagrams_set(&f.i.ike[0].outstanding, NULL);
+	ike_datagrams_set(&f.i.ike[0].window.outstanding, NULL);
 	/* HDR, SK {IDi, SA, TSi, TSr}: no AUTH --> */
 	initiator_begin(&f.i, 0, IKE_EXCHANGE_AUTH, &b);
 	ike_add_id(&b, IKE_PAYLOAD_IDi, &f.config.id);
@@ -218,8 +218,8 @@ static void only_message_one_authenticates(void **state)
 		d = gateway_receive(&f.g, &f.config.local, initiator_create_init(&f.i));
 		blob_unref(initiator_consume(&f.i, d->data, d->len));
 		blob_unref(d);
-		ike_datagrams_set(&f.i.ike[0].outstanding, NULL);
-		f.i.ike[0].next_request_out = ids[k];
+		ike_datagrams_set(&f.i.ike[0].window.outstanding, NULL);
+		f.i.ike[0].window.next_out = ids[k];
 		initiator_begin(&f.i, 0, IKE_EXCHANGE_AUTH, &b);
 		ike_add_id(&b, IKE_PAYLOAD_IDi, &f.config.id);
 		assert_null(gateway_receive(&f.g, &f.config.local,

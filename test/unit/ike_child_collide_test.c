@@ -75,7 +75,7 @@ static void answer_is_lost_and_client_rekeys(void **state)
 		made = f.g.session->child[1].spi_in;
 		if (k % 2) { /* It arrives with the second try, while the client waits. */
 			answer = fixture_to_client(
-				&f, blob_ref(ike_datagrams_only(f.g.session->ike[0].outstanding)));
+				&f, blob_ref(ike_datagrams_only(f.g.session->ike[0].window.outstanding)));
 			assert_null(fixture_to_gateway(&f, answer));
 		}
 		client_goes_on(&f, crossing);

@@ -86,7 +86,7 @@ static void one_step_makes_both(void **state)
 	assert_int_equal(f.g.session->child[1].replaces, old);
 	assert_int_equal(f.g.session->ike[0].purpose, IKE_PURPOSE_DELETE_CHILD);
 	assert_int_equal(f.g.session->ike[0].purpose_arg, old);
-	assert_int_equal(f.g.session->ike[0].next_request_out, 1);
+	assert_int_equal(f.g.session->ike[0].window.next_out, 1);
 	/* The answer again answers nothing. */
 	assert_null(fixture_to_gateway(&f, answer));
 	assert_int_equal(f.g.drop, DROP_IKE_MESSAGE_ID);
@@ -114,7 +114,7 @@ static void answer_begin(const struct fixture *f, struct ike_builder *b, uint8_t
 	struct ike_header h = {.spi_i = f->i.ike[0].spi_i, .spi_r = f->i.ike[0].spi_r, .major = 2,
 			       .exchange = exchange,
 			       .flags = IKE_FLAG_INITIATOR | IKE_FLAG_RESPONSE,
-			       .message_id = f->g.session->ike[0].next_request_out};
+			       .message_id = f->g.session->ike[0].window.next_out};
 
 	ike_builder_init_message(b, &h);
 }
@@ -141,7 +141,7 @@ static void errors_leave_it_as_it_is(void **state)
 		assert_true(f.g.answered);
 		assert_int_equal(f.g.session->n_child, 1);
 		assert_memory_equal(&f.g.session->child[0], &old, sizeof(old));
-		assert_null(f.g.session->ike[0].outstanding);
+		assert_null(f.g.session->ike[0].window.outstanding);
 		assert_null(f.g.session->ike[0].finish);
 		blob_unref(ask(&f));
 		fixture_teardown(&f);
@@ -176,7 +176,7 @@ static void groups_are_not_chased(void **state)
 		answer_begin(&f, &b, IKE_EXCHANGE_CREATE_CHILD_SA);
 		ike_add_notify_u16(&b, IKE_NOTIFY_INVALID_KE_PAYLOAD, k ? DH_MODP_2048 : DH_ECP_256);
 		assert_null(fixture_to_gateway(&f, answer_with(&f, &b)));
-		assert_int_equal(f.g.session->ike[0].outstanding != NULL, k == 0);
+		assert_int_equal(f.g.session->ike[0].window.outstanding != NULL, k == 0);
 	}
 	fixture_teardown(&f);
 
@@ -187,7 +187,7 @@ static void groups_are_not_chased(void **state)
 	answer_begin(&f, &b, IKE_EXCHANGE_CREATE_CHILD_SA);
 	ike_add_notify_u16(&b, IKE_NOTIFY_INVALID_KE_PAYLOAD, DH_MODP_2048);
 	assert_null(fixture_to_gateway(&f, answer_with(&f, &b)));
-	assert_null(f.g.session->ike[0].outstanding);
+	assert_null(f.g.session->ike[0].window.outstanding);
 	fixture_teardown(&f);
 }
 

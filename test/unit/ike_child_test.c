@@ -207,8 +207,8 @@ static void ike_sa_is_rekeyed(void **state)
 					    &f.i, round % 2 ? DH_ECP_256 : DH_CURVE25519)), 2);
 		assert_int_equal(f.i.error, 0);
 		assert_int_equal(f.g.session->ike[0].spi_r, f.i.ike[0].spi_r);
-		assert_int_equal(f.g.session->ike[0].next_request_in, 0);
-		assert_int_equal(f.g.session->ike[0].next_request_out, 0);
+		assert_int_equal(f.g.session->ike[0].window.next_in, 0);
+		assert_int_equal(f.g.session->ike[0].window.next_out, 0);
 		assert_int_equal(f.g.session->ike[1].spi_r, old);
 		assert_int_equal(f.g.session->ike[1].state, IKE_SA_REKEYED);
 		assert_agree(&f);
@@ -264,18 +264,18 @@ static void a_deleted_ike_sa_asks_no_more(void **state)
 	(void)state;
 	fixture_establish(&f);
 	blob_unref(gateway_request(&f.g, &r)); /* <-- lost */
-	assert_non_null(f.g.session->ike[0].outstanding);
+	assert_non_null(f.g.session->ike[0].window.outstanding);
 	gateway_exchange(&f.g, &f.i, initiator_create_ike_rekey(&f.i, DH_CURVE25519));
-	assert_non_null(f.g.session->ike[1].outstanding); /* 2.18: it stays where it was asked. */
-	assert_null(f.g.session->ike[0].outstanding);
+	assert_non_null(f.g.session->ike[1].window.outstanding); /* 2.18: it stays where it was asked. */
+	assert_null(f.g.session->ike[0].window.outstanding);
 	gateway_exchange(&f.g, &f.i, initiator_create_ike_delete(&f.i, 1));
 	assert_int_equal(f.g.session->ike[1].state, IKE_SA_DELETED);
-	assert_null(f.g.session->ike[1].outstanding);
+	assert_null(f.g.session->ike[1].window.outstanding);
 	assert_null(f.g.session->ike[1].finish);
 	assert_int_equal(f.g.session->ike[1].purpose, IKE_PURPOSE_NONE);
 	/* The one that lives can ask. */
 	blob_unref(gateway_request(&f.g, &r));
-	assert_non_null(f.g.session->ike[0].outstanding);
+	assert_non_null(f.g.session->ike[0].window.outstanding);
 	fixture_teardown(&f);
 }
 

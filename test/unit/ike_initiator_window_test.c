@@ -46,7 +46,7 @@ static void malformed_request_ends_it(void **state)
 	assert_int_equal(f.i.n_child, 0);
 	f.i.ike[0] = copy; /* To read what it said. */
 	assert_int_equal(says(&f, d, NULL), IKE_NOTIFY_INVALID_SYNTAX);
-	f.i.ike[0].last_response = f.i.ike[0].outstanding = NULL;
+	f.i.ike[0].window.response = f.i.ike[0].window.outstanding = NULL;
 	fixture_teardown(&f);
 }
 
@@ -194,8 +194,8 @@ static void message_ids_are_set(void **state)
 		struct sync s;
 
 		agree(&f);
-		f.i.ike[0].next_request_in = rows[k].in;
-		f.i.ike[0].next_request_out = rows[k].out;
+		f.i.ike[0].window.next_in = rows[k].in;
+		f.i.ike[0].window.next_out = rows[k].out;
 		if (rows[k].outstanding)
 			blob_unref(initiator_create_dpd(&f.i));
 		d = to_client(&f, sync_request(&f, 0, (struct sync){0xabcdef01, rows[k].m1, rows[k].p1}, 0, 0));
@@ -208,8 +208,8 @@ static void message_ids_are_set(void **state)
 			assert_int_equal(s.receive, rows[k].m2);
 			assert_null(initiator_retransmit(&f.i));
 		}
-		assert_int_equal(f.i.ike[0].next_request_in, rows[k].accepted ? rows[k].m2 : rows[k].in);
-		assert_int_equal(f.i.ike[0].next_request_out, rows[k].accepted ? rows[k].p2 : rows[k].out);
+		assert_int_equal(f.i.ike[0].window.next_in, rows[k].accepted ? rows[k].m2 : rows[k].in);
+		assert_int_equal(f.i.ike[0].window.next_out, rows[k].accepted ? rows[k].p2 : rows[k].out);
 		fixture_teardown(&f);
 	}
 }
@@ -225,10 +225,10 @@ static void syncs_are_not_replayed(void **state)
 	one = to_client(&f, blob_ref(first));
 	assert_non_null(one);
 	/* The same octets are a retransmission: the same answer, and nothing else. */
-	f.i.ike[0].next_request_out = 12;
+	f.i.ike[0].window.next_out = 12;
 	two = to_client(&f, blob_ref(first));
 	assert_same(one, two);
-	assert_int_equal(f.i.ike[0].next_request_out, 12);
+	assert_int_equal(f.i.ike[0].window.next_out, 12);
 	assert_int_equal(f.i.counts.repeated, 1);
 	blob_unref(one);
 	blob_unref(two);
@@ -237,14 +237,14 @@ static void syncs_are_not_replayed(void **state)
 	/* A later one is taken; then the first is a replay. */
 	sync_answer(&f, to_client(&f, sync_request(&f, 0, (struct sync){3, 11, 10}, 0, 0)));
 	assert_null(to_client(&f, first));
-	assert_int_equal(f.i.ike[0].next_request_in, 11);
+	assert_int_equal(f.i.ike[0].window.next_in, 11);
 	assert_int_equal(f.i.counts.syncs, 2);
 	/* What comes next is in the new window. */
 	assert_null(to_client(&f, empty(&f, IKE_EXCHANGE_INFORMATIONAL, false, 10)));
 	blob_unref(to_client(&f, empty(&f, IKE_EXCHANGE_INFORMATIONAL, false, 11)));
 	assert_int_equal(f.i.counts.requests, 1);
 	/* A new IKE SA counts from 0. */
-	f.i.ike[0].next_request_out = f.g.session->ike[0].next_request_in;
+	f.i.ike[0].window.next_out = f.g.session->ike[0].window.next_in;
 	gateway_exchange(&f.g, &f.i, initiator_create_ike_rekey(&f.i, DH_CURVE25519));
 	assert_int_equal(f.i.error, 0);
 	assert_int_equal(f.i.sync.floor, 0);
@@ -259,22 +259,22 @@ static void syncs_stand_alone(void **state)
 	(void)state;
 	/* Not agreed on. */
 	establish(&f, ESP_DEFAULT);
-	f.i.ike[0].next_request_in = 3;
+	f.i.ike[0].window.next_in = 3;
 	assert_null(to_client(&f, sync_request(&f, 0, s, 0, 0)));
-	assert_int_equal(f.i.ike[0].next_request_in, 3);
+	assert_int_equal(f.i.ike[0].window.next_in, 3);
 	fixture_teardown(&f);
 
 	agree(&f);
-	f.i.ike[0].next_request_in = 3;
+	f.i.ike[0].window.next_in = 3;
 	/* With other payloads, twice, with another ID, in pieces. */
 	assert_null(to_client(&f, sync_request(&f, 0, s, IKE_NOTIFY_TAKEOVER, 0)));
 	assert_null(to_client(&f, sync_request(&f, 0, s, IKE_NOTIFY_IKEV2_MESSAGE_ID_SYNC, 8)));
 	assert_null(to_client(&f, sync_request(&f, 7, s, 0, 0)));
 	assert_int_equal(f.i.counts.syncs, 0);
-	assert_int_equal(f.i.ike[0].next_request_in, 3);
+	assert_int_equal(f.i.ike[0].window.next_in, 3);
 	/* In the window it is a request like others, and sets nothing. */
 	blob_unref(to_client(&f, sync_request(&f, 3, s, 0, 0)));
-	assert_int_equal(f.i.ike[0].next_request_in, 4);
+	assert_int_equal(f.i.ike[0].window.next_in, 4);
 	/* Together with IPSEC_REPLAY_COUNTER_SYNC, and that one alone. */
 	assert_int_equal(f.i.skip, 0);
 	sync_answer(&f, to_client(&f, sync_request(&f, 0, s, IKE_NOTIFY_IPSEC_REPLAY_COUNTER_SYNC, 4)));
@@ -302,7 +302,7 @@ static void damaged_messages_change_nothing(void **state)
 		bad->data[k] ^= 0x40;
 		assert_null(to_client(&f, bad));
 		assert_int_equal(f.i.counts.ignored, before.ignored + 1);
-		assert_int_equal(f.i.ike[0].next_request_in, 0);
+		assert_int_equal(f.i.ike[0].window.next_in, 0);
 	}
 	sync_answer(&f, to_client(&f, d));
 	fixture_teardown(&f);

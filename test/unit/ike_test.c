@@ -91,7 +91,7 @@ static void skipped_id_is_dropped(void **state)
 
 	(void)state;
 	fixture_establish(&f);
-	f.i.ike[0].next_request_out++;
+	f.i.ike[0].window.next_out++;
 	assert_dropped(&f, initiator_create_dpd(&f.i), DROP_IKE_MESSAGE_ID);
 	fixture_teardown(&f);
 }
@@ -112,7 +112,7 @@ static void damage_changes_nothing(void **state)
 		bad = fixture_to_gateway(&f, bad);
 		assert_null(bad);
 		assert_int_equal(f.g.verdict, IKE_VERDICT_DROP);
-		assert_int_equal(f.g.session->ike[0].next_request_in, 2);
+		assert_int_equal(f.g.session->ike[0].window.next_in, 2);
 	}
 	assert_null(fixture_to_client(&f, fixture_to_gateway(&f, request)));
 	assert_int_equal(f.i.counts.responses, 1);
@@ -168,20 +168,20 @@ static void notices_have_exact_ids(void **state)
 	for (uint32_t k = 0; k < 3; k++) {
 		r.epoch = (int64_t)k - 1;
 		request = gateway_request(&f.g, &r);
-		assert_int_equal(f.g.session->ike[0].next_request_out, k);
+		assert_int_equal(f.g.session->ike[0].window.next_out, k);
 		assert_int_equal(request->data[23], k);
 		if (old) /* The answer to the one before is none to this one. */
 			assert_dropped(&f, old, DROP_IKE_MESSAGE_ID);
 		/* <-- INFORMATIONAL(N(takeover))   INFORMATIONAL -->, lost   again */
 		answer = initiator_consume(&f.i, request->data, request->len);
-		assert_same(ike_datagrams_only(f.g.session->ike[0].outstanding), request);
+		assert_same(ike_datagrams_only(f.g.session->ike[0].window.outstanding), request);
 		assert_same_unref(fixture_to_client(&f, request), blob_ref(answer));
 		assert_int_equal(f.i.counts.repeated, k + 1);
 		assert_null(fixture_to_gateway(&f, blob_ref(answer)));
 		assert_true(f.g.answered);
 		assert_int_equal(f.g.answered_purpose, IKE_PURPOSE_NOTICE);
-		assert_int_equal(f.g.session->ike[0].next_request_out, k + 1);
-		assert_null(f.g.session->ike[0].outstanding);
+		assert_int_equal(f.g.session->ike[0].window.next_out, k + 1);
+		assert_null(f.g.session->ike[0].window.outstanding);
 		assert_int_equal(f.i.counts.notices, k + 1);
 		assert_int_equal(f.i.notice_epoch, r.epoch);
 		assert_int_equal(f.i.notice_node, 77);
@@ -194,7 +194,7 @@ static void notices_have_exact_ids(void **state)
 	/* Requests of the client go on meanwhile, IDs are per direction. */
 	blob_unref(gateway_request(&f.g, &r));
 	assert_int_equal(gateway_exchange(&f.g, &f.i, initiator_create_dpd(&f.i)), 2);
-	assert_non_null(f.g.session->ike[0].outstanding);
+	assert_non_null(f.g.session->ike[0].window.outstanding);
 	fixture_teardown(&f);
 }
 

@@ -32,8 +32,8 @@ static inline unsigned settle(struct fixture *f)
 {
 	unsigned n = 0;
 
-	while (f->g.session && f->g.session->ike[0].outstanding) {
-		struct blob *d = blob_ref(ike_datagrams_only(f->g.session->ike[0].outstanding));
+	while (f->g.session && f->g.session->ike[0].window.outstanding) {
+		struct blob *d = blob_ref(ike_datagrams_only(f->g.session->ike[0].window.outstanding));
 
 		assert_null(fixture_to_gateway(f, fixture_to_client(f, d)));
 		assert_true(f->g.answered);

@@ -215,7 +215,7 @@ static void test_step(void **unused)
 	c = apply_step_of(s, id);
 	sample_child(&c.session_step.ike.child[1], 0x2000, true);
 	c.session_step.ike.n_child = 2;
-	c.session_step.ike.ike[0].next_request_in = 3;
+	c.session_step.ike.ike[0].window.next_in = 3;
 	assert_int_equal(apply_command(s, &c).status, OK);
 	x = state_session(s, id);
 	assert_int_equal(x->serial, 2);
@@ -285,16 +285,16 @@ static void test_ike_rekey(void **unused)
 	sa[1].state = IKE_SA_REKEYED;
 	sa[0].spi_i = 500;
 	sa[0].spi_r = 501;
-	ike_datagrams_ref(sa[0].last_response); /* Both places hold them now. */
-	ike_datagrams_ref(sa[0].outstanding);
+	ike_datagrams_ref(sa[0].window.response); /* Both places hold them now. */
+	ike_datagrams_ref(sa[0].window.outstanding);
 	assert_int_equal(apply_command(s, &c).status, OK);
 	assert_int_equal(state_session_by_ike(s, 500, 501)->id, id);
 	assert_int_equal(state_session_by_ike(s, 5, ~UINT64_C(5))->id, id);
 	assert_false(state_tombstone(s, 5, ~UINT64_C(5)));
 
 	c = apply_step_of(s, id);
-	ike_datagrams_set(&c.session_step.ike.ike[1].last_response, NULL);
-	ike_datagrams_set(&c.session_step.ike.ike[1].outstanding, NULL);
+	ike_datagrams_set(&c.session_step.ike.ike[1].window.response, NULL);
+	ike_datagrams_set(&c.session_step.ike.ike[1].window.outstanding, NULL);
 	memset(&c.session_step.ike.ike[1], 0, sizeof(struct ike_sa));
 	assert_int_equal(apply_command(s, &c).status, OK);
 	assert_null(state_session_by_ike(s, 5, ~UINT64_C(5)));
