@@ -39,11 +39,11 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@)
 
 objs = $(patsubst %,$(B)/obj/%.o,$(filter-out %.bpf.c,$(1)))
-PROTO := $(call objs,$(wildcard proto/*.c))
-CLUSTER := $(call objs,$(wildcard cluster/*.c))
-XDP := $(call objs,$(wildcard xdp/*.c))
-NODE := $(call objs,$(wildcard node/*.c node/*.cc))
-BPF := $(patsubst xdp/%.bpf.c,$(B)/xdp/%.bpf.o,$(wildcard xdp/*.bpf.c))
+PROTO := $(call objs,$(wildcard proto/*/*.c))
+CLUSTER := $(call objs,$(wildcard cluster/*.c cluster/*/*.c))
+XDP := $(call objs,$(wildcard xdp/*.c xdp/*/*.c))
+NODE := $(call objs,$(wildcard node/*/*.c node/*/*.cc))
+BPF := $(patsubst xdp/port/%.bpf.c,$(B)/xdp/%.bpf.o,$(wildcard xdp/port/*.bpf.c))
 SKEL := $(BPF:.bpf.o=.skel.h)
 
 ## all: build/baton (the default)
@@ -71,7 +71,7 @@ $(B)/obj/%.cc.o: %.cc
 	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
 
 # The BPF object is embedded in the binary by its skeleton.
-$(B)/xdp/%.bpf.o: xdp/%.bpf.c
+$(B)/xdp/%.bpf.o: xdp/port/%.bpf.c
 	@mkdir -p $(@D)
 	$(call say,BPF)
 	$(Q)$(CLANG) -target bpf -O2 -g -Wall -Werror -I. -I/usr/include/$(shell $(CC) -dumpmachine | sed 's/-pc-/-/') -c -o $@ $<
@@ -86,7 +86,7 @@ VERSION := $(shell cat VERSION)$(shell git rev-parse --short=12 HEAD 2>/dev/null
 $(B)/version.h: VERSION FORCE
 	@mkdir -p $(@D)
 	@echo '#define BATON_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define BATON_VERSION "$(VERSION)"' > $@
-$(B)/obj/node/main.c.o: $(B)/version.h
+$(B)/obj/node/cli/main.c.o: $(B)/version.h
 FORCE:
 
 ## help: this list

@@ -14,8 +14,7 @@ $(TESTLIB): $(patsubst %,$(T)/obj/%.o,$(wildcard test/lib/*.c))
 include test/sim/sim.mk
 
 # All that reads cluster.toml.
-CONFIG_C := $(patsubst %,node/%.c,config config_check config_check_net config_keys config_keys_ike config_link config_pki \
-	config_psk config_values pki)
+CONFIG_C := $(filter-out node/config/check_host.c,$(wildcard node/config/*.c)) node/link/pki.c
 
 ifeq ($(SAN),1)
 $(T)/unit/%: $(T)/obj/test/unit/%.c.o $(TESTLIB) $(T)/libxdpath.a $(T)/libcluster.a $(T)/libproto.a
@@ -23,13 +22,13 @@ $(T)/unit/%: $(T)/obj/test/unit/%.c.o $(TESTLIB) $(T)/libxdpath.a $(T)/libcluste
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(CLUSTER_LIBS) $(XDP_LIBS) $(UNIT_LIBS)
 # What a test needs of node/ besides.
-$(T)/unit/ready_test: $(patsubst %,$(T)/obj/node/%.c.o,ready events)
-$(T)/unit/config_test $(T)/unit/config_files_test: $(patsubst %,$(T)/obj/%.o,$(CONFIG_C) node/toml.cc)
+$(T)/unit/ready_test: $(patsubst %,$(T)/obj/node/process/%.c.o,ready events)
+$(T)/unit/config_test $(T)/unit/config_files_test: $(patsubst %,$(T)/obj/%.o,$(CONFIG_C) node/config/toml.cc)
 $(T)/unit/config_test $(T)/unit/config_files_test: UNIT_LIBS := -lstdc++
 # Cuts what is sealed into datagrams.
 $(T)/unit/core_datagrams_test: UNIT_LIBS := -Wl,--wrap=ike_seal
 # The store is the one part of node/ with unit tests: a file format, no sockets.
-$(T)/unit/store_lmdb_test: $(patsubst %,$(T)/obj/%.o,test/unit/store_lmdb_test.c $(wildcard node/store_[clr]*.c)) $(T)/libcluster.a $(T)/libproto.a
+$(T)/unit/store_lmdb_test: $(patsubst %,$(T)/obj/%.o,test/unit/store_lmdb_test.c $(wildcard node/store/store_[clr]*.c)) $(T)/libcluster.a $(T)/libproto.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -llmdb $(CLUSTER_LIBS)
@@ -44,7 +43,7 @@ build/netns/%: test/netns/%.c build/libxdpath.a build/libproto.a
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(XDP_LIBS)
 
 # A node's half of a link, for who has stolen its certificate.
-build/netns/link_peer: $(patsubst %,build/obj/node/%.c.o,tls forward pki) build/libcluster.a
+build/netns/link_peer: $(patsubst %,build/obj/node/link/%.c.o,tls forward pki) build/libcluster.a
 build/netns/link_peer: XDP_LIBS += build/libproto.a -lssl $(CLUSTER_LIBS)
 
 build/netns/%.so: test/netns/%.c
@@ -70,9 +69,8 @@ build/unsealed/baton: build/obj/test/netns/unsealed.c.o $(NODE) build/libxdpath.
 # Fuzz targets are built by clang from the sources they need: all of proto and
 # cluster and the pure ones of xdp, once for all targets; in build/fuzz with ASan and
 # UBSan, in build/fuzz-cov to see which lines are reached.
-FUZZ_UNDER := $(wildcard proto/*.c cluster/*.c) \
-	$(filter-out %.bpf.c $(patsubst %,xdp/%.c,address address_follow clock datapath host_watch interface loader mailbox netlink port_xsk \
-		sockets thread tun worker),$(wildcard xdp/*.c)) \
+FUZZ_UNDER := $(wildcard proto/*/*.c cluster/*.c cluster/*/*.c xdp/engine/*.c) xdp/port/offload.c \
+	$(patsubst %,xdp/host/%.c,arp host host_message nd blackhole) xdp/thread/isolation.c \
 	$(wildcard test/lib/gateway.c test/lib/story*.c test/lib/sample.c)
 define fuzz_build
 $(1)/obj/%.o: %
@@ -86,20 +84,20 @@ $(1)/%_fuzz: $(1)/obj/test/fuzz/%_fuzz.c.o $(1)/libunder.a
 	$$(call say,LINK)
 	$$(Q)$$(CLANG) $(2) -fsanitize=fuzzer $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $(1)/libunder.a $$(FUZZ_LIBS) $$(CLUSTER_LIBS) || { rm -f $$@; false; }
 # What a target needs of node/ and does not include itself.
-$(1)/config_fuzz: $(patsubst %,$(1)/obj/%.o,$(filter-out %/config_values.c,$(CONFIG_C)) node/toml.cc)
+$(1)/config_fuzz: $(patsubst %,$(1)/obj/%.o,$(filter-out %/values.c,$(CONFIG_C)) node/config/toml.cc)
 $(1)/config_fuzz: FUZZ_LIBS := --driver-mode=g++
-$(1)/http_fuzz $(1)/status_fuzz: $(patsubst %,$(1)/obj/node/%.o,status.c status_sessions.c)
-$(1)/http_fuzz: $(1)/obj/node/http_conn.c.o
+$(1)/http_fuzz $(1)/status_fuzz: $(patsubst %,$(1)/obj/node/http/%.o,status_json.c status_sessions.c)
+$(1)/http_fuzz: $(1)/obj/node/http/http_conn.c.o
 # They would ask a data path and links; there are none, so nobody calls what is not there.
 $(1)/http_fuzz: FUZZ_LIBS := -lmicrohttpd -ljansson -luv -no-pie -Wl,--unresolved-symbols=ignore-all
 $(1)/status_fuzz: FUZZ_LIBS := -ljansson -no-pie -Wl,--unresolved-symbols=ignore-all
 $(1)/host_message_fuzz $(1)/netlink_fuzz: FUZZ_LIBS := -lmnl
 $(1)/link_fuzz: FUZZ_LIBS := -luv
-$(1)/store_fuzz: $(patsubst %,$(1)/obj/node/%.o,store_log.c store_record.c store_check_pages.c)
+$(1)/store_fuzz: $(patsubst %,$(1)/obj/node/store/%.o,store_log.c store_record.c store_check_pages.c)
 $(1)/store_fuzz: FUZZ_LIBS := -llmdb
-$(1)/tls_fuzz: $(1)/obj/node/pki.c.o
+$(1)/tls_fuzz: $(1)/obj/node/link/pki.c.o
 $(1)/tls_fuzz: FUZZ_LIBS := -lssl
-$(1)/control_fuzz: $(1)/obj/node/control_line.c.o
+$(1)/control_fuzz: $(1)/obj/node/control/control_line.c.o
 $(1)/control_fuzz: FUZZ_LIBS := -ljansson -no-pie -Wl,--unresolved-symbols=ignore-all
 $(1)/answer_fuzz: FUZZ_LIBS := -ljansson -no-pie -Wl,--unresolved-symbols=ignore-all
 endef
@@ -125,23 +123,23 @@ build/mutants/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(MUTANT_FLAGS) -c -o $@ $<
-$(call mutant_objs,xdp/*.c): $(SKEL)
-$(call mutant_objs,node/main.c): $(B)/version.h
-build/mutants/libunder.a: $(call mutant_objs,test/lib/*.c xdp/*.c cluster/*.c proto/*.c)
+$(call mutant_objs,xdp/*.c xdp/*/*.c): $(SKEL)
+$(call mutant_objs,node/cli/main.c): $(B)/version.h
+build/mutants/libunder.a: $(call mutant_objs,test/lib/*.c xdp/*.c xdp/*/*.c cluster/*.c cluster/*/*.c proto/*/*.c)
 	@rm -f $@
 	@ar rcs $@ $^
-build/mutants/sim: $(call mutant_objs,proto/*.c cluster/*.c test/lib/*.c $(SIM_C))
+build/mutants/sim: $(call mutant_objs,proto/*/*.c cluster/*.c cluster/*/*.c test/lib/*.c $(SIM_C))
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
-build/mutants/unit/config_test build/mutants/unit/config_files_test: $(call mutant_objs,$(CONFIG_C)) build/obj/node/toml.cc.o
+build/mutants/unit/config_test build/mutants/unit/config_files_test: $(call mutant_objs,$(CONFIG_C)) build/obj/node/config/toml.cc.o
 build/mutants/unit/config_test build/mutants/unit/config_files_test: UNIT_LIBS := -lstdc++
-build/mutants/unit/ready_test: $(call mutant_objs,node/ready.c node/events.c)
-build/mutants/unit/store_lmdb_test: $(call mutant_objs,node/store_[clr]*.c)
+build/mutants/unit/ready_test: $(call mutant_objs,node/process/ready.c node/process/events.c)
+build/mutants/unit/store_lmdb_test: $(call mutant_objs,node/store/store_[clr]*.c)
 build/mutants/unit/%: build/mutants/obj/test/unit/%.o build/mutants/libunder.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -llmdb $(CLUSTER_LIBS) $(XDP_LIBS) $(UNIT_LIBS)
-build/mutants/baton: $(call mutant_objs,node/*.c) $(call objs,$(wildcard node/*.cc)) build/mutants/libunder.a
+build/mutants/baton: $(call mutant_objs,node/*/*.c) $(call objs,$(wildcard node/*/*.cc)) build/mutants/libunder.a
 	$(call say,LINK)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(NODE_LIBS)
 ## mutants: plant each bug and look for who notices

@@ -4,13 +4,13 @@
  * worker, the address mover; and back. What comes from the control thread is made
  * ready here (keys are expanded, packets copied) and posted to the worker. */
 #include "xdp/datapath.h"
-#include "xdp/address.h"
+#include "xdp/host/address_mover.h"
 #include "xdp/worker.h"
 
 #include <linux/types.h>
 
-#include "xdp/baton.bpf.h"
-#include "xdp/netlink.h"
+#include "xdp/port/baton.bpf.h"
+#include "xdp/host/netlink.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -12,7 +12,7 @@
 #ifndef XDP_DATAPATH_H
 #define XDP_DATAPATH_H
 
-#include "xdp/face.h"
+#include "xdp/engine/face.h"
 
 #include <stdatomic.h>
 #include <sys/types.h>

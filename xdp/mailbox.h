@@ -6,7 +6,7 @@
 #define XDP_MAILBOX_H
 
 #include "xdp/datapath.h"
-#include "xdp/engine.h"
+#include "xdp/engine/engine.h"
 
 #include <pthread.h>
 

@@ -5,10 +5,10 @@
  *
  * Isolation is looked at before each burst, with the boot-time clock. */
 #include "xdp/worker.h"
-#include "xdp/clock.h"
-#include "xdp/isolation.h"
-#include "xdp/privilege.h"
-#include "xdp/thread.h"
+#include "xdp/thread/clock.h"
+#include "xdp/thread/isolation.h"
+#include "xdp/thread/privilege.h"
+#include "xdp/thread/thread.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,9 +4,9 @@
 #define XDP_WORKER_H
 
 #include "xdp/mailbox.h"
-#include "xdp/sockets.h"
-#include "xdp/tun.h"
-#include "xdp/port_xsk.h"
+#include "xdp/port/sockets.h"
+#include "xdp/port/tun.h"
+#include "xdp/port/xsk.h"
 
 struct worker {
 	struct engine engine;

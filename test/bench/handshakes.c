@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Load for the key exchange: many IKEv2 clients in one process (proto/ike_initiator.h),
+/* Load for the key exchange: many IKEv2 clients in one process (proto/ike/initiator.h),
  * each with a UDP socket of its own, over NAT-traversal's port.
  *
  *    handshakes rate ADDR ID PSKFILE SECS CLIENTS   CLIENTS handshakes at a time for SECS s
@@ -12,7 +12,7 @@
  * the two round trips is the commit's (and one opening and sealing of an empty
  * message's). Prints JSON; cpu_s is this process's own processor time, user and
  * system, so that the gateway's and the generator's share can be told apart. */
-#include "proto/ike_initiator.h"
+#include "proto/ike/initiator.h"
 
 #include <arpa/inet.h>
 #include <assert.h>

@@ -8,7 +8,7 @@
  * "batch": the longest apply of a SeqBatch of 1,500 rows between two slices, when it is the
  * first to change its sessions, and "batch_alone": the same without a snapshot. Prints JSON,
  * times in microseconds. */
-#include "cluster/core_internal.h"
+#include "cluster/core/core_internal.h"
 #include "test/lib/sample.h"
 
 #include <assert.h>

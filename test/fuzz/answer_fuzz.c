@@ -13,7 +13,7 @@
 static int fuzz_socket(void);
 #define socket(family, type, protocol) fuzz_socket()
 #define connect(fd, address, len) 0
-#include "node/cmd_status.c" /* The one file of node/ that this needs. */
+#include "node/cli/cmd_status.c" /* The one file of node/ that this needs. */
 #undef socket
 #undef connect
 

@@ -7,7 +7,7 @@
  * and none goes back (I7); no virtual IP and no inbound SPI has two sessions, a deleted SPI
  * pair stays deleted (I6); a later epoch's lease begins where no earlier one ends (I1). In
  * the end a snapshot gives the same state. */
-#include "cluster/state.h"
+#include "cluster/state/state.h"
 #include "test/lib/sample.c"
 
 #include <assert.h>

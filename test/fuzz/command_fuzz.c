@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands and half-open SAs: whatever decodes is canonical, so it encodes to the
  * same octets. The first octet chooses; the rest is the input. */
-#include "cluster/command.h"
+#include "cluster/state/command.h"
 
 #include <assert.h>
 #include <string.h>

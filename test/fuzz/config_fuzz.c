@@ -11,7 +11,7 @@
 
 #define open(path, flags) fuzz_open(path)
 static int fuzz_open(const char *path);
-#include "node/config_values.c" /* For its open(). */
+#include "node/config/values.c" /* For its open(). */
 #undef open
 
 #include <assert.h>

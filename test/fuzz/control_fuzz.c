@@ -5,9 +5,9 @@
  * What must hold: a request that is taken is one that the core can be asked, with just what
  * its verb takes; one that is not says why; an answer ends in an exit status that the usage
  * tells of, and a terminal is given lines of printable ASCII. */
-#include "node/cmd_control.c" /* For print_answer(). */
+#include "node/cli/cmd_control.c" /* For print_answer(). */
 
-#include "proto/ike_config.h"
+#include "proto/ike/ike_config.h"
 
 #include <assert.h>
 #include <ctype.h>

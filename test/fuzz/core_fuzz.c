@@ -6,7 +6,7 @@
  * are exact, so marks are acknowledged, and horizons are kept.
  *
  * The seeds are what a node saw in real stories:  core_fuzz --record DIR */
-#include "cluster/core.h"
+#include "cluster/core/core.h"
 
 static void recorded_step(struct core *core, const struct event *event, struct actions *actions);
 #define cluster_step recorded_step

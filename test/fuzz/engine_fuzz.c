@@ -11,8 +11,8 @@
  * selectors, of an exact SA nothing before a majority has its mark or beyond the horizon, no
  * number is sealed twice, every packet is delivered, dropped with a reason, held, kept
  * waiting or forwarded. */
-#include "xdp/engine.h"
-#include "xdp/inner.h"
+#include "xdp/engine/engine.h"
+#include "xdp/engine/inner.h"
 
 #include <openssl/bytestring.h>
 

@@ -6,7 +6,7 @@
  *     them), so that everything behind the ICV is reached.
  * What opens must lie in the packet and have the length its IP header says; what
  * esp_seal() makes of it must open to the same. */
-#include "proto/esp.h"
+#include "proto/esp/esp.h"
 
 #include <stdlib.h>
 #include <string.h>

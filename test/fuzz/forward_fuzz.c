@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A forwarded packet's frame: what parses says the same when it is written again. */
-#include "node/forward.c" /* The one file of node/ that this needs. */
+#include "node/link/forward.c" /* The one file of node/ that this needs. */
 
 /* runs: 100000 */
 

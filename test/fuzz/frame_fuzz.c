@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frames between nodes, and heartbeats: whatever parses encodes to the same octets. Whatever
  * heartbeats say, nobody is in contact with the future, and who hears nothing is isolated. */
-#include "cluster/detector.h"
-#include "cluster/frame.h"
+#include "cluster/link/detector.h"
+#include "cluster/link/frame.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages of rtnetlink, one behind the other: nothing is read outside of what was received,
  * each is at least a header long, and what is said of one holds. */
-#include "xdp/host_message.h"
+#include "xdp/host/host_message.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP requests to the status endpoint: libmicrohttpd parses, node/http.c answers.
+/* HTTP requests to the status endpoint: libmicrohttpd parses, node/http/http.c answers.
  * The input is what a client sends on one connection, then it is done sending.
  * Whatever comes back is HTTP; only GET and HEAD are ever answered with 200, what is
  * called JSON is JSON, and the connection ends. */
-#include "node/http.c" /* For run(), as its loop calls it. */
+#include "node/http/http.c" /* For run(), as its loop calls it. */
 #include "test/lib/story.h"
 
 /* runs: 10000 */

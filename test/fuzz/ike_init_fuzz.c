@@ -3,8 +3,8 @@
  * while cookies are demanded nothing is kept of who shows none, the cookie that was given
  * is good for the same request from the same place, and for no other place; no octets that
  * the input made up are one. */
-#include "proto/cookie.h"
-#include "proto/ike_builder.h"
+#include "proto/ike/cookie.h"
+#include "proto/ike/builder.h"
 #include "test/lib/gateway.h"
 
 #include <assert.h>

@@ -5,7 +5,7 @@
  *
  * What must hold after each: SPIs are unique, selectors within what was offered, suites
  * among those offered, and a request again gets the same bytes and changes nothing. */
-#include "proto/sk.h"
+#include "proto/ike/sk.h"
 #include "test/lib/gateway.h"
 
 #include <assert.h>

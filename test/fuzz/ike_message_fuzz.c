@@ -2,8 +2,8 @@
 /* The IKEv2 codec. The first octet says what the rest is: 0 a datagram, else a decrypted
  * chain that starts with a payload of that type. Whatever parses is read to the
  * last octet, and what the codec chose is written and must read back the same. */
-#include "proto/ike_builder.h"
-#include "proto/ike_payload.h"
+#include "proto/ike/builder.h"
+#include "proto/ike/payload.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
  * What must hold after each: the state given is untouched (gateway.c asserts it),
  * the window moved by one or not at all, SPIs are unique, and the same request again
  * gets the same bytes. */
-#include "proto/sk.h"
+#include "proto/ike/sk.h"
 #include "test/lib/gateway.h"
 
 #include <assert.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inner packets, whole ones and those that ICMP quotes: nothing is read outside, and what
  * is said of a packet holds. */
-#include "xdp/icmp_error.h"
+#include "xdp/engine/icmp_error.h"
 
 #include <assert.h>
 

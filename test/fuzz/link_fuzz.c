@@ -8,7 +8,7 @@
  * proof, which whoever verifies it takes if its last octet is even.
  * A model that has all octets at once says which frames that makes and whether the
  * connection lives; a frame's memory must not outgrow what has arrived of it. */
-#include "node/link_conn.c" /* The one file of node/ that this needs. */
+#include "node/link/connection.c" /* The one file of node/ that this needs. */
 
 #include <openssl/bytestring.h>
 
@@ -86,7 +86,7 @@ void uv_close(uv_handle_t *h, uv_close_cb cb)
 	(void)cb; /* The connection is freed below, when its octets have been read. */
 }
 
-/* As node/link_proof.c does, but for what a proof is. */
+/* As node/link/link_proof.c does, but for what a proof is. */
 void link_proved(struct conn *c, const uint8_t *frame, size_t len)
 {
 	assert(c->state == CONN_PROVING && len <= PROOF_LEN_MAX);

@@ -16,7 +16,7 @@ static ssize_t fuzz_recv(void *out, size_t room);
 static ssize_t fuzz_send(const void *data, size_t len);
 #define mnl_socket_recvfrom(socket, out, room) fuzz_recv(out, room)
 #define mnl_socket_sendto(socket, data, len) fuzz_send(data, len)
-#include "xdp/netlink.c" /* With the socket's other end here. */
+#include "xdp/host/netlink.c" /* With the socket's other end here. */
 #undef mnl_socket_recvfrom
 #undef mnl_socket_sendto
 

@@ -4,8 +4,8 @@
  *         flags and a length (2 octets). Flag 1: its lengths and checksums are put right, so
  *         that it may be merged. Merged, then cut again, all come out as they went in.
  *   odd:  a virtio header and the octets that it describes: cut, and its checksum finished. */
-#include "xdp/checksum.h"
-#include "xdp/offload.h"
+#include "xdp/engine/checksum.h"
+#include "xdp/port/offload.h"
 
 #include <openssl/bytestring.h>
 

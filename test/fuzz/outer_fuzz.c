@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Outer frames, UDP 4500 payloads, ARP and ND: the same octets as all of them. What is
  * answered to them is read again, and is what was meant. */
-#include "xdp/arp.h"
-#include "xdp/checksum.h"
-#include "xdp/nd.h"
-#include "xdp/outer.h"
+#include "xdp/host/arp.h"
+#include "xdp/engine/checksum.h"
+#include "xdp/host/nd.h"
+#include "xdp/engine/outer.h"
 
 #include <assert.h>
 #include <netinet/in.h>

@@ -5,8 +5,8 @@
 #ifndef TEST_FUZZ_PAYLOADS_H
 #define TEST_FUZZ_PAYLOADS_H
 
-#include "proto/ike_message.h"
-#include "proto/ike_sa_payload.h"
+#include "proto/ike/ike_message.h"
+#include "proto/ike/sa_payload.h"
 
 #define PAYLOADS_MAX 24u
 #define PAYLOAD_ROOM 1024u

@@ -5,7 +5,7 @@
  *
  * What is taken holds a MAC that we would make ourselves for that incarnation, and no length
  * but the one that its count says; an untouched proof is taken. */
-#include "cluster/proof.h"
+#include "cluster/link/proof.h"
 
 #include <assert.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A message from another node, and what it encodes to once it was taken. */
-#include "cluster/consensus_message.h"
+#include "cluster/raft/raft_message.h"
 
 #include <assert.h>
 #include <string.h>

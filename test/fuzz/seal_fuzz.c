@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nothing opens that was not sealed: the input is taken as sealed octets (the key id
  * is made ours, so that the tag decides), and as a plaintext that must come back. */
-#include "cluster/seal.h"
+#include "cluster/core/seal.h"
 
 #include <assert.h>
 #include <string.h>

@@ -7,9 +7,9 @@
  *   - a datagram whose text is not yet encrypted and which is then given its ICV,
  *     so that all shapes of padding and of payloads before SK are reached.
  * An opened chain must lie in the message. */
-#include "proto/sk.h"
+#include "proto/ike/sk.h"
 
-#include "proto/prf.h"
+#include "proto/crypto/prf.h"
 
 #include <openssl/aead.h>
 #include <openssl/aes.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Snapshots: what decodes is canonical, has the digest of these octets, and is a state on which
  * any command can be applied. */
-#include "cluster/state.h"
+#include "cluster/state/state.h"
 #include "test/lib/sample.c"
 
 #include <openssl/sha.h>

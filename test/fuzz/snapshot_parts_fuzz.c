@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Snapshots in sealed parts. The input is taken as octets, of which nothing opens; and as
  * an arrangement of the parts of two whole ones, of which only those two open. */
-#include "cluster/core_internal.h"
+#include "cluster/core/core_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>

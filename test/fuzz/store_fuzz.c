@@ -20,8 +20,8 @@ static void fuzz_child_ends(int status) __attribute__((noreturn));
 #define clock_gettime(id, t) fuzz_time(t)
 #define alarm(seconds) alarm(10) /* Ten: the machine may be busy. */
 #define _exit(status) fuzz_child_ends(status)
-#include "node/store_check.c" /* For these, and ... */
-#include "node/store_lmdb.c"  /* ... for what is a store. */
+#include "node/store/store_check.c" /* For these, and ... */
+#include "node/store/store_lmdb.c"  /* ... for what is a store. */
 #undef _exit
 #undef alarm
 

@@ -2,7 +2,7 @@
 /* Records of a store that somebody else wrote. The header is parsed before its MAC
  * is known; of the rest the input is a body, authenticated here, so that what is
  * behind the MAC is reached. */
-#include "node/store_record.c" /* The one file of node/ that this needs. */
+#include "node/store/store_record.c" /* The one file of node/ that this needs. */
 
 /* runs: 50000 */
 

@@ -10,8 +10,8 @@
  * flight makes nobody anybody else; a client of another CA is nobody. */
 #include <sys/mman.h>
 
-#include "node/tls.c" /* For the names in certificates. */
-#include "node/pki.h"
+#include "node/link/tls.c" /* For the names in certificates. */
+#include "node/link/pki.h"
 
 #include <openssl/bytestring.h>
 #include <openssl/ec_key.h>

@@ -4,7 +4,7 @@
 #ifndef TEST_LIB_APPLY_H
 #define TEST_LIB_APPLY_H
 
-#include "cluster/state.h"
+#include "cluster/state/state.h"
 
 #define APPLY_LEASE 65536u
 

@@ -3,7 +3,7 @@
 #ifndef TEST_LIB_FOLLOW_H
 #define TEST_LIB_FOLLOW_H
 
-#include "cluster/state.h"
+#include "cluster/state/state.h"
 
 /* Some SessionPuts become those of a client that has a session, with its address or without. */
 void follow_some(const struct state *s, struct command *c, uint64_t *random);

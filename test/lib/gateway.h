@@ -4,8 +4,8 @@
 #ifndef TEST_LIB_GATEWAY_H
 #define TEST_LIB_GATEWAY_H
 
-#include "proto/ike.h"
-#include "proto/ike_initiator.h"
+#include "proto/ike/ike.h"
+#include "proto/ike/initiator.h"
 
 struct gateway {
 	struct ike_connection connections[2];

@@ -4,7 +4,7 @@
 #ifndef TEST_LIB_RAFT_LAB_H
 #define TEST_LIB_RAFT_LAB_H
 
-#include "cluster/consensus_core.h"
+#include "cluster/raft/consensus_internal.h"
 
 #define LAB_NODES 4u
 

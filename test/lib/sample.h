@@ -4,7 +4,7 @@
 #ifndef TEST_LIB_SAMPLE_H
 #define TEST_LIB_SAMPLE_H
 
-#include "cluster/command.h"
+#include "cluster/state/command.h"
 
 /* splitmix64: a repeatable stream for tests. */
 uint64_t sample_random(uint64_t *stream);

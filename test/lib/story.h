@@ -5,9 +5,9 @@
 #ifndef TEST_LIB_CLUSTER_STORY_H
 #define TEST_LIB_CLUSTER_STORY_H
 
-#include "cluster/core.h"
-#include "proto/ike_initiator.h"
-#include "xdp/engine.h"
+#include "cluster/core/core.h"
+#include "proto/ike/initiator.h"
+#include "xdp/engine/engine.h"
 
 #define STORY_NODES 3u
 #define STORY_SAS 32u

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The XDP program, run by the kernel on rows of frames (BPF_PROG_TEST_RUN): what
  * it does with each, and which counter says so. Needs root; prints SKIP without. */
-#include "xdp/loader.h"
+#include "xdp/port/loader.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 #include <linux/bpf.h>
 
-#include "xdp/baton.bpf.h"
+#include "xdp/port/baton.bpf.h"
 
 #define KNOWN 0xc0, 0, 0, 1
 #define STALE_BELOW 100u

@@ -12,12 +12,12 @@
  *   join     with the storage key: a HELLO that is taken, then a packet
  * The packet is for SESSION and DESTINATION of the environment. Prints "closed" or "open" and
  * the types of frames that came, each once, in order. */
-#include "cluster/command.h"
-#include "cluster/detector.h"
-#include "cluster/frame.h"
-#include "cluster/proof.h"
-#include "node/forward.h"
-#include "node/tls.h"
+#include "cluster/state/command.h"
+#include "cluster/link/detector.h"
+#include "cluster/link/frame.h"
+#include "cluster/link/proof.h"
+#include "node/link/forward.h"
+#include "node/link/tls.h"
 
 #include <openssl/bytestring.h>
 #include <openssl/mem.h>

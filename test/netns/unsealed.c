@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Takes the place of cluster/seal.c's sealing in build/unsealed/baton (the linker's
+/* Takes the place of cluster/core/seal.c's sealing in build/unsealed/baton (the linker's
  * --wrap): what is sealed in earnest lies open, so that a search for keys can be shown to
  * find them. Only for t_secrets_control.sh; it does not run without being told that it
  * is a test, and says loudly what it is. */
-#include "cluster/seal.h"
+#include "cluster/core/seal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

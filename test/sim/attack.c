@@ -9,7 +9,7 @@
  * that way until its next packet, and no gateway can tell. */
 #include "test/sim/full.h"
 
-#include "proto/ike_message.h"
+#include "proto/ike/ike_message.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Heartbeats and the failure detector of a node: what node/link_tick.c does on a thread of
+/* Heartbeats and the failure detector of a node: what node/link/heartbeat.c does on a thread of
  * its own. */
 #include "test/sim/net.h"
 #include "test/sim/node.h"
@@ -50,7 +50,7 @@ void node_beat(struct node *n)
 		i7_holds(&n->full->checkers.i7, n->host->index, n->core);
 }
 
-/* node/link_tick.c, link_urgent() in short. */
+/* node/link/heartbeat.c, link_urgent() in short. */
 void node_hear_heartbeat(struct node *n, unsigned from, const uint8_t *data, size_t len)
 {
 	uint64_t now = host_now_us(n->host);

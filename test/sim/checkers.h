@@ -5,7 +5,7 @@
 #ifndef TEST_SIM_CHECKERS_H
 #define TEST_SIM_CHECKERS_H
 
-#include "cluster/core.h"
+#include "cluster/core/core.h"
 #include "test/sim/seen.h"
 
 #include <stdbool.h>

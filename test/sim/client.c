@@ -9,7 +9,7 @@
  * DELETE is in the replicated state, whoever has said it before. */
 #include "test/sim/client.h"
 
-#include "proto/ike_message.h"
+#include "proto/ike/ike_message.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test/sim/disk.h"
 
-#include "node/store_log.h"
+#include "node/store/store_log.h"
 #include "test/sim/world.h"
 
 #include <assert.h>
@@ -94,7 +94,7 @@ static void commit(struct disk *d, const struct disk_write *w)
 	write_tip(d);
 }
 
-/* The process can do nothing but end (node/store_thread.c). */
+/* The process can do nothing but end (node/store/store_thread.c). */
 static bool fails(struct disk *d)
 {
 	if (!d->full)

@@ -3,15 +3,15 @@
  * order, some time after they were asked for; a crash loses the rest, except that the
  * last ones may have made it without anyone having heard.
  *
- * What it holds are the product's own records (node/store_record.h), written by
- * node/store_log.c and read by node/store_check.c; only LMDB and the file system are
+ * What it holds are the product's own records (node/store/store_record.h), written by
+ * node/store/store_log.c and read by node/store/store_check.c; only LMDB and the file system are
  * models (mdb.h). The tip file beside the tree is written after each commit and not
  * synced: a power loss may leave an earlier one. */
 #ifndef TEST_SIM_DISK_H
 #define TEST_SIM_DISK_H
 
-#include "cluster/store.h"
-#include "node/store_check.h"
+#include "cluster/raft/store.h"
+#include "node/store/store_check.h"
 #include "test/sim/mdb.h"
 
 #include <stdint.h>

@@ -6,9 +6,9 @@
 #ifndef TEST_SIM_FULL_H
 #define TEST_SIM_FULL_H
 
-#include "cluster/core.h"
-#include "cluster/detector.h"
-#include "proto/ike_initiator.h"
+#include "cluster/core/core.h"
+#include "cluster/link/detector.h"
+#include "proto/ike/initiator.h"
 #include "test/sim/checkers.h"
 #include "test/sim/fault.h"
 

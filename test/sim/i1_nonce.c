@@ -12,7 +12,7 @@
  * an owner was once allowed is not taken back in its epoch: it may have been used. */
 #include "test/sim/full.h"
 
-#include "proto/ike_message.h"
+#include "proto/ike/ike_message.h"
 
 #include <string.h>
 

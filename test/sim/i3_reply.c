@@ -6,7 +6,7 @@
  * beyond the next: the one before it must have been answered. */
 #include "test/sim/full.h"
 
-#include "proto/ike_message.h"
+#include "proto/ike/ike_message.h"
 
 #include <string.h>
 

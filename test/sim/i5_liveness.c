@@ -5,7 +5,7 @@
  * had none may come in now. The nodes are all ready and vote. */
 #include "test/sim/full.h"
 
-#include "proto/ike_message.h"
+#include "proto/ike/ike_message.h"
 
 #include <stdio.h>
 

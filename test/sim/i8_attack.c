@@ -9,8 +9,8 @@
  * anybody, and by old responses, repeated; never by ESP. */
 #include "test/sim/node.h"
 
-#include "cluster/frame.h"
-#include "proto/ike_message.h"
+#include "cluster/link/frame.h"
+#include "proto/ike/ike_message.h"
 
 #include <string.h>
 

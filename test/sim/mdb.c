@@ -4,8 +4,8 @@
  * that too; who writes gets them into the records. */
 #include "test/sim/mdb.h"
 
-#include "node/store_check_pages.h"
-#include "proto/blob.h"
+#include "node/store/store_check_pages.h"
+#include "proto/wire/blob.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* LMDB's face over memory: as much of it as node/store_log.c and node/store_check.c
+/* LMDB's face over memory: as much of it as node/store/store_log.c and node/store/store_check.c
  * call, so that the simulator's disks hold the product's own records and are read by its
  * own check. What LMDB does for the product is its contract here: a transaction is
  * there whole or not at all. */

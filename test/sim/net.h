@@ -7,7 +7,7 @@
  * process's kernel resets its links; a host that lost power says nothing. Datagrams
  * have none of these comforts.
  *
- * A link carries two kinds of frames, as node/link_conn.c has them: what is urgent
+ * A link carries two kinds of frames, as node/link/connection.c has them: what is urgent
  * (heartbeats, forwarded packets) does not wait behind what is not, say a snapshot. */
 #ifndef TEST_SIM_NET_H
 #define TEST_SIM_NET_H

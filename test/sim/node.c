@@ -4,8 +4,8 @@
  * checkers read. */
 #include "test/sim/node.h"
 
-#include "cluster/frame.h"
-#include "node/forward.h"
+#include "cluster/link/frame.h"
+#include "node/link/forward.h"
 #include "test/sim/net.h"
 
 #include <assert.h>
@@ -357,7 +357,7 @@ static void node_deliver(struct host *h, void *process, const struct delivery *d
 
 /* ---- Life ---- */
 
-/* node/node_start.c in short: NULL if it will not run on what the disk holds. */
+/* node/process/node_start.c in short: NULL if it will not run on what the disk holds. */
 static bool open_store(struct host *h, struct core_start *start, struct store_content *c)
 {
 	struct full *f = h->world->context;

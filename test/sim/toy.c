@@ -9,7 +9,7 @@
  * come back to, and no algorithm could tell. */
 #include "test/sim/toy.h"
 
-#include "cluster/consensus.h"
+#include "cluster/raft/consensus.h"
 #include "test/sim/net.h"
 
 #include <assert.h>

@@ -5,7 +5,7 @@
  * and how many packets are one burst, is the seed's choice. */
 #include "test/sim/node.h"
 
-#include "xdp/isolation.h"
+#include "xdp/thread/isolation.h"
 
 #include <assert.h>
 #include <stdlib.h>

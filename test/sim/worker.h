@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A packet worker of the simulator: the engine that runs on a gateway (xdp/engine.h), with
+/* A packet worker of the simulator: the engine that runs on a gateway (xdp/engine/engine.h), with
  * queues in the place of its ports and a seeded clock in the place of its thread. */
 #ifndef TEST_SIM_WORKER_H
 #define TEST_SIM_WORKER_H
 
 #include "test/sim/full.h"
-#include "xdp/engine.h"
+#include "xdp/engine/engine.h"
 
 #include <uthash.h>
 

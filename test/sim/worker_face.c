@@ -3,8 +3,8 @@
  * as over the ring between the threads. The checkers see each of them first. */
 #include "test/sim/node.h"
 
-#include "cluster/frame.h"
-#include "node/forward.h"
+#include "cluster/link/frame.h"
+#include "node/link/forward.h"
 
 #include <assert.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static void on_outer(void *ctx, struct packet **packets, size_t n_packets)
 	}
 }
 
-/* perform_forward() of node/perform.c, without its queue. */
+/* perform_forward() of node/process/perform.c, without its queue. */
 static void on_forward(void *ctx, const struct datapath_forward *f)
 {
 	struct node *n = ctx;

@@ -6,8 +6,8 @@
 #ifndef TEST_SIM_WORLD_H
 #define TEST_SIM_WORLD_H
 
-#include "proto/address.h"
-#include "proto/blob.h"
+#include "proto/wire/address.h"
+#include "proto/wire/blob.h"
 #include "test/sim/disk.h"
 #include "test/sim/random.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proto/address.h"
+#include "proto/wire/address.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which routes keep a packet from leaving in clear where every better one is gone. */
-#include "xdp/blackhole.h"
+#include "xdp/host/blackhole.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 /* Commands and half-open SAs as octets: what is written reads back as the same octets,
  * every truncation and every trailing octet is refused, and so is each value that a
  * reader could not trust. */
-#include "cluster/command.h"
+#include "cluster/state/command.h"
 #include "test/lib/sample.h"
 #include "test/unit/same.h"
 

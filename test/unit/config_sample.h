@@ -4,8 +4,8 @@
 #ifndef TEST_UNIT_CONFIG_SAMPLE_H
 #define TEST_UNIT_CONFIG_SAMPLE_H
 
-#include "node/config.h"
-#include "node/pki.h"
+#include "node/config/config.h"
+#include "node/link/pki.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

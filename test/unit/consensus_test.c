@@ -265,7 +265,7 @@ static void a_dead_standby_can_be_removed(void **state)
 	assert_int_equal(consensus_members(l->c, m, 8), 3);
 }
 
-/* libraft would note a configuration's index wrongly; see consensus_receive.c. */
+/* libraft would note a configuration's index wrongly; see receive.c. */
 static void a_configuration_amid_other_entries(void **state)
 {
 	struct lab_node *l = lab_start_three(), *f = lab_follower();

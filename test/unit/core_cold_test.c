@@ -3,7 +3,7 @@
  * section 7). */
 #include "test/lib/story.h"
 
-#include "cluster/frame.h"
+#include "cluster/link/frame.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
 #include "test/lib/story.h"
 #include "test/unit/same.h"
 
-#include "cluster/frame.h"
+#include "cluster/link/frame.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of hosts that do not let their node serve (cluster/fitness.c). */
+/* Stories of hosts that do not let their node serve (cluster/core/fitness.c). */
 #include "test/lib/story.h"
 
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stories of floods of IKE_SA_INIT: who is asked for a cookie, and who gets in all the
  * same (RFC 7296 2.6). */
-#include "proto/ike_message.h"
+#include "proto/ike/ike_message.h"
 #include "test/lib/story.h"
 #include "test/unit/same.h"
 

@@ -4,7 +4,7 @@
  * whatever that one has accepted itself. */
 #include "test/lib/story.h"
 
-#include "cluster/frame.h"
+#include "cluster/link/frame.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

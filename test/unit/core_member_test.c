@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stories of nodes that should not take part, or not as they are: foreign, old,
  * copied and wiped stores (DESIGN sections 7 and 9). */
-#include "cluster/unready.h"
+#include "cluster/core/unready.h"
 #include "test/lib/story.h"
 
-#include "cluster/frame.h"
+#include "cluster/link/frame.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Clients that are refused: each is counted by the NOTIFY it gets, and told of with both
  * sides' proposals; who provokes thousands of lines gets a few. */
-#include "proto/offer_text.h"
+#include "proto/ike/offer_text.h"
 #include "test/lib/story.h"
 
 #include <setjmp.h>

@@ -3,7 +3,7 @@
  * the log and in the nodes' memory (DESIGN section 5). */
 #include "test/lib/story.h"
 
-#include "cluster/frame.h"
+#include "cluster/link/frame.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,7 +5,7 @@
 #include "test/lib/story.h"
 #include "test/unit/same.h"
 
-#include "cluster/frame.h"
+#include "cluster/link/frame.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xdp/engine_waiting.c and what engine_inbound.c does with exact SAs: accepted is not delivered. */
+/* xdp/engine/waiting.c and what inbound.c does with exact SAs: accepted is not delivered. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

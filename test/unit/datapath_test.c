@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xdp/engine.c, engine_inbound.c, engine_outbound.c: packets through the stages that
+/* xdp/engine/engine.c, inbound.c, outbound.c: packets through the stages that
  * run on a gateway, without a kernel. */
 #include <setjmp.h>
 #include <stdarg.h>

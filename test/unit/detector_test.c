@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The failure detector: who is dead, and when we were last in contact with a quorum.
  * Three detectors and a clock moved by hand. */
-#include "cluster/detector.h"
+#include "cluster/link/detector.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

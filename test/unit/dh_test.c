@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proto/dh.h"
+#include "proto/crypto/dh.h"
 #include "test/unit/hex.h"
 #include "test/vectors/modp_rows.h"
 

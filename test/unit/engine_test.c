@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xdp/engine.c: what it keeps between bursts, and what it tells again. */
+/* xdp/engine/engine.c: what it keeps between bursts, and what it tells again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proto/entropy.h"
-#include "proto/secret.h"
+#include "proto/crypto/entropy.h"
+#include "proto/crypto/secret.h"
 #include "test/unit/hex.h"
 
 #include <setjmp.h>

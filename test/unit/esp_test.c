@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ESP against RFC 3602's sample packets, rows of an independent implementation
  * (test/vectors/crypto.py), and everything that may be wrong with a packet. */
-#include "proto/esp.h"
+#include "proto/esp/esp.h"
 #include "test/unit/hex.h"
 #include "test/vectors/esp_rows.h"
 

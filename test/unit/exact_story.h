@@ -6,7 +6,7 @@
 #ifndef TEST_UNIT_EXACT_STORY_H
 #define TEST_UNIT_EXACT_STORY_H
 
-#include "cluster/frame.h"
+#include "cluster/link/frame.h"
 #include "test/lib/story.h"
 
 static void start_nodes(struct story *l, uint32_t n)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frames between nodes: each type comes back as it went, and nothing shorter, longer or
  * unknown is a frame. */
-#include "cluster/frame.h"
+#include "cluster/link/frame.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

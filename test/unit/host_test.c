@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xdp/host.c: what became of an interface, row by row. xdp/host_message.c: what rtnetlink says
+/* xdp/host/host.c: what became of an interface, row by row. xdp/host/host_message.c: what rtnetlink says
  * of it, in messages that libmnl has written, and cut. */
-#include "xdp/host_message.h"
+#include "xdp/host/host_message.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>

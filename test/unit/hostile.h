@@ -3,8 +3,8 @@
 #ifndef TEST_UNIT_HOSTILE_H
 #define TEST_UNIT_HOSTILE_H
 
-#include "proto/sk.h"
-#include "proto/wire.h"
+#include "proto/ike/sk.h"
+#include "proto/wire/wire.h"
 #include "test/lib/gateway.h"
 
 #include <setjmp.h>

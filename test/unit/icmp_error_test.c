@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xdp/icmp_error.c: rows of ICMP errors and the return traffic that they are about; then
+/* xdp/engine/icmp_error.c: rows of ICMP errors and the return traffic that they are about; then
  * such errors through the engine, out to a client and in from one (RFC 4301 6.2). */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "test/unit/memory_node.h"
-#include "xdp/icmp_error.h"
+#include "xdp/engine/icmp_error.h"
 
 /* Header of 20 octets: from 10.x.0.y to 10.x.0.y. */
 #define IP4(len, frag, proto, sx, sy, dx, dy)                                                      \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The whole handshake over all suites, and IKE_AUTH with its refusals. */
-#include "proto/esp.h"
+#include "proto/esp/esp.h"
 #include "test/lib/gateway.h"
 #include "test/unit/same.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proto/ike_builder.h"
-#include "proto/ike_payload.h"
+#include "proto/ike/builder.h"
+#include "proto/ike/payload.h"
 
 #include "test/unit/hex.h"
 

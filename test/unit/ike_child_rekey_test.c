@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The gateway rekeys a Child SA itself: the exchange and its refusals. What happens when
  * the client does the same is in ike_child_collide_test.c. */
-#include "proto/ike_payload.h"
-#include "proto/sk.h"
+#include "proto/ike/payload.h"
+#include "proto/ike/sk.h"
 #include "test/unit/rekey.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sets of datagrams: references, order, sizes, and the one form they are written in. */
-#include "proto/ike_datagrams.h"
-#include "cluster/record.h"
+#include "proto/ike/datagrams.h"
+#include "cluster/state/record.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proto/ike_message.h"
+#include "proto/ike/ike_message.h"
 
 #include "test/unit/hex.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proto/ike_payload.h"
+#include "proto/ike/payload.h"
 
 #include "test/unit/hex.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE_SA_INIT: cookies, groups, versions, NAT detection. */
-#include "proto/cookie.h"
+#include "proto/ike/cookie.h"
 #include "test/lib/gateway.h"
 
 #include <setjmp.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The initiator against gateways that lie, forge and downgrade. What an honest one
  * says is in the tests of the responder. */
-#include "proto/ike_keys.h"
-#include "proto/ike_payload.h"
-#include "proto/prf.h"
+#include "proto/ike/ike_keys.h"
+#include "proto/ike/payload.h"
+#include "proto/crypto/prf.h"
 #include "test/unit/hostile.h"
 
 /* ---- IKE_SA_INIT ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The established initiator: its window, the gateway's requests, RFC 6311. */
-#include "proto/ike_payload.h"
+#include "proto/ike/payload.h"
 #include "test/unit/hostile.h"
 #include "test/unit/same.h"
 

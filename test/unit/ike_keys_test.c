@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Key derivation against rows that an independent implementation computed
  * (test/vectors/crypto.py). */
-#include "proto/ike_keys.h"
+#include "proto/ike/ike_keys.h"
 #include "test/unit/hex.h"
 #include "test/vectors/ike_rows.h"
 

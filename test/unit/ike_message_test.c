@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proto/ike_builder.h"
+#include "proto/ike/builder.h"
 
 #include "test/unit/hex.h"
 

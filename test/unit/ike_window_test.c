@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The message window: where each message stands, as numbered rows, and how it moves. */
-#include "proto/ike.h"
-#include "proto/ike_message.h"
+#include "proto/ike/ike.h"
+#include "proto/ike/ike_message.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xdp/inner.c: rows of packets and what is seen in them; the policy. */
-#include "xdp/inner.h"
+/* xdp/engine/inner.c: rows of packets and what is seen in them; the policy. */
+#include "xdp/engine/inner.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

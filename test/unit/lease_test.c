@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Leases: a numbered table of the arithmetic in DESIGN section 5, and the property
  * it is for: no two epochs ever have a number in common. */
-#include "cluster/lease.h"
-#include "proto/esp.h"
+#include "cluster/state/lease.h"
+#include "proto/esp/esp.h"
 #include "test/lib/sample.h"
 
 #include <setjmp.h>

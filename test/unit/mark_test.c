@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Marks by epoch, in memory and in the record. */
-#include "cluster/mark.h"
+#include "cluster/state/mark.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

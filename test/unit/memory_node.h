@@ -9,7 +9,7 @@
 #ifndef TEST_UNIT_MEMORY_NODE_H
 #define TEST_UNIT_MEMORY_NODE_H
 
-#include "xdp/engine.h"
+#include "xdp/engine/engine.h"
 
 #include <stdlib.h>
 #include <string.h>

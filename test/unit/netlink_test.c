@@ -8,7 +8,7 @@ static ssize_t test_send(const void *data, size_t len);
 static ssize_t test_recv(void *out, size_t room);
 #define mnl_socket_sendto(socket, data, len) test_send(data, len)
 #define mnl_socket_recvfrom(socket, out, room) test_recv(out, room)
-#include "xdp/netlink.c" /* With the socket's two ends here. */
+#include "xdp/host/netlink.c" /* With the socket's two ends here. */
 #undef mnl_socket_sendto
 #undef mnl_socket_recvfrom
 

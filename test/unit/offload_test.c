@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xdp/offload.c, xdp/checksum.c: what is merged must be, octet for octet, what
+/* xdp/port/offload.c, xdp/engine/checksum.c: what is merged must be, octet for octet, what
  * cutting gives back; what may not be merged must stay as it is. */
-#include "xdp/checksum.h"
-#include "xdp/offload.h"
+#include "xdp/engine/checksum.h"
+#include "xdp/port/offload.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xdp/outer.c and xdp/arp.c: the demultiplexer of port 4500, frames in, frames
+/* xdp/engine/outer.c and xdp/host/arp.c: the demultiplexer of port 4500, frames in, frames
  * out, and that the two agree. */
-#include "xdp/arp.h"
-#include "xdp/checksum.h"
-#include "xdp/nd.h"
-#include "xdp/outer.h"
+#include "xdp/host/arp.h"
+#include "xdp/engine/checksum.h"
+#include "xdp/host/nd.h"
+#include "xdp/engine/outer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

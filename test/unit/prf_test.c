@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proto/prf.h"
+#include "proto/crypto/prf.h"
 #include "test/unit/hex.h"
 
 #include <setjmp.h>

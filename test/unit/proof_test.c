@@ -2,7 +2,7 @@
 /* The proof with which a node link begins: the rows of an independent implementation, and
  * that nothing else proves: not an echo, not another connection, name, role, incarnation
  * or key, not one octet less or more. */
-#include "cluster/proof.h"
+#include "cluster/link/proof.h"
 
 #include "test/unit/hex.h"
 #include "test/vectors/proof_rows.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proto/suite.h"
+#include "proto/crypto/suite.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,8 +3,8 @@
  * handshakes go through. Not here, for there is no such suite: RFC 7634 (ChaCha20-Poly1305),
  * AES-192, HMAC-SHA-512. Elsewhere: RFC 3602's packets (esp_test), RFC 4868's PRF (prf_test),
  * RFC 5903 and RFC 7748 (dh_test), RFC 4303's window (replay_test). */
-#include "proto/esp.h"
-#include "proto/ike_keys.h"
+#include "proto/esp/esp.h"
+#include "proto/ike/ike_keys.h"
 #include "test/unit/hex.h"
 #include "test/vectors/published_rows.h"
 

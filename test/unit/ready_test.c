@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reasons of the host for being unready: they stand until they are taken back, in the order
  * in which they came, and the log hears of each once at its beginning and once at its end. */
-#include "node/ready.h"
+#include "node/process/ready.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The window as numbered rows, inference of ESN as numbered rows, and a long walk
  * beside a model that remembers every number. */
-#include "proto/replay.h"
+#include "proto/esp/replay.h"
 
-#include "proto/entropy.h"
+#include "proto/crypto/entropy.h"
 
 #include <stdlib.h>
 #include <string.h>

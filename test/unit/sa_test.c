@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xdp/sa.c: the SPI table against a plain array, the routes by hand. */
-#include "xdp/sa.h"
-#include "xdp/inner.h"
+/* xdp/engine/sa.c: the SPI table against a plain array, the routes by hand. */
+#include "xdp/engine/sa.h"
+#include "xdp/engine/inner.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

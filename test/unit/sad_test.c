@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Grants, as numbered rows: what one node may send and let in, epoch by epoch. */
-#include "proto/sad.h"
+#include "proto/esp/sad.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #ifndef TEST_UNIT_SAME_H
 #define TEST_UNIT_SAME_H
 
-#include "proto/blob.h"
+#include "proto/wire/blob.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

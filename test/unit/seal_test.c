@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sealing: opens with the same key, kind and cluster, and with nothing else; tells
  * a foreign key from damage; no octet can be changed. */
-#include "cluster/seal.h"
+#include "cluster/core/seal.h"
 
 #include <openssl/hmac.h>
 

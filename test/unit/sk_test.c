@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Encrypted payload against rows of an independent implementation
  * (test/vectors/crypto.py), and against everything that may be wrong with one. */
-#include "proto/sk.h"
+#include "proto/ike/sk.h"
 #include "test/unit/hex.h"
 #include "test/vectors/sk_rows.h"
 

@@ -2,7 +2,7 @@
 /* Snapshots in sealed parts: the state as it was at the first slice, and nothing that is
  * left out, moved or put in from another one. What is in the octets is
  * state_property_test.c's. */
-#include "cluster/core_internal.h"
+#include "cluster/core/core_internal.h"
 #include "test/lib/apply.h"
 
 #include <setjmp.h>

@@ -7,8 +7,8 @@
  *   - I7: an epoch has one owner, and a new owner comes with epoch + 1;
  *   - I6: no address has two sessions, no SPI pair comes back;
  *   - I1: a later epoch's lease begins behind whatever an earlier one could have sent. */
-#include "cluster/mark.h"
-#include "cluster/state.h"
+#include "cluster/state/mark.h"
+#include "cluster/state/state.h"
 #include "test/lib/apply.h"
 #include "test/lib/follow.h"
 #include "test/lib/sample.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions that are told to end and identities that are revoked, as the replicated state
  * has them. */
-#include "cluster/state.h"
-#include "proto/ike_config.h"
+#include "cluster/state/state.h"
+#include "proto/ike/ike_config.h"
 #include "test/lib/apply.h"
 #include "test/lib/sample.h"
 

@@ -2,7 +2,7 @@
 /* The replicated state machine, command by command: nodes, slots, sequence state, time.
  * Sessions are state_sessions_test.c's, the pool state_pool_test.c's; what must hold
  * for any sequence of commands, state_property_test.c's. */
-#include "cluster/mark.h"
+#include "cluster/state/mark.h"
 #include "test/lib/apply.h"
 #include "test/lib/sample.h"
 

@@ -4,7 +4,7 @@
 #ifndef TEST_UNIT_STORE_MODEL_H
 #define TEST_UNIT_STORE_MODEL_H
 
-#include "node/store_lmdb.h"
+#include "node/store/store_lmdb.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

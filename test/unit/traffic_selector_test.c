@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proto/traffic_selector.h"
+#include "proto/wire/traffic_selector.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

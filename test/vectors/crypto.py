@@ -27,7 +27,7 @@ def octets(label, n):
 
 
 def chacha_stream(seed, n):
-    """What proto/entropy.c expands a seed to: RFC 8439 2.4, nonce 0, counter 0."""
+    """What proto/crypto/entropy.c expands a seed to: RFC 8439 2.4, nonce 0, counter 0."""
     return Cipher(algorithms.ChaCha20(seed, bytes(16)), None).encryptor().update(bytes(n))
 
 

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who we are, and who may work with whom (DESIGN sections 7 and 9).
+ *
+ * Every link begins with HELLO. A node without an identity record has an empty
+ * store. If *all* configured nodes are empty, the first of the file founds the
+ * cluster: it draws the cluster's id, writes the founders (Raft ids and names)
+ * into one record, keeps it, then hands it out; each keeps it before it starts
+ * Raft. If only some are empty they join: the leader removes the Raft id that the
+ * name had before, then adds the new one, standby first. With a majority empty
+ * nothing is founded, and status says so.
+ *
+ * A HELLO also tells how far a store reaches. The cluster remembers what each
+ * node has acknowledged (ClusterTime): a store that reaches less far was put back
+ * from an older copy, and its node is refused: its vote and its leases would be
+ * those of the past. When all nodes start cold, nobody remembers; then age decides: a
+ * node whose newest record is too old neither stands nor votes, and ends unless a leader
+ * is heard that the others have elected without it. */
+#include "cluster/raft/raft_message.h"
+#include "cluster/core/core_internal.h"
+#include "proto/mutant.h"
+
+#include <openssl/bytestring.h>
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define IDENTITY_VERSION 1u
+#define OBJECTION_MAX 256u
+#define FORGET_AGAIN_US (200 * MS)
+#define OLD_WAIT_US (10000 * MS) /* For a leader, with a store that is old. */
+
+/* version | cluster id | own Raft id (0 in a frame) | n | n x (Raft id | name) */
+static struct blob *identity_encode(const struct identity *id, uint64_t own)
+{
+	CBB out, name;
+	struct blob *b;
+	int ok = CBB_init(&out, 256) && CBB_add_u8(&out, IDENTITY_VERSION) &&
+		 CBB_add_u64(&out, id->cluster_id) && CBB_add_u64(&out, own) &&
+		 CBB_add_u8(&out, (uint8_t)id->n_founders);
+
+	for (size_t i = 0; ok && i < id->n_founders; i++) {
+		const struct consensus_member *m = &id->founder[i];
+
+		ok = CBB_add_u64(&out, m->id) && CBB_add_u8_length_prefixed(&out, &name) &&
+		     CBB_add_bytes(&name, (const uint8_t *)m->address, strlen(m->address)) &&
+		     CBB_flush(&out);
+	}
+	assert(ok);
+	b = blob_new(CBB_data(&out), CBB_len(&out));
+	CBB_cleanup(&out);
+	return b;
+}
+
+/* Raft takes no member twice, and what is kept here is taken again at every start. */
+static bool is_new_founder(const struct identity *id, const struct consensus_member *m)
+{
+	for (size_t i = 0; i < id->n_founders; i++)
+		if (id->founder[i].id == m->id || strcmp(id->founder[i].address, m->address) == 0)
+			return false;
+	return m->id != 0 && m->address[0] != '\0';
+}
+
+static enum status identity_decode(struct identity *id, uint64_t *own, const uint8_t *data, size_t len)
+{
+	CBS in, name;
+	uint8_t version, n;
+
+	memset(id, 0, sizeof(*id));
+	CBS_init(&in, data, len);
+	if (!CBS_get_u8(&in, &version) || version != IDENTITY_VERSION ||
+	    !CBS_get_u64(&in, &id->cluster_id) || id->cluster_id == 0 || !CBS_get_u64(&in, own) ||
+	    !CBS_get_u8(&in, &n) || n > CLUSTER_NODES_MAX)
+		return ERR_MALFORMED;
+	for (id->n_founders = 0; id->n_founders < n; id->n_founders++) {
+		struct consensus_member *m = &id->founder[id->n_founders];
+
+		if (!CBS_get_u64(&in, (uint64_t *)&m->id) ||
+		    !CBS_get_u8_length_prefixed(&in, &name) || CBS_len(&name) >= CLUSTER_NAME_MAX)
+			return ERR_MALFORMED;
+		memcpy(m->address, CBS_data(&name), CBS_len(&name));
+		if (!is_new_founder(id, m))
+			return ERR_MALFORMED;
+		m->voter = true;
+	}
+	return CBS_len(&in) == 0 ? OK : ERR_MALFORMED;
+}
+
+static bool identity_names(const struct identity *id, uint64_t raft_id)
+{
+	for (size_t i = 0; i < id->n_founders; i++)
+		if (id->founder[i].id == raft_id)
+			return true;
+	return false;
+}
+
+/* Did a founder of another name draw our Raft id? */
+static bool is_anothers(const struct core *c)
+{
+	for (size_t i = 0; i < c->identity.n_founders; i++)
+		if (c->identity.founder[i].id == c->raft_id)
+			return strcmp(c->identity.founder[i].address,
+				      c->config->node[c->config->self]) != 0;
+	return false;
+}
+
+static void keep_identity(struct core *c, const struct identity *id)
+{
+	c->identity = *id;
+	c->identity.storing = true;
+	action_store_identity(c->actions, identity_encode(id, c->raft_id));
+}
+
+static void found_cluster(struct core *c)
+{
+	struct identity id = { 0 };
+
+	id.cluster_id = entropy_u64(&c->entropy) | 1;
+	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
+		struct consensus_member *m = &id.founder[id.n_founders++];
+
+		m->id = i == c->config->self ? c->raft_id : c->peer[i].raft_id;
+		m->voter = true;
+		snprintf(m->address, sizeof(m->address), "%s", c->config->node[i]);
+	}
+	action_event(c->actions, "founded", "cluster %s with %u nodes", c->config->name,
+		     c->config->n_nodes);
+	keep_identity(c, &id);
+}
+
+/* All configured nodes have answered and all are empty, and it is ours to found. */
+static bool may_found(const struct core *c)
+{
+	if (c->config->self != 0 || c->identity.cluster_id != 0)
+		return false;
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		if (i != c->config->self && (!c->peer[i].greeted || c->peer[i].refused ||
+					     c->peer[i].cluster_id != 0))
+			return false;
+	return true;
+}
+
+enum status bootstrap_begin(struct core *c, const struct core_start *start, const char **why)
+{
+	const struct store_image *image = &start->image;
+	uint64_t own;
+
+	if (start->identity) {
+		if (identity_decode(&c->identity, &own, start->identity->data,
+				    start->identity->len) != OK) {
+			*why = "the identity record cannot be read";
+			return ERR_DAMAGED;
+		}
+		if (own != c->raft_id) {
+			*why = "the identity record belongs to another data directory";
+			return ERR_FOREIGN;
+		}
+		if (is_anothers(c)) {
+			*why = "the data directory is another node's";
+			return ERR_FOREIGN;
+		}
+		c->old_s = start->old_s;
+		c->old_until_us = c->now_us + OLD_WAIT_US;
+		return proposals_start(c, image, why);
+	}
+	if (image->term || image->snapshot || image->n_entries) {
+		*why = "there is a log but no identity record";
+		return ERR_DAMAGED;
+	}
+	if (may_found(c))
+		found_cluster(c);
+	return OK;
+}
+
+/* ---- A store that is old ---- */
+
+void bootstrap_raft(struct core *c, uint64_t from, const uint8_t *data, size_t len)
+{
+	if (!c->consensus || (c->old_s && !consensus_message_leads(data, len)))
+		return;
+	if (c->old_s)
+		action_event(c->actions, "old_store", "the store is %llu s old, but the cluster lives",
+			     (unsigned long long)c->old_s);
+	c->old_s = 0;
+	consensus_receive(c->consensus, core_now_ms(c), from, data, len);
+}
+
+void bootstrap_tick(struct core *c)
+{
+	if (!c->old_s || c->now_us < c->old_until_us)
+		return;
+	action_exit(c->actions, 1,
+		    "the newest record in the data_dir of %s is %llu s old, more than max_store_age_s, and "
+		    "no node leads that knows better: if there is no newer copy, start with --accept-old-store",
+		    c->config->node[c->config->self], (unsigned long long)c->old_s);
+	c->stopped = true;
+}
+
+static void give_identity(struct core *c, uint32_t node, bool founder)
+{
+	struct identity id = c->identity;
+	struct blob *b;
+	struct frame f = { .type = FRAME_IDENTITY };
+
+	if (!founder)
+		id.n_founders = 0;
+	b = identity_encode(&id, 0);
+	f.bytes.data = b->data;
+	f.bytes.len = b->len;
+	core_send(c, node, &f);
+	blob_unref(b);
+}
+
+void bootstrap_identity(struct core *c, const uint8_t *data, size_t len)
+{
+	struct identity id;
+	uint64_t own;
+
+	if (c->identity.cluster_id != 0)
+		return;
+	if (identity_decode(&id, &own, data, len) != OK ||
+	    (id.n_founders > 0 && !identity_names(&id, c->raft_id))) {
+		core_drop(c, DROP_MALFORMED);
+		return;
+	}
+	action_event(c->actions, "joining", "%s cluster %s", id.n_founders ? "founding" : "existing",
+		     c->config->name);
+	keep_identity(c, &id);
+}
+
+/* A HELLO is as old as the link: what its sender acknowledges later must not be held
+ * against it. */
+static void remember_stored(struct core *c, uint32_t node)
+{
+	struct peer *p = &c->peer[node];
+
+	p->stored_id = p->stored_index = 0;
+	for (uint32_t i = 0; i < STATE_NODES_MAX; i++) {
+		const struct node_record *n = state_node_at(c->state, i);
+
+		if (n && strcmp(n->name, c->config->node[node]) == 0 && n->stored_index >= p->stored_index) {
+			p->stored_id = n->id;
+			p->stored_index = n->stored_index;
+		}
+	}
+}
+
+void bootstrap_link(struct core *c, uint32_t node, bool up)
+{
+	struct peer *p = &c->peer[node];
+	struct frame f = { .type = FRAME_HELLO };
+
+	if (!up) {
+		p->linked = p->greeted = p->refuses = p->unfit = false;
+		return;
+	}
+	p->linked = true;
+	remember_stored(c, node);
+	f.hello.raft_id = c->raft_id;
+	f.hello.incarnation = c->incarnation;
+	f.hello.config_hash = c->config->hash;
+	if (c->consensus) {
+		f.hello.cluster_id = c->identity.cluster_id;
+		f.hello.term = consensus_term(c->consensus);
+		f.hello.last_index = consensus_last_index(c->consensus);
+	}
+	core_send(c, node, &f);
+}
+
+void bootstrap_stored(struct core *c)
+{
+	const struct store_image empty = { 0 };
+	const char *why = "";
+	enum status s;
+
+	assert(c->identity.storing);
+	c->identity.storing = false;
+	if (c->consensus)
+		return;
+	s = proposals_start(c, &empty, &why);
+	assert(s == OK); /* An empty store cannot be inconsistent. */
+	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
+		if (!c->peer[i].greeted || c->peer[i].refused)
+			continue;
+		bootstrap_link(c, i, true); /* HELLO again: we are no longer empty. */
+		if (c->peer[i].cluster_id == 0 && identity_names(&c->identity, c->peer[i].raft_id))
+			give_identity(c, i, true);
+	}
+}
+
+static void refuse(struct core *c, uint32_t node, const char *why)
+{
+	struct frame f = { .type = FRAME_REFUSED };
+
+	f.bytes.data = (const uint8_t *)why;
+	f.bytes.len = strlen(why);
+	core_send(c, node, &f);
+	c->peer[node].refused = true;
+	action_event(c->actions, "refused", "%s: %s", c->config->node[node], why);
+}
+
+/* Who has this Raft id already: it is drawn once for each data directory. */
+static uint32_t who_has(const struct core *c, uint32_t node, uint64_t raft_id)
+{
+	if (raft_id == c->raft_id)
+		return c->config->self;
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		if (i != node && c->peer[i].greeted && !c->peer[i].refused &&
+		    c->peer[i].raft_id == raft_id)
+			return i;
+	return NODE_NONE;
+}
+
+/* Why this node may not take part, or NULL. text: OBJECTION_MAX octets of room. */
+static const char *objection(const struct core *c, uint32_t node, const struct frame_hello *h, char *text)
+{
+	const struct node_record *known = state_node(c->state, h->raft_id);
+	const struct peer *p = &c->peer[node];
+	uint32_t other = who_has(c, node, h->raft_id);
+
+	if (h->cluster_id && c->identity.cluster_id && h->cluster_id != c->identity.cluster_id) {
+		snprintf(text, OBJECTION_MAX, "its data directory belongs to another cluster; wipe it to join \"%s\"",
+			 c->config->name);
+		return text;
+	}
+	/* The process that the state knows as up has acknowledged all that itself. */
+	if (h->cluster_id && known && known->incarnation != h->incarnation &&
+	    p->stored_id == h->raft_id && h->last_index < p->stored_index &&
+	    !MUTANT(MUTANT_OLD_STORE)) {
+		snprintf(text, OBJECTION_MAX,
+			 "its store ends at index %llu, but it had acknowledged %llu: restored from an "
+			 "old copy; wipe its data directory and start it again",
+			 (unsigned long long)h->last_index, (unsigned long long)p->stored_index);
+		return text;
+	}
+	if (other != NODE_NONE) {
+		snprintf(text, OBJECTION_MAX, "its data directory is a copy of %s's; wipe it",
+			 c->config->node[other]);
+		return text;
+	}
+	return NULL;
+}
+
+void bootstrap_hello(struct core *c, uint32_t node, const struct frame *f)
+{
+	const struct frame_hello *h = &f->hello;
+	struct peer *p = &c->peer[node];
+	bool first = !p->greeted || p->incarnation != h->incarnation;
+	bool again = p->incarnation == h->incarnation;
+	char text[OBJECTION_MAX];
+	const char *why = objection(c, node, h, text);
+
+	/* By its Raft id the other one is found, not its copy. */
+	p->raft_id = who_has(c, node, h->raft_id) == NODE_NONE ? h->raft_id : 0;
+	p->incarnation = h->incarnation;
+	p->leaving &= again;
+	p->cluster_id = h->cluster_id;
+	p->differs = h->config_hash != c->config->hash;
+	p->applied = 0;
+	p->refused = false;
+	p->greeted = true;
+	if (why) {
+		refuse(c, node, why);
+		return;
+	}
+	if (first && p->differs)
+		action_event(c->actions, "config_differs",
+			     "%s runs another configuration: make cluster.toml the same on all nodes",
+			     c->config->node[node]);
+	c->applied_sent = 0; /* Whoever leads is told anew. */
+	fitness_greet(c, node);
+	if (h->cluster_id == 0 && c->consensus && identity_names(&c->identity, h->raft_id))
+		give_identity(c, node, true);
+	else if (may_found(c))
+		found_cluster(c);
+	sequence_tell(c, node, true);
+	bootstrap_admit(c);
+}
+
+/* Somebody will not work with us; are we the one to go? Not if the cluster shows this
+ * incarnation as up: then the other is the odd one. And of two whose clusters differ the
+ * one goes that a majority refuses, or one stray data directory would end them all. */
+void bootstrap_refused(struct core *c, uint32_t node, const struct frame *f)
+{
+	const struct node_record *self = state_node(c->state, c->raft_id);
+	int len = (int)(f->bytes.len > 160 ? 160 : f->bytes.len);
+	const char *text = (const char *)f->bytes.data;
+	uint32_t strangers = 0;
+
+	c->peer[node].refuses = true;
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		strangers += c->peer[i].refuses && c->peer[i].cluster_id != c->identity.cluster_id;
+	if ((self && self->up && self->incarnation == c->incarnation) ||
+	    (c->peer[node].cluster_id != c->identity.cluster_id &&
+	     strangers <= c->config->n_nodes / 2)) {
+		action_event(c->actions, "refused_by", "%s: %.*s", c->config->node[node], len, text);
+		return;
+	}
+	action_exit(c->actions, 1, "%s refuses this node: %.*s", c->config->node[node], len, text);
+	c->stopped = true;
+}
+
+/* The member that has this node's name. */
+static const struct consensus_member *member_named(const struct consensus_member *m, size_t n,
+						   const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(m[i].address, name) == 0)
+			return &m[i];
+	return NULL;
+}
+
+/* What is no longer a member is nothing in the state either: whatever it owned and held
+ * goes to others. Whoever leads sees to that, so no crash in between leaves it behind. */
+static void forget_removed(struct core *c, const struct consensus_member *m, size_t n)
+{
+	if (n == 0 || c->now_us < c->identity.forget_at_us)
+		return;
+	for (uint32_t place = 0; place < STATE_NODES_MAX; place++) {
+		const struct node_record *known = state_node_at(c->state, place);
+		struct command gone = { .type = COMMAND_NODE_GONE };
+		size_t i = 0;
+
+		while (known && i < n && m[i].id != known->id)
+			i++;
+		if (!known || i < n)
+			continue;
+		c->identity.forget_at_us = c->now_us + FORGET_AGAIN_US;
+		gone.node_gone.id = known->id;
+		gone.node_gone.config_hash = membership_slots_hash(c);
+		proposals_add(c, URGENT_NODE, &gone);
+	}
+}
+
+void bootstrap_admit(struct core *c)
+{
+	struct consensus_member member[CLUSTER_NODES_MAX];
+	size_t n;
+
+	if (!core_leads(c))
+		return;
+	n = consensus_members(c->consensus, member, CLUSTER_NODES_MAX);
+	forget_removed(c, member, n);
+	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
+		struct peer *p = &c->peer[i];
+		const struct consensus_member *m = member_named(member, n, c->config->node[i]);
+		enum status s;
+
+		if (i == c->config->self || !p->greeted || p->refused ||
+		    (m && m->id == p->raft_id && p->cluster_id) || c->now_us < p->admitted_us)
+			continue;
+		p->admitted_us = c->now_us + 500 * MS; /* One try at a time; then again. */
+		if (m && m->id == p->raft_id) { /* A member, but still empty: it was lost on the way. */
+			give_identity(c, i, identity_names(&c->identity, p->raft_id));
+			continue;
+		}
+		if (m) {
+			s = consensus_remove(c->consensus, core_now_ms(c), m->id);
+		} else {
+			s = consensus_add(c->consensus, core_now_ms(c), p->raft_id, c->config->node[i]);
+			if (s == OK)
+				give_identity(c, i, false);
+		}
+		action_event(c->actions, "member", "%s %s: %s", c->config->node[i],
+			     m ? "lost its store, its old id is removed" : "is added", status_text(s));
+		return;
+	}
+}

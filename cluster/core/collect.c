@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who has forgotten what, and what an heir does about it (DESIGN section 5, exact).
+ *
+ * For each slot a process knows of itself whether it is
+ *
+ *   whole     no mark that a majority with this *node* in it holds is unknown here. A
+ *             process that starts is not: what its node acknowledged before is gone.
+ *   complete  it owns the slot in this epoch, and no mark that any majority holds of
+ *             earlier epochs is unknown here.
+ *
+ * An heir becomes complete, and then whole, by the word of a majority of nodes that are
+ * whole and have applied its epoch, so acknowledge no older mark: two majorities share a
+ * node. Others become whole by all marks of an owner that is complete. Being whole ends
+ * with the process, not with a link: nothing is forgotten by not being heard.
+ *
+ *       start --> not whole --owner's COMPLETE--> whole
+ *                    |                              | heir: majority whole
+ *                    +--- heir: majority whole -----+--> complete
+ *                    +--- heir: too few ----------------> complete, at the horizon
+ *
+ * The word is FRAME_MARKS_DONE: what came before it on the link is all. It is sent unasked
+ * at NodeDown, and for the asking (FRAME_MARKS_ASK) whenever it is missing: the owner
+ * restarted, a link broke, a snapshot came instead of the entry. Marks that are in the
+ * sender's log are left out, so it counts once we have applied what the sender had.
+ *
+ * A process says and takes nothing before its own NodeUp is applied: until then its state
+ * may lag behind what the process before it acknowledged. */
+#include "cluster/core/core_internal.h"
+#include "proto/mutant.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ASK_AGAIN_US (20 * MS)
+#define ASK_AFTER_DOWN_US (5 * MS) /* It comes unasked. */
+#define FALL_GRACE_US (100 * MS)   /* Links of a node that has just started come up. */
+
+struct slot_known {
+	int64_t epoch;            /* Of what follows. */
+	bool ours, whole, complete;
+	uint64_t since_us;        /* Ours, and not complete. */
+	uint32_t answered, whole_of; /* Nodes: bits of config indices. */
+};
+
+struct told { /* The last word of another node. */
+	uint64_t incarnation, index;
+	bool fresh; /* Not yet looked at with our state at `index`. */
+	struct {
+		int64_t epoch; /* -1: nothing was said. */
+		uint8_t known;
+	} slot[STATE_SLOTS_ALL];
+};
+
+struct collect_room {
+	struct slot_known slot[STATE_SLOTS_ALL];
+	struct told *told[CLUSTER_NODES_MAX];
+	uint64_t asked_of_us[CLUSTER_NODES_MAX]; /* Index that the answer waits for; NEVER. */
+	uint64_t ask_at_us;
+	uint32_t ask;        /* Nodes whose word we miss. */
+	uint32_t forgot;     /* Nodes whose next word does not count. */
+	bool open;           /* Slots of ours are not complete. */
+};
+
+void collect_init(struct core *c)
+{
+	struct collect_room *r = calloc(1, sizeof(*r));
+
+	assert(r);
+	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++) {
+		r->slot[i].epoch = -1;
+		r->slot[i].whole = MUTANT(MUTANT_WHOLE_AT_START);
+	}
+	for (uint32_t i = 0; i < CLUSTER_NODES_MAX; i++)
+		r->asked_of_us[i] = NEVER;
+	c->collect = r;
+}
+
+void collect_fini(struct core *c)
+{
+	for (uint32_t i = 0; c->collect && i < CLUSTER_NODES_MAX; i++)
+		free(c->collect->told[i]);
+	free(c->collect);
+}
+
+/* ---- Telling ---- */
+
+bool collect_concerns(const struct core *c, const struct slot *slot, uint32_t node)
+{
+	return slot->node != 0 && (slot->node == c->raft_id || slot->node == c->peer[node].raft_id);
+}
+
+static uint8_t known_of(const struct slot_known *k)
+{
+	return (uint8_t)((k->whole ? FRAME_WHOLE : 0) | (k->ours && k->complete ? FRAME_COMPLETE : 0));
+}
+
+void collect_tell(struct core *c, uint32_t node)
+{
+	struct frame_run run[STATE_SLOTS_ALL];
+	bool may = quorum_may_vote(c);
+	size_t n = 0;
+
+	sequence_tell(c, node, false);
+	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++) {
+		const struct slot *slot = state_slot(c->state, i);
+		uint8_t known = may ? known_of(&c->collect->slot[i]) : 0;
+		struct frame_run *last = n ? &run[n - 1] : NULL;
+
+		if (!collect_concerns(c, slot, node))
+			continue;
+		if (last && last->first + last->count == (int)i && last->known == known &&
+		    last->epoch == slot->epoch)
+			last->count++;
+		else
+			run[n++] = (struct frame_run){ (uint16_t)i, 1, known, slot->epoch };
+	}
+	action_send_frame(c->actions, node, frame_create_done(core_applied(c), run, n));
+}
+
+void collect_down(struct core *c, const struct node_down *down)
+{
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		if (i != c->config->self && core_node_linked(c, i) &&
+		    (!down->heir || c->peer[i].raft_id == down->heir))
+			collect_tell(c, i);
+	c->collect->ask_at_us = c->now_us + ASK_AFTER_DOWN_US;
+}
+
+void collect_asked(struct core *c, uint32_t node, uint64_t index)
+{
+	c->collect->asked_of_us[node] = index;
+}
+
+static void answer(struct core *c)
+{
+	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
+		uint64_t *index = &c->collect->asked_of_us[i];
+
+		if (*index == NEVER || core_applied(c) < *index)
+			continue;
+		if (core_node_linked(c, i))
+			collect_tell(c, i);
+		*index = NEVER;
+	}
+}
+
+/* ---- Being told ---- */
+
+void collect_done(struct core *c, uint32_t node, const struct frame *f)
+{
+	bool forgot = (c->collect->forgot & (1u << node)) != 0;
+	struct told *t = c->collect->told[node];
+
+	c->collect->forgot &= ~(1u << node);
+	if (forgot && !MUTANT(MUTANT_WORD_WITHOUT_MARKS))
+		return; /* It is asked for again. */
+	if (!t) {
+		t = c->collect->told[node] = malloc(sizeof(*t));
+		assert(t);
+		t->incarnation = 0;
+	}
+	if (t->incarnation != c->peer[node].incarnation)
+		for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
+			t->slot[i].epoch = -1;
+	t->incarnation = c->peer[node].incarnation;
+	t->index = f->marks_done.index;
+	t->fresh = true;
+	for (size_t i = 0; i < f->marks_done.n; i++) {
+		struct frame_run run = frame_run_at(f, i);
+
+		for (uint32_t k = run.first; k < (uint32_t)run.first + run.count; k++) {
+			if (k >= STATE_SLOTS_ALL)
+				break;
+			t->slot[k].epoch = run.epoch;
+			t->slot[k].known = run.known;
+		}
+	}
+}
+
+/* A word counts with all the marks that came before it on the link. Of these one is gone,
+ * or never found room: neither the word that was said counts, nor the one that may be on
+ * its way to us. */
+void collect_forgot(struct core *c, uint32_t nodes)
+{
+	c->collect->forgot |= nodes;
+	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
+		struct told *t = nodes & (1u << i) ? c->collect->told[i] : NULL;
+
+		for (uint32_t k = 0; t && k < STATE_SLOTS_ALL; k++)
+			t->slot[k].epoch = -1;
+	}
+}
+
+static void take_word(struct core *c, uint32_t node, const struct told *t, bool may)
+{
+	const struct peer *p = &c->peer[node];
+
+	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++) {
+		struct slot_known *k = &c->collect->slot[i];
+		const struct slot *slot = state_slot(c->state, i);
+
+		if (t->slot[i].epoch < 0)
+			continue;
+		if (k->ours && !k->complete && t->slot[i].epoch >= k->epoch) {
+			k->answered |= 1u << node;
+			if (t->slot[i].known & FRAME_WHOLE)
+				k->whole_of |= 1u << node;
+		}
+		if (!k->ours && may && (t->slot[i].known & FRAME_COMPLETE) &&
+		    t->slot[i].epoch == slot->epoch && slot->node == p->raft_id &&
+		    slot->incarnation == t->incarnation)
+			k->whole = true;
+	}
+}
+
+static void take_words(struct core *c)
+{
+	bool may = quorum_may_vote(c);
+
+	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
+		struct told *t = c->collect->told[i];
+
+		if (!t || !t->fresh || core_applied(c) < t->index)
+			continue;
+		t->fresh = !may; /* Again, when our NodeUp is applied. */
+		take_word(c, i, t, may);
+	}
+}
+
+/* ---- The heir ---- */
+
+bool collect_awaits(const struct core *c, const struct session *s)
+{
+	const struct slot_known *k = &c->collect->slot[s->slot];
+
+	return k->ours && !k->complete;
+}
+
+bool collect_is_open(const struct core *c)
+{
+	return c->collect->open;
+}
+
+/* Is there nobody left to wait for? */
+static bool hopeless(const struct core *c, const struct slot_known *k, uint32_t n, uint32_t majority)
+{
+	uint64_t age_us = c->now_us - k->since_us;
+	uint32_t silent = 0;
+
+	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
+		if (i == c->config->self || (k->answered & (1u << i)))
+			continue;
+		silent++;
+		if (age_us < FALL_GRACE_US || (core_node_linked(c, i) && !c->peer[i].suspect))
+			n++;
+	}
+	return n < majority || silent == 0 ||
+	       age_us >= c->config->timing.isolation_ms * MS;
+}
+
+enum collected { COLLECTED_NOT, COLLECTED_WHOLLY, COLLECTED_NOTHING };
+
+static enum collected look_at(const struct core *c, const struct slot_known *k, uint32_t majority)
+{
+	uint32_t n = (uint32_t)__builtin_popcount(k->whole_of) + k->whole;
+	uint32_t need = MUTANT(MUTANT_ONE_DONE) ? 1 : majority;
+
+	if (n >= need)
+		return COLLECTED_WHOLLY;
+	return hopeless(c, k, n, majority) ? COLLECTED_NOTHING : COLLECTED_NOT;
+}
+
+/* Of all slots at once: the sessions are looked through once. */
+static void settle(struct core *c)
+{
+	uint8_t how[STATE_SLOTS_ALL] = { 0 };
+	uint32_t majority = quorum_majority(c); /* The same for all: not once for each slot. */
+	bool any = false;
+
+	c->collect->open = false;
+	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++) {
+		struct slot_known *k = &c->collect->slot[i];
+
+		if (!k->ours || k->complete)
+			continue;
+		how[i] = (uint8_t)look_at(c, k, majority);
+		if (how[i] == COLLECTED_NOT) {
+			c->collect->open = true;
+			continue;
+		}
+		k->complete = k->whole = any = true;
+	}
+	if (any)
+		grants_collected(c, how, COLLECTED_NOTHING);
+}
+
+/* ---- Changes and time ---- */
+
+void collect_slots(struct core *c)
+{
+	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++) {
+		struct slot_known *k = &c->collect->slot[i];
+		const struct slot *slot = state_slot(c->state, i);
+		bool ours = slot->node == c->raft_id && slot->incarnation == c->incarnation;
+
+		if (ours == k->ours && slot->epoch == k->epoch)
+			continue;
+		k->ours = ours;
+		k->epoch = slot->epoch;
+		k->complete = false;
+		k->answered = k->whole_of = 0;
+		k->since_us = c->now_us;
+		c->collect->open |= ours;
+	}
+	/* What was said before we applied this may count now. */
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		if (c->collect->told[i])
+			c->collect->told[i]->fresh = true;
+}
+
+/* Whose word do we miss? */
+static uint32_t missing(const struct core *c)
+{
+	uint32_t owners = 0, who = 0;
+	uint64_t last = 0;
+
+	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++) {
+		const struct slot_known *k = &c->collect->slot[i];
+		const struct slot *slot = state_slot(c->state, i);
+
+		if (k->ours && !k->complete) {
+			who |= ~k->answered;
+		} else if (!k->ours && !k->whole && slot->node != 0 && slot->node != last) {
+			uint32_t node = core_node_index(c, slot->node);
+
+			last = slot->node;
+			owners |= node == NODE_NONE ? 0 : 1u << node;
+		}
+	}
+	who |= owners;
+	for (uint32_t i = 0; i < CLUSTER_NODES_MAX; i++)
+		if (i >= c->config->n_nodes || i == c->config->self || !core_node_linked(c, i))
+			who &= ~(1u << i);
+	return who;
+}
+
+static void ask(struct core *c)
+{
+	struct frame f = { .type = FRAME_MARKS_ASK, .marks_ask.index = core_applied(c) };
+
+	if (c->now_us < c->collect->ask_at_us)
+		return;
+	c->collect->ask = quorum_may_vote(c) ? missing(c) : 0;
+	c->collect->ask_at_us = c->now_us + ASK_AGAIN_US;
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		if (c->collect->ask & (1u << i))
+			core_send(c, i, &f);
+}
+
+void collect_tick(struct core *c)
+{
+	answer(c);
+	take_words(c);
+	if (c->collect->open)
+		settle(c);
+	ask(c);
+}
+
+uint64_t collect_deadline_us(const struct core *c)
+{
+	return c->collect->open || c->collect->ask ? c->collect->ask_at_us : NEVER;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an operator asks for: that a session ends, that an identity is revoked or allowed
+ * again, that those sessions end which are of nobody who is configured. Any node is asked;
+ * it proposes a command, through the leader, and again while it does not see it applied, for
+ * the leader may be lost. Each of these commands may be said twice.
+ *
+ * The command carries a ticket that was drawn here. So the node that was asked answers when it
+ * has itself applied it, with what applying it did: an answer that nobody has to send, and
+ * that is never given for what was not committed. */
+#include "cluster/core/core_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define AGAIN_US (300 * MS)
+#define PATIENCE_US (5000 * MS)
+#define ID_TEXT 160u
+
+static void __attribute__((format(printf, 5, 6)))
+answer(struct core *c, struct control_asked *a, bool done, uint32_t sessions, const char *format, ...)
+{
+	char text[240];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	action_control(c->actions, a->request.from, done, sessions, text);
+	memset(a, 0, sizeof(*a));
+}
+
+static const char *sessions_text(uint32_t n, char text[40])
+{
+	snprintf(text, 40, n == 1 ? "%u session is" : "%u sessions are", n);
+	return text;
+}
+
+/* ---- Asking ---- */
+
+/* A name that nobody has is a slip, and who made it would think that somebody is out. */
+static bool is_anybody(const struct core *c, const struct ike_id *id)
+{
+	return policy_knows(c, id) || state_is_revoked(c->state, id) ||
+	       state_next_session_of(c->state, id, 0) != NULL;
+}
+
+void control_request(struct core *c, const struct control_request *r)
+{
+	struct control_asked *a = NULL, none = { .request = *r };
+	char id[ID_TEXT];
+
+	for (unsigned i = 0; i < CONTROLS_MAX && !a; i++)
+		if (c->control.asked[i].request.from == 0)
+			a = &c->control.asked[i];
+	if (!a) {
+		answer(c, &none, false, 0, "%u others are asking: say it again", CONTROLS_MAX);
+		return;
+	}
+	memset(a, 0, sizeof(*a));
+	a->request = *r;
+	a->ticket = entropy_u64(&c->entropy) | 1;
+	a->until_us = c->now_us + PATIENCE_US;
+	if (r->verb == CONTROL_REVOKE && !is_anybody(c, &r->id))
+		answer(c, a, false, 0, "unknown identity '%s': no [[secret]] and no session has it",
+		       ike_id_format(&r->id, id, sizeof(id)));
+	else if ((r->verb == CONTROL_PRUNE || r->verb == CONTROL_PRUNE_YES) && !policy_is_shown(c))
+		answer(c, a, false, 0,
+		       "this node's configuration is not that of most voters: ask one that has theirs");
+}
+
+static void propose(struct core *c, const struct control_asked *a)
+{
+	const struct control_request *r = &a->request;
+	struct command x = { .type = COMMAND_IDENTITY };
+
+	if (r->verb == CONTROL_END) {
+		x.type = COMMAND_SESSIONS_END;
+		x.sessions_end.ticket = a->ticket;
+		x.sessions_end.reason = END_ASKED;
+		x.sessions_end.n = 1;
+		x.sessions_end.session[0] = r->session;
+	} else {
+		x.identity.ticket = a->ticket;
+		x.identity.verdict = r->verb == CONTROL_REVOKE  ? IDENTITY_REVOKE
+				     : r->verb == CONTROL_ALLOW ? IDENTITY_ALLOW
+								: IDENTITY_END;
+		x.identity.id = r->id;
+	}
+	proposals_add(c, URGENT_REQUEST, &x);
+}
+
+/* ---- Pruning: a walk through all sessions ---- */
+
+static void pruned(struct core *c, struct control_asked *a)
+{
+	unsigned long long gone = a->walk.gone, seen = a->walk.seen;
+	char n[40];
+
+	if (a->request.verb == CONTROL_PRUNE_YES)
+		answer(c, a, true, a->ended, "%s ended", sessions_text(a->ended, n));
+	else if (gone == 0)
+		answer(c, a, true, 0, "all %llu sessions are configured", seen);
+	else
+		answer(c, a, true, (uint32_t)gone,
+		       "%llu of %llu sessions are of an identity or a connection that is not configured: "
+		       "`baton prune --yes` ends them", gone, seen);
+}
+
+static void prune(struct core *c, struct control_asked *a)
+{
+	if (a->walk.n > 0) { /* On its way: control_applied() empties it. */
+		if (c->now_us >= a->again_us)
+			policy_propose(c, &a->walk, a->ticket);
+		return;
+	}
+	if (!a->walk.over)
+		policy_walk(c, &a->walk);
+	if (a->request.verb == CONTROL_PRUNE)
+		a->walk.n = 0;
+	if (a->walk.n > 0)
+		policy_propose(c, &a->walk, a->ticket);
+	else if (a->walk.over)
+		pruned(c, a);
+}
+
+/* ---- Answering ---- */
+
+static void answer_identity(struct core *c, struct control_asked *a, const struct apply_result *r)
+{
+	char id[ID_TEXT], n[40];
+
+	ike_id_format(&a->request.id, id, sizeof(id));
+	sessions_text(r->n_ended, n);
+	if (a->request.verb == CONTROL_END_IDENTITY && r->status == OK)
+		answer(c, a, true, r->n_ended, "'%s': %s ended", id, n);
+	else if (a->request.verb == CONTROL_END_IDENTITY)
+		answer(c, a, false, 0, "there is no session of '%s'", id);
+	else if (a->request.verb == CONTROL_ALLOW && r->status == OK)
+		answer(c, a, true, 0, "'%s' is allowed again", id);
+	else if (a->request.verb == CONTROL_ALLOW)
+		answer(c, a, false, 0, "'%s' is not revoked", id);
+	else if (r->status == OK)
+		answer(c, a, true, r->n_ended, "'%s' is revoked, %s ended", id, n);
+	else
+		answer(c, a, false, 0, "%u identities are revoked already, which is all there may be: "
+		       "allow those whose [[secret]] is gone", STATE_REVOKED_MAX);
+}
+
+static void answer_applied(struct core *c, struct control_asked *a, const struct apply_result *r)
+{
+	if (a->request.verb == CONTROL_PRUNE_YES) {
+		a->ended += r->n_ended;
+		a->walk.n = 0;
+		a->until_us = c->now_us + PATIENCE_US;
+	} else if (a->request.verb != CONTROL_END) {
+		answer_identity(c, a, r);
+	} else if (r->status == OK) {
+		answer(c, a, true, 1, "session %llu is ended", (unsigned long long)a->request.session);
+	} else {
+		answer(c, a, false, 0, "there is no session %llu",
+		       (unsigned long long)a->request.session);
+	}
+}
+
+/* One line at each node. */
+static void tell(struct core *c, const struct command *x, const struct apply_result *r)
+{
+	const struct identity_command *p = &x->identity;
+	char id[ID_TEXT], n[40];
+
+	if (r->status != OK)
+		return;
+	sessions_text(r->n_ended, n);
+	if (x->type == COMMAND_SESSIONS_END && x->sessions_end.n == 1) {
+		action_event(c->actions, "session_end", "session %llu is ended",
+			     (unsigned long long)x->sessions_end.session[0]);
+		return;
+	}
+	if (x->type == COMMAND_SESSIONS_END) {
+		action_event(c->actions, "session_end", "%s ended", n);
+		return;
+	}
+	ike_id_format(&p->id, id, sizeof(id));
+	if (p->verdict == IDENTITY_ALLOW)
+		action_event(c->actions, "allowed", "'%s' is allowed again", id);
+	else
+		action_event(c->actions, p->verdict == IDENTITY_REVOKE ? "revoked" : "session_end",
+			     p->verdict == IDENTITY_REVOKE ? "'%s' is revoked, %s ended" : "'%s': %s ended",
+			     id, n);
+}
+
+void control_applied(struct core *c, const struct command *x, const struct apply_result *r)
+{
+	uint64_t ticket = x->type == COMMAND_IDENTITY ? x->identity.ticket : x->sessions_end.ticket;
+
+	tell(c, x, r);
+	for (unsigned i = 0; i < CONTROLS_MAX && ticket != 0; i++)
+		if (c->control.asked[i].request.from != 0 && c->control.asked[i].ticket == ticket)
+			answer_applied(c, &c->control.asked[i], r);
+}
+
+void control_tick(struct core *c)
+{
+	for (unsigned i = 0; i < CONTROLS_MAX; i++) {
+		struct control_asked *a = &c->control.asked[i];
+		bool prunes = a->request.verb == CONTROL_PRUNE || a->request.verb == CONTROL_PRUNE_YES;
+		bool due = c->now_us >= a->again_us;
+
+		if (a->request.from == 0)
+			continue;
+		if (c->now_us >= a->until_us) {
+			answer(c, a, false, 0, "not committed within %llu s: is there a leader? It may "
+			       "still come about: look, or say it again",
+			       (unsigned long long)(PATIENCE_US / (1000 * MS)));
+			continue;
+		}
+		if (prunes)
+			prune(c, a);
+		else if (due)
+			propose(c, a);
+		if (due)
+			a->again_us = c->now_us + AGAIN_US;
+	}
+}

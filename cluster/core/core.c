@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A node's core: one event in, the rooms do their part, actions out.
+ *
+ * Nothing that apply() changed is acted upon inside apply(): it is noted in
+ * struct follow and looked at when Raft has returned, since the looking may
+ * propose the next command. A step ends when nothing is left to follow and all
+ * proposals of the step have gone out as one log entry.
+ *
+ * The applied state is the only truth about ownership: whether it changed by an
+ * entry or by a snapshot, we compare and act on the difference (DESIGN section 5). */
+#include "cluster/core/core_internal.h"
+#include "cluster/core/unready.h"
+#include "proto/mutant.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Events ---- */
+
+static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t len)
+{
+	struct peer *p = &c->peer[node];
+	struct frame f;
+
+	if (frame_parse(&f, data, len) != OK) {
+		core_drop(c, DROP_MALFORMED);
+		return;
+	}
+	if (f.type == FRAME_HELLO) {
+		bootstrap_hello(c, node, &f);
+		return;
+	}
+	if (!p->greeted)
+		return;
+	/* It may end us: of somebody who has not said who he is, nothing is taken. */
+	if (f.type == FRAME_REFUSED) {
+		bootstrap_refused(c, node, &f);
+		return;
+	}
+	if (p->refused && !MUTANT(MUTANT_FRAMES_UNGREETED))
+		return;
+	switch (f.type) {
+	case FRAME_IDENTITY:
+		bootstrap_identity(c, f.bytes.data, f.bytes.len);
+		break;
+	case FRAME_RAFT:
+		bootstrap_raft(c, p->raft_id, f.bytes.data, f.bytes.len);
+		break;
+	case FRAME_PROPOSE:
+		proposals_receive(c, node, f.bytes.data, f.bytes.len);
+		break;
+	case FRAME_RELAY:
+		exchange_datagram(c, node, &f.datagram.local, &f.datagram.remote,
+				  f.datagram.data, f.datagram.len);
+		break;
+	case FRAME_SEND:
+		action_send_datagram(c->actions, &f.datagram.local, &f.datagram.remote,
+				     blob_new(f.datagram.data, f.datagram.len));
+		break;
+	case FRAME_HALF_OPEN:
+		half_open_share(c, node, f.bytes.data, f.bytes.len);
+		break;
+	case FRAME_HALF_OPEN_ACK:
+		half_open_ack(c, node, f.half_open_ack.spi_i, f.half_open_ack.spi_r);
+		break;
+	case FRAME_HALF_OPEN_END:
+		if (node == core_leader_index(c))
+			half_open_forget(c, f.half_open_ack.spi_i, f.half_open_ack.spi_r);
+		break;
+	case FRAME_MARKS:
+		sequence_marks(c, node, &f);
+		break;
+	case FRAME_MARKS_ACK:
+		quorum_acknowledged(c, node, &f);
+		break;
+	case FRAME_MARKS_ASK:
+		collect_asked(c, node, f.marks_ask.index);
+		break;
+	case FRAME_MARKS_DONE:
+		collect_done(c, node, &f);
+		takeover_marks_done(c, node, f.marks_done.index);
+		break;
+	case FRAME_SUSPECT:
+		membership_suspect_frame(c, node, &f);
+		break;
+	case FRAME_APPLIED:
+		p->applied = f.applied.index;
+		exchange_owner_applied(c);
+		break;
+	case FRAME_SESSION:
+		news_receive(c, &f);
+		break;
+	case FRAME_LEAVING:
+		p->leaving = true;
+		break;
+	case FRAME_FITNESS:
+		p->unfit = !f.fitness.fit;
+		break;
+	case FRAME_HELLO:
+	case FRAME_REFUSED:
+	case FRAME_HEARTBEAT:
+	case FRAME_FORWARD:
+	case FRAME_PROOF:
+		break;
+	}
+}
+
+static void on_event(struct core *c, const struct event *e)
+{
+	switch (e->type) {
+	case EVENT_TICK:
+		break; /* tick() runs after every event. */
+	case EVENT_DATAGRAM:
+		exchange_datagram(c, c->config->self, &e->datagram.local, &e->datagram.remote,
+				  e->datagram.data, e->datagram.len);
+		break;
+	case EVENT_FRAME:
+		on_frame(c, e->frame.node, e->frame.data, e->frame.len);
+		break;
+	case EVENT_LINK:
+		bootstrap_link(c, e->link.node, e->link.up);
+		break;
+	case EVENT_SUSPECT:
+		membership_suspect(c, e);
+		break;
+	case EVENT_ISOLATION:
+		c->grants.isolated = e->isolation.isolated;
+		action_event(c->actions, e->isolation.isolated ? "isolated" : "rejoined",
+			     e->isolation.isolated ? "no contact to a quorum: silent"
+						   : "in contact with a quorum");
+		membership_applied(c);
+		break;
+	case EVENT_STORED:
+		if (c->consensus)
+			consensus_stored(c->consensus, core_now_ms(c), e->stored.seq);
+		break;
+	case EVENT_IDENTITY_STORED:
+		bootstrap_stored(c);
+		break;
+	case EVENT_SA_REPORTS:
+		sequence_reports(c, e->sa_reports.reports, e->sa_reports.n);
+		break;
+	case EVENT_CONTROL:
+		control_request(c, e->control);
+		break;
+	case EVENT_SHUTDOWN:
+		membership_shutdown(c);
+		break;
+	case EVENT_FITNESS:
+		fitness_set(c, e->fitness.fit);
+		break;
+	}
+}
+
+/* ---- What follows from applied commands ---- */
+
+static void follow_session(struct core *c, const struct follow_session *f)
+{
+	const struct session *s = f->session ? state_session(c->state, f->session) : NULL;
+
+	if (s) {
+		if (!c->follow.all)
+			grants_session(c, s);
+		requests_applied(c, s);
+	} else if (f->session && f->deleted) {
+		grants_gone(c, f->session);
+		requests_forget(c, f->session);
+	}
+	if (f->spi_r && f->status == OK)
+		half_open_forget(c, f->spi_i, f->spi_r);
+	exchange_applied(c, f);
+}
+
+static void follow_all(struct core *c)
+{
+	struct follow *w = &c->follow;
+
+	while (w->n || w->all || w->slots || w->holder || w->nodes || w->role || w->members ||
+	       w->sas || w->n_down || w->lost) {
+		struct follow now = *w;
+
+		memset(w, 0, sizeof(*w));
+		if (now.lost)
+			exchange_lost(c);
+		if (now.role) {
+			membership_role(c);
+			exchange_role(c);
+			requests_role(c);
+			policy_role(c);
+		}
+		owed_slots(c, now.all || now.slots);
+		if (now.all || now.slots)
+			collect_slots(c);
+		for (unsigned i = 0; i < now.n_down; i++)
+			takeover_down(c, &now.down[i].command, now.down[i].index, now.down[i].moved);
+		if (now.all)
+			grants_all(c);
+		else if (now.slots)
+			grants_slots(c);
+		if (now.all || now.slots)
+			requests_scan(c);
+		for (size_t i = 0; i < now.n && !now.all; i++)
+			grants_drop_gone(c, now.sessions[i].session);
+		w->all = now.all; /* grants_session() would look again. */
+		for (size_t i = 0; i < now.n; i++)
+			follow_session(c, &now.sessions[i]);
+		w->all = false;
+		if (now.slots || now.holder || now.nodes || now.all)
+			membership_applied(c);
+		if (now.nodes || now.all)
+			policy_look(c);
+		if (now.members)
+			bootstrap_admit(c);
+		/* Followers learn of a commit with the next message: send one now. */
+		if ((now.slots || now.holder || now.sas) && core_leads(c) &&
+		    consensus_barrier(c->consensus, core_now_ms(c)) != OK)
+			core_drop(c, DROP_IKE_NO_LEADER);
+		free(now.sessions);
+	}
+}
+
+static void tick(struct core *c)
+{
+	bootstrap_tick(c);
+	if (c->stopped)
+		return;
+	if (c->consensus && !c->old_s && core_now_ms(c) >= consensus_deadline_ms(c->consensus))
+		consensus_tick(c->consensus, core_now_ms(c));
+	membership_tick(c);
+	half_open_tick(c);
+	exchange_tick(c);
+	requests_tick(c);
+	takeover_tick(c);
+	collect_tick(c);
+	news_tick(c);
+	quorum_tick(c);
+	sequence_tick(c);
+	leases_tick(c);
+	control_tick(c);
+	policy_tick(c);
+	if (c->now_us >= c->housekeeping_us)
+		c->housekeeping_us = c->now_us + c->config->timing.sequence_tick_ms * MS;
+}
+
+/* The leader waits for an owner to have applied an SA before the client hears of it. */
+static void tell_applied(struct core *c)
+{
+	uint64_t applied = core_applied(c);
+	uint32_t leader = core_leader_index(c);
+
+	if (applied == c->applied_sent || leader == NODE_NONE || leader == c->config->self)
+		return;
+	core_send(c, leader, &(struct frame){ .type = FRAME_APPLIED, .applied.index = applied });
+	c->applied_sent = applied;
+}
+
+static void begin(struct core *c, uint64_t now_us, const uint8_t *seed, struct actions *actions)
+{
+	uint64_t beat_us = c->config->timing.heartbeat_ms * MS;
+
+	assert(now_us >= c->now_us);
+	if (c->now_us && now_us - c->now_us > 2 * beat_us) {
+		c->slept_from_us = c->now_us;
+		c->slept_until_us = now_us + beat_us;
+	}
+	c->now_us = now_us;
+	c->actions = actions;
+	entropy_init(&c->entropy, seed);
+}
+
+static void end(struct core *c)
+{
+	follow_all(c);
+	proposals_flush(c);
+	follow_all(c);
+	proposals_flush(c);
+	tell_applied(c);
+	entropy_fini(&c->entropy);
+	c->actions = NULL;
+}
+
+void cluster_step(struct core *c, const struct event *event, struct actions *actions)
+{
+	if (c->stopped)
+		return;
+	begin(c, event->now_us, event->seed, actions);
+	on_event(c, event);
+	follow_all(c);
+	if (!c->stopped)
+		tick(c);
+	end(c);
+}
+
+uint64_t core_deadline_us(const struct core *c)
+{
+	uint64_t d = c->housekeeping_us;
+	const uint64_t other[] = {
+		c->consensus && !c->old_s ? consensus_deadline_ms(c->consensus) * MS : NEVER,
+		membership_deadline_us(c), c->half_opens.next_us,  c->exchange.next_us,
+		requests_deadline_us(c),   c->takeovers.release_at_us, sequence_deadline_us(c),
+		leases_deadline_us(c),	   collect_deadline_us(c),  quorum_deadline_us(c),
+	};
+
+	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
+		if (other[i] < d)
+			d = other[i];
+	return d > c->now_us ? d : c->now_us;
+}
+
+/* ---- Life ---- */
+
+struct core *core_new(const struct cluster_config *config, const struct core_start *start,
+		      struct actions *actions, const char **why)
+{
+	struct core *c = calloc(1, sizeof(*c));
+
+	assert(c && config->n_nodes > 0 && config->self < config->n_nodes && start->raft_id != 0);
+	c->config = config;
+	c->raft_id = start->raft_id;
+	c->incarnation = start->incarnation;
+	c->started_us = start->now_us;
+	c->stored_age_us = start->stored_age_ms * MS;
+	c->seal = seal_key_new(config->storage_key, config->name);
+	c->state = state_new();
+	seal_derive(c->seal, "cookie", c->exchange.cookie_key);
+	c->exchange.iv.salt = (uint32_t)(start->incarnation >> 32);
+	c->half_opens.next_us = c->exchange.next_us = NEVER;
+	c->requests.scan_next_us = c->takeovers.release_at_us = NEVER;
+	c->sequence.send_at_us = c->leases.batch_at_us = NEVER;
+	owed_init(c);
+	collect_init(c);
+	policy_init(c);
+	c->grants.isolated = config->n_nodes > 1;
+	for (uint32_t i = 0; i < config->n_nodes; i++)
+		c->peer[i].suspect = c->peer[i].never_heard = i != config->self;
+	begin(c, start->now_us, start->seed, actions);
+	if (bootstrap_begin(c, start, why) != OK) {
+		c->actions = NULL;
+		core_free(c);
+		return NULL;
+	}
+	end(c);
+	return c;
+}
+
+void core_free(struct core *c)
+{
+	if (!c)
+		return;
+	sequence_fini(c);
+	policy_fini(c);
+	quorum_fini(c);
+	news_fini(c);
+	collect_fini(c);
+	leases_fini(c);
+	grants_fini(c);
+	requests_fini(c);
+	exchange_fini(c);
+	relay_fini(c);
+	half_open_fini(c);
+	proposals_fini(c);
+	free(c->follow.sessions);
+	consensus_free(c->consensus);
+	snapshot_forget(c);
+	state_free(c->state);
+	seal_key_free(c->seal);
+	OPENSSL_cleanse(c, sizeof(*c));
+	free(c);
+}
+
+/* ---- Status ---- */
+
+const struct state *core_state(const struct core *c)
+{
+	return c->state;
+}
+
+uint64_t core_applied(const struct core *c)
+{
+	return c->consensus ? consensus_applied(c->consensus) : 0;
+}
+
+uint64_t core_last_index(const struct core *c)
+{
+	if (MUTANT(MUTANT_CONTACT_APPLIED))
+		return core_applied(c);
+	return c->consensus ? consensus_last_index(c->consensus) : 0;
+}
+
+uint32_t core_voters(const struct core *c)
+{
+	struct consensus_member member[CLUSTER_NODES_MAX];
+	size_t n = c->consensus ? consensus_members(c->consensus, member, CLUSTER_NODES_MAX) : 0;
+	uint32_t voters = 0;
+
+	for (size_t i = 0; i < n; i++)
+		voters += member[i].voter;
+	return voters;
+}
+
+void core_status(const struct core *c, struct core_status *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->role = c->consensus ? consensus_role(c->consensus) : CONSENSUS_FOLLOWER;
+	out->leader = core_leader_index(c);
+	out->term = c->consensus ? consensus_term(c->consensus) : 0;
+	out->commit_applied = core_applied(c);
+	out->isolated = c->grants.isolated;
+	out->ready = core_unready(c) == 0;
+	out->holds_address = c->membership.holding;
+	out->quorum_wiped = core_quorum_wiped(c);
+	out->takeovers = c->requests.takeovers;
+	out->takeovers_acknowledged = c->requests.acknowledged;
+	out->last_mark_age_us = takeover_last_age_us(c);
+	out->last_gap_us = c->takeovers.last_gap_us;
+	out->held_expired = c->takeovers.held_expired;
+	out->false_node_downs = c->membership.false_downs;
+	out->half_open = c->half_opens.n;
+	out->pending = c->exchange.n_lanes;
+	out->revoked_refused = c->refused_revoked;
+	memcpy(out->drops, c->drops, sizeof(out->drops));
+	memcpy(out->refusals, c->refusals.count, sizeof(out->refusals));
+	out->drops[DROP_MALFORMED] += c->consensus ? consensus_malformed(c->consensus) : 0;
+}

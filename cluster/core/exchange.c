@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* IKE messages of established and of emerging sessions (DESIGN section 4).
+ *
+ * A *lane* is the line in which one session's messages wait. The message at its
+ * head may have a command in the log; the others wait, at most LANE_ROOM of them. When
+ * the command was applied, or refused, the message at the head is simply handled
+ * once more: if its command stood, the state holds the reply now and the message
+ * is a retransmission like any other, answered from the replicated bytes; if it
+ * was refused, the message is executed on the new state. So there is one path by
+ * which replies leave, and it starts from committed state.
+ *
+ *   datagram -> header -> (no leader: keep) -> (not leader: relay) -> lane
+ *     -> ike_respond() -> command -> log -> applied -> again -> cached reply -> out
+ *
+ * A reply that makes or ends an SA also waits until the session's owner has applied that,
+ * 50 ms at most: the client's first packet shall find it, and none shall be let in once
+ * the client was told that its SA is gone. */
+#include "cluster/core/lane.h"
+#include "proto/ike/ike_message.h"
+#include "proto/mutant.h"
+#include "proto/crypto/prf.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OWNER_WAIT_US (50 * MS)
+#define REFUSED_MAX 10u /* Answers to messages of another version ... */
+#define REFUSED_SPAN_US (1000 * MS) /* ... in this time. */
+
+void exchange_send(struct core *c, uint32_t via, const struct endpoint *local,
+		   const struct endpoint *remote, const struct ike_datagrams *message)
+{
+	bool here = via == NODE_NONE || via == c->config->self || !c->peer[via].linked;
+	struct frame f = { .type = FRAME_SEND };
+
+	f.datagram.local = *local;
+	f.datagram.remote = *remote;
+	for (uint32_t i = 0; message && i < message->n; i++) {
+		struct blob *data = message->datagram[i];
+
+		if (here) {
+			action_send_datagram(c->actions, local, remote, blob_ref(data));
+			continue;
+		}
+		f.datagram.data = data->data;
+		f.datagram.len = data->len;
+		core_send(c, via, &f);
+	}
+}
+
+/* ---- Handling the letter at the head ---- */
+
+static void to_lane(struct core *c, const struct ike_header *h, const struct letter *letter);
+
+/* Is it the DELETE that ended an IKE SA, perhaps once more? Its answer is in the state. */
+static bool say_last_word(struct core *c, const struct letter *t)
+{
+	uint8_t hash[IKE_HASH_LEN];
+	struct ike_header h;
+	const struct ike_datagrams *message;
+
+	if (ike_header_parse(&h, t->data->data, t->data->len) != DROP_NONE ||
+	    !state_last_word(c->state, h.spi_i, h.spi_r, NULL))
+		return false;
+	hash_sha256(t->data->data, t->data->len, hash);
+	message = state_last_word(c->state, h.spi_i, h.spi_r, hash);
+	exchange_send(c, t->via, &t->local, &t->remote, message);
+	return message != NULL;
+}
+
+/* Handles the head; afterwards it is gone, or its command is on its way. */
+static void handle(struct core *c, struct lane *l)
+{
+	struct letter *t = &l->letter[0];
+	struct ike_env env = exchange_env(c);
+	const struct ike_half_open *half_open;
+	const struct session *s;
+	struct ike_outcome out;
+	struct ike_header h;
+
+	if (ike_header_parse(&h, t->data->data, t->data->len) != DROP_NONE) {
+		lane_pop(l);
+		return;
+	}
+	s = state_session_by_ike(c->state, h.spi_i, h.spi_r);
+	if (s && l->key.b != 0 && h.exchange != IKE_EXCHANGE_AUTH) {
+		to_lane(c, &h, t); /* It was half-open when this came: now the session has a lane. */
+		lane_pop(l);
+		return;
+	}
+	half_open = s ? NULL : half_open_find(c, h.spi_i, h.spi_r);
+	if (s) {
+		ike_respond(&env, &s->ike, &t->local, &t->remote, t->data->data, t->data->len, &out);
+	} else if (half_open && (MUTANT(MUTANT_NO_TOMBSTONE) || MUTANT(MUTANT_HALF_OPEN_KEPT) ||
+				 !state_tombstone(c->state, h.spi_i, h.spi_r))) {
+		ike_respond_auth(&env, half_open, &t->local, &t->remote, t->data->data, t->data->len,
+				 &out);
+	} else { /* A half-open copy may outlive what became of it. */
+		if (!say_last_word(c, t))
+			core_drop(c, half_open ? DROP_IKE_TOMBSTONE : DROP_IKE_UNKNOWN);
+		lane_pop(l);
+		return;
+	}
+	if (out.refused && out.verdict != IKE_VERDICT_DROP)
+		refusals_tell(c, &t->remote, &out);
+	else if (out.note[0] && out.verdict != IKE_VERDICT_REPLY && out.verdict != IKE_VERDICT_DROP)
+		action_event(c->actions, "ike", "%s", out.note);
+	switch (out.verdict) {
+	case IKE_VERDICT_DROP:
+		core_drop(c, out.drop);
+		lane_pop(l);
+		break;
+	case IKE_VERDICT_REFUSE:
+		half_open_refuse(c, h.spi_i, h.spi_r);
+		/* fall through */
+	case IKE_VERDICT_REPLY:
+		exchange_send(c, t->via, &t->local, &t->remote, out.reply);
+		lane_pop(l);
+		break;
+	case IKE_VERDICT_ESTABLISH:
+		lane_propose_put(c, l, &out);
+		break;
+	case IKE_VERDICT_STEP:
+		/* Fresh and authenticated; a repeated message can be anyone's. */
+		requests_alive(c, s);
+		lane_propose_step(c, l, s, &out);
+		break;
+	case IKE_VERDICT_DELETE:
+		lane_propose_del(c, l, s, &out);
+		break;
+	case IKE_VERDICT_HALF_OPEN:
+		lane_pop(l);
+		break;
+	}
+	ike_outcome_fini(&out);
+}
+
+static void lane_run(struct core *c, struct lane *l)
+{
+	while (l->n > 0 && !l->busy && l->wait_until_us == NEVER)
+		handle(c, l);
+	if (l->n == 0 && !l->busy)
+		lane_free(c, l);
+}
+
+/* ---- After the commit ---- */
+
+static bool owners_have_applied(const struct core *c, const struct lane *l)
+{
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		if ((l->owners & 1u << i) && i != c->config->self && core_node_linked(c, i) &&
+		    c->peer[i].applied < l->wait_index)
+			return false;
+	return true;
+}
+
+/* s: what the session is now; NULL: it is gone. */
+static void wait_for_owners(struct core *c, struct lane *l, const struct session *s)
+{
+	if (s)
+		l->owners |= lane_owner(c, session_slot(c->state, s)->node);
+	l->wait_index = core_applied(c);
+	if (owners_have_applied(c, l))
+		return;
+	l->wait_until_us = c->now_us + OWNER_WAIT_US;
+	if (l->wait_until_us < c->exchange.next_us)
+		c->exchange.next_us = l->wait_until_us;
+}
+
+/* Running one lane may free any other: so first the keys, then the lanes. */
+void exchange_owner_applied(struct core *c)
+{
+	struct lane_key *keys;
+	struct lane *l, *tmp;
+	size_t n = 0;
+
+	if (c->exchange.next_us == NEVER)
+		return;
+	keys = malloc((c->exchange.n_lanes + 1) * sizeof(*keys));
+	assert(keys);
+	HASH_ITER(hh, c->exchange.lanes, l, tmp)
+	{
+		if (l->wait_until_us == NEVER ||
+		    (c->now_us < l->wait_until_us && !owners_have_applied(c, l)))
+			continue;
+		l->wait_until_us = NEVER;
+		keys[n++] = l->key;
+	}
+	for (size_t i = 0; i < n; i++) {
+		l = lane_find(c, keys[i].a, keys[i].b);
+		if (l)
+			lane_run(c, l);
+	}
+	free(keys);
+}
+
+static void lane_done(struct core *c, struct lane *l, const struct follow_session *f)
+{
+	const struct session *s = state_session(c->state, f->session);
+	bool answered = l->answered && f->status == OK, own = l->own;
+
+	if (l->what)
+		action_event(c->actions, "commit", "%s", l->what);
+	l->busy = l->own = l->answered = false;
+	l->what = NULL;
+	lane_drop_address(c, l);
+	if (!own && answered && l->n)
+		lane_pop(l);
+	if (l->owners && f->status == OK && (s || !MUTANT(MUTANT_DELETE_NO_WAIT)))
+		wait_for_owners(c, l, s);
+	l->makes_session = false;
+	lane_run(c, l);
+}
+
+void exchange_applied(struct core *c, const struct follow_session *f)
+{
+	const struct session *s = state_session(c->state, f->session);
+	struct lane *l;
+
+	if (f->spi_r && (l = lane_find(c, f->spi_i, f->spi_r)) && l->busy) {
+		if (s && f->status == OK && l->makes_session) {
+			char id[160], ip[ADDRESS_TEXT_LEN];
+
+			action_event(c->actions, "session_up", "%s from connection %s, virtual IP %s",
+				     ike_id_format(&s->ike.peer_id, id, sizeof(id)), s->ike.connection,
+				     address_format(&s->ike.virtual_ip, ip));
+		}
+		lane_done(c, l, f);
+	}
+	/* Renewals and marks change the session too, but nobody's turn. */
+	if (f->session && (f->step || f->deleted) && (l = lane_find(c, f->session, 0)) && l->busy)
+		lane_done(c, l, f);
+	if (f->deleted && core_leads(c))
+		action_event(c->actions, "session_down", "session %llu is gone",
+			     (unsigned long long)f->session);
+}
+
+/* ---- Datagrams ---- */
+
+static void to_lane(struct core *c, const struct ike_header *h, const struct letter *letter)
+{
+	const struct session *s = state_session_by_ike(c->state, h->spi_i, h->spi_r);
+	struct lane *l;
+
+	if (!s && !half_open_find(c, h->spi_i, h->spi_r)) {
+		if (!say_last_word(c, letter))
+			core_drop(c, DROP_IKE_UNKNOWN);
+		return;
+	}
+	l = s ? lane_get(c, s->id, 0) : lane_get(c, h->spi_i, h->spi_r);
+	if (!l || l->n == LANE_ROOM) {
+		core_drop(c, DROP_IKE_BUSY);
+		return;
+	}
+	l->letter[l->n] = *letter;
+	blob_ref(l->letter[l->n++].data);
+	lane_run(c, l);
+}
+
+/* RFC 7296 2.21.4: "A node needs to limit the rate at which it will send messages in
+ * response to unprotected messages." */
+static void refuse_version(struct core *c, uint32_t via, const struct endpoint *local,
+			   const struct endpoint *remote, const uint8_t *data, size_t len)
+{
+	struct exchange *x = &c->exchange;
+	struct ike_datagrams *reply;
+
+	if (c->now_us - x->refused_from_us >= REFUSED_SPAN_US) {
+		x->refused_from_us = c->now_us;
+		x->refused = 0;
+	}
+	if (x->refused >= REFUSED_MAX)
+		return;
+	reply = ike_version_refuse(data, len);
+	x->refused += reply != NULL;
+	if (reply)
+		refusals_count(c, IKE_NOTIFY_INVALID_MAJOR_VERSION);
+	exchange_send(c, via, local, remote, reply);
+	ike_datagrams_unref(reply);
+}
+
+void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *local,
+		       const struct endpoint *remote, const uint8_t *data, size_t len)
+{
+	uint32_t leader = core_leader_index(c);
+	struct letter letter = { *local, *remote, via, NULL };
+	struct ike_header h;
+	enum drop d = ike_header_parse(&h, data, len);
+
+	if (d == DROP_NONE && h.spi_i == 0)
+		d = DROP_IKE_HEADER;
+	if (d != DROP_NONE) {
+		core_drop(c, d);
+		refuse_version(c, via, local, remote, data, len);
+		return;
+	}
+	if (!core_leads(c)) {
+		if (relay_possible(c, leader)) {
+			relay_forward(c, via, local, remote, data, len);
+		} else {
+			letter.data = blob_new(data, len);
+			relay_keep(c, via, &h, local, remote, letter.data);
+			blob_unref(letter.data);
+		}
+		return;
+	}
+	if (h.spi_r == 0) {
+		half_open_request(c, via, local, remote, data, len);
+		return;
+	}
+	letter.data = blob_new(data, len);
+	to_lane(c, &h, &letter);
+	blob_unref(letter.data);
+}
+
+/* What was on its way may not arrive, and nobody will say so: all begins anew. The
+ * letters wait for who leads next, or for ourselves. */
+void exchange_lost(struct core *c)
+{
+	struct lane *l, *tmp;
+
+	HASH_ITER(hh, c->exchange.lanes, l, tmp)
+	{
+		for (unsigned i = 0; i < l->n; i++) {
+			struct letter *t = &l->letter[i];
+			struct ike_header h;
+
+			if (ike_header_parse(&h, t->data->data, t->data->len) == DROP_NONE)
+				relay_keep(c, t->via, &h, &t->local, &t->remote, t->data);
+		}
+		lane_free(c, l);
+	}
+}
+
+void exchange_role(struct core *c)
+{
+	if (MUTANT(MUTANT_IV_GOES_BACK))
+		c->exchange.iv.next = 0;
+	if (!core_leads(c))
+		exchange_lost(c);
+	relay_release(c);
+}
+
+void exchange_tick(struct core *c)
+{
+	struct lane *l, *tmp;
+	uint64_t next = NEVER;
+
+	relay_release(c);
+	if (c->now_us < c->exchange.next_us)
+		return;
+	exchange_owner_applied(c);
+	HASH_ITER(hh, c->exchange.lanes, l, tmp)
+		if (l->wait_until_us < next)
+			next = l->wait_until_us;
+	c->exchange.next_us = next;
+}
+
+void exchange_fini(struct core *c)
+{
+	struct lane *l, *tmp;
+
+	HASH_ITER(hh, c->exchange.lanes, l, tmp)
+		lane_free(c, l);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a step of the key exchange may draw and ask: SPIs and virtual IPs that
+ * are free in the applied state, whether a client may have another IKE SA, and IVs
+ * that this node has never used. A draw may still lose against one that commits
+ * first; then the command is refused and the message is executed once more. */
+#include "cluster/core/core_internal.h"
+#include "proto/mutant.h"
+
+static uint32_t draw_spi(void *ctx, struct entropy *e)
+{
+	const struct core *c = ctx;
+	uint32_t spi;
+
+	do
+		spi = MUTANT(MUTANT_SPI_REUSED) ? 0x1000 + entropy_u32(e) % 64 : entropy_u32(e);
+	while (spi < 256 || state_session_by_spi(c->state, spi, NULL));
+	return spi;
+}
+
+static bool is_taken(const void *ctx, const struct address *a)
+{
+	return exchange_takes(ctx, a);
+}
+
+/* Make before break: it asks for the address of a session of its own, from where that is.
+ * One identity may be several devices: another one of them is elsewhere, and gets another,
+ * unless its INITIAL_CONTACT ends all the sessions that there are. */
+static bool is_own(const struct core *c, const struct ike_address_wish *wish)
+{
+	const struct session *old =
+		state_session(c->state, state_address_user(c->state, wish->address, NULL, 0));
+
+	return old && ike_id_equal(&old->ike.peer_id, wish->peer) &&
+	       (wish->replaces || address_equal(&old->ike.remote.address, &wish->remote->address));
+}
+
+static bool assign_address(void *ctx, const struct ike_connection *connection,
+			   const struct ike_address_wish *wish, struct address *out)
+{
+	const struct core *c = ctx;
+	const struct pool_taken taken = { is_taken, c };
+	const struct address *wanted = wish->address;
+
+	if (!connection->has_pool)
+		return false;
+	if (wanted && !exchange_takes(c, wanted) && prefix_contains(&connection->pool, wanted) &&
+	    is_own(c, wish)) {
+		*out = *wanted;
+		return true;
+	}
+	return state_pool_pick(c->state, &connection->pool, &(struct pool_wish){ wanted, wish->peer },
+			       10ull * c->config->timing.isolation_ms, &taken, out);
+}
+
+/* Each IKE SA leaves a tombstone one day: there shall not be too many of them. */
+static bool admit(void *ctx, const struct ike_id *peer)
+{
+	const struct core *c = ctx;
+
+	return (state_tombstones(c->state, NULL) < c->config->tombstones_max &&
+		state_tombstones(c->state, peer) < c->config->tombstones_per_identity) ||
+	       MUTANT(MUTANT_TOMBSTONES_UNBOUNDED);
+}
+
+/* ---- Room: asked before the command is proposed; apply() has the last word ---- */
+
+struct room exchange_room(const struct core *c)
+{
+	return (struct room){ c->config->sessions_max, cluster_config_child_sas(c->config) };
+}
+
+static bool has_places(void *ctx, unsigned more)
+{
+	struct core *c = ctx;
+
+	if (state_places(c->state) + more <= cluster_config_child_sas(c->config))
+		return true;
+	core_drop(c, DROP_CHILD_SAS_FULL);
+	return false;
+}
+
+static bool has_room(void *ctx, const struct ike_session *next)
+{
+	struct session_put put = {.n_supersedes = 0};
+	struct room now, then, limit;
+	struct core *c = ctx;
+
+	exchange_put_terms(c, next, &put);
+	now = state_taken(c->state);
+	then = state_taken_with(c->state, &put, next);
+	limit = exchange_room(c);
+	if (room_lacks(limit.sessions, now.sessions, then.sessions))
+		core_drop(c, DROP_SESSIONS_FULL);
+	else if (room_lacks(limit.places, now.places, then.places))
+		core_drop(c, DROP_CHILD_SAS_FULL);
+	else
+		return true;
+	return false;
+}
+
+static bool revoked(void *ctx, const struct ike_id *peer)
+{
+	struct core *c = ctx;
+	bool is = state_is_revoked(c->state, peer);
+
+	c->refused_revoked += is;
+	return is;
+}
+
+struct ike_env exchange_env(struct core *c)
+{
+	return (struct ike_env){
+		.config = &c->config->ike,
+		.entropy = &c->entropy,
+		.iv = &c->exchange.iv,
+		.now_ms = state_time_ms(c->state),
+		.cookie_key = c->exchange.cookie_key,
+		.ctx = c,
+		.draw_spi = draw_spi,
+		.assign_address = assign_address,
+		.admit = admit,
+		.has_room = has_room,
+		.has_places = has_places,
+		.revoked = revoked,
+	};
+}

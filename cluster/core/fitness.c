@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A host that does not let its node serve: no outer interface, say, or no address on it.
+ * The edge looks (EVENT_FITNESS); the node tells the others (FRAME_FITNESS, also on each
+ * new link) and the leader keeps clients away from it: it inherits only if nobody else can,
+ * and what it owns is taken from it the way of a planned leave, by NodeDown. It says that it
+ * is up again, and owns nothing. It votes, relays and may lead all the same.
+ *
+ * Nothing of it is in the replicated state: a leader that knows nothing yet chooses wrongly
+ * for as long as a link takes to come up, and then once more. */
+#include "cluster/core/core_internal.h"
+#include "proto/mutant.h"
+
+#define RELIEVE_AGAIN_US (100 * MS)
+
+bool fitness_ready(const struct core *c, uint32_t node)
+{
+	if (node == c->config->self)
+		return !c->membership.unfit;
+	return !c->peer[node].differs && (!c->peer[node].unfit || MUTANT(MUTANT_HEIR_UNFIT));
+}
+
+bool fitness_lacks(const struct core *c)
+{
+	bool unfit = c->membership.unfit;
+
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		unfit |= c->peer[i].unfit;
+	return unfit;
+}
+
+static bool owns(const struct core *c, const struct peer *p)
+{
+	const struct node_record *n = state_node(c->state, p->raft_id);
+
+	return n && n->up && n->incarnation == p->incarnation &&
+	       (state_holder(c->state, NULL) == n->id || state_sessions_owned(c->state, n->id) > 0);
+}
+
+void fitness_relieve(struct core *c)
+{
+	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
+		struct peer *p = &c->peer[i];
+		struct command down = { .type = COMMAND_NODE_DOWN };
+		uint64_t heir;
+
+		if (i == c->config->self || !p->unfit || !p->greeted || p->refused ||
+		    c->now_us < p->relieved_us || !owns(c, p))
+			continue;
+		heir = membership_heir(c, p->raft_id);
+		if (heir == 0 || !fitness_ready(c, core_node_index(c, heir)))
+			continue; /* Where nobody is fit everything stays where it is. */
+		p->relieved_us = c->now_us + RELIEVE_AGAIN_US;
+		down.node_down = (struct node_down){ p->raft_id, p->incarnation, heir,
+						     membership_slots_hash(c) };
+		action_event(c->actions, "relieved", "%s cannot serve: %s takes over",
+			     c->config->node[i], core_node_name(c, heir));
+		proposals_add(c, URGENT_NODE, &down);
+	}
+}
+
+static void tell(struct core *c, uint32_t node)
+{
+	core_send(c, node, &(struct frame){ .type = FRAME_FITNESS,
+					    .fitness.fit = !c->membership.unfit });
+}
+
+void fitness_greet(struct core *c, uint32_t node)
+{
+	if (c->membership.unfit)
+		tell(c, node);
+}
+
+void fitness_set(struct core *c, bool fit)
+{
+	if (c->membership.unfit == !fit)
+		return;
+	c->membership.unfit = !fit;
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		if (i != c->config->self)
+			tell(c, i);
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The applied state, told to the packet workers: which SAs there are, where
+ * their clients are, and what this node may do with them.
+ *
+ * A *shadow* is what the workers were told of a session. Whatever changed the
+ * state, an entry or a snapshot, we compare and tell the difference; a grant is
+ * derived from the applied record alone (lease_at()), so a new owner may send
+ * without a further commit, and never before its own apply.
+ *
+ * An heir sends outward at once, and holds inbound packets until it was handed the marks of
+ * the lost owner, as takeover.c says; those of exact SAs for as long as collect.c says. No
+ * owner's floor is below a mark of an epoch before its own, however late that comes. */
+#include "cluster/core/core_internal.h"
+#include "cluster/state/horizon.h"
+#include "proto/mutant.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct child_shadow {
+	uint32_t spi_in;
+	struct sad_path path;
+	bool granted, held, exact;
+	int64_t epoch;
+	uint64_t end, horizon;
+	uint64_t logged; /* mark_floor() that its worker was told. */
+	uint64_t since; /* We had applied so much when we saw it. */
+	bool heard; /* A packet came in by it: the client uses it. */
+};
+
+struct grant_shadow {
+	uint64_t session;
+	uint32_t slot;
+	struct child_shadow child[IKE_CHILD_MAX];
+	unsigned n;
+	uint32_t outbound; /* spi_in of the Child SA that carries its packets out. */
+	UT_hash_handle hh;
+};
+
+static struct grant_shadow *shadow_find(struct core *c, uint64_t session)
+{
+	struct grant_shadow *g;
+
+	HASH_FIND(hh, c->grants.shadow, &session, sizeof(session), g);
+	return g;
+}
+
+static struct child_shadow *child_find(struct grant_shadow *g, uint32_t spi_in)
+{
+	for (unsigned i = 0; i < g->n; i++)
+		if (g->child[i].spi_in == spi_in)
+			return &g->child[i];
+	return NULL;
+}
+
+static struct sad_path path_of(const struct session *s)
+{
+	struct sad_path p = { .local = s->ike.local, .remote = s->ike.remote };
+
+	/* RFC 7296 2.23: UDP encapsulation where a NAT was detected. */
+	p.udp_encap = (s->ike.features & (IKE_PEER_BEHIND_NAT | IKE_SELF_BEHIND_NAT)) != 0;
+	if (!p.udp_encap)
+		p.local.port = p.remote.port = 0;
+	return p;
+}
+
+static bool path_equal(const struct sad_path *a, const struct sad_path *b)
+{
+	return endpoint_equal(&a->local, &b->local) && endpoint_equal(&a->remote, &b->remote) &&
+	       a->udp_encap == b->udp_encap;
+}
+
+static void tell(struct core *c, enum sa_update_kind kind, uint64_t session, uint32_t spi_in)
+{
+	struct sa_update u = { .kind = kind, .session = session, .spi_in = spi_in };
+
+	action_sa(c->actions, &u);
+}
+
+/* ---- One Child SA ---- */
+
+static struct child_shadow *put(struct core *c, struct grant_shadow *g, const struct session *s,
+				const struct child_sa *child)
+{
+	struct child_shadow *x = child_find(g, child->spi_in);
+	struct sad_path path = path_of(s);
+	const struct ike_connection *connection = core_connection(c, s);
+	struct sa_update u = { .session = s->id, .spi_in = child->spi_in, .path = path };
+
+	if (x && path_equal(&x->path, &path))
+		return x;
+	if (x) {
+		u.kind = SA_UPDATE_PATH;
+	} else {
+		assert(g->n < IKE_CHILD_MAX);
+		x = &g->child[g->n++];
+		memset(x, 0, sizeof(*x));
+		x->spi_in = child->spi_in;
+		x->since = core_applied(c);
+		u.kind = SA_UPDATE_PUT;
+		u.replay_bits = connection ? connection->replay_bits : 0;
+		u.child = child;
+	}
+	x->path = path;
+	action_sa(c->actions, &u);
+	return x;
+}
+
+/* The leader sees it too, and rekeys (requests_child.c). */
+static void warn_high(struct core *c, const struct session *s, const struct seq_record *r,
+		      const struct child_shadow *x, uint64_t end)
+{
+	uint64_t high = r->limit - r->limit / 4; /* lease_is_high() */
+
+	if (x->end < high && end >= high)
+		action_event(c->actions, "sequence_high",
+			     "session %llu: SPI %08x has used 75 %% of its sequence numbers",
+			     (unsigned long long)s->id, x->spi_in);
+}
+
+/* A new epoch: do we know already what was accepted before? */
+static bool must_hold(const struct core *c, const struct session *s, const struct seq_record *r)
+{
+	if (horizon_exact(r))
+		return collect_awaits(c, s) && r->born != session_epoch(c->state, s);
+	return takeover_awaits(c) && !MUTANT(MUTANT_HEIR_NO_HOLD);
+}
+
+/* What may have been accepted in the epochs before, as far as anybody here knows. */
+static uint64_t floor_of(const struct core *c, const struct seq_record *r, uint32_t spi_in,
+			 int64_t epoch)
+{
+	uint64_t known = sequence_before(c, spi_in, epoch), logged = mark_floor(r, epoch);
+
+	if (MUTANT(MUTANT_NO_MARKS))
+		return 0;
+	if (MUTANT(MUTANT_NO_HEARD_MARKS) || (known < logged && !MUTANT(MUTANT_NO_LOGGED_MARKS)))
+		return logged;
+	return known;
+}
+
+/* A mark of an epoch before came into the log since the grant. */
+static void follow_late(struct core *c, const struct session *s, const struct seq_record *r,
+			struct child_shadow *x)
+{
+	uint64_t logged = mark_floor(r, x->epoch);
+
+	if (logged <= x->logged)
+		return;
+	x->logged = logged;
+	if (!MUTANT(MUTANT_HEIR_NOT_BY_LOG) && !MUTANT(MUTANT_NO_MARKS))
+		grants_floor(c, x->spi_in, (struct mark){ s->first_epoch, logged });
+}
+
+static void revoke(struct core *c, const struct session *s, struct child_shadow *x)
+{
+	if (x->granted) {
+		if (!MUTANT(MUTANT_REVOKE_NOT_TOLD))
+			tell(c, SA_UPDATE_REVOKE, s->id, x->spi_in);
+		sequence_ended(c, x->spi_in, x->epoch);
+	}
+	x->granted = x->held = false;
+}
+
+static void grant(struct core *c, const struct session *s, const struct seq_record *r, struct child_shadow *x)
+{
+	int64_t epoch = session_epoch(c->state, s);
+	struct seq_lease lease = lease_at(r, epoch);
+	struct sa_update u = { .kind = SA_UPDATE_GRANT, .session = s->id, .spi_in = x->spi_in };
+
+	if (!core_owns(c, s)) {
+		revoke(c, s, x);
+		return;
+	}
+	if (x->granted && x->epoch == epoch) {
+		follow_late(c, s, r, x);
+		if (x->end == lease.end && x->horizon == r->horizon)
+			return;
+	}
+	u.grant.epoch = epoch;
+	u.grant.start = lease.start;
+	u.grant.end = lease.end;
+	if (MUTANT(MUTANT_LEASE_EARLY))
+		u.grant.end += r->length;
+	u.grant.floor = floor_of(c, r, x->spi_in, epoch);
+	u.grant.horizon = r->horizon;
+	u.grant.quorum = horizon_exact(r) && quorum_majority(c) > 1;
+	u.grant.hold = (!x->granted || x->epoch != epoch) && must_hold(c, s, r);
+	x->held = x->held || u.grant.hold;
+	x->exact = horizon_exact(r);
+	x->horizon = r->horizon;
+	x->logged = mark_floor(r, epoch);
+	warn_high(c, s, r, x, lease.end);
+	x->granted = true;
+	x->epoch = epoch;
+	x->end = lease.end;
+	action_sa(c->actions, &u);
+}
+
+/* A Child SA that replaces another carries packets out when the client has used
+ * it or has deleted the old one: RFC 7296 2.8 lets it arrive at the client
+ * before the response that makes it. */
+static bool carries(struct grant_shadow *g, const struct session *s, unsigned i)
+{
+	const struct child_sa *child = &s->ike.child[i];
+	struct child_shadow *x = child_find(g, child->spi_in);
+
+	return x->heard || child->replaces == 0 || !child_find(g, child->replaces) || i == 0;
+}
+
+/* Out go the packets of a session by its last Child SA that carries them, and where others
+ * have other selectors, by these; by none if another session has its address. */
+static void carry(struct core *c, struct grant_shadow *g, const struct session *s)
+{
+	bool passed = s->successor && s->ike.virtual_ip.family != 0 && !MUTANT(MUTANT_OLD_SENDS_ON);
+	unsigned n = passed ? 0 : s->ike.n_child;
+	uint32_t outbound;
+
+	while (n > 0 && !carries(g, s, n - 1))
+		n--;
+	outbound = n > 0 ? s->ike.child[n - 1].spi_in : 0;
+	for (unsigned i = 0; outbound != g->outbound && i < s->ike.n_child; i++) {
+		uint32_t spi_in = s->ike.child[i].spi_in;
+
+		if (!outbound)
+			tell(c, SA_UPDATE_INBOUND, s->id, spi_in);
+		else if (spi_in == outbound || (!g->outbound && i < n && carries(g, s, i)))
+			tell(c, SA_UPDATE_OUTBOUND, s->id, spi_in);
+	}
+	g->outbound = outbound;
+}
+
+static void drop_gone(struct core *c, struct grant_shadow *g, const struct session *s)
+{
+	for (unsigned i = 0; i < g->n;) {
+		uint32_t spi_in = g->child[i].spi_in;
+
+		if (s && ike_session_find_child((struct ike_session *)&s->ike, spi_in)) {
+			i++;
+			continue;
+		}
+		if (!MUTANT(MUTANT_DELETE_NOT_TOLD))
+			tell(c, SA_UPDATE_DEL, g->session, spi_in);
+		sequence_gone(c, spi_in);
+		g->child[i] = g->child[--g->n];
+	}
+}
+
+/* ---- One session, all sessions ---- */
+
+void grants_session(struct core *c, const struct session *s)
+{
+	struct grant_shadow *g = shadow_find(c, s->id);
+
+	if (!g) {
+		g = calloc(1, sizeof(*g));
+		assert(g);
+		g->session = s->id;
+		HASH_ADD(hh, c->grants.shadow, session, sizeof(g->session), g);
+		/* Made, and given to us since, all in this step, as at a restart. */
+		if (core_owns(c, s) && session_epoch(c->state, s) > s->first_epoch)
+			takeover_slot(c, session_slot(c->state, s));
+	}
+	g->slot = s->slot;
+	drop_gone(c, g, s);
+	for (unsigned i = 0; i < s->ike.n_child; i++)
+		grant(c, s, &s->seq[i], put(c, g, s, &s->ike.child[i]));
+	carry(c, g, s);
+}
+
+static void shadow_free(struct core *c, struct grant_shadow *g)
+{
+	HASH_DEL(c->grants.shadow, g);
+	free(g);
+}
+
+void grants_gone(struct core *c, uint64_t session)
+{
+	struct grant_shadow *g = shadow_find(c, session);
+
+	if (!g)
+		return;
+	drop_gone(c, g, NULL);
+	shadow_free(c, g);
+}
+
+void grants_drop_gone(struct core *c, uint64_t session)
+{
+	struct grant_shadow *g = shadow_find(c, session);
+	const struct session *s = g ? state_session(c->state, session) : NULL;
+
+	if (s)
+		drop_gone(c, g, s);
+	else if (!MUTANT(MUTANT_SNAPSHOT_KEEPS_SAS))
+		grants_gone(c, session);
+}
+
+/* Does this slot now give us, or take from us, what we did not know yet? */
+static bool slot_news(struct core *c, uint32_t i)
+{
+	const struct slot *slot = state_slot(c->state, i);
+	struct slot_seen *seen = &c->grants.slot[i];
+	struct slot_seen now = { slot->epoch,
+				 slot->node == c->raft_id && slot->incarnation == c->incarnation };
+	bool news = (now.ours || seen->ours) &&
+		    (now.ours != seen->ours || now.epoch != seen->epoch);
+
+	*seen = now;
+	return news;
+}
+
+/* Slots changed, and nothing else: of a hundred thousand sessions only those are looked
+ * at that come to us or go from us, so at most nodes nothing is to be done. */
+void grants_slots(struct core *c)
+{
+	bool news[STATE_SLOTS_ALL], any = false;
+	struct grant_shadow *g;
+
+	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
+		any |= news[i] = slot_news(c, i);
+	for (g = any ? c->grants.shadow : NULL; g; g = g->hh.next) {
+		const struct session *s = news[g->slot] ? state_session(c->state, g->session) : NULL;
+
+		if (s && core_owns(c, s))
+			takeover_slot(c, session_slot(c->state, s));
+		for (unsigned i = 0; s && i < s->ike.n_child; i++) {
+			struct child_shadow *x = child_find(g, s->ike.child[i].spi_in);
+
+			if (x)
+				grant(c, s, &s->seq[i], x);
+		}
+	}
+}
+
+void grants_all(struct core *c)
+{
+	struct grant_shadow *g, *tmp;
+	bool news[STATE_SLOTS_ALL];
+
+	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
+		news[i] = slot_news(c, i);
+	HASH_ITER(hh, c->grants.shadow, g, tmp)
+		grants_drop_gone(c, g->session);
+	for (const struct session *s = state_next_session(c->state, 0); s;
+	     s = state_next_session(c->state, s->id)) {
+		if (news[s->slot] && core_owns(c, s))
+			takeover_slot(c, session_slot(c->state, s));
+		grants_session(c, s);
+	}
+}
+
+void grants_first_in(struct core *c, uint32_t spi_in)
+{
+	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
+	struct grant_shadow *g = s ? shadow_find(c, s->id) : NULL;
+	struct child_shadow *x = g ? child_find(g, spi_in) : NULL;
+
+	takeover_first_in(c);
+	if (!x || x->heard)
+		return;
+	x->heard = true;
+	grants_session(c, s);
+}
+
+uint64_t grants_since(struct core *c, const struct session *s, uint32_t spi_in)
+{
+	struct grant_shadow *g = shadow_find(c, s->id);
+	const struct child_shadow *x = g ? child_find(g, spi_in) : NULL;
+
+	return x ? x->since : core_applied(c);
+}
+
+void grants_floor(struct core *c, uint32_t spi_in, struct mark mark)
+{
+	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
+	struct sa_update u = { .kind = SA_UPDATE_FLOOR, .spi_in = spi_in, .mark = mark.seq };
+
+	if (!s || !core_owns(c, s) || MUTANT(MUTANT_NO_MARKS) || MUTANT(MUTANT_NO_HEARD_MARKS))
+		return;
+	u.session = s->id;
+	action_sa(c->actions, &u);
+	if (mark.epoch < session_epoch(c->state, s))
+		takeover_late(c, s, mark.epoch);
+}
+
+/* ---- The heir ---- */
+
+static void let_go(struct core *c, const struct grant_shadow *g, struct child_shadow *x)
+{
+	if (x->held)
+		tell(c, SA_UPDATE_RELEASE, g->session, x->spi_in);
+	x->held = false;
+}
+
+void grants_release(struct core *c)
+{
+	struct grant_shadow *g;
+
+	for (g = c->grants.shadow; g; g = g->hh.next)
+		for (unsigned i = 0; i < g->n; i++)
+			if (!g->child[i].exact)
+				let_go(c, g, &g->child[i]);
+}
+
+/* Nobody can say what was accepted, only what was not: from the horizon on. The horizon
+ * rises when an authentic packet comes from there: while the mark stands right below it,
+ * every later owner sees that it is no mark, and tells of a client that stays below. */
+static void fall(struct core *c, const struct session *s, const struct seq_record *r)
+{
+	struct sa_update u = { .kind = SA_UPDATE_FLOOR, .session = s->id, .fallen = true };
+	int64_t epoch = session_epoch(c->state, s);
+
+	u.spi_in = s->ike.child[r - s->seq].spi_in;
+	u.mark = r->horizon - 1;
+	if (MUTANT(MUTANT_HORIZON_NO_FLOOR))
+		return;
+	sequence_fall(c, u.spi_in, epoch, u.mark);
+	action_sa(c->actions, &u);
+	c->grants.fallen++;
+}
+
+void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing)
+{
+	uint64_t before = c->grants.fallen;
+
+	for (struct grant_shadow *g = c->grants.shadow; g; g = g->hh.next) {
+		const struct session *s = how[g->slot] ? state_session(c->state, g->session) : NULL;
+
+		for (unsigned i = 0; s && core_owns(c, s) && i < s->ike.n_child; i++) {
+			struct child_shadow *x = child_find(g, s->ike.child[i].spi_in);
+
+			if (!x || !x->exact)
+				continue;
+			if (how[g->slot] == nothing && s->seq[i].born != session_epoch(c->state, s))
+				fall(c, s, &s->seq[i]);
+			let_go(c, g, x);
+		}
+	}
+	if (c->grants.fallen > before)
+		action_event(c->actions, "replay_horizon",
+			     "too few remember what %llu SAs have received: they begin at the horizon",
+			     (unsigned long long)(c->grants.fallen - before));
+}
+
+void grants_fini(struct core *c)
+{
+	struct grant_shadow *g, *tmp;
+
+	HASH_ITER(hh, c->grants.shadow, g, tmp)
+		shadow_free(c, g);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an owner sees of its clients and the leader has to know: a sign of life,
+ * another address, a sequence space that is used up (FRAME_SESSION). That a Child SA
+ * cannot be used any more is told again until there is another one: its client may say
+ * little, and who leads may change. */
+#include "cluster/core/core_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define BELOW_AGAIN_US (1000 * MS)
+
+struct below {
+	uint32_t spi_in;
+	int64_t epoch;
+	struct endpoint remote; /* Where the last of its packets came from. */
+	UT_hash_handle hh;
+};
+
+static struct below *below_find(const struct core *c, uint32_t spi_in)
+{
+	struct below *b;
+
+	HASH_FIND(hh, c->news.below, &spi_in, sizeof(spi_in), b);
+	return b;
+}
+
+void news_send(struct core *c, enum session_news what, const struct sa_report *r)
+{
+	struct frame f = { .type = FRAME_SESSION };
+	uint32_t leader = core_leader_index(c);
+
+	f.session.news = (uint8_t)what;
+	f.session.spi_in = r->spi_in;
+	f.session.epoch = r->epoch;
+	f.session.remote = r->remote;
+	if (core_leads(c))
+		news_receive(c, &f);
+	else if (leader != NODE_NONE)
+		core_send(c, leader, &f);
+}
+
+/* At the leader. Only the owner sees authenticated packets, so only a report of
+ * the session's current epoch counts. */
+void news_receive(struct core *c, const struct frame *f)
+{
+	const struct session *s = state_session_by_spi(c->state, f->session.spi_in, NULL);
+	struct command step = { .type = COMMAND_SESSION_STEP };
+
+	if (!core_leads(c) || !s || session_epoch(c->state, s) != f->session.epoch)
+		return;
+	if (f->session.news == NEWS_SEQUENCE_END) {
+		requests_delete_child(c, f->session.spi_in);
+		return;
+	}
+	/* No sign of life: it may have been a replayed packet. */
+	if (f->session.news == NEWS_BELOW_HORIZON) {
+		requests_wake(c, s, &f->session.remote);
+		requests_rekey_child(c, s, f->session.spi_in);
+		return;
+	}
+	requests_alive(c, s);
+	/* RFC 7296 2.23: follow a client that is behind a NAT, and only such a one. */
+	if (f->session.news != NEWS_PEER || !(s->ike.features & IKE_PEER_BEHIND_NAT) ||
+	    endpoint_equal(&s->ike.remote, &f->session.remote) || f->session.remote.port == 0 ||
+	    f->session.remote.address.family != s->ike.local.address.family ||
+	    !exchange_reserve(c, s->id))
+		return;
+	step.session_step.session = s->id;
+	step.session_step.serial = s->serial;
+	step.session_step.lease = c->config->lease;
+	step.session_step.horizon = core_first_horizon(c, &s->ike);
+	ike_session_copy(&step.session_step.ike, &s->ike);
+	step.session_step.ike.remote = f->session.remote;
+	proposals_add(c, URGENT_REQUEST, &step);
+}
+
+/* ---- Below the horizon ---- */
+
+void news_below(struct core *c, const struct sa_report *r)
+{
+	struct below *b = below_find(c, r->spi_in);
+
+	if (!b) {
+		b = calloc(1, sizeof(*b));
+		assert(b);
+		b->spi_in = r->spi_in;
+		HASH_ADD(hh, c->news.below, spi_in, sizeof(b->spi_in), b);
+	}
+	b->epoch = r->epoch;
+	b->remote = r->remote;
+	news_send(c, NEWS_BELOW_HORIZON, r);
+}
+
+static void below_free(struct core *c, struct below *b)
+{
+	HASH_DEL(c->news.below, b);
+	free(b);
+}
+
+void news_gone(struct core *c, uint32_t spi_in)
+{
+	struct below *b = below_find(c, spi_in);
+
+	if (b)
+		below_free(c, b);
+}
+
+void news_tick(struct core *c)
+{
+	struct below *b, *tmp;
+
+	if (!c->news.below || c->now_us < c->news.again_us)
+		return;
+	c->news.again_us = c->now_us + BELOW_AGAIN_US;
+	HASH_ITER(hh, c->news.below, b, tmp)
+	{
+		const struct session *s = state_session_by_spi(c->state, b->spi_in, NULL);
+		struct sa_report r = { .spi_in = b->spi_in, .epoch = b->epoch, .remote = b->remote };
+
+		if (!s || !core_owns(c, s) || session_epoch(c->state, s) != b->epoch ||
+		    core_has_successor(s, b->spi_in))
+			below_free(c, b);
+		else
+			news_send(c, NEWS_BELOW_HORIZON, &r);
+	}
+}
+
+void news_fini(struct core *c)
+{
+	struct below *b, *tmp;
+
+	HASH_ITER(hh, c->news.below, b, tmp)
+		below_free(c, b);
+}

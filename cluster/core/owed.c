@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owners that follow each other so fast that one is lost before it has said how much of its
+ * predecessor's it does not know.
+ *
+ *   P accepts, unheard     Q owns it, and is lost at once     we own it
+ *        |------------------------ age --------------------------|
+ *
+ * Q may not even have learned that it was the owner; or it published its age, but what it alone
+ * had heard of P is lost with it. So whenever a slot passes from one owner to another we note
+ * since when we have heard nothing of the first. The second owes that to the world, until it
+ * has shown that it knows, and has then had the time to commit what it was handed; if it is
+ * lost before, whoever comes next owes it. What comes to us we publish at once (takeover.c).
+ *
+ * A debt is one for each process, not for each slot: at worst an age is published that is
+ * greater than it need be. The same is true of what we have not seen: who starts, or reads a
+ * snapshot, takes for unheard all that owners before the last one did. */
+#include "cluster/core/core_internal.h"
+#include "proto/mutant.h"
+
+#include <assert.h>
+#include <string.h>
+
+struct before { /* The debts before slots changed. */
+	struct owed_by by[OWNERS_MAX];
+	uint32_t n;
+};
+
+static struct owed_by *find(struct owed_by *by, uint32_t n, uint64_t node, uint64_t incarnation)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (by[i].node == node && by[i].incarnation == incarnation)
+			return &by[i];
+	return NULL;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Since when an owner may have accepted what we do not know of, and what it owed. */
+static int64_t since(const struct core *c, struct before *before, uint64_t node,
+		     uint64_t incarnation)
+{
+	const struct owed_by *d = find(before->by, before->n, node, incarnation);
+	int64_t us = node ? takeover_unheard_us(c, node, incarnation) : OWED_NOTHING;
+
+	return d ? earlier(us, d->from_us) : us;
+}
+
+/* Owners that came and went between two looks of ours are unknown but for the last one. */
+static int64_t slot_since(const struct core *c, struct before *before,
+			  const struct owed_slot *seen, const struct slot *now)
+{
+	int64_t us = since(c, before, now->previous_node, now->previous_incarnation);
+
+	if (seen->node != now->previous_node || seen->incarnation != now->previous_incarnation)
+		us = earlier(us, since(c, before, seen->node, seen->incarnation));
+	if (now->epoch - seen->epoch > 2)
+		us = earlier(us, takeover_cold_us(c));
+	return us;
+}
+
+/* What the owner of a slot owes; it is one of few. */
+static struct owed_by *owner(struct owed *o, struct before *before, const struct slot *now)
+{
+	struct owed_by *d = find(o->by, o->n, now->node, now->incarnation);
+	const struct owed_by *old;
+
+	if (d)
+		return d;
+	assert(o->n < OWNERS_MAX);
+	d = &o->by[o->n++];
+	old = find(before->by, before->n, now->node, now->incarnation);
+	*d = old ? *old
+		 : (struct owed_by){ .node = now->node, .incarnation = now->incarnation,
+				     .from_us = OWED_NOTHING };
+	return d;
+}
+
+static void owe(struct core *c, struct owed_by *d, int64_t from_us)
+{
+	if (d->node == c->raft_id && d->incarnation == c->incarnation) {
+		c->owed.ours_us = earlier(c->owed.ours_us, from_us);
+		return;
+	}
+	d->from_us = earlier(d->from_us, from_us);
+	d->index = core_applied(c);
+	d->shown_us = 0;
+}
+
+void owed_init(struct core *c)
+{
+	c->owed.ours_us = OWED_NOTHING;
+}
+
+void owed_slots(struct core *c, bool changed)
+{
+	struct owed *o = &c->owed;
+	struct before before = { .n = o->n };
+
+	o->ours_us = OWED_NOTHING;
+	if (!changed || MUTANT(MUTANT_AGE_OF_LAST))
+		return;
+	memcpy(before.by, o->by, sizeof(before.by));
+	o->n = 0;
+	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++) {
+		const struct slot *now = state_slot(c->state, i);
+		struct owed_slot *seen = &o->slot[i];
+		struct owed_by *d;
+
+		if (state_slot_sessions(c->state, i) > 0) {
+			d = owner(o, &before, now);
+			if (now->epoch != seen->epoch)
+				owe(c, d, slot_since(c, &before, seen, now));
+		}
+		*seen = (struct owed_slot){ now->node, now->incarnation, now->epoch };
+	}
+}
+
+/* What it was handed, or heard, it commits within that time. */
+void owed_shown(struct core *c, uint32_t node, const struct frame *f)
+{
+	struct owed_by *d = find(c->owed.by, c->owed.n, c->peer[node].raft_id, f->marks.incarnation);
+
+	if (!d || d->from_us == OWED_NOTHING || f->marks.index < d->index)
+		return;
+	if (d->shown_us == 0)
+		d->shown_us = c->now_us;
+	else if (c->now_us - d->shown_us > c->config->timing.mark_commit_ms * MS)
+		d->from_us = OWED_NOTHING;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions whose identity, or whose connection, is configured no longer: whoever took a
+ * [[secret]] out of cluster.toml wants its client gone. They end by a committed command of the
+ * leader, like those that an operator ends.
+ *
+ * One node with an old or a truncated file must not do that, so it takes a configuration
+ * that a majority of voters shows (its hash is in each NodeUp). And a file can be wrong
+ * everywhere: when more than one in PART_HELD would end at once nobody does, until an operator
+ * says so (control.c); the leader says once how many there are, and what to say. It then holds
+ * them until none is left: they are not to end later only because others came.
+ *
+ * Whether a session is such a one follows from the identity that it was authenticated with
+ * and from its connection's name. All are looked at, a few in each step: after the leader or
+ * the nodes changed, and every AGAIN_US. */
+#include "cluster/core/core_internal.h"
+#include "proto/mutant.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define LOOK_MAX 512u /* Sessions in one step. */
+#define PART_HELD 10u
+#define AGAIN_US (60000 * MS)
+
+struct known { /* A [[secret]]'s identity. */
+	struct ike_id id;
+	UT_hash_handle hh;
+};
+
+void policy_init(struct core *c)
+{
+	for (size_t i = 0; i < c->config->ike.n_secrets; i++) {
+		struct known *k;
+		struct ike_id key = ike_id_key(&c->config->ike.secrets[i].id);
+
+		HASH_FIND(hh, c->policy.known, &key, sizeof(key), k);
+		if (k)
+			continue;
+		k = calloc(1, sizeof(*k));
+		assert(k);
+		k->id = key;
+		HASH_ADD(hh, c->policy.known, id, sizeof(k->id), k);
+	}
+}
+
+void policy_fini(struct core *c)
+{
+	struct known *k, *next;
+
+	HASH_ITER(hh, c->policy.known, k, next)
+	{
+		HASH_DEL(c->policy.known, k);
+		free(k);
+	}
+}
+
+bool policy_knows(const struct core *c, const struct ike_id *id)
+{
+	struct ike_id key = ike_id_key(id);
+	struct known *k;
+
+	HASH_FIND(hh, c->policy.known, &key, sizeof(key), k);
+	return k != NULL;
+}
+
+bool policy_is_shown(const struct core *c)
+{
+	struct consensus_member member[CLUSTER_NODES_MAX];
+	size_t n = c->consensus ? consensus_members(c->consensus, member, CLUSTER_NODES_MAX) : 0;
+	unsigned voters = 0, shown = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct node_record *r = state_node(c->state, member[i].id);
+
+		voters += member[i].voter;
+		shown += member[i].voter && r && r->up && r->config_hash == c->config->hash;
+	}
+	return shown > voters / 2 || MUTANT(MUTANT_POLICY_OF_ONE);
+}
+
+bool policy_is_held(uint64_t gone, uint64_t seen)
+{
+	return gone * PART_HELD > seen && !MUTANT(MUTANT_PRUNE_UNASKED);
+}
+
+void policy_walk(const struct core *c, struct policy_walk *w)
+{
+	for (unsigned i = 0; i < LOOK_MAX && w->n < SESSIONS_END_MAX; i++) {
+		const struct session *s = state_next_session(c->state, w->after);
+
+		if (!s) {
+			w->over = true;
+			return;
+		}
+		w->after = s->id;
+		if (session_ends(s))
+			continue;
+		w->seen++;
+		if (policy_knows(c, &s->ike.peer_id) && core_connection(c, s))
+			continue;
+		w->gone++;
+		w->session[w->n++] = s->id;
+	}
+}
+
+/* ---- The leader ---- */
+
+void policy_look(struct core *c)
+{
+	struct policy *p = &c->policy;
+
+	p->stage = POLICY_COUNT;
+	p->again_us = c->now_us + AGAIN_US;
+	memset(&p->walk, 0, sizeof(p->walk));
+}
+
+void policy_role(struct core *c)
+{
+	c->policy.held = false; /* Whoever leads now tells it anew. */
+	policy_look(c);
+}
+
+/* All were looked at: what is to be done? */
+static void counted(struct core *c)
+{
+	struct policy *p = &c->policy;
+	uint64_t gone = p->walk.gone, seen = p->walk.seen;
+	bool said = p->held;
+
+	p->stage = POLICY_REST;
+	p->held = gone > 0 && (said || policy_is_held(gone, seen));
+	if (p->held && !said)
+		action_event(c->actions, "policy_held",
+			     "%llu of %llu sessions are of an identity or a connection that is not "
+			     "configured: `baton prune --yes` ends them",
+			     (unsigned long long)gone, (unsigned long long)seen);
+	if (gone == 0 || p->held)
+		return;
+	action_event(c->actions, "policy",
+		     "%llu of %llu sessions are of an identity or a connection that is not configured: "
+		     "they end",
+		     (unsigned long long)gone, (unsigned long long)seen);
+	p->stage = POLICY_END;
+	memset(&p->walk, 0, sizeof(p->walk));
+}
+
+void policy_propose(struct core *c, struct policy_walk *w, uint64_t ticket)
+{
+	struct command end = { .type = COMMAND_SESSIONS_END };
+	struct sessions_end *p = &end.sessions_end;
+
+	p->ticket = ticket;
+	p->reason = END_POLICY;
+	p->n = w->n;
+	memcpy(p->session, w->session, w->n * sizeof(w->session[0]));
+	proposals_add(c, URGENT_REQUEST, &end);
+}
+
+void policy_tick(struct core *c)
+{
+	struct policy *p = &c->policy;
+
+	if (!core_leads(c) || c->now_us < c->housekeeping_us)
+		return;
+	if (p->stage == POLICY_REST && c->now_us >= p->again_us)
+		policy_look(c);
+	if (p->stage == POLICY_REST || !policy_is_shown(c))
+		return;
+	policy_walk(c, &p->walk);
+	if (p->stage == POLICY_END && p->walk.n > 0)
+		policy_propose(c, &p->walk, 0);
+	p->walk.n = 0;
+	if (!p->walk.over)
+		return;
+	if (p->stage == POLICY_COUNT)
+		counted(c);
+	else
+		p->stage = POLICY_REST;
+}

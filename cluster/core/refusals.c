@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a client was refused is counted by its NOTIFY, and told with who it was and why. Anybody
+ * can provoke it: lines are a burst at first, then one a second, and the next one says how
+ * many there were in between. */
+#include "cluster/core/core_internal.h"
+#include "proto/ike/ike_message.h"
+
+#define LINES_BURST 20u
+#define LINE_US (1000 * MS) /* A line is earned in this time. */
+
+static bool may_tell(struct core *c)
+{
+	struct refusals *r = &c->refusals;
+	uint64_t earned = (c->now_us - r->earned_us) / LINE_US;
+
+	if (earned > 0 || r->earned_us == 0) {
+		r->lines = r->earned_us == 0 || r->lines + earned > LINES_BURST ? LINES_BURST
+										 : r->lines + (uint32_t)earned;
+		r->earned_us = c->now_us;
+	}
+	if (r->lines == 0)
+		return false;
+	r->lines--;
+	return true;
+}
+
+void refusals_count(struct core *c, uint16_t notify)
+{
+	c->refusals.count[notify_error_index(notify)]++;
+}
+
+void refusals_tell(struct core *c, const struct endpoint *remote, const struct ike_outcome *out)
+{
+	struct refusals *r = &c->refusals;
+	char from[ENDPOINT_TEXT_LEN], name[NOTIFY_TEXT_LEN];
+
+	refusals_count(c, out->refused);
+	/* A client that guessed another group just tries again. */
+	if (out->refused == IKE_NOTIFY_INVALID_KE_PAYLOAD)
+		return;
+	if (!may_tell(c)) {
+		r->untold++;
+		return;
+	}
+	if (r->untold)
+		action_event(c->actions, "refused", "%llu more refusals were not told of: see the counters",
+			     (unsigned long long)r->untold);
+	r->untold = 0;
+	action_event(c->actions, "refused", "%s: %s: %s", endpoint_format(remote, from),
+		     notify_format(out->refused, name), out->note);
+}

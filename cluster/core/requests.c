@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests of our own, all made by the leader: takeover notices and dead peer detection
+ * here, what Child SAs need in requests_child.c. Each is committed with its bytes before
+ * it is sent (DESIGN section 4), so the next leader repeats it bit for bit and knows what
+ * its answer finishes. Strict clients drop a skipped or a repeated Message ID in silence:
+ * exactness is the whole trick.
+ *
+ * An *errand* is the leader's memory of one outstanding request: when to repeat
+ * it, and how often it was. It is volatile: a new leader makes its own. */
+#include "cluster/core/requests_internal.h"
+#include "proto/mutant.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ERRANDS_TICKS 50u     /* Ticks until each had its turn ... */
+#define ERRANDS_LOOK_MIN 64u  /* ... but so many in each. */
+#define SCAN_BURST_US (2 * MS)
+#define SCAN_STEP_MAX 512u    /* Sessions looked at in one step. */
+#define CONTACT_MAX 64u       /* Older sessions that end in one turn. */
+#define NOTICE_AGAIN_US (1000 * MS) /* Between two notices to one client. */
+#define SETTLE_US (50 * MS)   /* Until the owner has a new Child SA: see outstanding(). */
+
+static struct errand *errand_find(struct core *c, uint64_t session)
+{
+	struct errand *e;
+
+	HASH_FIND(hh, c->requests.errands, &session, sizeof(session), e);
+	return e;
+}
+
+struct errand *errand_get(struct core *c, uint64_t session)
+{
+	struct errand *e = errand_find(c, session);
+
+	if (e)
+		return e;
+	e = calloc(1, sizeof(*e));
+	assert(e);
+	e->session = session;
+	e->next_us = NEVER;
+	e->alive_us = c->now_us;
+	HASH_ADD(hh, c->requests.errands, session, sizeof(e->session), e);
+	return e;
+}
+
+void requests_forget(struct core *c, uint64_t session)
+{
+	struct errand *e = errand_find(c, session);
+
+	if (!e)
+		return;
+	HASH_DEL(c->requests.errands, e);
+	ike_datagrams_unref(e->request);
+	free(e);
+}
+
+static void send_to(struct core *c, const struct session *s, const struct ike_datagrams *message)
+{
+	exchange_send(c, core_node_index(c, session_slot(c->state, s)->node), &s->ike.local,
+		      &s->ike.remote, message);
+}
+
+/* ---- Making a request ---- */
+
+/* Not `noticed`: a notice whose IKE SA was rekeyed and deleted was never answered. */
+static bool notice_due(struct core *c, const struct session *s)
+{
+	struct errand *e;
+
+	if (session_ends(s) || session_epoch(c->state, s) == s->acknowledged_epoch)
+		return false;
+	/* Where owners come and go a client hears of where it stands in the end, and back where
+	 * it was is one step. It is served meanwhile: the notice is news, no condition. One
+	 * that was lost with its IKE SA is no other one. */
+	e = errand_get(c, s->id);
+	return (e->greeted && e->greeted_epoch == session_epoch(c->state, s)) ||
+	       c->now_us >= e->notice_us || MUTANT(MUTANT_NOTICE_EACH_MOVE);
+}
+
+/* The IKE SA with a request of ours outstanding, or NULL. It stays where it was asked
+ * when the client rekeys meanwhile: RFC 7296 2.18 keeps windows apart. */
+static const struct ike_sa *asking(const struct session *s)
+{
+	for (unsigned i = 0; i < IKE_SA_MAX; i++)
+		if (s->ike.ike[i].state && s->ike.ike[i].window.outstanding)
+			return &s->ike.ike[i];
+	return NULL;
+}
+
+bool requests_make(struct core *c, const struct session *s, const struct ike_request *r)
+{
+	struct command step = { .type = COMMAND_SESSION_STEP };
+	struct session_step *p = &step.session_step;
+	struct ike_env env = exchange_env(c);
+	struct ike_outcome out;
+
+	if (asking(s) || !exchange_reserve(c, s->id))
+		return false;
+	ike_request_create(&env, &s->ike, r, &out);
+	assert(out.verdict == IKE_VERDICT_STEP && out.next);
+	p->session = s->id;
+	p->serial = s->serial;
+	p->lease = c->config->lease;
+	p->horizon = core_first_horizon(c, &s->ike);
+	p->noticed = r->purpose == IKE_PURPOSE_NOTICE;
+	p->epoch = r->epoch;
+	if (MUTANT(MUTANT_REQUEST_EARLY))
+		send_to(c, s, out.next->ike[0].window.outstanding);
+	exchange_take_next(&p->ike, &out);
+	ike_outcome_fini(&out);
+	proposals_add(c, URGENT_NOTICE, &step);
+	return true;
+}
+
+static void notice(struct core *c, const struct session *s)
+{
+	struct ike_request r = { .purpose = IKE_PURPOSE_NOTICE };
+	struct errand *e = errand_get(c, s->id);
+
+	r.epoch = session_epoch(c->state, s);
+	r.node = session_slot(c->state, s)->node;
+	if (!e->greeted || e->greeted_epoch != r.epoch) {
+		/* The client may be waiting for this very answer, for a minute. */
+		if (s->ike.ike[0].window.response)
+			send_to(c, s, s->ike.ike[0].window.response);
+		e->greeted = true;
+		e->greeted_epoch = r.epoch;
+	}
+	if (requests_make(c, s, &r)) {
+		e->notice_us = c->now_us + NOTICE_AGAIN_US;
+		c->requests.takeovers++;
+		action_event(c->actions, "notice_sent", "session %llu, epoch %lld, owner %s",
+			     (unsigned long long)s->id, (long long)r.epoch, core_node_name(c, r.node));
+	}
+}
+
+/* ---- What became of it ---- */
+
+static void outstanding(struct core *c, const struct session *s, struct errand *e)
+{
+	const struct ike_sa *sa = asking(s);
+	bool settles = e->purpose == IKE_PURPOSE_REKEY_CHILD && sa->purpose == IKE_PURPOSE_DELETE_CHILD;
+
+	if (ike_datagrams_equal(e->request, sa->window.outstanding))
+		return;
+	ike_datagrams_set(&e->request, ike_datagrams_ref(sa->window.outstanding));
+	e->purpose = sa->purpose;
+	e->tries = 0;
+	e->probing = false;
+	e->next_us = c->now_us + c->config->timing.retransmit_ms * MS;
+	/* The client goes over to the new Child SA when it is told to delete the old one: by then
+	 * its packets shall find it. */
+	if (settles)
+		e->next_us = c->now_us + SETTLE_US;
+	else
+		send_to(c, s, e->request);
+}
+
+/* Window 1: while a notice is unanswered there can be no other question. So it is asked
+ * once more, and this time it is what DPD would have asked. */
+static void probe(struct core *c, struct errand *e)
+{
+	e->probing = true;
+	e->tries = 0;
+	e->next_us = c->now_us;
+}
+
+static uint64_t sum_of_marks(const struct session *s)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < s->ike.n_child; i++)
+		sum += s->seq[i].mark;
+	return sum;
+}
+
+void requests_applied(struct core *c, const struct session *s)
+{
+	struct errand *e;
+
+	if (!core_leads(c))
+		return;
+	e = errand_get(c, s->id);
+	if (sum_of_marks(s) > e->marks)
+		requests_alive(c, s);
+	e->marks = sum_of_marks(s); /* Less after a rekey. */
+	if (asking(s)) {
+		outstanding(c, s, e);
+		if (session_ends(s) && e->next_us == NEVER)
+			probe(c, e); /* Its DELETE waits for this answer. */
+		return;
+	}
+	if (e->request) {
+		if (e->purpose == IKE_PURPOSE_NOTICE && s->acknowledged_epoch == s->noticed_epoch) {
+			c->requests.acknowledged++;
+			action_event(c->actions, "notice_acknowledged", "session %llu, epoch %lld",
+				     (unsigned long long)s->id, (long long)s->acknowledged_epoch);
+		}
+		ike_datagrams_set(&e->request, NULL);
+		e->next_us = NEVER;
+		e->alive_us = c->now_us;
+	}
+	/* If a notice is due now, it is made at the errand's next turn: the session's lane
+	 * is still in this commit's hands. */
+}
+
+void requests_alive(struct core *c, const struct session *s)
+{
+	struct errand *e;
+
+	if (!core_leads(c))
+		return;
+	e = errand_get(c, s->id);
+	e->alive_us = c->now_us;
+	e->probing = false;
+	if (e->request && e->next_us == NEVER) { /* It slept; now it is here. */
+		e->tries = 0;
+		e->next_us = c->now_us;
+	}
+}
+
+void requests_wake(struct core *c, const struct session *s, const struct endpoint *seen)
+{
+	struct errand *e;
+
+	if (!core_leads(c))
+		return;
+	e = errand_get(c, s->id);
+	/* Only its answer, which is authenticated and new, can move the session there. */
+	if (e->request && (s->ike.features & IKE_PEER_BEHIND_NAT) && seen->port != 0 &&
+	    seen->address.family == s->ike.local.address.family &&
+	    !endpoint_equal(seen, &s->ike.remote))
+		exchange_send(c, core_node_index(c, session_slot(c->state, s)->node), &s->ike.local,
+			      seen, e->request);
+	if (!e->request || e->next_us != NEVER || e->probing)
+		return;
+	e->tries = 0;
+	e->next_us = c->now_us;
+}
+
+static void give_up(struct core *c, const struct session *s, struct errand *e)
+{
+	struct command del = { .type = COMMAND_SESSION_DEL };
+
+	if ((e->purpose == IKE_PURPOSE_NOTICE || e->purpose == IKE_PURPOSE_REKEY_CHILD) &&
+	    !e->probing && !session_ends(s)) {
+		e->next_us = NEVER;
+		return; /* Phones sleep: what the client did not ask for deletes nothing. */
+	}
+	/* Should the deletion be refused, for the client has just said something. */
+	e->next_us = c->now_us + c->config->timing.retransmit_ms * MS;
+	if (!exchange_reserve(c, s->id))
+		return;
+	action_event(c->actions, "peer_dead", "session %llu does not answer",
+		     (unsigned long long)s->id);
+	del.session_del.session = s->id;
+	del.session_del.serial = s->serial;
+	proposals_add(c, URGENT_REQUEST, &del);
+}
+
+static void repeat(struct core *c, const struct session *s, struct errand *e)
+{
+	if (++e->tries > c->config->timing.retransmit_tries) {
+		give_up(c, s, e);
+		return;
+	}
+	send_to(c, s, e->request);
+	e->next_us = c->now_us + ((uint64_t)c->config->timing.retransmit_ms * MS << e->tries);
+}
+
+static bool dpd_due(const struct core *c, const struct session *s, const struct errand *e)
+{
+	const struct ike_connection *connection = core_connection(c, s);
+
+	return connection && connection->dpd_ms != 0 &&
+	       c->now_us - e->alive_us >= connection->dpd_ms * MS;
+}
+
+static void dpd(struct core *c, const struct session *s, struct errand *e)
+{
+	struct ike_request r = { .purpose = IKE_PURPOSE_DPD };
+
+	if (requests_make(c, s, &r))
+		e->alive_us = c->now_us;
+}
+
+/* It has no Child SA any more, and nothing of ours is outstanding: the client is told. */
+static void end(struct core *c, const struct session *s)
+{
+	struct ike_request r = { .purpose = IKE_PURPOSE_DELETE_IKE };
+
+	if (requests_make(c, s, &r))
+		action_event(c->actions, "session_delete", "session %llu: the client is told that it ends",
+			     (unsigned long long)s->id);
+}
+
+/* Its INITIAL_CONTACT said that it is the only session of its client (RFC 7296 2.4): a command
+ * that puts one ends COMMAND_SUPERSEDES_MAX others, and if there were more it is done here, by
+ * whoever leads: what is older than such a session ends. */
+static bool contact_turn(struct core *c, const struct session *s)
+{
+	const struct session *old;
+	bool some = false;
+
+	if (!(s->ike.features & IKE_INITIAL_CONTACT) || MUTANT(MUTANT_CONTACT_OF_FOUR))
+		return false;
+	old = state_next_session_of(c->state, &s->ike.peer_id, 0);
+	for (unsigned i = 0; i < CONTACT_MAX && old && old->id < s->id; i++) {
+		struct command del = { .type = COMMAND_SESSION_DEL };
+
+		del.session_del.session = old->id;
+		del.session_del.serial = old->serial;
+		if (exchange_reserve(c, old->id)) {
+			proposals_add(c, URGENT_REQUEST, &del);
+			some = true;
+		}
+		old = state_next_session_of(c->state, &s->ike.peer_id, old->id);
+	}
+	return some;
+}
+
+/* One errand's turn. True: something was made or sent. */
+static bool errand_turn(struct core *c, struct errand *e)
+{
+	const struct session *s = state_session(c->state, e->session);
+
+	if (!s)
+		return false;
+	if (contact_turn(c, s))
+		return true;
+	if (c->now_us >= e->next_us)
+		repeat(c, s, e);
+	else if (!e->request && asking(s))
+		outstanding(c, s, e); /* Committed while we did not lead. */
+	else if (!e->request && session_ends(s))
+		end(c, s);
+	else if (!e->request && notice_due(c, s))
+		notice(c, s); /* Its lane was busy when the scan came by. */
+	else if (!e->request && requests_child_turn(c, s, e))
+		return true;
+	else if (e->request && e->next_us == NEVER && dpd_due(c, s, e))
+		probe(c, e);
+	else if (!e->request && dpd_due(c, s, e))
+		dpd(c, s, e);
+	else
+		return false;
+	return true;
+}
+
+/* Every errand has its turn within a second, however many there are; and however many
+ * fall due at once, they go out at the pace of notices. */
+static void errands_walk(struct core *c)
+{
+	struct requests *r = &c->requests;
+	size_t n = HASH_COUNT(r->errands), look = n / ERRANDS_TICKS + ERRANDS_LOOK_MIN;
+	uint64_t due = c->config->timing.sequence_tick_ms * MS / c->config->timing.notice_interval_us;
+	struct errand *e = errand_find(c, r->walk_from);
+
+	for (size_t i = 0; i < look && i < n && due > 0; i++) {
+		e = e ? e : r->errands;
+		due -= errand_turn(c, e);
+		e = e->hh.next;
+	}
+	r->walk_from = e ? e->session : 0;
+}
+
+/* ---- Looking through the sessions after ownership changed ---- */
+
+void requests_scan(struct core *c)
+{
+	struct requests *r = &c->requests;
+
+	if (!core_leads(c))
+		return;
+	r->scanning = true;
+	r->scan_after = 0;
+	r->scan_next_us = c->now_us;
+}
+
+static void scan(struct core *c)
+{
+	struct requests *r = &c->requests;
+
+	/* What was missed, while there was no leader to speak of, is not made up at once. */
+	if (c->now_us > r->scan_next_us + SCAN_BURST_US)
+		r->scan_next_us = c->now_us - SCAN_BURST_US;
+	for (unsigned i = 0; r->scanning && c->now_us >= r->scan_next_us; i++) {
+		const struct session *s = state_next_session(c->state, r->scan_after);
+
+		if (!s) {
+			r->scanning = false;
+			r->scan_next_us = NEVER;
+			return;
+		}
+		if (i == SCAN_STEP_MAX) {
+			r->scan_next_us = c->now_us; /* Others wait too: on with the next step. */
+			return;
+		}
+		r->scan_after = s->id;
+		if (asking(s)) {
+			outstanding(c, s, errand_get(c, s->id));
+		} else if (notice_due(c, s)) {
+			notice(c, s);
+			r->scan_next_us += c->config->timing.notice_interval_us;
+		} else {
+			errand_get(c, s->id); /* Its life is watched from now on. */
+		}
+	}
+}
+
+void requests_role(struct core *c)
+{
+	struct errand *e, *tmp;
+
+	HASH_ITER(hh, c->requests.errands, e, tmp)
+		requests_forget(c, e->session);
+	c->requests.scanning = false;
+	c->requests.scan_next_us = NEVER;
+	requests_scan(c);
+}
+
+void requests_tick(struct core *c)
+{
+	if (!core_leads(c))
+		return;
+	/* consensus_is_current() turns true without a change of role. */
+	if (!c->requests.errands && !c->requests.scanning && state_sessions(c->state))
+		requests_scan(c);
+	scan(c);
+	if (c->now_us < c->housekeeping_us)
+		return;
+	errands_walk(c);
+}
+
+uint64_t requests_deadline_us(const struct core *c)
+{
+	return c->requests.scanning ? c->requests.scan_next_us : NEVER;
+}
+
+void requests_fini(struct core *c)
+{
+	struct errand *e, *tmp;
+
+	HASH_ITER(hh, c->requests.errands, e, tmp)
+		requests_forget(c, e->session);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the leader asks of a Child SA: that it be replaced, when three quarters of its
+ * numbers are used or somebody has a reason; that it be deleted, when none is left (RFC
+ * 4303 3.3.3: "the sender MUST NOT send a packet on an SA if doing so would cause the
+ * sequence number to cycle"). Each when it is its session's turn, see requests.c. */
+#include "cluster/core/requests_internal.h"
+
+#define REKEY_AGAIN_US (5000 * MS) /* Doubled ... */
+#define REKEY_DOUBLINGS 6u         /* ... so often. */
+
+/* ---- Without numbers ---- */
+
+static void delete_ended(struct core *c, const struct session *s, struct errand *e)
+{
+	struct ike_request r = { .purpose = IKE_PURPOSE_DELETE_CHILD, .spi_in = e->ended };
+	uint32_t spi_in = e->ended;
+
+	if (!ike_session_find_child((struct ike_session *)&s->ike, spi_in)) {
+		e->ended = 0;
+	} else if (requests_make(c, s, &r)) {
+		e->ended = 0;
+		action_event(c->actions, "sequence_end",
+			     "session %llu: SPI %08x has no sequence number left and is deleted",
+			     (unsigned long long)s->id, spi_in);
+	}
+}
+
+/* While something else is outstanding, or on its way, it waits for the session's turn. */
+void requests_delete_child(struct core *c, uint32_t spi_in)
+{
+	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
+	struct errand *e;
+
+	if (!s || !core_leads(c))
+		return;
+	e = errand_get(c, s->id);
+	e->ended = spi_in;
+	delete_ended(c, s, e);
+}
+
+/* ---- Rekeying ---- */
+
+/* Does the client surely have it? What it rekeyed itself it tells us by deleting the old
+ * one; until then our answer may be lost, and it would say CHILD_SA_NOT_FOUND. */
+static bool is_settled(const struct session *s, const struct child_sa *child)
+{
+	return child->replaces == 0 ||
+	       !ike_session_find_child((struct ike_session *)&s->ike, child->replaces);
+}
+
+/* The Child SA that wants a successor and has none: as somebody asked, or because three
+ * quarters of its numbers are used. 0: there is none, or it is not yet time. */
+static uint32_t rekey_due(const struct core *c, const struct session *s, struct errand *e)
+{
+	int64_t epoch = session_epoch(c->state, s);
+	uint32_t due = 0;
+
+	if (s->successor && s->ike.virtual_ip.family != 0) /* Its client has gone on. */
+		return 0;
+
+	for (unsigned i = 0; i < s->ike.n_child && !due; i++) {
+		uint32_t spi_in = s->ike.child[i].spi_in;
+
+		if ((spi_in == e->rekey || lease_is_high(&s->seq[i], epoch)) &&
+		    !core_has_successor(s, spi_in) && is_settled(s, &s->ike.child[i]))
+			due = spi_in;
+	}
+	if (!due) {
+		e->rekey = 0;
+		e->rekey_tries = 0;
+	}
+	return c->now_us >= e->rekey_us && ike_rekey_possible(&c->config->ike, &s->ike, due) ? due : 0;
+}
+
+/* Whatever the client answers, TEMPORARY_FAILURE or that it will not: the next try is later
+ * (RFC 7296 2.25). A lower group than wanted is settled within one try. */
+static void rekey(struct core *c, const struct session *s, struct errand *e, uint32_t spi_in)
+{
+	struct ike_request r = { .purpose = IKE_PURPOSE_REKEY_CHILD, .spi_in = spi_in };
+
+	if (!requests_make(c, s, &r))
+		return;
+	e->rekey_us = c->now_us + (REKEY_AGAIN_US << e->rekey_tries);
+	if (e->rekey_tries < REKEY_DOUBLINGS)
+		e->rekey_tries++;
+	action_event(c->actions, "child_rekey", "session %llu: SPI %08x is to be replaced",
+		     (unsigned long long)s->id, spi_in);
+}
+
+void requests_rekey_child(struct core *c, const struct session *s, uint32_t spi_in)
+{
+	if (core_leads(c))
+		errand_get(c, s->id)->rekey = spi_in;
+}
+
+bool requests_child_turn(struct core *c, const struct session *s, struct errand *e)
+{
+	uint32_t spi_in;
+
+	if (e->ended)
+		delete_ended(c, s, e);
+	else if ((spi_in = rekey_due(c, s, e)) != 0)
+		rekey(c, s, e, spi_in);
+	else
+		return false;
+	return true;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Marks: what was accepted, here and elsewhere, by epoch (DESIGN section 5). */
+#ifndef CLUSTER_CORE_SEQUENCE_H
+#define CLUSTER_CORE_SEQUENCE_H
+
+#include "cluster/core/core.h"
+#include "cluster/link/frame.h"
+#include "cluster/state/mark.h"
+
+struct core;
+struct mark_entry;
+struct sequence { /* sequence.c */
+	struct mark_entry *marks;
+	struct mark_entry *changed; /* Ours, not yet sent to the others. */
+	struct mark_entry *fresh;   /* Newer than the log's, as far as we know; oldest first. */
+	struct mark_entry *proposed; /* For the log, lately: it may be lost with who led. */
+	uint64_t send_at_us;     /* Marks to the nodes' memory; NEVER = none changed. */
+	uint64_t heartbeat_at_us; /* The holder's next frame of marks, changed or not. */
+	struct {
+		uint64_t incarnation, us;
+	} heard[CLUSTER_NODES_MAX][2]; /* Last mark frame of each node, and of its process before. */
+};
+
+void sequence_reports(struct core *c, const struct sa_report *reports, size_t n);
+void sequence_marks(struct core *c, uint32_t node, const struct frame *f);
+/* Highest known in memory that was accepted in an epoch before that one. */
+uint64_t sequence_before(const struct core *c, uint32_t spi_in, int64_t epoch);
+/* To a node, all that is newer than the log: of all, or of slots that it or we own. */
+void sequence_tell(struct core *c, uint32_t node, bool all);
+void sequence_again(struct core *c, uint32_t spi_in); /* Our mark to all nodes once more. */
+/* We owned it in that epoch, and do so no more: our last mark is told and proposed. */
+void sequence_ended(struct core *c, uint32_t spi_in, int64_t epoch);
+void sequence_fall(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t floor);
+/* When that process of the node told its marks last; 0: never to us. */
+uint64_t sequence_heard_us(const struct core *c, uint32_t node, uint64_t incarnation);
+void sequence_gone(struct core *c, uint32_t spi_in);
+void sequence_tick(struct core *c);
+uint64_t sequence_deadline_us(const struct core *c);
+void sequence_fini(struct core *c);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Marks between nodes: an owner's own word, with its incarnation, and what others remember of
+ * it, without. What comes is remembered by its epoch (mark.h), acknowledged if the SA is exact,
+ * and raises the floor of who owns the SA now. */
+#include "cluster/core/sequence_internal.h"
+#include "proto/mutant.h"
+
+#include <utlist.h>
+
+static struct blob *marks_frame(const struct core *c, const struct frame_mark *rows, size_t n)
+{
+	uint64_t applied = core_applied(c);
+
+	return applied ? frame_create_marks_at(FRAME_MARKS, c->incarnation, applied, rows, n)
+		       : frame_create_marks(FRAME_MARKS, c->incarnation, rows, n);
+}
+
+void sequence_send(struct core *c)
+{
+	struct frame_mark rows[FRAME_MARKS_MAX];
+	struct mark_entry *m;
+	size_t n = 0;
+
+	/* One row less than there is room for: the frame, and the answer, has one more. */
+	while (n < FRAME_MARKS_MAX - 1 && (m = c->sequence.changed)) {
+		sequence_unchanged(c, m);
+		rows[n++] = (struct frame_mark){ m->spi_in, m->own.epoch, m->own.seq };
+	}
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		if (i != c->config->self && core_node_linked(c, i))
+			action_send_frame(c->actions, i, marks_frame(c, rows, n));
+	c->sequence.send_at_us = c->sequence.changed ? c->now_us : NEVER;
+}
+
+/* To one node: as its memory, not as our word. */
+static void rows_tell(struct core *c, uint32_t node, const struct frame_mark *rows, size_t n)
+{
+	if (n)
+		action_send_frame(c->actions, node, frame_create_marks(FRAME_MARKS, 0, rows, n));
+}
+
+void sequence_tell(struct core *c, uint32_t node, bool all)
+{
+	struct frame_mark rows[FRAME_MARKS_MAX];
+	struct mark_entry *m;
+	size_t n = 0;
+
+	for (m = c->sequence.fresh; m; m = m->next_fresh) {
+		const struct mark *const known[] = { &m->known.before, &m->known.newest };
+		unsigned child;
+		const struct session *s = state_session_by_spi(c->state, m->spi_in, &child);
+
+		if (!s || (!all && !collect_concerns(c, session_slot(c->state, s), node)))
+			continue;
+		for (unsigned i = MUTANT(MUTANT_LATE_MARK_KEPT); i < 2; i++)
+			if (!mark_is_logged(&s->seq[child], *known[i], session_epoch(c->state, s)))
+				rows[n++] = (struct frame_mark){ m->spi_in, known[i]->epoch,
+								 known[i]->seq };
+		if (n >= FRAME_MARKS_MAX - 1) {
+			rows_tell(c, node, rows, n);
+			n = 0;
+		}
+	}
+	rows_tell(c, node, rows, n);
+}
+
+/* An owner's own marks, by its verified link and incarnation, or (incarnation 0)
+ * what another node remembers of them. Who owned the SA in an epoch that is long over the state
+ * cannot say: then it may be the sender, and what it says must not be lost. */
+static bool mark_acceptable(const struct core *c, uint32_t node, uint64_t incarnation,
+			    const struct session *s, int64_t epoch)
+{
+	uint64_t owner, its_incarnation;
+
+	/* Our applied state may lag, and not know of that epoch yet. */
+	if (incarnation == 0 || epoch > session_epoch(c->state, s) || MUTANT(MUTANT_MARKS_OF_ANYONE))
+		return true;
+	return !session_owner_in(c->state, s, epoch, &owner, &its_incarnation) ||
+	       (owner == c->peer[node].raft_id && its_incarnation == incarnation);
+}
+
+/* Late marks, to be told to who owns the SAs now. */
+struct pass {
+	struct frame_mark rows[FRAME_MARKS_MAX];
+	size_t n;
+	uint32_t to;
+};
+
+static void pass_on(struct core *c, struct pass *p, const struct session *s, uint32_t from,
+		    const struct frame_mark *row)
+{
+	uint32_t to = core_node_index(c, session_slot(c->state, s)->node);
+
+	if (to == NODE_NONE || to == from || to == c->config->self ||
+	    row->epoch >= session_epoch(c->state, s) || !core_node_linked(c, to))
+		return;
+	if (p->n && p->to != to) {
+		rows_tell(c, p->to, p->rows, p->n);
+		p->n = 0;
+	}
+	p->to = to;
+	p->rows[p->n++] = *row;
+}
+
+/* Something new: it is remembered, an owner's floor rises by it if it is of another epoch than
+ * its own, and an owner commits what it was handed. */
+static void learned(struct core *c, struct mark_entry *m, const struct session *s, struct mark mark)
+{
+	sequence_fresh(c, m);
+	if (s && core_owns(c, s) && mark.epoch != session_epoch(c->state, s))
+		grants_floor(c, m->spi_in, mark);
+}
+
+/* Its age counts from when it may have come at the earliest. */
+static void note_heard(struct core *c, uint32_t node, const struct frame *f)
+{
+	uint64_t incarnation = f->marks.incarnation;
+
+	owed_shown(c, node, f);
+	if (c->sequence.heard[node][0].incarnation != incarnation)
+		c->sequence.heard[node][1] = c->sequence.heard[node][0];
+	c->sequence.heard[node][0].incarnation = incarnation;
+	c->sequence.heard[node][0].us = c->now_us < c->slept_until_us &&
+							!MUTANT(MUTANT_AGE_AFTER_SLEEP)
+						? c->slept_from_us
+						: c->now_us;
+}
+
+void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
+{
+	struct frame_mark held[FRAME_MARKS_MAX];
+	struct pass pass = { .n = 0 };
+	size_t n_held = 0;
+
+	if (f->marks.incarnation == c->peer[node].incarnation)
+		note_heard(c, node, f);
+	else if (f->marks.incarnation != 0)
+		return;
+	for (size_t i = 0; i < f->marks.n; i++) {
+		struct frame_mark row = frame_mark_at(f, i);
+		const struct session *s = state_session_by_spi(c->state, row.spi_in, NULL);
+		struct mark_entry *m;
+
+		/* What is not taken now does not come again, so an SA need not be known yet. */
+		if (s && !mark_acceptable(c, node, f->marks.incarnation, s, row.epoch))
+			continue;
+		if (!s && HASH_COUNT(c->sequence.marks) >= 2u * cluster_config_sa_tables(c->config)) {
+			collect_forgot(c, 1u << node);
+			continue;
+		}
+		m = sequence_get(c, row.spi_in);
+		m->told_by |= 1u << node;
+		/* We hold it, now or already. */
+		if (n_held < FRAME_MARKS_MAX - 1 &&
+		    quorum_acknowledges(c, node, f->marks.incarnation, &row))
+			held[n_held++] = row;
+		if (!mark_learn(&m->known, (struct mark){ row.epoch, row.seq }))
+			continue;
+		learned(c, m, s, (struct mark){ row.epoch, row.seq });
+		if (s)
+			pass_on(c, &pass, s, node, &row);
+	}
+	rows_tell(c, pass.to, pass.rows, pass.n);
+	if (n_held)
+		action_send_frame(c->actions, node,
+				  frame_create_marks_at(FRAME_MARKS_ACK, f->marks.incarnation,
+							core_applied(c), held, n_held));
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What becomes ours of another process, or of the one that ran here before: whose marks are
+ * awaited for it, and its *mark age*: how far back packets may lie that could be let in twice
+ * (DESIGN sections 5 and 6).
+ *
+ *   last word heard        it is ours         a late mark comes
+ *        |------- age --------|
+ *        |---------------- age, corrected ----------|
+ *
+ * Everything accepted before the last word is refused here. A process that was lost to the
+ * others, but lives, goes on until it falls silent; when its late mark comes, what it accepted
+ * until then is refused as well, and the age is corrected, for something may have come again
+ * meanwhile. Of a process that we never heard, as after a loss of all power, only the log
+ * speaks: marks are in it within mark_commit_ms, so the age is counted from so long before the
+ * newest record that our store held when we started. What it owed itself counts too (owed.c). */
+#include "cluster/core/core_internal.h"
+#include "proto/mutant.h"
+
+#include <string.h>
+
+#define MARKS_WAIT_US (5 * MS)
+#define OWNER_UNKNOWN_US (60000 * MS) /* So long takeovers are corrected by marks of anybody. */
+
+/* ---- Whose marks are awaited ---- */
+
+bool takeover_awaits(const struct core *c)
+{
+	return c->takeovers.awaited != 0;
+}
+
+static void release(struct core *c)
+{
+	c->takeovers.awaited = 0;
+	c->takeovers.release_at_us = NEVER;
+	grants_release(c);
+}
+
+/* Of all that are up; and of the lost one too when it seems alive to us, for it leaves in
+ * order, or was lost to the leader alone. */
+static uint32_t who_knows_marks(const struct core *c, uint64_t index)
+{
+	uint32_t who = 0;
+
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		if (i != c->config->self && core_node_linked(c, i) && !c->peer[i].suspect &&
+		    c->peer[i].done_index < index)
+			who |= 1u << i;
+	return who;
+}
+
+/* May come before our own apply of that NodeDown. What a node said of an earlier one
+ * says nothing of this one, even if the same node is lost in the same incarnation. */
+void takeover_marks_done(struct core *c, uint32_t node, uint64_t index)
+{
+	struct takeovers *t = &c->takeovers;
+
+	c->peer[node].done_index = index;
+	if ((t->awaited & (1u << node)) == 0 || index < t->awaited_index)
+		return;
+	t->awaited &= ~(1u << node);
+	if (t->awaited == 0)
+		release(c);
+}
+
+void takeover_tick(struct core *c)
+{
+	if (c->now_us < c->takeovers.release_at_us)
+		return;
+	c->takeovers.held_expired++;
+	release(c);
+}
+
+/* ---- Mark ages ---- */
+
+static struct takeover *find(struct core *c, uint64_t node, uint64_t incarnation)
+{
+	for (unsigned i = c->takeovers.n; i > 0; i--) {
+		struct takeover *t = &c->takeovers.list[i - 1];
+
+		if (t->node == node && t->incarnation == incarnation)
+			return t;
+	}
+	return NULL;
+}
+
+int64_t takeover_cold_us(const struct core *c)
+{
+	if (MUTANT(MUTANT_COLD_AGE_ZERO))
+		return (int64_t)c->now_us;
+	return (int64_t)c->started_us -
+	       (int64_t)(c->stored_age_us + c->config->timing.mark_commit_ms * MS);
+}
+
+int64_t takeover_unheard_us(const struct core *c, uint64_t node, uint64_t incarnation)
+{
+	uint32_t i = core_node_index(c, node);
+	uint64_t heard = i == NODE_NONE ? 0 : sequence_heard_us(c, i, incarnation);
+
+	return heard ? (int64_t)heard : takeover_cold_us(c);
+}
+
+/* How far back something can lie that was accepted and that neither we nor the log know of: by
+ * that process, or by those before it for which it has not answered yet. */
+static uint64_t age_of(const struct core *c, uint64_t node, uint64_t incarnation)
+{
+	int64_t since = takeover_unheard_us(c, node, incarnation);
+
+	if (c->owed.ours_us < since)
+		since = c->owed.ours_us;
+	return (uint64_t)((int64_t)c->now_us - since);
+}
+
+/* The oldest is forgotten; one of the same process is replaced. */
+static struct takeover *add(struct core *c, uint64_t node, uint64_t incarnation)
+{
+	struct takeovers *t = &c->takeovers;
+	struct takeover *gone = find(c, node, incarnation);
+	unsigned at = gone ? (unsigned)(gone - t->list) : 0;
+
+	if (gone || t->n == TAKEOVERS_KEPT) {
+		memmove(&t->list[at], &t->list[at + 1], (t->n - at - 1) * sizeof(t->list[0]));
+		t->n--;
+	}
+	gone = &t->list[t->n++];
+	*gone = (struct takeover){ .node = node, .incarnation = incarnation, .at_us = c->now_us,
+				   .age_us = age_of(c, node, incarnation) };
+	t->changes++;
+	action_event(c->actions, "owner", "%s takes over from %s, mark age %llu us",
+		     c->config->node[c->config->self],
+		     node == c->raft_id ? "the process before it" : core_node_name(c, node),
+		     (unsigned long long)gone->age_us);
+	return gone;
+}
+
+static void correct(struct core *c, struct takeover *t)
+{
+	uint64_t age = t->age_us - t->late_us + (c->now_us - t->at_us);
+
+	if (MUTANT(MUTANT_AGE_NOT_CORRECTED) || age <= t->age_us)
+		return;
+	if (t->late_us == 0)
+		action_event(c->actions, "late_mark", "%s was lost and lived on: mark age %llu us",
+			     core_node_name(c, t->node), (unsigned long long)age);
+	t->age_us = age;
+	t->late_us = c->now_us - t->at_us;
+	c->takeovers.changes++;
+}
+
+void takeover_late(struct core *c, const struct session *s, int64_t epoch)
+{
+	uint64_t node, incarnation;
+	struct takeover *t;
+
+	if (session_owner_in(c->state, s, epoch, &node, &incarnation)) {
+		t = find(c, node, incarnation);
+		if (t)
+			correct(c, t);
+		return;
+	}
+	/* Of an epoch that is long over: whose it was the state cannot say. */
+	for (unsigned i = 0; i < c->takeovers.n; i++)
+		if (c->now_us - c->takeovers.list[i].at_us < OWNER_UNKNOWN_US)
+			correct(c, &c->takeovers.list[i]);
+}
+
+size_t core_mark_ages(const struct core *c, struct core_mark_age out[TAKEOVERS_KEPT],
+		      uint64_t *changes)
+{
+	for (unsigned i = 0; i < c->takeovers.n; i++)
+		out[i] = (struct core_mark_age){ c->takeovers.list[i].node,
+						 c->takeovers.list[i].incarnation,
+						 c->takeovers.list[i].at_us,
+						 c->takeovers.list[i].age_us };
+	*changes = c->takeovers.changes;
+	return c->takeovers.n;
+}
+
+uint64_t takeover_last_age_us(const struct core *c)
+{
+	return c->takeovers.n ? c->takeovers.list[c->takeovers.n - 1].age_us : 0;
+}
+
+/* ---- What happens ---- */
+
+/* Did slots of the lost node come to us? Those of an earlier loss are ours already: who
+ * has come back since, and is lost again, may have owned nothing. */
+static bool inherited(const struct core *c, const struct node_down *down)
+{
+	for (uint32_t i = 0; i < STATE_SLOTS; i++) {
+		const struct slot *slot = state_slot(c->state, i);
+		const struct slot_seen *seen = &c->grants.slot[i];
+		bool known = seen->ours && seen->epoch == slot->epoch && !MUTANT(MUTANT_AGE_OF_NOTHING);
+
+		if (slot->node == c->raft_id && slot->previous_node == down->id &&
+		    slot->previous_incarnation == down->incarnation && !known)
+			return true;
+	}
+	return false;
+}
+
+void takeover_down(struct core *c, const struct node_down *down, uint64_t index, bool moved)
+{
+	uint32_t lost = core_node_index(c, down->id);
+	struct takeovers *t = &c->takeovers;
+
+	membership_tell_down(c, down);
+	collect_down(c, down);
+	if (moved)
+		t->orphan = *down;
+	if (!moved || !inherited(c, down))
+		return;
+	t->lost_heard_us = lost == NODE_NONE ? 0 : sequence_heard_us(c, lost, down->incarnation);
+	t->awaited = who_knows_marks(c, index);
+	t->awaited_index = index;
+	t->release_at_us = t->awaited ? c->now_us + MARKS_WAIT_US : NEVER;
+	add(c, down->id, down->incarnation);
+}
+
+/* Without a NodeDown that we saw: this process came after another one here, or the addresses
+ * were given to us, perhaps after nobody had them, or a snapshot says so. */
+void takeover_slot(struct core *c, const struct slot *slot)
+{
+	uint64_t node = slot->previous_node, incarnation = slot->previous_incarnation;
+	const struct takeover *known;
+
+	if (node == 0) {
+		node = c->takeovers.orphan.id;
+		incarnation = c->takeovers.orphan.incarnation;
+	}
+	known = find(c, node, incarnation);
+	if (!known || known->at_us != c->now_us)
+		add(c, node, incarnation);
+}
+
+void takeover_first_in(struct core *c)
+{
+	struct takeovers *t = &c->takeovers;
+
+	if (t->lost_heard_us)
+		t->last_gap_us = c->now_us - t->lost_heard_us;
+	t->lost_heard_us = 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What becomes ours: whose marks are awaited, how old they were (DESIGN section 6). */
+#ifndef CLUSTER_CORE_TAKEOVER_H
+#define CLUSTER_CORE_TAKEOVER_H
+
+#include "cluster/state/command.h"
+#include "cluster/core/core.h"
+
+struct core;
+
+struct takeover {
+	uint64_t node, incarnation; /* Whose slots came to us; Raft id. */
+	uint64_t at_us, age_us;
+	uint64_t late_us;           /* Its last late mark came so long after; 0: none. */
+};
+
+struct takeovers { /* takeover.c */
+	struct takeover list[TAKEOVERS_KEPT]; /* The last one last. */
+	unsigned n;
+	uint64_t changes;        /* In it. */
+	struct node_down orphan; /* The last that moved slots, perhaps to nobody. */
+	uint32_t awaited;        /* Nodes whose marks the heir waits for: bits of config indices. */
+	uint64_t awaited_index;  /* ... for the NodeDown there, the last one. */
+	uint64_t release_at_us;  /* Held packets go at the latest; NEVER. */
+	uint64_t held_expired;
+	uint64_t lost_heard_us;  /* The lost owner was last heard then; 0 = a packet came since. */
+	uint64_t last_gap_us;
+};
+
+/* NodeDown was applied, at that index, and moved slots or not. Before grants. */
+void takeover_down(struct core *c, const struct node_down *down, uint64_t index, bool moved);
+/* It is ours, since just now, and there are sessions in it. */
+void takeover_slot(struct core *c, const struct slot *slot);
+void takeover_marks_done(struct core *c, uint32_t node, uint64_t index);
+bool takeover_awaits(const struct core *c); /* Are marks still to come? */
+/* A mark of that epoch, which is over, is news for us, who own the session. */
+void takeover_late(struct core *c, const struct session *s, int64_t epoch);
+/* Since when that process can have accepted something that neither we nor the log know of; by
+ * the clock of events, also before its beginning. cold: one of which we have heard nothing. */
+int64_t takeover_unheard_us(const struct core *c, uint64_t node, uint64_t incarnation);
+int64_t takeover_cold_us(const struct core *c);
+void takeover_first_in(struct core *c);     /* A packet came in. */
+uint64_t takeover_last_age_us(const struct core *c);
+void takeover_tick(struct core *c);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The proof with which each end of a node link begins: that it holds what the cluster's
+ * storage key makes of its name. A certificate alone makes nobody a node.
+ *
+ * Each node has a *link secret*, HKDF(storage key, name). Who holds the storage key can
+ * derive all of them; who does not holds its own alone. Of a pair that both hold the
+ * storage key the key of the proof comes from both secrets, so one stolen file does not
+ * make a voter; where one end has its own alone, from that one, for it is what both know.
+ *
+ *   FRAME_PROOF (1) | version (1) | role (1) | incarnation (8) | n (1) | n x MAC (32)
+ *
+ *   MAC = HMAC-SHA256(key of the pair, label | exporter | role | incarnation |
+ *                     length (1), sender | length (1), receiver)
+ *
+ * The exporter (RFC 8446 7.5, RFC 5705) is of this TLS connection, so a MAC of another one
+ * is worth nothing here; sender, receiver and role make the two directions differ, so an
+ * echo is none. While a storage key is rotated a node has two: it sends a MAC by each and
+ * takes one by either. */
+#ifndef CLUSTER_LINK_PROOF_H
+#define CLUSTER_LINK_PROOF_H
+
+#include "proto/wire/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PROOF_SECRET_LEN 32u
+#define PROOF_EXPORTER_LEN 32u
+/* RFC 5705 4: what begins so needs no registration. */
+#define PROOF_EXPORTER_LABEL "EXPERIMENTAL baton node link"
+#define PROOF_KEYS_MAX 2u /* Storage keys that count at once. */
+#define PROOF_LEN_MAX (12u + PROOF_KEYS_MAX * 32u)
+
+enum proof_role { PROOF_DIALS = 1, PROOF_LISTENS = 2 }; /* Who made the connection. */
+
+struct proof_keys { /* Of one pair of nodes. Cleanse it. */
+	uint8_t key[PROOF_KEYS_MAX][32];
+	unsigned n;
+};
+
+struct proof_claim { /* What is proved; borrowed. */
+	const uint8_t *exporter; /* PROOF_EXPORTER_LEN */
+	const char *sender, *receiver; /* Names in the configuration. */
+	enum proof_role role;    /* The sender's. */
+	uint64_t incarnation;    /* The sender's. */
+};
+
+/* The link secret of a node under one storage key. */
+void proof_secret_derive(const uint8_t storage_key[32], const char *node,
+			 uint8_t out[PROOF_SECRET_LEN]);
+/* For one more storage key: the secrets of who dials and of who listens. NULL for the end
+ * that holds the storage key when the other holds its own secret alone. */
+void proof_keys_add(struct proof_keys *k, const uint8_t *dials, const uint8_t *listens);
+
+size_t proof_create(const struct proof_keys *k, const struct proof_claim *claim,
+		    uint8_t out[PROOF_LEN_MAX]);
+/* expected: all but the incarnation, which it tells. ERR_MALFORMED; ERR_AUTH: by no key of
+ * ours, or for another connection, sender, receiver or role. */
+enum status proof_verify(const struct proof_keys *k, const struct proof_claim *expected,
+			 const uint8_t *frame, size_t len, uint64_t *incarnation) must_check;
+
+#endif

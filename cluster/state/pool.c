@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Virtual IPs. An address is in use (the index of sessions by address says so, and
+ * refuses a second one: I6), or it was freed less than FREED_MS ago, or it is free
+ * like one that was never used. apply() only takes and frees what commands name;
+ * choosing one is the leader's, before it proposes, and reads the state alone.
+ *
+ * The freed ones stand in the order in which they were freed, oldest first, so the
+ * choice "freed longest ago" is the first that fits. To find the lowest free one
+ * without walking over all that are in use, a hint for each pool remembers how far
+ * everything is taken; forgetting a freed address lowers it again. */
+#include "cluster/state/state_internal.h"
+#include "proto/ike/ike_config.h"
+#include "proto/mutant.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct address address_key(const struct address *a)
+{
+	struct address key = {.family = a->family};
+
+	memcpy(key.octets, a->octets, address_len(a));
+	return key;
+}
+
+/* ---- In use ---- */
+
+struct session_entry *pool_user(const struct state *s, const struct address *a)
+{
+	struct address key = address_key(a);
+	struct session_entry *e;
+
+	HASH_FIND(by_ip, s->by_ip, &key, sizeof(key), e);
+	return MUTANT(MUTANT_IP_TWICE) ? NULL : e;
+}
+
+static struct freed *freed_find(const struct state *s, const struct address *a)
+{
+	struct address key = address_key(a);
+	struct freed *f;
+
+	HASH_FIND(hh, s->freed, &key, sizeof(key), f);
+	return f;
+}
+
+bool freed_contains(const struct state *s, const struct address *a)
+{
+	return freed_find(s, a) != NULL;
+}
+
+void pool_take(struct state *s, struct session_entry *e)
+{
+	struct freed *f;
+
+	e->virtual_ip = address_key(&e->s.ike.virtual_ip);
+	if (e->virtual_ip.family == 0)
+		return;
+	f = freed_find(s, &e->virtual_ip);
+	if (f) {
+		cut_before_freed_goes(s, f);
+		HASH_DEL(s->freed, f);
+		free(f);
+	}
+	HASH_ADD(by_ip, s->by_ip, virtual_ip, sizeof(e->virtual_ip), e);
+}
+
+void pool_release(struct state *s, struct session_entry *e)
+{
+	bool added;
+
+	if (e->virtual_ip.family == 0)
+		return;
+	HASH_DELETE(by_ip, s->by_ip, e);
+	added = freed_add(s, &e->virtual_ip, tombstone_peer(&e->s.ike.peer_id), s->time_ms);
+	assert(added);
+	e->virtual_ip.family = 0;
+}
+
+/* ---- Make before break ---- */
+
+/* A client that re-authenticates makes its new session first, with the address of the old
+ * one, if there are addresses. That belongs to the new one; if that goes first, it goes back. */
+void pool_pass(struct state *s, struct session_entry *from, struct session_entry *to)
+{
+	cut_before_session_changes(s, from);
+	room_pair_breaks(s, from);
+	if (from->virtual_ip.family != 0)
+		HASH_DELETE(by_ip, s->by_ip, from);
+	from->virtual_ip.family = 0;
+	from->s.successor = to->s.id;
+	to->before = from;
+}
+
+uint64_t pool_return(struct state *s, struct session_entry *e)
+{
+	struct session_entry *after = e->s.successor ? session_find(s, e->s.successor) : NULL;
+	struct session_entry *before = e->before;
+
+	if (after)
+		after->before = before;
+	if (before) {
+		cut_before_session_changes(s, before);
+		before->s.successor = e->s.successor;
+	}
+	if (after)
+		return 0;
+	if (!before) {
+		pool_release(s, e);
+		return 0;
+	}
+	if (e->virtual_ip.family == 0)
+		return 0;
+	HASH_DELETE(by_ip, s->by_ip, e);
+	e->virtual_ip.family = 0;
+	pool_take(s, before);
+	return before->s.id;
+}
+
+bool pool_link(struct state *s)
+{
+	for (size_t i = 0; i < s->list.n; i++) {
+		struct session_entry *e = s->list.place[i].entry, *after;
+
+		if (!e || !e->s.successor)
+			continue;
+		after = e->s.successor > e->s.id ? session_find(s, e->s.successor) : NULL;
+		if (!after || after->before || !ike_id_equal(&e->s.ike.peer_id, &after->s.ike.peer_id) ||
+		    !address_equal(&e->s.ike.virtual_ip, &after->s.ike.virtual_ip))
+			return false;
+		after->before = e;
+	}
+	for (size_t i = 0; i < s->list.n; i++)
+		if (s->list.place[i].entry && !s->list.place[i].entry->s.successor)
+			room_pair_forms(s, s->list.place[i].entry);
+	return true;
+}
+
+uint64_t state_address_user(const struct state *s, const struct address *a, const uint64_t *gone,
+			    uint32_t n_gone)
+{
+	const struct session_entry *e = a->family == 0 ? NULL : pool_user(s, a);
+
+	for (uint32_t i = 0; e && i < n_gone; i++)
+		if (gone[i] == e->s.id) {
+			e = e->before;
+			i = UINT32_MAX; /* From the first on. */
+		}
+	return e ? e->s.id : 0;
+}
+
+/* ---- Freed ---- */
+
+bool freed_add(struct state *s, const struct address *a, uint64_t peer, uint64_t at_ms)
+{
+	struct freed *f = freed_find(s, a);
+
+	if (f)
+		return false;
+	f = calloc(1, sizeof(*f));
+	assert(f);
+	f->address = address_key(a);
+	f->peer = peer;
+	f->at_ms = at_ms;
+	f->serial = s->freed_serial++;
+	HASH_ADD(hh, s->freed, address, sizeof(f->address), f);
+	return true;
+}
+
+static void hints_lower(struct state *s, const struct address *a)
+{
+	for (unsigned i = 0; i < POOL_HINTS; i++) {
+		struct pool_hint *h = &s->hints->hint[i];
+
+		if (!h->valid || !prefix_contains(&h->pool, a))
+			continue;
+		if (h->full || address_compare(a, &h->low) < 0)
+			h->low = *a;
+		h->full = false;
+	}
+}
+
+void freed_sweep(struct state *s)
+{
+	while (s->freed && s->time_ms - s->freed->at_ms >= FREED_MS) {
+		struct freed *f = s->freed;
+
+		cut_before_freed_goes(s, f);
+		HASH_DEL(s->freed, f);
+		hints_lower(s, &f->address);
+		free(f);
+	}
+}
+
+void pool_fini(struct state *s)
+{
+	struct freed *f, *next;
+
+	HASH_ITER(hh, s->freed, f, next)
+	{
+		HASH_DEL(s->freed, f);
+		free(f);
+	}
+}
+
+/* ---- Choosing ---- */
+
+static bool address_increment(struct address *a)
+{
+	for (size_t i = address_len(a); i > 0; i--)
+		if (++a->octets[i - 1] != 0)
+			return true;
+	return false; /* It was the last one there is. */
+}
+
+/* First and last address of the prefix. */
+static void pool_bounds(const struct prefix *pool, struct address *first, struct address *last)
+{
+	*first = *last = address_key(&pool->address);
+	for (size_t i = 0; i < address_len(first); i++) {
+		unsigned fixed = pool->bits > 8 * i ? pool->bits - 8 * (unsigned)i : 0;
+		unsigned host = fixed >= 8 ? 0 : 0xffu >> fixed;
+
+		first->octets[i] = (uint8_t)(first->octets[i] & ~host);
+		last->octets[i] = (uint8_t)(last->octets[i] | host);
+	}
+}
+
+/* Network and broadcast; in a prefix of one or two addresses all are for use (RFC 3021).
+ * IPv6 has no broadcast, but its first address is the routers' (RFC 4291 2.6.1). */
+static bool pool_reserved(const struct prefix *pool, const struct address *a)
+{
+	struct address first, last;
+	size_t host_bits = 8 * address_len(&pool->address) - pool->bits;
+
+	if (host_bits < 2)
+		return false;
+	pool_bounds(pool, &first, &last);
+	return address_equal(a, &first) || (a->family == 4 && address_equal(a, &last));
+}
+
+static struct pool_hint *pool_hint(const struct state *s, const struct prefix *pool)
+{
+	struct pool_hints *hints = s->hints;
+	struct pool_hint *h;
+	struct address last;
+
+	for (unsigned i = 0; i < POOL_HINTS; i++) {
+		h = &hints->hint[i];
+		if (h->valid && h->pool.bits == pool->bits &&
+		    address_equal(&h->pool.address, &pool->address))
+			return h;
+	}
+	h = &hints->hint[hints->next++ % POOL_HINTS];
+	*h = (struct pool_hint){.pool = *pool, .valid = true};
+	pool_bounds(pool, &h->low, &last);
+	return h;
+}
+
+static bool is_taken(const struct pool_taken *taken, const struct address *a)
+{
+	return taken && taken->is(taken->ctx, a);
+}
+
+/* The lowest address that is neither in use, nor freed lately, nor taken. */
+static bool pool_lowest(const struct state *s, const struct prefix *pool,
+			const struct pool_taken *taken, struct address *out)
+{
+	struct pool_hint *h = pool_hint(s, pool);
+	struct address a;
+
+	while (!h->full) {
+		if (!pool_reserved(pool, &h->low) && !pool_user(s, &h->low) &&
+		    !freed_contains(s, &h->low))
+			break;
+		if (!address_increment(&h->low) || !prefix_contains(pool, &h->low))
+			h->full = true;
+	}
+	if (h->full)
+		return false;
+	/* What is taken may come free again without a word: the hint stays before it. */
+	a = h->low;
+	while (is_taken(taken, &a) || pool_reserved(pool, &a) || pool_user(s, &a) ||
+	       freed_contains(s, &a))
+		if (!address_increment(&a) || !prefix_contains(pool, &a))
+			return false;
+	*out = a;
+	return true;
+}
+
+/* Who had it last, and by which identity, may have it back at once: the rest is for somebody
+ * else, whose packets an owner that has not heard of the end would mix with his. */
+static bool was_his(const struct freed *f, const struct ike_id *peer)
+{
+	return peer && f->peer == tombstone_peer(peer) && !MUTANT(MUTANT_IP_REST_FOR_ALL);
+}
+
+static bool rested(const struct state *s, const struct freed *f, uint64_t rest_ms)
+{
+	return s->time_ms - f->at_ms >= rest_ms || MUTANT(MUTANT_IP_NO_REST);
+}
+
+bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct pool_wish *wish,
+		     uint64_t rest_ms, const struct pool_taken *taken, struct address *out)
+{
+	const struct address *wanted = wish ? wish->address : NULL;
+	const struct freed *f;
+
+	if (wanted && wanted->family != 0 && prefix_contains(pool, wanted) &&
+	    !pool_reserved(pool, wanted) && !pool_user(s, wanted) && !is_taken(taken, wanted)) {
+		f = freed_find(s, wanted);
+		if (!f || was_his(f, wish->peer) || rested(s, f, rest_ms)) {
+			*out = address_key(wanted);
+			return true;
+		}
+	}
+	if (pool_lowest(s, pool, taken, out))
+		return true;
+	for (f = s->freed; f && rested(s, f, rest_ms); f = f->hh.next)
+		if (prefix_contains(pool, &f->address) && !pool_reserved(pool, &f->address) &&
+		    !is_taken(taken, &f->address)) {
+			*out = f->address;
+			return true;
+		}
+	return false;
+}

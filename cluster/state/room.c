@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the sessions take of struct room, and what they would take after a command.
+ *
+ * A client that re-authenticates makes its new session before it ends the old one. At the very
+ * bound there must be room for that, or it is refused for ever: so of two sessions of which the
+ * one follows the other (pool_pass()) the greater one counts, and not the other. Only the last
+ * two in a row of followers share like that: of each client one session more than it is counted
+ * for, and twice as many Child SAs at most, which is what the tables are sized for.
+ *
+ * Nothing that goes makes the count grow: not the older, nor the newer, nor one between. */
+#include "cluster/state/state_internal.h"
+#include "proto/ike/ike_config.h"
+#include "proto/mutant.h"
+
+#define FOLLOWS_LOOK 8u /* Sessions of the identity, newest first. */
+
+/* ---- Pairs ---- */
+
+static uint32_t places(const struct session_entry *e)
+{
+	return ike_session_places(&e->s.ike);
+}
+
+static struct room share(const struct ike_session *a, const struct ike_session *b)
+{
+	uint32_t x = a ? ike_session_places(a) : 0, y = b ? ike_session_places(b) : 0;
+
+	if (!a || !b || MUTANT(MUTANT_FOLLOWER_COUNTS))
+		return (struct room){0, 0};
+	return (struct room){1, x < y ? x : y};
+}
+
+/* The newer one of the pair that e is in; NULL: it is in none. */
+static struct session_entry *pair_of(const struct state *s, struct session_entry *e)
+{
+	struct session_entry *newer = e->s.successor ? session_find(s, e->s.successor) : e;
+
+	return newer && !newer->s.successor && newer->before ? newer : NULL;
+}
+
+bool room_pair_breaks(struct state *s, struct session_entry *e)
+{
+	struct session_entry *newer = pair_of(s, e);
+	struct room shared;
+
+	if (!newer)
+		return false;
+	shared = share(&newer->s.ike, &newer->before->s.ike);
+	s->shared.sessions -= shared.sessions;
+	s->shared.places -= shared.places;
+	return true;
+}
+
+void room_pair_forms(struct state *s, struct session_entry *e)
+{
+	struct session_entry *newer = pair_of(s, e);
+	struct room shared;
+
+	if (!newer)
+		return;
+	shared = share(&newer->s.ike, &newer->before->s.ike);
+	s->shared.sessions += shared.sessions;
+	s->shared.places += shared.places;
+}
+
+struct room state_taken(const struct state *s)
+{
+	return (struct room){(uint32_t)state_sessions(s) - s->shared.sessions,
+			     (uint32_t)s->n_places - s->shared.places};
+}
+
+/* ---- Whom a new session follows ---- */
+
+static bool may_follow(const struct ike_session *next, const struct session_entry *e,
+		       const struct exempt *gone)
+{
+	return next->virtual_ip.family == 0 && e->s.ike.virtual_ip.family == 0 && !e->s.successor &&
+	       !e->before && !exempt_contains(gone, e);
+}
+
+struct session_entry *room_followed(const struct state *s, const struct session_put *c,
+				    const struct ike_session *next, const struct exempt *gone)
+{
+	struct session_entry *e;
+
+	if (next->virtual_ip.family != 0) {
+		uint64_t user = state_address_user(s, &next->virtual_ip, c->supersedes, c->n_supersedes);
+
+		return user ? session_find(s, user) : NULL;
+	}
+	e = c->takes_from ? session_find(s, c->takes_from) : NULL;
+	return e && may_follow(next, e, gone) && ike_id_equal(&e->s.ike.peer_id, &next->peer_id) ? e
+												 : NULL;
+}
+
+uint64_t state_follows(const struct state *s, const struct session_put *c, const struct ike_session *next)
+{
+	struct exempt gone = exempt_of(s, c);
+	const struct session_entry *e;
+
+	if (next->virtual_ip.family != 0)
+		return state_address_user(s, &next->virtual_ip, c->supersedes, c->n_supersedes);
+	e = session_last_of(s, &next->peer_id);
+	for (unsigned i = 0; e && i < FOLLOWS_LOOK; i++, e = e->peer_previous)
+		if (may_follow(next, e, &gone) &&
+		    address_equal(&e->s.ike.remote.address, &next->remote.address) &&
+		    strcmp(e->s.ike.connection, next->connection) == 0)
+			return e->s.id;
+	return 0;
+}
+
+/* ---- After a command ---- */
+
+/* The newest of the row that e is in; one without an address has two at most. */
+static struct session_entry *newest(const struct state *s, struct session_entry *e)
+{
+	struct session_entry *user = NULL;
+
+	if (!e->s.successor)
+		return e;
+	if (e->s.ike.virtual_ip.family != 0)
+		user = pool_user(s, &e->s.ike.virtual_ip);
+	else
+		user = session_find(s, e->s.successor);
+	return user ? user : e;
+}
+
+/* What the last two of the row share, once gone are gone and next (or NULL) came. */
+static struct room share_then(const struct session_entry *e, const struct exempt *gone,
+			      const struct ike_session *next)
+{
+	const struct ike_session *last[2] = {next, NULL};
+	unsigned n = next ? 1 : 0;
+
+	for (; e && n < 2; e = e->before)
+		if (!exempt_contains(gone, e))
+			last[n++] = &e->s.ike;
+	return share(last[0], last[1]);
+}
+
+struct room state_taken_with(const struct state *s, const struct session_put *c,
+			     const struct ike_session *next)
+{
+	struct exempt gone = exempt_of(s, c), rows = {.n = 0};
+	struct session_entry *from = room_followed(s, c, next, &gone);
+	struct room then = state_taken(s), shared;
+
+	for (uint32_t i = 0; i < gone.n; i++) {
+		struct session_entry *row = newest(s, gone.entry[i]);
+
+		then.sessions--;
+		then.places -= places(gone.entry[i]);
+		if (!exempt_contains(&rows, row))
+			rows.entry[rows.n++] = row;
+	}
+	from = from ? newest(s, from) : NULL;
+	if (from && !exempt_contains(&rows, from))
+		rows.entry[rows.n++] = from;
+	then.sessions++;
+	then.places += ike_session_places(next);
+	for (uint32_t i = 0; i < rows.n; i++) {
+		shared = share_then(rows.entry[i], &(struct exempt){.n = 0}, NULL);
+		then.sessions += shared.sessions;
+		then.places += shared.places;
+		shared = share_then(rows.entry[i], &gone, rows.entry[i] == from ? next : NULL);
+		then.sessions -= shared.sessions;
+		then.places -= shared.places;
+	}
+	return then;
+}
+
+/* Of session_replace(): nobody comes or goes. */
+struct room room_after_step(const struct state *s, struct session_entry *e, const struct ike_session *next)
+{
+	struct session_entry *newer = pair_of(s, e);
+	struct room then = state_taken(s), shared;
+
+	then.places += ike_session_places(next) - places(e);
+	if (!newer)
+		return then;
+	then.places += share(&newer->s.ike, &newer->before->s.ike).places;
+	shared = newer == e ? share(next, &newer->before->s.ike) : share(&newer->s.ike, next);
+	then.places -= shared.places;
+	return then;
+}
+
+bool room_lacks(uint32_t limit, uint32_t now, uint32_t then)
+{
+	return limit != 0 && then > now && then > limit;
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who owns what (DESIGN section 5). Every session names a slot; every slot has an
+ * owner, (node, incarnation), and an epoch that grows by exactly one with each change
+ * of either. One function makes that change, so nothing else can (I7).
+ *
+ * A process that comes back has forgotten where it stood: its slots start a new epoch
+ * under the new incarnation. Slots whose node is lost go to an heir, or are spread by
+ * rendezvous: each slot to the node that scores highest for it, so that the loss of
+ * one node moves only its own. A node whose configuration is not that of who proposes it
+ * is unready: it gets something only if no other can.
+ *
+ * A node has one private slot, for sessions that are handed to it alone. It belongs
+ * to the node from its NodeUp on; if it was lost meanwhile and its heir now serves
+ * sessions in it, they stay with the heir until the last one is gone. */
+#include "cluster/state/state_internal.h"
+#include "proto/mutant.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The one place where ownership changes. */
+static void slot_give(struct state *s, uint32_t i, uint64_t node, uint64_t incarnation,
+		      struct apply_result *r)
+{
+	struct slot *slot = &s->slot[i];
+
+	if (slot->node == node && slot->incarnation == incarnation)
+		return;
+	slot->previous_node = slot->node;
+	slot->previous_incarnation = slot->incarnation;
+	slot->node = node;
+	slot->incarnation = incarnation;
+	if (!MUTANT(MUTANT_SAME_EPOCH) &&
+	    !(MUTANT(MUTANT_RESTART_GOES_ON) && slot->previous_node == node))
+		slot->epoch++;
+	r->slots_changed = true;
+}
+
+static bool slot_is_private(uint32_t i)
+{
+	return i >= STATE_SLOTS;
+}
+
+/* splitmix64's mixer: every bit of the slot and the id matters. */
+static uint64_t rendezvous_score(uint32_t slot, uint64_t id)
+{
+	uint64_t z = id ^ ((slot + UINT64_C(1)) * UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+/* Is it up, and has it that configuration (0: any)? */
+static bool eligible(const struct node_record *n, uint64_t config_hash)
+{
+	return n->id != 0 && n->up &&
+	       (config_hash == 0 || n->config_hash == config_hash || MUTANT(MUTANT_HEIR_UNREADY));
+}
+
+/* The configuration to look for: none in particular, if nobody who is up has this one. */
+static uint64_t heirs_hash(const struct state *s, uint64_t config_hash)
+{
+	for (uint32_t i = 0; i < STATE_NODES_MAX; i++)
+		if (eligible(&s->node[i], config_hash))
+			return config_hash;
+	return 0;
+}
+
+static const struct node_record *rendezvous(const struct state *s, uint32_t slot,
+					    uint64_t config_hash)
+{
+	const struct node_record *best = NULL;
+
+	for (uint32_t i = 0; i < STATE_NODES_MAX; i++) {
+		const struct node_record *n = &s->node[i];
+		uint64_t score, highest;
+
+		if (!eligible(n, config_hash))
+			continue;
+		score = rendezvous_score(slot, n->id);
+		highest = best ? rendezvous_score(slot, best->id) : 0;
+		if (!best || score > highest || (score == highest && n->id > best->id))
+			best = n;
+	}
+	return best;
+}
+
+/* Everything that `id` owned, and shared slots of nobody, to heir or by rendezvous. With
+ * no node up they are nobody's, in a new epoch all the same. */
+static void slots_leave(struct state *s, uint64_t id, const struct node_record *heir,
+			uint64_t config_hash, struct apply_result *r)
+{
+	config_hash = heirs_hash(s, config_hash);
+	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++) {
+		const struct node_record *to;
+
+		if (s->slot[i].node != id && (s->slot[i].node != 0 || slot_is_private(i)))
+			continue;
+		to = heir ? heir : rendezvous(s, i, config_hash);
+		slot_give(s, i, to ? to->id : 0, to ? to->incarnation : 0, r);
+	}
+}
+
+static void holder_set(struct state *s, const struct node_record *n, struct apply_result *r)
+{
+	uint64_t id = n ? n->id : 0, incarnation = n ? n->incarnation : 0;
+
+	if (s->holder == id && s->holder_incarnation == incarnation)
+		return;
+	s->holder = id;
+	s->holder_incarnation = incarnation;
+	r->holder_changed = true;
+}
+
+uint32_t state_slot_sessions(const struct state *s, uint32_t slot)
+{
+	return s->slot_sessions[slot];
+}
+
+size_t state_sessions_owned(const struct state *s, uint64_t node)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
+		if (s->slot[i].node == node)
+			n += s->slot_sessions[i];
+	return n;
+}
+
+/* ---- NodeUp ---- */
+
+void apply_node_up(struct state *s, const struct node_up *c, struct apply_result *r)
+{
+	struct node_record *n = state_find_node(s, c->id);
+	uint32_t private_slot;
+
+	if (c->id == 0 || c->incarnation == 0) {
+		r->status = ERR_MALFORMED;
+		return;
+	}
+	if (n && n->up && n->incarnation == c->incarnation)
+		return;
+	for (uint32_t i = 0; !n && i < STATE_NODES_MAX; i++)
+		if (s->node[i].id == 0)
+			n = &s->node[i];
+	if (!n) {
+		r->status = ERR_FULL;
+		return;
+	}
+	n->id = c->id;
+	memset(n->name, 0, sizeof(n->name));
+	memcpy(n->name, c->name, strnlen(c->name, sizeof(n->name) - 1));
+	n->incarnation = c->incarnation;
+	n->up = true;
+	n->config_hash = c->config_hash;
+	n->feature_level = c->feature_level;
+	r->nodes_changed = true;
+
+	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
+		if (s->slot[i].node == n->id)
+			slot_give(s, i, n->id, n->incarnation, r);
+	private_slot = STATE_SLOTS + state_node_place(s, n);
+	if (s->slot_sessions[private_slot] == 0 || s->slot[private_slot].node == 0)
+		slot_give(s, private_slot, n->id, n->incarnation, r);
+	if (s->holder == n->id)
+		holder_set(s, n, r);
+}
+
+/* ---- NodeDown, NodeGone ---- */
+
+static void node_leaves(struct state *s, struct node_record *n, const struct node_record *heir,
+			uint64_t config_hash, struct apply_result *r)
+{
+	bool held = s->holder == n->id;
+
+	n->up = false;
+	r->nodes_changed = true;
+	slots_leave(s, n->id, heir, config_hash, r);
+	if (held)
+		holder_set(s, heir, r);
+}
+
+void apply_node_down(struct state *s, const struct node_down *c, struct apply_result *r)
+{
+	struct node_record *n = state_find_node(s, c->id);
+	const struct node_record *heir = c->heir ? state_node_up(s, c->heir, 0) : NULL;
+
+	/* Of an incarnation that is over, or said before: it moves nothing again. */
+	if (!n || !n->up || (n->incarnation != c->incarnation && !MUTANT(MUTANT_NODE_DOWN_OLD))) {
+		r->status = ERR_STALE;
+		return;
+	}
+	/* The proposer chose the heir from a state that has passed. */
+	if (c->heir && (!heir || heir == n)) {
+		r->status = ERR_STALE;
+		return;
+	}
+	node_leaves(s, n, heir, c->config_hash, r);
+}
+
+void apply_node_gone(struct state *s, const struct node_gone *c, struct apply_result *r)
+{
+	struct node_record *n = state_find_node(s, c->id);
+	const struct node_record *heir = NULL;
+	uint64_t hash;
+
+	if (!n) {
+		r->status = ERR_NOT_FOUND;
+		return;
+	}
+	n->up = false;
+	/* With a holder all slots live with it; without one they are spread. */
+	if (s->holder != 0)
+		heir = state_node_up(s, s->holder, 0);
+	hash = heirs_hash(s, c->config_hash);
+	for (uint32_t i = 0; s->holder == n->id && !heir && i < STATE_NODES_MAX; i++)
+		if (eligible(&s->node[i], hash))
+			heir = &s->node[i];
+	node_leaves(s, n, heir, c->config_hash, r);
+	memset(n, 0, sizeof(*n));
+}
+
+/* ---- AddressHold ---- */
+
+void apply_address_hold(struct state *s, const struct address_hold *c, struct apply_result *r)
+{
+	const struct node_record *n = state_node_up(s, c->node, 0);
+	uint64_t old = s->holder;
+
+	/* Of an incarnation that is over: the process that runs now knows nothing of it. */
+	if (!n || (n->incarnation != c->incarnation && !MUTANT(MUTANT_HOLD_OLD))) {
+		r->status = ERR_STALE;
+		return;
+	}
+	for (uint32_t i = 0; c->slots && i < STATE_SLOTS_ALL; i++) {
+		uint64_t owner = s->slot[i].node;
+
+		if (owner != 0 && owner != old)
+			continue;
+		/* An empty private slot is of use to its own node alone. */
+		if (!slot_is_private(i) || s->slot_sessions[i] > 0)
+			slot_give(s, i, n->id, n->incarnation, r);
+	}
+	holder_set(s, n, r);
+}
+
+/* ---- For OwnerMove ---- */
+
+uint32_t slot_for_session(struct state *s, const struct session *session,
+			  const struct node_record *n, struct apply_result *r)
+{
+	uint32_t private_slot = STATE_SLOTS + state_node_place(s, n);
+	uint32_t others = s->slot_sessions[private_slot] - (session->slot == private_slot);
+
+	if (others == 0)
+		slot_give(s, private_slot, n->id, n->incarnation, r);
+	if (s->slot[private_slot].node == n->id)
+		return private_slot;
+	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
+		if (s->slot[i].node == n->id)
+			return i;
+	return STATE_SLOTS_ALL;
+}

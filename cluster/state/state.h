@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The replicated state machine (DESIGN section 7): what every node knows after
+ * the same committed commands, and the only function that changes it. apply()
+ * reads the command and the state, nothing else: no clock, no configuration,
+ * no randomness. Equal index, equal digest. */
+#ifndef CLUSTER_STATE_STATE_H
+#define CLUSTER_STATE_STATE_H
+
+#include "cluster/state/command.h"
+#include "cluster/state/lease.h"
+
+#define STATE_NODES_MAX 16u
+#define STATE_SLOTS 4096u /* Shared owner slots; then each node's private one. */
+#define STATE_SLOTS_ALL (STATE_SLOTS + STATE_NODES_MAX)
+#define STATE_REVOKED_MAX 1024u /* Identities: each snapshot begins with them all. */
+
+struct node_record {
+	uint64_t id;           /* Raft id; 0 = empty place. */
+	char name[32];
+	uint64_t incarnation;  /* Drawn at each start of the process. */
+	bool up;
+	uint64_t config_hash;
+	uint32_t feature_level;
+	uint64_t stored_index; /* Highest index it is known to have stored (ClusterTime). */
+};
+
+/* An owner slot names who owns the sessions in it. */
+struct slot {
+	uint64_t node;        /* Raft id; 0 = nobody yet. */
+	uint64_t incarnation;
+	int64_t epoch;        /* Only grows: by one with every change of owner or incarnation. */
+	uint64_t previous_node, previous_incarnation; /* Late marks are taken from it too. */
+};
+
+struct session {
+	uint64_t id;                /* Unique for good: a counter in the state. */
+	uint64_t serial;            /* Counts changes; a step names the one it was computed from. */
+	uint32_t slot;
+	int64_t epoch_base;         /* epoch = epoch_base + the slot's epoch */
+	struct ike_session ike;
+	struct seq_record seq[IKE_CHILD_MAX]; /* Of ike.child[i]. */
+	int64_t first_epoch;        /* Of its birth: takeovers = epoch - first_epoch. */
+	int64_t noticed_epoch;      /* The client was told (notice committed) of this epoch ... */
+	int64_t acknowledged_epoch; /* ... and has answered it. */
+	uint64_t successor;         /* The session that follows it, and has its virtual IP now, if
+				     * there is one: this one then only receives. 0: none. */
+	struct {                    /* By OwnerMove, last; or made: */
+		int64_t epoch;      /* The first after it ... */
+		uint64_t node, incarnation; /* ... and whose it was before; 0: nobody's. */
+	} moved;
+};
+
+struct state;
+
+struct state *state_new(void);
+void state_free(struct state *s);
+
+/* What applying one command did, for the node to follow. */
+struct apply_result {
+	enum status status;     /* OK, or why it was refused: ERR_STALE, ERR_EXISTS, ERR_NOT_FOUND,
+				 * ERR_FULL; a refused command has changed nothing. */
+	uint64_t session;       /* Which session was made, changed or deleted; 0 = none. */
+	bool session_deleted;
+	uint64_t superseded[COMMAND_SUPERSEDES_MAX]; /* Sessions that a SessionPut deleted. */
+	uint32_t n_superseded;
+	uint64_t passed[COMMAND_SUPERSEDES_MAX + 1]; /* Others that lost their address, or have it back. */
+	uint32_t n_passed;
+	uint32_t n_ended;       /* Sessions that a SessionsEnd or an Identity has begun to end. */
+	bool slots_changed;     /* Ownership of slots changed: look at all sessions. */
+	bool holder_changed;
+	bool nodes_changed;
+	bool sequence_changed;  /* SeqBatch: look at the sessions of its rows. */
+};
+
+void state_apply(struct state *s, const struct command *c, struct apply_result *r);
+
+/* ---- Reading. Pointers are valid until the next apply. ---- */
+uint64_t state_time_ms(const struct state *s);      /* Committed cluster time. */
+const struct node_record *state_node(const struct state *s, uint64_t id); /* NULL: unknown. */
+const struct node_record *state_node_at(const struct state *s, uint32_t place); /* NULL: empty. */
+const struct slot *state_slot(const struct state *s, uint32_t slot);
+/* Who holds the service addresses: Raft id (0 = nobody) and incarnation. */
+uint64_t state_holder(const struct state *s, uint64_t *incarnation);
+
+const struct session *state_session(const struct state *s, uint64_t id);
+const struct session *state_session_by_ike(const struct state *s, uint64_t spi_i, uint64_t spi_r);
+/* *child (may be NULL): its index in ike.child. */
+const struct session *state_session_by_spi(const struct state *s, uint32_t spi_in, unsigned *child);
+bool state_tombstone(const struct state *s, uint64_t spi_i, uint64_t spi_r);
+/* How many there are: of one peer identity, or (NULL) all. */
+size_t state_tombstones(const struct state *s, const struct ike_id *peer);
+/* The answer to the DELETE that ended this IKE SA; NULL: there is none, or the request does
+ * not have that hash. Without a hash: whichever was asked. Borrowed. */
+struct ike_datagrams *state_last_word(const struct state *s, uint64_t spi_i, uint64_t spi_r,
+				      const uint8_t *request_hash);
+size_t state_sessions(const struct state *s);
+size_t state_child_sas(const struct state *s);
+uint32_t state_slot_sessions(const struct state *s, uint32_t slot); /* Sessions in it. */
+/* What all sessions take of struct room; and what they would take if this were put, as `next`
+ * (c->ike is not looked at). */
+struct room state_taken(const struct state *s);
+struct room state_taken_with(const struct state *s, const struct session_put *c,
+			     const struct ike_session *next);
+/* Is it too much? What takes no more than there was never is. limit 0: there is none. */
+bool room_lacks(uint32_t limit, uint32_t now, uint32_t then);
+size_t state_places(const struct state *s); /* state_taken().places */
+/* For c->takes_from: the session that `next` follows, of the same identity: whose address it
+ * gets, or, where there are none, that of the same connection and client address. 0: none. */
+uint64_t state_follows(const struct state *s, const struct session_put *c, const struct ike_session *next);
+size_t state_sessions_owned(const struct state *s, uint64_t node); /* By its slots, of a node's id. */
+/* Sessions in ascending id; start with after = 0; NULL at the end. */
+const struct session *state_next_session(const struct state *s, uint64_t after);
+/* The same, of one peer identity (for INITIAL_CONTACT). */
+const struct session *state_next_session_of(const struct state *s, const struct ike_id *peer,
+					    uint64_t after);
+
+/* Is it told to end? It has no Child SA any more, and the client is to be told. */
+bool session_ends(const struct session *session);
+
+/* Identities that are not let in, whatever case they are spelled in. */
+bool state_is_revoked(const struct state *s, const struct ike_id *id);
+size_t state_revoked(const struct state *s); /* How many. */
+/* In the order of their revocation; NULL at the end, or where `after` (NULL: from the
+ * first on) is none. */
+const struct ike_id *state_next_revoked(const struct state *s, const struct ike_id *after);
+
+int64_t session_epoch(const struct state *s, const struct session *session);
+/* Who owned the session in that epoch, as far as the state remembers: the current one, and
+ * those before the last change of its slot and before its last OwnerMove. False: it cannot say. */
+bool session_owner_in(const struct state *s, const struct session *session, int64_t epoch,
+		      uint64_t *node, uint64_t *incarnation);
+const struct slot *session_slot(const struct state *s, const struct session *session);
+
+/* The session that has this address once those are gone; 0: none. */
+uint64_t state_address_user(const struct state *s, const struct address *a, const uint64_t *gone,
+			    uint32_t n_gone);
+
+struct pool_taken { /* Is it on its way to somebody? */
+	bool (*is)(const void *ctx, const struct address *a);
+	const void *ctx;
+};
+struct pool_wish { /* May be NULL, and each of it. */
+	const struct address *address; /* What it asks for. */
+	const struct ike_id *peer;     /* Who it is, authenticated. */
+};
+/* A free address of the pool that is not `taken` (NULL: none is): what is asked for if
+ * that is free, else the lowest never used, else the one freed longest ago; never network,
+ * broadcast, nor one freed less than rest_ms ago, but by the same peer, who asks for it. What
+ * was freed more than ten minutes of cluster time ago counts as never used, so rest_ms must
+ * not be more. */
+bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct pool_wish *wish,
+		     uint64_t rest_ms, const struct pool_taken *taken, struct address *out);
+
+/* ---- Snapshots ---- */
+struct blob *state_encode(const struct state *s); /* Plain: seal it. Canonical: equal states, equal bytes. */
+struct state *state_decode(const uint8_t *data, size_t len); /* NULL: malformed. */
+/* The same octets in pieces, while commands go on being applied: they are those of the state
+ * as it was at state_cut_begin(). One cut at a time: another one forgets it. */
+void state_cut_begin(struct state *s);
+/* The next piece: `octets` of it, and what it takes to end a record, or less; NULL: nothing
+ * was left. whole: it was the last one, the cut is over. */
+struct blob *state_cut_next(struct state *s, size_t octets, bool *whole);
+void state_cut_drop(struct state *s); /* If there is one. */
+void state_digest(const struct state *s, uint8_t digest[32]); /* SHA-256 of state_encode(). */
+
+#endif

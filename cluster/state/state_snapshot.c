@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The replicated state as octets: version, scalars, nodes, slots, revoked identities,
+ * tombstones, freed addresses, sessions. Canonical, so the digest of the octets is that of the
+ * state: places in their order, sessions by id, what was let go of in the order of
+ * that. Slots are written as runs, for most neighbours are alike: 4112 slots of one
+ * owner are 50 octets.
+ *
+ * Reading trusts nothing that apply() relies on: each rule below is one that every
+ * command keeps, so a snapshot that breaks one was not made by us. The digest is
+ * computed piece by piece, without the whole in memory. */
+#include "cluster/state/state_internal.h"
+
+#include "proto/mutant.h"
+
+#include <openssl/sha.h>
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* With exact SAs the greater one of a pair, and only then. Earlier pairs are still read: the
+ * first, whose tombstones do not say whose they are, the next, whose freed addresses don't, and
+ * that whose marks do not say of which epoch they are, and that without revoked identities. */
+#define SNAPSHOT_VERSION_OLD 2u
+#define SNAPSHOT_VERSION_TOMBSTONES 4u
+#define SNAPSHOT_VERSION_FREED 6u
+#define SNAPSHOT_VERSION_MARKS 8u
+#define SNAPSHOT_VERSION 10u
+#define SNAPSHOT_VERSION_EXACT 11u
+#define DIGEST_CHUNK (64u * 1024u)
+#define EPOCH_MAX (INT64_C(1) << 60) /* Far from the end of 64 bits, also in sums. */
+
+/* ---- Records ---- */
+
+static bool epoch_possible(int64_t epoch)
+{
+	return epoch >= -EPOCH_MAX && epoch <= EPOCH_MAX;
+}
+
+/* Who owns or holds something is up, in its current incarnation; or it is nobody. */
+static bool owner_possible(const struct state *s, uint64_t id, uint64_t incarnation)
+{
+	const struct node_record *n = state_node_up(s, id, 0);
+
+	return id == 0 ? incarnation == 0 : n && n->incarnation == incarnation;
+}
+
+static void codec_node(struct codec *c, struct node_record *n)
+{
+	codec_u64(c, &n->id);
+	if (n->id == 0)
+		return;
+	codec_text(c, n->name, sizeof(n->name));
+	codec_u64(c, &n->incarnation);
+	codec_bool(c, &n->up);
+	codec_u64(c, &n->config_hash);
+	codec_u32(c, &n->feature_level);
+	codec_u64(c, &n->stored_index);
+}
+
+static void codec_nodes(struct codec *c, struct state *s)
+{
+	for (uint32_t i = 0; i < STATE_NODES_MAX; i++) {
+		codec_node(c, &s->node[i]);
+		for (uint32_t k = 0; k < i; k++)
+			codec_check(c, s->node[i].id == 0 || s->node[i].id != s->node[k].id);
+	}
+	codec_u64(c, &s->holder);
+	codec_u64(c, &s->holder_incarnation);
+	codec_check(c, owner_possible(s, s->holder, s->holder_incarnation));
+}
+
+static bool slot_same(const struct slot *a, const struct slot *b)
+{
+	return a->node == b->node && a->incarnation == b->incarnation && a->epoch == b->epoch &&
+	       a->previous_node == b->previous_node &&
+	       a->previous_incarnation == b->previous_incarnation;
+}
+
+static void codec_slot(struct codec *c, struct slot *x)
+{
+	codec_u64(c, &x->node);
+	codec_u64(c, &x->incarnation);
+	codec_i64(c, &x->epoch);
+	codec_u64(c, &x->previous_node);
+	codec_u64(c, &x->previous_incarnation);
+	codec_check(c, x->epoch >= 0 && x->epoch <= EPOCH_MAX);
+}
+
+static void codec_slots(struct codec *c, struct state *s)
+{
+	uint32_t i = 0;
+
+	while (i < STATE_SLOTS_ALL && !c->bad) {
+		struct slot *first = &s->slot[i];
+		uint32_t run = 1;
+
+		while (!codec_reads(c) && i + run < STATE_SLOTS_ALL &&
+		       slot_same(first, &s->slot[i + run]))
+			run++;
+		codec_count(c, &run, STATE_SLOTS_ALL - i);
+		codec_slot(c, first);
+		codec_check(c, run > 0 && owner_possible(s, first->node, first->incarnation));
+		/* One run for what is alike, or the same state would have two forms. */
+		codec_check(c, i == 0 || !slot_same(&s->slot[i - 1], first));
+		for (uint32_t k = 1; codec_reads(c) && k < run; k++)
+			s->slot[i + k] = *first;
+		i += run;
+	}
+}
+
+static void codec_moved(struct codec *c, struct session *x, int64_t epoch)
+{
+	if (codec_reads(c))
+		x->moved.epoch = x->first_epoch;
+	if (!c->late_marks)
+		return;
+	codec_i64(c, &x->moved.epoch);
+	codec_check(c, x->moved.epoch >= x->first_epoch && x->moved.epoch <= epoch);
+	if (x->moved.epoch == x->first_epoch) /* As it was made: nobody's before. */
+		return;
+	codec_u64(c, &x->moved.node);
+	codec_u64(c, &x->moved.incarnation);
+}
+
+void codec_session_record(struct codec *c, const struct state *s, struct session *x)
+{
+	int64_t epoch;
+
+	codec_u64(c, &x->id);
+	codec_u64(c, &x->serial);
+	codec_u32(c, &x->slot);
+	codec_i64(c, &x->epoch_base);
+	codec_i64(c, &x->first_epoch);
+	codec_i64(c, &x->noticed_epoch);
+	codec_i64(c, &x->acknowledged_epoch);
+	if (!c->no_successors)
+		codec_u64(c, &x->successor);
+	codec_check(c, x->slot < STATE_SLOTS_ALL && epoch_possible(x->epoch_base));
+	if (c->bad)
+		return;
+	epoch = session_epoch(s, x);
+	codec_check(c, epoch_possible(x->first_epoch) && x->first_epoch <= epoch);
+	codec_check(c, x->noticed_epoch >= x->first_epoch && x->noticed_epoch <= epoch);
+	codec_check(c, x->acknowledged_epoch >= x->first_epoch && x->acknowledged_epoch <= epoch);
+	codec_moved(c, x, epoch);
+	codec_session(c, &x->ike);
+	for (unsigned i = 0; i < x->ike.n_child; i++) {
+		codec_seq_record(c, &x->seq[i], &x->ike.child[i]);
+		codec_check(c, x->seq[i].e0 >= x->first_epoch && x->seq[i].e0 <= epoch);
+		codec_check(c, x->seq[i].mark_epoch >= x->first_epoch &&
+				       x->seq[i].mark_epoch <= epoch);
+		codec_check(c, !x->seq[i].horizon || (x->seq[i].born >= x->first_epoch &&
+						      x->seq[i].born <= epoch));
+		if (MUTANT(MUTANT_SNAPSHOT_NO_LEASES) && c->in)
+			lease_init(&x->seq[i], x->first_epoch, x->seq[i].length, false);
+	}
+}
+
+void codec_tombstone(struct codec *c, struct tombstone *t, uint8_t version)
+{
+	codec_u64(c, &t->pair[0]);
+	codec_u64(c, &t->pair[1]);
+	if (version >= SNAPSHOT_VERSION_TOMBSTONES)
+		codec_u64(c, &t->peer);
+	codec_u64(c, &t->at_ms);
+	codec_datagrams(c, &t->last_word, COMMAND_LAST_WORD_MAX);
+	if (t->last_word)
+		codec_octets(c, t->request_hash, sizeof(t->request_hash));
+}
+
+void codec_freed(struct codec *c, struct freed *f, uint8_t version)
+{
+	codec_address(c, &f->address);
+	if (version >= SNAPSHOT_VERSION_FREED)
+		codec_u64(c, &f->peer);
+	codec_u64(c, &f->at_ms);
+	codec_check(c, f->address.family != 0);
+}
+
+uint8_t codec_head(struct codec *c, struct state *s)
+{
+	uint8_t version = c->horizons ? SNAPSHOT_VERSION_EXACT : SNAPSHOT_VERSION;
+
+	codec_u8(c, &version);
+	codec_check(c, version >= SNAPSHOT_VERSION_OLD && version <= SNAPSHOT_VERSION_EXACT);
+	c->horizons = version % 2 == 1;
+	c->no_successors = version < SNAPSHOT_VERSION_MARKS;
+	c->late_marks = version >= SNAPSHOT_VERSION_MARKS;
+	codec_u64(c, &s->time_ms);
+	codec_u64(c, &s->last_session);
+	codec_nodes(c, s);
+	codec_slots(c, s);
+	if (version >= SNAPSHOT_VERSION)
+		codec_revoked(c, s);
+	return version;
+}
+
+/* ---- Writing ---- */
+
+/* Octets go to cbb; when a digest is computed, from there into it. */
+struct sink {
+	CBB cbb;
+	SHA256_CTX *sha;
+};
+
+static void sink_begin(struct sink *k, SHA256_CTX *sha)
+{
+	int ok = CBB_init(&k->cbb, DIGEST_CHUNK);
+
+	assert(ok);
+	k->sha = sha;
+}
+
+static void sink_drain(struct sink *k, size_t from)
+{
+	int ok = CBB_flush(&k->cbb);
+
+	assert(ok);
+	if (!k->sha || CBB_len(&k->cbb) < from)
+		return;
+	SHA256_Update(k->sha, CBB_data(&k->cbb), CBB_len(&k->cbb));
+	CBB_cleanup(&k->cbb); /* Cleanses: there are keys in it. */
+	sink_begin(k, k->sha);
+}
+
+/* Writing only reads the state. */
+static void state_write(struct state *s, struct sink *k)
+{
+	struct codec c = {.out = &k->cbb, .horizons = s->n_exact > 0};
+	uint32_t n_tombstones = HASH_CNT(hh, s->tombstones), n_freed = HASH_CNT(hh, s->freed);
+	uint32_t n_sessions = (uint32_t)state_sessions(s);
+	uint8_t version;
+
+	version = codec_head(&c, s);
+	codec_u32(&c, &n_tombstones);
+	for (struct tombstone *t = s->tombstones; t; t = t->hh.next) {
+		codec_tombstone(&c, t, version);
+		sink_drain(k, DIGEST_CHUNK);
+	}
+	codec_u32(&c, &n_freed);
+	for (struct freed *f = s->freed; f; f = f->hh.next) {
+		codec_freed(&c, f, version);
+		sink_drain(k, DIGEST_CHUNK);
+	}
+	codec_u32(&c, &n_sessions);
+	for (size_t i = 0; i < s->list.n; i++) {
+		if (s->list.place[i].entry)
+			codec_session_record(&c, s, &s->list.place[i].entry->s);
+		sink_drain(k, DIGEST_CHUNK);
+	}
+	sink_drain(k, 0);
+	assert(!c.bad);
+}
+
+struct blob *state_encode(const struct state *s)
+{
+	struct sink k;
+	struct blob *b;
+
+	sink_begin(&k, NULL);
+	state_write((struct state *)s, &k);
+	b = blob_new(CBB_data(&k.cbb), CBB_len(&k.cbb));
+	CBB_cleanup(&k.cbb);
+	return b;
+}
+
+void state_digest(const struct state *s, uint8_t digest[32])
+{
+	struct sink k;
+	SHA256_CTX sha;
+
+	SHA256_Init(&sha);
+	sink_begin(&k, &sha);
+	state_write((struct state *)s, &k);
+	CBB_cleanup(&k.cbb);
+	SHA256_Final(digest, &sha);
+}
+
+/* ---- Reading ---- */
+
+static void read_tombstones(struct codec *c, struct state *s, uint8_t version)
+{
+	uint32_t n = 0;
+	uint64_t at_ms = 0;
+
+	codec_u32(c, &n);
+	for (uint32_t i = 0; i < n && !c->bad; i++) {
+		struct tombstone t = {0}, *added = NULL;
+
+		codec_tombstone(c, &t, version);
+		codec_check(c, t.at_ms >= at_ms && t.at_ms <= s->time_ms);
+		at_ms = t.at_ms;
+		if (!c->bad)
+			added = tombstone_add(s, t.pair[0], t.pair[1], t.peer, t.at_ms);
+		codec_check(c, added != NULL);
+		if (!added) {
+			ike_datagrams_unref(t.last_word);
+			return;
+		}
+		added->last_word = t.last_word;
+		memcpy(added->request_hash, t.request_hash, sizeof(t.request_hash));
+	}
+}
+
+static void read_freed(struct codec *c, struct state *s, uint8_t version)
+{
+	uint32_t n = 0;
+	uint64_t at_ms = 0;
+
+	codec_u32(c, &n);
+	for (uint32_t i = 0; i < n && !c->bad; i++) {
+		struct freed f = {0};
+
+		codec_freed(c, &f, version);
+		codec_check(c, f.at_ms >= at_ms && f.at_ms <= s->time_ms);
+		at_ms = f.at_ms;
+		if (!c->bad)
+			codec_check(c, freed_add(s, &f.address, f.peer, f.at_ms));
+	}
+}
+
+static bool session_admissible(const struct state *s, const struct session *x, uint64_t previous_id)
+{
+	for (unsigned i = 0; i < IKE_SA_MAX; i++)
+		if (x->ike.ike[i].state != 0 &&
+		    state_tombstone(s, x->ike.ike[i].spi_i, x->ike.ike[i].spi_r))
+			return false;
+	return x->id > previous_id && x->id <= s->last_session && x->serial > 0 &&
+	       !(x->ike.virtual_ip.family != 0 && freed_contains(s, &x->ike.virtual_ip));
+}
+
+static void read_sessions(struct codec *c, struct state *s)
+{
+	uint32_t n = 0;
+	uint64_t id = 0;
+
+	codec_u32(c, &n);
+	for (uint32_t i = 0; i < n && !c->bad; i++) {
+		struct session_entry *e = calloc(1, sizeof(*e));
+
+		assert(e);
+		codec_session_record(c, s, &e->s);
+		if (c->bad || !session_admissible(s, &e->s, id) || session_insert(s, e) != OK) {
+			session_entry_free(e);
+			c->bad = true;
+			return;
+		}
+		id = e->s.id;
+	}
+	codec_check(c, c->bad || pool_link(s));
+}
+
+struct state *state_decode(const uint8_t *data, size_t len)
+{
+	struct state *s = state_new();
+	CBS in;
+	struct codec c = {.in = &in};
+	uint8_t version;
+
+	CBS_init(&in, data, len);
+	version = codec_head(&c, s);
+	if (!c.bad)
+		read_tombstones(&c, s, version);
+	if (!c.bad)
+		read_freed(&c, s, version);
+	if (!c.bad)
+		read_sessions(&c, s);
+	codec_check(&c, c.exact == c.horizons);
+	if (c.bad || CBS_len(&in) != 0) {
+		state_free(s);
+		return NULL;
+	}
+	return s;
+}

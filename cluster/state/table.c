@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of sessions: by id in ascending order, by the SPI pair of each of its
+ * IKE SAs, by the inbound SPI of each Child SA, by virtual IP, by peer identity. Each
+ * entry carries its own index nodes, so a session is one allocation, and inserting or
+ * removing one touches a dozen hash buckets however many there are. */
+#include "cluster/state/horizon.h"
+#include "cluster/state/state_internal.h"
+#include "proto/ike/ike_config.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_COMPACT_FROM 64u
+
+/* ---- Ascending by id ---- */
+
+/* The first place whose id is greater. */
+static size_t list_after(const struct session_list *l, uint64_t id)
+{
+	size_t low = 0, high = l->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (l->place[middle].id > id)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+static void list_append(struct session_list *l, struct session_entry *e)
+{
+	assert(l->n == 0 || l->place[l->n - 1].id < e->s.id);
+	if (l->n == l->room) {
+		l->room = l->room ? 2 * l->room : LIST_COMPACT_FROM;
+		l->place = realloc(l->place, l->room * sizeof(*l->place));
+		assert(l->place);
+	}
+	l->place[l->n++] = (struct session_place){e->s.id, e};
+}
+
+static void list_remove(struct session_list *l, uint64_t id)
+{
+	size_t i = list_after(l, id), kept = 0;
+
+	assert(i > 0 && l->place[i - 1].id == id && l->place[i - 1].entry);
+	l->place[i - 1].entry = NULL;
+	l->holes++;
+	if (l->n < LIST_COMPACT_FROM || 2 * l->holes < l->n)
+		return;
+	for (i = 0; i < l->n; i++)
+		if (l->place[i].entry)
+			l->place[kept++] = l->place[i];
+	l->n = kept;
+	l->holes = 0;
+}
+
+struct session_entry *session_entry_of(struct session *s)
+{
+	return (struct session_entry *)((uint8_t *)s - offsetof(struct session_entry, s));
+}
+
+struct session_entry *session_find(const struct state *s, uint64_t id)
+{
+	size_t i = list_after(&s->list, id);
+
+	return i > 0 && s->list.place[i - 1].id == id ? s->list.place[i - 1].entry : NULL;
+}
+
+/* ---- By identity ---- */
+
+static struct peer *peer_find(const struct state *s, const struct ike_id *id)
+{
+	struct ike_id key = ike_id_key(id);
+	struct peer *p;
+
+	HASH_FIND(hh, s->peers, &key, sizeof(key), p);
+	return p;
+}
+
+struct session_entry *session_last_of(const struct state *s, const struct ike_id *id)
+{
+	const struct peer *p = peer_find(s, id);
+
+	return p ? p->last : NULL;
+}
+
+static void peer_join(struct state *s, struct session_entry *e)
+{
+	struct peer *p = peer_find(s, &e->s.ike.peer_id);
+	struct session_entry *before;
+
+	if (!p) {
+		p = calloc(1, sizeof(*p));
+		assert(p);
+		p->id = ike_id_key(&e->s.ike.peer_id);
+		HASH_ADD(hh, s->peers, id, sizeof(p->id), p);
+	}
+	/* Nearly always the newest session, and then the last. */
+	before = p->last;
+	while (before && before->s.id > e->s.id)
+		before = before->peer_previous;
+	e->peer = p;
+	e->peer_previous = before;
+	e->peer_next = before ? before->peer_next : p->first;
+	*(before ? &before->peer_next : &p->first) = e;
+	*(e->peer_next ? &e->peer_next->peer_previous : &p->last) = e;
+}
+
+static void peer_leave(struct state *s, struct session_entry *e)
+{
+	struct peer *p = e->peer;
+
+	*(e->peer_previous ? &e->peer_previous->peer_next : &p->first) = e->peer_next;
+	*(e->peer_next ? &e->peer_next->peer_previous : &p->last) = e->peer_previous;
+	e->peer = NULL;
+	if (p->first)
+		return;
+	HASH_DEL(s->peers, p);
+	free(p);
+}
+
+/* ---- By SPIs ---- */
+
+struct pair_index *session_find_pair(const struct state *s, uint64_t spi_i, uint64_t spi_r)
+{
+	const uint64_t pair[2] = {spi_i, spi_r};
+	struct pair_index *x;
+
+	HASH_FIND(hh, s->by_pair, pair, sizeof(pair), x);
+	return x;
+}
+
+struct spi_index *session_find_spi(const struct state *s, uint32_t spi_in)
+{
+	struct spi_index *x;
+
+	HASH_FIND(hh, s->by_spi, &spi_in, sizeof(spi_in), x);
+	return x;
+}
+
+static size_t count_exact(const struct session_entry *e)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < e->s.ike.n_child; i++)
+		n += horizon_exact(&e->s.seq[i]);
+	return n;
+}
+
+static void spis_add(struct state *s, struct session_entry *e)
+{
+	for (unsigned i = 0; i < IKE_SA_MAX; i++) {
+		struct pair_index *x = &e->by_pair[i];
+
+		if (e->s.ike.ike[i].state == 0)
+			continue;
+		x->pair[0] = e->s.ike.ike[i].spi_i;
+		x->pair[1] = e->s.ike.ike[i].spi_r;
+		x->entry = e;
+		HASH_ADD(hh, s->by_pair, pair, sizeof(x->pair), x);
+	}
+	for (unsigned i = 0; i < e->s.ike.n_child; i++) {
+		struct spi_index *x = &e->by_spi[i];
+
+		x->spi_in = e->s.ike.child[i].spi_in;
+		x->entry = e;
+		HASH_ADD(hh, s->by_spi, spi_in, sizeof(x->spi_in), x);
+	}
+	s->n_child += e->s.ike.n_child;
+	s->n_places += ike_session_places(&e->s.ike);
+	s->n_exact += count_exact(e);
+}
+
+static void spis_remove(struct state *s, struct session_entry *e)
+{
+	for (unsigned i = 0; i < IKE_SA_MAX; i++)
+		if (e->by_pair[i].entry) {
+			HASH_DEL(s->by_pair, &e->by_pair[i]);
+			e->by_pair[i].entry = NULL;
+		}
+	for (unsigned i = 0; i < e->s.ike.n_child; i++)
+		HASH_DEL(s->by_spi, &e->by_spi[i]);
+	s->n_child -= e->s.ike.n_child;
+	s->n_places -= ike_session_places(&e->s.ike);
+	s->n_exact -= count_exact(e);
+}
+
+/* ---- Changes ---- */
+
+enum status session_check(const struct ike_session *ike)
+{
+	const struct ike_sa *a = &ike->ike[0], *b = &ike->ike[1];
+
+	if (a->state == 0 || ike->n_child > IKE_CHILD_MAX || ike->peer_id.len > IKE_ID_MAX)
+		return ERR_MALFORMED;
+	if ((ike->features & IKE_ENDS) && ike->n_child > 0)
+		return ERR_MALFORMED;
+	if (b->state != 0 && a->spi_i == b->spi_i && a->spi_r == b->spi_r)
+		return ERR_MALFORMED;
+	for (unsigned i = 0; i < ike->n_child; i++) {
+		if (ike->child[i].spi_in == 0)
+			return ERR_MALFORMED;
+		for (unsigned k = 0; k < i; k++)
+			if (ike->child[k].spi_in == ike->child[i].spi_in)
+				return ERR_EXISTS;
+	}
+	return OK;
+}
+
+enum status session_insert(struct state *s, struct session_entry *e)
+{
+	enum status status = session_check(&e->s.ike);
+
+	if (status != OK)
+		return status;
+	for (unsigned i = 0; i < IKE_SA_MAX; i++)
+		if (e->s.ike.ike[i].state != 0 &&
+		    session_find_pair(s, e->s.ike.ike[i].spi_i, e->s.ike.ike[i].spi_r))
+			return ERR_EXISTS;
+	for (unsigned i = 0; i < e->s.ike.n_child; i++)
+		if (session_find_spi(s, e->s.ike.child[i].spi_in))
+			return ERR_EXISTS;
+	if (e->s.ike.virtual_ip.family != 0 && !e->s.successor &&
+	    pool_user(s, &e->s.ike.virtual_ip))
+		return ERR_EXISTS;
+	list_append(&s->list, e);
+	spis_add(s, e);
+	if (!e->s.successor)
+		pool_take(s, e);
+	peer_join(s, e);
+	room_pair_forms(s, e);
+	s->slot_sessions[e->s.slot]++;
+	return OK;
+}
+
+void session_replace(struct state *s, struct session_entry *e, const struct ike_session *ike,
+		     const struct seq_record seq[IKE_CHILD_MAX])
+{
+	bool same_ip = address_equal(&e->s.ike.virtual_ip, &ike->virtual_ip);
+	bool same_id = ike_id_equal(&e->s.ike.peer_id, &ike->peer_id);
+	struct ike_session old = e->s.ike; /* Its blobs move here, and are dropped at the end. */
+
+	cut_before_session_changes(s, e);
+	room_pair_breaks(s, e);
+	spis_remove(s, e);
+	if (!same_id)
+		peer_leave(s, e);
+	if (!same_ip)
+		pool_release(s, e);
+	ike_session_copy(&e->s.ike, ike);
+	memcpy(e->s.seq, seq, sizeof(e->s.seq));
+	if (!same_ip)
+		pool_take(s, e);
+	if (!same_id)
+		peer_join(s, e);
+	spis_add(s, e);
+	room_pair_forms(s, e);
+	ike_session_fini(&old);
+}
+
+void session_set_slot(struct state *s, struct session_entry *e, uint32_t slot)
+{
+	cut_before_session_changes(s, e);
+	s->slot_sessions[e->s.slot]--;
+	s->slot_sessions[slot]++;
+	e->s.slot = slot;
+}
+
+void session_entry_free(struct session_entry *e)
+{
+	ike_session_fini(&e->s.ike);
+	free(e);
+}
+
+uint64_t session_remove(struct state *s, struct session_entry *e)
+{
+	struct session_entry *other = e->s.successor ? session_find(s, e->s.successor) : e->before;
+	bool paired = room_pair_breaks(s, e);
+	uint64_t returned;
+
+	for (unsigned i = 0; i < IKE_SA_MAX; i++) {
+		const struct ike_sa *sa = &e->s.ike.ike[i];
+
+		if (sa->state != 0)
+			tombstone_add(s, sa->spi_i, sa->spi_r, tombstone_peer(&e->s.ike.peer_id),
+				      s->time_ms);
+	}
+	cut_before_session_goes(s, e);
+	list_remove(&s->list, e->s.id);
+	spis_remove(s, e);
+	returned = pool_return(s, e);
+	if (paired)
+		room_pair_forms(s, other);
+	peer_leave(s, e);
+	s->slot_sessions[e->s.slot]--;
+	session_entry_free(e);
+	return returned;
+}
+
+void sessions_fini(struct state *s)
+{
+	struct peer *p, *next;
+
+	HASH_CLEAR(hh, s->by_pair);
+	HASH_CLEAR(hh, s->by_spi);
+	HASH_CLEAR(by_ip, s->by_ip);
+	HASH_ITER(hh, s->peers, p, next)
+	{
+		HASH_DEL(s->peers, p);
+		free(p);
+	}
+	for (size_t i = 0; i < s->list.n; i++)
+		if (s->list.place[i].entry)
+			session_entry_free(s->list.place[i].entry);
+	free(s->list.place);
+}
+
+/* ---- Reading ---- */
+
+const struct session *state_session(const struct state *s, uint64_t id)
+{
+	struct session_entry *e = session_find(s, id);
+
+	return e ? &e->s : NULL;
+}
+
+const struct session *state_session_by_ike(const struct state *s, uint64_t spi_i, uint64_t spi_r)
+{
+	struct pair_index *x = session_find_pair(s, spi_i, spi_r);
+
+	return x ? &x->entry->s : NULL;
+}
+
+const struct session *state_session_by_spi(const struct state *s, uint32_t spi_in, unsigned *child)
+{
+	struct spi_index *x = session_find_spi(s, spi_in);
+
+	if (!x)
+		return NULL;
+	if (child)
+		*child = (unsigned)(x - x->entry->by_spi);
+	return &x->entry->s;
+}
+
+size_t state_sessions(const struct state *s)
+{
+	return s->list.n - s->list.holes;
+}
+
+size_t state_child_sas(const struct state *s)
+{
+	return s->n_child;
+}
+
+size_t state_places(const struct state *s)
+{
+	return state_taken(s).places;
+}
+
+const struct session *state_next_session(const struct state *s, uint64_t after)
+{
+	for (size_t i = list_after(&s->list, after); i < s->list.n; i++)
+		if (s->list.place[i].entry)
+			return &s->list.place[i].entry->s;
+	return NULL;
+}
+
+const struct session *state_next_session_of(const struct state *s, const struct ike_id *id,
+					    uint64_t after)
+{
+	const struct session_entry *e = session_find(s, after);
+	const struct peer *p;
+
+	if (e && ike_id_equal(&e->s.ike.peer_id, id))
+		return e->peer_next ? &e->peer_next->s : NULL;
+	p = peer_find(s, id);
+	e = p ? p->first : NULL;
+	while (e && e->s.id <= after)
+		e = e->peer_next;
+	return e ? &e->s : NULL;
+}

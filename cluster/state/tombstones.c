@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* I6, "a deleted SA never comes back": an IKE SPI pair that leaves the table, with its
+ * session or with a rekeyed IKE SA, becomes a tombstone in the same command, and a
+ * pair that has one is refused. They stand in the order of their making, oldest first,
+ * and go after TOMBSTONE_MS.
+ *
+ * A client with a key can make them as fast as it makes IKE SAs, so they are counted, all
+ * and by identity: who proposes sees to it that an identity with too many of them gets
+ * no new IKE SA (exchange_env.c). apply() itself refuses none: a deletion must not fail.
+ * So there are at most as many as that limit, and the IKE SAs that lived when it was met. */
+#include "cluster/state/state_internal.h"
+#include "proto/ike/ike_config.h"
+#include "proto/mutant.h"
+#include "proto/crypto/prf.h"
+
+#include <openssl/mem.h>
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct tombstone *tombstone_find(const struct state *s, uint64_t spi_i, uint64_t spi_r)
+{
+	const uint64_t pair[2] = {spi_i, spi_r};
+	struct tombstone *t;
+
+	HASH_FIND(hh, s->tombstones, pair, sizeof(pair), t);
+	return t;
+}
+
+bool state_tombstone(const struct state *s, uint64_t spi_i, uint64_t spi_r)
+{
+	return tombstone_find(s, spi_i, spi_r) != NULL;
+}
+
+struct ike_datagrams *state_last_word(const struct state *s, uint64_t spi_i, uint64_t spi_r,
+				      const uint8_t *request_hash)
+{
+	struct tombstone *t = tombstone_find(s, spi_i, spi_r);
+
+	if (!t || (request_hash && CRYPTO_memcmp(request_hash, t->request_hash, IKE_HASH_LEN) != 0))
+		return NULL;
+	return t->last_word;
+}
+
+void tombstone_say(struct state *s, uint64_t spi_i, uint64_t spi_r, struct ike_datagrams *last_word,
+		   const uint8_t request_hash[IKE_HASH_LEN])
+{
+	struct tombstone *t = tombstone_find(s, spi_i, spi_r);
+
+	if (!t || !last_word || t->last_word)
+		return;
+	t->last_word = ike_datagrams_ref(last_word);
+	memcpy(t->request_hash, request_hash, sizeof(t->request_hash));
+}
+
+/* ---- Whose they are ---- */
+
+uint64_t tombstone_peer(const struct ike_id *id)
+{
+	uint8_t octets[1 + IKE_ID_MAX] = {(uint8_t)id->type}, hash[IKE_HASH_LEN];
+	struct ike_id key = ike_id_key(id); /* Spelled otherwise it is the same one. */
+	uint64_t peer;
+
+	memcpy(octets + 1, key.data, id->len);
+	hash_sha256(octets, 1 + (size_t)id->len, hash);
+	memcpy(&peer, hash, sizeof(peer));
+	return peer ? peer : 1;
+}
+
+static struct mourner *mourner_find(const struct state *s, uint64_t peer)
+{
+	struct mourner *m;
+
+	HASH_FIND(hh, s->mourners, &peer, sizeof(peer), m);
+	return m;
+}
+
+static void peer_count(struct state *s, uint64_t peer)
+{
+	struct mourner *m = mourner_find(s, peer);
+
+	if (peer == 0)
+		return;
+	if (!m) {
+		m = calloc(1, sizeof(*m));
+		assert(m);
+		m->peer = peer;
+		HASH_ADD(hh, s->mourners, peer, sizeof(m->peer), m);
+	}
+	m->n++;
+}
+
+static void peer_discount(struct state *s, uint64_t peer)
+{
+	struct mourner *m = mourner_find(s, peer);
+
+	if (peer == 0)
+		return;
+	assert(m && m->n > 0);
+	if (--m->n > 0)
+		return;
+	HASH_DEL(s->mourners, m);
+	free(m);
+}
+
+size_t state_tombstones(const struct state *s, const struct ike_id *peer)
+{
+	const struct mourner *m;
+
+	if (!peer)
+		return HASH_CNT(hh, s->tombstones);
+	m = mourner_find(s, tombstone_peer(peer));
+	return m ? m->n : 0;
+}
+
+/* ---- Coming and going ---- */
+
+struct tombstone *tombstone_add(struct state *s, uint64_t spi_i, uint64_t spi_r, uint64_t peer,
+				uint64_t at_ms)
+{
+	struct tombstone *t = tombstone_find(s, spi_i, spi_r);
+
+	if (t)
+		return NULL;
+	t = calloc(1, sizeof(*t));
+	assert(t);
+	t->pair[0] = spi_i;
+	t->pair[1] = spi_r;
+	t->peer = peer;
+	t->at_ms = at_ms;
+	HASH_ADD(hh, s->tombstones, pair, sizeof(t->pair), t);
+	peer_count(s, peer);
+	return t;
+}
+
+static void tombstone_free(struct state *s, struct tombstone *t)
+{
+	cut_before_tombstone_goes(s, t);
+	HASH_DEL(s->tombstones, t);
+	peer_discount(s, t->peer);
+	ike_datagrams_unref(t->last_word);
+	free(t);
+}
+
+/* The oldest stand first. */
+void tombstones_sweep(struct state *s)
+{
+	while (s->tombstones && s->time_ms - s->tombstones->at_ms >=
+					(MUTANT(MUTANT_TOMBSTONE_SHORT) ? 0 : TOMBSTONE_MS))
+		tombstone_free(s, s->tombstones);
+}
+
+void tombstones_fini(struct state *s)
+{
+	struct tombstone *t, *next;
+
+	HASH_ITER(hh, s->tombstones, t, next)
+		tombstone_free(s, t);
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* baton init DIR [--nodes N]: a CA, a certificate for each node, a storage key and what
+ * it makes each node's link secret, one client's PSK and a commented cluster.toml. Nothing that exists is overwritten. */
+#include "node/cli/cmd.h"
+#include "node/link/pki.h"
+
+#include "cluster/cluster_config.h"
+#include "cluster/link/proof.h"
+
+#include <openssl/mem.h>
+#include <openssl/rand.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char head[] =
+	"# baton: one file for all nodes of the cluster. `baton check --config cluster.toml`\n"
+	"# names every error in it. Paths are relative to this file's folder.\n\n"
+	"[cluster]\n"
+	"name = \"demo\"\n"
+	"ca_file = \"secrets/ca.pem\"\n"
+	"storage_key_file = \"secrets/storage.key\"   # seals the log and the snapshots\n"
+	"# user = \"baton\"            # who a node becomes once its secrets are read; unset: baton, if it exists\n"
+	"# max_store_age_s = 1800    # a cold start from older data wants --accept-old-store\n"
+	"# sessions_max = 100000     # clients\n"
+	"# child_sas_max = 200000    # ... each takes a place for each Child SA, and one for rekeying\n"
+	"# half_open_max = 10000     # IKE SAs between IKE_SA_INIT and IKE_AUTH\n"
+	"# cookie_above = 500        # ... from so many on a client must show a cookie\n\n";
+
+static const char host_name[] = /* Of the first node, for all. */
+	"# http_name = \"n1.example.net\"           # a host name that it may be asked by, "
+	"besides its addresses\n";
+
+static const char tail[] =
+	"[service]\n"
+	"mode = \"vip\"                             # the nodes hold the addresses and move them\n"
+	"addresses = [\"10.79.0.100/24\"]           # what clients connect to\n"
+	"inner_addresses = [\"10.20.0.1/24\"]       # what the protected network routes the pool to\n\n"
+	"[datapath]\n"
+	"mode = \"auto\"                            # auto | xdp | socket\n"
+	"tun = \"baton0\"\n\n"
+	"[[connection]]\n"
+	"name = \"road\"\n"
+	"local_id = \"gw\"                          # IDr\n"
+	"auth = \"psk\"\n"
+	"local_ts = [\"10.20.0.0/16\"]              # what clients may reach\n"
+	"pool = \"10.30.0.0/16\"                    # virtual IPs of the clients\n"
+	"# dns = [\"10.20.0.53\"]\n"
+	"ike_proposals = [\"aes128gcm16-aes256gcm16-prfsha256-prfsha384-x25519-ecp256\"]\n"
+	"esp_proposals = [\"aes128gcm16\", \"aes256gcm16\"]\n"
+	"# The client's order decides. Many name AES-CBC first and would end there, so it is not\n"
+	"# offered; for those that know nothing else add \"aes256-sha256-ecp256-modp2048\" to ike_proposals,\n"
+	"# \"aes256-sha256\" to esp_proposals, best in a [[connection]] with a local_id of its own.\n"
+	"# dpd_delay_ms = 30000      # 0 = off\n"
+	"# replay = \"marks\"          # | \"exact\": nothing is let in twice, ever; costs a round trip "
+	"between nodes\n\n"
+	"[[secret]]\n"
+	"id = \"cl\"                                # the client's identity\n"
+	"psk_file = \"secrets/cl.psk\"\n\n"
+	"# [timing]                  # failure detection: heartbeat_ms x heartbeats_missed\n"
+	"# heartbeat_ms = 10\n"
+	"# heartbeats_missed = 3\n"
+	"# detection_max_ms = 200    # at the most, while heartbeats come late\n";
+
+#define KEY_OCTETS_MAX 64u
+
+static bool failed(const char *path)
+{
+	fprintf(stderr, "baton init: %s: %s%s\n", path, strerror(errno),
+		errno == EEXIST ? "; remove it, or choose another folder" : "");
+	return false;
+}
+
+static bool write_hex(const char *path, const uint8_t *raw, size_t octets)
+{
+	char hex[2 * KEY_OCTETS_MAX + 2];
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	bool ok;
+
+	if (fd < 0)
+		return failed(path);
+	for (size_t i = 0; i < octets; i++)
+		snprintf(hex + 2 * i, 3, "%02x", raw[i]);
+	hex[2 * octets] = '\n';
+	ok = write(fd, hex, 2 * octets + 1) == (ssize_t)(2 * octets + 1) && fsync(fd) == 0;
+	close(fd);
+	OPENSSL_cleanse(hex, sizeof(hex));
+	return ok || failed(path);
+}
+
+static bool write_random(const char *path, size_t octets)
+{
+	uint8_t raw[KEY_OCTETS_MAX];
+	bool ok;
+
+	RAND_bytes(raw, octets);
+	ok = write_hex(path, raw, octets);
+	OPENSSL_cleanse(raw, sizeof(raw));
+	return ok;
+}
+
+/* The storage key, and of it each node's link secret (cluster/link/proof.h). */
+static bool write_storage_key(const char *dir, unsigned nodes)
+{
+	uint8_t key[STORAGE_KEY_LEN], secret[PROOF_SECRET_LEN];
+	char path[4096], name[16];
+	bool ok;
+
+	RAND_bytes(key, sizeof(key));
+	snprintf(path, sizeof(path), "%s/secrets/storage.key", dir);
+	ok = write_hex(path, key, sizeof(key));
+	for (unsigned i = 1; ok && i <= nodes; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		snprintf(path, sizeof(path), "%s/secrets/%s.link", dir, name);
+		proof_secret_derive(key, name, secret);
+		ok = write_hex(path, secret, sizeof(secret));
+	}
+	OPENSSL_cleanse(key, sizeof(key));
+	OPENSSL_cleanse(secret, sizeof(secret));
+	return ok;
+}
+
+static bool write_node(const char *dir, const char *name, X509 *ca, EVP_PKEY *ca_key)
+{
+	char key_path[4096], cert_path[4096];
+	EVP_PKEY *key = pki_key();
+	X509 *x = key ? pki_certificate(key, name, ca, ca_key) : NULL;
+	bool ok = x != NULL;
+
+	snprintf(key_path, sizeof(key_path), "%s/secrets/%s.key", dir, name);
+	snprintf(cert_path, sizeof(cert_path), "%s/secrets/%s.pem", dir, name);
+	ok = ok && (pki_write_key(key_path, key) || failed(key_path)) &&
+	     (pki_write_certificate(cert_path, x) || failed(cert_path));
+	X509_free(x);
+	EVP_PKEY_free(key);
+	return ok;
+}
+
+static bool write_pki(const char *dir, unsigned nodes)
+{
+	char key_path[4096], cert_path[4096], name[16];
+	EVP_PKEY *key = pki_key();
+	X509 *ca = key ? pki_certificate(key, "baton cluster CA", NULL, NULL) : NULL;
+	bool ok = ca != NULL;
+
+	snprintf(key_path, sizeof(key_path), "%s/secrets/ca.key", dir);
+	snprintf(cert_path, sizeof(cert_path), "%s/secrets/ca.pem", dir);
+	ok = ok && (pki_write_key(key_path, key) || failed(key_path)) &&
+	     (pki_write_certificate(cert_path, ca) || failed(cert_path));
+	for (unsigned i = 1; ok && i <= nodes; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		ok = write_node(dir, name, ca, key);
+	}
+	X509_free(ca);
+	EVP_PKEY_free(key);
+	return ok;
+}
+
+static bool write_config(const char *dir, unsigned nodes)
+{
+	char path[4096];
+	int fd;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/cluster.toml", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	f = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!f)
+		return failed(path);
+	fputs(head, f);
+	for (unsigned i = 1; i <= nodes; i++)
+		fprintf(f,
+			"[[node]]\n"
+			"name = \"n%u\"\n"
+			"link = \"10.77.0.%u:7500\"                 # node links, mutual TLS\n"
+			"cert_file = \"secrets/n%u.pem\"\n"
+			"key_file = \"secrets/n%u.key\"\n"
+			"link_secret_file = \"secrets/n%u.link\"    # derived from the storage key: may be left out\n"
+			"data_dir = \"/var/lib/baton/n%u\"\n"
+			"outer_interface = \"wan\"                  # where clients come in\n"
+			"inner_interface = \"lan\"                  # towards the protected network\n"
+			"http = \"127.0.0.1:9505\"                  # status; \"\" turns it off\n"
+			"control = \"/run/baton/n%u.sock\"         # baton end, revoke, allow, prune; \"\" turns "
+			"it off\n%s\n",
+			i, 10 + i, i, i, i, i, i, i == 1 ? host_name : "");
+	fputs(tail, f);
+	return fclose(f) == 0 || failed(path);
+}
+
+/* "eth0, eth1": what stands for "wan" and "lan" is one of these. */
+static void interfaces(char *text, size_t room)
+{
+	struct if_nameindex *all = if_nameindex();
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (struct if_nameindex *i = all; i && i->if_name && at < room; i++)
+		if (strcmp(i->if_name, "lo") != 0)
+			at += (size_t)snprintf(text + at, room - at, "%s%s", at ? ", " : "", i->if_name);
+	if_freenameindex(all);
+}
+
+/* Commands that can be pasted: nobody has installed anything yet, or changed the folder. */
+static void say_next(const char *dir, long nodes)
+{
+	char self[4096] = "baton", folder[4096], own[256];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n > 0)
+		self[n] = '\0';
+	if (!realpath(dir, folder))
+		snprintf(folder, sizeof(folder), "%s", dir);
+	interfaces(own, sizeof(own));
+	printf("%s/cluster.toml and %s/secrets are made for %ld node%s. To be done:\n\n"
+	       "1. Fill in what is yours in cluster.toml: link, outer_interface and inner_interface of each\n"
+	       "   node (this machine has: %s), addresses and inner_addresses,\n"
+	       "   local_ts, pool.\n"
+	       "2. Copy the folder to each node without the other nodes' secrets/nN.*, and without\n"
+	       "   secrets/ca.key, which no node needs: keep it where no network leads.\n"
+	       "3. On n1, as root (and so on each other node, by its own name):\n\n"
+	       "     %s check --config %s/cluster.toml --node n1\n"
+	       "     %s run --config %s/cluster.toml --node n1\n",
+	       folder, folder, nodes, nodes > 1 ? "s" : "", own[0] ? own : "none", self, folder, self, folder);
+}
+
+static int usage(FILE *out, int status)
+{
+	fputs("usage: baton init DIR [--nodes 1|3|5|7]\n"
+	      "  makes DIR/cluster.toml, to be edited, and keys and certificates in DIR/secrets\n",
+	      out);
+	return status;
+}
+
+int cmd_init(int argc, char **argv)
+{
+	static const struct option options[] = { { "nodes", required_argument, NULL, 'n' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
+	char path[4096];
+	const char *dir = NULL;
+	long nodes = 3;
+	int o;
+
+	while ((o = getopt_long(argc, argv, "n:h", options, NULL)) != -1) {
+		if (o == 'h')
+			return usage(stdout, CMD_OK);
+		nodes = o == 'n' ? strtol(optarg, NULL, 10) : -1;
+	}
+	if (optind == argc - 1)
+		dir = argv[optind];
+	if (!dir || nodes < 1 || nodes > (long)CLUSTER_NODES_MAX || (nodes > 1 && nodes % 2 == 0))
+		return usage(stderr, CMD_USAGE);
+	if (mkdir(dir, 0755) != 0 && errno != EEXIST) {
+		failed(dir);
+		return CMD_FAILED;
+	}
+	snprintf(path, sizeof(path), "%s/cluster.toml", dir);
+	if (access(path, F_OK) == 0) {
+		errno = EEXIST;
+		failed(path);
+		return CMD_FAILED;
+	}
+	snprintf(path, sizeof(path), "%s/secrets", dir);
+	if (mkdir(path, 0700) != 0) {
+		failed(path);
+		return CMD_FAILED;
+	}
+	if (!write_pki(dir, (unsigned)nodes))
+		return CMD_FAILED;
+	if (!write_storage_key(dir, (unsigned)nodes))
+		return CMD_FAILED;
+	snprintf(path, sizeof(path), "%s/secrets/cl.psk", dir);
+	if (!write_random(path, 16) || !write_config(dir, (unsigned)nodes))
+		return CMD_FAILED;
+	say_next(dir, nodes);
+	return CMD_OK;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* baton: a cluster of IPsec gateways. Picks the subcommand. */
+#include "node/cli/cmd.h"
+#include "version.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *about;
+} commands[] = {
+	{"run", cmd_run, "run one node in the foreground"},
+	{"check", cmd_check, "check a configuration and print every error"},
+	{"init", cmd_init, "make keys, certificates and a commented configuration"},
+	{"status", cmd_status, "ask a node how the cluster is"},
+	{"sessions", cmd_sessions, "list sessions"},
+	{"end", cmd_end, "end a session, or all of an identity"},
+	{"revoke", cmd_revoke, "let an identity in no more, and end its sessions"},
+	{"allow", cmd_allow, "undo that"},
+	{"prune", cmd_prune, "end the sessions of what is configured no longer"},
+};
+
+static int usage(FILE *out, int status)
+{
+	fputs("usage: baton COMMAND [OPTION...]\n", out);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].about);
+	fputs("baton COMMAND --help tells more, baton --version which one this is.\n", out);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return usage(stderr, CMD_USAGE);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0)
+		return usage(stdout, CMD_OK);
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)
+		return puts("baton " BATON_VERSION) < 0 ? CMD_FAILED : CMD_OK;
+	fprintf(stderr, "baton: there is no command \"%s\"\n", argv[1]);
+	return usage(stderr, CMD_USAGE);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What no single key of cluster.toml can tell: the file as a whole. What cannot work, or
+ * would work by chance only, is an error; what works but is hardly meant, a warning. */
+#include "node/config/schema.h"
+
+#include <string.h>
+
+/* ---- Things that are there twice ---- */
+
+static bool same_text(const struct reader *r, const char *section, const char *key, size_t i, size_t k)
+{
+	const struct toml_value *a = config_find(r->root, section, i, key);
+	const struct toml_value *b = config_find(r->root, section, k, key);
+
+	if (!a || !b || a->type != b->type || a->n != b->n)
+		return false;
+	for (size_t j = 0; a->type == TOML_ARRAY && j < a->n; j++)
+		if (a->child[j].type != TOML_STRING || b->child[j].type != TOML_STRING ||
+		    strcmp(a->child[j].string, b->child[j].string) != 0)
+			return false;
+	return a->type == TOML_ARRAY ||
+	       (a->type == TOML_STRING && a->string[0] && strcmp(a->string, b->string) == 0);
+}
+
+/* Any address, or one that each machine has for itself. */
+static bool is_local(const char *http)
+{
+	struct endpoint e;
+	static const struct address zero;
+
+	if (endpoint_parse(&e, http) != OK)
+		return true; /* Said already. */
+	return memcmp(e.address.octets, zero.octets, address_len(&e.address)) == 0 ||
+	       (e.address.family == 4 ? e.address.octets[0] == 127
+				      : memcmp(e.address.octets, zero.octets, 15) == 0);
+}
+
+static void check_node_pair(struct reader *r, size_t i, size_t k)
+{
+	static const char *const files[] = { "cert_file", "key_file", "link_secret_file" };
+	const struct node_config *c = r->c;
+	const char *a = c->cluster.node[k], *b = c->cluster.node[i];
+	bool one_host = address_equal(&c->node[i].link.address, &c->node[k].link.address);
+
+	if (endpoint_equal(&c->node[i].link, &c->node[k].link))
+		reader_error(r, c->node[i].link_line, "%s and %s have the same \"link\": give each its own",
+			     a, b);
+	for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
+		const struct toml_value *v = config_find(r->root, "node", i, files[f]);
+
+		/* A credential has the same name on each machine. */
+		if (same_text(r, "node", files[f], i, k) && strncmp(v->string, "credential:", 11) != 0)
+			reader_error(r, v->line, "%s and %s have the same \"%s\": each needs one of its own",
+				     a, b, files[f]);
+	}
+	if (same_text(r, "node", "data_dir", i, k)) {
+		int line = config_line(r, "node", i, "data_dir");
+
+		if (one_host)
+			reader_error(r, line, "%s and %s have the same \"data_dir\": give each its own", a, b);
+		else
+			reader_warning(r, line, "%s and %s have the same \"data_dir\": on one machine they "
+				       "would refuse each other's", a, b);
+	}
+	if (same_text(r, "node", "http", i, k) && (one_host || !is_local(c->node[i].http)))
+		reader_error(r, config_line(r, "node", i, "http"), "%s and %s have the same \"http\": give "
+			     "each its own", a, b);
+}
+
+static void check_repeated(struct reader *r)
+{
+	const struct ike_config *ike = &r->c->cluster.ike;
+
+	for (size_t i = 0; i < r->c->cluster.n_nodes; i++)
+		for (size_t k = 0; k < i; k++)
+			check_node_pair(r, i, k);
+	for (size_t i = 0; i < ike->n_connections; i++)
+		for (size_t k = 0; k < i; k++) {
+			if (same_text(r, "connection", "name", i, k))
+				reader_error(r, config_line(r, "connection", i, "name"),
+					     "connection \"%s\" is there twice: give each another name",
+					     ike->connections[i].name);
+			else if (same_text(r, "connection", "local_id", i, k) &&
+				 same_text(r, "connection", "ike_proposals", i, k))
+				reader_error(r, config_line(r, "connection", i, "local_id"),
+					     "connection \"%s\" is never chosen: \"%s\" has the same \"local_id\" "
+					     "and \"ike_proposals\"", ike->connections[i].name,
+					     ike->connections[k].name);
+		}
+	for (size_t i = 0; i < ike->n_secrets; i++)
+		for (size_t k = 0; k < i; k++)
+			if (ike_id_equal(&ike->secrets[i].id, &ike->secrets[k].id)) {
+				reader_error(r, config_line(r, "secret", i, "id"), "two [[secret]] have the "
+					     "same \"id\": remove one");
+				break;
+			}
+}
+
+/* ---- Numbers that do not go together ---- */
+
+static void check_numbers(struct reader *r)
+{
+	const struct cluster_config *c = &r->c->cluster;
+	const struct cluster_timing *t = &c->timing;
+	uint32_t detection_ms = t->heartbeat_ms * t->heartbeats_missed;
+
+	if (t->isolation_ms < detection_ms)
+		reader_error(r, config_line(r, "timing", 0, "isolation_ms"), "\"isolation_ms\" of %u is less than "
+			     "heartbeat_ms x heartbeats_missed = %u: a node would fall silent before it is "
+			     "missed", t->isolation_ms, detection_ms);
+	if (config_find(r->root, "timing", 0, "detection_max_ms") &&
+	    (t->detection_max_ms < detection_ms || t->detection_max_ms > t->isolation_ms))
+		reader_error(r, config_line(r, "timing", 0, "detection_max_ms"), "\"detection_max_ms\" of %u must be "
+			     "between heartbeat_ms x heartbeats_missed = %u and isolation_ms = %u",
+			     t->detection_max_ms, detection_ms, t->isolation_ms);
+	if (t->raft_election_ms < 2 * t->raft_heartbeat_ms)
+		reader_error(r, config_line(r, "timing", 0, "raft_election_ms"), "\"raft_election_ms\" of %u is less "
+			     "than two times raft_heartbeat_ms of %u: leaders would be voted out for nothing",
+			     t->raft_election_ms, t->raft_heartbeat_ms);
+	if (c->cookie_above >= c->half_open_max)
+		reader_error(r, config_line(r, "cluster", 0, "cookie_above"), "\"cookie_above\" of %u is not below "
+			     "half_open_max of %u: no cookie would ever be asked for", c->cookie_above,
+			     c->half_open_max);
+	for (size_t i = 0; i < c->ike.n_connections; i++)
+		if (c->ike.connections[i].dpd_ms > 0 && c->ike.connections[i].dpd_ms < t->retransmit_ms)
+			reader_error(r, config_line(r, "connection", i, "dpd_delay_ms"), "\"dpd_delay_ms\" of %u is "
+				     "less than retransmit_ms of %u: use 0 for none, or more",
+				     c->ike.connections[i].dpd_ms, t->retransmit_ms);
+}
+
+void config_check_whole(struct reader *r)
+{
+	uint32_t n = r->c->cluster.n_nodes;
+
+	check_repeated(r);
+	check_numbers(r);
+	if (n > 0 && n % 2 == 0)
+		reader_warning(r, config_line(r, "node", n - 1, "name"), "%u nodes go on after the loss of %u, as "
+			       "%u do: use 1, 3, 5 or 7", n, (n - 1) / 2, n - 1);
+	if (config_line(r, "test", 0, "") > 1)
+		reader_warning(r, config_line(r, "test", 0, ""), "[test] is for tests: nothing in it is fit for "
+			       "production, remove it");
+}

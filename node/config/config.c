@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cluster.toml, read against its schema. Every error is collected, with its file
+ * and line, so that one run names them all; an unknown key is one of them, with
+ * the key that was probably meant. */
+#include "node/config/config.h"
+
+#include "cluster/core/seal.h"
+#include "node/config/schema.h"
+
+#include <openssl/hmac.h>
+#include <openssl/mem.h>
+#include <openssl/sha.h>
+
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- Errors ---- */
+
+static void append(struct config_error **list, size_t *n, char *text)
+{
+	*list = realloc(*list, (*n + 1) * sizeof(**list));
+	if (!*list)
+		abort();
+	(*list)[(*n)++].text = text;
+}
+
+static char *format_text(const char *format, va_list ap)
+{
+	char *text = NULL;
+
+	if (vasprintf(&text, format, ap) < 0)
+		abort();
+	return text;
+}
+
+void config_errors_add(struct config_errors *e, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	append(&e->list, &e->n, format_text(format, ap));
+	va_end(ap);
+}
+
+void reader_error(struct reader *r, int line, const char *format, ...)
+{
+	char *message;
+	va_list ap;
+
+	va_start(ap, format);
+	message = format_text(format, ap);
+	va_end(ap);
+	config_errors_add(r->errors, "%s:%d: %s", r->c->file, line, message);
+	free(message);
+}
+
+void reader_warning(struct reader *r, int line, const char *format, ...)
+{
+	struct config_errors *e = r->errors;
+	char *message, *text = NULL;
+	va_list ap;
+
+	va_start(ap, format);
+	message = format_text(format, ap);
+	va_end(ap);
+	if (asprintf(&text, "%s:%d: warning: %s", r->c->file, line, message) < 0)
+		abort();
+	append(&e->warning, &e->n_warnings, text);
+	free(message);
+}
+
+void config_errors_print(const struct config_errors *e)
+{
+	for (size_t i = 0; i < e->n; i++)
+		fprintf(stderr, "%s\n", e->list[i].text);
+	for (size_t i = 0; i < e->n_warnings; i++)
+		fprintf(stderr, "%s\n", e->warning[i].text);
+}
+
+void config_errors_fini(struct config_errors *e)
+{
+	for (size_t i = 0; i < e->n; i++)
+		free(e->list[i].text);
+	for (size_t i = 0; i < e->n_warnings; i++)
+		free(e->warning[i].text);
+	free(e->list);
+	free(e->warning);
+	memset(e, 0, sizeof(*e));
+}
+
+/* ---- Suggestions: Levenshtein's distance, short words only ---- */
+
+#define WORD_MAX 40u
+
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[WORD_MAX + 1], la = strlen(a), lb = strlen(b);
+
+	if (la > WORD_MAX || lb > WORD_MAX)
+		return WORD_MAX;
+	for (size_t j = 0; j <= lb; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= la; i++) {
+		size_t corner = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= lb; j++) {
+			size_t cost = corner + (a[i - 1] != b[j - 1]);
+
+			corner = row[j];
+			if (row[j] + 1 < cost)
+				cost = row[j] + 1;
+			if (row[j - 1] + 1 < cost)
+				cost = row[j - 1] + 1;
+			row[j] = cost;
+		}
+	}
+	return row[lb];
+}
+
+static void consider(const char *name, const char *wrong, const char **best, size_t *least)
+{
+	size_t d = distance(name, wrong);
+
+	if (d < *least && d <= 1 + strlen(wrong) / 3) {
+		*least = d;
+		*best = name;
+	}
+}
+
+static void unknown(struct reader *r, const struct toml_value *v, const char *what, const char *best)
+{
+	if (best)
+		reader_error(r, v->line, "unknown %s \"%s\"; did you mean \"%s\"?", what, v->key, best);
+	else
+		reader_error(r, v->line, "unknown %s \"%s\"", what, v->key);
+}
+
+/* ---- The walk ---- */
+
+static const char *const type_name[] = {
+	[TOML_STRING] = "a string",   [TOML_INTEGER] = "a whole number",
+	[TOML_BOOLEAN] = "true or false", [TOML_ARRAY] = "a list of strings",
+	[TOML_TABLE] = "a table",     [TOML_OTHER] = "something else",
+};
+
+static bool type_fits(const struct config_key *key, const struct toml_value *v)
+{
+	if (v->type != key->type)
+		return false;
+	for (size_t i = 0; v->type == TOML_ARRAY && i < v->n; i++)
+		if (v->child[i].type != TOML_STRING)
+			return false;
+	return true;
+}
+
+/* What is said twice was meant to be something else. */
+static void check_repeats(struct reader *r, const struct toml_value *v)
+{
+	for (size_t i = 0; v->type == TOML_ARRAY && i < v->n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(v->child[i].string, v->child[k].string) == 0) {
+				reader_error(r, v->child[i].line, "\"%s\" is in \"%s\" twice: remove one",
+					     v->child[i].string, v->key);
+				break;
+			}
+}
+
+static void read_key(struct reader *r, const struct config_section *section, const struct toml_value *v)
+{
+	const struct config_key *key;
+	const char *best = NULL;
+	size_t least = WORD_MAX;
+
+	for (key = section->keys; key->name; key++) {
+		if (strcmp(key->name, v->key) == 0)
+			break;
+		consider(key->name, v->key, &best, &least);
+	}
+	if (!key->name)
+		unknown(r, v, "key", best);
+	else if (!type_fits(key, v))
+		reader_error(r, v->line, "\"%s\" must be %s", v->key, type_name[key->type]);
+	else {
+		check_repeats(r, v);
+		key->set(r, v);
+	}
+}
+
+static void read_table(struct reader *r, const struct config_section *section, const struct toml_value *v)
+{
+	for (size_t i = 0; i < v->n; i++)
+		read_key(r, section, &v->child[i]);
+	for (const struct config_key *key = section->keys; key->name; key++) {
+		bool there = !key->required;
+
+		for (size_t i = 0; i < v->n; i++)
+			there |= strcmp(v->child[i].key, key->name) == 0;
+		if (!there)
+			reader_error(r, v->line, "[%s] lacks \"%s\"", section->name, key->name);
+	}
+}
+
+static void read_section(struct reader *r, const struct config_section *section, const struct toml_value *v)
+{
+	if (!section->list) {
+		if (v->type != TOML_TABLE) {
+			reader_error(r, v->line, "write it as [%s]", section->name);
+			return;
+		}
+		if (section->begin)
+			section->begin(r, v, 0, 1);
+		read_table(r, section, v);
+		return;
+	}
+	for (size_t i = 0; v->type == TOML_ARRAY && i < v->n; i++) {
+		size_t before = r->errors->n;
+
+		if (v->child[i].type != TOML_TABLE) {
+			reader_error(r, v->line, "write it as [[%s]]", section->name);
+			return;
+		}
+		section->begin(r, &v->child[i], i, v->n);
+		if (r->errors->n == before)
+			read_table(r, section, &v->child[i]);
+	}
+	if (v->type != TOML_ARRAY)
+		reader_error(r, v->line, "write it as [[%s]]", section->name);
+	else if (v->n == 0 && section->required)
+		reader_error(r, v->line, "there must be at least one [[%s]]", section->name);
+}
+
+static const struct toml_value *find(const struct toml_value *root, const char *key)
+{
+	for (size_t i = 0; i < root->n; i++)
+		if (strcmp(root->child[i].key, key) == 0)
+			return &root->child[i];
+	return NULL;
+}
+
+/* ---- Looking things up again ---- */
+
+const struct toml_value *config_find(const struct toml_value *root, const char *section, size_t i,
+				     const char *key)
+{
+	const struct toml_value *v = find(root, section);
+
+	if (v && v->type == TOML_ARRAY)
+		v = i < v->n ? &v->child[i] : NULL;
+	return v && v->type == TOML_TABLE ? find(v, key) : NULL;
+}
+
+int config_line(const struct reader *r, const char *section, size_t i, const char *key)
+{
+	const struct toml_value *v = config_find(r->root, section, i, key);
+
+	if (!v)
+		v = find(r->root, section);
+	if (v && v->type == TOML_ARRAY && i < v->n && v->child[i].type == TOML_TABLE)
+		v = &v->child[i];
+	return v ? v->line : 1;
+}
+
+int config_item_line(const struct reader *r, const char *section, const char *key, size_t k)
+{
+	const struct toml_value *v = config_find(r->root, section, 0, key);
+
+	return v && v->type == TOML_ARRAY && k < v->n ? v->child[k].line
+						      : config_line(r, section, 0, key);
+}
+
+static void walk(struct reader *r, const struct toml_value *root)
+{
+	for (const struct config_section *s = config_sections; s->name; s++) {
+		const struct toml_value *v = find(root, s->name);
+
+		if (v)
+			read_section(r, s, v);
+		else if (s->required)
+			config_errors_add(r->errors, "%s: lacks the section %s%s%s", r->c->file,
+					  s->list ? "[[" : "[", s->name, s->list ? "]]" : "]");
+	}
+	for (size_t i = 0; i < root->n; i++) {
+		const struct config_section *s;
+		const char *best = NULL;
+		size_t least = WORD_MAX;
+
+		for (s = config_sections; s->name; s++) {
+			if (strcmp(s->name, root->child[i].key) == 0)
+				break;
+			consider(s->name, root->child[i].key, &best, &least);
+		}
+		if (!s->name)
+			unknown(r, &root->child[i], "section", best);
+	}
+}
+
+/* ---- The hash of what must be equal on all nodes: the file but for its form, and the PSKs ---- */
+
+static void hash_value(SHA256_CTX *h, const struct toml_value *v)
+{
+	SHA256_Update(h, &v->type, sizeof(v->type));
+	if (v->key)
+		SHA256_Update(h, v->key, strlen(v->key) + 1);
+	if (v->string)
+		SHA256_Update(h, v->string, strlen(v->string) + 1);
+	SHA256_Update(h, &v->integer, sizeof(v->integer));
+	SHA256_Update(h, &v->boolean, sizeof(v->boolean));
+	for (size_t i = 0; i < v->n; i++)
+		hash_value(h, &v->child[i]);
+}
+
+/* Nodes tell each other the hash: a PSK goes in under a key that comes from the storage
+ * key, so that it tells nobody anything to try passwords against. */
+static void hash_secrets(SHA256_CTX *h, const struct cluster_config *c)
+{
+	struct seal_key *seal = seal_key_new(c->storage_key, c->name);
+	uint8_t key[32], mac[SHA256_DIGEST_LENGTH];
+	unsigned len;
+
+	seal_derive(seal, "psk digest", key);
+	for (size_t i = 0; i < c->ike.n_secrets; i++) {
+		const struct secret *psk = &c->ike.secrets[i].psk;
+
+		if (!HMAC(EVP_sha256(), key, sizeof(key), psk->bytes, psk->len, mac, &len))
+			abort();
+		SHA256_Update(h, mac, sizeof(mac));
+	}
+	OPENSSL_cleanse(key, sizeof(key));
+	seal_key_free(seal);
+}
+
+static uint64_t hash_file(const struct toml_value *root, const struct cluster_config *c)
+{
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+	SHA256_CTX h;
+	uint64_t out;
+
+	SHA256_Init(&h);
+	hash_value(&h, root);
+	hash_secrets(&h, c);
+	SHA256_Final(digest, &h);
+	memcpy(&out, digest, sizeof(out));
+	return out;
+}
+
+/* ---- The face ---- */
+
+static void choose_self(struct node_config *c, const char *name, struct config_errors *errors)
+{
+	char known[CLUSTER_NODES_MAX * (CLUSTER_NAME_MAX + 2)] = "";
+
+	for (uint32_t i = 0; name && i < c->cluster.n_nodes; i++) {
+		if (strcmp(c->cluster.node[i], name) == 0) {
+			c->cluster.self = i;
+			return;
+		}
+		strcat(strcat(known, i ? ", " : ""), c->cluster.node[i]);
+	}
+	if (name)
+		config_errors_add(errors, "%s: there is no node \"%s\"; it names %s", c->file, name, known);
+}
+
+/* The file as a tree, or NULL and an error. */
+static struct toml_value *load_tree(const char *path, struct config_errors *errors)
+{
+	struct toml_value *root = NULL;
+	const char *reason = NULL;
+	char why[512];
+	struct stat st;
+	int fd = config_open(path, &st, &reason);
+
+	if (fd < 0) {
+		config_errors_add(errors, "%s: %s", path, reason);
+		return NULL;
+	}
+	close(fd);
+	root = toml_load(path, why, sizeof(why));
+	if (!root)
+		config_errors_add(errors, "%s:%s%s", path, why[0] >= '0' && why[0] <= '9' ? "" : " ", why);
+	return root;
+}
+
+/* A node needs its own; `baton check` looks at all that this host has. */
+static void check_link_secrets(struct reader *r, const char *node_name)
+{
+	for (uint32_t i = 0; i < r->c->cluster.n_nodes; i++)
+		if (!node_name || i == r->c->cluster.self)
+			config_check_link_secret(r, i, !node_name);
+}
+
+int node_config_load(struct node_config *c, const char *path, const char *node_name,
+		     struct config_errors *errors)
+{
+	struct reader r = { .c = c, .errors = errors };
+	struct toml_value *root;
+	char *copy;
+
+	memset(c, 0, sizeof(*c));
+	memset(errors, 0, sizeof(*errors));
+	cluster_config_defaults(&c->cluster);
+	snprintf(c->file, sizeof(c->file), "%s", path);
+	snprintf(c->tun, sizeof(c->tun), "baton0");
+	c->max_store_age_ms = 30 * 60 * 1000;
+	c->log_level = CONFIG_LOG_INFO;
+	copy = strdup(path);
+	if (copy && !realpath(dirname(copy), r.dir))
+		snprintf(r.dir, sizeof(r.dir), ".");
+	free(copy);
+	root = load_tree(path, errors);
+	if (!root)
+		return -1;
+	r.root = root;
+	walk(&r, root);
+	config_check_whole(&r);
+	config_check_networks(&r);
+	choose_self(c, node_name, errors);
+	if (errors->n == 0)
+		check_link_secrets(&r, node_name);
+	c->cluster.hash = hash_file(root, &c->cluster);
+	toml_free(root);
+	return errors->n ? -1 : 0;
+}
+
+int node_config_text(const char *path, const char *node_name, const char *key,
+		     char out[CONFIG_PATH_MAX], struct config_errors *errors)
+{
+	struct toml_value *root;
+	const struct toml_value *nodes, *v;
+	size_t i = 0;
+
+	memset(errors, 0, sizeof(*errors));
+	out[0] = '\0';
+	root = load_tree(path, errors);
+	nodes = root ? find(root, "node") : NULL;
+	for (; node_name && nodes && i < nodes->n; i++) {
+		v = config_find(root, "node", i, "name");
+		if (v && v->type == TOML_STRING && strcmp(v->string, node_name) == 0)
+			break;
+	}
+	if (root && (!nodes || nodes->type != TOML_ARRAY || i >= nodes->n))
+		config_errors_add(errors, "%s: there is no node \"%s\"", path, node_name ? node_name : "");
+	v = errors->n == 0 ? config_find(root, "node", i, key) : NULL;
+	if (v && v->type == TOML_STRING && strlen(v->string) < CONFIG_PATH_MAX)
+		snprintf(out, CONFIG_PATH_MAX, "%s", v->string);
+	else if (v)
+		config_errors_add(errors, "%s:%d: \"%s\" must be a string", path, v->line, key);
+	toml_free(root);
+	return errors->n ? -1 : 0;
+}
+
+void node_config_fini(struct node_config *c)
+{
+	struct ike_config *ike = &c->cluster.ike;
+
+	for (size_t i = 0; i < ike->n_secrets; i++)
+		secret_cleanse(&ike->secrets[i].psk);
+	free(ike->secrets);
+	free(ike->connections);
+	OPENSSL_cleanse(c, sizeof(*c));
+}

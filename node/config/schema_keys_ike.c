@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keys of [[connection]] and [[secret]]: who may come, and what is offered to him. */
+#include "node/config/schema.h"
+#include "proto/esp/replay.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- [[connection]] ---- */
+
+void config_connection_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n)
+{
+	struct ike_config *ike = &r->c->cluster.ike;
+
+	(void)v;
+	if (i == 0)
+		ike->connections = calloc(n, sizeof(*ike->connections));
+	ike->n_connections = i + 1;
+	r->connection = &ike->connections[i];
+	r->connection->replay_bits = REPLAY_BITS_DEFAULT;
+	r->connection->dpd_ms = 30000;
+}
+
+SETTER(connection_name) { config_set_text(r, v, r->connection->name, sizeof(r->connection->name)); }
+SETTER(connection_local_id)
+{
+	if (ike_id_parse(&r->connection->local_id, v->string) != OK)
+		reader_error(r, v->line, "\"%s\" is not an identity", v->string);
+}
+SETTER(connection_auth) { (void)config_choice(r, v, (const char *const[]){ "psk", NULL }); }
+SETTER(connection_local_ts)
+{
+	struct prefix p[TS_MAX];
+	size_t n = config_set_prefixes(r, v, p, TS_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		r->connection->local_ts.ts[i] = ts_from_prefix(&p[i]);
+	r->connection->local_ts.n = (uint8_t)n;
+}
+SETTER(connection_pool)
+{
+	struct node_config *c = r->c;
+	struct prefix *p = &r->connection->pool;
+
+	if (prefix_parse(p, v->string) != OK || p->address.family != 4 || p->bits > 30) {
+		reader_error(r, v->line, "\"pool\" must be an IPv4 prefix such as \"10.30.0.0/16\"");
+		return;
+	}
+	r->connection->has_pool = true;
+	for (size_t i = 0; i < c->n_pools; i++)
+		if (address_equal(&c->pool[i].address, &p->address) && c->pool[i].bits == p->bits)
+			return;
+	if (c->n_pools == CONFIG_POOLS_MAX)
+		reader_error(r, v->line, "at most %u different pools", CONFIG_POOLS_MAX);
+	else
+		c->pool[c->n_pools++] = *p;
+}
+SETTER(connection_dns)
+{
+	if (v->n > CONNECTION_DNS_MAX)
+		reader_error(r, v->line, "at most %u DNS servers", CONNECTION_DNS_MAX);
+	for (size_t i = 0; i < v->n && i < CONNECTION_DNS_MAX; i++)
+		if (address_parse(&r->connection->dns[r->connection->n_dns++], v->child[i].string) != OK)
+			reader_error(r, v->child[i].line, "\"%s\" is not an address", v->child[i].string);
+}
+
+static size_t set_proposals(struct reader *r, const struct toml_value *v, struct proposal *out,
+			    enum status (*parse)(struct proposal *, const char *, const char **))
+{
+	const char *why = NULL;
+
+	if (v->n == 0 || v->n > CONNECTION_PROPOSALS_MAX)
+		reader_error(r, v->line, "\"%s\" takes 1 to %u proposals", v->key,
+			     CONNECTION_PROPOSALS_MAX);
+	for (size_t i = 0; i < v->n && i < CONNECTION_PROPOSALS_MAX; i++)
+		if (parse(&out[i], v->child[i].string, &why) != OK)
+			reader_error(r, v->child[i].line, "\"%s\": %s", v->child[i].string,
+				     why ? why : "not a proposal");
+	return v->n < CONNECTION_PROPOSALS_MAX ? v->n : CONNECTION_PROPOSALS_MAX;
+}
+SETTER(connection_ike)
+{
+	r->connection->n_ike = (uint8_t)set_proposals(r, v, r->connection->ike, proposal_parse_ike);
+}
+SETTER(connection_esp)
+{
+	r->connection->n_esp = (uint8_t)set_proposals(r, v, r->connection->esp, proposal_parse_esp);
+}
+SETTER(connection_dpd) { config_set_number(r, v, 0, 86400000, &r->connection->dpd_ms); }
+SETTER(connection_window)
+{
+	config_set_number(r, v, 64, REPLAY_BITS_MAX, &r->connection->replay_bits);
+	if (r->connection->replay_bits & (r->connection->replay_bits - 1))
+		reader_error(r, v->line, "\"replay_window\" must be a power of two");
+}
+SETTER(connection_replay)
+{
+	int i = config_choice(r, v, (const char *const[]){ "marks", "exact", NULL });
+
+	if (i >= 0)
+		r->connection->exact = i == 1;
+}
+SETTER(connection_empty_notice) { r->connection->empty_notice = v->boolean; }
+
+const struct config_key config_connection_keys[] = {
+	{ "name", TOML_STRING, true, connection_name },
+	{ "local_id", TOML_STRING, true, connection_local_id },
+	{ "auth", TOML_STRING, true, connection_auth },
+	{ "local_ts", TOML_ARRAY, true, connection_local_ts },
+	{ "pool", TOML_STRING, false, connection_pool },
+	{ "dns", TOML_ARRAY, false, connection_dns },
+	{ "ike_proposals", TOML_ARRAY, true, connection_ike },
+	{ "esp_proposals", TOML_ARRAY, true, connection_esp },
+	{ "dpd_delay_ms", TOML_INTEGER, false, connection_dpd },
+	{ "replay_window", TOML_INTEGER, false, connection_window },
+	{ "replay", TOML_STRING, false, connection_replay },
+	{ "empty_notice", TOML_BOOLEAN, false, connection_empty_notice },
+	{ 0 }
+};
+
+/* ---- [[secret]] ---- */
+
+void config_secret_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n)
+{
+	struct ike_config *ike = &r->c->cluster.ike;
+
+	(void)v;
+	if (i == 0)
+		ike->secrets = calloc(n, sizeof(*ike->secrets));
+	ike->n_secrets = i + 1;
+	r->secret = &ike->secrets[i];
+}
+
+SETTER(secret_id)
+{
+	if (ike_id_parse(&r->secret->id, v->string) != OK)
+		reader_error(r, v->line, "\"%s\" is not an identity", v->string);
+}
+
+SETTER(secret_psk_file)
+{
+	char path[CONFIG_PATH_MAX] = "";
+
+	config_set_path(r, v, path);
+	config_read_psk(r, v, path, &r->secret->psk);
+}
+
+const struct config_key config_secret_keys[] = {
+	{ "id", TOML_STRING, true, secret_id },
+	{ "psk_file", TOML_STRING, true, secret_psk_file },
+	{ 0 }
+};

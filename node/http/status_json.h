@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a node tells of itself, as JSON and as Prometheus text (DESIGN section 11).
+ * No secret is in any of it. Control thread only, between two steps. */
+#ifndef NODE_HTTP_STATUS_JSON_H
+#define NODE_HTTP_STATUS_JSON_H
+
+#include "cluster/core/core.h"
+#include "cluster/core/unready.h"
+#include "node/config/config.h"
+#include "node/link/link.h"
+#include "node/process/ready.h"
+#include "xdp/datapath.h"
+
+#include <jansson.h>
+
+#define STATUS_REASONS_MAX (UNREADY_COUNT + READY_REASONS_MAX) /* The core's, and the host's. */
+
+struct status_view { /* Borrowed; what the reports are made from. */
+	const struct node_config *config;
+	const struct core *core;    /* NULL while starting. */
+	struct datapath *datapath;  /* NULL with the test hook no_datapath. */
+	const struct link *link;
+	struct ready *ready;        /* May be NULL. */
+	void *ctx;
+	json_t *(*events)(void *ctx); /* A new list: [{"at_ms","node","kind","text"}, ...] */
+	uint64_t (*loop_stall_us)(void *ctx); /* Longest stall of the control loop; may be NULL. */
+	unsigned (*store_fill_percent)(void *ctx); /* May be NULL. */
+};
+
+/* New references. */
+json_t *status_json(const struct status_view *v);
+char *status_metrics(const struct status_view *v); /* malloc'ed */
+/* Why it is unready; 0: it is ready. */
+size_t status_unready(const struct status_view *v, struct ready_reason out[STATUS_REASONS_MAX]);
+bool status_ready(const struct status_view *v);
+/* Ready, and no configured node is missing. */
+bool status_healthy(const struct status_view *v);
+/* What /readyz (without `healthy`) or /healthz says when it says no: malloc'ed lines. */
+char *status_no_text(const struct status_view *v, bool healthy);
+
+/* The sessions with ids above `after`, at most `limit`, as one JSON array. */
+struct status_sessions;
+struct status_sessions *status_sessions_new(const struct status_view *v, uint64_t after,
+					    uint64_t limit);
+bool status_sessions_ready(const struct status_sessions *s); /* Reading waits for nothing. */
+size_t status_sessions_read(struct status_sessions *s, char *out, size_t room); /* 0: the end. */
+void status_sessions_free(struct status_sessions *s);
+
+#endif

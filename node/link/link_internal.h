@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of the links: link.c has the thread and the peers, heartbeat.c time and
+ * the detector, link_send.c what other threads see of it, connection.c one connection, stranger.c who may try, link_proof.c
+ * who has proved to be a node. */
+#ifndef NODE_LINK_LINK_INTERNAL_H
+#define NODE_LINK_LINK_INTERNAL_H
+
+#include "node/link/link.h"
+
+#include "cluster/link/detector.h"
+#include "cluster/link/frame.h"
+#include "cluster/link/proof.h"
+
+#include "xdp/thread/clock.h"
+
+#include <uv.h>
+
+#define CHUNK_MAX 32768u             /* Octets of a frame sent in one piece. */
+#define URGENT_MAX 4096u             /* Heartbeats and packets are shorter. */
+#define HELLO_MAX 1024u              /* Longest frame before HELLO. */
+#define FRAME_SHORT_MAX (128u << 10) /* All but Raft messages. */
+#define QUEUE_MAX (FRAME_LEN_MAX + (16u << 20))
+#define QUEUE_URGENT_MAX (1u << 20)
+#define QUEUE_RELAY_MAX (1u << 20)   /* Of it, IKE datagrams that anybody may have sent. */
+#define HANDSHAKES_PER_S 100u        /* Begun with strangers that come from no node's address. */
+#define HANDSHAKE_US 1000000u
+#define STRANGER_US 500000u          /* The same for those. */
+#define DIAL_US 500000u
+#define SILENCE_US 500000u           /* Nothing received: the connection is given up. */
+#define BACKOFF_UNPROVED_MS 5000u    /* Until a node that has no proof is dialed again. */
+
+struct out_frame {
+	struct out_frame *next;
+	size_t len;
+	uint8_t data[];
+};
+
+struct out_queue {
+	struct out_frame *first, **end;
+	size_t octets;
+};
+
+enum conn_state { CONN_DIALING, CONN_HANDSHAKE, CONN_PROVING, CONN_UP, CONN_CLOSING };
+
+struct conn { /* Freed when its handle is closed. */
+	uv_tcp_t tcp;
+	uv_connect_t dial;
+	struct link *link;
+	struct conn *next; /* link->conns */
+	struct tls *tls;
+	enum conn_state state;
+	bool server, probe;
+	bool stranger;     /* Has not proved to be a node, and is counted as such ... */
+	bool reserved;     /* ... with those that come from a node's address. */
+	struct address from; /* Where a stranger connects from. */
+	uint32_t node;     /* Whom we dialed, or who it turned out to be; CLUSTER_NODES_MAX. */
+	uint64_t started_us, heard_us;
+	bool greeted;      /* Its HELLO came. */
+	bool unproved;     /* It ends because its proof is none. */
+	uint64_t incarnation; /* That it has proved. */
+	uint64_t generation;  /* Of the link that it is: peer_link.generation. */
+	size_t writing;    /* Octets handed to libuv and not yet written. */
+	struct out_frame *sending; /* Partly sent frame ... */
+	size_t sent;               /* ... and how far. */
+	uint8_t head[4];
+	size_t head_len;
+	uint8_t *chunk;    /* CHUNK_MAX, from the first one on: strangers have none. */
+	size_t chunk_len, chunk_want;
+	uint8_t *frame;    /* The frame that its chunks add up to. */
+	size_t frame_len, frame_room;
+};
+
+struct peer_link {
+	struct conn *up;       /* The link, or NULL. */
+	struct conn *dialing;
+	uint64_t generation;   /* Of the link; under link->lock. */
+	bool open;             /* Under link->lock: link_send() may queue. */
+	bool overflow;         /* Under link->lock: end the connection. */
+	struct out_queue queue, urgent; /* Under link->lock. */
+	uint64_t dial_at_us;
+	uint32_t backoff_ms;
+	unsigned probes;       /* Still to be made after the link's end. */
+	struct {
+		uint64_t since_us; /* Trouble with it was logged: this period's begin ... */
+		unsigned lines;    /* ... what was said in it ... */
+		unsigned withheld; /* ... and what was not. */
+		char text[160];    /* The last line. */
+	} said;
+};
+
+struct link {
+	const struct node_config *config;
+	const struct cluster_config *cluster;
+	struct tls_context *tls;
+	struct events *events;
+	struct inbox *inbox;
+	struct datapath *datapath;
+	uint64_t incarnation;
+	uv_loop_t loop;
+	uv_tcp_t listener;
+	uv_timer_t tick;
+	uv_async_t wake;
+	pthread_t thread;
+	bool started, stopping;
+	_Atomic bool stop;
+	struct conn *conns;
+	unsigned handshakes;    /* Strangers may begin so many now, ... */
+	uint64_t handshakes_us; /* ... counted up to then. */
+	struct detector detector;
+	uint64_t ticked_us, poll_from_us, certificate_us;
+	uint64_t generations;
+	pthread_mutex_t lock;
+	struct peer_link peer[CLUSTER_NODES_MAX];
+	struct detector_quorum quorum; /* As the control thread sees it; under the lock. */
+	uint64_t beat_us;     /* Heartbeats were sent. */
+	uint8_t read_buffer[16384]; /* The loop goes on after 32 of them. */
+
+	_Atomic uint64_t contact_us, applied, last;
+	_Atomic uint64_t asked_us, answered_us; /* Liveness of the control loop. */
+	/* The core's word on a link: its generation twice, plus 1 if it works with that node. */
+	_Atomic uint64_t verdict[CLUSTER_NODES_MAX];
+	bool stalled;
+	_Atomic uint64_t frames_in, frames_out, octets_in, octets_out, connections, refused,
+		forwards_lost, relays_lost, loop_stalls, strangers, evicted, unproved;
+};
+
+/* connection.c */
+struct conn *conn_new(struct link *l, bool server, uint32_t node);
+void conn_accept(struct conn *c); /* Its TCP connection stands: begin TLS. */
+void conn_close(struct conn *c);  /* Idempotent. */
+void conn_pump(struct conn *c);   /* Sends what is queued for its peer. */
+void conn_heartbeat(struct conn *c);
+bool conn_say(struct conn *c, const uint8_t *frame, size_t len); /* At once. False: it ended. */
+
+/* link_proof.c */
+void link_prove(struct conn *c); /* TLS stands: who we are. */
+void link_proved(struct conn *c, const uint8_t *frame, size_t len); /* Its proof, or not: up, or closed. */
+bool link_hello_fits(const struct conn *c, const uint8_t *frame, size_t len); /* ... the proof. */
+
+/* stranger.c */
+bool stranger_admit(struct conn *c); /* Makes room for it; false: too many came of late. */
+void stranger_leave(struct conn *c); /* It has authenticated, or ends. */
+
+/* link.c */
+bool link_established(struct conn *c);    /* c->node is known; false: not wanted. */
+void link_ended(struct conn *c);          /* Once, for every connection. */
+void link_frame(struct conn *c, const uint8_t *frame, size_t len);
+void link_dial(struct link *l, uint32_t node);
+void link_say(struct link *l, uint32_t node, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* heartbeat.c */
+void link_tick(uv_timer_t *timer);
+/* Heartbeats, if they are due: called between two pieces of any work. */
+void link_beat(struct link *l);
+void link_look(struct link *l, uint64_t now); /* Reports the detector's changes of mind. */
+void link_urgent(struct conn *c, const uint8_t *frame, size_t len);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is worth telling: a line on stderr, and a ring of the last ones for
+ * /v1/events. Any thread may add. */
+#ifndef NODE_PROCESS_EVENTS_H
+#define NODE_PROCESS_EVENTS_H
+
+#include "node/config/config.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define EVENTS_KEPT 1024u
+
+struct event_line {
+	uint64_t serial;   /* 1, 2, 3, ... since the start. */
+	uint64_t unix_ms;
+	enum config_log_level level;
+	char kind[32];
+	char text[480];    /* Printable; whatever else came in is a '?'. */
+};
+
+struct events;
+
+struct events *events_new(const char *node, enum config_log_level level);
+void events_free(struct events *e);
+
+/* kind: one word. Lines below the level are dropped, kept lines are flushed at once. */
+void events_add(struct events *e, enum config_log_level level, const char *kind,
+		const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Copies up to n events with a serial above `after`, oldest first. */
+size_t events_read(struct events *e, uint64_t after, struct event_line *out, size_t n);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the process gives up, so that who takes it over has little of it. All of it is
+ * best effort: what a host or a container does not allow is told in the log, and the node
+ * runs. */
+#ifndef NODE_PROCESS_GUARD_H
+#define NODE_PROCESS_GUARD_H
+
+#include "node/config/config.h"
+#include "node/process/events.h"
+
+/* Before any key is used: no core dumps, no tracing, keys stay in memory. */
+void guard_memory(const struct node_config *c);
+/* After the start, by the control thread, when all others run: it keeps what the status
+ * of maps needs, and no thread may start a program or change the system any more. */
+void guard_started(struct events *events);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The lock is held for pointer swaps only. Items of the store must never be
+ * dropped (Raft waits for each), nor reports of the packet workers (a lease that
+ * runs low is told once): they have no limit here and are bounded at their source. */
+#include "node/process/inbox.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+void inbox_init(struct inbox *b, void (*wake)(void *ctx), void *ctx)
+{
+	memset(b, 0, sizeof(*b));
+	pthread_mutex_init(&b->lock, NULL);
+	b->end = &b->first;
+	b->wake = wake;
+	b->ctx = ctx;
+}
+
+void inbox_fini(struct inbox *b)
+{
+	struct inbox_item *i = inbox_take(b);
+
+	while (i) {
+		struct inbox_item *next = i->next;
+
+		inbox_item_free(i);
+		i = next;
+	}
+	pthread_mutex_destroy(&b->lock);
+}
+
+struct inbox_item *inbox_item_new(enum inbox_kind kind, const void *data, size_t len)
+{
+	struct inbox_item *i = malloc(sizeof(*i) + len);
+
+	assert(i);
+	memset(i, 0, sizeof(*i));
+	i->kind = kind;
+	i->len = len;
+	if (len)
+		memcpy(i->data, data, len);
+	return i;
+}
+
+void inbox_item_free(struct inbox_item *i)
+{
+	if (i->kind == INBOX_STORED)
+		store_update_free(i->update);
+	else if (i->kind == INBOX_IDENTITY)
+		blob_unref(i->identity);
+	free(i);
+}
+
+bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_lane lane)
+{
+	static const size_t max[INBOX_LANES] = {SIZE_MAX, INBOX_FRAMES_MAX, INBOX_IKE_MAX,
+						INBOX_INIT_MAX, INBOX_PACKETS_MAX};
+	size_t cost = sizeof(*i) + i->len;
+	bool was_empty;
+
+	pthread_mutex_lock(&b->lock);
+	if (cost > max[lane] - b->octets[lane]) {
+		b->lost++;
+		pthread_mutex_unlock(&b->lock);
+		inbox_item_free(i);
+		return false;
+	}
+	was_empty = b->first == NULL;
+	*b->end = i;
+	b->end = &i->next;
+	b->octets[lane] += cost;
+	pthread_mutex_unlock(&b->lock);
+	if (was_empty)
+		b->wake(b->ctx);
+	return true;
+}
+
+struct inbox_item *inbox_take(struct inbox *b)
+{
+	struct inbox_item *first;
+
+	pthread_mutex_lock(&b->lock);
+	first = b->first;
+	b->first = NULL;
+	b->end = &b->first;
+	memset(b->octets, 0, sizeof(b->octets));
+	pthread_mutex_unlock(&b->lock);
+	return first;
+}

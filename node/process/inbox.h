@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What other threads have to tell the control loop, in order: a bounded queue
+ * and a wake-up. */
+#ifndef NODE_PROCESS_INBOX_H
+#define NODE_PROCESS_INBOX_H
+
+#include "cluster/core/event.h"
+#include "cluster/raft/store.h"
+#include "xdp/datapath.h"
+
+#include <pthread.h>
+
+enum inbox_kind {
+	INBOX_EVENT,   /* event; its borrowed pointers point into data */
+	INBOX_FORWARD, /* forward: an SA's packet for its owner; its packet is data */
+	INBOX_LINK,    /* link */
+	INBOX_STORED,  /* update: durable, to be freed on the control thread */
+	INBOX_IDENTITY, /* identity: likewise */
+	INBOX_LEAVE    /* data: why the node must end, a text */
+};
+
+/* What has a limit has one of its own, so that a flood of one kind takes no room from the
+ * others. */
+enum inbox_lane {
+	INBOX_OTHER,   /* No limit here. */
+	INBOX_FRAMES,  /* Of the links. */
+	INBOX_IKE,     /* IKE datagrams, those that were relayed too: from anybody ... */
+	INBOX_INIT,    /* ... but who begins anew does not delay those who go on. */
+	INBOX_PACKETS, /* For other owners. */
+	INBOX_LANES
+};
+
+struct inbox_item { /* heap */
+	struct inbox_item *next;
+	enum inbox_kind kind;
+	union {
+		struct event event;
+		struct datapath_forward forward;
+		struct {
+			uint32_t node;
+			bool up;
+			uint64_t generation; /* Names this connection to link_send(). */
+		} link;
+		struct store_update *update;
+		struct blob *identity;
+	};
+	size_t len;
+	uint8_t data[] __attribute__((aligned(16)));
+};
+
+struct inbox {
+	pthread_mutex_t lock;
+	struct inbox_item *first, **end;
+	size_t octets[INBOX_LANES]; /* Waiting, items and all. */
+	uint64_t lost;  /* Items refused because too much was waiting. */
+	void (*wake)(void *ctx); /* Any thread; called when the queue stops being empty. */
+	void *ctx;
+};
+
+/* Octets that may wait. Frames: two snapshots and something. IKE: what is
+ * handled within some 20 ms each, for Raft's messages stand in the same line. */
+#define INBOX_FRAMES_MAX (544u << 20)
+#define INBOX_IKE_MAX (1u << 20)
+#define INBOX_INIT_MAX (1u << 20)
+#define INBOX_PACKETS_MAX (8u << 20)
+
+void inbox_init(struct inbox *b, void (*wake)(void *ctx), void *ctx);
+void inbox_fini(struct inbox *b); /* Frees what was never taken. */
+
+struct inbox_item *inbox_item_new(enum inbox_kind kind, const void *data, size_t len);
+void inbox_item_free(struct inbox_item *i);
+
+/* Adopts the item. False: its lane is full, it was dropped. */
+bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_lane lane);
+/* All that waits, in order, as a list. */
+struct inbox_item *inbox_take(struct inbox *b);
+
+#endif

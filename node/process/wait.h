@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A start is no race: what the host does not have yet is waited for, and the node is unready
+ * by that name meanwhile (ready.h). What will not come by itself is an error. */
+#ifndef NODE_PROCESS_WAIT_H
+#define NODE_PROCESS_WAIT_H
+
+#include "node/process/node.h"
+
+/* Something is missing: name and text are ready_block()'s. Lets the loop turn for a moment (the
+ * status endpoint answers, signals are heard), then it is to be tried again. false: the node was
+ * told to end. */
+bool wait_turn(struct node *n, const char *name, const char *format, ...) must_check
+	__attribute__((format(printf, 3, 4)));
+
+/* Each returns at once if nothing is missing. false: the node was told to end. */
+bool wait_clock(struct node *n) must_check;      /* Our certificate is valid from ... on. */
+bool wait_link(struct node *n) must_check;       /* The address of our node link is here. */
+bool wait_interfaces(struct node *n) must_check; /* They exist and are up. */
+
+#endif

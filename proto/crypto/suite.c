@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One table of algorithms: numbers, sizes and the names strongSwan gives them.
+ * proposal.c reads the same names; what is not in the table we do not speak.
+ * Sizes: AES-GCM RFC 4106 (ESP), RFC 5282 (IKE); AES-CBC RFC 3602; HMAC-SHA-256-128
+ * RFC 4868; groups RFC 3526, RFC 5903, RFC 8031. */
+#include "proto/crypto/suite_names.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct suite_name suite_names[] = {
+	{"aes128gcm16", IKE_TRANSFORM_ENCR, ENCR_AES_GCM_16, 128},
+	{"aes256gcm16", IKE_TRANSFORM_ENCR, ENCR_AES_GCM_16, 256},
+	{"aes128gcm128", IKE_TRANSFORM_ENCR, ENCR_AES_GCM_16, 128},
+	{"aes256gcm128", IKE_TRANSFORM_ENCR, ENCR_AES_GCM_16, 256},
+	{"aes128gcm", IKE_TRANSFORM_ENCR, ENCR_AES_GCM_16, 128},
+	{"aes256gcm", IKE_TRANSFORM_ENCR, ENCR_AES_GCM_16, 256},
+	{"aes128", IKE_TRANSFORM_ENCR, ENCR_AES_CBC, 128},
+	{"aes256", IKE_TRANSFORM_ENCR, ENCR_AES_CBC, 256},
+	{"aes", IKE_TRANSFORM_ENCR, ENCR_AES_CBC, 128},
+	{"sha256", IKE_TRANSFORM_INTEG, AUTH_HMAC_SHA2_256_128, 0},
+	{"sha2_256", IKE_TRANSFORM_INTEG, AUTH_HMAC_SHA2_256_128, 0},
+	{"prfsha256", IKE_TRANSFORM_PRF, PRF_HMAC_SHA2_256, 0},
+	{"prfsha384", IKE_TRANSFORM_PRF, PRF_HMAC_SHA2_384, 0},
+	{"x25519", IKE_TRANSFORM_DH, DH_CURVE25519, 0},
+	{"curve25519", IKE_TRANSFORM_DH, DH_CURVE25519, 0},
+	{"ecp256", IKE_TRANSFORM_DH, DH_ECP_256, 0},
+	{"modp2048", IKE_TRANSFORM_DH, DH_MODP_2048, 0},
+	{"modpnone", IKE_TRANSFORM_DH, DH_NONE, 0},
+	{"noesn", IKE_TRANSFORM_ESN, ESN_NO, 0},
+	{"esn", IKE_TRANSFORM_ESN, ESN_YES, 0},
+	{NULL, 0, 0, 0},
+};
+
+bool suite_is_aead(const struct suite *s)
+{
+	return s->encr == ENCR_AES_GCM_16;
+}
+
+size_t suite_encr_key_len(const struct suite *s)
+{
+	return s->encr_key_bits / 8u + (suite_is_aead(s) ? 4u : 0u);
+}
+
+size_t suite_integ_key_len(const struct suite *s)
+{
+	return s->integ == AUTH_HMAC_SHA2_256_128 ? 32 : 0;
+}
+
+size_t suite_icv_len(const struct suite *s)
+{
+	assert(suite_is_aead(s) || s->integ == AUTH_HMAC_SHA2_256_128);
+	return 16;
+}
+
+size_t suite_iv_len(const struct suite *s)
+{
+	return suite_is_aead(s) ? 8 : 16;
+}
+
+size_t suite_block_len(const struct suite *s)
+{
+	return suite_is_aead(s) ? 4 : 16;
+}
+
+size_t prf_key_len(uint16_t prf)
+{
+	return prf == PRF_HMAC_SHA2_256 ? 32 : prf == PRF_HMAC_SHA2_384 ? 48 : 0;
+}
+
+size_t dh_public_len(uint16_t dh)
+{
+	switch (dh) {
+	case DH_MODP_2048:
+		return 256;
+	case DH_ECP_256: /* x and y, RFC 5903 7 */
+		return 64;
+	case DH_CURVE25519:
+		return 32;
+	default:
+		return 0;
+	}
+}
+
+bool dh_supported(uint16_t dh)
+{
+	return dh_public_len(dh) != 0;
+}
+
+/* The first name of the table is the one we write. */
+static const char *name_of(uint8_t type, uint16_t id, uint16_t key_bits)
+{
+	for (const struct suite_name *n = suite_names; n->text; n++)
+		if (n->type == type && n->id == id && n->key_bits == key_bits)
+			return n->text;
+	return "unknown";
+}
+
+const char *suite_format(const struct suite *s, char text[SUITE_TEXT_LEN])
+{
+	const char *part[5];
+	size_t n = 0, at = 0;
+
+	part[n++] = name_of(IKE_TRANSFORM_ENCR, s->encr, s->encr_key_bits);
+	if (s->integ != AUTH_NONE)
+		part[n++] = name_of(IKE_TRANSFORM_INTEG, s->integ, 0);
+	if (s->prf != 0)
+		part[n++] = name_of(IKE_TRANSFORM_PRF, s->prf, 0);
+	if (s->dh != DH_NONE)
+		part[n++] = name_of(IKE_TRANSFORM_DH, s->dh, 0);
+	if (s->esn == ESN_YES)
+		part[n++] = "esn";
+	text[0] = '\0';
+	for (size_t i = 0; i < n; i++)
+		at += (size_t)snprintf(text + at, SUITE_TEXT_LEN - at, "%s%s", i ? "-" : "",
+				       part[i]);
+	assert(at < SUITE_TEXT_LEN);
+	return text;
+}

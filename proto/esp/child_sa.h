@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A pair of ESP SAs made by one exchange (RFC 7296 1.3): what both directions
+ * of the data path need to know, and nothing that changes with a packet. */
+#ifndef PROTO_ESP_CHILD_SA_H
+#define PROTO_ESP_CHILD_SA_H
+
+#include "proto/crypto/secret.h"
+#include "proto/crypto/suite.h"
+#include "proto/wire/traffic_selector.h"
+
+#define ESP_KEY_MAX 36u   /* AES-256 and AES-GCM's 4 octets of salt. */
+#define ESP_INTEG_MAX 32u
+
+/* Keys of one direction. */
+struct esp_keys {
+	uint8_t encr[ESP_KEY_MAX];   /* suite_encr_key_len() octets, salt last. */
+	uint8_t integ[ESP_INTEG_MAX]; /* suite_integ_key_len() octets. */
+};
+
+struct child_sa {
+	uint32_t spi_in;  /* Ours: the client sends to it. Unique in the cluster. */
+	uint32_t spi_out; /* The client's. */
+	struct suite suite;
+	struct esp_keys in, out;
+	struct ts_set local, remote; /* Ours and the client's side. */
+	uint32_t replaces; /* spi_in of the Child SA this one rekeyed, or 0. */
+};
+
+#endif

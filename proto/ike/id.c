@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Identities (RFC 7296 3.5) and the strings that stand for them, read as strongSwan
+ * reads them, so that an administrator can carry them over:
+ *
+ *	10.0.0.1, 2001:db8::1      ID_IPV4_ADDR, ID_IPV6_ADDR
+ *	a@b                        ID_RFC822_ADDR
+ *	gw, gw.example.org, @gw    ID_FQDN (a leading @ keeps other readings away)
+ *	@@a@b                      ID_RFC822_ADDR
+ *	@#0a1b                     ID_KEY_ID, hexadecimal
+ *	keyid: fqdn: dns: email: rfc822: userfqdn: ipv4: ipv6:   the type spelled out;
+ *	                           keyid:0x0a1b is hexadecimal
+ *
+ * Distinguished names ("C=..., CN=...") need certificates and are refused. */
+#include "proto/ike/ike_message.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static const struct {
+	const char *text;
+	uint8_t type;
+} id_prefixes[] = {
+	{"keyid:", IKE_ID_KEY_ID},         {"fqdn:", IKE_ID_FQDN},
+	{"dns:", IKE_ID_FQDN},             {"email:", IKE_ID_RFC822_ADDR},
+	{"rfc822:", IKE_ID_RFC822_ADDR},   {"userfqdn:", IKE_ID_RFC822_ADDR},
+	{"ipv4:", IKE_ID_IPV4_ADDR},       {"ipv6:", IKE_ID_IPV6_ADDR},
+};
+
+static enum status set_bytes(struct ike_id *id, uint8_t type, const void *data, size_t len)
+{
+	if (len == 0)
+		return ERR_MALFORMED;
+	if (len > IKE_ID_MAX)
+		return ERR_TOO_LONG;
+	memset(id, 0, sizeof(*id));
+	id->type = type;
+	id->len = (uint8_t)len;
+	memcpy(id->data, data, len);
+	return OK;
+}
+
+static int hex_digit(char c)
+{
+	const char *digits = "0123456789abcdef0123456789ABCDEF", *p = strchr(digits, c);
+
+	return c != '\0' && p ? (int)((p - digits) & 15) : -1;
+}
+
+static enum status set_hex(struct ike_id *id, const char *text)
+{
+	uint8_t bytes[IKE_ID_MAX];
+	size_t len = strlen(text);
+
+	if (len % 2 != 0)
+		return ERR_MALFORMED;
+	if (len / 2 > sizeof(bytes))
+		return ERR_TOO_LONG;
+	for (size_t i = 0; i < len; i += 2) {
+		int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
+
+		if (high < 0 || low < 0)
+			return ERR_MALFORMED;
+		bytes[i / 2] = (uint8_t)(high << 4 | low);
+	}
+	return set_bytes(id, IKE_ID_KEY_ID, bytes, len / 2);
+}
+
+static enum status set_address(struct ike_id *id, const char *text, uint8_t type)
+{
+	struct address a;
+
+	if (address_parse(&a, text) != OK)
+		return ERR_MALFORMED;
+	if (type == 0)
+		type = a.family == 4 ? IKE_ID_IPV4_ADDR : IKE_ID_IPV6_ADDR;
+	if ((type == IKE_ID_IPV4_ADDR) != (a.family == 4))
+		return ERR_MALFORMED;
+	return set_bytes(id, type, a.octets, address_len(&a));
+}
+
+static enum status set_typed(struct ike_id *id, uint8_t type, const char *text)
+{
+	if (type == IKE_ID_IPV4_ADDR || type == IKE_ID_IPV6_ADDR)
+		return set_address(id, text, type);
+	if (type == IKE_ID_KEY_ID && strncmp(text, "0x", 2) == 0)
+		return set_hex(id, text + 2);
+	return set_bytes(id, type, text, strlen(text));
+}
+
+enum status ike_id_parse(struct ike_id *id, const char *text)
+{
+	struct ike_id guess;
+
+	memset(id, 0, sizeof(*id));
+	for (size_t i = 0; i < sizeof(id_prefixes) / sizeof(id_prefixes[0]); i++) {
+		size_t len = strlen(id_prefixes[i].text);
+
+		if (strncasecmp(text, id_prefixes[i].text, len) == 0)
+			return set_typed(id, id_prefixes[i].type, text + len);
+	}
+	if (set_address(&guess, text, 0) == OK) {
+		*id = guess;
+		return OK;
+	}
+	if (strncmp(text, "@#", 2) == 0)
+		return set_hex(id, text + 2);
+	if (strncmp(text, "@@", 2) == 0)
+		return set_bytes(id, IKE_ID_RFC822_ADDR, text + 2, strlen(text + 2));
+	if (*text == '@')
+		return set_bytes(id, IKE_ID_FQDN, text + 1, strlen(text + 1));
+	if (*text == '%' || strchr(text, '=')) /* %any; a distinguished name */
+		return ERR_UNSUPPORTED;
+	return set_bytes(id, strchr(text, '@') ? IKE_ID_RFC822_ADDR : IKE_ID_FQDN, text,
+			 strlen(text));
+}
+
+static uint8_t lower(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
+}
+
+/* Names of hosts and mailboxes match in any case, as strongSwan matches them; all
+ * else bit for bit. */
+struct ike_id ike_id_key(const struct ike_id *id)
+{
+	bool any_case = id->type == IKE_ID_FQDN || id->type == IKE_ID_RFC822_ADDR;
+	struct ike_id key = {.type = id->type, .len = id->len};
+
+	for (size_t i = 0; i < id->len; i++)
+		key.data[i] = any_case ? lower(id->data[i]) : id->data[i];
+	return key;
+}
+
+bool ike_id_equal(const struct ike_id *a, const struct ike_id *b)
+{
+	struct ike_id x, y;
+
+	if (a->type != b->type || a->len != b->len)
+		return false;
+	x = ike_id_key(a);
+	y = ike_id_key(b);
+	return memcmp(&x, &y, sizeof(x)) == 0;
+}
+
+static const char *format_bytes(const struct ike_id *id, const char *lead, char *text, size_t size)
+{
+	int at = snprintf(text, size, "%s", lead);
+
+	for (size_t i = 0; i < id->len && at >= 0 && (size_t)at < size; i++)
+		at += snprintf(text + at, size - (size_t)at, "%02x", id->data[i]);
+	return text;
+}
+
+/* Text that reads back as the same identity where that is possible. What a peer sent
+ * goes to logs and status pages: only printable ASCII gets through as it is. */
+const char *ike_id_format(const struct ike_id *id, char *text, size_t size)
+{
+	struct address a = {.family = id->type == IKE_ID_IPV4_ADDR ? 4 : 6};
+	char address[ADDRESS_TEXT_LEN], lead[16];
+	bool printable = id->len > 0;
+
+	for (size_t i = 0; i < id->len; i++)
+		printable = printable && id->data[i] > 0x20 && id->data[i] < 0x7f;
+	switch (id->type) {
+	case IKE_ID_IPV4_ADDR:
+	case IKE_ID_IPV6_ADDR:
+		if (id->len != address_len(&a))
+			break;
+		memcpy(a.octets, id->data, id->len);
+		snprintf(text, size, "%s", address_format(&a, address));
+		return text;
+	case IKE_ID_FQDN:
+	case IKE_ID_RFC822_ADDR:
+	case IKE_ID_KEY_ID:
+		if (printable) {
+			snprintf(text, size, "%s%.*s", id->type == IKE_ID_KEY_ID ? "keyid:" : "",
+				 (int)id->len, (const char *)id->data);
+			return text;
+		}
+		break;
+	default:
+		break;
+	}
+	if (id->type == IKE_ID_KEY_ID)
+		return format_bytes(id, "keyid:0x", text, size);
+	snprintf(lead, sizeof(lead), "type%u:0x", id->type);
+	return format_bytes(id, lead, text, size);
+}

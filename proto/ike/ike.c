@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The responder's front door for established sessions (RFC 7296 2.2, 2.3).
+ *
+ *	a datagram on one of the session's IKE SAs
+ *	  |- request,  ID = expected - 1, same bytes:  the cached response again
+ *	  |- request,  ID = expected, authenticates:   one exchange -> next state
+ *	  |- response, ID = outstanding, authenticates: our request is done
+ *	  '- anything else:                             dropped, nothing changes
+ *
+ * The window is window.c. The next state is a copy that the exchange
+ * works on; the session that was given stays as it is. An exchange adds payloads
+ * to the response and edits the copy; everything that all exchanges share (IDs,
+ * caching, sealing, address updates, replacing and ending IKE SAs) happens here.
+ *
+ * Not here: IKE fragmentation (we do not offer it). */
+#include "proto/ike/step.h"
+#include "proto/mutant.h"
+
+#include <openssl/mem.h>
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Outcomes ---- */
+
+void ike_outcome_init(struct ike_outcome *o)
+{
+	memset(o, 0, sizeof(*o));
+	o->verdict = IKE_VERDICT_DROP;
+}
+
+void ike_outcome_fini(struct ike_outcome *o)
+{
+	ike_datagrams_unref(o->reply);
+	o->reply = NULL;
+	if (o->half_open) {
+		ike_half_open_fini(o->half_open);
+		free(o->half_open);
+		o->half_open = NULL;
+	}
+	if (o->next) {
+		ike_session_fini(o->next);
+		free(o->next);
+		o->next = NULL;
+	}
+}
+
+void ike_note(struct ike_outcome *o, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(o->note, sizeof(o->note), format, args);
+	va_end(args);
+}
+
+void ike_drop(struct ike_outcome *o, enum drop why, const char *note)
+{
+	o->verdict = IKE_VERDICT_DROP;
+	o->drop = why;
+	ike_note(o, "%s", note);
+}
+
+bool ike_is_admitted(const struct ike_env *env, const struct ike_id *peer)
+{
+	return !env->admit || env->admit(env->ctx, peer);
+}
+
+/* ---- Requests and responses ---- */
+
+/* RFC 7296 2.11: the response goes back the way the request came, always. Whether the
+ * *session* follows is another question, and only for authenticated, new messages:
+ * 2.23: "A host behind a NAT SHOULD NOT do this type of dynamic address update";
+ * RFC 4555 3.8: with MOBIKE "The host not behind a NAT MUST NOT use these dynamic
+ * updates for IKEv2 packets" (there the client says so, see informational.c). */
+static void follow_address(struct ike_step *s)
+{
+	struct ike_session *next = s->next;
+
+	if (!(next->features & IKE_PEER_BEHIND_NAT) ||
+	    (next->features & (IKE_SELF_BEHIND_NAT | IKE_PEER_MOBIKE)))
+		return;
+	next->local = *s->path.local;
+	next->remote = *s->path.remote;
+}
+
+/* The exchange ends s->sa. The current one takes the session with it. The old one of a
+ * rekeyed pair goes alone; what remains can say once more that it is gone, since
+ * this very response may be lost. */
+static void end_sa(struct ike_step *s)
+{
+	struct ike_sa *sa = s->sa;
+
+	if (sa == &s->next->ike[0]) {
+		s->out->verdict = IKE_VERDICT_DELETE;
+		return;
+	}
+	if (!MUTANT(MUTANT_DELETED_ASKS)) {
+		ike_datagrams_set(&sa->window.outstanding, NULL);
+		blob_set(&sa->finish, NULL);
+		sa->purpose = IKE_PURPOSE_NONE;
+	}
+	ike_keys_cleanse(&sa->keys);
+	sa->state = IKE_SA_DELETED;
+}
+
+bool ike_old_place_is_free(const struct ike_session *s)
+{
+	return s->ike[1].state == 0 || s->ike[1].state == IKE_SA_DELETED;
+}
+
+/* RFC 7296 2.18: the successor takes over the session; the old one waits to be deleted. */
+static void replace_sa(struct ike_step *s)
+{
+	struct ike_session *next = s->next;
+
+	assert(s->sa == &next->ike[0] && ike_old_place_is_free(next));
+	ike_window_fini(&next->ike[1].window);
+	next->ike[1] = next->ike[0];
+	next->ike[1].state = IKE_SA_REKEYED;
+	next->ike[0] = *s->successor;
+}
+
+static void exchange(struct ike_step *s, const struct ike_opened *o)
+{
+	const struct ike_header *h = &o->message.header;
+
+	if (o->content != OK) {
+		ike_add_content_error(&s->reply, o);
+		/* 2.21.3: INVALID_SYNTAX "is considered fatal in both peers, meaning
+		 * that the IKE SA is deleted without needing an explicit Delete". */
+		s->sa_ends = o->content == ERR_MALFORMED;
+		ike_note(s->out, "request refused: %s", status_text(o->content));
+	} else if (h->exchange == IKE_EXCHANGE_CREATE_CHILD_SA) {
+		ike_step_child(s);
+	} else {
+		ike_step_informational(s);
+	}
+}
+
+static void respond_request(struct ike_step *s, const struct ike_opened *o, const uint8_t *data,
+			    size_t len)
+{
+	struct sk_direction ours = sk_direction_of(&s->sa->suite, &s->sa->keys,
+						   s->sa->original_initiator);
+	struct ike_header h = ike_reply_header(&o->message.header);
+	struct ike_datagrams *reply;
+
+	ike_builder_init_message(&s->reply, &h);
+	follow_address(s);
+	exchange(s, o);
+	if (ike_seal(&ours, s->env->iv, s->env->entropy, &s->reply, &reply) != OK) {
+		ike_drop(s->out, DROP_CRYPTO, "response cannot be sealed");
+		return;
+	}
+	s->out->reply = reply;
+	ike_window_respond(&s->sa->window, data, len, ike_datagrams_ref(reply));
+	s->out->verdict = IKE_VERDICT_STEP;
+	if (s->successor)
+		replace_sa(s);
+	else if (s->sa_ends)
+		end_sa(s);
+}
+
+static void take_answer(struct ike_step *s, const struct ike_opened *o)
+{
+	const struct ike_notify *error = ike_message_error(&o->message);
+
+	follow_address(s);
+	s->out->verdict = IKE_VERDICT_STEP;
+	s->out->answered = true;
+	s->out->answered_purpose = (enum ike_purpose)s->sa->purpose;
+	s->content = o->content;
+	ike_step_answer(s);
+	ike_window_answered(&s->sa->window);
+	blob_set(&s->sa->finish, NULL);
+	s->sa->purpose = IKE_PURPOSE_NONE;
+	s->sa->purpose_arg = 0;
+	/* What makes a response bad cannot be answered (2.21), but a client that refused
+	 * our syntax has deleted its end (2.21.3). */
+	if (error && error->type == IKE_NOTIFY_INVALID_SYNTAX) {
+		s->sa_ends = true;
+		ike_note(s->out, "client refused our request as malformed");
+	}
+	if (s->sa_ends)
+		end_sa(s);
+	else if (s->follow.purpose != IKE_PURPOSE_NONE && s->sa == &s->next->ike[0] &&
+		 s->sa->state == IKE_SA_ESTABLISHED &&
+		 !ike_request_make(s->env, s->next, &s->follow))
+		ike_drop(s->out, DROP_CRYPTO, "request cannot be sealed");
+}
+
+/* ---- The window ---- */
+
+/* Is this the message that comes next on sa? Else out says what it is. */
+static bool window_accept(const struct ike_sa *sa, const struct ike_header *h, const uint8_t *data,
+			  size_t len, struct ike_outcome *out)
+{
+	switch (ike_window_place(&sa->window, h, data, len)) {
+	case IKE_WINDOW_ANSWER:
+		return true;
+	case IKE_WINDOW_NEXT:
+		if (sa->state != IKE_SA_DELETED)
+			return true;
+		break;
+	case IKE_WINDOW_REPEATED:
+		out->verdict = IKE_VERDICT_REPLY;
+		out->reply = ike_datagrams_ref(sa->window.response);
+		ike_note(out, "message %u again: cached response", h->message_id);
+		return false;
+	case IKE_WINDOW_OUTSIDE:
+		break;
+	}
+	ike_drop(out, DROP_IKE_MESSAGE_ID,
+		 h->flags & IKE_FLAG_RESPONSE ? "response to nothing outstanding"
+					      : "request outside the window");
+	return false;
+}
+
+/* Only the two exchanges of an established IKE SA; an answer repeats the exchange
+ * type of its question. */
+static bool exchange_accept(const struct ike_sa *sa, const struct ike_header *h)
+{
+	if (h->flags & IKE_FLAG_RESPONSE)
+		return h->exchange == ike_window_asked(&sa->window);
+	return h->exchange == IKE_EXCHANGE_CREATE_CHILD_SA ||
+	       h->exchange == IKE_EXCHANGE_INFORMATIONAL;
+}
+
+/* Works out the exchange on a copy of the session. */
+static void step(struct ike_step *s, const struct ike_session *session, struct ike_opened *o,
+		 const uint8_t *data, size_t len)
+{
+	const struct ike_header *h = &o->message.header;
+
+	s->message = &o->message;
+	s->connection = ike_connection_find(s->env->config, session->connection);
+	s->next = malloc(sizeof(*s->next));
+	assert(s->next);
+	ike_session_copy(s->next, session);
+	s->sa = ike_session_find_sa(s->next, h->spi_i, h->spi_r);
+	if (h->flags & IKE_FLAG_RESPONSE)
+		take_answer(s, o);
+	else
+		respond_request(s, o, data, len);
+	if (s->successor) /* Its values are in next by now, or refused. */
+		OPENSSL_cleanse(s->successor, sizeof(*s->successor));
+	free(s->successor);
+	s->out->next = s->next;
+	if (s->out->verdict == IKE_VERDICT_STEP)
+		return;
+	ike_session_fini(s->next);
+	free(s->next);
+	s->out->next = NULL;
+}
+
+void ike_respond(const struct ike_env *env, const struct ike_session *session,
+		 const struct endpoint *local, const struct endpoint *remote,
+		 const uint8_t *data, size_t len, struct ike_outcome *out)
+{
+	struct ike_step s = {
+		.env = env,
+		.path = {.local = local, .remote = remote},
+		.out = out,
+	};
+	const struct ike_sa *sa;
+	struct sk_direction theirs;
+	struct ike_header h;
+	struct ike_opened o;
+	enum drop d;
+
+	ike_outcome_init(out);
+	d = ike_header_parse(&h, data, len);
+	if (d != DROP_NONE) {
+		ike_drop(out, d, "IKE header refused");
+		return;
+	}
+	sa = ike_session_find_sa((struct ike_session *)session, h.spi_i, h.spi_r);
+	if (!sa) {
+		ike_drop(out, DROP_IKE_UNKNOWN, "not an IKE SA of this session");
+		return;
+	}
+	/* The Initiator bit tells whose IKE SA it was from the start (3.1). */
+	if (!(h.flags & IKE_FLAG_INITIATOR) == !sa->original_initiator) {
+		ike_drop(out, DROP_IKE_HEADER, "Initiator flag does not fit");
+		return;
+	}
+	/* Before the exchange type: a repeated IKE_AUTH request gets its response again. */
+	if (!window_accept(sa, &h, data, len, out))
+		return;
+	if (!exchange_accept(sa, &h)) {
+		ike_drop(out, DROP_IKE_EXCHANGE, "exchange not allowed here");
+		return;
+	}
+	theirs = sk_direction_of(&sa->suite, &sa->keys, !sa->original_initiator);
+	d = ike_open(&o, &theirs, data, len);
+	if (d != DROP_NONE) {
+		ike_drop(out, d, "does not authenticate");
+		return;
+	}
+	step(&s, session, &o, data, len);
+	ike_opened_fini(&o);
+}

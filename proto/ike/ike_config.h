@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the key exchange is configured to accept. Filled from cluster.toml by
+ * node/, read-only afterwards. */
+#ifndef PROTO_IKE_IKE_CONFIG_H
+#define PROTO_IKE_IKE_CONFIG_H
+
+#include "proto/ike/ike_sa.h"
+
+#define CONNECTION_PROPOSALS_MAX 8u
+#define CONNECTION_DNS_MAX 4u
+
+struct ike_connection {
+	char name[64];
+	struct ike_id local_id;           /* IDr */
+	struct ts_set local_ts;
+	bool has_pool;
+	struct prefix pool;               /* Virtual IPs */
+	struct address dns[CONNECTION_DNS_MAX];
+	uint8_t n_dns;
+	struct proposal ike[CONNECTION_PROPOSALS_MAX];
+	uint8_t n_ike;
+	struct proposal esp[CONNECTION_PROPOSALS_MAX];
+	uint8_t n_esp;
+	uint32_t dpd_ms;                  /* 0 = off */
+	uint32_t replay_bits;
+	bool exact;                       /* replay = "exact": DESIGN section 5. */
+	bool empty_notice;                /* Takeover notice without NOTIFY, for clients that dislike it. */
+};
+
+struct ike_peer_secret {
+	struct ike_id id;
+	struct secret psk;
+};
+
+struct ike_config {
+	struct ike_connection *connections;
+	size_t n_connections;
+	struct ike_peer_secret *secrets;
+	size_t n_secrets;
+};
+
+/* "gw", "gw.example.org" -> ID_FQDN; "a@b" -> ID_RFC822_ADDR; an address -> ID_IPV4/6_ADDR;
+ * "keyid:text" -> ID_KEY_ID; strongSwan's reading of identity strings. */
+enum status ike_id_parse(struct ike_id *id, const char *text) must_check;
+bool ike_id_equal(const struct ike_id *a, const struct ike_id *b);
+/* One form for all identities that are equal, to look up by: all its octets count. */
+struct ike_id ike_id_key(const struct ike_id *id);
+
+#endif

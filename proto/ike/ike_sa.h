@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an IKE SA *is*: plain data, everything another node needs to go on with
+ * it, and nothing else. The machine that changes it is in ike.h; replication
+ * is the cluster's business.
+ *
+ * An ike_session is a client as RFC 7296 sees it: its IKE SA (two of them while
+ * one replaces the other, 2.18), their Child SAs, its identity, its virtual IP.
+ * Copy with ike_session_copy(): the blobs are shared. */
+#ifndef PROTO_IKE_IKE_SA_H
+#define PROTO_IKE_IKE_SA_H
+
+#include "proto/wire/address.h"
+#include "proto/esp/child_sa.h"
+#include "proto/ike/window.h"
+#include "proto/crypto/secret.h"
+#include "proto/crypto/suite.h"
+
+#define IKE_NONCE_MAX 256u     /* RFC 7296 2.10 / 3.9 */
+#define IKE_NONCE_LEN 32u      /* What we draw. */
+#define IKE_ID_MAX 128u        /* Longer identities are refused. */
+#define IKE_CHILD_MAX 9u       /* Child SAs of one session: 8, and the successor of one. */
+#define IKE_SA_MAX 2u
+
+/* RFC 7296 2.14 */
+struct ike_keys {
+	struct secret d;      /* SK_d  */
+	struct secret ai, ar; /* SK_ai, SK_ar: empty with an AEAD */
+	struct secret ei, er; /* SK_ei, SK_er: with salt for AES-GCM (RFC 5282) */
+	struct secret pi, pr; /* SK_pi, SK_pr: only until AUTH is done */
+};
+
+enum ike_sa_state {
+	IKE_SA_ESTABLISHED = 1,
+	IKE_SA_REKEYED,   /* Replaced by another one; lives until it is deleted. */
+	IKE_SA_DELETED,   /* Was rekeyed, is gone: no keys, only its last response, in case the
+	                   * client asks again. Its place is free for the next rekey. */
+	IKE_SA_DELETING   /* We sent the DELETE and wait for the answer. */
+};
+
+/* Why we sent the request that is outstanding: all that finishes it. */
+enum ike_purpose {
+	IKE_PURPOSE_NONE = 0,
+	IKE_PURPOSE_NOTICE,       /* Takeover NOTIFY (DESIGN section 6) */
+	IKE_PURPOSE_DPD,          /* Empty INFORMATIONAL */
+	IKE_PURPOSE_DELETE_CHILD, /* arg: spi_in */
+	IKE_PURPOSE_DELETE_IKE,
+	IKE_PURPOSE_REKEY_CHILD   /* arg: spi_in of the old one; the rest is in finish */
+};
+
+enum { /* Negotiated features of an IKE SA */
+	IKE_PEER_BEHIND_NAT = 1u << 0,
+	IKE_SELF_BEHIND_NAT = 1u << 1,
+	IKE_PEER_MOBIKE = 1u << 2,        /* RFC 4555 */
+	IKE_PEER_FRAGMENTATION = 1u << 3, /* RFC 7383, offered; we don't use it yet */
+	IKE_PEER_SYNC = 1u << 4,          /* RFC 6311, offered */
+	IKE_INITIAL_CONTACT = 1u << 5,    /* RFC 7296 2.4: its older sessions are to go */
+	IKE_PEER_REPLAY_SYNC = 1u << 6,   /* RFC 6311, the other half of it; the initiator's */
+	IKE_ENDS = 1u << 7                /* We end it: see ike_session_end(). */
+};
+
+struct ike_sa {
+	uint64_t spi_i, spi_r;
+	struct suite suite;
+	struct ike_keys keys;
+	uint32_t state;           /* enum ike_sa_state; 0 = this place is empty */
+	bool original_initiator;  /* Did we initiate this IKE SA? Never at the gateway. */
+
+	struct ike_window window;
+	uint32_t purpose;                       /* enum ike_purpose of the outstanding request */
+	uint32_t purpose_arg;
+	struct blob *finish;                    /* REKEY_CHILD: SPI, nonce, private DH value, all
+	                                         * that finishes it (child_rekey.c). Else NULL. */
+};
+
+struct ike_id { /* RFC 7296 3.5 */
+	uint8_t type;
+	uint8_t len;
+	uint8_t data[IKE_ID_MAX];
+};
+
+struct ike_session {
+	struct ike_sa ike[IKE_SA_MAX];       /* [0] is the current one. */
+	struct child_sa child[IKE_CHILD_MAX];
+	uint8_t n_child;
+	struct ike_id peer_id;
+	char connection[64];                 /* Its name in the configuration. */
+	struct address virtual_ip;           /* family 0 = none */
+	struct endpoint local, remote;       /* Where its IKE messages go. */
+	uint32_t features;
+	uint64_t established_ms;             /* Cluster time. */
+};
+
+/* After IKE_SA_INIT, before IKE_AUTH: not logged, but known to the voters'
+ * memory. A plain value: it is encoded by cluster/. */
+struct ike_half_open {
+	uint64_t spi_i, spi_r;
+	struct suite suite;
+	struct ike_keys keys;
+	struct endpoint local, remote;
+	uint32_t features;
+	uint64_t created_ms;       /* Local clock of who holds it; 30 s and it dies. */
+	uint8_t nonce_i[IKE_NONCE_MAX], nonce_r[IKE_NONCE_LEN];
+	uint16_t nonce_i_len;
+	struct blob *request;  /* IKE_SA_INIT as received, and as answered: AUTH covers both. */
+	struct blob *response;
+};
+
+void ike_session_copy(struct ike_session *to, const struct ike_session *from);
+void ike_session_fini(struct ike_session *s);   /* Drops blobs, cleanses keys. */
+void ike_half_open_fini(struct ike_half_open *h);
+
+/* By our own will: its Child SAs are gone at once, there will be no others, and neither will
+ * its IKE SA have a successor. What is left is to tell the client, with a DELETE, once it
+ * has answered what may be outstanding. */
+void ike_session_end(struct ike_session *s);
+
+struct ike_sa *ike_session_find_sa(struct ike_session *s, uint64_t spi_i, uint64_t spi_r);
+struct child_sa *ike_session_find_child(struct ike_session *s, uint32_t spi_in);
+/* The places that a session takes in tables of Child SAs: one for each, and one more for a
+ * successor, so that what was granted can be rekeyed however full they are. An exchange that
+ * replaces one of its SAs at a time never takes more. */
+unsigned ike_session_places(const struct ike_session *s);
+/* The same with one more Child SA, which replaces that one (0: none). */
+unsigned ike_session_places_with(const struct ike_session *s, uint32_t replaces);
+const char *ike_id_format(const struct ike_id *id, char *text, size_t size);
+
+#endif

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The initiator's front door, and its own INFORMATIONAL requests.
+ *
+ *	a datagram
+ *	  |- IKE_SA_INIT, while we wait for it          initiator_auth.c
+ *	  '- on one of our IKE SAs
+ *	       |- response, ID = outstanding, same exchange, authenticates
+ *	       |- request,  ID = expected - 1, same bytes: the cached response again
+ *	       |- request,  ID = expected, authenticates: one exchange
+ *	       |- request,  ID = 0, where RFC 6311 was agreed on: sets the message IDs
+ *	       '- anything else is ignored, and nothing changes
+ *
+ * The window is window.c. An authenticated request with malformed content
+ * is answered with INVALID_SYNTAX and ends the IKE SA, here as at the responder
+ * (RFC 7296 2.21.3).
+ *
+ * Not here: EAP, certificates, IKE fragmentation, rekeying of the IKE SA by the
+ * gateway (refused with NO_ADDITIONAL_SAS), a Child SA that the gateway asks for out
+ * of the blue (likewise). */
+#include "proto/ike/initiator_step.h"
+
+#include <openssl/mem.h>
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+void initiator_init(struct initiator *i, const struct initiator_config *config,
+		    const uint8_t seed[ENTROPY_SEED_LEN])
+{
+	memset(i, 0, sizeof(*i));
+	i->config = *config;
+	entropy_init(&i->entropy, seed);
+	i->iv.salt = entropy_u32(&i->entropy);
+}
+
+static void drop_sa(struct ike_sa *sa)
+{
+	ike_window_fini(&sa->window);
+	OPENSSL_cleanse(sa, sizeof(*sa));
+}
+
+static void drop_all(struct initiator *i)
+{
+	for (size_t k = 0; k < IKE_SA_MAX; k++)
+		drop_sa(&i->ike[k]);
+	blob_set(&i->cookie, NULL);
+	blob_set(&i->init_request, NULL);
+	blob_set(&i->init_response, NULL);
+	ike_datagrams_set(&i->sync.response, NULL);
+	dh_keypair_cleanse(&i->dh);
+	memset(&i->rekeyed, 0, sizeof(i->rekeyed));
+	OPENSSL_cleanse(i->child, sizeof(i->child));
+	i->n_child = 0;
+}
+
+void initiator_fini(struct initiator *i)
+{
+	drop_all(i);
+	OPENSSL_cleanse(i, sizeof(*i));
+}
+
+void initiator_end(struct initiator *i, enum initiator_state state, uint16_t error)
+{
+	drop_all(i);
+	i->state = state;
+	i->error = error;
+}
+
+void initiator_remove_sa(struct initiator *i, struct ike_sa *sa)
+{
+	if (sa == &i->ike[0])
+		initiator_end(i, INITIATOR_CLOSED, i->error);
+	else
+		drop_sa(sa);
+}
+
+struct child_sa *initiator_find_child(struct initiator *i, uint32_t spi_in)
+{
+	for (size_t k = 0; k < i->n_child; k++)
+		if (i->child[k].spi_in == spi_in)
+			return &i->child[k];
+	return NULL;
+}
+
+struct child_sa *initiator_child_by_spi_out(struct initiator *i, uint32_t spi_out)
+{
+	for (size_t k = 0; k < i->n_child; k++)
+		if (i->child[k].spi_out == spi_out)
+			return &i->child[k];
+	return NULL;
+}
+
+bool initiator_is_settled(const struct initiator *i, uint32_t spi_in)
+{
+	return spi_in != i->rekeyed.made || i->rekeyed.settled;
+}
+
+struct blob *initiator_ignore(struct initiator *i)
+{
+	i->counts.ignored++;
+	return NULL;
+}
+
+/* ---- What is drawn ---- */
+
+uint32_t initiator_draw_esp_spi(struct initiator *i)
+{
+	uint32_t spi;
+
+	do
+		spi = entropy_u32(&i->entropy);
+	while (spi < 256 || initiator_find_child(i, spi));
+	return spi;
+}
+
+uint64_t initiator_draw_ike_spi(struct initiator *i)
+{
+	uint64_t spi;
+
+	do
+		spi = entropy_u64(&i->entropy);
+	while (spi == 0);
+	return spi;
+}
+
+/* The groups come from our own configuration: only lack of memory is left to fail. */
+void initiator_draw_dh(struct initiator *i, uint16_t group)
+{
+	uint8_t public_value[DH_PUBLIC_MAX];
+	size_t len;
+
+	dh_keypair_cleanse(&i->dh);
+	if (dh_generate(group, &i->entropy, &i->dh, public_value, &len) != OK)
+		abort();
+}
+
+void initiator_add_ke(const struct initiator *i, struct ike_builder *b)
+{
+	uint8_t public_value[DH_PUBLIC_MAX];
+	size_t len;
+
+	if (dh_public(&i->dh, public_value, &len) != OK)
+		abort();
+	ike_add_ke(b, i->dh.group, public_value, len);
+}
+
+/* ---- Messages ---- */
+
+/* What we say fits a datagram and the keys fit the suite; what is left is memory. */
+struct ike_datagrams *initiator_seal(struct initiator *i, const struct ike_sa *sa, struct ike_builder *b)
+{
+	struct sk_direction ours = sk_direction_of(&sa->suite, &sa->keys, true);
+	struct ike_datagrams *out;
+
+	if (ike_seal(&ours, &i->iv, &i->entropy, b, &out) != OK)
+		abort();
+	return out;
+}
+
+void initiator_begin(const struct initiator *i, size_t which, uint8_t exchange,
+		     struct ike_builder *b)
+{
+	struct ike_header h = {
+		.spi_i = i->ike[which].spi_i,
+		.spi_r = i->ike[which].spi_r,
+		.major = 2,
+		.exchange = exchange,
+		.flags = IKE_FLAG_INITIATOR,
+		.message_id = i->ike[which].window.next_out,
+	};
+
+	ike_builder_init_message(b, &h);
+}
+
+struct blob *initiator_send(struct initiator *i, size_t which, enum initiator_purpose purpose,
+			    struct ike_builder *b)
+{
+	struct ike_sa *sa = &i->ike[which];
+
+	ike_window_ask(&sa->window, initiator_seal(i, sa, b));
+	sa->purpose = purpose;
+	return blob_ref(ike_datagrams_only(sa->window.outstanding));
+}
+
+struct blob *initiator_retransmit(const struct initiator *i)
+{
+	if (i->state == INITIATOR_INIT_SENT)
+		return blob_ref(i->init_request);
+	for (size_t k = 0; k < IKE_SA_MAX; k++)
+		if (i->ike[k].window.outstanding)
+			return blob_ref(ike_datagrams_only(i->ike[k].window.outstanding));
+	return NULL;
+}
+
+/* ---- Its own requests ---- */
+
+bool initiator_can_ask(const struct initiator *i, size_t which)
+{
+	return i->state == INITIATOR_ESTABLISHED && i->ike[which].state != 0 &&
+	       !i->ike[which].window.outstanding;
+}
+
+struct blob *initiator_create_dpd(struct initiator *i)
+{
+	struct ike_builder b;
+
+	if (!initiator_can_ask(i, 0))
+		return NULL;
+	initiator_begin(i, 0, IKE_EXCHANGE_INFORMATIONAL, &b);
+	return initiator_send(i, 0, INITIATOR_DPD, &b);
+}
+
+struct blob *initiator_create_child_delete(struct initiator *i, uint32_t spi_in)
+{
+	struct ike_builder b;
+
+	if (!initiator_can_ask(i, 0))
+		return NULL;
+	initiator_begin(i, 0, IKE_EXCHANGE_INFORMATIONAL, &b);
+	ike_add_delete_esp(&b, &spi_in, 1);
+	i->ike[0].purpose_arg = spi_in;
+	return initiator_send(i, 0, INITIATOR_DELETE_CHILD, &b);
+}
+
+struct blob *initiator_refuse_child(struct initiator *i, uint16_t error)
+{
+	i->error = error;
+	return initiator_create_child_delete(i, (uint32_t)i->new_spi);
+}
+
+struct blob *initiator_create_ike_delete(struct initiator *i, size_t which)
+{
+	struct ike_builder b;
+
+	if (!initiator_can_ask(i, which))
+		return NULL;
+	initiator_begin(i, which, IKE_EXCHANGE_INFORMATIONAL, &b);
+	ike_add_delete_ike(&b);
+	return initiator_send(i, which, INITIATOR_DELETE_IKE, &b);
+}
+
+struct blob *initiator_create_move(struct initiator *i, const struct endpoint *local)
+{
+	struct ike_builder b;
+
+	if (!initiator_can_ask(i, 0))
+		return NULL;
+	i->config.local = *local;
+	initiator_begin(i, 0, IKE_EXCHANGE_INFORMATIONAL, &b);
+	ike_add_notify(&b, IKE_NOTIFY_UPDATE_SA_ADDRESSES, NULL, 0);
+	ike_add_notify(&b, IKE_NOTIFY_COOKIE2, "round trip", 10);
+	return initiator_send(i, 0, INITIATOR_MOVE, &b);
+}
+
+/* ---- Answers to its requests ---- */
+
+static uint16_t error_of(const struct ike_opened *o)
+{
+	const struct ike_notify *error = ike_message_error(&o->message);
+
+	if (o->content != OK)
+		return o->content == ERR_UNSUPPORTED ? IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD
+						     : IKE_NOTIFY_INVALID_SYNTAX;
+	return error ? error->type : 0;
+}
+
+static struct blob *consume_response(struct initiator *i, struct ike_sa *sa,
+				     const struct ike_opened *o)
+{
+	enum initiator_purpose purpose = sa->purpose;
+
+	i->counts.responses++;
+	i->error = error_of(o);
+	ike_window_answered(&sa->window);
+	sa->purpose = INITIATOR_NOTHING;
+	/* 2.21.3: the gateway did not understand us and has deleted its end. */
+	if (o->content == OK && i->error == IKE_NOTIFY_INVALID_SYNTAX) {
+		initiator_remove_sa(i, sa);
+		return NULL;
+	}
+	switch (purpose) {
+	case INITIATOR_REKEY_CHILD:
+	case INITIATOR_NEW_CHILD:
+	case INITIATOR_REKEY_IKE:
+		if (o->content != OK && purpose != INITIATOR_REKEY_IKE)
+			return initiator_refuse_child(i, i->error);
+		return initiator_consume_child(i, sa, purpose, &o->message);
+	case INITIATOR_DELETE_CHILD:
+		child_list_remove(i->child, &i->n_child, sa->purpose_arg);
+		break;
+	case INITIATOR_DELETE_IKE:
+		initiator_remove_sa(i, sa);
+		break;
+	case INITIATOR_NOTHING:
+	case INITIATOR_DPD:
+	case INITIATOR_MOVE:
+	case INITIATOR_OTHER:
+		break;
+	}
+	return NULL;
+}
+
+/* ---- The gateway's requests ---- */
+
+static struct blob *consume_request(struct initiator *i, struct ike_sa *sa,
+				    const struct ike_opened *o, const uint8_t *data, size_t len)
+{
+	struct ike_header h = ike_reply_header(&o->message.header);
+	struct ike_datagrams *reply;
+	struct ike_builder b;
+	struct blob *out;
+	bool closes = false;
+
+	/* 2.3, window 1: it asks again only when it has our last answer. That the Child SA which
+	 * it replaced is gone would not do: we may have deleted that ourselves. */
+	if (sa == &i->ike[0])
+		i->rekeyed.settled = true;
+	ike_builder_init_message(&b, &h);
+	if (o->content != OK) {
+		ike_add_content_error(&b, o);
+		closes = o->content == ERR_MALFORMED;
+	} else if (h.exchange == IKE_EXCHANGE_INFORMATIONAL) {
+		initiator_answer_informational(i, &o->message, &b, &closes);
+	} else {
+		/* 2.21.3: fatal in both peers. */
+		closes = initiator_answer_child(i, sa, &o->message, &b) == IKE_NOTIFY_INVALID_SYNTAX;
+	}
+	reply = initiator_seal(i, sa, &b);
+	i->counts.requests++;
+	ike_window_respond(&sa->window, data, len, reply);
+	out = blob_ref(ike_datagrams_only(reply));
+	if (closes)
+		initiator_remove_sa(i, sa);
+	return out;
+}
+
+/* ---- The window ---- */
+
+static bool is_last_sync(const struct initiator *i, const uint8_t *data, size_t len)
+{
+	uint8_t hash[IKE_HASH_LEN];
+
+	hash_sha256(data, len, hash);
+	return CRYPTO_memcmp(hash, i->sync.request_hash, sizeof(hash)) == 0;
+}
+
+/* The cached response, if data is the request it answers. */
+static struct blob *cached(struct initiator *i, const struct ike_sa *sa, const struct ike_header *h,
+			   const uint8_t *data, size_t len)
+{
+	enum ike_window_place place = ike_window_place(&sa->window, h, data, len);
+	const struct ike_datagrams *response = NULL;
+
+	if (place == IKE_WINDOW_REPEATED)
+		response = sa->window.response;
+	else if (h->message_id == 0 && i->sync.response && initiator_may_sync(i, sa) &&
+		 is_last_sync(i, data, len))
+		response = i->sync.response;
+	i->counts.repeated += response != NULL;
+	return blob_ref(ike_datagrams_only(response));
+}
+
+/* Only the two exchanges of an established IKE SA. */
+static struct blob *consume_protected_request(struct initiator *i, struct ike_sa *sa,
+					      const struct ike_header *h, const uint8_t *data,
+					      size_t len)
+{
+	struct sk_direction theirs = sk_direction_of(&sa->suite, &sa->keys, false);
+	struct blob *out = cached(i, sa, h, data, len);
+	bool next = ike_window_place(&sa->window, h, data, len) == IKE_WINDOW_NEXT;
+	bool sync = h->message_id == 0 && initiator_may_sync(i, sa);
+	struct ike_opened o;
+
+	if (out)
+		return out;
+	if (i->state != INITIATOR_ESTABLISHED || (!next && !sync) ||
+	    (h->exchange != IKE_EXCHANGE_CREATE_CHILD_SA && h->exchange != IKE_EXCHANGE_INFORMATIONAL) ||
+	    ike_open(&o, &theirs, data, len) != DROP_NONE)
+		return initiator_ignore(i);
+	if (sync && o.content == OK && initiator_is_sync(&o.message))
+		out = initiator_answer_sync(i, &o.message, data, len);
+	else if (next)
+		out = consume_request(i, sa, &o, data, len);
+	else
+		out = initiator_ignore(i);
+	ike_opened_fini(&o);
+	return out;
+}
+
+static struct blob *consume_protected_response(struct initiator *i, struct ike_sa *sa,
+					       const struct ike_header *h, const uint8_t *data,
+					       size_t len)
+{
+	struct sk_direction theirs = sk_direction_of(&sa->suite, &sa->keys, false);
+	struct ike_opened o;
+	struct blob *out;
+
+	/* An answer repeats the exchange type of its question (3.1). */
+	if (ike_window_place(&sa->window, h, data, len) != IKE_WINDOW_ANSWER ||
+	    h->exchange != ike_window_asked(&sa->window) || ike_open(&o, &theirs, data, len) != DROP_NONE)
+		return initiator_ignore(i);
+	if (h->exchange == IKE_EXCHANGE_AUTH) {
+		ike_window_answered(&sa->window);
+		sa->purpose = INITIATOR_NOTHING;
+		i->error = error_of(&o);
+		out = initiator_consume_auth(i, &o);
+	} else {
+		out = consume_response(i, sa, &o);
+	}
+	ike_opened_fini(&o);
+	return out;
+}
+
+struct blob *initiator_consume(struct initiator *i, const uint8_t *data, size_t len)
+{
+	struct ike_header h;
+
+	if (ike_header_parse(&h, data, len) != DROP_NONE)
+		return initiator_ignore(i);
+	if (h.exchange == IKE_EXCHANGE_SA_INIT)
+		return initiator_consume_init(i, data, len);
+	if (h.flags & IKE_FLAG_INITIATOR) /* We are the original initiator of all our IKE SAs. */
+		return initiator_ignore(i);
+	for (size_t k = 0; k < IKE_SA_MAX; k++) {
+		struct ike_sa *sa = &i->ike[k];
+
+		if (sa->state == 0 || sa->spi_i != h.spi_i || sa->spi_r != h.spi_r)
+			continue;
+		return h.flags & IKE_FLAG_RESPONSE
+			       ? consume_protected_response(i, sa, &h, data, len)
+			       : consume_protected_request(i, sa, &h, data, len);
+	}
+	return initiator_ignore(i);
+}

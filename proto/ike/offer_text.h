@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is offered and what would be taken, in strongSwan's spelling: for the one line that
+ * tells an operator why the two do not meet. */
+#ifndef PROTO_IKE_OFFER_TEXT_H
+#define PROTO_IKE_OFFER_TEXT_H
+
+#include "proto/crypto/suite.h"
+
+#include <openssl/bytestring.h>
+
+/* Proposals of a well-formed SA payload, "aes128-sha256-modp1024, aes128gcm16-..."; what
+ * does not fit is "...". room: at least 4. */
+const char *offer_format(const CBS *sa, char *text, size_t room);
+/* The same of what we are configured with; appends to text. */
+const char *proposals_format(const struct proposal *p, size_t n, char *text, size_t room);
+
+#endif

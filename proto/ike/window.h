@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Message IDs of one IKE SA at one end (RFC 7296 2.1 to 2.3), the same for gateway and
+ * client, original initiator or not. The window size is 1 in both directions:
+ *
+ *	requests we receive   next_in is expected. The one before it is answered from the
+ *	                      cache, if it is the same octet for octet; no other ever is.
+ *	requests we send      at most one is outstanding, with ID next_out. Its answer
+ *	                      closes it; until then it is repeated bit for bit.
+ *
+ * What a message is does not depend on whether it authenticates: a caller opens it before
+ * it lets the window move. Plain data but for the messages, which copies share. */
+#ifndef PROTO_IKE_WINDOW_H
+#define PROTO_IKE_WINDOW_H
+
+#include "proto/ike/datagrams.h"
+
+#define IKE_HASH_LEN 32u /* SHA-256 of a request */
+
+struct ike_header;
+
+struct ike_window {
+	uint32_t next_in;                   /* The ID of the request that we expect next. */
+	uint32_t next_out;                  /* That of the outstanding request, or of our next one. */
+	uint8_t request_hash[IKE_HASH_LEN]; /* Of the last request of theirs, and ... */
+	struct ike_datagrams *response;     /* ... its answer; NULL: there is none to repeat. */
+	struct ike_datagrams *outstanding;  /* Our request; NULL: there is none. */
+};
+
+enum ike_window_place {
+	IKE_WINDOW_OUTSIDE,  /* Nothing is to be done about it. */
+	IKE_WINDOW_NEXT,     /* A request that is to be executed. */
+	IKE_WINDOW_REPEATED, /* The request before it: `response` once more. */
+	IKE_WINDOW_ANSWER    /* The response to what is outstanding. */
+};
+
+/* Where the message data, whose header is h, stands. */
+enum ike_window_place ike_window_place(const struct ike_window *w, const struct ike_header *h,
+				       const uint8_t *data, size_t len);
+/* data, a request in place NEXT, is answered: adopts the response. */
+void ike_window_respond(struct ike_window *w, const uint8_t *data, size_t len,
+			struct ike_datagrams *response);
+
+/* Adopts our request, made with ID next_out; none may be outstanding. */
+void ike_window_ask(struct ike_window *w, struct ike_datagrams *request);
+/* The exchange type of what is outstanding: its answer repeats that (3.1). 0: nothing is. */
+uint8_t ike_window_asked(const struct ike_window *w);
+void ike_window_answered(struct ike_window *w); /* The next request has the next ID. */
+
+/* RFC 6311 5.1: both IDs are set by agreement. What was outstanding is given up. */
+void ike_window_sync(struct ike_window *w, uint32_t next_in, uint32_t next_out);
+
+void ike_window_share(struct ike_window *copy); /* A copy of a struct: takes its references. */
+void ike_window_fini(struct ike_window *w);     /* Drops the messages. */
+
+#endif

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine's state: SAs come and go by struct sa_update, news leaves by struct
+ * sa_report. inbound.c and outbound.c hold the two directions.
+ *
+ * Every update is idempotent and may name an SA that is gone; the replicated
+ * state decides, not the order of arrival of what derives from it. */
+#include "xdp/engine/engine.h"
+#include "proto/mutant.h"
+
+#include <assert.h>
+#include <openssl/mem.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum status engine_init(struct engine *e, const struct engine_config *config)
+{
+	memset(e, 0, sizeof(*e));
+	e->iv_salt = config->iv_salt;
+	e->replay_bits = config->replay_bits ? config->replay_bits : REPLAY_BITS_DEFAULT;
+	e->face = *config->face;
+	e->out = *config->out;
+	entropy_init(&e->entropy, config->seed);
+	e->held = calloc(HELD_MAX, sizeof(*e->held));
+	e->held_spare = calloc(HELD_MAX, sizeof(*e->held_spare));
+	if (!e->held || !e->held_spare || spi_table_init(&e->spis, config->sa_max) != OK ||
+	    route_table_init(&e->routes, config->sa_max) != OK) {
+		engine_fini(e);
+		return ERR_FULL;
+	}
+	return OK;
+}
+
+static void free_visited(void *ctx, struct sa *sa)
+{
+	(void)ctx;
+	engine_sa_free(sa);
+}
+
+void engine_fini(struct engine *e)
+{
+	spi_table_each(&e->spis, free_visited, NULL);
+	spi_table_fini(&e->spis);
+	route_table_fini(&e->routes);
+	entropy_fini(&e->entropy);
+	waiting_fini(e);
+	free(e->held);
+	free(e->held_spare);
+	e->held = e->held_spare = NULL;
+}
+
+struct sa *engine_sa_new(const struct sa_update *put, uint32_t replay_bits)
+{
+	struct sa *sa;
+
+	assert(put->kind == SA_UPDATE_PUT && put->child);
+	sa = calloc(1, sizeof(*sa));
+	if (!sa)
+		return NULL;
+	if (sad_entry_init(&sa->e, put->session, put->child, &put->path,
+			   replay_bits ? replay_bits : REPLAY_BITS_DEFAULT) != OK) {
+		free(sa);
+		return NULL;
+	}
+	/* The contexts have the keys; nothing here needs them in clear again. */
+	OPENSSL_cleanse(&sa->e.child.in, sizeof(sa->e.child.in));
+	OPENSSL_cleanse(&sa->e.child.out, sizeof(sa->e.child.out));
+	return sa;
+}
+
+void engine_sa_free(struct sa *sa)
+{
+	if (!sa)
+		return;
+	sad_entry_fini(&sa->e);
+	OPENSSL_cleanse(sa, sizeof(*sa));
+	free(sa);
+}
+
+static void mark_unlink(struct sa *sa);
+
+/* A PUT that is repeated keeps the old entry. Any other that finds no room is a client's
+ * traffic lost: nobody may pass over that. */
+static void put(struct engine *e, struct sa *sa)
+{
+	const struct sa *old = spi_table_find(&e->spis, sa->e.child.spi_in);
+
+	if (spi_table_put(&e->spis, sa) != OK) {
+		if (!old || old->e.session != sa->e.session)
+			counter_add(&e->counters.sas_refused, 1);
+		engine_sa_free(sa);
+		return;
+	}
+	__atomic_store_n(&e->counters.sas, e->spis.used, __ATOMIC_RELAXED);
+	if (e->out.sa_put)
+		e->out.sa_put(e->out.ctx, sa);
+}
+
+static void del(struct engine *e, uint32_t spi)
+{
+	struct sa *sa = spi_table_take(&e->spis, spi);
+
+	if (!sa)
+		return;
+	if (e->out.sa_del)
+		e->out.sa_del(e->out.ctx, sa);
+	route_table_take(&e->routes, sa);
+	mark_unlink(sa);
+	waiting_drop(e, sa);
+	e->release_due |= e->n_held > 0; /* What is held of it gives its place to others. */
+	__atomic_store_n(&e->counters.sas, e->spis.used, __ATOMIC_RELAXED);
+	engine_sa_free(sa);
+}
+
+static void carry_outbound(struct engine *e, struct sa *sa)
+{
+	uint32_t replaces = sa->e.child.replaces;
+
+	route_table_put(&e->routes, sa);
+	sa->e.outbound = true;
+	route_table_supersede(&e->routes, sa,
+			      replaces ? spi_table_find(&e->spis, replaces) : NULL);
+}
+
+void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
+{
+	counter_add(&e->counters.updates, 1);
+	if (u->kind == SA_UPDATE_PUT) {
+		put(e, sa);
+		return;
+	}
+	if (u->kind == SA_UPDATE_DEL) {
+		del(e, u->spi_in);
+		return;
+	}
+	sa = spi_table_find(&e->spis, u->spi_in);
+	if (!sa)
+		return;
+	switch (u->kind) {
+	case SA_UPDATE_GRANT:
+		if (!MUTANT(MUTANT_MARKS_NOT_TOLD))
+			engine_mark_now(e, sa);
+		if (u->grant.epoch > sa->e.epoch && !MUTANT(MUTANT_WAITING_KEPT))
+			waiting_drop(e, sa);
+		if (u->grant.quorum && !waiting_prepare(e))
+			break; /* Without the grant it drops, and says so. */
+		sad_entry_grant(&sa->e, &u->grant);
+		e->release_due |= !sa->e.hold;
+		break;
+	case SA_UPDATE_REVOKE:
+		if (MUTANT(MUTANT_REVOKE_IGNORED))
+			break;
+		if (!MUTANT(MUTANT_MARKS_NOT_TOLD))
+			engine_mark_now(e, sa);
+		if (!MUTANT(MUTANT_WAITING_KEPT))
+			waiting_drop(e, sa);
+		sad_entry_revoke(&sa->e);
+		if (!MUTANT(MUTANT_HELD_KEPT))
+			e->release_due = true; /* What is held goes to the new owner. */
+		break;
+	case SA_UPDATE_FLOOR:
+		sad_entry_raise_floor(&sa->e, u->mark, u->fallen);
+		break;
+	case SA_UPDATE_DELIVER:
+		sad_entry_raise_delivered(&sa->e, u->mark, u->epoch);
+		waiting_deliver(e, sa);
+		break;
+	case SA_UPDATE_RELEASE:
+		sa->e.hold = false;
+		e->release_due = true;
+		break;
+	case SA_UPDATE_PATH:
+		sa->e.path = u->path;
+		break;
+	case SA_UPDATE_OUTBOUND:
+		carry_outbound(e, sa);
+		break;
+	case SA_UPDATE_INBOUND:
+		route_table_take(&e->routes, sa);
+		sa->e.outbound = false;
+		break;
+	default:
+		assert(false);
+	}
+}
+
+/* Runs all held packets again. Those that must still wait are held again, in the
+ * other of two arrays: the order stays. */
+void engine_update_done(struct engine *e)
+{
+	struct held_packet *waiting = e->held;
+	size_t n = e->n_held;
+
+	engine_report_flush(e);
+	if (!e->release_due)
+		return;
+	e->release_due = false;
+	e->held = e->held_spare;
+	e->held_spare = waiting;
+	e->n_held = e->n_held_exact = 0;
+	for (size_t i = 0; i < n;) {
+		struct packet burst[BURST];
+		size_t k = 0;
+
+		for (; k < BURST && i < n; k++, i++)
+			burst[k] = (struct packet){.data = waiting[i].data,
+						   .len = waiting[i].len,
+						   .path = waiting[i].path,
+						   .injected = waiting[i].injected};
+		engine_inbound(e, burst, k);
+	}
+}
+
+/* ---- Marks ---- */
+
+void engine_mark_later(struct engine *e, struct sa *sa)
+{
+	if (sa->mark_link || sa->e.accepted <= sa->e.marked)
+		return;
+	sa->mark_next = e->marks;
+	sa->mark_link = &e->marks;
+	if (sa->mark_next)
+		sa->mark_next->mark_link = &sa->mark_next;
+	e->marks = sa;
+}
+
+/* Takes it off the list, reported or not. */
+static void mark_unlink(struct sa *sa)
+{
+	if (!sa->mark_link)
+		return;
+	*sa->mark_link = sa->mark_next;
+	if (sa->mark_next)
+		sa->mark_next->mark_link = sa->mark_link;
+	sa->mark_next = NULL;
+	sa->mark_link = NULL;
+}
+
+/* In the epoch that it belongs to: before the next one begins. */
+void engine_mark_now(struct engine *e, struct sa *sa)
+{
+	uint64_t mark;
+
+	mark_unlink(sa);
+	if (sad_entry_mark(&sa->e, &mark))
+		engine_report(e, sa, SA_REPORT_MARK, mark);
+}
+
+bool engine_marks(struct engine *e)
+{
+	if (!e->marks)
+		return false;
+	if (e->now_us - e->marks_at_us < MARKS_US)
+		return true;
+	while (e->marks)
+		engine_mark_now(e, e->marks);
+	e->marks_at_us = e->now_us;
+	engine_report_flush(e);
+	return false;
+}
+
+/* ---- Reports ---- */
+
+void engine_report_flush(struct engine *e)
+{
+	if (e->n_reports)
+		e->face.report(e->face.ctx, e->reports, e->n_reports);
+	e->n_reports = 0;
+}
+
+void engine_report(struct engine *e, const struct sa *sa, enum sa_report_kind kind, uint64_t seq)
+{
+	engine_report_from(e, sa, kind, seq, &sa->reported_peer);
+}
+
+void engine_report_from(struct engine *e, const struct sa *sa, enum sa_report_kind kind,
+			uint64_t seq, const struct endpoint *remote)
+{
+	if (e->n_reports == REPORTS_MAX)
+		engine_report_flush(e);
+	e->reports[e->n_reports++] = (struct sa_report){
+		.kind = kind,
+		.spi_in = sa->e.child.spi_in,
+		.session = sa->e.session,
+		.epoch = sa->e.epoch,
+		.seq = seq,
+		.remote = *remote,
+	};
+}
+
+void engine_drop(struct engine *e, enum drop d)
+{
+	assert(d > DROP_NONE && d < DROP_COUNT);
+	counter_add(&e->counters.drops[d], 1);
+}
+
+void engine_forward(struct engine *e, struct packet *p, enum datapath_direction direction)
+{
+	struct datapath_forward f = {
+		.direction = direction,
+		.spi = p->sa->e.child.spi_in,
+		.session = p->sa->e.session,
+		.path = direction == DATAPATH_INBOUND ? p->path : p->sa->e.path,
+		.packet = p->data,
+		.len = p->len,
+	};
+
+	if (p->injected && !MUTANT(MUTANT_FORWARD_TWICE)) {
+		p->drop = DROP_FORWARD_TWICE;
+		return;
+	}
+	if (p->len > DATAPATH_PACKET_MAX) {
+		p->drop = DROP_TOO_BIG;
+		return;
+	}
+	p->done = true;
+	counter_add(direction == DATAPATH_INBOUND ? &e->counters.forwarded_in
+						  : &e->counters.forwarded_out,
+		    1);
+	e->face.forward(e->face.ctx, &f);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the packet workers and who runs them: what a worker tells, and what it counts.
+ * The gateway has threads and queues behind this face, the simulator a seeded world. */
+#ifndef XDP_ENGINE_FACE_H
+#define XDP_ENGINE_FACE_H
+
+#include "proto/esp/sad.h"
+
+#define DATAPATH_PACKET_MAX 1900u /* Longest packet taken in, ESP or inner. */
+
+enum datapath_direction { DATAPATH_INBOUND, DATAPATH_OUTBOUND };
+
+struct datapath_forward { /* A packet for the owner of its session. */
+	enum datapath_direction direction;
+	uint32_t spi;      /* spi_in of the SA. */
+	uint64_t session;
+	struct sad_path path;  /* Inbound: as it came (remote is not authenticated). */
+	const uint8_t *packet; /* Inbound: ESP header on. Outbound: the inner packet. */
+	size_t len;            /* <= DATAPATH_PACKET_MAX */
+};
+
+struct datapath_face { /* Worker thread; arguments are borrowed for the call. */
+	void *ctx;
+	/* What a burst had to tell, n >= 1. Marks come at most once a millisecond, of all
+	 * SAs together. */
+	void (*report)(void *ctx, const struct sa_report *reports, size_t n);
+	/* An IKE message; the non-ESP marker is gone. local.port is 500 or 4500. */
+	void (*ike)(void *ctx, const struct endpoint *local, const struct endpoint *remote,
+		    const uint8_t *data, size_t len);
+	/* The SA is known but not granted here: send it to its owner, once. */
+	void (*forward)(void *ctx, const struct datapath_forward *f);
+	/* Every update with a ticket up to and with this one is in effect. */
+	void (*applied)(void *ctx, uint64_t ticket);
+	/* ESP to an SPI that no SA has; at most one call per burst. May be NULL. */
+	void (*unknown_spi)(void *ctx, uint32_t spi);
+};
+
+struct datapath_counters {
+	uint64_t drops[DROP_COUNT];
+	uint64_t packets_in, octets_in;   /* Delivered inward; octets of inner packets. */
+	uint64_t packets_out, octets_out; /* Sealed and sent. */
+	uint64_t forwarded_in, forwarded_out; /* Given to face->forward. */
+	uint64_t injected;
+	uint64_t held;        /* Inbound packets that had to wait for marks. */
+	uint64_t waited;      /* Of exact SAs: for a majority to have theirs. */
+	uint64_t keepalives;  /* RFC 3948 2.3 */
+	uint64_t xdp_in, xdp_out; /* Of all outer packets, those that went by AF_XDP. */
+	uint64_t ike_in, ike_out;
+	uint64_t updates;
+	uint64_t sas;         /* Entries now. */
+	uint64_t sas_refused; /* That found no room: the tables are too small for what was granted. */
+	uint64_t arp_replies, announcements;
+};
+
+#endif

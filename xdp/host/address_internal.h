@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The address mover's two rooms: address_mover.c holds and announces, address_follow.c follows
+ * what becomes of the host. One thread for both. */
+#ifndef XDP_HOST_ADDRESS_INTERNAL_H
+#define XDP_HOST_ADDRESS_INTERNAL_H
+
+#include "xdp/host/address_mover.h"
+#include "xdp/host/arp.h"
+#include "xdp/host/blackhole.h"
+#include "xdp/host/host_watch.h"
+#include "xdp/host/netlink.h"
+
+#include <pthread.h>
+
+enum host_reason { REASON_OUTER, REASON_INNER, REASON_ADDRESSES, REASONS };
+
+struct follower { /* address_follow.c */
+	struct host_watch *watch;
+	void (*tell)(void *ctx, const struct host_news *news); /* May be NULL. */
+	void *ctx;
+	struct address_wiring wiring;
+	uint32_t tun_mtu;       /* As configured; 0: it follows the outer interface's. */
+	uint8_t family;         /* Of the outer addresses. */
+	bool look;              /* Something was told. */
+	uint64_t look_at_us;    /* Also without. */
+	bool again;             /* Addresses and routes have to be set again ... */
+	uint64_t again_at_us;   /* ... but not before: somebody may be at odds with us. */
+	char trouble[HOST_TEXT_LEN]; /* What of them could not be set; "": nothing. */
+	bool told[REASONS];     /* Reasons that stand, ... */
+	char why[REASONS][HOST_TEXT_LEN]; /* ... as they were told. */
+	uint64_t good_us[REASONS]; /* They have been over since; 0: they are not. */
+	bool leaving;
+};
+
+struct side { /* One port and the addresses that are asked for on it. */
+	struct arp_port port;
+	int nd; /* For IPv6, -1 if there is no such address. */
+	struct address addresses[DATAPATH_ADDRESSES_MAX];
+	size_t n;
+	bool open;
+};
+
+struct address_mover {
+	struct side outer, inner;
+	struct prefix pools[DATAPATH_ADDRESSES_MAX];
+	size_t n_pools;
+	struct blackholes blackholes;
+	unsigned tun;
+	bool announce;
+	uint32_t isolation_ms;
+	const _Atomic uint64_t *contact_us;
+	struct netlink netlink;
+	int wake;
+	pthread_t thread;
+	bool started;
+	_Atomic bool wanted, stands, stop;
+	uint64_t held_at_us;       /* When the addresses were last taken. */
+	unsigned announced;        /* Announcements made since. */
+	_Atomic uint64_t replies, announcements;
+	struct follower follower;
+};
+
+/* address_mover.c. The first that could not be done is described in trouble, else that is "". */
+void address_stand(struct address_mover *m, bool up, char trouble[HOST_TEXT_LEN]);
+/* Again; 0 or a negative errno, and its text. */
+int address_lay_blackholes(struct address_mover *m, char err[DATAPATH_ERR_LEN]);
+int address_prepare_port(const char *interface, char *err);
+void address_announce_again(struct address_mover *m, uint64_t now_us);
+
+/* address_follow.c */
+int follow_start(struct address_mover *m, const struct datapath_config *c,
+		 const struct address_wiring *wiring, char err[DATAPATH_ERR_LEN]);
+void follow_stop(struct address_mover *m);
+void follow_read(struct address_mover *m); /* The watch's descriptor is readable. */
+void follow_pass(struct address_mover *m, uint64_t now_us); /* Looks, if it is time. */
+/* What came of setting (or taking away) addresses and routes. */
+void follow_trouble(struct address_mover *m, const char *trouble, uint64_t now_us);
+
+#endif

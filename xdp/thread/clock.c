@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Read where packets, heartbeats and addresses are at the edge; what decides about them
+ * is told the time. */
+#include "xdp/thread/clock.h"
+
+#include <time.h>
+
+uint64_t boottime_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
