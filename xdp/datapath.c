@@ -141,14 +141,15 @@ struct datapath *datapath_start(const struct datapath_config *c, const struct da
 
 	assert(c->n_addresses <= DATAPATH_ADDRESSES_MAX && c->n_pools <= DATAPATH_ADDRESSES_MAX &&
 	       c->n_inner_addresses <= DATAPATH_ADDRESSES_MAX);
-	assert(!c->isolation_ms || c->contact_us);
+	assert(!c->isolation_ms || c->contact);
 	if (!dp) {
 		snprintf(err, DATAPATH_ERR_LEN, "out of memory");
 		return NULL;
 	}
 	worker_init(&dp->worker);
 	dp->worker.isolation_ms = c->isolation_ms;
-	dp->worker.contact_us = c->contact_us;
+	dp->worker.contact = c->contact;
+	dp->worker.watch.bound_us = c->isolation_ms ? c->stop_ms * UINT64_C(1000) : 0;
 	dp->replay_bits = c->replay_bits;
 	if (address_prepare(c, err) || !start_engine(dp, c, face, err) ||
 	    !open_ports(dp, c, err) || !climb(dp, c, err))

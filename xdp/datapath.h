@@ -13,8 +13,8 @@
 #define XDP_DATAPATH_H
 
 #include "xdp/engine/face.h"
+#include "xdp/thread/contact.h"
 
-#include <stdatomic.h>
 #include <sys/types.h>
 
 #define DATAPATH_ERR_LEN 256u
@@ -42,7 +42,7 @@ struct host_news { /* Of the host under the data path. */
  * addresses, 4 or 6. */
 uint32_t datapath_tun_mtu(int outer_mtu, uint8_t family);
 
-struct datapath_config { /* Borrowed during datapath_start(), contact_us until datapath_stop(). */
+struct datapath_config { /* Borrowed during datapath_start(), contact until datapath_stop(). */
 	enum datapath_mode mode;     /* XDP: fail rather than fall back to sockets. */
 	const char *outer_interface; /* Where clients come in. */
 	const char *inner_interface; /* Towards the protected network. May equal outer. */
@@ -59,13 +59,12 @@ struct datapath_config { /* Borrowed during datapath_start(), contact_us until d
 	uint8_t seed[ENTROPY_SEED_LEN]; /* For AES-CBC's IVs. The caller cleanses its copy. */
 	uint32_t replay_bits;       /* 0: REPLAY_BITS_DEFAULT. */
 	uint32_t sa_max;            /* Capacity in SAs; 0: 65536. */
-	/* CLOCK_BOOTTIME, microseconds, of the last contact to a quorum, written by
-	 * the control plane. Older than isolation_ms: nothing is sealed or opened,
-	 * no address is held, until it is newer again. So after an isolation, raise
-	 * it only once the applied state has caught up. isolation_ms 0 (one node):
-	 * never isolated, contact_us may be NULL. */
-	uint32_t isolation_ms;
-	const _Atomic uint64_t *contact_us;
+	/* Contact to a quorum, written by the control plane. Older than isolation_ms:
+	 * nothing is sealed or opened, no address is held, until it is newer again.
+	 * After standing still for longer than stop_ms: nothing is let in before it is
+	 * newer than that. isolation_ms 0 (one node): neither, contact may be NULL. */
+	uint32_t isolation_ms, stop_ms;
+	const struct contact *contact;
 	/* Address thread; must only copy and queue. May be NULL. */
 	void (*host_news)(void *ctx, const struct host_news *news);
 	void *host_ctx;

@@ -3,7 +3,9 @@
  * has something, then serves each ready one with one burst: a port that is always
  * ready cannot starve the mailbox, through which grants are taken away.
  *
- * Isolation is looked at before each burst, with the boot-time clock. */
+ * Isolation, and whether we were stopped, is looked at before each burst, with the boot-time
+ * clock. After a stop inbound packets are held until a majority has answered: what it knows then
+ * lies in the mailbox, and is taken out before they go on. */
 #include "xdp/worker.h"
 #include "xdp/thread/clock.h"
 #include "xdp/thread/isolation.h"
@@ -22,10 +24,18 @@ enum source { SOURCE_MAILBOX, SOURCE_TUN, SOURCE_SOCKET, SOURCE_XSK };
 static void begin_burst(struct worker *w)
 {
 	struct engine *e = &w->engine;
+	uint64_t alive, stopped;
 
 	e->now_us = boottime_us();
-	e->isolated = w->isolation_ms && isolation_reached(e->now_us, atomic_load(w->contact_us),
-							   w->isolation_ms);
+	if (!w->isolation_ms)
+		return;
+	alive = atomic_load(&w->contact->alive_us);
+	stopped = atomic_load(&w->contact->stopped_us);
+	stop_watch_look(&w->watch, e->now_us, alive, stopped);
+	if (!stop_watch_is_over(&w->watch, atomic_load(&w->contact->contact_us)))
+		engine_stop(e);
+	e->isolated = isolation_reached(e->now_us, atomic_load(&w->contact->contact_us),
+					w->isolation_ms);
 }
 
 static void serve_tun(struct worker *w)
@@ -182,7 +192,24 @@ static void serve_mailbox(struct worker *w)
 	w->mail.question = NULL;
 }
 
+/* What a majority knew is posted before contact says that it answered. */
+static void look_for_end_of_stop(struct worker *w)
+{
+	uint64_t until = w->watch.until_us;
+	bool over = stop_watch_is_over(&w->watch, atomic_load(&w->contact->contact_us));
+
+	serve_mailbox(w);
+	if (over && w->watch.until_us == until)
+		engine_go_on(&w->engine);
+}
+
 /* ---- The thread ---- */
+
+/* In milliseconds; -1: for whatever comes. */
+static int wait_at_most(const struct worker *w)
+{
+	return w->engine.marks || w->engine.stopped ? 1 : -1;
+}
 
 static uint64_t tag(enum source source, size_t address, enum socket_kind kind)
 {
@@ -214,10 +241,12 @@ static void *worker_main(void *arg)
 
 	(void)privilege_keep(PRIVILEGE_BPF);
 	while (!w->stop) {
-		int n = epoll_wait(w->epoll, events, EVENTS_MAX, w->engine.marks ? 1 : -1);
+		int n = epoll_wait(w->epoll, events, EVENTS_MAX, wait_at_most(w));
 
 		begin_burst(w);
 		(void)engine_marks(&w->engine);
+		if (w->engine.stopped)
+			look_for_end_of_stop(w);
 		for (int i = 0; i < n; i++)
 			serve(w, events[i].data.u64);
 	}

@@ -7,6 +7,8 @@
 #include "xdp/port/sockets.h"
 #include "xdp/port/tun.h"
 #include "xdp/port/xsk.h"
+#include "xdp/thread/contact.h"
+#include "xdp/thread/stop_watch.h"
 
 struct worker {
 	struct engine engine;
@@ -16,7 +18,8 @@ struct worker {
 	struct sockets sockets;
 	struct xsk xsk; /* n is 0 on the socket rung. */
 	uint32_t isolation_ms;
-	const _Atomic uint64_t *contact_us;
+	const struct contact *contact;
+	struct stop_watch watch;
 	uint8_t (*buffers)[PACKET_BUFFER]; /* BURST of them, for the TUN side. */
 	int epoll;
 	pthread_t thread;

@@ -305,6 +305,7 @@ char *status_metrics(const struct status_view *v)
 	metric(f, "forwarded_out_total", "counter", dp.forwarded_out);
 	metric(f, "injected_total", "counter", dp.injected);
 	metric(f, "held_total", "counter", dp.held);
+	metric(f, "stops_total", "counter", dp.stops);
 	metric(f, "keepalives_total", "counter", dp.keepalives);
 	metric(f, "ike_in_total", "counter", dp.ike_in);
 	metric(f, "ike_out_total", "counter", dp.ike_out);

@@ -61,7 +61,7 @@ static void detector_publish(struct link *l, uint64_t now)
 {
 	bool isolated;
 
-	atomic_store(&l->contact_us, detector_contact_us(&l->detector, now));
+	atomic_store(&l->contact.contact_us, detector_contact_us(&l->detector, now));
 	if (detector_isolation(&l->detector, now, &isolated))
 		put_event(l, &(struct event){.type = EVENT_ISOLATION,
 					     .isolation.isolated = isolated});
@@ -108,10 +108,21 @@ static bool conn_overdue(const struct conn *c, uint64_t now)
 	return false;
 }
 
+/* Heartbeats of ours that are that late: we may be lost to the others. */
+static void tell_alive(struct link *l, uint64_t now)
+{
+	uint64_t before = atomic_load(&l->contact.alive_us);
+
+	if (before && now - before > l->detector.timeout_us)
+		atomic_store(&l->contact.stopped_us, now);
+	atomic_store(&l->contact.alive_us, now);
+}
+
 void link_beat(struct link *l)
 {
 	uint64_t now = boottime_us();
 
+	tell_alive(l, now);
 	/* The timer comes in whole milliseconds. */
 	if (l->config->test.heartbeats_off || l->stopping ||
 	    now - l->beat_us + 1000 <= l->detector.interval_us)

@@ -115,7 +115,8 @@ struct link {
 	uint64_t beat_us;     /* Heartbeats were sent. */
 	uint8_t read_buffer[16384]; /* The loop goes on after 32 of them. */
 
-	_Atomic uint64_t contact_us, applied, last;
+	struct contact contact;
+	_Atomic uint64_t applied, last;
 	_Atomic uint64_t asked_us, answered_us; /* Liveness of the control loop. */
 	/* The core's word on a link: its generation twice, plus 1 if it works with that node. */
 	_Atomic uint64_t verdict[CLUSTER_NODES_MAX];

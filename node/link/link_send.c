@@ -62,9 +62,9 @@ void link_answer(struct link *l)
 	atomic_store(&l->answered_us, atomic_load(&l->asked_us));
 }
 
-const _Atomic uint64_t *link_contact_us(const struct link *l)
+const struct contact *link_contact(const struct link *l)
 {
-	return &l->contact_us;
+	return &l->contact;
 }
 
 void link_count(const struct link *l, struct link_counters *out)

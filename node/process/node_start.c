@@ -219,7 +219,8 @@ static bool start_datapath(struct node *n, char *err)
 		.iv_salt = (uint32_t)(n->start.incarnation >> 32),
 		.sa_max = cluster_config_sa_tables(&c->cluster),
 		.isolation_ms = alone ? 0 : c->cluster.timing.isolation_ms,
-		.contact_us = alone ? NULL : link_contact_us(n->link),
+		.stop_ms = c->cluster.timing.heartbeat_ms * c->cluster.timing.heartbeats_missed,
+		.contact = alone ? NULL : link_contact(n->link),
 		.host_news = on_host,
 		.host_ctx = n,
 	};

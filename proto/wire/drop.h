@@ -24,6 +24,7 @@
 	X(DROP_HORIZON, "horizon")                         /* At or above the committed horizon. */\
 	X(DROP_WAITING_FULL, "waiting_full")               /* No room to wait for a majority. */   \
 	X(DROP_UNDELIVERED, "undelivered")                 /* Its epoch ended while it waited. */  \
+	X(DROP_STOPPED, "stopped")                         /* No room to wait after a stop. */     \
 	X(DROP_TOO_BIG, "too_big")                         /* Would not fit the path MTU. */       \
 	X(DROP_FRAGMENT, "fragment")                                                               \
 	X(DROP_FORWARD_TWICE, "forward_twice")             /* Forwarded packets stop here. */      \

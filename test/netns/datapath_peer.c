@@ -154,7 +154,7 @@ static void print_counters(struct datapath *dp, uint32_t spi, const struct peer 
 	fflush(stdout);
 }
 
-static _Atomic uint64_t contact_us = UINT64_MAX;
+static struct contact contact = { .contact_us = UINT64_MAX };
 
 static void serve(struct datapath *dp, uint32_t spi, struct peer *p)
 {
@@ -172,9 +172,9 @@ static void serve(struct datapath *dp, uint32_t spi, struct peer *p)
 		else if (line[0] == 'f')
 			inject(dp, p);
 		else if (line[0] == 'i')
-			contact_us = 0;
+			contact.contact_us = 0;
 		else if (line[0] == 'j')
-			contact_us = UINT64_MAX;
+			contact.contact_us = UINT64_MAX;
 		else if (line[0] == 'c')
 			print_counters(dp, spi, p);
 		else if (line[0] == 'q')
@@ -203,7 +203,7 @@ int main(int argc, char **argv)
 		.addresses = &local, .n_addresses = 1,
 		.inner_addresses = &inner, .n_inner_addresses = 1,
 		.pools = &remote_ts, .n_pools = 1, .announce = true,
-		.isolation_ms = 200, .contact_us = &contact_us,
+		.isolation_ms = 200, .contact = &contact,
 		.iv_salt = a ? 0x11111111 : 0x22222222, .sa_max = 1024,
 	};
 	struct sad_path path = {.local = {local.address, udp ? 4500 : 0},

@@ -3,8 +3,8 @@
 # modes: socket xdp
 # The owner is stopped for 5 s (SIGSTOP) and goes on, believing that nothing has
 # happened: it must not send with a number of its own any more. Then owners are stopped for
-# 25 to 180 ms, as a virtual machine is: what lies in their rings they let in before they learn
-# of their loss. Everything that the client has sent is injected again after each stop, at the
+# 25 to 180 ms, as a virtual machine is: what lies in their rings they hold until they have learnt
+# of their loss, if any. Everything that the client has sent is injected again after each stop, at the
 # heir, and in the end at all nodes: nothing is delivered twice, for the late marks are known.
 set -u
 . "$(dirname "$0")/steps.sh"
@@ -27,6 +27,7 @@ long_stop() {
 	outer_clean
 	finish
 }
+noticed() { local n; for n in $LAB_NODES; do api "$n" /metrics; done | grep -qE '^baton_stops_total [1-9]'; }
 short_stops() {
 	local ms n taken=0
 	cluster_up
@@ -46,6 +47,7 @@ short_stops() {
 		until_ok 20 all_nodes_up
 	done
 	await_end udp1 60
+	check "a stop was noticed by who was stopped" noticed
 	for n in $LAB_NODES; do check "injected at $n" inject_at "$n"; done
 	sleep 1
 	unharmed "after short stops"

@@ -36,6 +36,9 @@ void node_beat(struct node *n)
 	core_quorum(n->core, &quorum);
 	detector_set_quorum(&n->detector, &quorum);
 	n->heartbeat_us = now + n->config.timing.heartbeat_ms * MS;
+	if (n->worker.alive_us && now - n->worker.alive_us > n->worker.stop.bound_us)
+		n->worker.stopped_us = now;
+	n->worker.alive_us = now;
 	if (!n->detector.isolated)
 		i2_led(&n->full->checkers.i2, n->incarnation,
 		       full_led_term(n->full, n->host->index));

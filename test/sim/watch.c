@@ -104,6 +104,19 @@ static void check_grant(struct node *n, const struct watched_sa *s, int64_t epoc
 	i7_used(&n->full->checkers.i7, n->host->index, s->spi_in, epoch);
 }
 
+/* What waits for a majority already, of exact SAs, is not at stake: who comes next has its mark. */
+static void check_stop(struct node *n, const struct packet *p)
+{
+	const struct host *h = n->host;
+	uint64_t detection = n->config.timing.heartbeat_ms * n->config.timing.heartbeats_missed * MS;
+
+	if (p->sa->e.horizon == 0 && n->config.n_nodes > 1 && n->worker.contact_us < h->paused_until_us &&
+	    h->paused_until_us - h->paused_from_us > detection)
+		world_fail(h->world,
+			   "I7: n%u was stopped, and lets number %llu of SA %08x in before a majority has answered",
+			   h->index + 1, (unsigned long long)p->seq, p->sa->e.child.spi_in);
+}
+
 void watch_inner(struct node *n, const struct packet *p)
 {
 	struct watched_sa *s = find(&n->worker, p->sa->e.child.spi_in);
@@ -112,6 +125,7 @@ void watch_inner(struct node *n, const struct packet *p)
 
 	i2_delivered(&n->full->checkers.i2, s->spi_in, p->seq, &a);
 	check_grant(n, s, p->epoch, "lets packets in of");
+	check_stop(n, p);
 	i9_passes(&n->full->checkers.i9, n, s, p->sa->e.session);
 	s->epoch = p->epoch;
 	if (p->seq > s->let_in)
@@ -227,7 +241,7 @@ static uint64_t entries(const struct engine *e, const uint32_t *spi_in, size_t n
 }
 
 /* What is held runs through the engine again: if all of it is hostile, in vain. */
-void watch_release(struct node *n)
+void watch_release(struct node *n, bool go_on)
 {
 	struct worker *w = &n->worker;
 	struct engine *e = &w->engine;
@@ -239,7 +253,10 @@ void watch_release(struct node *n)
 	for (size_t i = 0; hostile && i < n_held; i++)
 		spi_in[i] = e->held[i].spi;
 	before = hostile ? entries(e, spi_in, n_held) : 0;
-	engine_update_done(e);
+	if (go_on)
+		engine_go_on(e);
+	else
+		engine_update_done(e);
 	if (hostile && (entries(e, spi_in, n_held) != before || w->n_told != told))
 		world_fail(n->host->world, "I8: forged packets that n%u has held change an SA",
 			   n->host->index + 1);
@@ -247,7 +264,7 @@ void watch_release(struct node *n)
 	for (size_t i = 0; i < e->n_held; i++) {
 		const struct sa *sa = spi_table_find(&e->spis, e->held[i].spi);
 
-		if (!sa || !sa->e.granted || !sa->e.hold)
+		if (!sa || !sa->e.granted || (!sa->e.hold && !e->stopped))
 			world_fail(n->host->world, "I7: n%u holds packets of SA %08x, which is %s",
 				   n->host->index + 1, e->held[i].spi,
 				   !sa ? "deleted" : !sa->e.granted ? "not its own" : "released");

@@ -25,6 +25,9 @@ void worker_init(struct node *n)
 	worker_face(n, &face, &out);
 	random_fill(&n->host->world->random, seed, sizeof(seed));
 	n->worker.updates_tail = &n->worker.updates;
+	if (n->config.n_nodes > 1)
+		n->worker.stop.bound_us = n->config.timing.heartbeat_ms *
+					  n->config.timing.heartbeats_missed * MS;
 	if (engine_init(&n->worker.engine, &config) != OK)
 		world_fail(n->host->world, "no memory for an engine");
 }
@@ -87,10 +90,14 @@ void worker_inject(struct node *n, const struct datapath_forward *f)
 
 static void begin_burst(struct node *n)
 {
-	struct engine *e = &n->worker.engine;
+	struct worker *w = &n->worker;
+	struct engine *e = &w->engine;
 
 	e->now_us = host_now_us(n->host);
-	e->isolated = isolation_reached(e->now_us, n->worker.contact_us,
+	stop_watch_look(&w->stop, e->now_us, w->alive_us, w->stopped_us);
+	if (!stop_watch_is_over(&w->stop, w->contact_us))
+		engine_stop(e);
+	e->isolated = isolation_reached(e->now_us, w->contact_us,
 					n->config.n_nodes == 1 ? 0 : n->config.timing.isolation_ms);
 }
 
@@ -132,8 +139,9 @@ static void apply_updates(struct node *n)
 {
 	struct worker *w = &n->worker;
 	struct update *list = w->updates, *x;
+	bool over = w->engine.stopped && stop_watch_is_over(&w->stop, w->contact_us);
 
-	if (!list)
+	if (!list && !over)
 		return;
 	w->updates = NULL;
 	w->updates_tail = &w->updates;
@@ -145,7 +153,7 @@ static void apply_updates(struct node *n)
 	if (w->engine.counters.sas_refused)
 		world_fail(n->host->world, "I4: a Child SA that was granted finds no room at n%u",
 			   n->host->index + 1);
-	watch_release(n);
+	watch_release(n, over && stop_watch_is_over(&w->stop, w->contact_us));
 	while ((x = list)) {
 		list = x->next;
 		watch_updated(n, x->update.spi_in);
@@ -177,6 +185,10 @@ void worker_wake(struct node *n)
 	serve(n, &w->ring);
 	if (w->engine.marks && !w->marks_due)
 		worker_run_marks(n);
+	if (w->engine.stopped && !w->wakes) {
+		w->wakes = true;
+		host_later(n->host, MS, OWN_WAKE, NULL);
+	}
 }
 
 void worker_fini(struct node *n)

@@ -6,6 +6,7 @@
 
 #include "test/sim/full.h"
 #include "xdp/engine/engine.h"
+#include "xdp/thread/stop_watch.h"
 
 #include <uthash.h>
 
@@ -55,7 +56,8 @@ struct worker {
 	struct sa_report reports[REPORTS_ROOM];
 	size_t n_reports, n_told; /* Waiting; and ever, but marks. */
 	bool reports_due;
-	uint64_t contact_us;      /* As the link thread publishes it. */
+	uint64_t contact_us, alive_us, stopped_us; /* As the link thread publishes them. */
+	struct stop_watch stop;
 	struct watched_sa *watched;
 	bool injects;             /* The burst at hand came from another node. */
 	size_t hostile_held;      /* So many of those that the engine holds are hostile. */
@@ -88,7 +90,7 @@ void watch_forward(struct node *n, const struct datapath_forward *f);
 void watch_report(struct node *n, const struct sa_report *r);
 /* Have the engine process a burst, or what it holds, and look at what that changes. */
 void watch_burst(struct node *n, enum datapath_direction direction, struct packet *burst, size_t k);
-void watch_release(struct node *n);
+void watch_release(struct node *n, bool go_on); /* go_on: the end of a stop. */
 const char *watch_differs(const struct node *n); /* See node_differs(). */
 
 #endif

@@ -247,6 +247,7 @@ void host_start(struct host *h)
 	assert(!h->process);
 	h->generation++;
 	h->paused = false;
+	h->paused_from_us = h->paused_until_us = 0;
 	h->timer_us = 0;
 	world_say(h->world, "n%u starts (generation %llu)", h->index + 1,
 		  (unsigned long long)h->generation);
@@ -282,6 +283,7 @@ void host_pause(struct host *h)
 		return;
 	world_say(h->world, "n%u is stopped", h->index + 1);
 	h->paused = true;
+	h->paused_from_us = host_now_us(h);
 }
 
 void host_resume(struct host *h)
@@ -290,6 +292,7 @@ void host_resume(struct host *h)
 		return;
 	world_say(h->world, "n%u goes on", h->index + 1);
 	h->paused = false;
+	h->paused_until_us = host_now_us(h);
 	while (h->inbox && h->process) {
 		struct inbox *i = h->inbox;
 

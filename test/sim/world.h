@@ -43,6 +43,7 @@ struct host {
 	void *process;       /* NULL: it does not run. */
 	uint64_t generation; /* Counts starts. */
 	bool paused;
+	uint64_t paused_from_us, paused_until_us; /* The last time, by its own clock. */
 	struct inbox *inbox; /* What waits for the end of a pause. */
 	uint64_t timer_us;   /* When a timer event is queued for; 0 = none. */
 	/* Its clocks: the boot-time clock showed clock_us at clock_at_us, and runs fast by

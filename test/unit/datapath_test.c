@@ -191,6 +191,7 @@ static void test_held_room(void **state)
 
 	(void)state;
 	pair(&gateway, &client, (struct sa_options){0});
+	grant(client, SPI_CLIENT, (struct seq_grant){.epoch = 1, .start = 1, .end = HELD_MAX + 10});
 	for (size_t i = 0; i < HELD_MAX + 5; i++)
 		client_sends(client, 1);
 	grant(gateway, SPI_GATEWAY, (struct seq_grant){.epoch = 2, .start = 1000, .end = 2000,

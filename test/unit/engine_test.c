@@ -83,12 +83,126 @@ static void test_peer_told_again(void **state)
 	memory_node_free(client);
 }
 
+/* ---- After the process stood still ---- */
+
+static void test_stopped_holds(void **state)
+{
+	struct memory_node *gateway, *client;
+
+	(void)state;
+	pair(&gateway, &client, (struct sa_options){0});
+	put(gateway, true, (struct sa_options){.spi_add = 16});
+	grant(gateway, SPI_GATEWAY + 16, (struct seq_grant){.epoch = 1, .start = 1, .end = 9});
+	for (uint8_t i = 0; i < 4; i++)
+		client_sends(client, i);
+	arrive(gateway, client, 0);
+	engine_stop(&gateway->e);
+	arrive(gateway, client, 1);
+	arrive(gateway, client, 0); /* What is a replay in any case needs no room. */
+	arrive_as(gateway, client, 2, true);
+	engine_stop(&gateway->e);
+	assert_int_equal(gateway->n_inner, 1);
+	assert_int_equal(gateway->e.counters.held, 2);
+	assert_int_equal(gateway->e.counters.stops, 1);
+	gateway_sends(gateway, 1); /* Leases need nobody's word. */
+	assert_int_equal(gateway->n_outer, 1);
+	/* Another SA's updates, and marks of this one, come first. */
+	update(gateway, (struct sa_update){.kind = SA_UPDATE_RELEASE, .spi_in = SPI_GATEWAY + 16});
+	update(gateway, (struct sa_update){.kind = SA_UPDATE_FLOOR, .spi_in = SPI_GATEWAY, .mark = 2});
+	assert_int_equal(gateway->n_inner, 1);
+	engine_go_on(&gateway->e);
+	assert_int_equal(gateway->n_inner, 2);
+	assert_int_equal(gateway->inner[1].len, 22u);
+	assert_int_equal(DROPS(gateway, DROP_REPLAY), 2);
+	arrive(gateway, client, 3);
+	assert_int_equal(gateway->n_inner, 3);
+	memory_node_free(gateway);
+	memory_node_free(client);
+}
+
+/* It was lost to the others: what came meanwhile is for the new owner. */
+static void test_stopped_and_lost(void **state)
+{
+	struct memory_node *gateway, *client;
+
+	(void)state;
+	pair(&gateway, &client, (struct sa_options){0});
+	client_sends(client, 1);
+	client_sends(client, 2);
+	engine_stop(&gateway->e);
+	arrive(gateway, client, 0);
+	arrive_as(gateway, client, 1, true);
+	update(gateway, (struct sa_update){.kind = SA_UPDATE_REVOKE, .spi_in = SPI_GATEWAY});
+	assert_int_equal(gateway->n_forwards, 1);
+	assert_int_equal(DROPS(gateway, DROP_FORWARD_TWICE), 1);
+	engine_go_on(&gateway->e);
+	assert_int_equal(gateway->n_inner, 0);
+	assert_int_equal(reports_of(gateway, SA_REPORT_MARK), 0);
+	memory_node_free(gateway);
+	memory_node_free(client);
+}
+
+/* Nobody answers: what does not fit is dropped by that name, what waits until there is isolation
+ * too goes the way of all packets then. */
+static void test_stopped_room(void **state)
+{
+	struct memory_node *gateway, *client;
+
+	(void)state;
+	pair(&gateway, &client, (struct sa_options){0});
+	grant(client, SPI_CLIENT, (struct seq_grant){.epoch = 1, .start = 1, .end = HELD_MAX + 10});
+	for (size_t i = 0; i < HELD_MAX + 5; i++)
+		client_sends(client, 1);
+	engine_stop(&gateway->e);
+	for (size_t i = 0; i < HELD_MAX + 5; i++)
+		arrive(gateway, client, i);
+	assert_int_equal(DROPS(gateway, DROP_STOPPED), 5);
+	gateway->e.isolated = true;
+	engine_go_on(&gateway->e);
+	assert_int_equal(DROPS(gateway, DROP_ISOLATED), HELD_MAX);
+	assert_int_equal(gateway->n_inner, 0);
+	memory_node_free(gateway);
+	memory_node_free(client);
+}
+
+/* Exact SAs alike, and without the bound that is for those who wait for marks; what waits for a
+ * majority already goes on, for it has the mark. */
+static void test_stopped_exact(void **state)
+{
+	struct seq_grant g = {.epoch = 2, .start = 1000, .end = 2000, .quorum = true, .horizon = 900};
+	struct memory_node *gateway, *client;
+
+	(void)state;
+	pair(&gateway, &client, (struct sa_options){0});
+	for (size_t i = 0; i < HELD_EXACT_MAX + 2; i++)
+		client_sends(client, 1);
+	grant(gateway, SPI_GATEWAY, g);
+	arrive(gateway, client, 0);
+	engine_stop(&gateway->e);
+	for (size_t i = 1; i < HELD_EXACT_MAX + 2; i++)
+		arrive(gateway, client, i);
+	assert_int_equal(gateway->e.counters.held, HELD_EXACT_MAX + 1);
+	assert_int_equal(last_report(gateway, SA_REPORT_MARK)->seq, 1);
+	update(gateway, (struct sa_update){.kind = SA_UPDATE_DELIVER, .spi_in = SPI_GATEWAY,
+					   .epoch = 2, .mark = 1});
+	assert_int_equal(gateway->n_inner, 1);
+	engine_go_on(&gateway->e);
+	assert_int_equal(gateway->n_inner, 1);
+	assert_int_equal(last_report(gateway, SA_REPORT_MARK)->seq, HELD_EXACT_MAX + 2);
+	memory_node_free(gateway);
+	memory_node_free(client);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hold_and_release),
 		cmocka_unit_test(test_held_of_deleted),
 		cmocka_unit_test(test_peer_told_again),
+		cmocka_unit_test(test_stopped_holds),
+		cmocka_unit_test(test_stopped_and_lost),
+		cmocka_unit_test(test_stopped_room),
+		cmocka_unit_test(test_stopped_exact),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@
 
 #define SPI_GATEWAY 0xc0000001u
 #define SPI_CLIENT 0xc0000002u
-#define BOX 512u
+#define BOX (HELD_MAX + 64u)
 
 struct boxed {
 	uint8_t data[PACKET_BUFFER];

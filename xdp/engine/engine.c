@@ -210,6 +210,20 @@ void engine_update_done(struct engine *e)
 	}
 }
 
+void engine_stop(struct engine *e)
+{
+	if (!e->stopped)
+		counter_add(&e->counters.stops, 1);
+	e->stopped = true;
+}
+
+void engine_go_on(struct engine *e)
+{
+	e->stopped = false;
+	e->release_due = true;
+	engine_update_done(e);
+}
+
 /* ---- Marks ---- */
 
 void engine_mark_later(struct engine *e, struct sa *sa)

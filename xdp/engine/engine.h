@@ -13,8 +13,8 @@
 #define PACKET_HEAD_ROOM 128u /* Writable before an inner packet that is sealed. */
 #define PACKET_TAIL_ROOM 64u  /* Writable behind it. */
 #define PACKET_BUFFER 2304u   /* Head room, DATAPATH_PACKET_MAX and tail room. */
-#define HELD_MAX 256u         /* Inbound packets that wait for marks ... */
-#define HELD_EXACT_MAX 128u   /* ... of which those of exact SAs, which may wait longer. */
+#define HELD_MAX 1024u        /* Inbound packets that wait for marks, or after a stop ... */
+#define HELD_EXACT_MAX 128u   /* ... of which for marks of exact SAs, which may take longer. */
 #define WAITING_MAX 4096u     /* Accepted ones that wait for a majority. */
 
 struct packet {
@@ -67,6 +67,7 @@ struct engine {
 	struct datapath_counters counters;
 	uint64_t now_us;  /* Of this burst; for ageing only. */
 	bool isolated;    /* No contact to a quorum: nothing is opened or sealed. */
+	bool stopped;     /* We stood still: nothing is let in before a majority has answered. */
 	bool release_due; /* Held packets may have become free. */
 	struct held_packet *held, *held_spare; /* HELD_MAX each; they change places. */
 	size_t n_held, n_held_exact;
@@ -98,6 +99,12 @@ void engine_sa_free(struct sa *sa);
 void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa);
 /* After the last update of a series: lets held packets go that may. */
 void engine_update_done(struct engine *e);
+
+/* The process stood still for so long that others may have taken it for dead: packets that come
+ * are held, for they may be another owner's by now. Until it has heard what they know, and that
+ * was applied by engine_update(). */
+void engine_stop(struct engine *e);
+void engine_go_on(struct engine *e); /* What is held goes its way. */
 
 /* One burst, n <= BURST. Packets are processed in place and are spent after. */
 void engine_inbound(struct engine *e, struct packet *packets, size_t n);

@@ -41,7 +41,8 @@ struct datapath_counters {
 	uint64_t packets_out, octets_out; /* Sealed and sent. */
 	uint64_t forwarded_in, forwarded_out; /* Given to face->forward. */
 	uint64_t injected;
-	uint64_t held;        /* Inbound packets that had to wait for marks. */
+	uint64_t held;        /* Inbound packets that had to wait for marks, or after a stop. */
+	uint64_t stops;       /* The process stood still for longer than others wait for it. */
 	uint64_t waited;      /* Of exact SAs: for a majority to have theirs. */
 	uint64_t keepalives;  /* RFC 3948 2.3 */
 	uint64_t xdp_in, xdp_out; /* Of all outer packets, those that went by AF_XDP. */

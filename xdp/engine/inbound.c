@@ -40,15 +40,20 @@ static void look_up(struct engine *e, struct packet *packets, size_t n)
 		e->face.unknown_spi(e->face.ctx, unknown);
 }
 
+/* For marks of the owner before us; or, after a stop, for those of the owner after us. */
+static bool must_hold(const struct engine *e, const struct packet *p)
+{
+	return p->sa->e.hold || (e->stopped && !MUTANT(MUTANT_STOP_IGNORED));
+}
+
 static void hold(struct engine *e, struct packet *p)
 {
 	struct held_packet *h;
-
-	bool exact = p->sa->e.horizon != 0;
+	bool exact = p->sa->e.hold && p->sa->e.horizon != 0;
 
 	if (e->n_held == HELD_MAX || p->len > DATAPATH_PACKET_MAX ||
 	    (exact && e->n_held_exact == HELD_EXACT_MAX)) {
-		p->drop = DROP_HELD_EXPIRED;
+		p->drop = p->sa->e.hold ? DROP_HELD_EXPIRED : DROP_STOPPED;
 		return;
 	}
 	e->n_held_exact += exact;
@@ -78,7 +83,7 @@ static void check(struct engine *e, struct packet *packets, size_t n)
 			continue;
 		}
 		p->drop = sad_entry_check(&p->sa->e, (uint32_t)p->seq, &p->seq, &p->epoch);
-		if (p->drop == DROP_NONE && p->sa->e.hold)
+		if (p->drop == DROP_NONE && must_hold(e, p))
 			hold(e, p);
 	}
 }

@@ -48,7 +48,7 @@ struct address_mover {
 	unsigned tun;
 	bool announce;
 	uint32_t isolation_ms;
-	const _Atomic uint64_t *contact_us;
+	const struct contact *contact;
 	struct netlink netlink;
 	int wake;
 	pthread_t thread;

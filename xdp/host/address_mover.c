@@ -277,7 +277,7 @@ static int pass(struct address_mover *m)
 {
 	uint64_t now = boottime_us();
 	bool isolated = m->isolation_ms &&
-			isolation_reached(now, atomic_load(m->contact_us), m->isolation_ms);
+			isolation_reached(now, atomic_load(&m->contact->contact_us), m->isolation_ms);
 	bool hold = m->wanted && !isolated;
 	int sleep_ms = HOST_LOOK_MS;
 
@@ -365,7 +365,7 @@ struct address_mover *address_mover_start(const struct datapath_config *c,
 	m->tun = wiring->tun;
 	m->announce = c->announce;
 	m->isolation_ms = c->isolation_ms;
-	m->contact_us = c->contact_us;
+	m->contact = c->contact;
 	blackholes_init(&m->blackholes, c);
 	m->n_pools = c->n_pools;
 	memcpy(m->pools, c->pools, c->n_pools * sizeof(*c->pools));
