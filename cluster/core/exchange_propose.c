@@ -34,10 +34,10 @@ static void note_proposal(struct core *c, struct lane *l, const char *what)
 	action_event(c->actions, "propose", "%s", what);
 }
 
-/* A client can ask for an answer that no log entry can hold. */
+/* A client can ask for an answer that no log entry can hold, nor a session's record. */
 static bool too_long(struct core *c, struct lane *l, const struct ike_outcome *out)
 {
-	if (ike_datagrams_len(out->reply) <= IKE_DATAGRAMS_LEN_MAX)
+	if (ike_datagrams_len(out->reply) <= IKE_DATAGRAMS_LEN_MAX && ike_session_is_brief(out->next))
 		return false;
 	core_drop(c, DROP_QUEUE_FULL);
 	lane_pop(l);

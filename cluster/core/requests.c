@@ -100,6 +100,7 @@ bool requests_make(struct core *c, const struct session *s, const struct ike_req
 		return false;
 	ike_request_create(&env, &s->ike, r, &out);
 	assert(out.verdict == IKE_VERDICT_STEP && out.next);
+	assert(ike_session_is_brief(out.next));
 	p->session = s->id;
 	p->serial = s->serial;
 	p->lease = c->config->lease;

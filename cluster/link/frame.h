@@ -10,7 +10,7 @@
 #include "proto/wire/blob.h"
 #include "proto/wire/status.h"
 
-#define FRAME_LEN_MAX (257u << 20) /* A snapshot; everything else is below 128 KiB. */
+#define FRAME_LEN_MAX (3585u << 20) /* A snapshot; everything else is below 128 KiB. */
 
 enum frame_type {
 	FRAME_HELLO = 1,     /* First behind the proof: who I am and what my store holds. */

@@ -13,7 +13,8 @@
 
 #define CONSENSUS_ENTRIES_MAX 256u              /* Of one AppendEntries. */
 #define CONSENSUS_ENTRY_MAX (1u << 20)          /* Octets of one entry. */
-#define CONSENSUS_SNAPSHOT_MAX (256u << 20)
+/* What the bounds of a configuration may admit (cluster/core/state_size.c); below 32 bits, with its frame. */
+#define CONSENSUS_SNAPSHOT_MAX (3584u << 20)
 #define CONSENSUS_MEMBERS_MAX 32u
 #define CONSENSUS_INDEX_MAX (UINT64_C(1) << 62) /* Indexes and terms stay below. */
 

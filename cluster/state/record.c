@@ -167,10 +167,11 @@ void codec_datagrams(struct codec *c, struct ike_datagrams **d, uint32_t max)
 		blob_unref(datagram[i]);
 }
 
-static void codec_secret(struct codec *c, struct secret *s)
+/* A key of an IKE SA. */
+static void codec_key(struct codec *c, struct secret *s)
 {
 	codec_u16(c, &s->len);
-	codec_check(c, s->len <= SECRET_MAX);
+	codec_check(c, s->len <= IKE_KEY_MAX);
 	if (c->bad)
 		s->len = 0;
 	codec_octets(c, s->bytes, s->len);
@@ -238,13 +239,13 @@ static void codec_suite(struct codec *c, struct suite *s)
 
 static void codec_keys(struct codec *c, struct ike_keys *k)
 {
-	codec_secret(c, &k->d);
-	codec_secret(c, &k->ai);
-	codec_secret(c, &k->ar);
-	codec_secret(c, &k->ei);
-	codec_secret(c, &k->er);
-	codec_secret(c, &k->pi);
-	codec_secret(c, &k->pr);
+	codec_key(c, &k->d);
+	codec_key(c, &k->ai);
+	codec_key(c, &k->ar);
+	codec_key(c, &k->ei);
+	codec_key(c, &k->er);
+	codec_key(c, &k->pi);
+	codec_key(c, &k->pr);
 }
 
 void codec_id(struct codec *c, struct ike_id *id)

@@ -196,7 +196,8 @@ enum status session_check(const struct ike_session *ike)
 {
 	const struct ike_sa *a = &ike->ike[0], *b = &ike->ike[1];
 
-	if (a->state == 0 || ike->n_child > IKE_CHILD_MAX || ike->peer_id.len > IKE_ID_MAX)
+	if (a->state == 0 || ike->n_child > IKE_CHILD_MAX || ike->peer_id.len > IKE_ID_MAX ||
+	    !ike_session_is_brief(ike))
 		return ERR_MALFORMED;
 	if ((ike->features & IKE_ENDS) && ike->n_child > 0)
 		return ERR_MALFORMED;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What no single key of cluster.toml can tell: the file as a whole. What cannot work, or
  * would work by chance only, is an error; what works but is hardly meant, a warning. */
+#include "cluster/core/state_size.h"
 #include "node/config/schema.h"
 
 #include <string.h>
@@ -128,12 +129,39 @@ static void check_numbers(struct reader *r)
 				     c->ike.connections[i].dpd_ms, t->retransmit_ms);
 }
 
+/* Else the state could outgrow what a snapshot can be. */
+static void check_size(struct reader *r)
+{
+	static const char *const keys[] = { "sessions_max", "child_sas_max", "tombstones_max" };
+	const struct cluster_config *c = &r->c->cluster;
+	uint64_t full = state_full_snapshot(c), most = state_snapshot_max();
+	uint32_t fit = state_sessions_that_fit(c);
+	int line = 0;
+
+	if (full <= most)
+		return;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (line <= 0 && config_find(r->root, "cluster", 0, keys[i]))
+			line = config_line(r, "cluster", 0, keys[i]);
+	if (fit > 0)
+		reader_error(r, line, "a state of %u sessions, %u Child SAs and %u tombstones could be %llu MiB "
+			     "where a snapshot is at most %llu: \"sessions_max\" of at most %u would do",
+			     c->sessions_max, cluster_config_child_sas(c), c->tombstones_max,
+			     (unsigned long long)(full >> 20), (unsigned long long)(most >> 20), fit);
+	else
+		reader_error(r, line, "%u Child SAs and %u tombstones could be %llu MiB where a snapshot is at most "
+			     "%llu: lower \"child_sas_max\" or \"tombstones_max\"", cluster_config_child_sas(c),
+			     c->tombstones_max, (unsigned long long)(full >> 20),
+			     (unsigned long long)(most >> 20));
+}
+
 void config_check_whole(struct reader *r)
 {
 	uint32_t n = r->c->cluster.n_nodes;
 
 	check_repeated(r);
 	check_numbers(r);
+	check_size(r);
 	if (n > 0 && n % 2 == 0)
 		reader_warning(r, config_line(r, "node", n - 1, "name"), "%u nodes go on after the loss of %u, as "
 			       "%u do: use 1, 3, 5 or 7", n, (n - 1) / 2, n - 1);

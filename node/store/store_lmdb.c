@@ -10,6 +10,7 @@
  * MDB_WRITEMAP). It runs without its own lock file: flock() on DATA_DIR/lock keeps
  * other processes out, and this process reads only in its write transactions. */
 #include "node/store/store_lmdb.h"
+#include "cluster/raft/raft_message.h"
 #include "node/process/space.h"
 #include "node/store/store_check.h"
 #include "node/store/store_log.h"
@@ -26,6 +27,9 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+/* The one before, the one that replaces it, and the log. */
+_Static_assert(STORE_MAP_BYTES >= 4 * (uint64_t)CONSENSUS_SNAPSHOT_MAX, "a snapshot fits the store");
 
 struct store {
 	int lock_fd, tip_fd;

@@ -15,7 +15,7 @@
 #include "proto/wire/status.h"
 
 #define STORE_ERR_LEN 1024u
-#define STORE_MAP_BYTES (1ull << 30)
+#define STORE_MAP_BYTES (16ull << 30) /* Address space: the file is as large as what it holds was. */
 #define STORE_KEY_LEN 32u
 
 struct store;

@@ -62,6 +62,21 @@ struct child_sa *ike_session_find_child(struct ike_session *s, uint32_t spi_in)
 	return NULL;
 }
 
+bool ike_session_is_brief(const struct ike_session *s)
+{
+	uint32_t answers = 0, request = 0;
+
+	for (unsigned i = 0; i < IKE_SA_MAX; i++) {
+		const struct ike_sa *sa = &s->ike[i];
+
+		if (sa->state == 0)
+			continue;
+		answers += ike_datagrams_len(sa->window.response);
+		request += ike_datagrams_len(sa->window.outstanding) + (sa->finish ? sa->finish->len : 0);
+	}
+	return answers <= IKE_ANSWERS_MAX && request <= IKE_REQUEST_MAX;
+}
+
 /* ---- Places ---- */
 
 /* SAs that have no successor; two that replace the same one, for both sides rekeyed it at

@@ -20,8 +20,13 @@
 #define IKE_ID_MAX 128u        /* Longer identities are refused. */
 #define IKE_CHILD_MAX 9u       /* Child SAs of one session: 8, and the successor of one. */
 #define IKE_SA_MAX 2u
+/* Octets that a session keeps, of its IKE SAs together: answers, and our request that is
+ * outstanding, with what finishes it. A long answer is that of an IKE_AUTH, once. */
+#define IKE_ANSWERS_MAX (IKE_DATAGRAMS_LEN_MAX + 1536u)
+#define IKE_REQUEST_MAX 2560u
 
 /* RFC 7296 2.14 */
+#define IKE_KEY_MAX 64u /* Octets of each, with salt. */
 struct ike_keys {
 	struct secret d;      /* SK_d  */
 	struct secret ai, ar; /* SK_ai, SK_ar: empty with an AEAD */
@@ -116,6 +121,8 @@ void ike_session_end(struct ike_session *s);
 
 struct ike_sa *ike_session_find_sa(struct ike_session *s, uint64_t spi_i, uint64_t spi_r);
 struct child_sa *ike_session_find_child(struct ike_session *s, uint32_t spi_in);
+/* Does it keep within IKE_ANSWERS_MAX and IKE_REQUEST_MAX? */
+bool ike_session_is_brief(const struct ike_session *s);
 /* The places that a session takes in tables of Child SAs: one for each, and one more for a
  * successor, so that what was granted can be rekeyed however full they are. An exchange that
  * replaces one of its SAs at a time never takes more. */

@@ -69,6 +69,10 @@ static const struct row {
 	{"heartbeat_ms = 10", "raft_election_ms = 60", 36, false, "raft_heartbeat_ms"},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\ndpd_delay_ms = 1", 43, false, "dpd_delay_ms"},
 	{"name = \"lab\"", "name = \"lab\"\nhalf_open_max = 100\ncookie_above = 100", 4, false, "no cookie"},
+	{"name = \"lab\"", "name = \"lab\"\nsessions_max = 1000000", 3, false, "\"sessions_max\" of at most 1"},
+	{"name = \"lab\"", "name = \"lab\"\nsessions_max = 100\nchild_sas_max = 8000000", 3, false, "lower \"child_sas_max\""},
+	{"name = \"lab\"", "name = \"lab\"\ntombstones_max = 10000000", 3, false, "lower \"child_sas_max\" or \"tombstones_max\""},
+	{"name = \"lab\"", "name = \"lab\"\nsessions_max = 50000\ntombstones_max = 2000000", 2, false, NULL},
 	/* What is not for use. */
 	{NULL, "[test]\nno_datapath = true\n", 48, true, "[test]"},
 	{"mode = \"vip\"", "mode = \"lb\"", 32, false, "not built"},

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A state that no snapshot can hold would be the end of a cluster: a node that is behind could
+ * never catch up, and the log could never be cut. So the bounds of the configuration are held,
+ * before a node starts, against what one snapshot may be, each record at its longest; what
+ * makes it that long are clients, within the bounds of a message (IKE_ANSWERS_MAX,
+ * IKE_REQUEST_MAX, TS_MAX, IKE_ID_MAX).
+ *
+ * Of sessions and Child SAs there may be twice as many as are counted (cluster/state/room.c). What was
+ * let go of takes less than what it was: a session's record is longer than two tombstones and
+ * a freed address. There are no more of these than tombstones. */
+#include "cluster/core/state_size.h"
+
+#include "cluster/raft/raft_message.h"
+#include "cluster/core/seal.h"
+#include "cluster/state/state.h"
+
+#define PART_OVERHEAD (4u + 16u + 4u + 1u + SEAL_OVERHEAD) /* snapshot.c */
+
+/* A slot is 44 octets at most, an identity 130, a node 80. */
+_Static_assert(STATE_HEAD_OCTETS_MAX > STATE_SLOTS_ALL * 44u + STATE_REVOKED_MAX * 130u +
+					       STATE_NODES_MAX * 80u + 1024u, "a snapshot's head");
+
+static uint64_t full_octets(const struct cluster_config *c, uint64_t sessions)
+{
+	uint64_t children = c->child_sas_max ? c->child_sas_max : 2 * sessions;
+
+	return STATE_HEAD_OCTETS_MAX +
+	       c->tombstones_max * (uint64_t)(STATE_TOMBSTONE_OCTETS_MAX + STATE_FREED_OCTETS_MAX) +
+	       2 * sessions * STATE_SESSION_OCTETS_MAX + 2 * children * STATE_CHILD_OCTETS_MAX;
+}
+
+/* A part is a slice or longer, but for the last one. */
+static uint64_t sealed(const struct cluster_config *c, uint64_t octets)
+{
+	return octets + (octets / c->snapshot_slice + 1) * PART_OVERHEAD;
+}
+
+uint64_t state_full_octets(const struct cluster_config *c)
+{
+	return full_octets(c, c->sessions_max);
+}
+
+uint64_t state_full_snapshot(const struct cluster_config *c)
+{
+	return sealed(c, state_full_octets(c));
+}
+
+uint64_t state_snapshot_max(void)
+{
+	return CONSENSUS_SNAPSHOT_MAX;
+}
+
+uint32_t state_sessions_that_fit(const struct cluster_config *c)
+{
+	uint32_t low = 0, high = c->sessions_max;
+
+	if (sealed(c, full_octets(c, high)) <= CONSENSUS_SNAPSHOT_MAX)
+		return high;
+	while (high - low > 1) { /* low fits, or is 0; high does not. */
+		uint32_t middle = low + (high - low) / 2;
+
+		if (sealed(c, full_octets(c, middle)) <= CONSENSUS_SNAPSHOT_MAX)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}

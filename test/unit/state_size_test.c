@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a full state takes: records at their longest are what cluster/core/state_size.h says, and a state
+ * that is full of them is within what is said of its bounds. */
+#include "cluster/raft/raft_message.h"
+#include "cluster/core/state_size.h"
+#include "test/lib/apply.h"
+#include "test/lib/sample.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* ---- Whatever is as long as it can be ---- */
+
+static struct ike_datagrams *message(uint32_t len)
+{
+	struct blob *b[IKE_DATAGRAMS_MAX];
+	uint8_t octets[IKE_DATAGRAMS_LEN_MAX] = {7};
+
+	for (uint32_t i = 0; i < IKE_DATAGRAMS_MAX; i++)
+		b[i] = blob_new(octets, len / IKE_DATAGRAMS_MAX + (i ? 0 : len % IKE_DATAGRAMS_MAX));
+	return ike_datagrams_new(b, IKE_DATAGRAMS_MAX);
+}
+
+static struct address ipv6(uint32_t n)
+{
+	struct address a = {.family = 6, .octets = {0x20, 0x01, 0x0d, 0xb8}};
+
+	memcpy(a.octets + 12, &n, 4);
+	return a;
+}
+
+static void long_selectors(struct ts_set *set)
+{
+	set->n = TS_MAX;
+	for (unsigned i = 0; i < TS_MAX; i++)
+		set->ts[i] = (struct traffic_selector){.start = ipv6(i), .end = ipv6(i), .port_end = 65535};
+}
+
+static void long_child(struct child_sa *child, uint32_t spi_in)
+{
+	sample_child(child, spi_in, false);
+	child->suite.encr = ENCR_AES_CBC;
+	child->suite.encr_key_bits = 256;
+	child->suite.integ = AUTH_HMAC_SHA2_256_128;
+	child->replaces = 0;
+	long_selectors(&child->local);
+	long_selectors(&child->remote);
+}
+
+static void long_keys(struct ike_keys *k)
+{
+	struct secret *each[] = {&k->d, &k->ai, &k->ar, &k->ei, &k->er, &k->pi, &k->pr};
+	uint8_t octets[IKE_KEY_MAX] = {9};
+
+	for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++)
+		secret_set(each[i], octets, sizeof(octets));
+}
+
+/* A SessionPut of n_child Child SAs; the second IKE SA, of a rekey, comes with it. */
+static struct command long_put(uint32_t seed, unsigned n_child)
+{
+	struct command c = {.type = COMMAND_SESSION_PUT};
+	struct ike_session *s = &c.session_put.ike;
+	uint8_t finish[IKE_REQUEST_MAX - 2048] = {3};
+
+	sample_session(s, seed);
+	s->ike[1] = s->ike[0];
+	s->ike[1].state = IKE_SA_REKEYED;
+	s->ike[1].spi_i += 1u << 20;
+	s->ike[1].window.outstanding = NULL;
+	s->ike[1].purpose = 0;
+	ike_datagrams_set(&s->ike[0].window.response, message(IKE_DATAGRAMS_LEN_MAX));
+	s->ike[1].window.response = message(IKE_ANSWERS_MAX - IKE_DATAGRAMS_LEN_MAX);
+	ike_datagrams_set(&s->ike[0].window.outstanding, message(2048));
+	s->ike[0].purpose = IKE_PURPOSE_REKEY_CHILD;
+	s->ike[0].finish = blob_new(finish, sizeof(finish));
+	long_keys(&s->ike[0].keys);
+	long_keys(&s->ike[1].keys);
+	for (unsigned i = 0; i < n_child; i++)
+		long_child(&s->child[i], 0x10000 + seed * 16 + i);
+	s->n_child = (uint8_t)n_child;
+	s->peer_id.len = IKE_ID_MAX;
+	memset(s->connection, 'c', sizeof(s->connection) - 1);
+	s->virtual_ip = ipv6(seed);
+	s->local.address = s->remote.address = ipv6(1);
+	c.session_put.lease = APPLY_LEASE;
+	c.session_put.horizon = 65537;
+	return c;
+}
+
+static size_t octets(const struct state *s)
+{
+	struct blob *b = state_encode(s);
+	size_t n = b->len;
+
+	blob_unref(b);
+	return n;
+}
+
+/* Within the bound, and not much below: a bound of twice that much would be another one. */
+static void assert_close(size_t n, size_t bound)
+{
+	if (n > bound || n < bound - bound / 8)
+		fail_msg("%zu octets, the bound is %zu", n, bound);
+}
+
+static size_t grows(struct state *s, struct command *c)
+{
+	size_t before = octets(s);
+
+	assert_int_equal(apply_command(s, c).status, OK);
+	return octets(s) - before;
+}
+
+static void test_session(void **unused)
+{
+	struct state *s = apply_three_nodes();
+	struct command one = long_put(1, 1), two = long_put(2, 1), nine = long_put(3, IKE_CHILD_MAX);
+	size_t with_one, with_nine, child;
+
+	(void)unused;
+	grows(s, &one); /* The first exact one makes the head longer. */
+	with_one = grows(s, &two);
+	with_nine = grows(s, &nine);
+	child = (with_nine - with_one) / (IKE_CHILD_MAX - 1);
+	assert_close(child, STATE_CHILD_OCTETS_MAX);
+	assert_close(with_one - child, STATE_SESSION_OCTETS_MAX);
+	/* Longer ones are none. */
+	one = long_put(4, 1);
+	ike_datagrams_set(&one.session_put.ike.ike[1].window.response,
+			  message(IKE_ANSWERS_MAX - IKE_DATAGRAMS_LEN_MAX + 20));
+	assert_int_equal(apply_command(s, &one).status, ERR_MALFORMED);
+	one = long_put(4, 1);
+	ike_datagrams_set(&one.session_put.ike.ike[0].window.outstanding, message(2068));
+	assert_int_equal(apply_command(s, &one).status, ERR_MALFORMED);
+	state_free(s);
+}
+
+static struct command short_put(uint32_t seed)
+{
+	struct command c = {.type = COMMAND_SESSION_PUT};
+
+	sample_session(&c.session_put.ike, seed);
+	c.session_put.ike.virtual_ip = ipv6(seed);
+	c.session_put.lease = APPLY_LEASE;
+	return c;
+}
+
+static void end(struct state *s, uint64_t session)
+{
+	struct command del = {.type = COMMAND_SESSION_DEL};
+
+	del.session_del.session = session;
+	del.session_del.serial = 1;
+	del.session_del.last_word = message(COMMAND_LAST_WORD_MAX);
+	assert_int_equal(apply_command(s, &del).status, OK);
+}
+
+/* A session's end takes less than the session did. */
+static void test_let_go(void **unused)
+{
+	struct state *s = apply_three_nodes();
+	size_t before = octets(s), with;
+	struct command c;
+
+	(void)unused;
+	for (uint32_t seed = 1; seed <= 20; seed++) {
+		c = short_put(seed);
+		assert_int_equal(apply_command(s, &c).status, OK);
+	}
+	with = octets(s);
+	for (uint64_t id = 1; id <= 20; id++)
+		end(s, id);
+	assert_close((octets(s) - before) / 20, STATE_TOMBSTONE_OCTETS_MAX + STATE_FREED_OCTETS_MAX);
+	assert_true(octets(s) < with);
+	state_free(s);
+}
+
+/* Three sessions, each with one that follows it, and all the tombstones that there may be. */
+static void test_full(void **unused)
+{
+	struct cluster_config config;
+	struct state *s = apply_three_nodes();
+	struct apply_result r;
+	uint64_t last = 0;
+	struct command c;
+
+	(void)unused;
+	cluster_config_defaults(&config);
+	config.sessions_max = 3;
+	config.child_sas_max = 3 * (IKE_CHILD_MAX + 1);
+	config.tombstones_max = 40;
+	for (uint32_t seed = 1; seed <= config.tombstones_max; seed++) {
+		c = short_put(100 + seed);
+		end(s, apply_command(s, &c).session);
+	}
+	for (uint32_t seed = 1; seed <= 6; seed++) {
+		c = long_put(seed, IKE_CHILD_MAX);
+		/* Each second one follows the one before it. */
+		c.session_put.ike.virtual_ip = ipv6((seed + 1) / 2);
+		memset(c.session_put.ike.peer_id.data, (int)(seed + 1) / 2, IKE_ID_MAX);
+		c.session_put.takes_from = seed % 2 ? 0 : last;
+		c.session_put.room = (struct room){config.sessions_max, config.child_sas_max};
+		r = apply_command(s, &c);
+		assert_int_equal(r.status, OK);
+		last = r.session;
+	}
+	assert_int_equal(state_sessions(s), 2 * config.sessions_max);
+	assert_int_equal(state_tombstones(s, NULL), config.tombstones_max);
+	assert_close(octets(s) + STATE_HEAD_OCTETS_MAX, state_full_octets(&config));
+	state_free(s);
+}
+
+/* The defaults fit; what does not is told what would. */
+static void test_bound(void **unused)
+{
+	struct cluster_config c;
+
+	(void)unused;
+	cluster_config_defaults(&c);
+	assert_true(state_full_snapshot(&c) <= CONSENSUS_SNAPSHOT_MAX);
+	assert_int_equal(state_sessions_that_fit(&c), c.sessions_max);
+	c.sessions_max = 1000000;
+	c.sessions_max = state_sessions_that_fit(&c);
+	assert_true(c.sessions_max >= 100000 && c.sessions_max < 1000000);
+	assert_true(state_full_snapshot(&c) <= CONSENSUS_SNAPSHOT_MAX);
+	c.sessions_max++;
+	assert_true(state_full_snapshot(&c) > CONSENSUS_SNAPSHOT_MAX);
+	c.tombstones_max = 10000000;
+	assert_int_equal(state_sessions_that_fit(&c), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_session),
+		cmocka_unit_test(test_let_go),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_bound),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
