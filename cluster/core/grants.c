@@ -373,14 +373,15 @@ uint64_t grants_since(struct core *c, const struct session *s, uint32_t spi_in)
 
 void grants_floor(struct core *c, uint32_t spi_in, struct mark mark)
 {
-	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
+	unsigned i;
+	const struct session *s = state_session_by_spi(c->state, spi_in, &i);
 	struct sa_update u = { .kind = SA_UPDATE_FLOOR, .spi_in = spi_in, .mark = mark.seq };
 
 	if (!s || !core_owns(c, s) || MUTANT(MUTANT_NO_MARKS) || MUTANT(MUTANT_NO_HEARD_MARKS))
 		return;
 	u.session = s->id;
 	action_sa(c->actions, &u);
-	if (mark.epoch < session_epoch(c->state, s))
+	if (mark.epoch < session_epoch(c->state, s) && !horizon_exact(&s->seq[i]))
 		takeover_late(c, s, mark.epoch);
 }
 

@@ -105,6 +105,8 @@ static uint64_t age_of(const struct core *c, uint64_t node, uint64_t incarnation
 {
 	int64_t since = takeover_unheard_us(c, node, incarnation);
 
+	if (state_all_exact(c->state)) /* Nothing can come twice, however little we have heard. */
+		return 0;
 	if (c->owed.ours_us < since)
 		since = c->owed.ours_us;
 	return (uint64_t)((int64_t)c->now_us - since);

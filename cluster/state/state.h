@@ -95,6 +95,7 @@ struct ike_datagrams *state_last_word(const struct state *s, uint64_t spi_i, uin
 				      const uint8_t *request_hash);
 size_t state_sessions(const struct state *s);
 size_t state_child_sas(const struct state *s);
+bool state_all_exact(const struct state *s); /* Each Child SA has a horizon, or there is none. */
 uint32_t state_slot_sessions(const struct state *s, uint32_t slot); /* Sessions in it. */
 /* What all sessions take of struct room; and what they would take if this were put, as `next`
  * (c->ike is not looked at). */

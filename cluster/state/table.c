@@ -358,6 +358,11 @@ size_t state_child_sas(const struct state *s)
 	return s->n_child;
 }
 
+bool state_all_exact(const struct state *s)
+{
+	return s->n_exact == s->n_child;
+}
+
 size_t state_places(const struct state *s)
 {
 	return state_taken(s).places;

@@ -397,6 +397,42 @@ static void one_node_is_a_majority_and_forgets_alone(void **unused)
 	story_fini(&l);
 }
 
+static uint64_t mark_age_us(const struct story *l, uint32_t node)
+{
+	struct core_status s;
+
+	core_status(l->node[node].core, &s);
+	return s.last_mark_age_us;
+}
+
+/* An owner that was lost and lives: what it accepts is not delivered, its late mark is a floor
+ * all the same. As nothing can come twice there is no age to publish. */
+static void no_mark_age_is_published(void **unused)
+{
+	struct story l;
+	uint32_t old, next;
+
+	(void)unused;
+	start_all(&l, 3);
+	old = deaf = story_holder(&l);
+	next = story_third(&l);
+	accept(&l, old, 5);
+	story_run(&l, 50);
+	l.loses = lose_raft;
+	story_suspect(&l, old);
+	story_run(&l, 100);
+	assert_true(story_entry(&l, next)->granted && story_entry(&l, old)->granted);
+	assert_int_equal(story_entry(&l, next)->window.floor, 5);
+	assert_int_equal(story_happened(&l, next, "owner"), 1);
+	accept(&l, old, 9);
+	story_run(&l, 50);
+	assert_int_equal(story_entry(&l, old)->delivered, 5);
+	assert_int_equal(story_entry(&l, next)->window.floor, 9);
+	assert_int_equal(mark_age_us(&l, next), 0);
+	assert_int_equal(story_happened(&l, next, "late_mark"), 0);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +451,7 @@ int main(void)
 		cmocka_unit_test(what_was_asked_for_before_a_fall_raises_nothing_after_it),
 		cmocka_unit_test(after_a_power_loss_the_horizon_is_the_floor),
 		cmocka_unit_test(one_node_is_a_majority_and_forgets_alone),
+		cmocka_unit_test(no_mark_age_is_published),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
