@@ -111,6 +111,7 @@
 	X(MUTANT_HORIZON_IGNORED, "numbers beyond the horizon are accepted")                       \
 	X(MUTANT_HORIZON_NO_FLOOR, "after a power loss the window starts at the committed mark")   \
 	X(MUTANT_HEIR_UNREADY, "a node with another configuration inherits although a ready one is there") \
+	X(MUTANT_LEADER_UNFIT, "a leader whose host does not let it serve keeps what it owns")          \
 	X(MUTANT_HEIR_UNFIT, "a node whose host does not let it serve inherits like any other")    \
 	X(MUTANT_ONE_DONE, "an heir is content with the marks of one node") \
 	X(MUTANT_SEAL_NONCE_CONSTANT, "commands are sealed with the same nonce") \

@@ -28,33 +28,46 @@ bool fitness_lacks(const struct core *c)
 	return unfit;
 }
 
-static bool owns(const struct core *c, const struct peer *p)
+/* Does that process own anything? Of an earlier one it is NodeUp that comes first. */
+static bool owns(const struct core *c, uint64_t id, uint64_t incarnation)
 {
-	const struct node_record *n = state_node(c->state, p->raft_id);
+	const struct node_record *n = state_node(c->state, id);
 
-	return n && n->up && n->incarnation == p->incarnation &&
+	return n && n->up && n->incarnation == incarnation &&
 	       (state_holder(c->state, NULL) == n->id || state_sessions_owned(c->state, n->id) > 0);
 }
 
+static void relieve(struct core *c, uint32_t i, uint64_t id, uint64_t incarnation)
+{
+	struct peer *p = &c->peer[i];
+	struct command down = { .type = COMMAND_NODE_DOWN };
+	uint64_t heir;
+
+	if (c->now_us < p->relieved_us || !owns(c, id, incarnation))
+		return;
+	heir = membership_heir(c, id);
+	if (heir == 0 || !fitness_ready(c, core_node_index(c, heir)))
+		return; /* Where nobody is fit everything stays where it is. */
+	p->relieved_us = c->now_us + RELIEVE_AGAIN_US;
+	down.node_down = (struct node_down){ id, incarnation, heir, membership_slots_hash(c) };
+	action_event(c->actions, "relieved", "%s cannot serve: %s takes over", c->config->node[i],
+		     core_node_name(c, heir));
+	proposals_add(c, URGENT_NODE, &down);
+}
+
+/* Ourselves too: a leader that is to hold as well, or that owns its share behind a load
+ * balancer, gives leadership to nobody. */
 void fitness_relieve(struct core *c)
 {
 	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
-		struct peer *p = &c->peer[i];
-		struct command down = { .type = COMMAND_NODE_DOWN };
-		uint64_t heir;
+		const struct peer *p = &c->peer[i];
 
-		if (i == c->config->self || !p->unfit || !p->greeted || p->refused ||
-		    c->now_us < p->relieved_us || !owns(c, p))
-			continue;
-		heir = membership_heir(c, p->raft_id);
-		if (heir == 0 || !fitness_ready(c, core_node_index(c, heir)))
-			continue; /* Where nobody is fit everything stays where it is. */
-		p->relieved_us = c->now_us + RELIEVE_AGAIN_US;
-		down.node_down = (struct node_down){ p->raft_id, p->incarnation, heir,
-						     membership_slots_hash(c) };
-		action_event(c->actions, "relieved", "%s cannot serve: %s takes over",
-			     c->config->node[i], core_node_name(c, heir));
-		proposals_add(c, URGENT_NODE, &down);
+		if (i == c->config->self) {
+			if (c->membership.unfit && !MUTANT(MUTANT_LEADER_UNFIT))
+				relieve(c, i, c->raft_id, c->incarnation);
+		} else if (p->unfit && p->greeted && !p->refused) {
+			relieve(c, i, p->raft_id, p->incarnation);
+		}
 	}
 }
 

@@ -5,6 +5,8 @@
  * it orders is possible. The first octet says which node of three; from three on the SAs
  * are exact, so marks are acknowledged, and horizons are kept.
  *
+ * What must hold besides: an operator is answered at most once, and who is unfit is not ready.
+ *
  * The seeds are what a node saw in real stories:  core_fuzz --record DIR */
 #include "cluster/core/core.h"
 
@@ -22,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 /* kind | milliseconds since the last one (2) | number of the seed (2) | then by kind:
  * DATAGRAM and FRAME: from (1), length (2), octets; LINK and SUSPECT: node (1), is (1);
- * ISOLATION: is (1); SA_REPORTS: kind (1), SPI (4), epoch (1), number (4), port (2) */
+ * ISOLATION and FITNESS: is (1); SA_REPORTS: kind (1), SPI (4), epoch (1), number (4), port (2);
+ * CONTROL: verb (1), session (1; 0: the first there is), identity (1; 0: the client's) */
 struct life_event {
 	struct event e;
 	uint16_t seed;
@@ -32,10 +35,20 @@ struct life_event {
 
 static struct story story;
 static uint32_t self;
+static unsigned asked; /* By an operator. */
+static bool unfit;
 static FILE *record; /* Of node `self`, while a story is told. */
 static uint64_t recorded_us;
 
 /* ---- Reading a life ---- */
+
+static uint64_t first_session(void)
+{
+	const struct core *core = story.node[self].core;
+	const struct session *s = core ? state_next_session(core_state(core), 0) : NULL;
+
+	return s ? s->id : 0;
+}
 
 static bool read_datagram(CBS *in, struct life_event *l)
 {
@@ -83,6 +96,24 @@ static bool read_report(CBS *in, struct life_event *l)
 	return true;
 }
 
+static bool read_control(CBS *in, struct life_event *l)
+{
+	static struct control_request r;
+	uint8_t verb, session, who;
+
+	if (!CBS_get_u8(in, &verb) || !CBS_get_u8(in, &session) || !CBS_get_u8(in, &who))
+		return false;
+	memset(&r, 0, sizeof(r));
+	r.verb = (enum control_verb)(CONTROL_END + verb % CONTROL_PRUNE_YES);
+	r.from = 1;
+	r.session = session ? session : first_session();
+	r.id = story.config[self].ike.secrets[0].id;
+	if (who) /* Another one. */
+		r.id.data[r.id.len - 1] ^= who;
+	l->e.control = &r;
+	return true;
+}
+
 /* False: at the end, or not an event. */
 static bool read_event(CBS *in, struct life_event *l)
 {
@@ -93,7 +124,7 @@ static bool read_event(CBS *in, struct life_event *l)
 	if (!CBS_get_u8(in, &kind) || !CBS_get_u16(in, &ms) || !CBS_get_u16(in, &l->seed))
 		return false;
 	story.now_us += ms % 4096 * UINT64_C(1000);
-	l->e.type = (enum event_type)(kind % (EVENT_SHUTDOWN + 1));
+	l->e.type = (enum event_type)(kind % (EVENT_CONTROL + 1));
 	switch (l->e.type) {
 	case EVENT_DATAGRAM:
 		return read_datagram(in, l);
@@ -109,10 +140,16 @@ static bool read_event(CBS *in, struct life_event *l)
 			l->e.suspect.silent_us = 30000;
 		return node % STORY_NODES != self;
 	case EVENT_ISOLATION:
+	case EVENT_FITNESS:
 		if (!CBS_get_u8(in, &is))
 			return false;
-		l->e.isolation.isolated = is & 1;
+		if (l->e.type == EVENT_FITNESS)
+			l->e.fitness.fit = is & 1;
+		else
+			l->e.isolation.isolated = is & 1;
 		return true;
+	case EVENT_CONTROL:
+		return read_control(in, l);
 	case EVENT_SA_REPORTS:
 		return read_report(in, l);
 	default:
@@ -157,6 +194,11 @@ static void put_event(const struct event *e)
 		put(e->suspect.suspect, 1);
 	} else if (e->type == EVENT_ISOLATION) {
 		put(e->isolation.isolated, 1);
+	} else if (e->type == EVENT_FITNESS) {
+		put(e->fitness.fit, 1);
+	} else if (e->type == EVENT_CONTROL) {
+		put((uint64_t)(e->control->verb - CONTROL_END), 1);
+		put(0, 2);
 	} else if (e->type == EVENT_SA_REPORTS) {
 		const struct sa_report *r = e->sa_reports.reports;
 
@@ -234,21 +276,72 @@ static void check_record(const char *path, unsigned n)
 	}
 }
 
-/* A story as node `node` sees it, from its first start on. */
-static void tell(const char *dir, uint32_t node, const char *name, bool others_die, bool exact)
+enum { OTHERS_DIE = 1, EXACT = 2, RULED = 4 }; /* Of a story. */
+
+/* It is unfit for a while; then an operator says all that he can of the client, who comes in
+ * again where it may. */
+static void rule(void)
 {
+	struct event e = {.type = EVENT_FITNESS};
+
+	story_event(&story, self, &e);
+	story_run(&story, 200);
+	story_client_listen(&story);
+	e.fitness.fit = true;
+	story_event(&story, self, &e);
+	story_run(&story, 200);
+	for (enum control_verb v = CONTROL_END; v <= CONTROL_PRUNE_YES; v++) {
+		story_control(&story, self, v, first_session(), "cl");
+		story_run(&story, 50);
+		story_client_listen(&story);
+		if (v == CONTROL_ALLOW || v < CONTROL_REVOKE) {
+			story_client_new(&story);
+			story_client_connect(&story);
+		}
+	}
+}
+
+/* Lived by all nodes, once they have a client. */
+static void go_on(unsigned what)
+{
+	if (story_entry(&story, self)->granted) {
+		report(SA_REPORT_FIRST_IN, 0);
+		report(SA_REPORT_MARK, 20);
+		report(SA_REPORT_PEER, 0);
+		report(SA_REPORT_LEASE_LOW, 0);
+	}
+	if (what & EXACT)
+		carry();
+	story_run(&story, 60);
+	if (what & OTHERS_DIE) {
+		uint32_t lost = story_holder(&story) != self ? story_holder(&story)
+							     : story_leader(&story);
+
+		story_lose(&story, lost == self ? (self + 1) % STORY_NODES : lost);
+		story_run(&story, 150);
+		story_client_listen(&story);
+		if (what & EXACT)
+			carry();
+	}
+	if (what & RULED)
+		rule();
+}
+
+/* A story as node `node` sees it, from its first start on. */
+static void tell(const char *dir, uint32_t node, const char *name, unsigned what)
+{
+	uint32_t who = node + (what & EXACT ? STORY_NODES : 0), first_draw;
 	char path[512];
-	uint32_t first_draw;
 	unsigned n;
 
-	begin(node + (exact ? STORY_NODES : 0));
+	begin(who);
 	snprintf(path, sizeof(path), "%s/%s_%u", dir, name, node + 1);
 	recorded_us = story.now_us;
 	first_draw = story.draws + 1;
 	story_start(&story, self);
 	record = fopen(path, "wb");
 	assert(record);
-	put(node + (exact ? STORY_NODES : 0), 1);
+	put(who, 1);
 	put(first_draw, 2); /* Its incarnation. */
 	for (uint32_t i = 0; i < STORY_NODES; i++)
 		if (i != self)
@@ -256,25 +349,7 @@ static void tell(const char *dir, uint32_t node, const char *name, bool others_d
 	story_run(&story, 1100);
 	story_client_connect(&story);
 	story_client_send(&story, initiator_create_dpd(&story.client));
-	if (story_entry(&story, self)->granted) {
-		report(SA_REPORT_FIRST_IN, 0);
-		report(SA_REPORT_MARK, 20);
-		report(SA_REPORT_PEER, 0);
-		report(SA_REPORT_LEASE_LOW, 0);
-	}
-	if (exact)
-		carry();
-	story_run(&story, 60);
-	if (others_die) {
-		uint32_t lost = story_holder(&story) != self ? story_holder(&story)
-							     : story_leader(&story);
-
-		story_lose(&story, lost == self ? (self + 1) % STORY_NODES : lost);
-		story_run(&story, 150);
-		story_client_listen(&story);
-		if (exact)
-			carry();
-	}
+	go_on(what);
 	fclose(record);
 	record = NULL;
 	n = happened();
@@ -284,13 +359,19 @@ static void tell(const char *dir, uint32_t node, const char *name, bool others_d
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+	static const struct {
+		const char *name;
+		unsigned what;
+	} stories[] = {{"serves", 0},
+		       {"survives", OTHERS_DIE},
+		       {"exact_serves", EXACT},
+		       {"exact_survives", EXACT | OTHERS_DIE},
+		       {"ruled", RULED}};
+
 	if (*argc == 3 && strcmp((*argv)[1], "--record") == 0) {
-		for (uint32_t node = 0; node < STORY_NODES; node++) {
-			tell((*argv)[2], node, "serves", false, false);
-			tell((*argv)[2], node, "survives", true, false);
-			tell((*argv)[2], node, "exact_serves", false, true);
-			tell((*argv)[2], node, "exact_survives", true, true);
-		}
+		for (uint32_t node = 0; node < STORY_NODES; node++)
+			for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++)
+				tell((*argv)[2], node, stories[i].name, stories[i].what);
 		exit(0);
 	}
 	return 0;
@@ -325,6 +406,19 @@ static bool stored(struct event *e, bool take)
 	return found;
 }
 
+static void check_told(const struct story_node *n, const struct event *e)
+{
+	struct core_status status;
+
+	asked += e->type == EVENT_CONTROL;
+	assert(story.answer.n <= asked);
+	unfit = e->type == EVENT_FITNESS ? !e->fitness.fit : unfit;
+	if (!n->core || n->exited >= 0 || !unfit)
+		return;
+	core_status(n->core, &status);
+	assert(!status.ready);
+}
+
 static void live(struct life_event *l)
 {
 	struct story_node *n = &story.node[self];
@@ -336,6 +430,7 @@ static void live(struct life_event *l)
 	story.draws = l->seed - 1u;
 	step(&story, self, &l->e);
 	stored(&l->e, false);
+	check_told(n, &l->e);
 	while (story.n_to_client)
 		blob_unref(story.to_client[--story.n_to_client]);
 	assert(!n->core || n->exited >= 0 || core_deadline_us(n->core) >= story.now_us);
@@ -362,6 +457,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (!CBS_get_u8(&in, &who) || !CBS_get_u16(&in, &draws))
 		return 0;
 	begin(who);
+	asked = 0;
+	unfit = false;
 	story.draws = draws - 1u;
 	story_start(&story, self);
 	while (story.node[self].core && story.node[self].exited < 0 && read_event(&in, &l))

@@ -26,7 +26,7 @@ static uint32_t draw(size_t below)
 
 static bool carries_octets(uint8_t kind)
 {
-	enum event_type t = (enum event_type)(kind % (EVENT_SHUTDOWN + 1));
+	enum event_type t = (enum event_type)(kind % (EVENT_CONTROL + 1));
 
 	return t == EVENT_DATAGRAM || t == EVENT_FRAME;
 }

@@ -49,6 +49,8 @@ void node_beat(struct node *n)
 		node_send_frame(n, i, frame, sizeof(frame));
 	}
 	node_look(n);
+	if (n->full->unfit.of[n->host->index].unfit)
+		i10_beat(&n->full->checkers.i10, n);
 	if (n->holds)
 		i7_holds(&n->full->checkers.i7, n->host->index, n->core);
 }

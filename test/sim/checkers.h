@@ -7,6 +7,7 @@
 
 #include "cluster/core/core.h"
 #include "test/sim/seen.h"
+#include "test/sim/world.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -162,6 +163,32 @@ void i9_passes(struct i9_revoked *c, const struct node *n, struct watched_sa *s,
 void i9_state(struct i9_revoked *c, unsigned host, const struct state *s);
 void i9_end(struct i9_revoked *c);
 
+/* ---- I10: who cannot serve is given nothing, and keeps nothing ---- */
+#define I10_ENTRIES 4096u
+struct i10_fitness {
+	struct full *full;
+	uint32_t told[HOSTS_MAX]; /* By host: who has told it that they are unfit; bits. */
+	struct i10_entry {        /* What its leader knew when it put this entry into its log. */
+		uint64_t index;
+		uint32_t told, available;
+	} entry[HOSTS_MAX][I10_ENTRIES];
+	struct i10_relief {
+		uint64_t since_us, beat_us; /* Since then it ought to be relieved; 0: it ought not. */
+	} relief[HOSTS_MAX];
+	/* Before the step at hand: */
+	bool leads;
+	uint32_t available;
+	uint64_t last, applied, holder;
+	uint64_t slot[STATE_SLOTS_ALL]; /* Whose; 0: nobody's, or empty. By the state ... */
+	uint64_t slots_of, slots_at;    /* ... of this process, at this index. */
+	uint64_t n_checked;
+};
+void i10_started(struct i10_fitness *c, unsigned host); /* It remembers nothing. */
+void i10_told(struct i10_fitness *c, unsigned host, unsigned by, bool unfit);
+void i10_before(struct i10_fitness *c, const struct node *n); /* A step. */
+void i10_after(struct i10_fitness *c, const struct node *n);
+void i10_beat(struct i10_fitness *c, const struct node *n);
+
 struct checkers {
 	struct i1_nonce i1;
 	struct i2_delivery i2;
@@ -172,6 +199,7 @@ struct checkers {
 	struct i7_owner i7;
 	struct i8_attack i8;
 	struct i9_revoked i9;
+	struct i10_fitness i10;
 };
 void checkers_init(struct checkers *c, struct full *f);
 void checkers_fini(struct checkers *c);

@@ -31,6 +31,7 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_ROLLBACK] = "disk put back",
 	[FAULT_ALL_BACK] = "all disks put back",
 	[FAULT_STOP] = "owner stopped",
+	[FAULT_UNFIT] = "host unfit",
 	[FAULT_MOVE] = "client moves",
 	[FAULT_CLIENT_DIES] = "client dies",
 	[FAULT_WORD] = "operator's word",

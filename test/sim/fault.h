@@ -33,6 +33,7 @@ enum fault_kind {
 	FAULT_ROLLBACK,  /* An older copy is put in the disk's place. */
 	FAULT_ALL_BACK,  /* ... in all disks' places: nobody can notice. */
 	FAULT_STOP,      /* The owner is stopped for 20 to 200 ms (stop.c). */
+	FAULT_UNFIT,     /* A host does not let its node serve (unfit.c). */
 	FAULT_MOVE,      /* A client changes its address. */
 	FAULT_CLIENT_DIES,
 	FAULT_WORD,      /* The operator ends, revokes or allows. */

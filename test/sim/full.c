@@ -145,6 +145,7 @@ uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct total
 	outside_begin(f);
 	attack_begin(f);
 	stop_begin(f);
+	unfit_begin(f);
 	world_run(&f->world, QUIET_US);
 	faults_begin(&f->faults);
 	operator_begin(f);
@@ -154,6 +155,7 @@ uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct total
 	clients_calm(f);
 	operator_calm(f);
 	words_calm(f);
+	unfit_calm(f);
 	i5_wait(&f->checkers.i5);
 	world_run(&f->world, f->world.now_us + SECOND);
 	i2_end(&f->checkers.i2);

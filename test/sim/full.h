@@ -83,6 +83,14 @@ struct full {
 	struct faults faults;
 	struct random stop_random;
 	struct {
+		struct unfit_host {
+			bool unfit, outer_cut, inner_cut;
+			uint64_t serial;
+		} of[HOSTS_MAX];
+		uint64_t last; /* Serial. */
+		struct random random;
+	} unfit;
+	struct {
 		uint64_t term, first; /* The newest that was seen to have a leader; its log then. */
 	} led;
 	/* The operator's: */
@@ -145,6 +153,15 @@ void attack_repeat_all(struct full *f); /* Every ESP packet that he remembers, a
 /* ---- stop.c: owners that are stopped and go on ---- */
 void stop_begin(struct full *f);
 
+/* ---- unfit.c: hosts that do not let their nodes serve ---- */
+/* Such that none of the seeds that are remembered for something else (seeds, mutants.txt) has any. */
+#define UNFIT_SALT UINT64_C(0xdd0466697400)
+void unfit_begin(struct full *f);
+void unfit_calm(struct full *f); /* Faults are over, but for one host, perhaps ... */
+void unfit_over(struct full *f); /* ... which serves again now. */
+bool unfit_outer_cut(const struct full *f, unsigned host);
+bool unfit_inner_cut(const struct full *f, unsigned host);
+
 /* ---- operator.c ---- */
 void operator_begin(struct full *f);
 /* A node has ended itself; its process is gone already. */
@@ -168,6 +185,7 @@ extern const struct program node_program;
 const struct core *node_core(const struct host *h); /* NULL: it does not run. */
 void node_shut_down(struct host *h); /* SIGTERM; it is started again later. */
 void node_control(struct host *h, const struct control_request *r); /* An operator asks. */
+void node_tell_fitness(struct host *h, uint64_t delay_us); /* As it is now. */
 void node_lean(struct host *h, bool leader_holds); /* Who of them shall lead. */
 /* Do its workers have just what its applied state gives it? NULL = yes. */
 const char *node_differs(const struct host *h);

@@ -28,7 +28,7 @@ run_sim() {
 	how="$2 $3"
 	line=$(grep -m1 -E '^FAIL|Assertion' <<< "$out") || return 1 # Out of time.
 	text=$(sed -E 's/^FAIL seed [0-9]+( at [0-9.]+ s)?: //' <<< "$line")
-	checker=$(sed -nE 's/^(I[1-8]|log)\b.*/\1/p' <<< "$text")
+	checker=$(sed -nE 's/^(I[0-9]+|log)\b.*/\1/p' <<< "$text")
 	[ -n "$checker" ] || checker=$(sed -nE 's/.* ([a-z0-9_]+): Assertion.*/assert in \1()/p' <<< "$line")
 	[ -n "$checker" ] || checker="?"
 }

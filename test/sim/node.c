@@ -76,8 +76,9 @@ static void perform(struct node *n, struct action *a)
 	switch (a->type) {
 	case ACTION_SEND_DATAGRAM:
 		check_outgoing(n, a->datagram.data->data, a->datagram.data->len);
-		outside_to_client(n->full, &a->datagram.remote, DATAGRAM_IKE,
-			       blob_ref(a->datagram.data));
+		if (!unfit_outer_cut(n->full, h->index))
+			outside_to_client(n->full, &a->datagram.remote, DATAGRAM_IKE,
+					  blob_ref(a->datagram.data));
 		break;
 	case ACTION_SEND_FRAME:
 		send_frame(n, a->frame.node, a->frame.data);
@@ -145,7 +146,9 @@ static void step(struct node *n, struct event *e)
 	random_fill(&n->host->world->random, e->seed, sizeof(e->seed));
 	if (attack)
 		i8_before(&n->full->checkers.i8, n, &attacked);
+	i10_before(&n->full->checkers.i10, n);
 	cluster_step(n->core, e, &n->actions);
+	i10_after(&n->full->checkers.i10, n);
 	if (attack)
 		i8_after(&n->full->checkers.i8, n, &attacked);
 	perform_all(n);
@@ -180,6 +183,18 @@ static void hear_marks(struct heard *h, uint64_t incarnation, const uint8_t stam
 	memcpy(&h->sent_us, stamp, 8);
 }
 
+/* What is told counts for the steps after this one, and no more from this one on. */
+static void on_fitness_frame(struct node *n, unsigned by, struct event *e, bool unfit)
+{
+	struct i10_fitness *c = &n->full->checkers.i10;
+
+	if (!unfit)
+		i10_told(c, n->host->index, by, false);
+	node_event(n, e);
+	if (unfit && (by == n->host->index || core_node_linked(n->core, by)))
+		i10_told(c, n->host->index, by, true);
+}
+
 static void on_frame(struct node *n, unsigned from, const struct blob *b)
 {
 	const uint8_t *data = b->data + STAMP;
@@ -208,7 +223,10 @@ static void on_frame(struct node *n, unsigned from, const struct blob *b)
 	e.frame.node = from;
 	e.frame.data = data;
 	e.frame.len = len;
-	node_event(n, &e);
+	if (data[0] == FRAME_FITNESS && frame_parse(&f, data, len) == OK)
+		on_fitness_frame(n, from, &e, !f.fitness.fit);
+	else
+		node_event(n, &e);
 }
 
 static void on_datagram(struct node *n, const struct delivery *d)
@@ -278,6 +296,19 @@ static void on_control(struct node *n, const struct blob *data)
 	node_event(n, &e);
 }
 
+void node_tell_fitness(struct host *h, uint64_t delay_us)
+{
+	host_later(h, delay_us, OWN_FITNESS, NULL);
+}
+
+static void on_fitness(struct node *n)
+{
+	bool unfit = n->full->unfit.of[n->host->index].unfit;
+	struct event e = { .type = EVENT_FITNESS, .fitness.fit = !unfit };
+
+	on_fitness_frame(n, n->host->index, &e, unfit);
+}
+
 void node_lean(struct host *h, bool leader_holds)
 {
 	if (h->process)
@@ -289,8 +320,11 @@ static bool on_own(struct node *n, uint64_t what, const struct blob *data)
 {
 	struct event e = { .type = EVENT_SHUTDOWN };
 
+	n->shuts_down |= what == OWN_SHUTDOWN;
 	if (what == OWN_SHUTDOWN)
 		node_event(n, &e);
+	else if (what == OWN_FITNESS)
+		on_fitness(n);
 	else if (what == OWN_CONTROL)
 		on_control(n, data);
 	else if (what == OWN_WAKE)
@@ -312,6 +346,7 @@ static void on_link(struct node *n, const struct delivery *d)
 
 	e.link.node = d->peer;
 	e.link.up = d->kind == DELIVER_LINK_UP;
+	i10_told(&n->full->checkers.i10, n->host->index, d->peer, false);
 	node_event(n, &e);
 	if (d->kind == DELIVER_LINK_DOWN && d->value) {
 		detector_gone(&n->detector, d->peer);
@@ -414,6 +449,9 @@ static void *node_start(struct host *h)
 	if (!n->core)
 		world_fail(h->world, "n%u refuses its store: %s", h->index + 1, why);
 	h->process = n; /* Actions may post to it. */
+	i10_started(&f->checkers.i10, h->index);
+	if (f->unfit.of[h->index].unfit)
+		node_tell_fitness(h, random_below(&f->unfit.random, 100 * MS));
 	perform_all(n);
 	return n;
 }

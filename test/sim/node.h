@@ -17,6 +17,7 @@ struct node {
 	uint64_t incarnation, heartbeat_us;
 	bool holds;       /* The addresses, by its core's word. */
 	bool step_relays; /* The event at hand is a frame to be sent on: not ours to check. */
+	bool shuts_down;  /* It was told to end. */
 	bool hostile;     /* It was made by who holds no key (i8_attack.c). */
 	int exit_status;  /* -1 = runs on. */
 	char exit_text[240];
@@ -32,6 +33,7 @@ enum { /* DELIVER_OWN */
 	OWN_ANNOUNCE,
 	OWN_SHUTDOWN,
 	OWN_CONTROL,
+	OWN_FITNESS,
 	OWN_EXIT
 };
 

@@ -69,7 +69,10 @@ static void arrive_at(struct full *f, int host, const struct endpoint *remote, u
 {
 	struct delivery d = { .kind = DELIVER_DATAGRAM, .value = value, .data = data };
 
-	if (host < 0 || !host_runs(&f->world.host[host]))
+	bool inner = (value & 0xff) == DATAGRAM_INNER;
+
+	if (host < 0 || !host_runs(&f->world.host[host]) ||
+	    (inner ? unfit_inner_cut(f, (unsigned)host) : unfit_outer_cut(f, (unsigned)host)))
 		return;
 	d.local = outside_service();
 	d.remote = *remote;

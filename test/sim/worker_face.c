@@ -17,7 +17,8 @@ static void on_inner(void *ctx, struct packet **packets, size_t n_packets)
 
 	for (size_t i = 0; i < n_packets; i++) {
 		watch_inner(n, packets[i]);
-		outside_to_server(n->full, packets[i]->data, packets[i]->len);
+		if (!unfit_inner_cut(n->full, n->host->index))
+			outside_to_server(n->full, packets[i]->data, packets[i]->len);
 	}
 }
 
@@ -29,7 +30,8 @@ static void on_outer(void *ctx, struct packet **packets, size_t n_packets)
 		const struct packet *p = packets[i];
 
 		watch_outer(n, p);
-		outside_to_client(n->full, &p->path.remote, DATAGRAM_ESP, blob_new(p->data, p->len));
+		if (!unfit_outer_cut(n->full, n->host->index))
+			outside_to_client(n->full, &p->path.remote, DATAGRAM_ESP, blob_new(p->data, p->len));
 	}
 }
 

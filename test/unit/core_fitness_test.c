@@ -33,133 +33,204 @@ static void assert_serves(struct story *l)
 	assert_int_equal(l->client.counts.responses, before + 1);
 }
 
+static size_t owned(const struct story *l, uint32_t node)
+{
+	const struct state *s = core_state(l->node[story_leader(l)].core);
+
+	return state_sessions_owned(s, l->node[node].raft_id);
+}
+
+/* Three nodes, a client, and who is what. */
+struct fitness {
+	struct story l;
+	uint32_t leader, holder, third;
+};
+
+static void begin(struct fitness *f)
+{
+	struct story *l = &f->l;
+
+	story_begin(l, 3);
+	story_client_connect(l);
+	f->leader = story_leader(l);
+	f->holder = story_holder(l);
+	f->third = story_third(l);
+}
+
+/* With a configuration that begin() does not have. */
+static void begin_as(struct fitness *f, enum service_mode mode, bool leader_holds)
+{
+	struct story *l = &f->l;
+
+	story_init(l, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		l->config[i].mode = mode;
+		l->config[i].leader_holds = leader_holds;
+	}
+	story_start_all(l);
+	story_run(l, 3000);
+	story_client_connect(l);
+	f->leader = story_leader(l);
+	f->holder = story_holder(l);
+}
+
 /* Addresses and session leave it; it stays in the cluster, and is not called lost. */
 static void an_unfit_holder_is_relieved(void **unused)
 {
 	struct core_status status;
-	uint32_t holder, third;
-	struct story l;
+	struct fitness f;
+	struct story *l = &f.l;
 
 	(void)unused;
-	story_begin(&l, 3);
-	story_client_connect(&l);
-	holder = story_holder(&l);
-	third = story_third(&l);
-	set_fit(&l, holder, false);
-	assert_false(is_ready(&l, holder));
-	story_run(&l, 500);
-	story_client_listen(&l);
-	assert_int_equal(story_holder(&l), third);
-	assert_false(l.node[holder].holds);
-	assert_int_equal(state_sessions_owned(core_state(l.node[third].core), l.node[holder].raft_id), 0);
-	assert_true(story_happened(&l, story_leader(&l), "relieved") == 1);
-	assert_int_equal(story_happened(&l, story_leader(&l), "node_lost"), 0);
-	core_status(l.node[story_leader(&l)].core, &status);
+	begin(&f);
+	set_fit(l, f.holder, false);
+	assert_false(is_ready(l, f.holder));
+	story_run(l, 500);
+	story_client_listen(l);
+	assert_int_equal(story_holder(l), f.third);
+	assert_false(l->node[f.holder].holds);
+	assert_int_equal(owned(l, f.holder), 0);
+	assert_true(story_happened(l, story_leader(l), "relieved") == 1);
+	assert_int_equal(story_happened(l, story_leader(l), "node_lost"), 0);
+	core_status(l->node[story_leader(l)].core, &status);
 	assert_int_equal(status.false_node_downs, 0);
-	assert_true(state_node(core_state(l.node[third].core), l.node[holder].raft_id)->up);
-	assert_serves(&l);
-	set_fit(&l, holder, true);
-	story_run(&l, 500);
-	assert_true(is_ready(&l, holder));
-	assert_int_equal(story_holder(&l), third); /* It got nothing back. */
-	story_level(&l);
-	story_fini(&l);
+	assert_true(state_node(core_state(l->node[f.third].core), l->node[f.holder].raft_id)->up);
+	assert_serves(l);
+	set_fit(l, f.holder, true);
+	story_run(l, 500);
+	assert_true(is_ready(l, f.holder));
+	assert_int_equal(story_holder(l), f.third); /* It got nothing back. */
+	story_level(l);
+	story_fini(l);
 }
 
 static void who_is_unfit_is_no_heir(void **unused)
 {
-	uint32_t holder, leader, third;
-	struct story l;
+	struct fitness f;
+	struct story *l = &f.l;
 
 	(void)unused;
-	story_begin(&l, 3);
-	story_client_connect(&l);
-	holder = story_holder(&l);
-	leader = story_leader(&l);
-	third = story_third(&l);
-	set_fit(&l, third, false);
-	story_run(&l, 100);
-	story_lose(&l, holder);
-	story_run(&l, 1000);
-	assert_int_equal(story_holder(&l), leader);
-	story_fini(&l);
+	begin(&f);
+	set_fit(l, f.third, false);
+	story_run(l, 100);
+	story_lose(l, f.holder);
+	story_run(l, 1000);
+	assert_int_equal(story_holder(l), f.leader);
+	story_fini(l);
 }
 
 /* It says so again to who has just come, before that one has to choose. */
 static void a_new_leader_knows(void **unused)
 {
-	uint32_t holder, third;
-	struct story l;
+	uint32_t holder;
+	struct fitness f;
+	struct story *l = &f.l;
 
 	(void)unused;
-	story_begin(&l, 3);
-	story_client_connect(&l);
-	third = story_third(&l);
-	set_fit(&l, third, false);
-	story_lose_leader(&l);
-	story_client_listen(&l);
-	holder = story_holder(&l);
+	begin(&f);
+	set_fit(l, f.third, false);
+	story_lose_leader(l);
+	story_client_listen(l);
+	holder = story_holder(l);
 	for (uint32_t i = 0; i < 3; i++) /* Back with an empty memory. */
-		if (l.node[i].exited != -1 || !l.node[i].core)
-			story_start(&l, i);
-	story_run(&l, 1000);
-	assert_int_not_equal(story_holder(&l), third);
-	story_lose(&l, holder);
-	story_run(&l, 2000);
-	assert_int_not_equal(story_holder(&l), third);
-	assert_int_not_equal(story_holder(&l), STORY_NODES);
-	story_fini(&l);
+		if (l->node[i].exited != -1 || !l->node[i].core)
+			story_start(l, i);
+	story_run(l, 1000);
+	assert_int_not_equal(story_holder(l), f.third);
+	story_lose(l, holder);
+	story_run(l, 2000);
+	assert_int_not_equal(story_holder(l), f.third);
+	assert_int_not_equal(story_holder(l), STORY_NODES);
+	story_fini(l);
 }
 
 /* A switch is gone, and nobody is fit: who holds goes on holding. The first that is fit again
  * gets it all. */
 static void nobody_is_fit(void **unused)
 {
-	uint32_t holder, third;
-	struct story l;
+	struct fitness f;
+	struct story *l = &f.l;
 
 	(void)unused;
-	story_begin(&l, 3);
-	story_client_connect(&l);
-	holder = story_holder(&l);
-	third = story_third(&l);
-	set_fit(&l, third, false);
-	set_fit(&l, story_leader(&l), false);
-	set_fit(&l, holder, false);
-	story_run(&l, 1000);
-	assert_int_equal(story_holder(&l), holder);
-	assert_serves(&l);
-	set_fit(&l, third, true);
-	story_run(&l, 500);
-	story_client_listen(&l);
-	assert_int_equal(story_holder(&l), third);
-	assert_serves(&l);
-	story_fini(&l);
+	begin(&f);
+	set_fit(l, f.third, false);
+	set_fit(l, f.leader, false);
+	set_fit(l, f.holder, false);
+	story_run(l, 1000);
+	assert_int_equal(story_holder(l), f.holder);
+	assert_serves(l);
+	set_fit(l, f.third, true);
+	story_run(l, 500);
+	story_client_listen(l);
+	assert_int_equal(story_holder(l), f.third);
+	assert_serves(l);
+	story_fini(l);
 }
 
 /* The leader holds because nobody else could; then it cannot, and another can again. */
 static void an_unfit_leader_gives_up_both(void **unused)
 {
-	uint32_t leader, third, holder;
-	struct story l;
+	struct fitness f;
+	struct story *l = &f.l;
 
 	(void)unused;
-	story_begin(&l, 3);
-	story_client_connect(&l);
-	leader = story_leader(&l);
-	third = story_third(&l);
-	holder = story_holder(&l);
-	set_fit(&l, third, false);
-	set_fit(&l, holder, false);
-	story_run(&l, 1000);
-	assert_int_equal(story_holder(&l), leader);
-	set_fit(&l, third, true);
-	set_fit(&l, leader, false);
-	story_run(&l, 3000);
-	story_client_listen(&l);
-	assert_int_equal(story_holder(&l), third);
-	assert_serves(&l);
-	story_fini(&l);
+	begin(&f);
+	set_fit(l, f.third, false);
+	set_fit(l, f.holder, false);
+	story_run(l, 1000);
+	assert_int_equal(story_holder(l), f.leader);
+	set_fit(l, f.third, true);
+	set_fit(l, f.leader, false);
+	story_run(l, 3000);
+	story_client_listen(l);
+	assert_int_equal(story_holder(l), f.third);
+	assert_serves(l);
+	story_fini(l);
+}
+
+/* It is to lead and to hold at once; it may go on leading. */
+static void a_leader_that_is_to_hold_is_relieved(void **unused)
+{
+	struct core_status status;
+	struct fitness f;
+	struct story *l = &f.l;
+
+	(void)unused;
+	begin_as(&f, SERVICE_VIP, true);
+	assert_int_equal(f.leader, f.holder);
+	set_fit(l, f.leader, false);
+	story_run(l, 1000);
+	story_client_listen(l);
+	assert_int_not_equal(story_holder(l), f.leader);
+	assert_int_equal(owned(l, f.leader), 0);
+	core_status(l->node[story_leader(l)].core, &status);
+	assert_int_equal(status.false_node_downs, 0);
+	assert_true(state_node(core_state(l->node[story_leader(l)].core), l->node[f.leader].raft_id)->up);
+	assert_serves(l);
+	story_level(l);
+	story_fini(l);
+}
+
+/* Behind a load balancer nobody looks whether the leader holds. */
+static void a_leader_that_owns_its_share_is_relieved(void **unused)
+{
+	struct fitness f;
+	struct story *l = &f.l;
+
+	(void)unused;
+	begin_as(&f, SERVICE_LB, false);
+	for (uint32_t i = 0; i < 3; i++)
+		if (i != f.leader)
+			set_fit(l, i, false);
+	story_run(l, 1000);
+	assert_int_equal(story_leader(l), f.leader);
+	assert_int_equal(owned(l, f.leader), 1);
+	for (uint32_t i = 0; i < 3; i++)
+		set_fit(l, i, i != f.leader);
+	story_run(l, 1000);
+	assert_int_equal(owned(l, f.leader), 0);
+	story_level(l);
+	story_fini(l);
 }
 
 int main(void)
@@ -170,6 +241,8 @@ int main(void)
 		cmocka_unit_test(a_new_leader_knows),
 		cmocka_unit_test(nobody_is_fit),
 		cmocka_unit_test(an_unfit_leader_gives_up_both),
+		cmocka_unit_test(a_leader_that_is_to_hold_is_relieved),
+		cmocka_unit_test(a_leader_that_owns_its_share_is_relieved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
