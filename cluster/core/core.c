@@ -139,7 +139,7 @@ static void on_event(struct core *c, const struct event *e)
 		bootstrap_stored(c);
 		break;
 	case EVENT_SA_REPORTS:
-		sequence_reports(c, e->sa_reports.reports, e->sa_reports.n);
+		owned_sa_reports(c, e->sa_reports.reports, e->sa_reports.n);
 		break;
 	case EVENT_CONTROL:
 		control_request(c, e->control);
@@ -348,13 +348,11 @@ void core_free(struct core *c)
 {
 	if (!c)
 		return;
-	sequence_fini(c);
 	policy_fini(c);
-	quorum_fini(c);
-	news_fini(c);
 	collect_fini(c);
 	leases_fini(c);
 	grants_fini(c);
+	owned_sa_fini(c);
 	requests_fini(c);
 	exchange_fini(c);
 	relay_fini(c);

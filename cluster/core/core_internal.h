@@ -17,6 +17,7 @@
  *   grants.c      the applied state, told to the packet workers
  *   takeover.c    what becomes ours: whose marks are awaited, how old they were
  *   sequence*.c   marks: what was accepted, here and elsewhere, by epoch
+ *   owned_sa.c    one entry an SA, with the part that each of the others keeps of it
  *   quorum.c      exact SAs: what a majority holds is delivered
  *   collect.c     exact SAs: who has forgotten what, and what an heir does
  *   lease_requests.c what owners ask of the log: leases, horizons, marks
@@ -33,6 +34,7 @@
 #include "cluster/core/seal.h"
 #include "cluster/core/sequence.h"
 #include "cluster/core/owed.h"
+#include "cluster/core/owned_sa.h"
 #include "cluster/core/takeover.h"
 #include "proto/ike/ike.h"
 
@@ -191,27 +193,22 @@ struct grants { /* grants.c */
 };
 
 
-struct lease_entry;
 struct leases { /* lease_requests.c */
-	struct lease_entry *entries;
-	struct lease_entry *asked;  /* Asked for and perhaps not there yet; oldest first. */
+	struct owned_sa *asked;  /* Asked for and perhaps not there yet; oldest first. */
 	struct seq_row *rows;       /* Waiting for the next SeqBatch. */
 	uint32_t n_rows, room_rows;
 	uint64_t batch_at_us, batch_last_us;
 };
 
-struct quorum_entry;
 struct quorum { /* quorum.c */
-	struct quorum_entry *entries;
-	struct quorum_entry *waiting; /* More was accepted than a majority holds. */
+	struct owned_sa *waiting; /* More was accepted than a majority holds. */
 	uint64_t again_us;
 };
 
 struct collect_room; /* collect.c */
 
-struct below;
 struct news { /* news.c */
-	struct below *below; /* Child SAs whose clients stay below the horizon. */
+	struct owned_sa *below; /* Child SAs whose clients stay below the horizon. */
 	uint64_t again_us;
 };
 
@@ -249,6 +246,7 @@ struct core {
 	struct refusals refusals;
 	struct requests requests;
 	struct grants grants;
+	struct owned_sa *owned_sas;
 	struct takeovers takeovers;
 	struct owed owed;
 	struct sequence sequence;
@@ -408,8 +406,8 @@ void grants_slots(struct core *c);        /* Slots changed, nothing else. */
 void grants_all(struct core *c);          /* Every session, and what is no longer there. */
 void grants_release(struct core *c);      /* The heir waits no more, but for exact SAs. */
 void grants_first_in(struct core *c, uint32_t spi_in);
-/* A Child SA of the session was not made after that index. */
-uint64_t grants_since(struct core *c, const struct session *s, uint32_t spi_in);
+/* The SA was not made after that index. */
+uint64_t grants_since(const struct core *c, const struct owned_sa *sa);
 /* It is ours, and that was accepted in another epoch. */
 void grants_floor(struct core *c, uint32_t spi_in, struct mark mark);
 /* Exact SAs: how[slot] is not 0 where waiting is over; `nothing`: too few could say. */
@@ -421,9 +419,8 @@ void news_send(struct core *c, enum session_news what, const struct sa_report *r
 void news_receive(struct core *c, const struct frame *f); /* At the leader. */
 /* A client stays below the horizon: told again until its Child SA has a successor. */
 void news_below(struct core *c, const struct sa_report *r);
-void news_gone(struct core *c, uint32_t spi_in);
+void news_gone(struct core *c, struct owned_sa *sa);
 void news_tick(struct core *c);
-void news_fini(struct core *c);
 
 /* ---- quorum.c ---- */
 uint32_t quorum_majority(const struct core *c); /* Of all nodes. */
@@ -434,10 +431,9 @@ void quorum_acknowledged(struct core *c, uint32_t node, const struct frame *f);
 /* May we say that we hold this mark, which came from the node in that incarnation? */
 bool quorum_acknowledges(const struct core *c, uint32_t node, uint64_t incarnation,
 			 const struct frame_mark *row);
-void quorum_gone(struct core *c, uint32_t spi_in);
+void quorum_gone(struct core *c, struct owned_sa *sa);
 void quorum_tick(struct core *c);
 uint64_t quorum_deadline_us(const struct core *c);
-void quorum_fini(struct core *c);
 
 /* ---- collect.c ---- */
 void collect_init(struct core *c);
@@ -459,11 +455,10 @@ void collect_fini(struct core *c);
 
 /* ---- lease_requests.c ---- */
 void leases_low(struct core *c, const struct sa_report *r);
-/* Numbers are wanted behind top. jumped: it got there at once, not by traffic. */
-void leases_horizon_low(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t top, bool jumped);
+void leases_horizon_low(struct core *c, const struct sa_report *r);
 void leases_row(struct core *c, const struct seq_row *row); /* For the next batch. */
 uint32_t leases_rows(const struct core *c);                 /* So many wait for it. */
-void leases_gone(struct core *c, uint32_t spi_in);
+void leases_gone(struct core *c, struct owned_sa *sa);
 void leases_tick(struct core *c);
 uint64_t leases_deadline_us(const struct core *c);
 void leases_fini(struct core *c);

@@ -18,21 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct child_shadow {
-	uint32_t spi_in;
-	struct sad_path path;
-	bool granted, held, exact;
-	int64_t epoch;
-	uint64_t end, horizon;
-	uint64_t logged; /* mark_floor() that its worker was told. */
-	uint64_t since; /* We had applied so much when we saw it. */
-	bool heard; /* A packet came in by it: the client uses it. */
-};
-
 struct grant_shadow {
 	uint64_t session;
 	uint32_t slot;
-	struct child_shadow child[IKE_CHILD_MAX];
+	struct owned_sa *child[IKE_CHILD_MAX];
 	unsigned n;
 	uint32_t outbound; /* spi_in of the Child SA that carries its packets out. */
 	UT_hash_handle hh;
@@ -46,11 +35,11 @@ static struct grant_shadow *shadow_find(struct core *c, uint64_t session)
 	return g;
 }
 
-static struct child_shadow *child_find(struct grant_shadow *g, uint32_t spi_in)
+static struct owned_sa *child_find(struct grant_shadow *g, uint32_t spi_in)
 {
 	for (unsigned i = 0; i < g->n; i++)
-		if (g->child[i].spi_in == spi_in)
-			return &g->child[i];
+		if (g->child[i]->spi_in == spi_in)
+			return g->child[i];
 	return NULL;
 }
 
@@ -80,43 +69,41 @@ static void tell(struct core *c, enum sa_update_kind kind, uint64_t session, uin
 
 /* ---- One Child SA ---- */
 
-static struct child_shadow *put(struct core *c, struct grant_shadow *g, const struct session *s,
-				const struct child_sa *child)
+static struct owned_sa *put(struct core *c, struct grant_shadow *g, const struct session *s,
+			    const struct child_sa *child)
 {
-	struct child_shadow *x = child_find(g, child->spi_in);
+	struct owned_sa *sa = child_find(g, child->spi_in);
 	struct sad_path path = path_of(s);
 	const struct ike_connection *connection = core_connection(c, s);
 	struct sa_update u = { .session = s->id, .spi_in = child->spi_in, .path = path };
 
-	if (x && path_equal(&x->path, &path))
-		return x;
-	if (x) {
+	if (sa && path_equal(&sa->grant.path, &path))
+		return sa;
+	if (sa) {
 		u.kind = SA_UPDATE_PATH;
 	} else {
 		assert(g->n < IKE_CHILD_MAX);
-		x = &g->child[g->n++];
-		memset(x, 0, sizeof(*x));
-		x->spi_in = child->spi_in;
-		x->since = core_applied(c);
+		sa = g->child[g->n++] = owned_sa_get(c, child->spi_in);
+		sa->grant = (struct sa_grant){ .known = true, .since = core_applied(c) };
 		u.kind = SA_UPDATE_PUT;
 		u.replay_bits = connection ? connection->replay_bits : 0;
 		u.child = child;
 	}
-	x->path = path;
+	sa->grant.path = path;
 	action_sa(c->actions, &u);
-	return x;
+	return sa;
 }
 
 /* The leader sees it too, and rekeys (requests_child.c). */
 static void warn_high(struct core *c, const struct session *s, const struct seq_record *r,
-		      const struct child_shadow *x, uint64_t end)
+		      const struct owned_sa *sa, uint64_t end)
 {
 	uint64_t high = r->limit - r->limit / 4; /* lease_is_high() */
 
-	if (x->end < high && end >= high)
+	if (sa->grant.end < high && end >= high)
 		action_event(c->actions, "sequence_high",
 			     "session %llu: SPI %08x has used 75 %% of its sequence numbers",
-			     (unsigned long long)s->id, x->spi_in);
+			     (unsigned long long)s->id, sa->spi_in);
 }
 
 /* A new epoch: do we know already what was accepted before? */
@@ -142,40 +129,41 @@ static uint64_t floor_of(const struct core *c, const struct seq_record *r, uint3
 
 /* A mark of an epoch before came into the log since the grant. */
 static void follow_late(struct core *c, const struct session *s, const struct seq_record *r,
-			struct child_shadow *x)
+			struct owned_sa *sa)
 {
-	uint64_t logged = mark_floor(r, x->epoch);
+	uint64_t logged = mark_floor(r, sa->grant.epoch);
 
-	if (logged <= x->logged)
+	if (logged <= sa->grant.logged)
 		return;
-	x->logged = logged;
+	sa->grant.logged = logged;
 	if (!MUTANT(MUTANT_HEIR_NOT_BY_LOG) && !MUTANT(MUTANT_NO_MARKS))
-		grants_floor(c, x->spi_in, (struct mark){ s->first_epoch, logged });
+		grants_floor(c, sa->spi_in, (struct mark){ s->first_epoch, logged });
 }
 
-static void revoke(struct core *c, const struct session *s, struct child_shadow *x)
+static void revoke(struct core *c, const struct session *s, struct owned_sa *sa)
 {
-	if (x->granted) {
+	if (sa->grant.granted) {
 		if (!MUTANT(MUTANT_REVOKE_NOT_TOLD))
-			tell(c, SA_UPDATE_REVOKE, s->id, x->spi_in);
-		sequence_ended(c, x->spi_in, x->epoch);
+			tell(c, SA_UPDATE_REVOKE, s->id, sa->spi_in);
+		sequence_ended(c, sa->spi_in, sa->grant.epoch);
 	}
-	x->granted = x->held = false;
+	sa->grant.granted = sa->grant.held = false;
 }
 
-static void grant(struct core *c, const struct session *s, const struct seq_record *r, struct child_shadow *x)
+static void grant(struct core *c, const struct session *s, const struct seq_record *r,
+		  struct owned_sa *sa)
 {
 	int64_t epoch = session_epoch(c->state, s);
 	struct seq_lease lease = lease_at(r, epoch);
-	struct sa_update u = { .kind = SA_UPDATE_GRANT, .session = s->id, .spi_in = x->spi_in };
+	struct sa_update u = { .kind = SA_UPDATE_GRANT, .session = s->id, .spi_in = sa->spi_in };
 
 	if (!core_owns(c, s)) {
-		revoke(c, s, x);
+		revoke(c, s, sa);
 		return;
 	}
-	if (x->granted && x->epoch == epoch) {
-		follow_late(c, s, r, x);
-		if (x->end == lease.end && x->horizon == r->horizon)
+	if (sa->grant.granted && sa->grant.epoch == epoch) {
+		follow_late(c, s, r, sa);
+		if (sa->grant.end == lease.end && sa->grant.horizon == r->horizon)
 			return;
 	}
 	u.grant.epoch = epoch;
@@ -183,18 +171,18 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 	u.grant.end = lease.end;
 	if (MUTANT(MUTANT_LEASE_EARLY))
 		u.grant.end += r->length;
-	u.grant.floor = floor_of(c, r, x->spi_in, epoch);
+	u.grant.floor = floor_of(c, r, sa->spi_in, epoch);
 	u.grant.horizon = r->horizon;
 	u.grant.quorum = horizon_exact(r) && quorum_majority(c) > 1;
-	u.grant.hold = (!x->granted || x->epoch != epoch) && must_hold(c, s, r);
-	x->held = x->held || u.grant.hold;
-	x->exact = horizon_exact(r);
-	x->horizon = r->horizon;
-	x->logged = mark_floor(r, epoch);
-	warn_high(c, s, r, x, lease.end);
-	x->granted = true;
-	x->epoch = epoch;
-	x->end = lease.end;
+	u.grant.hold = (!sa->grant.granted || sa->grant.epoch != epoch) && must_hold(c, s, r);
+	sa->grant.held = sa->grant.held || u.grant.hold;
+	sa->grant.exact = horizon_exact(r);
+	sa->grant.horizon = r->horizon;
+	sa->grant.logged = mark_floor(r, epoch);
+	warn_high(c, s, r, sa, lease.end);
+	sa->grant.granted = true;
+	sa->grant.epoch = epoch;
+	sa->grant.end = lease.end;
 	action_sa(c->actions, &u);
 }
 
@@ -204,9 +192,9 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 static bool carries(struct grant_shadow *g, const struct session *s, unsigned i)
 {
 	const struct child_sa *child = &s->ike.child[i];
-	struct child_shadow *x = child_find(g, child->spi_in);
+	struct owned_sa *sa = child_find(g, child->spi_in);
 
-	return x->heard || child->replaces == 0 || !child_find(g, child->replaces) || i == 0;
+	return sa->grant.heard || child->replaces == 0 || !child_find(g, child->replaces) || i == 0;
 }
 
 /* Out go the packets of a session by its last Child SA that carries them, and where others
@@ -234,7 +222,7 @@ static void carry(struct core *c, struct grant_shadow *g, const struct session *
 static void drop_gone(struct core *c, struct grant_shadow *g, const struct session *s)
 {
 	for (unsigned i = 0; i < g->n;) {
-		uint32_t spi_in = g->child[i].spi_in;
+		uint32_t spi_in = g->child[i]->spi_in;
 
 		if (s && ike_session_find_child((struct ike_session *)&s->ike, spi_in)) {
 			i++;
@@ -242,7 +230,7 @@ static void drop_gone(struct core *c, struct grant_shadow *g, const struct sessi
 		}
 		if (!MUTANT(MUTANT_DELETE_NOT_TOLD))
 			tell(c, SA_UPDATE_DEL, g->session, spi_in);
-		sequence_gone(c, spi_in);
+		owned_sa_gone(c, g->child[i]);
 		g->child[i] = g->child[--g->n];
 	}
 }
@@ -320,15 +308,16 @@ void grants_slots(struct core *c)
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
 		any |= news[i] = slot_news(c, i);
 	for (g = any ? c->grants.shadow : NULL; g; g = g->hh.next) {
-		const struct session *s = news[g->slot] ? state_session(c->state, g->session) : NULL;
+		const struct session *s = news[g->slot] ? state_session(c->state, g->session)
+							: NULL;
 
 		if (s && core_owns(c, s))
 			takeover_slot(c, session_slot(c->state, s));
 		for (unsigned i = 0; s && i < s->ike.n_child; i++) {
-			struct child_shadow *x = child_find(g, s->ike.child[i].spi_in);
+			struct owned_sa *sa = child_find(g, s->ike.child[i].spi_in);
 
-			if (x)
-				grant(c, s, &s->seq[i], x);
+			if (sa)
+				grant(c, s, &s->seq[i], sa);
 		}
 	}
 }
@@ -340,7 +329,7 @@ void grants_all(struct core *c)
 
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
 		news[i] = slot_news(c, i);
-	HASH_ITER(hh, c->grants.shadow, g, tmp)
+	HASH_ITER (hh, c->grants.shadow, g, tmp)
 		grants_drop_gone(c, g->session);
 	for (const struct session *s = state_next_session(c->state, 0); s;
 	     s = state_next_session(c->state, s->id)) {
@@ -354,21 +343,18 @@ void grants_first_in(struct core *c, uint32_t spi_in)
 {
 	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
 	struct grant_shadow *g = s ? shadow_find(c, s->id) : NULL;
-	struct child_shadow *x = g ? child_find(g, spi_in) : NULL;
+	struct owned_sa *sa = g ? child_find(g, spi_in) : NULL;
 
 	takeover_first_in(c);
-	if (!x || x->heard)
+	if (!sa || sa->grant.heard)
 		return;
-	x->heard = true;
+	sa->grant.heard = true;
 	grants_session(c, s);
 }
 
-uint64_t grants_since(struct core *c, const struct session *s, uint32_t spi_in)
+uint64_t grants_since(const struct core *c, const struct owned_sa *sa)
 {
-	struct grant_shadow *g = shadow_find(c, s->id);
-	const struct child_shadow *x = g ? child_find(g, spi_in) : NULL;
-
-	return x ? x->since : core_applied(c);
+	return sa->grant.known ? sa->grant.since : core_applied(c);
 }
 
 void grants_floor(struct core *c, uint32_t spi_in, struct mark mark)
@@ -387,11 +373,11 @@ void grants_floor(struct core *c, uint32_t spi_in, struct mark mark)
 
 /* ---- The heir ---- */
 
-static void let_go(struct core *c, const struct grant_shadow *g, struct child_shadow *x)
+static void let_go(struct core *c, const struct grant_shadow *g, struct owned_sa *sa)
 {
-	if (x->held)
-		tell(c, SA_UPDATE_RELEASE, g->session, x->spi_in);
-	x->held = false;
+	if (sa->grant.held)
+		tell(c, SA_UPDATE_RELEASE, g->session, sa->spi_in);
+	sa->grant.held = false;
 }
 
 void grants_release(struct core *c)
@@ -400,8 +386,8 @@ void grants_release(struct core *c)
 
 	for (g = c->grants.shadow; g; g = g->hh.next)
 		for (unsigned i = 0; i < g->n; i++)
-			if (!g->child[i].exact)
-				let_go(c, g, &g->child[i]);
+			if (!g->child[i]->grant.exact)
+				let_go(c, g, g->child[i]);
 }
 
 /* Nobody can say what was accepted, only what was not: from the horizon on. The horizon
@@ -429,25 +415,26 @@ void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing)
 		const struct session *s = how[g->slot] ? state_session(c->state, g->session) : NULL;
 
 		for (unsigned i = 0; s && core_owns(c, s) && i < s->ike.n_child; i++) {
-			struct child_shadow *x = child_find(g, s->ike.child[i].spi_in);
+			struct owned_sa *sa = child_find(g, s->ike.child[i].spi_in);
 
-			if (!x || !x->exact)
+			if (!sa || !sa->grant.exact)
 				continue;
 			if (how[g->slot] == nothing && s->seq[i].born != session_epoch(c->state, s))
 				fall(c, s, &s->seq[i]);
-			let_go(c, g, x);
+			let_go(c, g, sa);
 		}
 	}
 	if (c->grants.fallen > before)
-		action_event(c->actions, "replay_horizon",
-			     "too few remember what %llu SAs have received: they begin at the horizon",
-			     (unsigned long long)(c->grants.fallen - before));
+		action_event(
+			c->actions, "replay_horizon",
+			"too few remember what %llu SAs have received: they begin at the horizon",
+			(unsigned long long)(c->grants.fallen - before));
 }
 
 void grants_fini(struct core *c)
 {
 	struct grant_shadow *g, *tmp;
 
-	HASH_ITER(hh, c->grants.shadow, g, tmp)
+	HASH_ITER (hh, c->grants.shadow, g, tmp)
 		shadow_free(c, g);
 }

@@ -20,70 +20,37 @@
 #define WANT_MAX (UINT64_C(1) << 32)
 #define AGAIN_US (100 * MS)
 
-struct asked { /* When, and where it stood then: for the rate since. */
-	uint64_t end, us, next;
-};
-
-struct lease_entry {
-	uint32_t spi_in;
-	int64_t epoch; /* In which it was asked: the next one's owner begins anew. */
-	struct asked lease, horizon;
-	uint64_t again_us; /* On the list of those asked for: to be looked at then. */
-	struct lease_entry *prev, *next;
-	UT_hash_handle hh;
-};
-
-static struct lease_entry *entry_find(const struct core *c, uint32_t spi_in)
-{
-	struct lease_entry *e;
-
-	HASH_FIND(hh, c->leases.entries, &spi_in, sizeof(spi_in), e);
-	return e;
-}
-
 /* Where numbers stood in an earlier epoch says nothing in this one: the SA may have fallen to
  * its horizon since, which must not rise for what was asked before. */
-static struct lease_entry *entry_get(struct core *c, uint32_t spi_in, int64_t epoch)
+static struct owned_sa *of_epoch(struct core *c, uint32_t spi_in, int64_t epoch)
 {
-	struct lease_entry *e = entry_find(c, spi_in);
+	struct owned_sa *sa = owned_sa_get(c, spi_in);
+	struct sa_lease *l = &sa->lease;
 
-	if (!e) {
-		e = calloc(1, sizeof(*e));
-		assert(e);
-		e->spi_in = spi_in;
-		e->epoch = epoch;
-		HASH_ADD(hh, c->leases.entries, spi_in, sizeof(e->spi_in), e);
-	}
-	if (e->epoch != epoch && !MUTANT(MUTANT_ASKED_BEFORE))
-		e->lease = e->horizon = (struct asked){ 0 };
-	e->epoch = epoch;
-	return e;
+	if (l->epoch != epoch && !MUTANT(MUTANT_ASKED_BEFORE))
+		l->lease = l->horizon = (struct asked){ 0 };
+	l->epoch = epoch;
+	return sa;
 }
 
-static void waiting_add(struct core *c, struct lease_entry *e)
+static void waiting_add(struct core *c, struct owned_sa *sa)
 {
-	if (e->prev)
+	if (sa->lease.asked.previous)
 		return;
-	e->again_us = c->now_us + AGAIN_US;
-	DL_APPEND(c->leases.asked, e);
+	sa->lease.again_us = c->now_us + AGAIN_US;
+	DL_APPEND2(c->leases.asked, sa, lease.asked.previous, lease.asked.next);
 }
 
-static void waiting_remove(struct core *c, struct lease_entry *e)
+static void waiting_remove(struct core *c, struct owned_sa *sa)
 {
-	if (e->prev)
-		DL_DELETE(c->leases.asked, e);
-	e->prev = NULL;
+	if (sa->lease.asked.previous)
+		DL_DELETE2(c->leases.asked, sa, lease.asked.previous, lease.asked.next);
+	sa->lease.asked.previous = NULL;
 }
 
-void leases_gone(struct core *c, uint32_t spi_in)
+void leases_gone(struct core *c, struct owned_sa *sa)
 {
-	struct lease_entry *e = entry_find(c, spi_in);
-
-	if (!e)
-		return;
-	waiting_remove(c, e);
-	HASH_DEL(c->leases.entries, e);
-	free(e);
+	waiting_remove(c, sa);
 }
 
 /* ---- Rows ---- */
@@ -101,7 +68,8 @@ void leases_row(struct core *c, const struct seq_row *row)
 	if (q->batch_at_us == NEVER)
 		q->batch_at_us = c->now_us >= q->batch_last_us + BATCH_SPACING_US
 					 ? c->now_us
-					 : q->batch_last_us + c->config->timing.sequence_tick_ms * MS;
+					 : q->batch_last_us +
+						   c->config->timing.sequence_tick_ms * MS;
 }
 
 uint32_t leases_rows(const struct core *c)
@@ -138,7 +106,8 @@ static uint64_t wanted(const struct core *c, const struct asked *a, uint64_t nex
 	uint64_t used = next > a->next ? next - a->next : 0, traffic = 0;
 
 	if (a->us && c->now_us > a->us)
-		traffic = (uint64_t)((double)used * (double)TRAFFIC_US / (double)(c->now_us - a->us));
+		traffic = (uint64_t)((double)used * (double)TRAFFIC_US /
+				     (double)(c->now_us - a->us));
 	if (traffic > WANT_MAX)
 		traffic = WANT_MAX;
 	return traffic > c->config->lease ? traffic : c->config->lease;
@@ -146,11 +115,11 @@ static uint64_t wanted(const struct core *c, const struct asked *a, uint64_t nex
 
 /* Asks for what is wanted from next on, where `has` is there already. False: it is on its
  * way. */
-static bool ask(struct core *c, struct lease_entry *e, struct asked *a, uint64_t next, uint64_t has)
+static bool ask(struct core *c, struct owned_sa *sa, struct asked *a, uint64_t next, uint64_t has)
 {
 	uint64_t end;
 
-	if (e->prev && a->end > has)
+	if (sa->lease.asked.previous && a->end > has)
 		return false;
 	end = next + wanted(c, a, next);
 	if (end < next) /* The end of 64 bits. */
@@ -158,7 +127,7 @@ static bool ask(struct core *c, struct lease_entry *e, struct asked *a, uint64_t
 	if (end <= has) /* There is enough; but it is to report again. */
 		end = has + 1;
 	*a = (struct asked){ .end = end, .us = c->now_us, .next = next };
-	waiting_add(c, e);
+	waiting_add(c, sa);
 	return true;
 }
 
@@ -176,73 +145,73 @@ void leases_low(struct core *c, const struct sa_report *r)
 	const struct session *s = ours(c, r->spi_in, r->epoch, &i);
 	struct seq_row row = { .spi_in = r->spi_in, .epoch = r->epoch };
 	struct seq_lease lease;
-	struct lease_entry *e;
+	struct owned_sa *sa;
 	uint64_t next;
 
 	if (!s)
 		return;
 	lease = lease_at(&s->seq[i], r->epoch);
 	next = r->seq < lease.start ? lease.start : r->seq > lease.end ? lease.end : r->seq;
-	e = entry_get(c, r->spi_in, r->epoch);
-	if (!ask(c, e, &e->lease, next, lease.end))
+	sa = of_epoch(c, r->spi_in, r->epoch);
+	if (!ask(c, sa, &sa->lease.lease, next, lease.end))
 		return;
-	row.end = e->lease.end;
+	row.end = sa->lease.lease.end;
 	leases_row(c, &row);
 }
 
-void leases_horizon_low(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t top,
-			bool jumped)
+/* It jumped up to there, over what was lost outside, if what came was refused for the horizon:
+ * that was no traffic. */
+void leases_horizon_low(struct core *c, const struct sa_report *r)
 {
 	unsigned i;
-	const struct session *s = ours(c, spi_in, epoch, &i);
-	struct seq_row row = { .spi_in = spi_in, .epoch = epoch };
-	struct lease_entry *e;
+	const struct session *s = ours(c, r->spi_in, r->epoch, &i);
+	struct seq_row row = { .spi_in = r->spi_in, .epoch = r->epoch };
+	struct owned_sa *sa;
 
 	if (!s || !horizon_exact(&s->seq[i]))
 		return;
-	e = entry_get(c, spi_in, epoch);
-	/* It jumped up to there, over what was lost outside: that was no traffic. */
-	if (jumped && e->horizon.end <= s->seq[i].horizon)
-		e->horizon = (struct asked){ 0 };
-	if (!ask(c, e, &e->horizon, top, s->seq[i].horizon))
+	sa = of_epoch(c, r->spi_in, r->epoch);
+	if (r->seq >= s->seq[i].horizon && sa->lease.horizon.end <= s->seq[i].horizon)
+		sa->lease.horizon = (struct asked){ 0 };
+	if (!ask(c, sa, &sa->lease.horizon, r->seq, s->seq[i].horizon))
 		return;
-	row.horizon = e->horizon.end;
+	row.horizon = sa->lease.horizon.end;
 	leases_row(c, &row);
 }
 
 /* What is still missing of what was asked for. False: nothing. */
-static bool missing(const struct core *c, const struct lease_entry *e, struct seq_row *row)
+static bool missing(const struct core *c, const struct owned_sa *sa, struct seq_row *row)
 {
 	unsigned i;
-	const struct session *s = state_session_by_spi(c->state, e->spi_in, &i);
+	const struct session *s = state_session_by_spi(c->state, sa->spi_in, &i);
 	struct seq_lease lease;
 
-	*row = (struct seq_row){ .spi_in = e->spi_in };
+	*row = (struct seq_row){ .spi_in = sa->spi_in };
 	if (!s || !core_owns(c, s))
 		return false;
 	row->epoch = session_epoch(c->state, s);
-	if (row->epoch != e->epoch)
+	if (row->epoch != sa->lease.epoch)
 		return false;
 	lease = lease_at(&s->seq[i], row->epoch);
-	if (lease.end < e->lease.end && lease.end < s->seq[i].limit)
-		row->end = e->lease.end;
-	if (s->seq[i].horizon < e->horizon.end && !horizon_is_last(&s->seq[i]))
-		row->horizon = e->horizon.end;
+	if (lease.end < sa->lease.lease.end && lease.end < s->seq[i].limit)
+		row->end = sa->lease.lease.end;
+	if (s->seq[i].horizon < sa->lease.horizon.end && !horizon_is_last(&s->seq[i]))
+		row->horizon = sa->lease.horizon.end;
 	return row->end != 0 || row->horizon != 0;
 }
 
 /* Those that were asked for a while ago: are they there? */
 static void ask_again(struct core *c)
 {
-	struct lease_entry *e;
+	struct owned_sa *sa;
 
-	while ((e = c->leases.asked) && c->now_us >= e->again_us) {
+	while ((sa = c->leases.asked) && c->now_us >= sa->lease.again_us) {
 		struct seq_row row;
 
-		waiting_remove(c, e);
-		if (!missing(c, e, &row))
+		waiting_remove(c, sa);
+		if (!missing(c, sa, &row))
 			continue;
-		waiting_add(c, e);
+		waiting_add(c, sa);
 		leases_row(c, &row);
 	}
 }
@@ -263,12 +232,5 @@ uint64_t leases_deadline_us(const struct core *c)
 
 void leases_fini(struct core *c)
 {
-	struct lease_entry *e, *tmp;
-
-	HASH_ITER(hh, c->leases.entries, e, tmp)
-	{
-		HASH_DEL(c->leases.entries, e);
-		free(e);
-	}
 	free(c->leases.rows);
 }

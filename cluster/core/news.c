@@ -5,25 +5,9 @@
  * little, and who leads may change. */
 #include "cluster/core/core_internal.h"
 
-#include <assert.h>
-#include <stdlib.h>
+#include <utlist.h>
 
 #define BELOW_AGAIN_US (1000 * MS)
-
-struct below {
-	uint32_t spi_in;
-	int64_t epoch;
-	struct endpoint remote; /* Where the last of its packets came from. */
-	UT_hash_handle hh;
-};
-
-static struct below *below_find(const struct core *c, uint32_t spi_in)
-{
-	struct below *b;
-
-	HASH_FIND(hh, c->news.below, &spi_in, sizeof(spi_in), b);
-	return b;
-}
 
 void news_send(struct core *c, enum session_news what, const struct sa_report *r)
 {
@@ -79,57 +63,39 @@ void news_receive(struct core *c, const struct frame *f)
 
 void news_below(struct core *c, const struct sa_report *r)
 {
-	struct below *b = below_find(c, r->spi_in);
+	struct owned_sa *sa = owned_sa_get(c, r->spi_in);
 
-	if (!b) {
-		b = calloc(1, sizeof(*b));
-		assert(b);
-		b->spi_in = r->spi_in;
-		HASH_ADD(hh, c->news.below, spi_in, sizeof(b->spi_in), b);
-	}
-	b->epoch = r->epoch;
-	b->remote = r->remote;
+	if (!sa->below.told.previous)
+		DL_APPEND2(c->news.below, sa, below.told.previous, below.told.next);
+	sa->below.epoch = r->epoch;
+	sa->below.remote = r->remote;
 	news_send(c, NEWS_BELOW_HORIZON, r);
 }
 
-static void below_free(struct core *c, struct below *b)
+void news_gone(struct core *c, struct owned_sa *sa)
 {
-	HASH_DEL(c->news.below, b);
-	free(b);
-}
-
-void news_gone(struct core *c, uint32_t spi_in)
-{
-	struct below *b = below_find(c, spi_in);
-
-	if (b)
-		below_free(c, b);
+	if (sa->below.told.previous)
+		DL_DELETE2(c->news.below, sa, below.told.previous, below.told.next);
+	sa->below.told.previous = NULL;
 }
 
 void news_tick(struct core *c)
 {
-	struct below *b, *tmp;
+	struct owned_sa *sa, *tmp;
 
 	if (!c->news.below || c->now_us < c->news.again_us)
 		return;
 	c->news.again_us = c->now_us + BELOW_AGAIN_US;
-	HASH_ITER(hh, c->news.below, b, tmp)
-	{
-		const struct session *s = state_session_by_spi(c->state, b->spi_in, NULL);
-		struct sa_report r = { .spi_in = b->spi_in, .epoch = b->epoch, .remote = b->remote };
+	DL_FOREACH_SAFE2 (c->news.below, sa, tmp, below.told.next) {
+		const struct session *s = state_session_by_spi(c->state, sa->spi_in, NULL);
+		struct sa_report r = { .spi_in = sa->spi_in,
+				       .epoch = sa->below.epoch,
+				       .remote = sa->below.remote };
 
-		if (!s || !core_owns(c, s) || session_epoch(c->state, s) != b->epoch ||
-		    core_has_successor(s, b->spi_in))
-			below_free(c, b);
+		if (!s || !core_owns(c, s) || session_epoch(c->state, s) != r.epoch ||
+		    core_has_successor(s, sa->spi_in))
+			news_gone(c, sa);
 		else
 			news_send(c, NEWS_BELOW_HORIZON, &r);
 	}
-}
-
-void news_fini(struct core *c)
-{
-	struct below *b, *tmp;
-
-	HASH_ITER(hh, c->news.below, b, tmp)
-		below_free(c, b);
 }

@@ -32,16 +32,6 @@
 #define AGAIN_US (5 * MS)
 #define AGAIN_MAX FRAME_MARKS_MAX
 
-struct quorum_entry {
-	uint32_t spi_in;
-	int64_t epoch;
-	uint64_t since; /* The index at which we saw the SA: whose word is older means another. */
-	uint64_t held[CLUSTER_NODES_MAX]; /* By node: the highest mark of this epoch. */
-	uint64_t delivered;
-	struct quorum_entry *prev, *next; /* On the list of those that wait. */
-	UT_hash_handle hh;
-};
-
 uint32_t quorum_majority(const struct core *c)
 {
 	uint32_t known = 0, n = c->config->n_nodes;
@@ -61,23 +51,15 @@ bool quorum_may_vote(const struct core *c)
 
 /* ---- The owner ---- */
 
-static struct quorum_entry *entry_find(const struct core *c, uint32_t spi_in)
+static void waiting_set(struct core *c, struct owned_sa *sa, bool waits)
 {
-	struct quorum_entry *e;
-
-	HASH_FIND(hh, c->quorum.entries, &spi_in, sizeof(spi_in), e);
-	return e;
-}
-
-static void waiting_set(struct core *c, struct quorum_entry *e, bool waits)
-{
-	if (waits && !e->prev) {
+	if (waits && !sa->quorum.waiting.previous) {
 		if (!c->quorum.waiting)
 			c->quorum.again_us = c->now_us + AGAIN_US;
-		DL_APPEND(c->quorum.waiting, e);
-	} else if (!waits && e->prev) {
-		DL_DELETE(c->quorum.waiting, e);
-		e->prev = NULL;
+		DL_APPEND2(c->quorum.waiting, sa, quorum.waiting.previous, quorum.waiting.next);
+	} else if (!waits && sa->quorum.waiting.previous) {
+		DL_DELETE2(c->quorum.waiting, sa, quorum.waiting.previous, quorum.waiting.next);
+		sa->quorum.waiting.previous = NULL;
 	}
 }
 
@@ -89,55 +71,54 @@ static int descending(const void *a, const void *b)
 }
 
 /* What so many nodes hold as a majority has. */
-static uint64_t majority_holds(const struct core *c, const struct quorum_entry *e)
+static uint64_t majority_holds(const struct core *c, const struct owned_sa *sa)
 {
 	uint32_t need = quorum_majority(c);
 	uint64_t held[CLUSTER_NODES_MAX];
 
 	if (need > c->config->n_nodes)
 		return 0;
-	memcpy(held, e->held, sizeof(held));
+	memcpy(held, sa->quorum.held, sizeof(held));
 	qsort(held, c->config->n_nodes, sizeof(held[0]), descending);
 	return held[need - 1];
 }
 
-static void settle(struct core *c, struct quorum_entry *e)
+static void settle(struct core *c, struct owned_sa *sa)
 {
-	struct sa_update u = { .kind = SA_UPDATE_DELIVER, .spi_in = e->spi_in, .epoch = e->epoch };
+	struct sa_update u = { .kind = SA_UPDATE_DELIVER,
+			       .spi_in = sa->spi_in,
+			       .epoch = sa->quorum.epoch };
 
-	u.mark = majority_holds(c, e);
-	waiting_set(c, e, u.mark < e->held[c->config->self]);
-	if (u.mark <= e->delivered)
+	u.mark = majority_holds(c, sa);
+	waiting_set(c, sa, u.mark < sa->quorum.held[c->config->self]);
+	if (u.mark <= sa->quorum.delivered)
 		return;
-	e->delivered = u.mark;
+	sa->quorum.delivered = u.mark;
 	action_sa(c->actions, &u);
 }
 
 /* Our workers accepted up to r->seq. */
 void quorum_marked(struct core *c, const struct session *s, const struct sa_report *r)
 {
-	struct quorum_entry *e = entry_find(c, r->spi_in);
+	struct owned_sa *sa;
 	uint64_t *own;
 
 	if (!core_owns(c, s) || session_epoch(c->state, s) != r->epoch)
 		return;
-	if (!e) {
-		e = calloc(1, sizeof(*e));
-		assert(e);
-		e->spi_in = r->spi_in;
-		e->since = grants_since(c, s, r->spi_in);
-		e->epoch = r->epoch;
-		HASH_ADD(hh, c->quorum.entries, spi_in, sizeof(e->spi_in), e);
+	sa = owned_sa_get(c, r->spi_in);
+	if (!sa->quorum.counted)
+		sa->quorum = (struct sa_quorum){ .counted = true,
+						 .epoch = r->epoch,
+						 .since = grants_since(c, sa) };
+	if (sa->quorum.epoch != r->epoch) {
+		sa->quorum.epoch = r->epoch;
+		sa->quorum.delivered = 0;
+		memset(sa->quorum.held, 0, sizeof(sa->quorum.held));
 	}
-	if (e->epoch != r->epoch) {
-		e->epoch = r->epoch;
-		e->delivered = 0;
-		memset(e->held, 0, sizeof(e->held));
-	}
-	own = &e->held[c->config->self];
+	own = &sa->quorum.held[c->config->self];
 	if (r->seq > *own)
 		*own = r->seq;
-	settle(c, e);
+	settle(c, sa);
 }
 
 void quorum_acknowledged(struct core *c, uint32_t node, const struct frame *f)
@@ -146,27 +127,23 @@ void quorum_acknowledged(struct core *c, uint32_t node, const struct frame *f)
 		return;
 	for (size_t i = 0; i < f->marks.n; i++) {
 		struct frame_mark row = frame_mark_at(f, i);
-		struct quorum_entry *e = entry_find(c, row.spi_in);
+		struct owned_sa *sa = owned_sa_find(c, row.spi_in);
 
-		if (!e || e->epoch != row.epoch || row.seq <= e->held[node])
+		if (!sa || !sa->quorum.counted || sa->quorum.epoch != row.epoch ||
+		    row.seq <= sa->quorum.held[node])
 			continue;
 		/* It may speak of a deleted SA that had the same SPI. */
-		if (f->marks.index && f->marks.index < e->since && !MUTANT(MUTANT_ACK_OF_BEFORE))
+		if (f->marks.index && f->marks.index < sa->quorum.since &&
+		    !MUTANT(MUTANT_ACK_OF_BEFORE))
 			continue;
-		e->held[node] = row.seq;
-		settle(c, e);
+		sa->quorum.held[node] = row.seq;
+		settle(c, sa);
 	}
 }
 
-void quorum_gone(struct core *c, uint32_t spi_in)
+void quorum_gone(struct core *c, struct owned_sa *sa)
 {
-	struct quorum_entry *e = entry_find(c, spi_in);
-
-	if (!e)
-		return;
-	waiting_set(c, e, false);
-	HASH_DEL(c->quorum.entries, e);
-	free(e);
+	waiting_set(c, sa, false);
 }
 
 /* ---- The voter ---- */
@@ -188,43 +165,32 @@ bool quorum_acknowledges(const struct core *c, uint32_t node, uint64_t incarnati
 
 /* ---- Time ---- */
 
-static bool still_ours(const struct core *c, const struct quorum_entry *e)
+static bool still_ours(const struct core *c, const struct owned_sa *sa)
 {
-	const struct session *s = state_session_by_spi(c->state, e->spi_in, NULL);
+	const struct session *s = state_session_by_spi(c->state, sa->spi_in, NULL);
 
-	return s && core_owns(c, s) && session_epoch(c->state, s) == e->epoch;
+	return s && core_owns(c, s) && session_epoch(c->state, s) == sa->quorum.epoch;
 }
 
 /* So many at a time, each in its turn. */
 void quorum_tick(struct core *c)
 {
-	struct quorum_entry *e, *first = NULL;
+	struct owned_sa *sa, *first = NULL;
 
 	if (!c->quorum.waiting || c->now_us < c->quorum.again_us)
 		return;
 	c->quorum.again_us = c->now_us + AGAIN_US;
-	for (unsigned i = 0; i < AGAIN_MAX && (e = c->quorum.waiting) && e != first; i++) {
-		waiting_set(c, e, false);
-		if (!still_ours(c, e))
+	for (unsigned i = 0; i < AGAIN_MAX && (sa = c->quorum.waiting) && sa != first; i++) {
+		waiting_set(c, sa, false);
+		if (!still_ours(c, sa))
 			continue;
-		waiting_set(c, e, true);
-		first = first ? first : e;
-		sequence_again(c, e->spi_in);
+		waiting_set(c, sa, true);
+		first = first ? first : sa;
+		sequence_again(c, sa->spi_in);
 	}
 }
 
 uint64_t quorum_deadline_us(const struct core *c)
 {
 	return c->quorum.waiting ? c->quorum.again_us : NEVER;
-}
-
-void quorum_fini(struct core *c)
-{
-	struct quorum_entry *e, *tmp;
-
-	HASH_ITER(hh, c->quorum.entries, e, tmp)
-	{
-		HASH_DEL(c->quorum.entries, e);
-		free(e);
-	}
 }

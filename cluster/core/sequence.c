@@ -23,88 +23,54 @@
 #define PROPOSED_AGAIN_US (100 * MS)
 #define ROWS_STEP_MAX (2 * SEQ_ROWS_MAX) /* Marks for the log in one step. */
 
-struct mark_entry *sequence_find(const struct core *c, uint32_t spi_in)
+void sequence_changed(struct core *c, struct owned_sa *sa)
 {
-	struct mark_entry *m;
-
-	HASH_FIND(hh, c->sequence.marks, &spi_in, sizeof(spi_in), m);
-	return m;
+	if (!sa->mark.changed.previous)
+		DL_APPEND2(c->sequence.changed, sa, mark.changed.previous, mark.changed.next);
 }
 
-void sequence_changed(struct core *c, struct mark_entry *m)
+void sequence_unchanged(struct core *c, struct owned_sa *sa)
 {
-	if (!m->previous_changed)
-		DL_APPEND2(c->sequence.changed, m, previous_changed, next_changed);
-}
-
-void sequence_unchanged(struct core *c, struct mark_entry *m)
-{
-	if (m->previous_changed)
-		DL_DELETE2(c->sequence.changed, m, previous_changed, next_changed);
-	m->previous_changed = NULL;
+	if (sa->mark.changed.previous)
+		DL_DELETE2(c->sequence.changed, sa, mark.changed.previous, mark.changed.next);
+	sa->mark.changed.previous = NULL;
 }
 
 /* Its mark is newer than the log's. All wait equally long: the first is the oldest. */
-void sequence_fresh(struct core *c, struct mark_entry *m)
+void sequence_fresh(struct core *c, struct owned_sa *sa)
 {
-	if (m->previous_fresh)
+	if (sa->mark.fresh.previous)
 		return;
-	m->commit_us = c->now_us + c->config->timing.mark_commit_ms * MS * 9 / 10;
-	DL_APPEND2(c->sequence.fresh, m, previous_fresh, next_fresh);
+	sa->mark.commit_us = c->now_us + c->config->timing.mark_commit_ms * MS * 9 / 10;
+	DL_APPEND2(c->sequence.fresh, sa, mark.fresh.previous, mark.fresh.next);
 }
 
-static void fresh_remove(struct core *c, struct mark_entry *m)
+static void fresh_remove(struct core *c, struct owned_sa *sa)
 {
-	if (m->previous_fresh)
-		DL_DELETE2(c->sequence.fresh, m, previous_fresh, next_fresh);
-	m->previous_fresh = NULL;
+	if (sa->mark.fresh.previous)
+		DL_DELETE2(c->sequence.fresh, sa, mark.fresh.previous, mark.fresh.next);
+	sa->mark.fresh.previous = NULL;
 }
 
-static void proposed_remove(struct core *c, struct mark_entry *m)
+static void proposed_remove(struct core *c, struct owned_sa *sa)
 {
-	if (m->previous_proposed)
-		DL_DELETE2(c->sequence.proposed, m, previous_proposed, next_proposed);
-	m->previous_proposed = NULL;
-}
-
-static void entry_free(struct core *c, struct mark_entry *m)
-{
-	sequence_unchanged(c, m);
-	fresh_remove(c, m);
-	proposed_remove(c, m);
-	HASH_DEL(c->sequence.marks, m);
-	free(m);
-}
-
-struct mark_entry *sequence_get(struct core *c, uint32_t spi_in)
-{
-	struct mark_entry *m = sequence_find(c, spi_in);
-
-	if (m)
-		return m;
-	m = calloc(1, sizeof(*m));
-	assert(m);
-	m->spi_in = spi_in;
-	HASH_ADD(hh, c->sequence.marks, spi_in, sizeof(m->spi_in), m);
-	return m;
+	if (sa->mark.proposed.previous)
+		DL_DELETE2(c->sequence.proposed, sa, mark.proposed.previous, mark.proposed.next);
+	sa->mark.proposed.previous = NULL;
 }
 
 uint64_t sequence_before(const struct core *c, uint32_t spi_in, int64_t epoch)
 {
-	const struct mark_entry *m = sequence_find(c, spi_in);
+	const struct owned_sa *sa = owned_sa_find(c, spi_in);
 
-	return m ? mark_before(&m->known, epoch).seq : 0;
+	return sa ? mark_before(&sa->mark.known, epoch).seq : 0;
 }
 
-void sequence_gone(struct core *c, uint32_t spi_in)
+void sequence_gone(struct core *c, struct owned_sa *sa)
 {
-	struct mark_entry *m = sequence_find(c, spi_in);
-
-	if (m)
-		entry_free(c, m);
-	leases_gone(c, spi_in);
-	quorum_gone(c, spi_in);
-	news_gone(c, spi_in);
+	sequence_unchanged(c, sa);
+	fresh_remove(c, sa);
+	proposed_remove(c, sa);
 }
 
 uint64_t sequence_heard_us(const struct core *c, uint32_t node, uint64_t incarnation)
@@ -119,49 +85,50 @@ uint64_t sequence_heard_us(const struct core *c, uint32_t node, uint64_t incarna
 
 /* Is there a mark to be put into the log by us? By an owner its own, and what it was handed
  * of its predecessors; by who owned the SA before, its last one. */
-static bool wanted(const struct core *c, const struct mark_entry *m, const struct session *s,
+static bool wanted(const struct core *c, const struct owned_sa *sa, const struct session *s,
 		   struct mark rows[2])
 {
 	int64_t current = session_epoch(c->state, s);
 	bool owns = core_owns(c, s);
 
-	rows[0] = owns ? mark_before(&m->known, current) : m->own;
-	rows[1] = owns && m->own.epoch == current ? m->own : (struct mark){ 0 };
-	return owns || m->ended;
+	rows[0] = owns ? mark_before(&sa->mark.known, current) : sa->mark.own;
+	rows[1] = owns && sa->mark.own.epoch == current ? sa->mark.own : (struct mark){ 0 };
+	return owns || sa->mark.ended;
 }
 
-static void propose(struct core *c, struct mark_entry *m, const struct session *s, unsigned child)
+static void propose(struct core *c, struct owned_sa *sa, const struct session *s, unsigned child)
 {
 	struct mark rows[2];
 	bool any = false;
 
-	proposed_remove(c, m);
-	if (!wanted(c, m, s, rows))
+	proposed_remove(c, sa);
+	if (!wanted(c, sa, s, rows))
 		return;
 	/* Many at once: the rest in a step to come. */
-	m->again_us = c->now_us + (leases_rows(c) < ROWS_STEP_MAX ? PROPOSED_AGAIN_US : 0);
+	sa->mark.again_us = c->now_us + (leases_rows(c) < ROWS_STEP_MAX ? PROPOSED_AGAIN_US : 0);
 	for (unsigned i = 0; i < 2; i++) {
-		struct seq_row row = { .spi_in = m->spi_in, .epoch = rows[i].epoch,
+		struct seq_row row = { .spi_in = sa->spi_in,
+				       .epoch = rows[i].epoch,
 				       .mark = rows[i].seq };
 
 		if (mark_is_logged(&s->seq[child], rows[i], session_epoch(c->state, s)))
 			continue;
-		if (m->again_us > c->now_us)
+		if (sa->mark.again_us > c->now_us)
 			leases_row(c, &row);
 		any = true;
 	}
 	if (any)
-		DL_APPEND2(c->sequence.proposed, m, previous_proposed, next_proposed);
+		DL_APPEND2(c->sequence.proposed, sa, mark.proposed.previous, mark.proposed.next);
 }
 
 /* Does the log say all that we remember? */
-static bool is_logged(const struct core *c, const struct mark_entry *m, const struct session *s,
+static bool is_logged(const struct core *c, const struct owned_sa *sa, const struct session *s,
 		      unsigned child)
 {
 	int64_t current = session_epoch(c->state, s);
 
-	return mark_is_logged(&s->seq[child], m->known.newest, current) &&
-	       mark_is_logged(&s->seq[child], m->known.before, current);
+	return mark_is_logged(&s->seq[child], sa->mark.known.newest, current) &&
+	       mark_is_logged(&s->seq[child], sa->mark.known.before, current);
 }
 
 /* ---- What the workers report ---- */
@@ -173,31 +140,32 @@ static void send_within(struct core *c, uint64_t us)
 }
 
 /* The worker's word of an epoch that is over for us comes late, too. */
-static void mark(struct core *c, const struct sa_report *r)
+void sequence_marked(struct core *c, const struct sa_report *r)
 {
 	const struct mark top = { r->epoch, r->seq };
 	unsigned i;
 	const struct session *s = state_session_by_spi(c->state, r->spi_in, &i);
 	bool exact = s && horizon_exact(&s->seq[i]);
-	struct mark_entry *m;
+	struct owned_sa *sa;
 
 	if (!s)
 		return;
 	if (exact)
 		quorum_marked(c, s, r);
-	m = sequence_get(c, r->spi_in);
-	if (top.epoch < m->own.epoch || (top.epoch == m->own.epoch && top.seq <= m->own.seq))
+	sa = owned_sa_get(c, r->spi_in);
+	if (top.epoch < sa->mark.own.epoch ||
+	    (top.epoch == sa->mark.own.epoch && top.seq <= sa->mark.own.seq))
 		return;
-	if (MUTANT(MUTANT_LATE_MARK_MASKED) && top.seq <= m->known.newest.seq)
+	if (MUTANT(MUTANT_LATE_MARK_MASKED) && top.seq <= sa->mark.known.newest.seq)
 		return;
-	m->own = top;
-	m->ended = !core_owns(c, s) || top.epoch < session_epoch(c->state, s);
-	mark_learn(&m->known, top);
-	sequence_changed(c, m);
-	sequence_fresh(c, m);
-	if (m->ended)
-		propose(c, m, s, i);
-	send_within(c, exact || m->ended ? 0 : c->config->timing.mark_ms * MS);
+	sa->mark.own = top;
+	sa->mark.ended = !core_owns(c, s) || top.epoch < session_epoch(c->state, s);
+	mark_learn(&sa->mark.known, top);
+	sequence_changed(c, sa);
+	sequence_fresh(c, sa);
+	if (sa->mark.ended)
+		propose(c, sa, s, i);
+	send_within(c, exact || sa->mark.ended ? 0 : c->config->timing.mark_ms * MS);
 }
 
 /* Of an epoch that is over for us, which our worker may not know yet. */
@@ -205,80 +173,40 @@ void sequence_ended(struct core *c, uint32_t spi_in, int64_t epoch)
 {
 	unsigned i;
 	const struct session *s = state_session_by_spi(c->state, spi_in, &i);
-	struct mark_entry *m = sequence_find(c, spi_in);
+	struct owned_sa *sa = owned_sa_find(c, spi_in);
 
-	if (!s || !m || m->own.seq == 0 || m->own.epoch != epoch || MUTANT(MUTANT_LATE_MARK_UNSAID))
+	if (!s || !sa || sa->mark.own.seq == 0 || sa->mark.own.epoch != epoch ||
+	    MUTANT(MUTANT_LATE_MARK_UNSAID))
 		return;
-	m->ended = true;
-	sequence_changed(c, m);
-	propose(c, m, s, i);
+	sa->mark.ended = true;
+	sequence_changed(c, sa);
+	propose(c, sa, s, i);
 	send_within(c, 0);
 }
 
 /* Not all have acknowledged it. */
 void sequence_again(struct core *c, uint32_t spi_in)
 {
-	struct mark_entry *m = sequence_find(c, spi_in);
+	struct owned_sa *sa = owned_sa_find(c, spi_in);
 
-	if (!m || m->own.seq == 0)
+	if (!sa || sa->mark.own.seq == 0)
 		return;
-	sequence_changed(c, m);
+	sequence_changed(c, sa);
 	send_within(c, 0);
-}
-
-/* Was it refused for the horizon? Then its client is far ahead of what came in. */
-static bool beyond(const struct core *c, const struct sa_report *r)
-{
-	unsigned i;
-	const struct session *s = state_session_by_spi(c->state, r->spi_in, &i);
-
-	return s && r->seq >= s->seq[i].horizon;
-}
-
-void sequence_reports(struct core *c, const struct sa_report *reports, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		const struct sa_report *r = &reports[i];
-
-		switch (r->kind) {
-		case SA_REPORT_MARK:
-			mark(c, r);
-			break;
-		case SA_REPORT_LEASE_LOW:
-			leases_low(c, r);
-			break;
-		case SA_REPORT_SEQUENCE_END:
-			news_send(c, NEWS_SEQUENCE_END, r);
-			break;
-		case SA_REPORT_PEER:
-			news_send(c, NEWS_PEER, r);
-			break;
-		case SA_REPORT_FIRST_IN:
-			grants_first_in(c, r->spi_in);
-			news_send(c, NEWS_ALIVE, r);
-			break;
-		case SA_REPORT_HORIZON_LOW:
-			leases_horizon_low(c, r->spi_in, r->epoch, r->seq, beyond(c, r));
-			break;
-		case SA_REPORT_BELOW_HORIZON:
-			news_below(c, r);
-			break;
-		}
-	}
 }
 
 /* Too few remember what was accepted: everything up to there counts as that. */
 void sequence_fall(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t floor)
 {
-	struct mark_entry *m = sequence_get(c, spi_in);
+	struct owned_sa *sa = owned_sa_get(c, spi_in);
 
-	if (epoch == m->own.epoch && floor <= m->own.seq)
+	if (epoch == sa->mark.own.epoch && floor <= sa->mark.own.seq)
 		return;
-	m->own = (struct mark){ epoch, floor };
-	m->ended = false;
-	mark_learn(&m->known, m->own);
-	sequence_changed(c, m);
-	sequence_fresh(c, m);
+	sa->mark.own = (struct mark){ epoch, floor };
+	sa->mark.ended = false;
+	mark_learn(&sa->mark.known, sa->mark.own);
+	sequence_changed(c, sa);
+	sequence_fresh(c, sa);
 	send_within(c, 0);
 }
 
@@ -288,44 +216,45 @@ void sequence_fall(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t floo
  * second: those that are not there soon are proposed again. */
 static void marks_again(struct core *c)
 {
-	struct mark_entry *m;
+	struct owned_sa *sa;
 
-	while ((m = c->sequence.proposed) && c->now_us >= m->again_us &&
+	while ((sa = c->sequence.proposed) && c->now_us >= sa->mark.again_us &&
 	       leases_rows(c) < ROWS_STEP_MAX) {
 		unsigned i;
-		const struct session *s = state_session_by_spi(c->state, m->spi_in, &i);
+		const struct session *s = state_session_by_spi(c->state, sa->spi_in, &i);
 
-		proposed_remove(c, m);
+		proposed_remove(c, sa);
 		if (s && !MUTANT(MUTANT_MARK_PROPOSED_ONCE))
-			propose(c, m, s, i);
+			propose(c, sa, s, i);
 	}
 }
 
 static void marks_commit(struct core *c)
 {
-	struct mark_entry *m;
+	struct owned_sa *sa;
 
-	while ((m = c->sequence.fresh) && c->now_us >= m->commit_us &&
+	while ((sa = c->sequence.fresh) && c->now_us >= sa->mark.commit_us &&
 	       leases_rows(c) < ROWS_STEP_MAX) {
 		unsigned i;
-		const struct session *s = state_session_by_spi(c->state, m->spi_in, &i);
+		const struct session *s = state_session_by_spi(c->state, sa->spi_in, &i);
 
-		fresh_remove(c, m);
+		fresh_remove(c, sa);
 		/* The SA is gone; or our state lags, long when nobody leads. Nothing is forgotten
 		 * while we collect: no word would count, one after the other. */
 		if (!s) {
-			if (c->grants.isolated || collect_is_open(c) || m->unknown++ < 3) {
-				sequence_fresh(c, m);
+			if (c->grants.isolated || collect_is_open(c) || sa->mark.unknown++ < 3) {
+				sequence_fresh(c, sa);
 			} else {
+				assert(!sa->grant.known);
 				if (!MUTANT(MUTANT_WORD_OUTLIVES_MARKS))
-					collect_forgot(c, m->told_by);
-				entry_free(c, m);
+					collect_forgot(c, sa->mark.told_by);
+				owned_sa_gone(c, sa);
 			}
 			continue;
 		}
-		propose(c, m, s, i);
-		if (!is_logged(c, m, s, i))
-			sequence_fresh(c, m);
+		propose(c, sa, s, i);
+		if (!is_logged(c, sa, s, i))
+			sequence_fresh(c, sa);
 	}
 }
 
@@ -352,12 +281,4 @@ uint64_t sequence_deadline_us(const struct core *c)
 	const struct sequence *q = &c->sequence;
 
 	return serves(c) && q->heartbeat_at_us < q->send_at_us ? q->heartbeat_at_us : q->send_at_us;
-}
-
-void sequence_fini(struct core *c)
-{
-	struct mark_entry *m, *tmp;
-
-	HASH_ITER(hh, c->sequence.marks, m, tmp)
-		entry_free(c, m);
 }

@@ -8,12 +8,11 @@
 #include "cluster/state/mark.h"
 
 struct core;
-struct mark_entry;
+struct owned_sa;
 struct sequence { /* sequence.c */
-	struct mark_entry *marks;
-	struct mark_entry *changed; /* Ours, not yet sent to the others. */
-	struct mark_entry *fresh;   /* Newer than the log's, as far as we know; oldest first. */
-	struct mark_entry *proposed; /* For the log, lately: it may be lost with who led. */
+	struct owned_sa *changed; /* Ours, not yet sent to the others. */
+	struct owned_sa *fresh;   /* Newer than the log's, as far as we know; oldest first. */
+	struct owned_sa *proposed; /* For the log, lately: it may be lost with who led. */
 	uint64_t send_at_us;     /* Marks to the nodes' memory; NEVER = none changed. */
 	uint64_t heartbeat_at_us; /* The holder's next frame of marks, changed or not. */
 	struct {
@@ -21,7 +20,7 @@ struct sequence { /* sequence.c */
 	} heard[CLUSTER_NODES_MAX][2]; /* Last mark frame of each node, and of its process before. */
 };
 
-void sequence_reports(struct core *c, const struct sa_report *reports, size_t n);
+void sequence_marked(struct core *c, const struct sa_report *r); /* Accepted by our worker. */
 void sequence_marks(struct core *c, uint32_t node, const struct frame *f);
 /* Highest known in memory that was accepted in an epoch before that one. */
 uint64_t sequence_before(const struct core *c, uint32_t spi_in, int64_t epoch);
@@ -33,9 +32,8 @@ void sequence_ended(struct core *c, uint32_t spi_in, int64_t epoch);
 void sequence_fall(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t floor);
 /* When that process of the node told its marks last; 0: never to us. */
 uint64_t sequence_heard_us(const struct core *c, uint32_t node, uint64_t incarnation);
-void sequence_gone(struct core *c, uint32_t spi_in);
+void sequence_gone(struct core *c, struct owned_sa *sa);
 void sequence_tick(struct core *c);
 uint64_t sequence_deadline_us(const struct core *c);
-void sequence_fini(struct core *c);
 
 #endif

@@ -18,13 +18,13 @@ static struct blob *marks_frame(const struct core *c, const struct frame_mark *r
 void sequence_send(struct core *c)
 {
 	struct frame_mark rows[FRAME_MARKS_MAX];
-	struct mark_entry *m;
+	struct owned_sa *sa;
 	size_t n = 0;
 
 	/* One row less than there is room for: the frame, and the answer, has one more. */
-	while (n < FRAME_MARKS_MAX - 1 && (m = c->sequence.changed)) {
-		sequence_unchanged(c, m);
-		rows[n++] = (struct frame_mark){ m->spi_in, m->own.epoch, m->own.seq };
+	while (n < FRAME_MARKS_MAX - 1 && (sa = c->sequence.changed)) {
+		sequence_unchanged(c, sa);
+		rows[n++] = (struct frame_mark){ sa->spi_in, sa->mark.own.epoch, sa->mark.own.seq };
 	}
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		if (i != c->config->self && core_node_linked(c, i))
@@ -42,19 +42,20 @@ static void rows_tell(struct core *c, uint32_t node, const struct frame_mark *ro
 void sequence_tell(struct core *c, uint32_t node, bool all)
 {
 	struct frame_mark rows[FRAME_MARKS_MAX];
-	struct mark_entry *m;
+	struct owned_sa *sa;
 	size_t n = 0;
 
-	for (m = c->sequence.fresh; m; m = m->next_fresh) {
-		const struct mark *const known[] = { &m->known.before, &m->known.newest };
+	for (sa = c->sequence.fresh; sa; sa = sa->mark.fresh.next) {
+		const struct mark *const known[] = { &sa->mark.known.before,
+						     &sa->mark.known.newest };
 		unsigned child;
-		const struct session *s = state_session_by_spi(c->state, m->spi_in, &child);
+		const struct session *s = state_session_by_spi(c->state, sa->spi_in, &child);
 
 		if (!s || (!all && !collect_concerns(c, session_slot(c->state, s), node)))
 			continue;
 		for (unsigned i = MUTANT(MUTANT_LATE_MARK_KEPT); i < 2; i++)
 			if (!mark_is_logged(&s->seq[child], *known[i], session_epoch(c->state, s)))
-				rows[n++] = (struct frame_mark){ m->spi_in, known[i]->epoch,
+				rows[n++] = (struct frame_mark){ sa->spi_in, known[i]->epoch,
 								 known[i]->seq };
 		if (n >= FRAME_MARKS_MAX - 1) {
 			rows_tell(c, node, rows, n);
@@ -73,7 +74,8 @@ static bool mark_acceptable(const struct core *c, uint32_t node, uint64_t incarn
 	uint64_t owner, its_incarnation;
 
 	/* Our applied state may lag, and not know of that epoch yet. */
-	if (incarnation == 0 || epoch > session_epoch(c->state, s) || MUTANT(MUTANT_MARKS_OF_ANYONE))
+	if (incarnation == 0 || epoch > session_epoch(c->state, s) ||
+	    MUTANT(MUTANT_MARKS_OF_ANYONE))
 		return true;
 	return !session_owner_in(c->state, s, epoch, &owner, &its_incarnation) ||
 	       (owner == c->peer[node].raft_id && its_incarnation == incarnation);
@@ -104,11 +106,11 @@ static void pass_on(struct core *c, struct pass *p, const struct session *s, uin
 
 /* Something new: it is remembered, an owner's floor rises by it if it is of another epoch than
  * its own, and an owner commits what it was handed. */
-static void learned(struct core *c, struct mark_entry *m, const struct session *s, struct mark mark)
+static void learned(struct core *c, struct owned_sa *sa, const struct session *s, struct mark mark)
 {
-	sequence_fresh(c, m);
+	sequence_fresh(c, sa);
 	if (s && core_owns(c, s) && mark.epoch != session_epoch(c->state, s))
-		grants_floor(c, m->spi_in, mark);
+		grants_floor(c, sa->spi_in, mark);
 }
 
 /* Its age counts from when it may have come at the earliest. */
@@ -139,24 +141,24 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 	for (size_t i = 0; i < f->marks.n; i++) {
 		struct frame_mark row = frame_mark_at(f, i);
 		const struct session *s = state_session_by_spi(c->state, row.spi_in, NULL);
-		struct mark_entry *m;
+		struct owned_sa *sa;
 
 		/* What is not taken now does not come again, so an SA need not be known yet. */
 		if (s && !mark_acceptable(c, node, f->marks.incarnation, s, row.epoch))
 			continue;
-		if (!s && HASH_COUNT(c->sequence.marks) >= 2u * cluster_config_sa_tables(c->config)) {
+		if (!s && owned_sa_count(c) >= 2u * cluster_config_sa_tables(c->config)) {
 			collect_forgot(c, 1u << node);
 			continue;
 		}
-		m = sequence_get(c, row.spi_in);
-		m->told_by |= 1u << node;
+		sa = owned_sa_get(c, row.spi_in);
+		sa->mark.told_by |= 1u << node;
 		/* We hold it, now or already. */
 		if (n_held < FRAME_MARKS_MAX - 1 &&
 		    quorum_acknowledges(c, node, f->marks.incarnation, &row))
 			held[n_held++] = row;
-		if (!mark_learn(&m->known, (struct mark){ row.epoch, row.seq }))
+		if (!mark_learn(&sa->mark.known, (struct mark){ row.epoch, row.seq }))
 			continue;
-		learned(c, m, s, (struct mark){ row.epoch, row.seq });
+		learned(c, sa, s, (struct mark){ row.epoch, row.seq });
 		if (s)
 			pass_on(c, &pass, s, node, &row);
 	}
