@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
 # Who a node is: root never, however it is started; its data is given to it once; and the
-# capabilities that the unit and the container name are enough.
+# capabilities and limits that the unit and the container name are enough, also for the
+# priority of heartbeats.
 set -u
 . "$(dirname "$0")/steps.sh"
 [ -x "$BATON" ] || skip "no $BATON"
@@ -72,6 +73,48 @@ becomes "root with these" "$own"
 rm -rf "$data"
 becomes "root with these, and no data yet" "$own"
 
+# ---- heartbeats come before all else
+setting() { sed -n "s/^$2=//p" "$LAB_ROOT/deploy/baton@.$1"; }
+nice_of() { # THREAD [not]: of the threads of that name, or of all others
+	local t
+	for t in /proc/"$(pid_of n1)"/task/*; do
+		[ "$(cat "$t/comm")" = "$1" ] && [ -n "${2:-}" ] && continue
+		[ "$(cat "$t/comm")" != "$1" ] && [ -z "${2:-}" ] && continue
+		awk '{ print $19 }' "$t/stat"
+	done | sort -u | tr '\n' ' '
+}
+punctual() { # TEXT
+	: > "$LAB/n1.log"
+	nodes_start 20
+	check "$1: the thread of the heartbeats has its priority" same "$(nice_of baton-link)" "$nice "
+	check "$1: no other has" same "$(nice_of baton-link not)" "$(setting service Nice) "
+	check "$1: nothing is said of it" same "$(lines 'no priority for heartbeats')" 0
+	node_term n1
+}
+# limited TEXT: by what unit and container grant, where root may raise that limit at all.
+limited() {
+	if ! "${granted[@]}" true 2> /dev/null; then
+		echo "SKIPPED $1: the priority of heartbeats: RLIMIT_NICE cannot be raised here (CAP_SYS_RESOURCE)"
+		return
+	fi
+	under=("${granted[@]}" "${under[@]}")
+	punctual "$1"
+}
+lines() { grep -c "$1" "$LAB/n1.log"; }
+nice=$(setting service LimitNICE)
+limit=$((20 - nice)) # getrlimit(2), RLIMIT_NICE
+granted=(prlimit "--nice=$limit:$limit")
+check "unit and container grant the same" same "$(setting container Ulimit | sed -n 's/^nice=//p')" "$limit:$limit"
+under=(setpriv --no-new-privs --bounding-set "-all,$bounded,+sys_nice")
+punctual "root with these and CAP_SYS_NICE"
+under=(setpriv --no-new-privs --bounding-set "-all,$bounded")
+limited "root with these"
+under=(prlimit --nice=0:0 setpriv --no-new-privs --bounding-set "-all,$bounded")
+nodes_start 20
+check "without the limit: it runs, and says what it needs" says "no priority for heartbeats.*LimitNICE=$nice .*nice=$limit"
+check "without the limit: it has none" same "$(nice_of baton-link)" "0 "
+node_term n1
+
 # ---- never root: User= and AmbientCapabilities=
 ambient=$(sed 's/+chown,//; s/+set[a-z]*,//g' <<< "$bounded")
 chmod 711 "$LAB" "$LAB/data" "$LAB/conf"
@@ -82,6 +125,7 @@ install -d -o 4711 -g 4711 "$LAB/run"
 sed -i "s|^control = .*|control = \"$LAB/run/n1.sock\"|" "$conf"
 under=(setpriv --no-new-privs --reuid 4711 --regid 4711 --clear-groups --bounding-set "-all,$bounded" --inh-caps "-all,$ambient" --ambient-caps "-all,$ambient")
 becomes "started as another user" 4711
+limited "another user"
 chown -R root: "$LAB/conf/secrets" "$data" "$LAB/run"
 
 # ---- a container that has no user but root
