@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A client: the strict initiator of proto, SAD entries of its own for ESP, and
  * a habit (client_esp.c). Now and then one rekeys, asks whether the gateway lives, moves
- * to another address, is moved by its NAT without knowing, leaves and comes back, or
+ * to another address, is moved by its NAT without knowing, leaves and comes back,
+ * re-authenticates while it goes on (client_reauth.c), or
  * dies without a word; then it may come back as somebody new.
  *
  * An established client never starts anew on its own, however long nobody answers:
@@ -38,7 +39,7 @@ static void send_new(struct client *c, struct blob *b)
 }
 
 /* Something new is outstanding: its own clock starts. */
-static void watch_outstanding(struct client *c)
+void client_watch_outstanding(struct client *c)
 {
 	struct blob *b = initiator_retransmit(&c->ike);
 
@@ -50,48 +51,53 @@ static void watch_outstanding(struct client *c)
 	blob_set(&c->pending, b);
 }
 
-/* The SAD follows the initiator's list of Child SAs. */
-static void follow_children(struct client *c)
+static void follow(struct client *c, const struct child_sa *child)
 {
 	const struct seq_grant all = { .epoch = 0, .start = 1, .end = UINT64_C(1) << 32 };
 	struct sad_path path = { .udp_encap = false };
+	struct client_sa *s = NULL;
 
-	for (size_t i = 0; i < IKE_CHILD_MAX; i++) {
+	for (size_t i = 0; i < CLIENT_SAS; i++)
+		if (c->sa[i].used && c->sa[i].spi_in == child->spi_in)
+			return;
+	for (size_t i = 0; i < CLIENT_SAS && !s; i++)
+		s = c->sa[i].used ? NULL : &c->sa[i];
+	assert(s);
+	s->used = true;
+	s->spi_in = child->spi_in;
+	if (sad_entry_init(&s->entry, 0, child, &path, 256) != OK)
+		world_fail(&c->full->world, "a client's SA is refused");
+	sad_entry_grant(&s->entry, &all);
+}
+
+void client_follow_children(struct client *c)
+{
+	for (size_t i = 0; i < CLIENT_SAS; i++) {
 		struct client_sa *s = &c->sa[i];
 
-		if (s->used && !initiator_find_child(&c->ike, s->spi_in)) {
+		if (s->used && !initiator_find_child(&c->ike, s->spi_in) &&
+		    !(client_has_old(c) && initiator_find_child(&c->old.ike, s->spi_in))) {
 			sad_entry_fini(&s->entry);
 			s->used = false;
 		}
 	}
-	for (size_t k = 0; k < c->ike.n_child; k++) {
-		struct client_sa *s = NULL;
-
-		for (size_t i = 0; i < IKE_CHILD_MAX; i++)
-			if (c->sa[i].used && c->sa[i].spi_in == c->ike.child[k].spi_in)
-				s = &c->sa[i];
-		for (size_t i = 0; i < IKE_CHILD_MAX && !s; i++) {
-			if (c->sa[i].used)
-				continue;
-			s = &c->sa[i];
-			s->used = true;
-			s->spi_in = c->ike.child[k].spi_in;
-			if (sad_entry_init(&s->entry, 0, &c->ike.child[k], &path, 256) != OK)
-				world_fail(&c->full->world, "a client's SA is refused");
-			sad_entry_grant(&s->entry, &all);
-		}
-	}
+	for (size_t k = 0; k < c->ike.n_child; k++)
+		follow(c, &c->ike.child[k]);
+	for (size_t k = 0; client_has_old(c) && k < c->old.ike.n_child; k++)
+		follow(c, &c->old.ike.child[k]);
 }
 
-static void connect_client(struct client *c)
+void client_connect(struct client *c)
 {
 	c->leaving = c->must_tell = false;
+	c->old.attempts++;
+	c->ike.config.initial_contact = !client_has_old(c);
 	c->ike.config.local = outside_client(c->index, c->full->moves[c->index]);
 	if (c->index % 4 != 3) /* Re-authentication: it wants to stay who it was. */
 		c->ike.config.wanted_address = c->ike.virtual_ip;
 	send_new(c, initiator_create_init(&c->ike));
-	follow_children(c);
-	watch_outstanding(c);
+	client_follow_children(c);
+	client_watch_outstanding(c);
 }
 
 static void retransmit(struct client *c)
@@ -103,10 +109,12 @@ static void retransmit(struct client *c)
 	c->backoff_us = c->backoff_us * 2 > RETRANSMIT_MAX_US ? RETRANSMIT_MAX_US
 							      : c->backoff_us * 2;
 	c->retry_us = now + c->backoff_us;
-	if (++c->tries > INIT_TRIES && c->ike.state != INITIATOR_ESTABLISHED)
-		connect_client(c);
-	else
+	if (++c->tries > INIT_TRIES && c->ike.state != INITIATOR_ESTABLISHED) {
+		client_forget_old(c); /* Whatever it has by now, it begins anew. */
+		client_connect(c);
+	} else {
 		send_ike(c, blob_ref(c->pending));
+	}
 }
 
 static void after_message(struct client *c, enum initiator_state before, uint64_t spi_i,
@@ -117,6 +125,8 @@ static void after_message(struct client *c, enum initiator_state before, uint64_
 	if (before != INITIATOR_ESTABLISHED && c->ike.state == INITIATOR_ESTABLISHED)
 		world_say(w, "client %u is in, SA %08x", c->index,
 			  c->ike.n_child ? c->ike.child[0].spi_out : 0);
+	if (before != INITIATOR_ESTABLISHED && c->ike.state == INITIATOR_ESTABLISHED)
+		client_reauth_established(c);
 	if (before == INITIATOR_ESTABLISHED && c->ike.state == INITIATOR_CLOSED) {
 		i4_ended(&c->full->checkers.i4, c->index, c->leaving);
 		i6_told(&c->full->checkers.i6, spi_i, spi_r);
@@ -126,8 +136,8 @@ static void after_message(struct client *c, enum initiator_state before, uint64_
 		world_say(w, "client %u is refused: %u", c->index, c->ike.error);
 	if (c->ike.state == INITIATOR_ESTABLISHED && c->ike.n_child == 0 && children > 0)
 		i4_lost_child(&c->full->checkers.i4, c->index);
-	follow_children(c);
-	watch_outstanding(c);
+	client_follow_children(c);
+	client_watch_outstanding(c);
 }
 
 static void receive_ike(struct client *c, const struct blob *data)
@@ -136,6 +146,8 @@ static void receive_ike(struct client *c, const struct blob *data)
 	uint64_t spi_i = c->ike.ike[0].spi_i, spi_r = c->ike.ike[0].spi_r;
 	uint8_t children = c->ike.n_child;
 
+	if (client_reauth_receive(c, data))
+		return;
 	i3_received(&c->full->checkers.i3, c->index, &c->ike, data);
 	send_new(c, initiator_consume(&c->ike, data->data, data->len));
 	after_message(c, before, spi_i, spi_r, children);
@@ -179,6 +191,7 @@ static void move(struct client *c)
 static void die(struct client *c)
 {
 	c->dead = true;
+	client_forget_old(c);
 	c->full->faults.count[FAULT_CLIENT_DIES]++;
 	world_say(&c->full->world, "client %u dies", c->index);
 }
@@ -218,10 +231,11 @@ static void manage(struct client *c)
 	struct blob *b;
 
 	retransmit(c);
+	client_reauth_go_on(c);
 	if (c->ike.state == INITIATOR_IDLE || c->ike.state == INITIATOR_FAILED ||
 	    c->ike.state == INITIATOR_CLOSED) {
 		if (random_chance(r, c->full->calm ? 500 : 10 * c->full->plan.pace))
-			connect_client(c);
+			client_connect(c);
 		return;
 	}
 	if (c->ike.state != INITIATOR_ESTABLISHED || c->pending)
@@ -233,8 +247,10 @@ static void manage(struct client *c)
 	}
 	if (!b && !c->full->calm && random_chance(r, 10))
 		b = do_something(c);
+	if (!b)
+		client_reauth_begin(c);
 	send_new(c, b);
-	watch_outstanding(c);
+	client_watch_outstanding(c);
 }
 
 void client_receive(struct full *f, unsigned client, enum datagram_kind kind, struct blob *data)
@@ -261,7 +277,7 @@ static void on_wake(struct world *w, void *ctx, uint64_t a, struct blob *data)
 	}
 	if (c->dead) { /* It remembers nothing: what it had, the gateway may forget. */
 		c->dead = false;
-		connect_client(c);
+		client_connect(c);
 	}
 	manage(c);
 	client_talk(c);
@@ -324,11 +340,12 @@ void clients_fini(struct full *f)
 	for (unsigned i = 0; i < f->n_clients; i++) {
 		struct client *c = &f->client[i];
 
-		for (size_t k = 0; k < IKE_CHILD_MAX; k++)
+		for (size_t k = 0; k < CLIENT_SAS; k++)
 			if (c->sa[k].used)
 				sad_entry_fini(&c->sa[k].entry);
 		blob_unref(c->pending);
 		initiator_fini(&c->ike);
+		initiator_fini(&c->old.ike);
 	}
 	free(f->client);
 }
@@ -355,13 +372,24 @@ bool client_must_go_on(const struct full *f, unsigned client)
 	return f->client[client].had_session;
 }
 
+static const struct ike_sa *find_sa(const struct client *c, uint64_t spi_i)
+{
+	for (unsigned i = 0; i < IKE_SA_MAX; i++) {
+		if (c->ike.ike[i].state != 0 && c->ike.ike[i].spi_i == spi_i)
+			return &c->ike.ike[i];
+		if (client_has_old(c) && c->old.ike.ike[i].state != 0 && c->old.ike.ike[i].spi_i == spi_i)
+			return &c->old.ike.ike[i];
+	}
+	return NULL;
+}
+
 bool client_is_past(const struct full *f, unsigned client, uint64_t spi_i, uint32_t message_id)
 {
 	const struct client *c = &f->client[client];
+	const struct ike_sa *sa = find_sa(c, spi_i);
 
-	for (unsigned i = 0; i < IKE_SA_MAX; i++)
-		if (c->ike.ike[i].state != 0 && c->ike.ike[i].spi_i == spi_i)
-			return message_id < c->ike.ike[i].window.next_out;
+	if (sa)
+		return message_id < sa->window.next_out;
 	/* A refused IKE_AUTH may stand with another leader, once it is allowed again. */
 	return c->ike.state == INITIATOR_ESTABLISHED && !f->words.of[client].touched;
 }
@@ -370,13 +398,12 @@ bool client_was_answered(const struct full *f, unsigned client, uint64_t spi_i, 
 			 uint32_t message_id)
 {
 	const struct client *c = &f->client[client];
+	const struct ike_sa *sa = find_sa(c, spi_i);
 
-	for (unsigned i = 0; i < IKE_SA_MAX; i++)
-		if (c->ike.ike[i].state != 0 && c->ike.ike[i].spi_i == spi_i &&
-		    c->ike.ike[i].spi_r == spi_r)
-			return c->ike.state == INITIATOR_ESTABLISHED &&
-			       message_id < c->ike.ike[i].window.next_out;
-	return false;
+	bool is_old = client_has_old(c) && sa >= c->old.ike.ike && sa < c->old.ike.ike + IKE_SA_MAX;
+
+	return sa && sa->spi_r == spi_r && message_id < sa->window.next_out &&
+	       (is_old || c->ike.state == INITIATOR_ESTABLISHED);
 }
 
 const char *clients_unhappy(struct full *f, char *text, size_t size)
@@ -393,6 +420,8 @@ const char *clients_unhappy(struct full *f, char *text, size_t size)
 			what = "gets no answer";
 		else if (c->pending)
 			what = "has a request outstanding";
+		else if (client_has_old(c))
+			what = "has not ended its session before";
 		if (!what)
 			continue;
 		snprintf(text, size, "client %u (%s, it %s a session) %s: asked %u, answered %u", i,
@@ -403,21 +432,29 @@ const char *clients_unhappy(struct full *f, char *text, size_t size)
 	return NULL;
 }
 
+static void believe(struct full *f, unsigned client, const struct initiator *ike,
+		    void (*fn)(struct full *f, const struct belief *b))
+{
+	struct belief b = { .client = client, .settled = true };
+
+	b.spi_i = ike->ike[0].spi_i;
+	b.spi_r = ike->ike[0].spi_r;
+	fn(f, &b);
+	for (size_t k = 0; k < ike->n_child; k++) {
+		b.spi_in = ike->child[k].spi_out;
+		b.settled = initiator_is_settled(ike, ike->child[k].spi_in);
+		fn(f, &b);
+	}
+}
+
 void clients_believe(struct full *f, void (*fn)(struct full *f, const struct belief *b))
 {
 	for (unsigned i = 0; i < f->n_clients; i++) {
 		const struct client *c = &f->client[i];
-		struct belief b = { .client = i, .settled = true };
 
-		if (c->ike.state != INITIATOR_ESTABLISHED || c->leaving)
-			continue;
-		b.spi_i = c->ike.ike[0].spi_i;
-		b.spi_r = c->ike.ike[0].spi_r;
-		fn(f, &b);
-		for (size_t k = 0; k < c->ike.n_child; k++) {
-			b.spi_in = c->ike.child[k].spi_out;
-			b.settled = initiator_is_settled(&c->ike, c->ike.child[k].spi_in);
-			fn(f, &b);
-		}
+		if (c->ike.state == INITIATOR_ESTABLISHED && !c->leaving)
+			believe(f, i, &c->ike, fn);
+		if (client_has_old(c) && !c->old.leaving)
+			believe(f, i, &c->old.ike, fn);
 	}
 }

@@ -5,6 +5,8 @@
 
 #include "test/sim/full.h"
 
+#define CLIENT_SAS (2 * IKE_CHILD_MAX) /* Of two IKE SAs, while it re-authenticates. */
+
 struct client_sa {
 	bool used;
 	uint32_t spi_in;
@@ -17,7 +19,14 @@ struct client {
 	bool closed_loop;
 	bool mobike, behind_nat;
 	struct initiator ike;
-	struct client_sa sa[IKE_CHILD_MAX];
+	struct client_sa sa[CLIENT_SAS];
+	struct {
+		struct initiator ike; /* What it had before; INITIATOR_IDLE: nothing. */
+		bool leaving;
+		unsigned attempts;    /* IKE_SA_INITs of the new one. */
+		unsigned tries;       /* Its DELETE was sent so often. */
+		uint64_t retry_us;
+	} old;
 	uint64_t retry_us, backoff_us; /* Of the outstanding request. */
 	unsigned tries;
 	struct blob *pending;          /* What was sent last, to notice a new one. */
@@ -30,7 +39,21 @@ struct client {
 	bool must_tell;                /* It has moved and the gateway does not know yet. */
 };
 
+/* By which it sends. */
+const struct initiator *client_current(const struct client *c);
 void client_talk(struct client *c);
+void client_connect(struct client *c);
+void client_watch_outstanding(struct client *c);
+void client_follow_children(struct client *c); /* The SAD follows the Child SAs that it has. */
+
+/* ---- client_reauth.c ---- */
+void client_reauth_begin(struct client *c);
+void client_reauth_go_on(struct client *c); /* At each of its turns. */
+void client_reauth_established(struct client *c);
+/* Is the message for the old one? Then it is consumed. */
+bool client_reauth_receive(struct client *c, const struct blob *data);
+bool client_has_old(const struct client *c);
+void client_forget_old(struct client *c);
 void client_receive_esp(struct client *c, const struct blob *data);
 
 #endif

@@ -11,11 +11,18 @@
 #define TRAIN_MAX 12u
 #define SERVER "\x0a\x14\x00\x05"
 
+const struct initiator *client_current(const struct client *c)
+{
+	return c->ike.state != INITIATOR_ESTABLISHED && client_has_old(c) ? &c->old.ike : &c->ike;
+}
+
 static struct client_sa *newest(struct client *c)
 {
-	for (size_t k = c->ike.n_child; k > 0; k--)
-		for (size_t i = 0; i < IKE_CHILD_MAX; i++)
-			if (c->sa[i].used && c->sa[i].spi_in == c->ike.child[k - 1].spi_in)
+	const struct initiator *ike = client_current(c);
+
+	for (size_t k = ike->n_child; k > 0; k--)
+		for (size_t i = 0; i < CLIENT_SAS; i++)
+			if (c->sa[i].used && c->sa[i].spi_in == ike->child[k - 1].spi_in)
 				return &c->sa[i];
 	return NULL;
 }
@@ -26,7 +33,7 @@ static void write_question(struct client *c, uint8_t *inner, bool evil)
 	inner[3] = INNER_LEN;
 	inner[8] = 64;
 	inner[9] = 253;
-	memcpy(inner + 12, c->ike.virtual_ip.octets, 4);
+	memcpy(inner + 12, client_current(c)->virtual_ip.octets, 4);
 	if (evil) /* A neighbour's, or one from far away. */
 		inner[random_chance(&c->full->world.random, 500) ? 15 : 13] ^= 3;
 	memcpy(inner + 16, SERVER, 4);
@@ -66,7 +73,7 @@ void client_talk(struct client *c)
 {
 	uint64_t now = c->full->world.now_us, pace = c->full->plan.pace;
 
-	if (c->ike.state != INITIATOR_ESTABLISHED || now < c->ask_us)
+	if (client_current(c)->state != INITIATOR_ESTABLISHED || now < c->ask_us)
 		return;
 	if (!c->closed_loop || c->asked == c->answered)
 		c->asked++;
@@ -107,7 +114,7 @@ void client_receive_esp(struct client *c, const struct blob *data)
 	if (data->len > sizeof(copy) || esp_parse(&p, data->data, data->len) != DROP_NONE)
 		return;
 	memcpy(copy, data->data, data->len);
-	for (size_t i = 0; i < IKE_CHILD_MAX; i++) {
+	for (size_t i = 0; i < CLIENT_SAS; i++) {
 		struct sad_entry *e = &c->sa[i].entry;
 
 		if (!c->sa[i].used || c->sa[i].spi_in != p.spi)

@@ -34,6 +34,7 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_UNFIT] = "host unfit",
 	[FAULT_MOVE] = "client moves",
 	[FAULT_CLIENT_DIES] = "client dies",
+	[FAULT_REAUTH] = "client re-authenticates",
 	[FAULT_WORD] = "operator's word",
 };
 

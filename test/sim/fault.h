@@ -36,6 +36,7 @@ enum fault_kind {
 	FAULT_UNFIT,     /* A host does not let its node serve (unfit.c). */
 	FAULT_MOVE,      /* A client changes its address. */
 	FAULT_CLIENT_DIES,
+	FAULT_REAUTH,    /* It makes a session beside the one it has. */
 	FAULT_WORD,      /* The operator ends, revokes or allows. */
 	FAULT_KINDS
 };

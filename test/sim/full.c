@@ -79,6 +79,8 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 	assert(f);
 	random_init(&r, seed ^ UINT64_C(0x706c616e));
 	plan_draw(&f->plan, &r);
+	random_init(&f->reauth.random, seed ^ UINT64_C(0x72656175));
+	f->plan.reauth = random_chance(&f->reauth.random, 300);
 	random_init(&f->words.random, seed ^ UINT64_C(0x776f7264));
 	world_init(&f->world, seed, f->plan.hosts, &node_program, f);
 	f->world.verbose = verbose;

@@ -43,6 +43,7 @@ struct plan {
 	uint32_t isolation_ms;
 	unsigned leave_per_mille;  /* Of chances that a client takes to leave. */
 	bool stops;                /* Owners are stopped for some milliseconds (stop.c). */
+	bool reauth;               /* Clients re-authenticate, make before break (client_reauth.c). */
 	bool words;                /* The operator ends sessions, revokes and allows. */
 };
 void plan_draw(struct plan *p, struct random *r);
@@ -105,6 +106,9 @@ struct full {
 		struct random random;
 		uint64_t last;        /* The number asked under last. */
 	} words;
+	struct {
+		struct random random;
+	} reauth;
 	bool calm;                    /* Faults are over: nobody starts anything new. */
 	struct {
 		struct blob *data;

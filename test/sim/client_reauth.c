@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Re-authentication, make before break, as RFC 7296 2.8.3 has it: a client makes a new IKE
+ * SA and its Child SA, with the address that it has, while the old ones carry its packets; then
+ * it deletes the old ones. Both of its sessions live for a while, and the gateway may change
+ * owner, leader, or both, at any point of that.
+ *
+ * It draws from a source of its own, so that a seed in which nobody does this is what it would be
+ * without. */
+#include "test/sim/client.h"
+
+#include "proto/ike/ike_message.h"
+
+#include <string.h>
+
+#define RETRANSMIT_US (300 * MS)
+#define TRIES_MAX 60u
+
+bool client_has_old(const struct client *c)
+{
+	return c->old.ike.state != INITIATOR_IDLE;
+}
+
+void client_forget_old(struct client *c)
+{
+	initiator_fini(&c->old.ike);
+	memset(&c->old, 0, sizeof(c->old));
+}
+
+void client_reauth_begin(struct client *c)
+{
+	struct full *f = c->full;
+	struct initiator_config config = c->ike.config;
+	uint8_t seed[ENTROPY_SEED_LEN];
+
+	if (!f->plan.reauth || f->calm || client_has_old(c) || c->ike.n_child != 1 ||
+	    c->ike.ike[1].state != 0 || c->must_tell || c->leaving || c->dead ||
+	    initiator_retransmit(&c->ike) || !random_chance(&f->reauth.random, 3))
+		return;
+	c->old.ike = c->ike;
+	c->old.leaving = false;
+	c->old.attempts = c->old.tries = 0;
+	random_fill(&f->reauth.random, seed, sizeof(seed));
+	memset(&c->ike, 0, sizeof(c->ike));
+	initiator_init(&c->ike, &config, seed);
+	c->ike.virtual_ip = c->old.ike.virtual_ip;
+	f->faults.count[FAULT_REAUTH]++;
+	world_say(&f->world, "client %u re-authenticates", c->index);
+	client_connect(c);
+}
+
+/* The address rule: who never moved, and asks for what it has, has it in the new session too. */
+void client_reauth_established(struct client *c)
+{
+	struct full *f = c->full;
+
+	if (!client_has_old(c))
+		return;
+	if (c->ike.config.wanted_address.family == 0 || f->moves[c->index] || c->old.attempts > 1 ||
+	    f->words.of[c->index].touched || f->checkers.i1.rolled_back)
+		return;
+	if (!address_equal(&c->ike.virtual_ip, &c->old.ike.virtual_ip))
+		world_fail(&f->world, "I6: client %u re-authenticates and gets another address", c->index);
+}
+
+static void say(struct client *c, struct blob *b)
+{
+	if (b)
+		outside_to_gateway(c->full, c->index, DATAGRAM_IKE, b);
+}
+
+void client_reauth_go_on(struct client *c)
+{
+	uint64_t now = c->full->world.now_us;
+
+	if (client_has_old(c) && c->ike.state == INITIATOR_FAILED && !c->old.leaving) {
+		initiator_fini(&c->ike); /* Refused: it goes on with what it has. */
+		c->ike = c->old.ike;
+		memset(&c->old, 0, sizeof(c->old));
+		client_watch_outstanding(c);
+	}
+	if (!client_has_old(c) || now < c->old.retry_us)
+		return;
+	if (c->old.leaving) {
+		if (++c->old.tries > TRIES_MAX)
+			client_forget_old(c);
+		else
+			say(c, initiator_retransmit(&c->old.ike));
+	} else if (c->ike.state == INITIATOR_ESTABLISHED && c->ike.n_child > 0) {
+		say(c, initiator_create_ike_delete(&c->old.ike, 0));
+		c->old.leaving = true;
+	} else {
+		return;
+	}
+	c->old.retry_us = now + RETRANSMIT_US;
+	client_follow_children(c);
+}
+
+bool client_reauth_receive(struct client *c, const struct blob *data)
+{
+	struct initiator *old = &c->old.ike;
+	uint64_t spi_i = old->ike[0].spi_i, spi_r = old->ike[0].spi_r;
+	struct ike_header h;
+
+	if (!client_has_old(c) || ike_header_parse(&h, data->data, data->len) != DROP_NONE ||
+	    h.spi_i != spi_i || h.spi_r != spi_r)
+		return false;
+	i3_received(&c->full->checkers.i3, c->index, old, data);
+	say(c, initiator_consume(old, data->data, data->len));
+	if (old->state != INITIATOR_ESTABLISHED) {
+		i4_ended(&c->full->checkers.i4, c->index, c->old.leaving);
+		i6_told(&c->full->checkers.i6, spi_i, spi_r);
+		client_forget_old(c);
+	}
+	client_follow_children(c);
+	return true;
+}
