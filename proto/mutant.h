@@ -124,6 +124,7 @@
 	X(MUTANT_PROOF_ECHO, "an echo of our own proof proves")                                    \
 	X(MUTANT_TIMEOUT_FIXED, "late heartbeats make the detector no more patient")               \
 	X(MUTANT_TIMEOUT_UNBOUNDED, "late heartbeats make the detector patient without end")       \
+	X(MUTANT_OWN_DELAY_IGNORED, "the detector takes its own short delays for silence of the others") \
 	X(MUTANT_NOTICE_EACH_MOVE, "each change of owner is told to the client at once") \
 	X(MUTANT_REVOKED_ENTERS, "a revoked identity is let in by its IKE_AUTH")                   \
 	X(MUTANT_REVOKED_SLIPS_IN, "a revocation does not stop an IKE_AUTH that is on its way")    \

@@ -105,7 +105,8 @@ void detector_heard(struct detector *d, uint32_t peer, uint64_t now_us)
 
 uint64_t detector_timeout_us(const struct detector *d, uint32_t peer)
 {
-	uint64_t t = d->interval_us + 2 * d->peer[peer].late_us;
+	uint64_t late = d->peer[peer].late_us > d->late_us ? d->peer[peer].late_us : d->late_us;
+	uint64_t t = d->interval_us + 2 * late;
 
 	if (t < d->timeout_us || MUTANT(MUTANT_TIMEOUT_FIXED))
 		return d->timeout_us;
@@ -133,15 +134,23 @@ static void count_echo(struct detector_peer *p, uint64_t applied)
 	}
 }
 
-/* Who slept has heard nobody, and what they said meanwhile is still to be read: had the
- * time stood still for us, it would be so for them. */
+/* Who slept, or had no turn, has heard nobody, and what they said meanwhile is still to be read:
+ * had the time stood still for us, it would be so for them. A delay that is no sleep says that
+ * this machine is busy: theirs may be as well, or may be this one. */
 static void forgive_own_pause(struct detector *d, uint64_t now_us)
 {
 	uint64_t gap = d->polled_us ? now_us - d->polled_us : 0;
 
 	d->polled_us = now_us;
-	if (gap <= 2 * d->interval_us)
+	if (now_us - d->faded_us >= d->interval_us) {
+		d->late_us -= d->late_us / LATE_FADES;
+		d->faded_us = now_us;
+	}
+	/* A timer comes a millisecond late, or two. */
+	if (gap <= d->interval_us + d->interval_us / 2 || MUTANT(MUTANT_OWN_DELAY_IGNORED))
 		return;
+	if (gap - d->interval_us > d->late_us && gap - d->interval_us <= d->timeout_us)
+		d->late_us = gap - d->interval_us;
 	for (uint32_t i = 0; i < d->n; i++) {
 		struct detector_peer *p = &d->peer[i];
 

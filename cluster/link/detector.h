@@ -16,7 +16,8 @@
 /* How long nothing may be heard depends on how late its heartbeats were lately: on a busy
  * machine one that is late is no sign of death. heartbeats_missed x heartbeat_ms is the
  * least, and what holds while all are in time; twice the worst delay of the last seconds is
- * waited for besides an interval, up to detection_max_ms. A process that is gone is known
+ * waited for besides an interval, up to detection_max_ms. Our own delays count like theirs, so
+ * that patience comes before the first false alarm. A process that is gone is known
  * otherwise: detector_gone(). */
 #define HEARTBEAT_LEN 33u /* type octet, then four 64-bit numbers */
 
@@ -47,6 +48,8 @@ struct detector {
 	uint64_t interval_us, isolation_us;
 	uint64_t timeout_us, timeout_max_us; /* Bounds of how long nothing may be heard. */
 	uint64_t polled_us;     /* 0 = not yet */
+	uint64_t late_us;       /* Our own worst delay of late, fading ... */
+	uint64_t faded_us;      /* ... with each interval. */
 	bool isolated;
 };
 

@@ -258,6 +258,44 @@ static void who_slept_buries_nobody(void **state)
 	assert_false(l->d[0].peer[1].suspect);
 }
 
+/* Only every 25 ms it comes to look, though all heartbeats are in time. */
+static void look_late(struct lab *l, unsigned times)
+{
+	for (unsigned k = 1; k <= 5 * times; k++) {
+		l->now += 5 * MS;
+		beat(l, 1, 0);
+		beat(l, 2, 0);
+		if (k % 5 == 0)
+			poll(l, 0);
+	}
+}
+
+/* It does not take a false alarm, nor another's delay, to become patient. */
+static void who_is_late_itself_is_patient_before_the_first_alarm(void **state)
+{
+	struct lab *l = *state;
+
+	l->n_reports[0] = 0;
+	look_late(l, 3);
+	assert_int_equal(detector_timeout_us(&l->d[0], 2), 40 * MS);
+	be_late(l, 3); /* Nothing for 40 ms. */
+	assert_int_equal(l->n_reports[0], 0);
+	run(l, 5000);
+	assert_int_equal(intervals_to_death(l), 4); /* It fades. */
+}
+
+/* Also a short delay of our own is not theirs: 20 ms late, and nothing heard for 35. */
+static void a_late_look_counts_for_nobody(void **state)
+{
+	static const unsigned ms[] = {10, 5, 20, 5};
+	struct lab *l = *state;
+
+	l->n_reports[0] = 0;
+	for (unsigned i = 0; i < 4; i++, poll(l, 0))
+		l->now += ms[i] * MS;
+	assert_int_equal(l->n_reports[0], 0);
+}
+
 static void contact_is_the_send_time_of_what_a_quorum_echoed(void **state)
 {
 	struct lab *l = *state;
@@ -423,6 +461,8 @@ int main(void)
 		cmocka_unit_test(slow_heartbeats_have_no_ceiling_below_them),
 		cmocka_unit_test_setup(a_process_that_is_gone_is_dead_at_once, in_contact),
 		cmocka_unit_test_setup(who_slept_buries_nobody, in_contact),
+		cmocka_unit_test_setup(who_is_late_itself_is_patient_before_the_first_alarm, in_contact),
+		cmocka_unit_test_setup(a_late_look_counts_for_nobody, in_contact),
 		cmocka_unit_test_setup(contact_is_the_send_time_of_what_a_quorum_echoed, fresh),
 		cmocka_unit_test_setup(contact_counts_when_what_they_have_is_applied, in_contact),
 		cmocka_unit_test_setup(contact_goes_on_under_load, in_contact),
