@@ -103,6 +103,17 @@ node_gone_and_back() { node_start "$1"; until_ok 30 node_ready "$1" || die "$1 d
 # moved FROM, led_by_other FROM: another node owns the session; leads.
 moved() { local o; o=$(owner) && [ "$o" != "$1" ]; }
 led_by_other() { local l; l=$(leader) && [ "$l" != "$1" ]; }
+# owner_carries KIND SECS: a cluster whose owner, $victim, does not lead, and carries that traffic
+# of a client; for two seconds already.
+owner_carries() {
+	cluster_up
+	client_joins
+	until_ok 20 owner_apart
+	# shellcheck disable=SC2034
+	victim=$(owner)
+	traffic_begin "$1" "$2"
+	sleep 2
+}
 # handed_over: the owner is killed, another takes over, and what it was comes back.
 handed_over() {
 	local victim

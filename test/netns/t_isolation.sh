@@ -6,12 +6,7 @@
 # negotiated again.
 set -u
 . "$(dirname "$0")/steps.sh"
-cluster_up
-client_joins
-until_ok 20 owner_apart
-victim=$(owner)
-traffic_begin ping 12
-sleep 2
+owner_carries ping 12
 port_down "$victim" ctl
 cut_ms=$(now_ms)
 says_isolated() { api "$victim" /readyz | grep -q '^isolated: .*nothing is heard of n., n.' &&
