@@ -15,8 +15,14 @@
  * those of the past. When all nodes start cold, nobody remembers; then age decides: a
  * node whose newest record is too old neither stands nor votes, and ends unless a leader
  * is heard that the others have elected without it. */
+#include "cluster/core/bootstrap.h"
+
 #include "cluster/raft/raft_message.h"
 #include "cluster/core/core_internal.h"
+#include "cluster/core/fitness.h"
+#include "cluster/core/membership.h"
+#include "cluster/core/proposals.h"
+#include "cluster/core/sequence.h"
 #include "proto/mutant.h"
 
 #include <openssl/bytestring.h>
@@ -24,6 +30,15 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <stdlib.h>
+
+struct identity {
+	uint64_t cluster_id; /* 0 = none yet */
+	struct consensus_member founder[CLUSTER_NODES_MAX];
+	size_t n_founders;   /* 0 = joined later */
+	uint64_t forget_at_us; /* Propose NodeGone again. */
+	bool storing;        /* ACTION_STORE_IDENTITY is on its way. */
+};
 
 #define IDENTITY_VERSION 1u
 #define OBJECTION_MAX 256u
@@ -97,17 +112,17 @@ static bool identity_names(const struct identity *id, uint64_t raft_id)
 /* Did a founder of another name draw our Raft id? */
 static bool is_anothers(const struct core *c)
 {
-	for (size_t i = 0; i < c->identity.n_founders; i++)
-		if (c->identity.founder[i].id == c->raft_id)
-			return strcmp(c->identity.founder[i].address,
+	for (size_t i = 0; i < c->identity->n_founders; i++)
+		if (c->identity->founder[i].id == c->raft_id)
+			return strcmp(c->identity->founder[i].address,
 				      c->config->node[c->config->self]) != 0;
 	return false;
 }
 
 static void keep_identity(struct core *c, const struct identity *id)
 {
-	c->identity = *id;
-	c->identity.storing = true;
+	*c->identity = *id;
+	c->identity->storing = true;
 	action_store_identity(c->actions, identity_encode(id, c->raft_id));
 }
 
@@ -131,7 +146,7 @@ static void found_cluster(struct core *c)
 /* All configured nodes have answered and all are empty, and it is ours to found. */
 static bool may_found(const struct core *c)
 {
-	if (c->config->self != 0 || c->identity.cluster_id != 0)
+	if (c->config->self != 0 || c->identity->cluster_id != 0)
 		return false;
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		if (i != c->config->self && (!c->peer[i].greeted || c->peer[i].refused ||
@@ -146,7 +161,7 @@ enum status bootstrap_begin(struct core *c, const struct core_start *start, cons
 	uint64_t own;
 
 	if (start->identity) {
-		if (identity_decode(&c->identity, &own, start->identity->data,
+		if (identity_decode(c->identity, &own, start->identity->data,
 				    start->identity->len) != OK) {
 			*why = "the identity record cannot be read";
 			return ERR_DAMAGED;
@@ -198,7 +213,7 @@ void bootstrap_tick(struct core *c)
 
 static void give_identity(struct core *c, uint32_t node, bool founder)
 {
-	struct identity id = c->identity;
+	struct identity id = *c->identity;
 	struct blob *b;
 	struct frame f = { .type = FRAME_IDENTITY };
 
@@ -216,7 +231,7 @@ void bootstrap_identity(struct core *c, const uint8_t *data, size_t len)
 	struct identity id;
 	uint64_t own;
 
-	if (c->identity.cluster_id != 0)
+	if (c->identity->cluster_id != 0)
 		return;
 	if (identity_decode(&id, &own, data, len) != OK ||
 	    (id.n_founders > 0 && !identity_names(&id, c->raft_id))) {
@@ -260,7 +275,7 @@ void bootstrap_link(struct core *c, uint32_t node, bool up)
 	f.hello.incarnation = c->incarnation;
 	f.hello.config_hash = c->config->hash;
 	if (c->consensus) {
-		f.hello.cluster_id = c->identity.cluster_id;
+		f.hello.cluster_id = c->identity->cluster_id;
 		f.hello.term = consensus_term(c->consensus);
 		f.hello.last_index = consensus_last_index(c->consensus);
 	}
@@ -273,8 +288,8 @@ void bootstrap_stored(struct core *c)
 	const char *why = "";
 	enum status s;
 
-	assert(c->identity.storing);
-	c->identity.storing = false;
+	assert(c->identity->storing);
+	c->identity->storing = false;
 	if (c->consensus)
 		return;
 	s = proposals_start(c, &empty, &why);
@@ -283,7 +298,7 @@ void bootstrap_stored(struct core *c)
 		if (!c->peer[i].greeted || c->peer[i].refused)
 			continue;
 		bootstrap_link(c, i, true); /* HELLO again: we are no longer empty. */
-		if (c->peer[i].cluster_id == 0 && identity_names(&c->identity, c->peer[i].raft_id))
+		if (c->peer[i].cluster_id == 0 && identity_names(c->identity, c->peer[i].raft_id))
 			give_identity(c, i, true);
 	}
 }
@@ -318,7 +333,7 @@ static const char *objection(const struct core *c, uint32_t node, const struct f
 	const struct peer *p = &c->peer[node];
 	uint32_t other = who_has(c, node, h->raft_id);
 
-	if (h->cluster_id && c->identity.cluster_id && h->cluster_id != c->identity.cluster_id) {
+	if (h->cluster_id && c->identity->cluster_id && h->cluster_id != c->identity->cluster_id) {
 		snprintf(text, OBJECTION_MAX, "its data directory belongs to another cluster; wipe it to join \"%s\"",
 			 c->config->name);
 		return text;
@@ -369,7 +384,7 @@ void bootstrap_hello(struct core *c, uint32_t node, const struct frame *f)
 			     c->config->node[node]);
 	c->applied_sent = 0; /* Whoever leads is told anew. */
 	fitness_greet(c, node);
-	if (h->cluster_id == 0 && c->consensus && identity_names(&c->identity, h->raft_id))
+	if (h->cluster_id == 0 && c->consensus && identity_names(c->identity, h->raft_id))
 		give_identity(c, node, true);
 	else if (may_found(c))
 		found_cluster(c);
@@ -389,9 +404,9 @@ void bootstrap_refused(struct core *c, uint32_t node, const struct frame *f)
 
 	c->peer[node].refuses = true;
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		strangers += c->peer[i].refuses && c->peer[i].cluster_id != c->identity.cluster_id;
+		strangers += c->peer[i].refuses && c->peer[i].cluster_id != c->identity->cluster_id;
 	if ((self && self->up && self->incarnation == c->incarnation) ||
-	    (c->peer[node].cluster_id != c->identity.cluster_id &&
+	    (c->peer[node].cluster_id != c->identity->cluster_id &&
 	     strangers <= c->config->n_nodes / 2)) {
 		action_event(c->actions, "refused_by", "%s: %.*s", c->config->node[node], len, text);
 		return;
@@ -414,7 +429,7 @@ static const struct consensus_member *member_named(const struct consensus_member
  * goes to others. Whoever leads sees to that, so no crash in between leaves it behind. */
 static void forget_removed(struct core *c, const struct consensus_member *m, size_t n)
 {
-	if (n == 0 || c->now_us < c->identity.forget_at_us)
+	if (n == 0 || c->now_us < c->identity->forget_at_us)
 		return;
 	for (uint32_t place = 0; place < STATE_NODES_MAX; place++) {
 		const struct node_record *known = state_node_at(c->state, place);
@@ -425,7 +440,7 @@ static void forget_removed(struct core *c, const struct consensus_member *m, siz
 			i++;
 		if (!known || i < n)
 			continue;
-		c->identity.forget_at_us = c->now_us + FORGET_AGAIN_US;
+		c->identity->forget_at_us = c->now_us + FORGET_AGAIN_US;
 		gone.node_gone.id = known->id;
 		gone.node_gone.config_hash = membership_slots_hash(c);
 		proposals_add(c, URGENT_NODE, &gone);
@@ -451,7 +466,7 @@ void bootstrap_admit(struct core *c)
 			continue;
 		p->admitted_us = c->now_us + 500 * MS; /* One try at a time; then again. */
 		if (m && m->id == p->raft_id) { /* A member, but still empty: it was lost on the way. */
-			give_identity(c, i, identity_names(&c->identity, p->raft_id));
+			give_identity(c, i, identity_names(c->identity, p->raft_id));
 			continue;
 		}
 		if (m) {
@@ -465,4 +480,25 @@ void bootstrap_admit(struct core *c)
 			     m ? "lost its store, its old id is removed" : "is added", status_text(s));
 		return;
 	}
+}
+
+void bootstrap_init(struct core *c)
+{
+	c->identity = core_room(sizeof(*c->identity));
+}
+
+void bootstrap_fini(struct core *c)
+{
+	free(c->identity);
+}
+
+uint64_t bootstrap_cluster_id(const struct core *c)
+{
+	return c->identity->cluster_id;
+}
+
+size_t bootstrap_founders(const struct core *c, const struct consensus_member **founder)
+{
+	*founder = c->identity->founder;
+	return c->identity->n_founders;
 }

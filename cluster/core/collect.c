@@ -25,7 +25,12 @@
  *
  * A process says and takes nothing before its own NodeUp is applied: until then its state
  * may lag behind what the process before it acknowledged. */
+#include "cluster/core/collect.h"
+
 #include "cluster/core/core_internal.h"
+#include "cluster/core/grants.h"
+#include "cluster/core/quorum.h"
+#include "cluster/core/sequence.h"
 #include "proto/mutant.h"
 
 #include <assert.h>

@@ -8,9 +8,26 @@
  * has itself applied it, with what applying it did: an answer that nobody has to send, and
  * that is never given for what was not committed. */
 #include "cluster/core/core_internal.h"
+#include "cluster/core/control_room.h"
+#include "cluster/core/policy.h"
+#include "cluster/core/proposals.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <stdlib.h>
+
+#define CONTROLS_MAX 8u
+
+struct control {
+	struct control_asked {
+		struct control_request request; /* from 0: nobody asks. */
+		uint64_t ticket;
+		uint64_t again_us, until_us;    /* Proposed again; given up. */
+		struct policy_walk walk;        /* PRUNE */
+		uint32_t ended;
+	} asked[CONTROLS_MAX];
+};
 
 #define AGAIN_US (300 * MS)
 #define PATIENCE_US (5000 * MS)
@@ -50,8 +67,8 @@ void control_request(struct core *c, const struct control_request *r)
 	char id[ID_TEXT];
 
 	for (unsigned i = 0; i < CONTROLS_MAX && !a; i++)
-		if (c->control.asked[i].request.from == 0)
-			a = &c->control.asked[i];
+		if (c->control->asked[i].request.from == 0)
+			a = &c->control->asked[i];
 	if (!a) {
 		answer(c, &none, false, 0, "%u others are asking: say it again", CONTROLS_MAX);
 		return;
@@ -195,14 +212,14 @@ void control_applied(struct core *c, const struct command *x, const struct apply
 
 	tell(c, x, r);
 	for (unsigned i = 0; i < CONTROLS_MAX && ticket != 0; i++)
-		if (c->control.asked[i].request.from != 0 && c->control.asked[i].ticket == ticket)
-			answer_applied(c, &c->control.asked[i], r);
+		if (c->control->asked[i].request.from != 0 && c->control->asked[i].ticket == ticket)
+			answer_applied(c, &c->control->asked[i], r);
 }
 
 void control_tick(struct core *c)
 {
 	for (unsigned i = 0; i < CONTROLS_MAX; i++) {
-		struct control_asked *a = &c->control.asked[i];
+		struct control_asked *a = &c->control->asked[i];
 		bool prunes = a->request.verb == CONTROL_PRUNE || a->request.verb == CONTROL_PRUNE_YES;
 		bool due = c->now_us >= a->again_us;
 
@@ -221,4 +238,14 @@ void control_tick(struct core *c)
 		if (due)
 			a->again_us = c->now_us + AGAIN_US;
 	}
+}
+
+void control_init(struct core *c)
+{
+	c->control = core_room(sizeof(*c->control));
+}
+
+void control_fini(struct core *c)
+{
+	free(c->control);
 }

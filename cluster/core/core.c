@@ -1,14 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A node's core: one event in, the rooms do their part, actions out.
- *
- * Nothing that apply() changed is acted upon inside apply(): it is noted in
- * struct follow and looked at when Raft has returned, since the looking may
- * propose the next command. A step ends when nothing is left to follow and all
- * proposals of the step have gone out as one log entry.
- *
- * The applied state is the only truth about ownership: whether it changed by an
- * entry or by a snapshot, we compare and act on the difference (DESIGN section 5). */
+ * A step ends when nothing is left to follow of what was applied in it (follow.c), and all
+ * proposals of the step have gone out as one log entry. */
 #include "cluster/core/core_internal.h"
+#include "cluster/core/bootstrap.h"
+#include "cluster/core/cluster_time.h"
+#include "cluster/core/collect.h"
+#include "cluster/core/control_room.h"
+#include "cluster/core/departure.h"
+#include "cluster/core/election.h"
+#include "cluster/core/exchange.h"
+#include "cluster/core/fitness.h"
+#include "cluster/core/follow.h"
+#include "cluster/core/grants.h"
+#include "cluster/core/half_open.h"
+#include "cluster/core/holder.h"
+#include "cluster/core/lease_requests.h"
+#include "cluster/core/membership.h"
+#include "cluster/core/news.h"
+#include "cluster/core/owed.h"
+#include "cluster/core/owned_sa.h"
+#include "cluster/core/policy.h"
+#include "cluster/core/proposals.h"
+#include "cluster/core/quorum.h"
+#include "cluster/core/refusals.h"
+#include "cluster/core/relay.h"
+#include "cluster/core/requests.h"
+#include "cluster/core/sequence.h"
+#include "cluster/core/snapshot.h"
+#include "cluster/core/takeover.h"
 #include "cluster/core/unready.h"
 #include "proto/mutant.h"
 
@@ -82,7 +102,7 @@ static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t 
 		takeover_marks_done(c, node, f.marks_done.index);
 		break;
 	case FRAME_SUSPECT:
-		membership_suspect_frame(c, node, &f);
+		election_suspicion(c, node, &f);
 		break;
 	case FRAME_APPLIED:
 		p->applied = f.applied.index;
@@ -125,7 +145,7 @@ static void on_event(struct core *c, const struct event *e)
 		membership_suspect(c, e);
 		break;
 	case EVENT_ISOLATION:
-		c->grants.isolated = e->isolation.isolated;
+		c->isolated = e->isolation.isolated;
 		action_event(c->actions, e->isolation.isolated ? "isolated" : "rejoined",
 			     e->isolation.isolated ? "no contact to a quorum: silent"
 						   : "in contact with a quorum");
@@ -145,78 +165,11 @@ static void on_event(struct core *c, const struct event *e)
 		control_request(c, e->control);
 		break;
 	case EVENT_SHUTDOWN:
-		membership_shutdown(c);
+		departure_begin(c);
 		break;
 	case EVENT_FITNESS:
 		fitness_set(c, e->fitness.fit);
 		break;
-	}
-}
-
-/* ---- What follows from applied commands ---- */
-
-static void follow_session(struct core *c, const struct follow_session *f)
-{
-	const struct session *s = f->session ? state_session(c->state, f->session) : NULL;
-
-	if (s) {
-		if (!c->follow.all)
-			grants_session(c, s);
-		requests_applied(c, s);
-	} else if (f->session && f->deleted) {
-		grants_gone(c, f->session);
-		requests_forget(c, f->session);
-	}
-	if (f->spi_r && f->status == OK)
-		half_open_forget(c, f->spi_i, f->spi_r);
-	exchange_applied(c, f);
-}
-
-static void follow_all(struct core *c)
-{
-	struct follow *w = &c->follow;
-
-	while (w->n || w->all || w->slots || w->holder || w->nodes || w->role || w->members ||
-	       w->sas || w->n_down || w->lost) {
-		struct follow now = *w;
-
-		memset(w, 0, sizeof(*w));
-		if (now.lost)
-			exchange_lost(c);
-		if (now.role) {
-			membership_role(c);
-			exchange_role(c);
-			requests_role(c);
-			policy_role(c);
-		}
-		owed_slots(c, now.all || now.slots);
-		if (now.all || now.slots)
-			collect_slots(c);
-		for (unsigned i = 0; i < now.n_down; i++)
-			takeover_down(c, &now.down[i].command, now.down[i].index, now.down[i].moved);
-		if (now.all)
-			grants_all(c);
-		else if (now.slots)
-			grants_slots(c);
-		if (now.all || now.slots)
-			requests_scan(c);
-		for (size_t i = 0; i < now.n && !now.all; i++)
-			grants_drop_gone(c, now.sessions[i].session);
-		w->all = now.all; /* grants_session() would look again. */
-		for (size_t i = 0; i < now.n; i++)
-			follow_session(c, &now.sessions[i]);
-		w->all = false;
-		if (now.slots || now.holder || now.nodes || now.all)
-			membership_applied(c);
-		if (now.nodes || now.all)
-			policy_look(c);
-		if (now.members)
-			bootstrap_admit(c);
-		/* Followers learn of a commit with the next message: send one now. */
-		if ((now.slots || now.holder || now.sas) && core_leads(c) &&
-		    consensus_barrier(c->consensus, core_now_ms(c)) != OK)
-			core_drop(c, DROP_IKE_NO_LEADER);
-		free(now.sessions);
 	}
 }
 
@@ -297,8 +250,8 @@ uint64_t core_deadline_us(const struct core *c)
 	uint64_t d = c->housekeeping_us;
 	const uint64_t other[] = {
 		c->consensus && !c->old_s ? consensus_deadline_ms(c->consensus) * MS : NEVER,
-		membership_deadline_us(c), c->half_opens.next_us,  c->exchange.next_us,
-		requests_deadline_us(c),   c->takeovers.release_at_us, sequence_deadline_us(c),
+		election_deadline_us(c), half_open_deadline_us(c), exchange_deadline_us(c),
+		requests_deadline_us(c),   takeover_deadline_us(c),  sequence_deadline_us(c),
 		leases_deadline_us(c),	   collect_deadline_us(c),  quorum_deadline_us(c),
 	};
 
@@ -309,6 +262,46 @@ uint64_t core_deadline_us(const struct core *c)
 }
 
 /* ---- Life ---- */
+
+static const struct {
+	void (*init)(struct core *c);
+	void (*fini)(struct core *c);
+} rooms[] = {
+	{ bootstrap_init, bootstrap_fini },
+	{ proposals_init, proposals_fini },
+	{ snapshot_init, snapshot_fini },
+	{ follow_init, follow_fini },
+	{ membership_init, membership_fini },
+	{ holder_init, holder_fini },
+	{ election_init, election_fini },
+	{ departure_init, departure_fini },
+	{ cluster_time_init, cluster_time_fini },
+	{ fitness_init, fitness_fini },
+	{ half_open_init, half_open_fini },
+	{ relay_init, relay_fini },
+	{ exchange_init, exchange_fini },
+	{ refusals_init, refusals_fini },
+	{ requests_init, requests_fini },
+	{ grants_init, grants_fini },
+	{ takeover_init, takeover_fini },
+	{ owed_init, owed_fini },
+	{ sequence_init, sequence_fini },
+	{ leases_init, leases_fini },
+	{ quorum_init, quorum_fini },
+	{ collect_init, collect_fini },
+	{ news_init, news_fini },
+	{ policy_init, policy_fini },
+	{ control_init, control_fini },
+};
+#define ROOMS (sizeof(rooms) / sizeof(rooms[0]))
+
+void *core_room(size_t size)
+{
+	void *room = calloc(1, size);
+
+	assert(room);
+	return room;
+}
 
 struct core *core_new(const struct cluster_config *config, const struct core_start *start,
 		      struct actions *actions, const char **why)
@@ -323,15 +316,9 @@ struct core *core_new(const struct cluster_config *config, const struct core_sta
 	c->stored_age_us = start->stored_age_ms * MS;
 	c->seal = seal_key_new(config->storage_key, config->name);
 	c->state = state_new();
-	seal_derive(c->seal, "cookie", c->exchange.cookie_key);
-	c->exchange.iv.salt = (uint32_t)(start->incarnation >> 32);
-	c->half_opens.next_us = c->exchange.next_us = NEVER;
-	c->requests.scan_next_us = c->takeovers.release_at_us = NEVER;
-	c->sequence.send_at_us = c->leases.batch_at_us = NEVER;
-	owed_init(c);
-	collect_init(c);
-	policy_init(c);
-	c->grants.isolated = config->n_nodes > 1;
+	c->isolated = config->n_nodes > 1;
+	for (size_t i = 0; i < ROOMS; i++)
+		rooms[i].init(c);
 	for (uint32_t i = 0; i < config->n_nodes; i++)
 		c->peer[i].suspect = c->peer[i].never_heard = i != config->self;
 	begin(c, start->now_us, start->seed, actions);
@@ -348,19 +335,10 @@ void core_free(struct core *c)
 {
 	if (!c)
 		return;
-	policy_fini(c);
-	collect_fini(c);
-	leases_fini(c);
-	grants_fini(c);
 	owned_sa_fini(c);
-	requests_fini(c);
-	exchange_fini(c);
-	relay_fini(c);
-	half_open_fini(c);
-	proposals_fini(c);
-	free(c->follow.sessions);
+	for (size_t i = ROOMS; i > 0; i--)
+		rooms[i - 1].fini(c);
 	consensus_free(c->consensus);
-	snapshot_forget(c);
 	state_free(c->state);
 	seal_key_free(c->seal);
 	OPENSSL_cleanse(c, sizeof(*c));
@@ -404,20 +382,19 @@ void core_status(const struct core *c, struct core_status *out)
 	out->leader = core_leader_index(c);
 	out->term = c->consensus ? consensus_term(c->consensus) : 0;
 	out->commit_applied = core_applied(c);
-	out->isolated = c->grants.isolated;
+	out->isolated = c->isolated;
 	out->ready = core_unready(c) == 0;
-	out->holds_address = c->membership.holding;
+	out->holds_address = holder_holds(c);
 	out->quorum_wiped = core_quorum_wiped(c);
-	out->takeovers = c->requests.takeovers;
-	out->takeovers_acknowledged = c->requests.acknowledged;
+	requests_count(c, &out->takeovers, &out->takeovers_acknowledged);
 	out->last_mark_age_us = takeover_last_age_us(c);
-	out->last_gap_us = c->takeovers.last_gap_us;
-	out->held_expired = c->takeovers.held_expired;
-	out->false_node_downs = c->membership.false_downs;
-	out->half_open = c->half_opens.n;
-	out->pending = c->exchange.n_lanes;
+	out->last_gap_us = takeover_last_gap_us(c);
+	out->held_expired = takeover_held_expired(c);
+	out->false_node_downs = proposals_false_downs(c);
+	out->half_open = half_open_count(c);
+	out->pending = exchange_pending(c);
 	out->revoked_refused = c->refused_revoked;
 	memcpy(out->drops, c->drops, sizeof(out->drops));
-	memcpy(out->refusals, c->refusals.count, sizeof(out->refusals));
+	memcpy(out->refusals, refusals_counts(c), sizeof(out->refusals));
 	out->drops[DROP_MALFORMED] += c->consensus ? consensus_malformed(c->consensus) : 0;
 }

@@ -15,7 +15,14 @@
  * A reply that makes or ends an SA also waits until the session's owner has applied that,
  * 50 ms at most: the client's first packet shall find it, and none shall be let in once
  * the client was told that its SA is gone. */
+#include "cluster/core/exchange.h"
+
 #include "cluster/core/lane.h"
+#include "cluster/core/follow.h"
+#include "cluster/core/half_open.h"
+#include "cluster/core/refusals.h"
+#include "cluster/core/relay.h"
+#include "cluster/core/requests.h"
 #include "proto/ike/ike_message.h"
 #include "proto/mutant.h"
 #include "proto/crypto/prf.h"
@@ -164,8 +171,8 @@ static void wait_for_owners(struct core *c, struct lane *l, const struct session
 	if (owners_have_applied(c, l))
 		return;
 	l->wait_until_us = c->now_us + OWNER_WAIT_US;
-	if (l->wait_until_us < c->exchange.next_us)
-		c->exchange.next_us = l->wait_until_us;
+	if (l->wait_until_us < c->exchange->next_us)
+		c->exchange->next_us = l->wait_until_us;
 }
 
 /* Running one lane may free any other: so first the keys, then the lanes. */
@@ -175,11 +182,11 @@ void exchange_owner_applied(struct core *c)
 	struct lane *l, *tmp;
 	size_t n = 0;
 
-	if (c->exchange.next_us == NEVER)
+	if (c->exchange->next_us == NEVER)
 		return;
-	keys = malloc((c->exchange.n_lanes + 1) * sizeof(*keys));
+	keys = malloc((c->exchange->n_lanes + 1) * sizeof(*keys));
 	assert(keys);
-	HASH_ITER(hh, c->exchange.lanes, l, tmp)
+	HASH_ITER(hh, c->exchange->lanes, l, tmp)
 	{
 		if (l->wait_until_us == NEVER ||
 		    (c->now_us < l->wait_until_us && !owners_have_applied(c, l)))
@@ -263,7 +270,7 @@ static void to_lane(struct core *c, const struct ike_header *h, const struct let
 static void refuse_version(struct core *c, uint32_t via, const struct endpoint *local,
 			   const struct endpoint *remote, const uint8_t *data, size_t len)
 {
-	struct exchange *x = &c->exchange;
+	struct exchange *x = c->exchange;
 	struct ike_datagrams *reply;
 
 	if (c->now_us - x->refused_from_us >= REFUSED_SPAN_US) {
@@ -320,7 +327,7 @@ void exchange_lost(struct core *c)
 {
 	struct lane *l, *tmp;
 
-	HASH_ITER(hh, c->exchange.lanes, l, tmp)
+	HASH_ITER(hh, c->exchange->lanes, l, tmp)
 	{
 		for (unsigned i = 0; i < l->n; i++) {
 			struct letter *t = &l->letter[i];
@@ -336,7 +343,7 @@ void exchange_lost(struct core *c)
 void exchange_role(struct core *c)
 {
 	if (MUTANT(MUTANT_IV_GOES_BACK))
-		c->exchange.iv.next = 0;
+		c->exchange->iv.next = 0;
 	if (!core_leads(c))
 		exchange_lost(c);
 	relay_release(c);
@@ -348,19 +355,40 @@ void exchange_tick(struct core *c)
 	uint64_t next = NEVER;
 
 	relay_release(c);
-	if (c->now_us < c->exchange.next_us)
+	if (c->now_us < c->exchange->next_us)
 		return;
 	exchange_owner_applied(c);
-	HASH_ITER(hh, c->exchange.lanes, l, tmp)
+	HASH_ITER(hh, c->exchange->lanes, l, tmp)
 		if (l->wait_until_us < next)
 			next = l->wait_until_us;
-	c->exchange.next_us = next;
+	c->exchange->next_us = next;
+}
+
+size_t exchange_pending(const struct core *c)
+{
+	return c->exchange->n_lanes;
+}
+
+uint64_t exchange_deadline_us(const struct core *c)
+{
+	return c->exchange->next_us;
+}
+
+void exchange_init(struct core *c)
+{
+	struct exchange *x = c->exchange = core_room(sizeof(*x));
+
+	seal_derive(c->seal, "cookie", x->cookie_key);
+	x->iv.salt = (uint32_t)(c->incarnation >> 32);
+	x->next_us = NEVER;
 }
 
 void exchange_fini(struct core *c)
 {
 	struct lane *l, *tmp;
 
-	HASH_ITER(hh, c->exchange.lanes, l, tmp)
+	HASH_ITER(hh, c->exchange->lanes, l, tmp)
 		lane_free(c, l);
+	OPENSSL_cleanse(c->exchange->cookie_key, sizeof(c->exchange->cookie_key));
+	free(c->exchange);
 }

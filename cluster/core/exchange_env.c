@@ -3,7 +3,8 @@
  * are free in the applied state, whether a client may have another IKE SA, and IVs
  * that this node has never used. A draw may still lose against one that commits
  * first; then the command is refused and the message is executed once more. */
-#include "cluster/core/core_internal.h"
+#include "cluster/core/lane.h"
+#include "cluster/core/exchange.h"
 #include "proto/mutant.h"
 
 static uint32_t draw_spi(void *ctx, struct entropy *e)
@@ -112,9 +113,9 @@ struct ike_env exchange_env(struct core *c)
 	return (struct ike_env){
 		.config = &c->config->ike,
 		.entropy = &c->entropy,
-		.iv = &c->exchange.iv,
+		.iv = &c->exchange->iv,
 		.now_ms = state_time_ms(c->state),
-		.cookie_key = c->exchange.cookie_key,
+		.cookie_key = c->exchange->cookie_key,
 		.ctx = c,
 		.draw_spi = draw_spi,
 		.assign_address = assign_address,

@@ -7,21 +7,31 @@
  *
  * Nothing of it is in the replicated state: a leader that knows nothing yet chooses wrongly
  * for as long as a link takes to come up, and then once more. */
+#include "cluster/core/fitness.h"
+
 #include "cluster/core/core_internal.h"
+#include "cluster/core/membership.h"
+#include "cluster/core/proposals.h"
 #include "proto/mutant.h"
 
+#include <stdlib.h>
+
 #define RELIEVE_AGAIN_US (100 * MS)
+
+struct fitness {
+	uint64_t relieved_us[CLUSTER_NODES_MAX]; /* Of what it owns; not (again) before. */
+};
 
 bool fitness_ready(const struct core *c, uint32_t node)
 {
 	if (node == c->config->self)
-		return !c->membership.unfit;
+		return !c->unfit;
 	return !c->peer[node].differs && (!c->peer[node].unfit || MUTANT(MUTANT_HEIR_UNFIT));
 }
 
 bool fitness_lacks(const struct core *c)
 {
-	bool unfit = c->membership.unfit;
+	bool unfit = c->unfit;
 
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		unfit |= c->peer[i].unfit;
@@ -39,16 +49,15 @@ static bool owns(const struct core *c, uint64_t id, uint64_t incarnation)
 
 static void relieve(struct core *c, uint32_t i, uint64_t id, uint64_t incarnation)
 {
-	struct peer *p = &c->peer[i];
 	struct command down = { .type = COMMAND_NODE_DOWN };
 	uint64_t heir;
 
-	if (c->now_us < p->relieved_us || !owns(c, id, incarnation))
+	if (c->now_us < c->fitness->relieved_us[i] || !owns(c, id, incarnation))
 		return;
 	heir = membership_heir(c, id);
 	if (heir == 0 || !fitness_ready(c, core_node_index(c, heir)))
 		return; /* Where nobody is fit everything stays where it is. */
-	p->relieved_us = c->now_us + RELIEVE_AGAIN_US;
+	c->fitness->relieved_us[i] = c->now_us + RELIEVE_AGAIN_US;
 	down.node_down = (struct node_down){ id, incarnation, heir, membership_slots_hash(c) };
 	action_event(c->actions, "relieved", "%s cannot serve: %s takes over", c->config->node[i],
 		     core_node_name(c, heir));
@@ -63,7 +72,7 @@ void fitness_relieve(struct core *c)
 		const struct peer *p = &c->peer[i];
 
 		if (i == c->config->self) {
-			if (c->membership.unfit && !MUTANT(MUTANT_LEADER_UNFIT))
+			if (c->unfit && !MUTANT(MUTANT_LEADER_UNFIT))
 				relieve(c, i, c->raft_id, c->incarnation);
 		} else if (p->unfit && p->greeted && !p->refused) {
 			relieve(c, i, p->raft_id, p->incarnation);
@@ -74,21 +83,31 @@ void fitness_relieve(struct core *c)
 static void tell(struct core *c, uint32_t node)
 {
 	core_send(c, node, &(struct frame){ .type = FRAME_FITNESS,
-					    .fitness.fit = !c->membership.unfit });
+					    .fitness.fit = !c->unfit });
 }
 
 void fitness_greet(struct core *c, uint32_t node)
 {
-	if (c->membership.unfit)
+	if (c->unfit)
 		tell(c, node);
 }
 
 void fitness_set(struct core *c, bool fit)
 {
-	if (c->membership.unfit == !fit)
+	if (c->unfit == !fit)
 		return;
-	c->membership.unfit = !fit;
+	c->unfit = !fit;
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		if (i != c->config->self)
 			tell(c, i);
+}
+
+void fitness_init(struct core *c)
+{
+	c->fitness = core_room(sizeof(*c->fitness));
+}
+
+void fitness_fini(struct core *c)
+{
+	free(c->fitness);
 }

@@ -10,13 +10,33 @@
  * An heir sends outward at once, and holds inbound packets until it was handed the marks of
  * the lost owner, as takeover.c says; those of exact SAs for as long as collect.c says. No
  * owner's floor is below a mark of an epoch before its own, however late that comes. */
+#include "cluster/core/grants.h"
+
 #include "cluster/core/core_internal.h"
+#include "cluster/core/collect.h"
+#include "cluster/core/owned_sa.h"
+#include "cluster/core/quorum.h"
+#include "cluster/core/sequence.h"
+#include "cluster/core/takeover.h"
 #include "cluster/state/horizon.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+struct grant_shadow;
+
+struct slot_seen {
+	int64_t epoch;
+	bool ours;
+};
+
+struct grants {
+	struct slot_seen slot[STATE_SLOTS_ALL]; /* As the grants follow from. */
+	struct grant_shadow *shadow;
+	uint64_t fallen;         /* Exact SAs that had to begin at their horizon. */
+};
 
 struct grant_shadow {
 	uint64_t session;
@@ -31,7 +51,7 @@ static struct grant_shadow *shadow_find(struct core *c, uint64_t session)
 {
 	struct grant_shadow *g;
 
-	HASH_FIND(hh, c->grants.shadow, &session, sizeof(session), g);
+	HASH_FIND(hh, c->grants->shadow, &session, sizeof(session), g);
 	return g;
 }
 
@@ -245,7 +265,7 @@ void grants_session(struct core *c, const struct session *s)
 		g = calloc(1, sizeof(*g));
 		assert(g);
 		g->session = s->id;
-		HASH_ADD(hh, c->grants.shadow, session, sizeof(g->session), g);
+		HASH_ADD(hh, c->grants->shadow, session, sizeof(g->session), g);
 		/* Made, and given to us since, all in this step, as at a restart. */
 		if (core_owns(c, s) && session_epoch(c->state, s) > s->first_epoch)
 			takeover_slot(c, session_slot(c->state, s));
@@ -259,7 +279,7 @@ void grants_session(struct core *c, const struct session *s)
 
 static void shadow_free(struct core *c, struct grant_shadow *g)
 {
-	HASH_DEL(c->grants.shadow, g);
+	HASH_DEL(c->grants->shadow, g);
 	free(g);
 }
 
@@ -288,7 +308,7 @@ void grants_drop_gone(struct core *c, uint64_t session)
 static bool slot_news(struct core *c, uint32_t i)
 {
 	const struct slot *slot = state_slot(c->state, i);
-	struct slot_seen *seen = &c->grants.slot[i];
+	struct slot_seen *seen = &c->grants->slot[i];
 	struct slot_seen now = { slot->epoch,
 				 slot->node == c->raft_id && slot->incarnation == c->incarnation };
 	bool news = (now.ours || seen->ours) &&
@@ -307,7 +327,7 @@ void grants_slots(struct core *c)
 
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
 		any |= news[i] = slot_news(c, i);
-	for (g = any ? c->grants.shadow : NULL; g; g = g->hh.next) {
+	for (g = any ? c->grants->shadow : NULL; g; g = g->hh.next) {
 		const struct session *s = news[g->slot] ? state_session(c->state, g->session)
 							: NULL;
 
@@ -329,7 +349,7 @@ void grants_all(struct core *c)
 
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
 		news[i] = slot_news(c, i);
-	HASH_ITER (hh, c->grants.shadow, g, tmp)
+	HASH_ITER (hh, c->grants->shadow, g, tmp)
 		grants_drop_gone(c, g->session);
 	for (const struct session *s = state_next_session(c->state, 0); s;
 	     s = state_next_session(c->state, s->id)) {
@@ -384,7 +404,7 @@ void grants_release(struct core *c)
 {
 	struct grant_shadow *g;
 
-	for (g = c->grants.shadow; g; g = g->hh.next)
+	for (g = c->grants->shadow; g; g = g->hh.next)
 		for (unsigned i = 0; i < g->n; i++)
 			if (!g->child[i]->grant.exact)
 				let_go(c, g, g->child[i]);
@@ -404,14 +424,14 @@ static void fall(struct core *c, const struct session *s, const struct seq_recor
 		return;
 	sequence_fall(c, u.spi_in, epoch, u.mark);
 	action_sa(c->actions, &u);
-	c->grants.fallen++;
+	c->grants->fallen++;
 }
 
 void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing)
 {
-	uint64_t before = c->grants.fallen;
+	uint64_t before = c->grants->fallen;
 
-	for (struct grant_shadow *g = c->grants.shadow; g; g = g->hh.next) {
+	for (struct grant_shadow *g = c->grants->shadow; g; g = g->hh.next) {
 		const struct session *s = how[g->slot] ? state_session(c->state, g->session) : NULL;
 
 		for (unsigned i = 0; s && core_owns(c, s) && i < s->ike.n_child; i++) {
@@ -424,17 +444,30 @@ void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing)
 			let_go(c, g, sa);
 		}
 	}
-	if (c->grants.fallen > before)
+	if (c->grants->fallen > before)
 		action_event(
 			c->actions, "replay_horizon",
 			"too few remember what %llu SAs have received: they begin at the horizon",
-			(unsigned long long)(c->grants.fallen - before));
+			(unsigned long long)(c->grants->fallen - before));
+}
+
+bool grants_had(const struct core *c, uint32_t slot, int64_t epoch)
+{
+	const struct slot_seen *seen = &c->grants->slot[slot];
+
+	return seen->ours && seen->epoch == epoch;
+}
+
+void grants_init(struct core *c)
+{
+	c->grants = core_room(sizeof(*c->grants));
 }
 
 void grants_fini(struct core *c)
 {
 	struct grant_shadow *g, *tmp;
 
-	HASH_ITER (hh, c->grants.shadow, g, tmp)
+	HASH_ITER (hh, c->grants->shadow, g, tmp)
 		shadow_free(c, g);
+	free(c->grants);
 }

@@ -12,12 +12,28 @@
  * show with a COOKIE that it is there (RFC 7296 2.6), and then it has SOURCE_MAX. So
  * nobody can use up another's share with forged addresses, nor all by himself. Who has
  * many addresses can fill the table; then the oldest make room. */
+#include "cluster/core/half_open.h"
+
 #include "cluster/core/core_internal.h"
+#include "cluster/core/exchange.h"
+#include "cluster/core/refusals.h"
+#include "cluster/core/snapshot.h"
 #include "proto/mutant.h"
 #include "proto/crypto/prf.h"
 
 #include <assert.h>
 #include <string.h>
+#include <stdlib.h>
+
+struct half_open_entry;
+struct half_open_host;
+struct half_opens {
+	struct half_open_entry *by_pair, *by_source;
+	struct half_open_host *hosts;
+	size_t n;
+	uint64_t demand_until_us; /* Cookies are demanded of everybody. */
+	uint64_t next_us; /* Earliest time a reply must leave unacknowledged; NEVER. */
+};
 
 #define ACK_WAIT_US (5 * MS)
 #define SOURCE_COOKIE_ABOVE 64u
@@ -75,7 +91,7 @@ static struct half_open_host *host_find(const struct core *c, const struct endpo
 	memset(key, 0, sizeof(*key));
 	key->family = remote->address.family;
 	memcpy(key->octets, remote->address.octets, key->family == 6 ? 8 : address_len(key));
-	HASH_FIND(hh, c->half_opens.hosts, key, sizeof(*key), host);
+	HASH_FIND(hh, c->half_opens->hosts, key, sizeof(*key), host);
 	return host;
 }
 
@@ -88,7 +104,7 @@ static struct half_open_host *host_join(struct core *c, const struct endpoint *r
 		host = calloc(1, sizeof(*host));
 		assert(host);
 		host->address = key;
-		HASH_ADD(hh, c->half_opens.hosts, address, sizeof(host->address), host);
+		HASH_ADD(hh, c->half_opens->hosts, address, sizeof(host->address), host);
 	}
 	host->n++;
 	return host;
@@ -98,7 +114,7 @@ static void host_leave(struct core *c, struct half_open_host *host)
 {
 	if (--host->n > 0)
 		return;
-	HASH_DEL(c->half_opens.hosts, host);
+	HASH_DEL(c->half_opens->hosts, host);
 	free(host);
 }
 
@@ -107,7 +123,7 @@ static struct half_open_entry *find(const struct core *c, uint64_t spi_i, uint64
 	struct half_open_entry *e;
 	struct pair_key k = { spi_i, spi_r };
 
-	HASH_FIND(hh, c->half_opens.by_pair, &k, sizeof(k), e);
+	HASH_FIND(hh, c->half_opens->by_pair, &k, sizeof(k), e);
 	return e;
 }
 
@@ -120,9 +136,9 @@ const struct ike_half_open *half_open_find(const struct core *c, uint64_t spi_i,
 
 static void entry_free(struct core *c, struct half_open_entry *e)
 {
-	HASH_DELETE(hh, c->half_opens.by_pair, e);
-	HASH_DELETE(hh_source, c->half_opens.by_source, e);
-	c->half_opens.n--;
+	HASH_DELETE(hh, c->half_opens->by_pair, e);
+	HASH_DELETE(hh_source, c->half_opens->by_source, e);
+	c->half_opens->n--;
 	host_leave(c, e->host);
 	ike_datagrams_unref(e->reply);
 	ike_half_open_fini(&e->h);
@@ -155,7 +171,7 @@ static void forget_source(struct core *c, const struct ike_half_open *h)
 	struct source_key source = source_of(&h->remote, h->request->data, h->request->len);
 	struct half_open_entry *old;
 
-	HASH_FIND(hh_source, c->half_opens.by_source, &source, sizeof(source), old);
+	HASH_FIND(hh_source, c->half_opens->by_source, &source, sizeof(source), old);
 	if (old)
 		entry_free(c, old);
 }
@@ -164,7 +180,7 @@ static void forget_source(struct core *c, const struct ike_half_open *h)
  * room: a client comes back with its IKE_AUTH at once, who fills the table never does. */
 static struct half_open_entry *entry_new(struct core *c, struct ike_half_open *h)
 {
-	struct half_opens *t = &c->half_opens;
+	struct half_opens *t = c->half_opens;
 	struct half_open_entry *e;
 
 	if (!h->request || find(c, h->spi_i, h->spi_r)) {
@@ -239,7 +255,7 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 		return;
 	}
 	source = source_of(remote, data, len);
-	HASH_FIND(hh_source, c->half_opens.by_source, &source, sizeof(source), e);
+	HASH_FIND(hh_source, c->half_opens->by_source, &source, sizeof(source), e);
 	if (e && !MUTANT(MUTANT_INIT_TWICE)) {
 		e->via = via;
 		if (!e->waiting)
@@ -251,11 +267,11 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 		core_drop(c, DROP_IKE_HALF_OPEN_FULL);
 		return;
 	}
-	if (c->half_opens.n >= c->config->cookie_above)
-		c->half_opens.demand_until_us = c->now_us + COOKIE_DEMAND_US;
+	if (c->half_opens->n >= c->config->cookie_above)
+		c->half_opens->demand_until_us = c->now_us + COOKIE_DEMAND_US;
 	if (host && host->n >= SOURCE_COOKIE_ABOVE)
 		host->demand_until_us = c->now_us + COOKIE_DEMAND_US;
-	env.demand_cookie = c->now_us < c->half_opens.demand_until_us ||
+	env.demand_cookie = c->now_us < c->half_opens->demand_until_us ||
 			    (host && c->now_us < host->demand_until_us);
 	ike_respond_init(&env, local, remote, data, len, &out);
 	if (out.verdict == IKE_VERDICT_DROP) {
@@ -270,8 +286,8 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 			e->via = via;
 			e->waiting = true;
 			e->reply_at_us = c->now_us + ACK_WAIT_US;
-			if (e->reply_at_us < c->half_opens.next_us)
-				c->half_opens.next_us = e->reply_at_us;
+			if (e->reply_at_us < c->half_opens->next_us)
+				c->half_opens->next_us = e->reply_at_us;
 			share(c, e);
 			if (majority_holds(c, e))
 				reply(c, e);
@@ -318,7 +334,7 @@ void half_open_share(struct core *c, uint32_t node, const uint8_t *sealed, size_
 
 void half_open_tick(struct core *c)
 {
-	struct half_opens *t = &c->half_opens;
+	struct half_opens *t = c->half_opens;
 	struct half_open_entry *e, *tmp;
 	bool due = c->now_us >= t->next_us;
 	uint64_t next = NEVER;
@@ -341,10 +357,32 @@ void half_open_tick(struct core *c)
 		t->next_us = next;
 }
 
+size_t half_open_count(const struct core *c)
+{
+	return c->half_opens->n;
+}
+
+bool half_open_demands(const struct core *c)
+{
+	return c->now_us < c->half_opens->demand_until_us;
+}
+
+uint64_t half_open_deadline_us(const struct core *c)
+{
+	return c->half_opens->next_us;
+}
+
+void half_open_init(struct core *c)
+{
+	c->half_opens = core_room(sizeof(*c->half_opens));
+	c->half_opens->next_us = NEVER;
+}
+
 void half_open_fini(struct core *c)
 {
 	struct half_open_entry *e, *tmp;
 
-	HASH_ITER(hh, c->half_opens.by_pair, e, tmp)
+	HASH_ITER(hh, c->half_opens->by_pair, e, tmp)
 		entry_free(c, e);
+	free(c->half_opens);
 }

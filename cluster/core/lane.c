@@ -3,6 +3,7 @@
  * waiting or a command on its way. A lane also keeps the virtual IP that its command
  * takes: who asks meanwhile gets another one, and is not refused at the commit. */
 #include "cluster/core/lane.h"
+#include "cluster/core/exchange.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ struct lane *lane_find(const struct core *c, uint64_t a, uint64_t b)
 	struct lane_key k = { a, b };
 	struct lane *l;
 
-	HASH_FIND(hh, c->exchange.lanes, &k, sizeof(k), l);
+	HASH_FIND(hh, c->exchange->lanes, &k, sizeof(k), l);
 	return l;
 }
 
@@ -21,14 +22,14 @@ struct lane *lane_get(struct core *c, uint64_t a, uint64_t b)
 {
 	struct lane *l = lane_find(c, a, b);
 
-	if (l || c->exchange.n_lanes >= LANES_MAX)
+	if (l || c->exchange->n_lanes >= LANES_MAX)
 		return l;
 	l = calloc(1, sizeof(*l));
 	assert(l);
 	l->key = (struct lane_key){ a, b };
 	l->wait_until_us = NEVER;
-	HASH_ADD(hh, c->exchange.lanes, key, sizeof(l->key), l);
-	c->exchange.n_lanes++;
+	HASH_ADD(hh, c->exchange->lanes, key, sizeof(l->key), l);
+	c->exchange->n_lanes++;
 	return l;
 }
 
@@ -45,8 +46,8 @@ void lane_free(struct core *c, struct lane *l)
 	while (l->n)
 		lane_pop(l);
 	lane_drop_address(c, l);
-	HASH_DEL(c->exchange.lanes, l);
-	c->exchange.n_lanes--;
+	HASH_DEL(c->exchange->lanes, l);
+	c->exchange->n_lanes--;
 	free(l);
 }
 
@@ -83,7 +84,7 @@ bool exchange_takes(const struct core *c, const struct address *a)
 	struct address key = key_of(a);
 	struct lane *l;
 
-	HASH_FIND(by_address, c->exchange.by_address, &key, sizeof(key), l);
+	HASH_FIND(by_address, c->exchange->by_address, &key, sizeof(key), l);
 	return l != NULL;
 }
 
@@ -93,13 +94,13 @@ void lane_take_address(struct core *c, struct lane *l, const struct address *a)
 	if (a->family == 0 || exchange_takes(c, a))
 		return;
 	l->address = key_of(a);
-	HASH_ADD(by_address, c->exchange.by_address, address, sizeof(l->address), l);
+	HASH_ADD(by_address, c->exchange->by_address, address, sizeof(l->address), l);
 }
 
 void lane_drop_address(struct core *c, struct lane *l)
 {
 	if (l->address.family == 0)
 		return;
-	HASH_DELETE(by_address, c->exchange.by_address, l);
+	HASH_DELETE(by_address, c->exchange->by_address, l);
 	l->address.family = 0;
 }

@@ -4,6 +4,7 @@
 #define CLUSTER_CORE_LANE_H
 
 #include "cluster/core/core_internal.h"
+#include "proto/ike/ike.h"
 
 #define LANE_ROOM 5u
 #define LANES_MAX 20000u
@@ -32,6 +33,16 @@ struct lane {
 	UT_hash_handle by_address;
 	uint64_t wait_index, wait_until_us; /* For the owners to have applied it. */
 	UT_hash_handle hh;
+};
+
+struct exchange {
+	struct lane *lanes, *by_address;
+	size_t n_lanes;
+	uint64_t next_us;
+	struct iv_source iv;
+	uint8_t cookie_key[32];
+	uint64_t refused_from_us; /* Other versions: a span of counting answers began here ... */
+	unsigned refused;         /* ... and there were so many in it. */
 };
 
 struct lane *lane_find(const struct core *c, uint64_t a, uint64_t b);

@@ -6,7 +6,11 @@
  * since the last time, or L. The same for a horizon, by what came in. All rows of a node
  * travel in one command; it leaves at once when none left in the last 2 ms, else with
  * the next tick. One that did not commit is asked for again: who led may be gone. */
+#include "cluster/core/lease_requests.h"
+
 #include "cluster/core/core_internal.h"
+#include "cluster/core/owned_sa.h"
+#include "cluster/core/proposals.h"
 #include "cluster/state/horizon.h"
 #include "proto/mutant.h"
 
@@ -14,6 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
+
+struct leases {
+	struct owned_sa *asked;  /* Asked for and perhaps not there yet; oldest first. */
+	struct seq_row *rows;       /* Waiting for the next SeqBatch. */
+	uint32_t n_rows, room_rows;
+	uint64_t batch_at_us, batch_last_us;
+};
 
 #define BATCH_SPACING_US (2 * MS)
 #define TRAFFIC_US (2000 * MS) /* A lease is for so much traffic, or L. */
@@ -38,13 +49,13 @@ static void waiting_add(struct core *c, struct owned_sa *sa)
 	if (sa->lease.asked.previous)
 		return;
 	sa->lease.again_us = c->now_us + AGAIN_US;
-	DL_APPEND2(c->leases.asked, sa, lease.asked.previous, lease.asked.next);
+	DL_APPEND2(c->leases->asked, sa, lease.asked.previous, lease.asked.next);
 }
 
 static void waiting_remove(struct core *c, struct owned_sa *sa)
 {
 	if (sa->lease.asked.previous)
-		DL_DELETE2(c->leases.asked, sa, lease.asked.previous, lease.asked.next);
+		DL_DELETE2(c->leases->asked, sa, lease.asked.previous, lease.asked.next);
 	sa->lease.asked.previous = NULL;
 }
 
@@ -57,7 +68,7 @@ void leases_gone(struct core *c, struct owned_sa *sa)
 
 void leases_row(struct core *c, const struct seq_row *row)
 {
-	struct leases *q = &c->leases;
+	struct leases *q = c->leases;
 
 	if (q->n_rows == q->room_rows) {
 		q->room_rows = q->room_rows ? q->room_rows * 2 : 64;
@@ -74,12 +85,12 @@ void leases_row(struct core *c, const struct seq_row *row)
 
 uint32_t leases_rows(const struct core *c)
 {
-	return c->leases.n_rows;
+	return c->leases->n_rows;
 }
 
 static void batch_send(struct core *c)
 {
-	struct leases *q = &c->leases;
+	struct leases *q = c->leases;
 	uint32_t done = 0;
 
 	while (done < q->n_rows) {
@@ -205,7 +216,7 @@ static void ask_again(struct core *c)
 {
 	struct owned_sa *sa;
 
-	while ((sa = c->leases.asked) && c->now_us >= sa->lease.again_us) {
+	while ((sa = c->leases->asked) && c->now_us >= sa->lease.again_us) {
 		struct seq_row row;
 
 		waiting_remove(c, sa);
@@ -221,16 +232,23 @@ static void ask_again(struct core *c)
 void leases_tick(struct core *c)
 {
 	ask_again(c);
-	if (c->now_us >= c->leases.batch_at_us)
+	if (c->now_us >= c->leases->batch_at_us)
 		batch_send(c);
 }
 
 uint64_t leases_deadline_us(const struct core *c)
 {
-	return c->leases.batch_at_us;
+	return c->leases->batch_at_us;
+}
+
+void leases_init(struct core *c)
+{
+	c->leases = core_room(sizeof(*c->leases));
+	c->leases->batch_at_us = NEVER;
 }
 
 void leases_fini(struct core *c)
 {
-	free(c->leases.rows);
+	free(c->leases->rows);
+	free(c->leases);
 }

@@ -3,9 +3,21 @@
  * another address, a sequence space that is used up (FRAME_SESSION). That a Child SA
  * cannot be used any more is told again until there is another one: its client may say
  * little, and who leads may change. */
+#include "cluster/core/news.h"
+
 #include "cluster/core/core_internal.h"
+#include "cluster/core/exchange.h"
+#include "cluster/core/owned_sa.h"
+#include "cluster/core/proposals.h"
+#include "cluster/core/requests.h"
 
 #include <utlist.h>
+#include <stdlib.h>
+
+struct news {
+	struct owned_sa *below; /* Child SAs whose clients stay below the horizon. */
+	uint64_t again_us;
+};
 
 #define BELOW_AGAIN_US (1000 * MS)
 
@@ -66,7 +78,7 @@ void news_below(struct core *c, const struct sa_report *r)
 	struct owned_sa *sa = owned_sa_get(c, r->spi_in);
 
 	if (!sa->below.told.previous)
-		DL_APPEND2(c->news.below, sa, below.told.previous, below.told.next);
+		DL_APPEND2(c->news->below, sa, below.told.previous, below.told.next);
 	sa->below.epoch = r->epoch;
 	sa->below.remote = r->remote;
 	news_send(c, NEWS_BELOW_HORIZON, r);
@@ -75,7 +87,7 @@ void news_below(struct core *c, const struct sa_report *r)
 void news_gone(struct core *c, struct owned_sa *sa)
 {
 	if (sa->below.told.previous)
-		DL_DELETE2(c->news.below, sa, below.told.previous, below.told.next);
+		DL_DELETE2(c->news->below, sa, below.told.previous, below.told.next);
 	sa->below.told.previous = NULL;
 }
 
@@ -83,10 +95,10 @@ void news_tick(struct core *c)
 {
 	struct owned_sa *sa, *tmp;
 
-	if (!c->news.below || c->now_us < c->news.again_us)
+	if (!c->news->below || c->now_us < c->news->again_us)
 		return;
-	c->news.again_us = c->now_us + BELOW_AGAIN_US;
-	DL_FOREACH_SAFE2 (c->news.below, sa, tmp, below.told.next) {
+	c->news->again_us = c->now_us + BELOW_AGAIN_US;
+	DL_FOREACH_SAFE2 (c->news->below, sa, tmp, below.told.next) {
 		const struct session *s = state_session_by_spi(c->state, sa->spi_in, NULL);
 		struct sa_report r = { .spi_in = sa->spi_in,
 				       .epoch = sa->below.epoch,
@@ -98,4 +110,14 @@ void news_tick(struct core *c)
 		else
 			news_send(c, NEWS_BELOW_HORIZON, &r);
 	}
+}
+
+void news_init(struct core *c)
+{
+	c->news = core_room(sizeof(*c->news));
+}
+
+void news_fini(struct core *c)
+{
+	free(c->news);
 }

@@ -14,11 +14,32 @@
  * A debt is one for each process, not for each slot: at worst an age is published that is
  * greater than it need be. The same is true of what we have not seen: who starts, or reads a
  * snapshot, takes for unheard all that owners before the last one did. */
+#include "cluster/core/owed.h"
+
 #include "cluster/core/core_internal.h"
+#include "cluster/core/takeover.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
 #include <string.h>
+#include <stdlib.h>
+
+#define OWNERS_MAX (STATE_NODES_MAX + 1u) /* Each node, and nobody. */
+
+struct owed {
+	struct owed_slot { /* Of each slot, who owned it when we looked last. */
+		uint64_t node, incarnation;
+		int64_t epoch;
+	} slot[STATE_SLOTS_ALL];
+	struct owed_by { /* Those that own sessions, in no order; node 0: slots of nobody. */
+		uint64_t node, incarnation;
+		int64_t from_us;   /* What was accepted since then is not published; OWED_NOTHING. */
+		uint64_t index;    /* It knows of it when it has applied so much, ... */
+		uint64_t shown_us; /* ... and said so at that time; 0: it has not. */
+	} by[OWNERS_MAX];
+	uint32_t n;
+	int64_t ours_us;           /* What came to us in this step: accepted since then. */
+};
 
 struct before { /* The debts before slots changed. */
 	struct owed_by by[OWNERS_MAX];
@@ -81,7 +102,7 @@ static struct owed_by *owner(struct owed *o, struct before *before, const struct
 static void owe(struct core *c, struct owed_by *d, int64_t from_us)
 {
 	if (d->node == c->raft_id && d->incarnation == c->incarnation) {
-		c->owed.ours_us = earlier(c->owed.ours_us, from_us);
+		c->owed->ours_us = earlier(c->owed->ours_us, from_us);
 		return;
 	}
 	d->from_us = earlier(d->from_us, from_us);
@@ -91,12 +112,13 @@ static void owe(struct core *c, struct owed_by *d, int64_t from_us)
 
 void owed_init(struct core *c)
 {
-	c->owed.ours_us = OWED_NOTHING;
+	c->owed = core_room(sizeof(*c->owed));
+	c->owed->ours_us = OWED_NOTHING;
 }
 
 void owed_slots(struct core *c, bool changed)
 {
-	struct owed *o = &c->owed;
+	struct owed *o = c->owed;
 	struct before before = { .n = o->n };
 
 	o->ours_us = OWED_NOTHING;
@@ -121,7 +143,7 @@ void owed_slots(struct core *c, bool changed)
 /* What it was handed, or heard, it commits within that time. */
 void owed_shown(struct core *c, uint32_t node, const struct frame *f)
 {
-	struct owed_by *d = find(c->owed.by, c->owed.n, c->peer[node].raft_id, f->marks.incarnation);
+	struct owed_by *d = find(c->owed->by, c->owed->n, c->peer[node].raft_id, f->marks.incarnation);
 
 	if (!d || d->from_us == OWED_NOTHING || f->marks.index < d->index)
 		return;
@@ -129,4 +151,14 @@ void owed_shown(struct core *c, uint32_t node, const struct frame *f)
 		d->shown_us = c->now_us;
 	else if (c->now_us - d->shown_us > c->config->timing.mark_commit_ms * MS)
 		d->from_us = OWED_NOTHING;
+}
+
+void owed_fini(struct core *c)
+{
+	free(c->owed);
+}
+
+int64_t owed_ours_us(const struct core *c)
+{
+	return c->owed->ours_us;
 }

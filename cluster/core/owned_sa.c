@@ -2,6 +2,11 @@
 /* The table of SAs, by SPI. It knows no part of an entry: whose part it is does. */
 #include "cluster/core/owned_sa.h"
 #include "cluster/core/core_internal.h"
+#include "cluster/core/grants.h"
+#include "cluster/core/lease_requests.h"
+#include "cluster/core/news.h"
+#include "cluster/core/quorum.h"
+#include "cluster/core/sequence.h"
 
 #include <assert.h>
 #include <stdlib.h>

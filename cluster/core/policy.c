@@ -12,11 +12,24 @@
  * Whether a session is such a one follows from the identity that it was authenticated with
  * and from its connection's name. All are looked at, a few in each step: after the leader or
  * the nodes changed, and every AGAIN_US. */
+#include "cluster/core/policy.h"
+
 #include "cluster/core/core_internal.h"
+#include "cluster/core/proposals.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
 #include <stdlib.h>
+
+struct known;
+
+struct policy {
+	struct known *known; /* By identity: who has a [[secret]]. */
+	enum { POLICY_REST, POLICY_COUNT, POLICY_END } stage;
+	struct policy_walk walk;
+	uint64_t again_us;
+	bool held; /* They were too many. */
+};
 
 #define LOOK_MAX 512u /* Sessions in one step. */
 #define PART_HELD 10u
@@ -29,17 +42,18 @@ struct known { /* A [[secret]]'s identity. */
 
 void policy_init(struct core *c)
 {
+	c->policy = core_room(sizeof(*c->policy));
 	for (size_t i = 0; i < c->config->ike.n_secrets; i++) {
 		struct known *k;
 		struct ike_id key = ike_id_key(&c->config->ike.secrets[i].id);
 
-		HASH_FIND(hh, c->policy.known, &key, sizeof(key), k);
+		HASH_FIND(hh, c->policy->known, &key, sizeof(key), k);
 		if (k)
 			continue;
 		k = calloc(1, sizeof(*k));
 		assert(k);
 		k->id = key;
-		HASH_ADD(hh, c->policy.known, id, sizeof(k->id), k);
+		HASH_ADD(hh, c->policy->known, id, sizeof(k->id), k);
 	}
 }
 
@@ -47,11 +61,12 @@ void policy_fini(struct core *c)
 {
 	struct known *k, *next;
 
-	HASH_ITER(hh, c->policy.known, k, next)
+	HASH_ITER(hh, c->policy->known, k, next)
 	{
-		HASH_DEL(c->policy.known, k);
+		HASH_DEL(c->policy->known, k);
 		free(k);
 	}
+	free(c->policy);
 }
 
 bool policy_knows(const struct core *c, const struct ike_id *id)
@@ -59,7 +74,7 @@ bool policy_knows(const struct core *c, const struct ike_id *id)
 	struct ike_id key = ike_id_key(id);
 	struct known *k;
 
-	HASH_FIND(hh, c->policy.known, &key, sizeof(key), k);
+	HASH_FIND(hh, c->policy->known, &key, sizeof(key), k);
 	return k != NULL;
 }
 
@@ -107,7 +122,7 @@ void policy_walk(const struct core *c, struct policy_walk *w)
 
 void policy_look(struct core *c)
 {
-	struct policy *p = &c->policy;
+	struct policy *p = c->policy;
 
 	p->stage = POLICY_COUNT;
 	p->again_us = c->now_us + AGAIN_US;
@@ -116,14 +131,14 @@ void policy_look(struct core *c)
 
 void policy_role(struct core *c)
 {
-	c->policy.held = false; /* Whoever leads now tells it anew. */
+	c->policy->held = false; /* Whoever leads now tells it anew. */
 	policy_look(c);
 }
 
 /* All were looked at: what is to be done? */
 static void counted(struct core *c)
 {
-	struct policy *p = &c->policy;
+	struct policy *p = c->policy;
 	uint64_t gone = p->walk.gone, seen = p->walk.seen;
 	bool said = p->held;
 
@@ -158,7 +173,7 @@ void policy_propose(struct core *c, struct policy_walk *w, uint64_t ticket)
 
 void policy_tick(struct core *c)
 {
-	struct policy *p = &c->policy;
+	struct policy *p = c->policy;
 
 	if (!core_leads(c) || c->now_us < c->housekeeping_us)
 		return;

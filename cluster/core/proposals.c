@@ -5,7 +5,14 @@
  * What a node may propose through another is little: that it is up, that it is
  * leaving, the leases and marks of what it owns, and what an operator has asked it. The leader reads it before
  * it passes it on; everything else comes from the leader's own rooms. */
+#include "cluster/core/proposals.h"
+
 #include "cluster/core/core_internal.h"
+#include "cluster/core/bootstrap.h"
+#include "cluster/core/control_room.h"
+#include "cluster/core/follow.h"
+#include "cluster/core/membership.h"
+#include "cluster/core/snapshot.h"
 #include "proto/mutant.h"
 
 #include <openssl/bytestring.h>
@@ -13,6 +20,12 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+struct proposals {
+	uint64_t false_downs; /* Nodes that were put down, and live. */
+	struct blob **waiting[URGENCIES]; /* Encoded commands of this step. */
+	size_t n[URGENCIES], room[URGENCIES];
+};
 
 /* ---- Into the log ---- */
 
@@ -35,7 +48,7 @@ void proposals_add(struct core *c, enum urgency u, struct command *command)
 	assert(encoded && encoded->len + SEAL_OVERHEAD <= COMMAND_BATCH_MAX);
 	command_fini(command);
 	if (c->consensus && consensus_role(c->consensus) == CONSENSUS_LEADER) {
-		wait_add(&c->proposals, u, encoded);
+		wait_add(c->proposals, u, encoded);
 		return;
 	}
 	f.bytes.data = encoded->data;
@@ -109,7 +122,7 @@ void proposals_receive(struct core *c, uint32_t node, const uint8_t *data, size_
 			/* An unfit one is put down to relieve it. */
 			if (n && !n->up && n->incarnation == command.node_up.incarnation &&
 			    !c->peer[node].unfit)
-				c->membership.false_downs++;
+				c->proposals->false_downs++;
 		}
 		if (command.type == COMMAND_SEQ_BATCH) {
 			keep_own_rows(c, node, &command.seq_batch);
@@ -139,7 +152,7 @@ static void submit(struct core *c, CBB *batch)
 	assert(sealed);
 	if (consensus_submit(c->consensus, core_now_ms(c), sealed) != OK) {
 		core_drop(c, DROP_IKE_NO_LEADER);
-		c->follow.lost = true;
+		c->follow->lost = true;
 	}
 }
 
@@ -147,7 +160,7 @@ static void submit(struct core *c, CBB *batch)
  * when the first is full. */
 void proposals_flush(struct core *c)
 {
-	struct proposals *p = &c->proposals;
+	struct proposals *p = c->proposals;
 	CBB batch;
 	int ok = CBB_init(&batch, 1024);
 
@@ -174,28 +187,27 @@ void proposals_flush(struct core *c)
 	CBB_cleanup(&batch);
 }
 
+uint64_t proposals_false_downs(const struct core *c)
+{
+	return c->proposals->false_downs;
+}
+
+void proposals_init(struct core *c)
+{
+	c->proposals = core_room(sizeof(*c->proposals));
+}
+
 void proposals_fini(struct core *c)
 {
 	for (enum urgency u = 0; u < URGENCIES; u++) {
-		for (size_t i = 0; i < c->proposals.n[u]; i++)
-			blob_unref(c->proposals.waiting[u][i]);
-		free(c->proposals.waiting[u]);
+		for (size_t i = 0; i < c->proposals->n[u]; i++)
+			blob_unref(c->proposals->waiting[u][i]);
+		free(c->proposals->waiting[u]);
 	}
+	free(c->proposals);
 }
 
 /* ---- Out of the log ---- */
-
-static void follow_add(struct core *c, const struct follow_session *f)
-{
-	struct follow *w = &c->follow;
-
-	if (w->n == w->room) {
-		w->room = w->room ? w->room * 2 : 16;
-		w->sessions = realloc(w->sessions, w->room * sizeof(*w->sessions));
-		assert(w->sessions);
-	}
-	w->sessions[w->n++] = *f;
-}
 
 static void follow_rows(struct core *c, const struct seq_batch *b)
 {
@@ -213,7 +225,7 @@ static void follow_ended(struct core *c, const struct command *x, const struct a
 	const struct sessions_end *p = &x->sessions_end;
 	const struct session *s = NULL;
 
-	c->follow.sas |= r->n_ended > 0;
+	c->follow->sas |= r->n_ended > 0;
 	for (uint32_t i = 0; x->type == COMMAND_SESSIONS_END && i < p->n; i++)
 		if (state_session(c->state, p->session[i]))
 			follow_add(c, &(struct follow_session){ .session = p->session[i] });
@@ -225,7 +237,7 @@ static void follow_ended(struct core *c, const struct command *x, const struct a
 static void note(struct core *c, uint64_t index, const struct command *command,
 		 const struct apply_result *r)
 {
-	struct follow *w = &c->follow;
+	struct follow *w = c->follow;
 	struct follow_session f = { .session = r->session, .status = r->status,
 				    .deleted = r->session_deleted };
 
@@ -330,8 +342,8 @@ static void on_restore(void *ctx, uint64_t index, struct blob *snapshot)
 	snapshot_forget(c);
 	state_free(c->state);
 	c->state = state;
-	c->follow.all = !MUTANT(MUTANT_NO_RECONCILE);
-	c->follow.holder = c->follow.nodes = true;
+	c->follow->all = !MUTANT(MUTANT_NO_RECONCILE);
+	c->follow->holder = c->follow->nodes = true;
 }
 
 static struct blob *on_snapshot(void *ctx, bool begin)
@@ -362,16 +374,18 @@ static void on_role(void *ctx, enum consensus_role role, uint64_t term, uint64_t
 	(void)role;
 	(void)term;
 	(void)leader;
-	((struct core *)ctx)->follow.role = true;
+	((struct core *)ctx)->follow->role = true;
 }
 
 static void on_members(void *ctx)
 {
-	((struct core *)ctx)->follow.members = true;
+	((struct core *)ctx)->follow->members = true;
 }
 
 enum status proposals_start(struct core *c, const struct store_image *image, const char **why)
 {
+	const struct consensus_member *founder;
+	size_t n_founders;
 	const struct consensus_face face = {
 		.ctx = c, .send = on_send, .store = on_store, .apply = on_apply,
 		.restore = on_restore, .snapshot = on_snapshot, .role = on_role, .members = on_members,
@@ -404,8 +418,8 @@ enum status proposals_start(struct core *c, const struct store_image *image, con
 	}
 	if (image->n_entries)
 		c->replay_until = image->entries[image->n_entries - 1].index;
-	c->consensus = consensus_new(&options, &face, image, c->identity.founder,
-				     c->identity.n_founders, core_now_ms(c), why);
+	n_founders = bootstrap_founders(c, &founder);
+	c->consensus = consensus_new(&options, &face, image, founder, n_founders, core_now_ms(c), why);
 	if (!c->consensus)
 		return ERR_DAMAGED;
 	return c->stopped ? ERR_FOREIGN : OK;

@@ -20,7 +20,12 @@
  * made our SA, it speaks of another one, deleted since, whose SPI was drawn again.
  *
  * What is not acknowledged is told again every few milliseconds. */
+#include "cluster/core/quorum.h"
+
 #include "cluster/core/core_internal.h"
+#include "cluster/core/grants.h"
+#include "cluster/core/owned_sa.h"
+#include "cluster/core/sequence.h"
 #include "cluster/state/horizon.h"
 #include "proto/mutant.h"
 
@@ -28,6 +33,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
+
+struct quorum {
+	struct owned_sa *waiting; /* More was accepted than a majority holds. */
+	uint64_t again_us;
+};
 
 #define AGAIN_US (5 * MS)
 #define AGAIN_MAX FRAME_MARKS_MAX
@@ -54,11 +64,11 @@ bool quorum_may_vote(const struct core *c)
 static void waiting_set(struct core *c, struct owned_sa *sa, bool waits)
 {
 	if (waits && !sa->quorum.waiting.previous) {
-		if (!c->quorum.waiting)
-			c->quorum.again_us = c->now_us + AGAIN_US;
-		DL_APPEND2(c->quorum.waiting, sa, quorum.waiting.previous, quorum.waiting.next);
+		if (!c->quorum->waiting)
+			c->quorum->again_us = c->now_us + AGAIN_US;
+		DL_APPEND2(c->quorum->waiting, sa, quorum.waiting.previous, quorum.waiting.next);
 	} else if (!waits && sa->quorum.waiting.previous) {
-		DL_DELETE2(c->quorum.waiting, sa, quorum.waiting.previous, quorum.waiting.next);
+		DL_DELETE2(c->quorum->waiting, sa, quorum.waiting.previous, quorum.waiting.next);
 		sa->quorum.waiting.previous = NULL;
 	}
 }
@@ -177,10 +187,10 @@ void quorum_tick(struct core *c)
 {
 	struct owned_sa *sa, *first = NULL;
 
-	if (!c->quorum.waiting || c->now_us < c->quorum.again_us)
+	if (!c->quorum->waiting || c->now_us < c->quorum->again_us)
 		return;
-	c->quorum.again_us = c->now_us + AGAIN_US;
-	for (unsigned i = 0; i < AGAIN_MAX && (sa = c->quorum.waiting) && sa != first; i++) {
+	c->quorum->again_us = c->now_us + AGAIN_US;
+	for (unsigned i = 0; i < AGAIN_MAX && (sa = c->quorum->waiting) && sa != first; i++) {
 		waiting_set(c, sa, false);
 		if (!still_ours(c, sa))
 			continue;
@@ -192,5 +202,15 @@ void quorum_tick(struct core *c)
 
 uint64_t quorum_deadline_us(const struct core *c)
 {
-	return c->quorum.waiting ? c->quorum.again_us : NEVER;
+	return c->quorum->waiting ? c->quorum->again_us : NEVER;
+}
+
+void quorum_init(struct core *c)
+{
+	c->quorum = core_room(sizeof(*c->quorum));
+}
+
+void quorum_fini(struct core *c)
+{
+	free(c->quorum);
 }

@@ -2,15 +2,26 @@
 /* What a client was refused is counted by its NOTIFY, and told with who it was and why. Anybody
  * can provoke it: lines are a burst at first, then one a second, and the next one says how
  * many there were in between. */
+#include "cluster/core/refusals.h"
+
 #include "cluster/core/core_internal.h"
 #include "proto/ike/ike_message.h"
+
+#include <stdlib.h>
+
+struct refusals {
+	uint64_t count[NOTIFY_ERRORS + 1]; /* By notify_error_index(). */
+	uint64_t earned_us;  /* Lines were earned up to then; ... */
+	uint32_t lines;      /* ... so many may be told. */
+	uint64_t untold;     /* Since the last one that was. */
+};
 
 #define LINES_BURST 20u
 #define LINE_US (1000 * MS) /* A line is earned in this time. */
 
 static bool may_tell(struct core *c)
 {
-	struct refusals *r = &c->refusals;
+	struct refusals *r = c->refusals;
 	uint64_t earned = (c->now_us - r->earned_us) / LINE_US;
 
 	if (earned > 0 || r->earned_us == 0) {
@@ -26,12 +37,12 @@ static bool may_tell(struct core *c)
 
 void refusals_count(struct core *c, uint16_t notify)
 {
-	c->refusals.count[notify_error_index(notify)]++;
+	c->refusals->count[notify_error_index(notify)]++;
 }
 
 void refusals_tell(struct core *c, const struct endpoint *remote, const struct ike_outcome *out)
 {
-	struct refusals *r = &c->refusals;
+	struct refusals *r = c->refusals;
 	char from[ENDPOINT_TEXT_LEN], name[NOTIFY_TEXT_LEN];
 
 	refusals_count(c, out->refused);
@@ -48,4 +59,19 @@ void refusals_tell(struct core *c, const struct endpoint *remote, const struct i
 	r->untold = 0;
 	action_event(c->actions, "refused", "%s: %s: %s", endpoint_format(remote, from),
 		     notify_format(out->refused, name), out->note);
+}
+
+void refusals_init(struct core *c)
+{
+	c->refusals = core_room(sizeof(*c->refusals));
+}
+
+void refusals_fini(struct core *c)
+{
+	free(c->refusals);
+}
+
+const uint64_t *refusals_counts(const struct core *c)
+{
+	return c->refusals->count;
 }

@@ -10,12 +10,30 @@
  * UNKNOWN_PER_S at most. Every node can make and check cookies: an IKE_SA_INIT needs one
  * when the leader would demand it, or more than INIT_PER_S come without; but not one that
  * went on without before, for its answer may be on its way. */
+#include "cluster/core/relay.h"
+
 #include "cluster/core/core_internal.h"
+#include "cluster/core/exchange.h"
+#include "cluster/core/half_open.h"
 #include "proto/crypto/prf.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+struct tokens {
+	uint64_t from_us; /* Earned up to then. */
+	uint32_t n;
+};
+
+struct kept;
+struct relay {
+	struct kept *kept; /* Without a leader: latest datagram of each SPI pair. */
+	size_t n;
+	struct tokens init, repeat, unknown;
+	uint64_t demand_until_us; /* Cookies are demanded here. */
+	uint64_t passed[1024];    /* By its last bits: who went on without one. */
+};
 
 #define KEPT_MAX 256u
 #define KEPT_US (1000 * MS)
@@ -45,9 +63,9 @@ void relay_keep(struct core *c, uint32_t via, const struct ike_header *h,
 	struct kept *x;
 
 	hash_sha256(data->data, data->len, key);
-	HASH_FIND(hh, c->relay.kept, key, sizeof(key), x);
+	HASH_FIND(hh, c->relay->kept, key, sizeof(key), x);
 	/* Anybody can send an IKE_SA_INIT: half of the room is for the others. */
-	if (!x && c->relay.n >= (h->spi_r ? KEPT_MAX : KEPT_MAX / 2)) {
+	if (!x && c->relay->n >= (h->spi_r ? KEPT_MAX : KEPT_MAX / 2)) {
 		core_drop(c, DROP_IKE_NO_LEADER);
 		return;
 	}
@@ -55,8 +73,8 @@ void relay_keep(struct core *c, uint32_t via, const struct ike_header *h,
 		x = calloc(1, sizeof(*x));
 		assert(x);
 		memcpy(x->key, key, sizeof(key));
-		HASH_ADD(hh, c->relay.kept, key, sizeof(x->key), x);
-		c->relay.n++;
+		HASH_ADD(hh, c->relay->kept, key, sizeof(x->key), x);
+		c->relay->n++;
 	}
 	x->local = *local;
 	x->remote = *remote;
@@ -108,10 +126,10 @@ static bool demand(struct core *c, uint64_t tag, const uint64_t *passed)
 {
 	if (*passed == tag)
 		return false;
-	if (c->half_opens.n >= c->config->cookie_above ||
-	    !tokens_take(&c->relay.init, c->now_us, INIT_PER_S))
-		c->relay.demand_until_us = c->now_us + COOKIE_DEMAND_US;
-	return c->now_us < c->relay.demand_until_us;
+	if (half_open_count(c) >= c->config->cookie_above ||
+	    !tokens_take(&c->relay->init, c->now_us, INIT_PER_S))
+		c->relay->demand_until_us = c->now_us + COOKIE_DEMAND_US;
+	return c->now_us < c->relay->demand_until_us;
 }
 
 /* Is it worth the leader's time? If not it was answered, or dropped and counted. */
@@ -130,14 +148,14 @@ static bool screen(struct core *c, const struct endpoint *local, const struct en
 		return false;
 	}
 	if (h.spi_r != 0) {
-		good = pair_known(c, &h) || tokens_take(&c->relay.unknown, c->now_us, UNKNOWN_PER_S);
+		good = pair_known(c, &h) || tokens_take(&c->relay->unknown, c->now_us, UNKNOWN_PER_S);
 		if (!good)
 			core_drop(c, DROP_IKE_UNKNOWN);
 		return good;
 	}
 	tag = tag_of(data, len, remote);
-	passed = &c->relay.passed[tag % (sizeof(c->relay.passed) / sizeof(*passed))];
-	if (*passed == tag && !tokens_take(&c->relay.repeat, c->now_us, REPEAT_PER_S)) {
+	passed = &c->relay->passed[tag % (sizeof(c->relay->passed) / sizeof(*passed))];
+	if (*passed == tag && !tokens_take(&c->relay->repeat, c->now_us, REPEAT_PER_S)) {
 		core_drop(c, DROP_IKE_BUSY);
 		return false;
 	}
@@ -176,12 +194,12 @@ void relay_release(struct core *c)
 	struct kept *x, *tmp;
 	bool known = core_leads(c) || relay_possible(c, core_leader_index(c));
 
-	HASH_ITER(hh, c->relay.kept, x, tmp)
+	HASH_ITER(hh, c->relay->kept, x, tmp)
 	{
 		if (!known && c->now_us < x->until_us)
 			continue;
-		HASH_DEL(c->relay.kept, x);
-		c->relay.n--;
+		HASH_DEL(c->relay->kept, x);
+		c->relay->n--;
 		if (known)
 			exchange_datagram(c, x->via, &x->local, &x->remote, x->data->data,
 					  x->data->len);
@@ -192,14 +210,20 @@ void relay_release(struct core *c)
 	}
 }
 
+void relay_init(struct core *c)
+{
+	c->relay = core_room(sizeof(*c->relay));
+}
+
 void relay_fini(struct core *c)
 {
 	struct kept *x, *tmp;
 
-	HASH_ITER(hh, c->relay.kept, x, tmp)
+	HASH_ITER(hh, c->relay->kept, x, tmp)
 	{
-		HASH_DEL(c->relay.kept, x);
+		HASH_DEL(c->relay->kept, x);
 		blob_unref(x->data);
 		free(x);
 	}
+	free(c->relay);
 }

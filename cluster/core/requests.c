@@ -7,12 +7,25 @@
  *
  * An *errand* is the leader's memory of one outstanding request: when to repeat
  * it, and how often it was. It is volatile: a new leader makes its own. */
+#include "cluster/core/requests.h"
+
 #include "cluster/core/requests_internal.h"
+#include "cluster/core/exchange.h"
+#include "cluster/core/proposals.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+struct requests {
+	struct errand *errands;
+	uint64_t walk_from;     /* Whose turn is next. */
+	bool scanning;          /* Sessions are looked through for notices to send ... */
+	uint64_t scan_after;    /* ... from this id on, ... */
+	uint64_t scan_next_us;  /* ... at this time. */
+	uint64_t takeovers, acknowledged;
+};
 
 #define ERRANDS_TICKS 50u     /* Ticks until each had its turn ... */
 #define ERRANDS_LOOK_MIN 64u  /* ... but so many in each. */
@@ -26,7 +39,7 @@ static struct errand *errand_find(struct core *c, uint64_t session)
 {
 	struct errand *e;
 
-	HASH_FIND(hh, c->requests.errands, &session, sizeof(session), e);
+	HASH_FIND(hh, c->requests->errands, &session, sizeof(session), e);
 	return e;
 }
 
@@ -41,7 +54,7 @@ struct errand *errand_get(struct core *c, uint64_t session)
 	e->session = session;
 	e->next_us = NEVER;
 	e->alive_us = c->now_us;
-	HASH_ADD(hh, c->requests.errands, session, sizeof(e->session), e);
+	HASH_ADD(hh, c->requests->errands, session, sizeof(e->session), e);
 	return e;
 }
 
@@ -51,7 +64,7 @@ void requests_forget(struct core *c, uint64_t session)
 
 	if (!e)
 		return;
-	HASH_DEL(c->requests.errands, e);
+	HASH_DEL(c->requests->errands, e);
 	ike_datagrams_unref(e->request);
 	free(e);
 }
@@ -131,7 +144,7 @@ static void notice(struct core *c, const struct session *s)
 	}
 	if (requests_make(c, s, &r)) {
 		e->notice_us = c->now_us + NOTICE_AGAIN_US;
-		c->requests.takeovers++;
+		c->requests->takeovers++;
 		action_event(c->actions, "notice_sent", "session %llu, epoch %lld, owner %s",
 			     (unsigned long long)s->id, (long long)r.epoch, core_node_name(c, r.node));
 	}
@@ -195,7 +208,7 @@ void requests_applied(struct core *c, const struct session *s)
 	}
 	if (e->request) {
 		if (e->purpose == IKE_PURPOSE_NOTICE && s->acknowledged_epoch == s->noticed_epoch) {
-			c->requests.acknowledged++;
+			c->requests->acknowledged++;
 			action_event(c->actions, "notice_acknowledged", "session %llu, epoch %lld",
 				     (unsigned long long)s->id, (long long)s->acknowledged_epoch);
 		}
@@ -354,7 +367,7 @@ static bool errand_turn(struct core *c, struct errand *e)
  * fall due at once, they go out at the pace of notices. */
 static void errands_walk(struct core *c)
 {
-	struct requests *r = &c->requests;
+	struct requests *r = c->requests;
 	size_t n = HASH_COUNT(r->errands), look = n / ERRANDS_TICKS + ERRANDS_LOOK_MIN;
 	uint64_t due = c->config->timing.sequence_tick_ms * MS / c->config->timing.notice_interval_us;
 	struct errand *e = errand_find(c, r->walk_from);
@@ -371,7 +384,7 @@ static void errands_walk(struct core *c)
 
 void requests_scan(struct core *c)
 {
-	struct requests *r = &c->requests;
+	struct requests *r = c->requests;
 
 	if (!core_leads(c))
 		return;
@@ -382,7 +395,7 @@ void requests_scan(struct core *c)
 
 static void scan(struct core *c)
 {
-	struct requests *r = &c->requests;
+	struct requests *r = c->requests;
 
 	/* What was missed, while there was no leader to speak of, is not made up at once. */
 	if (c->now_us > r->scan_next_us + SCAN_BURST_US)
@@ -415,10 +428,10 @@ void requests_role(struct core *c)
 {
 	struct errand *e, *tmp;
 
-	HASH_ITER(hh, c->requests.errands, e, tmp)
+	HASH_ITER(hh, c->requests->errands, e, tmp)
 		requests_forget(c, e->session);
-	c->requests.scanning = false;
-	c->requests.scan_next_us = NEVER;
+	c->requests->scanning = false;
+	c->requests->scan_next_us = NEVER;
 	requests_scan(c);
 }
 
@@ -427,7 +440,7 @@ void requests_tick(struct core *c)
 	if (!core_leads(c))
 		return;
 	/* consensus_is_current() turns true without a change of role. */
-	if (!c->requests.errands && !c->requests.scanning && state_sessions(c->state))
+	if (!c->requests->errands && !c->requests->scanning && state_sessions(c->state))
 		requests_scan(c);
 	scan(c);
 	if (c->now_us < c->housekeeping_us)
@@ -437,13 +450,26 @@ void requests_tick(struct core *c)
 
 uint64_t requests_deadline_us(const struct core *c)
 {
-	return c->requests.scanning ? c->requests.scan_next_us : NEVER;
+	return c->requests->scanning ? c->requests->scan_next_us : NEVER;
+}
+
+void requests_count(const struct core *c, uint64_t *takeovers, uint64_t *acknowledged)
+{
+	*takeovers = c->requests->takeovers;
+	*acknowledged = c->requests->acknowledged;
+}
+
+void requests_init(struct core *c)
+{
+	c->requests = core_room(sizeof(*c->requests));
+	c->requests->scan_next_us = NEVER;
 }
 
 void requests_fini(struct core *c)
 {
 	struct errand *e, *tmp;
 
-	HASH_ITER(hh, c->requests.errands, e, tmp)
+	HASH_ITER(hh, c->requests->errands, e, tmp)
 		requests_forget(c, e->session);
+	free(c->requests);
 }

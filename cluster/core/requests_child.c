@@ -4,6 +4,7 @@
  * 4303 3.3.3: "the sender MUST NOT send a packet on an SA if doing so would cause the
  * sequence number to cycle"). Each when it is its session's turn, see requests.c. */
 #include "cluster/core/requests_internal.h"
+#include "cluster/core/requests.h"
 
 #define REKEY_AGAIN_US (5000 * MS) /* Doubled ... */
 #define REKEY_DOUBLINGS 6u         /* ... so often. */

@@ -4,6 +4,7 @@
 #define CLUSTER_CORE_REQUESTS_INTERNAL_H
 
 #include "cluster/core/core_internal.h"
+#include "proto/ike/ike.h"
 
 /* The leader's memory of a session's outstanding request, and of what it is to ask next. */
 struct errand {

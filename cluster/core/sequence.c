@@ -11,7 +11,14 @@
  * where: its mark of the epoch that is over is told at once, and proposed until it is in the
  * log. Whoever hears a mark of an epoch before its own as owner refuses what is below, and who
  * does not own the SA tells the owner. */
+#include "cluster/core/sequence.h"
+
 #include "cluster/core/sequence_internal.h"
+#include "cluster/core/collect.h"
+#include "cluster/core/holder.h"
+#include "cluster/core/lease_requests.h"
+#include "cluster/core/owned_sa.h"
+#include "cluster/core/quorum.h"
 #include "cluster/state/horizon.h"
 #include "proto/mutant.h"
 
@@ -26,13 +33,13 @@
 void sequence_changed(struct core *c, struct owned_sa *sa)
 {
 	if (!sa->mark.changed.previous)
-		DL_APPEND2(c->sequence.changed, sa, mark.changed.previous, mark.changed.next);
+		DL_APPEND2(c->sequence->changed, sa, mark.changed.previous, mark.changed.next);
 }
 
 void sequence_unchanged(struct core *c, struct owned_sa *sa)
 {
 	if (sa->mark.changed.previous)
-		DL_DELETE2(c->sequence.changed, sa, mark.changed.previous, mark.changed.next);
+		DL_DELETE2(c->sequence->changed, sa, mark.changed.previous, mark.changed.next);
 	sa->mark.changed.previous = NULL;
 }
 
@@ -42,20 +49,20 @@ void sequence_fresh(struct core *c, struct owned_sa *sa)
 	if (sa->mark.fresh.previous)
 		return;
 	sa->mark.commit_us = c->now_us + c->config->timing.mark_commit_ms * MS * 9 / 10;
-	DL_APPEND2(c->sequence.fresh, sa, mark.fresh.previous, mark.fresh.next);
+	DL_APPEND2(c->sequence->fresh, sa, mark.fresh.previous, mark.fresh.next);
 }
 
 static void fresh_remove(struct core *c, struct owned_sa *sa)
 {
 	if (sa->mark.fresh.previous)
-		DL_DELETE2(c->sequence.fresh, sa, mark.fresh.previous, mark.fresh.next);
+		DL_DELETE2(c->sequence->fresh, sa, mark.fresh.previous, mark.fresh.next);
 	sa->mark.fresh.previous = NULL;
 }
 
 static void proposed_remove(struct core *c, struct owned_sa *sa)
 {
 	if (sa->mark.proposed.previous)
-		DL_DELETE2(c->sequence.proposed, sa, mark.proposed.previous, mark.proposed.next);
+		DL_DELETE2(c->sequence->proposed, sa, mark.proposed.previous, mark.proposed.next);
 	sa->mark.proposed.previous = NULL;
 }
 
@@ -76,8 +83,8 @@ void sequence_gone(struct core *c, struct owned_sa *sa)
 uint64_t sequence_heard_us(const struct core *c, uint32_t node, uint64_t incarnation)
 {
 	for (unsigned i = 0; i < 2; i++)
-		if (c->sequence.heard[node][i].incarnation == incarnation)
-			return c->sequence.heard[node][i].us;
+		if (c->sequence->heard[node][i].incarnation == incarnation)
+			return c->sequence->heard[node][i].us;
 	return 0;
 }
 
@@ -118,7 +125,7 @@ static void propose(struct core *c, struct owned_sa *sa, const struct session *s
 		any = true;
 	}
 	if (any)
-		DL_APPEND2(c->sequence.proposed, sa, mark.proposed.previous, mark.proposed.next);
+		DL_APPEND2(c->sequence->proposed, sa, mark.proposed.previous, mark.proposed.next);
 }
 
 /* Does the log say all that we remember? */
@@ -135,8 +142,8 @@ static bool is_logged(const struct core *c, const struct owned_sa *sa, const str
 
 static void send_within(struct core *c, uint64_t us)
 {
-	if (c->sequence.send_at_us > c->now_us + us)
-		c->sequence.send_at_us = c->now_us + us;
+	if (c->sequence->send_at_us > c->now_us + us)
+		c->sequence->send_at_us = c->now_us + us;
 }
 
 /* The worker's word of an epoch that is over for us comes late, too. */
@@ -218,7 +225,7 @@ static void marks_again(struct core *c)
 {
 	struct owned_sa *sa;
 
-	while ((sa = c->sequence.proposed) && c->now_us >= sa->mark.again_us &&
+	while ((sa = c->sequence->proposed) && c->now_us >= sa->mark.again_us &&
 	       leases_rows(c) < ROWS_STEP_MAX) {
 		unsigned i;
 		const struct session *s = state_session_by_spi(c->state, sa->spi_in, &i);
@@ -233,7 +240,7 @@ static void marks_commit(struct core *c)
 {
 	struct owned_sa *sa;
 
-	while ((sa = c->sequence.fresh) && c->now_us >= sa->mark.commit_us &&
+	while ((sa = c->sequence->fresh) && c->now_us >= sa->mark.commit_us &&
 	       leases_rows(c) < ROWS_STEP_MAX) {
 		unsigned i;
 		const struct session *s = state_session_by_spi(c->state, sa->spi_in, &i);
@@ -242,7 +249,7 @@ static void marks_commit(struct core *c)
 		/* The SA is gone; or our state lags, long when nobody leads. Nothing is forgotten
 		 * while we collect: no word would count, one after the other. */
 		if (!s) {
-			if (c->grants.isolated || collect_is_open(c) || sa->mark.unknown++ < 3) {
+			if (c->isolated || collect_is_open(c) || sa->mark.unknown++ < 3) {
 				sequence_fresh(c, sa);
 			} else {
 				assert(!sa->grant.known);
@@ -261,12 +268,12 @@ static void marks_commit(struct core *c)
 /* Could it own sessions? Then a frame of marks leaves with each heartbeat. */
 static bool serves(const struct core *c)
 {
-	return c->membership.holding || c->config->mode == SERVICE_LB;
+	return holder_holds(c) || c->config->mode == SERVICE_LB;
 }
 
 void sequence_tick(struct core *c)
 {
-	struct sequence *q = &c->sequence;
+	struct sequence *q = c->sequence;
 
 	marks_again(c);
 	marks_commit(c);
@@ -278,7 +285,18 @@ void sequence_tick(struct core *c)
 
 uint64_t sequence_deadline_us(const struct core *c)
 {
-	const struct sequence *q = &c->sequence;
+	const struct sequence *q = c->sequence;
 
 	return serves(c) && q->heartbeat_at_us < q->send_at_us ? q->heartbeat_at_us : q->send_at_us;
+}
+
+void sequence_init(struct core *c)
+{
+	c->sequence = core_room(sizeof(*c->sequence));
+	c->sequence->send_at_us = NEVER;
+}
+
+void sequence_fini(struct core *c)
+{
+	free(c->sequence);
 }

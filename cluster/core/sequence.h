@@ -9,16 +9,6 @@
 
 struct core;
 struct owned_sa;
-struct sequence { /* sequence.c */
-	struct owned_sa *changed; /* Ours, not yet sent to the others. */
-	struct owned_sa *fresh;   /* Newer than the log's, as far as we know; oldest first. */
-	struct owned_sa *proposed; /* For the log, lately: it may be lost with who led. */
-	uint64_t send_at_us;     /* Marks to the nodes' memory; NEVER = none changed. */
-	uint64_t heartbeat_at_us; /* The holder's next frame of marks, changed or not. */
-	struct {
-		uint64_t incarnation, us;
-	} heard[CLUSTER_NODES_MAX][2]; /* Last mark frame of each node, and of its process before. */
-};
 
 void sequence_marked(struct core *c, const struct sa_report *r); /* Accepted by our worker. */
 void sequence_marks(struct core *c, uint32_t node, const struct frame *f);
@@ -35,5 +25,7 @@ uint64_t sequence_heard_us(const struct core *c, uint32_t node, uint64_t incarna
 void sequence_gone(struct core *c, struct owned_sa *sa);
 void sequence_tick(struct core *c);
 uint64_t sequence_deadline_us(const struct core *c);
+void sequence_init(struct core *c);
+void sequence_fini(struct core *c);
 
 #endif

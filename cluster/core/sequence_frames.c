@@ -3,6 +3,12 @@
  * it, without. What comes is remembered by its epoch (mark.h), acknowledged if the SA is exact,
  * and raises the floor of who owns the SA now. */
 #include "cluster/core/sequence_internal.h"
+#include "cluster/core/collect.h"
+#include "cluster/core/grants.h"
+#include "cluster/core/owed.h"
+#include "cluster/core/owned_sa.h"
+#include "cluster/core/quorum.h"
+#include "cluster/core/sequence.h"
 #include "proto/mutant.h"
 
 #include <utlist.h>
@@ -22,14 +28,14 @@ void sequence_send(struct core *c)
 	size_t n = 0;
 
 	/* One row less than there is room for: the frame, and the answer, has one more. */
-	while (n < FRAME_MARKS_MAX - 1 && (sa = c->sequence.changed)) {
+	while (n < FRAME_MARKS_MAX - 1 && (sa = c->sequence->changed)) {
 		sequence_unchanged(c, sa);
 		rows[n++] = (struct frame_mark){ sa->spi_in, sa->mark.own.epoch, sa->mark.own.seq };
 	}
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		if (i != c->config->self && core_node_linked(c, i))
 			action_send_frame(c->actions, i, marks_frame(c, rows, n));
-	c->sequence.send_at_us = c->sequence.changed ? c->now_us : NEVER;
+	c->sequence->send_at_us = c->sequence->changed ? c->now_us : NEVER;
 }
 
 /* To one node: as its memory, not as our word. */
@@ -45,7 +51,7 @@ void sequence_tell(struct core *c, uint32_t node, bool all)
 	struct owned_sa *sa;
 	size_t n = 0;
 
-	for (sa = c->sequence.fresh; sa; sa = sa->mark.fresh.next) {
+	for (sa = c->sequence->fresh; sa; sa = sa->mark.fresh.next) {
 		const struct mark *const known[] = { &sa->mark.known.before,
 						     &sa->mark.known.newest };
 		unsigned child;
@@ -119,10 +125,10 @@ static void note_heard(struct core *c, uint32_t node, const struct frame *f)
 	uint64_t incarnation = f->marks.incarnation;
 
 	owed_shown(c, node, f);
-	if (c->sequence.heard[node][0].incarnation != incarnation)
-		c->sequence.heard[node][1] = c->sequence.heard[node][0];
-	c->sequence.heard[node][0].incarnation = incarnation;
-	c->sequence.heard[node][0].us = c->now_us < c->slept_until_us &&
+	if (c->sequence->heard[node][0].incarnation != incarnation)
+		c->sequence->heard[node][1] = c->sequence->heard[node][0];
+	c->sequence->heard[node][0].incarnation = incarnation;
+	c->sequence->heard[node][0].us = c->now_us < c->slept_until_us &&
 							!MUTANT(MUTANT_AGE_AFTER_SLEEP)
 						? c->slept_from_us
 						: c->now_us;

@@ -7,6 +7,8 @@
  * Series, number and last bind the parts: none can be left out, moved, or put in from
  * another snapshot. What begins with another octet than 0 is of an earlier version,
  * sealed in one piece. */
+#include "cluster/core/snapshot.h"
+
 #include "cluster/raft/raft_message.h"
 #include "cluster/core/core_internal.h"
 
@@ -15,6 +17,17 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define SNAPSHOT_SERIES_LEN 16u
+
+struct snapshots {
+	uint8_t series[SNAPSHOT_SERIES_LEN];
+	struct blob **part;  /* Sealed. */
+	size_t n, room, len; /* len: of all, with their lengths. */
+	bool written;        /* There are no more. */
+	struct blob *whole;  /* They are joined there, ... */
+	size_t joined, joined_len; /* ... so many so far. */
+};
 
 #define PART_LENGTH_LEN 4u
 #define PART_HEADER_LEN (SNAPSHOT_SERIES_LEN + 4u + 1u)
@@ -27,7 +40,7 @@ _Static_assert(FRAME_LEN_MAX >= CONSENSUS_SNAPSHOT_MAX + (1u << 20), "a snapshot
 
 static void seal_part(struct core *c, const uint8_t *octets, size_t len, bool last)
 {
-	struct snapshots *x = &c->snapshots;
+	struct snapshots *x = c->snapshots;
 	struct blob *sealed;
 	CBB plain;
 	int ok = CBB_init(&plain, PART_HEADER_LEN + len) &&
@@ -83,7 +96,7 @@ static bool join(struct snapshots *x)
 
 void snapshot_forget(struct core *c)
 {
-	struct snapshots *x = &c->snapshots;
+	struct snapshots *x = c->snapshots;
 
 	for (; x->joined < x->n; x->joined++)
 		blob_unref(x->part[x->joined]);
@@ -95,7 +108,7 @@ void snapshot_forget(struct core *c)
 
 struct blob *snapshot_slice(struct core *c, bool begin)
 {
-	struct snapshots *x = &c->snapshots;
+	struct snapshots *x = c->snapshots;
 	struct blob *whole;
 
 	if (begin) {
@@ -179,4 +192,15 @@ enum status snapshot_open(const struct seal_key *k, const uint8_t *data, size_t 
 		*state = state_decode(CBB_data(&octets), CBB_len(&octets));
 	CBB_cleanup(&octets); /* Cleanses. */
 	return s != OK || *state ? s : ERR_MALFORMED;
+}
+
+void snapshot_init(struct core *c)
+{
+	c->snapshots = core_room(sizeof(*c->snapshots));
+}
+
+void snapshot_fini(struct core *c)
+{
+	snapshot_forget(c);
+	free(c->snapshots);
 }

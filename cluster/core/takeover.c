@@ -13,10 +13,38 @@
  * meanwhile. Of a process that we never heard, as after a loss of all power, only the log
  * speaks: marks are in it within mark_commit_ms, so the age is counted from so long before the
  * newest record that our store held when we started. What it owed itself counts too (owed.c). */
+#include "cluster/core/takeover.h"
+
 #include "cluster/core/core_internal.h"
+#include "cluster/core/collect.h"
+#include "cluster/core/grants.h"
+#include "cluster/core/membership.h"
+#include "cluster/core/owed.h"
+#include "cluster/core/sequence.h"
 #include "proto/mutant.h"
 
 #include <string.h>
+#include <stdlib.h>
+
+struct takeover {
+	uint64_t node, incarnation; /* Whose slots came to us; Raft id. */
+	uint64_t at_us, age_us;
+	uint64_t late_us;           /* Its last late mark came so long after; 0: none. */
+};
+
+struct takeovers {
+	struct takeover list[TAKEOVERS_KEPT]; /* The last one last. */
+	unsigned n;
+	uint64_t changes;        /* In it. */
+	struct node_down orphan; /* The last that moved slots, perhaps to nobody. */
+	uint32_t awaited;        /* Nodes whose marks the heir waits for: bits of config indices. */
+	uint64_t awaited_index;  /* ... for the NodeDown there, the last one. */
+	uint64_t release_at_us;  /* Held packets go at the latest; NEVER. */
+	uint64_t held_expired;
+	uint64_t lost_heard_us;  /* The lost owner was last heard then; 0 = a packet came since. */
+	uint64_t last_gap_us;
+	uint64_t done_index[CLUSTER_NODES_MAX]; /* FRAME_MARKS_DONE of each node, which may come before our apply. */
+};
 
 #define MARKS_WAIT_US (5 * MS)
 #define OWNER_UNKNOWN_US (60000 * MS) /* So long takeovers are corrected by marks of anybody. */
@@ -25,13 +53,13 @@
 
 bool takeover_awaits(const struct core *c)
 {
-	return c->takeovers.awaited != 0;
+	return c->takeovers->awaited != 0;
 }
 
 static void release(struct core *c)
 {
-	c->takeovers.awaited = 0;
-	c->takeovers.release_at_us = NEVER;
+	c->takeovers->awaited = 0;
+	c->takeovers->release_at_us = NEVER;
 	grants_release(c);
 }
 
@@ -43,7 +71,7 @@ static uint32_t who_knows_marks(const struct core *c, uint64_t index)
 
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		if (i != c->config->self && core_node_linked(c, i) && !c->peer[i].suspect &&
-		    c->peer[i].done_index < index)
+		    c->takeovers->done_index[i] < index)
 			who |= 1u << i;
 	return who;
 }
@@ -52,9 +80,9 @@ static uint32_t who_knows_marks(const struct core *c, uint64_t index)
  * says nothing of this one, even if the same node is lost in the same incarnation. */
 void takeover_marks_done(struct core *c, uint32_t node, uint64_t index)
 {
-	struct takeovers *t = &c->takeovers;
+	struct takeovers *t = c->takeovers;
 
-	c->peer[node].done_index = index;
+	c->takeovers->done_index[node] = index;
 	if ((t->awaited & (1u << node)) == 0 || index < t->awaited_index)
 		return;
 	t->awaited &= ~(1u << node);
@@ -64,9 +92,9 @@ void takeover_marks_done(struct core *c, uint32_t node, uint64_t index)
 
 void takeover_tick(struct core *c)
 {
-	if (c->now_us < c->takeovers.release_at_us)
+	if (c->now_us < c->takeovers->release_at_us)
 		return;
-	c->takeovers.held_expired++;
+	c->takeovers->held_expired++;
 	release(c);
 }
 
@@ -74,8 +102,8 @@ void takeover_tick(struct core *c)
 
 static struct takeover *find(struct core *c, uint64_t node, uint64_t incarnation)
 {
-	for (unsigned i = c->takeovers.n; i > 0; i--) {
-		struct takeover *t = &c->takeovers.list[i - 1];
+	for (unsigned i = c->takeovers->n; i > 0; i--) {
+		struct takeover *t = &c->takeovers->list[i - 1];
 
 		if (t->node == node && t->incarnation == incarnation)
 			return t;
@@ -107,15 +135,15 @@ static uint64_t age_of(const struct core *c, uint64_t node, uint64_t incarnation
 
 	if (state_all_exact(c->state)) /* Nothing can come twice, however little we have heard. */
 		return 0;
-	if (c->owed.ours_us < since)
-		since = c->owed.ours_us;
+	if (owed_ours_us(c) < since)
+		since = owed_ours_us(c);
 	return (uint64_t)((int64_t)c->now_us - since);
 }
 
 /* The oldest is forgotten; one of the same process is replaced. */
 static struct takeover *add(struct core *c, uint64_t node, uint64_t incarnation)
 {
-	struct takeovers *t = &c->takeovers;
+	struct takeovers *t = c->takeovers;
 	struct takeover *gone = find(c, node, incarnation);
 	unsigned at = gone ? (unsigned)(gone - t->list) : 0;
 
@@ -145,7 +173,7 @@ static void correct(struct core *c, struct takeover *t)
 			     core_node_name(c, t->node), (unsigned long long)age);
 	t->age_us = age;
 	t->late_us = c->now_us - t->at_us;
-	c->takeovers.changes++;
+	c->takeovers->changes++;
 }
 
 void takeover_late(struct core *c, const struct session *s, int64_t epoch)
@@ -160,26 +188,26 @@ void takeover_late(struct core *c, const struct session *s, int64_t epoch)
 		return;
 	}
 	/* Of an epoch that is long over: whose it was the state cannot say. */
-	for (unsigned i = 0; i < c->takeovers.n; i++)
-		if (c->now_us - c->takeovers.list[i].at_us < OWNER_UNKNOWN_US)
-			correct(c, &c->takeovers.list[i]);
+	for (unsigned i = 0; i < c->takeovers->n; i++)
+		if (c->now_us - c->takeovers->list[i].at_us < OWNER_UNKNOWN_US)
+			correct(c, &c->takeovers->list[i]);
 }
 
 size_t core_mark_ages(const struct core *c, struct core_mark_age out[TAKEOVERS_KEPT],
 		      uint64_t *changes)
 {
-	for (unsigned i = 0; i < c->takeovers.n; i++)
-		out[i] = (struct core_mark_age){ c->takeovers.list[i].node,
-						 c->takeovers.list[i].incarnation,
-						 c->takeovers.list[i].at_us,
-						 c->takeovers.list[i].age_us };
-	*changes = c->takeovers.changes;
-	return c->takeovers.n;
+	for (unsigned i = 0; i < c->takeovers->n; i++)
+		out[i] = (struct core_mark_age){ c->takeovers->list[i].node,
+						 c->takeovers->list[i].incarnation,
+						 c->takeovers->list[i].at_us,
+						 c->takeovers->list[i].age_us };
+	*changes = c->takeovers->changes;
+	return c->takeovers->n;
 }
 
 uint64_t takeover_last_age_us(const struct core *c)
 {
-	return c->takeovers.n ? c->takeovers.list[c->takeovers.n - 1].age_us : 0;
+	return c->takeovers->n ? c->takeovers->list[c->takeovers->n - 1].age_us : 0;
 }
 
 /* ---- What happens ---- */
@@ -190,8 +218,7 @@ static bool inherited(const struct core *c, const struct node_down *down)
 {
 	for (uint32_t i = 0; i < STATE_SLOTS; i++) {
 		const struct slot *slot = state_slot(c->state, i);
-		const struct slot_seen *seen = &c->grants.slot[i];
-		bool known = seen->ours && seen->epoch == slot->epoch && !MUTANT(MUTANT_AGE_OF_NOTHING);
+		bool known = grants_had(c, i, slot->epoch) && !MUTANT(MUTANT_AGE_OF_NOTHING);
 
 		if (slot->node == c->raft_id && slot->previous_node == down->id &&
 		    slot->previous_incarnation == down->incarnation && !known)
@@ -203,7 +230,7 @@ static bool inherited(const struct core *c, const struct node_down *down)
 void takeover_down(struct core *c, const struct node_down *down, uint64_t index, bool moved)
 {
 	uint32_t lost = core_node_index(c, down->id);
-	struct takeovers *t = &c->takeovers;
+	struct takeovers *t = c->takeovers;
 
 	membership_tell_down(c, down);
 	collect_down(c, down);
@@ -226,8 +253,8 @@ void takeover_slot(struct core *c, const struct slot *slot)
 	const struct takeover *known;
 
 	if (node == 0) {
-		node = c->takeovers.orphan.id;
-		incarnation = c->takeovers.orphan.incarnation;
+		node = c->takeovers->orphan.id;
+		incarnation = c->takeovers->orphan.incarnation;
 	}
 	known = find(c, node, incarnation);
 	if (!known || known->at_us != c->now_us)
@@ -236,9 +263,35 @@ void takeover_slot(struct core *c, const struct slot *slot)
 
 void takeover_first_in(struct core *c)
 {
-	struct takeovers *t = &c->takeovers;
+	struct takeovers *t = c->takeovers;
 
 	if (t->lost_heard_us)
 		t->last_gap_us = c->now_us - t->lost_heard_us;
 	t->lost_heard_us = 0;
+}
+
+uint64_t takeover_deadline_us(const struct core *c)
+{
+	return c->takeovers->release_at_us;
+}
+
+uint64_t takeover_last_gap_us(const struct core *c)
+{
+	return c->takeovers->last_gap_us;
+}
+
+uint64_t takeover_held_expired(const struct core *c)
+{
+	return c->takeovers->held_expired;
+}
+
+void takeover_init(struct core *c)
+{
+	c->takeovers = core_room(sizeof(*c->takeovers));
+	c->takeovers->release_at_us = NEVER;
+}
+
+void takeover_fini(struct core *c)
+{
+	free(c->takeovers);
 }

@@ -3,29 +3,9 @@
 #ifndef CLUSTER_CORE_TAKEOVER_H
 #define CLUSTER_CORE_TAKEOVER_H
 
-#include "cluster/state/command.h"
-#include "cluster/core/core.h"
+#include "cluster/state/state.h"
 
 struct core;
-
-struct takeover {
-	uint64_t node, incarnation; /* Whose slots came to us; Raft id. */
-	uint64_t at_us, age_us;
-	uint64_t late_us;           /* Its last late mark came so long after; 0: none. */
-};
-
-struct takeovers { /* takeover.c */
-	struct takeover list[TAKEOVERS_KEPT]; /* The last one last. */
-	unsigned n;
-	uint64_t changes;        /* In it. */
-	struct node_down orphan; /* The last that moved slots, perhaps to nobody. */
-	uint32_t awaited;        /* Nodes whose marks the heir waits for: bits of config indices. */
-	uint64_t awaited_index;  /* ... for the NodeDown there, the last one. */
-	uint64_t release_at_us;  /* Held packets go at the latest; NEVER. */
-	uint64_t held_expired;
-	uint64_t lost_heard_us;  /* The lost owner was last heard then; 0 = a packet came since. */
-	uint64_t last_gap_us;
-};
 
 /* NodeDown was applied, at that index, and moved slots or not. Before grants. */
 void takeover_down(struct core *c, const struct node_down *down, uint64_t index, bool moved);
@@ -41,6 +21,11 @@ int64_t takeover_unheard_us(const struct core *c, uint64_t node, uint64_t incarn
 int64_t takeover_cold_us(const struct core *c);
 void takeover_first_in(struct core *c);     /* A packet came in. */
 uint64_t takeover_last_age_us(const struct core *c);
+uint64_t takeover_last_gap_us(const struct core *c);
+uint64_t takeover_held_expired(const struct core *c);
 void takeover_tick(struct core *c);
+uint64_t takeover_deadline_us(const struct core *c);
+void takeover_init(struct core *c);
+void takeover_fini(struct core *c);
 
 #endif

@@ -3,6 +3,7 @@
 #include "cluster/core/unready.h"
 
 #include "cluster/core/core_internal.h"
+#include "cluster/core/bootstrap.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,13 +21,13 @@ uint32_t core_unready(const struct core *c)
 	}
 	if (c->old_s)
 		bits |= 1u << UNREADY_OLD_STORE;
-	if (c->grants.isolated)
+	if (c->isolated)
 		bits |= 1u << UNREADY_ISOLATED;
 	if (!self || !self->up || self->incarnation != c->incarnation)
 		bits |= 1u << UNREADY_NOT_UP;
-	if (c->membership.shutdown)
+	if (c->leaving)
 		bits |= 1u << UNREADY_LEAVING;
-	if (c->membership.unfit)
+	if (c->unfit)
 		bits |= 1u << UNREADY_UNFIT;
 	return bits;
 }
@@ -66,7 +67,7 @@ void core_unready_text(const struct core *c, enum unready u, char text[UNREADY_T
 	text[0] = '\0';
 	switch (u) {
 	case UNREADY_NO_LEADER:
-		snprintf(text, UNREADY_TEXT_LEN, "%s", c->identity.cluster_id
+		snprintf(text, UNREADY_TEXT_LEN, "%s", bootstrap_cluster_id(c)
 				 ? "no leader is known"
 				 : "all nodes have to be there once to found the cluster");
 		say_missing(c, text);

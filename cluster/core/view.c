@@ -2,6 +2,7 @@
 /* What every room of the core may ask and use: the time, who leads, who is who,
  * and a frame to a node. It knows no room. */
 #include "cluster/core/core_internal.h"
+#include "cluster/core/bootstrap.h"
 #include "proto/mutant.h"
 
 #include <string.h>
@@ -80,7 +81,7 @@ bool core_quorum_wiped(const struct core *c)
 
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		empty += c->peer[i].greeted && c->peer[i].cluster_id == 0;
-	return c->identity.cluster_id != 0 && empty > c->config->n_nodes / 2;
+	return bootstrap_cluster_id(c) != 0 && empty > c->config->n_nodes / 2;
 }
 
 bool core_node_refused(const struct core *c, uint32_t node)

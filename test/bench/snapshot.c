@@ -9,6 +9,7 @@
  * first to change its sessions, and "batch_alone": the same without a snapshot. Prints JSON,
  * times in microseconds. */
 #include "cluster/core/core_internal.h"
+#include "cluster/core/snapshot.h"
 #include "test/lib/sample.h"
 
 #include <assert.h>
@@ -102,6 +103,7 @@ static void measure(unsigned sessions)
 
 	cluster_config_defaults(&config);
 	entropy_init(&core.entropy, seed);
+	snapshot_init(&core);
 	core.state = fill(sessions);
 	for (uint64_t at = 0, step = 0; step * SEQ_ROWS_MAX < sessions; step++)
 		longest(&alone, mark(core.state, &at, 1));
@@ -138,6 +140,7 @@ static void measure(unsigned sessions)
 	from = cpu_us();
 	blob_unref(sealed);
 	printf(", \"free_us\": %.0f}\n", cpu_us() - from);
+	snapshot_fini(&core);
 	entropy_fini(&core.entropy);
 	seal_key_free(core.seal);
 	state_free(core.state);

@@ -2,6 +2,7 @@
 /* Snapshots in sealed parts. The input is taken as octets, of which nothing opens; and as
  * an arrangement of the parts of two whole ones, of which only those two open. */
 #include "cluster/core/core_internal.h"
+#include "cluster/core/snapshot.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ static void begin(void)
 
 	key = c->seal = seal_key_new(master, "fuzz");
 	c->config = &config;
+	snapshot_init(c);
 	entropy_init(&c->entropy, seed);
 	c->state = state_new();
 	for (uint64_t id = 1; id <= 3; id++) {
@@ -45,7 +47,7 @@ static void begin(void)
 		n_parts = n;
 	}
 	assert(n_parts == 3); /* The corpus counts on it. */
-	snapshot_forget(c);
+	snapshot_fini(c);
 	state_free(c->state);
 	entropy_fini(&c->entropy);
 	free(c);

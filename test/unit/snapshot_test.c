@@ -3,6 +3,7 @@
  * left out, moved or put in from another one. What is in the octets is
  * state_property_test.c's. */
 #include "cluster/core/core_internal.h"
+#include "cluster/core/snapshot.h"
 #include "test/lib/apply.h"
 
 #include <setjmp.h>
@@ -25,6 +26,7 @@ static struct maker *maker_new(void)
 	cluster_config_defaults(&m->config);
 	m->config.snapshot_slice = 1;
 	m->core.config = &m->config;
+	snapshot_init(&m->core);
 	m->core.seal = seal_key_new(key, "test");
 	entropy_init(&m->core.entropy, seed);
 	m->core.state = apply_three_nodes();
@@ -36,7 +38,7 @@ static struct maker *maker_new(void)
 
 static void maker_free(struct maker *m)
 {
-	snapshot_forget(&m->core);
+	snapshot_fini(&m->core);
 	state_free(m->core.state);
 	seal_key_free(m->core.seal);
 	entropy_fini(&m->core.entropy);

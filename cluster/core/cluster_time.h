@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The time that all agree on (DESIGN section 3). */
+#ifndef CLUSTER_CORE_CLUSTER_TIME_H
+#define CLUSTER_CORE_CLUSTER_TIME_H
+
+struct core;
+
+void cluster_time_lead(struct core *c);    /* We lead from now on, and count from now on. */
+void cluster_time_advance(struct core *c); /* Leader. */
+void cluster_time_init(struct core *c);
+void cluster_time_fini(struct core *c);
+
+#endif

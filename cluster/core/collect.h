@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Exact SAs: who has forgotten what, and what an heir does (DESIGN section 5). */
+#ifndef CLUSTER_CORE_COLLECT_H
+#define CLUSTER_CORE_COLLECT_H
+
+#include "cluster/state/state.h"
+
+struct core;
+struct frame;
+
+void collect_init(struct core *c);
+void collect_slots(struct core *c); /* Slots changed, or a snapshot came. Before grants. */
+void collect_down(struct core *c, const struct node_down *down);
+void collect_asked(struct core *c, uint32_t node, uint64_t index);
+void collect_done(struct core *c, uint32_t node, const struct frame *f);
+/* A mark that these nodes told, of an SA that our state does not show yet, is not kept. */
+void collect_forgot(struct core *c, uint32_t nodes);
+/* Is the session ours, and do we not know yet what was accepted before? */
+bool collect_awaits(const struct core *c, const struct session *s);
+bool collect_is_open(const struct core *c); /* ... of any session that is ours? */
+/* Are marks in that slot for the node to know: is it its owner's, or ours? */
+bool collect_concerns(const struct core *c, const struct slot *slot, uint32_t node);
+void collect_tell(struct core *c, uint32_t node);
+void collect_tick(struct core *c);
+uint64_t collect_deadline_us(const struct core *c);
+void collect_fini(struct core *c);
+
+#endif

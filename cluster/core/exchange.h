@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* IKE messages at the leader: respond, commit, answer. */
+#ifndef CLUSTER_CORE_EXCHANGE_H
+#define CLUSTER_CORE_EXCHANGE_H
+
+#include "cluster/core/follow.h"
+#include "proto/ike/ike.h"
+
+struct core;
+
+void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *local,
+		       const struct endpoint *remote, const uint8_t *data, size_t len);
+/* Sends through the node that the client's datagram came by. Borrows data. */
+void exchange_send(struct core *c, uint32_t via, const struct endpoint *local,
+		   const struct endpoint *remote, const struct ike_datagrams *message);
+/* A command of this session (or half-open pair) was applied or refused. */
+void exchange_applied(struct core *c, const struct follow_session *f);
+/* Runs ike_env for a step of our own; see exchange_env(). */
+struct ike_env exchange_env(struct core *c);
+struct room exchange_room(const struct core *c); /* For a command that may take some. */
+/* What of a SessionPut follows from the session and the state: supersedes, takes_from, room. */
+void exchange_put_terms(const struct core *c, const struct ike_session *next, struct session_put *p);
+/* Is a command of the session on its way? If not, marks it so: for requests*.c. */
+bool exchange_reserve(struct core *c, uint64_t session);
+/* Moves the next session out of an outcome; what it leaves is cleansed. */
+void exchange_take_next(struct ike_session *to, struct ike_outcome *out);
+/* Is a command on its way that takes this virtual IP? */
+bool exchange_takes(const struct core *c, const struct address *a);
+void exchange_owner_applied(struct core *c);
+void exchange_lost(struct core *c);
+void exchange_role(struct core *c);
+void exchange_tick(struct core *c);
+void exchange_fini(struct core *c);
+size_t exchange_pending(const struct core *c);
+uint64_t exchange_deadline_us(const struct core *c);
+void exchange_init(struct core *c);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* IKE SAs between IKE_SA_INIT and IKE_AUTH (DESIGN section 7). */
+#ifndef CLUSTER_CORE_HALF_OPEN_H
+#define CLUSTER_CORE_HALF_OPEN_H
+
+#include "proto/ike/ike.h"
+
+struct core;
+
+/* Who was asked for a cookie is asked again when it repeats the request without one: of two
+ * answers to one IKE_SA_INIT a client takes the first for that to its latest. */
+#define COOKIE_DEMAND_US (30000 * MS)
+
+void half_open_request(struct core *c, uint32_t via, const struct endpoint *local,
+		       const struct endpoint *remote, const uint8_t *data, size_t len);
+void half_open_share(struct core *c, uint32_t node, const uint8_t *sealed, size_t len);
+void half_open_ack(struct core *c, uint32_t node, uint64_t spi_i, uint64_t spi_r);
+const struct ike_half_open *half_open_find(const struct core *c, uint64_t spi_i, uint64_t spi_r);
+void half_open_forget(struct core *c, uint64_t spi_i, uint64_t spi_r);
+/* Its IKE_AUTH was refused, which is final: recorded, and sent again to the next leader, it
+ * would be taken where there is room by then, and end what its client has made since. */
+void half_open_refuse(struct core *c, uint64_t spi_i, uint64_t spi_r);
+void half_open_tick(struct core *c);
+void half_open_fini(struct core *c);
+size_t half_open_count(const struct core *c);
+bool half_open_demands(const struct core *c); /* Cookies, of everybody. */
+uint64_t half_open_deadline_us(const struct core *c); /* A reply must leave then, unacknowledged. */
+void half_open_init(struct core *c);
+
+#endif

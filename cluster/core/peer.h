@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a node knows of another one. bootstrap.c writes it when a link comes up and a HELLO
+ * comes; core.c what its frames say of it; membership.c what the detector says. */
+#ifndef CLUSTER_CORE_PEER_H
+#define CLUSTER_CORE_PEER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct peer {
+	bool linked;         /* The link is up. */
+	bool greeted;        /* Its HELLO came and was accepted. */
+	bool refused;        /* It was not: frames from it are ignored. */
+	bool refuses;        /* It will not work with us. */
+	bool suspect;        /* By our failure detector. */
+	bool leaving;        /* It said so, in this incarnation. */
+	bool never_heard;    /* suspect since our start: not the detector's word yet. */
+	bool differs;        /* Its configuration hash is not ours. */
+	bool unfit;          /* FRAME_FITNESS: its host does not let it serve. */
+	uint64_t raft_id, incarnation, cluster_id;
+	uint64_t applied;    /* FRAME_APPLIED, for the leader. */
+	uint64_t stored_id, stored_index; /* What the node of this name had acknowledged when the link came up. */
+	uint64_t silent_us;  /* When it became suspect: since when nothing was heard. */
+	uint64_t admitted_us;
+};
+
+#endif

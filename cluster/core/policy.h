@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions of what is configured no longer. */
+#ifndef CLUSTER_CORE_POLICY_H
+#define CLUSTER_CORE_POLICY_H
+
+#include "cluster/state/state.h"
+
+struct core;
+
+/* Through all sessions, a few at a time: how many are of what is configured, and of what is not. */
+struct policy_walk {
+	uint64_t after, seen, gone;
+	bool over;
+	uint32_t n; /* The last ones that are not; the caller takes them. */
+	uint64_t session[SESSIONS_END_MAX];
+};
+
+void policy_init(struct core *c);
+bool policy_knows(const struct core *c, const struct ike_id *id); /* Has it a [[secret]]? */
+bool policy_is_shown(const struct core *c); /* Has a majority of voters our configuration? */
+bool policy_is_held(uint64_t gone, uint64_t seen); /* Too many to end without being asked to? */
+void policy_walk(const struct core *c, struct policy_walk *w); /* Further; never if it is over. */
+void policy_propose(struct core *c, struct policy_walk *w, uint64_t ticket);
+void policy_look(struct core *c); /* Nodes changed. */
+void policy_role(struct core *c);
+void policy_tick(struct core *c);
+void policy_fini(struct core *c);
+
+#endif

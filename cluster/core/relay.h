@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* IKE messages at a node that does not lead. */
+#ifndef CLUSTER_CORE_RELAY_H
+#define CLUSTER_CORE_RELAY_H
+
+#include "proto/ike/ike.h"
+
+struct core;
+
+bool relay_possible(const struct core *c, uint32_t leader);
+/* Drops what came by another node: that is never relayed again. */
+void relay_forward(struct core *c, uint32_t via, const struct endpoint *local,
+		   const struct endpoint *remote, const uint8_t *data, size_t len);
+void relay_keep(struct core *c, uint32_t via, const struct ike_header *h,
+		const struct endpoint *local, const struct endpoint *remote, struct blob *data);
+void relay_release(struct core *c);
+void relay_fini(struct core *c);
+void relay_init(struct core *c);
+
+#endif

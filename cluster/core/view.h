@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every room of the core may ask: the time, who leads, who is who; and a frame to a node. */
+#ifndef CLUSTER_CORE_VIEW_H
+#define CLUSTER_CORE_VIEW_H
+
+#include "cluster/cluster_config.h"
+#include "cluster/link/frame.h"
+#include "cluster/state/state.h"
+#include "proto/wire/drop.h"
+
+struct core;
+
+#define MS UINT64_C(1000)
+#define NEVER UINT64_MAX
+#define NODE_NONE CLUSTER_NODES_MAX
+
+uint64_t core_now_ms(const struct core *c);
+bool core_leads(const struct core *c);          /* Leader, and its state is current. */
+uint32_t core_leader_index(const struct core *c); /* NODE_NONE: unknown or ourselves not ready. */
+void core_drop(struct core *c, enum drop d);
+void core_send(struct core *c, uint32_t node, const struct frame *f); /* If the link is up. */
+void core_broadcast(struct core *c, const struct frame *f);
+const char *core_node_name(const struct core *c, uint64_t raft_id);
+bool core_quorum_wiped(const struct core *c); /* Most nodes answer with empty stores, we have ours. */
+/* Is this node the owner of the session, in this incarnation, by applied state? */
+bool core_owns(const struct core *c, const struct session *s);
+/* The [[connection]] it came by; NULL: no longer configured. */
+const struct ike_connection *core_connection(const struct core *c, const struct session *s);
+bool core_has_successor(const struct session *s, uint32_t spi_in); /* Its Child SA was rekeyed. */
+/* Of Child SAs that the session gets now; 0: they are not exact. */
+uint64_t core_first_horizon(const struct core *c, const struct ike_session *ike);
+
+#endif
