@@ -35,6 +35,44 @@ static void a_mark_whose_proposal_was_lost_is_proposed_again(void **unused)
 	story_fini(&l);
 }
 
+static struct {
+	uint32_t from;
+	unsigned n;
+} lost_batches;
+
+static bool lose_batches(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+{
+	bool lost = f->data[0] == FRAME_PROPOSE && from == lost_batches.from;
+
+	(void)l;
+	(void)to;
+	lost_batches.n += lost;
+	return lost;
+}
+
+/* The leader lives, and never gets the SeqBatch; nor the next one. */
+static void a_mark_whose_batch_was_lost_is_proposed_again(void **unused)
+{
+	struct story l;
+	uint32_t owner;
+
+	(void)unused;
+	start_all(&l, 3);
+	owner = lost_batches.from = story_holder(&l);
+	lost_batches.n = 0;
+	assert_int_not_equal(owner, story_leader(&l));
+	accept(&l, owner, 77);
+	story_run(&l, 850);
+	l.loses = lose_batches;
+	story_run(&l, 180);
+	assert_true(lost_batches.n >= 2);
+	assert_int_equal(story_record(&l, owner)->mark, 0);
+	l.loses = NULL;
+	story_run(&l, 150);
+	assert_int_equal(story_record(&l, owner)->mark, 77);
+	story_fini(&l);
+}
+
 /* Marks of SAs that a node does not know take all the room that it has for those. */
 static void fill_marks(struct story *l, uint32_t from, uint32_t at)
 {
@@ -299,6 +337,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mark_whose_proposal_was_lost_is_proposed_again),
+		cmocka_unit_test(a_mark_whose_batch_was_lost_is_proposed_again),
 		cmocka_unit_test(a_word_does_not_count_whose_marks_found_no_room),
 		cmocka_unit_test(a_word_does_not_count_whose_marks_are_gone_when_it_comes),
 		cmocka_unit_test(forgetting_waits_until_the_words_have_come),
