@@ -75,6 +75,7 @@
 	X(MUTANT_AGE_NOT_CORRECTED, "the mark age leaves out how long a lost owner lived on")     \
 	X(MUTANT_AGE_AFTER_SLEEP, "marks that waited while their hearer stood still count as fresh") \
 	X(MUTANT_STOP_IGNORED, "who was stopped lets in what waits before it can know that it was lost")    \
+	X(MUTANT_AGE_RECEIVED, "marks count as fresh when they come, however long they were under way")    \
 	X(MUTANT_AGE_OF_LAST, "the mark age leaves out what the lost owner had taken over just before")    \
 	X(MUTANT_COLD_AGE_ZERO, "the mark age is 0 where nobody was heard, as after a loss of all power") \
 	X(MUTANT_FLOOR_IS_MARK, "a worker takes a floor that was raised for a mark of its own")     \

@@ -233,6 +233,11 @@ static void end(struct core *c)
 	c->actions = NULL;
 }
 
+void core_peer_clock(struct core *c, uint32_t node, uint64_t clock_us)
+{
+	c->peer[node].clock_us = clock_us;
+}
+
 void cluster_step(struct core *c, const struct event *event, struct actions *actions)
 {
 	if (c->stopped)

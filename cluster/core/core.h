@@ -36,6 +36,10 @@ struct core *core_new(const struct cluster_config *config, const struct core_sta
 		      struct actions *actions, const char **why);
 void core_free(struct core *core);
 
+/* A node's clock: a heartbeat of its left at that time, by that clock, and came here. Its clock
+ * is that of its core's events. */
+void core_peer_clock(struct core *core, uint32_t node, uint64_t clock_us);
+
 void cluster_step(struct core *core, const struct event *event, struct actions *actions);
 
 /* When EVENT_TICK is due next, by the clock of event.now_us. */

@@ -147,7 +147,8 @@ static uint64_t floor_of(const struct core *c, const struct seq_record *r, uint3
 	return known;
 }
 
-/* A mark of an epoch before came into the log since the grant. */
+/* A mark of an epoch before came into the log since the grant. It is no news if we knew it, and
+ * may have put it there ourselves. */
 static void follow_late(struct core *c, const struct session *s, const struct seq_record *r,
 			struct owned_sa *sa)
 {
@@ -156,7 +157,8 @@ static void follow_late(struct core *c, const struct session *s, const struct se
 	if (logged <= sa->grant.logged)
 		return;
 	sa->grant.logged = logged;
-	if (!MUTANT(MUTANT_HEIR_NOT_BY_LOG) && !MUTANT(MUTANT_NO_MARKS))
+	if (logged > sequence_before(c, sa->spi_in, sa->grant.epoch) &&
+	    !MUTANT(MUTANT_HEIR_NOT_BY_LOG) && !MUTANT(MUTANT_NO_MARKS))
 		grants_floor(c, sa->spi_in, (struct mark){ s->first_epoch, logged });
 }
 

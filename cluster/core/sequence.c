@@ -80,12 +80,12 @@ void sequence_gone(struct core *c, struct owned_sa *sa)
 	proposed_remove(c, sa);
 }
 
-uint64_t sequence_heard_us(const struct core *c, uint32_t node, uint64_t incarnation)
+const struct heard_marks *sequence_heard(const struct core *c, uint32_t node, uint64_t incarnation)
 {
 	for (unsigned i = 0; i < 2; i++)
 		if (c->sequence->heard[node][i].incarnation == incarnation)
-			return c->sequence->heard[node][i].us;
-	return 0;
+			return &c->sequence->heard[node][i];
+	return NULL;
 }
 
 /* ---- Into the log ---- */

@@ -13,12 +13,13 @@
 
 #include <utlist.h>
 
-static struct blob *marks_frame(const struct core *c, const struct frame_mark *rows, size_t n)
+static struct blob *marks_frame(const struct core *c, uint32_t to, const struct frame_mark *rows,
+				size_t n)
 {
-	uint64_t applied = core_applied(c);
+	const struct frame_marks_head head = { c->incarnation, core_applied(c), c->peer[to].clock_us };
 
-	return applied ? frame_create_marks_at(FRAME_MARKS, c->incarnation, applied, rows, n)
-		       : frame_create_marks(FRAME_MARKS, c->incarnation, rows, n);
+	return head.index ? frame_create_marks_at(FRAME_MARKS, &head, rows, n)
+			  : frame_create_marks(FRAME_MARKS, c->incarnation, rows, n);
 }
 
 void sequence_send(struct core *c)
@@ -34,7 +35,7 @@ void sequence_send(struct core *c)
 	}
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		if (i != c->config->self && core_node_linked(c, i))
-			action_send_frame(c->actions, i, marks_frame(c, rows, n));
+			action_send_frame(c->actions, i, marks_frame(c, i, rows, n));
 	c->sequence->send_at_us = c->sequence->changed ? c->now_us : NEVER;
 }
 
@@ -119,19 +120,32 @@ static void learned(struct core *c, struct owned_sa *sa, const struct session *s
 		grants_floor(c, sa->spi_in, mark);
 }
 
-/* Its age counts from when it may have come at the earliest. */
+/* By our clock it did not leave before this; 0: we cannot tell. It may have been under way for
+ * long, and have waited for us. */
+static uint64_t left_us(const struct core *c, const struct frame *f)
+{
+	uint64_t us = f->marks.echo_us <= c->now_us ? f->marks.echo_us : 0;
+
+	if (MUTANT(MUTANT_AGE_RECEIVED))
+		us = c->now_us;
+	if (c->now_us < c->slept_until_us && us > c->slept_from_us && !MUTANT(MUTANT_AGE_AFTER_SLEEP))
+		us = c->slept_from_us;
+	return us;
+}
+
 static void note_heard(struct core *c, uint32_t node, const struct frame *f)
 {
-	uint64_t incarnation = f->marks.incarnation;
+	struct heard_marks *h = c->sequence->heard[node];
+	uint64_t us = left_us(c, f);
 
 	owed_shown(c, node, f);
-	if (c->sequence->heard[node][0].incarnation != incarnation)
-		c->sequence->heard[node][1] = c->sequence->heard[node][0];
-	c->sequence->heard[node][0].incarnation = incarnation;
-	c->sequence->heard[node][0].us = c->now_us < c->slept_until_us &&
-							!MUTANT(MUTANT_AGE_AFTER_SLEEP)
-						? c->slept_from_us
-						: c->now_us;
+	if (h[0].incarnation != f->marks.incarnation) {
+		h[1] = h[0];
+		h[0] = (struct heard_marks){ .incarnation = f->marks.incarnation };
+	}
+	h[0].came_us = c->now_us;
+	if (us > h[0].left_us)
+		h[0].left_us = us;
 }
 
 void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
@@ -171,6 +185,9 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 	rows_tell(c, pass.to, pass.rows, pass.n);
 	if (n_held)
 		action_send_frame(c->actions, node,
-				  frame_create_marks_at(FRAME_MARKS_ACK, f->marks.incarnation,
-							core_applied(c), held, n_held));
+				  frame_create_marks_at(FRAME_MARKS_ACK,
+							&(struct frame_marks_head){
+								.incarnation = f->marks.incarnation,
+								.index = core_applied(c) },
+							held, n_held));
 }

@@ -4,6 +4,7 @@
 #define CLUSTER_CORE_SEQUENCE_INTERNAL_H
 
 #include "cluster/core/core_internal.h"
+#include "cluster/core/sequence.h"
 
 struct sequence {
 	struct owned_sa *changed; /* Ours, not yet sent to the others. */
@@ -11,9 +12,7 @@ struct sequence {
 	struct owned_sa *proposed; /* For the log, lately: it may be lost with who led. */
 	uint64_t send_at_us;     /* Marks to the nodes' memory; NEVER = none changed. */
 	uint64_t heartbeat_at_us; /* The holder's next frame of marks, changed or not. */
-	struct {
-		uint64_t incarnation, us;
-	} heard[CLUSTER_NODES_MAX][2]; /* Last mark frame of each node, and of its process before. */
+	struct heard_marks heard[CLUSTER_NODES_MAX][2]; /* Of each node, and of its process before. */
 };
 
 /* ---- sequence.c ---- */

@@ -3,7 +3,7 @@
  * awaited for it, and its *mark age*: how far back packets may lie that could be let in twice
  * (DESIGN sections 5 and 6).
  *
- *   last word heard        it is ours         a late mark comes
+ *   last word left         it is ours         a late mark comes
  *        |------- age --------|
  *        |---------------- age, corrected ----------|
  *
@@ -122,9 +122,9 @@ int64_t takeover_cold_us(const struct core *c)
 int64_t takeover_unheard_us(const struct core *c, uint64_t node, uint64_t incarnation)
 {
 	uint32_t i = core_node_index(c, node);
-	uint64_t heard = i == NODE_NONE ? 0 : sequence_heard_us(c, i, incarnation);
+	const struct heard_marks *h = i == NODE_NONE ? NULL : sequence_heard(c, i, incarnation);
 
-	return heard ? (int64_t)heard : takeover_cold_us(c);
+	return h && h->left_us ? (int64_t)h->left_us : takeover_cold_us(c);
 }
 
 /* How far back something can lie that was accepted and that neither we nor the log know of: by
@@ -231,6 +231,7 @@ void takeover_down(struct core *c, const struct node_down *down, uint64_t index,
 {
 	uint32_t lost = core_node_index(c, down->id);
 	struct takeovers *t = c->takeovers;
+	const struct heard_marks *heard;
 
 	membership_tell_down(c, down);
 	collect_down(c, down);
@@ -238,7 +239,8 @@ void takeover_down(struct core *c, const struct node_down *down, uint64_t index,
 		t->orphan = *down;
 	if (!moved || !inherited(c, down))
 		return;
-	t->lost_heard_us = lost == NODE_NONE ? 0 : sequence_heard_us(c, lost, down->incarnation);
+	heard = lost == NODE_NONE ? NULL : sequence_heard(c, lost, down->incarnation);
+	t->lost_heard_us = heard ? heard->came_us : 0;
 	t->awaited = who_knows_marks(c, index);
 	t->awaited_index = index;
 	t->release_at_us = t->awaited ? c->now_us + MARKS_WAIT_US : NEVER;

@@ -88,6 +88,11 @@ enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64
 	return OK;
 }
 
+uint64_t detector_peer_clock(const struct detector *d, uint32_t peer)
+{
+	return d->peer[peer].its_send_us;
+}
+
 void detector_heard(struct detector *d, uint32_t peer, uint64_t now_us)
 {
 	struct detector_peer *p = &d->peer[peer];

@@ -69,6 +69,8 @@ enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64
 				       const uint8_t *frame, size_t len) must_check;
 /* How long nothing may be heard of it. */
 uint64_t detector_timeout_us(const struct detector *d, uint32_t peer);
+/* The newest time, by its clock, at which a heartbeat of its left that we have; 0: none. */
+uint64_t detector_peer_clock(const struct detector *d, uint32_t peer);
 /* It is alive, but nobody to be in contact with until it has been let in. */
 void detector_heard(struct detector *d, uint32_t peer, uint64_t now_us);
 /* The link ended and a new connection was refused: the process is gone. */

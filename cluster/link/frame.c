@@ -49,8 +49,8 @@ static bool get_rows(CBS *in, size_t row_len, size_t max, const uint8_t **rows, 
 	return CBS_skip(in, CBS_len(in));
 }
 
-/* What the sender has applied goes as a first row of SPI 0, which is nobody's (RFC 4303 2.1): who
- * does not know of it looks for such an SA, and goes on. */
+/* What the sender has applied, and the time that it echoes, go as a first row of SPI 0, which is
+ * nobody's (RFC 4303 2.1): who does not know of it looks for such an SA, and goes on. */
 static bool get_index(struct frame *f)
 {
 	struct frame_mark first = f->marks.n ? frame_mark_at(f, 0) : (struct frame_mark){ .spi_in = 1 };
@@ -58,9 +58,10 @@ static bool get_index(struct frame *f)
 	if (first.spi_in != 0)
 		return true;
 	f->marks.index = (uint64_t)first.epoch;
+	f->marks.echo_us = first.seq;
 	f->marks.rows += MARK_LEN;
 	f->marks.n--;
-	return f->marks.index != 0 && first.seq == 0;
+	return f->marks.index != 0 && (first.seq == 0 || f->type == FRAME_MARKS);
 }
 
 static bool parse_body(struct frame *f, CBS *in)
@@ -261,17 +262,17 @@ struct blob *frame_create_marks(enum frame_type type, uint64_t incarnation,
 	return finish(&out, ok);
 }
 
-struct blob *frame_create_marks_at(enum frame_type type, uint64_t incarnation, uint64_t index,
+struct blob *frame_create_marks_at(enum frame_type type, const struct frame_marks_head *head,
 				   const struct frame_mark *rows, size_t n)
 {
-	const struct frame_mark first = { .epoch = (int64_t)index };
+	const struct frame_mark first = { .epoch = (int64_t)head->index, .seq = head->echo_us };
 	CBB out;
 	int ok = CBB_init(&out, 9 + (n + 1) * MARK_LEN) && CBB_add_u8(&out, (uint8_t)type) &&
-		 CBB_add_u64(&out, incarnation) && add_marks(&out, &first, 1) &&
+		 CBB_add_u64(&out, head->incarnation) && add_marks(&out, &first, 1) &&
 		 add_marks(&out, rows, n);
 
-	assert(n < FRAME_MARKS_MAX && index != 0);
-	assert(type == FRAME_MARKS || type == FRAME_MARKS_ACK);
+	assert(n < FRAME_MARKS_MAX && head->index != 0);
+	assert(type == FRAME_MARKS || (type == FRAME_MARKS_ACK && head->echo_us == 0));
 	return finish(&out, ok);
 }
 

@@ -86,6 +86,7 @@ struct frame {
 		struct {
 			uint64_t incarnation;  /* MARKS: of the sender; ACK: of the owner. */
 			uint64_t index;        /* Applied by the sender; 0: it does not say. */
+			uint64_t echo_us;      /* MARKS: see struct frame_marks_head. */
 			const uint8_t *rows;   /* frame_mark_at() */
 			size_t n;
 		} marks;                       /* MARKS, MARKS_ACK */
@@ -123,7 +124,13 @@ struct blob *frame_create(const struct frame *f);
 struct blob *frame_create_marks(enum frame_type type, uint64_t incarnation,
 				const struct frame_mark *rows, size_t n);
 /* ... that says what its sender has applied (not 0); n < FRAME_MARKS_MAX */
-struct blob *frame_create_marks_at(enum frame_type type, uint64_t incarnation, uint64_t index,
+struct frame_marks_head {
+	uint64_t incarnation;
+	uint64_t index;
+	uint64_t echo_us; /* MARKS: the receiver's clock, as the sender knew it: the newest time at
+			   * which a heartbeat had left there that came; 0: it knew of none. */
+};
+struct blob *frame_create_marks_at(enum frame_type type, const struct frame_marks_head *head,
 				   const struct frame_mark *rows, size_t n);
 struct blob *frame_create_done(uint64_t index, const struct frame_run *runs, size_t n);
 #define FRAME_MARKS_MAX 3000u /* Rows of one frame */

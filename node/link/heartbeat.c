@@ -82,6 +82,7 @@ void link_urgent(struct conn *c, const uint8_t *frame, size_t len)
 			detector_heard(&l->detector, c->node, now);
 		else if (detector_heartbeat_consume(&l->detector, c->node, now, frame, len) != OK)
 			return;
+		atomic_store(&l->clock_us[c->node], detector_peer_clock(&l->detector, c->node));
 		if (now >= l->poll_from_us)
 			link_look(l, now);
 	} else if (frame[0] == FRAME_FORWARD && accepted) {

@@ -116,6 +116,7 @@ struct link {
 	uint8_t read_buffer[16384]; /* The loop goes on after 32 of them. */
 
 	struct contact contact;
+	_Atomic uint64_t clock_us[CLUSTER_NODES_MAX]; /* detector_peer_clock() */
 	_Atomic uint64_t applied, last;
 	_Atomic uint64_t asked_us, answered_us; /* Liveness of the control loop. */
 	/* The core's word on a link: its generation twice, plus 1 if it works with that node. */

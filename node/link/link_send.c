@@ -62,6 +62,11 @@ void link_answer(struct link *l)
 	atomic_store(&l->answered_us, atomic_load(&l->asked_us));
 }
 
+uint64_t link_peer_clock(const struct link *l, uint32_t node)
+{
+	return atomic_load(&l->clock_us[node]);
+}
+
 const struct contact *link_contact(const struct link *l)
 {
 	return &l->contact;

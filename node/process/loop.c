@@ -6,6 +6,7 @@
  * timerfd, armed for core_deadline_us() after every round: takeover notices are paced
  * by 200 us, which libuv's millisecond timers cannot do. */
 #include "node/process/node.h"
+#include "xdp/thread/clock.h"
 
 #include <openssl/mem.h>
 #include <openssl/rand.h>
@@ -25,7 +26,7 @@
 
 uint64_t loop_now_us(void)
 {
-	return uv_hrtime() / 1000;
+	return boottime_us();
 }
 
 void loop_seed(uint8_t seed[ENTROPY_SEED_LEN])
@@ -41,6 +42,8 @@ static void step(struct node *n, struct event *e)
 		return;
 	e->now_us = loop_now_us();
 	loop_seed(e->seed);
+	for (uint32_t i = 0; i < n->config->cluster.n_nodes; i++)
+		core_peer_clock(n->core, i, link_peer_clock(n->link, i));
 	cluster_step(n->core, e, &n->actions);
 	OPENSSL_cleanse(e->seed, sizeof(e->seed));
 	perform_actions(n);

@@ -25,6 +25,7 @@ static struct blob *encode_done(const struct frame *f)
 
 static struct blob *encode(const struct frame *f)
 {
+	struct frame_marks_head head;
 	struct frame_mark *rows;
 	struct blob *b;
 
@@ -36,8 +37,8 @@ static struct blob *encode(const struct frame *f)
 	assert(rows);
 	for (size_t i = 0; i < f->marks.n; i++)
 		rows[i] = frame_mark_at(f, i);
-	b = f->marks.index ? frame_create_marks_at(f->type, f->marks.incarnation, f->marks.index, rows,
-						   f->marks.n)
+	head = (struct frame_marks_head){ f->marks.incarnation, f->marks.index, f->marks.echo_us };
+	b = f->marks.index ? frame_create_marks_at(f->type, &head, rows, f->marks.n)
 			   : frame_create_marks(f->type, f->marks.incarnation, rows, f->marks.n);
 	free(rows);
 	return b;

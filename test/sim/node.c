@@ -147,6 +147,8 @@ static void step(struct node *n, struct event *e)
 	if (attack)
 		i8_before(&n->full->checkers.i8, n, &attacked);
 	i10_before(&n->full->checkers.i10, n);
+	for (uint32_t i = 0; i < n->config.n_nodes; i++)
+		core_peer_clock(n->core, i, detector_peer_clock(&n->detector, i));
 	cluster_step(n->core, e, &n->actions);
 	i10_after(&n->full->checkers.i10, n);
 	if (attack)

@@ -271,6 +271,64 @@ static void the_mark_age_covers_an_owner_that_lives_on(void **unused)
 	story_fini(&t.l);
 }
 
+/* The heir itself commits what it was handed, and reads it in the log. */
+static void what_was_known_before_is_no_late_mark(void **unused)
+{
+	struct late t;
+	uint64_t age;
+
+	(void)unused;
+	begin(&t);
+	story_kill(&t.l, t.old);
+	age = mark_age_us(&t.l, t.heir);
+	assert_int_equal(story_record(&t.l, t.heir)->late, 0);
+	story_run(&t.l, 1500);
+	assert_int_equal(story_record(&t.l, t.heir)->late, 50);
+	assert_int_equal(story_happened(&t.l, t.heir, "late_mark"), 0);
+	assert_int_equal(mark_age_us(&t.l, t.heir), age);
+	story_fini(&t.l);
+}
+
+static struct blob *under_way; /* The first of the owner's marks that did not arrive at once. */
+
+static bool delays_marks(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+{
+	(void)l;
+	if (f->data[0] != FRAME_MARKS || from != lost || to != mute_to)
+		return false;
+	if (!under_way)
+		under_way = blob_new(f->data, f->len);
+	return true;
+}
+
+/* Behind other frames on a slow link: it says nothing of what was accepted since it left. */
+static void a_mark_that_was_long_under_way_is_old(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	story_begin(&l, 3);
+	story_client_connect(&l);
+	lost = story_holder(&l);
+	mute_to = story_third(&l);
+	story_run(&l, 20);
+	l.loses = delays_marks;
+	story_run(&l, 60);
+	assert_non_null(under_way);
+	l.loses = NULL;
+	story_frame(&l, lost, mute_to, under_way);
+	under_way = NULL;
+	l.loses = loses;
+	no_marks = true; /* Nothing else comes. */
+	story_lose(&l, lost);
+	story_run(&l, 3);
+	no_marks = false;
+	assert_int_equal(story_holder(&l), mute_to);
+	assert_true(mark_age_us(&l, mute_to) >= 45000);
+	assert_true(mark_age_us(&l, mute_to) < 100000);
+	story_fini(&l);
+}
+
 /* A second takeover right after the first: nobody but the first heir has said how long the
  * owner before it was not heard, and what it alone had heard need not be in the log yet. */
 static uint64_t age_of_second_takeover(uint64_t after_ms)
@@ -371,7 +429,9 @@ int main(void)
 		cmocka_unit_test(both_marks_are_remembered_and_told),
 		cmocka_unit_test(a_mark_of_an_owner_long_before_counts),
 		cmocka_unit_test(the_mark_age_covers_an_owner_that_lives_on),
+		cmocka_unit_test(what_was_known_before_is_no_late_mark),
 		cmocka_unit_test(the_age_of_a_second_takeover_covers_the_first),
+		cmocka_unit_test(a_mark_that_was_long_under_way_is_old),
 		cmocka_unit_test(a_mark_that_waited_for_its_hearer_is_old),
 		cmocka_unit_test(after_a_loss_of_all_power_committed_marks_count),
 	};

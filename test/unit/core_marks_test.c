@@ -308,8 +308,9 @@ static void an_owner_that_wakes_up_delivers_nothing(void **unused)
 static void an_acknowledgement_older_than_the_sa_does_not_count(void **unused)
 {
 	struct frame_mark row = { .seq = 5 };
+	struct frame_marks_head head;
 	struct story l;
-	uint64_t before, incarnation;
+	uint64_t before;
 	uint32_t owner, voter;
 
 	(void)unused;
@@ -320,15 +321,18 @@ static void an_acknowledgement_older_than_the_sa_does_not_count(void **unused)
 	owner = story_holder(&l);
 	voter = story_third(&l);
 	assert_true(before < core_applied(l.node[owner].core));
-	incarnation = state_node(core_state(l.node[owner].core), l.node[owner].raft_id)->incarnation;
+	head = (struct frame_marks_head){
+		.incarnation = state_node(core_state(l.node[owner].core), l.node[owner].raft_id)->incarnation,
+		.index = before,
+	};
 	row.spi_in = story_spi(&l);
 	row.epoch = story_owned(&l)->epoch;
 	l.lost_type = FRAME_MARKS_ACK;
 	accept(&l, owner, 5);
-	story_frame(&l, voter, owner, frame_create_marks_at(FRAME_MARKS_ACK, incarnation, before, &row, 1));
+	story_frame(&l, voter, owner, frame_create_marks_at(FRAME_MARKS_ACK, &head, &row, 1));
 	assert_int_equal(story_owned(&l)->delivered, 0);
-	story_frame(&l, voter, owner,
-		    frame_create_marks_at(FRAME_MARKS_ACK, incarnation, core_applied(l.node[owner].core), &row, 1));
+	head.index = core_applied(l.node[owner].core);
+	story_frame(&l, voter, owner, frame_create_marks_at(FRAME_MARKS_ACK, &head, &row, 1));
 	assert_int_equal(story_owned(&l)->delivered, 5);
 	story_fini(&l);
 }

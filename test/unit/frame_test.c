@@ -193,7 +193,9 @@ static void news_come_back(void **unused)
 static void an_acknowledgement_says_what_was_applied(void **unused)
 {
 	static const struct frame_mark rows[] = { { 256, 3, 77 }, { 257, 3, 78 } };
-	struct blob *b = frame_create_marks_at(FRAME_MARKS_ACK, 42, UINT64_C(1) << 40, rows, 2);
+	const struct frame_marks_head head = { .incarnation = 42, .index = UINT64_C(1) << 40 };
+	struct frame_marks_head own = { 42, 7, UINT64_C(1) << 41 };
+	struct blob *b = frame_create_marks_at(FRAME_MARKS_ACK, &head, rows, 2);
 	struct frame f;
 
 	(void)unused;
@@ -210,6 +212,12 @@ static void an_acknowledgement_says_what_was_applied(void **unused)
 	assert_int_equal(frame_parse(&f, b->data, b->len), ERR_MALFORMED);
 	memset(b->data + 9, 0, 20); /* Nor an index 0. */
 	assert_int_equal(frame_parse(&f, b->data, b->len), ERR_MALFORMED);
+	blob_unref(b);
+	b = frame_create_marks_at(FRAME_MARKS, &own, rows, 2); /* An owner's word has an echo, too. */
+	assert_int_equal(frame_parse(&f, b->data, b->len), OK);
+	assert_int_equal(f.marks.index, 7);
+	assert_int_equal(f.marks.echo_us, UINT64_C(1) << 41);
+	assert_int_equal(frame_mark_at(&f, 1).seq, 78);
 	blob_unref(b);
 	b = frame_create_marks(FRAME_MARKS_ACK, 42, rows, 2);
 	assert_int_equal(frame_parse(&f, b->data, b->len), OK);
