@@ -22,7 +22,8 @@ struct cluster_timing { /* Milliseconds, unless the name says otherwise. */
 	uint32_t sequence_tick_ms;   /* 20: leases and marks travel together. */
 	uint32_t mark_ms;            /* 2: marks to the nodes' memory. */
 	uint32_t mark_commit_ms;     /* 1000: changed marks are committed. */
-	uint32_t half_open_ms;       /* 30000 */
+	uint32_t half_open_ms;       /* 30000: from IKE_SA_INIT to the first IKE_AUTH ... */
+	uint32_t auth_ms;            /* 120000: ... and from there to the last. */
 	uint32_t tombstone_ms;       /* 600000 */
 	uint32_t retransmit_ms;      /* 1000: first retransmission of our own requests; doubles. */
 	uint32_t retransmit_tries;   /* 5 */

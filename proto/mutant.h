@@ -120,6 +120,8 @@
 	X(MUTANT_HALF_OPEN_SOURCES, "one address may fill the table of half-open IKE SAs") \
 	X(MUTANT_DELETED_ASKS, "a deleted IKE SA goes on asking") \
 	X(MUTANT_NEXT_HEADER_UNCHECKED, "the ESP trailer may say another protocol than the packet") \
+	X(MUTANT_ROUND_UNSHARED, "a round of IKE_AUTH is answered before the others have it") \
+	X(MUTANT_ROUND_UNASKED, "a new leader does not ask how far a half-open SA has come") \
 	X(MUTANT_AUTH_ANY_ID, "IKE_AUTH is taken whatever its Message ID is") \
 	X(MUTANT_PROOF_UNCHECKED, "a node's proof need not verify")                                \
 	X(MUTANT_PROOF_ECHO, "an echo of our own proof proves")                                    \

@@ -31,6 +31,9 @@ static void action_drop(struct action *x)
 	case ACTION_STORE_IDENTITY:
 		blob_unref(x->identity);
 		break;
+	case ACTION_AUTH_ASK:
+		blob_unref(x->auth_ask.data);
+		break;
 	case ACTION_SA:
 		if (x->sa.child)
 			OPENSSL_cleanse(x->sa.child, sizeof(*x->sa.child));
@@ -102,6 +105,15 @@ void action_store_identity(struct actions *a, struct blob *identity)
 {
 	assert(identity);
 	action_add(a, ACTION_STORE_IDENTITY)->identity = identity;
+}
+
+void action_auth_ask(struct actions *a, const struct auth_question *question, struct blob *data)
+{
+	struct action *x = action_add(a, ACTION_AUTH_ASK);
+
+	assert(data);
+	x->auth_ask.question = *question;
+	x->auth_ask.data = blob_ref(data);
 }
 
 void action_sa(struct actions *a, const struct sa_update *u)

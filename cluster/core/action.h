@@ -4,6 +4,7 @@
 #ifndef CLUSTER_CORE_ACTION_H
 #define CLUSTER_CORE_ACTION_H
 
+#include "cluster/core/auth_question.h"
 #include "cluster/raft/store.h"
 #include "proto/wire/address.h"
 #include "proto/wire/blob.h"
@@ -14,6 +15,7 @@ enum action_type {
 	ACTION_SEND_FRAME,     /* To a node, over its link; lost if the link is down. */
 	ACTION_STORE,          /* Make durable, then EVENT_STORED. */
 	ACTION_STORE_IDENTITY, /* Keep this record beside the log, then EVENT_IDENTITY_STORED. */
+	ACTION_AUTH_ASK,       /* An authentication method asks, then EVENT_AUTH_ANSWER. */
 	ACTION_SA,             /* For the packet workers. */
 	ACTION_HOLD,           /* Take the service addresses, or let go of them. */
 	ACTION_EVENT,          /* Something worth a line in the log and in /v1/events. */
@@ -34,6 +36,10 @@ struct action {
 		} frame;
 		struct store_update *store; /* Owned by the action; set to NULL to take it. */
 		struct blob *identity;
+		struct {
+			struct auth_question question;
+			struct blob *data; /* Whom and what: the method's. May hold secrets. */
+		} auth_ask;
 		struct {
 			struct sa_update update; /* .child points to child when it is a PUT. */
 			struct child_sa *child;
@@ -73,6 +79,8 @@ void action_send_datagram(struct actions *a, const struct endpoint *local,
 void action_send_frame(struct actions *a, uint32_t node, struct blob *data);
 void action_store(struct actions *a, struct store_update *u);
 void action_store_identity(struct actions *a, struct blob *identity);
+/* data is borrowed. */
+void action_auth_ask(struct actions *a, const struct auth_question *question, struct blob *data);
 void action_sa(struct actions *a, const struct sa_update *u); /* Copies, with the child. */
 void action_hold(struct actions *a, bool hold);
 void action_event(struct actions *a, const char *kind, const char *format, ...)

@@ -82,7 +82,7 @@ static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t 
 		half_open_share(c, node, f.bytes.data, f.bytes.len);
 		break;
 	case FRAME_HALF_OPEN_ACK:
-		half_open_ack(c, node, f.half_open_ack.spi_i, f.half_open_ack.spi_r);
+		half_open_ack(c, node, &f);
 		break;
 	case FRAME_HALF_OPEN_END:
 		if (node == core_leader_index(c))
@@ -157,6 +157,9 @@ static void on_event(struct core *c, const struct event *e)
 		break;
 	case EVENT_IDENTITY_STORED:
 		bootstrap_stored(c);
+		break;
+	case EVENT_AUTH_ANSWER:
+		exchange_answered(c, &e->auth_answer.question, e->auth_answer.data, e->auth_answer.len);
 		break;
 	case EVENT_SA_REPORTS:
 		owned_sa_reports(c, e->sa_reports.reports, e->sa_reports.n);

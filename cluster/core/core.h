@@ -72,6 +72,8 @@ struct core_mark_age {
 size_t core_mark_ages(const struct core *core, struct core_mark_age out[TAKEOVERS_KEPT],
 		      uint64_t *changes);
 void core_status(const struct core *core, struct core_status *out);
+/* In memory, not in the state; NULL: it is not there. */
+const struct ike_half_open *core_half_open(const struct core *core, uint64_t spi_i, uint64_t spi_r);
 const struct state *core_state(const struct core *core);
 uint64_t core_applied(const struct core *core);
 uint64_t core_last_index(const struct core *core); /* Of the log. */

@@ -16,7 +16,7 @@
  *   cluster_time.c    the time that all agree on
  *   fitness.c         hosts that do not let their node serve
  *   refusals.c        what clients were refused: counters, and a line now and then
- *   half_open.c       IKE SAs between IKE_SA_INIT and IKE_AUTH
+ *   half_open*.c      IKE SAs between IKE_SA_INIT and the last IKE_AUTH
  *   relay.c           IKE messages at a node that does not lead
  *   exchange*.c       IKE messages at the leader: respond, commit, answer; lane.c
  *   requests*.c       requests of our own: notices, DPD, rekeys, deletions, retransmission

@@ -5,6 +5,7 @@
 #ifndef CLUSTER_CORE_EVENT_H
 #define CLUSTER_CORE_EVENT_H
 
+#include "cluster/core/auth_question.h"
 #include "cluster/core/control.h"
 #include "proto/wire/address.h"
 #include "proto/crypto/entropy.h"
@@ -22,7 +23,8 @@ enum event_type {
 	EVENT_SA_REPORTS, /* From the packet workers. */
 	EVENT_SHUTDOWN,   /* SIGTERM: hand over, then ACTION_EXIT. */
 	EVENT_FITNESS,    /* The host lost, or has again, what serving clients takes. */
-	EVENT_CONTROL     /* An operator asks for something; answered by one ACTION_CONTROL. */
+	EVENT_CONTROL,    /* An operator asks for something; answered by one ACTION_CONTROL. */
+	EVENT_AUTH_ANSWER /* To an ACTION_AUTH_ASK, at whoever asked; late, twice or never. */
 };
 
 struct event {
@@ -58,6 +60,11 @@ struct event {
 		struct {
 			uint64_t seq;
 		} stored;
+		struct {
+			struct auth_question question;
+			const uint8_t *data;
+			size_t len;
+		} auth_answer;
 		struct {
 			const struct sa_report *reports;
 			size_t n;

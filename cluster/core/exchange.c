@@ -76,7 +76,80 @@ static bool say_last_word(struct core *c, const struct letter *t)
 	return message != NULL;
 }
 
-/* Handles the head; afterwards it is gone, or its command is on its way. */
+/* What a request of IKE_AUTH came to that ends nothing yet. */
+static void conclude_auth(struct core *c, struct lane *l, const struct ike_header *h,
+			  struct ike_outcome *out)
+{
+	struct letter *t = &l->letter[0];
+
+	switch (out->verdict) {
+	case IKE_VERDICT_HALF_OPEN: /* Its response leaves by and by. */
+		half_open_step(c, t->via, out->half_open);
+		lane_pop(l);
+		break;
+	case IKE_VERDICT_ASK:
+		half_open_step(c, t->via, out->half_open);
+		l->asks = true;
+		break;
+	case IKE_VERDICT_WAIT:
+		half_open_ask(c, h->spi_i, h->spi_r);
+		l->asks = true;
+		break;
+	default: /* REFUSE */
+		half_open_refuse(c, h->spi_i, h->spi_r);
+		exchange_send(c, t->via, &t->local, &t->remote, out->reply);
+		lane_pop(l);
+		break;
+	}
+}
+
+static void note(struct core *c, const struct letter *t, const struct ike_outcome *out)
+{
+	if (out->refused && out->verdict != IKE_VERDICT_DROP)
+		refusals_tell(c, &t->remote, out);
+	else if (out->note[0] && out->verdict != IKE_VERDICT_REPLY && out->verdict != IKE_VERDICT_DROP)
+		action_event(c->actions, "ike", "%s", out->note);
+}
+
+/* What the message at the head came to; h: its header. s: its session, or NULL. Ends out. */
+static void conclude(struct core *c, struct lane *l, const struct ike_header *h,
+		     const struct session *s, struct ike_outcome *out)
+{
+	struct letter *t = &l->letter[0];
+
+	note(c, t, out);
+	switch (out->verdict) {
+	case IKE_VERDICT_DROP:
+		core_drop(c, out->drop);
+		lane_pop(l);
+		break;
+	case IKE_VERDICT_REPLY:
+		if (s || half_open_repeats(c, t->via, h->spi_i, h->spi_r))
+			exchange_send(c, t->via, &t->local, &t->remote, out->reply);
+		lane_pop(l);
+		break;
+	case IKE_VERDICT_HALF_OPEN:
+	case IKE_VERDICT_ASK:
+	case IKE_VERDICT_WAIT:
+	case IKE_VERDICT_REFUSE:
+		conclude_auth(c, l, h, out);
+		break;
+	case IKE_VERDICT_ESTABLISH:
+		lane_propose_put(c, l, out);
+		break;
+	case IKE_VERDICT_STEP:
+		/* Fresh and authenticated; a repeated message can be anyone's. */
+		requests_alive(c, s);
+		lane_propose_step(c, l, s, out);
+		break;
+	case IKE_VERDICT_DELETE:
+		lane_propose_del(c, l, s, out);
+		break;
+	}
+	ike_outcome_fini(out);
+}
+
+/* Handles the head; afterwards it is gone, its command is on its way, or it waits. */
 static void handle(struct core *c, struct lane *l)
 {
 	struct letter *t = &l->letter[0];
@@ -101,6 +174,10 @@ static void handle(struct core *c, struct lane *l)
 		ike_respond(&env, &s->ike, &t->local, &t->remote, t->data->data, t->data->len, &out);
 	} else if (half_open && (MUTANT(MUTANT_NO_TOMBSTONE) || MUTANT(MUTANT_HALF_OPEN_KEPT) ||
 				 !state_tombstone(c->state, h.spi_i, h.spi_r))) {
+		if (!half_open_is_current(c, h.spi_i, h.spi_r)) {
+			l->asks = true;
+			return;
+		}
 		ike_respond_auth(&env, half_open, &t->local, &t->remote, t->data->data, t->data->len,
 				 &out);
 	} else { /* A half-open copy may outlive what became of it. */
@@ -109,46 +186,53 @@ static void handle(struct core *c, struct lane *l)
 		lane_pop(l);
 		return;
 	}
-	if (out.refused && out.verdict != IKE_VERDICT_DROP)
-		refusals_tell(c, &t->remote, &out);
-	else if (out.note[0] && out.verdict != IKE_VERDICT_REPLY && out.verdict != IKE_VERDICT_DROP)
-		action_event(c->actions, "ike", "%s", out.note);
-	switch (out.verdict) {
-	case IKE_VERDICT_DROP:
-		core_drop(c, out.drop);
-		lane_pop(l);
-		break;
-	case IKE_VERDICT_REFUSE:
-		half_open_refuse(c, h.spi_i, h.spi_r);
-		/* fall through */
-	case IKE_VERDICT_REPLY:
-		exchange_send(c, t->via, &t->local, &t->remote, out.reply);
-		lane_pop(l);
-		break;
-	case IKE_VERDICT_ESTABLISH:
-		lane_propose_put(c, l, &out);
-		break;
-	case IKE_VERDICT_STEP:
-		/* Fresh and authenticated; a repeated message can be anyone's. */
-		requests_alive(c, s);
-		lane_propose_step(c, l, s, &out);
-		break;
-	case IKE_VERDICT_DELETE:
-		lane_propose_del(c, l, s, &out);
-		break;
-	case IKE_VERDICT_HALF_OPEN:
-		lane_pop(l);
-		break;
-	}
-	ike_outcome_fini(&out);
+	conclude(c, l, &h, s, &out);
 }
 
 static void lane_run(struct core *c, struct lane *l)
 {
-	while (l->n > 0 && !l->busy && l->wait_until_us == NEVER)
+	while (l->n > 0 && !l->busy && !l->asks && l->wait_until_us == NEVER)
 		handle(c, l);
 	if (l->n == 0 && !l->busy)
 		lane_free(c, l);
+}
+
+/* ---- Answers from outside ---- */
+
+void exchange_answered(struct core *c, const struct auth_question *question, const uint8_t *answer,
+		       size_t len)
+{
+	const struct ike_half_open *h = half_open_find(c, question->spi_i, question->spi_r);
+	struct lane *l = lane_find(c, question->spi_i, question->spi_r);
+	struct ike_env env = exchange_env(c);
+	struct ike_outcome out;
+	struct ike_header header;
+	struct blob *b;
+
+	if (!core_leads(c) || !h || !h->auth.question || h->auth.step != question->step)
+		return; /* Late, or once more. */
+	if (!l || !l->asks) {
+		half_open_missed(c, question->spi_i, question->spi_r);
+		return;
+	}
+	l->asks = false;
+	b = blob_new(answer, len);
+	ike_auth_answer(&env, h, b, &out);
+	blob_unref(b);
+	/* It was parsed when it began to wait. */
+	(void)ike_header_parse(&header, l->letter[0].data->data, l->letter[0].data->len);
+	conclude(c, l, &header, NULL, &out);
+	lane_run(c, l);
+}
+
+void exchange_half_open_changed(struct core *c, uint64_t spi_i, uint64_t spi_r)
+{
+	struct lane *l = c->actions ? lane_find(c, spi_i, spi_r) : NULL; /* NULL: all ends. */
+
+	if (!l || !l->asks)
+		return;
+	l->asks = false;
+	lane_run(c, l);
 }
 
 /* ---- After the commit ---- */

@@ -3,6 +3,7 @@
 #ifndef CLUSTER_CORE_EXCHANGE_H
 #define CLUSTER_CORE_EXCHANGE_H
 
+#include "cluster/core/auth_question.h"
 #include "cluster/core/follow.h"
 #include "proto/ike/ike.h"
 
@@ -27,6 +28,11 @@ void exchange_take_next(struct ike_session *to, struct ike_outcome *out);
 /* Is a command on its way that takes this virtual IP? */
 bool exchange_takes(const struct core *c, const struct address *a);
 void exchange_owner_applied(struct core *c);
+/* What a request of IKE_AUTH asked outside is answered. */
+void exchange_answered(struct core *c, const struct auth_question *question, const uint8_t *answer,
+		       size_t len);
+/* The half-open SA is gone, or another, or current: who waits for it is heard again. */
+void exchange_half_open_changed(struct core *c, uint64_t spi_i, uint64_t spi_r);
 void exchange_lost(struct core *c);
 void exchange_role(struct core *c);
 void exchange_tick(struct core *c);

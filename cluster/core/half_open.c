@@ -1,75 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IKE SAs between IKE_SA_INIT and IKE_AUTH (DESIGN section 4): bounded, in the
- * memory of the leader and of the other voters, never in the log.
+/* IKE SAs between IKE_SA_INIT and the last IKE_AUTH (DESIGN section 4): bounded, in the
+ * memory of the leader and of the other voters, never in the log. How they get there:
+ * half_open_share.c.
  *
- * The leader's reply leaves once a majority holds the half-open SA, or after
- * 5 ms. So the next leader can answer the IKE_AUTH that the client will repeat for
- * minutes. A repeated IKE_SA_INIT gets the same bytes again. Another one with the same SPI
+ * A repeated IKE_SA_INIT gets the same bytes again. Another one with the same SPI
  * and from the same address is another exchange, and both stay: RFC 7296 2.1 has them told
  * apart "based on the whole packet, its hash, or the Ni payload"; anybody may have sent it.
  *
  * One address may not fill the table: above SOURCE_COOKIE_ABOVE half-open SAs it must
  * show with a COOKIE that it is there (RFC 7296 2.6), and then it has SOURCE_MAX. So
  * nobody can use up another's share with forged addresses, nor all by himself. Who has
- * many addresses can fill the table; then the oldest make room. */
-#include "cluster/core/half_open.h"
-
-#include "cluster/core/core_internal.h"
+ * many addresses can fill the table; then the oldest make room, first of those that
+ * have sent no IKE_AUTH.
+ *
+ * They die after 30 s, and once their first IKE_AUTH was taken `auth_timeout_s` after that. */
+#include "cluster/core/half_open_entry.h"
 #include "cluster/core/exchange.h"
 #include "cluster/core/refusals.h"
-#include "cluster/core/snapshot.h"
 #include "proto/mutant.h"
 #include "proto/crypto/prf.h"
 
+#include <utlist.h>
+
 #include <assert.h>
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
 
-struct half_open_entry;
-struct half_open_host;
-struct half_opens {
-	struct half_open_entry *by_pair, *by_source;
-	struct half_open_host *hosts;
-	size_t n;
-	uint64_t demand_until_us; /* Cookies are demanded of everybody. */
-	uint64_t next_us; /* Earliest time a reply must leave unacknowledged; NEVER. */
-};
-
-#define ACK_WAIT_US (5 * MS)
 #define SOURCE_COOKIE_ABOVE 64u
 #define SOURCE_MAX 256u      /* Many clients can be behind one NAT. */
 #define REQUEST_LEN_MAX 8192u /* It is kept, for AUTH. */
-
-struct pair_key {
-	uint64_t spi_i, spi_r;
-};
-
-struct source_key { /* RFC 7296 2.1: the initiator's address, and the packet. */
-	uint16_t port;
-	uint8_t family, octets[16];
-	uint8_t request_hash[IKE_HASH_LEN];
-};
-
-struct half_open_host { /* An address; of IPv6 the network part, which one host has whole. */
-	struct address address;
-	uint32_t n;
-	uint64_t demand_until_us; /* Cookies are demanded of it. */
-	UT_hash_handle hh;
-};
-
-struct half_open_entry {
-	struct pair_key pair;
-	struct source_key source;
-	struct half_open_host *host;
-	struct ike_half_open h;
-	struct ike_datagrams *reply; /* h.response */
-	uint64_t created_us;
-	uint32_t via;            /* The node that the request came by; NODE_NONE: a copy. */
-	bool waiting;            /* The reply has not left yet. */
-	uint32_t acks;           /* Bits: nodes that hold a copy, ourselves included. */
-	uint64_t reply_at_us;
-	UT_hash_handle hh, hh_source;
-};
 
 static struct source_key source_of(const struct endpoint *remote, const uint8_t *data, size_t len)
 {
@@ -118,7 +77,7 @@ static void host_leave(struct core *c, struct half_open_host *host)
 	free(host);
 }
 
-static struct half_open_entry *find(const struct core *c, uint64_t spi_i, uint64_t spi_r)
+struct half_open_entry *half_open_entry(const struct core *c, uint64_t spi_i, uint64_t spi_r)
 {
 	struct half_open_entry *e;
 	struct pair_key k = { spi_i, spi_r };
@@ -129,26 +88,41 @@ static struct half_open_entry *find(const struct core *c, uint64_t spi_i, uint64
 
 const struct ike_half_open *half_open_find(const struct core *c, uint64_t spi_i, uint64_t spi_r)
 {
-	struct half_open_entry *e = find(c, spi_i, spi_r);
+	struct half_open_entry *e = half_open_entry(c, spi_i, spi_r);
 
 	return e ? &e->h : NULL;
 }
 
+static struct half_open_entry **list_of(struct half_opens *t, const struct half_open_entry *e)
+{
+	return e->h.auth.step == 0 ? &t->fresh : &t->stepped;
+}
+
+const struct ike_half_open *core_half_open(const struct core *c, uint64_t spi_i, uint64_t spi_r)
+{
+	return half_open_find(c, spi_i, spi_r);
+}
+
 static void entry_free(struct core *c, struct half_open_entry *e)
 {
-	HASH_DELETE(hh, c->half_opens->by_pair, e);
-	HASH_DELETE(hh_source, c->half_opens->by_source, e);
-	c->half_opens->n--;
+	struct half_opens *t = c->half_opens;
+	struct pair_key pair = e->pair;
+
+	half_open_stop_waiting(c, e);
+	HASH_DELETE(hh, t->by_pair, e);
+	HASH_DELETE(hh_source, t->by_source, e);
+	DL_DELETE(*list_of(t, e), e);
+	t->n--;
 	host_leave(c, e->host);
-	ike_datagrams_unref(e->reply);
 	ike_half_open_fini(&e->h);
 	OPENSSL_cleanse(e, sizeof(*e));
 	free(e);
+	exchange_half_open_changed(c, pair.spi_i, pair.spi_r);
 }
 
 void half_open_forget(struct core *c, uint64_t spi_i, uint64_t spi_r)
 {
-	struct half_open_entry *e = find(c, spi_i, spi_r);
+	struct half_open_entry *e = half_open_entry(c, spi_i, spi_r);
 
 	if (e && !MUTANT(MUTANT_NO_TOMBSTONE) && !MUTANT(MUTANT_HALF_OPEN_KEPT))
 		entry_free(c, e);
@@ -176,22 +150,27 @@ static void forget_source(struct core *c, const struct ike_half_open *h)
 		entry_free(c, old);
 }
 
-/* Adopts h's content. NULL: the entry is there already. In a full table the oldest makes
- * room: a client comes back with its IKE_AUTH at once, who fills the table never does. */
-static struct half_open_entry *entry_new(struct core *c, struct ike_half_open *h)
+static void make_room(struct core *c)
+{
+	struct half_opens *t = c->half_opens;
+
+	core_drop(c, DROP_IKE_HALF_OPEN_FULL);
+	entry_free(c, t->fresh ? t->fresh : t->stepped);
+}
+
+struct half_open_entry *half_open_add(struct core *c, struct ike_half_open *h, uint64_t term)
 {
 	struct half_opens *t = c->half_opens;
 	struct half_open_entry *e;
 
-	if (!h->request || find(c, h->spi_i, h->spi_r)) {
+	if (!h->request || half_open_entry(c, h->spi_i, h->spi_r)) {
 		core_drop(c, DROP_IKE_HALF_OPEN_FULL);
 		ike_half_open_fini(h);
 		return NULL;
 	}
-	if (t->n >= c->config->half_open_max) { /* The hash keeps the order of insertion. */
-		core_drop(c, DROP_IKE_HALF_OPEN_FULL);
-		entry_free(c, t->by_pair);
-	}
+	/* A client comes back with its IKE_AUTH at once, who fills the table never does. */
+	if (t->n >= c->config->half_open_max)
+		make_room(c);
 	if (MUTANT(MUTANT_INIT_BY_SPI))
 		forget_source(c, h);
 	e = calloc(1, sizeof(*e));
@@ -200,43 +179,55 @@ static struct half_open_entry *entry_new(struct core *c, struct ike_half_open *h
 	e->source = source_of(&h->remote, h->request->data, h->request->len);
 	e->host = host_join(c, &h->remote);
 	e->h = *h;
-	e->reply = ike_datagrams_of(blob_ref(h->response));
 	OPENSSL_cleanse(h, sizeof(*h));
-	e->created_us = c->now_us;
+	e->since_us = c->now_us;
+	e->term = term;
 	e->via = NODE_NONE;
 	e->acks = 1u << c->config->self;
 	HASH_ADD(hh, t->by_pair, pair, sizeof(e->pair), e);
 	/* Perhaps beside another answer to the same request, by another leader: whose came first is
 	 * what the client goes on with. */
 	HASH_ADD(hh_source, t->by_source, source, sizeof(e->source), e);
+	DL_APPEND(*list_of(t, e), e);
 	t->n++;
 	return e;
 }
 
-static void reply(struct core *c, struct half_open_entry *e)
+void half_open_replace(struct core *c, struct half_open_entry *e, struct ike_half_open *h,
+		       uint64_t term)
 {
-	e->waiting = false;
-	exchange_send(c, e->via, &e->h.local, &e->h.remote, e->reply);
+	struct half_opens *t = c->half_opens;
+	bool first = e->h.auth.step == 0 && h->auth.step > 0;
+
+	half_open_stop_waiting(c, e);
+	e->quiet = false;
+	DL_DELETE(*list_of(t, e), e);
+	ike_half_open_fini(&e->h);
+	e->h = *h;
+	OPENSSL_cleanse(h, sizeof(*h));
+	if (first)
+		e->since_us = c->now_us;
+	DL_APPEND(*list_of(t, e), e);
+	e->term = term;
+	e->acks = 1u << c->config->self;
 }
 
-static bool majority_holds(const struct core *c, const struct half_open_entry *e)
+/* ---- IKE_SA_INIT, at the leader ---- */
+
+static void init_again(struct core *c, struct half_open_entry *e, uint32_t via)
 {
-	return (uint32_t)__builtin_popcount(e->acks) > c->config->n_nodes / 2;
-}
+	struct ike_datagrams *response;
 
-/* ---- At the leader ---- */
-
-static void share(struct core *c, const struct half_open_entry *e)
-{
-	struct blob *plain = half_open_encode(&e->h);
-	struct blob *sealed = seal_create(c->seal, SEAL_HALF_OPEN, &c->entropy, plain->data, plain->len);
-	struct frame f = { .type = FRAME_HALF_OPEN };
-
-	f.bytes.data = sealed->data;
-	f.bytes.len = sealed->len;
-	core_broadcast(c, &f);
-	blob_unref(sealed);
-	blob_unref(plain);
+	if (e->waiting && e->quiet)
+		return; /* Its IKE_AUTH is here already. */
+	if (e->h.auth.step == 0) {
+		e->via = via;
+		half_open_settle(c, e);
+		return;
+	}
+	response = ike_datagrams_of(blob_ref(e->h.response));
+	exchange_send(c, via, &e->h.local, &e->h.remote, response);
+	ike_datagrams_unref(response);
 }
 
 void half_open_request(struct core *c, uint32_t via, const struct endpoint *local,
@@ -257,9 +248,7 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 	source = source_of(remote, data, len);
 	HASH_FIND(hh_source, c->half_opens->by_source, &source, sizeof(source), e);
 	if (e && !MUTANT(MUTANT_INIT_TWICE)) {
-		e->via = via;
-		if (!e->waiting)
-			reply(c, e);
+		init_again(c, e, via);
 		return;
 	}
 	host = host_find(c, remote, &key);
@@ -281,81 +270,34 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 			refusals_tell(c, remote, &out);
 		exchange_send(c, via, local, remote, out.reply);
 	} else if (out.verdict == IKE_VERDICT_HALF_OPEN) {
-		e = entry_new(c, out.half_open);
+		e = half_open_add(c, out.half_open, consensus_term(c->consensus));
 		if (e) {
 			e->via = via;
-			e->waiting = true;
-			e->reply_at_us = c->now_us + ACK_WAIT_US;
-			if (e->reply_at_us < c->half_opens->next_us)
-				c->half_opens->next_us = e->reply_at_us;
-			share(c, e);
-			if (majority_holds(c, e))
-				reply(c, e);
+			e->led_term = e->term;
+			half_open_settle(c, e);
 		}
 	}
 	ike_outcome_fini(&out);
 }
 
-void half_open_ack(struct core *c, uint32_t node, uint64_t spi_i, uint64_t spi_r)
+/* ---- Time ---- */
+
+static void expire(struct core *c, struct half_open_entry **list, uint64_t limit_us)
 {
-	struct half_open_entry *e = find(c, spi_i, spi_r);
-
-	if (!e)
-		return;
-	e->acks |= 1u << node;
-	if (e->waiting && majority_holds(c, e))
-		reply(c, e);
-}
-
-/* ---- At the others ---- */
-
-void half_open_share(struct core *c, uint32_t node, const uint8_t *sealed, size_t len)
-{
-	struct blob *plain = NULL;
-	struct ike_half_open h;
-	struct frame f = { .type = FRAME_HALF_OPEN_ACK };
-
-	if (seal_open(c->seal, SEAL_HALF_OPEN, sealed, len, &plain) != OK ||
-	    half_open_decode(&h, plain->data, plain->len) != OK) {
-		blob_unref(plain);
-		core_drop(c, DROP_MALFORMED);
-		return;
-	}
-	blob_unref(plain);
-	f.half_open_ack.spi_i = h.spi_i;
-	f.half_open_ack.spi_r = h.spi_r;
-	if (state_tombstone(c->state, h.spi_i, h.spi_r)) {
-		ike_half_open_fini(&h);
-		return;
-	}
-	if (entry_new(c, &h))
-		core_send(c, node, &f);
+	while (*list && c->now_us - (*list)->since_us > limit_us)
+		entry_free(c, *list);
 }
 
 void half_open_tick(struct core *c)
 {
 	struct half_opens *t = c->half_opens;
-	struct half_open_entry *e, *tmp;
-	bool due = c->now_us >= t->next_us;
-	uint64_t next = NEVER;
 
-	/* Oldest first: the hash keeps the order of insertion. */
-	HASH_ITER(hh, t->by_pair, e, tmp)
-	{
-		if (c->now_us - e->created_us > c->config->timing.half_open_ms * MS) {
-			entry_free(c, e);
-			continue;
-		}
-		if (!due)
-			break;
-		if (e->waiting && c->now_us >= e->reply_at_us)
-			reply(c, e);
-		if (e->waiting && e->reply_at_us < next)
-			next = e->reply_at_us;
-	}
-	if (due)
-		t->next_us = next;
+	expire(c, &t->fresh, c->config->timing.half_open_ms * MS);
+	expire(c, &t->stepped, c->config->timing.auth_ms * MS);
+	half_open_share_tick(c);
 }
+
+/* ---- Life ---- */
 
 size_t half_open_count(const struct core *c)
 {

@@ -26,6 +26,8 @@ struct lane {
 	bool busy;              /* A command of this session is on its way. */
 	bool own;               /* ... it is a request of our own, not the letter at the head. */
 	bool answered;          /* ... it is a response to us: nothing to send afterwards. */
+	bool asks;              /* The letter at the head waits: for an answer from outside, or for
+	                         * what the others know of its half-open SA. */
 	bool makes_session;
 	uint32_t owners;        /* ... whose workers must have it before the answer leaves: bits. */
 	const char *what;       /* ... for the log and for tests that stop a leader just here. */

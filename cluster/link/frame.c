@@ -91,7 +91,8 @@ static bool parse_body(struct frame *f, CBS *in)
 	case FRAME_HALF_OPEN_ACK:
 	case FRAME_HALF_OPEN_END:
 		return CBS_get_u64(in, &f->half_open_ack.spi_i) &&
-		       CBS_get_u64(in, &f->half_open_ack.spi_r);
+		       CBS_get_u64(in, &f->half_open_ack.spi_r) &&
+		       CBS_get_u32(in, &f->half_open_ack.step);
 	case FRAME_MARKS:
 	case FRAME_MARKS_ACK:
 		return CBS_get_u64(in, &f->marks.incarnation) &&
@@ -194,7 +195,8 @@ static int add_body(CBB *out, const struct frame *f)
 	case FRAME_HALF_OPEN_ACK:
 	case FRAME_HALF_OPEN_END:
 		return CBB_add_u64(out, f->half_open_ack.spi_i) &&
-		       CBB_add_u64(out, f->half_open_ack.spi_r);
+		       CBB_add_u64(out, f->half_open_ack.spi_r) &&
+		       CBB_add_u32(out, f->half_open_ack.step);
 	case FRAME_MARKS_ASK:
 		return CBB_add_u64(out, f->marks_ask.index);
 	case FRAME_LEAVING:

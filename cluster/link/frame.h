@@ -21,7 +21,7 @@ enum frame_type {
 	FRAME_RELAY,         /* To the leader: an IKE datagram and where it came from and to. */
 	FRAME_SEND,          /* From the leader: send this IKE datagram. */
 	FRAME_HALF_OPEN,     /* From the leader: keep this half-open SA (sealed). */
-	FRAME_HALF_OPEN_ACK, /* SPI pair */
+	FRAME_HALF_OPEN_ACK, /* I keep it. SPI pair, step */
 	FRAME_MARKS,         /* From an owner: highest accepted numbers. */
 	FRAME_MARKS_DONE,    /* You have all my marks of your slots and of mine. */
 	FRAME_SUSPECT,       /* I hold the leader of this term for dead; my last index. */
@@ -82,6 +82,7 @@ struct frame {
 		} datagram;            /* RELAY, SEND */
 		struct {
 			uint64_t spi_i, spi_r;
+			uint32_t step;         /* ACK: of the copy. END: 0. */
 		} half_open_ack;
 		struct {
 			uint64_t incarnation;  /* MARKS: of the sender; ACK: of the owner. */

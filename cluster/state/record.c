@@ -336,6 +336,28 @@ void codec_session(struct codec *c, struct ike_session *s)
 	codec_u64(c, &s->established_ms);
 }
 
+/* A copy is only made where there is room for it: what is read is held to the same. */
+static void codec_blob_of(struct codec *c, struct blob **b, uint32_t max)
+{
+	codec_blob(c, b);
+	codec_check(c, !*b || (*b)->len <= max);
+}
+
+static void codec_auth_progress(struct codec *c, struct ike_auth_progress *p)
+{
+	codec_u32(c, &p->step);
+	codec_check(c, p->step <= IKE_AUTH_STEPS_MAX);
+	if (c->bad || p->step == 0)
+		return;
+	codec_text(c, p->connection, sizeof(p->connection));
+	codec_id(c, &p->peer);
+	codec_blob_of(c, &p->first, IKE_DATAGRAMS_LEN_MAX);
+	codec_blob_of(c, &p->state, IKE_AUTH_STATE_MAX);
+	codec_blob_of(c, &p->question, IKE_AUTH_QUESTION_MAX);
+	codec_octets(c, p->asked_hash, sizeof(p->asked_hash));
+	codec_check(c, p->first);
+}
+
 void codec_half_open(struct codec *c, struct ike_half_open *h)
 {
 	codec_u64(c, &h->spi_i);
@@ -354,6 +376,8 @@ void codec_half_open(struct codec *c, struct ike_half_open *h)
 	codec_octets(c, h->nonce_r, sizeof(h->nonce_r));
 	codec_blob(c, &h->request);
 	codec_blob(c, &h->response);
+	codec_window(c, &h->window);
+	codec_auth_progress(c, &h->auth);
 }
 
 /* ---- Sequence records ---- */

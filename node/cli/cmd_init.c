@@ -32,7 +32,8 @@ static const char head[] =
 	"# sessions_max = 100000     # clients\n"
 	"# child_sas_max = 200000    # ... each takes a place for each Child SA, and one for rekeying\n"
 	"# half_open_max = 10000     # IKE SAs between IKE_SA_INIT and IKE_AUTH\n"
-	"# cookie_above = 500        # ... from so many on a client must show a cookie\n\n";
+	"# cookie_above = 500        # ... from so many on a client must show a cookie\n"
+	"# auth_timeout_s = 120      # for all rounds of IKE_AUTH; its first must come within 30 s\n\n";
 
 static const char host_name[] = /* Of the first node, for all. */
 	"# http_name = \"n1.example.net\"           # a host name that it may be asked by, "

@@ -29,6 +29,13 @@ SETTER(tombstones_per_identity)
 	config_set_number(r, v, 1, 10000000, &r->c->cluster.tombstones_per_identity);
 }
 SETTER(half_open_max) { config_set_number(r, v, 16, 1000000, &r->c->cluster.half_open_max); }
+SETTER(auth_timeout)
+{
+	uint32_t seconds = 0;
+
+	config_set_number(r, v, 5, 3600, &seconds);
+	r->c->cluster.timing.auth_ms = seconds * 1000;
+}
 SETTER(cookie_above) { config_set_number(r, v, 0, 1000000, &r->c->cluster.cookie_above); }
 
 SETTER(storage_key_file)
@@ -63,6 +70,7 @@ static const struct config_key cluster_keys[] = {
 	{ "tombstones_max", TOML_INTEGER, false, tombstones_max },
 	{ "tombstones_per_identity", TOML_INTEGER, false, tombstones_per_identity },
 	{ "half_open_max", TOML_INTEGER, false, half_open_max },
+	{ "auth_timeout_s", TOML_INTEGER, false, auth_timeout },
 	{ "cookie_above", TOML_INTEGER, false, cookie_above },
 	{ "lease", TOML_INTEGER, false, lease },
 	{ "max_store_age_s", TOML_INTEGER, false, max_store_age },

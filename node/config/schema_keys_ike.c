@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keys of [[connection]] and [[secret]]: who may come, and what is offered to him. */
 #include "node/config/schema.h"
+#include "proto/auth/method.h"
 #include "proto/esp/replay.h"
 
 #include <stdlib.h>
@@ -27,7 +28,11 @@ SETTER(connection_local_id)
 	if (ike_id_parse(&r->connection->local_id, v->string) != OK)
 		reader_error(r, v->line, "\"%s\" is not an identity", v->string);
 }
-SETTER(connection_auth) { (void)config_choice(r, v, (const char *const[]){ "psk", NULL }); }
+SETTER(connection_auth)
+{
+	if (config_choice(r, v, ike_auth_method_names()) >= 0)
+		r->connection->auth = ike_auth_method_find(v->string);
+}
 SETTER(connection_local_ts)
 {
 	struct prefix p[TS_MAX];

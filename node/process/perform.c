@@ -191,6 +191,8 @@ static void perform(struct node *n, struct action *a)
 	case ACTION_STORE_IDENTITY:
 		store_thread_identity(n->store_thread, blob_ref(a->identity));
 		break;
+	case ACTION_AUTH_ASK:
+		break; /* No method of the table asks: the first that does brings who answers. */
 	case ACTION_SA:
 		update_add(n, a);
 		break;

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IKE_AUTH as responder (RFC 7296 1.2, 2.15), with a pre-shared key:
+/* IKE_AUTH as responder (RFC 7296 1.2, 2.15, 2.16), in rounds:
  *
- *	HDR, SK {IDi, [IDr,] AUTH, [CP(CFG_REQUEST),] SAi2, TSi, TSr}  -->
- *	       <--  HDR, SK {IDr, AUTH, [CP(CFG_REPLY),] SAr2, TSi, TSr}
+ *	HDR, SK {IDi, [IDr,] [AUTH,] [CP(CFG_REQUEST),] SAi2, TSi, TSr}  -->
+ *	                                     <--  HDR, SK {...}   as often as
+ *	HDR, SK {...}  -->                                        the method wants
+ *	       <--  HDR, SK {[IDr,] AUTH, [CP(CFG_REPLY),] SAr2, TSi, TSr}
  *
- * The message holds two things that fail apart. Authentication fails for good
- * (verdict REFUSE): one answer, AUTHENTICATION_FAILED, computed in one way,
- * whatever was wrong; only the log line tells an unknown identity from a wrong
- * key, or from one that is revoked. The first Child SA, or the address, may fail and the IKE SA stands
- * (2.21.2): the response then has IDr, AUTH and the error.
+ * What the rounds are about is the method's (proto/auth); that it is the client's, and comes
+ * in its turn, is ours. After each round that is not the last the half-open SA has come one
+ * step further: whoever calls shares that before the response leaves, or before a question
+ * does that the method asks outside. While that is open the client waits.
  *
- * Not here: EAP and certificates. A client without AUTH payload wants EAP and is
- * refused. */
-#include "proto/ike/step.h"
+ * Authentication fails for good (verdict REFUSE): one answer, AUTHENTICATION_FAILED, computed
+ * in one way, whatever was wrong; only the log line tells an unknown identity from a wrong
+ * key, or from one that is revoked. What follows when it succeeds: auth_session.c. */
+#include "proto/ike/auth_step.h"
 #include "proto/mutant.h"
 
 #include <openssl/mem.h>
@@ -21,18 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct auth_step {
-	const struct ike_env *env;
-	const struct ike_half_open *half_open;
-	struct ike_path path;
-	const struct ike_message *message;
-	const struct ike_connection *connection;
-	struct ike_session *session; /* NULL until the client is authenticated. */
-	struct ike_outcome *out;
-};
-
-/* RFC 7296 2.15: the data both AUTH payloads cover, for the initiator's or our own. */
-static struct auth_octets octets_of(const struct ike_half_open *h, bool initiator, CBS id)
+struct auth_octets ike_auth_octets(const struct ike_half_open *h, bool initiator, CBS id)
 {
 	const struct blob *message = initiator ? h->request : h->response;
 	struct auth_octets o = {.id = id, .sk_p = initiator ? &h->keys.pi : &h->keys.pr};
@@ -45,67 +36,7 @@ static struct auth_octets octets_of(const struct ike_half_open *h, bool initiato
 	return o;
 }
 
-/* The key of an identity. An unknown one gets a key nobody has: what follows is then
- * the same work with the same result as a wrong key. */
-static bool secret_find(struct secret *psk, const struct auth_step *s, const struct ike_id *peer)
-{
-	const struct ike_config *c = s->env->config;
-	uint8_t nobodys[32];
-
-	entropy_draw(s->env->entropy, nobodys, sizeof(nobodys));
-	secret_set(psk, nobodys, sizeof(nobodys));
-	OPENSSL_cleanse(nobodys, sizeof(nobodys));
-	for (size_t i = 0; i < c->n_secrets; i++) {
-		if (!ike_id_equal(&c->secrets[i].id, peer))
-			continue;
-		*psk = c->secrets[i].psk;
-		return true;
-	}
-	return false;
-}
-
-/* Which connection the client wants. IDr that cannot be one of ours: NULL. */
-static const struct ike_connection *connection_of(const struct auth_step *s)
-{
-	const struct ike_message *m = s->message;
-	struct ike_id idr;
-
-	if (!ike_message_has(m, IKE_PAYLOAD_IDr))
-		return ike_select_connection(s->env->config, &s->half_open->suite, NULL);
-	if (ike_id_from_payload(&idr, &m->idr) != OK)
-		return NULL;
-	return ike_select_connection(s->env->config, &s->half_open->suite, &idr);
-}
-
-/* NULL when the client is who it says and may use a connection; else why not. */
-static const char *authenticate(struct auth_step *s, struct ike_id *peer, struct secret *psk)
-{
-	const struct ike_message *m = s->message;
-	struct auth_octets octets = octets_of(s->half_open, true, m->idi.body);
-	bool known, good;
-
-	if (!ike_message_has(m, IKE_PAYLOAD_IDi))
-		return "no identity";
-	if (ike_id_from_payload(peer, &m->idi) != OK)
-		return "unusable identity";
-	if (!ike_message_has(m, IKE_PAYLOAD_AUTH))
-		return "EAP is not supported";
-	if (m->auth.method != IKE_AUTH_SHARED_KEY)
-		return "not a pre-shared key";
-	known = secret_find(psk, s, peer);
-	good = auth_psk_verify(s->half_open->suite.prf, psk, &octets, m->auth.data);
-	if (!known)
-		return "unknown identity";
-	if (!good)
-		return "wrong pre-shared key";
-	if (s->env->revoked && s->env->revoked(s->env->ctx, peer) && !MUTANT(MUTANT_REVOKED_ENTERS))
-		return "it is revoked";
-	s->connection = connection_of(s);
-	return s->connection ? NULL : "no connection for this IDr and these proposals";
-}
-
-/* Seals b as the response; DROP if that fails. */
-static bool respond(struct auth_step *s, struct ike_builder *b)
+bool ike_auth_respond(struct auth_step *s, struct ike_builder *b)
 {
 	struct sk_direction ours = sk_direction_of(&s->half_open->suite, &s->half_open->keys, false);
 
@@ -115,227 +46,33 @@ static bool respond(struct auth_step *s, struct ike_builder *b)
 	return false;
 }
 
-static void refuse(struct auth_step *s, const struct ike_id *peer, uint16_t notify,
-		   const char *why)
+void ike_auth_refuse(struct auth_step *s, uint16_t notify, const char *why)
 {
-	struct ike_header h = ike_reply_header(&s->message->header);
+	struct ike_header h = ike_reply_header(&s->request);
 	char text[IKE_ID_MAX + 16];
 	struct ike_builder b;
 
 	ike_builder_init_message(&b, &h);
 	ike_add_notify(&b, notify, NULL, 0);
-	if (!respond(s, &b))
+	if (!ike_auth_respond(s, &b))
 		return;
 	s->out->verdict = IKE_VERDICT_REFUSE;
 	s->out->refused = notify;
 	ike_note(s->out,
 		 notify == IKE_NOTIFY_AUTHENTICATION_FAILED ? "authentication of '%s' failed: %s"
 							    : "'%s' refused: %s",
-		 ike_id_format(peer, text, sizeof(text)), why);
-}
-
-/* ---- The session ---- */
-
-static uint32_t features_of(const struct auth_step *s)
-{
-	const struct ike_message *m = s->message;
-	uint32_t features = s->half_open->features;
-
-	if (ike_message_notify(m, IKE_NOTIFY_MOBIKE_SUPPORTED))
-		features |= IKE_PEER_MOBIKE;
-	if (ike_message_notify(m, IKE_NOTIFY_IKEV2_MESSAGE_ID_SYNC_SUPPORTED))
-		features |= IKE_PEER_SYNC;
-	if (ike_message_notify(m, IKE_NOTIFY_INITIAL_CONTACT))
-		features |= IKE_INITIAL_CONTACT;
-	return features;
-}
-
-static void session_make(struct auth_step *s, const struct ike_id *peer)
-{
-	const struct ike_half_open *h = s->half_open;
-	struct ike_session *session = calloc(1, sizeof(*session));
-	struct ike_sa *sa;
-
-	assert(session);
-	session->peer_id = *peer;
-	memcpy(session->connection, s->connection->name, sizeof(session->connection));
-	session->local = *s->path.local;
-	session->remote = *s->path.remote;
-	session->features = features_of(s);
-	session->established_ms = s->env->now_ms;
-	sa = &session->ike[0];
-	sa->spi_i = h->spi_i;
-	sa->spi_r = h->spi_r;
-	sa->suite = h->suite;
-	sa->keys = h->keys;
-	/* "only until AUTH is done" */
-	secret_cleanse(&sa->keys.pi);
-	secret_cleanse(&sa->keys.pr);
-	sa->state = IKE_SA_ESTABLISHED;
-	sa->window.next_in = 1; /* IKE_SA_INIT was 0. */
-	s->session = session;
-}
-
-/* ---- Configuration payload, RFC 7296 2.19 ---- */
-
-/* Assigns a virtual IP. Returns 0 or the error to report; cp is what was asked for. */
-static uint16_t address_assign(struct auth_step *s, struct ike_cp_request *cp)
-{
-	const struct ike_connection *c = s->connection;
-	struct ike_address_wish wish = {.peer = &s->session->peer_id,
-					.remote = s->path.remote,
-					.replaces = s->session->features & IKE_INITIAL_CONTACT};
-	bool ip4 = c->pool.address.family == 4;
-
-	memset(cp, 0, sizeof(*cp));
-	if (!c->has_pool)
-		return 0;
-	/* 2.19: "FAILED_CP_REQUIRED ... when CP(CFG_REQUEST) was expected but not received". */
-	if (!ike_message_has(s->message, IKE_PAYLOAD_CP) ||
-	    s->message->cp.type != IKE_CFG_REQUEST)
-		return IKE_NOTIFY_FAILED_CP_REQUIRED;
-	ike_cp_read(cp, &s->message->cp);
-	if (!cp->ip4 && !cp->ip6)
-		return IKE_NOTIFY_FAILED_CP_REQUIRED;
-	wish.address = ip4 ? &cp->wanted4 : &cp->wanted6;
-	if (wish.address->family == 0)
-		wish.address = NULL;
-	/* 3.15.4: "only if no addresses can be assigned" */
-	if (!(ip4 ? cp->ip4 : cp->ip6) ||
-	    !s->env->assign_address(s->env->ctx, c, &wish, &s->session->virtual_ip))
-		return IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE;
-	return 0;
-}
-
-static void add_cp_reply(struct ike_builder *b, const struct auth_step *s,
-			 const struct ike_cp_request *cp)
-{
-	const struct ike_connection *c = s->connection;
-
-	if (s->session->virtual_ip.family == 0)
-		return;
-	ike_cp_open(b, IKE_CFG_REPLY);
-	ike_cp_add_address(b, &s->session->virtual_ip);
-	for (size_t i = 0; i < c->n_dns; i++)
-		if (c->dns[i].family == 4 ? cp->dns4 : cp->dns6)
-			ike_cp_add_dns(b, &c->dns[i]);
-	ike_cp_close(b);
-}
-
-/* ---- The first Child SA ---- */
-
-/* Returns 0 with the Child SA in the session, or why there is none. */
-static uint16_t child_make(struct auth_step *s, struct child_plan *plan)
-{
-	const struct address *inner = &s->session->virtual_ip;
-	struct ts_set remote = {.n = 1};
-	const struct child_terms terms = {
-		.proposals = s->connection->esp,
-		.n_proposals = s->connection->n_esp,
-		.dh = SA_DH_IGNORE,
-		.local = &s->connection->local_ts,
-		.remote = &remote,
-	};
-	struct ike_key_input input = {.shared = NULL};
-	uint16_t error;
-
-	if (inner->family == 0)
-		inner = &s->session->remote.address;
-	remote.ts[0] = ts_from_address(inner);
-	error = ike_child_negotiate(plan, &terms, (struct child_list){0}, s->message);
-	if (error)
-		return error;
-	CBS_init(&input.nonce_i, s->half_open->nonce_i, s->half_open->nonce_i_len);
-	CBS_init(&input.nonce_r, s->half_open->nonce_r, sizeof(s->half_open->nonce_r));
-	ike_child_create(&s->session->child[0], plan, s->env->draw_spi(s->env->ctx, s->env->entropy),
-			 &s->session->ike[0], &input, false);
-	s->session->n_child = 1;
-	return 0;
-}
-
-static void add_child(struct ike_builder *b, const struct child_sa *child,
-		      const struct child_plan *plan)
-{
-	ike_add_sa_answer(b, &plan->choice, child->spi_in);
-	ike_add_ts(b, IKE_PAYLOAD_TSi, &child->remote);
-	ike_add_ts(b, IKE_PAYLOAD_TSr, &child->local);
-}
-
-/* ---- The response ---- */
-
-static void add_auth(struct ike_builder *b, const struct auth_step *s, const struct secret *psk)
-{
-	ike_add_id_and_auth(b, IKE_PAYLOAD_IDr, &s->connection->local_id, s->half_open->suite.prf, psk,
-			    octets_of(s->half_open, false, (CBS){0}));
-}
-
-static void session_note(const struct auth_step *s, uint16_t error)
-{
-	char id[IKE_ID_MAX + 16], text[ADDRESS_TEXT_LEN] = "none", notify[NOTIFY_TEXT_LEN];
-
-	ike_id_format(&s->session->peer_id, id, sizeof(id));
-	if (s->session->virtual_ip.family != 0)
-		address_format(&s->session->virtual_ip, text);
-	s->out->refused = error;
-	if (error)
-		ike_note(s->out, "established with '%s', virtual IP %s, no Child SA: %s", id,
-			 text, notify_format(error, notify));
-	else
-		ike_note(s->out, "established with '%s', virtual IP %s", id, text);
-}
-
-/* Child SA and address, then everything into one response. */
-static void establish(struct auth_step *s, const struct secret *psk, const uint8_t *data,
-		      size_t len)
-{
-	struct ike_header h = ike_reply_header(&s->message->header);
-	struct ike_sa *sa = &s->session->ike[0];
-	struct ike_cp_request cp;
-	struct child_plan plan;
-	struct ike_builder b;
-	uint16_t error;
-
-	error = address_assign(s, &cp);
-	if (!error)
-		error = child_make(s, &plan);
-	if (error == IKE_NOTIFY_INVALID_SYNTAX) {
-		refuse(s, &s->session->peer_id, error, "malformed Child SA payloads");
-		return;
-	}
-	/* A session without a Child SA would be of no use, so it is refused as a whole: the client
-	 * tries again (2.25), and does not take an IKE SA for a connection. */
-	if (s->env->has_room && !s->env->has_room(s->env->ctx, s->session)) {
-		refuse(s, &s->session->peer_id, IKE_NOTIFY_TEMPORARY_FAILURE,
-		       "no room for one more session (sessions_max, child_sas_max)");
-		return;
-	}
-	ike_builder_init_message(&b, &h);
-	add_auth(&b, s, psk);
-	add_cp_reply(&b, s, &cp);
-	if (error)
-		ike_add_notify(&b, error, NULL, 0);
-	else
-		add_child(&b, &s->session->child[0], &plan);
-	if (s->session->features & IKE_PEER_MOBIKE)
-		ike_add_notify(&b, IKE_NOTIFY_MOBIKE_SUPPORTED, NULL, 0);
-	if (!respond(s, &b))
-		return;
-	ike_window_respond(&sa->window, data, len, ike_datagrams_ref(s->out->reply));
-	session_note(s, error);
-	s->out->next = s->session;
-	s->session = NULL;
-	s->out->verdict = IKE_VERDICT_ESTABLISH;
+		 ike_id_format(&s->round.peer, text, sizeof(text)), why);
 }
 
 /* RFC 7296 2.21.2: a malformed message "MUST be rejected in its entirety". */
 static void reject(struct auth_step *s, const struct ike_opened *o)
 {
-	struct ike_header h = ike_reply_header(&o->message.header);
+	struct ike_header h = ike_reply_header(&s->request);
 	struct ike_builder b;
 
 	ike_builder_init_message(&b, &h);
 	ike_add_content_error(&b, o);
-	if (!respond(s, &b))
+	if (!ike_auth_respond(s, &b))
 		return;
 	s->out->verdict = IKE_VERDICT_REFUSE;
 	s->out->refused = o->content == ERR_UNSUPPORTED ? IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD
@@ -343,13 +80,272 @@ static void reject(struct auth_step *s, const struct ike_opened *o)
 	ike_note(s->out, "IKE_AUTH request refused: %s", status_text(o->content));
 }
 
-static bool header_accept(const struct ike_header *h, const struct ike_half_open *half_open)
+/* ---- The next step of a half-open SA ---- */
+
+/* The first request's content goes with it: type of its first payload, and the chain. */
+static struct blob *first_encode(const struct ike_message *m)
 {
-	/* 2.2: "the first pair of IKE_AUTH messages will have an ID of 1". */
-	if (h->message_id != 1 && !MUTANT(MUTANT_AUTH_ANY_ID))
+	struct blob *b = blob_new(NULL, 1 + CBS_len(&m->chain));
+
+	b->data[0] = m->chain_first;
+	memcpy(b->data + 1, CBS_data(&m->chain), CBS_len(&m->chain));
+	return b;
+}
+
+static bool first_decode(struct ike_message *m, const struct blob *b)
+{
+	memset(m, 0, sizeof(*m));
+	return b && ike_message_parse_content(m, b->data[0], b->data + 1, b->len - 1) == OK;
+}
+
+static struct ike_half_open *step_make(const struct auth_step *s)
+{
+	const struct ike_auth_round *r = &s->round;
+	struct ike_half_open *next = malloc(sizeof(*next));
+	struct ike_auth_progress *p;
+
+	assert(next);
+	ike_half_open_copy(next, s->half_open);
+	next->local = *s->path.local;
+	next->remote = *s->path.remote;
+	p = &next->auth;
+	p->step++;
+	p->peer = r->peer;
+	blob_set(&p->state, blob_ref(r->state));
+	blob_set(&p->question, blob_ref(r->question));
+	memset(p->asked_hash, 0, sizeof(p->asked_hash));
+	if (!p->first) {
+		blob_set(&p->first, first_encode(s->first));
+		memcpy(p->connection, r->connection->name, sizeof(p->connection));
+	}
+	return next;
+}
+
+/* NULL, or why there can be no further round. */
+static const char *step_refused(const struct auth_step *s)
+{
+	const struct ike_auth_round *r = &s->round;
+
+	assert(!r->state || r->state->len <= IKE_AUTH_STATE_MAX);
+	assert(!r->question || r->question->len <= IKE_AUTH_QUESTION_MAX);
+	if (!r->connection)
+		return "no connection for this IDr and these proposals";
+	if (s->half_open->auth.step >= IKE_AUTH_STEPS_MAX)
+		return "too many rounds";
+	if (1 + CBS_len(&s->first->chain) > IKE_DATAGRAMS_LEN_MAX)
+		return "its first request is too long";
+	return NULL;
+}
+
+static void go_on(struct auth_step *s, struct ike_builder *reply)
+{
+	const char *why = step_refused(s);
+
+	if (why) {
+		ike_builder_fini(reply);
+		ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED, why);
+		return;
+	}
+	if (!ike_auth_respond(s, reply))
+		return;
+	if (ike_datagrams_len(s->out->reply) > IKE_DATAGRAMS_LEN_MAX) {
+		ike_datagrams_set(&s->out->reply, NULL);
+		ike_drop(s->out, DROP_QUEUE_FULL, "IKE_AUTH response is too long");
+		return;
+	}
+	s->out->half_open = step_make(s);
+	ike_window_respond_to(&s->out->half_open->window, s->request_hash,
+			      ike_datagrams_ref(s->out->reply));
+	s->out->verdict = IKE_VERDICT_HALF_OPEN;
+	ike_note(s->out, "%s goes on: step %u", s->method->name, s->out->half_open->auth.step);
+}
+
+static void ask(struct auth_step *s)
+{
+	const char *why = step_refused(s);
+
+	assert(s->round.question && s->method->answer);
+	if (why) {
+		ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED, why);
+		return;
+	}
+	s->out->half_open = step_make(s);
+	memcpy(s->out->half_open->auth.asked_hash, s->request_hash, IKE_HASH_LEN);
+	s->out->verdict = IKE_VERDICT_ASK;
+	ike_note(s->out, "%s asks: step %u", s->method->name, s->out->half_open->auth.step);
+}
+
+/* ---- The client is who it says ---- */
+
+static void let_in(struct auth_step *s)
+{
+	const struct ike_env *env = s->env;
+	const struct ike_id *peer = &s->round.peer;
+
+	if (env->revoked && env->revoked(env->ctx, peer) && !MUTANT(MUTANT_REVOKED_ENTERS))
+		ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED, "it is revoked");
+	else if (!s->round.connection)
+		ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED,
+				"no connection for this IDr and these proposals");
+	else if (!ike_is_admitted(env, peer))
+		ike_auth_refuse(s, IKE_NOTIFY_TEMPORARY_FAILURE, "too many IKE SAs lately");
+	else
+		ike_auth_establish(s);
+}
+
+static void run(struct auth_step *s, enum ike_auth_verdict (*method)(struct ike_auth_round *r))
+{
+	struct ike_header h = ike_reply_header(&s->request);
+	struct ike_builder reply;
+	enum ike_auth_verdict verdict;
+
+	ike_builder_init_message(&reply, &h);
+	s->round.reply = &reply;
+	s->round.state = blob_ref(s->half_open->auth.state);
+	verdict = method(&s->round);
+	if (verdict == AUTH_VERDICT_CONTINUE) {
+		go_on(s, &reply);
+	} else {
+		ike_builder_fini(&reply);
+		if (verdict == AUTH_VERDICT_ASK)
+			ask(s);
+		else if (verdict == AUTH_VERDICT_DONE)
+			let_in(s);
+		else
+			ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED, s->round.why);
+	}
+	blob_unref(s->round.state);
+	blob_unref(s->round.question);
+	if (s->session) { /* Made, but not handed out. */
+		ike_session_fini(s->session);
+		free(s->session);
+	}
+}
+
+/* ---- The rounds ---- */
+
+/* Which connection the client wants, of those whose method takes its request. IDr that cannot
+ * be one of ours: NULL. */
+static const struct ike_connection *connection_of(const struct auth_step *s)
+{
+	const struct ike_message *m = s->first;
+	struct ike_id idr;
+
+	if (!ike_message_has(m, IKE_PAYLOAD_IDr))
+		return ike_select_connection(s->env->config, &s->half_open->suite, NULL, m);
+	if (ike_id_from_payload(&idr, &m->idr) != OK)
+		return NULL;
+	return ike_select_connection(s->env->config, &s->half_open->suite, &idr, m);
+}
+
+static void begin(struct auth_step *s)
+{
+	const struct ike_message *m = s->round.message;
+	const char *why = NULL;
+
+	s->first = m;
+	if (!ike_message_has(m, IKE_PAYLOAD_IDi))
+		why = "no identity";
+	else if (ike_id_from_payload(&s->round.peer, &m->idi) != OK)
+		why = "unusable identity";
+	s->round.connection = connection_of(s);
+	s->method = s->round.connection ? ike_connection_auth(s->round.connection)
+					: ike_auth_method_for(m);
+	if (!why && !s->method)
+		why = ike_message_has(m, IKE_PAYLOAD_AUTH)
+			      ? "no connection has its AUTH method"
+			      : "it wants EAP, which no connection has";
+	if (why)
+		ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED, why);
+	else
+		run(s, s->method->begin);
+}
+
+/* first: room for the first request, which a later step needs too. */
+static bool resume(struct auth_step *s, struct ike_message *first)
+{
+	const struct ike_auth_progress *p = &s->half_open->auth;
+
+	s->round.peer = p->peer;
+	s->first = first;
+	s->round.connection = ike_connection_find(s->env->config, p->connection);
+	s->method = s->round.connection ? ike_connection_auth(s->round.connection) : NULL;
+	if (first_decode(first, p->first) && s->method)
+		return true;
+	ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED, "its connection is configured no longer");
+	return false;
+}
+
+static void next(struct auth_step *s)
+{
+	struct ike_message first;
+
+	if (!resume(s, &first))
+		return;
+	if (s->method->step)
+		run(s, s->method->step);
+	else
+		ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED, "its connection has another method");
+}
+
+void ike_auth_answer(const struct ike_env *env, const struct ike_half_open *half_open,
+		     const struct blob *answer, struct ike_outcome *out)
+{
+	struct auth_step s = {
+		.env = env,
+		.half_open = half_open,
+		.path = {.local = &half_open->local, .remote = &half_open->remote},
+		.request = {.spi_i = half_open->spi_i,
+			    .spi_r = half_open->spi_r,
+			    .exchange = IKE_EXCHANGE_AUTH,
+			    .flags = IKE_FLAG_INITIATOR,
+			    .message_id = half_open->window.next_in},
+		.round = {.env = env, .half_open = half_open, .answer = answer},
+		.out = out,
+	};
+	struct ike_message first;
+
+	assert(half_open->auth.question);
+	ike_outcome_init(out);
+	memcpy(s.request_hash, half_open->auth.asked_hash, IKE_HASH_LEN);
+	if (!resume(&s, &first))
+		return;
+	if (s.method->answer)
+		run(&s, s.method->answer);
+	else
+		ike_auth_refuse(&s, IKE_NOTIFY_AUTHENTICATION_FAILED, "its connection has another method");
+}
+
+/* ---- Datagrams ---- */
+
+/* RFC 7296 2.2: "the first pair of IKE_AUTH messages will have an ID of 1". Is it a request
+ * that comes next? Else out says what it is. */
+static bool request_accept(const struct auth_step *s, const uint8_t *data, size_t len)
+{
+	const struct ike_half_open *half_open = s->half_open;
+	const struct ike_header *h = &s->request;
+	enum ike_window_place place;
+
+	if (h->exchange != IKE_EXCHANGE_AUTH || !(h->flags & IKE_FLAG_INITIATOR) ||
+	    (h->flags & IKE_FLAG_RESPONSE) || h->spi_i != half_open->spi_i || h->spi_r != half_open->spi_r) {
+		ike_drop(s->out, DROP_IKE_EXCHANGE, "not an IKE_AUTH request of this IKE SA");
 		return false;
-	return h->exchange == IKE_EXCHANGE_AUTH && (h->flags & IKE_FLAG_INITIATOR) &&
-	       !(h->flags & IKE_FLAG_RESPONSE) && h->spi_i == half_open->spi_i && h->spi_r == half_open->spi_r;
+	}
+	place = ike_window_place(&half_open->window, h, data, len);
+	if (place == IKE_WINDOW_REPEATED) {
+		s->out->verdict = IKE_VERDICT_REPLY;
+		s->out->reply = ike_datagrams_ref(half_open->window.response);
+		ike_note(s->out, "message %u again: cached response", h->message_id);
+	} else if (place != IKE_WINDOW_NEXT && !MUTANT(MUTANT_AUTH_ANY_ID)) {
+		ike_drop(s->out, DROP_IKE_EXCHANGE, "not the IKE_AUTH request that comes next");
+	} else if (!half_open->auth.question) {
+		return true;
+	} else if (CRYPTO_memcmp(half_open->auth.asked_hash, s->request_hash, IKE_HASH_LEN) == 0) {
+		s->out->verdict = IKE_VERDICT_WAIT;
+	} else {
+		ike_drop(s->out, DROP_IKE_MESSAGE_ID, "another request waits for an answer from outside");
+	}
+	return false;
 }
 
 void ike_respond_auth(const struct ike_env *env, const struct ike_half_open *half_open,
@@ -360,41 +356,33 @@ void ike_respond_auth(const struct ike_env *env, const struct ike_half_open *hal
 		.env = env,
 		.half_open = half_open,
 		.path = {.local = local, .remote = remote},
+		.round = {.env = env, .half_open = half_open},
 		.out = out,
 	};
 	struct sk_direction theirs = sk_direction_of(&half_open->suite, &half_open->keys, true);
-	struct secret psk = {0};
-	struct ike_id peer = {0};
-	struct ike_header header;
 	struct ike_opened o;
-	const char *why;
 	enum drop d;
 
 	ike_outcome_init(out);
-	d = ike_header_parse(&header, data, len);
-	if (d == DROP_NONE && !header_accept(&header, half_open))
-		d = DROP_IKE_EXCHANGE;
-	if (d == DROP_NONE)
-		d = ike_open(&o, &theirs, data, len);
+	d = ike_header_parse(&s.request, data, len);
+	if (d != DROP_NONE) {
+		ike_drop(out, d, "IKE header refused");
+		return;
+	}
+	hash_sha256(data, len, s.request_hash);
+	if (!request_accept(&s, data, len))
+		return;
+	d = ike_open(&o, &theirs, data, len);
 	if (d != DROP_NONE) {
 		ike_drop(out, d, "not an IKE_AUTH request of this IKE SA");
 		return;
 	}
-	s.message = &o.message;
-	if (o.content != OK) {
+	s.round.message = &o.message;
+	if (o.content != OK)
 		reject(&s, &o);
-	} else if ((why = authenticate(&s, &peer, &psk)) != NULL) {
-		refuse(&s, &peer, IKE_NOTIFY_AUTHENTICATION_FAILED, why);
-	} else if (!ike_is_admitted(env, &peer)) {
-		refuse(&s, &peer, IKE_NOTIFY_TEMPORARY_FAILURE, "too many IKE SAs lately");
-	} else {
-		session_make(&s, &peer);
-		establish(&s, &psk, data, len);
-	}
-	if (s.session) { /* Made, but not handed out. */
-		ike_session_fini(s.session);
-		free(s.session);
-	}
-	secret_cleanse(&psk);
+	else if (half_open->auth.step == 0)
+		begin(&s);
+	else
+		next(&s);
 	ike_opened_fini(&o);
 }

@@ -58,7 +58,9 @@ struct ike_env {
 enum ike_verdict {
 	IKE_VERDICT_DROP,      /* drop says why. */
 	IKE_VERDICT_REPLY,     /* Changes nothing: cached or stateless reply, send at once. */
-	IKE_VERDICT_HALF_OPEN, /* half_open is new: share it, then send reply. */
+	IKE_VERDICT_HALF_OPEN, /* half_open is new, or one step further: share it, then send reply. */
+	IKE_VERDICT_ASK,       /* The same; but there is a question to ask outside, and no reply yet. */
+	IKE_VERDICT_WAIT,      /* Its request waits for that answer: nothing is to be said. */
 	IKE_VERDICT_REFUSE,    /* No IKE SA by this IKE_AUTH: send reply, forget the half-open SA. */
 	IKE_VERDICT_ESTABLISH, /* next is a new session: commit, then send reply. */
 	IKE_VERDICT_STEP,      /* next replaces the session: commit, then send reply (if any). */
@@ -123,11 +125,18 @@ bool ike_screen_init(const struct ike_env *env, const struct endpoint *local,
 		     struct ike_outcome *out) must_check;
 
 /* IKE_AUTH request for a half-open SA. Verdicts: ESTABLISH (the session, with
- * its first Child SA or a notify why not), REFUSE, DROP. A wrong PSK and an
+ * its first Child SA or a notify why not), HALF_OPEN (one round is done, and another will
+ * come), ASK (half_open->auth.question is for outside: ike_auth_answer() goes on), WAIT,
+ * REPLY (the last request again), REFUSE, DROP. A wrong PSK and an
  * unknown identity give the client the same answer in the same way. */
 void ike_respond_auth(const struct ike_env *env, const struct ike_half_open *half_open,
 		      const struct endpoint *local, const struct endpoint *remote,
 		      const uint8_t *data, size_t len, struct ike_outcome *out);
+
+/* The question of the half-open SA is answered: the request that waits for it goes on, with
+ * the same verdicts. The reply goes to half_open->remote. */
+void ike_auth_answer(const struct ike_env *env, const struct ike_half_open *half_open,
+		     const struct blob *answer, struct ike_outcome *out);
 
 /* Any message, request or response, for an established session: cached
  * responses, INFORMATIONAL (DPD, DELETE, MOBIKE's address update), CREATE_CHILD_SA

@@ -9,8 +9,11 @@
 #define CONNECTION_PROPOSALS_MAX 8u
 #define CONNECTION_DNS_MAX 4u
 
+struct ike_auth_method;
+
 struct ike_connection {
 	char name[64];
+	const struct ike_auth_method *auth; /* proto/auth; NULL: "psk" */
 	struct ike_id local_id;           /* IDr */
 	struct ts_set local_ts;
 	bool has_pool;

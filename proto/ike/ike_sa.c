@@ -29,10 +29,26 @@ void ike_session_fini(struct ike_session *s)
 	OPENSSL_cleanse(s, sizeof(*s));
 }
 
+void ike_half_open_copy(struct ike_half_open *to, const struct ike_half_open *from)
+{
+	assert(to != from);
+	*to = *from;
+	blob_ref(to->request);
+	blob_ref(to->response);
+	ike_window_share(&to->window);
+	blob_ref(to->auth.first);
+	blob_ref(to->auth.state);
+	blob_ref(to->auth.question);
+}
+
 void ike_half_open_fini(struct ike_half_open *h)
 {
 	blob_unref(h->request);
 	blob_unref(h->response);
+	ike_window_fini(&h->window);
+	blob_unref(h->auth.first);
+	blob_unref(h->auth.state);
+	blob_unref(h->auth.question);
 	OPENSSL_cleanse(h, sizeof(*h));
 }
 

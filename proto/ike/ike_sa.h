@@ -95,23 +95,43 @@ struct ike_session {
 	uint64_t established_ms;             /* Cluster time. */
 };
 
-/* After IKE_SA_INIT, before IKE_AUTH: not logged, but known to the voters'
- * memory. A plain value: it is encoded by cluster/. */
+/* What an authentication method may keep and ask: programmer's errors beyond. */
+#define IKE_AUTH_STATE_MAX 4096u
+#define IKE_AUTH_QUESTION_MAX 4096u
+/* Rounds and questions of one IKE SA; a client that wants more is refused. */
+#define IKE_AUTH_STEPS_MAX 100u
+
+/* How far IKE_AUTH has come: it may be one exchange or several (RFC 7296 2.16). */
+struct ike_auth_progress {
+	uint32_t step;         /* How often this was shared since IKE_SA_INIT. 0: no IKE_AUTH came. */
+	char connection[64];   /* Its name, and so the method. */
+	struct ike_id peer;    /* As far as the method knows. */
+	struct blob *first;    /* What the first request holds, opened: the last one answers it. */
+	struct blob *state;    /* The method's own. */
+	struct blob *question; /* Asked outside, and not answered; NULL: nothing is. */
+	uint8_t asked_hash[IKE_HASH_LEN]; /* ... because of that request, which waits for it. */
+};
+
+/* After IKE_SA_INIT, before IKE_AUTH is done: not logged, but known to the voters'
+ * memory. It is encoded by cluster/. Copy with ike_half_open_copy(). */
 struct ike_half_open {
 	uint64_t spi_i, spi_r;
 	struct suite suite;
 	struct ike_keys keys;
 	struct endpoint local, remote;
 	uint32_t features;
-	uint64_t created_ms;       /* Local clock of who holds it; 30 s and it dies. */
+	uint64_t created_ms;       /* Cluster time. */
 	uint8_t nonce_i[IKE_NONCE_MAX], nonce_r[IKE_NONCE_LEN];
 	uint16_t nonce_i_len;
 	struct blob *request;  /* IKE_SA_INIT as received, and as answered: AUTH covers both. */
 	struct blob *response;
+	struct ike_window window; /* Of IKE_AUTH: from message 1 on. */
+	struct ike_auth_progress auth;
 };
 
 void ike_session_copy(struct ike_session *to, const struct ike_session *from);
 void ike_session_fini(struct ike_session *s);   /* Drops blobs, cleanses keys. */
+void ike_half_open_copy(struct ike_half_open *to, const struct ike_half_open *from);
 void ike_half_open_fini(struct ike_half_open *h);
 
 /* By our own will: its Child SAs are gone at once, there will be no others, and neither will

@@ -178,6 +178,7 @@ static void half_open_fill(struct ike_half_open *h, const struct init_step *s,
 	memcpy(h->nonce_i, CBS_data(&m->nonce), h->nonce_i_len);
 	entropy_draw(s->env->entropy, h->nonce_r, sizeof(h->nonce_r));
 	h->request = blob_new(s->data, s->len);
+	h->window.next_in = 1; /* IKE_SA_INIT was 0. */
 
 	input.shared = shared;
 	CBS_init(&input.nonce_i, h->nonce_i, h->nonce_i_len);

@@ -47,6 +47,7 @@ static void drop_all(struct initiator *i)
 	blob_set(&i->cookie, NULL);
 	blob_set(&i->init_request, NULL);
 	blob_set(&i->init_response, NULL);
+	blob_set(&i->auth_state, NULL);
 	ike_datagrams_set(&i->sync.response, NULL);
 	dh_keypair_cleanse(&i->dh);
 	memset(&i->rekeyed, 0, sizeof(i->rekeyed));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The IKEv2 initiator (RFC 7296), a client with a pre-shared key. Pure and
+/* The IKEv2 initiator (RFC 7296), a client. Pure and
  * deterministic: one seed, no clock, no sockets. Unlike the responder (ike.h) it keeps
  * its state in place: a client is not replicated.
  *
@@ -21,16 +21,32 @@
 #define PROTO_IKE_INITIATOR_H
 
 #include "proto/crypto/dh.h"
+#include "proto/auth/method.h"
 #include "proto/ike/builder.h"
 #include "proto/ike/ike_sa.h"
 
 #define INITIATOR_PROPOSALS_MAX 4u
+
+struct initiator;
+
+/* How a client shows who it is, and learns who the gateway is: the other side of
+ * proto/auth/method.h. */
+struct initiator_auth {
+	/* Of the first request: IDi, and what the method has to say at once. */
+	void (*begin)(struct initiator *i, struct ike_builder *b);
+	/* The gateway's response. CONTINUE: b is the next request; DONE: it is the gateway, and
+	 * gateway_id says who; REFUSE: it is not. */
+	enum ike_auth_verdict (*step)(struct initiator *i, const struct ike_message *m,
+				      struct ike_builder *b);
+};
+extern const struct initiator_auth initiator_psk;
 
 struct initiator_config {
 	struct endpoint local, remote; /* Its own end of the path and the gateway's. */
 	struct ike_id id, remote_id;   /* IDi, and IDr: who the gateway must be. With len 0 it is
 	                                * not sent, and anyone with the key will do. */
 	struct secret psk;
+	const struct initiator_auth *auth; /* NULL: initiator_psk */
 	struct proposal ike[INITIATOR_PROPOSALS_MAX], esp[INITIATOR_PROPOSALS_MAX];
 	uint8_t n_ike, n_esp;
 	uint16_t ke_group;             /* Guess for the first KE; 0: the first one proposed. */
@@ -106,6 +122,7 @@ struct initiator {
 	uint8_t nonce_r[IKE_NONCE_MAX];
 	uint16_t nonce_r_len;
 	struct blob *cookie, *init_request, *init_response;
+	struct blob *auth_state; /* The method's own, until it is done. */
 	unsigned corrections; /* IKE_SA_INIT requests that were sent anew. */
 	uint64_t new_spi;     /* Offered: IKE or ESP. */
 	struct initiator_rekeyed rekeyed;

@@ -3,8 +3,10 @@
  *
  *	HDR(SPIi,0), SAi1, KEi, Ni  -->
  *	                  <--  HDR(SPIi,SPIr), SAr1, KEr, Nr   or COOKIE, INVALID_KE_PAYLOAD
- *	HDR, SK {IDi, [IDr,] AUTH, [CP(CFG_REQUEST),] SAi2, TSi, TSr}  -->
- *	                  <--  HDR, SK {IDr, AUTH, [CP(CFG_REPLY),] SAr2, TSi, TSr}
+ *	HDR, SK {IDi, [IDr,] [AUTH,] [CP(CFG_REQUEST),] SAi2, TSi, TSr}  -->
+ *	                  <--  HDR, SK {[IDr,] AUTH, [CP(CFG_REPLY),] SAr2, TSi, TSr}
+ *
+ * with as many rounds between as the method wants (2.16).
  *
  * The first answer is nobody's: anyone can forge it, so one that is no good is only
  * counted and the true one still waited for (2.21.1: "the recipient should not
@@ -170,8 +172,7 @@ static void add_cp_request(const struct initiator *i, struct ike_builder *b)
 	ike_cp_close(b);
 }
 
-/* RFC 7296 2.15: what our AUTH covers, and the gateway's. */
-static struct auth_octets octets_of(const struct initiator *i, bool ours, CBS id)
+struct auth_octets initiator_auth_octets(const struct initiator *i, bool ours, CBS id)
 {
 	const struct blob *message = ours ? i->init_request : i->init_response;
 	struct auth_octets o = {.id = id, .sk_p = ours ? &i->ike[0].keys.pi : &i->ike[0].keys.pr};
@@ -184,15 +185,9 @@ static struct auth_octets octets_of(const struct initiator *i, bool ours, CBS id
 	return o;
 }
 
-/* IDi, [IDr,] AUTH */
-static void add_auth(const struct initiator *i, struct ike_builder *b)
+static const struct initiator_auth *method_of(const struct initiator *i)
 {
-	const struct initiator_config *c = &i->config;
-
-	ike_add_id_and_auth(b, IKE_PAYLOAD_IDi, &c->id, i->ike[0].suite.prf, &c->psk,
-			    octets_of(i, true, (CBS){0}));
-	if (c->remote_id.len > 0)
-		ike_add_id(b, IKE_PAYLOAD_IDr, &c->remote_id);
+	return i->config.auth ? i->config.auth : &initiator_psk;
 }
 
 static struct blob *send_auth(struct initiator *i)
@@ -201,7 +196,9 @@ static struct blob *send_auth(struct initiator *i)
 	struct ike_builder b;
 
 	initiator_begin(i, 0, IKE_EXCHANGE_AUTH, &b);
-	add_auth(i, &b);
+	method_of(i)->begin(i, &b);
+	if (i->config.remote_id.len > 0)
+		ike_add_id(&b, IKE_PAYLOAD_IDr, &i->config.remote_id);
 	add_cp_request(i, &b);
 	if (i->config.initial_contact)
 		ike_add_notify(&b, IKE_NOTIFY_INITIAL_CONTACT, NULL, 0);
@@ -245,21 +242,6 @@ struct blob *initiator_consume_init(struct initiator *i, const uint8_t *data, si
 
 /* ---- <-- IKE_AUTH ---- */
 
-/* Is it the gateway? Its identity, and that it knows the key. */
-static bool authenticate(struct initiator *i, const struct ike_message *m)
-{
-	const struct initiator_config *c = &i->config;
-	struct auth_octets octets = octets_of(i, false, m->idr.body);
-
-	if (!ike_message_has(m, IKE_PAYLOAD_IDr) ||
-	    ike_id_from_payload(&i->gateway_id, &m->idr) != OK)
-		return false;
-	if (c->remote_id.len > 0 && !ike_id_equal(&i->gateway_id, &c->remote_id))
-		return false;
-	return ike_message_has(m, IKE_PAYLOAD_AUTH) && m->auth.method == IKE_AUTH_SHARED_KEY &&
-	       auth_psk_verify(i->ike[0].suite.prf, &c->psk, &octets, m->auth.data);
-}
-
 /* Only what we asked for. */
 static void take_cp(struct initiator *i, const struct ike_message *m)
 {
@@ -300,19 +282,41 @@ static void forget_init(struct initiator *i)
 	blob_set(&i->cookie, NULL);
 	blob_set(&i->init_request, NULL);
 	blob_set(&i->init_response, NULL);
+	blob_set(&i->auth_state, NULL);
+}
+
+/* *next: the request of a further round, or NULL. False: we are no clients of it. */
+static bool take_round(struct initiator *i, const struct ike_opened *o, struct blob **next)
+{
+	enum ike_auth_verdict verdict;
+	struct ike_builder b;
+
+	*next = NULL;
+	if (o->content != OK)
+		return false;
+	initiator_begin(i, 0, IKE_EXCHANGE_AUTH, &b);
+	verdict = method_of(i)->step(i, &o->message, &b);
+	if (verdict == AUTH_VERDICT_CONTINUE && !i->error)
+		*next = initiator_send(i, 0, INITIATOR_OTHER, &b);
+	else
+		ike_builder_fini(&b);
+	return verdict == AUTH_VERDICT_DONE || *next;
 }
 
 struct blob *initiator_consume_auth(struct initiator *i, const struct ike_opened *o)
 {
 	const struct ike_message *m = &o->message;
 	struct ike_key_input input = {.shared = NULL};
+	struct blob *next;
 	uint16_t error;
 
-	if (o->content != OK || !authenticate(i, m)) {
+	if (!take_round(i, o, &next)) {
 		initiator_end(i, INITIATOR_FAILED,
 			      i->error ? i->error : IKE_NOTIFY_AUTHENTICATION_FAILED);
 		return NULL;
 	}
+	if (next)
+		return next;
 	i->state = INITIATOR_ESTABLISHED;
 	forget_init(i);
 	take_features(i, m);

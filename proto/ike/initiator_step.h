@@ -29,6 +29,8 @@ void initiator_add_ke(const struct initiator *i, struct ike_builder *b);
 /* ---- initiator_auth.c: IKE_SA_INIT and IKE_AUTH ---- */
 struct blob *initiator_consume_init(struct initiator *i, const uint8_t *data, size_t len);
 struct blob *initiator_consume_auth(struct initiator *i, const struct ike_opened *o);
+/* RFC 7296 2.15: what our AUTH covers, and the gateway's. */
+struct auth_octets initiator_auth_octets(const struct initiator *i, bool ours, CBS id);
 
 /* ---- initiator_child.c: CREATE_CHILD_SA ---- */
 

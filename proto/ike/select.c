@@ -3,6 +3,7 @@
  * said who it wants to talk to, so the suite is chosen from all connections; at
  * IKE_AUTH it may name us (IDr), and only connections that would have chosen
  * that suite count. */
+#include "proto/auth/method.h"
 #include "proto/ike/step.h"
 
 #include <string.h>
@@ -13,6 +14,11 @@ const struct ike_connection *ike_connection_find(const struct ike_config *c, con
 		if (strcmp(c->connections[i].name, name) == 0)
 			return &c->connections[i];
 	return NULL;
+}
+
+const struct ike_auth_method *ike_connection_auth(const struct ike_connection *c)
+{
+	return c->auth ? c->auth : &ike_auth_psk;
 }
 
 enum status ike_select_init(struct sa_choice *choice, const struct ike_config *c, const CBS *sa,
@@ -75,12 +81,15 @@ bool esp_proposal_allows(const struct proposal *p, const struct suite *s, bool w
 
 const struct ike_connection *ike_select_connection(const struct ike_config *c,
 						   const struct suite *suite,
-						   const struct ike_id *idr)
+						   const struct ike_id *idr,
+						   const struct ike_message *first)
 {
 	for (size_t i = 0; i < c->n_connections; i++) {
 		const struct ike_connection *connection = &c->connections[i];
 
 		if (idr && !ike_id_equal(idr, &connection->local_id))
+			continue;
+		if (!ike_connection_auth(connection)->takes(first))
 			continue;
 		for (size_t j = 0; j < connection->n_ike; j++)
 			if (ike_proposal_allows(&connection->ike[j], suite))

@@ -72,10 +72,14 @@ const struct ike_connection *ike_connection_find(const struct ike_config *c, con
  * one that also takes the KE payload comes before one that does not. */
 enum status ike_select_init(struct sa_choice *choice, const struct ike_config *c, const CBS *sa,
 			    uint16_t ke_group) must_check;
-/* The connection of an IKE SA with that suite: by IDr if the client sent one. */
+/* How its clients show who they are; that is "psk" where nothing is said. */
+const struct ike_auth_method *ike_connection_auth(const struct ike_connection *c);
+/* The connection of an IKE SA with that suite: by IDr if the client sent one, and its method
+ * takes the first request. */
 const struct ike_connection *ike_select_connection(const struct ike_config *c,
 						   const struct suite *suite,
-						   const struct ike_id *idr);
+						   const struct ike_id *idr,
+						   const struct ike_message *first);
 /* Is the suite one that the proposal offers? with_dh: as in sa_offer. */
 bool ike_proposal_allows(const struct proposal *p, const struct suite *s);
 bool esp_proposal_allows(const struct proposal *p, const struct suite *s, bool with_dh);

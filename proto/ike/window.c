@@ -12,6 +12,7 @@
 #include <openssl/mem.h>
 
 #include <assert.h>
+#include <string.h>
 
 static bool is_repeated(const struct ike_window *w, const struct ike_header *h, const uint8_t *data,
 			size_t len)
@@ -44,9 +45,18 @@ enum ike_window_place ike_window_place(const struct ike_window *w, const struct 
 void ike_window_respond(struct ike_window *w, const uint8_t *data, size_t len,
 			struct ike_datagrams *response)
 {
+	uint8_t hash[IKE_HASH_LEN];
+
+	hash_sha256(data, len, hash);
+	ike_window_respond_to(w, hash, response);
+}
+
+void ike_window_respond_to(struct ike_window *w, const uint8_t hash[IKE_HASH_LEN],
+			   struct ike_datagrams *response)
+{
 	assert(response);
 	w->next_in++;
-	hash_sha256(data, len, w->request_hash);
+	memcpy(w->request_hash, hash, IKE_HASH_LEN);
 	ike_datagrams_set(&w->response, response);
 }
 

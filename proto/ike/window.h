@@ -39,6 +39,9 @@ enum ike_window_place ike_window_place(const struct ike_window *w, const struct 
 /* data, a request in place NEXT, is answered: adopts the response. */
 void ike_window_respond(struct ike_window *w, const uint8_t *data, size_t len,
 			struct ike_datagrams *response);
+/* The same, by its hash: the request itself is not there any more. */
+void ike_window_respond_to(struct ike_window *w, const uint8_t hash[IKE_HASH_LEN],
+			   struct ike_datagrams *response);
 
 /* Adopts our request, made with ID next_out; none may be outstanding. */
 void ike_window_ask(struct ike_window *w, struct ike_datagrams *request);

@@ -9,7 +9,9 @@
  * the window moved by one or not at all, SPIs are unique, and the same request again
  * gets the same bytes. */
 #include "proto/ike/sk.h"
+#include "cluster/state/command.h"
 #include "test/lib/gateway.h"
+#include "test/lib/toy_auth.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -52,12 +54,15 @@ static void make_base(struct base *to, bool nat)
 	memset(&f, 0, sizeof(f));
 	fixture_setup(&f, nat ? "aes256-sha256-prfsha256-ecp256-x25519" : IKE_DEFAULT,
 		      nat ? "aes128gcm16-x25519-ecp256" : "aes128gcm16-esn-noesn");
+	/* Whoever sends no AUTH means the second one. */
+	f.g.connections[1] = f.g.connections[0];
+	f.g.connections[1].auth = &toy_auth;
+	strcpy(f.g.connections[1].name, "rounds");
+	f.g.config.n_connections = 2;
 	f.i.config.mobike = !nat;
 	f.i.config.fake_nat = nat;
 	d = fixture_to_gateway(&f, initiator_create_init(&f.i));
-	to->half_open = *f.g.half_open;
-	blob_ref(to->half_open.request);
-	blob_ref(to->half_open.response);
+	ike_half_open_copy(&to->half_open, f.g.half_open);
 	auth = fixture_to_client(&f, d);
 	blob_unref(fixture_to_gateway(&f, auth));
 	assert(f.g.session);
@@ -186,6 +191,35 @@ static void own_request(struct gateway *g, uint8_t choice)
 	check_session(g->session);
 }
 
+/* One round is done; the next, of whatever content, is asked outside or refused. */
+static void second_round(struct gateway *g, const struct ike_half_open *half_open, uint8_t first,
+			 const CBS *chain)
+{
+	struct ike_header h = {
+		.spi_i = half_open->spi_i,
+		.spi_r = half_open->spi_r,
+		.next_payload = first,
+		.exchange = IKE_EXCHANGE_AUTH,
+		.flags = IKE_FLAG_INITIATOR,
+		.message_id = 2,
+	};
+	struct blob *d = sealed_message(&half_open->suite, &half_open->keys, &h, chain);
+	struct blob *copy = half_open_encode(half_open);
+	struct ike_half_open other;
+	struct ike_outcome o;
+	enum status s = half_open_decode(&other, copy->data, copy->len);
+
+	assert(s == OK && other.auth.step == 1);
+	if (d) {
+		ike_respond_auth(&g->env, &other, &g->local, &other.remote, d->data, d->len, &o);
+		assert(o.verdict == IKE_VERDICT_ASK || o.verdict == IKE_VERDICT_REFUSE);
+		ike_outcome_fini(&o);
+	}
+	ike_half_open_fini(&other);
+	blob_unref(copy);
+	blob_unref(d);
+}
+
 static void half_open_step(struct gateway *g, enum kind kind, uint8_t first, const CBS *chain)
 {
 	struct ike_header h = {
@@ -212,7 +246,10 @@ static void half_open_step(struct gateway *g, enum kind kind, uint8_t first, con
 		/* Nobody but who knows the key gets in; the corpus has AUTH payloads that do. */
 		if (o.verdict == IKE_VERDICT_ESTABLISH)
 			check_session(o.next);
-		assert(o.verdict == IKE_VERDICT_ESTABLISH || o.verdict == IKE_VERDICT_REFUSE);
+		if (o.verdict == IKE_VERDICT_HALF_OPEN)
+			second_round(g, o.half_open, first, chain);
+		assert(o.verdict == IKE_VERDICT_ESTABLISH || o.verdict == IKE_VERDICT_REFUSE ||
+		       o.verdict == IKE_VERDICT_HALF_OPEN);
 	}
 	blob_unref(d);
 	ike_outcome_fini(&o);

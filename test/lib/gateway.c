@@ -149,6 +149,12 @@ static struct blob *commit(struct gateway *g, struct ike_outcome *o)
 	case IKE_VERDICT_REPLY:
 		assert(reply && !o->next && !o->half_open);
 		break;
+	case IKE_VERDICT_WAIT:
+		assert(!reply && !o->next && !o->half_open);
+		break;
+	case IKE_VERDICT_ASK:
+		assert(!reply);
+		/* fall through */
 	case IKE_VERDICT_HALF_OPEN:
 		forget_half_open(g);
 		g->half_open = o->half_open;
@@ -211,6 +217,14 @@ struct blob *gateway_receive(struct gateway *g, const struct endpoint *remote,
 	OPENSSL_free(before);
 	OPENSSL_free(half);
 	blob_unref(datagram);
+	return commit(g, &o);
+}
+
+struct blob *gateway_answer(struct gateway *g, const struct blob *answer)
+{
+	struct ike_outcome o;
+
+	ike_auth_answer(&g->env, g->half_open, answer, &o);
 	return commit(g, &o);
 }
 

@@ -42,6 +42,8 @@ struct ike_id gateway_id(const char *text);
  * was computed from is as it was. */
 struct blob *gateway_receive(struct gateway *g, const struct endpoint *remote,
 			     struct blob *datagram);
+/* The question of the half-open SA is answered. Returns the reply or NULL. */
+struct blob *gateway_answer(struct gateway *g, const struct blob *answer);
 /* A request of its own, committed; the session must have none outstanding. */
 struct blob *gateway_request(struct gateway *g, const struct ike_request *request);
 

@@ -142,6 +142,20 @@ void sample_half_open(struct ike_half_open *h, uint32_t seed)
 	fill(h->nonce_r, sizeof(h->nonce_r), seed + 2);
 	h->request = blob_new(message, sizeof(message));
 	h->response = blob_new(message, 100);
+	h->window.next_in = 1;
+	if (seed % 2 == 0)
+		return;
+	/* Two rounds of IKE_AUTH are done, and something is asked. */
+	h->window.next_in = 3;
+	h->window.response = ike_datagrams_of(blob_new(message, 90));
+	fill(h->window.request_hash, sizeof(h->window.request_hash), seed + 3);
+	h->auth.step = 3;
+	strcpy(h->auth.connection, "road");
+	h->auth.peer = (struct ike_id){.type = 2, .len = 2, .data = "cl"};
+	h->auth.first = blob_new(message, 80);
+	h->auth.state = blob_new(message, 20);
+	h->auth.question = blob_new(message, 30);
+	fill(h->auth.asked_hash, sizeof(h->auth.asked_hash), seed + 4);
 }
 
 /* ---- Random commands: small numbers, so that they meet ---- */

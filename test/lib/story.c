@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test/lib/story.h"
 
+#include "test/lib/toy_auth.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +81,20 @@ unsigned story_happened(const struct story *l, uint32_t node, const char *kind)
 	return 0;
 }
 
+/* The toy method of toy_auth.h asks. */
+static void ask_outside(struct story *l, uint32_t node, const struct action *x)
+{
+	struct blob *answer;
+
+	l->n_asked++;
+	blob_set(&l->question, blob_ref(x->auth_ask.data));
+	if (l->outside_is_silent)
+		return;
+	answer = toy_auth_outside(&l->config[node].ike, x->auth_ask.data, ++l->draws);
+	story_later(l, (struct story_frame){ .to = node, .data = answer, .answers = true,
+					     .question = x->auth_ask.question });
+}
+
 static void perform(struct story *l, uint32_t node, struct actions *a)
 {
 	struct story_node *n = &l->node[node];
@@ -102,6 +118,9 @@ static void perform(struct story *l, uint32_t node, struct actions *a)
 		case ACTION_STORE_IDENTITY:
 			blob_set(&n->identity, blob_ref(x->identity));
 			story_later(l, (struct story_frame){ .to = node });
+			break;
+		case ACTION_AUTH_ASK:
+			ask_outside(l, node, x);
 			break;
 		case ACTION_SA:
 			story_worker_update(l, node, &x->sa.update);
@@ -165,6 +184,11 @@ static void happen(struct story *l, const struct story_frame *f)
 		e.type = EVENT_SA_REPORTS;
 		e.sa_reports.reports = (const struct sa_report *)f->reports->data;
 		e.sa_reports.n = f->reports->len / sizeof(struct sa_report);
+	} else if (f->answers) {
+		e.type = EVENT_AUTH_ANSWER;
+		e.auth_answer.question = f->question;
+		e.auth_answer.data = f->data->data;
+		e.auth_answer.len = f->data->len;
 	} else if (f->data) {
 		e.frame.node = f->from;
 		e.frame.data = f->data->data;
@@ -392,5 +416,6 @@ void story_fini(struct story *l)
 		free(l->config[i].ike.secrets);
 	}
 	story_swallow(l);
+	blob_set(&l->question, NULL);
 	initiator_fini(&l->client);
 }

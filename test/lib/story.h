@@ -17,6 +17,8 @@ struct story_frame { /* Something to happen next, in order. */
 	struct blob *data;   /* A frame; NULL: a transaction of `to` is durable. */
 	struct blob *reports; /* Or what its workers report: struct sa_report. */
 	uint64_t stored;     /* Its seq; 0: the identity. */
+	bool answers;        /* Or data is the answer to this question: */
+	struct auth_question question;
 	const void *life;    /* The core that waits for it. */
 	struct story_frame *next;
 };
@@ -50,6 +52,9 @@ struct story {
 	struct blob *to_client[16]; /* Datagrams that came out of the cluster. */
 	unsigned n_to_client;
 	bool verbose;
+	bool outside_is_silent; /* Nobody answers what methods ask. */
+	unsigned n_asked;
+	struct blob *question; /* The last one. */
 	struct {
 		uint32_t node;
 		const char *kind;

@@ -235,7 +235,7 @@ static void say_all(void)
 	for (unsigned i = 0; i < 2; i++)
 		say_frame(&(struct frame){.type = i ? FRAME_SEND : FRAME_RELAY,
 					  .datagram = {at, to, (const uint8_t *)"0123456789012345678901234567", 28}});
-	say_frame(&(struct frame){.type = FRAME_HALF_OPEN_ACK, .half_open_ack = {1, 2}});
+	say_frame(&(struct frame){.type = FRAME_HALF_OPEN_ACK, .half_open_ack = {1, 2, 0}});
 	for (unsigned i = 0; i < 2; i++) {
 		b = frame_create_marks(i ? FRAME_MARKS_ACK : FRAME_MARKS, INCARNATION, &row, 1);
 		say(0, b->data, b->len);

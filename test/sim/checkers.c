@@ -21,6 +21,8 @@ void checkers_fini(struct checkers *c)
 	seen_fini(&c->i2.led);
 	i2_ages_fini(&c->i2);
 	seen_fini(&c->i3.bytes);
+	seen_fini(&c->i3.asked);
+	seen_fini(&c->i3.rounds);
 	seen_fini(&c->i6.dead);
 	seen_fini(&c->i6.pair);
 	seen_fini(&c->i6.user);

@@ -69,15 +69,22 @@ void i2_ages_fini(struct i2_delivery *c);
 void i2_inside(struct i2_delivery *c, const uint8_t *inner);
 
 /* ---- I3: no reply before its commit; same Message ID, same bytes ---- */
+struct blob;
 struct i3_reply {
 	struct full *full;
 	struct seen bytes; /* (spi_r, flags, Message ID) */
-	uint64_t n_checked;
+	struct seen asked;  /* (spi_i, Message ID) of IKE_AUTH: when the client first sent it. */
+	struct seen rounds; /* (spi_r, Message ID) of its responses, but for the last. */
+	uint64_t started_us[HOSTS_MAX];
+	uint64_t n_checked, n_rounds;
 };
+/* A client sends it. */
+void i3_asked(struct i3_reply *c, const struct blob *message);
+/* That host remembers nothing but its disk. */
+void i3_started(struct i3_reply *c, unsigned host);
 void i3_sent(struct i3_reply *c, unsigned host, const struct core *core, const uint8_t *message,
 	     size_t len);
 struct initiator;
-struct blob;
 /* A client is about to handle it. */
 void i3_received(struct i3_reply *c, unsigned client, const struct initiator *i,
 		 const struct blob *message);

@@ -10,6 +10,8 @@
  * DELETE is in the replicated state, whoever has said it before. */
 #include "test/sim/client.h"
 
+#include "test/lib/toy_auth.h"
+
 #include "proto/ike/ike_message.h"
 
 #include <assert.h>
@@ -26,8 +28,10 @@
 
 static void send_ike(struct client *c, struct blob *b)
 {
-	if (b)
-		outside_to_gateway(c->full, c->index, DATAGRAM_IKE, b);
+	if (!b)
+		return;
+	i3_asked(&c->full->checkers.i3, b);
+	outside_to_gateway(c->full, c->index, DATAGRAM_IKE, b);
 }
 
 /* Not a repetition: a request counts as a new exchange. */
@@ -302,6 +306,7 @@ static void configure(struct full *f, unsigned i, struct initiator_config *c)
 	c->id = f->secret[i].id;
 	c->remote_id = f->connection.local_id;
 	c->psk = f->secret[i].psk;
+	c->auth = f->plan.rounds ? &initiator_toy : NULL;
 	c->ike[0] = f->connection.ike[0];
 	c->esp[0] = f->connection.esp[0];
 	c->n_ike = c->n_esp = 1;

@@ -2,6 +2,7 @@
 /* The run of the whole: nodes, clients, faults, calm, the end. */
 #include "test/sim/full.h"
 
+#include "test/lib/toy_auth.h"
 #include "test/sim/net.h"
 
 #include <assert.h>
@@ -25,6 +26,7 @@ static void configure_connection(struct full *f)
 	r->replay_bits = 256;
 	r->dpd_ms = f->plan.dpd_ms;
 	r->exact = f->plan.exact;
+	r->auth = f->plan.rounds ? &toy_auth : NULL;
 	if (ike_id_parse(&r->local_id, "gw") != OK ||
 	    proposal_parse_ike(&r->ike[0], f->plan.ike, NULL) != OK ||
 	    proposal_parse_esp(&r->esp[0], f->plan.esp, NULL) != OK)
@@ -87,11 +89,11 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 	f->world.command = command;
 	f->holder = f->stale = -1;
 	world_say(&f->world,
-		  "%u nodes, %u clients, mode %s, replay %s, attacks %u/1000, %s, %s, dpd %u ms, pool /%u%s",
+		  "%u nodes, %u clients, mode %s, replay %s, attacks %u/1000, %s, %s, dpd %u ms, pool /%u%s%s",
 		  f->plan.hosts, f->plan.clients, f->plan.mode == SERVICE_LB ? "lb" : "vip",
 		  f->plan.exact ? "exact" : "marks", f->plan.attack_per_mille, f->plan.ike,
 		  f->plan.esp, f->plan.dpd_ms, f->plan.pool_bits,
-		  f->plan.stops ? ", owners stopped" : "");
+		  f->plan.stops ? ", owners stopped" : "", f->plan.rounds ? ", IKE_AUTH in rounds" : "");
 	configure(f);
 	checkers_init(&f->checkers, f);
 	clients_init(f, f->plan.clients);
@@ -130,6 +132,7 @@ static void add_up(const struct full *f, struct totals *t)
 		t->faults[i] += f->faults.count[i];
 	t->esp += c->i1.n_sealed + c->i2.n_delivered;
 	t->exchanges += c->i3.n_checked;
+	t->rounds += c->i3.n_rounds;
 	t->attacks += c->i8.n_checked;
 	t->digests += c->i7.n_digests;
 	if (c->i5.longest_us > t->longest_us)

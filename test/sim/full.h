@@ -44,6 +44,7 @@ struct plan {
 	unsigned leave_per_mille;  /* Of chances that a client takes to leave. */
 	bool stops;                /* Owners are stopped for some milliseconds (stop.c). */
 	bool reauth;               /* Clients re-authenticate, make before break (client_reauth.c). */
+	bool rounds;               /* IKE_AUTH has three (test/lib/toy_auth.h). */
 	bool words;                /* The operator ends sessions, revokes and allows. */
 };
 void plan_draw(struct plan *p, struct random *r);
@@ -64,7 +65,7 @@ struct word {
 struct totals {
 	uint64_t seeds, virtual_us, events;
 	uint64_t faults[FAULT_KINDS];
-	uint64_t esp, exchanges, attacks, digests, longest_us;
+	uint64_t esp, exchanges, rounds, attacks, digests, longest_us;
 };
 
 struct full {

@@ -3,7 +3,11 @@
  * a step its state is what it has applied; a response that it sends must be the
  * cached one of the session there, a request the outstanding one. Two different
  * messages never have one Message ID. Seen from the client, a request never has a Message ID
- * beyond the next: the one before it must have been answered. */
+ * beyond the next: the one before it must have been answered.
+ *
+ * A response to a round of IKE_AUTH that is not the last is in no state: a majority of nodes
+ * must hold it in memory, or 5 ms have passed since the client asked. Then another one may
+ * come later; and if too many of those who held it have been started anew. */
 #include "test/sim/full.h"
 
 #include "proto/ike/ike_message.h"
@@ -39,6 +43,107 @@ static bool committed(const struct state *s, const struct ike_header *h, const u
 	return false;
 }
 
+/* ---- Rounds of IKE_AUTH ---- */
+
+#define ROUND_WAIT_US (4 * MS) /* 5 ms by a clock that may be ahead of ours. */
+
+static const struct ike_half_open *half_open_at(const struct full *f, unsigned host,
+						const struct ike_header *h)
+{
+	const struct core *core = node_core(&f->world.host[host]);
+
+	return core ? core_half_open(core, h->spi_i, h->spi_r) : NULL;
+}
+
+static bool is_majority(const struct full *f, uint32_t hosts)
+{
+	return (unsigned)__builtin_popcount(hosts) > f->world.n_hosts / 2;
+}
+
+/* Those that hold this response as the half-open SA's last one. */
+static uint32_t holders(const struct full *f, const struct ike_header *h, const uint8_t *data,
+			size_t len)
+{
+	uint32_t hosts = 0;
+
+	for (unsigned i = 0; i < f->world.n_hosts; i++) {
+		const struct ike_half_open *half_open = half_open_at(f, i, h);
+
+		if (half_open && is(half_open->window.response, data, len))
+			hosts |= 1u << i;
+	}
+	return hosts;
+}
+
+static uint32_t without_started_since(const struct i3_reply *c, uint32_t hosts, uint64_t us)
+{
+	for (unsigned i = 0; i < c->full->world.n_hosts; i++)
+		if (c->started_us[i] >= us)
+			hosts &= ~(1u << i);
+	return hosts;
+}
+
+static uint32_t down(const struct full *f)
+{
+	uint32_t hosts = 0;
+
+	for (unsigned i = 0; i < f->world.n_hosts; i++)
+		if (!node_core(&f->world.host[i]))
+			hosts |= 1u << i;
+	return hosts;
+}
+
+static void round_sent(struct i3_reply *c, unsigned host, const struct ike_header *h,
+		       const uint8_t *message, size_t len)
+{
+	struct full *f = c->full;
+	uint64_t hash = seen_hash(message, len), now = f->world.now_us, *asked, *v;
+	uint32_t hosts = holders(f, h, message, len);
+	bool fresh;
+
+	if (!(hosts & 1u << host))
+		return; /* A refusal: it may be given twice. */
+	asked = seen_find(&c->asked, h->spi_i, h->message_id, 0);
+	if (!is_majority(f, hosts | down(f)) && asked && now - asked[0] < ROUND_WAIT_US)
+		world_fail(&f->world, "I3: n%u answers message %u of exchange %u, but few hold it",
+			   host + 1, h->message_id, h->exchange);
+	c->n_rounds++;
+	/* Its hash, who held it, and when it was said. */
+	v = seen_get(&c->rounds, h->spi_r, h->message_id, 0, &fresh);
+	if (!fresh && v[0] != hash && is_majority(f, without_started_since(c, (uint32_t)v[1], v[2])))
+		world_fail(&f->world, "I3: n%u sends message %u of exchange %u with other bytes than before",
+			   host + 1, h->message_id, h->exchange);
+	if (fresh || v[0] != hash) {
+		v[0] = hash;
+		v[1] = 0;
+	}
+	if (is_majority(f, hosts)) {
+		v[1] = hosts;
+		v[2] = now;
+	}
+}
+
+void i3_asked(struct i3_reply *c, const struct blob *message)
+{
+	struct ike_header h;
+	uint64_t *v;
+	bool fresh;
+
+	if (ike_header_parse(&h, message->data, message->len) != DROP_NONE ||
+	    h.exchange != IKE_EXCHANGE_AUTH)
+		return;
+	v = seen_get(&c->asked, h.spi_i, h.message_id, 0, &fresh);
+	if (fresh)
+		v[0] = c->full->world.now_us;
+}
+
+void i3_started(struct i3_reply *c, unsigned host)
+{
+	c->started_us[host] = c->full->world.now_us;
+}
+
+/* ---- Everything ---- */
+
 void i3_sent(struct i3_reply *c, unsigned host, const struct core *core, const uint8_t *message,
 	     size_t len)
 {
@@ -57,8 +162,10 @@ void i3_sent(struct i3_reply *c, unsigned host, const struct core *core, const u
 			   host + 1, h.flags & IKE_FLAG_RESPONSE ? "response" : "request",
 			   h.exchange, h.message_id);
 	if (h.exchange == IKE_EXCHANGE_AUTH &&
-	    !state_session_by_ike(core_state(core), h.spi_i, h.spi_r))
-		return; /* A refusal may be given twice. */
+	    !state_session_by_ike(core_state(core), h.spi_i, h.spi_r)) {
+		round_sent(c, host, &h, message, len);
+		return;
+	}
 	if (c->full->checkers.i1.rolled_back)
 		return; /* Nobody remembers what was said since. */
 	v = seen_get(&c->bytes, h.spi_r, h.flags, h.message_id, &fresh);

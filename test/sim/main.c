@@ -64,9 +64,11 @@ static void say_totals(const struct totals *t)
 	       (unsigned long long)(t->virtual_us / MS), (unsigned long long)t->events);
 	for (unsigned i = 0; i < FAULT_KINDS; i++)
 		printf("fault: %s %llu\n", fault_names[i], (unsigned long long)t->faults[i]);
-	printf("ESP packets checked %llu\nIKE messages checked %llu\nattacks checked %llu\n"
+	printf("ESP packets checked %llu\nIKE messages checked %llu\n"
+	       "rounds of IKE_AUTH checked %llu\nattacks checked %llu\n"
 	       "state digests compared %llu\n",
 	       (unsigned long long)t->esp, (unsigned long long)t->exchanges,
+	       (unsigned long long)t->rounds,
 	       (unsigned long long)t->attacks, (unsigned long long)t->digests);
 }
 

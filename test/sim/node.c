@@ -90,6 +90,9 @@ static void perform(struct node *n, struct action *a)
 	case ACTION_STORE_IDENTITY:
 		disk_store_identity(&h->disk, a->identity);
 		break;
+	case ACTION_AUTH_ASK:
+		node_ask(n, a);
+		break;
 	case ACTION_SA:
 		worker_update(n, &a->sa.update);
 		break;
@@ -329,6 +332,8 @@ static bool on_own(struct node *n, uint64_t what, const struct blob *data)
 		on_fitness(n);
 	else if (what == OWN_CONTROL)
 		on_control(n, data);
+	else if (what == OWN_ANSWER)
+		node_answered(n, data);
 	else if (what == OWN_WAKE)
 		worker_wake(n);
 	else if (what == OWN_MARKS)
@@ -454,6 +459,7 @@ static void *node_start(struct host *h)
 	i10_started(&f->checkers.i10, h->index);
 	if (f->unfit.of[h->index].unfit)
 		node_tell_fitness(h, random_below(&f->unfit.random, 100 * MS));
+	i3_started(&f->checkers.i3, h->index);
 	perform_all(n);
 	return n;
 }

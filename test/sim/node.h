@@ -34,12 +34,17 @@ enum { /* DELIVER_OWN */
 	OWN_SHUTDOWN,
 	OWN_CONTROL,
 	OWN_FITNESS,
+	OWN_ANSWER, /* To what a method asks outside. */
 	OWN_EXIT
 };
 
 /* ---- node.c ---- */
 void node_event(struct node *n, struct event *e);
 void node_send_frame(struct node *n, unsigned to, const uint8_t *data, size_t len);
+
+/* ---- ask.c ---- */
+void node_ask(struct node *n, const struct action *a);        /* ACTION_AUTH_ASK */
+void node_answered(struct node *n, const struct blob *data);  /* OWN_ANSWER */
 
 /* ---- beat.c ---- */
 void node_look(struct node *n); /* What the detector sees becomes events. */

@@ -77,4 +77,5 @@ void plan_draw(struct plan *p, struct random *r)
 	draw_pool(p, r);
 	p->stops = !random_chance(r, 700);
 	p->words = random_chance(r, 250);
+	p->rounds = random_below(r, 8) == 2;
 }

@@ -264,6 +264,16 @@ static void test_half_open(void **unused)
 	assert_true(endpoint_equal(&back.remote, &h.remote));
 	assert_same(back.request, h.request);
 	assert_same(back.response, h.response);
+	assert_int_equal(back.window.next_in, 3);
+	assert_true(ike_datagrams_equal(back.window.response, h.window.response));
+	assert_memory_equal(back.window.request_hash, h.window.request_hash, IKE_HASH_LEN);
+	assert_int_equal(back.auth.step, 3);
+	assert_string_equal(back.auth.connection, "road");
+	assert_memory_equal(&back.auth.peer, &h.auth.peer, sizeof(h.auth.peer));
+	assert_same(back.auth.first, h.auth.first);
+	assert_same(back.auth.state, h.auth.state);
+	assert_same(back.auth.question, h.auth.question);
+	assert_memory_equal(back.auth.asked_hash, h.auth.asked_hash, IKE_HASH_LEN);
 	again = half_open_encode(&back);
 	assert_same(octets, again);
 	ike_half_open_fini(&back);

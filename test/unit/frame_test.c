@@ -132,7 +132,9 @@ static void numbers_come_back(void **unused)
 	(void)unused;
 	f.half_open_ack.spi_i = 1;
 	f.half_open_ack.spi_r = UINT64_MAX;
+	f.half_open_ack.step = 7;
 	blob_unref(round_trip(&f, &back));
+	assert_int_equal(back.half_open_ack.step, 7);
 	assert_int_equal(back.half_open_ack.spi_i, 1);
 	assert_int_equal(back.half_open_ack.spi_r, UINT64_MAX);
 

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a half-open IKE SA gets from the leader to the others, after IKE_SA_INIT and after each
+ * step of IKE_AUTH (DESIGN section 4): what it has to say leaves once a majority holds it as it
+ * is, or after 5 ms. So the next leader can answer what the client will repeat for minutes,
+ * with the same bytes, and go on where it stands.
+ *
+ * That leader need not be one of the majority. So before its first step it shares what it has,
+ * in its own term: who has come further sends that back, who has not acknowledges, and takes no
+ * more from the leader before. Two majorities share a node. What was asked outside is asked
+ * again, with the same octets, once the client repeats the request that waits for it.
+ *
+ * It is memory, not the log: it does not outlive a majority of processes, nor does it hold
+ * where 5 ms are not enough. Then the client begins anew. */
+#include "cluster/core/half_open_entry.h"
+#include "cluster/core/exchange.h"
+#include "proto/mutant.h"
+#include "proto/wire/wire.h"
+
+#include <openssl/mem.h>
+
+#include <utlist.h>
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ACK_WAIT_US (5 * MS)
+
+static bool majority_holds(const struct core *c, const struct half_open_entry *e)
+{
+	return (uint32_t)__builtin_popcount(e->acks) > c->config->n_nodes / 2;
+}
+
+/* term (8) and the record, sealed. */
+static struct blob *copy_of(struct core *c, const struct half_open_entry *e)
+{
+	struct blob *record = half_open_encode(&e->h);
+	struct blob *plain = blob_new(NULL, 8 + record->len), *sealed;
+
+	wire_put_u64(plain->data, e->term);
+	memcpy(plain->data + 8, record->data, record->len);
+	sealed = seal_create(c->seal, SEAL_HALF_OPEN, &c->entropy, plain->data, plain->len);
+	blob_unref(plain);
+	blob_unref(record);
+	return sealed;
+}
+
+static void share(struct core *c, struct half_open_entry *e)
+{
+	struct frame f = { .type = FRAME_HALF_OPEN };
+	struct blob *sealed;
+
+	e->term = consensus_term(c->consensus);
+	sealed = copy_of(c, e);
+	f.bytes.data = sealed->data;
+	f.bytes.len = sealed->len;
+	core_broadcast(c, &f);
+	blob_unref(sealed);
+}
+
+/* ---- Waiting, and what for ---- */
+
+void half_open_stop_waiting(struct core *c, struct half_open_entry *e)
+{
+	if (!e->waiting)
+		return;
+	e->waiting = false;
+	DL_DELETE2(c->half_opens->waiting, e, wait_prev, wait_next);
+}
+
+static void act(struct core *c, struct half_open_entry *e)
+{
+	struct ike_half_open *h = &e->h;
+	struct ike_datagrams *response;
+
+	half_open_stop_waiting(c, e);
+	if (e->quiet) {
+		e->quiet = false;
+		e->led_term = core_leads(c) ? consensus_term(c->consensus) : 0;
+		exchange_half_open_changed(c, h->spi_i, h->spi_r);
+		return;
+	}
+	/* Who leads now may be on another way already. */
+	if (h->auth.step > 0 && !core_leads(c))
+		return;
+	if (h->auth.question) {
+		e->asked_term = consensus_term(c->consensus);
+		action_auth_ask(c->actions, &(struct auth_question){ h->spi_i, h->spi_r, h->auth.step },
+				h->auth.question);
+		return;
+	}
+	if (h->auth.step > 0 && e->via == NODE_NONE)
+		return; /* The client will ask, and say where it is. */
+	response = h->auth.step > 0 ? ike_datagrams_ref(h->window.response)
+				    : ike_datagrams_of(blob_ref(h->response));
+	exchange_send(c, e->via, &h->local, &h->remote, response);
+	ike_datagrams_unref(response);
+}
+
+void half_open_settle(struct core *c, struct half_open_entry *e)
+{
+	struct half_opens *t = c->half_opens;
+
+	if (e->waiting)
+		return;
+	if (majority_holds(c, e) || (MUTANT(MUTANT_ROUND_UNSHARED) && e->h.auth.step > 0)) {
+		act(c, e);
+		return;
+	}
+	e->waiting = true;
+	e->act_at_us = c->now_us + ACK_WAIT_US;
+	DL_APPEND2(t->waiting, e, wait_prev, wait_next);
+	if (e->act_at_us < t->next_us)
+		t->next_us = e->act_at_us;
+	share(c, e);
+}
+
+void half_open_step(struct core *c, uint32_t via, struct ike_half_open *next)
+{
+	struct half_open_entry *e = half_open_entry(c, next->spi_i, next->spi_r);
+
+	assert(e);
+	half_open_replace(c, e, next, consensus_term(c->consensus));
+	e->via = via;
+	e->led_term = e->term;
+	half_open_settle(c, e);
+}
+
+bool half_open_repeats(struct core *c, uint32_t via, uint64_t spi_i, uint64_t spi_r)
+{
+	struct half_open_entry *e = half_open_entry(c, spi_i, spi_r);
+
+	assert(e);
+	if (majority_holds(c, e) && !e->waiting)
+		return true;
+	e->via = via;
+	half_open_settle(c, e);
+	return false;
+}
+
+void half_open_ask(struct core *c, uint64_t spi_i, uint64_t spi_r)
+{
+	struct half_open_entry *e = half_open_entry(c, spi_i, spi_r);
+
+	assert(e && e->h.auth.question);
+	if (e->asked_term != consensus_term(c->consensus))
+		half_open_settle(c, e);
+}
+
+void half_open_missed(struct core *c, uint64_t spi_i, uint64_t spi_r)
+{
+	half_open_entry(c, spi_i, spi_r)->asked_term = 0;
+}
+
+bool half_open_is_current(struct core *c, uint64_t spi_i, uint64_t spi_r)
+{
+	struct half_open_entry *e = half_open_entry(c, spi_i, spi_r);
+
+	assert(e);
+	if (e->led_term == consensus_term(c->consensus) || MUTANT(MUTANT_ROUND_UNASKED))
+		return true;
+	if (!e->waiting) {
+		e->quiet = true;
+		e->acks = 1u << c->config->self;
+		half_open_settle(c, e);
+	}
+	return e->led_term == consensus_term(c->consensus);
+}
+
+void half_open_ack(struct core *c, uint32_t node, const struct frame *f)
+{
+	struct half_open_entry *e = half_open_entry(c, f->half_open_ack.spi_i, f->half_open_ack.spi_r);
+
+	if (!e || f->half_open_ack.step != e->h.auth.step)
+		return;
+	e->acks |= 1u << node;
+	if (e->waiting && majority_holds(c, e))
+		act(c, e);
+}
+
+/* ---- At the others ---- */
+
+/* Sends the node our own copy: it has an older one. */
+static void correct(struct core *c, uint32_t node, const struct half_open_entry *e)
+{
+	struct blob *sealed = copy_of(c, e);
+	struct frame f = { .type = FRAME_HALF_OPEN };
+
+	f.bytes.data = sealed->data;
+	f.bytes.len = sealed->len;
+	core_send(c, node, &f);
+	blob_unref(sealed);
+}
+
+/* Takes h unless ours is better. Is what we now have this one? Who leads takes only what has
+ * come further than its own; the others take nothing of a leader before the one that they
+ * know it from. */
+static bool take(struct core *c, uint32_t node, struct ike_half_open *h, uint64_t term)
+{
+	struct half_open_entry *e = half_open_entry(c, h->spi_i, h->spi_r);
+	uint32_t step = h->auth.step;
+	bool taken = false;
+
+	if (!e)
+		return half_open_add(c, h, term) != NULL;
+	if (core_leads(c)) {
+		if (step > e->h.auth.step) {
+			half_open_replace(c, e, h, consensus_term(c->consensus));
+			e->led_term = 0;
+			exchange_half_open_changed(c, e->pair.spi_i, e->pair.spi_r);
+		}
+	} else if (term >= e->term && step >= e->h.auth.step) {
+		taken = true;
+		half_open_replace(c, e, h, term);
+	} else if (term >= e->term) {
+		correct(c, node, e);
+	}
+	ike_half_open_fini(h); /* Of what was taken nothing is left. */
+	if (taken)
+		e->via = NODE_NONE;
+	return taken;
+}
+
+void half_open_share(struct core *c, uint32_t node, const uint8_t *sealed, size_t len)
+{
+	struct frame f = { .type = FRAME_HALF_OPEN_ACK };
+	struct ike_half_open h;
+	struct blob *plain = NULL;
+	uint64_t term = 0;
+	bool good;
+	CBS in;
+
+	good = seal_open(c->seal, SEAL_HALF_OPEN, sealed, len, &plain) == OK && plain;
+	if (good) {
+		CBS_init(&in, plain->data, plain->len);
+		good = CBS_get_u64(&in, &term) && half_open_decode(&h, CBS_data(&in), CBS_len(&in)) == OK;
+	}
+	blob_unref(plain);
+	if (!good) {
+		core_drop(c, DROP_MALFORMED);
+		return;
+	}
+	f.half_open_ack.spi_i = h.spi_i;
+	f.half_open_ack.spi_r = h.spi_r;
+	f.half_open_ack.step = h.auth.step;
+	if (state_tombstone(c->state, h.spi_i, h.spi_r)) {
+		ike_half_open_fini(&h);
+		return;
+	}
+	if (take(c, node, &h, term))
+		core_send(c, node, &f);
+}
+
+/* ---- Time ---- */
+
+void half_open_share_tick(struct core *c)
+{
+	struct half_opens *t = c->half_opens;
+
+	while (t->waiting && c->now_us >= t->waiting->act_at_us)
+		act(c, t->waiting);
+	t->next_us = t->waiting ? t->waiting->act_at_us : NEVER;
+}

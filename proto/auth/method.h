@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a client shows who it is, and we who we are: one struct ike_auth_method for each way,
+ * in a table (methods.c). IKE_AUTH is a line of rounds, each a request and its
+ * response (RFC 7296 1.2, 2.16):
+ *
+ *	begin()   the first request: IDi, what the Child SA is to be, AUTH or not
+ *	step()    each one after it
+ *	answer()  what the method asked somebody outside is answered (a RADIUS server, a thread
+ *	          that signs); no request came
+ *	finish()  the client is let in: what shows who we are goes into the last response
+ *
+ * A method is pure and keeps nothing: what it must know in the next round it puts into
+ * `state`. That is shared with the other nodes before the round's response, or question,
+ * leaves (DESIGN section 4), so any of them can go on. Everything that all methods have in
+ * common is done in auth.c: opening, sealing, the window, identities that are revoked,
+ * limits, the session.
+ *
+ * A new method is one file with its functions, its line in the table, and its name in
+ * cluster.toml.example. */
+#ifndef PROTO_AUTH_METHOD_H
+#define PROTO_AUTH_METHOD_H
+
+#include "proto/ike/ike.h"
+#include "proto/ike/builder.h"
+#include "proto/ike/ike_keys.h"
+#include "proto/ike/ike_message.h"
+
+enum ike_auth_verdict {
+	AUTH_VERDICT_CONTINUE, /* `reply` has this round's payloads; a further request will come. */
+	AUTH_VERDICT_DONE,     /* The client is `peer`. */
+	AUTH_VERDICT_REFUSE,   /* `why`, for the log. The client gets AUTHENTICATION_FAILED. */
+	AUTH_VERDICT_ASK       /* `question` is for outside; the client waits. Then answer(). */
+};
+
+struct ike_auth_round {
+	/* What there is: */
+	const struct ike_env *env;
+	const struct ike_half_open *half_open;   /* As it was before this round. */
+	const struct ike_connection *connection; /* NULL: none fits what the client asks for. That is
+	                                          * said only to who has shown who it is. */
+	const struct ike_message *message;       /* The request; in answer(): NULL. */
+	const struct blob *answer;               /* In answer(). */
+	struct ike_builder *reply;
+	/* What the method says: */
+	struct ike_id peer;    /* It is IDi, until the method knows better. */
+	struct blob *state;    /* NULL in begin(); to be set with blob_set(). */
+	struct blob *question; /* Set by ASK; the round owns it. */
+	const char *why;
+};
+
+struct ike_auth_method {
+	const char *name; /* [[connection]] auth = "name" */
+	/* Is this first request for this method? Looks at the payloads that are there. */
+	bool (*takes)(const struct ike_message *first);
+	enum ike_auth_verdict (*begin)(struct ike_auth_round *r);
+	enum ike_auth_verdict (*step)(struct ike_auth_round *r);   /* NULL: there is one round. */
+	enum ike_auth_verdict (*answer)(struct ike_auth_round *r); /* NULL: it never asks. */
+	void (*finish)(const struct ike_auth_round *r, struct ike_builder *b);
+};
+
+/* ---- The table (methods.c) ---- */
+
+extern const struct ike_auth_method ike_auth_psk; /* auth = "psk" */
+
+/* NULL: there is none of that name. */
+const struct ike_auth_method *ike_auth_method_find(const char *name);
+/* The names, for who reads a configuration; ends with NULL. */
+const char *const *ike_auth_method_names(void);
+/* The first that takes it; NULL: none does. */
+const struct ike_auth_method *ike_auth_method_for(const struct ike_message *first);
+
+/* ---- For methods (auth.c) ---- */
+
+/* RFC 7296 2.15: what the initiator's AUTH covers, or our own; id: see auth_octets. */
+struct auth_octets ike_auth_octets(const struct ike_half_open *h, bool initiator, CBS id);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* auth = "psk": a pre-shared key for both sides (RFC 7296 2.15), in one round. An unknown
+ * identity is the same work with the same result as a wrong key. */
+#include "proto/auth/method.h"
+#include "proto/ike/step.h"
+
+#include <openssl/mem.h>
+
+static bool psk_takes(const struct ike_message *first)
+{
+	return ike_message_has(first, IKE_PAYLOAD_AUTH) && first->auth.method == IKE_AUTH_SHARED_KEY;
+}
+
+/* The key of an identity. An unknown one gets a key nobody has. */
+static bool secret_find(struct secret *psk, const struct ike_env *env, const struct ike_id *peer)
+{
+	const struct ike_config *c = env->config;
+	uint8_t nobodys[32];
+
+	entropy_draw(env->entropy, nobodys, sizeof(nobodys));
+	secret_set(psk, nobodys, sizeof(nobodys));
+	OPENSSL_cleanse(nobodys, sizeof(nobodys));
+	for (size_t i = 0; i < c->n_secrets; i++) {
+		if (!ike_id_equal(&c->secrets[i].id, peer))
+			continue;
+		*psk = c->secrets[i].psk;
+		return true;
+	}
+	return false;
+}
+
+static enum ike_auth_verdict psk_begin(struct ike_auth_round *r)
+{
+	struct auth_octets octets = ike_auth_octets(r->half_open, true, r->message->idi.body);
+	struct secret psk;
+	bool known = secret_find(&psk, r->env, &r->peer), good;
+
+	good = auth_psk_verify(r->half_open->suite.prf, &psk, &octets, r->message->auth.data);
+	if (known && good) /* For finish(): it stays in this round. */
+		blob_set(&r->state, blob_new(psk.bytes, psk.len));
+	secret_cleanse(&psk);
+	if (!known)
+		r->why = "unknown identity";
+	else if (!good)
+		r->why = "wrong pre-shared key";
+	return known && good ? AUTH_VERDICT_DONE : AUTH_VERDICT_REFUSE;
+}
+
+static void psk_finish(const struct ike_auth_round *r, struct ike_builder *b)
+{
+	struct secret psk = {0};
+
+	if (r->state) /* An empty key has none. */
+		secret_set(&psk, r->state->data, r->state->len);
+	ike_add_id_and_auth(b, IKE_PAYLOAD_IDr, &r->connection->local_id, r->half_open->suite.prf, &psk,
+			    ike_auth_octets(r->half_open, false, (CBS){0}));
+	secret_cleanse(&psk);
+}
+
+const struct ike_auth_method ike_auth_psk = {
+	.name = "psk",
+	.takes = psk_takes,
+	.begin = psk_begin,
+	.finish = psk_finish,
+};

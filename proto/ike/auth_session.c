@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The last response of IKE_AUTH: the client is who it says, now it gets its session, its
+ * address and its first Child SA (RFC 7296 1.2, 2.19):
+ *
+ *	<--  HDR, SK {[IDr,] AUTH, [CP(CFG_REPLY),] SAr2, TSi, TSr}
+ *
+ * What it gets was asked for in the first request, however many rounds ago that was. The
+ * Child SA, or the address, may fail and the IKE SA stands (2.21.2): the response then has
+ * AUTH and the error. */
+#include "proto/ike/auth_step.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t features_of(const struct auth_step *s)
+{
+	const struct ike_message *m = s->first;
+	uint32_t features = s->half_open->features;
+
+	if (ike_message_notify(m, IKE_NOTIFY_MOBIKE_SUPPORTED))
+		features |= IKE_PEER_MOBIKE;
+	if (ike_message_notify(m, IKE_NOTIFY_IKEV2_MESSAGE_ID_SYNC_SUPPORTED))
+		features |= IKE_PEER_SYNC;
+	if (ike_message_notify(m, IKE_NOTIFY_INITIAL_CONTACT))
+		features |= IKE_INITIAL_CONTACT;
+	return features;
+}
+
+static void session_make(struct auth_step *s)
+{
+	const struct ike_half_open *h = s->half_open;
+	struct ike_session *session = calloc(1, sizeof(*session));
+	struct ike_sa *sa;
+
+	assert(session);
+	session->peer_id = s->round.peer;
+	memcpy(session->connection, s->round.connection->name, sizeof(session->connection));
+	session->local = *s->path.local;
+	session->remote = *s->path.remote;
+	session->features = features_of(s);
+	session->established_ms = s->env->now_ms;
+	sa = &session->ike[0];
+	sa->spi_i = h->spi_i;
+	sa->spi_r = h->spi_r;
+	sa->suite = h->suite;
+	sa->keys = h->keys;
+	/* "only until AUTH is done" */
+	secret_cleanse(&sa->keys.pi);
+	secret_cleanse(&sa->keys.pr);
+	sa->state = IKE_SA_ESTABLISHED;
+	sa->window = h->window;
+	ike_window_share(&sa->window);
+	s->session = session;
+}
+
+/* ---- Configuration payload, RFC 7296 2.19 ---- */
+
+/* Assigns a virtual IP. Returns 0 or the error to report; cp is what was asked for. */
+static uint16_t address_assign(struct auth_step *s, struct ike_cp_request *cp)
+{
+	const struct ike_connection *c = s->round.connection;
+	struct ike_address_wish wish = {.peer = &s->session->peer_id,
+					.remote = s->path.remote,
+					.replaces = s->session->features & IKE_INITIAL_CONTACT};
+	bool ip4 = c->pool.address.family == 4;
+
+	memset(cp, 0, sizeof(*cp));
+	if (!c->has_pool)
+		return 0;
+	/* 2.19: "FAILED_CP_REQUIRED ... when CP(CFG_REQUEST) was expected but not received". */
+	if (!ike_message_has(s->first, IKE_PAYLOAD_CP) ||
+	    s->first->cp.type != IKE_CFG_REQUEST)
+		return IKE_NOTIFY_FAILED_CP_REQUIRED;
+	ike_cp_read(cp, &s->first->cp);
+	if (!cp->ip4 && !cp->ip6)
+		return IKE_NOTIFY_FAILED_CP_REQUIRED;
+	wish.address = ip4 ? &cp->wanted4 : &cp->wanted6;
+	if (wish.address->family == 0)
+		wish.address = NULL;
+	/* 3.15.4: "only if no addresses can be assigned" */
+	if (!(ip4 ? cp->ip4 : cp->ip6) ||
+	    !s->env->assign_address(s->env->ctx, c, &wish, &s->session->virtual_ip))
+		return IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE;
+	return 0;
+}
+
+static void add_cp_reply(struct ike_builder *b, const struct auth_step *s,
+			 const struct ike_cp_request *cp)
+{
+	const struct ike_connection *c = s->round.connection;
+
+	if (s->session->virtual_ip.family == 0)
+		return;
+	ike_cp_open(b, IKE_CFG_REPLY);
+	ike_cp_add_address(b, &s->session->virtual_ip);
+	for (size_t i = 0; i < c->n_dns; i++)
+		if (c->dns[i].family == 4 ? cp->dns4 : cp->dns6)
+			ike_cp_add_dns(b, &c->dns[i]);
+	ike_cp_close(b);
+}
+
+/* ---- The first Child SA ---- */
+
+/* Returns 0 with the Child SA in the session, or why there is none. */
+static uint16_t child_make(struct auth_step *s, struct child_plan *plan)
+{
+	const struct address *inner = &s->session->virtual_ip;
+	struct ts_set remote = {.n = 1};
+	const struct child_terms terms = {
+		.proposals = s->round.connection->esp,
+		.n_proposals = s->round.connection->n_esp,
+		.dh = SA_DH_IGNORE,
+		.local = &s->round.connection->local_ts,
+		.remote = &remote,
+	};
+	struct ike_key_input input = {.shared = NULL};
+	uint16_t error;
+
+	if (inner->family == 0)
+		inner = &s->session->remote.address;
+	remote.ts[0] = ts_from_address(inner);
+	error = ike_child_negotiate(plan, &terms, (struct child_list){0}, s->first);
+	if (error)
+		return error;
+	CBS_init(&input.nonce_i, s->half_open->nonce_i, s->half_open->nonce_i_len);
+	CBS_init(&input.nonce_r, s->half_open->nonce_r, sizeof(s->half_open->nonce_r));
+	ike_child_create(&s->session->child[0], plan, s->env->draw_spi(s->env->ctx, s->env->entropy),
+			 &s->session->ike[0], &input, false);
+	s->session->n_child = 1;
+	return 0;
+}
+
+static void add_child(struct ike_builder *b, const struct child_sa *child,
+		      const struct child_plan *plan)
+{
+	ike_add_sa_answer(b, &plan->choice, child->spi_in);
+	ike_add_ts(b, IKE_PAYLOAD_TSi, &child->remote);
+	ike_add_ts(b, IKE_PAYLOAD_TSr, &child->local);
+}
+
+/* ---- The response ---- */
+
+static void session_note(const struct auth_step *s, uint16_t error)
+{
+	char id[IKE_ID_MAX + 16], text[ADDRESS_TEXT_LEN] = "none", notify[NOTIFY_TEXT_LEN];
+
+	ike_id_format(&s->session->peer_id, id, sizeof(id));
+	if (s->session->virtual_ip.family != 0)
+		address_format(&s->session->virtual_ip, text);
+	s->out->refused = error;
+	if (error)
+		ike_note(s->out, "established with '%s', virtual IP %s, no Child SA: %s", id,
+			 text, notify_format(error, notify));
+	else
+		ike_note(s->out, "established with '%s', virtual IP %s", id, text);
+}
+
+/* Child SA and address, then everything into one response. */
+void ike_auth_establish(struct auth_step *s)
+{
+	struct ike_header h = ike_reply_header(&s->request);
+	struct ike_sa *sa;
+	struct ike_cp_request cp;
+	struct child_plan plan;
+	struct ike_builder b;
+	uint16_t error;
+
+	session_make(s);
+	sa = &s->session->ike[0];
+	error = address_assign(s, &cp);
+	if (!error)
+		error = child_make(s, &plan);
+	if (error == IKE_NOTIFY_INVALID_SYNTAX) {
+		ike_auth_refuse(s, error, "malformed Child SA payloads");
+		return;
+	}
+	/* A session without a Child SA would be of no use, so it is refused as a whole: the client
+	 * tries again (2.25), and does not take an IKE SA for a connection. */
+	if (s->env->has_room && !s->env->has_room(s->env->ctx, s->session)) {
+		ike_auth_refuse(s, IKE_NOTIFY_TEMPORARY_FAILURE,
+				"no room for one more session (sessions_max, child_sas_max)");
+		return;
+	}
+	ike_builder_init_message(&b, &h);
+	s->method->finish(&s->round, &b);
+	add_cp_reply(&b, s, &cp);
+	if (error)
+		ike_add_notify(&b, error, NULL, 0);
+	else
+		add_child(&b, &s->session->child[0], &plan);
+	if (s->session->features & IKE_PEER_MOBIKE)
+		ike_add_notify(&b, IKE_NOTIFY_MOBIKE_SUPPORTED, NULL, 0);
+	if (!ike_auth_respond(s, &b))
+		return;
+	ike_window_respond_to(&sa->window, s->request_hash, ike_datagrams_ref(s->out->reply));
+	session_note(s, error);
+	s->out->next = s->session;
+	s->session = NULL;
+	s->out->verdict = IKE_VERDICT_ESTABLISH;
+}

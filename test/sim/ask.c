@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Those whom the toy method asks outside (test/lib/toy_auth.h). They take their time, and some
+ * answers never come. */
+#include "test/sim/node.h"
+
+#include "test/lib/toy_auth.h"
+
+#include <string.h>
+
+void node_ask(struct node *n, const struct action *a)
+{
+	struct random *r = &n->host->world->random;
+	struct blob *answer = toy_auth_outside(&n->config.ike, a->auth_ask.data, random_u64(r));
+	struct blob *b = blob_new(NULL, sizeof(a->auth_ask.question) + answer->len);
+
+	memcpy(b->data, &a->auth_ask.question, sizeof(a->auth_ask.question));
+	memcpy(b->data + sizeof(a->auth_ask.question), answer->data, answer->len);
+	blob_unref(answer);
+	if (random_chance(r, 900))
+		host_later(n->host, random_between(r, 100, 30000), OWN_ANSWER, b);
+	else
+		blob_unref(b);
+}
+
+void node_answered(struct node *n, const struct blob *data)
+{
+	struct event e = { .type = EVENT_AUTH_ANSWER };
+
+	memcpy(&e.auth_answer.question, data->data, sizeof(e.auth_answer.question));
+	e.auth_answer.data = data->data + sizeof(e.auth_answer.question);
+	e.auth_answer.len = data->len - sizeof(e.auth_answer.question);
+	node_event(n, &e);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stories of IKE_AUTH in three rounds (test/lib/toy_auth.h): leaders come and go between
+ * them, and the client notices nothing. */
+#include "test/lib/story.h"
+#include "test/lib/toy_auth.h"
+#include "test/unit/same.h"
+
+#include "cluster/link/frame.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void begin(struct story *l)
+{
+	story_begin(l, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		l->config[i].ike.connections->auth = &toy_auth;
+	l->client.config.auth = &initiator_toy;
+}
+
+/* The gateway's response to that datagram, within 10 ms; NULL: none. Borrows data. */
+static struct blob *response(struct story *l, const struct blob *data)
+{
+	struct blob *b = NULL;
+
+	story_swallow(l);
+	story_datagram(l, story_holder(l), &l->client, data);
+	story_run(l, 10);
+	assert_true(l->n_to_client <= 1);
+	if (l->n_to_client == 1)
+		b = blob_ref(l->to_client[0]);
+	story_swallow(l);
+	return b;
+}
+
+/* The client has that response, adopted: what it says next. */
+static struct blob *next(struct story *l, struct blob *b)
+{
+	struct blob *d;
+
+	assert_non_null(b);
+	d = initiator_consume(&l->client, b->data, b->len);
+	blob_unref(b);
+	return d;
+}
+
+/* Its nth IKE_AUTH request. */
+static struct blob *request(struct story *l, unsigned nth)
+{
+	struct blob *d = initiator_create_init(&l->client);
+
+	for (unsigned k = 0; k < nth; k++) {
+		struct blob *b = response(l, d);
+
+		blob_unref(d);
+		d = next(l, b);
+		assert_non_null(d);
+	}
+	return d;
+}
+
+static void assert_goes_on(struct story *l, struct blob *d)
+{
+	while (d) {
+		struct blob *b = response(l, d);
+
+		blob_unref(d);
+		d = next(l, b);
+	}
+	assert_int_equal(l->client.state, INITIATOR_ESTABLISHED);
+	assert_int_equal(l->client.n_child, 1);
+	story_client_send(l, initiator_create_dpd(&l->client));
+	assert_int_equal(l->client.counts.responses, 1);
+	assert_int_equal(l->client.counts.ignored, 0);
+}
+
+static void the_leader_is_lost_before_each_round(void **unused)
+{
+	(void)unused;
+	for (unsigned round = 1; round <= TOY_ROUNDS; round++) {
+		struct blob *d;
+		struct story l;
+
+		begin(&l);
+		d = request(&l, round);
+		story_lose_leader(&l);
+		assert_goes_on(&l, d);
+		story_fini(&l);
+	}
+}
+
+/* ... and the response did not reach the client. */
+static void the_next_leader_repeats_a_round_bit_for_bit(void **unused)
+{
+	(void)unused;
+	for (unsigned round = 1; round <= TOY_ROUNDS; round++) {
+		struct blob *d, *first, *again;
+		struct story l;
+
+		begin(&l);
+		d = request(&l, round);
+		first = response(&l, d);
+		again = response(&l, d);
+		assert_same(again, first);
+		blob_unref(again);
+		story_lose_leader(&l);
+		again = response(&l, d);
+		assert_same_unref(first, blob_ref(again));
+		blob_unref(d);
+		d = next(&l, again);
+		if (d)
+			assert_goes_on(&l, d);
+		assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
+		story_fini(&l);
+	}
+}
+
+static void what_was_asked_outside_the_next_leader_asks_again(void **unused)
+{
+	struct blob *d, *question;
+	struct story l;
+
+	(void)unused;
+	begin(&l);
+	l.outside_is_silent = true;
+	d = request(&l, 2);
+	assert_null(response(&l, d));
+	assert_null(response(&l, d)); /* It waits; nobody is asked twice. */
+	assert_int_equal(l.n_asked, 1);
+	question = blob_ref(l.question);
+	story_lose_leader(&l);
+	l.outside_is_silent = false;
+	assert_goes_on(&l, d);
+	assert_int_equal(l.n_asked, 2);
+	assert_same_unref(question, blob_ref(l.question));
+	story_fini(&l);
+}
+
+/* An answer that is late, of nothing, or comes twice, is none. */
+static void answers_that_nobody_waits_for_change_nothing(void **unused)
+{
+	static const uint8_t yes[17] = {1};
+	struct event e = {.type = EVENT_AUTH_ANSWER, .auth_answer = {.data = yes, .len = sizeof(yes)}};
+	struct blob *d;
+	struct story l;
+
+	(void)unused;
+	begin(&l);
+	l.outside_is_silent = true;
+	d = request(&l, 2);
+	assert_null(response(&l, d));
+	e.auth_answer.question.spi_i = l.client.ike[0].spi_i;
+	e.auth_answer.question.spi_r = l.client.ike[0].spi_r;
+	e.auth_answer.question.step = 1; /* The question is of the second. */
+	story_event(&l, story_leader(&l), &e);
+	e.auth_answer.question.step = 2;
+	story_event(&l, story_third(&l) == story_leader(&l) ? story_holder(&l) : story_third(&l), &e);
+	e.auth_answer.question.spi_r++;
+	story_event(&l, story_leader(&l), &e);
+	assert_null(response(&l, d));
+	e.auth_answer.question.spi_r--;
+	story_event(&l, story_leader(&l), &e);
+	story_event(&l, story_leader(&l), &e);
+	assert_int_equal(l.n_to_client, 1);
+	assert_goes_on(&l, d);
+	story_fini(&l);
+}
+
+/* A round's response waits until a majority holds it, for 5 ms. */
+static void a_round_is_shared_before_its_response_leaves(void **unused)
+{
+	struct blob *d;
+	struct story l;
+
+	(void)unused;
+	begin(&l);
+	d = request(&l, 1);
+	l.lost_type = FRAME_HALF_OPEN;
+	story_datagram(&l, story_holder(&l), &l.client, d);
+	story_run(&l, 4);
+	assert_int_equal(l.n_to_client, 0);
+	story_run(&l, 2);
+	assert_int_equal(l.n_to_client, 1);
+	l.lost_type = 0;
+	story_swallow(&l);
+	/* It is shared once more, before it is said again: now without waiting. */
+	story_datagram(&l, story_holder(&l), &l.client, d);
+	assert_int_equal(l.n_to_client, 1);
+	story_lose_leader(&l);
+	assert_goes_on(&l, d);
+	story_fini(&l);
+}
+
+static uint32_t deaf;
+
+static bool lose_for_the_deaf(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+{
+	(void)l;
+	(void)from;
+	return to == deaf && f->data[0] == FRAME_HALF_OPEN;
+}
+
+/* Who leads next has missed a round; the third has it. */
+static void a_leader_that_missed_a_round_learns_of_it(void **unused)
+{
+	struct blob *d, *first;
+	struct story l;
+
+	(void)unused;
+	begin(&l);
+	first = request(&l, 1);
+	deaf = 3 - story_leader(&l) - story_holder(&l);
+	l.loses = lose_for_the_deaf;
+	d = next(&l, response(&l, first));
+	blob_unref(first);
+	l.loses = NULL;
+	story_lose_leader(&l);
+	assert_int_equal(story_leader(&l), deaf);
+	assert_goes_on(&l, d);
+	story_fini(&l);
+}
+
+static void time_runs_out(void **unused)
+{
+	static const struct {
+		unsigned round, ms;
+		bool goes_on;
+	} rows[] = {
+		{1, 29000, true}, {1, 31000, false}, {2, 115000, true}, {2, 121000, false},
+		{3, 115000, true}, {3, 121000, false},
+	};
+
+	(void)unused;
+	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+		struct blob *d;
+		struct story l;
+
+		begin(&l);
+		d = request(&l, rows[k].round);
+		story_run(&l, rows[k].ms);
+		if (rows[k].goes_on) {
+			assert_goes_on(&l, d);
+		} else {
+			assert_null(response(&l, d));
+			blob_unref(d);
+		}
+		story_fini(&l);
+	}
+}
+
+/* The client that waited is forgotten, and begins anew. */
+static void a_question_dies_with_its_half_open_sa(void **unused)
+{
+	struct blob *d;
+	struct story l;
+
+	(void)unused;
+	begin(&l);
+	l.outside_is_silent = true;
+	d = request(&l, 2);
+	assert_null(response(&l, d));
+	story_run(&l, 121000);
+	assert_null(response(&l, d));
+	blob_unref(d);
+	l.outside_is_silent = false;
+	assert_goes_on(&l, initiator_create_init(&l.client));
+	story_fini(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_leader_is_lost_before_each_round),
+		cmocka_unit_test(the_next_leader_repeats_a_round_bit_for_bit),
+		cmocka_unit_test(what_was_asked_outside_the_next_leader_asks_again),
+		cmocka_unit_test(answers_that_nobody_waits_for_change_nothing),
+		cmocka_unit_test(a_round_is_shared_before_its_response_leaves),
+		cmocka_unit_test(a_leader_that_missed_a_round_learns_of_it),
+		cmocka_unit_test(time_runs_out),
+		cmocka_unit_test(a_question_dies_with_its_half_open_sa),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
