@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client's half of auth = "psk" (RFC 7296 2.15): one round, the same key for both. */
 #include "proto/ike/initiator_step.h"
+#include "proto/ike/answer.h"
+#include "proto/ike/ike_keys.h"
+#include "proto/ike/payload.h"
 
 static void psk_begin(struct initiator *i, struct ike_builder *b)
 {

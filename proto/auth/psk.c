@@ -2,7 +2,11 @@
 /* auth = "psk": a pre-shared key for both sides (RFC 7296 2.15), in one round. An unknown
  * identity is the same work with the same result as a wrong key. */
 #include "proto/auth/method.h"
-#include "proto/ike/step.h"
+#include "proto/ike/answer.h"
+#include "proto/ike/builder.h"
+#include "proto/ike/ike.h"
+#include "proto/ike/ike_keys.h"
+#include "proto/ike/ike_message.h"
 
 #include <openssl/mem.h>
 

@@ -5,7 +5,14 @@
  * it did, and nothing else: "The initiator of an exchange MUST check that the accepted
  * offer is consistent with one of its proposals, and if not MUST terminate the
  * exchange" (RFC 7296 3.3.6). Nothing is changed by looking. */
-#include "proto/ike/step.h"
+#include "proto/ike/answer.h"
+#include "proto/crypto/dh.h"
+#include "proto/ike/builder.h"
+#include "proto/ike/child_make.h"
+#include "proto/ike/ike_keys.h"
+#include "proto/ike/ike_message.h"
+#include "proto/ike/payload.h"
+#include "proto/ike/select.h"
 
 #include <openssl/mem.h>
 

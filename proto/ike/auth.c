@@ -15,6 +15,12 @@
  * in one way, whatever was wrong; only the log line tells an unknown identity from a wrong
  * key, or from one that is revoked. What follows when it succeeds: auth_session.c. */
 #include "proto/ike/auth_step.h"
+#include "proto/ike/ike_keys.h"
+#include "proto/ike/ike_seal.h"
+#include "proto/ike/outcome.h"
+#include "proto/ike/payload.h"
+#include "proto/ike/select.h"
+#include "proto/ike/sk.h"
 #include "proto/mutant.h"
 
 #include <openssl/mem.h>

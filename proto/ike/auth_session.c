@@ -8,6 +8,12 @@
  * Child SA, or the address, may fail and the IKE SA stands (2.21.2): the response then has
  * AUTH and the error. */
 #include "proto/ike/auth_step.h"
+#include "proto/ike/child_make.h"
+#include "proto/ike/ike_keys.h"
+#include "proto/ike/ike_seal.h"
+#include "proto/ike/notify_text.h"
+#include "proto/ike/outcome.h"
+#include "proto/ike/payload.h"
 
 #include <assert.h>
 #include <stdlib.h>

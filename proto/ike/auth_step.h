@@ -4,7 +4,10 @@
 #define PROTO_IKE_AUTH_STEP_H
 
 #include "proto/auth/method.h"
-#include "proto/ike/step.h"
+#include "proto/ike/builder.h"
+#include "proto/ike/ike.h"
+#include "proto/ike/ike_message.h"
+#include "proto/ike/nat.h"
 
 struct auth_step {
 	const struct ike_env *env;

@@ -8,7 +8,13 @@
  * A rekeyed Child SA stays until the client deletes it: 2.8 wants both to receive
  * until then. Every failure is a NOTIFY in the response and changes nothing but the
  * message IDs. */
-#include "proto/ike/step.h"
+#include "proto/ike/builder.h"
+#include "proto/ike/child_make.h"
+#include "proto/ike/child_rekey.h"
+#include "proto/ike/ike_message.h"
+#include "proto/ike/notify_text.h"
+#include "proto/ike/outcome.h"
+#include "proto/ike/session_step.h"
 
 #include <assert.h>
 

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making a Child SA, the same way in IKE_AUTH and in CREATE_CHILD_SA: agree on
  * suite and selectors first (and change nothing), then draw and derive. */
-#include "proto/ike/step.h"
+#include "proto/ike/child_make.h"
+#include "proto/crypto/dh.h"
+#include "proto/ike/builder.h"
+#include "proto/ike/ike.h"
+#include "proto/ike/ike_keys.h"
+#include "proto/ike/ike_message.h"
+#include "proto/ike/payload.h"
 
 #include <openssl/mem.h>
 

@@ -19,7 +19,18 @@
  * outstanding, and has the nonce rule; refused, it would take its old Child SA for
  * installed again, see our DELETE as the end of the connection (updown, close_action),
  * and try once more after a quarter of a minute, with an SPI that is gone. */
-#include "proto/ike/step.h"
+#include "proto/ike/child_rekey.h"
+#include "proto/crypto/dh.h"
+#include "proto/ike/answer.h"
+#include "proto/ike/builder.h"
+#include "proto/ike/child_make.h"
+#include "proto/ike/ike.h"
+#include "proto/ike/ike_keys.h"
+#include "proto/ike/ike_message.h"
+#include "proto/ike/notify_text.h"
+#include "proto/ike/outcome.h"
+#include "proto/ike/select.h"
+#include "proto/ike/session_step.h"
 #include "proto/mutant.h"
 
 #include <openssl/bytestring.h>

@@ -7,7 +7,13 @@
  * The new IKE SA has SPIs of its own (in the proposals), fresh keys, and message IDs
  * that start at 0 in both directions. It becomes the session's current one, Child
  * SAs and all; the old one answers until the client deletes it. */
-#include "proto/ike/step.h"
+#include "proto/ike/builder.h"
+#include "proto/ike/child_make.h"
+#include "proto/ike/ike_keys.h"
+#include "proto/ike/ike_message.h"
+#include "proto/ike/notify_text.h"
+#include "proto/ike/outcome.h"
+#include "proto/ike/session_step.h"
 #include "proto/mutant.h"
 
 #include <assert.h>

@@ -3,7 +3,10 @@
  * protecting what we say. A message is worth nothing before sk_open() says
  * DROP_NONE; from then on its faults are the other side's own, and RFC 7296 2.21
  * wants them answered. */
-#include "proto/ike/step.h"
+#include "proto/ike/ike_seal.h"
+#include "proto/ike/builder.h"
+#include "proto/ike/ike_message.h"
+#include "proto/ike/sk.h"
 
 #include <openssl/mem.h>
 

@@ -3,7 +3,13 @@
  * MOBIKE's address update (RFC 4555), and everything else, which is a liveness
  * check: "An INFORMATIONAL request with no payloads ... is commonly used". What we
  * do not know is ignored and answered. */
-#include "proto/ike/step.h"
+#include "proto/ike/builder.h"
+#include "proto/ike/child_make.h"
+#include "proto/ike/ike_message.h"
+#include "proto/ike/nat.h"
+#include "proto/ike/outcome.h"
+#include "proto/ike/payload.h"
+#include "proto/ike/session_step.h"
 
 #include <string.h>
 

@@ -10,7 +10,15 @@
  * INVALID_KE_PAYLOAD, NO_PROPOSAL_CHOSEN, INVALID_MAJOR_VERSION and
  * UNSUPPORTED_CRITICAL_PAYLOAD, always with an SPIr of zero. */
 #include "proto/ike/cookie.h"
-#include "proto/ike/step.h"
+#include "proto/ike/builder.h"
+#include "proto/ike/child_make.h"
+#include "proto/ike/ike.h"
+#include "proto/ike/ike_keys.h"
+#include "proto/ike/ike_message.h"
+#include "proto/ike/ike_seal.h"
+#include "proto/ike/nat.h"
+#include "proto/ike/outcome.h"
+#include "proto/ike/select.h"
 #include "proto/ike/offer_text.h"
 #include "proto/mutant.h"
 

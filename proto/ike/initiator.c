@@ -18,6 +18,10 @@
  * gateway (refused with NO_ADDITIONAL_SAS), a Child SA that the gateway asks for out
  * of the blue (likewise). */
 #include "proto/ike/initiator_step.h"
+#include "proto/crypto/dh.h"
+#include "proto/ike/child_make.h"
+#include "proto/ike/ike_seal.h"
+#include "proto/ike/sk.h"
 
 #include <openssl/mem.h>
 

@@ -15,6 +15,12 @@
  * changed to one that we offered; that nobody talked us down to it in a forged answer
  * is what AUTH proves, for it covers both messages of the exchange that counts. */
 #include "proto/ike/initiator_step.h"
+#include "proto/crypto/dh.h"
+#include "proto/ike/answer.h"
+#include "proto/ike/ike_keys.h"
+#include "proto/ike/ike_seal.h"
+#include "proto/ike/nat.h"
+#include "proto/ike/payload.h"
 
 #include <openssl/mem.h>
 

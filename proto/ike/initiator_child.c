@@ -8,6 +8,10 @@
  * be closed by the endpoint that created it" (2.8.1), and who made the survivor
  * deletes what it replaced. */
 #include "proto/ike/initiator_step.h"
+#include "proto/crypto/dh.h"
+#include "proto/ike/answer.h"
+#include "proto/ike/child_make.h"
+#include "proto/ike/ike_keys.h"
 #include "proto/mutant.h"
 
 #include <openssl/mem.h>

@@ -9,6 +9,9 @@
  * its retransmission (RFC 7296 2.1): they get the same answer again and change
  * nothing. */
 #include "proto/ike/initiator_step.h"
+#include "proto/ike/child_make.h"
+#include "proto/ike/ike_seal.h"
+#include "proto/ike/payload.h"
 #include "proto/wire/wire.h"
 
 /* No IKE SA gets this far: it is rekeyed long before. So nothing wraps. */

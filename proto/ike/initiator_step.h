@@ -4,7 +4,10 @@
 #define PROTO_IKE_INITIATOR_STEP_H
 
 #include "proto/ike/initiator.h"
-#include "proto/ike/step.h"
+#include "proto/ike/builder.h"
+#include "proto/ike/ike_keys.h"
+#include "proto/ike/ike_message.h"
+#include "proto/ike/ike_seal.h"
 
 /* ---- initiator.c ---- */
 

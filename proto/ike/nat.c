@@ -4,7 +4,9 @@
  * sees. A client may lie about its source on purpose to get UDP encapsulation
  * (strongSwan does with a userland IPsec); the hash then matches nothing, and it
  * counts as being behind a NAT, which is all it wanted. */
-#include "proto/ike/step.h"
+#include "proto/ike/nat.h"
+#include "proto/ike/builder.h"
+#include "proto/ike/ike_message.h"
 #include "proto/wire/wire.h"
 
 #include <openssl/mem.h>

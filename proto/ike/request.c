@@ -6,7 +6,17 @@
  *
  * Only NOTIFY payloads without protocol and SPI, never critical: RFC 7296 2.5 and
  * 3.10.1 make every client that does not know them ignore them and answer. */
-#include "proto/ike/step.h"
+#include "proto/ike/request.h"
+#include "proto/ike/builder.h"
+#include "proto/ike/child_make.h"
+#include "proto/ike/child_rekey.h"
+#include "proto/ike/ike.h"
+#include "proto/ike/ike_message.h"
+#include "proto/ike/ike_seal.h"
+#include "proto/ike/outcome.h"
+#include "proto/ike/select.h"
+#include "proto/ike/session_step.h"
+#include "proto/ike/sk.h"
 #include "proto/wire/wire.h"
 
 #include <assert.h>

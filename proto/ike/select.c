@@ -4,7 +4,8 @@
  * IKE_AUTH it may name us (IDr), and only connections that would have chosen
  * that suite count. */
 #include "proto/auth/method.h"
-#include "proto/ike/step.h"
+#include "proto/ike/select.h"
+#include "proto/ike/ike_message.h"
 
 #include <string.h>
 

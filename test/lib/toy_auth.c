@@ -5,6 +5,7 @@
 #include "test/lib/toy_auth.h"
 
 #include "proto/crypto/prf.h"
+#include "proto/ike/answer.h"
 #include "proto/ike/initiator_step.h"
 
 #include <assert.h>

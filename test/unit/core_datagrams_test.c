@@ -3,7 +3,9 @@
  * cuts messages into fragments yet; here the linker puts something that does between the
  * sealing and who asks for it (--wrap=ike_seal). No client could put them together: the
  * stories look at what leaves. */
-#include "proto/ike/step.h"
+#include "proto/ike/builder.h"
+#include "proto/ike/ike_seal.h"
+#include "proto/ike/sk.h"
 #include "test/lib/story.h"
 #include "test/unit/same.h"
 
