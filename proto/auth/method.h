@@ -15,8 +15,8 @@
  * common is done in auth.c: opening, sealing, the window, identities that are revoked,
  * limits, the session.
  *
- * A new method is one file with its functions, its line in the table, and its name in
- * cluster.toml.example. */
+ * A new method is one file with its functions, its declaration below and its line in the
+ * table. */
 #ifndef PROTO_AUTH_METHOD_H
 #define PROTO_AUTH_METHOD_H
 
