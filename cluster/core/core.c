@@ -220,6 +220,9 @@ static void begin(struct core *c, uint64_t now_us, const uint8_t *seed, struct a
 		c->slept_from_us = c->now_us;
 		c->slept_until_us = now_us + beat_us;
 	}
+	/* Who stood still has not heard yet what its worker accepted before. */
+	for (uint32_t i = 0; i < c->config->n_nodes && now_us >= c->slept_until_us; i++)
+		c->peer[i].clock_us = c->peer[i].clock_next_us;
 	c->now_us = now_us;
 	c->actions = actions;
 	entropy_init(&c->entropy, seed);
@@ -238,7 +241,7 @@ static void end(struct core *c)
 
 void core_peer_clock(struct core *c, uint32_t node, uint64_t clock_us)
 {
-	c->peer[node].clock_us = clock_us;
+	c->peer[node].clock_next_us = clock_us;
 }
 
 void cluster_step(struct core *c, const struct event *event, struct actions *actions)

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct peer {
-	uint64_t clock_us;   /* core_peer_clock() */
+	uint64_t clock_us, clock_next_us; /* core_peer_clock(); and what it will be. */
 	bool linked;         /* The link is up. */
 	bool greeted;        /* Its HELLO came and was accepted. */
 	bool refused;        /* It was not: frames from it are ignored. */

@@ -4,6 +4,18 @@
 #include "test/sim/net.h"
 #include "test/sim/node.h"
 
+#define REPORTS_US (3 * MS) /* What a worker has accepted is reported by then. */
+
+/* Up to when what was accepted here is in the marks that leave now: who was just stopped has not
+ * heard yet what its worker accepted before. */
+uint64_t node_accepted_until(const struct node *n)
+{
+	const struct host *h = n->host;
+	uint64_t now = h->world->now_us;
+
+	return h->pause_ended_us && now - h->pause_ended_us < REPORTS_US ? h->pause_began_us : now;
+}
+
 void node_look(struct node *n)
 {
 	uint64_t now = host_now_us(n->host), applied = core_applied(n->core);

@@ -22,7 +22,7 @@ void node_send_frame(struct node *n, unsigned to, const uint8_t *data, size_t le
 {
 	struct blob *b = blob_new(NULL, len + STAMP);
 
-	memcpy(b->data, &n->host->world->now_us, 8);
+	memcpy(b->data, &(uint64_t){ node_accepted_until(n) }, 8);
 	b->data[8] = n->hostile;
 	memcpy(b->data + STAMP, data, len);
 	net_send(n->host, to, b, data[0] >= FRAME_EDGE);

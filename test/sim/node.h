@@ -40,6 +40,7 @@ enum { /* DELIVER_OWN */
 
 /* ---- node.c ---- */
 void node_event(struct node *n, struct event *e);
+uint64_t node_accepted_until(const struct node *n); /* In the marks that leave now. */
 void node_send_frame(struct node *n, unsigned to, const uint8_t *data, size_t len);
 
 /* ---- ask.c ---- */

@@ -284,6 +284,7 @@ void host_pause(struct host *h)
 	world_say(h->world, "n%u is stopped", h->index + 1);
 	h->paused = true;
 	h->paused_from_us = host_now_us(h);
+	h->pause_began_us = h->world->now_us;
 }
 
 void host_resume(struct host *h)
@@ -293,6 +294,7 @@ void host_resume(struct host *h)
 	world_say(h->world, "n%u goes on", h->index + 1);
 	h->paused = false;
 	h->paused_until_us = host_now_us(h);
+	h->pause_ended_us = h->world->now_us;
 	while (h->inbox && h->process) {
 		struct inbox *i = h->inbox;
 

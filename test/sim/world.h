@@ -43,7 +43,8 @@ struct host {
 	void *process;       /* NULL: it does not run. */
 	uint64_t generation; /* Counts starts. */
 	bool paused;
-	uint64_t paused_from_us, paused_until_us; /* The last time, by its own clock. */
+	uint64_t paused_from_us, paused_until_us; /* The last time, by its own clock ... */
+	uint64_t pause_began_us, pause_ended_us;  /* ... and by the world's. */
 	struct inbox *inbox; /* What waits for the end of a pause. */
 	uint64_t timer_us;   /* When a timer event is queued for; 0 = none. */
 	/* Its clocks: the boot-time clock showed clock_us at clock_at_us, and runs fast by
