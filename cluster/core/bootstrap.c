@@ -19,10 +19,9 @@
 
 #include "cluster/raft/raft_message.h"
 #include "cluster/core/core_internal.h"
-#include "cluster/core/fitness.h"
-#include "cluster/core/membership.h"
+#include "cluster/core/identity.h"
+#include "cluster/core/committed.h"
 #include "cluster/core/proposals.h"
-#include "cluster/core/sequence.h"
 #include "proto/mutant.h"
 
 #include <openssl/bytestring.h>
@@ -32,82 +31,9 @@
 #include <string.h>
 #include <stdlib.h>
 
-struct identity {
-	uint64_t cluster_id; /* 0 = none yet */
-	struct consensus_member founder[CLUSTER_NODES_MAX];
-	size_t n_founders;   /* 0 = joined later */
-	uint64_t forget_at_us; /* Propose NodeGone again. */
-	bool storing;        /* ACTION_STORE_IDENTITY is on its way. */
-};
-
-#define IDENTITY_VERSION 1u
 #define OBJECTION_MAX 256u
 #define FORGET_AGAIN_US (200 * MS)
 #define OLD_WAIT_US (10000 * MS) /* For a leader, with a store that is old. */
-
-/* version | cluster id | own Raft id (0 in a frame) | n | n x (Raft id | name) */
-static struct blob *identity_encode(const struct identity *id, uint64_t own)
-{
-	CBB out, name;
-	struct blob *b;
-	int ok = CBB_init(&out, 256) && CBB_add_u8(&out, IDENTITY_VERSION) &&
-		 CBB_add_u64(&out, id->cluster_id) && CBB_add_u64(&out, own) &&
-		 CBB_add_u8(&out, (uint8_t)id->n_founders);
-
-	for (size_t i = 0; ok && i < id->n_founders; i++) {
-		const struct consensus_member *m = &id->founder[i];
-
-		ok = CBB_add_u64(&out, m->id) && CBB_add_u8_length_prefixed(&out, &name) &&
-		     CBB_add_bytes(&name, (const uint8_t *)m->address, strlen(m->address)) &&
-		     CBB_flush(&out);
-	}
-	assert(ok);
-	b = blob_new(CBB_data(&out), CBB_len(&out));
-	CBB_cleanup(&out);
-	return b;
-}
-
-/* Raft takes no member twice, and what is kept here is taken again at every start. */
-static bool is_new_founder(const struct identity *id, const struct consensus_member *m)
-{
-	for (size_t i = 0; i < id->n_founders; i++)
-		if (id->founder[i].id == m->id || strcmp(id->founder[i].address, m->address) == 0)
-			return false;
-	return m->id != 0 && m->address[0] != '\0';
-}
-
-static enum status identity_decode(struct identity *id, uint64_t *own, const uint8_t *data, size_t len)
-{
-	CBS in, name;
-	uint8_t version, n;
-
-	memset(id, 0, sizeof(*id));
-	CBS_init(&in, data, len);
-	if (!CBS_get_u8(&in, &version) || version != IDENTITY_VERSION ||
-	    !CBS_get_u64(&in, &id->cluster_id) || id->cluster_id == 0 || !CBS_get_u64(&in, own) ||
-	    !CBS_get_u8(&in, &n) || n > CLUSTER_NODES_MAX)
-		return ERR_MALFORMED;
-	for (id->n_founders = 0; id->n_founders < n; id->n_founders++) {
-		struct consensus_member *m = &id->founder[id->n_founders];
-
-		if (!CBS_get_u64(&in, (uint64_t *)&m->id) ||
-		    !CBS_get_u8_length_prefixed(&in, &name) || CBS_len(&name) >= CLUSTER_NAME_MAX)
-			return ERR_MALFORMED;
-		memcpy(m->address, CBS_data(&name), CBS_len(&name));
-		if (!is_new_founder(id, m))
-			return ERR_MALFORMED;
-		m->voter = true;
-	}
-	return CBS_len(&in) == 0 ? OK : ERR_MALFORMED;
-}
-
-static bool identity_names(const struct identity *id, uint64_t raft_id)
-{
-	for (size_t i = 0; i < id->n_founders; i++)
-		if (id->founder[i].id == raft_id)
-			return true;
-	return false;
-}
 
 /* Did a founder of another name draw our Raft id? */
 static bool is_anothers(const struct core *c)
@@ -155,6 +81,13 @@ static bool may_found(const struct core *c)
 	return true;
 }
 
+static enum status go_on(struct core *c, const struct store_image *image, const char **why)
+{
+	const struct founders founders = { c->identity->founder, c->identity->n_founders };
+
+	return committed_start(c, image, &founders, why);
+}
+
 enum status bootstrap_begin(struct core *c, const struct core_start *start, const char **why)
 {
 	const struct store_image *image = &start->image;
@@ -176,7 +109,7 @@ enum status bootstrap_begin(struct core *c, const struct core_start *start, cons
 		}
 		c->old_s = start->old_s;
 		c->old_until_us = c->now_us + OLD_WAIT_US;
-		return proposals_start(c, image, why);
+		return go_on(c, image, why);
 	}
 	if (image->term || image->snapshot || image->n_entries) {
 		*why = "there is a log but no identity record";
@@ -292,7 +225,7 @@ void bootstrap_stored(struct core *c)
 	c->identity->storing = false;
 	if (c->consensus)
 		return;
-	s = proposals_start(c, &empty, &why);
+	s = go_on(c, &empty, &why);
 	assert(s == OK); /* An empty store cannot be inconsistent. */
 	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
 		if (!c->peer[i].greeted || c->peer[i].refused)
@@ -356,7 +289,7 @@ static const char *objection(const struct core *c, uint32_t node, const struct f
 	return NULL;
 }
 
-void bootstrap_hello(struct core *c, uint32_t node, const struct frame *f)
+bool bootstrap_hello(struct core *c, uint32_t node, const struct frame *f)
 {
 	const struct frame_hello *h = &f->hello;
 	struct peer *p = &c->peer[node];
@@ -376,20 +309,18 @@ void bootstrap_hello(struct core *c, uint32_t node, const struct frame *f)
 	p->greeted = true;
 	if (why) {
 		refuse(c, node, why);
-		return;
+		return false;
 	}
 	if (first && p->differs)
 		action_event(c->actions, "config_differs",
 			     "%s runs another configuration: make cluster.toml the same on all nodes",
 			     c->config->node[node]);
 	c->applied_sent = 0; /* Whoever leads is told anew. */
-	fitness_greet(c, node);
 	if (h->cluster_id == 0 && c->consensus && identity_names(c->identity, h->raft_id))
 		give_identity(c, node, true);
 	else if (may_found(c))
 		found_cluster(c);
-	sequence_tell(c, node, true);
-	bootstrap_admit(c);
+	return true;
 }
 
 /* Somebody will not work with us; are we the one to go? Not if the cluster shows this
@@ -442,7 +373,7 @@ static void forget_removed(struct core *c, const struct consensus_member *m, siz
 			continue;
 		c->identity->forget_at_us = c->now_us + FORGET_AGAIN_US;
 		gone.node_gone.id = known->id;
-		gone.node_gone.config_hash = membership_slots_hash(c);
+		gone.node_gone.config_hash = core_heirs_hash(c);
 		proposals_add(c, URGENT_NODE, &gone);
 	}
 }
@@ -497,8 +428,11 @@ uint64_t bootstrap_cluster_id(const struct core *c)
 	return c->identity->cluster_id;
 }
 
-size_t bootstrap_founders(const struct core *c, const struct consensus_member **founder)
+bool bootstrap_quorum_wiped(const struct core *c)
 {
-	*founder = c->identity->founder;
-	return c->identity->n_founders;
+	uint32_t empty = 0;
+
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		empty += c->peer[i].greeted && c->peer[i].cluster_id == 0;
+	return c->identity->cluster_id != 0 && empty > c->config->n_nodes / 2;
 }

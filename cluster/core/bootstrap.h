@@ -11,7 +11,7 @@ struct frame;
 
 enum status bootstrap_begin(struct core *c, const struct core_start *start, const char **why);
 void bootstrap_link(struct core *c, uint32_t node, bool up);
-void bootstrap_hello(struct core *c, uint32_t node, const struct frame *f);
+bool bootstrap_hello(struct core *c, uint32_t node, const struct frame *f); /* It is welcome. */
 void bootstrap_refused(struct core *c, uint32_t node, const struct frame *f);
 void bootstrap_identity(struct core *c, const uint8_t *data, size_t len);
 void bootstrap_stored(struct core *c);
@@ -20,9 +20,8 @@ void bootstrap_raft(struct core *c, uint64_t from, const uint8_t *data, size_t l
 void bootstrap_tick(struct core *c);
 void bootstrap_admit(struct core *c); /* Leader: let new nodes in, wiped ones out. */
 uint64_t bootstrap_cluster_id(const struct core *c); /* 0: none yet. */
-/* The members that founded the cluster; 0: we joined later, or there is none yet. */
-size_t bootstrap_founders(const struct core *c, const struct consensus_member **founder);
 void bootstrap_init(struct core *c);
 void bootstrap_fini(struct core *c);
+bool bootstrap_quorum_wiped(const struct core *c); /* Most nodes answer with empty stores, we have ours. */
 
 #endif

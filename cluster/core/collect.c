@@ -28,9 +28,7 @@
 #include "cluster/core/collect.h"
 
 #include "cluster/core/core_internal.h"
-#include "cluster/core/grants.h"
-#include "cluster/core/quorum.h"
-#include "cluster/core/sequence.h"
+#include "cluster/core/voter.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
@@ -60,7 +58,6 @@ struct told { /* The last word of another node. */
 struct collect_room {
 	struct slot_known slot[STATE_SLOTS_ALL];
 	struct told *told[CLUSTER_NODES_MAX];
-	uint64_t asked_of_us[CLUSTER_NODES_MAX]; /* Index that the answer waits for; NEVER. */
 	uint64_t ask_at_us;
 	uint32_t ask;        /* Nodes whose word we miss. */
 	uint32_t forgot;     /* Nodes whose next word does not count. */
@@ -76,8 +73,6 @@ void collect_init(struct core *c)
 		r->slot[i].epoch = -1;
 		r->slot[i].whole = MUTANT(MUTANT_WHOLE_AT_START);
 	}
-	for (uint32_t i = 0; i < CLUSTER_NODES_MAX; i++)
-		r->asked_of_us[i] = NEVER;
 	c->collect = r;
 }
 
@@ -88,66 +83,22 @@ void collect_fini(struct core *c)
 	free(c->collect);
 }
 
-/* ---- Telling ---- */
+uint8_t collect_known(const struct core *c, uint32_t slot)
+{
+	const struct slot_known *k = &c->collect->slot[slot];
+
+	return (uint8_t)((k->whole ? FRAME_WHOLE : 0) | (k->ours && k->complete ? FRAME_COMPLETE : 0));
+}
+
+/* Words come unasked. */
+void collect_down(struct core *c)
+{
+	c->collect->ask_at_us = c->now_us + ASK_AFTER_DOWN_US;
+}
 
 bool collect_concerns(const struct core *c, const struct slot *slot, uint32_t node)
 {
 	return slot->node != 0 && (slot->node == c->raft_id || slot->node == c->peer[node].raft_id);
-}
-
-static uint8_t known_of(const struct slot_known *k)
-{
-	return (uint8_t)((k->whole ? FRAME_WHOLE : 0) | (k->ours && k->complete ? FRAME_COMPLETE : 0));
-}
-
-void collect_tell(struct core *c, uint32_t node)
-{
-	struct frame_run run[STATE_SLOTS_ALL];
-	bool may = quorum_may_vote(c);
-	size_t n = 0;
-
-	sequence_tell(c, node, false);
-	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++) {
-		const struct slot *slot = state_slot(c->state, i);
-		uint8_t known = may ? known_of(&c->collect->slot[i]) : 0;
-		struct frame_run *last = n ? &run[n - 1] : NULL;
-
-		if (!collect_concerns(c, slot, node))
-			continue;
-		if (last && last->first + last->count == (int)i && last->known == known &&
-		    last->epoch == slot->epoch)
-			last->count++;
-		else
-			run[n++] = (struct frame_run){ (uint16_t)i, 1, known, slot->epoch };
-	}
-	action_send_frame(c->actions, node, frame_create_done(core_applied(c), run, n));
-}
-
-void collect_down(struct core *c, const struct node_down *down)
-{
-	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		if (i != c->config->self && core_node_linked(c, i) &&
-		    (!down->heir || c->peer[i].raft_id == down->heir))
-			collect_tell(c, i);
-	c->collect->ask_at_us = c->now_us + ASK_AFTER_DOWN_US;
-}
-
-void collect_asked(struct core *c, uint32_t node, uint64_t index)
-{
-	c->collect->asked_of_us[node] = index;
-}
-
-static void answer(struct core *c)
-{
-	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
-		uint64_t *index = &c->collect->asked_of_us[i];
-
-		if (*index == NEVER || core_applied(c) < *index)
-			continue;
-		if (core_node_linked(c, i))
-			collect_tell(c, i);
-		*index = NEVER;
-	}
 }
 
 /* ---- Being told ---- */
@@ -221,7 +172,7 @@ static void take_word(struct core *c, uint32_t node, const struct told *t, bool 
 
 static void take_words(struct core *c)
 {
-	bool may = quorum_may_vote(c);
+	bool may = voter_may_vote(c);
 
 	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
 		struct told *t = c->collect->told[i];
@@ -264,8 +215,6 @@ static bool hopeless(const struct core *c, const struct slot_known *k, uint32_t 
 	       age_us >= c->config->timing.isolation_ms * MS;
 }
 
-enum collected { COLLECTED_NOT, COLLECTED_WHOLLY, COLLECTED_NOTHING };
-
 static enum collected look_at(const struct core *c, const struct slot_known *k, uint32_t majority)
 {
 	uint32_t n = (uint32_t)__builtin_popcount(k->whole_of) + k->whole;
@@ -277,10 +226,9 @@ static enum collected look_at(const struct core *c, const struct slot_known *k, 
 }
 
 /* Of all slots at once: the sessions are looked through once. */
-static void settle(struct core *c)
+static bool settle(struct core *c, uint8_t how[STATE_SLOTS_ALL])
 {
-	uint8_t how[STATE_SLOTS_ALL] = { 0 };
-	uint32_t majority = quorum_majority(c); /* The same for all: not once for each slot. */
+	uint32_t majority = voter_majority(c); /* The same for all: not once for each slot. */
 	bool any = false;
 
 	c->collect->open = false;
@@ -296,8 +244,7 @@ static void settle(struct core *c)
 		}
 		k->complete = k->whole = any = true;
 	}
-	if (any)
-		grants_collected(c, how, COLLECTED_NOTHING);
+	return any;
 }
 
 /* ---- Changes and time ---- */
@@ -356,20 +303,22 @@ static void ask(struct core *c)
 
 	if (c->now_us < c->collect->ask_at_us)
 		return;
-	c->collect->ask = quorum_may_vote(c) ? missing(c) : 0;
+	c->collect->ask = voter_may_vote(c) ? missing(c) : 0;
 	c->collect->ask_at_us = c->now_us + ASK_AGAIN_US;
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		if (c->collect->ask & (1u << i))
 			core_send(c, i, &f);
 }
 
-void collect_tick(struct core *c)
+bool collect_tick(struct core *c, uint8_t how[STATE_SLOTS_ALL])
 {
-	answer(c);
+	bool any;
+
+	memset(how, COLLECTED_NOT, STATE_SLOTS_ALL);
 	take_words(c);
-	if (c->collect->open)
-		settle(c);
+	any = c->collect->open && settle(c, how);
 	ask(c);
+	return any;
 }
 
 uint64_t collect_deadline_us(const struct core *c)

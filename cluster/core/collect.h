@@ -10,8 +10,8 @@ struct frame;
 
 void collect_init(struct core *c);
 void collect_slots(struct core *c); /* Slots changed, or a snapshot came. Before grants. */
-void collect_down(struct core *c, const struct node_down *down);
-void collect_asked(struct core *c, uint32_t node, uint64_t index);
+void collect_down(struct core *c); /* NodeDown was applied. */
+uint8_t collect_known(const struct core *c, uint32_t slot); /* FRAME_WHOLE, FRAME_COMPLETE. */
 void collect_done(struct core *c, uint32_t node, const struct frame *f);
 /* A mark that these nodes told, of an SA that our state does not show yet, is not kept. */
 void collect_forgot(struct core *c, uint32_t nodes);
@@ -20,8 +20,10 @@ bool collect_awaits(const struct core *c, const struct session *s);
 bool collect_is_open(const struct core *c); /* ... of any session that is ours? */
 /* Are marks in that slot for the node to know: is it its owner's, or ours? */
 bool collect_concerns(const struct core *c, const struct slot *slot, uint32_t node);
-void collect_tell(struct core *c, uint32_t node);
-void collect_tick(struct core *c);
+/* What is known by now of slots that are ours; NOTHING: too few could say. */
+enum collected { COLLECTED_NOT, COLLECTED_WHOLLY, COLLECTED_NOTHING };
+/* True: for some, waiting is over; how[slot] is an enum collected. */
+bool collect_tick(struct core *c, uint8_t how[STATE_SLOTS_ALL]);
 uint64_t collect_deadline_us(const struct core *c);
 void collect_fini(struct core *c);
 

@@ -3,6 +3,12 @@
  * A step ends when nothing is left to follow of what was applied in it (follow.c), and all
  * proposals of the step have gone out as one log entry. */
 #include "cluster/core/core_internal.h"
+#include "cluster/core/heard.h"
+#include "cluster/core/marks_done.h"
+#include "cluster/core/proposed.h"
+#include "cluster/core/relief.h"
+#include "cluster/core/sa_reports.h"
+#include "cluster/core/slots_seen.h"
 #include "cluster/core/bootstrap.h"
 #include "cluster/core/cluster_time.h"
 #include "cluster/core/collect.h"
@@ -48,7 +54,11 @@ static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t 
 		return;
 	}
 	if (f.type == FRAME_HELLO) {
-		bootstrap_hello(c, node, &f);
+		if (bootstrap_hello(c, node, &f)) {
+			fitness_greet(c, node);
+			sequence_tell(c, node, true);
+			bootstrap_admit(c);
+		}
 		return;
 	}
 	if (!p->greeted)
@@ -68,7 +78,7 @@ static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t 
 		bootstrap_raft(c, p->raft_id, f.bytes.data, f.bytes.len);
 		break;
 	case FRAME_PROPOSE:
-		proposals_receive(c, node, f.bytes.data, f.bytes.len);
+		proposed_receive(c, node, f.bytes.data, f.bytes.len);
 		break;
 	case FRAME_RELAY:
 		exchange_datagram(c, node, &f.datagram.local, &f.datagram.remote,
@@ -95,11 +105,13 @@ static void on_frame(struct core *c, uint32_t node, const uint8_t *data, size_t 
 		quorum_acknowledged(c, node, &f);
 		break;
 	case FRAME_MARKS_ASK:
-		collect_asked(c, node, f.marks_ask.index);
+		marks_done_asked(c, node, f.marks_ask.index);
 		break;
 	case FRAME_MARKS_DONE:
 		collect_done(c, node, &f);
 		takeover_marks_done(c, node, f.marks_done.index);
+		if (takeover_releases(c))
+			grants_release(c);
 		break;
 	case FRAME_SUSPECT:
 		election_suspicion(c, node, &f);
@@ -162,7 +174,7 @@ static void on_event(struct core *c, const struct event *e)
 		exchange_answered(c, &e->auth_answer.question, e->auth_answer.data, e->auth_answer.len);
 		break;
 	case EVENT_SA_REPORTS:
-		owned_sa_reports(c, e->sa_reports.reports, e->sa_reports.n);
+		sa_reports(c, e->sa_reports.reports, e->sa_reports.n);
 		break;
 	case EVENT_CONTROL:
 		control_request(c, e->control);
@@ -178,17 +190,25 @@ static void on_event(struct core *c, const struct event *e)
 
 static void tick(struct core *c)
 {
+	uint8_t how[STATE_SLOTS_ALL];
+
 	bootstrap_tick(c);
 	if (c->stopped)
 		return;
 	if (c->consensus && !c->old_s && core_now_ms(c) >= consensus_deadline_ms(c->consensus))
 		consensus_tick(c->consensus, core_now_ms(c));
 	membership_tick(c);
+	if (c->consensus && !c->stopped && core_leads(c))
+		bootstrap_admit(c);
 	half_open_tick(c);
 	exchange_tick(c);
 	requests_tick(c);
 	takeover_tick(c);
-	collect_tick(c);
+	if (takeover_releases(c))
+		grants_release(c);
+	marks_done_tick(c);
+	if (collect_tick(c, how))
+		grants_collected(c, how);
 	news_tick(c);
 	quorum_tick(c);
 	sequence_tick(c);
@@ -280,6 +300,7 @@ static const struct {
 } rooms[] = {
 	{ bootstrap_init, bootstrap_fini },
 	{ proposals_init, proposals_fini },
+	{ proposed_init, proposed_fini },
 	{ snapshot_init, snapshot_fini },
 	{ follow_init, follow_fini },
 	{ membership_init, membership_fini },
@@ -287,32 +308,28 @@ static const struct {
 	{ election_init, election_fini },
 	{ departure_init, departure_fini },
 	{ cluster_time_init, cluster_time_fini },
-	{ fitness_init, fitness_fini },
+	{ relief_init, relief_fini },
 	{ half_open_init, half_open_fini },
 	{ relay_init, relay_fini },
 	{ exchange_init, exchange_fini },
 	{ refusals_init, refusals_fini },
 	{ requests_init, requests_fini },
 	{ grants_init, grants_fini },
+	{ slots_seen_init, slots_seen_fini },
+	{ heard_init, heard_fini },
 	{ takeover_init, takeover_fini },
 	{ owed_init, owed_fini },
+	{ owned_sa_init, owned_sa_fini },
 	{ sequence_init, sequence_fini },
 	{ leases_init, leases_fini },
 	{ quorum_init, quorum_fini },
 	{ collect_init, collect_fini },
+	{ marks_done_init, marks_done_fini },
 	{ news_init, news_fini },
 	{ policy_init, policy_fini },
 	{ control_init, control_fini },
 };
 #define ROOMS (sizeof(rooms) / sizeof(rooms[0]))
-
-void *core_room(size_t size)
-{
-	void *room = calloc(1, size);
-
-	assert(room);
-	return room;
-}
 
 struct core *core_new(const struct cluster_config *config, const struct core_start *start,
 		      struct actions *actions, const char **why)
@@ -346,7 +363,6 @@ void core_free(struct core *c)
 {
 	if (!c)
 		return;
-	owned_sa_fini(c);
 	for (size_t i = ROOMS; i > 0; i--)
 		rooms[i - 1].fini(c);
 	consensus_free(c->consensus);
@@ -361,18 +377,6 @@ void core_free(struct core *c)
 const struct state *core_state(const struct core *c)
 {
 	return c->state;
-}
-
-uint64_t core_applied(const struct core *c)
-{
-	return c->consensus ? consensus_applied(c->consensus) : 0;
-}
-
-uint64_t core_last_index(const struct core *c)
-{
-	if (MUTANT(MUTANT_CONTACT_APPLIED))
-		return core_applied(c);
-	return c->consensus ? consensus_last_index(c->consensus) : 0;
 }
 
 uint32_t core_voters(const struct core *c)
@@ -396,12 +400,12 @@ void core_status(const struct core *c, struct core_status *out)
 	out->isolated = c->isolated;
 	out->ready = core_unready(c) == 0;
 	out->holds_address = holder_holds(c);
-	out->quorum_wiped = core_quorum_wiped(c);
+	out->quorum_wiped = bootstrap_quorum_wiped(c);
 	requests_count(c, &out->takeovers, &out->takeovers_acknowledged);
 	out->last_mark_age_us = takeover_last_age_us(c);
 	out->last_gap_us = takeover_last_gap_us(c);
 	out->held_expired = takeover_held_expired(c);
-	out->false_node_downs = proposals_false_downs(c);
+	out->false_node_downs = proposed_false_downs(c);
 	out->half_open = half_open_count(c);
 	out->pending = exchange_pending(c);
 	out->revoked_refused = c->refused_revoked;

@@ -7,26 +7,32 @@
  *   follow.c          what follows from commands that were applied, in which order
  *   view.c            what every room may ask: who leads, who is who
  *   bootstrap.c       who we are: HELLO, founding, joining, refusing old copies
- *   proposals.c       commands to the leader, into the log, out of it into the state
+ *   proposals.c       commands to the leader, and into the log
+ *   proposed.c        what other nodes propose
+ *   committed.c       out of the log into the state: Raft's face
  *   snapshot.c        the state, sealed, a slice at a time
- *   membership.c      nodes up and down, who could take over
+ *   membership.c      nodes up and down
+ *   heir.c            who could take over
  *   holder.c          who holds the service addresses
  *   election.c        the leader is gone
  *   departure.c       leadership handed on, a node that ends
  *   cluster_time.c    the time that all agree on
- *   fitness.c         hosts that do not let their node serve
+ *   fitness.c         hosts that do not let their node serve; relief.c takes their clients away
  *   refusals.c        what clients were refused: counters, and a line now and then
  *   half_open*.c      IKE SAs between IKE_SA_INIT and the last IKE_AUTH
  *   relay.c           IKE messages at a node that does not lead
  *   exchange*.c       IKE messages at the leader: respond, commit, answer; lane.c
  *   requests*.c       requests of our own: notices, DPD, rekeys, deletions, retransmission
  *   grants.c          the applied state, told to the packet workers
+ *   heard.c           when each process told its marks last
  *   takeover.c        what becomes ours: whose marks are awaited, how old they were
  *   owed.c            mark ages that other owners have yet to publish
  *   owned_sa.c        one entry an SA, with the part that each of the next five keeps of it
+ *   sa_reports.c      what the packet workers say of SAs
  *   sequence*.c       marks: what was accepted, here and elsewhere, by epoch
- *   quorum.c          exact SAs: what a majority holds is delivered
+ *   quorum.c          exact SAs: what a majority holds is delivered; voter.c, the other end of it
  *   collect.c         exact SAs: who has forgotten what, and what an heir does
+ *   marks_done.c      the word that all marks were told
  *   lease_requests.c  what owners ask of the log: leases, horizons, marks
  *   news.c            what owners tell the leader of their clients
  *   control.c         what an operator asks for
@@ -44,8 +50,6 @@
 #define UTHASH_NO_STRICT_ALIASING 1
 #include <uthash.h>
 
-struct owned_sa;
-
 struct core {
 	const struct cluster_config *config;
 	uint64_t raft_id, incarnation;
@@ -57,6 +61,7 @@ struct core {
 	bool unfit;                    /* EVENT_FITNESS: our host does not let us serve. */
 	bool leaving;                  /* EVENT_SHUTDOWN: we hand over, and end. */
 	uint64_t old_s, old_until_us;  /* Our store is old: until then somebody must lead us. */
+	uint64_t led_since_us;         /* When we came to lead last. */
 	uint64_t applied_sent;
 	uint64_t replay_until;         /* Last index that our store held when we started ... */
 	uint64_t started_us, stored_age_us; /* ... and how old its newest record was then. */
@@ -71,13 +76,13 @@ struct core {
 	struct actions *actions;
 
 	struct peer peer[CLUSTER_NODES_MAX];
-	struct owned_sa *owned_sas;
 	uint64_t refused_revoked; /* IKE_AUTH of revoked identities. */
 	uint64_t drops[DROP_COUNT];
 
 	/* The rooms. */
 	struct identity *identity;
 	struct proposals *proposals;
+	struct proposed *proposed;
 	struct snapshots *snapshots;
 	struct follow *follow;
 	struct membership *membership;
@@ -85,24 +90,26 @@ struct core {
 	struct election *election;
 	struct departure *departure;
 	struct cluster_clock *clock;
-	struct fitness *fitness;
+	struct relief *relief;
 	struct half_opens *half_opens;
 	struct relay *relay;
 	struct exchange *exchange;
 	struct refusals *refusals;
 	struct requests *requests;
 	struct grants *grants;
+	struct slots_seen *slots_seen;
+	struct heard *heard;
 	struct takeovers *takeovers;
 	struct owed *owed;
+	struct owned_sas *owned_sas;
 	struct sequence *sequence;
 	struct leases *leases;
 	struct quorum *quorum;
 	struct collect_room *collect;
+	struct marks_done *marks_done;
 	struct news *news;
 	struct policy *policy;
 	struct control *control;
 };
-
-void *core_room(size_t size); /* For a room's struct: zeroed, freed by its _fini(). */
 
 #endif

@@ -5,7 +5,7 @@
 #include "cluster/core/departure.h"
 
 #include "cluster/core/core_internal.h"
-#include "cluster/core/membership.h"
+#include "cluster/core/heir.h"
 #include "cluster/core/proposals.h"
 
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static uint64_t successor(const struct core *c)
 		uint32_t node = core_node_index(c, member[i].id);
 
 		if (!member[i].voter || node == NODE_NONE || node == c->config->self ||
-		    !membership_can_own(c, node) ||
+		    !heir_can_own(c, node) ||
 		    consensus_match_index(c->consensus, member[i].id) + TRANSFER_BEHIND < last)
 			continue;
 		if (c->peer[node].differs && !c->leaving)
@@ -86,7 +86,7 @@ void departure_tick(struct core *c)
 	struct departure *d = c->departure;
 	struct command down = { .type = COMMAND_NODE_DOWN };
 	bool leads = c->consensus && consensus_role(c->consensus) == CONSENSUS_LEADER;
-	bool up = membership_is_up(c, c->raft_id, c->incarnation);
+	bool up = core_is_up(c, c->raft_id, c->incarnation);
 
 	if (c->config->n_nodes == 1 || !c->consensus || (!leads && !up) ||
 	    c->now_us >= d->until_us) {

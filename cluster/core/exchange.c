@@ -18,6 +18,7 @@
 #include "cluster/core/exchange.h"
 
 #include "cluster/core/lane.h"
+#include "cluster/core/outgoing.h"
 #include "cluster/core/follow.h"
 #include "cluster/core/half_open.h"
 #include "cluster/core/refusals.h"
@@ -35,27 +36,6 @@
 #define REFUSED_MAX 10u /* Answers to messages of another version ... */
 #define REFUSED_SPAN_US (1000 * MS) /* ... in this time. */
 
-void exchange_send(struct core *c, uint32_t via, const struct endpoint *local,
-		   const struct endpoint *remote, const struct ike_datagrams *message)
-{
-	bool here = via == NODE_NONE || via == c->config->self || !c->peer[via].linked;
-	struct frame f = { .type = FRAME_SEND };
-
-	f.datagram.local = *local;
-	f.datagram.remote = *remote;
-	for (uint32_t i = 0; message && i < message->n; i++) {
-		struct blob *data = message->datagram[i];
-
-		if (here) {
-			action_send_datagram(c->actions, local, remote, blob_ref(data));
-			continue;
-		}
-		f.datagram.data = data->data;
-		f.datagram.len = data->len;
-		core_send(c, via, &f);
-	}
-}
-
 /* ---- Handling the letter at the head ---- */
 
 static void to_lane(struct core *c, const struct ike_header *h, const struct letter *letter);
@@ -72,7 +52,7 @@ static bool say_last_word(struct core *c, const struct letter *t)
 		return false;
 	hash_sha256(t->data->data, t->data->len, hash);
 	message = state_last_word(c->state, h.spi_i, h.spi_r, hash);
-	exchange_send(c, t->via, &t->local, &t->remote, message);
+	outgoing_send(c, t->via, &t->local, &t->remote, message);
 	return message != NULL;
 }
 
@@ -97,7 +77,7 @@ static void conclude_auth(struct core *c, struct lane *l, const struct ike_heade
 		break;
 	default: /* REFUSE */
 		half_open_refuse(c, h->spi_i, h->spi_r);
-		exchange_send(c, t->via, &t->local, &t->remote, out->reply);
+		outgoing_send(c, t->via, &t->local, &t->remote, out->reply);
 		lane_pop(l);
 		break;
 	}
@@ -125,7 +105,7 @@ static void conclude(struct core *c, struct lane *l, const struct ike_header *h,
 		break;
 	case IKE_VERDICT_REPLY:
 		if (s || half_open_repeats(c, t->via, h->spi_i, h->spi_r))
-			exchange_send(c, t->via, &t->local, &t->remote, out->reply);
+			outgoing_send(c, t->via, &t->local, &t->remote, out->reply);
 		lane_pop(l);
 		break;
 	case IKE_VERDICT_HALF_OPEN:
@@ -367,7 +347,7 @@ static void refuse_version(struct core *c, uint32_t via, const struct endpoint *
 	x->refused += reply != NULL;
 	if (reply)
 		refusals_count(c, IKE_NOTIFY_INVALID_MAJOR_VERSION);
-	exchange_send(c, via, local, remote, reply);
+	outgoing_send(c, via, local, remote, reply);
 	ike_datagrams_unref(reply);
 }
 
@@ -430,7 +410,7 @@ void exchange_role(struct core *c)
 		c->exchange->iv.next = 0;
 	if (!core_leads(c))
 		exchange_lost(c);
-	relay_release(c);
+	relay_release(c, exchange_datagram);
 }
 
 void exchange_tick(struct core *c)
@@ -438,7 +418,7 @@ void exchange_tick(struct core *c)
 	struct lane *l, *tmp;
 	uint64_t next = NEVER;
 
-	relay_release(c);
+	relay_release(c, exchange_datagram);
 	if (c->now_us < c->exchange->next_us)
 		return;
 	exchange_owner_applied(c);

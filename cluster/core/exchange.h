@@ -11,9 +11,6 @@ struct core;
 
 void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *local,
 		       const struct endpoint *remote, const uint8_t *data, size_t len);
-/* Sends through the node that the client's datagram came by. Borrows data. */
-void exchange_send(struct core *c, uint32_t via, const struct endpoint *local,
-		   const struct endpoint *remote, const struct ike_datagrams *message);
 /* A command of this session (or half-open pair) was applied or refused. */
 void exchange_applied(struct core *c, const struct follow_session *f);
 /* Runs ike_env for a step of our own; see exchange_env(). */

@@ -70,6 +70,31 @@ struct room exchange_room(const struct core *c)
 	return (struct room){ c->config->sessions_max, cluster_config_child_sas(c->config) };
 }
 
+static void supersede(struct session_put *p, const struct session *old)
+{
+	for (uint32_t i = 0; i < p->n_supersedes; i++)
+		if (p->supersedes[i] == old->id)
+			return;
+	p->supersedes[p->n_supersedes++] = old->id;
+}
+
+void exchange_put_terms(const struct core *c, const struct ike_session *next, struct session_put *p)
+{
+	uint64_t user = state_address_user(c->state, &next->virtual_ip, NULL, 0);
+	const struct session *old = state_session(c->state, user);
+	bool contact = next->features & IKE_INITIAL_CONTACT;
+
+	p->room = exchange_room(c);
+	if (contact && old && ike_id_equal(&old->ike.peer_id, &next->peer_id))
+		supersede(p, old); /* First of all: its address is wanted. */
+	/* If there are more, contact_turn() ends them. */
+	old = contact ? state_next_session_of(c->state, &next->peer_id, 0) : NULL;
+	for (; old && p->n_supersedes < COMMAND_SUPERSEDES_MAX;
+	     old = state_next_session_of(c->state, &next->peer_id, old->id))
+		supersede(p, old);
+	p->takes_from = state_follows(c->state, p, next);
+}
+
 static bool has_places(void *ctx, unsigned more)
 {
 	struct core *c = ctx;
@@ -124,4 +149,13 @@ struct ike_env exchange_env(struct core *c)
 		.has_places = has_places,
 		.revoked = revoked,
 	};
+}
+
+/* Nothing of it may stay behind on the heap: there are keys in it. */
+void exchange_take_next(struct ike_session *to, struct ike_outcome *out)
+{
+	*to = *out->next;
+	OPENSSL_cleanse(out->next, sizeof(*out->next));
+	free(out->next);
+	out->next = NULL;
 }

@@ -2,6 +2,7 @@
 /* From the outcome of an exchange to the command that makes it true. The lane is
  * busy until that command is applied or refused. */
 #include "cluster/core/lane.h"
+#include "cluster/core/outgoing.h"
 #include "cluster/core/exchange.h"
 #include "cluster/core/proposals.h"
 #include "proto/ike/ike_config.h"
@@ -10,15 +11,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-
-/* Nothing of it may stay behind on the heap: there are keys in it. */
-void exchange_take_next(struct ike_session *to, struct ike_outcome *out)
-{
-	*to = *out->next;
-	OPENSSL_cleanse(out->next, sizeof(*out->next));
-	free(out->next);
-	out->next = NULL;
-}
 
 /* Has b a Child SA that a does not have? */
 static bool has_more(const struct ike_session *a, const struct ike_session *b)
@@ -44,31 +36,6 @@ static bool too_long(struct core *c, struct lane *l, const struct ike_outcome *o
 	core_drop(c, DROP_QUEUE_FULL);
 	lane_pop(l);
 	return true;
-}
-
-static void supersede(struct session_put *p, const struct session *old)
-{
-	for (uint32_t i = 0; i < p->n_supersedes; i++)
-		if (p->supersedes[i] == old->id)
-			return;
-	p->supersedes[p->n_supersedes++] = old->id;
-}
-
-void exchange_put_terms(const struct core *c, const struct ike_session *next, struct session_put *p)
-{
-	uint64_t user = state_address_user(c->state, &next->virtual_ip, NULL, 0);
-	const struct session *old = state_session(c->state, user);
-	bool contact = next->features & IKE_INITIAL_CONTACT;
-
-	p->room = exchange_room(c);
-	if (contact && old && ike_id_equal(&old->ike.peer_id, &next->peer_id))
-		supersede(p, old); /* First of all: its address is wanted. */
-	/* If there are more, contact_turn() ends them. */
-	old = contact ? state_next_session_of(c->state, &next->peer_id, 0) : NULL;
-	for (; old && p->n_supersedes < COMMAND_SUPERSEDES_MAX;
-	     old = state_next_session_of(c->state, &next->peer_id, old->id))
-		supersede(p, old);
-	p->takes_from = state_follows(c->state, p, next);
 }
 
 void lane_propose_put(struct core *c, struct lane *l, struct ike_outcome *out)
@@ -123,7 +90,7 @@ void lane_propose_step(struct core *c, struct lane *l, const struct session *s, 
 		      : out->answered				      ? "response"
 								      : "INFORMATIONAL");
 	if (MUTANT(MUTANT_REPLY_EARLY) && out->reply)
-		exchange_send(c, l->letter[0].via, &l->letter[0].local, &l->letter[0].remote,
+		outgoing_send(c, l->letter[0].via, &l->letter[0].local, &l->letter[0].remote,
 			      out->reply);
 	exchange_take_next(&p->ike, out);
 	proposals_add(c, URGENT_REQUEST, &step);

@@ -11,6 +11,7 @@
 #include "cluster/core/bootstrap.h"
 #include "cluster/core/collect.h"
 #include "cluster/core/core_internal.h"
+#include "cluster/core/marks_done.h"
 #include "cluster/core/exchange.h"
 #include "cluster/core/grants.h"
 #include "cluster/core/half_open.h"
@@ -23,18 +24,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-void follow_add(struct core *c, const struct follow_session *f)
-{
-	struct follow *w = c->follow;
-
-	if (w->n == w->room) {
-		w->room = w->room ? w->room * 2 : 16;
-		w->sessions = realloc(w->sessions, w->room * sizeof(*w->sessions));
-		assert(w->sessions);
-	}
-	w->sessions[w->n++] = *f;
-}
 
 /* told: the workers know of all sessions as they are now. */
 static void follow_session(struct core *c, const struct follow_session *f, bool told)
@@ -78,8 +67,12 @@ static void look_before(struct core *c, const struct follow *now)
 	owed_slots(c, now->all || now->slots);
 	if (now->all || now->slots)
 		collect_slots(c);
-	for (unsigned i = 0; i < now->n_down; i++)
+	for (unsigned i = 0; i < now->n_down; i++) {
+		membership_tell_down(c, &now->down[i].command);
+		marks_done_down(c, &now->down[i].command);
+		collect_down(c);
 		takeover_down(c, &now->down[i].command, now->down[i].index, now->down[i].moved);
+	}
 }
 
 static void look_slots(struct core *c, const struct follow *now)

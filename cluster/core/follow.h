@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What commands that were applied in this step ask the rooms to look at. */
+/* What commands that were applied in this step ask the rooms to look at: committed.c notes
+ * it, follow.c has it looked at. */
 #ifndef CLUSTER_CORE_FOLLOW_H
 #define CLUSTER_CORE_FOLLOW_H
 
@@ -30,8 +31,6 @@ struct follow {
 	unsigned n_down;
 };
 
-/* To be looked at in this step. */
-void follow_add(struct core *c, const struct follow_session *f);
 void follow_all(struct core *c); /* Until nothing is left to look at. */
 void follow_init(struct core *c);
 void follow_fini(struct core *c);

@@ -13,9 +13,10 @@
 #include "cluster/core/grants.h"
 
 #include "cluster/core/core_internal.h"
+#include "cluster/core/slots_seen.h"
+#include "cluster/core/voter.h"
 #include "cluster/core/collect.h"
 #include "cluster/core/owned_sa.h"
-#include "cluster/core/quorum.h"
 #include "cluster/core/sequence.h"
 #include "cluster/core/takeover.h"
 #include "cluster/state/horizon.h"
@@ -27,13 +28,7 @@
 
 struct grant_shadow;
 
-struct slot_seen {
-	int64_t epoch;
-	bool ours;
-};
-
 struct grants {
-	struct slot_seen slot[STATE_SLOTS_ALL]; /* As the grants follow from. */
 	struct grant_shadow *shadow;
 	uint64_t fallen;         /* Exact SAs that had to begin at their horizon. */
 };
@@ -159,7 +154,7 @@ static void follow_late(struct core *c, const struct session *s, const struct se
 	sa->grant.logged = logged;
 	if (logged > sequence_before(c, sa->spi_in, sa->grant.epoch) &&
 	    !MUTANT(MUTANT_HEIR_NOT_BY_LOG) && !MUTANT(MUTANT_NO_MARKS))
-		grants_floor(c, sa->spi_in, (struct mark){ s->first_epoch, logged });
+		takeover_floor(c, sa->spi_in, (struct mark){ s->first_epoch, logged });
 }
 
 static void revoke(struct core *c, const struct session *s, struct owned_sa *sa)
@@ -195,7 +190,7 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 		u.grant.end += r->length;
 	u.grant.floor = floor_of(c, r, sa->spi_in, epoch);
 	u.grant.horizon = r->horizon;
-	u.grant.quorum = horizon_exact(r) && quorum_majority(c) > 1;
+	u.grant.quorum = horizon_exact(r) && voter_majority(c) > 1;
 	u.grant.hold = (!sa->grant.granted || sa->grant.epoch != epoch) && must_hold(c, s, r);
 	sa->grant.held = sa->grant.held || u.grant.hold;
 	sa->grant.exact = horizon_exact(r);
@@ -306,20 +301,6 @@ void grants_drop_gone(struct core *c, uint64_t session)
 		grants_gone(c, session);
 }
 
-/* Does this slot now give us, or take from us, what we did not know yet? */
-static bool slot_news(struct core *c, uint32_t i)
-{
-	const struct slot *slot = state_slot(c->state, i);
-	struct slot_seen *seen = &c->grants->slot[i];
-	struct slot_seen now = { slot->epoch,
-				 slot->node == c->raft_id && slot->incarnation == c->incarnation };
-	bool news = (now.ours || seen->ours) &&
-		    (now.ours != seen->ours || now.epoch != seen->epoch);
-
-	*seen = now;
-	return news;
-}
-
 /* Slots changed, and nothing else: of a hundred thousand sessions only those are looked
  * at that come to us or go from us, so at most nodes nothing is to be done. */
 void grants_slots(struct core *c)
@@ -328,7 +309,7 @@ void grants_slots(struct core *c)
 	struct grant_shadow *g;
 
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
-		any |= news[i] = slot_news(c, i);
+		any |= news[i] = slots_seen_news(c, i);
 	for (g = any ? c->grants->shadow : NULL; g; g = g->hh.next) {
 		const struct session *s = news[g->slot] ? state_session(c->state, g->session)
 							: NULL;
@@ -350,7 +331,7 @@ void grants_all(struct core *c)
 	bool news[STATE_SLOTS_ALL];
 
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
-		news[i] = slot_news(c, i);
+		news[i] = slots_seen_news(c, i);
 	HASH_ITER (hh, c->grants->shadow, g, tmp)
 		grants_drop_gone(c, g->session);
 	for (const struct session *s = state_next_session(c->state, 0); s;
@@ -367,30 +348,10 @@ void grants_first_in(struct core *c, uint32_t spi_in)
 	struct grant_shadow *g = s ? shadow_find(c, s->id) : NULL;
 	struct owned_sa *sa = g ? child_find(g, spi_in) : NULL;
 
-	takeover_first_in(c);
 	if (!sa || sa->grant.heard)
 		return;
 	sa->grant.heard = true;
 	grants_session(c, s);
-}
-
-uint64_t grants_since(const struct core *c, const struct owned_sa *sa)
-{
-	return sa->grant.known ? sa->grant.since : core_applied(c);
-}
-
-void grants_floor(struct core *c, uint32_t spi_in, struct mark mark)
-{
-	unsigned i;
-	const struct session *s = state_session_by_spi(c->state, spi_in, &i);
-	struct sa_update u = { .kind = SA_UPDATE_FLOOR, .spi_in = spi_in, .mark = mark.seq };
-
-	if (!s || !core_owns(c, s) || MUTANT(MUTANT_NO_MARKS) || MUTANT(MUTANT_NO_HEARD_MARKS))
-		return;
-	u.session = s->id;
-	action_sa(c->actions, &u);
-	if (mark.epoch < session_epoch(c->state, s) && !horizon_exact(&s->seq[i]))
-		takeover_late(c, s, mark.epoch);
 }
 
 /* ---- The heir ---- */
@@ -429,7 +390,7 @@ static void fall(struct core *c, const struct session *s, const struct seq_recor
 	c->grants->fallen++;
 }
 
-void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing)
+void grants_collected(struct core *c, const uint8_t *how)
 {
 	uint64_t before = c->grants->fallen;
 
@@ -441,7 +402,7 @@ void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing)
 
 			if (!sa || !sa->grant.exact)
 				continue;
-			if (how[g->slot] == nothing && s->seq[i].born != session_epoch(c->state, s))
+			if (how[g->slot] == COLLECTED_NOTHING && s->seq[i].born != session_epoch(c->state, s))
 				fall(c, s, &s->seq[i]);
 			let_go(c, g, sa);
 		}
@@ -451,13 +412,6 @@ void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing)
 			c->actions, "replay_horizon",
 			"too few remember what %llu SAs have received: they begin at the horizon",
 			(unsigned long long)(c->grants->fallen - before));
-}
-
-bool grants_had(const struct core *c, uint32_t slot, int64_t epoch)
-{
-	const struct slot_seen *seen = &c->grants->slot[slot];
-
-	return seen->ours && seen->epoch == epoch;
 }
 
 void grants_init(struct core *c)

@@ -16,14 +16,9 @@ void grants_slots(struct core *c);        /* Slots changed, nothing else. */
 void grants_all(struct core *c);          /* Every session, and what is no longer there. */
 void grants_release(struct core *c);      /* The heir waits no more, but for exact SAs. */
 void grants_first_in(struct core *c, uint32_t spi_in);
-/* The SA was not made after that index. */
-uint64_t grants_since(const struct core *c, const struct owned_sa *sa);
-/* It is ours, and that was accepted in another epoch. */
-void grants_floor(struct core *c, uint32_t spi_in, struct mark mark);
-/* Exact SAs: how[slot] is not 0 where waiting is over; `nothing`: too few could say. */
-void grants_collected(struct core *c, const uint8_t *how, uint8_t nothing);
+/* Exact SAs: how[slot], an enum collected, says where waiting is over. */
+void grants_collected(struct core *c, const uint8_t *how);
 void grants_fini(struct core *c);
-bool grants_had(const struct core *c, uint32_t slot, int64_t epoch); /* Is that told already? */
 void grants_init(struct core *c);
 
 #endif

@@ -14,7 +14,10 @@
  * have sent no IKE_AUTH.
  *
  * They die after 30 s, and once their first IKE_AUTH was taken `auth_timeout_s` after that. */
+#include "cluster/core/half_open.h"
+
 #include "cluster/core/half_open_entry.h"
+#include "cluster/core/outgoing.h"
 #include "cluster/core/exchange.h"
 #include "cluster/core/refusals.h"
 #include "proto/mutant.h"
@@ -226,7 +229,7 @@ static void init_again(struct core *c, struct half_open_entry *e, uint32_t via)
 		return;
 	}
 	response = ike_datagrams_of(blob_ref(e->h.response));
-	exchange_send(c, via, &e->h.local, &e->h.remote, response);
+	outgoing_send(c, via, &e->h.local, &e->h.remote, response);
 	ike_datagrams_unref(response);
 }
 
@@ -268,7 +271,7 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 	} else if (out.verdict == IKE_VERDICT_REPLY) {
 		if (out.refused)
 			refusals_tell(c, remote, &out);
-		exchange_send(c, via, local, remote, out.reply);
+		outgoing_send(c, via, local, remote, out.reply);
 	} else if (out.verdict == IKE_VERDICT_HALF_OPEN) {
 		e = half_open_add(c, out.half_open, consensus_term(c->consensus));
 		if (e) {

@@ -12,6 +12,7 @@
  * It is memory, not the log: it does not outlive a majority of processes, nor does it hold
  * where 5 ms are not enough. Then the client begins anew. */
 #include "cluster/core/half_open_entry.h"
+#include "cluster/core/outgoing.h"
 #include "cluster/core/exchange.h"
 #include "proto/mutant.h"
 #include "proto/wire/wire.h"
@@ -93,7 +94,7 @@ static void act(struct core *c, struct half_open_entry *e)
 		return; /* The client will ask, and say where it is. */
 	response = h->auth.step > 0 ? ike_datagrams_ref(h->window.response)
 				    : ike_datagrams_of(blob_ref(h->response));
-	exchange_send(c, e->via, &h->local, &h->remote, response);
+	outgoing_send(c, e->via, &h->local, &h->remote, response);
 	ike_datagrams_unref(response);
 }
 

@@ -5,7 +5,7 @@
 #include "cluster/core/holder.h"
 
 #include "cluster/core/core_internal.h"
-#include "cluster/core/membership.h"
+#include "cluster/core/heir.h"
 #include "cluster/core/proposals.h"
 #include "proto/mutant.h"
 
@@ -31,15 +31,15 @@ void holder_assign(struct core *c)
 	struct command hold = { .type = COMMAND_ADDRESS_HOLD };
 	const struct node_record *n;
 
-	if (c->now_us < h->proposed_us || membership_is_up(c, holder, incarnation))
+	if (c->now_us < h->proposed_us || core_is_up(c, holder, incarnation))
 		return;
-	hold.address_hold.node = membership_heir(c, 0);
+	hold.address_hold.node = heir_of(c, 0);
 	n = state_node(c->state, hold.address_hold.node);
 	if (!n || !n->up)
 		return;
 	/* The others are still coming up: better one of them. */
 	if (n->id == c->raft_id && c->config->n_nodes > 1 &&
-	    c->now_us < membership_leader_since_us(c) + HOLD_PATIENCE_US)
+	    c->now_us < c->led_since_us + HOLD_PATIENCE_US)
 		return;
 	hold.address_hold.incarnation = n->incarnation;
 	hold.address_hold.slots = true;
@@ -53,7 +53,7 @@ void holder_applied(struct core *c)
 	uint64_t incarnation, holder = state_holder(c->state, &incarnation);
 	bool hold = holder == c->raft_id && incarnation == c->incarnation &&
 		    (!c->isolated || MUTANT(MUTANT_HOLD_ISOLATED)) &&
-		    membership_is_up(c, holder, incarnation);
+		    core_is_up(c, holder, incarnation);
 
 	h->proposed_us = 0;
 	if (hold == h->holding)

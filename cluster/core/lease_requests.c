@@ -17,10 +17,8 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 struct leases {
-	struct owned_sa *asked;  /* Asked for and perhaps not there yet; oldest first. */
 	struct seq_row *rows;       /* Waiting for the next SeqBatch. */
 	uint32_t n_rows, room_rows;
 	uint64_t batch_at_us, batch_last_us;
@@ -46,22 +44,10 @@ static struct owned_sa *of_epoch(struct core *c, uint32_t spi_in, int64_t epoch)
 
 static void waiting_add(struct core *c, struct owned_sa *sa)
 {
-	if (sa->lease.asked.previous)
+	if (owned_sa_is_on(sa, SAS_ASKED))
 		return;
 	sa->lease.again_us = c->now_us + AGAIN_US;
-	DL_APPEND2(c->leases->asked, sa, lease.asked.previous, lease.asked.next);
-}
-
-static void waiting_remove(struct core *c, struct owned_sa *sa)
-{
-	if (sa->lease.asked.previous)
-		DL_DELETE2(c->leases->asked, sa, lease.asked.previous, lease.asked.next);
-	sa->lease.asked.previous = NULL;
-}
-
-void leases_gone(struct core *c, struct owned_sa *sa)
-{
-	waiting_remove(c, sa);
+	owned_sa_append(c, sa, SAS_ASKED);
 }
 
 /* ---- Rows ---- */
@@ -130,7 +116,7 @@ static bool ask(struct core *c, struct owned_sa *sa, struct asked *a, uint64_t n
 {
 	uint64_t end;
 
-	if (sa->lease.asked.previous && a->end > has)
+	if (owned_sa_is_on(sa, SAS_ASKED) && a->end > has)
 		return false;
 	end = next + wanted(c, a, next);
 	if (end < next) /* The end of 64 bits. */
@@ -216,10 +202,10 @@ static void ask_again(struct core *c)
 {
 	struct owned_sa *sa;
 
-	while ((sa = c->leases->asked) && c->now_us >= sa->lease.again_us) {
+	while ((sa = owned_sa_first(c, SAS_ASKED)) && c->now_us >= sa->lease.again_us) {
 		struct seq_row row;
 
-		waiting_remove(c, sa);
+		owned_sa_remove(c, sa, SAS_ASKED);
 		if (!missing(c, sa, &row))
 			continue;
 		waiting_add(c, sa);

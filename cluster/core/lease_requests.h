@@ -12,7 +12,6 @@ void leases_low(struct core *c, const struct sa_report *r);
 void leases_horizon_low(struct core *c, const struct sa_report *r);
 void leases_row(struct core *c, const struct seq_row *row); /* For the next batch. */
 uint32_t leases_rows(const struct core *c);                 /* So many wait for it. */
-void leases_gone(struct core *c, struct owned_sa *sa);
 void leases_tick(struct core *c);
 uint64_t leases_deadline_us(const struct core *c);
 void leases_fini(struct core *c);

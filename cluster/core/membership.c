@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nodes up and down, and who could take over (DESIGN section 6).
+/* Nodes up and down (DESIGN section 6).
  *
  * A node that is not shown as up in its running incarnation says so until it is. The leader
  * turns the detector's word about a follower into NodeDown. */
 #include "cluster/core/membership.h"
 
-#include "cluster/core/bootstrap.h"
 #include "cluster/core/cluster_time.h"
 #include "cluster/core/core_internal.h"
+#include "cluster/core/heir.h"
+#include "cluster/core/relief.h"
+#include "cluster/core/voter.h"
 #include "cluster/core/departure.h"
 #include "cluster/core/election.h"
 #include "cluster/core/event.h"
-#include "cluster/core/fitness.h"
 #include "cluster/core/holder.h"
 #include "cluster/core/proposals.h"
-#include "cluster/core/quorum.h"
 #include "proto/mutant.h"
 
 #include <stdio.h>
@@ -26,72 +26,10 @@
 #define DOWN_AGAIN_US (100 * MS)
 
 struct membership {
-	uint64_t leader_since_us, led_term; /* Of the last term that we led. */
+	uint64_t led_term;      /* The last term that we led. */
 	uint64_t node_up_at_us; /* Propose NodeUp again. */
 	uint64_t down_at_us[CLUSTER_NODES_MAX]; /* ... NodeDown of another, not before. */
 };
-
-/* ---- Who could take over ---- */
-
-bool membership_can_own(const struct core *c, uint32_t i)
-{
-	const struct peer *p = &c->peer[i];
-	const struct node_record *n;
-
-	if (i == c->config->self)
-		return !c->leaving;
-	n = state_node(c->state, p->raft_id);
-	return p->greeted && !p->refused && !p->suspect && n && n->up &&
-	       n->incarnation == p->incarnation;
-}
-
-/* The first of the others that can own, and is (or is not) ready. */
-static uint64_t another(const struct core *c, uint64_t lost, bool ready)
-{
-	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		if (i != c->config->self && c->peer[i].raft_id != lost && membership_can_own(c, i) &&
-		    (fitness_ready(c, i) == ready || MUTANT(MUTANT_HEIR_UNREADY)))
-			return c->peer[i].raft_id;
-	return 0;
-}
-
-/* Who is unready becomes an heir only if nobody else can. */
-uint64_t membership_heir(const struct core *c, uint64_t lost)
-{
-	bool we_can = c->raft_id != lost && membership_can_own(c, c->config->self);
-	uint64_t heir = another(c, lost, true);
-
-	if (heir == 0 && we_can && fitness_ready(c, c->config->self))
-		heir = c->raft_id;
-	if (heir == 0)
-		heir = another(c, lost, false);
-	return heir == 0 && we_can ? c->raft_id : heir;
-}
-
-/* A load balancer spreads: no heir means by rendezvous over all that are up. The state
- * does not know who is unfit, so then it is one heir. */
-uint64_t membership_slots_heir(const struct core *c, uint64_t lost)
-{
-	return c->config->mode == SERVICE_LB && !fitness_lacks(c) ? 0 : membership_heir(c, lost);
-}
-
-uint64_t membership_slots_hash(const struct core *c)
-{
-	for (uint32_t place = 0; place < STATE_NODES_MAX; place++) {
-		const struct node_record *n = state_node_at(c->state, place);
-
-		if (n && n->up && n->config_hash != c->config->hash)
-			return c->config->hash;
-	}
-	return 0;
-}
-
-bool membership_is_up(const struct core *c, uint64_t id, uint64_t incarnation)
-{
-	const struct node_record *n = state_node(c->state, id);
-
-	return n && n->up && n->incarnation == incarnation;
-}
 
 /* ---- The leader's duties ---- */
 
@@ -112,8 +50,8 @@ static void propose_down(struct core *c, uint32_t i)
 		return;
 	c->membership->down_at_us[i] = c->now_us + DOWN_AGAIN_US;
 	down.node_down = (struct node_down){ n->id, n->incarnation,
-					     membership_slots_heir(c, n->id),
-					     membership_slots_hash(c) };
+					     heir_of_slots(c, n->id),
+					     core_heirs_hash(c) };
 	action_event(c->actions, "node_lost", "%s was silent for %llu ms", c->config->node[i],
 		     (unsigned long long)(p->silent_us / MS));
 	proposals_add(c, URGENT_NODE, &down);
@@ -127,7 +65,7 @@ static void watch_nodes(struct core *c)
 		if (i == c->config->self || !p->suspect)
 			continue;
 		if (p->never_heard &&
-		    c->now_us < c->membership->leader_since_us + NEVER_HEARD_GRACE_US)
+		    c->now_us < c->led_since_us + NEVER_HEARD_GRACE_US)
 			continue;
 		propose_down(c, i);
 	}
@@ -157,7 +95,7 @@ void membership_role(struct core *c)
 	if (consensus_role(c->consensus) == CONSENSUS_LEADER &&
 	    m->led_term != consensus_term(c->consensus)) {
 		m->led_term = consensus_term(c->consensus);
-		m->leader_since_us = c->now_us;
+		c->led_since_us = c->now_us;
 		cluster_time_lead(c);
 		action_event(c->actions, "leader", "%s leads term %llu",
 			     c->config->node[c->config->self],
@@ -182,7 +120,7 @@ void membership_tell_down(struct core *c, const struct node_down *down)
 		    (i == c->config->self ? c->leaving : c->peer[i].leaving);
 
 	/* What the log tells a node that comes back is no news. */
-	if (!quorum_may_vote(c) && !(left && i == c->config->self))
+	if (!voter_may_vote(c) && !(left && i == c->config->self))
 		return;
 	action_event(c->actions, left ? "node_left" : "node_down", "%s %s, heir %s",
 		     core_node_name(c, down->id), left ? "has left" : "is down",
@@ -194,7 +132,7 @@ static void say_up(struct core *c)
 	struct membership *m = c->membership;
 	struct command up = { .type = COMMAND_NODE_UP };
 
-	if (c->leaving || c->now_us < m->node_up_at_us || membership_is_up(c, c->raft_id, c->incarnation))
+	if (c->leaving || c->now_us < m->node_up_at_us || core_is_up(c, c->raft_id, c->incarnation))
 		return;
 	m->node_up_at_us = MUTANT(MUTANT_NODE_UP_ONCE) ? NEVER : c->now_us + NODE_UP_AGAIN_US;
 	up.node_up.id = c->raft_id;
@@ -205,11 +143,6 @@ static void say_up(struct core *c)
 	proposals_add(c, URGENT_NODE, &up);
 }
 
-uint64_t membership_leader_since_us(const struct core *c)
-{
-	return c->membership->leader_since_us;
-}
-
 void membership_tick(struct core *c)
 {
 	if (c->leaving)
@@ -218,11 +151,10 @@ void membership_tick(struct core *c)
 		return;
 	if (core_leads(c)) {
 		watch_nodes(c);
-		fitness_relieve(c);
+		relief_tick(c);
 		holder_assign(c);
 		departure_transfer(c);
 		cluster_time_advance(c);
-		bootstrap_admit(c);
 	} else {
 		election_tick(c);
 	}

@@ -11,11 +11,9 @@
 #include "cluster/core/proposals.h"
 #include "cluster/core/requests.h"
 
-#include <utlist.h>
 #include <stdlib.h>
 
 struct news {
-	struct owned_sa *below; /* Child SAs whose clients stay below the horizon. */
 	uint64_t again_us;
 };
 
@@ -77,36 +75,29 @@ void news_below(struct core *c, const struct sa_report *r)
 {
 	struct owned_sa *sa = owned_sa_get(c, r->spi_in);
 
-	if (!sa->below.told.previous)
-		DL_APPEND2(c->news->below, sa, below.told.previous, below.told.next);
+	owned_sa_append(c, sa, SAS_BELOW);
 	sa->below.epoch = r->epoch;
 	sa->below.remote = r->remote;
 	news_send(c, NEWS_BELOW_HORIZON, r);
 }
 
-void news_gone(struct core *c, struct owned_sa *sa)
-{
-	if (sa->below.told.previous)
-		DL_DELETE2(c->news->below, sa, below.told.previous, below.told.next);
-	sa->below.told.previous = NULL;
-}
-
 void news_tick(struct core *c)
 {
-	struct owned_sa *sa, *tmp;
+	struct owned_sa *sa, *next;
 
-	if (!c->news->below || c->now_us < c->news->again_us)
+	if (!owned_sa_first(c, SAS_BELOW) || c->now_us < c->news->again_us)
 		return;
 	c->news->again_us = c->now_us + BELOW_AGAIN_US;
-	DL_FOREACH_SAFE2 (c->news->below, sa, tmp, below.told.next) {
+	for (sa = owned_sa_first(c, SAS_BELOW); sa; sa = next) {
 		const struct session *s = state_session_by_spi(c->state, sa->spi_in, NULL);
 		struct sa_report r = { .spi_in = sa->spi_in,
 				       .epoch = sa->below.epoch,
 				       .remote = sa->below.remote };
 
+		next = sa->link[SAS_BELOW].next;
 		if (!s || !core_owns(c, s) || session_epoch(c->state, s) != r.epoch ||
 		    core_has_successor(s, sa->spi_in))
-			news_gone(c, sa);
+			owned_sa_remove(c, sa, SAS_BELOW);
 		else
 			news_send(c, NEWS_BELOW_HORIZON, &r);
 	}

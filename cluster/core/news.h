@@ -12,7 +12,6 @@ void news_send(struct core *c, enum session_news what, const struct sa_report *r
 void news_receive(struct core *c, const struct frame *f); /* At the leader. */
 /* A client stays below the horizon: told again until its Child SA has a successor. */
 void news_below(struct core *c, const struct sa_report *r);
-void news_gone(struct core *c, struct owned_sa *sa);
 void news_tick(struct core *c);
 void news_init(struct core *c);
 void news_fini(struct core *c);

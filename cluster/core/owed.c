@@ -17,7 +17,7 @@
 #include "cluster/core/owed.h"
 
 #include "cluster/core/core_internal.h"
-#include "cluster/core/takeover.h"
+#include "cluster/core/heard.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
@@ -64,7 +64,7 @@ static int64_t since(const struct core *c, struct before *before, uint64_t node,
 		     uint64_t incarnation)
 {
 	const struct owed_by *d = find(before->by, before->n, node, incarnation);
-	int64_t us = node ? takeover_unheard_us(c, node, incarnation) : OWED_NOTHING;
+	int64_t us = node ? heard_unheard_us(c, node, incarnation) : OWED_NOTHING;
 
 	return d ? earlier(us, d->from_us) : us;
 }
@@ -78,7 +78,7 @@ static int64_t slot_since(const struct core *c, struct before *before,
 	if (seen->node != now->previous_node || seen->incarnation != now->previous_incarnation)
 		us = earlier(us, since(c, before, seen->node, seen->incarnation));
 	if (now->epoch - seen->epoch > 2)
-		us = earlier(us, takeover_cold_us(c));
+		us = earlier(us, heard_cold_us(c));
 	return us;
 }
 

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of SAs, by SPI. It knows no part of an entry: whose part it is does. */
+/* The table of SAs, by SPI, and the lists that rooms keep of them. It knows no part of an
+ * entry: whose part it is does. */
 #include "cluster/core/owned_sa.h"
 #include "cluster/core/core_internal.h"
-#include "cluster/core/grants.h"
-#include "cluster/core/lease_requests.h"
-#include "cluster/core/news.h"
-#include "cluster/core/quorum.h"
-#include "cluster/core/sequence.h"
 
 #include <assert.h>
 #include <stdlib.h>
+#include <utlist.h>
+
+struct owned_sas {
+	struct owned_sa *by_spi;
+	struct owned_sa *list[SAS_LISTS];
+};
 
 struct owned_sa *owned_sa_find(const struct core *c, uint32_t spi_in)
 {
 	struct owned_sa *sa;
 
-	HASH_FIND(hh, c->owned_sas, &spi_in, sizeof(spi_in), sa);
+	HASH_FIND(hh, c->owned_sas->by_spi, &spi_in, sizeof(spi_in), sa);
 	return sa;
 }
 
@@ -28,61 +30,65 @@ struct owned_sa *owned_sa_get(struct core *c, uint32_t spi_in)
 	sa = calloc(1, sizeof(*sa));
 	assert(sa);
 	sa->spi_in = spi_in;
-	HASH_ADD(hh, c->owned_sas, spi_in, sizeof(sa->spi_in), sa);
+	HASH_ADD(hh, c->owned_sas->by_spi, spi_in, sizeof(sa->spi_in), sa);
 	return sa;
 }
 
 uint32_t owned_sa_count(const struct core *c)
 {
-	return HASH_COUNT(c->owned_sas);
+	return HASH_COUNT(c->owned_sas->by_spi);
+}
+
+uint64_t owned_sa_since(const struct core *c, const struct owned_sa *sa)
+{
+	return sa->grant.known ? sa->grant.since : core_applied(c);
 }
 
 void owned_sa_gone(struct core *c, struct owned_sa *sa)
 {
-	sequence_gone(c, sa);
-	leases_gone(c, sa);
-	quorum_gone(c, sa);
-	news_gone(c, sa);
-	HASH_DEL(c->owned_sas, sa);
+	for (enum owned_sa_list list = 0; list < SAS_LISTS; list++)
+		owned_sa_remove(c, sa, list);
+	HASH_DEL(c->owned_sas->by_spi, sa);
 	free(sa);
 }
 
-void owned_sa_reports(struct core *c, const struct sa_report *reports, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		const struct sa_report *r = &reports[i];
+/* ---- Lists ---- */
 
-		switch (r->kind) {
-		case SA_REPORT_MARK:
-			sequence_marked(c, r);
-			break;
-		case SA_REPORT_LEASE_LOW:
-			leases_low(c, r);
-			break;
-		case SA_REPORT_SEQUENCE_END:
-			news_send(c, NEWS_SEQUENCE_END, r);
-			break;
-		case SA_REPORT_PEER:
-			news_send(c, NEWS_PEER, r);
-			break;
-		case SA_REPORT_FIRST_IN:
-			grants_first_in(c, r->spi_in);
-			news_send(c, NEWS_ALIVE, r);
-			break;
-		case SA_REPORT_HORIZON_LOW:
-			leases_horizon_low(c, r);
-			break;
-		case SA_REPORT_BELOW_HORIZON:
-			news_below(c, r);
-			break;
-		}
-	}
+struct owned_sa *owned_sa_first(const struct core *c, enum owned_sa_list list)
+{
+	return c->owned_sas->list[list];
+}
+
+bool owned_sa_is_on(const struct owned_sa *sa, enum owned_sa_list list)
+{
+	return sa->link[list].previous != NULL;
+}
+
+void owned_sa_append(struct core *c, struct owned_sa *sa, enum owned_sa_list list)
+{
+	if (!owned_sa_is_on(sa, list))
+		DL_APPEND2(c->owned_sas->list[list], sa, link[list].previous, link[list].next);
+}
+
+void owned_sa_remove(struct core *c, struct owned_sa *sa, enum owned_sa_list list)
+{
+	if (owned_sa_is_on(sa, list))
+		DL_DELETE2(c->owned_sas->list[list], sa, link[list].previous, link[list].next);
+	sa->link[list].previous = NULL;
+}
+
+/* ---- Life ---- */
+
+void owned_sa_init(struct core *c)
+{
+	c->owned_sas = core_room(sizeof(*c->owned_sas));
 }
 
 void owned_sa_fini(struct core *c)
 {
 	struct owned_sa *sa, *tmp;
 
-	HASH_ITER (hh, c->owned_sas, sa, tmp)
+	HASH_ITER(hh, c->owned_sas->by_spi, sa, tmp)
 		owned_sa_gone(c, sa);
+	free(c->owned_sas);
 }

@@ -16,7 +16,18 @@
 struct core;
 struct owned_sa;
 
-/* On a list of its room; previous is NULL when it is on none. */
+/* Lists of SAs, one room's each; oldest first. */
+enum owned_sa_list {
+	SAS_CHANGED,  /* sequence.c: marks of ours, not yet sent to the others. */
+	SAS_FRESH,    /* ... that are newer than the log's, as far as we know. */
+	SAS_PROPOSED, /* ... that were proposed lately: it may be lost with who led. */
+	SAS_ASKED,    /* lease_requests.c: asked for and perhaps not there yet. */
+	SAS_WAITING,  /* quorum.c: more was accepted than a majority holds. */
+	SAS_BELOW,    /* news.c: clients that stay below the horizon. */
+	SAS_LISTS
+};
+
+/* previous is NULL when it is not on that list. */
 struct owned_sa_link {
 	struct owned_sa *previous, *next;
 };
@@ -40,7 +51,6 @@ struct sa_mark { /* sequence.c */
 	uint32_t told_by;    /* ... and told by these nodes: bits of config indices. */
 	uint64_t commit_us;  /* On the list of the fresh: to be looked at then. */
 	uint64_t again_us;   /* On the list of the proposed: to be looked at then. */
-	struct owned_sa_link changed, fresh, proposed;
 };
 
 struct sa_lease { /* lease_requests.c */
@@ -49,7 +59,6 @@ struct sa_lease { /* lease_requests.c */
 		uint64_t end, us, next;
 	} lease, horizon;
 	uint64_t again_us; /* On the list of those asked for: to be looked at then. */
-	struct owned_sa_link asked;
 };
 
 struct sa_quorum { /* quorum.c: of exact SAs that we own. */
@@ -58,17 +67,16 @@ struct sa_quorum { /* quorum.c: of exact SAs that we own. */
 	uint64_t since; /* The index at which we saw the SA: whose word is older means another. */
 	uint64_t held[CLUSTER_NODES_MAX]; /* By node: the highest mark of this epoch. */
 	uint64_t delivered;
-	struct owned_sa_link waiting;
 };
 
 struct sa_below { /* news.c: its client stays below the horizon. */
 	int64_t epoch;
 	struct endpoint remote; /* Where the last of its packets came from. */
-	struct owned_sa_link told;
 };
 
 struct owned_sa {
 	uint32_t spi_in;
+	struct owned_sa_link link[SAS_LISTS];
 	struct sa_grant grant;
 	struct sa_mark mark;
 	struct sa_lease lease;
@@ -80,10 +88,17 @@ struct owned_sa {
 struct owned_sa *owned_sa_find(const struct core *c, uint32_t spi_in); /* NULL: none. */
 struct owned_sa *owned_sa_get(struct core *c, uint32_t spi_in);        /* Made if need be. */
 uint32_t owned_sa_count(const struct core *c);
-/* The SA is no more: every room lets go of its part. sa is freed. */
+/* We had applied so much when we saw it: the SA was not made after that index. */
+uint64_t owned_sa_since(const struct core *c, const struct owned_sa *sa);
+/* The SA is no more: it leaves all lists and is freed. */
 void owned_sa_gone(struct core *c, struct owned_sa *sa);
-/* What the packet workers say of SAs, each to the room that it is for. */
-void owned_sa_reports(struct core *c, const struct sa_report *reports, size_t n);
+
+struct owned_sa *owned_sa_first(const struct core *c, enum owned_sa_list list); /* NULL: none. */
+void owned_sa_append(struct core *c, struct owned_sa *sa, enum owned_sa_list list); /* If not on it. */
+void owned_sa_remove(struct core *c, struct owned_sa *sa, enum owned_sa_list list);
+bool owned_sa_is_on(const struct owned_sa *sa, enum owned_sa_list list);
+
+void owned_sa_init(struct core *c);
 void owned_sa_fini(struct core *c);
 
 #endif

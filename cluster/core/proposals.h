@@ -10,14 +10,11 @@ struct core;
 
 enum urgency { URGENT_NODE, URGENT_SEQUENCE, URGENT_HANDSHAKE, URGENT_REQUEST, URGENT_NOTICE, URGENCIES };
 
-enum status proposals_start(struct core *c, const struct store_image *image, const char **why);
 /* Queues a command: into this step's log entry if we lead, else to the leader;
  * dropped when there is none. Takes c's content (command_fini). */
 void proposals_add(struct core *c, enum urgency u, struct command *command);
-void proposals_receive(struct core *c, uint32_t node, const uint8_t *data, size_t len);
 void proposals_flush(struct core *c);
 void proposals_fini(struct core *c);
-uint64_t proposals_false_downs(const struct core *c); /* Nodes that were put down, and live. */
 void proposals_init(struct core *c);
 
 #endif

@@ -9,13 +9,6 @@
  *        ^ waits                     |
  *        +---- delivered <--ack------+   ack: the fence; none of e after e+1
  *
- * A voter acknowledges only marks of the epoch that its applied state shows, from the
- * owner that it shows; and none at all before that state shows its own incarnation as up:
- * until then it may lag behind what the process before it had applied, and would
- * acknowledge what that one no longer did. The count is by node, not by process: what a
- * process held that is gone since is covered by collect.c, which does not count its
- * successor until an owner that knows everything has told it so.
- *
  * An acknowledgement says what the voter had applied by then. If that is less than what
  * made our SA, it speaks of another one, deleted since, whose SPI was drawn again.
  *
@@ -23,7 +16,7 @@
 #include "cluster/core/quorum.h"
 
 #include "cluster/core/core_internal.h"
-#include "cluster/core/grants.h"
+#include "cluster/core/voter.h"
 #include "cluster/core/owned_sa.h"
 #include "cluster/core/sequence.h"
 #include "cluster/state/horizon.h"
@@ -32,45 +25,25 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 struct quorum {
-	struct owned_sa *waiting; /* More was accepted than a majority holds. */
 	uint64_t again_us;
 };
 
 #define AGAIN_US (5 * MS)
 #define AGAIN_MAX FRAME_MARKS_MAX
 
-uint32_t quorum_majority(const struct core *c)
-{
-	uint32_t known = 0, n = c->config->n_nodes;
-
-	/* A node more that the configuration here does not have yet counts too. */
-	for (uint32_t i = 0; i < STATE_NODES_MAX; i++)
-		known += state_node_at(c->state, i) != NULL;
-	return (known > n ? known : n) / 2 + 1;
-}
-
-bool quorum_may_vote(const struct core *c)
-{
-	const struct node_record *n = state_node(c->state, c->raft_id);
-
-	return n && n->up && n->incarnation == c->incarnation;
-}
-
 /* ---- The owner ---- */
 
 static void waiting_set(struct core *c, struct owned_sa *sa, bool waits)
 {
-	if (waits && !sa->quorum.waiting.previous) {
-		if (!c->quorum->waiting)
-			c->quorum->again_us = c->now_us + AGAIN_US;
-		DL_APPEND2(c->quorum->waiting, sa, quorum.waiting.previous, quorum.waiting.next);
-	} else if (!waits && sa->quorum.waiting.previous) {
-		DL_DELETE2(c->quorum->waiting, sa, quorum.waiting.previous, quorum.waiting.next);
-		sa->quorum.waiting.previous = NULL;
+	if (!waits) {
+		owned_sa_remove(c, sa, SAS_WAITING);
+		return;
 	}
+	if (!owned_sa_first(c, SAS_WAITING))
+		c->quorum->again_us = c->now_us + AGAIN_US;
+	owned_sa_append(c, sa, SAS_WAITING);
 }
 
 static int descending(const void *a, const void *b)
@@ -83,7 +56,7 @@ static int descending(const void *a, const void *b)
 /* What so many nodes hold as a majority has. */
 static uint64_t majority_holds(const struct core *c, const struct owned_sa *sa)
 {
-	uint32_t need = quorum_majority(c);
+	uint32_t need = voter_majority(c);
 	uint64_t held[CLUSTER_NODES_MAX];
 
 	if (need > c->config->n_nodes)
@@ -108,18 +81,20 @@ static void settle(struct core *c, struct owned_sa *sa)
 }
 
 /* Our workers accepted up to r->seq. */
-void quorum_marked(struct core *c, const struct session *s, const struct sa_report *r)
+void quorum_marked(struct core *c, const struct sa_report *r)
 {
+	unsigned i;
+	const struct session *s = state_session_by_spi(c->state, r->spi_in, &i);
 	struct owned_sa *sa;
 	uint64_t *own;
 
-	if (!core_owns(c, s) || session_epoch(c->state, s) != r->epoch)
+	if (!s || !horizon_exact(&s->seq[i]) || !core_owns(c, s) || session_epoch(c->state, s) != r->epoch)
 		return;
 	sa = owned_sa_get(c, r->spi_in);
 	if (!sa->quorum.counted)
 		sa->quorum = (struct sa_quorum){ .counted = true,
 						 .epoch = r->epoch,
-						 .since = grants_since(c, sa) };
+						 .since = owned_sa_since(c, sa) };
 	if (sa->quorum.epoch != r->epoch) {
 		sa->quorum.epoch = r->epoch;
 		sa->quorum.delivered = 0;
@@ -151,28 +126,6 @@ void quorum_acknowledged(struct core *c, uint32_t node, const struct frame *f)
 	}
 }
 
-void quorum_gone(struct core *c, struct owned_sa *sa)
-{
-	waiting_set(c, sa, false);
-}
-
-/* ---- The voter ---- */
-
-bool quorum_acknowledges(const struct core *c, uint32_t node, uint64_t incarnation,
-			 const struct frame_mark *row)
-{
-	unsigned i;
-	const struct session *s = state_session_by_spi(c->state, row->spi_in, &i);
-	const struct slot *slot = s ? session_slot(c->state, s) : NULL;
-
-	if (!slot || !horizon_exact(&s->seq[i]) || incarnation == 0 || !quorum_may_vote(c))
-		return false;
-	if (MUTANT(MUTANT_ACK_UNFENCED))
-		return true;
-	return row->epoch == session_epoch(c->state, s) && slot->node == c->peer[node].raft_id &&
-	       slot->incarnation == incarnation;
-}
-
 /* ---- Time ---- */
 
 static bool still_ours(const struct core *c, const struct owned_sa *sa)
@@ -187,10 +140,10 @@ void quorum_tick(struct core *c)
 {
 	struct owned_sa *sa, *first = NULL;
 
-	if (!c->quorum->waiting || c->now_us < c->quorum->again_us)
+	if (!owned_sa_first(c, SAS_WAITING) || c->now_us < c->quorum->again_us)
 		return;
 	c->quorum->again_us = c->now_us + AGAIN_US;
-	for (unsigned i = 0; i < AGAIN_MAX && (sa = c->quorum->waiting) && sa != first; i++) {
+	for (unsigned i = 0; i < AGAIN_MAX && (sa = owned_sa_first(c, SAS_WAITING)) && sa != first; i++) {
 		waiting_set(c, sa, false);
 		if (!still_ours(c, sa))
 			continue;
@@ -202,7 +155,7 @@ void quorum_tick(struct core *c)
 
 uint64_t quorum_deadline_us(const struct core *c)
 {
-	return c->quorum->waiting ? c->quorum->again_us : NEVER;
+	return owned_sa_first(c, SAS_WAITING) ? c->quorum->again_us : NEVER;
 }
 
 void quorum_init(struct core *c)

@@ -13,6 +13,7 @@
 #include "cluster/core/relay.h"
 
 #include "cluster/core/core_internal.h"
+#include "cluster/core/outgoing.h"
 #include "cluster/core/exchange.h"
 #include "cluster/core/half_open.h"
 #include "proto/crypto/prf.h"
@@ -162,7 +163,7 @@ static bool screen(struct core *c, const struct endpoint *local, const struct en
 	env.demand_cookie = demand(c, tag, passed);
 	good = ike_screen_init(&env, local, remote, data, len, &out);
 	if (!good && out.verdict == IKE_VERDICT_REPLY)
-		exchange_send(c, c->config->self, local, remote, out.reply);
+		outgoing_send(c, c->config->self, local, remote, out.reply);
 	else if (!good)
 		core_drop(c, out.drop);
 	else if (!env.demand_cookie)
@@ -189,7 +190,7 @@ void relay_forward(struct core *c, uint32_t via, const struct endpoint *local,
 	core_send(c, core_leader_index(c), &f);
 }
 
-void relay_release(struct core *c)
+void relay_release(struct core *c, relay_deliver *deliver)
 {
 	struct kept *x, *tmp;
 	bool known = core_leads(c) || relay_possible(c, core_leader_index(c));
@@ -201,8 +202,7 @@ void relay_release(struct core *c)
 		HASH_DEL(c->relay->kept, x);
 		c->relay->n--;
 		if (known)
-			exchange_datagram(c, x->via, &x->local, &x->remote, x->data->data,
-					  x->data->len);
+			deliver(c, x->via, &x->local, &x->remote, x->data->data, x->data->len);
 		else
 			core_drop(c, DROP_IKE_NO_LEADER);
 		blob_unref(x->data);

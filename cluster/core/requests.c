@@ -10,6 +10,7 @@
 #include "cluster/core/requests.h"
 
 #include "cluster/core/requests_internal.h"
+#include "cluster/core/outgoing.h"
 #include "cluster/core/exchange.h"
 #include "cluster/core/proposals.h"
 #include "proto/mutant.h"
@@ -71,7 +72,7 @@ void requests_forget(struct core *c, uint64_t session)
 
 static void send_to(struct core *c, const struct session *s, const struct ike_datagrams *message)
 {
-	exchange_send(c, core_node_index(c, session_slot(c->state, s)->node), &s->ike.local,
+	outgoing_send(c, core_node_index(c, session_slot(c->state, s)->node), &s->ike.local,
 		      &s->ike.remote, message);
 }
 
@@ -246,7 +247,7 @@ void requests_wake(struct core *c, const struct session *s, const struct endpoin
 	if (e->request && (s->ike.features & IKE_PEER_BEHIND_NAT) && seen->port != 0 &&
 	    seen->address.family == s->ike.local.address.family &&
 	    !endpoint_equal(seen, &s->ike.remote))
-		exchange_send(c, core_node_index(c, session_slot(c->state, s)->node), &s->ike.local,
+		outgoing_send(c, core_node_index(c, session_slot(c->state, s)->node), &s->ike.local,
 			      seen, e->request);
 	if (!e->request || e->next_us != NEVER || e->probing)
 		return;

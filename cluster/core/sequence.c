@@ -18,52 +18,23 @@
 #include "cluster/core/holder.h"
 #include "cluster/core/lease_requests.h"
 #include "cluster/core/owned_sa.h"
-#include "cluster/core/quorum.h"
 #include "cluster/state/horizon.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 #define PROPOSED_AGAIN_US (100 * MS)
 #define ROWS_STEP_MAX (2 * SEQ_ROWS_MAX) /* Marks for the log in one step. */
 
-void sequence_changed(struct core *c, struct owned_sa *sa)
-{
-	if (!sa->mark.changed.previous)
-		DL_APPEND2(c->sequence->changed, sa, mark.changed.previous, mark.changed.next);
-}
-
-void sequence_unchanged(struct core *c, struct owned_sa *sa)
-{
-	if (sa->mark.changed.previous)
-		DL_DELETE2(c->sequence->changed, sa, mark.changed.previous, mark.changed.next);
-	sa->mark.changed.previous = NULL;
-}
-
 /* Its mark is newer than the log's. All wait equally long: the first is the oldest. */
 void sequence_fresh(struct core *c, struct owned_sa *sa)
 {
-	if (sa->mark.fresh.previous)
+	if (owned_sa_is_on(sa, SAS_FRESH))
 		return;
 	sa->mark.commit_us = c->now_us + c->config->timing.mark_commit_ms * MS * 9 / 10;
-	DL_APPEND2(c->sequence->fresh, sa, mark.fresh.previous, mark.fresh.next);
-}
-
-static void fresh_remove(struct core *c, struct owned_sa *sa)
-{
-	if (sa->mark.fresh.previous)
-		DL_DELETE2(c->sequence->fresh, sa, mark.fresh.previous, mark.fresh.next);
-	sa->mark.fresh.previous = NULL;
-}
-
-static void proposed_remove(struct core *c, struct owned_sa *sa)
-{
-	if (sa->mark.proposed.previous)
-		DL_DELETE2(c->sequence->proposed, sa, mark.proposed.previous, mark.proposed.next);
-	sa->mark.proposed.previous = NULL;
+	owned_sa_append(c, sa, SAS_FRESH);
 }
 
 uint64_t sequence_before(const struct core *c, uint32_t spi_in, int64_t epoch)
@@ -71,21 +42,6 @@ uint64_t sequence_before(const struct core *c, uint32_t spi_in, int64_t epoch)
 	const struct owned_sa *sa = owned_sa_find(c, spi_in);
 
 	return sa ? mark_before(&sa->mark.known, epoch).seq : 0;
-}
-
-void sequence_gone(struct core *c, struct owned_sa *sa)
-{
-	sequence_unchanged(c, sa);
-	fresh_remove(c, sa);
-	proposed_remove(c, sa);
-}
-
-const struct heard_marks *sequence_heard(const struct core *c, uint32_t node, uint64_t incarnation)
-{
-	for (unsigned i = 0; i < 2; i++)
-		if (c->sequence->heard[node][i].incarnation == incarnation)
-			return &c->sequence->heard[node][i];
-	return NULL;
 }
 
 /* ---- Into the log ---- */
@@ -108,7 +64,7 @@ static void propose(struct core *c, struct owned_sa *sa, const struct session *s
 	struct mark rows[2];
 	bool any = false;
 
-	proposed_remove(c, sa);
+	owned_sa_remove(c, sa, SAS_PROPOSED);
 	if (!wanted(c, sa, s, rows))
 		return;
 	/* Many at once: the rest in a step to come. */
@@ -125,7 +81,7 @@ static void propose(struct core *c, struct owned_sa *sa, const struct session *s
 		any = true;
 	}
 	if (any)
-		DL_APPEND2(c->sequence->proposed, sa, mark.proposed.previous, mark.proposed.next);
+		owned_sa_append(c, sa, SAS_PROPOSED);
 }
 
 /* Does the log say all that we remember? */
@@ -157,8 +113,6 @@ void sequence_marked(struct core *c, const struct sa_report *r)
 
 	if (!s)
 		return;
-	if (exact)
-		quorum_marked(c, s, r);
 	sa = owned_sa_get(c, r->spi_in);
 	if (top.epoch < sa->mark.own.epoch ||
 	    (top.epoch == sa->mark.own.epoch && top.seq <= sa->mark.own.seq))
@@ -168,7 +122,7 @@ void sequence_marked(struct core *c, const struct sa_report *r)
 	sa->mark.own = top;
 	sa->mark.ended = !core_owns(c, s) || top.epoch < session_epoch(c->state, s);
 	mark_learn(&sa->mark.known, top);
-	sequence_changed(c, sa);
+	owned_sa_append(c, sa, SAS_CHANGED);
 	sequence_fresh(c, sa);
 	if (sa->mark.ended)
 		propose(c, sa, s, i);
@@ -186,7 +140,7 @@ void sequence_ended(struct core *c, uint32_t spi_in, int64_t epoch)
 	    MUTANT(MUTANT_LATE_MARK_UNSAID))
 		return;
 	sa->mark.ended = true;
-	sequence_changed(c, sa);
+	owned_sa_append(c, sa, SAS_CHANGED);
 	propose(c, sa, s, i);
 	send_within(c, 0);
 }
@@ -198,7 +152,7 @@ void sequence_again(struct core *c, uint32_t spi_in)
 
 	if (!sa || sa->mark.own.seq == 0)
 		return;
-	sequence_changed(c, sa);
+	owned_sa_append(c, sa, SAS_CHANGED);
 	send_within(c, 0);
 }
 
@@ -212,7 +166,7 @@ void sequence_fall(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t floo
 	sa->mark.own = (struct mark){ epoch, floor };
 	sa->mark.ended = false;
 	mark_learn(&sa->mark.known, sa->mark.own);
-	sequence_changed(c, sa);
+	owned_sa_append(c, sa, SAS_CHANGED);
 	sequence_fresh(c, sa);
 	send_within(c, 0);
 }
@@ -225,12 +179,12 @@ static void marks_again(struct core *c)
 {
 	struct owned_sa *sa;
 
-	while ((sa = c->sequence->proposed) && c->now_us >= sa->mark.again_us &&
+	while ((sa = owned_sa_first(c, SAS_PROPOSED)) && c->now_us >= sa->mark.again_us &&
 	       leases_rows(c) < ROWS_STEP_MAX) {
 		unsigned i;
 		const struct session *s = state_session_by_spi(c->state, sa->spi_in, &i);
 
-		proposed_remove(c, sa);
+		owned_sa_remove(c, sa, SAS_PROPOSED);
 		if (s && !MUTANT(MUTANT_MARK_PROPOSED_ONCE))
 			propose(c, sa, s, i);
 	}
@@ -240,12 +194,12 @@ static void marks_commit(struct core *c)
 {
 	struct owned_sa *sa;
 
-	while ((sa = c->sequence->fresh) && c->now_us >= sa->mark.commit_us &&
+	while ((sa = owned_sa_first(c, SAS_FRESH)) && c->now_us >= sa->mark.commit_us &&
 	       leases_rows(c) < ROWS_STEP_MAX) {
 		unsigned i;
 		const struct session *s = state_session_by_spi(c->state, sa->spi_in, &i);
 
-		fresh_remove(c, sa);
+		owned_sa_remove(c, sa, SAS_FRESH);
 		/* The SA is gone; or our state lags, long when nobody leads. Nothing is forgotten
 		 * while we collect: no word would count, one after the other. */
 		if (!s) {

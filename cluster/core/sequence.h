@@ -10,12 +10,6 @@
 struct core;
 struct owned_sa;
 
-struct heard_marks { /* The newest frames of a process's own marks. */
-	uint64_t incarnation;
-	uint64_t left_us; /* One left there then, at the earliest; 0: we cannot tell of any. */
-	uint64_t came_us;
-};
-
 void sequence_marked(struct core *c, const struct sa_report *r); /* Accepted by our worker. */
 void sequence_marks(struct core *c, uint32_t node, const struct frame *f);
 /* Highest known in memory that was accepted in an epoch before that one. */
@@ -26,9 +20,6 @@ void sequence_again(struct core *c, uint32_t spi_in); /* Our mark to all nodes o
 /* We owned it in that epoch, and do so no more: our last mark is told and proposed. */
 void sequence_ended(struct core *c, uint32_t spi_in, int64_t epoch);
 void sequence_fall(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t floor);
-/* That process's own marks, as we heard them last; NULL: never. */
-const struct heard_marks *sequence_heard(const struct core *c, uint32_t node, uint64_t incarnation);
-void sequence_gone(struct core *c, struct owned_sa *sa);
 void sequence_tick(struct core *c);
 uint64_t sequence_deadline_us(const struct core *c);
 void sequence_init(struct core *c);

@@ -3,15 +3,15 @@
  * it, without. What comes is remembered by its epoch (mark.h), acknowledged if the SA is exact,
  * and raises the floor of who owns the SA now. */
 #include "cluster/core/sequence_internal.h"
+#include "cluster/core/heard.h"
+#include "cluster/core/takeover.h"
+#include "cluster/core/voter.h"
 #include "cluster/core/collect.h"
-#include "cluster/core/grants.h"
 #include "cluster/core/owed.h"
 #include "cluster/core/owned_sa.h"
-#include "cluster/core/quorum.h"
 #include "cluster/core/sequence.h"
 #include "proto/mutant.h"
 
-#include <utlist.h>
 
 static struct blob *marks_frame(const struct core *c, uint32_t to, const struct frame_mark *rows,
 				size_t n)
@@ -29,14 +29,14 @@ void sequence_send(struct core *c)
 	size_t n = 0;
 
 	/* One row less than there is room for: the frame, and the answer, has one more. */
-	while (n < FRAME_MARKS_MAX - 1 && (sa = c->sequence->changed)) {
-		sequence_unchanged(c, sa);
+	while (n < FRAME_MARKS_MAX - 1 && (sa = owned_sa_first(c, SAS_CHANGED))) {
+		owned_sa_remove(c, sa, SAS_CHANGED);
 		rows[n++] = (struct frame_mark){ sa->spi_in, sa->mark.own.epoch, sa->mark.own.seq };
 	}
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		if (i != c->config->self && core_node_linked(c, i))
 			action_send_frame(c->actions, i, marks_frame(c, i, rows, n));
-	c->sequence->send_at_us = c->sequence->changed ? c->now_us : NEVER;
+	c->sequence->send_at_us = owned_sa_first(c, SAS_CHANGED) ? c->now_us : NEVER;
 }
 
 /* To one node: as its memory, not as our word. */
@@ -52,7 +52,7 @@ void sequence_tell(struct core *c, uint32_t node, bool all)
 	struct owned_sa *sa;
 	size_t n = 0;
 
-	for (sa = c->sequence->fresh; sa; sa = sa->mark.fresh.next) {
+	for (sa = owned_sa_first(c, SAS_FRESH); sa; sa = sa->link[SAS_FRESH].next) {
 		const struct mark *const known[] = { &sa->mark.known.before,
 						     &sa->mark.known.newest };
 		unsigned child;
@@ -117,35 +117,7 @@ static void learned(struct core *c, struct owned_sa *sa, const struct session *s
 {
 	sequence_fresh(c, sa);
 	if (s && core_owns(c, s) && mark.epoch != session_epoch(c->state, s))
-		grants_floor(c, sa->spi_in, mark);
-}
-
-/* By our clock it did not leave before this; 0: we cannot tell. It may have been under way for
- * long, and have waited for us. */
-static uint64_t left_us(const struct core *c, const struct frame *f)
-{
-	uint64_t us = f->marks.echo_us <= c->now_us ? f->marks.echo_us : 0;
-
-	if (MUTANT(MUTANT_AGE_RECEIVED))
-		us = c->now_us;
-	if (c->now_us < c->slept_until_us && us > c->slept_from_us && !MUTANT(MUTANT_AGE_AFTER_SLEEP))
-		us = c->slept_from_us;
-	return us;
-}
-
-static void note_heard(struct core *c, uint32_t node, const struct frame *f)
-{
-	struct heard_marks *h = c->sequence->heard[node];
-	uint64_t us = left_us(c, f);
-
-	owed_shown(c, node, f);
-	if (h[0].incarnation != f->marks.incarnation) {
-		h[1] = h[0];
-		h[0] = (struct heard_marks){ .incarnation = f->marks.incarnation };
-	}
-	h[0].came_us = c->now_us;
-	if (us > h[0].left_us)
-		h[0].left_us = us;
+		takeover_floor(c, sa->spi_in, mark);
 }
 
 void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
@@ -154,10 +126,12 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 	struct pass pass = { .n = 0 };
 	size_t n_held = 0;
 
-	if (f->marks.incarnation == c->peer[node].incarnation)
-		note_heard(c, node, f);
-	else if (f->marks.incarnation != 0)
+	if (f->marks.incarnation == c->peer[node].incarnation) {
+		owed_shown(c, node, f);
+		heard_note(c, node, f);
+	} else if (f->marks.incarnation != 0) {
 		return;
+	}
 	for (size_t i = 0; i < f->marks.n; i++) {
 		struct frame_mark row = frame_mark_at(f, i);
 		const struct session *s = state_session_by_spi(c->state, row.spi_in, NULL);
@@ -174,7 +148,7 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 		sa->mark.told_by |= 1u << node;
 		/* We hold it, now or already. */
 		if (n_held < FRAME_MARKS_MAX - 1 &&
-		    quorum_acknowledges(c, node, f->marks.incarnation, &row))
+		    voter_acknowledges(c, node, f->marks.incarnation, &row))
 			held[n_held++] = row;
 		if (!mark_learn(&sa->mark.known, (struct mark){ row.epoch, row.seq }))
 			continue;

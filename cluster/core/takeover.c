@@ -16,11 +16,10 @@
 #include "cluster/core/takeover.h"
 
 #include "cluster/core/core_internal.h"
-#include "cluster/core/collect.h"
-#include "cluster/core/grants.h"
-#include "cluster/core/membership.h"
+#include "cluster/core/heard.h"
+#include "cluster/core/slots_seen.h"
 #include "cluster/core/owed.h"
-#include "cluster/core/sequence.h"
+#include "cluster/state/horizon.h"
 #include "proto/mutant.h"
 
 #include <string.h>
@@ -40,6 +39,7 @@ struct takeovers {
 	uint32_t awaited;        /* Nodes whose marks the heir waits for: bits of config indices. */
 	uint64_t awaited_index;  /* ... for the NodeDown there, the last one. */
 	uint64_t release_at_us;  /* Held packets go at the latest; NEVER. */
+	bool release;            /* Nobody is awaited any more: held packets go. */
 	uint64_t held_expired;
 	uint64_t lost_heard_us;  /* The lost owner was last heard then; 0 = a packet came since. */
 	uint64_t last_gap_us;
@@ -60,7 +60,7 @@ static void release(struct core *c)
 {
 	c->takeovers->awaited = 0;
 	c->takeovers->release_at_us = NEVER;
-	grants_release(c);
+	c->takeovers->release = true;
 }
 
 /* Of all that are up; and of the lost one too when it seems alive to us, for it leaves in
@@ -111,27 +111,11 @@ static struct takeover *find(struct core *c, uint64_t node, uint64_t incarnation
 	return NULL;
 }
 
-int64_t takeover_cold_us(const struct core *c)
-{
-	if (MUTANT(MUTANT_COLD_AGE_ZERO))
-		return (int64_t)c->now_us;
-	return (int64_t)c->started_us -
-	       (int64_t)(c->stored_age_us + c->config->timing.mark_commit_ms * MS);
-}
-
-int64_t takeover_unheard_us(const struct core *c, uint64_t node, uint64_t incarnation)
-{
-	uint32_t i = core_node_index(c, node);
-	const struct heard_marks *h = i == NODE_NONE ? NULL : sequence_heard(c, i, incarnation);
-
-	return h && h->left_us ? (int64_t)h->left_us : takeover_cold_us(c);
-}
-
 /* How far back something can lie that was accepted and that neither we nor the log know of: by
  * that process, or by those before it for which it has not answered yet. */
 static uint64_t age_of(const struct core *c, uint64_t node, uint64_t incarnation)
 {
-	int64_t since = takeover_unheard_us(c, node, incarnation);
+	int64_t since = heard_unheard_us(c, node, incarnation);
 
 	if (state_all_exact(c->state)) /* Nothing can come twice, however little we have heard. */
 		return 0;
@@ -176,7 +160,7 @@ static void correct(struct core *c, struct takeover *t)
 	c->takeovers->changes++;
 }
 
-void takeover_late(struct core *c, const struct session *s, int64_t epoch)
+static void late(struct core *c, const struct session *s, int64_t epoch)
 {
 	uint64_t node, incarnation;
 	struct takeover *t;
@@ -191,6 +175,20 @@ void takeover_late(struct core *c, const struct session *s, int64_t epoch)
 	for (unsigned i = 0; i < c->takeovers->n; i++)
 		if (c->now_us - c->takeovers->list[i].at_us < OWNER_UNKNOWN_US)
 			correct(c, &c->takeovers->list[i]);
+}
+
+void takeover_floor(struct core *c, uint32_t spi_in, struct mark mark)
+{
+	unsigned i;
+	const struct session *s = state_session_by_spi(c->state, spi_in, &i);
+	struct sa_update u = { .kind = SA_UPDATE_FLOOR, .spi_in = spi_in, .mark = mark.seq };
+
+	if (!s || !core_owns(c, s) || MUTANT(MUTANT_NO_MARKS) || MUTANT(MUTANT_NO_HEARD_MARKS))
+		return;
+	u.session = s->id;
+	action_sa(c->actions, &u);
+	if (mark.epoch < session_epoch(c->state, s) && !horizon_exact(&s->seq[i]))
+		late(c, s, mark.epoch);
 }
 
 size_t core_mark_ages(const struct core *c, struct core_mark_age out[TAKEOVERS_KEPT],
@@ -218,7 +216,7 @@ static bool inherited(const struct core *c, const struct node_down *down)
 {
 	for (uint32_t i = 0; i < STATE_SLOTS; i++) {
 		const struct slot *slot = state_slot(c->state, i);
-		bool known = grants_had(c, i, slot->epoch) && !MUTANT(MUTANT_AGE_OF_NOTHING);
+		bool known = slots_seen_had(c, i, slot->epoch) && !MUTANT(MUTANT_AGE_OF_NOTHING);
 
 		if (slot->node == c->raft_id && slot->previous_node == down->id &&
 		    slot->previous_incarnation == down->incarnation && !known)
@@ -233,13 +231,11 @@ void takeover_down(struct core *c, const struct node_down *down, uint64_t index,
 	struct takeovers *t = c->takeovers;
 	const struct heard_marks *heard;
 
-	membership_tell_down(c, down);
-	collect_down(c, down);
 	if (moved)
 		t->orphan = *down;
 	if (!moved || !inherited(c, down))
 		return;
-	heard = lost == NODE_NONE ? NULL : sequence_heard(c, lost, down->incarnation);
+	heard = lost == NODE_NONE ? NULL : heard_of(c, lost, down->incarnation);
 	t->lost_heard_us = heard ? heard->came_us : 0;
 	t->awaited = who_knows_marks(c, index);
 	t->awaited_index = index;
@@ -270,6 +266,14 @@ void takeover_first_in(struct core *c)
 	if (t->lost_heard_us)
 		t->last_gap_us = c->now_us - t->lost_heard_us;
 	t->lost_heard_us = 0;
+}
+
+bool takeover_releases(struct core *c)
+{
+	bool release = c->takeovers->release;
+
+	c->takeovers->release = false;
+	return release;
 }
 
 uint64_t takeover_deadline_us(const struct core *c)

@@ -3,6 +3,7 @@
 #ifndef CLUSTER_CORE_TAKEOVER_H
 #define CLUSTER_CORE_TAKEOVER_H
 
+#include "cluster/state/mark.h"
 #include "cluster/state/state.h"
 
 struct core;
@@ -13,12 +14,9 @@ void takeover_down(struct core *c, const struct node_down *down, uint64_t index,
 void takeover_slot(struct core *c, const struct slot *slot);
 void takeover_marks_done(struct core *c, uint32_t node, uint64_t index);
 bool takeover_awaits(const struct core *c); /* Are marks still to come? */
-/* A mark of that epoch, which is over, is news for us, who own the session. */
-void takeover_late(struct core *c, const struct session *s, int64_t epoch);
-/* Since when that process can have accepted something that neither we nor the log know of; by
- * the clock of events, also before its beginning. cold: one of which we have heard nothing. */
-int64_t takeover_unheard_us(const struct core *c, uint64_t node, uint64_t incarnation);
-int64_t takeover_cold_us(const struct core *c);
+bool takeover_releases(struct core *c); /* None are since it was asked last: held packets go. */
+/* It is ours, and that was accepted in another epoch: what is below is refused. */
+void takeover_floor(struct core *c, uint32_t spi_in, struct mark mark);
 void takeover_first_in(struct core *c);     /* A packet came in. */
 uint64_t takeover_last_age_us(const struct core *c);
 uint64_t takeover_last_gap_us(const struct core *c);

@@ -15,7 +15,7 @@ uint32_t core_unready(const struct core *c)
 
 	if (leader == NODE_NONE) {
 		bits |= 1u << UNREADY_NO_LEADER;
-		bits |= (uint32_t)core_quorum_wiped(c) << UNREADY_WIPED;
+		bits |= (uint32_t)bootstrap_quorum_wiped(c) << UNREADY_WIPED;
 	} else if (leader != c->config->self && c->peer[leader].differs) {
 		bits |= 1u << UNREADY_DIFFERS;
 	}

@@ -2,9 +2,10 @@
 /* What every room of the core may ask and use: the time, who leads, who is who,
  * and a frame to a node. It knows no room. */
 #include "cluster/core/core_internal.h"
-#include "cluster/core/bootstrap.h"
 #include "proto/mutant.h"
 
+#include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 uint64_t core_now_ms(const struct core *c)
@@ -75,15 +76,6 @@ bool core_node_linked(const struct core *c, uint32_t node)
 	return node == c->config->self || (p->linked && p->greeted && !p->refused);
 }
 
-bool core_quorum_wiped(const struct core *c)
-{
-	uint32_t empty = 0;
-
-	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		empty += c->peer[i].greeted && c->peer[i].cluster_id == 0;
-	return bootstrap_cluster_id(c) != 0 && empty > c->config->n_nodes / 2;
-}
-
 bool core_node_refused(const struct core *c, uint32_t node)
 {
 	const struct peer *p = &c->peer[node];
@@ -138,4 +130,42 @@ bool core_has_successor(const struct session *s, uint32_t spi_in)
 		if (s->ike.child[i].replaces == spi_in)
 			return true;
 	return false;
+}
+
+void *core_room(size_t size)
+{
+	void *room = calloc(1, size);
+
+	assert(room);
+	return room;
+}
+
+uint64_t core_applied(const struct core *c)
+{
+	return c->consensus ? consensus_applied(c->consensus) : 0;
+}
+
+uint64_t core_last_index(const struct core *c)
+{
+	if (MUTANT(MUTANT_CONTACT_APPLIED))
+		return core_applied(c);
+	return c->consensus ? consensus_last_index(c->consensus) : 0;
+}
+
+uint64_t core_heirs_hash(const struct core *c)
+{
+	for (uint32_t place = 0; place < STATE_NODES_MAX; place++) {
+		const struct node_record *n = state_node_at(c->state, place);
+
+		if (n && n->up && n->config_hash != c->config->hash)
+			return c->config->hash;
+	}
+	return 0;
+}
+
+bool core_is_up(const struct core *c, uint64_t id, uint64_t incarnation)
+{
+	const struct node_record *n = state_node(c->state, id);
+
+	return n && n->up && n->incarnation == incarnation;
 }

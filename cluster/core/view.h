@@ -21,7 +21,6 @@ void core_drop(struct core *c, enum drop d);
 void core_send(struct core *c, uint32_t node, const struct frame *f); /* If the link is up. */
 void core_broadcast(struct core *c, const struct frame *f);
 const char *core_node_name(const struct core *c, uint64_t raft_id);
-bool core_quorum_wiped(const struct core *c); /* Most nodes answer with empty stores, we have ours. */
 /* Is this node the owner of the session, in this incarnation, by applied state? */
 bool core_owns(const struct core *c, const struct session *s);
 /* The [[connection]] it came by; NULL: no longer configured. */
@@ -29,5 +28,10 @@ const struct ike_connection *core_connection(const struct core *c, const struct 
 bool core_has_successor(const struct session *s, uint32_t spi_in); /* Its Child SA was rekeyed. */
 /* Of Child SAs that the session gets now; 0: they are not exact. */
 uint64_t core_first_horizon(const struct core *c, const struct ike_session *ike);
+/* Does the applied state show that process as up? */
+bool core_is_up(const struct core *c, uint64_t id, uint64_t incarnation);
+/* The configuration that heirs should have, ours; 0: all that are up have it. */
+uint64_t core_heirs_hash(const struct core *c);
+void *core_room(size_t size); /* For a room's struct: zeroed, freed by its _fini(). */
 
 #endif

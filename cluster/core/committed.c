@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Raft's face: commands out of the log into the state, and what they change is noted in
+ * follow.h. Nothing is acted upon here: the acting may propose the next command. */
+#include "cluster/core/committed.h"
+
+#include "cluster/core/control_room.h"
+#include "cluster/core/core_internal.h"
+#include "cluster/core/follow.h"
+#include "cluster/core/snapshot.h"
+#include "proto/mutant.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* ---- What it changes ---- */
+
+static void follow_add(struct core *c, const struct follow_session *f)
+{
+	struct follow *w = c->follow;
+
+	if (w->n == w->room) {
+		w->room = w->room ? w->room * 2 : 16;
+		w->sessions = realloc(w->sessions, w->room * sizeof(*w->sessions));
+		assert(w->sessions);
+	}
+	w->sessions[w->n++] = *f;
+}
+
+static void follow_rows(struct core *c, const struct seq_batch *b)
+{
+	for (uint32_t i = 0; i < b->n; i++) {
+		const struct session *s = state_session_by_spi(c->state, b->rows[i].spi_in, NULL);
+
+		if (s)
+			follow_add(c, &(struct follow_session){ .session = s->id, .status = OK });
+	}
+}
+
+/* Those that end now, or ended already: at this very commit the workers stop. */
+static void follow_ended(struct core *c, const struct command *x, const struct apply_result *r)
+{
+	const struct sessions_end *p = &x->sessions_end;
+	const struct session *s = NULL;
+
+	c->follow->sas |= r->n_ended > 0;
+	for (uint32_t i = 0; x->type == COMMAND_SESSIONS_END && i < p->n; i++)
+		if (state_session(c->state, p->session[i]))
+			follow_add(c, &(struct follow_session){ .session = p->session[i] });
+	while (x->type == COMMAND_IDENTITY && r->n_ended > 0 &&
+	       (s = state_next_session_of(c->state, &x->identity.id, s ? s->id : 0)) != NULL)
+		follow_add(c, &(struct follow_session){ .session = s->id });
+}
+
+static void note(struct core *c, uint64_t index, const struct command *command,
+		 const struct apply_result *r)
+{
+	struct follow *w = c->follow;
+	struct follow_session f = { .session = r->session, .status = r->status,
+				    .deleted = r->session_deleted };
+
+	w->slots |= r->slots_changed;
+	w->holder |= r->holder_changed;
+	w->nodes |= r->nodes_changed;
+	switch (command->type) {
+	case COMMAND_SESSION_PUT:
+		f.spi_i = command->session_put.ike.ike[0].spi_i;
+		f.spi_r = command->session_put.ike.ike[0].spi_r;
+		for (uint32_t i = 0; i < r->n_superseded; i++)
+			follow_add(c, &(struct follow_session){ .session = r->superseded[i],
+								.status = OK, .deleted = true });
+		w->sas |= r->status == OK;
+		follow_add(c, &f);
+		break;
+	case COMMAND_SESSION_STEP:
+		f.session = command->session_step.session;
+		f.step = true;
+		w->sas |= r->status == OK;
+		follow_add(c, &f);
+		break;
+	case COMMAND_SESSION_DEL:
+		f.session = command->session_del.session;
+		f.step = true;
+		w->sas |= r->status == OK;
+		follow_add(c, &f);
+		break;
+	case COMMAND_OWNER_MOVE:
+		f.session = command->owner_move.session;
+		follow_add(c, &f);
+		break;
+	case COMMAND_SEQ_BATCH:
+		follow_rows(c, &command->seq_batch);
+		break;
+	case COMMAND_NODE_DOWN:
+		/* What our store held at this start is history, not news. */
+		if (r->status != OK || index <= c->replay_until || w->n_down == CLUSTER_NODES_MAX)
+			break;
+		w->down[w->n_down].command = command->node_down;
+		w->down[w->n_down].moved = r->slots_changed;
+		w->down[w->n_down++].index = index;
+		break;
+	case COMMAND_SESSIONS_END:
+	case COMMAND_IDENTITY:
+		follow_ended(c, command, r);
+		if (index > c->replay_until)
+			control_applied(c, command, r);
+		break;
+	default:
+		break;
+	}
+	for (uint32_t i = 0; i < r->n_passed; i++)
+		follow_add(c, &(struct follow_session){ .session = r->passed[i], .status = OK });
+}
+
+/* ---- The face ---- */
+
+static void on_apply(void *ctx, uint64_t index, uint64_t term, struct blob *data)
+{
+	struct core *c = ctx;
+	struct blob *plain = NULL;
+	enum status s = seal_open(c->seal, SEAL_COMMAND, data->data, data->len, &plain);
+	const uint8_t *p = plain ? plain->data : NULL;
+	size_t len = plain ? plain->len : 0;
+
+	(void)term;
+	while (s == OK && len > 0 && !c->stopped) {
+		struct command command;
+		struct apply_result r;
+
+		s = command_decode(&command, &p, &len);
+		if (s != OK)
+			break;
+		if (MUTANT(MUTANT_APPLY_LOCAL) && command.type == COMMAND_SESSION_PUT)
+			command.session_put.lease += c->config->self;
+		state_apply(c->state, &command, &r);
+		note(c, index, &command, &r);
+		command_fini(&command);
+	}
+	blob_unref(plain);
+	if (s != OK && !c->stopped) {
+		/* Never skipped: a node that leaves out a command is another state machine. */
+		action_exit(c->actions, 1, "log entry %llu: %s%s", (unsigned long long)index,
+			    status_text(s),
+			    s == ERR_UNSUPPORTED ? "; it was written by a newer baton: upgrade this node"
+						 : "");
+		c->stopped = true;
+	}
+}
+
+static void on_restore(void *ctx, uint64_t index, struct blob *snapshot)
+{
+	struct core *c = ctx;
+	struct state *state;
+
+	if (snapshot_open(c->seal, snapshot->data, snapshot->len, &state) != OK) {
+		action_exit(c->actions, 1,
+			    "the snapshot at index %llu cannot be opened with this storage key",
+			    (unsigned long long)index);
+		c->stopped = true;
+		return;
+	}
+	snapshot_forget(c);
+	state_free(c->state);
+	c->state = state;
+	c->follow->all = !MUTANT(MUTANT_NO_RECONCILE);
+	c->follow->holder = c->follow->nodes = true;
+}
+
+static struct blob *on_snapshot(void *ctx, bool begin)
+{
+	return snapshot_slice(ctx, begin);
+}
+
+static void on_send(void *ctx, uint64_t to, struct blob *message)
+{
+	struct core *c = ctx;
+	uint32_t node = core_node_index(c, to);
+	struct frame f = { .type = FRAME_RAFT };
+
+	if (node == NODE_NONE || c->peer[node].refused)
+		return;
+	f.bytes.data = message->data;
+	f.bytes.len = message->len;
+	core_send(c, node, &f);
+}
+
+static void on_store(void *ctx, struct store_update *update)
+{
+	action_store(((struct core *)ctx)->actions, update);
+}
+
+static void on_role(void *ctx, enum consensus_role role, uint64_t term, uint64_t leader)
+{
+	(void)role;
+	(void)term;
+	(void)leader;
+	((struct core *)ctx)->follow->role = true;
+}
+
+static void on_members(void *ctx)
+{
+	((struct core *)ctx)->follow->members = true;
+}
+
+enum status committed_start(struct core *c, const struct store_image *image,
+			    const struct founders *founders, const char **why)
+{
+	const struct consensus_face face = {
+		.ctx = c, .send = on_send, .store = on_store, .apply = on_apply,
+		.restore = on_restore, .snapshot = on_snapshot, .role = on_role, .members = on_members,
+	};
+	const struct consensus_options options = {
+		.id = c->raft_id,
+		.heartbeat_ms = c->config->timing.raft_heartbeat_ms,
+		.election_ms = c->config->timing.raft_election_ms,
+		.seed = entropy_u32(&c->entropy),
+		.snapshot_bytes = c->config->snapshot_bytes,
+		.snapshot_trailing = c->config->snapshot_trailing,
+	};
+
+	/* Open one record first: a wrong key is an answer to give before anything starts. */
+	for (size_t i = 0; i < image->n_entries; i++) {
+		struct blob *plain = NULL;
+		const struct log_entry *e = &image->entries[i];
+		enum status s;
+
+		if (e->type != 1 /* RAFT_COMMAND */)
+			continue;
+		s = seal_open(c->seal, SEAL_COMMAND, e->data->data, e->data->len, &plain);
+		blob_unref(plain);
+		if (s != OK) {
+			*why = s == ERR_FOREIGN ? "it is sealed under another storage key"
+						: "a log entry cannot be opened";
+			return s;
+		}
+		break;
+	}
+	if (image->n_entries)
+		c->replay_until = image->entries[image->n_entries - 1].index;
+	c->consensus = consensus_new(&options, &face, image, founders->member, founders->n,
+				     core_now_ms(c), why);
+	if (!c->consensus)
+		return ERR_DAMAGED;
+	return c->stopped ? ERR_FOREIGN : OK;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who could take over what a node owns (DESIGN section 6). */
+#include "cluster/core/heir.h"
+
+#include "cluster/core/core_internal.h"
+#include "cluster/core/fitness.h"
+#include "proto/mutant.h"
+
+bool heir_can_own(const struct core *c, uint32_t i)
+{
+	const struct peer *p = &c->peer[i];
+	const struct node_record *n;
+
+	if (i == c->config->self)
+		return !c->leaving;
+	n = state_node(c->state, p->raft_id);
+	return p->greeted && !p->refused && !p->suspect && n && n->up &&
+	       n->incarnation == p->incarnation;
+}
+
+/* The first of the others that can own, and is (or is not) ready. */
+static uint64_t another(const struct core *c, uint64_t lost, bool ready)
+{
+	for (uint32_t i = 0; i < c->config->n_nodes; i++)
+		if (i != c->config->self && c->peer[i].raft_id != lost && heir_can_own(c, i) &&
+		    (fitness_ready(c, i) == ready || MUTANT(MUTANT_HEIR_UNREADY)))
+			return c->peer[i].raft_id;
+	return 0;
+}
+
+/* Who is unready becomes an heir only if nobody else can. */
+uint64_t heir_of(const struct core *c, uint64_t lost)
+{
+	bool we_can = c->raft_id != lost && heir_can_own(c, c->config->self);
+	uint64_t heir = another(c, lost, true);
+
+	if (heir == 0 && we_can && fitness_ready(c, c->config->self))
+		heir = c->raft_id;
+	if (heir == 0)
+		heir = another(c, lost, false);
+	return heir == 0 && we_can ? c->raft_id : heir;
+}
+
+/* A load balancer spreads: no heir means by rendezvous over all that are up. The state
+ * does not know who is unfit, so then it is one heir. */
+uint64_t heir_of_slots(const struct core *c, uint64_t lost)
+{
+	return c->config->mode == SERVICE_LB && !fitness_lacks(c) ? 0 : heir_of(c, lost);
+}

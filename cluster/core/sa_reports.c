@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the packet workers say of SAs, each to the rooms that it is for. */
+#include "cluster/core/sa_reports.h"
+
+#include "cluster/core/core_internal.h"
+#include "cluster/core/grants.h"
+#include "cluster/core/lease_requests.h"
+#include "cluster/core/news.h"
+#include "cluster/core/quorum.h"
+#include "cluster/core/sequence.h"
+#include "cluster/core/takeover.h"
+
+void sa_reports(struct core *c, const struct sa_report *reports, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct sa_report *r = &reports[i];
+
+		switch (r->kind) {
+		case SA_REPORT_MARK:
+			quorum_marked(c, r);
+			sequence_marked(c, r);
+			break;
+		case SA_REPORT_LEASE_LOW:
+			leases_low(c, r);
+			break;
+		case SA_REPORT_SEQUENCE_END:
+			news_send(c, NEWS_SEQUENCE_END, r);
+			break;
+		case SA_REPORT_PEER:
+			news_send(c, NEWS_PEER, r);
+			break;
+		case SA_REPORT_FIRST_IN:
+			takeover_first_in(c);
+			grants_first_in(c, r->spi_in);
+			news_send(c, NEWS_ALIVE, r);
+			break;
+		case SA_REPORT_HORIZON_LOW:
+			leases_horizon_low(c, r);
+			break;
+		case SA_REPORT_BELOW_HORIZON:
+			news_below(c, r);
+			break;
+		}
+	}
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The slots that were ours when grants looked last: what is news, and what we had before. */
+#include "cluster/core/slots_seen.h"
+
+#include "cluster/core/core_internal.h"
+
+#include <stdlib.h>
+
+struct slots_seen {
+	struct slot_seen {
+		int64_t epoch;
+		bool ours;
+	} slot[STATE_SLOTS_ALL];
+};
+
+/* Does this slot now give us, or take from us, what we did not know yet? */
+bool slots_seen_news(struct core *c, uint32_t i)
+{
+	const struct slot *slot = state_slot(c->state, i);
+	struct slot_seen *seen = &c->slots_seen->slot[i];
+	struct slot_seen now = { slot->epoch,
+				 slot->node == c->raft_id && slot->incarnation == c->incarnation };
+	bool news = (now.ours || seen->ours) &&
+		    (now.ours != seen->ours || now.epoch != seen->epoch);
+
+	*seen = now;
+	return news;
+}
+
+bool slots_seen_had(const struct core *c, uint32_t slot, int64_t epoch)
+{
+	const struct slot_seen *seen = &c->slots_seen->slot[slot];
+
+	return seen->ours && seen->epoch == epoch;
+}
+
+void slots_seen_init(struct core *c)
+{
+	c->slots_seen = core_room(sizeof(*c->slots_seen));
+}
+
+void slots_seen_fini(struct core *c)
+{
+	free(c->slots_seen);
+}
