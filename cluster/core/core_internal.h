@@ -4,6 +4,7 @@
  * room includes its header and asks.
  *
  *   core.c            events to rooms, what is due, status
+ *   frames.c          what other nodes say, to the room that it is for
  *   follow.c          what follows from commands that were applied, in which order
  *   view.c            what every room may ask: who leads, who is who
  *   bootstrap.c       who we are: HELLO, founding, joining, refusing old copies

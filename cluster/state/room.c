@@ -12,6 +12,28 @@
 #include "proto/ike/ike_config.h"
 #include "proto/mutant.h"
 
+bool exempt_contains(const struct exempt *x, const struct session_entry *e)
+{
+	for (uint32_t i = 0; i < x->n; i++)
+		if (x->entry[i] == e)
+			return true;
+	return false;
+}
+
+struct exempt exempt_of(const struct state *s, const struct session_put *c)
+{
+	struct exempt gone = {.n = 0};
+
+	for (uint32_t i = 0; i < c->n_supersedes && i < COMMAND_SUPERSEDES_MAX; i++) {
+		struct session_entry *e = session_find(s, c->supersedes[i]);
+
+		/* Gone already, or named twice: nothing to do. */
+		if (e && !exempt_contains(&gone, e))
+			gone.entry[gone.n++] = e;
+	}
+	return gone;
+}
+
 #define FOLLOWS_LOOK 8u /* Sessions of the identity, newest first. */
 
 /* ---- Pairs ---- */

@@ -45,14 +45,6 @@ static enum status check_pairs(const struct state *s, const struct ike_session *
 	return OK;
 }
 
-bool exempt_contains(const struct exempt *x, const struct session_entry *e)
-{
-	for (uint32_t i = 0; i < x->n; i++)
-		if (x->entry[i] == e)
-			return true;
-	return false;
-}
-
 static enum status check_spis(const struct state *s, const struct ike_session *ike,
 			      const struct exempt *exempt)
 {
@@ -104,20 +96,6 @@ static enum status check_address_step(const struct state *s, const struct ike_se
 }
 
 /* ---- SessionPut ---- */
-
-struct exempt exempt_of(const struct state *s, const struct session_put *c)
-{
-	struct exempt gone = {.n = 0};
-
-	for (uint32_t i = 0; i < c->n_supersedes && i < COMMAND_SUPERSEDES_MAX; i++) {
-		struct session_entry *e = session_find(s, c->supersedes[i]);
-
-		/* Gone already, or named twice: nothing to do. */
-		if (e && !exempt_contains(&gone, e))
-			gone.entry[gone.n++] = e;
-	}
-	return gone;
-}
 
 static void child_record(struct seq_record *r, int64_t epoch, const struct child_sa *child,
 			 uint64_t lease, uint64_t horizon)

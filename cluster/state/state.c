@@ -1,102 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The replicated state machine: apply() and what can be read.
- *
- * Each command is checked whole before anything is changed, so a refused one has
- * changed nothing; and all that it reads is the command and the state, so nodes that
- * applied the same log are equal, whatever way they came (entries or a snapshot). */
+/* The replicated state: what can be read of it. */
 #include "cluster/state/state_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct state *state_new(void)
-{
-	struct state *s = calloc(1, sizeof(*s));
-
-	assert(s);
-	s->hints = calloc(1, sizeof(*s->hints));
-	assert(s->hints);
-	return s;
-}
-
-void state_free(struct state *s)
-{
-	if (!s)
-		return;
-	state_cut_drop(s);
-	sessions_fini(s);
-	tombstones_fini(s);
-	revoked_fini(s);
-	pool_fini(s);
-	free(s->hints);
-	free(s);
-}
-
-/* ---- Cluster time ---- */
-
-static void apply_cluster_time(struct state *s, const struct cluster_time *c)
-{
-	if (__builtin_add_overflow(s->time_ms, c->delta_ms, &s->time_ms))
-		s->time_ms = UINT64_MAX;
-	for (uint32_t i = 0; i < c->n; i++) {
-		struct node_record *n = state_find_node(s, c->stored[i].id);
-
-		/* What a node once had is what it must have: it only rises. */
-		if (n && n->stored_index < c->stored[i].stored_index)
-			n->stored_index = c->stored[i].stored_index;
-	}
-	tombstones_sweep(s);
-	freed_sweep(s);
-}
-
-/* ---- Apply ---- */
-
-void state_apply(struct state *s, const struct command *c, struct apply_result *r)
-{
-	memset(r, 0, sizeof(*r));
-	switch (c->type) {
-	case COMMAND_SESSION_PUT:
-		apply_session_put(s, &c->session_put, r);
-		return;
-	case COMMAND_SESSION_STEP:
-		apply_session_step(s, &c->session_step, r);
-		return;
-	case COMMAND_SESSION_DEL:
-		apply_session_del(s, &c->session_del, r);
-		return;
-	case COMMAND_SEQ_BATCH:
-		apply_seq_batch(s, &c->seq_batch, r);
-		return;
-	case COMMAND_NODE_UP:
-		apply_node_up(s, &c->node_up, r);
-		return;
-	case COMMAND_NODE_DOWN:
-		apply_node_down(s, &c->node_down, r);
-		return;
-	case COMMAND_OWNER_MOVE:
-		apply_owner_move(s, &c->owner_move, r);
-		return;
-	case COMMAND_ADDRESS_HOLD:
-		apply_address_hold(s, &c->address_hold, r);
-		return;
-	case COMMAND_CLUSTER_TIME:
-		apply_cluster_time(s, &c->cluster_time);
-		return;
-	case COMMAND_NODE_GONE:
-		apply_node_gone(s, &c->node_gone, r);
-		return;
-	case COMMAND_SESSIONS_END:
-		apply_sessions_end(s, &c->sessions_end, r);
-		return;
-	case COMMAND_IDENTITY:
-		apply_identity(s, &c->identity, r);
-		return;
-	}
-	assert(0 && "command_decode() gives only commands that it knows");
-}
-
-/* ---- Nodes and slots ---- */
 
 struct node_record *state_find_node(struct state *s, uint64_t id)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside the replicated state machine: for cluster/state/ alone.
  *
- *   state.c           apply, nodes, cluster time, reading
+ *   apply.c           apply, cluster time
+ *   state.c           nodes, slots, reading
  *   slots.c           owner slots: who owns what, in which epoch
  *   sessions.c        put, step, delete
- *   tombstones.c        IKE SAs that are gone
+ *   tombstones.c      IKE SAs that are gone
  *   revoked.c         sessions that are told to end, identities that are not let in
  *   table.c           the table of sessions and its indexes
  *   seq_batch.c       leases, marks, the planned hand-over
@@ -28,7 +29,7 @@
 #define POOL_HINTS 8u
 
 struct session_entry;
-struct peer;
+struct peer_sessions;
 
 /* A key of the index by SPI pair ... */
 struct pair_index {
@@ -51,7 +52,7 @@ struct session_entry {
 	struct address virtual_ip;               /* Key: octets behind the address are zero. */
 	UT_hash_handle by_ip;
 	struct blob *row;                        /* For the cut: as it was when that began. */
-	struct peer *peer;                       /* The others of its identity: */
+	struct peer_sessions *peer;                       /* The others of its identity: */
 	struct session_entry *peer_previous, *peer_next;
 	struct session_entry *before;            /* Whose s.successor this is, or NULL. */
 };
@@ -63,7 +64,7 @@ struct exempt {
 };
 
 /* All sessions of one identity, in ascending id. */
-struct peer {
+struct peer_sessions {
 	struct ike_id id; /* Key: octets behind the identity are zero. */
 	struct session_entry *first, *last;
 	UT_hash_handle hh;
@@ -141,7 +142,7 @@ struct state {
 	struct pair_index *by_pair;
 	struct spi_index *by_spi;
 	struct session_entry *by_ip;
-	struct peer *peers;
+	struct peer_sessions *peers;
 	struct pool_hints *hints; /* Not part of the value: reading may improve it. */
 };
 
@@ -166,10 +167,9 @@ void apply_session_put(struct state *s, const struct session_put *c, struct appl
 void apply_session_step(struct state *s, const struct session_step *c, struct apply_result *r);
 void apply_session_del(struct state *s, const struct session_del *c, struct apply_result *r);
 
+/* ---- room.c ---- */
 bool exempt_contains(const struct exempt *x, const struct session_entry *e);
 struct exempt exempt_of(const struct state *s, const struct session_put *c); /* What it supersedes. */
-
-/* ---- room.c ---- */
 /* Before, and after, the places of a session that e is in a pair with, or its own, change, or
  * the pair itself. False: it was in none. */
 bool room_pair_breaks(struct state *s, struct session_entry *e);

@@ -73,10 +73,10 @@ struct session_entry *session_find(const struct state *s, uint64_t id)
 
 /* ---- By identity ---- */
 
-static struct peer *peer_find(const struct state *s, const struct ike_id *id)
+static struct peer_sessions *peer_find(const struct state *s, const struct ike_id *id)
 {
 	struct ike_id key = ike_id_key(id);
-	struct peer *p;
+	struct peer_sessions *p;
 
 	HASH_FIND(hh, s->peers, &key, sizeof(key), p);
 	return p;
@@ -84,14 +84,14 @@ static struct peer *peer_find(const struct state *s, const struct ike_id *id)
 
 struct session_entry *session_last_of(const struct state *s, const struct ike_id *id)
 {
-	const struct peer *p = peer_find(s, id);
+	const struct peer_sessions *p = peer_find(s, id);
 
 	return p ? p->last : NULL;
 }
 
 static void peer_join(struct state *s, struct session_entry *e)
 {
-	struct peer *p = peer_find(s, &e->s.ike.peer_id);
+	struct peer_sessions *p = peer_find(s, &e->s.ike.peer_id);
 	struct session_entry *before;
 
 	if (!p) {
@@ -113,7 +113,7 @@ static void peer_join(struct state *s, struct session_entry *e)
 
 static void peer_leave(struct state *s, struct session_entry *e)
 {
-	struct peer *p = e->peer;
+	struct peer_sessions *p = e->peer;
 
 	*(e->peer_previous ? &e->peer_previous->peer_next : &p->first) = e->peer_next;
 	*(e->peer_next ? &e->peer_next->peer_previous : &p->last) = e->peer_previous;
@@ -305,7 +305,7 @@ uint64_t session_remove(struct state *s, struct session_entry *e)
 
 void sessions_fini(struct state *s)
 {
-	struct peer *p, *next;
+	struct peer_sessions *p, *next;
 
 	HASH_CLEAR(hh, s->by_pair);
 	HASH_CLEAR(hh, s->by_spi);
@@ -380,7 +380,7 @@ const struct session *state_next_session_of(const struct state *s, const struct 
 					    uint64_t after)
 {
 	const struct session_entry *e = session_find(s, after);
-	const struct peer *p;
+	const struct peer_sessions *p;
 
 	if (e && ike_id_equal(&e->s.ike.peer_id, id))
 		return e->peer_next ? &e->peer_next->s : NULL;

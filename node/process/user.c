@@ -45,7 +45,7 @@ static enum status __attribute__((format(printf, 2, 3))) fail(char *err, const c
 
 /* ---- Who ---- */
 
-struct identity {
+struct user_ids {
 	uid_t uid;
 	gid_t gid;
 	bool dynamic;
@@ -80,7 +80,7 @@ static bool is_mapped(uid_t uid)
 	return found;
 }
 
-static bool choose_dynamic(const char *data_dir, struct identity *who)
+static bool choose_dynamic(const char *data_dir, struct user_ids *who)
 {
 	uint32_t start = hash_text(data_dir) % DYNAMIC_COUNT;
 	struct stat st;
@@ -98,7 +98,7 @@ static bool choose_dynamic(const char *data_dir, struct identity *who)
 	return false;
 }
 
-static enum status choose(const struct node_config *c, struct identity *who, char *err)
+static enum status choose(const struct node_config *c, struct user_ids *who, char *err)
 {
 	const char *name = c->user[0] ? c->user : USER_DEFAULT;
 	const struct passwd *p = getpwnam(name);
@@ -120,7 +120,7 @@ static enum status choose(const struct node_config *c, struct identity *who, cha
 /* ---- The data ---- */
 
 /* Looked at and given by the same descriptor, and never through a symbolic link. */
-static int give_at(int dir, const char *name, const struct identity *who)
+static int give_at(int dir, const char *name, const struct user_ids *who)
 {
 	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), error = 0;
 	struct stat st;
@@ -138,9 +138,9 @@ static int give_at(int dir, const char *name, const struct identity *who)
 /* A folder of ours: first root's own, who need not have CAP_DAC_OVERRIDE; then what is in
  * it; then itself, so that a start that was cut short gives again. */
 static int give_folder(int dir, const char *name, const char *const *files,
-		       const struct identity *who)
+		       const struct user_ids *who)
 {
-	const struct identity root = {0};
+	const struct user_ids root = {0};
 	int error = give_at(dir, name, &root), fd;
 
 	if (error)
@@ -154,7 +154,7 @@ static int give_folder(int dir, const char *name, const char *const *files,
 	return error ? error : give_at(dir, name, who);
 }
 
-static int give_data(int data, const struct identity *who)
+static int give_data(int data, const struct user_ids *who)
 {
 	static const char *const inside[] = {"data.mdb", "tip", NULL};
 	struct stat st;
@@ -179,7 +179,7 @@ static int give_data(int data, const struct identity *who)
 
 /* ---- The change ---- */
 
-static int change(const struct identity *who)
+static int change(const struct user_ids *who)
 {
 	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
 
@@ -201,7 +201,7 @@ static enum status fail_data(const struct node_config *c, int error, const char 
 	return full ? ERR_NO_SPACE : ERR_IO;
 }
 
-static enum status give(const struct node_config *c, int data, const struct identity *who, char *err)
+static enum status give(const struct node_config *c, int data, const struct user_ids *who, char *err)
 {
 	int error = give_data(data, who);
 	char what[48];
@@ -213,7 +213,7 @@ static enum status give(const struct node_config *c, int data, const struct iden
 static enum status stay(const struct node_config *c, struct events *events, int data, const char *why,
 			char *err)
 {
-	const struct identity root = {0};
+	const struct user_ids root = {0};
 	enum status status = give(c, data, &root, err);
 
 	if (!status)
@@ -223,7 +223,7 @@ static enum status stay(const struct node_config *c, struct events *events, int 
 
 static enum status become(const struct node_config *c, struct events *events, int data, char *err)
 {
-	struct identity who;
+	struct user_ids who;
 	enum status status;
 	int error;
 

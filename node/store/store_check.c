@@ -57,7 +57,7 @@ int store_env_open(const char *path, uint64_t map_bytes, unsigned flags, MDB_env
 	return rc;
 }
 
-struct reader {
+struct store_reader {
 	const struct record_key *k;
 	const struct record_header *want; /* Its names. */
 	struct store_content *c;
@@ -69,7 +69,7 @@ struct reader {
 };
 
 static enum status __attribute__((format(printf, 2, 3)))
-damaged(struct reader *r, const char *format, ...)
+damaged(struct store_reader *r, const char *format, ...)
 {
 	va_list ap;
 
@@ -81,7 +81,7 @@ damaged(struct reader *r, const char *format, ...)
 
 /* Notes the pages that a value lies in. LMDB's page header begins with the
  * page's own number, which tells where the map begins. */
-static enum status page_note(struct reader *r, const MDB_val *v)
+static enum status page_note(struct store_reader *r, const MDB_val *v)
 {
 	const uint8_t *at = v->mv_data;
 	const uint8_t *page = at - (uintptr_t)at % r->psize;
@@ -99,7 +99,7 @@ static enum status page_note(struct reader *r, const MDB_val *v)
 	return OK;
 }
 
-static enum status get_one(struct reader *r, MDB_txn *txn, enum record_kind kind, MDB_val *v)
+static enum status get_one(struct store_reader *r, MDB_txn *txn, enum record_kind kind, MDB_val *v)
 {
 	uint8_t key_byte = (uint8_t)kind;
 	MDB_val key = {1, &key_byte};
@@ -113,7 +113,7 @@ static enum status get_one(struct reader *r, MDB_txn *txn, enum record_kind kind
 }
 
 /* Whose store is it? Of another key or cluster no MAC can tell. */
-static enum status read_header(struct reader *r, MDB_txn *txn, MDB_val *v)
+static enum status read_header(struct store_reader *r, MDB_txn *txn, MDB_val *v)
 {
 	struct record_header *h = &r->c->header;
 	enum status s = get_one(r, txn, RECORD_HEADER, v);
@@ -144,7 +144,7 @@ static enum status read_header(struct reader *r, MDB_txn *txn, MDB_val *v)
 	return OK;
 }
 
-static enum status read_tip(struct reader *r, MDB_txn *txn, const MDB_val *header, int tip_file)
+static enum status read_tip(struct store_reader *r, MDB_txn *txn, const MDB_val *header, int tip_file)
 {
 	uint8_t file[256];
 	uint64_t counter = 0;
@@ -178,7 +178,7 @@ static bool mac_is_zero(const uint8_t mac[STORE_MAC_LEN])
 	return memcmp(mac, zero, STORE_MAC_LEN) == 0;
 }
 
-static enum status read_parts(struct reader *r, MDB_txn *txn)
+static enum status read_parts(struct store_reader *r, MDB_txn *txn)
 {
 	struct store_content *c = r->c;
 	MDB_val v;
@@ -215,7 +215,7 @@ static bool key_is_single(const MDB_val *key)
 
 /* A walk from leaf to leaf does not look at the keys that lead there. One that has changed
  * would send what is written later, or looked for, to another leaf. */
-static enum status search_finds(struct reader *r, MDB_cursor *cursor, MDB_val *key, const MDB_val *v)
+static enum status search_finds(struct store_reader *r, MDB_cursor *cursor, MDB_val *key, const MDB_val *v)
 {
 	MDB_val found;
 	int rc = mdb_get(mdb_cursor_txn(cursor), 1, key, &found);
@@ -227,7 +227,7 @@ static enum status search_finds(struct reader *r, MDB_cursor *cursor, MDB_val *k
 
 /* All pairs in order: entries dense from first to last, chained, and nothing that
  * is not known. */
-static enum status read_entries(struct reader *r, MDB_cursor *cursor)
+static enum status read_entries(struct store_reader *r, MDB_cursor *cursor)
 {
 	struct record_tip *t = &r->c->tip;
 	struct store_image *image = &r->c->image;
@@ -274,7 +274,7 @@ static enum status read_entries(struct reader *r, MDB_cursor *cursor)
 }
 
 /* Tree 0 of LMDB: transaction number -> count and page numbers, descending. */
-static enum status read_free(struct reader *r, MDB_txn *txn)
+static enum status read_free(struct store_reader *r, MDB_txn *txn)
 {
 	uint8_t *seen = calloc(r->last_page + 1, 1);
 	struct store_pages pages = {r->base, r->psize, r->last_page, r->used};
@@ -322,7 +322,7 @@ static enum status read_free(struct reader *r, MDB_txn *txn)
 	return s;
 }
 
-static enum status read_all(struct reader *r, MDB_txn *txn, int tip_file)
+static enum status read_all(struct store_reader *r, MDB_txn *txn, int tip_file)
 {
 	MDB_cursor *cursor = NULL;
 	MDB_val header;
@@ -344,7 +344,7 @@ static enum status read_all(struct reader *r, MDB_txn *txn, int tip_file)
 enum status store_read(MDB_env *env, const struct record_key *k, const struct record_header *want, int tip_file,
 		       struct store_content *c, char why[STORE_WHY_LEN])
 {
-	struct reader r = {.k = k, .want = want, .c = c, .why = why};
+	struct store_reader r = {.k = k, .want = want, .c = c, .why = why};
 	enum status s = ERR_DAMAGED;
 	MDB_txn *txn = NULL;
 	MDB_envinfo info;

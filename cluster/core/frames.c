@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What another node says, to the room that it is for. Of somebody who has not said who he is,
+ * or was refused, nothing is taken. */
+#include "cluster/core/frames.h"
+
+#include "cluster/core/core_internal.h"
+#include "cluster/core/bootstrap.h"
+#include "cluster/core/collect.h"
+#include "cluster/core/election.h"
+#include "cluster/core/exchange.h"
+#include "cluster/core/fitness.h"
+#include "cluster/core/grants.h"
+#include "cluster/core/half_open.h"
+#include "cluster/core/marks_done.h"
+#include "cluster/core/news.h"
+#include "cluster/core/proposed.h"
+#include "cluster/core/quorum.h"
+#include "cluster/core/sequence.h"
+#include "cluster/core/takeover.h"
+#include "proto/mutant.h"
+
+static void take(struct core *c, uint32_t node, const struct frame *f)
+{
+	struct peer *p = &c->peer[node];
+
+	switch (f->type) {
+	case FRAME_IDENTITY:
+		bootstrap_identity(c, f->bytes.data, f->bytes.len);
+		break;
+	case FRAME_RAFT:
+		bootstrap_raft(c, p->raft_id, f->bytes.data, f->bytes.len);
+		break;
+	case FRAME_PROPOSE:
+		proposed_receive(c, node, f->bytes.data, f->bytes.len);
+		break;
+	case FRAME_RELAY:
+		exchange_datagram(c, node, &f->datagram.local, &f->datagram.remote,
+				  f->datagram.data, f->datagram.len);
+		break;
+	case FRAME_SEND:
+		action_send_datagram(c->actions, &f->datagram.local, &f->datagram.remote,
+				     blob_new(f->datagram.data, f->datagram.len));
+		break;
+	case FRAME_HALF_OPEN:
+		half_open_share(c, node, f->bytes.data, f->bytes.len);
+		break;
+	case FRAME_HALF_OPEN_ACK:
+		half_open_ack(c, node, f);
+		break;
+	case FRAME_HALF_OPEN_END:
+		if (node == core_leader_index(c))
+			half_open_forget(c, f->half_open_ack.spi_i, f->half_open_ack.spi_r);
+		break;
+	case FRAME_MARKS:
+		sequence_marks(c, node, f);
+		break;
+	case FRAME_MARKS_ACK:
+		quorum_acknowledged(c, node, f);
+		break;
+	case FRAME_MARKS_ASK:
+		marks_done_asked(c, node, f->marks_ask.index);
+		break;
+	case FRAME_MARKS_DONE:
+		collect_done(c, node, f);
+		takeover_marks_done(c, node, f->marks_done.index);
+		if (takeover_releases(c))
+			grants_release(c);
+		break;
+	case FRAME_SUSPECT:
+		election_suspicion(c, node, f);
+		break;
+	case FRAME_APPLIED:
+		p->applied = f->applied.index;
+		exchange_owner_applied(c);
+		break;
+	case FRAME_SESSION:
+		news_receive(c, f);
+		break;
+	case FRAME_LEAVING:
+		p->leaving = true;
+		break;
+	case FRAME_FITNESS:
+		p->unfit = !f->fitness.fit;
+		break;
+	case FRAME_HELLO:
+	case FRAME_REFUSED:
+	case FRAME_HEARTBEAT:
+	case FRAME_FORWARD:
+	case FRAME_PROOF:
+		break;
+	}
+}
+
+void frames_receive(struct core *c, uint32_t node, const uint8_t *data, size_t len)
+{
+	struct peer *p = &c->peer[node];
+	struct frame f;
+
+	if (frame_parse(&f, data, len) != OK) {
+		core_drop(c, DROP_MALFORMED);
+		return;
+	}
+	if (f.type == FRAME_HELLO) {
+		if (bootstrap_hello(c, node, &f)) {
+			fitness_greet(c, node);
+			sequence_tell(c, node, true);
+			bootstrap_admit(c);
+		}
+		return;
+	}
+	if (!p->greeted)
+		return;
+	/* It may end us: of somebody who has not said who he is, nothing is taken. */
+	if (f.type == FRAME_REFUSED) {
+		bootstrap_refused(c, node, &f);
+		return;
+	}
+	if (p->refused && !MUTANT(MUTANT_FRAMES_UNGREETED))
+		return;
+	take(c, node, &f);
+}

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The rules of the tree that want more than grep: how long a function may be, that no two
+structs share a name and no field is there for nobody, who may touch the struct of a room of
+the core, and how many files may call each other in a circle. Prints file:line: what."""
+import os
+import re
+import sys
+
+FUNCTION_MAX = 70
+CIRCLE_MAX = 8
+LAYERS = ("proto", "cluster", "xdp", "node")
+
+bad = 0
+
+
+def fail(where, what):
+    global bad
+    bad += 1
+    print(f"{where}: {what}")
+
+
+def sources(*tops):
+    for top in tops:
+        for folder, _, names in sorted(os.walk(top)):
+            for name in sorted(names):
+                if name.endswith((".c", ".h")) and not name.endswith(".bpf.c"):
+                    yield os.path.join(folder, name)
+
+
+def bare(text):
+    """Without comments and strings; every line stays a line."""
+    def blank(match):
+        token = match.group(0)
+        return "\n" * token.count("\n") if token[0] == "/" else '""'
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', blank, text,
+                  flags=re.S)
+
+
+code = {}
+for path in sources(*LAYERS, "test"):
+    with open(path, encoding="utf-8") as file:
+        code[path] = bare(file.read())
+product = {p: c for p, c in code.items() if p.startswith(LAYERS)}
+
+# Functions: a "{" and its "}" at the beginning of a line.
+for path, text in code.items():
+    start = None
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.startswith("{"):
+            start = number
+        elif line.startswith("}") and start:
+            if number - start - 1 > FUNCTION_MAX:
+                fail(f"{path}:{start}", f"a function of {number - start - 1} lines")
+            start = None
+
+# Structs: one name, one struct.
+where = {}
+for path, text in product.items():
+    for match in re.finditer(r"^struct (\w+) \{", text, re.M):
+        line = text.count("\n", 0, match.start()) + 1
+        if match.group(1) in where:
+            fail(f"{path}:{line}", f"struct {match.group(1)} is that of {where[match.group(1)]} too")
+        where[match.group(1)] = f"{path}:{line}"
+
+# Fields: somebody names each of them, beside its declaration.
+words = {}
+for text in code.values():
+    for word in re.findall(r"\b[a-z_]\w*\b", text):
+        words[word] = words.get(word, 0) + 1
+for path, text in product.items():
+    for match in re.finditer(r"^struct \w+ \{\n(.*?)^\}", text, re.M | re.S):
+        for field in re.finditer(r"^\t+(?:\w+[ \t]+)+\**(\w+)(?:\[[^\]\n]*\])*;", match.group(1), re.M):
+            if words[field.group(1)] == 1:
+                line = text.count("\n", 0, match.start(1) + field.start(1)) + 1
+                fail(f"{path}:{line}", f"nobody uses the field {field.group(1)}")
+
+# Rooms of the core: c->ROOM->x is its own files' alone.
+internal = code["cluster/core/core_internal.h"]
+rooms = re.findall(r"^\tstruct \w+ \*(\w+);", internal[internal.index("struct core {"):], re.M)
+rooms = [r for r in rooms if r not in ("seal", "state", "consensus", "actions")]
+owners = {}
+for path, text in product.items():
+    for room in set(re.findall(r"\bc->(\w+) = core_room\(", text)):
+        owners[room] = os.path.basename(path)[:-2]
+for path, text in product.items():
+    if not path.startswith("cluster/core/"):
+        continue
+    name = os.path.basename(path)[:-2]
+    for room in rooms:
+        owner = owners.get(room, room)
+        mine = name == owner or name.startswith(owner + "_") or owner.startswith(name + "_")
+        for match in re.finditer(rf"\bc->{room}\b", text):
+            if not mine and f'"cluster/core/{owner}_' not in open(path).read() and \
+                    not (owner == "exchange" and name == "lane") and room != "follow":
+                fail(f"{path}:{text.count(chr(10), 0, match.start()) + 1}",
+                     f"c->{room} is the room of {owner}.c")
+
+# Circles: files of one layer that call each other in a loop (Tarjan).
+defined = {}
+for path, text in product.items():
+    if path.endswith(".c"):
+        for match in re.finditer(r"^(?!static)\w[\w \*]*?\b(\w+)\([^;{]*\)\n\{", text, re.M):
+            defined.setdefault(match.group(1), path)
+calls = {}
+for path, text in product.items():
+    if path.endswith(".c"):
+        own = set(re.findall(r"^static [\w \*]*?\b(\w+)\(", text, re.M))
+        called = {defined.get(w) for w in set(re.findall(r"\b(\w+)\(", text)) - own}
+        calls[path] = {p for p in called if p and p != path and p.split("/")[0] == path.split("/")[0]}
+sys.setrecursionlimit(10000)
+index, low, stack, circles = {}, {}, [], []
+
+
+def visit(v):
+    index[v] = low[v] = len(index)
+    stack.append(v)
+    for w in calls[v]:
+        if w not in index:
+            visit(w)
+            low[v] = min(low[v], low[w])
+        elif w in stack:
+            low[v] = min(low[v], index[w])
+    if low[v] == index[v]:
+        circle = [stack.pop()]
+        while circle[-1] != v:
+            circle.append(stack.pop())
+        circles.append(sorted(circle))
+
+
+for path in calls:
+    if path not in index:
+        visit(path)
+for circle in circles:
+    if len(circle) > CIRCLE_MAX:
+        fail(circle[0], f"{len(circle)} files call each other in a circle: " + ", ".join(circle))
+
+sys.exit(bad > 0)
