@@ -5,47 +5,75 @@
 # failure: a checker that cannot fail proves nothing. Prints the table of test/README.md.
 #
 # test/sim/mutants.txt remembers who noticed, and with which seed, counted from 1 on; these
-# are tried first. If none of them notices any more, all are, from seed 1 on.
-# MUTANT=NAME      only this one
+# are tried first. If none of them notices any more, all are, from seed 1 on. What is needed is
+# built. A program that cannot be built or started, dies without saying what is wrong, or fails
+# without the bug too has noticed nothing: that is an ERROR of the run, and fails it.
+# MUTANT=NAMES     only these
 # MUTANT_HUNT=1    begin with seed 1, whatever is remembered
 # MUTANT_WRITE=1   write what was found into mutants.txt
 # MUTANT_SEEDS=N   how many seeds of each kind are tried (100)
 # MUTANT_JOBS=N    how many at once (the number of processors)
+# MUTANT_ROWS=FILE keep what was found there, and go on behind it
 set -u
 export LC_ALL=C CMOCKA_MESSAGE_OUTPUT=stdout
-bin=${1:?usage: mutants.sh DIR}
-here=$(cd "$(dirname "$0")" && pwd)
-known=$here/mutants.txt
+unset MAKEFLAGS MAKELEVEL
+bin=${1:?usage: mutants.sh DIR, as build/mutants}
+cd "$(dirname "$0")/../.." || exit 1
+known=test/sim/mutants.txt
 seeds=${MUTANT_SEEDS:-100}
+jobs=${MUTANT_JOBS:-$(nproc)}
 
-# run_sim NAME KIND SEED; run_unit NAME PROGRAM: true if it notices; sets checker, how. A
-# seed that fails without the bug too shows nothing.
+# build TARGET...: false, with what was said, if that fails. One at a time.
+build() {
+	mkdir -p "$bin"
+	flock "$bin/.lock" make -s -j"$jobs" "$@" >&2
+}
+
+# The ways to notice: run_sim NAME KIND SEED, run_unit NAME PROGRAM. True if the search is over:
+# noticed (checker, how, text say by whom), or the run is broken (error says how).
 run_sim() {
-	local kind='' out line
+	local kind='' out line rc
 	[ "$2" = toy ] && kind=--toy
-	out=$(timeout 120 "$bin/sim" --mutant "$1" --seed "$3" $kind 2>&1) && return 1
+	out=$(timeout 120 "$bin/sim" --mutant "$1" --seed "$3" $kind 2>&1)
+	rc=$?
+	case $rc in
+	0 | 124) return 1 ;; # 124: out of time, which shows nothing.
+	2 | 126 | 127)
+		error="$bin/sim: exit $rc: ${out:0:200}"
+		return 0
+		;;
+	esac
+	line=$(grep -m1 -E '^FAIL|Assertion' <<< "$out") || return 1
 	timeout 120 "$bin/sim" --seed "$3" $kind > /dev/null 2>&1 || return 1
 	how="$2 $3"
-	line=$(grep -m1 -E '^FAIL|Assertion' <<< "$out") || return 1 # Out of time.
 	text=$(sed -E 's/^FAIL seed [0-9]+( at [0-9.]+ s)?: //' <<< "$line")
 	checker=$(sed -nE 's/^(I[0-9]+|log)\b.*/\1/p' <<< "$text")
 	[ -n "$checker" ] || checker=$(sed -nE 's/.* ([a-z0-9_]+): Assertion.*/assert in \1()/p' <<< "$line")
 	[ -n "$checker" ] || checker="?"
 }
 run_unit() {
-	local out rc
-	out=$(MUTANT_PLANT=$1 timeout 120 "$bin/unit/$2" 2>&1 < /dev/null)
+	local unit=$bin/unit/$2 out rc
+	if [ ! -x "$unit" ]; then
+		error="$unit is not there"
+		return 0
+	fi
+	out=$(MUTANT_PLANT=$1 timeout 120 "$unit" 2>&1 < /dev/null)
 	rc=$?
-	[ $rc -ne 0 ] && [ $rc -ne 124 ] || return 1 # 124: out of time, which shows nothing.
-	how="unit $2"
+	[ $rc -ne 0 ] && [ $rc -ne 124 ] || return 1
 	text=$(grep -m1 -oE '^\[  FAILED  \] [a-z][a-z0-9_]*$|Assertion .*' <<< "$out" | sed 's/^\[  FAILED  \] //')
-	checker="unit test $2"
+	if [ -z "$text" ]; then
+		error="$unit: exit $rc, and no test failed: ${out:0:200}"
+	elif ! timeout 120 "$unit" > /dev/null 2>&1 < /dev/null; then
+		error="$unit fails without a mutant"
+	else
+		how="unit $2" checker="unit test $2"
+	fi
 }
 
-# One mutant: a line "caught|SURVIVED, name, what, checker, where, runs, text".
+# One mutant: a line "caught|SURVIVED|ERROR, name, what, checker, where, runs, text".
 hunt() {
-	local name=$1 what=$2 tried=0 kind where unit
-	checker='' how='' text=''
+	local name=$1 what=$2 tried=0 kind where verdict=caught
+	checker='' how='' text='' error=''
 	while [ -z "${MUTANT_HUNT:-}" ] && read -r kind where; do
 		tried=$((tried + 1))
 		if [ "$kind" = unit ]; then
@@ -54,19 +82,24 @@ hunt() {
 			run_sim "$name" "$kind" "$where" && break
 		fi
 	done < <(sed -n "s/^$name //p" "$known")
-	[ -n "$checker" ] || for kind in full toy; do
+	[ -n "$checker$error" ] || for kind in full toy; do
 		for ((seed = 1; seed <= seeds; seed++)); do
 			tried=$((tried + 1))
 			run_sim "$name" $kind $seed && break 2
 		done
 	done
-	[ -n "$checker" ] || for unit in "$bin"/unit/*_test; do
-		[ -x "$unit" ] || continue
-		tried=$((tried + 1))
-		run_unit "$name" "${unit##*/}" && break
-	done
-	printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$([ -n "$checker" ] && echo caught || echo SURVIVED)" \
-		"$name" "$what" "${checker:-}" "${how:-}" "$tried" "${text:-}"
+	if [ -z "$checker$error" ]; then
+		build mutants-unit || error="make mutants-unit fails"
+		for where in test/unit/*_test.c; do
+			[ -z "$error" ] || break
+			tried=$((tried + 1))
+			where=${where##*/}
+			run_unit "$name" "${where%.c}" && break
+		done
+	fi
+	[ -n "$checker" ] || verdict=SURVIVED
+	[ -z "$error" ] || verdict=ERROR text=${error//[$'\t\n']/ }
+	printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' $verdict "$name" "$what" "$checker" "$how" $tried "$text"
 }
 
 if [ "${2:-}" = --one ]; then
@@ -74,19 +107,35 @@ if [ "${2:-}" = --one ]; then
 	exit
 fi
 
+# wanted: the lines "NAME what" of the list that MUTANT asks for.
+build "$bin/sim" || exit 1
+wanted() {
+	"$bin/sim" --mutants | awk -v names="${MUTANT:-}" '
+		BEGIN { n = split(names, a, " "); for (i in a) want[a[i]] = 1 }
+		n == 0 || $1 in want'
+}
+for name in ${MUTANT:-}; do
+	wanted | grep -q "^$name " || { echo "ERROR     there is no mutant $name"; exit 1; }
+done
+# shellcheck disable=SC2046
+build $(wanted | awk -v bin="$bin" 'NR == FNR { want[$1] = 1; next }
+	$2 == "unit" && $1 in want { print bin "/unit/" $3 }' - "$known" | sort -u) || exit 1
+
 # Without a bug nothing may fail, or catching one means nothing.
 failed=0
 if [ -z "${MUTANT:-}" ]; then
 	"$bin/sim" --seed 1 --count 5 && "$bin/sim" --toy --seed 1 --count 5 || failed=1
-	for unit in "$bin"/unit/*_test; do
-		[ ! -x "$unit" ] || "$unit" > /dev/null 2>&1 < /dev/null || { echo "FAIL  $unit without a mutant"; failed=1; }
+	for unit in $(sed -n 's/^[A-Z_0-9]* unit //p' "$known" | sort -u); do
+		"$bin/unit/$unit" > /dev/null 2>&1 < /dev/null || { echo "FAIL  $unit without a mutant"; failed=1; }
 	done
 fi
 
-result=$(mktemp) || exit 1
-trap 'rm -f "$result"' EXIT
-"$bin/sim" --mutants | grep -E "^${MUTANT:-[A-Z_0-9]+} " | tr '\n' '\0' |
-	xargs -0 -P "${MUTANT_JOBS:-$(nproc)}" -n 1 "$0" "$bin" --one > "$result"
+result=${MUTANT_ROWS:-$(mktemp)} || exit 1
+[ -n "${MUTANT_ROWS:-}" ] || trap 'rm -f "$result"' EXIT
+touch "$result" && sed -i '/^ERROR/d' "$result"
+wanted | awk -v rows="$result" '
+	BEGIN { while ((getline row < rows) > 0) { split(row, a, "\t"); done[a[2]] = 1 } }
+	!($1 in done)' | tr '\n' '\0' | xargs -0 -r -P "$jobs" -n 1 test/sim/mutants.sh "$bin" --one >> "$result"
 
 # In the order of the list.
 order() {
@@ -95,10 +144,20 @@ order() {
 	done
 }
 if [ -n "${MUTANT_WRITE:-}" ]; then
-	[ -z "${MUTANT:-}" ] && : > "$known.new" || grep -v "^$MUTANT " "$known" > "$known.new"
-	order | awk -F '\t' '$1 == "caught" { print $2, $5 }' >> "$known.new" && mv "$known.new" "$known"
+	# First what noticed now, then what was remembered before.
+	order | awk -F '\t' '$1 == "caught" { print $2, $5 }' | awk -v known="$known" '
+		{ found[$1] = $0; names[++n] = $1 }
+		function say(name) { if (name in found && !(name in said)) print found[name]; said[name] = 1 }
+		END {
+			while ((getline row < known) > 0) {
+				split(row, a, " ")
+				say(a[1])
+				if (row != found[a[1]]) print row
+			}
+			for (i = 1; i <= n; i++) say(names[i]) }' > "$known.new" && mv "$known.new" "$known"
 fi
-order | awk -F '\t' '$1 != "caught" { print "SURVIVED  " $2 ": " $3 " (" $6 " runs)" }
+order | awk -F '\t' '$1 == "SURVIVED" { print "SURVIVED  " $2 ": " $3 " (" $6 " runs)" }
+	$1 == "ERROR" { print "ERROR     " $2 ": " $7 }
 	$1 == "caught" { print "caught    " $2 " by " $4 " (" $5 "): " $7 }'
 echo
 echo "| Mutant | What it breaks | Caught by | First seed |"
@@ -107,6 +166,6 @@ order | awk -F '\t' '{ split($5, how, " "); seed = how[1] == "unit" ? "-" : how[
 	print "| `" $2 "` | " $3 " | " ($1 == "caught" ? $4 : "nobody") " | " ($1 == "caught" ? seed : "-") " |" }'
 echo
 passed=$(grep -c '^caught' "$result")
-failed=$((failed + $(grep -c '^SURVIVED' "$result")))
+failed=$((failed + $(grep -c -v '^caught' "$result")))
 echo "$passed passed, $failed failed, 0 skipped"
 [ "$failed" -eq 0 ]
