@@ -27,7 +27,6 @@ void cluster_config_defaults(struct cluster_config *c)
 		.mark_commit_ms = 1000,
 		.half_open_ms = 30000,
 		.auth_ms = 120000,
-		.tombstone_ms = 600000,
 		.retransmit_ms = 1000,
 		.retransmit_tries = 5,
 		.notice_interval_us = 200,

@@ -24,7 +24,6 @@ struct cluster_timing { /* Milliseconds, unless the name says otherwise. */
 	uint32_t mark_commit_ms;     /* 1000: changed marks are committed. */
 	uint32_t half_open_ms;       /* 30000: from IKE_SA_INIT to the first IKE_AUTH ... */
 	uint32_t auth_ms;            /* 120000: ... and from there to the last. */
-	uint32_t tombstone_ms;       /* 600000 */
 	uint32_t retransmit_ms;      /* 1000: first retransmission of our own requests; doubles. */
 	uint32_t retransmit_tries;   /* 5 */
 	uint32_t notice_interval_us; /* 200: pacing of takeover notices. */

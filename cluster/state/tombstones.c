@@ -60,11 +60,12 @@ uint64_t tombstone_peer(const struct ike_id *id)
 {
 	uint8_t octets[1 + IKE_ID_MAX] = {(uint8_t)id->type}, hash[IKE_HASH_LEN];
 	struct ike_id key = ike_id_key(id); /* Spelled otherwise it is the same one. */
-	uint64_t peer;
+	uint64_t peer = 0;
 
 	memcpy(octets + 1, key.data, id->len);
 	hash_sha256(octets, 1 + (size_t)id->len, hash);
-	memcpy(&peer, hash, sizeof(peer));
+	for (unsigned i = 0; i < sizeof(peer); i++)
+		peer = peer << 8 | hash[i]; /* It is replicated: the same on any machine. */
 	return peer ? peer : 1;
 }
 

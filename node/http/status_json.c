@@ -258,6 +258,14 @@ static void links(FILE *f, const struct link *link)
 	metric(f, "loop_stalls_total", "counter", l.loop_stalls);
 }
 
+static void datapath(FILE *f, const struct datapath_counters *dp)
+{
+#define X(name, type)                                                                              \
+	metric(f, type[0] == 'g' ? "worker_" #name : #name "_total", type, dp->name);
+	DATAPATH_COUNTERS(X)
+#undef X
+}
+
 char *status_metrics(const struct status_view *v)
 {
 	struct datapath_counters dp = { 0 };
@@ -279,8 +287,7 @@ char *status_metrics(const struct status_view *v)
 	}
 	metric(f, "ready", "gauge", status_ready(v));
 	unready(f, v);
-	metric(f, "child_sas_missing_total", "counter",
-	       v->datapath ? datapath_sas_refused(v->datapath) : 0);
+	metric(f, "child_sas_missing_total", "counter", dp.sas_refused);
 	if (v->store_fill_percent)
 		metric(f, "store_fill_percent", "gauge", v->store_fill_percent(v->ctx));
 	metric(f, "leader", "gauge", st.role == CONSENSUS_LEADER);
@@ -297,18 +304,7 @@ char *status_metrics(const struct status_view *v)
 	metric(f, "held_expired_total", "counter", st.held_expired);
 	metric(f, "revoked_refused_total", "counter", st.revoked_refused);
 	metric(f, "false_node_downs_total", "counter", st.false_node_downs);
-	metric(f, "packets_in_total", "counter", dp.packets_in);
-	metric(f, "packets_out_total", "counter", dp.packets_out);
-	metric(f, "octets_in_total", "counter", dp.octets_in);
-	metric(f, "octets_out_total", "counter", dp.octets_out);
-	metric(f, "forwarded_in_total", "counter", dp.forwarded_in);
-	metric(f, "forwarded_out_total", "counter", dp.forwarded_out);
-	metric(f, "injected_total", "counter", dp.injected);
-	metric(f, "held_total", "counter", dp.held);
-	metric(f, "stops_total", "counter", dp.stops);
-	metric(f, "keepalives_total", "counter", dp.keepalives);
-	metric(f, "ike_in_total", "counter", dp.ike_in);
-	metric(f, "ike_out_total", "counter", dp.ike_out);
+	datapath(f, &dp);
 	links(f, v->link);
 	memory_read(&memory);
 	metric(f, "memory_resident_bytes", "gauge", memory.resident);

@@ -35,22 +35,34 @@ struct datapath_face { /* Worker thread; arguments are borrowed for the call. */
 	void (*unknown_spi)(void *ctx, uint32_t spi);
 };
 
+/* X(name, metric type). Whatever stands here is counted and told; a new one needs no more. */
+#define DATAPATH_COUNTERS(X)                                                                       \
+	X(packets_in, "counter") /* Delivered inward. */                                           \
+	X(octets_in, "counter")  /* Of inner packets. */                                           \
+	X(packets_out, "counter") /* Sealed and sent. */                                           \
+	X(octets_out, "counter")                                                                   \
+	X(forwarded_in, "counter") /* Given to face->forward. */                                   \
+	X(forwarded_out, "counter")                                                                \
+	X(injected, "counter")                                                                     \
+	X(held, "counter")       /* Inbound packets that had to wait for marks, or after a stop. */ \
+	X(stops, "counter")      /* The process stood still for longer than others wait for it. */ \
+	X(waited, "counter")     /* Of exact SAs: for a majority to have theirs. */                \
+	X(keepalives, "counter") /* RFC 3948 2.3 */                                                \
+	X(xdp_in, "counter")     /* Of all outer packets, those that went by AF_XDP. */            \
+	X(xdp_out, "counter")                                                                      \
+	X(ike_in, "counter")                                                                       \
+	X(ike_out, "counter")                                                                      \
+	X(updates, "counter")                                                                      \
+	X(sas, "gauge")          /* Entries now. */                                                \
+	X(sas_refused, "counter") /* That found no room: the tables are too small for what was granted. */ \
+	X(arp_replies, "counter")                                                                  \
+	X(announcements, "counter")
+
 struct datapath_counters {
 	uint64_t drops[DROP_COUNT];
-	uint64_t packets_in, octets_in;   /* Delivered inward; octets of inner packets. */
-	uint64_t packets_out, octets_out; /* Sealed and sent. */
-	uint64_t forwarded_in, forwarded_out; /* Given to face->forward. */
-	uint64_t injected;
-	uint64_t held;        /* Inbound packets that had to wait for marks, or after a stop. */
-	uint64_t stops;       /* The process stood still for longer than others wait for it. */
-	uint64_t waited;      /* Of exact SAs: for a majority to have theirs. */
-	uint64_t keepalives;  /* RFC 3948 2.3 */
-	uint64_t xdp_in, xdp_out; /* Of all outer packets, those that went by AF_XDP. */
-	uint64_t ike_in, ike_out;
-	uint64_t updates;
-	uint64_t sas;         /* Entries now. */
-	uint64_t sas_refused; /* That found no room: the tables are too small for what was granted. */
-	uint64_t arp_replies, announcements;
+#define X(name, type) uint64_t name;
+	DATAPATH_COUNTERS(X)
+#undef X
 };
 
 #endif
