@@ -16,7 +16,7 @@
 static bool has_more(const struct ike_session *a, const struct ike_session *b)
 {
 	for (unsigned i = 0; i < b->n_child; i++)
-		if (!ike_session_find_child((struct ike_session *)a, b->child[i].spi_in))
+		if (!ike_session_has_child(a, b->child[i].spi_in))
 			return true;
 	return false;
 }

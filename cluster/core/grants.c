@@ -110,15 +110,13 @@ static struct owned_sa *put(struct core *c, struct grant_shadow *g, const struct
 }
 
 /* The leader sees it too, and rekeys (requests_child.c). */
-static void warn_high(struct core *c, const struct session *s, const struct seq_record *r,
-		      const struct owned_sa *sa, uint64_t end)
+static void warn_high(struct core *c, const struct session *s, struct owned_sa *sa, bool high)
 {
-	uint64_t high = r->limit - r->limit / 4; /* lease_is_high() */
-
-	if (sa->grant.end < high && end >= high)
+	if (high && !sa->grant.high)
 		action_event(c->actions, "sequence_high",
 			     "session %llu: SPI %08x has used 75 %% of its sequence numbers",
 			     (unsigned long long)s->id, sa->spi_in);
+	sa->grant.high = high;
 }
 
 /* A new epoch: do we know already what was accepted before? */
@@ -196,7 +194,7 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 	sa->grant.exact = horizon_exact(r);
 	sa->grant.horizon = r->horizon;
 	sa->grant.logged = mark_floor(r, epoch);
-	warn_high(c, s, r, sa, lease.end);
+	warn_high(c, s, sa, lease_is_high(r, epoch));
 	sa->grant.granted = true;
 	sa->grant.epoch = epoch;
 	sa->grant.end = lease.end;
@@ -241,7 +239,7 @@ static void drop_gone(struct core *c, struct grant_shadow *g, const struct sessi
 	for (unsigned i = 0; i < g->n;) {
 		uint32_t spi_in = g->child[i]->spi_in;
 
-		if (s && ike_session_find_child((struct ike_session *)&s->ike, spi_in)) {
+		if (s && ike_session_has_child(&s->ike, spi_in)) {
 			i++;
 			continue;
 		}

@@ -36,6 +36,7 @@ struct sa_grant { /* grants.c: what the packet workers were told. */
 	bool known;  /* They have the SA. */
 	struct sad_path path;
 	bool granted, held, exact;
+	bool high;   /* Its lease ends above 75 % of the numbers. */
 	int64_t epoch;
 	uint64_t end, horizon;
 	uint64_t logged; /* mark_floor() that its worker was told. */

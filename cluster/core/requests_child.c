@@ -16,7 +16,7 @@ static void delete_ended(struct core *c, const struct session *s, struct errand 
 	struct ike_request r = { .purpose = IKE_PURPOSE_DELETE_CHILD, .spi_in = e->ended };
 	uint32_t spi_in = e->ended;
 
-	if (!ike_session_find_child((struct ike_session *)&s->ike, spi_in)) {
+	if (!ike_session_has_child(&s->ike, spi_in)) {
 		e->ended = 0;
 	} else if (requests_make(c, s, &r)) {
 		e->ended = 0;
@@ -46,7 +46,7 @@ void requests_delete_child(struct core *c, uint32_t spi_in)
 static bool is_settled(const struct session *s, const struct child_sa *child)
 {
 	return child->replaces == 0 ||
-	       !ike_session_find_child((struct ike_session *)&s->ike, child->replaces);
+	       !ike_session_has_child(&s->ike, child->replaces);
 }
 
 /* The Child SA that wants a successor and has none: as somebody asked, or because three

@@ -178,7 +178,7 @@ bool ike_rekey_possible(const struct ike_config *config, const struct ike_sessio
 
 	return c && c->n_esp > 0 && ike_session_places_with(s, spi_in) <= IKE_CHILD_MAX &&
 	       s->ike[0].state == IKE_SA_ESTABLISHED && !s->ike[0].window.outstanding &&
-	       ike_session_find_child((struct ike_session *)s, spi_in) != NULL;
+	       ike_session_has_child(s, spi_in);
 }
 
 bool ike_rekey_ask(struct ike_builder *b, const struct ike_env *env, struct ike_session *s,
@@ -241,7 +241,7 @@ static bool ours_is_redundant(const struct ike_step *s, const struct finish *f)
 {
 	CBS ours, theirs;
 
-	if (f->rival_nonce_len == 0 || !ike_session_find_child(s->next, f->rival))
+	if (f->rival_nonce_len == 0 || !ike_session_has_child(s->next, f->rival))
 		return false;
 	CBS_init(&ours, f->nonce, sizeof(f->nonce));
 	if (ike_nonce_is_lower(s->message->nonce, ours))
@@ -282,7 +282,7 @@ static void answer_error(struct ike_step *s, const struct ike_notify *error, con
 		if (f->corrected || !CBS_get_u16(&data, &group) || CBS_len(&data) != 0 ||
 		    group == f->dh.group || !dh_supported(group) || !s->connection ||
 		    group_for(s->connection, group) != group ||
-		    !ike_session_find_child(s->next, old))
+		    !ike_session_has_child(s->next, old))
 			break;
 		s->follow = (struct ike_request){.purpose = IKE_PURPOSE_REKEY_CHILD,
 						 .spi_in = old,
@@ -342,7 +342,7 @@ void ike_step_rekey_answer(struct ike_step *s)
 		/* What the client has made and we will not have is deleted; also when it deleted the
 		 * old one meanwhile, for then it wants none of them. */
 		if (s->content == OK && old && s->connection &&
-		    !ike_session_find_child(s->next, f.spi_in))
+		    !ike_session_has_child(s->next, f.spi_in))
 			refused = install(s, old, &f);
 		if (refused) {
 			then_delete_made(s, &f);

@@ -78,6 +78,14 @@ struct child_sa *ike_session_find_child(struct ike_session *s, uint32_t spi_in)
 	return NULL;
 }
 
+bool ike_session_has_child(const struct ike_session *s, uint32_t spi_in)
+{
+	for (unsigned i = 0; i < s->n_child; i++)
+		if (s->child[i].spi_in == spi_in)
+			return true;
+	return false;
+}
+
 bool ike_session_is_brief(const struct ike_session *s)
 {
 	uint32_t answers = 0, request = 0;

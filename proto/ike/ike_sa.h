@@ -141,6 +141,7 @@ void ike_session_end(struct ike_session *s);
 
 struct ike_sa *ike_session_find_sa(struct ike_session *s, uint64_t spi_i, uint64_t spi_r);
 struct child_sa *ike_session_find_child(struct ike_session *s, uint32_t spi_in);
+bool ike_session_has_child(const struct ike_session *s, uint32_t spi_in);
 /* Does it keep within IKE_ANSWERS_MAX and IKE_REQUEST_MAX? */
 bool ike_session_is_brief(const struct ike_session *s);
 /* The places that a session takes in tables of Child SAs: one for each, and one more for a
