@@ -139,7 +139,7 @@ void bootstrap_tick(struct core *c)
 		return;
 	action_exit(c->actions, 1,
 		    "the newest record in the data_dir of %s is %llu s old, more than max_store_age_s, and "
-		    "no node leads that knows better: if there is no newer copy, start with --accept-old-store",
+		    "no leader has newer data: if there is no newer copy, start with --accept-old-store",
 		    c->config->node[c->config->self], (unsigned long long)c->old_s);
 	c->stopped = true;
 }

@@ -70,7 +70,7 @@ void control_request(struct core *c, const struct control_request *r)
 		if (c->control->asked[i].request.from == 0)
 			a = &c->control->asked[i];
 	if (!a) {
-		answer(c, &none, false, 0, "%u others are asking: say it again", CONTROLS_MAX);
+		answer(c, &none, false, 0, "%u other requests are open: repeat this one", CONTROLS_MAX);
 		return;
 	}
 	memset(a, 0, sizeof(*a));

@@ -408,7 +408,7 @@ void grants_collected(struct core *c, const uint8_t *how)
 	if (c->grants->fallen > before)
 		action_event(
 			c->actions, "replay_horizon",
-			"too few remember what %llu SAs have received: they begin at the horizon",
+			"too few nodes remember what %llu SAs have received: they begin at the horizon",
 			(unsigned long long)(c->grants->fallen - before));
 }
 

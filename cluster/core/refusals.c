@@ -54,7 +54,7 @@ void refusals_tell(struct core *c, const struct endpoint *remote, const struct i
 		return;
 	}
 	if (r->untold)
-		action_event(c->actions, "refused", "%llu more refusals were not told of: see the counters",
+		action_event(c->actions, "refused", "%llu more refusals were not logged: see the counters",
 			     (unsigned long long)r->untold);
 	r->untold = 0;
 	action_event(c->actions, "refused", "%s: %s: %s", endpoint_format(remote, from),

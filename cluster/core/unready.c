@@ -69,16 +69,16 @@ void core_unready_text(const struct core *c, enum unready u, char text[UNREADY_T
 	case UNREADY_NO_LEADER:
 		snprintf(text, UNREADY_TEXT_LEN, "%s", bootstrap_cluster_id(c)
 				 ? "no leader is known"
-				 : "all nodes have to be there once to found the cluster");
+				 : "all nodes must be up once to found the cluster");
 		say_missing(c, text);
 		break;
 	case UNREADY_WIPED:
-		snprintf(text, UNREADY_TEXT_LEN, "the data_dir of a majority of nodes is empty: put "
-			 "them back, or empty all to begin anew");
+		snprintf(text, UNREADY_TEXT_LEN, "the data_dir of a majority of nodes is empty: "
+			 "restore them, or empty all to begin anew");
 		break;
 	case UNREADY_OLD_STORE:
-		snprintf(text, UNREADY_TEXT_LEN, "the store is %llu s old: waits for a leader that the "
-			 "others have elected", (unsigned long long)c->old_s);
+		snprintf(text, UNREADY_TEXT_LEN, "the store is %llu s old: the node waits for a leader that "
+			 "the others elect", (unsigned long long)c->old_s);
 		break;
 	case UNREADY_ISOLATED:
 		snprintf(text, UNREADY_TEXT_LEN, "no contact to a majority of the nodes");
@@ -91,12 +91,12 @@ void core_unready_text(const struct core *c, enum unready u, char text[UNREADY_T
 		snprintf(text, UNREADY_TEXT_LEN, "the node was told to end and hands over");
 		break;
 	case UNREADY_DIFFERS:
-		snprintf(text, UNREADY_TEXT_LEN, "cluster.toml, or what a file in it holds, is not what %s has, "
+		snprintf(text, UNREADY_TEXT_LEN, "cluster.toml, or a file that it names, differs from what %s has, "
 			 "which leads", leader < c->config->n_nodes ? c->config->node[leader] : "the node");
 		break;
 	case UNREADY_UNFIT:
 		snprintf(text, UNREADY_TEXT_LEN, "the host does not let it serve, so it owns nothing "
-			 "where another node can");
+			 "while another node can");
 		break;
 	case UNREADY_COUNT:
 		break;

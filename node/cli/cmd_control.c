@@ -96,14 +96,14 @@ static int usage(FILE *out, const char *verb)
 		"usage: baton %s %s --config FILE --node NAME [-o table|json]\n"
 		"       baton %s %s --control PATH [-o table|json]\n"
 		"  -c, --config FILE   cluster.toml; its \"control\" of the node is asked\n"
-		"  -n, --node NAME     which [[node]]: any that runs on this machine\n"
+		"  -n, --node NAME     which [[node]]: one that runs on this machine\n"
 		"  -o, --output FORMAT table (for people) or json (as the node says it)\n",
 		verb, what, verb, what);
 	if (strcmp(verb, "end") == 0)
-		fputs("  --identity          what is all digits is an identity, not the ID of a session\n",
+		fputs("  --identity          an argument of digits is an identity, not the ID of a session\n",
 		      out);
 	if (strcmp(verb, "prune") == 0)
-		fputs("  --yes               end them; without it they are only counted\n", out);
+		fputs("  --yes               end these sessions; without it they are only counted\n", out);
 	fputs("exit status: 0 ok, 1 failed, 2 usage, 4 no answer\n", out);
 	return CMD_USAGE;
 }

@@ -27,17 +27,17 @@ static const char head[] =
 	"name = \"demo\"\n"
 	"ca_file = \"secrets/ca.pem\"\n"
 	"storage_key_file = \"secrets/storage.key\"   # seals the log and the snapshots\n"
-	"# user = \"baton\"            # who a node becomes once its secrets are read; unset: baton, if it exists\n"
-	"# max_store_age_s = 1800    # a cold start from older data wants --accept-old-store\n"
+	"# user = \"baton\"            # a node's user once it has read its secrets; unset: baton, if it exists\n"
+	"# max_store_age_s = 1800    # a cold start from older data needs --accept-old-store\n"
 	"# sessions_max = 100000     # clients\n"
 	"# child_sas_max = 200000    # ... each takes a place for each Child SA, and one for rekeying\n"
 	"# half_open_max = 10000     # IKE SAs between IKE_SA_INIT and IKE_AUTH\n"
-	"# cookie_above = 500        # ... from so many on a client must show a cookie\n"
+	"# cookie_above = 500        # ... above this a client must return a cookie\n"
 	"# auth_timeout_s = 120      # for all rounds of IKE_AUTH; its first must come within 30 s\n\n";
 
 static const char host_name[] = /* Of the first node, for all. */
-	"# http_name = \"n1.example.net\"           # a host name that it may be asked by, "
-	"besides its addresses\n";
+	"# http_name = \"n1.example.net\"           # a host name that HTTP requests may "
+	"use, besides its addresses\n";
 
 static const char tail[] =
 	"[service]\n"
@@ -56,9 +56,9 @@ static const char tail[] =
 	"# dns = [\"10.20.0.53\"]\n"
 	"ike_proposals = [\"aes128gcm16-aes256gcm16-prfsha256-prfsha384-x25519-ecp256\"]\n"
 	"esp_proposals = [\"aes128gcm16\", \"aes256gcm16\"]\n"
-	"# The client's order decides. Many name AES-CBC first and would end there, so it is not\n"
-	"# offered; for those that know nothing else add \"aes256-sha256-ecp256-modp2048\" to ike_proposals,\n"
-	"# \"aes256-sha256\" to esp_proposals, best in a [[connection]] with a local_id of its own.\n"
+	"# The client's order decides. Many clients name AES-CBC first and would get it, so it is not\n"
+	"# offered. For clients that know nothing else add \"aes256-sha256-ecp256-modp2048\" to ike_proposals,\n"
+	"# \"aes256-sha256\" to esp_proposals, preferably in a [[connection]] with a local_id of its own.\n"
 	"# dpd_delay_ms = 30000      # 0 = off\n"
 	"# replay = \"marks\"          # | \"exact\": nothing is let in twice, ever; costs a round trip "
 	"between nodes\n\n"
@@ -68,7 +68,7 @@ static const char tail[] =
 	"# [timing]                  # failure detection: heartbeat_ms x heartbeats_missed\n"
 	"# heartbeat_ms = 10\n"
 	"# heartbeats_missed = 3\n"
-	"# detection_max_ms = 200    # at the most, while heartbeats come late\n";
+	"# detection_max_ms = 200    # at most, while heartbeats come late\n";
 
 #define KEY_OCTETS_MAX 64u
 
@@ -219,13 +219,12 @@ static void say_next(const char *dir, long nodes)
 	if (!realpath(dir, folder))
 		snprintf(folder, sizeof(folder), "%s", dir);
 	interfaces(own, sizeof(own));
-	printf("%s/cluster.toml and %s/secrets are made for %ld node%s. To be done:\n\n"
-	       "1. Fill in what is yours in cluster.toml: link, outer_interface and inner_interface of each\n"
-	       "   node (this machine has: %s), addresses and inner_addresses,\n"
-	       "   local_ts, pool.\n"
+	printf("%s/cluster.toml and %s/secrets are made for %ld node%s. Next steps:\n\n"
+	       "1. Edit cluster.toml: link, outer_interface and inner_interface of each node\n"
+	       "   (this machine has: %s), addresses, inner_addresses, local_ts, pool.\n"
 	       "2. Copy the folder to each node without the other nodes' secrets/nN.*, and without\n"
-	       "   secrets/ca.key, which no node needs: keep it where no network leads.\n"
-	       "3. On n1, as root (and so on each other node, by its own name):\n\n"
+	       "   secrets/ca.key, which no node needs: keep it offline.\n"
+	       "3. On n1, as root (and on each other node, with its own name):\n\n"
 	       "     %s check --config %s/cluster.toml --node n1\n"
 	       "     %s run --config %s/cluster.toml --node n1\n",
 	       folder, folder, nodes, nodes > 1 ? "s" : "", own[0] ? own : "none", self, folder, self, folder);

@@ -14,12 +14,12 @@ static const struct {
 	{"run", cmd_run, "run one node in the foreground"},
 	{"check", cmd_check, "check a configuration and print every error"},
 	{"init", cmd_init, "make keys, certificates and a commented configuration"},
-	{"status", cmd_status, "ask a node how the cluster is"},
+	{"status", cmd_status, "show the state of the cluster, as a node sees it"},
 	{"sessions", cmd_sessions, "list sessions"},
-	{"end", cmd_end, "end a session, or all of an identity"},
-	{"revoke", cmd_revoke, "let an identity in no more, and end its sessions"},
-	{"allow", cmd_allow, "undo that"},
-	{"prune", cmd_prune, "end the sessions of what is configured no longer"},
+	{"end", cmd_end, "end a session, or all sessions of an identity"},
+	{"revoke", cmd_revoke, "lock an identity out, and end its sessions"},
+	{"allow", cmd_allow, "undo a revocation"},
+	{"prune", cmd_prune, "end sessions whose [[secret]] or [[connection]] is gone"},
 };
 
 static int usage(FILE *out, int status)
@@ -27,7 +27,7 @@ static int usage(FILE *out, int status)
 	fputs("usage: baton COMMAND [OPTION...]\n", out);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].about);
-	fputs("baton COMMAND --help tells more, baton --version which one this is.\n", out);
+	fputs("baton COMMAND --help explains a command, baton --version prints the version.\n", out);
 	return status;
 }
 

@@ -163,8 +163,8 @@ void config_check_whole(struct reader *r)
 	check_numbers(r);
 	check_size(r);
 	if (n > 0 && n % 2 == 0)
-		reader_warning(r, config_line(r, "node", n - 1, "name"), "%u nodes go on after the loss of %u, as "
-			       "%u do: use 1, 3, 5 or 7", n, (n - 1) / 2, n - 1);
+		reader_warning(r, config_line(r, "node", n - 1, "name"), "%u nodes survive the loss of %u, like "
+			       "%u nodes: use 1, 3, 5 or 7", n, (n - 1) / 2, n - 1);
 	if (config_line(r, "test", 0, "") > 1)
 		reader_warning(r, config_line(r, "test", 0, ""), "[test] is for tests: nothing in it is fit for "
 			       "production, remove it");

@@ -133,7 +133,7 @@ static void check_ca(struct pki *p)
 	if (!c.leaf) {
 		reader_error(&p->r, line, "%s holds no certificate in PEM", what);
 	} else if (X509_check_ca(c.leaf) == 0) {
-		reader_error(&p->r, line, "%s holds a certificate that is none of a CA", what);
+		reader_error(&p->r, line, "%s holds a certificate that is not a CA's", what);
 	} else {
 		check_dates(p, c.leaf, line, what);
 		p->ca = X509_STORE_new();
@@ -250,7 +250,7 @@ int node_config_check_pki(const struct node_config *c, const char *node_name, in
 			reader_error(&p.r, line, "\"cert_file\": %s is not there, nor is \"key_file\"",
 				     c->node[missing[k]].cert_file);
 		else
-			reader_warning(&p.r, line, "certificate and key of %s are not here: look at them there",
+			reader_warning(&p.r, line, "certificate and key of %s are not here: check them on that node",
 				       name);
 	}
 	X509_STORE_free(p.ca);

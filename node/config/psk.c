@@ -19,7 +19,7 @@
 /* NULL: they are in octets, so many. */
 static const char *read_hex(const uint8_t *text, size_t n, uint8_t octets[SECRET_MAX], size_t *len)
 {
-	static const char wants[] = "\"0x\" wants hexadecimal digits behind it";
+	static const char wants[] = "\"0x\" must be followed by hexadecimal digits";
 	uint8_t digits[TEXT_MAX];
 	const char *why = NULL;
 	size_t k = 0, count = 0;
@@ -53,7 +53,7 @@ static const char *read_base64(uint8_t *text, size_t n, uint8_t octets[SECRET_MA
 	for (size_t i = 0; i < n; i++) /* The alphabet for URLs: strongSwan takes both. */
 		text[i] = text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i];
 	if (n == 0 || !EVP_DecodeBase64(out, len, sizeof(out), text, n))
-		why = "\"0s\" wants base64 behind it, padded with \"=\" to a multiple of four characters";
+		why = "\"0s\" must be followed by base64, padded with \"=\" to a multiple of four characters";
 	else if (*len == 0 || *len > SECRET_MAX)
 		why = "it is too long";
 	else
@@ -117,8 +117,8 @@ void config_read_psk(struct reader *r, const struct toml_value *v, const char *p
 	} else {
 		secret_set(psk, octets, len);
 		if (len < PSK_SHORT)
-			reader_warning(r, v->line, "\"%s\": the key in %s has %zu octets: who sees one "
-				       "failed login can try it out; make one of %u random octets or more",
+			reader_warning(r, v->line, "\"%s\": the key in %s has %zu octets: an attacker who "
+				       "sees one failed login can guess it; use %u random octets or more",
 				       v->key, path, len, PSK_SHORT);
 		if (isblank(text[0]) || isblank(text[n - 1]))
 			reader_warning(r, v->line, "\"%s\": the key in %s begins or ends with a blank, "

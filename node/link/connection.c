@@ -367,7 +367,7 @@ static void conn_advance(struct conn *c)
 			return;
 		}
 		if (!conn_consume(c, buffer, n)) {
-			link_say(c->link, c->node, "it sent what no node sends");
+			link_say(c->link, c->node, "it sent a frame that no node sends");
 			conn_close(c);
 			return;
 		}

@@ -115,7 +115,7 @@ void link_frame(struct conn *c, const uint8_t *frame, size_t len)
 	struct inbox_item *i = inbox_item_new(INBOX_EVENT, frame, len);
 
 	if (frame[0] == FRAME_HELLO && !link_hello_fits(c, frame, len)) {
-		link_say(c->link, c->node, "its HELLO is not of the process that proved to be it");
+		link_say(c->link, c->node, "its HELLO names another process than its proof");
 		inbox_item_free(i);
 		conn_close(c);
 		return;
@@ -138,7 +138,7 @@ bool link_established(struct conn *c)
 	stranger_leave(c);
 	if (c->server) {
 		if (c->node >= l->cluster->self) {
-			link_say(l, c->node, "it dials, but it is ours to dial: are the nodes in "
+			link_say(l, c->node, "it connects to us, where we connect to it: are the nodes in "
 					     "the same order in its cluster.toml?");
 			c->node = CLUSTER_NODES_MAX;
 			return false;
@@ -300,7 +300,7 @@ static void on_wake(uv_async_t *async)
 		overflow = p->overflow;
 		pthread_mutex_unlock(&l->lock);
 		if (overflow) {
-			link_say(l, i, "it does not take what is sent to it");
+			link_say(l, i, "it does not read what is sent to it");
 			conn_close(p->up);
 		} else {
 			conn_pump(p->up);
@@ -378,7 +378,7 @@ struct link *link_new(const struct link_options *o, char err[LINK_ERR_LEN])
 		 o->config->file, o->config->node[cluster->self].link_line,
 		 cluster->node[cluster->self], endpoint_format(own, text), uv_strerror(rc),
 		 rc == UV_EADDRINUSE	  ? "; does another process run there?"
-		 : rc == UV_EADDRNOTAVAIL ? "; it is no address of this host"
+		 : rc == UV_EADDRNOTAVAIL ? "; it is not an address of this host"
 					  : "");
 	link_stop(l);
 	link_free(l);

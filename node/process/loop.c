@@ -194,7 +194,7 @@ static void on_look(uv_timer_t *timer)
 			   unready_name((enum unready)u), text);
 	}
 	if (unready == 0 && n->unready_told != 0)
-		events_add(n->events, CONFIG_LOG_INFO, "ready", "the cluster counts on this node");
+		events_add(n->events, CONFIG_LOG_INFO, "ready", "the cluster has confirmed this node");
 	n->unready_told = unready;
 }
 

@@ -259,8 +259,8 @@ static void begin(struct auth_step *s)
 					: ike_auth_method_for(m);
 	if (!why && !s->method)
 		why = ike_message_has(m, IKE_PAYLOAD_AUTH)
-			      ? "no connection has its AUTH method"
-			      : "it wants EAP, which no connection has";
+			      ? "no connection uses its AUTH method"
+			      : "it asks for EAP, which no connection has";
 	if (why)
 		ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED, why);
 	else

@@ -138,7 +138,7 @@ static void child_create(struct ike_step *s)
 		error = IKE_NOTIFY_INVALID_SYNTAX;
 	if (error == IKE_NOTIFY_INVALID_KE_PAYLOAD) {
 		ike_add_notify_u16(&s->reply, error, plan.choice.suite.dh);
-		ike_note(s->out, "Child SA wants KE of group %u", plan.choice.suite.dh);
+		ike_note(s->out, "Child SA needs KE of group %u", plan.choice.suite.dh);
 	} else if (error) {
 		child_fail(s, error);
 	} else {

@@ -121,7 +121,7 @@ void ike_step_rekey(struct ike_step *s)
 	error = rekey_negotiate(s, &choice);
 	if (error == IKE_NOTIFY_INVALID_KE_PAYLOAD) {
 		ike_add_notify_u16(&s->reply, error, choice.suite.dh);
-		ike_note(s->out, "IKE rekey wants KE of group %u", choice.suite.dh);
+		ike_note(s->out, "IKE rekey needs KE of group %u", choice.suite.dh);
 	} else if (error) {
 		rekey_fail(s, error);
 	} else {

@@ -136,7 +136,7 @@ static void bind_again(struct address_mover *m, struct side *side, const struct 
 	if (!side->open)
 		return;
 	if (side->nd >= 0) { /* Its groups are joined by index, with capabilities. */
-		leave(&m->follower, name, "IPv6 addresses on another device take a new start");
+		leave(&m->follower, name, "IPv6 addresses on another device need a restart");
 		return;
 	}
 	if (address_prepare_port(now->name, err))
