@@ -56,8 +56,10 @@ build/netns/%.so: test/netns/%.c
 ## chaos: faults at random against stock clients, as long as asked (root)
 chaos: all
 	test/netns/chaos.sh $(CHAOS)
-chaos-mutants: build/mutants/baton build/netns/chaos_preload.so
-	test/netns/chaos_mutants.sh $(MUTANT)
+CHAOS_MUTANTS := $(or $(MUTANT),REPLAY_UNCHECKED NO_MARKS NO_HEARD_MARKS LEASE_SHARED SAME_EPOCH RESTART_GOES_ON NEXT_KEPT IV_GOES_BACK RENEW_BY_STEP)
+CHAOS_PATCHED := $(patsubst test/sim/patches/%.patch,build/mutants/patched/%/baton,$(wildcard $(CHAOS_MUTANTS:%=test/sim/patches/%.patch)))
+chaos-mutants: build/mutants/baton $(CHAOS_PATCHED) build/netns/chaos_preload.so
+	test/netns/chaos_mutants.sh $(or $(MUTANT),NONE $(CHAOS_MUTANTS))
 .PHONY: chaos chaos-mutants
 
 # The whole program, but nothing is sealed: to show that a search for keys finds them.
@@ -114,7 +116,7 @@ fuzz-coverage: $(FUZZ:build/fuzz/%=build/fuzz-cov/%)
 	@test/fuzz/coverage.sh
 .PHONY: check-fuzz fuzz-long fuzz-coverage
 
-# Planted bugs (proto/mutant.h): a checker of the simulator must notice each of them, or
+# Planted bugs (proto/mutant.h, test/sim/patches): a checker of the simulator must notice each of them, or
 # a unit test where it is out of the simulator's sight. mutants.sh builds what it needs.
 MUTANT_FLAGS := -std=gnu11 -g -O1 $(WARN) -Wno-maybe-uninitialized -DBATON_MUTANTS
 mutant_objs = $(patsubst %.c,build/mutants/obj/%.o,$(filter-out %.bpf.c,$(wildcard $(1))))
@@ -127,7 +129,9 @@ $(call mutant_objs,node/cli/main.c): $(B)/version.h
 build/mutants/libunder.a: $(call mutant_objs,test/lib/*.c xdp/*.c xdp/*/*.c cluster/*.c cluster/*/*.c proto/*/*.c)
 	@rm -f $@
 	@ar rcs $@ $^
-build/mutants/sim: $(call mutant_objs,proto/*/*.c cluster/*.c cluster/*/*.c test/lib/*.c $(SIM_C))
+MUTANT_SIM := $(call mutant_objs,proto/*/*.c cluster/*.c cluster/*/*.c test/lib/*.c $(SIM_C))
+MUTANT_NODE := $(call mutant_objs,node/*/*.c) $(call objs,$(wildcard node/*/*.cc))
+build/mutants/sim: $(MUTANT_SIM)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
 build/mutants/unit/config_test build/mutants/unit/config_files_test: $(call mutant_objs,$(CONFIG_C)) build/obj/node/config/toml.cc.o
@@ -139,9 +143,39 @@ build/mutants/unit/%: build/mutants/obj/test/unit/%.o build/mutants/libunder.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -llmdb $(CLUSTER_LIBS) $(XDP_LIBS) $(UNIT_LIBS)
-build/mutants/baton: $(call mutant_objs,node/*/*.c) $(call objs,$(wildcard node/*/*.cc)) build/mutants/libunder.a
+build/mutants/baton: $(MUTANT_NODE) build/mutants/libunder.a
 	$(call say,LINK)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(NODE_LIBS)
+# Bugs of the files that a reader must believe are patches, test/sim/patches/NAME.patch (the
+# second line says what it breaks): NAME has a simulator, unit tests and a node of its own,
+# in which the patched copies stand in for the sources that they are of.
+define mutant_patched
+build/mutants/patched/$(1)/applied: test/sim/patches/$(1).patch $(2)
+	@rm -rf $$(@D)
+	@for file in $(2); do install -D -m 644 $$$$file $$(@D)/$$$$file || exit 1; done
+	@patch -s -f -F0 -p1 -d $$(@D) < $$< || { echo "$$<: no longer applies" >&2; rm -rf $$(@D); false; }
+	@touch $$@ $(2:%=$$(@D)/%)
+$(2:%=build/mutants/patched/$(1)/%): build/mutants/patched/$(1)/applied ;
+build/mutants/patched/$(1)/%.o: build/mutants/patched/$(1)/%.c
+	$$(call say,CC)
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(MUTANT_FLAGS) -Wno-unused -c -o $$@ $$<
+build/mutants/patched/$(1)/sim: $(2:%.c=build/mutants/patched/$(1)/%.o) $$(filter-out $(2:%.c=build/mutants/obj/%.o),$$(MUTANT_SIM))
+	$$(call say,LINK)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(CLUSTER_LIBS)
+build/mutants/patched/$(1)/unit/%: $(2:%.c=build/mutants/patched/$(1)/%.o) build/mutants/obj/test/unit/%.o build/mutants/libunder.a
+	@mkdir -p $$(@D)
+	$$(call say,LINK)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) -lcmocka -llmdb $$(CLUSTER_LIBS) $$(XDP_LIBS) $$(UNIT_LIBS)
+build/mutants/patched/$(1)/unit/core_datagrams_test: UNIT_LIBS := -Wl,--wrap=ike_seal
+build/mutants/patched/$(1)/baton: $(2:%.c=build/mutants/patched/$(1)/%.o) $$(MUTANT_NODE) build/mutants/libunder.a
+	$$(call say,LINK)
+	$$(Q)$$(CXX) $$(LDFLAGS) -o $$@ $$^ $$(NODE_LIBS)
+# Node's own tests see nothing of them.
+mutants-unit-$(1): $(patsubst test/unit/%.c,build/mutants/patched/$(1)/unit/%,$(filter-out %/config_test.c %/config_files_test.c %/ready_test.c %/store_lmdb_test.c,$(wildcard test/unit/*_test.c)))
+.PHONY: mutants-unit-$(1)
+endef
+PATCHES := $(shell awk '/^\+\+\+ b\// { name = FILENAME; gsub(/.*\/|\.patch$$/, "", name); print name ":" substr($$2, 3) }' test/sim/patches/*.patch)
+$(foreach p,$(sort $(foreach p,$(PATCHES),$(firstword $(subst :, ,$(p))))),$(eval $(call mutant_patched,$(p),$(patsubst $(p):%,%,$(filter $(p):%,$(PATCHES))))))
 ## mutants: plant each bug and look for who notices
 mutants:
 	test/sim/mutants.sh build/mutants

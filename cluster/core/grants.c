@@ -20,7 +20,6 @@
 #include "cluster/core/sequence.h"
 #include "cluster/core/takeover.h"
 #include "cluster/state/horizon.h"
-#include "proto/mutant.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -124,7 +123,7 @@ static bool must_hold(const struct core *c, const struct session *s, const struc
 {
 	if (horizon_exact(r))
 		return collect_awaits(c, s) && r->born != session_epoch(c->state, s);
-	return takeover_awaits(c) && !MUTANT(MUTANT_HEIR_NO_HOLD);
+	return takeover_awaits(c);
 }
 
 /* What may have been accepted in the epochs before, as far as anybody here knows. */
@@ -133,11 +132,7 @@ static uint64_t floor_of(const struct core *c, const struct seq_record *r, uint3
 {
 	uint64_t known = sequence_before(c, spi_in, epoch), logged = mark_floor(r, epoch);
 
-	if (MUTANT(MUTANT_NO_MARKS))
-		return 0;
-	if (MUTANT(MUTANT_NO_HEARD_MARKS) || (known < logged && !MUTANT(MUTANT_NO_LOGGED_MARKS)))
-		return logged;
-	return known;
+	return known < logged ? logged : known;
 }
 
 /* A mark of an epoch before came into the log since the grant. It is no news if we knew it, and
@@ -150,16 +145,14 @@ static void follow_late(struct core *c, const struct session *s, const struct se
 	if (logged <= sa->grant.logged)
 		return;
 	sa->grant.logged = logged;
-	if (logged > sequence_before(c, sa->spi_in, sa->grant.epoch) &&
-	    !MUTANT(MUTANT_HEIR_NOT_BY_LOG) && !MUTANT(MUTANT_NO_MARKS))
+	if (logged > sequence_before(c, sa->spi_in, sa->grant.epoch))
 		takeover_floor(c, sa->spi_in, (struct mark){ s->first_epoch, logged });
 }
 
 static void revoke(struct core *c, const struct session *s, struct owned_sa *sa)
 {
 	if (sa->grant.granted) {
-		if (!MUTANT(MUTANT_REVOKE_NOT_TOLD))
-			tell(c, SA_UPDATE_REVOKE, s->id, sa->spi_in);
+		tell(c, SA_UPDATE_REVOKE, s->id, sa->spi_in);
 		sequence_ended(c, sa->spi_in, sa->grant.epoch);
 	}
 	sa->grant.granted = sa->grant.held = false;
@@ -184,8 +177,6 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 	u.grant.epoch = epoch;
 	u.grant.start = lease.start;
 	u.grant.end = lease.end;
-	if (MUTANT(MUTANT_LEASE_EARLY))
-		u.grant.end += r->length;
 	u.grant.floor = floor_of(c, r, sa->spi_in, epoch);
 	u.grant.horizon = r->horizon;
 	u.grant.quorum = horizon_exact(r) && voter_majority(c) > 1;
@@ -216,7 +207,7 @@ static bool carries(struct grant_shadow *g, const struct session *s, unsigned i)
  * have other selectors, by these; by none if another session has its address. */
 static void carry(struct core *c, struct grant_shadow *g, const struct session *s)
 {
-	bool passed = s->successor && s->ike.virtual_ip.family != 0 && !MUTANT(MUTANT_OLD_SENDS_ON);
+	bool passed = s->successor && s->ike.virtual_ip.family != 0;
 	unsigned n = passed ? 0 : s->ike.n_child;
 	uint32_t outbound;
 
@@ -243,8 +234,7 @@ static void drop_gone(struct core *c, struct grant_shadow *g, const struct sessi
 			i++;
 			continue;
 		}
-		if (!MUTANT(MUTANT_DELETE_NOT_TOLD))
-			tell(c, SA_UPDATE_DEL, g->session, spi_in);
+		tell(c, SA_UPDATE_DEL, g->session, spi_in);
 		owned_sa_gone(c, g->child[i]);
 		g->child[i] = g->child[--g->n];
 	}
@@ -295,7 +285,7 @@ void grants_drop_gone(struct core *c, uint64_t session)
 
 	if (s)
 		drop_gone(c, g, s);
-	else if (!MUTANT(MUTANT_SNAPSHOT_KEEPS_SAS))
+	else
 		grants_gone(c, session);
 }
 
@@ -381,8 +371,6 @@ static void fall(struct core *c, const struct session *s, const struct seq_recor
 
 	u.spi_in = s->ike.child[r - s->seq].spi_in;
 	u.mark = r->horizon - 1;
-	if (MUTANT(MUTANT_HORIZON_NO_FLOOR))
-		return;
 	sequence_fall(c, u.spi_in, epoch, u.mark);
 	action_sa(c->actions, &u);
 	c->grants->fallen++;

@@ -4,7 +4,6 @@
 
 #include "cluster/core/core_internal.h"
 #include "cluster/core/fitness.h"
-#include "proto/mutant.h"
 
 bool heir_can_own(const struct core *c, uint32_t i)
 {
@@ -23,7 +22,7 @@ static uint64_t another(const struct core *c, uint64_t lost, bool ready)
 {
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		if (i != c->config->self && c->peer[i].raft_id != lost && heir_can_own(c, i) &&
-		    (fitness_ready(c, i) == ready || MUTANT(MUTANT_HEIR_UNREADY)))
+		    fitness_ready(c, i) == ready)
 			return c->peer[i].raft_id;
 	return 0;
 }

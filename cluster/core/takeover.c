@@ -183,7 +183,7 @@ void takeover_floor(struct core *c, uint32_t spi_in, struct mark mark)
 	const struct session *s = state_session_by_spi(c->state, spi_in, &i);
 	struct sa_update u = { .kind = SA_UPDATE_FLOOR, .spi_in = spi_in, .mark = mark.seq };
 
-	if (!s || !core_owns(c, s) || MUTANT(MUTANT_NO_MARKS) || MUTANT(MUTANT_NO_HEARD_MARKS))
+	if (!s || !core_owns(c, s))
 		return;
 	u.session = s->id;
 	action_sa(c->actions, &u);

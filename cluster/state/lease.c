@@ -17,7 +17,6 @@
 #include "cluster/state/lease.h"
 
 #include "proto/esp/esp.h"
-#include "proto/mutant.h"
 
 #include <assert.h>
 
@@ -61,8 +60,7 @@ struct seq_lease lease_at(const struct seq_record *r, int64_t epoch)
 	assert(epoch >= r->e0);
 	later = (uint64_t)epoch - (uint64_t)r->e0;
 	if (later > 0) {
-		lease.start = lease_reach(r->end0, MUTANT(MUTANT_LEASE_SHARED) ? 0 : later - 1,
-					  r->length, r->limit);
+		lease.start = lease_reach(r->end0, later - 1, r->length, r->limit);
 		lease.end = lease_reach(lease.start, 1, r->length, r->limit);
 	}
 	return lease;
@@ -77,14 +75,14 @@ bool lease_renew(struct seq_record *r, int64_t epoch, int64_t current, uint64_t 
 {
 	struct seq_lease lease;
 
-	if (epoch != current && !MUTANT(MUTANT_RENEW_NO_EPOCH))
+	if (epoch != current)
 		return false;
 	lease = lease_at(r, epoch);
 	if (end > r->limit)
 		end = r->limit;
 	r->e0 = epoch;
 	r->start = lease.start;
-	r->end0 = end > lease.end || MUTANT(MUTANT_RENEW_OVERWRITES) ? end : lease.end;
+	r->end0 = end > lease.end ? end : lease.end;
 	return true;
 }
 

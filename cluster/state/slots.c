@@ -13,7 +13,6 @@
  * to the node from its NodeUp on; if it was lost meanwhile and its heir now serves
  * sessions in it, they stay with the heir until the last one is gone. */
 #include "cluster/state/state_internal.h"
-#include "proto/mutant.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -31,9 +30,7 @@ static void slot_give(struct state *s, uint32_t i, uint64_t node, uint64_t incar
 	slot->previous_incarnation = slot->incarnation;
 	slot->node = node;
 	slot->incarnation = incarnation;
-	if (!MUTANT(MUTANT_SAME_EPOCH) &&
-	    !(MUTANT(MUTANT_RESTART_GOES_ON) && slot->previous_node == node))
-		slot->epoch++;
+	slot->epoch++;
 	r->slots_changed = true;
 }
 
@@ -55,8 +52,7 @@ static uint64_t rendezvous_score(uint32_t slot, uint64_t id)
 /* Is it up, and has it that configuration (0: any)? */
 static bool eligible(const struct node_record *n, uint64_t config_hash)
 {
-	return n->id != 0 && n->up &&
-	       (config_hash == 0 || n->config_hash == config_hash || MUTANT(MUTANT_HEIR_UNREADY));
+	return n->id != 0 && n->up && (config_hash == 0 || n->config_hash == config_hash);
 }
 
 /* The configuration to look for: none in particular, if nobody who is up has this one. */
@@ -188,7 +184,7 @@ void apply_node_down(struct state *s, const struct node_down *c, struct apply_re
 	const struct node_record *heir = c->heir ? state_node_up(s, c->heir, 0) : NULL;
 
 	/* Of an incarnation that is over, or said before: it moves nothing again. */
-	if (!n || !n->up || (n->incarnation != c->incarnation && !MUTANT(MUTANT_NODE_DOWN_OLD))) {
+	if (!n || !n->up || n->incarnation != c->incarnation) {
 		r->status = ERR_STALE;
 		return;
 	}
@@ -230,7 +226,7 @@ void apply_address_hold(struct state *s, const struct address_hold *c, struct ap
 	uint64_t old = s->holder;
 
 	/* Of an incarnation that is over: the process that runs now knows nothing of it. */
-	if (!n || (n->incarnation != c->incarnation && !MUTANT(MUTANT_HOLD_OLD))) {
+	if (!n || n->incarnation != c->incarnation) {
 		r->status = ERR_STALE;
 		return;
 	}

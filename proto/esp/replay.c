@@ -14,7 +14,6 @@
  * have been, received by another node, so it is refused even where the map is
  * empty. It only rises. */
 #include "proto/esp/replay.h"
-#include "proto/mutant.h"
 
 #include <assert.h>
 #include <string.h>
@@ -69,8 +68,6 @@ enum drop replay_check(const struct replay_window *w, uint64_t seq)
 		return DROP_NONE;
 	if (w->top - seq >= w->bits)
 		return DROP_REPLAY;
-	if (MUTANT(MUTANT_REPLAY_UNCHECKED))
-		return DROP_NONE;
 	return w->map[(seq & (w->bits - 1)) / 64] & bit_of(seq) ? DROP_REPLAY : DROP_NONE;
 }
 
@@ -107,7 +104,7 @@ enum drop replay_mark(struct replay_window *w, uint64_t seq)
 
 void replay_raise_floor(struct replay_window *w, uint64_t floor)
 {
-	if (floor > w->floor || MUTANT(MUTANT_FLOOR_LOWERED))
+	if (floor > w->floor)
 		w->floor = floor;
 	if (floor > w->top)
 		advance(w, floor);

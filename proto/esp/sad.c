@@ -16,7 +16,6 @@
  * accepted even if the mark never got around. For grants that follow the rules
  * the first never applies. */
 #include "proto/esp/sad.h"
-#include "proto/mutant.h"
 
 #include <openssl/mem.h>
 
@@ -91,8 +90,6 @@ void sad_entry_grant(struct sad_entry *e, const struct seq_grant *g)
 			e->end = g->end;
 			e->start = e->next; /* Half of what is new, for sad_entry_lease_low(). */
 			e->reported_low = false;
-			if (MUTANT(MUTANT_GRANT_NEW_WINDOW))
-				replay_init(&e->window, e->window.bits, g->floor);
 		}
 		return;
 	}
@@ -100,8 +97,7 @@ void sad_entry_grant(struct sad_entry *e, const struct seq_grant *g)
 	e->hold = g->hold;
 	e->epoch = g->epoch;
 	/* Number 0 is never sent (RFC 4303 3.3.3). */
-	if (!MUTANT(MUTANT_NEXT_KEPT) || e->next == 0)
-		e->next = max_u64(max_u64(g->start, e->next), 1);
+	e->next = max_u64(max_u64(g->start, e->next), 1);
 	e->start = e->next;
 	e->end = g->end;
 	e->reported_low = false;
@@ -123,8 +119,6 @@ void sad_entry_revoke(struct sad_entry *e)
 void sad_entry_raise_floor(struct sad_entry *e, uint64_t mark, bool fallen)
 {
 	replay_raise_floor(&e->window, mark);
-	if (MUTANT(MUTANT_FLOOR_IS_MARK))
-		e->marked = max_u64(e->marked, mark);
 	if (fallen)
 		e->fallen = max_u64(e->fallen, mark);
 }
@@ -144,7 +138,7 @@ enum drop sad_entry_draw(struct sad_entry *e, uint64_t *seq)
 	/* "the transmitted sequence number must never be allowed to cycle" (RFC 4303 2.2) */
 	if (e->next >= space_end(e))
 		return DROP_SEQUENCE_END;
-	if (e->next >= e->end && !MUTANT(MUTANT_DRAW_PAST_END))
+	if (e->next >= e->end)
 		return DROP_LEASE;
 	*seq = e->next++;
 	return DROP_NONE;
@@ -191,10 +185,8 @@ enum drop sad_entry_accept(struct sad_entry *e, uint64_t seq, int64_t epoch)
 		return DROP_NOT_OWNER;
 	if (e->hold)
 		return DROP_HELD_EXPIRED;
-	if (e->horizon && seq >= e->horizon && !MUTANT(MUTANT_HORIZON_IGNORED))
+	if (e->horizon && seq >= e->horizon)
 		return DROP_HORIZON;
-	if (MUTANT(MUTANT_ACCEPT_UNCHECKED) && seq <= e->window.top)
-		return DROP_NONE;
 	if (replay_mark(&e->window, seq) != DROP_NONE)
 		return DROP_REPLAY;
 	e->accepted = max_u64(e->accepted, seq);
@@ -205,7 +197,7 @@ enum drop sad_entry_accept(struct sad_entry *e, uint64_t seq, int64_t epoch)
 
 bool sad_entry_must_wait(const struct sad_entry *e, uint64_t seq)
 {
-	return e->quorum && seq > e->delivered && !MUTANT(MUTANT_DELIVER_EARLY);
+	return e->quorum && seq > e->delivered;
 }
 
 void sad_entry_raise_delivered(struct sad_entry *e, uint64_t seq, int64_t epoch)

@@ -1,14 +1,23 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Are chaos.sh and its observers of any use? Nodes with a planted bug (proto/mutant.h,
-# MUTANT_PLANT) run through it; each bug must be noticed, from packets alone. One line
-# each: what noticed it. `make chaos-mutants` builds the nodes. With names, only those.
+# Are chaos.sh and its observers of any use? Nodes with a planted bug (proto/mutant.h and
+# MUTANT_PLANT, or a patch of test/sim/patches) run through it; each bug must be noticed, from
+# packets alone. One line each: what noticed it. `make chaos-mutants` builds
+# the nodes and names them.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-export BATON=$PWD/build/mutants/baton CHAOS_NO_CONTROL=1
-[ -x "$BATON" ] || { echo "no $BATON: make chaos-mutants" >&2; exit 1; }
-mutants=${*:-NONE REPLAY_UNCHECKED NO_MARKS NO_HEARD_MARKS LEASE_SHARED SAME_EPOCH RESTART_GOES_ON NEXT_KEPT IV_GOES_BACK RENEW_BY_STEP}
+export BATON CHAOS_NO_CONTROL=1
+[ $# -gt 0 ] || { echo "usage: chaos_mutants.sh NAME..., see test/test.mk" >&2; exit 2; }
+mutants=$*
 mkdir -p build/netns
+
+# node MUTANT: sets BATON and plant.
+node() {
+	BATON=$PWD/build/mutants/baton plant=$1
+	[ ! -e "test/sim/patches/$1.patch" ] || BATON=$PWD/build/mutants/patched/$1/baton plant=NONE
+	[ -x "$BATON" ] || { echo "no $BATON: make chaos-mutants MUTANT=$1" >&2; exit 1; }
+}
+for m in $mutants; do node "$m"; done
 survived=0 caught=0
 
 # noticed FILE: what failed, in a few words.
@@ -31,7 +40,8 @@ faults() {
 run() {
 	local m=$1 seed=$2; shift 2
 	out=build/netns/chaos-$m.out
-	MUTANT_PLANT=$m timeout -k 20 240 test/netns/chaos.sh --brisk --seed "$seed" --seconds 45 --mode mixed "$@" > "$out" 2>&1 < /dev/null
+	node "$m"
+	MUTANT_PLANT=$plant timeout -k 20 240 test/netns/chaos.sh --brisk --seed "$seed" --seconds 45 --mode mixed "$@" > "$out" 2>&1 < /dev/null
 }
 # content OPTIONS...: with nothing planted, there is nothing to notice.
 content() {
