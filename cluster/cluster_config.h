@@ -47,10 +47,10 @@ struct cluster_config {
 	uint32_t cookie_above;                          /* Half-open SAs above which a COOKIE is demanded: 500 */
 	uint8_t storage_key[STORAGE_KEY_LEN];
 	bool leader_holds;                              /* Test hook: the two in one node, not apart. */
-	uint64_t snapshot_bytes;                        /* Of log between two snapshots: 8 MiB */
+	uint64_t snapshot_bytes;                        /* Log between two snapshots: 8 MiB. */
 	uint32_t snapshot_slice;                        /* Octets of it that are written in a millisecond: 16 KiB */
 	uint32_t snapshot_trailing;                     /* Entries kept behind one: 1024 */
-	uint64_t hash;                                  /* Of everything that must be equal on all nodes. */
+	uint64_t hash;                                  /* Covers everything that must be equal on all nodes. */
 	struct cluster_timing timing;
 	struct ike_config ike;
 };

@@ -18,7 +18,7 @@
 #include <sys/types.h>
 
 #define DATAPATH_ERR_LEN 256u
-#define DATAPATH_ADDRESSES_MAX 16u /* Of each kind: service, inner, pools. */
+#define DATAPATH_ADDRESSES_MAX 16u /* For each kind: service, inner, pools. */
 #define DATAPATH_TUN_MTU 1400u     /* Less where the outer interface has no room for that ... */
 #define DATAPATH_TUN_MTU_MIN 576u  /* ... but not less than this: then outer packets are cut. */
 
@@ -31,7 +31,7 @@ enum host_news_kind {
 	HOST_NEWS_LEAVE  /* It never can again: hand over, end, start anew. */
 };
 
-struct host_news { /* Of the host under the data path. */
+struct host_news { /* About the host under the data path. */
 	enum host_news_kind kind;
 	const char *name; /* UNFIT, OVER, LEAVE: one word, the reason's. */
 	const char *text; /* A sentence for the operator. */

@@ -14,7 +14,7 @@
 
 struct posted_update {
 	struct sa_update update;
-	struct sa *sa; /* Of a PUT; adopted by who takes it. */
+	struct sa *sa; /* For a PUT; adopted by the taker. */
 };
 
 struct injected_packet {
@@ -35,7 +35,7 @@ struct stats_question { /* On the asker's stack until answered. */
 struct mail { /* What the worker took out. */
 	struct posted_update *updates;
 	size_t n_updates, room;
-	uint64_t ticket; /* Of the last update, 0 if none. */
+	uint64_t ticket; /* The last update's, 0 if none. */
 	struct injected_packet *injected; /* In order. */
 	struct stats_question *question;
 };

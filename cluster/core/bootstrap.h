@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who we are: HELLO, founding, joining, refusing old copies (DESIGN section 4). */
+/* Who we are: HELLO, founding, joining, refusing old copies (DESIGN sections 7 and 9). */
 #ifndef CLUSTER_CORE_BOOTSTRAP_H
 #define CLUSTER_CORE_BOOTSTRAP_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The time that all agree on (DESIGN section 3). */
+/* The time that all agree on (DESIGN section 7). */
 #ifndef CLUSTER_CORE_CLUSTER_TIME_H
 #define CLUSTER_CORE_CLUSTER_TIME_H
 

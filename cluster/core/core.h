@@ -24,7 +24,7 @@ struct core_start {
 	/* The newest record of the store is that old, too old for a cold start: only a leader
 	 * that others have elected may use it. 0: it is not. */
 	uint64_t old_s;
-	uint64_t stored_age_ms;    /* Of that record, by the wall clock; 0: there is none. */
+	uint64_t stored_age_ms;    /* That record's age by the wall clock; 0: there is none. */
 	uint64_t now_us;
 	uint8_t seed[ENTROPY_SEED_LEN];
 };
@@ -53,7 +53,7 @@ struct core_status {
 	uint64_t term, commit_applied;
 	bool isolated, holds_address, quorum_wiped;
 	uint64_t takeovers, takeovers_acknowledged;
-	uint64_t last_mark_age_us; /* Of the last takeover of which we are the heir. */
+	uint64_t last_mark_age_us; /* The last takeover in which we were the heir. */
 	uint64_t last_gap_us;      /* Lost owner last heard, until its clients' first packet here. */
 	uint64_t held_expired;     /* Takeovers in which marks did not arrive in time. */
 	uint64_t false_node_downs; /* NodeDown of a node that was alive. */
@@ -76,7 +76,7 @@ void core_status(const struct core *core, struct core_status *out);
 const struct ike_half_open *core_half_open(const struct core *core, uint64_t spi_i, uint64_t spi_r);
 const struct state *core_state(const struct core *core);
 uint64_t core_applied(const struct core *core);
-uint64_t core_last_index(const struct core *core); /* Of the log. */
+uint64_t core_last_index(const struct core *core); /* The log's. */
 uint32_t core_voters(const struct core *core); /* In the configuration that was applied last. */
 /* Who counts for contact, by the same configuration. */
 void core_quorum(const struct core *core, struct detector_quorum *out);

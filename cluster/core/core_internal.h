@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside a node's core: what it is itself, and its rooms. A room is a header with its face
- * and a file or a few with its struct, which nobody else sees: who wants something of a
- * room includes its header and asks.
+ * and one or a few files with its struct, which no other file sees. To use a room, include its
+ * header and ask.
  *
  *   core.c            events to rooms, what is due, status
  *   frames.c          what other nodes say, to the room that it is for
@@ -37,7 +37,7 @@
  *   lease_requests.c  what owners ask of the log: leases, horizons, marks
  *   news.c            what owners tell the leader of their clients
  *   control.c         what an operator asks for
- *   policy.c          sessions of what is configured no longer */
+ *   policy.c          sessions whose identity or connection is no longer configured */
 #ifndef CLUSTER_CORE_CORE_INTERNAL_H
 #define CLUSTER_CORE_CORE_INTERNAL_H
 
@@ -71,7 +71,7 @@ struct core {
 	 * waiting all the while. */
 	uint64_t slept_from_us, slept_until_us;
 
-	/* Of the event being handled. */
+	/* The event being handled. */
 	uint64_t now_us;
 	struct entropy entropy;
 	struct actions *actions;

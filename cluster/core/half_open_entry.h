@@ -42,10 +42,10 @@ struct half_open_entry {
 	struct half_open_host *host;
 	struct ike_half_open h;
 	uint64_t since_us;       /* When it came; once it has made a step: when it made the first. */
-	uint64_t term;           /* Of the leader that shared it as it is. */
+	uint64_t term;           /* The term of the leader that shared it as it is. */
 	uint32_t via;            /* The node that the request came by; NODE_NONE: a copy. */
 	uint32_t acks;           /* Bits: nodes that hold it as it is, ourselves included. */
-	bool waiting;            /* What it is to say has not left yet, ... */
+	bool waiting;            /* Its response or question has not left yet, ... */
 	uint64_t act_at_us;      /* ... but does so then. */
 	uint64_t asked_term;     /* Its question was asked outside in this term of ours. */
 	uint64_t led_term;       /* A term of ours: no other node had come further when it was ours. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions of what is configured no longer. */
+/* Sessions whose identity or connection is no longer configured. */
 #ifndef CLUSTER_CORE_POLICY_H
 #define CLUSTER_CORE_POLICY_H
 

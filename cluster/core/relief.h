@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What unfit nodes own is taken from them. */
+/* The leader takes from unfit nodes what they own. */
 #ifndef CLUSTER_CORE_RELIEF_H
 #define CLUSTER_CORE_RELIEF_H
 

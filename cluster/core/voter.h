@@ -9,7 +9,7 @@
 struct core;
 struct frame_mark;
 
-uint32_t voter_majority(const struct core *c); /* Of all nodes. */
+uint32_t voter_majority(const struct core *c); /* A majority of all nodes. */
 /* The applied state shows this process as up: it lags behind none that was here before. */
 bool voter_may_vote(const struct core *c);
 /* May we say that we hold this mark, which came from the node in that incarnation? */

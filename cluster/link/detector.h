@@ -4,9 +4,10 @@
  * quorum. Contact is the *send* time of our newest heartbeat that a majority of
  * the voters, ourselves included, has echoed, once we have applied all that their
  * logs held then: a node that slept is not back before it knows what happened
- * meanwhile. Who has lost its store and joins anew has no say: it may have known better
- * before. So heartbeats tell their sender's Raft id. Logs, not applied states: what was committed while we slept is in one
- * log of any majority, but a voter that has just restarted has applied none of it. */
+ * meanwhile. A node that lost its store and joins anew has no say: it may have known more
+ * before. So heartbeats tell their sender's Raft id. Contact follows logs, not applied states:
+ * what was committed while we slept is in one log of any majority, but a voter that has just
+ * restarted has applied none of it. */
 #ifndef CLUSTER_LINK_DETECTOR_H
 #define CLUSTER_LINK_DETECTOR_H
 
@@ -24,7 +25,7 @@
 /* Who counts, by the committed configuration that we know. */
 struct detector_quorum {
 	uint64_t self;                     /* Our Raft id. */
-	uint64_t voter[CLUSTER_NODES_MAX]; /* Of each configured node; 0 = it has no vote. */
+	uint64_t voter[CLUSTER_NODES_MAX]; /* Each configured node's Raft id; 0 = it has no vote. */
 	uint32_t n_voters;                 /* Also those that are configured no more. */
 };
 

@@ -55,7 +55,7 @@ struct frame_mark {
 struct frame_run {
 	uint16_t first, count;
 	uint8_t known; /* FRAME_WHOLE, FRAME_COMPLETE or 0 */
-	int64_t epoch; /* Of the slots, as it has applied them: it acknowledges no older mark. */
+	int64_t epoch; /* The slots' epoch that it has applied: it acknowledges no older mark. */
 };
 #define FRAME_WHOLE 1u    /* It has forgotten none that its node ever acknowledged. */
 #define FRAME_COMPLETE 2u /* It owns them, and knows all that were acknowledged to any owner. */

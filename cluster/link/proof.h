@@ -2,19 +2,19 @@
 /* The proof with which each end of a node link begins: that it holds what the cluster's
  * storage key makes of its name. A certificate alone makes nobody a node.
  *
- * Each node has a *link secret*, HKDF(storage key, name). Who holds the storage key can
- * derive all of them; who does not holds its own alone. Of a pair that both hold the
- * storage key the key of the proof comes from both secrets, so one stolen file does not
- * make a voter; where one end has its own alone, from that one, for it is what both know.
+ * Each node has a *link secret*, HKDF(storage key, name). A node that has the storage
+ * key can derive all of them; any other has its own alone. If both ends of a pair have the
+ * storage key, the proof's key comes from both secrets, so one stolen file does not make a
+ * voter. If one end has its own alone, the key comes from that one, for both know it.
  *
  *   FRAME_PROOF (1) | version (1) | role (1) | incarnation (8) | n (1) | n x MAC (32)
  *
  *   MAC = HMAC-SHA256(key of the pair, label | exporter | role | incarnation |
  *                     length (1), sender | length (1), receiver)
  *
- * The exporter (RFC 8446 7.5, RFC 5705) is of this TLS connection, so a MAC of another one
- * is worth nothing here; sender, receiver and role make the two directions differ, so an
- * echo is none. While a storage key is rotated a node has two: it sends a MAC by each and
+ * The exporter (RFC 8446 7.5, RFC 5705) belongs to this TLS connection, so a MAC from another
+ * one is worth nothing here. Sender, receiver and role make the two directions differ, so an
+ * echo is no proof. While a storage key is rotated a node has two: it sends a MAC by each and
  * takes one by either. */
 #ifndef CLUSTER_LINK_PROOF_H
 #define CLUSTER_LINK_PROOF_H
@@ -33,7 +33,7 @@
 
 enum proof_role { PROOF_DIALS = 1, PROOF_LISTENS = 2 }; /* Who made the connection. */
 
-struct proof_keys { /* Of one pair of nodes. Cleanse it. */
+struct proof_keys { /* For one pair of nodes. Cleanse it. */
 	uint8_t key[PROOF_KEYS_MAX][32];
 	unsigned n;
 };

@@ -24,7 +24,7 @@ struct consensus_outgoing {
 /* A transaction on its way to the disk, and what to tell libraft afterwards. */
 struct consensus_write {
 	uint64_t seq;
-	uint64_t first_index; /* Of the entries in it. */
+	uint64_t first_index; /* The index of its first entry. */
 	size_t n_entries;
 	uint64_t *terms;
 	struct store_snapshot *snapshot; /* NULL = none */

@@ -11,7 +11,7 @@
 
 #include <raft.h>
 
-#define CONSENSUS_ENTRIES_MAX 256u              /* Of one AppendEntries. */
+#define CONSENSUS_ENTRIES_MAX 256u              /* In one AppendEntries. */
 #define CONSENSUS_ENTRY_MAX (1u << 20)          /* Octets of one entry. */
 /* What the bounds of a configuration may admit (cluster/core/state_size.c); below 32 bits, with its frame. */
 #define CONSENSUS_SNAPSHOT_MAX (3584u << 20)
@@ -38,7 +38,7 @@ void consensus_message_fini(struct raft_message *m);
 
 /* Is this what raft_configuration_encode() writes, with sound contents? */
 bool consensus_configuration_check(const uint8_t *data, size_t len);
-/* Of a configuration that was checked. *c: raft_configuration_close() it. */
+/* From a configuration that was checked. *c: raft_configuration_close() it. */
 void consensus_configuration_decode(struct raft_configuration *c, const struct blob *b);
 struct blob *consensus_configuration_encode(const struct raft_configuration *c);
 

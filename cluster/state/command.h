@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands: what the Raft log holds. One log entry is one batch of commands,
- * sealed. Everything random or timed in a command was drawn by who proposed it. */
+ * sealed. Everything random or timed in a command was drawn by its proposer. */
 #ifndef CLUSTER_STATE_COMMAND_H
 #define CLUSTER_STATE_COMMAND_H
 
@@ -73,7 +73,7 @@ struct session_step {
 #define COMMAND_LAST_WORD_MAX 512u
 struct session_del {
 	uint64_t session, serial;
-	uint8_t request_hash[IKE_HASH_LEN]; /* Of the DELETE that last_word answers. */
+	uint8_t request_hash[IKE_HASH_LEN]; /* The DELETE that last_word answers. */
 	struct ike_datagrams *last_word;    /* NULL: nobody asked. */
 };
 
@@ -82,9 +82,9 @@ struct seq_row {
 	int64_t epoch; /* For a lease or a horizon it must be the session's current one. */
 	uint64_t end;  /* Lease wanted up to here; 0 = no lease in this row. */
 	uint64_t mark; /* 0 = no mark. From the current epoch or an earlier one; only rises. */
-	uint64_t horizon; /* 0 = none. Of an exact SA: wanted up to here; only rises. */
+	uint64_t horizon; /* 0 = none. An exact SA's: wanted up to here; only rises. */
 };
-#define SEQ_ROWS_MAX 1500u /* Of one command, to stay within COMMAND_BATCH_MAX. */
+#define SEQ_ROWS_MAX 1500u /* In one command, to stay within COMMAND_BATCH_MAX. */
 
 struct seq_batch {
 	struct seq_row *rows; /* heap */
@@ -110,7 +110,7 @@ struct node_up {
 struct node_down {
 	uint64_t id, incarnation;
 	uint64_t heir;
-	uint64_t config_hash; /* Who has another one is unready; 0: that does not count. */
+	uint64_t config_hash; /* A node with another one is unready; 0: that does not count. */
 };
 
 struct owner_move {

@@ -38,8 +38,8 @@ struct session {
 	uint32_t slot;
 	int64_t epoch_base;         /* epoch = epoch_base + the slot's epoch */
 	struct ike_session ike;
-	struct seq_record seq[IKE_CHILD_MAX]; /* Of ike.child[i]. */
-	int64_t first_epoch;        /* Of its birth: takeovers = epoch - first_epoch. */
+	struct seq_record seq[IKE_CHILD_MAX]; /* For ike.child[i]. */
+	int64_t first_epoch;        /* The epoch it was made in: takeovers = epoch - first_epoch. */
 	int64_t noticed_epoch;      /* The client was told (notice committed) of this epoch ... */
 	int64_t acknowledged_epoch; /* ... and has answered it. */
 	uint64_t successor;         /* The session that follows it, and has its virtual IP now, if
@@ -142,7 +142,7 @@ struct pool_taken { /* Is it on its way to somebody? */
 };
 struct pool_wish { /* May be NULL, and each of it. */
 	const struct address *address; /* What it asks for. */
-	const struct ike_id *peer;     /* Who it is, authenticated. */
+	const struct ike_id *peer;     /* Its authenticated identity. */
 };
 /* A free address of the pool that is not `taken` (NULL: none is): what is asked for if
  * that is free, else the lowest never used, else the one freed longest ago; never network,

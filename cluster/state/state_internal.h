@@ -24,7 +24,7 @@
 
 #include <uthash.h>
 
-#define TOMBSTONE_MS 600000u  /* Of cluster time; a half-open copy lives 30 s. */
+#define TOMBSTONE_MS 600000u  /* In cluster time; a half-open copy lives 30 s. */
 #define FREED_MS 600000u      /* After it a freed address counts as never used. */
 #define POOL_HINTS 8u
 
@@ -47,14 +47,14 @@ struct spi_index {
 
 struct session_entry {
 	struct session s;
-	struct pair_index by_pair[IKE_SA_MAX];   /* Of s.ike.ike[i]. */
-	struct spi_index by_spi[IKE_CHILD_MAX];  /* Of s.ike.child[i]. */
+	struct pair_index by_pair[IKE_SA_MAX];   /* For s.ike.ike[i]. */
+	struct spi_index by_spi[IKE_CHILD_MAX];  /* For s.ike.child[i]. */
 	struct address virtual_ip;               /* Key: octets behind the address are zero. */
 	UT_hash_handle by_ip;
 	struct blob *row;                        /* For the cut: as it was when that began. */
 	struct peer_sessions *peer;                       /* The others of its identity: */
 	struct session_entry *peer_previous, *peer_next;
-	struct session_entry *before;            /* Whose s.successor this is, or NULL. */
+	struct session_entry *before;            /* The entry whose s.successor this is, or NULL. */
 };
 
 /* Sessions whose keys are free for the taking, for they change or go in this command; and one. */
@@ -83,7 +83,7 @@ struct session_list {
 /* Pairs and addresses that were let go of, in the order of that. */
 struct tombstone {
 	uint64_t pair[2];
-	uint64_t peer;  /* Whose it was: tombstone_peer(); 0: of an old snapshot, uncounted. */
+	uint64_t peer;  /* Its identity: tombstone_peer(); 0: uncounted, from an old snapshot. */
 	uint64_t at_ms;
 	struct ike_datagrams *last_word; /* See struct session_del. */
 	uint8_t request_hash[IKE_HASH_LEN]; /* Zero without a last word. */
@@ -104,7 +104,7 @@ struct revoked {
 
 struct freed {
 	struct address address;
-	uint64_t peer;   /* Who had it: tombstone_peer(); 0: of an old snapshot, nobody. */
+	uint64_t peer;   /* Its last user: tombstone_peer(); 0: nobody, from an old snapshot. */
 	uint64_t at_ms;
 	uint64_t serial; /* Grows along the list. */
 	UT_hash_handle hh;
@@ -213,7 +213,7 @@ void session_replace(struct state *s, struct session_entry *entry, const struct 
 /* Leaves tombstones and a freed address behind, unless that goes back to whom it came from:
  * then returns that session, else 0. */
 uint64_t session_remove(struct state *s, struct session_entry *entry);
-void session_entry_free(struct session_entry *entry); /* Of one that was not adopted. */
+void session_entry_free(struct session_entry *entry); /* For one that was not adopted. */
 void session_set_slot(struct state *s, struct session_entry *entry, uint32_t slot);
 void sessions_fini(struct state *s);
 

@@ -11,7 +11,7 @@
 
 #include <net/if.h>
 
-#define CONFIG_ADDRESSES_MAX 8u /* Of each kind; as many as cluster_config.service holds. */
+#define CONFIG_ADDRESSES_MAX 8u /* For each kind; as many as cluster_config.service has. */
 #define CONFIG_POOLS_MAX 16u
 #define CONFIG_PATH_MAX 4096u
 #define CONFIG_USER_MAX 64u
@@ -78,7 +78,7 @@ struct config_error {
 struct config_errors {
 	struct config_error *list;
 	size_t n;
-	struct config_error *warning; /* What works, but is hardly meant. */
+	struct config_error *warning; /* Works, but is probably a mistake. */
 	size_t n_warnings;
 };
 

@@ -29,7 +29,7 @@ struct http {
 	unsigned open; /* Handles that are not closed yet. */
 };
 
-/* Of libmicrohttpd: a connection is there, or has gone; an answer is out. */
+/* libmicrohttpd says: a connection is there, or has gone; an answer is out. */
 void http_on_connection(void *ctx, struct MHD_Connection *connection, void **context,
 			enum MHD_ConnectionNotificationCode what);
 void http_on_completed(void *ctx, struct MHD_Connection *connection, void **request,

@@ -28,7 +28,7 @@ struct link_options { /* All but the struct itself is borrowed until link_free()
 	struct tls_context *tls;
 	struct events *events;
 	struct inbox *inbox;
-	uint64_t incarnation; /* Of this process. */
+	uint64_t incarnation; /* This process's. */
 };
 
 /* Listens. NULL: err names the address and its field. */
@@ -65,7 +65,7 @@ struct link_counters {
 	uint64_t relays_lost;    /* IKE datagrams that did. */
 	uint64_t loop_stalls;    /* Times the control loop did not answer for 100 ms. */
 	uint64_t strangers;      /* Connections without a proof so far: now. */
-	uint64_t evicted;        /* Of those, closed for others or for their rate. */
+	uint64_t evicted;        /* Those closed for others or for their rate. */
 };
 void link_count(const struct link *l, struct link_counters *out); /* Any thread. */
 

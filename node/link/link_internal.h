@@ -21,7 +21,7 @@
 #define FRAME_SHORT_MAX (128u << 10) /* All but Raft messages. */
 #define QUEUE_MAX (FRAME_LEN_MAX + (16u << 20))
 #define QUEUE_URGENT_MAX (1u << 20)
-#define QUEUE_RELAY_MAX (1u << 20)   /* Of it, IKE datagrams that anybody may have sent. */
+#define QUEUE_RELAY_MAX (1u << 20)   /* Its part for IKE datagrams, which anybody may have sent. */
 #define HANDSHAKES_PER_S 100u        /* Begun with strangers that come from no node's address. */
 #define HANDSHAKE_US 1000000u
 #define STRANGER_US 500000u          /* The same for those. */
@@ -58,7 +58,7 @@ struct conn { /* Freed when its handle is closed. */
 	bool greeted;      /* Its HELLO came. */
 	bool unproved;     /* It ends because its proof is none. */
 	uint64_t incarnation; /* That it has proved. */
-	uint64_t generation;  /* Of the link that it is: peer_link.generation. */
+	uint64_t generation;  /* Its link's: peer_link.generation. */
 	size_t writing;    /* Octets handed to libuv and not yet written. */
 	struct out_frame *sending; /* Partly sent frame ... */
 	size_t sent;               /* ... and how far. */
@@ -73,7 +73,7 @@ struct conn { /* Freed when its handle is closed. */
 struct peer_link {
 	struct conn *up;       /* The link, or NULL. */
 	struct conn *dialing;
-	uint64_t generation;   /* Of the link; under link->lock. */
+	uint64_t generation;   /* The link's; under link->lock. */
 	bool open;             /* Under link->lock: link_send() may queue. */
 	bool overflow;         /* Under link->lock: end the connection. */
 	struct out_queue queue, urgent; /* Under link->lock. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the process gives up, so that who takes it over has little of it. All of it is
+/* What the process gives up, so that an intruder in it has little. All of it is
  * best effort: what a host or a container does not allow is told in the log, and the node
  * runs. */
 #ifndef NODE_PROCESS_GUARD_H

@@ -19,11 +19,11 @@ enum inbox_kind {
 	INBOX_LEAVE    /* data: why the node must end, a text */
 };
 
-/* What has a limit has one of its own, so that a flood of one kind takes no room from the
+/* Each kind with a limit has one of its own, so that a flood of one kind takes no room from the
  * others. */
 enum inbox_lane {
 	INBOX_OTHER,   /* No limit here. */
-	INBOX_FRAMES,  /* Of the links. */
+	INBOX_FRAMES,  /* From the links. */
 	INBOX_IKE,     /* IKE datagrams, those that were relayed too: from anybody ... */
 	INBOX_INIT,    /* ... but who begins anew does not delay those who go on. */
 	INBOX_PACKETS, /* For other owners. */

@@ -29,7 +29,7 @@ struct node {
 	int timer_fd;               /* timerfd: uv's own timers count milliseconds. */
 	uint64_t armed_us;
 	uv_signal_t signals[5];
-	uv_timer_t pause;           /* Of a start that waits. */
+	uv_timer_t pause;           /* Until a start that waits tries again. */
 	uv_timer_t look;            /* For what makes us unready. */
 	uint32_t unready_told;      /* core_unready(), as the log has it. */
 	uv_timer_t patience;        /* After a signal: the end comes anyway. */
@@ -41,7 +41,7 @@ struct node {
 	struct store_thread *store_thread;
 	struct tls_context *tls;
 	struct link *link;
-	uint64_t generation[CLUSTER_NODES_MAX]; /* Of the link that the core knows; 0 = none. */
+	uint64_t generation[CLUSTER_NODES_MAX]; /* The link that the core knows; 0 = none. */
 	struct datapath *datapath;
 	struct status_view view;
 	struct http *http;
@@ -55,7 +55,7 @@ struct node {
 	struct sa_update updates[PERFORM_UPDATES_MAX]; /* Collected by perform(). */
 	size_t n_updates;
 	uint64_t sas_refused;       /* Child SAs without room there, of which was told. */
-	uint64_t ticket;            /* Of the last updates posted to the packet workers ... */
+	uint64_t ticket;            /* The last updates posted to the packet workers ... */
 	_Atomic uint64_t in_effect; /* ... and of the last that they have applied. */
 	_Atomic bool awaited;       /* Something waits for them: wake the loop. */
 	struct deferred *deferred, **deferred_end;

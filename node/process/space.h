@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/statvfs.h>
 
-#define SPACE_TO_START (UINT64_C(1) << 20) /* Who has less would end at one of its first entries. */
+#define SPACE_TO_START (UINT64_C(1) << 20) /* With less a node would end at one of its first entries. */
 #define SPACE_TO_WRITE (UINT64_C(64) << 10)
 #define SPACE_ADVICE "; make room on that disk"
 

@@ -13,8 +13,8 @@ enum { /* In store_pages.used */
 };
 
 struct store_pages {
-	const uint8_t *base; /* Of the map. */
-	size_t size;         /* Of a page. */
+	const uint8_t *base; /* The map's. */
+	size_t size;         /* A page's. */
 	uint64_t last;       /* Page number. */
 	uint8_t *used;       /* One octet per page, to last. */
 };

@@ -54,6 +54,6 @@ uint64_t store_raft_id(const struct store *s);
 /* By the wall clock, since the last entry or snapshot was stored; 0: there is none. */
 uint64_t store_age_ms(const struct store *s);
 struct blob *store_identity(const struct store *s);         /* A new reference; NULL = none. */
-unsigned store_fill_percent(const struct store *s);         /* Of the map, after the last commit. */
+unsigned store_fill_percent(const struct store *s);         /* How full the map is, after the last commit. */
 
 #endif

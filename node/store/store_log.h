@@ -7,7 +7,7 @@
 
 #include <lmdb.h>
 
-/* Of the kinds that stand once; adopts record. */
+/* For the kinds that stand once; adopts record. */
 int store_record_put(MDB_txn *txn, enum record_kind kind, struct blob *record);
 
 /* All of an update, in the order that cluster/raft/store.h gives; changes *tip to match. */

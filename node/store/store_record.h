@@ -25,7 +25,7 @@ enum record_kind {
 };
 #define RECORD_KEY_MAX 9u
 
-struct record_key { /* What authenticates, of one storage key and one cluster name. */
+struct record_key { /* Authenticates, for one storage key and one cluster name. */
 	uint8_t mac_key[STORE_MAC_LEN];
 	uint8_t id[STORE_KEY_ID_LEN]; /* Names the storage key without revealing it. */
 };
@@ -40,9 +40,9 @@ struct record_header { /* Written once; tells whose store it is. */
 /* Rewritten by every transaction: all that the other records must add up to.
  * Entries are chained: the MAC of each covers the MAC of the one before. */
 struct record_tip {
-	uint64_t counter;      /* Of transactions. */
+	uint64_t counter;      /* Counts transactions. */
 	uint64_t term, voted_for;
-	uint64_t incarnation;  /* Of the process that runs, or ran last. */
+	uint64_t incarnation;  /* The process that runs, or ran last. */
 	uint64_t newest_ms;    /* Wall clock when the last entry or snapshot came; 0: none yet. */
 	uint64_t first, last;  /* Entries [first, last]; last = first - 1: none. */
 	uint8_t base[STORE_MAC_LEN];     /* MAC of the entry before first. */

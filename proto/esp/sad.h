@@ -48,9 +48,9 @@ struct sad_entry {
 	struct replay_window window;
 	uint64_t accepted;     /* Highest number accepted in this epoch, here; 0 = none yet. */
 	uint64_t marked;       /* ... as far as it was reported as mark. */
-	bool quorum;           /* Of the grant. */
+	bool quorum;           /* From the grant. */
 	uint64_t delivered;    /* ... then: what a majority holds the mark of. */
-	uint64_t horizon;      /* Of the grant. */
+	uint64_t horizon;      /* From the grant. */
 	uint64_t horizon_from; /* Where the window stood when it was last raised. */
 	bool reported_horizon; /* Horizon-low was reported for this horizon. */
 	uint64_t fallen;       /* The floor, if it is what the horizon was; else 0. */
@@ -67,7 +67,7 @@ void sad_entry_fini(struct sad_entry *e);
  * floor; but neither below what this node itself drew or accepted before. An
  * older epoch is ignored. */
 void sad_entry_grant(struct sad_entry *e, const struct seq_grant *g);
-void sad_entry_revoke(struct sad_entry *e); /* Of whatever epoch. */
+void sad_entry_revoke(struct sad_entry *e); /* Whatever its epoch. */
 /* What another one accepted, so no mark of ours: that stays what was accepted here.
  * fallen: the mark is unknown, and this is the last number below the horizon. */
 void sad_entry_raise_floor(struct sad_entry *e, uint64_t mark, bool fallen);

@@ -12,7 +12,7 @@
 struct auth_step {
 	const struct ike_env *env;
 	const struct ike_half_open *half_open;
-	struct ike_path path;      /* Of the request that is answered, ... */
+	struct ike_path path;      /* The path of the request that is answered, ... */
 	struct ike_header request; /* ... its header ... */
 	uint8_t request_hash[IKE_HASH_LEN];
 	const struct ike_message *first; /* The first request of all: what the client wants. */

@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-/* Whoever makes or reads a set holds it to both. A message of the second fits into fewer
+/* Both bounds are checked where a set is made or read. A message of the second fits into fewer
  * than the first where datagrams hold the 576 octets of RFC 791. */
 #define IKE_DATAGRAMS_MAX 20u       /* Datagrams of one message. */
 #define IKE_DATAGRAMS_LEN_MAX 8192u /* Octets of them all: far below what a log entry holds. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The IKEv2 responder (RFC 7296): a pure function from a state and a datagram
- * to an outcome. It changes nothing it is given. Who calls it commits the
+ * to an outcome. It changes nothing it is given. The caller commits the
  * outcome and only then sends the reply (DESIGN section 4), so what a client
  * was told always exists. */
 #ifndef PROTO_IKE_IKE_H

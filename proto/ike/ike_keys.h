@@ -11,7 +11,7 @@
 struct ike_key_input {
 	const struct secret *shared; /* g^ir; Child SA without PFS: NULL */
 	CBS nonce_i, nonce_r;        /* Nonce data, without payload header */
-	uint64_t spi_i, spi_r;       /* Of the new IKE SA; not used for Child SAs */
+	uint64_t spi_i, spi_r;       /* The new IKE SA's; not used for Child SAs */
 };
 
 /* IKE_SA_INIT. suite is that of the new IKE SA. */

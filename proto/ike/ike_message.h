@@ -138,7 +138,7 @@ enum { /* Configuration attributes, RFC 7296 3.15.1 */
 };
 
 #define IKE_PAYLOAD_HEADER_LEN 4u
-#define IKE_NOTIFIES_MAX 64u /* Of one message; what is too much is ignored: */
+#define IKE_NOTIFIES_MAX 64u /* In one message; further ones are ignored: */
 #define IKE_NOTIFIES_ALIKE_MAX 32u /* so many at most are of a type that another one has. */
 #define IKE_CERTS_MAX 8u
 #define IKE_NONCE_MIN 16u /* RFC 7296 3.9: 16 to 256 octets */
@@ -235,7 +235,7 @@ static inline struct ike_delete_walk ike_message_deletes(const struct ike_messag
 {
 	return (struct ike_delete_walk){m->chain_first, m->chain};
 }
-/* Of a message that was parsed; false: there are no more. */
+/* For a message that was parsed; false: there are no more. */
 bool ike_message_next_delete(struct ike_delete_walk *w, struct ike_delete *out);
 
 /* Parses header and clear chain. Outside IKE_SA_INIT the clear chain must be one SK

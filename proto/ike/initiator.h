@@ -12,7 +12,7 @@
  * cache if it has the same bytes; everything else is ignored, and counted. Nothing
  * changes by a message before it is verified. Before the gateway's AUTH is, nothing it
  * says counts but what RFC 7296 defines an answer to (COOKIE, INVALID_KE_PAYLOAD).
- * What it chooses must be among what was offered: suite, group, traffic selectors. A
+ * The gateway must choose suite, group and traffic selectors from the offer. A
  * Child SA that is not is never taken, and deleted at the gateway.
  *
  * Datagrams are without non-ESP marker; the caller owns returned blobs. SAs are seen
@@ -32,7 +32,7 @@ struct initiator;
 /* How a client shows who it is, and learns who the gateway is: the other side of
  * proto/auth/method.h. */
 struct initiator_auth {
-	/* Of the first request: IDi, and what the method has to say at once. */
+	/* For the first request: IDi, and what the method sends at once. */
 	void (*begin)(struct initiator *i, struct ike_builder *b);
 	/* The gateway's response. CONTINUE: b is the next request; DONE: it is the gateway, and
 	 * gateway_id says who; REFUSE: it is not. */
@@ -67,7 +67,7 @@ enum initiator_state {
 	INITIATOR_CLOSED  /* The IKE SA was deleted, by whichever side; no keys are left. */
 };
 
-enum initiator_purpose { /* Of the outstanding request; in ike_sa.purpose */
+enum initiator_purpose { /* The outstanding request's; in ike_sa.purpose */
 	INITIATOR_NOTHING,
 	INITIATOR_DPD,
 	INITIATOR_REKEY_CHILD, /* purpose_arg: spi_in of the old one */
@@ -93,7 +93,7 @@ struct initiator_counts {
 /* RFC 6311, of ike[0]. */
 struct initiator_sync {
 	uint64_t floor;                     /* The gateway's send value must be this at least. */
-	uint8_t request_hash[IKE_HASH_LEN]; /* Of the last one, and ... */
+	uint8_t request_hash[IKE_HASH_LEN]; /* The last one's, and ... */
 	struct ike_datagrams *response;     /* ... its answer, in case it comes again. */
 };
 
@@ -116,7 +116,7 @@ struct initiator {
 	uint16_t error;
 	struct initiator_counts counts;
 
-	/* Of the exchange under way. */
+	/* The exchange under way. */
 	struct dh_keypair dh;
 	uint8_t nonce_i[IKE_NONCE_LEN];
 	uint8_t nonce_r[IKE_NONCE_MAX];
@@ -141,7 +141,7 @@ struct initiator {
 	uint64_t skip;            /* So many outbound ESP numbers the gateway asked to be left out
 	                           * on all Child SAs (RFC 6311 5.2); whoever does it takes it off. */
 	struct initiator_sync sync;
-	int64_t notice_epoch;     /* Of the last takeover notice: */
+	int64_t notice_epoch;     /* From the last takeover notice: */
 	uint64_t notice_node;
 };
 

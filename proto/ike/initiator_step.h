@@ -40,7 +40,7 @@ struct auth_octets initiator_auth_octets(const struct initiator *i, bool ours, C
 /* The ESP proposals that are offered with a KE of group (DH_NONE: without). */
 struct initiator_esp_offer {
 	struct proposal esp[INITIATOR_PROPOSALS_MAX];
-	struct sa_offer offer; /* Of esp; with new_spi. */
+	struct sa_offer offer; /* For esp; with new_spi. */
 };
 void initiator_esp_offer(const struct initiator *i, uint16_t group, struct initiator_esp_offer *o);
 /* Adds the Child SA that m answers with, or returns why not. input: in IKE_AUTH the nonces

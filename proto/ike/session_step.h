@@ -15,7 +15,7 @@ struct ike_step {
 	struct ike_builder reply; /* The response, in clear. */
 	struct ike_outcome *out;
 	bool sa_ends;             /* sa is deleted by this exchange. */
-	enum status content;      /* Of an answer: see ike_opened. */
+	enum status content;      /* For an answer: see ike_opened. */
 	struct ike_request follow; /* What we ask next, because of an answer; or NONE. */
 	struct ike_sa *successor; /* The IKE SA that replaces sa; heap, or NULL. */
 };

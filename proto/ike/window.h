@@ -7,8 +7,8 @@
  *	requests we send      at most one is outstanding, with ID next_out. Its answer
  *	                      closes it; until then it is repeated bit for bit.
  *
- * What a message is does not depend on whether it authenticates: a caller opens it before
- * it lets the window move. Plain data but for the messages, which copies share. */
+ * The class of a message does not depend on whether it authenticates: a caller opens it
+ * before it lets the window move. Plain data but for the messages, which copies share. */
 #ifndef PROTO_IKE_WINDOW_H
 #define PROTO_IKE_WINDOW_H
 
@@ -21,7 +21,7 @@ struct ike_header;
 struct ike_window {
 	uint32_t next_in;                   /* The ID of the request that we expect next. */
 	uint32_t next_out;                  /* That of the outstanding request, or of our next one. */
-	uint8_t request_hash[IKE_HASH_LEN]; /* Of the last request of theirs, and ... */
+	uint8_t request_hash[IKE_HASH_LEN]; /* Their last request's, and ... */
 	struct ike_datagrams *response;     /* ... its answer; NULL: there is none to repeat. */
 	struct ike_datagrams *outstanding;  /* Our request; NULL: there is none. */
 };
@@ -49,7 +49,7 @@ void ike_window_ask(struct ike_window *w, struct ike_datagrams *request);
 uint8_t ike_window_asked(const struct ike_window *w);
 void ike_window_answered(struct ike_window *w); /* The next request has the next ID. */
 
-/* RFC 6311 5.1: both IDs are set by agreement. What was outstanding is given up. */
+/* RFC 6311 5.1: both IDs are set by agreement. An outstanding request is given up. */
 void ike_window_sync(struct ike_window *w, uint32_t next_in, uint32_t next_out);
 
 void ike_window_share(struct ike_window *copy); /* A copy of a struct: takes its references. */

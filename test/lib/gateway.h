@@ -20,7 +20,7 @@ struct gateway {
 	struct ike_half_open *half_open; /* The latest one. */
 	struct ike_session *session;
 
-	/* Of the last datagram: */
+	/* From the last datagram: */
 	enum ike_verdict verdict;
 	enum drop drop;
 	bool answered;

@@ -111,7 +111,7 @@ void story_client_other(struct story *l, struct initiator *i, const struct initi
 /* Any client speaks to the holder: adopts data; NULL: it only listens. All that has come
  * out of the cluster is for it, and stays there. Returns what it would say next. */
 struct blob *story_say(struct story *l, struct initiator *i, struct blob *data);
-void story_swallow(struct story *l); /* What has come out is lost. */
+void story_swallow(struct story *l); /* All that has come out is lost. */
 /* One datagram of a client to a node; nobody consumes what comes out. */
 void story_datagram(struct story *l, uint32_t node, const struct initiator *from,
 		    const struct blob *data);
@@ -122,7 +122,7 @@ void story_start_all(struct story *l);
 void story_kill_all(struct story *l);
 void story_stall_all(struct story *l, uint32_t but); /* But one; STORY_NODES: all. */
 void story_resume_all(struct story *l);
-uint32_t story_third(const struct story *l);       /* Of three: it neither leads nor holds. */
+uint32_t story_third(const struct story *l);       /* With three nodes: it neither leads nor holds. */
 void story_lose(struct story *l, uint32_t node);   /* Killed, and all others notice. */
 void story_lose_leader(struct story *l);           /* A second later another leads. */
 uint32_t story_spi(const struct story *l);         /* spi_in of the client's newest Child SA. */
@@ -138,9 +138,9 @@ void story_cut_off(struct story *l, uint32_t node); /* All its links are gone; i
 void story_rejoin(struct story *l, uint32_t node);
 void story_stall(struct story *l, uint32_t node);   /* The disk takes writes, and is silent. */
 void story_resume(struct story *l, uint32_t node);
-void story_wipe(struct story *l, uint32_t node);    /* Of a dead node: empty, with a new id. */
+void story_wipe(struct story *l, uint32_t node);    /* For a dead node: empty, with a new id. */
 struct store_image story_image_copy(const struct story *l, uint32_t node);
-/* Of a dead node: what its store holds from now on. Adopts image. */
+/* For a dead node: what its store has from now on. Adopts image. */
 void story_image_put(struct story *l, uint32_t node, struct store_image image);
 /* What the packet workers of the node say of an SA. */
 void story_report(struct story *l, uint32_t node, const struct sad_entry *e,

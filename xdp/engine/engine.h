@@ -65,7 +65,7 @@ struct engine {
 	struct datapath_face face;
 	struct engine_output out;
 	struct datapath_counters counters;
-	uint64_t now_us;  /* Of this burst; for ageing only. */
+	uint64_t now_us;  /* This burst's; for ageing only. */
 	bool isolated;    /* No contact to a quorum: nothing is opened or sealed. */
 	bool stopped;     /* We stood still: nothing is let in before a majority has answered. */
 	bool release_due; /* Held packets may have become free. */
@@ -104,7 +104,7 @@ void engine_update_done(struct engine *e);
  * are held, for they may be another owner's by now. Until it has heard what they know, and that
  * was applied by engine_update(). */
 void engine_stop(struct engine *e);
-void engine_go_on(struct engine *e); /* What is held goes its way. */
+void engine_go_on(struct engine *e); /* Held packets go on. */
 
 /* One burst, n <= BURST. Packets are processed in place and are spent after. */
 void engine_inbound(struct engine *e, struct packet *packets, size_t n);

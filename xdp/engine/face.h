@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between the packet workers and who runs them: what a worker tells, and what it counts.
+/* Between a packet worker and its host: what a worker reports, and what it counts.
  * The gateway has threads and queues behind this face, the simulator a seeded world. */
 #ifndef XDP_ENGINE_FACE_H
 #define XDP_ENGINE_FACE_H
@@ -38,7 +38,7 @@ struct datapath_face { /* Worker thread; arguments are borrowed for the call. */
 /* X(name, metric type). Whatever stands here is counted and told; a new one needs no more. */
 #define DATAPATH_COUNTERS(X)                                                                       \
 	X(packets_in, "counter") /* Delivered inward. */                                           \
-	X(octets_in, "counter")  /* Of inner packets. */                                           \
+	X(octets_in, "counter")  /* Inner packets'. */                                           \
 	X(packets_out, "counter") /* Sealed and sent. */                                           \
 	X(octets_out, "counter")                                                                   \
 	X(forwarded_in, "counter") /* Given to face->forward. */                                   \
@@ -46,9 +46,9 @@ struct datapath_face { /* Worker thread; arguments are borrowed for the call. */
 	X(injected, "counter")                                                                     \
 	X(held, "counter")       /* Inbound packets that had to wait for marks, or after a stop. */ \
 	X(stops, "counter")      /* The process stood still for longer than others wait for it. */ \
-	X(waited, "counter")     /* Of exact SAs: for a majority to have theirs. */                \
+	X(waited, "counter")     /* Exact SAs': for a majority to have their marks. */                \
 	X(keepalives, "counter") /* RFC 3948 2.3 */                                                \
-	X(xdp_in, "counter")     /* Of all outer packets, those that went by AF_XDP. */            \
+	X(xdp_in, "counter")     /* Outer packets that went by AF_XDP. */            \
 	X(xdp_out, "counter")                                                                      \
 	X(ike_in, "counter")                                                                       \
 	X(ike_out, "counter")                                                                      \

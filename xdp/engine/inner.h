@@ -12,7 +12,7 @@
 struct inner_packet {
 	struct address src, dst;
 	uint16_t src_port, dst_port; /* 0 when the packet has none, or they are not in it. */
-	uint8_t protocol;            /* Of the transport header. */
+	uint8_t protocol;            /* The transport header's. */
 	uint8_t next_header;         /* INNER_IPV4 or INNER_IPV6. */
 	bool fragment;               /* Any fragment, also the first. */
 	size_t transport;            /* Where the transport header begins. 0: not in here. */

@@ -20,7 +20,7 @@ enum encap_kind encap_demux(const uint8_t *data, size_t len, size_t *skip);
 
 struct outer_frame {
 	size_t l2_len;        /* Ethernet with its VLAN tags. */
-	size_t esp_offset;    /* Of the ESP header in the frame. */
+	size_t esp_offset;    /* Where the ESP header is in the frame. */
 	size_t esp_len;       /* To the end of the IP packet. */
 	struct sad_path path; /* local: destination; remote: source. */
 };

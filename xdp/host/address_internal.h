@@ -20,7 +20,7 @@ struct follower { /* address_follow.c */
 	void *ctx;
 	struct address_wiring wiring;
 	uint32_t tun_mtu;       /* As configured; 0: it follows the outer interface's. */
-	uint8_t family;         /* Of the outer addresses. */
+	uint8_t family;         /* The outer addresses'. */
 	bool look;              /* Something was told. */
 	uint64_t look_at_us;    /* Also without. */
 	bool again;             /* Addresses and routes have to be set again ... */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which blackhole routes a node lays: what stands for a packet of or for a client where
- * every better route is gone, so that it never leaves in clear. One list for who lays them,
- * who notices that one is gone, and who lays it again. */
+/* Which blackhole routes a node lays: they catch a client's packets where
+ * every better route is gone, so that these never leave in clear. The list is the same for laying
+ * them, for noticing that one is gone, and for laying it again. */
 #ifndef XDP_HOST_BLACKHOLE_H
 #define XDP_HOST_BLACKHOLE_H
 

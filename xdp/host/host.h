@@ -26,7 +26,7 @@ struct host_port { /* An interface, as the kernel shows it. */
 enum host_verdict {
 	HOST_GOOD,
 	HOST_UNFIT, /* It cannot serve as it is; it may be so again. */
-	HOST_LEAVE  /* What is lost takes a new start: hand over, end, come back. */
+	HOST_LEAVE  /* Only a restart brings it back: hand over, end, start again. */
 };
 
 struct host_change { /* What the port's users have to follow. */

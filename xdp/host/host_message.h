@@ -24,7 +24,7 @@ enum host_message_kind {
 struct host_message {
 	enum host_message_kind kind;
 	uint32_t sender; /* Port of whose request it follows; 0: the kernel's own. */
-	uint32_t seq;    /* Of that request. */
+	uint32_t seq;    /* That request's. */
 	int error;       /* VERDICT: 0 or a negative errno. */
 	bool torn;       /* The answer changed while it was given: ask again. */
 	struct host_port port;
@@ -32,7 +32,7 @@ struct host_message {
 };
 
 /* Reads the first message of data[0..len) and returns its length, to go on behind it; 0 if
- * there is none, or it is cut. What has nothing to say is HOST_MESSAGE_OTHER. */
+ * there is none, or it is cut. Messages of no interest are HOST_MESSAGE_OTHER. */
 size_t host_message_parse(struct host_message *m, const void *data, size_t len);
 
 #endif

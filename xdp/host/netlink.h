@@ -39,7 +39,7 @@ int netlink_address_del(struct netlink *nl, unsigned ifindex, const struct addre
 int netlink_route_add(struct netlink *nl, unsigned ifindex, const struct prefix *p,
 		      const struct address *source);
 int netlink_route_del(struct netlink *nl, unsigned ifindex, const struct prefix *p);
-/* Of the lowest precedence; it outlives the process. */
+/* It has the lowest precedence, and outlives the process. */
 int netlink_blackhole_add(struct netlink *nl, const struct prefix *p);
 
 int interface_mtu(const char *interface);

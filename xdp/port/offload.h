@@ -25,7 +25,7 @@ struct super {
 	uint16_t ip_len, header_len; /* IP header; IP and transport header. */
 	uint32_t segment;    /* Payload of each packet but the last. */
 	uint32_t next_seq;   /* TCP */
-	uint32_t len;        /* Of the whole. */
+	uint32_t len;        /* The whole's. */
 };
 
 struct coalescer {

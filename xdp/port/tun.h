@@ -10,7 +10,7 @@ struct tun {
 	int fd;
 	unsigned ifindex;
 	bool udp;        /* The kernel takes and gives UDP superpackets. */
-	struct virtio_net_hdr header; /* Of the superpacket that is being cut. */
+	struct virtio_net_hdr header; /* The superpacket's that is being cut. */
 	uint8_t *super;  /* SUPER_MAX octets. */
 	size_t super_len;
 	size_t at;       /* Its next packet, 0: none is waiting. */

@@ -30,11 +30,11 @@ struct xsk {
 	struct loader loader;
 	struct xsk_queue queues[XSK_QUEUES_MAX];
 	size_t n; /* 0: not open. */
-	_Atomic uint32_t mtu; /* Of the interface; it may change. */
+	_Atomic uint32_t mtu; /* The interface's; it may change. */
 };
 
 /* Tries zero-copy, native and generic mode, in this order. True: mode names the
- * rung. What failed, and why, is appended to why in either case. */
+ * rung. Each failure and its reason are appended to why in either case. */
 bool xsk_open(struct xsk *x, const char *interface, uint32_t sa_max, const struct prefix *services,
 	      size_t n, char mode[XSK_MODE_LEN], char why[DATAPATH_ERR_LEN]);
 void xsk_close(struct xsk *x); /* Detaches. */
