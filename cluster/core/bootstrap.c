@@ -315,7 +315,7 @@ bool bootstrap_hello(struct core *c, uint32_t node, const struct frame *f)
 		action_event(c->actions, "config_differs",
 			     "%s runs another configuration: make cluster.toml the same on all nodes",
 			     c->config->node[node]);
-	c->applied_sent = 0; /* Whoever leads is told anew. */
+	c->applied_sent = 0; /* A new leader is told anew. */
 	if (h->cluster_id == 0 && c->consensus && identity_names(c->identity, h->raft_id))
 		give_identity(c, node, true);
 	else if (may_found(c))
@@ -357,7 +357,7 @@ static const struct consensus_member *member_named(const struct consensus_member
 }
 
 /* What is no longer a member is nothing in the state either: whatever it owned and held
- * goes to others. Whoever leads sees to that, so no crash in between leaves it behind. */
+ * goes to others. Any leader sees to that, so no crash in between leaves it behind. */
 static void forget_removed(struct core *c, const struct consensus_member *m, size_t n)
 {
 	if (n == 0 || c->now_us < c->identity->forget_at_us)

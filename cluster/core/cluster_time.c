@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The time that all agree on: the leader adds what has gone by, once a second, and with it up
- * to where each node's store is known to reach (DESIGN section 3). */
+ * to where each node's store is known to reach (DESIGN section 7). */
 #include "cluster/core/cluster_time.h"
 
 #include "cluster/core/core_internal.h"

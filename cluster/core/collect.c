@@ -40,7 +40,7 @@
 #define FALL_GRACE_US (100 * MS)   /* Links of a node that has just started come up. */
 
 struct slot_known {
-	int64_t epoch;            /* Of what follows. */
+	int64_t epoch;            /* What follows belongs to it. */
 	bool ours, whole, complete;
 	uint64_t since_us;        /* Ours, and not complete. */
 	uint32_t answered, whole_of; /* Nodes: bits of config indices. */
@@ -134,7 +134,7 @@ void collect_done(struct core *c, uint32_t node, const struct frame *f)
 	}
 }
 
-/* A word counts with all the marks that came before it on the link. Of these one is gone,
+/* A word counts with all the marks that came before it on the link. One of these is gone,
  * or never found room: neither the word that was said counts, nor the one that may be on
  * its way to us. */
 void collect_forgot(struct core *c, uint32_t nodes)
@@ -225,7 +225,7 @@ static enum collected look_at(const struct core *c, const struct slot_known *k, 
 	return hopeless(c, k, n, majority) ? COLLECTED_NOTHING : COLLECTED_NOT;
 }
 
-/* Of all slots at once: the sessions are looked through once. */
+/* All slots at once: the sessions are looked through once. */
 static bool settle(struct core *c, uint8_t how[STATE_SLOTS_ALL])
 {
 	uint32_t majority = voter_majority(c); /* The same for all: not once for each slot. */

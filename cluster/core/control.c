@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an operator asks for: that a session ends, that an identity is revoked or allowed
- * again, that those sessions end which are of nobody who is configured. Any node is asked;
+ * again, that sessions end whose identity or connection is no longer configured. Any node is asked;
  * it proposes a command, through the leader, and again while it does not see it applied, for
  * the leader may be lost. Each of these commands may be said twice.
  *

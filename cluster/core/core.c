@@ -147,7 +147,7 @@ static void begin(struct core *c, uint64_t now_us, const uint8_t *seed, struct a
 		c->slept_from_us = c->now_us;
 		c->slept_until_us = now_us + beat_us;
 	}
-	/* Who stood still has not heard yet what its worker accepted before. */
+	/* A node that stood still has not heard yet what its worker accepted before. */
 	for (uint32_t i = 0; i < c->config->n_nodes && now_us >= c->slept_until_us; i++)
 		c->peer[i].clock_us = c->peer[i].clock_next_us;
 	c->now_us = now_us;

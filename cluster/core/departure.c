@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Leadership handed on, and a node that ends. The leader prefers not to hold the service
- * addresses; and who leaves gives leadership away first, then proposes its own NodeDown, and
+ * addresses; a node that leaves first gives leadership away, then proposes its own NodeDown, and
  * ends when that is applied, or after SHUTDOWN_US. */
 #include "cluster/core/departure.h"
 

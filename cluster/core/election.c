@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The leader is gone (DESIGN section 3). Every node tells the others that it does not answer;
+/* The leader is gone (DESIGN section 9). Every node tells the others that it does not answer;
  * once a majority says so, the survivor with the longest log stands for election at once; the
  * others follow in turn, every 50 ms, should it fail. */
 #include "cluster/core/election.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What another node says, to the room that it is for. Of somebody who has not said who he is,
- * or was refused, nothing is taken. */
+/* What another node says, to the room that it is for. Nothing is taken from a node that has not
+ * identified itself, or was refused. */
 #include "cluster/core/frames.h"
 
 #include "cluster/core/core_internal.h"

@@ -9,8 +9,8 @@
  *
  * One address may not fill the table: above SOURCE_COOKIE_ABOVE half-open SAs it must
  * show with a COOKIE that it is there (RFC 7296 2.6), and then it has SOURCE_MAX. So
- * nobody can use up another's share with forged addresses, nor all by himself. Who has
- * many addresses can fill the table; then the oldest make room, first of those that
+ * nobody can use up another's share with forged addresses, nor all by himself. A client
+ * with many addresses can fill the table; then the oldest make room, first of those that
  * have sent no IKE_AUTH.
  *
  * They die after 30 s, and once their first IKE_AUTH was taken `auth_timeout_s` after that. */

@@ -5,8 +5,8 @@
  * with the same bytes, and go on where it stands.
  *
  * That leader need not be one of the majority. So before its first step it shares what it has,
- * in its own term: who has come further sends that back, who has not acknowledges, and takes no
- * more from the leader before. Two majorities share a node. What was asked outside is asked
+ * in its own term: a node that has a later step sends it back, any other acknowledges and takes
+ * no more from the leader before. Two majorities share a node. What was asked outside is asked
  * again, with the same octets, once the client repeats the request that waits for it.
  *
  * It is memory, not the log: it does not outlive a majority of processes, nor does it hold
@@ -81,7 +81,7 @@ static void act(struct core *c, struct half_open_entry *e)
 		exchange_half_open_changed(c, h->spi_i, h->spi_r);
 		return;
 	}
-	/* Who leads now may be on another way already. */
+	/* The present leader may be on another way already. */
 	if (h->auth.step > 0 && !core_leads(c))
 		return;
 	if (h->auth.question) {
@@ -216,7 +216,7 @@ static bool take(struct core *c, uint32_t node, struct ike_half_open *h, uint64_
 	} else if (term >= e->term) {
 		correct(c, node, e);
 	}
-	ike_half_open_fini(h); /* Of what was taken nothing is left. */
+	ike_half_open_fini(h); /* Nothing is left of what was taken. */
 	if (taken)
 		e->via = NODE_NONE;
 	return taken;

@@ -27,7 +27,7 @@ static uint64_t another(const struct core *c, uint64_t lost, bool ready)
 	return 0;
 }
 
-/* Who is unready becomes an heir only if nobody else can. */
+/* An unready node becomes an heir only if no other can. */
 uint64_t heir_of(const struct core *c, uint64_t lost)
 {
 	bool we_can = c->raft_id != lost && heir_can_own(c, c->config->self);

@@ -2,7 +2,7 @@
 /* What an owner sees of its clients and the leader has to know: a sign of life,
  * another address, a sequence space that is used up (FRAME_SESSION). That a Child SA
  * cannot be used any more is told again until there is another one: its client may say
- * little, and who leads may change. */
+ * little, and the leader may change. */
 #include "cluster/core/news.h"
 
 #include "cluster/core/core_internal.h"

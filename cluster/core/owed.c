@@ -9,11 +9,11 @@
  * had heard of P is lost with it. So whenever a slot passes from one owner to another we note
  * since when we have heard nothing of the first. The second owes that to the world, until it
  * has shown that it knows, and has then had the time to commit what it was handed; if it is
- * lost before, whoever comes next owes it. What comes to us we publish at once (takeover.c).
+ * lost before, the next owner owes it. What comes to us we publish at once (takeover.c).
  *
  * A debt is one for each process, not for each slot: at worst an age is published that is
- * greater than it need be. The same is true of what we have not seen: who starts, or reads a
- * snapshot, takes for unheard all that owners before the last one did. */
+ * greater than it need be. The same is true of what we have not seen: a node that starts, or
+ * reads a snapshot, takes for unheard all that owners before the last one did. */
 #include "cluster/core/owed.h"
 
 #include "cluster/core/core_internal.h"
@@ -27,7 +27,7 @@
 #define OWNERS_MAX (STATE_NODES_MAX + 1u) /* Each node, and nobody. */
 
 struct owed {
-	struct owed_slot { /* Of each slot, who owned it when we looked last. */
+	struct owed_slot { /* For each slot, who owned it when we looked last. */
 		uint64_t node, incarnation;
 		int64_t epoch;
 	} slot[STATE_SLOTS_ALL];

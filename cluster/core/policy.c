@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions whose identity, or whose connection, is configured no longer: whoever took a
+/* Sessions whose identity or connection is no longer configured: an operator who takes a
  * [[secret]] out of cluster.toml wants its client gone. They end by a committed command of the
  * leader, like those that an operator ends.
  *
@@ -131,7 +131,7 @@ void policy_look(struct core *c)
 
 void policy_role(struct core *c)
 {
-	c->policy->held = false; /* Whoever leads now tells it anew. */
+	c->policy->held = false; /* A new leader tells it anew. */
 	policy_look(c);
 }
 

@@ -23,7 +23,7 @@ static bool may_propose(const struct core *c, uint32_t node, const struct comman
 		return !c->peer[node].suspect && command->node_up.id == c->peer[node].raft_id &&
 		       command->node_up.incarnation == c->peer[node].incarnation &&
 		       strcmp(command->node_up.name, c->config->node[node]) == 0;
-	case COMMAND_NODE_DOWN: /* Of itself: it is leaving. */
+	case COMMAND_NODE_DOWN: /* Its own: it is leaving. */
 		return command->node_down.id == c->peer[node].raft_id;
 	case COMMAND_SEQ_BATCH:
 	case COMMAND_SESSIONS_END: /* An operator may ask any node. */

@@ -12,7 +12,7 @@
  * An acknowledgement says what the voter had applied by then. If that is less than what
  * made our SA, it speaks of another one, deleted since, whose SPI was drawn again.
  *
- * What is not acknowledged is told again every few milliseconds. */
+ * Marks that are not acknowledged are told again every few milliseconds. */
 #include "cluster/core/quorum.h"
 
 #include "cluster/core/core_internal.h"

@@ -43,7 +43,7 @@ struct relay {
 #define UNKNOWN_PER_S 200u
 
 struct kept {
-	uint8_t key[SHA256_DIGEST_LENGTH]; /* Of the datagram. */
+	uint8_t key[SHA256_DIGEST_LENGTH]; /* The datagram's. */
 	struct endpoint local, remote;
 	uint32_t via;
 	struct blob *data;
@@ -106,7 +106,7 @@ static bool pair_known(const struct core *c, const struct ike_header *h)
 	       state_last_word(c->state, h->spi_i, h->spi_r, NULL);
 }
 
-/* Of the request, with where it came from: never 0. */
+/* The request's, with where it came from: never 0. */
 static uint64_t tag_of(const uint8_t *data, size_t len, const struct endpoint *remote)
 {
 	uint8_t hash[SHA256_DIGEST_LENGTH];

@@ -14,7 +14,7 @@
 #define RELIEVE_AGAIN_US (100 * MS)
 
 struct relief {
-	uint64_t again_us[CLUSTER_NODES_MAX]; /* Of that node; not (again) before. */
+	uint64_t again_us[CLUSTER_NODES_MAX]; /* For that node; not (again) before. */
 };
 
 /* Does that process own anything? Of an earlier one it is NodeUp that comes first. */

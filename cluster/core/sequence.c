@@ -7,10 +7,10 @@
  * frame of marks leaves with every heartbeat even when nothing changed: its age is the
  * span that a takeover leaves open to a replay, and it is measured.
  *
- * Who was lost to the others goes on until it has applied that, and only then can say up to
- * where: its mark of the epoch that is over is told at once, and proposed until it is in the
- * log. Whoever hears a mark of an epoch before its own as owner refuses what is below, and who
- * does not own the SA tells the owner. */
+ * An owner that was lost to the others goes on until it has applied that, and only then can say
+ * up to where: it tells its mark of the epoch that is over at once, and proposes it until it is in
+ * the log. An owner that hears a mark of an epoch before its own refuses what is below; any other
+ * node tells the owner. */
 #include "cluster/core/sequence.h"
 
 #include "cluster/core/sequence_internal.h"
@@ -129,7 +129,7 @@ void sequence_marked(struct core *c, const struct sa_report *r)
 	send_within(c, exact || sa->mark.ended ? 0 : c->config->timing.mark_ms * MS);
 }
 
-/* Of an epoch that is over for us, which our worker may not know yet. */
+/* Its epoch is over for us, which our worker may not know yet. */
 void sequence_ended(struct core *c, uint32_t spi_in, int64_t epoch)
 {
 	unsigned i;
@@ -173,7 +173,7 @@ void sequence_fall(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t floo
 
 /* ---- Time ---- */
 
-/* Who led when it was proposed may be gone, and the mark is to be in the log within a
+/* The leader it was proposed to may be gone, and the mark is to be in the log within a
  * second: those that are not there soon are proposed again. */
 static void marks_again(struct core *c)
 {

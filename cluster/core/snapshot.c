@@ -5,8 +5,8 @@
  *   { length (4) | sealed part }*     a part: series (16) | number (4) | last (1) | octets
  *
  * Series, number and last bind the parts: none can be left out, moved, or put in from
- * another snapshot. What begins with another octet than 0 is of an earlier version,
- * sealed in one piece. */
+ * another snapshot. A snapshot that begins with another octet than 0 has an earlier
+ * version, sealed in one piece. */
 #include "cluster/core/snapshot.h"
 
 #include "cluster/raft/raft_message.h"
@@ -31,7 +31,7 @@ struct snapshots {
 
 #define PART_LENGTH_LEN 4u
 #define PART_HEADER_LEN (SNAPSHOT_SERIES_LEN + 4u + 1u)
-#define PART_MAX (1u << 20) /* Of octets: the first octet of its length must be 0. */
+#define PART_MAX (1u << 20) /* Octets: the first octet of its length must be 0. */
 #define JOIN_PARTS 16u /* In one slice: copying is much faster than writing. */
 
 _Static_assert(FRAME_LEN_MAX >= CONSENSUS_SNAPSHOT_MAX + (1u << 20), "a snapshot fits a frame");

@@ -5,8 +5,8 @@
  * makes it that long are clients, within the bounds of a message (IKE_ANSWERS_MAX,
  * IKE_REQUEST_MAX, TS_MAX, IKE_ID_MAX).
  *
- * Of sessions and Child SAs there may be twice as many as are counted (cluster/state/room.c). What was
- * let go of takes less than what it was: a session's record is longer than two tombstones and
+ * There may be twice as many sessions and Child SAs as are counted (cluster/state/room.c). What was
+ * deleted takes less than it did before: a session's record is longer than two tombstones and
  * a freed address. There are no more of these than tombstones. */
 #include "cluster/core/state_size.h"
 

@@ -10,7 +10,7 @@
  * Everything accepted before the last word is refused here. A process that was lost to the
  * others, but lives, goes on until it falls silent; when its late mark comes, what it accepted
  * until then is refused as well, and the age is corrected, for something may have come again
- * meanwhile. Of a process that we never heard, as after a loss of all power, only the log
+ * meanwhile. If we never heard a process, as after a loss of all power, only the log
  * speaks: marks are in it within mark_commit_ms, so the age is counted from so long before the
  * newest record that our store held when we started. What it owed itself counts too (owed.c). */
 #include "cluster/core/takeover.h"
@@ -63,8 +63,8 @@ static void release(struct core *c)
 	c->takeovers->release = true;
 }
 
-/* Of all that are up; and of the lost one too when it seems alive to us, for it leaves in
- * order, or was lost to the leader alone. */
+/* All that are up; and the lost one too when it seems alive to us, for it leaves in order, or
+ * was lost to the leader alone. */
 static uint32_t who_knows_marks(const struct core *c, uint64_t index)
 {
 	uint32_t who = 0;
@@ -171,7 +171,7 @@ static void late(struct core *c, const struct session *s, int64_t epoch)
 			correct(c, t);
 		return;
 	}
-	/* Of an epoch that is long over: whose it was the state cannot say. */
+	/* Its epoch is long over: the state cannot say whose it was. */
 	for (unsigned i = 0; i < c->takeovers->n; i++)
 		if (c->now_us - c->takeovers->list[i].at_us < OWNER_UNKNOWN_US)
 			correct(c, &c->takeovers->list[i]);

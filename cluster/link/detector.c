@@ -139,7 +139,7 @@ static void count_echo(struct detector_peer *p, uint64_t applied)
 	}
 }
 
-/* Who slept, or had no turn, has heard nobody, and what they said meanwhile is still to be read:
+/* A node that slept, or had no turn, has heard nobody; what they sent is still to be read:
  * had the time stood still for us, it would be so for them. A delay that is no sleep says that
  * this machine is busy: theirs may be as well, or may be this one. */
 static void forgive_own_pause(struct detector *d, uint64_t now_us)

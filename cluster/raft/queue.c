@@ -218,7 +218,7 @@ static void queue_one(struct consensus *c, const struct raft_message *m)
 		return;
 	case RAFT_APPEND_ENTRIES_RESULT:
 		/* When it answers an older term libraft may leave either index unset, or zero.
-		 * Who sent that may lead our term by now, and a zero "rejected" says that all up
+		 * The sender may lead our term by now, and a zero "rejected" says that all up
 		 * to the other one is stored: nothing is. */
 		if (c->outdated) {
 			clean.append_entries_result.rejected = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The field lists of what an IKE session is. Keys are written as they are: who
- * stores or sends the octets seals them first (seal.h), and blobs and CBBs cleanse
+/* The field lists of what an IKE session is. Keys are written as they are: the
+ * octets are sealed before they are stored or sent (seal.h), and blobs and CBBs cleanse
  * what they free.
  *
  * Places that are empty (an IKE SA with state 0, children from n_child on, octets

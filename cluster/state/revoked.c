@@ -7,8 +7,8 @@
  * the client has answered it, or has not for too long. Until then nothing new is made on it.
  *
  * A revoked identity is looked up in whatever case a client spells it: it got in by a secret
- * that is found so. There are STATE_REVOKED_MAX at most; who wants one more is refused here,
- * where they are granted. */
+ * that is found so. There are STATE_REVOKED_MAX at most; one more is refused here, where
+ * they are granted. */
 #include "cluster/state/state_internal.h"
 #include "proto/ike/ike_config.h"
 #include "proto/mutant.h"

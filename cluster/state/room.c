@@ -191,7 +191,7 @@ struct room state_taken_with(const struct state *s, const struct session_put *c,
 	return then;
 }
 
-/* Of session_replace(): nobody comes or goes. */
+/* For session_replace(): nobody comes or goes. */
 struct room room_after_step(const struct state *s, struct session_entry *e, const struct ike_session *next)
 {
 	struct session_entry *newer = pair_of(s, e);

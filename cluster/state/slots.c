@@ -6,8 +6,8 @@
  * A process that comes back has forgotten where it stood: its slots start a new epoch
  * under the new incarnation. Slots whose node is lost go to an heir, or are spread by
  * rendezvous: each slot to the node that scores highest for it, so that the loss of
- * one node moves only its own. A node whose configuration is not that of who proposes it
- * is unready: it gets something only if no other can.
+ * one node moves only its own. A node whose configuration is not the proposer's is
+ * unready: it gets something only if no other can.
  *
  * A node has one private slot, for sessions that are handed to it alone. It belongs
  * to the node from its NodeUp on; if it was lost meanwhile and its heir now serves
@@ -183,7 +183,7 @@ void apply_node_down(struct state *s, const struct node_down *c, struct apply_re
 	struct node_record *n = state_find_node(s, c->id);
 	const struct node_record *heir = c->heir ? state_node_up(s, c->heir, 0) : NULL;
 
-	/* Of an incarnation that is over, or said before: it moves nothing again. */
+	/* Its incarnation is over, or this was said before: it moves nothing again. */
 	if (!n || !n->up || n->incarnation != c->incarnation) {
 		r->status = ERR_STALE;
 		return;
@@ -225,7 +225,7 @@ void apply_address_hold(struct state *s, const struct address_hold *c, struct ap
 	const struct node_record *n = state_node_up(s, c->node, 0);
 	uint64_t old = s->holder;
 
-	/* Of an incarnation that is over: the process that runs now knows nothing of it. */
+	/* Its incarnation is over: the process that runs now knows nothing of it. */
 	if (!n || n->incarnation != c->incarnation) {
 		r->status = ERR_STALE;
 		return;

@@ -5,8 +5,8 @@
  * and go after TOMBSTONE_MS.
  *
  * A client with a key can make them as fast as it makes IKE SAs, so they are counted, all
- * and by identity: who proposes sees to it that an identity with too many of them gets
- * no new IKE SA (exchange_env.c). apply() itself refuses none: a deletion must not fail.
+ * and by identity: the proposer sees to it that an identity with too many of them
+ * gets no new IKE SA (exchange_env.c). apply() itself refuses none: a deletion must not fail.
  * So there are at most as many as that limit, and the IKE SAs that lived when it was met. */
 #include "cluster/state/state_internal.h"
 #include "proto/ike/ike_config.h"

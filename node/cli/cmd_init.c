@@ -35,7 +35,7 @@ static const char head[] =
 	"# cookie_above = 500        # ... above this a client must return a cookie\n"
 	"# auth_timeout_s = 120      # for all rounds of IKE_AUTH; its first must come within 30 s\n\n";
 
-static const char host_name[] = /* Of the first node, for all. */
+static const char host_name[] = /* For the first node only. */
 	"# http_name = \"n1.example.net\"           # a host name that HTTP requests may "
 	"use, besides its addresses\n";
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A connection is one line in and one line out. It has a fixed place with room for both, and
- * PATIENCE_MS: who connects and says nothing makes room for others then. All runs on the
+ * PATIENCE_MS: a client that says nothing makes room for others then. All runs on the
  * control loop; on it the core is asked (node_start.c), and it answers by perform.c. */
 #include "node/control/control_socket.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may stay connected to the status endpoint. Who reaches the port can connect and say
+/* Who may stay connected to the status endpoint. Anybody who reaches the port can connect and say
  * nothing, or ask and not listen. So there are HTTP_CONNECTIONS_MAX at a time and each has
  * until a deadline: a request must be whole in REQUEST_MS, an answer taken in ANSWER_MS.
  * One more connection ends the one that stood longest without an answer on its way. */

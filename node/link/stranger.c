@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections that have not proved yet to be a node's. Whoever reaches the port can make
- * them, so they are few, short, and in each other's way only:
+/* Connections that have not proved yet to be a node's. Anybody who reaches the port can
+ * make them, so they are few, short, and in each other's way only:
  *
  *   from the address of a configured node   STRANGERS_PER_NODE of that address, a reserve
  *                                           that nobody else can use
  *   from any other address                  STRANGERS_PER_ADDRESS of that address,
  *                                           STRANGERS_MAX of all, HANDSHAKES_PER_S
  *
- * Where there is one too many the oldest goes, not the newest: who only holds a
- * connection open waits longest. The rate is there because a TLS handshake costs this
+ * Where there is one too many the oldest goes, not the newest: a stranger that only
+ * keeps a connection open waits longest. The rate is there because a TLS handshake costs this
  * thread, which sends the heartbeats, a signature. TCP's own handshake shows that the
  * address is not forged; nodes connect from the address that they listen on. */
 #include "node/link/link_internal.h"

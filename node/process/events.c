@@ -16,7 +16,7 @@ struct events {
 	pthread_mutex_t lock;
 	enum config_log_level level;
 	char node[CLUSTER_NAME_MAX];
-	uint64_t serial; /* Of the newest. */
+	uint64_t serial; /* The newest one's. */
 	struct event_line ring[EVENTS_KEPT];
 };
 

@@ -167,7 +167,7 @@ static void on_applied(void *ctx, uint64_t ticket)
 		uv_async_send(&n->wake);
 }
 
-/* Of the address mover's thread. The core is told only whether the host lets us serve. */
+/* On the address mover's thread. The core is told only whether the host lets us serve. */
 static void on_host(void *ctx, const struct host_news *news)
 {
 	struct node *n = ctx;

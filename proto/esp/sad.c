@@ -22,7 +22,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* Whoever leads may have missed it, or the client may have moved behind its NAT since, and
+/* The leader may have missed it, or the client may have moved behind its NAT since, and
  * who gets no answer sends little: after so few packets it is told again. */
 #define FALLEN_REPEAT 4u
 

@@ -7,7 +7,7 @@
  *	<--  HDR, SK {D(old)}          by the same commit as the new Child SA
  *	HDR, SK {D(old)}  -->
  *
- * Whoever leads when the answer comes finishes it: what that takes besides the answer
+ * The node that leads when the answer comes finishes it: what that takes besides the answer
  * (SPI, nonce, private DH value) is committed with the request, as ike_sa.finish. What
  * follows from the answer, a DELETE or one more try with the group that the client
  * wants, is outstanding by the same step that consumes it, so it cannot be forgotten
@@ -42,7 +42,7 @@
 /* ---- What finishes it ---- */
 
 struct finish {
-	uint32_t spi_in;                    /* Of the Child SA to be. */
+	uint32_t spi_in;                    /* The future Child SA's. */
 	bool pfs;                           /* Only offered with a group: what it replaces has one. */
 	bool corrected;                     /* With the group that the client asked for. */
 	uint8_t nonce[IKE_NONCE_LEN];       /* Ni */
@@ -289,7 +289,7 @@ static void answer_error(struct ike_step *s, const struct ike_notify *error, con
 						 .group = group};
 		break;
 	default:
-		break; /* It stays as it is. Who wanted the rekey may try again later. */
+		break; /* It stays as it is; the rekey may be tried again later. */
 	}
 }
 

@@ -72,7 +72,7 @@ uint8_t ike_window_asked(const struct ike_window *w)
 	const struct blob *first = w->outstanding ? w->outstanding->datagram[0] : NULL;
 	struct ike_header h;
 
-	/* Of fragments the first has a header of its own, with the same exchange type. */
+	/* The first fragment has a header of its own, with the same exchange type. */
 	if (!first || first->len < IKE_HEADER_LEN)
 		return 0;
 	(void)ike_header_parse(&h, first->data, first->len);

@@ -195,7 +195,7 @@ static void accept_burst(struct engine *e, struct packet *packets, size_t n)
 }
 
 /* RFC 4301 6.2 once more: what an SA's selectors refuse may be an error about a packet that
- * the SA has carried to the client. Who sends it must be the client all the same: its
+ * the SA has carried to the client. Its sender must be the client all the same: its
  * address is looked at, protocol and ports are not. */
 static enum drop check_selectors(const struct inner_packet *inner, const struct packet *p)
 {

@@ -35,7 +35,7 @@ struct host_watch {
 	size_t n_addresses, n_own;
 	struct blackholes blackholes;
 	char names[2][HOST_NAME_LEN];
-	uint32_t own_port; /* Of the mover's socket. */
+	uint32_t own_port; /* The mover's socket's. */
 	bool stirred;
 	char what[HOST_TEXT_LEN];
 	struct mnl_socket *news;
