@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/cluster_config.h"
 
+#include "cluster/level.h"
+
 #include <string.h>
 
 void cluster_config_defaults(struct cluster_config *c)
 {
 	memset(c, 0, sizeof(*c));
+	c->level = LEVEL;
 	c->lease = 65536;
 	c->sessions_max = 100000;
 	c->tombstones_max = 300000; /* All may begin anew at once, and go on rekeying. */

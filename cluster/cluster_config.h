@@ -46,6 +46,7 @@ struct cluster_config {
 	uint32_t half_open_max;                         /* 10000 */
 	uint32_t cookie_above;                          /* Half-open SAs above which a COOKIE is demanded: 500 */
 	uint8_t storage_key[STORAGE_KEY_LEN];
+	uint8_t level;                                  /* What this program can read: LEVEL. Test hook: another. */
 	bool leader_holds;                              /* Test hook: the two in one node, not apart. */
 	uint64_t snapshot_bytes;                        /* Log between two snapshots: 8 MiB. */
 	uint32_t snapshot_slice;                        /* Octets of it that are written in a millisecond: 16 KiB */

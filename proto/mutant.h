@@ -106,6 +106,7 @@
 	X(MUTANT_REVOKED_SLIPS_IN, "a revocation does not stop an IKE_AUTH that is on its way")    \
 	X(MUTANT_END_KEEPS_SAS, "a session that ends keeps its Child SAs until the client knows")  \
 	X(MUTANT_POLICY_OF_ONE, "what one node's file lacks is ended")                             \
+	X(MUTANT_LEVEL_UNGATED, "commands are written as the leader can, not as all can read them") \
 	X(MUTANT_PRUNE_UNASKED, "however many sessions a file lacks, nobody is asked")
 
 enum mutant {

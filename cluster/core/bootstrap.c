@@ -20,8 +20,10 @@
 #include "cluster/raft/raft_message.h"
 #include "cluster/core/core_internal.h"
 #include "cluster/core/identity.h"
+#include "cluster/core/cluster_time.h"
 #include "cluster/core/committed.h"
 #include "cluster/core/proposals.h"
+#include "cluster/core/upgrade.h"
 #include "proto/mutant.h"
 
 #include <openssl/bytestring.h>
@@ -204,6 +206,7 @@ void bootstrap_link(struct core *c, uint32_t node, bool up)
 	}
 	p->linked = true;
 	remember_stored(c, node);
+	f.hello.level = c->config->level;
 	f.hello.raft_id = c->raft_id;
 	f.hello.incarnation = c->incarnation;
 	f.hello.config_hash = c->config->hash;
@@ -286,7 +289,7 @@ static const char *objection(const struct core *c, uint32_t node, const struct f
 			 c->config->node[other]);
 		return text;
 	}
-	return NULL;
+	return upgrade_objection(h->level, state_level(c->state), text, OBJECTION_MAX);
 }
 
 bool bootstrap_hello(struct core *c, uint32_t node, const struct frame *f)
@@ -303,6 +306,7 @@ bool bootstrap_hello(struct core *c, uint32_t node, const struct frame *f)
 	p->incarnation = h->incarnation;
 	p->leaving &= again;
 	p->cluster_id = h->cluster_id;
+	p->level = h->level;
 	p->differs = h->config_hash != c->config->hash;
 	p->applied = 0;
 	p->refused = false;
@@ -390,6 +394,7 @@ void bootstrap_admit(struct core *c)
 	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
 		struct peer *p = &c->peer[i];
 		const struct consensus_member *m = member_named(member, n, c->config->node[i]);
+		char text[OBJECTION_MAX];
 		enum status s;
 
 		if (i == c->config->self || !p->greeted || p->refused ||
@@ -398,6 +403,10 @@ void bootstrap_admit(struct core *c)
 		p->admitted_us = c->now_us + 500 * MS; /* One try at a time; then again. */
 		if (m && m->id == p->raft_id) { /* A member, but still empty: it was lost on the way. */
 			give_identity(c, i, identity_names(c->identity, p->raft_id));
+			continue;
+		}
+		if (upgrade_objection(p->level, cluster_time_level(c), text, OBJECTION_MAX)) {
+			refuse(c, i, text);
 			continue;
 		}
 		if (m) {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The time that all agree on: the leader adds what has gone by, once a second, and with it up
- * to where each node's store is known to reach (DESIGN section 7). */
+ * to where each node's store is known to reach (DESIGN section 7), and what all members can read
+ * (cluster/level.h). */
 #include "cluster/core/cluster_time.h"
 
 #include "cluster/core/core_internal.h"
 #include "cluster/core/proposals.h"
+#include "cluster/core/upgrade.h"
 
 #include <stdlib.h>
 
@@ -13,6 +15,7 @@
 struct cluster_clock {
 	uint64_t next_us; /* The next ClusterTime ... */
 	uint64_t from_us; /* ... counts from here. */
+	uint8_t level;    /* The highest that we have proposed. */
 };
 
 void cluster_time_advance(struct core *c)
@@ -36,10 +39,20 @@ void cluster_time_advance(struct core *c)
 		t.cluster_time.stored[t.cluster_time.n++].stored_index =
 			match < applied ? match : applied;
 	}
+	t.cluster_time.level = upgrade_level(c, member, n);
+	if (t.cluster_time.level > k->level)
+		k->level = t.cluster_time.level;
 	t.cluster_time.delta_ms = (c->now_us - k->from_us) / MS;
 	k->from_us += t.cluster_time.delta_ms * MS;
 	k->next_us = c->now_us + CLUSTER_TIME_US;
 	proposals_add(c, URGENT_NOTICE, &t);
+}
+
+uint8_t cluster_time_level(const struct core *c)
+{
+	uint8_t committed = state_level(c->state);
+
+	return c->clock->level > committed ? c->clock->level : committed;
 }
 
 void cluster_time_lead(struct core *c)

@@ -12,6 +12,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define NEWER_BATON "it was written by a newer baton: upgrade this node"
+
 /* ---- What it changes ---- */
 
 static void follow_add(struct core *c, const struct follow_session *f)
@@ -126,7 +128,7 @@ static void on_apply(void *ctx, uint64_t index, uint64_t term, struct blob *data
 		struct command command;
 		struct apply_result r;
 
-		s = command_decode(&command, &p, &len);
+		s = command_decode(&command, &p, &len, c->config->level);
 		if (s != OK)
 			break;
 		if (MUTANT(MUTANT_APPLY_LOCAL) && command.type == COMMAND_SESSION_PUT)
@@ -134,14 +136,15 @@ static void on_apply(void *ctx, uint64_t index, uint64_t term, struct blob *data
 		state_apply(c->state, &command, &r);
 		note(c, index, &command, &r);
 		command_fini(&command);
+		if (state_level(c->state) > c->config->level)
+			s = ERR_UNSUPPORTED; /* What follows we could not read. */
 	}
 	blob_unref(plain);
 	if (s != OK && !c->stopped) {
 		/* Never skipped: a node that leaves out a command is another state machine. */
 		action_exit(c->actions, 1, "log entry %llu: %s%s", (unsigned long long)index,
 			    status_text(s),
-			    s == ERR_UNSUPPORTED ? "; it was written by a newer baton: upgrade this node"
-						 : "");
+			    s == ERR_UNSUPPORTED ? "; " NEWER_BATON : "");
 		c->stopped = true;
 	}
 }
@@ -150,11 +153,12 @@ static void on_restore(void *ctx, uint64_t index, struct blob *snapshot)
 {
 	struct core *c = ctx;
 	struct state *state;
+	enum status s = snapshot_open(c->seal, snapshot->data, snapshot->len, c->config->level, &state);
 
-	if (snapshot_open(c->seal, snapshot->data, snapshot->len, &state) != OK) {
-		action_exit(c->actions, 1,
-			    "the snapshot at index %llu cannot be opened with this storage key",
-			    (unsigned long long)index);
+	if (s != OK) {
+		action_exit(c->actions, 1, "the snapshot at index %llu%s", (unsigned long long)index,
+			    s == ERR_UNSUPPORTED ? ": " NEWER_BATON
+						 : " cannot be opened with this storage key");
 		c->stopped = true;
 		return;
 	}
@@ -201,6 +205,37 @@ static void on_members(void *ctx)
 	((struct core *)ctx)->follow->members = true;
 }
 
+/* Opens the newest command of a store first: a wrong key, or a program that is too old, is an
+ * answer to give before anything starts. Levels only rise, so none before it is of a higher one. */
+static enum status open_last(const struct core *c, const struct store_image *image, const char **why)
+{
+	const struct log_entry *e = NULL;
+	struct blob *plain = NULL;
+	struct command first;
+	const uint8_t *p;
+	size_t len;
+	enum status s;
+
+	for (size_t i = image->n_entries; i > 0 && !e; i--)
+		if (image->entries[i - 1].type == 1 /* RAFT_COMMAND */)
+			e = &image->entries[i - 1];
+	if (!e)
+		return OK;
+	s = seal_open(c->seal, SEAL_COMMAND, e->data->data, e->data->len, &plain);
+	*why = s == ERR_FOREIGN ? "it is sealed under another storage key" : "a log entry cannot be opened";
+	p = plain ? plain->data : NULL;
+	len = plain ? plain->len : 0;
+	if (s == OK) {
+		s = command_decode(&first, &p, &len, c->config->level);
+		if (s == OK)
+			command_fini(&first);
+		else if (s == ERR_UNSUPPORTED)
+			*why = NEWER_BATON;
+	}
+	blob_unref(plain);
+	return s;
+}
+
 enum status committed_start(struct core *c, const struct store_image *image,
 			    const struct founders *founders, const char **why)
 {
@@ -217,23 +252,10 @@ enum status committed_start(struct core *c, const struct store_image *image,
 		.snapshot_trailing = c->config->snapshot_trailing,
 	};
 
-	/* Open one record first: a wrong key is an answer to give before anything starts. */
-	for (size_t i = 0; i < image->n_entries; i++) {
-		struct blob *plain = NULL;
-		const struct log_entry *e = &image->entries[i];
-		enum status s;
+	enum status s = open_last(c, image, why);
 
-		if (e->type != 1 /* RAFT_COMMAND */)
-			continue;
-		s = seal_open(c->seal, SEAL_COMMAND, e->data->data, e->data->len, &plain);
-		blob_unref(plain);
-		if (s != OK) {
-			*why = s == ERR_FOREIGN ? "it is sealed under another storage key"
-						: "a log entry cannot be opened";
-			return s;
-		}
-		break;
-	}
+	if (s != OK)
+		return s;
 	if (image->n_entries)
 		c->replay_until = image->entries[image->n_entries - 1].index;
 	c->consensus = consensus_new(&options, &face, image, founders->member, founders->n,

@@ -35,7 +35,7 @@ static bool majority_holds(const struct core *c, const struct half_open_entry *e
 /* term (8) and the record, sealed. */
 static struct blob *copy_of(struct core *c, const struct half_open_entry *e)
 {
-	struct blob *record = half_open_encode(&e->h);
+	struct blob *record = half_open_encode(&e->h, state_level(c->state));
 	struct blob *plain = blob_new(NULL, 8 + record->len), *sealed;
 
 	wire_put_u64(plain->data, e->term);
@@ -234,7 +234,8 @@ void half_open_share(struct core *c, uint32_t node, const uint8_t *sealed, size_
 	good = seal_open(c->seal, SEAL_HALF_OPEN, sealed, len, &plain) == OK && plain;
 	if (good) {
 		CBS_init(&in, plain->data, plain->len);
-		good = CBS_get_u64(&in, &term) && half_open_decode(&h, CBS_data(&in), CBS_len(&in)) == OK;
+		good = CBS_get_u64(&in, &term) && half_open_decode(&h, CBS_data(&in), CBS_len(&in),
+									c->config->level) == OK;
 	}
 	blob_unref(plain);
 	if (!good) {

@@ -138,7 +138,7 @@ static void say_up(struct core *c)
 	up.node_up.id = c->raft_id;
 	up.node_up.incarnation = c->incarnation;
 	up.node_up.config_hash = c->config->hash;
-	up.node_up.feature_level = 1;
+	up.node_up.level = c->config->level;
 	snprintf(up.node_up.name, sizeof(up.node_up.name), "%s", c->config->node[c->config->self]);
 	proposals_add(c, URGENT_NODE, &up);
 }

@@ -3,6 +3,7 @@
 #include "cluster/core/proposals.h"
 
 #include "cluster/core/core_internal.h"
+#include "proto/mutant.h"
 #include "cluster/core/follow.h"
 
 #include <openssl/bytestring.h>
@@ -26,9 +27,17 @@ static void wait_add(struct proposals *p, enum urgency u, struct blob *encoded)
 	p->waiting[u][p->n[u]++] = encoded;
 }
 
+/* The form in which commands are written. */
+static uint8_t level_written(const struct core *c)
+{
+	if (MUTANT(MUTANT_LEVEL_UNGATED))
+		return c->config->level;
+	return state_level(c->state);
+}
+
 void proposals_add(struct core *c, enum urgency u, struct command *command)
 {
-	struct blob *encoded = command_encode(command);
+	struct blob *encoded = command_encode(command, level_written(c));
 	struct frame f = { .type = FRAME_PROPOSE };
 	uint32_t leader = core_leader_index(c);
 

@@ -65,7 +65,7 @@ void proposed_receive(struct core *c, uint32_t node, const uint8_t *data, size_t
 	if (!core_leads(c) || len > COMMAND_BATCH_MAX)
 		return;
 	while (len > 0) {
-		if (command_decode(&command, &data, &len) != OK) {
+		if (command_decode(&command, &data, &len, c->config->level) != OK) {
 			core_drop(c, DROP_MALFORMED);
 			return;
 		}

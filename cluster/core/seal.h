@@ -15,8 +15,7 @@
 
 #define SEAL_OVERHEAD (1u + 4u + 12u + 16u)
 
-enum seal_kind { SEAL_COMMAND = 1, SEAL_SNAPSHOT = 2, SEAL_HALF_OPEN = 3, SEAL_STORE = 4,
-		 SEAL_SNAPSHOT_PART = 5 };
+enum seal_kind { SEAL_COMMAND = 1, SEAL_SNAPSHOT_PART, SEAL_HALF_OPEN, SEAL_STORE };
 
 struct seal_key; /* heap */
 /* cluster: at most 63 octets; it is part of the key id, so that what another cluster

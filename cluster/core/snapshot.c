@@ -5,8 +5,7 @@
  *   { length (4) | sealed part }*     a part: series (16) | number (4) | last (1) | octets
  *
  * Series, number and last bind the parts: none can be left out, moved, or put in from
- * another snapshot. A snapshot that begins with another octet than 0 has an earlier
- * version, sealed in one piece. */
+ * another snapshot. */
 #include "cluster/core/snapshot.h"
 
 #include "cluster/raft/raft_message.h"
@@ -31,7 +30,7 @@ struct snapshots {
 
 #define PART_LENGTH_LEN 4u
 #define PART_HEADER_LEN (SNAPSHOT_SERIES_LEN + 4u + 1u)
-#define PART_MAX (1u << 20) /* Octets: the first octet of its length must be 0. */
+#define PART_MAX (1u << 20) /* Of octets. */
 #define JOIN_PARTS 16u /* In one slice: copying is much faster than writing. */
 
 _Static_assert(FRAME_LEN_MAX >= CONSENSUS_SNAPSHOT_MAX + (1u << 20), "a snapshot fits a frame");
@@ -162,24 +161,16 @@ static enum status open_part(const struct seal_key *k, CBS *in, uint8_t series[S
 	return s;
 }
 
-enum status snapshot_open(const struct seal_key *k, const uint8_t *data, size_t len,
+enum status snapshot_open(const struct seal_key *k, const uint8_t *data, size_t len, uint8_t own,
 			  struct state **state)
 {
 	uint8_t series[SNAPSHOT_SERIES_LEN] = {0}, last = 0;
-	struct blob *plain = NULL;
 	enum status s = OK;
 	CBB octets;
 	CBS in;
 	int ok;
 
 	*state = NULL;
-	if (len > 0 && data[0] != 0) {
-		s = seal_open(k, SEAL_SNAPSHOT, data, len, &plain);
-		if (s == OK)
-			*state = plain ? state_decode(plain->data, plain->len) : NULL;
-		blob_unref(plain);
-		return s != OK || *state ? s : ERR_MALFORMED;
-	}
 	CBS_init(&in, data, len);
 	ok = CBB_init(&octets, len);
 	for (uint32_t i = 0; s == OK && !last; i++)
@@ -188,8 +179,10 @@ enum status snapshot_open(const struct seal_key *k, const uint8_t *data, size_t 
 		s = ERR_MALFORMED;
 	ok = ok && CBB_flush(&octets);
 	assert(ok);
+	if (s == OK && state_level_of(CBB_data(&octets), CBB_len(&octets)) > own)
+		s = ERR_UNSUPPORTED;
 	if (s == OK)
-		*state = state_decode(CBB_data(&octets), CBB_len(&octets));
+		*state = state_decode(CBB_data(&octets), CBB_len(&octets), own);
 	CBB_cleanup(&octets); /* Cleanses. */
 	return s != OK || *state ? s : ERR_MALFORMED;
 }

@@ -3,6 +3,8 @@
  * anything else that comes from outside: CBS, narrow first, nothing left over. */
 #include "cluster/link/frame.h"
 
+#include "cluster/level.h"
+
 #include <openssl/bytestring.h>
 
 #include <assert.h>
@@ -70,10 +72,12 @@ static bool parse_body(struct frame *f, CBS *in)
 
 	switch (f->type) {
 	case FRAME_HELLO:
-		return CBS_get_u64(in, &f->hello.raft_id) && CBS_get_u64(in, &f->hello.incarnation) &&
+		return CBS_get_u8(in, &f->hello.level) && f->hello.level >= LEVEL_FIRST &&
+		       CBS_get_u64(in, &f->hello.raft_id) && CBS_get_u64(in, &f->hello.incarnation) &&
 		       CBS_get_u64(in, &f->hello.cluster_id) && CBS_get_u64(in, &f->hello.term) &&
 		       CBS_get_u64(in, &f->hello.last_index) &&
-		       CBS_get_u64(in, &f->hello.config_hash) && f->hello.raft_id != 0;
+		       CBS_get_u64(in, &f->hello.config_hash) && f->hello.raft_id != 0 &&
+		       (f->hello.level <= LEVEL || CBS_skip(in, CBS_len(in)));
 	case FRAME_IDENTITY:
 	case FRAME_REFUSED:
 	case FRAME_RAFT:
@@ -177,7 +181,8 @@ static int add_body(CBB *out, const struct frame *f)
 {
 	switch (f->type) {
 	case FRAME_HELLO:
-		return CBB_add_u64(out, f->hello.raft_id) && CBB_add_u64(out, f->hello.incarnation) &&
+		return CBB_add_u8(out, f->hello.level) && CBB_add_u64(out, f->hello.raft_id) &&
+		       CBB_add_u64(out, f->hello.incarnation) &&
 		       CBB_add_u64(out, f->hello.cluster_id) && CBB_add_u64(out, f->hello.term) &&
 		       CBB_add_u64(out, f->hello.last_index) &&
 		       CBB_add_u64(out, f->hello.config_hash);

@@ -10,6 +10,8 @@
 #include "proto/wire/blob.h"
 #include "proto/wire/status.h"
 
+/* A type never changes its form, and a new one is sent only when the cluster's level has come to
+ * it (cluster/level.h). HELLO alone grows, at its end: who is of a later level may say more. */
 #define FRAME_LEN_MAX (3585u << 20) /* A snapshot; everything else is below 128 KiB. */
 
 enum frame_type {
@@ -39,6 +41,7 @@ enum frame_type {
 };
 
 struct frame_hello {
+	uint8_t level; /* What it can read: cluster/level.h */
 	uint64_t raft_id, incarnation;
 	uint64_t cluster_id;  /* 0: the store is empty. */
 	uint64_t term, last_index;

@@ -4,6 +4,7 @@
  * Each command is checked whole before anything is changed, so a refused one has
  * changed nothing; and all that it reads is the command and the state, so nodes that
  * applied the same log are equal, whatever way they came (entries or a snapshot). */
+#include "cluster/level.h"
 #include "cluster/state/state_internal.h"
 
 #include <assert.h>
@@ -17,6 +18,7 @@ struct state *state_new(void)
 	assert(s);
 	s->hints = calloc(1, sizeof(*s->hints));
 	assert(s->hints);
+	s->level = LEVEL_FIRST;
 	return s;
 }
 
@@ -35,8 +37,19 @@ void state_free(struct state *s)
 
 /* ---- Cluster time ---- */
 
+/* The leader says what all members can read; a node may have come back since with less. */
+static void level_raise(struct state *s, uint8_t level)
+{
+	for (uint32_t i = 0; i < STATE_NODES_MAX; i++)
+		if (s->node[i].id != 0 && s->node[i].level < level)
+			level = s->node[i].level;
+	if (level > s->level)
+		s->level = level;
+}
+
 static void apply_cluster_time(struct state *s, const struct cluster_time *c)
 {
+	level_raise(s, c->level);
 	if (__builtin_add_overflow(s->time_ms, c->delta_ms, &s->time_ms))
 		s->time_ms = UINT64_MAX;
 	for (uint32_t i = 0; i < c->n; i++) {

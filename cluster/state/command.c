@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands as octets:
  *
- *   length (3) | version (1) | type (1) | fields
+ *   length (3) | level (1) | type (1) | fields
  *
  * length counts what follows it, so that a batch is commands put end to end. A
- * version or type that this program does not know is ERR_UNSUPPORTED, told apart
- * from damage: the node then stops applying and waits for an upgrade, it never
+ * level above one's own, or a type that this program does not know, is ERR_UNSUPPORTED,
+ * told apart from damage: the node then ends and waits for an upgrade, it never
  * skips (DESIGN section 7). Fields are listed once, see record.h. */
 #include "cluster/state/command.h"
 
+#include "cluster/level.h"
 #include "cluster/state/record.h"
 
 #include <openssl/mem.h>
@@ -16,17 +17,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define COMMAND_VERSION 1u
-#define COMMAND_VERSION_LATER 2u /* With horizons, or with the hash of a configuration. */
-
-/* A field of the later version alone, zero where there is none. */
-static void codec_later(struct codec *c, uint64_t *v)
-{
-	if (c->horizons)
-		codec_u64(c, v);
-	c->exact |= *v != 0;
-}
 
 static void codec_room(struct codec *c, struct room *r)
 {
@@ -39,7 +29,7 @@ static void codec_session_put(struct codec *c, struct session_put *p)
 	codec_session(c, &p->ike);
 	codec_u32(c, &p->slot);
 	codec_u64(c, &p->lease);
-	codec_later(c, &p->horizon);
+	codec_rare(c, &p->horizon);
 	codec_count(c, &p->n_supersedes, COMMAND_SUPERSEDES_MAX);
 	for (uint32_t i = 0; i < p->n_supersedes; i++)
 		codec_u64(c, &p->supersedes[i]);
@@ -53,7 +43,7 @@ static void codec_session_step(struct codec *c, struct session_step *p)
 	codec_u64(c, &p->serial);
 	codec_session(c, &p->ike);
 	codec_u64(c, &p->lease);
-	codec_later(c, &p->horizon);
+	codec_rare(c, &p->horizon);
 	codec_bool(c, &p->noticed);
 	codec_bool(c, &p->acknowledged);
 	codec_i64(c, &p->epoch);
@@ -74,7 +64,7 @@ static void codec_seq_row(struct codec *c, struct seq_row *r)
 	codec_i64(c, &r->epoch);
 	codec_u64(c, &r->end);
 	codec_u64(c, &r->mark);
-	codec_later(c, &r->horizon);
+	codec_rare(c, &r->horizon);
 }
 
 static void codec_seq_batch(struct codec *c, struct seq_batch *p)
@@ -94,8 +84,8 @@ static void codec_node_up(struct codec *c, struct node_up *p)
 	codec_text(c, p->name, sizeof(p->name));
 	codec_u64(c, &p->incarnation);
 	codec_u64(c, &p->config_hash);
-	codec_u32(c, &p->feature_level);
-	codec_check(c, p->id != 0);
+	codec_u8(c, &p->level);
+	codec_check(c, p->id != 0 && p->level >= LEVEL_FIRST);
 }
 
 static void codec_node_down(struct codec *c, struct node_down *p)
@@ -103,7 +93,7 @@ static void codec_node_down(struct codec *c, struct node_down *p)
 	codec_u64(c, &p->id);
 	codec_u64(c, &p->incarnation);
 	codec_u64(c, &p->heir);
-	codec_later(c, &p->config_hash);
+	codec_rare(c, &p->config_hash);
 }
 
 static void codec_owner_move(struct codec *c, struct owner_move *p)
@@ -119,6 +109,7 @@ static void codec_owner_move(struct codec *c, struct owner_move *p)
 static void codec_cluster_time(struct codec *c, struct cluster_time *p)
 {
 	codec_u64(c, &p->delta_ms);
+	codec_u8(c, &p->level);
 	codec_count(c, &p->n, COMMAND_NODES_MAX);
 	for (uint32_t i = 0; i < p->n; i++) {
 		codec_u64(c, &p->stored[i].id);
@@ -143,35 +134,6 @@ static void codec_identity(struct codec *c, struct identity_command *p)
 	codec_check(c, p->verdict >= IDENTITY_END && p->verdict <= IDENTITY_ALLOW);
 	codec_id(c, &p->id);
 	codec_check(c, p->id.len > 0);
-}
-
-static bool rows_exact(const struct seq_row *rows, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (rows[i].horizon != 0)
-			return true;
-	return false;
-}
-
-/* Does it take the later version? */
-static bool command_later(const struct command *c)
-{
-	switch (c->type) {
-	case COMMAND_SESSION_PUT:
-		return c->session_put.horizon != 0;
-	case COMMAND_SESSION_STEP:
-		return c->session_step.horizon != 0;
-	case COMMAND_SEQ_BATCH:
-		return rows_exact(c->seq_batch.rows, c->seq_batch.n);
-	case COMMAND_OWNER_MOVE:
-		return rows_exact(c->owner_move.rows, c->owner_move.n);
-	case COMMAND_NODE_DOWN:
-		return c->node_down.config_hash != 0;
-	case COMMAND_NODE_GONE:
-		return c->node_gone.config_hash != 0;
-	default:
-		return false;
-	}
 }
 
 /* False: an unknown type. */
@@ -209,7 +171,7 @@ static bool codec_command(struct codec *c, struct command *cmd)
 		return true;
 	case COMMAND_NODE_GONE:
 		codec_u64(c, &cmd->node_gone.id);
-		codec_later(c, &cmd->node_gone.config_hash);
+		codec_rare(c, &cmd->node_gone.config_hash);
 		return true;
 	case COMMAND_SESSIONS_END:
 		codec_sessions_end(c, &cmd->sessions_end);
@@ -254,35 +216,39 @@ static struct blob *blob_of(CBB *cbb, const struct codec *codec)
 	return b;
 }
 
-struct blob *command_encode(const struct command *c)
+struct blob *command_encode(const struct command *c, uint8_t level)
 {
 	CBB whole, body;
-	struct codec codec = {.out = &body, .horizons = command_later(c)};
+	struct codec codec = {.out = &body, .level = level};
 	bool known, begun;
 
 	begun = CBB_init(&whole, 512) && CBB_add_u24_length_prefixed(&whole, &body) &&
-		CBB_add_u8(&body, codec.horizons ? COMMAND_VERSION_LATER : COMMAND_VERSION) &&
-		CBB_add_u8(&body, (uint8_t)c->type);
-	assert(begun);
+		CBB_add_u8(&body, level) && CBB_add_u8(&body, (uint8_t)c->type);
+	assert(begun && level >= LEVEL_FIRST);
 	/* Writing only reads the record. */
 	known = codec_command(&codec, (struct command *)c);
 	assert(known);
 	return blob_of(&whole, &codec);
 }
 
-enum status command_decode(struct command *c, const uint8_t **data, size_t *len)
+/* Can it be read, by who reads all up to `own`? */
+static bool level_readable(uint8_t level, uint8_t own)
+{
+	return level >= LEVEL_FIRST && level <= own;
+}
+
+enum status command_decode(struct command *c, const uint8_t **data, size_t *len, uint8_t own)
 {
 	CBS whole, body;
 	struct codec codec = {.in = &body};
-	uint8_t version, type;
+	uint8_t type;
 
 	memset(c, 0, sizeof(*c));
 	CBS_init(&whole, *data, *len);
-	if (!CBS_get_u24_length_prefixed(&whole, &body) || !CBS_get_u8(&body, &version))
+	if (!CBS_get_u24_length_prefixed(&whole, &body) || !CBS_get_u8(&body, &codec.level))
 		return ERR_MALFORMED;
-	if (version != COMMAND_VERSION && version != COMMAND_VERSION_LATER)
+	if (!level_readable(codec.level, own))
 		return ERR_UNSUPPORTED;
-	codec.horizons = version == COMMAND_VERSION_LATER;
 	if (!CBS_get_u8(&body, &type))
 		return ERR_MALFORMED;
 	c->type = type;
@@ -290,8 +256,6 @@ enum status command_decode(struct command *c, const uint8_t **data, size_t *len)
 		memset(c, 0, sizeof(*c));
 		return ERR_UNSUPPORTED;
 	}
-	/* One form for each command: the later version only for what needs it. */
-	codec_check(&codec, codec.exact == codec.horizons);
 	if (codec.bad || CBS_len(&body) != 0) {
 		command_fini(c);
 		return ERR_MALFORMED;
@@ -303,28 +267,27 @@ enum status command_decode(struct command *c, const uint8_t **data, size_t *len)
 
 /* ---- Half-open SAs ---- */
 
-struct blob *half_open_encode(const struct ike_half_open *h)
+struct blob *half_open_encode(const struct ike_half_open *h, uint8_t level)
 {
 	CBB whole;
-	struct codec codec = {.out = &whole};
-	bool begun = CBB_init(&whole, 1024) && CBB_add_u8(&whole, COMMAND_VERSION);
+	struct codec codec = {.out = &whole, .level = level};
+	bool begun = CBB_init(&whole, 1024) && CBB_add_u8(&whole, level);
 
-	assert(begun);
+	assert(begun && level >= LEVEL_FIRST);
 	codec_half_open(&codec, (struct ike_half_open *)h);
 	return blob_of(&whole, &codec);
 }
 
-enum status half_open_decode(struct ike_half_open *h, const uint8_t *data, size_t len)
+enum status half_open_decode(struct ike_half_open *h, const uint8_t *data, size_t len, uint8_t own)
 {
 	CBS whole;
 	struct codec codec = {.in = &whole};
-	uint8_t version;
 
 	memset(h, 0, sizeof(*h));
 	CBS_init(&whole, data, len);
-	if (!CBS_get_u8(&whole, &version))
+	if (!CBS_get_u8(&whole, &codec.level))
 		return ERR_MALFORMED;
-	if (version != COMMAND_VERSION)
+	if (!level_readable(codec.level, own))
 		return ERR_UNSUPPORTED;
 	codec_half_open(&codec, h);
 	if (codec.bad || CBS_len(&whole) != 0) {

@@ -93,13 +93,14 @@ struct seq_batch {
 
 /* A node runs, with a new incarnation. Slots it owned in an older incarnation
  * get the next epoch and the new incarnation: it forgot where it stood. No-op when
- * the state shows this incarnation already. */
+ * the state shows this incarnation already. Refused with ERR_UNSUPPORTED if it cannot read what
+ * the cluster writes. */
 struct node_up {
 	uint64_t id;
 	char name[32];
 	uint64_t incarnation;
 	uint64_t config_hash;
-	uint32_t feature_level;
+	uint8_t level; /* Which forms it can read: cluster/level.h */
 };
 
 /* Refused with ERR_STALE unless the node is up in that incarnation and heir, if not 0,
@@ -134,6 +135,8 @@ struct address_hold {
 
 struct cluster_time {
 	uint64_t delta_ms; /* Since the last one of this leader, by its monotonic clock. */
+	uint8_t level;     /* What each member can read: the committed level rises to it, if each
+			    * node of the state can. */
 	struct {
 		uint64_t id, stored_index;
 	} stored[COMMAND_NODES_MAX];
@@ -194,16 +197,18 @@ struct command {
 
 void command_fini(struct command *c); /* Frees and cleanses what it holds. */
 
-/* Plain bytes, length-prefixed: batches are these put end to end, then sealed. Each is
- * written in the oldest version that can say it. */
-struct blob *command_encode(const struct command *c);
+/* Plain bytes, length-prefixed: batches are these put end to end, then sealed. In the form of
+ * that level (cluster/level.h). */
+struct blob *command_encode(const struct command *c, uint8_t level);
 
 /* Decodes one command off the front of *data / *len. On OK *c holds new references
- * (command_fini). ERR_UNSUPPORTED: a newer version or an unknown command. */
-enum status command_decode(struct command *c, const uint8_t **data, size_t *len) must_check;
+ * (command_fini). ERR_UNSUPPORTED: of a level above `own`, or an unknown command. */
+enum status command_decode(struct command *c, const uint8_t **data, size_t *len,
+			   uint8_t own) must_check;
 
 /* The same encoding serves half-open SAs between nodes, and sessions in snapshots. */
-struct blob *half_open_encode(const struct ike_half_open *h);
-enum status half_open_decode(struct ike_half_open *h, const uint8_t *data, size_t len) must_check;
+struct blob *half_open_encode(const struct ike_half_open *h, uint8_t level);
+enum status half_open_decode(struct ike_half_open *h, const uint8_t *data, size_t len,
+			     uint8_t own) must_check;
 
 #endif

@@ -38,7 +38,6 @@ struct state_cut {
 	enum cut_stage stage;
 	CBB out;
 	struct codec codec;
-	uint8_t version;
 	struct tombstone *tombstone;       /* The next one ... */
 	uint32_t tombstones;               /* ... of so many. */
 	struct freed *freed;               /* The next one that is still there ... */
@@ -101,8 +100,7 @@ static struct codec row_begin(const struct state_cut *x, CBB *row)
 	int ok = CBB_init(row, CUT_ROOM);
 
 	assert(ok);
-	return (struct codec){.out = row, .horizons = x->codec.horizons,
-			      .late_marks = x->codec.late_marks};
+	return (struct codec){.out = row, .level = x->codec.level};
 }
 
 static struct blob *row_end(const struct codec *c, CBB *row)
@@ -124,7 +122,7 @@ void cut_before_tombstone_goes(struct state *s, struct tombstone *t)
 
 	if (!x || x->stage != CUT_TOMBSTONES || x->tombstones == 0 || x->tombstone != t)
 		return;
-	codec_tombstone(&x->codec, t, x->version);
+	codec_tombstone(&x->codec, t);
 	x->tombstone = t->hh.next;
 	x->tombstones--;
 }
@@ -142,7 +140,7 @@ void cut_before_freed_goes(struct state *s, struct freed *f)
 	if (f->serial < x->freed_from || f->serial >= x->freed_end)
 		return;
 	c = row_begin(x, &row);
-	codec_freed(&c, f, x->version);
+	codec_freed(&c, f);
 	rows_add(&x->freed_rows, f->serial, row_end(&c, &row));
 }
 
@@ -197,7 +195,7 @@ static void write_freed(struct state_cut *x)
 		x->n_freed--;
 	} else if (f) {
 		x->freed_from = f->serial + 1;
-		codec_freed(&x->codec, f, x->version);
+		codec_freed(&x->codec, f);
 		x->freed = f->hh.next;
 		x->n_freed--;
 	} else {
@@ -240,7 +238,7 @@ void state_cut_begin(struct state *s)
 	assert(ok);
 	state_cut_drop(s);
 	s->cut = x;
-	x->codec = (struct codec){.out = &x->out, .horizons = s->n_exact > 0};
+	x->codec = (struct codec){.out = &x->out};
 	x->tombstone = s->tombstones;
 	x->tombstones = HASH_CNT(hh, s->tombstones);
 	x->freed = s->freed;
@@ -248,7 +246,7 @@ void state_cut_begin(struct state *s)
 	x->n_freed = HASH_CNT(hh, s->freed);
 	x->last = s->last_session;
 	x->n_sessions = (uint32_t)state_sessions(s);
-	x->version = codec_head(&x->codec, s);
+	codec_head(&x->codec, s, s->level);
 	codec_u32(&x->codec, &x->tombstones);
 }
 

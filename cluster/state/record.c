@@ -16,6 +16,11 @@ bool codec_reads(const struct codec *c)
 	return !c->out;
 }
 
+bool codec_since(const struct codec *c, uint8_t level)
+{
+	return c->level >= level;
+}
+
 void codec_check(struct codec *c, bool condition)
 {
 	if (!condition)
@@ -87,6 +92,19 @@ void codec_bool(struct codec *c, bool *v)
 	codec_u8(c, &octet);
 	codec_check(c, octet <= 1);
 	*v = octet == 1;
+}
+
+void codec_rare(struct codec *c, uint64_t *v)
+{
+	bool some = *v != 0;
+
+	codec_bool(c, &some);
+	if (some) {
+		codec_u64(c, v);
+		codec_check(c, *v != 0);
+	} else if (codec_reads(c)) {
+		*v = 0;
+	}
 }
 
 void codec_octets(struct codec *c, uint8_t *data, size_t len)
@@ -389,17 +407,11 @@ void codec_seq_record(struct codec *c, struct seq_record *r, const struct child_
 	codec_u64(c, &r->end0);
 	codec_u64(c, &r->length);
 	codec_u64(c, &r->mark);
-	if (c->horizons) {
-		codec_u64(c, &r->horizon);
-		if (r->horizon)
-			codec_i64(c, &r->born);
-	}
-	c->exact |= r->horizon != 0;
-	r->mark_epoch = codec_reads(c) ? r->e0 : r->mark_epoch;
-	if (c->late_marks) {
-		codec_i64(c, &r->mark_epoch);
-		codec_u64(c, &r->late);
-	}
+	codec_rare(c, &r->horizon);
+	if (r->horizon)
+		codec_i64(c, &r->born);
+	codec_i64(c, &r->mark_epoch);
+	codec_u64(c, &r->late);
 	/* The limit follows from the SA. */
 	if (codec_reads(c))
 		r->limit = lease_limit(child->suite.esn == ESN_YES);

@@ -5,7 +5,9 @@
  *
  * Big-endian, no padding, canonical: what was read gives the same octets when
  * written again. Reading is strict: lengths, enums, booleans and texts are checked.
- * An error sticks: later fields read as zero, and the caller looks once, at the end. */
+ * An error sticks: later fields read as zero, and the caller looks once, at the end.
+ *
+ * What came with a later level (cluster/level.h) stands behind codec_since(). */
 #ifndef CLUSTER_STATE_RECORD_H
 #define CLUSTER_STATE_RECORD_H
 
@@ -18,13 +20,12 @@ struct codec {
 	CBB *out; /* Writing, or NULL ... */
 	CBS *in;  /* ... then reading. */
 	bool bad;
-	bool horizons;    /* The form that has them ... */
-	bool exact;       /* ... is for what has one: so each thing has one form. */
-	bool no_successors; /* Reading an old snapshot, whose sessions do not have that. */
-	bool late_marks;  /* Sequence records say which epoch their mark is of, and the late one. */
+	uint8_t level; /* In whose form it is written. */
 };
 
 bool codec_reads(const struct codec *c);
+/* Has the form what came with this level? A field that it has not is left as it is: zero. */
+bool codec_since(const struct codec *c, uint8_t level);
 /* Refuses unless the condition, which the record's reader relies on, holds. */
 void codec_check(struct codec *c, bool condition);
 
@@ -33,6 +34,8 @@ void codec_u32(struct codec *c, uint32_t *v);
 void codec_u64(struct codec *c, uint64_t *v);
 void codec_i64(struct codec *c, int64_t *v);
 void codec_bool(struct codec *c, bool *v);
+/* A number that mostly is 0: then it takes one octet. */
+void codec_rare(struct codec *c, uint64_t *v);
 void codec_octets(struct codec *c, uint8_t *data, size_t len);
 /* A number of things, at most max; zero when it is more. */
 void codec_count(struct codec *c, uint32_t *n, uint32_t max);

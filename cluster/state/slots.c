@@ -138,6 +138,10 @@ void apply_node_up(struct state *s, const struct node_up *c, struct apply_result
 	}
 	if (n && n->up && n->incarnation == c->incarnation)
 		return;
+	if (c->level < s->level) {
+		r->status = ERR_UNSUPPORTED;
+		return;
+	}
 	for (uint32_t i = 0; !n && i < STATE_NODES_MAX; i++)
 		if (s->node[i].id == 0)
 			n = &s->node[i];
@@ -151,7 +155,7 @@ void apply_node_up(struct state *s, const struct node_up *c, struct apply_result
 	n->incarnation = c->incarnation;
 	n->up = true;
 	n->config_hash = c->config_hash;
-	n->feature_level = c->feature_level;
+	n->level = c->level;
 	r->nodes_changed = true;
 
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)

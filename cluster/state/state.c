@@ -32,6 +32,11 @@ uint64_t state_time_ms(const struct state *s)
 	return s->time_ms;
 }
 
+uint8_t state_level(const struct state *s)
+{
+	return s->level;
+}
+
 const struct node_record *state_node(const struct state *s, uint64_t id)
 {
 	return state_find_node((struct state *)s, id);

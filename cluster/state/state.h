@@ -20,7 +20,7 @@ struct node_record {
 	uint64_t incarnation;  /* Drawn at each start of the process. */
 	bool up;
 	uint64_t config_hash;
-	uint32_t feature_level;
+	uint8_t level;         /* As it said, not below state_level(). */
 	uint64_t stored_index; /* Highest index it is known to have stored (ClusterTime). */
 };
 
@@ -76,6 +76,7 @@ void state_apply(struct state *s, const struct command *c, struct apply_result *
 
 /* ---- Reading. Pointers are valid until the next apply. ---- */
 uint64_t state_time_ms(const struct state *s);      /* Committed cluster time. */
+uint8_t state_level(const struct state *s);         /* The form in which all is written: cluster/level.h */
 const struct node_record *state_node(const struct state *s, uint64_t id); /* NULL: unknown. */
 const struct node_record *state_node_at(const struct state *s, uint32_t place); /* NULL: empty. */
 const struct slot *state_slot(const struct state *s, uint32_t slot);
@@ -154,7 +155,9 @@ bool state_pool_pick(const struct state *s, const struct prefix *pool, const str
 
 /* ---- Snapshots ---- */
 struct blob *state_encode(const struct state *s); /* Plain: seal it. Canonical: equal states, equal bytes. */
-struct state *state_decode(const uint8_t *data, size_t len); /* NULL: malformed. */
+/* NULL: malformed, or of a level above `own`. */
+struct state *state_decode(const uint8_t *data, size_t len, uint8_t own);
+uint8_t state_level_of(const uint8_t *data, size_t len); /* Of such octets; 0: there are none. */
 /* The same octets in pieces, while commands go on being applied: they are those of the state
  * as it was at state_cut_begin(). One cut at a time: another one forgets it. */
 void state_cut_begin(struct state *s);

@@ -83,7 +83,7 @@ struct session_list {
 /* Pairs and addresses that were let go of, in the order of that. */
 struct tombstone {
 	uint64_t pair[2];
-	uint64_t peer;  /* Its identity: tombstone_peer(); 0: uncounted, from an old snapshot. */
+	uint64_t peer;  /* Its identity: tombstone_peer(). */
 	uint64_t at_ms;
 	struct ike_datagrams *last_word; /* See struct session_del. */
 	uint8_t request_hash[IKE_HASH_LEN]; /* Zero without a last word. */
@@ -104,7 +104,7 @@ struct revoked {
 
 struct freed {
 	struct address address;
-	uint64_t peer;   /* Its last user: tombstone_peer(); 0: nobody, from an old snapshot. */
+	uint64_t peer;   /* Its last user: tombstone_peer(). */
 	uint64_t at_ms;
 	uint64_t serial; /* Grows along the list. */
 	UT_hash_handle hh;
@@ -122,6 +122,7 @@ struct pool_hints {
 };
 
 struct state {
+	uint8_t level;
 	uint64_t time_ms;
 	uint64_t last_session; /* The id given last. */
 	struct node_record node[STATE_NODES_MAX];
@@ -218,11 +219,11 @@ void session_set_slot(struct state *s, struct session_entry *entry, uint32_t slo
 void sessions_fini(struct state *s);
 
 /* ---- state_snapshot.c: what it writes, one by one ---- */
-void codec_tombstone(struct codec *c, struct tombstone *t, uint8_t version);
-void codec_freed(struct codec *c, struct freed *f, uint8_t version);
+void codec_tombstone(struct codec *c, struct tombstone *t);
+void codec_freed(struct codec *c, struct freed *f);
 void codec_session_record(struct codec *c, const struct state *s, struct session *x);
-/* All before the tombstones. Gives the version. */
-uint8_t codec_head(struct codec *c, struct state *s);
+/* All before the tombstones. The form is that of the state's level; own: the highest that can be read. */
+void codec_head(struct codec *c, struct state *s, uint8_t own);
 
 /* ---- cut.c: to be called before it happens ---- */
 void cut_before_tombstone_goes(struct state *s, struct tombstone *t);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The replicated state as octets: version, scalars, nodes, slots, revoked identities,
+/* The replicated state as octets: level, scalars, nodes, slots, revoked identities,
  * tombstones, freed addresses, sessions. Canonical, so the digest of the octets is that of the
  * state: places in their order, sessions by id, what was let go of in the order of
  * that. Slots are written as runs, for most neighbours are alike: 4112 slots of one
@@ -8,8 +8,8 @@
  * Reading trusts nothing that apply() relies on: each rule below is one that every
  * command keeps, so a snapshot that breaks one was not made by us. The digest is
  * computed piece by piece, without the whole in memory. */
+#include "cluster/level.h"
 #include "cluster/state/state_internal.h"
-
 #include "proto/mutant.h"
 
 #include <openssl/sha.h>
@@ -18,15 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* With exact SAs the greater one of a pair, and only then. Earlier pairs are still read: the
- * first, whose tombstones do not say whose they are, the next, whose freed addresses don't, and
- * that whose marks do not say of which epoch they are, and that without revoked identities. */
-#define SNAPSHOT_VERSION_OLD 2u
-#define SNAPSHOT_VERSION_TOMBSTONES 4u
-#define SNAPSHOT_VERSION_FREED 6u
-#define SNAPSHOT_VERSION_MARKS 8u
-#define SNAPSHOT_VERSION 10u
-#define SNAPSHOT_VERSION_EXACT 11u
 #define DIGEST_CHUNK (64u * 1024u)
 #define EPOCH_MAX (INT64_C(1) << 60) /* Far from the end of 64 bits, also in sums. */
 
@@ -54,7 +45,7 @@ static void codec_node(struct codec *c, struct node_record *n)
 	codec_u64(c, &n->incarnation);
 	codec_bool(c, &n->up);
 	codec_u64(c, &n->config_hash);
-	codec_u32(c, &n->feature_level);
+	codec_u8(c, &n->level);
 	codec_u64(c, &n->stored_index);
 }
 
@@ -62,6 +53,7 @@ static void codec_nodes(struct codec *c, struct state *s)
 {
 	for (uint32_t i = 0; i < STATE_NODES_MAX; i++) {
 		codec_node(c, &s->node[i]);
+		codec_check(c, s->node[i].id == 0 || s->node[i].level >= s->level);
 		for (uint32_t k = 0; k < i; k++)
 			codec_check(c, s->node[i].id == 0 || s->node[i].id != s->node[k].id);
 	}
@@ -111,10 +103,6 @@ static void codec_slots(struct codec *c, struct state *s)
 
 static void codec_moved(struct codec *c, struct session *x, int64_t epoch)
 {
-	if (codec_reads(c))
-		x->moved.epoch = x->first_epoch;
-	if (!c->late_marks)
-		return;
 	codec_i64(c, &x->moved.epoch);
 	codec_check(c, x->moved.epoch >= x->first_epoch && x->moved.epoch <= epoch);
 	if (x->moved.epoch == x->first_epoch) /* As it was made: nobody's before. */
@@ -134,8 +122,7 @@ void codec_session_record(struct codec *c, const struct state *s, struct session
 	codec_i64(c, &x->first_epoch);
 	codec_i64(c, &x->noticed_epoch);
 	codec_i64(c, &x->acknowledged_epoch);
-	if (!c->no_successors)
-		codec_u64(c, &x->successor);
+	codec_u64(c, &x->successor);
 	codec_check(c, x->slot < STATE_SLOTS_ALL && epoch_possible(x->epoch_base));
 	if (c->bad)
 		return;
@@ -157,43 +144,35 @@ void codec_session_record(struct codec *c, const struct state *s, struct session
 	}
 }
 
-void codec_tombstone(struct codec *c, struct tombstone *t, uint8_t version)
+void codec_tombstone(struct codec *c, struct tombstone *t)
 {
 	codec_u64(c, &t->pair[0]);
 	codec_u64(c, &t->pair[1]);
-	if (version >= SNAPSHOT_VERSION_TOMBSTONES)
-		codec_u64(c, &t->peer);
+	codec_u64(c, &t->peer);
 	codec_u64(c, &t->at_ms);
 	codec_datagrams(c, &t->last_word, COMMAND_LAST_WORD_MAX);
 	if (t->last_word)
 		codec_octets(c, t->request_hash, sizeof(t->request_hash));
 }
 
-void codec_freed(struct codec *c, struct freed *f, uint8_t version)
+void codec_freed(struct codec *c, struct freed *f)
 {
 	codec_address(c, &f->address);
-	if (version >= SNAPSHOT_VERSION_FREED)
-		codec_u64(c, &f->peer);
+	codec_u64(c, &f->peer);
 	codec_u64(c, &f->at_ms);
 	codec_check(c, f->address.family != 0);
 }
 
-uint8_t codec_head(struct codec *c, struct state *s)
+void codec_head(struct codec *c, struct state *s, uint8_t own)
 {
-	uint8_t version = c->horizons ? SNAPSHOT_VERSION_EXACT : SNAPSHOT_VERSION;
-
-	codec_u8(c, &version);
-	codec_check(c, version >= SNAPSHOT_VERSION_OLD && version <= SNAPSHOT_VERSION_EXACT);
-	c->horizons = version % 2 == 1;
-	c->no_successors = version < SNAPSHOT_VERSION_MARKS;
-	c->late_marks = version >= SNAPSHOT_VERSION_MARKS;
+	codec_u8(c, &s->level);
+	codec_check(c, s->level >= LEVEL_FIRST && s->level <= own);
+	c->level = s->level;
 	codec_u64(c, &s->time_ms);
 	codec_u64(c, &s->last_session);
 	codec_nodes(c, s);
 	codec_slots(c, s);
-	if (version >= SNAPSHOT_VERSION)
-		codec_revoked(c, s);
-	return version;
+	codec_revoked(c, s);
 }
 
 /* ---- Writing ---- */
@@ -227,20 +206,19 @@ static void sink_drain(struct sink *k, size_t from)
 /* Writing only reads the state. */
 static void state_write(struct state *s, struct sink *k)
 {
-	struct codec c = {.out = &k->cbb, .horizons = s->n_exact > 0};
+	struct codec c = {.out = &k->cbb};
 	uint32_t n_tombstones = HASH_CNT(hh, s->tombstones), n_freed = HASH_CNT(hh, s->freed);
 	uint32_t n_sessions = (uint32_t)state_sessions(s);
-	uint8_t version;
 
-	version = codec_head(&c, s);
+	codec_head(&c, s, s->level);
 	codec_u32(&c, &n_tombstones);
 	for (struct tombstone *t = s->tombstones; t; t = t->hh.next) {
-		codec_tombstone(&c, t, version);
+		codec_tombstone(&c, t);
 		sink_drain(k, DIGEST_CHUNK);
 	}
 	codec_u32(&c, &n_freed);
 	for (struct freed *f = s->freed; f; f = f->hh.next) {
-		codec_freed(&c, f, version);
+		codec_freed(&c, f);
 		sink_drain(k, DIGEST_CHUNK);
 	}
 	codec_u32(&c, &n_sessions);
@@ -279,7 +257,7 @@ void state_digest(const struct state *s, uint8_t digest[32])
 
 /* ---- Reading ---- */
 
-static void read_tombstones(struct codec *c, struct state *s, uint8_t version)
+static void read_tombstones(struct codec *c, struct state *s)
 {
 	uint32_t n = 0;
 	uint64_t at_ms = 0;
@@ -288,7 +266,7 @@ static void read_tombstones(struct codec *c, struct state *s, uint8_t version)
 	for (uint32_t i = 0; i < n && !c->bad; i++) {
 		struct tombstone t = {0}, *added = NULL;
 
-		codec_tombstone(c, &t, version);
+		codec_tombstone(c, &t);
 		codec_check(c, t.at_ms >= at_ms && t.at_ms <= s->time_ms);
 		at_ms = t.at_ms;
 		if (!c->bad)
@@ -303,7 +281,7 @@ static void read_tombstones(struct codec *c, struct state *s, uint8_t version)
 	}
 }
 
-static void read_freed(struct codec *c, struct state *s, uint8_t version)
+static void read_freed(struct codec *c, struct state *s)
 {
 	uint32_t n = 0;
 	uint64_t at_ms = 0;
@@ -312,7 +290,7 @@ static void read_freed(struct codec *c, struct state *s, uint8_t version)
 	for (uint32_t i = 0; i < n && !c->bad; i++) {
 		struct freed f = {0};
 
-		codec_freed(c, &f, version);
+		codec_freed(c, &f);
 		codec_check(c, f.at_ms >= at_ms && f.at_ms <= s->time_ms);
 		at_ms = f.at_ms;
 		if (!c->bad)
@@ -351,22 +329,25 @@ static void read_sessions(struct codec *c, struct state *s)
 	codec_check(c, c->bad || pool_link(s));
 }
 
-struct state *state_decode(const uint8_t *data, size_t len)
+uint8_t state_level_of(const uint8_t *data, size_t len)
+{
+	return len > 0 ? data[0] : 0;
+}
+
+struct state *state_decode(const uint8_t *data, size_t len, uint8_t own)
 {
 	struct state *s = state_new();
 	CBS in;
 	struct codec c = {.in = &in};
-	uint8_t version;
 
 	CBS_init(&in, data, len);
-	version = codec_head(&c, s);
+	codec_head(&c, s, own);
 	if (!c.bad)
-		read_tombstones(&c, s, version);
+		read_tombstones(&c, s);
 	if (!c.bad)
-		read_freed(&c, s, version);
+		read_freed(&c, s);
 	if (!c.bad)
 		read_sessions(&c, s);
-	codec_check(&c, c.exact == c.horizons);
 	if (c.bad || CBS_len(&in) != 0) {
 		state_free(s);
 		return NULL;

@@ -8,6 +8,7 @@
  * "batch": the longest apply of a SeqBatch of 1,500 rows between two slices, when it is the
  * first to change its sessions, and "batch_alone": the same without a snapshot. Prints JSON,
  * times in microseconds. */
+#include "cluster/level.h"
 #include "cluster/core/core_internal.h"
 #include "cluster/core/snapshot.h"
 #include "test/lib/sample.h"
@@ -49,6 +50,7 @@ static struct state *fill(unsigned sessions)
 
 	up.node_up.id = 1;
 	up.node_up.incarnation = 1;
+	up.node_up.level = LEVEL;
 	apply(s, &up);
 	hold.address_hold = (struct address_hold){ 1, 1, true };
 	apply(s, &hold);
@@ -109,7 +111,7 @@ static void measure(unsigned sessions)
 		longest(&alone, mark(core.state, &at, 1));
 	from = cpu_us();
 	plain = state_encode(core.state);
-	sealed = seal_create(core.seal, SEAL_SNAPSHOT, &core.entropy, plain->data, plain->len);
+	sealed = seal_create(core.seal, SEAL_SNAPSHOT_PART, &core.entropy, plain->data, plain->len);
 	blob_unref(plain);
 	whole = cpu_us() - from;
 	blob_unref(sealed);

@@ -7,6 +7,7 @@
  * and none goes back (I7); no virtual IP and no inbound SPI has two sessions, a deleted SPI
  * pair stays deleted (I6); a later epoch's lease begins where no earlier one ends (I1). In
  * the end a snapshot gives the same state. */
+#include "cluster/level.h"
 #include "cluster/state/state.h"
 #include "test/lib/sample.c"
 
@@ -126,7 +127,7 @@ static void apply(struct state *s, const struct command *c)
 static void check_snapshot(const struct state *s)
 {
 	struct blob *b = state_encode(s);
-	struct state *again = state_decode(b->data, b->len);
+	struct state *again = state_decode(b->data, b->len, UINT8_MAX);
 	uint8_t one[32], two[32];
 
 	assert(again);
@@ -160,7 +161,7 @@ static struct state *base_state(unsigned which)
 		encoded[which] = state_encode(s);
 		state_free(s);
 	}
-	s = state_decode(encoded[which]->data, encoded[which]->len);
+	s = state_decode(encoded[which]->data, encoded[which]->len, UINT8_MAX);
 	assert(s);
 	return s;
 }
@@ -176,7 +177,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	state_digest(s, was);
 	data++;
 	len--;
-	for (unsigned n = 0; n < COMMANDS_MAX && len > 0 && command_decode(&c, &data, &len) == OK; n++) {
+	for (unsigned n = 0; n < COMMANDS_MAX && len > 0 && command_decode(&c, &data, &len, LEVEL) == OK; n++) {
 		apply(s, &c);
 		command_fini(&c);
 	}
@@ -198,7 +199,7 @@ static size_t split(const uint8_t *data, size_t len, size_t at[COMMANDS_SPLIT + 
 	struct command c;
 
 	at[0] = 1;
-	while (n < COMMANDS_SPLIT && left > 0 && command_decode(&c, &p, &left) == OK) {
+	while (n < COMMANDS_SPLIT && left > 0 && command_decode(&c, &p, &left, LEVEL) == OK) {
 		command_fini(&c);
 		at[++n] = (size_t)(p - data);
 	}
@@ -219,7 +220,7 @@ static size_t put_sample(size_t at, size_t max)
 	struct blob *b;
 
 	sample_command(&c, &chance);
-	b = command_encode(&c);
+	b = command_encode(&c, LEVEL);
 	at = put(b->data, b->len, at, max);
 	blob_unref(b);
 	command_fini(&c);

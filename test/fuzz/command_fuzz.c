@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands and half-open SAs: whatever decodes is canonical, so it encodes to the
  * same octets. The first octet chooses; the rest is the input. */
+#include "cluster/level.h"
 #include "cluster/state/command.h"
 
 #include <assert.h>
@@ -15,9 +16,9 @@ static void fuzz_commands(const uint8_t *data, size_t len)
 		struct command c;
 		struct blob *again;
 
-		if (command_decode(&c, &data, &len) != OK)
+		if (command_decode(&c, &data, &len, LEVEL) != OK)
 			return;
-		again = command_encode(&c);
+		again = command_encode(&c, LEVEL);
 		assert(again->len == (size_t)(data - begin));
 		assert(memcmp(again->data, begin, again->len) == 0);
 		blob_unref(again);
@@ -30,9 +31,9 @@ static void fuzz_half_open(const uint8_t *data, size_t len)
 	struct ike_half_open h;
 	struct blob *again;
 
-	if (half_open_decode(&h, data, len) != OK)
+	if (half_open_decode(&h, data, len, LEVEL) != OK)
 		return;
-	again = half_open_encode(&h);
+	again = half_open_encode(&h, LEVEL);
 	assert(again->len == len && memcmp(again->data, data, len) == 0);
 	blob_unref(again);
 	ike_half_open_fini(&h);

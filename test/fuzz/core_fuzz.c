@@ -441,7 +441,7 @@ static void live(struct life_event *l)
 static void check_state(const struct state *s)
 {
 	struct blob *b = state_encode(s);
-	struct state *again = state_decode(b->data, b->len);
+	struct state *again = state_decode(b->data, b->len, UINT8_MAX);
 
 	assert(again);
 	state_free(again);

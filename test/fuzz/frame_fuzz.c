@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frames between nodes, and heartbeats: whatever parses encodes to the same octets. Whatever
  * heartbeats say, nobody is in contact with the future, and who hears nothing is isolated. */
+#include "cluster/level.h"
 #include "cluster/link/detector.h"
 #include "cluster/link/frame.h"
 
@@ -93,6 +94,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (frame_parse(&f, data, len) != OK)
 		return 0;
 	again = encode(&f);
+	/* A HELLO of a later level may say more. */
+	if (f.type == FRAME_HELLO && f.hello.level > LEVEL && len > again->len)
+		len = again->len;
 	assert(again->len == len && memcmp(again->data, data, len) == 0);
 	blob_unref(again);
 	return 0;

@@ -8,6 +8,7 @@
  * What must hold after each: the state given is untouched (gateway.c asserts it),
  * the window moved by one or not at all, SPIs are unique, and the same request again
  * gets the same bytes. */
+#include "cluster/level.h"
 #include "proto/ike/sk.h"
 #include "cluster/state/command.h"
 #include "test/lib/gateway.h"
@@ -204,10 +205,10 @@ static void second_round(struct gateway *g, const struct ike_half_open *half_ope
 		.message_id = 2,
 	};
 	struct blob *d = sealed_message(&half_open->suite, &half_open->keys, &h, chain);
-	struct blob *copy = half_open_encode(half_open);
+	struct blob *copy = half_open_encode(half_open, LEVEL);
 	struct ike_half_open other;
 	struct ike_outcome o;
-	enum status s = half_open_decode(&other, copy->data, copy->len);
+	enum status s = half_open_decode(&other, copy->data, copy->len, LEVEL);
 
 	assert(s == OK && other.auth.step == 1);
 	if (d) {

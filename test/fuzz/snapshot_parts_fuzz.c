@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Snapshots in sealed parts. The input is taken as octets, of which nothing opens; and as
  * an arrangement of the parts of two whole ones, of which only those two open. */
+#include "cluster/level.h"
 #include "cluster/core/core_internal.h"
 #include "cluster/core/snapshot.h"
 
@@ -29,7 +30,7 @@ static void begin(void)
 	entropy_init(&c->entropy, seed);
 	c->state = state_new();
 	for (uint64_t id = 1; id <= 3; id++) {
-		struct command up = {.type = COMMAND_NODE_UP, .node_up = {.id = id, .incarnation = 1}};
+		struct command up = {.type = COMMAND_NODE_UP, .node_up = {.id = id, .incarnation = 1, .level = LEVEL}};
 
 		state_apply(c->state, &up, &r);
 	}
@@ -56,7 +57,7 @@ static void begin(void)
 static bool opens(const uint8_t *data, size_t len)
 {
 	struct state *s = NULL;
-	bool ok = snapshot_open(key, data, len, &s) == OK;
+	bool ok = snapshot_open(key, data, len, LEVEL, &s) == OK;
 
 	assert(ok == (s != NULL));
 	state_free(s);

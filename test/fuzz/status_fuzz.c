@@ -15,10 +15,14 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static struct node_config config;
-static struct core core;
+static struct core *core;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+	const struct core_start start = {.raft_id = 1, .incarnation = 1, .now_us = 1};
+	struct actions actions;
+	const char *why = "";
+
 	(void)argc;
 	(void)argv;
 	cluster_config_defaults(&config.cluster);
@@ -26,8 +30,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	config.cluster.n_nodes = 3;
 	for (unsigned i = 0; i < 3; i++)
 		snprintf(config.cluster.node[i], CLUSTER_NAME_MAX, "n%u", i + 1);
-	core.config = &config.cluster;
-	core.raft_id = 1;
+	actions_init(&actions);
+	core = core_new(&config.cluster, &start, &actions, &why);
+	actions_fini(&actions);
+	assert(core);
 	return 0;
 }
 
@@ -76,18 +82,20 @@ static json_t *sessions(const struct status_view *v, size_t room)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct status_view v = {.config = &config, .core = &core};
+	struct status_view v = {.config = &config, .core = core};
+	struct state *own = core->state, *state = state_decode(data, len, UINT8_MAX);
 	json_t *list;
 
-	core.state = state_decode(data, len);
-	if (!core.state)
+	if (!state)
 		return 0;
+	core->state = state;
 	list = sessions(&v, 1 + len % 5000);
-	assert(list && json_array_size(list) == state_sessions(core.state));
+	assert(list && json_array_size(list) == state_sessions(state));
 	check_json(list);
 	check_json(status_json(&v));
 	check_metrics(status_metrics(&v));
 	status_healthy(&v);
-	state_free(core.state);
+	core->state = own;
+	state_free(state);
 	return 0;
 }

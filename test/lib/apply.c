@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/level.h"
 #include "test/lib/apply.h"
 
 #include "test/lib/sample.h"
@@ -21,6 +22,7 @@ struct apply_result apply_up(struct state *s, uint64_t id, uint64_t incarnation)
 
 	c.node_up.id = id;
 	c.node_up.incarnation = incarnation;
+	c.node_up.level = LEVEL;
 	c.node_up.name[0] = (char)('a' + id % 26);
 	return apply_command(s, &c);
 }

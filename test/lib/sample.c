@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test/lib/sample.h"
 
+#include "cluster/level.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,7 +271,7 @@ void sample_command(struct command *c, uint64_t *r)
 			 (unsigned)(c->node_up.id - 99));
 		c->node_up.incarnation = 1 + below(r, 3);
 		c->node_up.config_hash = 5 + c->node_up.incarnation % 2;
-		c->node_up.feature_level = 1;
+		c->node_up.level = c->node_up.id == 100 && c->node_up.incarnation == 1 ? LEVEL : LEVEL + 1;
 		break;
 	case COMMAND_NODE_DOWN:
 		c->node_down.id = 100 + below(r, NODES);
@@ -284,6 +286,7 @@ void sample_command(struct command *c, uint64_t *r)
 		break;
 	case COMMAND_CLUSTER_TIME:
 		c->cluster_time.delta_ms = below(r, 200000);
+		c->cluster_time.level = (uint8_t)(c->cluster_time.delta_ms % (LEVEL + 2));
 		c->cluster_time.n = 1;
 		c->cluster_time.stored[0].id = 100 + below(r, NODES);
 		c->cluster_time.stored[0].stored_index = sample_random(r) % 1000;

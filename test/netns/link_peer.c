@@ -12,6 +12,7 @@
  *   join     with the storage key: a HELLO that is taken, then a packet
  * The packet is for SESSION and DESTINATION of the environment. Prints "closed" or "open" and
  * the types of frames that came, each once, in order. */
+#include "cluster/level.h"
 #include "cluster/state/command.h"
 #include "cluster/link/detector.h"
 #include "cluster/link/frame.h"
@@ -188,7 +189,7 @@ static void prove(const char *how)
 static void say_hello(uint64_t raft_id, uint64_t cluster_id)
 {
 	say_frame(&(struct frame){.type = FRAME_HELLO,
-				  .hello = {.raft_id = raft_id, .incarnation = INCARNATION,
+				  .hello = {.level = LEVEL, .raft_id = raft_id, .incarnation = INCARNATION,
 					    .cluster_id = cluster_id, .term = 1, .last_index = 1}});
 }
 
@@ -229,7 +230,7 @@ static void say_all(void)
 	say_packet();
 	for (unsigned i = 0; i < 4; i++)
 		say_frame(&(struct frame){.type = bytes[i], .bytes = {(const uint8_t *)"hello", 5}});
-	b = command_encode(&down);
+	b = command_encode(&down, LEVEL);
 	say_frame(&(struct frame){.type = FRAME_PROPOSE, .bytes = {b->data, b->len}});
 	blob_unref(b);
 	for (unsigned i = 0; i < 2; i++)

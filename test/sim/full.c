@@ -97,6 +97,7 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 	configure(f);
 	checkers_init(&f->checkers, f);
 	clients_init(f, f->plan.clients);
+	upgrade_begin(f);
 	for (unsigned i = 0; i < f->plan.hosts; i++)
 		host_start(&f->world.host[i]);
 	return f;
@@ -161,8 +162,10 @@ uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct total
 	operator_calm(f);
 	words_calm(f);
 	unfit_calm(f);
+	upgrade_calm(f);
 	i5_wait(&f->checkers.i5);
 	world_run(&f->world, f->world.now_us + SECOND);
+	upgrade_end(f);
 	i2_end(&f->checkers.i2);
 	i4_end(&f->checkers.i4);
 	i6_end(&f->checkers.i6);

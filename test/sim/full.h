@@ -110,6 +110,11 @@ struct full {
 	struct {
 		struct random random;
 	} reauth;
+	struct {
+		bool two, stays;      /* Programs of two levels; the last host stays as it is. */
+		uint8_t level[HOSTS_MAX];
+		struct random random;
+	} upgrade;
 	bool calm;                    /* Faults are over: nobody starts anything new. */
 	struct {
 		struct blob *data;
@@ -166,6 +171,13 @@ void unfit_calm(struct full *f); /* Faults are over, but for one host, perhaps .
 void unfit_over(struct full *f); /* ... which serves again now. */
 bool unfit_outer_cut(const struct full *f, unsigned host);
 bool unfit_inner_cut(const struct full *f, unsigned host);
+
+/* ---- upgrade.c: programs of two levels ---- */
+#define UPGRADE_SALT UINT64_C(0x757067726164)
+void upgrade_begin(struct full *f);
+uint8_t upgrade_start(struct full *f, unsigned host); /* What the process that starts can read. */
+void upgrade_calm(struct full *f);
+void upgrade_end(struct full *f); /* Waits until all is written as the oldest can read it. */
 
 /* ---- operator.c ---- */
 void operator_begin(struct full *f);

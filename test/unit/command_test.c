@@ -2,7 +2,9 @@
 /* Commands and half-open SAs as octets: what is written reads back as the same octets,
  * every truncation and every trailing octet is refused, and so is each value that a
  * reader could not trust. */
+#include "cluster/level.h"
 #include "cluster/state/command.h"
+#include "cluster/state/record.h"
 #include "test/lib/sample.h"
 #include "test/unit/same.h"
 
@@ -26,14 +28,14 @@ static void test_round_trip(void **unused)
 		size_t len;
 
 		sample_command(&c, &stream);
-		octets = command_encode(&c);
+		octets = command_encode(&c, LEVEL);
 		data = octets->data;
 		len = octets->len;
-		assert_int_equal(command_decode(&back, &data, &len), OK);
+		assert_int_equal(command_decode(&back, &data, &len, LEVEL), OK);
 		assert_int_equal(len, 0);
 		assert_ptr_equal(data, octets->data + octets->len);
 		assert_int_equal(back.type, c.type);
-		again = command_encode(&back);
+		again = command_encode(&back, LEVEL);
 		assert_same(octets, again);
 		seen[c.type]++;
 		blob_unref(again);
@@ -60,10 +62,10 @@ static void test_session_fields(void **unused)
 	a->n_child = 2;
 	a->ike[0].purpose = IKE_PURPOSE_REKEY_CHILD;
 	a->ike[0].finish = blob_new("all that finishes it", 20);
-	octets = command_encode(&c);
+	octets = command_encode(&c, LEVEL);
 	data = octets->data;
 	len = octets->len;
-	assert_int_equal(command_decode(&back, &data, &len), OK);
+	assert_int_equal(command_decode(&back, &data, &len, LEVEL), OK);
 	for (unsigned i = 0; i < IKE_SA_MAX; i++) {
 		struct ike_sa *x = &a->ike[i], *y = &b->ike[i];
 
@@ -107,7 +109,7 @@ static void test_truncated(void **unused)
 		struct blob *octets;
 
 		sample_command(&c, &stream);
-		octets = command_encode(&c);
+		octets = command_encode(&c, LEVEL);
 		for (size_t cut = 0; cut < octets->len; cut++) {
 			/* Shorter than its length says; then with a length that agrees. */
 			uint8_t *copy = malloc(octets->len);
@@ -115,7 +117,7 @@ static void test_truncated(void **unused)
 			size_t len = cut;
 
 			memcpy(copy, octets->data, octets->len);
-			assert_int_equal(command_decode(&back, &data, &len), ERR_MALFORMED);
+			assert_int_equal(command_decode(&back, &data, &len, LEVEL), ERR_MALFORMED);
 			assert_ptr_equal(data, copy);
 			if (cut >= 3) {
 				copy[0] = (uint8_t)((cut - 3) >> 16);
@@ -123,7 +125,7 @@ static void test_truncated(void **unused)
 				copy[2] = (uint8_t)(cut - 3);
 				data = copy;
 				len = cut;
-				assert_int_equal(command_decode(&back, &data, &len), ERR_MALFORMED);
+				assert_int_equal(command_decode(&back, &data, &len, LEVEL), ERR_MALFORMED);
 			}
 			free(copy);
 		}
@@ -135,7 +137,7 @@ static void test_truncated(void **unused)
 static void test_trailing(void **unused)
 {
 	struct command c = {.type = COMMAND_NODE_GONE, .node_gone = {.id = 9}}, back;
-	struct blob *octets = command_encode(&c);
+	struct blob *octets = command_encode(&c, LEVEL);
 	uint8_t two[64];
 	const uint8_t *data = two;
 	size_t len = 2 * octets->len;
@@ -143,18 +145,18 @@ static void test_trailing(void **unused)
 	(void)unused;
 	memcpy(two, octets->data, octets->len);
 	memcpy(two + octets->len, octets->data, octets->len);
-	assert_int_equal(command_decode(&back, &data, &len), OK); /* A batch: one after the other. */
+	assert_int_equal(command_decode(&back, &data, &len, LEVEL), OK); /* A batch: one after the other. */
 	assert_int_equal(len, octets->len);
-	assert_int_equal(command_decode(&back, &data, &len), OK);
+	assert_int_equal(command_decode(&back, &data, &len, LEVEL), OK);
 	assert_int_equal(len, 0);
 	two[2]++; /* One octet more than the fields take. */
 	data = two;
 	len = octets->len + 1;
-	assert_int_equal(command_decode(&back, &data, &len), ERR_MALFORMED);
+	assert_int_equal(command_decode(&back, &data, &len, LEVEL), ERR_MALFORMED);
 	blob_unref(octets);
 }
 
-static void test_version(void **unused)
+static void test_level(void **unused)
 {
 	static const struct {
 		int row;
@@ -162,9 +164,8 @@ static void test_version(void **unused)
 		uint8_t value;
 		enum status status;
 	} rows[] = {
-		{1, 3, 0, ERR_UNSUPPORTED},                     /* version */
-		{2, 3, 2, ERR_MALFORMED}, /* the later one, for what the first can say */
-		{7, 3, 3, ERR_UNSUPPORTED},
+		{1, 3, LEVEL_FIRST - 1, ERR_UNSUPPORTED},       /* level */
+		{2, 3, LEVEL + 1, ERR_UNSUPPORTED},
 		{3, 4, 0, ERR_UNSUPPORTED},                     /* type */
 		{4, 4, COMMAND_IDENTITY + 1, ERR_UNSUPPORTED},
 		{5, 4, COMMAND_SESSION_PUT, ERR_MALFORMED},     /* a type with other fields */
@@ -174,14 +175,68 @@ static void test_version(void **unused)
 	(void)unused;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct command c = {.type = COMMAND_ADDRESS_HOLD, .address_hold = {1, 2, true}}, back;
-		struct blob *octets = command_encode(&c);
+		struct blob *octets = command_encode(&c, LEVEL);
 		const uint8_t *data = octets->data;
 		size_t len = octets->len;
 
 		octets->data[rows[i].at] = rows[i].value;
-		if (command_decode(&back, &data, &len) != rows[i].status)
+		if (command_decode(&back, &data, &len, LEVEL) != rows[i].status)
 			fail_msg("row %d", rows[i].row);
 		blob_unref(octets);
+	}
+}
+
+/* A record that has grown: its second field came a level later. */
+struct grown {
+	uint32_t old;
+	uint64_t later;
+};
+
+static void codec_grown(struct codec *c, struct grown *g)
+{
+	codec_u32(c, &g->old);
+	if (codec_since(c, LEVEL + 1))
+		codec_u64(c, &g->later);
+}
+
+static void test_growth(void **unused)
+{
+	(void)unused;
+	for (uint8_t level = LEVEL; level <= LEVEL + 1; level++) {
+		struct grown g = {7, level > LEVEL ? 9 : 0}, back = {0};
+		CBB out;
+		CBS in;
+		struct codec writer = {.out = &out, .level = level}, reader = {.in = &in, .level = level};
+
+		assert_true(CBB_init(&out, 16));
+		codec_grown(&writer, &g);
+		assert_true(!writer.bad && CBB_flush(&out));
+		assert_int_equal(CBB_len(&out), level > LEVEL ? 12 : 4);
+		CBS_init(&in, CBB_data(&out), CBB_len(&out));
+		codec_grown(&reader, &back);
+		assert_true(!reader.bad && CBS_len(&in) == 0);
+		assert_true(back.old == 7 && back.later == g.later);
+		CBB_cleanup(&out);
+	}
+}
+
+/* One octet, or nine; and no number in two forms. */
+static void test_rare(void **unused)
+{
+	static const uint8_t forms[][9] = {{0}, {1, 0, 0, 0, 0, 0, 0, 0, 5}, {1}, {2}};
+	static const size_t lens[] = {1, 9, 9, 1};
+
+	(void)unused;
+	for (size_t i = 0; i < 4; i++) {
+		uint64_t v = 77;
+		CBS in;
+		struct codec c = {.in = &in, .level = LEVEL};
+
+		CBS_init(&in, forms[i], lens[i]);
+		codec_rare(&c, &v);
+		assert_int_equal(c.bad, i >= 2);
+		if (!c.bad)
+			assert_true(CBS_len(&in) == 0 && v == (i == 0 ? 0 : 5));
 	}
 }
 
@@ -191,7 +246,7 @@ static void test_ranges(void **unused)
 	static const struct {
 		int row;
 		const char *what;
-		size_t at; /* In the fields of a SESSION_PUT, behind length, version and type. */
+		size_t at; /* In the fields of a SESSION_PUT, behind length, level and type. */
 		uint8_t value;
 	} rows[] = {
 		{1, "IKE SA state", 0, IKE_SA_DELETING + 1},
@@ -209,14 +264,14 @@ static void test_ranges(void **unused)
 
 	(void)unused;
 	sample_session(&c.session_put.ike, 5);
-	octets = command_encode(&c);
+	octets = command_encode(&c, LEVEL);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		uint8_t *octet = &octets->data[5 + rows[i].at], was = *octet;
 		const uint8_t *data = octets->data;
 		size_t len = octets->len;
 
 		*octet = rows[i].value;
-		if (command_decode(&back, &data, &len) != ERR_MALFORMED)
+		if (command_decode(&back, &data, &len, LEVEL) != ERR_MALFORMED)
 			fail_msg("row %d: %s", rows[i].row, rows[i].what);
 		*octet = was;
 	}
@@ -234,16 +289,16 @@ static void test_batch_size(void **unused)
 	(void)unused;
 	c.seq_batch.n = SEQ_ROWS_MAX;
 	c.seq_batch.rows = calloc(SEQ_ROWS_MAX, sizeof(*c.seq_batch.rows));
-	octets = command_encode(&c);
+	octets = command_encode(&c, LEVEL);
 	assert_true(octets->len + 33 <= COMMAND_BATCH_MAX);
 	data = octets->data;
 	len = octets->len;
-	assert_int_equal(command_decode(&back, &data, &len), OK);
+	assert_int_equal(command_decode(&back, &data, &len, LEVEL), OK);
 	command_fini(&back);
 	octets->data[8]++; /* SEQ_ROWS_MAX + 1 rows */
 	data = octets->data;
 	len = octets->len;
-	assert_int_equal(command_decode(&back, &data, &len), ERR_MALFORMED);
+	assert_int_equal(command_decode(&back, &data, &len, LEVEL), ERR_MALFORMED);
 	blob_unref(octets);
 	command_fini(&c);
 }
@@ -255,8 +310,8 @@ static void test_half_open(void **unused)
 
 	(void)unused;
 	sample_half_open(&h, 3);
-	octets = half_open_encode(&h);
-	assert_int_equal(half_open_decode(&back, octets->data, octets->len), OK);
+	octets = half_open_encode(&h, LEVEL);
+	assert_int_equal(half_open_decode(&back, octets->data, octets->len, LEVEL), OK);
 	assert_int_equal(back.spi_r, h.spi_r);
 	assert_memory_equal(&back.keys, &h.keys, sizeof(h.keys));
 	assert_memory_equal(back.nonce_i, h.nonce_i, sizeof(h.nonce_i));
@@ -274,13 +329,13 @@ static void test_half_open(void **unused)
 	assert_same(back.auth.state, h.auth.state);
 	assert_same(back.auth.question, h.auth.question);
 	assert_memory_equal(back.auth.asked_hash, h.auth.asked_hash, IKE_HASH_LEN);
-	again = half_open_encode(&back);
+	again = half_open_encode(&back, LEVEL);
 	assert_same(octets, again);
 	ike_half_open_fini(&back);
 	for (size_t cut = 0; cut < octets->len; cut++)
-		assert_int_equal(half_open_decode(&back, octets->data, cut), ERR_MALFORMED);
-	octets->data[0] = 2;
-	assert_int_equal(half_open_decode(&back, octets->data, octets->len), ERR_UNSUPPORTED);
+		assert_int_equal(half_open_decode(&back, octets->data, cut, LEVEL), ERR_MALFORMED);
+	octets->data[0] = LEVEL + 1;
+	assert_int_equal(half_open_decode(&back, octets->data, octets->len, LEVEL), ERR_UNSUPPORTED);
 	blob_unref(octets);
 	blob_unref(again);
 	ike_half_open_fini(&h);
@@ -291,8 +346,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_session_fields),
 		cmocka_unit_test(test_truncated),  cmocka_unit_test(test_trailing),
-		cmocka_unit_test(test_version),	   cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_level),	   cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_batch_size), cmocka_unit_test(test_half_open),
+		cmocka_unit_test(test_growth),	   cmocka_unit_test(test_rare),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* Stories of what one node takes from another: little, and only from who can know
  * (DESIGN sections 3 and 5). A node that is misled, or not what it says, sends what it
  * should not. */
+#include "cluster/level.h"
 #include "test/lib/story.h"
 #include "test/unit/same.h"
 
@@ -83,7 +84,7 @@ static void marks_come_from_an_owner_alone(void **unused)
 
 static void propose(struct story *l, uint32_t from, uint32_t to, struct command *c)
 {
-	struct blob *b = command_encode(c);
+	struct blob *b = command_encode(c, LEVEL);
 	struct frame f = { .type = FRAME_PROPOSE };
 
 	assert_non_null(b);
@@ -157,6 +158,7 @@ static void a_refused_node_is_not_heard(void **unused)
 	f.datagram.len = sizeof(word);
 	story_frame(&l, r.third, r.owner, frame_create(&f));
 	assert_int_equal(l.n_to_client, 1); /* So far it is one of us. */
+	hello.hello.level = LEVEL;
 	hello.hello.raft_id = l.node[r.third].raft_id;
 	hello.hello.incarnation = incarnation(&l, r.third);
 	hello.hello.cluster_id = 42;
@@ -194,6 +196,7 @@ static void a_refused_node_is_told_nothing(void **unused)
 	l.loses = count_told;
 	story_report(&l, r.owner, e, SA_REPORT_PEER, 1);
 	assert_true(told > 0); /* What an owner sees goes to who leads. */
+	hello.hello.level = LEVEL;
 	hello.hello.raft_id = l.node[r.leader].raft_id;
 	hello.hello.incarnation = incarnation(&l, r.leader);
 	hello.hello.cluster_id = 42;

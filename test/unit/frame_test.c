@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frames between nodes: each type comes back as it went, and nothing shorter, longer or
  * unknown is a frame. */
+#include "cluster/level.h"
 #include "cluster/link/frame.h"
 
 #include <setjmp.h>
@@ -31,15 +32,36 @@ static struct blob *round_trip(const struct frame *f, struct frame *back)
 	return b;
 }
 
+static struct blob *blob_longer(struct blob *b)
+{
+	struct blob *longer = blob_new(NULL, b->len + 1);
+
+	memcpy(longer->data, b->data, b->len);
+	longer->data[b->len] = 7;
+	blob_unref(b);
+	return longer;
+}
+
 static void hello_comes_back(void **unused)
 {
 	struct frame f = { .type = FRAME_HELLO }, back;
 	struct blob *b;
 
 	(void)unused;
-	f.hello = (struct frame_hello){ 1, UINT64_MAX, 3, 4, 5, 6 };
+	f.hello = (struct frame_hello){ LEVEL, 1, UINT64_MAX, 3, 4, 5, 6 };
 	b = round_trip(&f, &back);
 	assert_memory_equal(&back.hello, &f.hello, sizeof(f.hello));
+	blob_unref(b);
+	/* Who is of a later level may say more; nobody else. */
+	b = frame_create(&f);
+	b = blob_longer(b);
+	assert_int_equal(frame_parse(&back, b->data, b->len), ERR_MALFORMED);
+	b->data[1] = LEVEL + 1;
+	assert_int_equal(frame_parse(&back, b->data, b->len), OK);
+	assert_int_equal(back.hello.level, LEVEL + 1);
+	assert_int_equal(back.hello.config_hash, 6);
+	b->data[1] = LEVEL_FIRST - 1;
+	assert_int_equal(frame_parse(&back, b->data, b->len), ERR_MALFORMED);
 	blob_unref(b);
 	/* Nobody has Raft id 0. */
 	f.hello.raft_id = 0;
@@ -301,7 +323,7 @@ static void lengths_are_exact(void **unused)
 		struct blob *b;
 
 		if (f.type == FRAME_HELLO)
-			f.hello.raft_id = 1;
+			f.hello.raft_id = f.hello.level = 1;
 		if (f.type == FRAME_SESSION)
 			f.session.news = NEWS_ALIVE;
 		b = round_trip(&f, &back);

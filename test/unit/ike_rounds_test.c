@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE_AUTH in rounds, with the method of test/lib/toy_auth.h. Between all rounds the gateway
  * forgets everything but what another node would have been sent. */
+#include "cluster/level.h"
 #include "cluster/state/command.h"
 #include "test/lib/gateway.h"
 #include "test/lib/toy_auth.h"
@@ -26,10 +27,10 @@ static void begin(struct fixture *f)
 /* The gateway is another one now: it knows what was shared. */
 static void move(struct fixture *f)
 {
-	struct blob *record = half_open_encode(f->g.half_open);
+	struct blob *record = half_open_encode(f->g.half_open, LEVEL);
 
 	ike_half_open_fini(f->g.half_open);
-	assert_int_equal(half_open_decode(f->g.half_open, record->data, record->len), OK);
+	assert_int_equal(half_open_decode(f->g.half_open, record->data, record->len, LEVEL), OK);
 	blob_unref(record);
 }
 

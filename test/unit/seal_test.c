@@ -82,7 +82,7 @@ static void test_foreign(void **unused)
 	(void)unused;
 	assert_int_equal(seal_open(other, SEAL_COMMAND, b->data, b->len, &plain), ERR_FOREIGN);
 	assert_int_equal(seal_open(cluster, SEAL_COMMAND, b->data, b->len, &plain), ERR_FOREIGN);
-	assert_int_equal(seal_open(k, SEAL_SNAPSHOT, b->data, b->len, &plain), ERR_DAMAGED);
+	assert_int_equal(seal_open(k, SEAL_SNAPSHOT_PART, b->data, b->len, &plain), ERR_DAMAGED);
 	assert_null(plain);
 	blob_unref(b);
 	seal_key_free(k);

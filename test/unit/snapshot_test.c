@@ -2,6 +2,7 @@
 /* Snapshots in sealed parts: the state as it was at the first slice, and nothing that is
  * left out, moved or put in from another one. What is in the octets is
  * state_property_test.c's. */
+#include "cluster/level.h"
 #include "cluster/core/core_internal.h"
 #include "cluster/core/snapshot.h"
 #include "test/lib/apply.h"
@@ -57,7 +58,7 @@ static struct blob *make(struct maker *m)
 static enum status opens(struct maker *m, const struct blob *b)
 {
 	struct state *s = NULL;
-	enum status status = snapshot_open(m->core.seal, b->data, b->len, &s);
+	enum status status = snapshot_open(m->core.seal, b->data, b->len, LEVEL, &s);
 
 	assert_true((status == OK) == (s != NULL));
 	state_free(s);
@@ -96,7 +97,7 @@ static void test_as_it_was(void **unused)
 		b = snapshot_slice(&m->core, false);
 	}
 	assert_true(slices > 20);
-	assert_int_equal(snapshot_open(m->core.seal, b->data, b->len, &s), OK);
+	assert_int_equal(snapshot_open(m->core.seal, b->data, b->len, LEVEL, &s), OK);
 	state_digest(s, after);
 	assert_memory_equal(before, after, sizeof(before));
 	state_free(s);
@@ -129,7 +130,7 @@ static void test_many_tombstones_go(void **unused)
 	assert_int_equal(state_tombstones(m->core.state, NULL), 0);
 	while (!(b = snapshot_slice(&m->core, false)))
 		;
-	assert_int_equal(snapshot_open(m->core.seal, b->data, b->len, &s), OK);
+	assert_int_equal(snapshot_open(m->core.seal, b->data, b->len, LEVEL, &s), OK);
 	state_digest(s, after);
 	assert_memory_equal(before, after, sizeof(before));
 	state_free(s);
@@ -198,19 +199,27 @@ static void test_parts_are_bound(void **unused)
 	maker_free(m);
 }
 
-/* As they were made before: in one piece. */
-static void test_one_piece(void **unused)
+/* Of a later level: told apart from damage, for the mend is another one. */
+static void test_of_a_later_level(void **unused)
 {
 	struct maker *m = maker_new();
-	struct blob *plain = state_encode(m->core.state);
-	struct blob *b = seal_create(m->core.seal, SEAL_SNAPSHOT, &m->core.entropy, plain->data,
-				     plain->len);
+	struct command time = {.type = COMMAND_CLUSTER_TIME, .cluster_time.level = LEVEL + 1};
+	struct state *s = NULL;
+	struct blob *b;
 
 	(void)unused;
-	assert_int_equal(opens(m, b), OK);
-	b->data[40] ^= 1;
-	assert_int_equal(opens(m, b), ERR_DAMAGED);
-	blob_unref(plain);
+	for (uint64_t id = 1; id <= 3; id++) {
+		struct command up = {.type = COMMAND_NODE_UP,
+				     .node_up = {.id = id, .incarnation = 77, .level = LEVEL + 1}};
+
+		assert_int_equal(apply_command(m->core.state, &up).status, OK);
+	}
+	assert_int_equal(apply_command(m->core.state, &time).status, OK);
+	b = make(m);
+	assert_int_equal(opens(m, b), ERR_UNSUPPORTED);
+	assert_int_equal(snapshot_open(m->core.seal, b->data, b->len, LEVEL + 1, &s), OK);
+	assert_int_equal(state_level(s), LEVEL + 1);
+	state_free(s);
 	blob_unref(b);
 	maker_free(m);
 }
@@ -222,7 +231,7 @@ int main(void)
 		cmocka_unit_test(test_many_tombstones_go),
 		cmocka_unit_test(test_begun_again),
 		cmocka_unit_test(test_parts_are_bound),
-		cmocka_unit_test(test_one_piece),
+		cmocka_unit_test(test_of_a_later_level),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

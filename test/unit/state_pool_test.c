@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Choosing a virtual IP: never one in use, nor one that still rests. */
+#include "cluster/level.h"
 #include "test/lib/apply.h"
 #include "test/lib/sample.h"
 
@@ -47,7 +48,7 @@ static void test_pool_same_client(void **unused)
 	apply_del(s, 5);
 	octets = state_encode(s); /* Another node knows it too. */
 	state_free(s);
-	s = state_decode(octets->data, octets->len);
+	s = state_decode(octets->data, octets->len, LEVEL);
 	assert_non_null(s);
 	blob_unref(octets);
 	assert_false(state_pool_pick(s, &p, &(struct pool_wish){&had, &stranger}, 5000, NULL, &out));
@@ -145,7 +146,7 @@ static void test_pass(void **unused)
 	assert_int_equal(apply_command(s, &c).status, ERR_EXISTS);
 	for (unsigned i = 0; i < 2; i++) { /* The same after a snapshot. */
 		struct blob *octets = state_encode(s);
-		struct state *read = state_decode(octets->data, octets->len);
+		struct state *read = state_decode(octets->data, octets->len, LEVEL);
 
 		assert_non_null(read);
 		blob_unref(octets);

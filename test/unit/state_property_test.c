@@ -276,7 +276,7 @@ static void assert_same(const struct state *a, const struct state *b)
 static struct state *through_snapshot(struct state *s)
 {
 	struct blob *octets = state_encode(s);
-	struct state *back = state_decode(octets->data, octets->len);
+	struct state *back = state_decode(octets->data, octets->len, UINT8_MAX);
 
 	assert_non_null(back);
 	assert_same(s, back);
@@ -437,12 +437,12 @@ static void test_snapshot_strict(void **unused)
 	(void)unused;
 	memcpy(copy, octets->data, octets->len);
 	copy[octets->len] = 0;
-	assert_null(state_decode(copy, octets->len + 1));
+	assert_null(state_decode(copy, octets->len + 1, UINT8_MAX));
 	for (size_t cut = 0; cut < octets->len; cut += 1 + cut / 512) {
 		uint8_t *exact = malloc(cut + 1);
 
 		memcpy(exact, octets->data, cut);
-		assert_null(state_decode(exact, cut));
+		assert_null(state_decode(exact, cut, UINT8_MAX));
 		free(exact);
 	}
 	/* (Closely at the front, with strides further on.) One octet changed: refused, or another state in its one form. */
@@ -450,7 +450,7 @@ static void test_snapshot_strict(void **unused)
 		struct state *back;
 
 		copy[i] ^= (uint8_t)(1u << (i % 8));
-		back = state_decode(copy, octets->len);
+		back = state_decode(copy, octets->len, UINT8_MAX);
 		refused += !back;
 		if (back) {
 			struct blob *again = state_encode(back);
@@ -479,7 +479,7 @@ static void test_digest(void **unused)
 		assert_int_equal(apply_put(s, seed).status, OK);
 	octets = state_encode(s);
 	assert_true(octets->len > 2 * 65536);
-	back = state_decode(octets->data, octets->len);
+	back = state_decode(octets->data, octets->len, UINT8_MAX);
 	assert_same(s, back);
 	assert_int_equal(apply_del(back, 300).status, OK);
 	assert_int_equal(apply_put(back, 301).session, 301);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions that are told to end and identities that are revoked, as the replicated state
  * has them. */
+#include "cluster/level.h"
 #include "cluster/state/state.h"
 #include "proto/ike/ike_config.h"
 #include "test/lib/apply.h"
@@ -34,7 +35,7 @@ static struct apply_result end(struct state *s, uint64_t a, uint64_t b)
 static struct state *through_snapshot(struct state *s)
 {
 	struct blob *b = state_encode(s);
-	struct state *back = state_decode(b->data, b->len);
+	struct state *back = state_decode(b->data, b->len, LEVEL);
 	uint8_t x[32], y[32];
 
 	assert_non_null(back);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Room in the replicated state: what is refused when the tables are full, what always finds
  * room, and how sessions are counted that follow one another (make before break). */
+#include "cluster/level.h"
 #include "test/lib/apply.h"
 #include "test/lib/sample.h"
 
@@ -14,7 +15,7 @@
 static struct state *through_snapshot(struct state *s)
 {
 	struct blob *octets = state_encode(s);
-	struct state *read = state_decode(octets->data, octets->len);
+	struct state *read = state_decode(octets->data, octets->len, LEVEL);
 
 	assert_non_null(read);
 	blob_unref(octets);

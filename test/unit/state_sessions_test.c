@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions in the replicated state: put, step, delete, what is refused, and the order
  * in which they are read. */
+#include "cluster/level.h"
 #include "test/lib/apply.h"
 #include "test/lib/sample.h"
 
@@ -125,7 +126,7 @@ static void test_delete(void **unused)
 static struct state *through_snapshot(struct state *s)
 {
 	struct blob *octets = state_encode(s);
-	struct state *read = state_decode(octets->data, octets->len);
+	struct state *read = state_decode(octets->data, octets->len, LEVEL);
 
 	assert_non_null(read);
 	blob_unref(octets);
@@ -180,7 +181,7 @@ static void test_last_word(void **unused)
 	memset(hash, 7, sizeof(hash));
 	assert_int_equal(apply_command(s, &c).status, OK);
 	b = state_encode(s);
-	read = state_decode(b->data, b->len);
+	read = state_decode(b->data, b->len, LEVEL);
 	assert_non_null(read);
 	for (unsigned i = 0; i < 2; i++) {
 		struct state *x = i ? read : s;

@@ -2,6 +2,7 @@
 /* The replicated state machine, command by command: nodes, slots, sequence state, time.
  * Sessions are state_sessions_test.c's, the pool state_pool_test.c's; what must hold
  * for any sequence of commands, state_property_test.c's. */
+#include "cluster/level.h"
 #include "cluster/state/mark.h"
 #include "test/lib/apply.h"
 #include "test/lib/sample.h"
@@ -129,6 +130,7 @@ static struct apply_result up_with(struct state *s, uint64_t id, uint64_t hash)
 	c.node_up.id = id;
 	c.node_up.incarnation = 10 + id;
 	c.node_up.config_hash = hash;
+	c.node_up.level = LEVEL;
 	return apply_command(s, &c);
 }
 
@@ -320,7 +322,7 @@ static void test_owner_in(void **unused)
 	assert_true(session_owner_in(s, state_session(s, id), 1, &node, &incarnation));
 	assert_true(node == 1 && incarnation == 11);
 	octets = state_encode(s);
-	back = state_decode(octets->data, octets->len);
+	back = state_decode(octets->data, octets->len, LEVEL);
 	assert_non_null(back);
 	assert_true(session_owner_in(back, state_session(back, id), 1, &node, &incarnation));
 	assert_true(node == 1 && incarnation == 11);
@@ -379,7 +381,7 @@ static void test_owner_move_exact(void **unused)
 	assert_int_equal(x->seq[0].mark, 5999);
 	assert_int_equal(x->seq[0].horizon, 5999);
 	octets = state_encode(s);
-	back = state_decode(octets->data, octets->len);
+	back = state_decode(octets->data, octets->len, LEVEL);
 	assert_non_null(back);
 	assert_int_equal(state_session(back, id)->seq[0].horizon, 5999);
 	assert_int_equal(state_session(back, id)->seq[0].born, 1);
