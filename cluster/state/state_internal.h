@@ -11,6 +11,7 @@
  *   seq_batch.c       leases, marks, the planned hand-over
  *   pool.c            virtual IPs: in use, freed, free
  *   room.c            what all of it takes of struct room
+ *   state_record.c    its records as octets, one by one
  *   state_snapshot.c  all of it as octets
  *   cut.c             the same, piece by piece
  *
@@ -218,7 +219,7 @@ void session_entry_free(struct session_entry *entry); /* For one that was not ad
 void session_set_slot(struct state *s, struct session_entry *entry, uint32_t slot);
 void sessions_fini(struct state *s);
 
-/* ---- state_snapshot.c: what it writes, one by one ---- */
+/* ---- state_record.c ---- */
 void codec_tombstone(struct codec *c, struct tombstone *t);
 void codec_freed(struct codec *c, struct freed *f);
 void codec_session_record(struct codec *c, const struct state *s, struct session *x);
