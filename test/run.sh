@@ -39,7 +39,7 @@ if ! step "dependencies" deploy/deps.sh --test || ! step "build" make -s -j"$job
 	summary
 	exit 1
 fi
-step "layers" make -s check-layers
+step "tidy" make -s check-tidy
 step "unit tests" make -s -j"$jobs" check-unit
 step "simulator" make -s -j"$jobs" check-sim
 step "fuzz targets" make -s check-fuzz

@@ -182,10 +182,10 @@ mutants:
 mutants-unit: $(patsubst test/unit/%.c,build/mutants/unit/%,$(wildcard test/unit/*_test.c))
 
 ## check: layers, unit tests, fixed simulator seeds; no privilege
-check: check-layers check-unit check-sim
-## check-layers: who may include whom, and other rules of the tree
-check-layers:
-	test/layers.sh
+check: check-tidy check-unit check-sim
+## check-tidy: who may include whom, and other rules of the tree
+check-tidy:
+	test/tidy.sh
 	test/sim/mutants_test.sh
 ## check-unit T=lease_test: unit tests, all or those that T names
 check-unit:
@@ -197,7 +197,7 @@ NETNS_TOOLS := build/netns/bpf_test build/netns/datapath_peer build/netns/chaos_
 ## check-root: the namespace tests (root)
 check-root: all $(NETNS_TOOLS)
 	test/netns/run.sh
-.PHONY: mutants mutants-unit check check-layers check-unit check-sim check-root san-all unit-all fuzz-all
+.PHONY: mutants mutants-unit check check-tidy check-unit check-sim check-root san-all unit-all fuzz-all
 
 # Figures: needs root and a quiet machine; never a test. BENCH="--kills 20 ..."
 build/bench/%: test/bench/%.c
