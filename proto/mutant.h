@@ -22,9 +22,6 @@
 	X(MUTANT_VOTE_FORGOTTEN, "a vote is not stored")                                           \
 	X(MUTANT_RENEW_BY_STEP, "a SessionStep starts the leases of its Child SAs anew")           \
 	X(MUTANT_STEP_NO_SERIAL, "a SessionStep does not compare the serial")                      \
-	X(MUTANT_CACHED_BY_ID, "a cached response is matched by Message ID alone")                 \
-	X(MUTANT_REQUEST_ANY_ID, "a request of an earlier Message ID is executed again")           \
-	X(MUTANT_RESPONSE_ANY_ID, "a response counts whatever its Message ID is")                  \
 	X(MUTANT_REQUEST_NO_DH, "a request of ours is committed without its private DH value")     \
 	X(MUTANT_REFUSED_KEPT, "what a client made is not deleted when our rekey came to nothing") \
 	X(MUTANT_IKE_REKEY_BUSY, "the IKE SA is replaced while a Child SA is rekeyed or closed")   \
@@ -96,8 +93,6 @@
 	X(MUTANT_ROUND_UNSHARED, "a round of IKE_AUTH is answered before the others have it") \
 	X(MUTANT_ROUND_UNASKED, "a new leader does not ask how far a half-open SA has come") \
 	X(MUTANT_AUTH_ANY_ID, "IKE_AUTH is taken whatever its Message ID is") \
-	X(MUTANT_PROOF_UNCHECKED, "a node's proof need not verify")                                \
-	X(MUTANT_PROOF_ECHO, "an echo of our own proof proves")                                    \
 	X(MUTANT_TIMEOUT_FIXED, "late heartbeats make the detector no more patient")               \
 	X(MUTANT_TIMEOUT_UNBOUNDED, "late heartbeats make the detector patient without end")       \
 	X(MUTANT_OWN_DELAY_IGNORED, "the detector takes its own short delays for silence of the others") \

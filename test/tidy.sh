@@ -86,7 +86,8 @@ for file in xdp/port/*.bpf.c; do
 done
 
 # What a reader must believe has no planted bug in it; theirs are patches, and apply to the letter.
-for file in cluster/state/{lease,horizon,slots}.c proto/esp/{sad,replay}.c cluster/core/grants.c; do
+for file in cluster/state/{lease,horizon,slots}.c proto/esp/{sad,replay}.c cluster/core/grants.c \
+	cluster/link/proof.c proto/ike/window.c; do
 	[ -e "$file" ] || fail "$file:1: is not there, and is to be without planted bugs"
 	while IFS= read -r hit; do
 		fail "${hit%:*}: a planted bug belongs into test/sim/patches/"

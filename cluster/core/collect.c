@@ -218,9 +218,10 @@ static bool hopeless(const struct core *c, const struct slot_known *k, uint32_t 
 static enum collected look_at(const struct core *c, const struct slot_known *k, uint32_t majority)
 {
 	uint32_t n = (uint32_t)__builtin_popcount(k->whole_of) + k->whole;
-	uint32_t need = MUTANT(MUTANT_ONE_DONE) ? 1 : majority;
 
-	if (n >= need)
+	if (MUTANT(MUTANT_ONE_DONE) && n > 0)
+		return COLLECTED_WHOLLY;
+	if (n >= majority)
 		return COLLECTED_WHOLLY;
 	return hopeless(c, k, n, majority) ? COLLECTED_NOTHING : COLLECTED_NOT;
 }

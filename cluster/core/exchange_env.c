@@ -12,9 +12,11 @@ static uint32_t draw_spi(void *ctx, struct entropy *e)
 	const struct core *c = ctx;
 	uint32_t spi;
 
-	do
-		spi = MUTANT(MUTANT_SPI_REUSED) ? 0x1000 + entropy_u32(e) % 64 : entropy_u32(e);
-	while (spi < 256 || state_session_by_spi(c->state, spi, NULL));
+	do {
+		spi = entropy_u32(e);
+		if (MUTANT(MUTANT_SPI_REUSED))
+			spi = 0x1000 + spi % 64;
+	} while (spi < 256 || state_session_by_spi(c->state, spi, NULL));
 	return spi;
 }
 
@@ -58,9 +60,10 @@ static bool admit(void *ctx, const struct ike_id *peer)
 {
 	const struct core *c = ctx;
 
-	return (state_tombstones(c->state, NULL) < c->config->tombstones_max &&
-		state_tombstones(c->state, peer) < c->config->tombstones_per_identity) ||
-	       MUTANT(MUTANT_TOMBSTONES_UNBOUNDED);
+	if (MUTANT(MUTANT_TOMBSTONES_UNBOUNDED))
+		return true;
+	return state_tombstones(c->state, NULL) < c->config->tombstones_max &&
+	       state_tombstones(c->state, peer) < c->config->tombstones_per_identity;
 }
 
 /* ---- Room: asked before the command is proposed; apply() has the last word ---- */

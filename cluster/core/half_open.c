@@ -41,7 +41,9 @@ static struct source_key source_of(const struct endpoint *remote, const uint8_t 
 	k.port = remote->port;
 	k.family = remote->address.family;
 	memcpy(k.octets, remote->address.octets, sizeof(k.octets));
-	hash_sha256(data, MUTANT(MUTANT_INIT_BY_SPI) ? 8 : len, k.request_hash);
+	if (MUTANT(MUTANT_INIT_BY_SPI))
+		len = 8;
+	hash_sha256(data, len, k.request_hash);
 	return k;
 }
 

@@ -134,7 +134,9 @@ static void say_up(struct core *c)
 
 	if (c->leaving || c->now_us < m->node_up_at_us || core_is_up(c, c->raft_id, c->incarnation))
 		return;
-	m->node_up_at_us = MUTANT(MUTANT_NODE_UP_ONCE) ? NEVER : c->now_us + NODE_UP_AGAIN_US;
+	m->node_up_at_us = c->now_us + NODE_UP_AGAIN_US;
+	if (MUTANT(MUTANT_NODE_UP_ONCE))
+		m->node_up_at_us = NEVER;
 	up.node_up.id = c->raft_id;
 	up.node_up.incarnation = c->incarnation;
 	up.node_up.config_hash = c->config->hash;

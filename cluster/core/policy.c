@@ -90,12 +90,16 @@ bool policy_is_shown(const struct core *c)
 		voters += member[i].voter;
 		shown += member[i].voter && r && r->up && r->config_hash == c->config->hash;
 	}
-	return shown > voters / 2 || MUTANT(MUTANT_POLICY_OF_ONE);
+	if (MUTANT(MUTANT_POLICY_OF_ONE))
+		return true;
+	return shown > voters / 2;
 }
 
 bool policy_is_held(uint64_t gone, uint64_t seen)
 {
-	return gone * PART_HELD > seen && !MUTANT(MUTANT_PRUNE_UNASKED);
+	if (MUTANT(MUTANT_PRUNE_UNASKED))
+		return false;
+	return gone * PART_HELD > seen;
 }
 
 void policy_walk(const struct core *c, struct policy_walk *w)

@@ -30,7 +30,9 @@ static bool may_propose(const struct core *c, uint32_t node, const struct comman
 	case COMMAND_IDENTITY:
 		return true;
 	default:
-		return MUTANT(MUTANT_PROPOSALS_OF_ANYONE);
+		if (MUTANT(MUTANT_PROPOSALS_OF_ANYONE))
+			return true;
+		return false;
 	}
 }
 
@@ -42,7 +44,9 @@ static bool may_say(const struct core *c, uint64_t id, const struct seq_row *row
 	const struct session *s = state_session_by_spi(c->state, row->spi_in, NULL);
 	uint64_t owner, incarnation;
 
-	if (!s || session_slot(c->state, s)->node == id || MUTANT(MUTANT_ROWS_OF_ANYONE))
+	if (MUTANT(MUTANT_ROWS_OF_ANYONE))
+		return s != NULL;
+	if (!s || session_slot(c->state, s)->node == id)
 		return s != NULL;
 	return row->epoch < session_epoch(c->state, s) &&
 	       (!session_owner_in(c->state, s, row->epoch, &owner, &incarnation) || owner == id);

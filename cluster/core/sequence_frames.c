@@ -81,8 +81,9 @@ static bool mark_acceptable(const struct core *c, uint32_t node, uint64_t incarn
 	uint64_t owner, its_incarnation;
 
 	/* Our applied state may lag, and not know of that epoch yet. */
-	if (incarnation == 0 || epoch > session_epoch(c->state, s) ||
-	    MUTANT(MUTANT_MARKS_OF_ANYONE))
+	if (incarnation == 0 || epoch > session_epoch(c->state, s))
+		return true;
+	if (MUTANT(MUTANT_MARKS_OF_ANYONE))
 		return true;
 	return !session_owner_in(c->state, s, epoch, &owner, &its_incarnation) ||
 	       (owner == c->peer[node].raft_id && its_incarnation == incarnation);

@@ -65,8 +65,9 @@ bool core_owns(const struct core *c, const struct session *s)
 {
 	const struct slot *slot = session_slot(c->state, s);
 
-	return slot->node == c->raft_id &&
-	       (slot->incarnation == c->incarnation || MUTANT(MUTANT_OLD_INCARNATION));
+	if (MUTANT(MUTANT_OLD_INCARNATION))
+		return slot->node == c->raft_id;
+	return slot->node == c->raft_id && slot->incarnation == c->incarnation;
 }
 
 bool core_node_linked(const struct core *c, uint32_t node)

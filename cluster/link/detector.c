@@ -113,9 +113,13 @@ uint64_t detector_timeout_us(const struct detector *d, uint32_t peer)
 	uint64_t late = d->peer[peer].late_us > d->late_us ? d->peer[peer].late_us : d->late_us;
 	uint64_t t = d->interval_us + 2 * late;
 
-	if (t < d->timeout_us || MUTANT(MUTANT_TIMEOUT_FIXED))
+	if (MUTANT(MUTANT_TIMEOUT_FIXED))
 		return d->timeout_us;
-	return t > d->timeout_max_us && !MUTANT(MUTANT_TIMEOUT_UNBOUNDED) ? d->timeout_max_us : t;
+	if (t < d->timeout_us)
+		return d->timeout_us;
+	if (MUTANT(MUTANT_TIMEOUT_UNBOUNDED))
+		return t;
+	return t > d->timeout_max_us ? d->timeout_max_us : t;
 }
 
 void detector_gone(struct detector *d, uint32_t peer)

@@ -5,7 +5,6 @@
 #include "cluster/link/proof.h"
 
 #include "cluster/link/frame.h"
-#include "proto/mutant.h"
 
 #include <openssl/bytestring.h>
 #include <openssl/hkdf.h>
@@ -79,10 +78,9 @@ static void mac(const uint8_t key[32], const struct proof_claim *c, uint8_t out[
 	int ok = CBB_init_fixed(&b, text, sizeof(text)) &&
 		 CBB_add_bytes(&b, (const uint8_t *)mac_label, sizeof(mac_label)) &&
 		 CBB_add_bytes(&b, c->exporter, PROOF_EXPORTER_LEN) &&
-		 CBB_add_u8(&b, (uint8_t)c->role) && CBB_add_u64(&b, c->incarnation);
+		 CBB_add_u8(&b, (uint8_t)c->role) && CBB_add_u64(&b, c->incarnation) &&
+		 add_name(&b, c->sender) && add_name(&b, c->receiver);
 
-	if (!MUTANT(MUTANT_PROOF_ECHO))
-		ok = ok && add_name(&b, c->sender) && add_name(&b, c->receiver);
 	ok = ok && CBB_finish(&b, NULL, &len) &&
 	     HMAC(EVP_sha256(), key, 32, text, len, out, &mac_len) && mac_len == MAC_LEN;
 	assert(ok);
@@ -123,7 +121,7 @@ static bool is_proved(const struct proof_keys *k, const struct proof_claim *c, C
 			found |= CRYPTO_memcmp(own, CBS_data(&macs) + at, MAC_LEN) == 0;
 		OPENSSL_cleanse(own, sizeof(own));
 	}
-	return found || MUTANT(MUTANT_PROOF_UNCHECKED);
+	return found;
 }
 
 enum status proof_verify(const struct proof_keys *k, const struct proof_claim *expected,
@@ -141,9 +139,7 @@ enum status proof_verify(const struct proof_keys *k, const struct proof_claim *e
 	    !CBS_get_u64(&in, &claim.incarnation) || !CBS_get_u8(&in, &n) || n == 0 ||
 	    n > PROOF_KEYS_MAX || CBS_len(&in) != n * (size_t)MAC_LEN)
 		return ERR_MALFORMED;
-	if (MUTANT(MUTANT_PROOF_ECHO))
-		claim.role = role;
-	else if (role != expected->role)
+	if (role != expected->role)
 		return ERR_AUTH;
 	if (!is_proved(k, &claim, in))
 		return ERR_AUTH;

@@ -59,7 +59,9 @@ static void update_add_vote(struct consensus *c, struct store_update *u)
 {
 	u->vote = true;
 	u->term = raft_current_term(&c->raft);
-	u->voted_for = MUTANT(MUTANT_VOTE_FORGOTTEN) ? 0 : raft_voted_for(&c->raft);
+	u->voted_for = raft_voted_for(&c->raft);
+	if (MUTANT(MUTANT_VOTE_FORGOTTEN))
+		u->voted_for = 0;
 	c->vote_seq = u->seq;
 }
 

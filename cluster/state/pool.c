@@ -32,7 +32,9 @@ struct session_entry *pool_user(const struct state *s, const struct address *a)
 	struct session_entry *e;
 
 	HASH_FIND(by_ip, s->by_ip, &key, sizeof(key), e);
-	return MUTANT(MUTANT_IP_TWICE) ? NULL : e;
+	if (MUTANT(MUTANT_IP_TWICE))
+		return NULL;
+	return e;
 }
 
 static struct freed *freed_find(const struct state *s, const struct address *a)
@@ -292,12 +294,16 @@ static bool pool_lowest(const struct state *s, const struct prefix *pool,
  * else, whose packets an owner that has not heard of the end would mix with his. */
 static bool was_his(const struct freed *f, const struct ike_id *peer)
 {
-	return peer && f->peer == tombstone_peer(peer) && !MUTANT(MUTANT_IP_REST_FOR_ALL);
+	if (MUTANT(MUTANT_IP_REST_FOR_ALL))
+		return false;
+	return peer && f->peer == tombstone_peer(peer);
 }
 
 static bool rested(const struct state *s, const struct freed *f, uint64_t rest_ms)
 {
-	return s->time_ms - f->at_ms >= rest_ms || MUTANT(MUTANT_IP_NO_REST);
+	if (MUTANT(MUTANT_IP_NO_REST))
+		return true;
+	return s->time_ms - f->at_ms >= rest_ms;
 }
 
 bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct pool_wish *wish,

@@ -62,12 +62,15 @@ static struct blob *finish_encode(const struct finish *f)
 {
 	const struct secret *x = &f->dh.private_value;
 	struct blob *out = NULL;
+	size_t x_len = x->len;
 	CBB b, piece;
 
+	if (MUTANT(MUTANT_REQUEST_NO_DH))
+		x_len = 0;
 	if (CBB_init(&b, 512) && CBB_add_u32(&b, f->spi_in) && CBB_add_u8(&b, f->pfs) &&
 	    CBB_add_u8(&b, f->corrected) && CBB_add_bytes(&b, f->nonce, sizeof(f->nonce)) &&
 	    CBB_add_u16(&b, f->dh.group) && CBB_add_u16_length_prefixed(&b, &piece) &&
-	    CBB_add_bytes(&piece, x->bytes, MUTANT(MUTANT_REQUEST_NO_DH) ? 0 : x->len) && CBB_add_u32(&b, f->rival) &&
+	    CBB_add_bytes(&piece, x->bytes, x_len) && CBB_add_u32(&b, f->rival) &&
 	    CBB_add_u8_length_prefixed(&b, &piece) &&
 	    CBB_add_bytes(&piece, f->rival_nonce, f->rival_nonce_len) && CBB_flush(&b))
 		out = blob_new(CBB_data(&b), CBB_len(&b));

@@ -109,9 +109,10 @@ static bool cookie_accept(struct init_step *s)
 
 	if (!s->env->demand_cookie)
 		return true;
-	if (n && (MUTANT(MUTANT_COOKIE_UNCHECKED) ||
-		  cookie_verify(CBS_data(&n->data), CBS_len(&n->data), s->env->cookie_key,
-				s->env->now_ms, &subject)))
+	if (MUTANT(MUTANT_COOKIE_UNCHECKED) && n)
+		return true;
+	if (n && cookie_verify(CBS_data(&n->data), CBS_len(&n->data), s->env->cookie_key,
+			       s->env->now_ms, &subject))
 		return true;
 	cookie_create(cookie, s->env->cookie_key, s->env->now_ms, &subject);
 	refuse(s->out, &s->message.header, IKE_NOTIFY_COOKIE, cookie, sizeof(cookie));

@@ -6,7 +6,6 @@
  * Not here: a window above 1 (nobody asks for it by SET_WINDOW_SIZE). */
 #include "proto/ike/window.h"
 #include "proto/ike/ike.h"
-#include "proto/mutant.h"
 #include "proto/crypto/prf.h"
 
 #include <openssl/mem.h>
@@ -22,22 +21,18 @@ static bool is_repeated(const struct ike_window *w, const struct ike_header *h, 
 	if (h->message_id + 1 != w->next_in || !w->response)
 		return false;
 	hash_sha256(data, len, hash);
-	return CRYPTO_memcmp(hash, w->request_hash, sizeof(hash)) == 0 ||
-	       MUTANT(MUTANT_CACHED_BY_ID);
+	return CRYPTO_memcmp(hash, w->request_hash, sizeof(hash)) == 0;
 }
 
 enum ike_window_place ike_window_place(const struct ike_window *w, const struct ike_header *h,
 				       const uint8_t *data, size_t len)
 {
 	if (h->flags & IKE_FLAG_RESPONSE) {
-		if (w->outstanding &&
-		    (h->message_id == w->next_out || MUTANT(MUTANT_RESPONSE_ANY_ID)))
+		if (w->outstanding && h->message_id == w->next_out)
 			return IKE_WINDOW_ANSWER;
 		return IKE_WINDOW_OUTSIDE;
 	}
 	if (h->message_id == w->next_in)
-		return IKE_WINDOW_NEXT;
-	if (MUTANT(MUTANT_REQUEST_ANY_ID) && h->message_id + 1 < w->next_in)
 		return IKE_WINDOW_NEXT;
 	return is_repeated(w, h, data, len) ? IKE_WINDOW_REPEATED : IKE_WINDOW_OUTSIDE;
 }

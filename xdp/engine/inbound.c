@@ -43,7 +43,9 @@ static void look_up(struct engine *e, struct packet *packets, size_t n)
 /* For marks of the owner before us; or, after a stop, for those of the owner after us. */
 static bool must_hold(const struct engine *e, const struct packet *p)
 {
-	return p->sa->e.hold || (e->stopped && !MUTANT(MUTANT_STOP_IGNORED));
+	if (MUTANT(MUTANT_STOP_IGNORED))
+		return p->sa->e.hold;
+	return p->sa->e.hold || e->stopped;
 }
 
 static void hold(struct engine *e, struct packet *p)
