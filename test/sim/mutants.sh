@@ -125,27 +125,21 @@ fi
 
 # planted: the list, lines "NAME what"; wanted: those that MUTANT asks for.
 build "$bin/sim" || exit 1
-planted() {
-	"$bin/sim" --mutants
-	for patch in "$patches"/*.patch; do
-		patch=${patch##*/}
-		echo "${patch%.patch} $(sed -n 2p "$patches/$patch")"
-	done
-}
-wanted() {
-	planted | awk -v names="${MUTANT:-}" '
-		BEGIN { n = split(names, a, " "); for (i in a) want[a[i]] = 1 }
-		n == 0 || $1 in want'
-}
-for name in ${MUTANT:-}; do
-	wanted | grep -q "^$name " || { echo "ERROR     there is no mutant $name"; exit 1; }
-done
+planted=$("$bin/sim" --mutants && awk 'FNR == 2 { gsub(/.*\/|\.patch$/, "", FILENAME); print FILENAME, $0 }' "$patches"/*.patch)
+wanted=$(awk -v names="${MUTANT:-}" '
+	BEGIN { n = split(names, a, " "); for (i in a) want[a[i]] = 1 }
+	n == 0 || $1 in want { print; delete want[$1] }
+	END { if (n > 0) for (name in want) print "ERROR", name }' <<< "$planted")
+if grep '^ERROR ' <<< "$wanted"; then
+	echo "there is no such mutant"
+	exit 1
+fi
 # What noticed before, and a unit test without the bug as well.
 programs() {
 	while read -r name kind where; do
 		from "$name"
 		[ "$kind" = unit ] && echo "$bin/unit/$where" "$from/unit/$where" || echo "$from/sim"
-	done < <(wanted | awk 'NR == FNR { want[$1] = 1; next } $1 in want' - "$known") | tr ' ' '\n' | sort -u
+	done < <(awk 'NR == FNR { want[$1] = 1; next } $1 in want' <(echo "$wanted") "$known") | tr ' ' '\n' | sort -u
 }
 # shellcheck disable=SC2046
 build $(programs) || exit 1
@@ -162,15 +156,13 @@ fi
 result=${MUTANT_ROWS:-$(mktemp)} || exit 1
 [ -n "${MUTANT_ROWS:-}" ] || trap 'rm -f "$result"' EXIT
 touch "$result" && sed -i '/^ERROR/d' "$result"
-wanted | awk -v rows="$result" '
+awk -v rows="$result" '
 	BEGIN { while ((getline row < rows) > 0) { split(row, a, "\t"); done[a[2]] = 1 } }
-	!($1 in done)' | tr '\n' '\0' | xargs -0 -r -P "$jobs" -n 1 test/sim/mutants.sh "$bin" --one >> "$result"
+	!($1 in done)' <<< "$wanted" | tr '\n' '\0' | xargs -0 -r -P "$jobs" -n 1 test/sim/mutants.sh "$bin" --one >> "$result"
 
 # In the order of the list.
 order() {
-	planted | while read -r name _; do
-		awk -F '\t' -v name="$name" '$2 == name' "$result"
-	done
+	awk -F '\t' 'NR == FNR { row[$2] = $0; next } { split($0, a, " ") } a[1] in row { print row[a[1]] }' "$result" - <<< "$planted"
 }
 if [ -n "${MUTANT_WRITE:-}" ]; then
 	# First what noticed now, then what was remembered before.
