@@ -18,7 +18,8 @@
 #include "cluster/core/bootstrap.h"
 
 #include "cluster/raft/raft_message.h"
-#include "cluster/core/core_internal.h"
+#include "cluster/core/core_start.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/identity.h"
 #include "cluster/core/cluster_time.h"
 #include "cluster/core/committed.h"

@@ -3,10 +3,11 @@
 #ifndef CLUSTER_CORE_BOOTSTRAP_H
 #define CLUSTER_CORE_BOOTSTRAP_H
 
-#include "cluster/core/core.h"
+#include "cluster/core/facts.h"
 #include "cluster/raft/consensus.h"
 
 struct core;
+struct core_start;
 struct frame;
 
 enum status bootstrap_begin(struct core *c, const struct core_start *start, const char **why);

@@ -4,7 +4,7 @@
  * (cluster/level.h). */
 #include "cluster/core/cluster_time.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/proposals.h"
 #include "cluster/core/upgrade.h"
 

@@ -27,7 +27,7 @@
  * may lag behind what the process before it acknowledged. */
 #include "cluster/core/collect.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/voter.h"
 #include "proto/mutant.h"
 

@@ -4,8 +4,8 @@
 #include "cluster/core/committed.h"
 
 #include "cluster/core/control_room.h"
-#include "cluster/core/core_internal.h"
-#include "cluster/core/follow.h"
+#include "cluster/core/rooms.h"
+#include "cluster/core/changes.h"
 #include "cluster/core/snapshot.h"
 #include "proto/mutant.h"
 

@@ -7,7 +7,7 @@
  * The command carries a ticket that was drawn here. So the node that was asked answers when it
  * has itself applied it, with what applying it did: an answer that nobody has to send, and
  * that is never given for what was not committed. */
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/control_room.h"
 #include "cluster/core/policy.h"
 #include "cluster/core/proposals.h"

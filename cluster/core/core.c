@@ -2,7 +2,8 @@
 /* A node's core: one event in, the rooms do their part, actions out.
  * A step ends when nothing is left to follow of what was applied in it (follow.c), and all
  * proposals of the step have gone out as one log entry. */
-#include "cluster/core/core_internal.h"
+#include "cluster/core/core.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/frames.h"
 #include "cluster/core/heard.h"
 #include "cluster/core/marks_done.h"
@@ -280,22 +281,6 @@ void core_free(struct core *c)
 }
 
 /* ---- Status ---- */
-
-const struct state *core_state(const struct core *c)
-{
-	return c->state;
-}
-
-uint32_t core_voters(const struct core *c)
-{
-	struct consensus_member member[CLUSTER_NODES_MAX];
-	size_t n = c->consensus ? consensus_members(c->consensus, member, CLUSTER_NODES_MAX) : 0;
-	uint32_t voters = 0;
-
-	for (size_t i = 0; i < n; i++)
-		voters += member[i].voter;
-	return voters;
-}
 
 void core_status(const struct core *c, struct core_status *out)
 {

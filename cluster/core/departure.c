@@ -4,7 +4,7 @@
  * ends when that is applied, or after SHUTDOWN_US. */
 #include "cluster/core/departure.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/heir.h"
 #include "cluster/core/proposals.h"
 

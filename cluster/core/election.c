@@ -4,7 +4,7 @@
  * others follow in turn, every 50 ms, should it fail. */
 #include "cluster/core/election.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 
 #include <stdlib.h>
 

@@ -18,8 +18,8 @@
 #include "cluster/core/exchange.h"
 
 #include "cluster/core/lane.h"
+#include "cluster/core/exchange_env.h"
 #include "cluster/core/outgoing.h"
-#include "cluster/core/follow.h"
 #include "cluster/core/half_open.h"
 #include "cluster/core/refusals.h"
 #include "cluster/core/relay.h"

@@ -4,7 +4,7 @@
 #define CLUSTER_CORE_EXCHANGE_H
 
 #include "cluster/core/auth_question.h"
-#include "cluster/core/follow.h"
+#include "cluster/core/changes.h"
 #include "proto/ike/ike.h"
 
 struct core;
@@ -13,17 +13,6 @@ void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *loca
 		       const struct endpoint *remote, const uint8_t *data, size_t len);
 /* A command of this session (or half-open pair) was applied or refused. */
 void exchange_applied(struct core *c, const struct follow_session *f);
-/* Runs ike_env for a step of our own; see exchange_env(). */
-struct ike_env exchange_env(struct core *c);
-struct room exchange_room(const struct core *c); /* For a command that may take some. */
-/* What of a SessionPut follows from the session and the state: supersedes, takes_from, room. */
-void exchange_put_terms(const struct core *c, const struct ike_session *next, struct session_put *p);
-/* Is a command of the session on its way? If not, marks it so: for requests*.c. */
-bool exchange_reserve(struct core *c, uint64_t session);
-/* Moves the next session out of an outcome; what it leaves is cleansed. */
-void exchange_take_next(struct ike_session *to, struct ike_outcome *out);
-/* Is a command on its way that takes this virtual IP? */
-bool exchange_takes(const struct core *c, const struct address *a);
 void exchange_owner_applied(struct core *c);
 /* What a request of IKE_AUTH asked outside is answered. */
 void exchange_answered(struct core *c, const struct auth_question *question, const uint8_t *answer,

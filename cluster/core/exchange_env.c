@@ -3,8 +3,10 @@
  * are free in the applied state, whether a client may have another IKE SA, and IVs
  * that this node has never used. A draw may still lose against one that commits
  * first; then the command is refused and the message is executed once more. */
+#include "cluster/core/exchange_env.h"
+
 #include "cluster/core/lane.h"
-#include "cluster/core/exchange.h"
+#include "cluster/core/lane_reserve.h"
 #include "proto/mutant.h"
 
 static uint32_t draw_spi(void *ctx, struct entropy *e)

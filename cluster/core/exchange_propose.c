@@ -2,8 +2,8 @@
 /* From the outcome of an exchange to the command that makes it true. The lane is
  * busy until that command is applied or refused. */
 #include "cluster/core/lane.h"
+#include "cluster/core/exchange_env.h"
 #include "cluster/core/outgoing.h"
-#include "cluster/core/exchange.h"
 #include "cluster/core/proposals.h"
 #include "proto/ike/ike_config.h"
 #include "proto/mutant.h"

@@ -9,7 +9,7 @@
  * for as long as a link takes to come up, and then once more. */
 #include "cluster/core/fitness.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "proto/mutant.h"
 
 bool fitness_ready(const struct core *c, uint32_t node)

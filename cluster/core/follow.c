@@ -7,10 +7,11 @@
  * a snapshot, the rooms compare and act on the difference (DESIGN section 5). The order is
  * that of looks[] below. */
 #include "cluster/core/follow.h"
+#include "cluster/core/changes.h"
 
 #include "cluster/core/bootstrap.h"
 #include "cluster/core/collect.h"
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/marks_done.h"
 #include "cluster/core/exchange.h"
 #include "cluster/core/grants.h"

@@ -3,7 +3,7 @@
  * identified itself, or was refused. */
 #include "cluster/core/frames.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/bootstrap.h"
 #include "cluster/core/collect.h"
 #include "cluster/core/election.h"

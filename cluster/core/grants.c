@@ -12,7 +12,7 @@
  * owner's floor is below a mark of an epoch before its own, however late that comes. */
 #include "cluster/core/grants.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/slots_seen.h"
 #include "cluster/core/voter.h"
 #include "cluster/core/collect.h"

@@ -17,6 +17,7 @@
 #include "cluster/core/half_open.h"
 
 #include "cluster/core/half_open_entry.h"
+#include "cluster/core/exchange_env.h"
 #include "cluster/core/outgoing.h"
 #include "cluster/core/exchange.h"
 #include "cluster/core/refusals.h"

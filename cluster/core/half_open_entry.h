@@ -3,7 +3,7 @@
 #ifndef CLUSTER_CORE_HALF_OPEN_ENTRY_H
 #define CLUSTER_CORE_HALF_OPEN_ENTRY_H
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/half_open.h"
 
 struct half_open_entry;

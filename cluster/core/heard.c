@@ -2,7 +2,7 @@
 /* When each process of the others told its marks last: what it accepted until then is known. */
 #include "cluster/core/heard.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "proto/mutant.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /* Who could take over what a node owns (DESIGN section 6). */
 #include "cluster/core/heir.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/fitness.h"
 
 bool heir_can_own(const struct core *c, uint32_t i)

@@ -4,7 +4,7 @@
  * election and a takeover. */
 #include "cluster/core/holder.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/heir.h"
 #include "cluster/core/proposals.h"
 #include "proto/mutant.h"

@@ -3,7 +3,7 @@
  * waiting or a command on its way. A lane also keeps the virtual IP that its command
  * takes: a client that asks meanwhile gets another one, and is not refused at the commit. */
 #include "cluster/core/lane.h"
-#include "cluster/core/exchange.h"
+#include "cluster/core/lane_reserve.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef CLUSTER_CORE_LANE_H
 #define CLUSTER_CORE_LANE_H
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "proto/ike/ike.h"
 
 #define LANE_ROOM 5u

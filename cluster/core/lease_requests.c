@@ -8,7 +8,7 @@
  * the next tick. One that did not commit is asked for again: the leader may be gone. */
 #include "cluster/core/lease_requests.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/owned_sa.h"
 #include "cluster/core/proposals.h"
 #include "cluster/state/horizon.h"

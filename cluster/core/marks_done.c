@@ -4,7 +4,7 @@
 #include "cluster/core/marks_done.h"
 
 #include "cluster/core/collect.h"
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/sequence.h"
 #include "cluster/core/voter.h"
 

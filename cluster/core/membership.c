@@ -6,7 +6,7 @@
 #include "cluster/core/membership.h"
 
 #include "cluster/core/cluster_time.h"
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/heir.h"
 #include "cluster/core/relief.h"
 #include "cluster/core/voter.h"

@@ -5,8 +5,8 @@
  * little, and the leader may change. */
 #include "cluster/core/news.h"
 
-#include "cluster/core/core_internal.h"
-#include "cluster/core/exchange.h"
+#include "cluster/core/rooms.h"
+#include "cluster/core/lane_reserve.h"
 #include "cluster/core/owned_sa.h"
 #include "cluster/core/proposals.h"
 #include "cluster/core/requests.h"

@@ -2,7 +2,7 @@
 /* Messages to clients, by the node that their own came by: there the NAT lets them in. */
 #include "cluster/core/outgoing.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 
 void outgoing_send(struct core *c, uint32_t via, const struct endpoint *local,
 		   const struct endpoint *remote, const struct ike_datagrams *message)

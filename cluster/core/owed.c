@@ -16,7 +16,7 @@
  * reads a snapshot, takes for unheard all that owners before the last one did. */
 #include "cluster/core/owed.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/heard.h"
 #include "proto/mutant.h"
 

@@ -2,7 +2,7 @@
 /* The table of SAs, by SPI, and the lists that rooms keep of them. It knows no part of an
  * entry: the room that it belongs to does. */
 #include "cluster/core/owned_sa.h"
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 
 #include <assert.h>
 #include <stdlib.h>

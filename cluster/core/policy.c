@@ -14,7 +14,7 @@
  * the nodes changed, and every AGAIN_US. */
 #include "cluster/core/policy.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/proposals.h"
 #include "proto/mutant.h"
 

@@ -2,9 +2,9 @@
 /* Commands on their way to the leader, and into the log: one sealed entry a step. */
 #include "cluster/core/proposals.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "proto/mutant.h"
-#include "cluster/core/follow.h"
+#include "cluster/core/changes.h"
 
 #include <openssl/bytestring.h>
 

@@ -4,7 +4,7 @@
  * it passes it on; everything else comes from the leader's own rooms. */
 #include "cluster/core/proposed.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/heir.h"
 #include "cluster/core/proposals.h"
 #include "proto/mutant.h"

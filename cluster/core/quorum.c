@@ -15,7 +15,7 @@
  * Marks that are not acknowledged are told again every few milliseconds. */
 #include "cluster/core/quorum.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/voter.h"
 #include "cluster/core/owned_sa.h"
 #include "cluster/core/sequence.h"

@@ -4,7 +4,8 @@
  * many there were in between. */
 #include "cluster/core/refusals.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
+#include "proto/ike/notify_text.h"
 #include "proto/ike/ike_message.h"
 
 #include <stdlib.h>

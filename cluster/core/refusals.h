@@ -3,7 +3,7 @@
 #ifndef CLUSTER_CORE_REFUSALS_H
 #define CLUSTER_CORE_REFUSALS_H
 
-#include "cluster/core/core.h"
+#include "cluster/core/facts.h"
 #include "proto/ike/ike.h"
 
 struct core;

@@ -12,9 +12,9 @@
  * went on without before, for its answer may be on its way. */
 #include "cluster/core/relay.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
+#include "cluster/core/exchange_env.h"
 #include "cluster/core/outgoing.h"
-#include "cluster/core/exchange.h"
 #include "cluster/core/half_open.h"
 #include "proto/crypto/prf.h"
 

@@ -3,7 +3,7 @@
  * say that they are up again, and own nothing (fitness.c). */
 #include "cluster/core/relief.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/fitness.h"
 #include "cluster/core/heir.h"
 #include "cluster/core/proposals.h"

@@ -10,8 +10,9 @@
 #include "cluster/core/requests.h"
 
 #include "cluster/core/requests_internal.h"
+#include "cluster/core/exchange_env.h"
+#include "cluster/core/lane_reserve.h"
 #include "cluster/core/outgoing.h"
-#include "cluster/core/exchange.h"
 #include "cluster/core/proposals.h"
 #include "proto/mutant.h"
 

@@ -3,7 +3,7 @@
 #ifndef CLUSTER_CORE_REQUESTS_INTERNAL_H
 #define CLUSTER_CORE_REQUESTS_INTERNAL_H
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "proto/ike/ike.h"
 
 /* The leader's memory of a session's outstanding request, and of what it is to ask next. */

@@ -2,7 +2,7 @@
 /* What the packet workers say of SAs, each to the rooms that it is for. */
 #include "cluster/core/sa_reports.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/grants.h"
 #include "cluster/core/lease_requests.h"
 #include "cluster/core/news.h"

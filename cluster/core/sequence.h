@@ -3,7 +3,8 @@
 #ifndef CLUSTER_CORE_SEQUENCE_H
 #define CLUSTER_CORE_SEQUENCE_H
 
-#include "cluster/core/core.h"
+#include "cluster/core/facts.h"
+#include "proto/esp/sad.h"
 #include "cluster/link/frame.h"
 #include "cluster/state/mark.h"
 

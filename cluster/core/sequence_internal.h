@@ -3,7 +3,7 @@
 #ifndef CLUSTER_CORE_SEQUENCE_INTERNAL_H
 #define CLUSTER_CORE_SEQUENCE_INTERNAL_H
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/owned_sa.h"
 
 struct sequence {

@@ -2,7 +2,7 @@
 /* The slots that were ours when grants looked last: what is news, and what we had before. */
 #include "cluster/core/slots_seen.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 
 #include <stdlib.h>
 

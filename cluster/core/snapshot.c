@@ -9,7 +9,7 @@
 #include "cluster/core/snapshot.h"
 
 #include "cluster/raft/raft_message.h"
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 
 #include <openssl/bytestring.h>
 

@@ -15,7 +15,7 @@
  * newest record that our store held when we started. What it owed itself counts too (owed.c). */
 #include "cluster/core/takeover.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/heard.h"
 #include "cluster/core/slots_seen.h"
 #include "cluster/core/owed.h"

@@ -2,7 +2,7 @@
 /* Readiness, and what stands in its way: "no" alone sends an operator round all nodes. */
 #include "cluster/core/unready.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/bootstrap.h"
 
 #include <stdio.h>

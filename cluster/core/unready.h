@@ -3,7 +3,7 @@
 #ifndef CLUSTER_CORE_UNREADY_H
 #define CLUSTER_CORE_UNREADY_H
 
-#include "cluster/core/core.h"
+#include "cluster/core/facts.h"
 
 enum unready {
 	UNREADY_NO_LEADER,

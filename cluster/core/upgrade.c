@@ -8,7 +8,7 @@
  * nothing, so nothing is raised before it does. */
 #include "cluster/core/upgrade.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every room of the core may ask and use: the time, who leads, who is who,
  * and a frame to a node. It knows no room. */
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
@@ -169,4 +169,20 @@ bool core_is_up(const struct core *c, uint64_t id, uint64_t incarnation)
 	const struct node_record *n = state_node(c->state, id);
 
 	return n && n->up && n->incarnation == incarnation;
+}
+
+const struct state *core_state(const struct core *c)
+{
+	return c->state;
+}
+
+uint32_t core_voters(const struct core *c)
+{
+	struct consensus_member member[CLUSTER_NODES_MAX];
+	size_t n = c->consensus ? consensus_members(c->consensus, member, CLUSTER_NODES_MAX) : 0;
+	uint32_t voters = 0;
+
+	for (size_t i = 0; i < n; i++)
+		voters += member[i].voter;
+	return voters;
 }

@@ -9,7 +9,7 @@
  * successor until an owner that knows everything has told it so. */
 #include "cluster/core/voter.h"
 
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/state/horizon.h"
 #include "proto/mutant.h"
 

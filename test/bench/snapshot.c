@@ -9,7 +9,7 @@
  * first to change its sessions, and "batch_alone": the same without a snapshot. Prints JSON,
  * times in microseconds. */
 #include "cluster/level.h"
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/snapshot.h"
 #include "test/lib/sample.h"
 

@@ -2,7 +2,7 @@
 /* Snapshots in sealed parts. The input is taken as octets, of which nothing opens; and as
  * an arrangement of the parts of two whole ones, of which only those two open. */
 #include "cluster/level.h"
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/snapshot.h"
 
 #include <assert.h>

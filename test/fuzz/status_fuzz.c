@@ -2,7 +2,7 @@
 /* The reports of a node on any state that a snapshot may hold. Peers choose their
  * identities: whatever they are, every session is in the list, the list is JSON, and
  * each line of the metrics is one of Prometheus. */
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "node/http/status_json.h"
 
 #include <assert.h>

@@ -3,7 +3,7 @@
  * left out, moved or put in from another one. What is in the octets is
  * state_property_test.c's. */
 #include "cluster/level.h"
-#include "cluster/core/core_internal.h"
+#include "cluster/core/rooms.h"
 #include "cluster/core/snapshot.h"
 #include "test/lib/apply.h"
 

@@ -41,10 +41,13 @@
 #ifndef CLUSTER_CORE_CORE_INTERNAL_H
 #define CLUSTER_CORE_CORE_INTERNAL_H
 
-#include "cluster/core/core.h"
+#include "cluster/core/action.h"
+#include "cluster/core/facts.h"
 #include "cluster/core/peer.h"
 #include "cluster/core/seal.h"
 #include "cluster/core/view.h"
+#include "cluster/raft/consensus.h"
+#include "proto/crypto/entropy.h"
 
 #include <openssl/mem.h>
 

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions and virtual IPs whose command is on its way (lane.c). */
+#ifndef CLUSTER_CORE_LANE_RESERVE_H
+#define CLUSTER_CORE_LANE_RESERVE_H
+
+#include "proto/wire/address.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct core;
+
+/* Is a command of the session on its way? If not, marks it so: for requests*.c. */
+bool exchange_reserve(struct core *c, uint64_t session);
+/* Is a command on its way that takes this virtual IP? */
+bool exchange_takes(const struct core *c, const struct address *a);
+
+#endif
