@@ -51,7 +51,6 @@
 	X(MUTANT_LATE_MARK_MASKED, "who was lost does not tell its mark if it heard of a higher one") \
 	X(MUTANT_LATE_MARK_UNSAID, "who was lost does not propose its last mark when it learns of that") \
 	X(MUTANT_AGE_NOT_CORRECTED, "the mark age leaves out how long a lost owner lived on")     \
-	X(MUTANT_AGE_AFTER_SLEEP, "marks that waited while their hearer stood still count as fresh") \
 	X(MUTANT_STOP_IGNORED, "who was stopped lets in what waits before it can know that it was lost")    \
 	X(MUTANT_AGE_RECEIVED, "marks count as fresh when they come, however long they were under way")    \
 	X(MUTANT_AGE_OF_LAST, "the mark age leaves out what the lost owner had taken over just before")    \

@@ -232,6 +232,7 @@ static bool settle(struct core *c, uint8_t how[STATE_SLOTS_ALL])
 	uint32_t majority = voter_majority(c); /* The same for all: not once for each slot. */
 	bool any = false;
 
+	memset(how, COLLECTED_NOT, STATE_SLOTS_ALL);
 	c->collect->open = false;
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++) {
 		struct slot_known *k = &c->collect->slot[i];
@@ -315,7 +316,6 @@ bool collect_tick(struct core *c, uint8_t how[STATE_SLOTS_ALL])
 {
 	bool any;
 
-	memset(how, COLLECTED_NOT, STATE_SLOTS_ALL);
 	take_words(c);
 	any = c->collect->open && settle(c, how);
 	ask(c);

@@ -22,7 +22,7 @@ bool collect_is_open(const struct core *c); /* ... of any session that is ours? 
 bool collect_concerns(const struct core *c, const struct slot *slot, uint32_t node);
 /* What is known by now of slots that are ours; NOTHING: too few could say. */
 enum collected { COLLECTED_NOT, COLLECTED_WHOLLY, COLLECTED_NOTHING };
-/* True: for some, waiting is over; how[slot] is an enum collected. */
+/* True: for some, waiting is over; how[slot], then set, is an enum collected. */
 bool collect_tick(struct core *c, uint8_t how[STATE_SLOTS_ALL]);
 uint64_t collect_deadline_us(const struct core *c);
 void collect_fini(struct core *c);

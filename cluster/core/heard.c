@@ -43,8 +43,6 @@ static uint64_t left_us(const struct core *c, const struct frame *f)
 
 	if (MUTANT(MUTANT_AGE_RECEIVED))
 		us = c->now_us;
-	if (c->now_us < c->slept_until_us && us > c->slept_from_us && !MUTANT(MUTANT_AGE_AFTER_SLEEP))
-		us = c->slept_from_us;
 	return us;
 }
 

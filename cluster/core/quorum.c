@@ -19,7 +19,6 @@
 #include "cluster/core/voter.h"
 #include "cluster/core/owned_sa.h"
 #include "cluster/core/sequence.h"
-#include "cluster/state/horizon.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
@@ -81,14 +80,12 @@ static void settle(struct core *c, struct owned_sa *sa)
 }
 
 /* Our workers accepted up to r->seq. */
-void quorum_marked(struct core *c, const struct sa_report *r)
+void quorum_marked(struct core *c, const struct session *s, const struct sa_report *r)
 {
-	unsigned i;
-	const struct session *s = state_session_by_spi(c->state, r->spi_in, &i);
 	struct owned_sa *sa;
 	uint64_t *own;
 
-	if (!s || !horizon_exact(&s->seq[i]) || !core_owns(c, s) || session_epoch(c->state, s) != r->epoch)
+	if (!core_owns(c, s) || session_epoch(c->state, s) != r->epoch)
 		return;
 	sa = owned_sa_get(c, r->spi_in);
 	if (!sa->quorum.counted)

@@ -10,7 +10,8 @@ struct core;
 struct frame;
 struct frame_mark;
 
-void quorum_marked(struct core *c, const struct sa_report *r); /* If it is an exact SA of ours. */
+/* An exact SA of that session; its mark counts if the session is ours. */
+void quorum_marked(struct core *c, const struct session *s, const struct sa_report *r);
 void quorum_acknowledged(struct core *c, uint32_t node, const struct frame *f);
 void quorum_tick(struct core *c);
 uint64_t quorum_deadline_us(const struct core *c);

@@ -70,9 +70,7 @@ struct core {
 	uint64_t replay_until;         /* Last index that our store held when we started ... */
 	uint64_t started_us, stored_age_us; /* ... and how old its newest record was then. */
 	uint64_t housekeeping_us;
-	/* This process stood still from then on; what comes until the other time may have been
-	 * waiting all the while. */
-	uint64_t slept_from_us, slept_until_us;
+	uint64_t slept_until_us; /* This process stood still, and has not caught up before that. */
 
 	/* The event being handled. */
 	uint64_t now_us;

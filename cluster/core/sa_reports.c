@@ -9,6 +9,20 @@
 #include "cluster/core/quorum.h"
 #include "cluster/core/sequence.h"
 #include "cluster/core/takeover.h"
+#include "cluster/state/horizon.h"
+
+/* First who waits for a majority: what the others are told follows from it. */
+static void marked(struct core *c, const struct sa_report *r)
+{
+	unsigned child;
+	const struct session *s = state_session_by_spi(c->state, r->spi_in, &child);
+
+	if (!s)
+		return;
+	if (horizon_exact(&s->seq[child]))
+		quorum_marked(c, s, r);
+	sequence_marked(c, s, child, r);
+}
 
 void sa_reports(struct core *c, const struct sa_report *reports, size_t n)
 {
@@ -17,8 +31,7 @@ void sa_reports(struct core *c, const struct sa_report *reports, size_t n)
 
 		switch (r->kind) {
 		case SA_REPORT_MARK:
-			quorum_marked(c, r);
-			sequence_marked(c, r);
+			marked(c, r);
 			break;
 		case SA_REPORT_LEASE_LOW:
 			leases_low(c, r);

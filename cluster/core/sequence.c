@@ -103,17 +103,13 @@ static void send_within(struct core *c, uint64_t us)
 }
 
 /* The worker's word of an epoch that is over for us comes late, too. */
-void sequence_marked(struct core *c, const struct sa_report *r)
+void sequence_marked(struct core *c, const struct session *s, unsigned child,
+		     const struct sa_report *r)
 {
 	const struct mark top = { r->epoch, r->seq };
-	unsigned i;
-	const struct session *s = state_session_by_spi(c->state, r->spi_in, &i);
-	bool exact = s && horizon_exact(&s->seq[i]);
-	struct owned_sa *sa;
+	bool exact = horizon_exact(&s->seq[child]);
+	struct owned_sa *sa = owned_sa_get(c, r->spi_in);
 
-	if (!s)
-		return;
-	sa = owned_sa_get(c, r->spi_in);
 	if (top.epoch < sa->mark.own.epoch ||
 	    (top.epoch == sa->mark.own.epoch && top.seq <= sa->mark.own.seq))
 		return;
@@ -125,7 +121,7 @@ void sequence_marked(struct core *c, const struct sa_report *r)
 	owned_sa_append(c, sa, SAS_CHANGED);
 	sequence_fresh(c, sa);
 	if (sa->mark.ended)
-		propose(c, sa, s, i);
+		propose(c, sa, s, child);
 	send_within(c, exact || sa->mark.ended ? 0 : c->config->timing.mark_ms * MS);
 }
 

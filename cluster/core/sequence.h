@@ -11,7 +11,9 @@
 struct core;
 struct owned_sa;
 
-void sequence_marked(struct core *c, const struct sa_report *r); /* Accepted by our worker. */
+/* Accepted by our worker; the SA is that child of the session. */
+void sequence_marked(struct core *c, const struct session *s, unsigned child,
+		     const struct sa_report *r);
 void sequence_marks(struct core *c, uint32_t node, const struct frame *f);
 /* Highest known in memory that was accepted in an epoch before that one. */
 uint64_t sequence_before(const struct core *c, uint32_t spi_in, int64_t epoch);
