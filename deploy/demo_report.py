@@ -33,7 +33,7 @@ def first_back(rows, kill, moved):
 
 
 def mark_age(events, killed, kill):
-    """As the heir tells it: "takes over from n1, mark age 1200 us"."""
+    """As the successor tells it: "takes over from n1, mark age 1200 us"."""
     for e in events:
         found = re.search(r"from %s, mark age (\d+) us" % re.escape(killed), e.get("text", ""))
         if found and e["at_ms"] >= kill:

@@ -75,16 +75,16 @@
 	X(MUTANT_LEASE_TOLD_ONCE, "that a lease is empty is not told again")                       \
 	X(MUTANT_ICMP_ERROR_ANY, "an ICMP error passes whatever packet it is about")               \
 	X(MUTANT_ACK_UNFENCED, "marks of an epoch that is over are acknowledged")                  \
-	X(MUTANT_WHOLE_AT_START, "a restarted voter counts as if it had forgotten nothing")        \
+	X(MUTANT_INFORMED_AT_START, "a restarted voter counts as if it had forgotten nothing")        \
 	X(MUTANT_MARK_PROPOSED_ONCE, "a mark whose proposal was lost waits for the next second")   \
-	X(MUTANT_WORD_WITHOUT_MARKS, "a word counts whose marks found no room")                    \
-	X(MUTANT_WORD_OUTLIVES_MARKS, "a word counts on when its marks had to be forgotten")       \
+	X(MUTANT_DONE_WITHOUT_MARKS, "a word counts whose marks found no room")                    \
+	X(MUTANT_DONE_OUTLIVES_MARKS, "a word counts on when its marks had to be forgotten")       \
 	X(MUTANT_ASKED_BEFORE, "what was asked for in an earlier epoch is asked for again")        \
 	X(MUTANT_AGE_OF_NOTHING, "a mark age is measured though the lost node owned nothing")      \
 	X(MUTANT_ACK_OF_BEFORE, "an acknowledgement counts that is older than the SA")             \
 	X(MUTANT_LEADER_UNFIT, "a leader whose host does not let it serve keeps what it owns")          \
-	X(MUTANT_HEIR_UNFIT, "a node whose host does not let it serve inherits like any other")    \
-	X(MUTANT_ONE_DONE, "an heir is content with the marks of one node") \
+	X(MUTANT_SUCCESSOR_UNFIT, "a node whose host does not let it serve inherits like any other")    \
+	X(MUTANT_ONE_DONE, "a successor is content with the marks of one node") \
 	X(MUTANT_SEAL_NONCE_CONSTANT, "commands are sealed with the same nonce") \
 	X(MUTANT_HALF_OPEN_SOURCES, "one address may fill the table of half-open IKE SAs") \
 	X(MUTANT_DELETED_ASKS, "a deleted IKE SA goes on asking") \

@@ -24,15 +24,15 @@
 
 enum datapath_mode { DATAPATH_AUTO, DATAPATH_XDP, DATAPATH_SOCKET };
 
-enum host_news_kind {
+enum host_event_kind {
 	HOST_NEWS_EVENT, /* Something was followed, or could not be. */
 	HOST_NEWS_UNFIT, /* The node cannot serve because of that ... */
 	HOST_NEWS_OVER,  /* ... and is not hindered by it any more. */
 	HOST_NEWS_LEAVE  /* It never can again: hand over, end, start anew. */
 };
 
-struct host_news { /* About the host under the data path. */
-	enum host_news_kind kind;
+struct host_event { /* About the host under the data path. */
+	enum host_event_kind kind;
 	const char *name; /* UNFIT, OVER, LEAVE: one word, the reason's. */
 	const char *text; /* A sentence for the operator. */
 	bool fit;         /* No reason stands. */
@@ -66,7 +66,7 @@ struct datapath_config { /* Borrowed during datapath_start(), contact until data
 	uint32_t isolation_ms, stop_ms;
 	const struct contact *contact;
 	/* Address thread; must only copy and queue. May be NULL. */
-	void (*host_news)(void *ctx, const struct host_news *news);
+	void (*host_event)(void *ctx, const struct host_event *event);
 	void *host_ctx;
 };
 

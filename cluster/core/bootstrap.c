@@ -378,7 +378,7 @@ static void forget_removed(struct core *c, const struct consensus_member *m, siz
 			continue;
 		c->identity->forget_at_us = c->now_us + FORGET_AGAIN_US;
 		gone.node_gone.id = known->id;
-		gone.node_gone.config_hash = core_heirs_hash(c);
+		gone.node_gone.config_hash = core_successors_hash(c);
 		proposals_add(c, URGENT_NODE, &gone);
 	}
 }

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who has forgotten what, and what an heir does about it (DESIGN section 5, exact).
+/* Who has forgotten what, and what a successor does about it (DESIGN section 5, exact).
  *
  * For each slot a process knows of itself whether it is
  *
- *   whole     no mark that a majority with this *node* in it holds is unknown here. A
+ *   informed  no mark that a majority with this *node* in it holds is unknown here. A
  *             process that starts is not: what its node acknowledged before is gone.
  *   complete  it owns the slot in this epoch, and no mark that any majority holds of
  *             earlier epochs is unknown here.
  *
- * An heir becomes complete, and then whole, by the word of a majority of nodes that are
- * whole and have applied its epoch, so acknowledge no older mark: two majorities share a
- * node. Others become whole by all marks of an owner that is complete. Being whole ends
+ * A successor becomes complete, and then informed, by the answer of a majority of nodes that are
+ * informed and have applied its epoch, so acknowledge no older mark: two majorities share a
+ * node. Others become informed by all marks of an owner that is complete. Being informed ends
  * with the process, not with a link: nothing is forgotten by not being heard.
  *
- *       start --> not whole --owner's COMPLETE--> whole
- *                    |                              | heir: majority whole
- *                    +--- heir: majority whole -----+--> complete
- *                    +--- heir: too few ----------------> complete, at the horizon
+ *       start --> not informed --owner's COMPLETE--> informed
+ *                    |                                  | successor: majority informed
+ *                    +-- successor: majority informed --+--> complete
+ *                    +-- successor: too few ---------------> complete, at the horizon
  *
- * The word is FRAME_MARKS_DONE: what came before it on the link is all. It is sent unasked
+ * The answer is FRAME_MARKS_DONE: what came before it on the link is all. It is sent unasked
  * at NodeDown, and for the asking (FRAME_MARKS_ASK) whenever it is missing: the owner
  * restarted, a link broke, a snapshot came instead of the entry. Marks that are in the
  * sender's log are left out, so it counts once we have applied what the sender had.
@@ -41,12 +41,12 @@
 
 struct slot_known {
 	int64_t epoch;            /* What follows belongs to it. */
-	bool ours, whole, complete;
+	bool ours, informed, complete;
 	uint64_t since_us;        /* Ours, and not complete. */
-	uint32_t answered, whole_of; /* Nodes: bits of config indices. */
+	uint32_t answered, informed_nodes; /* Nodes: bits of config indices. */
 };
 
-struct told { /* The last word of another node. */
+struct told { /* The last answer of another node. */
 	uint64_t incarnation, index;
 	bool fresh; /* Not yet looked at with our state at `index`. */
 	struct {
@@ -59,8 +59,8 @@ struct collect_room {
 	struct slot_known slot[STATE_SLOTS_ALL];
 	struct told *told[CLUSTER_NODES_MAX];
 	uint64_t ask_at_us;
-	uint32_t ask;        /* Nodes whose word we miss. */
-	uint32_t forgot;     /* Nodes whose next word does not count. */
+	uint32_t ask;        /* Nodes whose answer we miss. */
+	uint32_t forgot;     /* Nodes whose next answer does not count. */
 	bool open;           /* Slots of ours are not complete. */
 };
 
@@ -71,7 +71,7 @@ void collect_init(struct core *c)
 	assert(r);
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++) {
 		r->slot[i].epoch = -1;
-		r->slot[i].whole = MUTANT(MUTANT_WHOLE_AT_START);
+		r->slot[i].informed = MUTANT(MUTANT_INFORMED_AT_START);
 	}
 	c->collect = r;
 }
@@ -87,7 +87,7 @@ uint8_t collect_known(const struct core *c, uint32_t slot)
 {
 	const struct slot_known *k = &c->collect->slot[slot];
 
-	return (uint8_t)((k->whole ? FRAME_WHOLE : 0) | (k->ours && k->complete ? FRAME_COMPLETE : 0));
+	return (uint8_t)((k->informed ? FRAME_INFORMED : 0) | (k->ours && k->complete ? FRAME_COMPLETE : 0));
 }
 
 /* Words come unasked. */
@@ -109,7 +109,7 @@ void collect_done(struct core *c, uint32_t node, const struct frame *f)
 	struct told *t = c->collect->told[node];
 
 	c->collect->forgot &= ~(1u << node);
-	if (forgot && !MUTANT(MUTANT_WORD_WITHOUT_MARKS))
+	if (forgot && !MUTANT(MUTANT_DONE_WITHOUT_MARKS))
 		return; /* It is asked for again. */
 	if (!t) {
 		t = c->collect->told[node] = malloc(sizeof(*t));
@@ -134,8 +134,8 @@ void collect_done(struct core *c, uint32_t node, const struct frame *f)
 	}
 }
 
-/* A word counts with all the marks that came before it on the link. One of these is gone,
- * or never found room: neither the word that was said counts, nor the one that may be on
+/* An answer counts with all the marks that came before it on the link. One of these is gone,
+ * or never found room: neither the answer that was said counts, nor the one that may be on
  * its way to us. */
 void collect_forgot(struct core *c, uint32_t nodes)
 {
@@ -148,7 +148,7 @@ void collect_forgot(struct core *c, uint32_t nodes)
 	}
 }
 
-static void take_word(struct core *c, uint32_t node, const struct told *t, bool may)
+static void take_answer(struct core *c, uint32_t node, const struct told *t, bool may)
 {
 	const struct peer *p = &c->peer[node];
 
@@ -160,17 +160,17 @@ static void take_word(struct core *c, uint32_t node, const struct told *t, bool 
 			continue;
 		if (k->ours && !k->complete && t->slot[i].epoch >= k->epoch) {
 			k->answered |= 1u << node;
-			if (t->slot[i].known & FRAME_WHOLE)
-				k->whole_of |= 1u << node;
+			if (t->slot[i].known & FRAME_INFORMED)
+				k->informed_nodes |= 1u << node;
 		}
 		if (!k->ours && may && (t->slot[i].known & FRAME_COMPLETE) &&
 		    t->slot[i].epoch == slot->epoch && slot->node == p->raft_id &&
 		    slot->incarnation == t->incarnation)
-			k->whole = true;
+			k->informed = true;
 	}
 }
 
-static void take_words(struct core *c)
+static void take_answers(struct core *c)
 {
 	bool may = voter_may_vote(c);
 
@@ -180,11 +180,11 @@ static void take_words(struct core *c)
 		if (!t || !t->fresh || core_applied(c) < t->index)
 			continue;
 		t->fresh = !may; /* Again, when our NodeUp is applied. */
-		take_word(c, i, t, may);
+		take_answer(c, i, t, may);
 	}
 }
 
-/* ---- The heir ---- */
+/* ---- The successor ---- */
 
 bool collect_awaits(const struct core *c, const struct session *s)
 {
@@ -217,7 +217,7 @@ static bool hopeless(const struct core *c, const struct slot_known *k, uint32_t 
 
 static enum collected look_at(const struct core *c, const struct slot_known *k, uint32_t majority)
 {
-	uint32_t n = (uint32_t)__builtin_popcount(k->whole_of) + k->whole;
+	uint32_t n = (uint32_t)__builtin_popcount(k->informed_nodes) + k->informed;
 
 	if (MUTANT(MUTANT_ONE_DONE) && n > 0)
 		return COLLECTED_WHOLLY;
@@ -244,7 +244,7 @@ static bool settle(struct core *c, uint8_t how[STATE_SLOTS_ALL])
 			c->collect->open = true;
 			continue;
 		}
-		k->complete = k->whole = any = true;
+		k->complete = k->informed = any = true;
 	}
 	return any;
 }
@@ -263,7 +263,7 @@ void collect_slots(struct core *c)
 		k->ours = ours;
 		k->epoch = slot->epoch;
 		k->complete = false;
-		k->answered = k->whole_of = 0;
+		k->answered = k->informed_nodes = 0;
 		k->since_us = c->now_us;
 		c->collect->open |= ours;
 	}
@@ -273,7 +273,7 @@ void collect_slots(struct core *c)
 			c->collect->told[i]->fresh = true;
 }
 
-/* Whose word do we miss? */
+/* Whose answer do we miss? */
 static uint32_t missing(const struct core *c)
 {
 	uint32_t owners = 0, who = 0;
@@ -285,7 +285,7 @@ static uint32_t missing(const struct core *c)
 
 		if (k->ours && !k->complete) {
 			who |= ~k->answered;
-		} else if (!k->ours && !k->whole && slot->node != 0 && slot->node != last) {
+		} else if (!k->ours && !k->informed && slot->node != 0 && slot->node != last) {
 			uint32_t node = core_node_index(c, slot->node);
 
 			last = slot->node;
@@ -316,7 +316,7 @@ bool collect_tick(struct core *c, uint8_t how[STATE_SLOTS_ALL])
 {
 	bool any;
 
-	take_words(c);
+	take_answers(c);
 	any = c->collect->open && settle(c, how);
 	ask(c);
 	return any;

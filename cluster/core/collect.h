@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exact SAs: who has forgotten what, and what an heir does (DESIGN section 5). */
+/* Exact SAs: who has forgotten what, and what a successor does (DESIGN section 5). */
 #ifndef CLUSTER_CORE_COLLECT_H
 #define CLUSTER_CORE_COLLECT_H
 
@@ -11,7 +11,7 @@ struct frame;
 void collect_init(struct core *c);
 void collect_slots(struct core *c); /* Slots changed, or a snapshot came. Before grants. */
 void collect_down(struct core *c); /* NodeDown was applied. */
-uint8_t collect_known(const struct core *c, uint32_t slot); /* FRAME_WHOLE, FRAME_COMPLETE. */
+uint8_t collect_known(const struct core *c, uint32_t slot); /* FRAME_INFORMED, FRAME_COMPLETE. */
 void collect_done(struct core *c, uint32_t node, const struct frame *f);
 /* A mark that these nodes told, of an SA that our state does not show yet, is not kept. */
 void collect_forgot(struct core *c, uint32_t nodes);

@@ -25,7 +25,7 @@
 #include "cluster/core/holder.h"
 #include "cluster/core/lease_requests.h"
 #include "cluster/core/membership.h"
-#include "cluster/core/news.h"
+#include "cluster/core/activity.h"
 #include "cluster/core/owed.h"
 #include "cluster/core/owned_sa.h"
 #include "cluster/core/policy.h"
@@ -117,7 +117,7 @@ static void tick(struct core *c)
 	marks_done_tick(c);
 	if (collect_tick(c, how))
 		grants_collected(c, how);
-	news_tick(c);
+	activity_tick(c);
 	quorum_tick(c);
 	sequence_tick(c);
 	leases_tick(c);
@@ -231,7 +231,7 @@ static const struct {
 	{ quorum_init, quorum_fini },
 	{ collect_init, collect_fini },
 	{ marks_done_init, marks_done_fini },
-	{ news_init, news_fini },
+	{ activity_init, activity_fini },
 	{ policy_init, policy_fini },
 	{ control_init, control_fini },
 };

@@ -41,7 +41,7 @@ struct core_status {
 	uint64_t term, commit_applied;
 	bool isolated, holds_address, quorum_wiped;
 	uint64_t takeovers, takeovers_acknowledged;
-	uint64_t last_mark_age_us; /* The last takeover in which we were the heir. */
+	uint64_t last_mark_age_us; /* The last takeover in which we were the successor. */
 	uint64_t last_gap_us;      /* Lost owner last heard, until its clients' first packet here. */
 	uint64_t held_expired;     /* Takeovers in which marks did not arrive in time. */
 	uint64_t false_node_downs; /* NodeDown of a node that was alive. */

@@ -5,7 +5,7 @@
 #include "cluster/core/departure.h"
 
 #include "cluster/core/rooms.h"
-#include "cluster/core/heir.h"
+#include "cluster/core/successor.h"
 #include "cluster/core/proposals.h"
 
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static uint64_t successor(const struct core *c)
 		uint32_t node = core_node_index(c, member[i].id);
 
 		if (!member[i].voter || node == NODE_NONE || node == c->config->self ||
-		    !heir_can_own(c, node) ||
+		    !successor_can_own(c, node) ||
 		    consensus_match_index(c->consensus, member[i].id) + TRANSFER_BEHIND < last)
 			continue;
 		if (c->peer[node].differs && !c->leaving)

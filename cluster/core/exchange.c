@@ -36,22 +36,22 @@
 #define REFUSED_MAX 10u /* Answers to messages of another version ... */
 #define REFUSED_SPAN_US (1000 * MS) /* ... in this time. */
 
-/* ---- Handling the letter at the head ---- */
+/* ---- Handling the message at the head ---- */
 
-static void to_lane(struct core *c, const struct ike_header *h, const struct letter *letter);
+static void to_lane(struct core *c, const struct ike_header *h, const struct received *datagram);
 
 /* Is it the DELETE that ended an IKE SA, perhaps once more? Its answer is in the state. */
-static bool say_last_word(struct core *c, const struct letter *t)
+static bool send_final_response(struct core *c, const struct received *t)
 {
 	uint8_t hash[IKE_HASH_LEN];
 	struct ike_header h;
 	const struct ike_datagrams *message;
 
 	if (ike_header_parse(&h, t->data->data, t->data->len) != DROP_NONE ||
-	    !state_last_word(c->state, h.spi_i, h.spi_r, NULL))
+	    !state_final_response(c->state, h.spi_i, h.spi_r, NULL))
 		return false;
 	hash_sha256(t->data->data, t->data->len, hash);
-	message = state_last_word(c->state, h.spi_i, h.spi_r, hash);
+	message = state_final_response(c->state, h.spi_i, h.spi_r, hash);
 	outgoing_send(c, t->via, &t->local, &t->remote, message);
 	return message != NULL;
 }
@@ -60,7 +60,7 @@ static bool say_last_word(struct core *c, const struct letter *t)
 static void conclude_auth(struct core *c, struct lane *l, const struct ike_header *h,
 			  struct ike_outcome *out)
 {
-	struct letter *t = &l->letter[0];
+	struct received *t = &l->received[0];
 
 	switch (out->verdict) {
 	case IKE_VERDICT_HALF_OPEN: /* Its response leaves by and by. */
@@ -83,7 +83,7 @@ static void conclude_auth(struct core *c, struct lane *l, const struct ike_heade
 	}
 }
 
-static void note(struct core *c, const struct letter *t, const struct ike_outcome *out)
+static void note(struct core *c, const struct received *t, const struct ike_outcome *out)
 {
 	if (out->refused && out->verdict != IKE_VERDICT_DROP)
 		refusals_tell(c, &t->remote, out);
@@ -95,7 +95,7 @@ static void note(struct core *c, const struct letter *t, const struct ike_outcom
 static void conclude(struct core *c, struct lane *l, const struct ike_header *h,
 		     const struct session *s, struct ike_outcome *out)
 {
-	struct letter *t = &l->letter[0];
+	struct received *t = &l->received[0];
 
 	note(c, t, out);
 	switch (out->verdict) {
@@ -132,7 +132,7 @@ static void conclude(struct core *c, struct lane *l, const struct ike_header *h,
 /* Handles the head; afterwards it is gone, its command is on its way, or it waits. */
 static void handle(struct core *c, struct lane *l)
 {
-	struct letter *t = &l->letter[0];
+	struct received *t = &l->received[0];
 	struct ike_env env = exchange_env(c);
 	const struct ike_half_open *half_open;
 	const struct session *s;
@@ -161,7 +161,7 @@ static void handle(struct core *c, struct lane *l)
 		ike_respond_auth(&env, half_open, &t->local, &t->remote, t->data->data, t->data->len,
 				 &out);
 	} else { /* A half-open copy may outlive what became of it. */
-		if (!say_last_word(c, t))
+		if (!send_final_response(c, t))
 			core_drop(c, half_open ? DROP_IKE_TOMBSTONE : DROP_IKE_UNKNOWN);
 		lane_pop(l);
 		return;
@@ -200,7 +200,7 @@ void exchange_answered(struct core *c, const struct auth_question *question, con
 	ike_auth_answer(&env, h, b, &out);
 	blob_unref(b);
 	/* It was parsed when it began to wait. */
-	(void)ike_header_parse(&header, l->letter[0].data->data, l->letter[0].data->len);
+	(void)ike_header_parse(&header, l->received[0].data->data, l->received[0].data->len);
 	conclude(c, l, &header, NULL, &out);
 	lane_run(c, l);
 }
@@ -309,13 +309,13 @@ void exchange_applied(struct core *c, const struct follow_session *f)
 
 /* ---- Datagrams ---- */
 
-static void to_lane(struct core *c, const struct ike_header *h, const struct letter *letter)
+static void to_lane(struct core *c, const struct ike_header *h, const struct received *datagram)
 {
 	const struct session *s = state_session_by_ike(c->state, h->spi_i, h->spi_r);
 	struct lane *l;
 
 	if (!s && !half_open_find(c, h->spi_i, h->spi_r)) {
-		if (!say_last_word(c, letter))
+		if (!send_final_response(c, datagram))
 			core_drop(c, DROP_IKE_UNKNOWN);
 		return;
 	}
@@ -324,8 +324,8 @@ static void to_lane(struct core *c, const struct ike_header *h, const struct let
 		core_drop(c, DROP_IKE_BUSY);
 		return;
 	}
-	l->letter[l->n] = *letter;
-	blob_ref(l->letter[l->n++].data);
+	l->received[l->n] = *datagram;
+	blob_ref(l->received[l->n++].data);
 	lane_run(c, l);
 }
 
@@ -355,7 +355,7 @@ void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *loca
 		       const struct endpoint *remote, const uint8_t *data, size_t len)
 {
 	uint32_t leader = core_leader_index(c);
-	struct letter letter = { *local, *remote, via, NULL };
+	struct received datagram = { *local, *remote, via, NULL };
 	struct ike_header h;
 	enum drop d = ike_header_parse(&h, data, len);
 
@@ -370,9 +370,9 @@ void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *loca
 		if (relay_possible(c, leader)) {
 			relay_forward(c, via, local, remote, data, len);
 		} else {
-			letter.data = blob_new(data, len);
-			relay_keep(c, via, &h, local, remote, letter.data);
-			blob_unref(letter.data);
+			datagram.data = blob_new(data, len);
+			relay_keep(c, via, &h, local, remote, datagram.data);
+			blob_unref(datagram.data);
 		}
 		return;
 	}
@@ -380,13 +380,13 @@ void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *loca
 		half_open_request(c, via, local, remote, data, len);
 		return;
 	}
-	letter.data = blob_new(data, len);
-	to_lane(c, &h, &letter);
-	blob_unref(letter.data);
+	datagram.data = blob_new(data, len);
+	to_lane(c, &h, &datagram);
+	blob_unref(datagram.data);
 }
 
 /* What was on its way may not arrive, and nobody will say so: all begins anew. The
- * letters wait for who leads next, or for ourselves. */
+ * messages wait for who leads next, or for ourselves. */
 void exchange_lost(struct core *c)
 {
 	struct lane *l, *tmp;
@@ -394,7 +394,7 @@ void exchange_lost(struct core *c)
 	HASH_ITER(hh, c->exchange->lanes, l, tmp)
 	{
 		for (unsigned i = 0; i < l->n; i++) {
-			struct letter *t = &l->letter[i];
+			struct received *t = &l->received[i];
 			struct ike_header h;
 
 			if (ike_header_parse(&h, t->data->data, t->data->len) == DROP_NONE)

@@ -90,7 +90,7 @@ void lane_propose_step(struct core *c, struct lane *l, const struct session *s, 
 		      : out->answered				      ? "response"
 								      : "INFORMATIONAL");
 	if (MUTANT(MUTANT_REPLY_EARLY) && out->reply)
-		outgoing_send(c, l->letter[0].via, &l->letter[0].local, &l->letter[0].remote,
+		outgoing_send(c, l->received[0].via, &l->received[0].local, &l->received[0].remote,
 			      out->reply);
 	exchange_take_next(&p->ike, out);
 	proposals_add(c, URGENT_REQUEST, &step);
@@ -100,12 +100,12 @@ void lane_propose_del(struct core *c, struct lane *l, const struct session *s, s
 {
 	struct command del = { .type = COMMAND_SESSION_DEL };
 	struct session_del *p = &del.session_del;
-	const struct blob *request = l->letter[0].data;
+	const struct blob *request = l->received[0].data;
 
-	assert(ike_datagrams_len(out->reply) <= COMMAND_LAST_WORD_MAX);
+	assert(ike_datagrams_len(out->reply) <= COMMAND_FINAL_RESPONSE_MAX);
 	p->session = s->id;
 	p->serial = s->serial;
-	p->last_word = ike_datagrams_ref(out->reply);
+	p->final_response = ike_datagrams_ref(out->reply);
 	hash_sha256(request->data, request->len, p->request_hash);
 	l->owners = lane_owner(c, session_slot(c->state, s)->node);
 	note_proposal(c, l, "DELETE");

@@ -24,7 +24,7 @@ bool core_node_linked(const struct core *core, uint32_t node);
 /* Its HELLO came over this link, and we will not work with it. */
 bool core_node_refused(const struct core *core, uint32_t node);
 
-/* The mark age of each of the last takeovers of which we are the heir, by whose slots they were:
+/* The mark age of each of the last takeovers of which we are the successor, by whose slots they were:
  * the last one last. *changes: how often any of it has changed. Gives how many. */
 #define TAKEOVERS_KEPT 16u
 struct core_mark_age {

@@ -16,7 +16,7 @@ bool fitness_ready(const struct core *c, uint32_t node)
 {
 	if (node == c->config->self)
 		return !c->unfit;
-	if (MUTANT(MUTANT_HEIR_UNFIT))
+	if (MUTANT(MUTANT_SUCCESSOR_UNFIT))
 		return !c->peer[node].differs;
 	return !c->peer[node].differs && !c->peer[node].unfit;
 }

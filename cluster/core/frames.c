@@ -12,7 +12,7 @@
 #include "cluster/core/grants.h"
 #include "cluster/core/half_open.h"
 #include "cluster/core/marks_done.h"
-#include "cluster/core/news.h"
+#include "cluster/core/activity.h"
 #include "cluster/core/proposed.h"
 #include "cluster/core/quorum.h"
 #include "cluster/core/sequence.h"
@@ -74,7 +74,7 @@ static void take(struct core *c, uint32_t node, const struct frame *f)
 		exchange_owner_applied(c);
 		break;
 	case FRAME_SESSION:
-		news_receive(c, f);
+		activity_receive(c, f);
 		break;
 	case FRAME_LEAVING:
 		p->leaving = true;

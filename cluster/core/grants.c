@@ -7,7 +7,7 @@
  * derived from the applied record alone (lease_at()), so a new owner may send
  * without a further commit, and never before its own apply.
  *
- * An heir sends outward at once, and holds inbound packets until it was handed the marks of
+ * A successor sends outward at once, and holds inbound packets until it was handed the marks of
  * the lost owner, as takeover.c says; those of exact SAs for as long as collect.c says. No
  * owner's floor is below a mark of an epoch before its own, however late that comes. */
 #include "cluster/core/grants.h"
@@ -29,7 +29,7 @@ struct grant_shadow;
 
 struct grants {
 	struct grant_shadow *shadow;
-	uint64_t fallen;         /* Exact SAs that had to begin at their horizon. */
+	uint64_t from_horizon;   /* Exact SAs that had to begin at their horizon. */
 };
 
 struct grant_shadow {
@@ -122,7 +122,7 @@ static void warn_high(struct core *c, const struct session *s, struct owned_sa *
 static bool must_hold(const struct core *c, const struct session *s, const struct seq_record *r)
 {
 	if (horizon_exact(r))
-		return collect_awaits(c, s) && r->born != session_epoch(c->state, s);
+		return collect_awaits(c, s) && r->made_in != session_epoch(c->state, s);
 	return takeover_awaits(c);
 }
 
@@ -293,13 +293,13 @@ void grants_drop_gone(struct core *c, uint64_t session)
  * at that come to us or go from us, so at most nodes nothing is to be done. */
 void grants_slots(struct core *c)
 {
-	bool news[STATE_SLOTS_ALL], any = false;
+	bool changed[STATE_SLOTS_ALL], any = false;
 	struct grant_shadow *g;
 
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
-		any |= news[i] = slots_seen_news(c, i);
+		any |= changed[i] = slots_seen_changed(c, i);
 	for (g = any ? c->grants->shadow : NULL; g; g = g->hh.next) {
-		const struct session *s = news[g->slot] ? state_session(c->state, g->session)
+		const struct session *s = changed[g->slot] ? state_session(c->state, g->session)
 							: NULL;
 
 		if (s && core_owns(c, s))
@@ -316,15 +316,15 @@ void grants_slots(struct core *c)
 void grants_all(struct core *c)
 {
 	struct grant_shadow *g, *tmp;
-	bool news[STATE_SLOTS_ALL];
+	bool changed[STATE_SLOTS_ALL];
 
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
-		news[i] = slots_seen_news(c, i);
+		changed[i] = slots_seen_changed(c, i);
 	HASH_ITER (hh, c->grants->shadow, g, tmp)
 		grants_drop_gone(c, g->session);
 	for (const struct session *s = state_next_session(c->state, 0); s;
 	     s = state_next_session(c->state, s->id)) {
-		if (news[s->slot] && core_owns(c, s))
+		if (changed[s->slot] && core_owns(c, s))
 			takeover_slot(c, session_slot(c->state, s));
 		grants_session(c, s);
 	}
@@ -342,7 +342,7 @@ void grants_first_in(struct core *c, uint32_t spi_in)
 	grants_session(c, s);
 }
 
-/* ---- The heir ---- */
+/* ---- The successor ---- */
 
 static void let_go(struct core *c, const struct grant_shadow *g, struct owned_sa *sa)
 {
@@ -366,19 +366,19 @@ void grants_release(struct core *c)
  * every later owner sees that it is no mark, and tells of a client that stays below. */
 static void fall(struct core *c, const struct session *s, const struct seq_record *r)
 {
-	struct sa_update u = { .kind = SA_UPDATE_FLOOR, .session = s->id, .fallen = true };
+	struct sa_update u = { .kind = SA_UPDATE_FLOOR, .session = s->id, .from_horizon = true };
 	int64_t epoch = session_epoch(c->state, s);
 
 	u.spi_in = s->ike.child[r - s->seq].spi_in;
 	u.mark = r->horizon - 1;
 	sequence_fall(c, u.spi_in, epoch, u.mark);
 	action_sa(c->actions, &u);
-	c->grants->fallen++;
+	c->grants->from_horizon++;
 }
 
 void grants_collected(struct core *c, const uint8_t *how)
 {
-	uint64_t before = c->grants->fallen;
+	uint64_t before = c->grants->from_horizon;
 
 	for (struct grant_shadow *g = c->grants->shadow; g; g = g->hh.next) {
 		const struct session *s = how[g->slot] ? state_session(c->state, g->session) : NULL;
@@ -388,16 +388,16 @@ void grants_collected(struct core *c, const uint8_t *how)
 
 			if (!sa || !sa->grant.exact)
 				continue;
-			if (how[g->slot] == COLLECTED_NOTHING && s->seq[i].born != session_epoch(c->state, s))
+			if (how[g->slot] == COLLECTED_NOTHING && s->seq[i].made_in != session_epoch(c->state, s))
 				fall(c, s, &s->seq[i]);
 			let_go(c, g, sa);
 		}
 	}
-	if (c->grants->fallen > before)
+	if (c->grants->from_horizon > before)
 		action_event(
 			c->actions, "replay_horizon",
 			"too few nodes remember what %llu SAs have received: they begin at the horizon",
-			(unsigned long long)(c->grants->fallen - before));
+			(unsigned long long)(c->grants->from_horizon - before));
 }
 
 void grants_init(struct core *c)

@@ -5,7 +5,7 @@
 #include "cluster/core/holder.h"
 
 #include "cluster/core/rooms.h"
-#include "cluster/core/heir.h"
+#include "cluster/core/successor.h"
 #include "cluster/core/proposals.h"
 #include "proto/mutant.h"
 
@@ -33,7 +33,7 @@ void holder_assign(struct core *c)
 
 	if (c->now_us < h->proposed_us || core_is_up(c, holder, incarnation))
 		return;
-	hold.address_hold.node = heir_of(c, 0);
+	hold.address_hold.node = successor_of(c, 0);
 	n = state_node(c->state, hold.address_hold.node);
 	if (!n || !n->up)
 		return;

@@ -36,9 +36,9 @@ struct lane *lane_get(struct core *c, uint64_t a, uint64_t b)
 void lane_pop(struct lane *l)
 {
 	assert(l->n > 0);
-	blob_unref(l->letter[0].data);
+	blob_unref(l->received[0].data);
 	l->n--;
-	memmove(&l->letter[0], &l->letter[1], l->n * sizeof(l->letter[0]));
+	memmove(&l->received[0], &l->received[1], l->n * sizeof(l->received[0]));
 }
 
 void lane_free(struct core *c, struct lane *l)

@@ -9,7 +9,7 @@
 #define LANE_ROOM 5u
 #define LANES_MAX 20000u
 
-struct letter {
+struct received {
 	struct endpoint local, remote;
 	uint32_t via;
 	struct blob *data;
@@ -21,12 +21,12 @@ struct lane_key {
 
 struct lane {
 	struct lane_key key;
-	struct letter letter[LANE_ROOM];
+	struct received received[LANE_ROOM];
 	unsigned n;
 	bool busy;              /* A command of this session is on its way. */
-	bool own;               /* ... it is a request of our own, not the letter at the head. */
+	bool own;               /* ... it is a request of our own, not the message at the head. */
 	bool answered;          /* ... it is a response to us: nothing to send afterwards. */
-	bool asks;              /* The letter at the head waits: for an answer from outside, or for
+	bool asks;              /* The message at the head waits: for an answer from outside, or for
 	                         * what the others know of its half-open SA. */
 	bool makes_session;
 	uint32_t owners;        /* ... whose workers must have it before the answer leaves: bits. */

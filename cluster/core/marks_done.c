@@ -41,7 +41,7 @@ void marks_done_down(struct core *c, const struct node_down *down)
 {
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		if (i != c->config->self && core_node_linked(c, i) &&
-		    (!down->heir || c->peer[i].raft_id == down->heir))
+		    (!down->successor || c->peer[i].raft_id == down->successor))
 			tell(c, i);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A node's word that it has told all marks that it knows: FRAME_MARKS_DONE. */
+/* A node's answer that it has told all marks that it knows: FRAME_MARKS_DONE. */
 #ifndef CLUSTER_CORE_MARKS_DONE_H
 #define CLUSTER_CORE_MARKS_DONE_H
 
@@ -8,7 +8,7 @@
 struct core;
 struct node_down;
 
-void marks_done_down(struct core *c, const struct node_down *down); /* To the heir, or all. */
+void marks_done_down(struct core *c, const struct node_down *down); /* To the successor, or all. */
 /* The node wants to know, once we have applied that index. */
 void marks_done_asked(struct core *c, uint32_t node, uint64_t index);
 void marks_done_tick(struct core *c);

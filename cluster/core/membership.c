@@ -7,7 +7,7 @@
 
 #include "cluster/core/cluster_time.h"
 #include "cluster/core/rooms.h"
-#include "cluster/core/heir.h"
+#include "cluster/core/successor.h"
 #include "cluster/core/relief.h"
 #include "cluster/core/voter.h"
 #include "cluster/core/departure.h"
@@ -50,8 +50,8 @@ static void propose_down(struct core *c, uint32_t i)
 		return;
 	c->membership->down_at_us[i] = c->now_us + DOWN_AGAIN_US;
 	down.node_down = (struct node_down){ n->id, n->incarnation,
-					     heir_of_slots(c, n->id),
-					     core_heirs_hash(c) };
+					     successor_of_slots(c, n->id),
+					     core_successors_hash(c) };
 	action_event(c->actions, "node_lost", "%s was silent for %llu ms", c->config->node[i],
 		     (unsigned long long)(p->silent_us / MS));
 	proposals_add(c, URGENT_NODE, &down);
@@ -122,9 +122,9 @@ void membership_tell_down(struct core *c, const struct node_down *down)
 	/* What the log tells a node that comes back is no news. */
 	if (!voter_may_vote(c) && !(left && i == c->config->self))
 		return;
-	action_event(c->actions, left ? "node_left" : "node_down", "%s %s, heir %s",
+	action_event(c->actions, left ? "node_left" : "node_down", "%s %s, successor %s",
 		     core_node_name(c, down->id), left ? "has left" : "is down",
-		     core_node_name(c, down->heir));
+		     core_node_name(c, down->successor));
 }
 
 static void say_up(struct core *c)

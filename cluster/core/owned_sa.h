@@ -23,7 +23,7 @@ enum owned_sa_list {
 	SAS_PROPOSED, /* ... that were proposed lately: it may be lost with who led. */
 	SAS_ASKED,    /* lease_requests.c: asked for and perhaps not there yet. */
 	SAS_WAITING,  /* quorum.c: more was accepted than a majority holds. */
-	SAS_BELOW,    /* news.c: clients that stay below the horizon. */
+	SAS_BELOW_HORIZON,    /* activity.c: clients that stay below the horizon. */
 	SAS_LISTS
 };
 
@@ -70,7 +70,7 @@ struct sa_quorum { /* quorum.c: of exact SAs that we own. */
 	uint64_t delivered;
 };
 
-struct sa_below { /* news.c: its client stays below the horizon. */
+struct sa_below_horizon { /* activity.c: its client stays below the horizon. */
 	int64_t epoch;
 	struct endpoint remote; /* Where the last of its packets came from. */
 };
@@ -82,7 +82,7 @@ struct owned_sa {
 	struct sa_mark mark;
 	struct sa_lease lease;
 	struct sa_quorum quorum;
-	struct sa_below below;
+	struct sa_below_horizon below_horizon;
 	UT_hash_handle hh;
 };
 

@@ -5,7 +5,7 @@
 #include "cluster/core/proposed.h"
 
 #include "cluster/core/rooms.h"
-#include "cluster/core/heir.h"
+#include "cluster/core/successor.h"
 #include "cluster/core/proposals.h"
 #include "proto/mutant.h"
 
@@ -95,8 +95,8 @@ void proposed_receive(struct core *c, uint32_t node, const uint8_t *data, size_t
 			}
 		}
 		if (command.type == COMMAND_NODE_DOWN) {
-			command.node_down.heir = heir_of_slots(c, command.node_down.id);
-			command.node_down.config_hash = core_heirs_hash(c);
+			command.node_down.successor = successor_of_slots(c, command.node_down.id);
+			command.node_down.config_hash = core_successors_hash(c);
 		}
 		proposals_add(c,
 			      command.type == COMMAND_SEQ_BATCH ? URGENT_SEQUENCE : URGENT_NODE,

@@ -103,7 +103,7 @@ static bool pair_known(const struct core *c, const struct ike_header *h)
 {
 	return state_session_by_ike(c->state, h->spi_i, h->spi_r) ||
 	       half_open_find(c, h->spi_i, h->spi_r) ||
-	       state_last_word(c->state, h->spi_i, h->spi_r, NULL);
+	       state_final_response(c->state, h->spi_i, h->spi_r, NULL);
 }
 
 /* The request's, with where it came from: never 0. */

@@ -5,7 +5,7 @@
 
 #include "cluster/core/rooms.h"
 #include "cluster/core/fitness.h"
-#include "cluster/core/heir.h"
+#include "cluster/core/successor.h"
 #include "cluster/core/proposals.h"
 #include "proto/mutant.h"
 
@@ -29,17 +29,17 @@ static bool owns(const struct core *c, uint64_t id, uint64_t incarnation)
 static void relieve(struct core *c, uint32_t i, uint64_t id, uint64_t incarnation)
 {
 	struct command down = { .type = COMMAND_NODE_DOWN };
-	uint64_t heir;
+	uint64_t successor;
 
 	if (c->now_us < c->relief->again_us[i] || !owns(c, id, incarnation))
 		return;
-	heir = heir_of(c, id);
-	if (heir == 0 || !fitness_ready(c, core_node_index(c, heir)))
+	successor = successor_of(c, id);
+	if (successor == 0 || !fitness_ready(c, core_node_index(c, successor)))
 		return; /* Where nobody is fit everything stays where it is. */
 	c->relief->again_us[i] = c->now_us + RELIEVE_AGAIN_US;
-	down.node_down = (struct node_down){ id, incarnation, heir, core_heirs_hash(c) };
+	down.node_down = (struct node_down){ id, incarnation, successor, core_successors_hash(c) };
 	action_event(c->actions, "relieved", "%s cannot serve: %s takes over", c->config->node[i],
-		     core_node_name(c, heir));
+		     core_node_name(c, successor));
 	proposals_add(c, URGENT_NODE, &down);
 }
 

@@ -5,7 +5,7 @@
  * its answer finishes. Strict clients drop a skipped or a repeated Message ID in silence:
  * exactness is the whole trick.
  *
- * An *errand* is the leader's memory of one outstanding request: when to repeat
+ * A *task* is the leader's memory of one outstanding request: when to repeat
  * it, and how often it was. It is volatile: a new leader makes its own. */
 #include "cluster/core/requests.h"
 
@@ -21,7 +21,7 @@
 #include <string.h>
 
 struct requests {
-	struct errand *errands;
+	struct task *tasks;
 	uint64_t walk_from;     /* Whose turn is next. */
 	bool scanning;          /* Sessions are looked through for notices to send ... */
 	uint64_t scan_after;    /* ... from this id on, ... */
@@ -29,25 +29,25 @@ struct requests {
 	uint64_t takeovers, acknowledged;
 };
 
-#define ERRANDS_TICKS 50u     /* Ticks until each had its turn ... */
-#define ERRANDS_LOOK_MIN 64u  /* ... but so many in each. */
+#define TASKS_TICKS 50u     /* Ticks until each had its turn ... */
+#define TASKS_LOOK_MIN 64u  /* ... but so many in each. */
 #define SCAN_BURST_US (2 * MS)
 #define SCAN_STEP_MAX 512u    /* Sessions looked at in one step. */
 #define CONTACT_MAX 64u       /* Older sessions that end in one turn. */
 #define NOTICE_AGAIN_US (1000 * MS) /* Between two notices to one client. */
 #define SETTLE_US (50 * MS)   /* Until the owner has a new Child SA: see outstanding(). */
 
-static struct errand *errand_find(struct core *c, uint64_t session)
+static struct task *task_find(struct core *c, uint64_t session)
 {
-	struct errand *e;
+	struct task *e;
 
-	HASH_FIND(hh, c->requests->errands, &session, sizeof(session), e);
+	HASH_FIND(hh, c->requests->tasks, &session, sizeof(session), e);
 	return e;
 }
 
-struct errand *errand_get(struct core *c, uint64_t session)
+struct task *task_get(struct core *c, uint64_t session)
 {
-	struct errand *e = errand_find(c, session);
+	struct task *e = task_find(c, session);
 
 	if (e)
 		return e;
@@ -56,17 +56,17 @@ struct errand *errand_get(struct core *c, uint64_t session)
 	e->session = session;
 	e->next_us = NEVER;
 	e->alive_us = c->now_us;
-	HASH_ADD(hh, c->requests->errands, session, sizeof(e->session), e);
+	HASH_ADD(hh, c->requests->tasks, session, sizeof(e->session), e);
 	return e;
 }
 
 void requests_forget(struct core *c, uint64_t session)
 {
-	struct errand *e = errand_find(c, session);
+	struct task *e = task_find(c, session);
 
 	if (!e)
 		return;
-	HASH_DEL(c->requests->errands, e);
+	HASH_DEL(c->requests->tasks, e);
 	ike_datagrams_unref(e->request);
 	free(e);
 }
@@ -82,14 +82,14 @@ static void send_to(struct core *c, const struct session *s, const struct ike_da
 /* Not `noticed`: a notice whose IKE SA was rekeyed and deleted was never answered. */
 static bool notice_due(struct core *c, const struct session *s)
 {
-	struct errand *e;
+	struct task *e;
 
 	if (session_ends(s) || session_epoch(c->state, s) == s->acknowledged_epoch)
 		return false;
 	/* Where owners come and go a client hears of where it stands in the end, and back where
 	 * it was is one step. It is served meanwhile: the notice is news, no condition. One
 	 * that was lost with its IKE SA is no other one. */
-	e = errand_get(c, s->id);
+	e = task_get(c, s->id);
 	return (e->greeted && e->greeted_epoch == session_epoch(c->state, s)) ||
 	       c->now_us >= e->notice_us || MUTANT(MUTANT_NOTICE_EACH_MOVE);
 }
@@ -133,7 +133,7 @@ bool requests_make(struct core *c, const struct session *s, const struct ike_req
 static void notice(struct core *c, const struct session *s)
 {
 	struct ike_request r = { .purpose = IKE_PURPOSE_NOTICE };
-	struct errand *e = errand_get(c, s->id);
+	struct task *e = task_get(c, s->id);
 
 	r.epoch = session_epoch(c->state, s);
 	r.node = session_slot(c->state, s)->node;
@@ -154,7 +154,7 @@ static void notice(struct core *c, const struct session *s)
 
 /* ---- What became of it ---- */
 
-static void outstanding(struct core *c, const struct session *s, struct errand *e)
+static void outstanding(struct core *c, const struct session *s, struct task *e)
 {
 	const struct ike_sa *sa = asking(s);
 	bool settles = e->purpose == IKE_PURPOSE_REKEY_CHILD && sa->purpose == IKE_PURPOSE_DELETE_CHILD;
@@ -176,7 +176,7 @@ static void outstanding(struct core *c, const struct session *s, struct errand *
 
 /* Window 1: while a notice is unanswered there can be no other question. So it is asked
  * once more, and this time it is what DPD would have asked. */
-static void probe(struct core *c, struct errand *e)
+static void probe(struct core *c, struct task *e)
 {
 	e->probing = true;
 	e->tries = 0;
@@ -194,11 +194,11 @@ static uint64_t sum_of_marks(const struct session *s)
 
 void requests_applied(struct core *c, const struct session *s)
 {
-	struct errand *e;
+	struct task *e;
 
 	if (!core_leads(c))
 		return;
-	e = errand_get(c, s->id);
+	e = task_get(c, s->id);
 	if (sum_of_marks(s) > e->marks)
 		requests_alive(c, s);
 	e->marks = sum_of_marks(s); /* Less after a rekey. */
@@ -218,17 +218,17 @@ void requests_applied(struct core *c, const struct session *s)
 		e->next_us = NEVER;
 		e->alive_us = c->now_us;
 	}
-	/* If a notice is due now, it is made at the errand's next turn: the session's lane
+	/* If a notice is due now, it is made at the task's next turn: the session's lane
 	 * is still in this commit's hands. */
 }
 
 void requests_alive(struct core *c, const struct session *s)
 {
-	struct errand *e;
+	struct task *e;
 
 	if (!core_leads(c))
 		return;
-	e = errand_get(c, s->id);
+	e = task_get(c, s->id);
 	e->alive_us = c->now_us;
 	e->probing = false;
 	if (e->request && e->next_us == NEVER) { /* It slept; now it is here. */
@@ -239,11 +239,11 @@ void requests_alive(struct core *c, const struct session *s)
 
 void requests_wake(struct core *c, const struct session *s, const struct endpoint *seen)
 {
-	struct errand *e;
+	struct task *e;
 
 	if (!core_leads(c))
 		return;
-	e = errand_get(c, s->id);
+	e = task_get(c, s->id);
 	/* Only its answer, which is authenticated and new, can move the session there. */
 	if (e->request && (s->ike.features & IKE_PEER_BEHIND_NAT) && seen->port != 0 &&
 	    seen->address.family == s->ike.local.address.family &&
@@ -256,7 +256,7 @@ void requests_wake(struct core *c, const struct session *s, const struct endpoin
 	e->next_us = c->now_us;
 }
 
-static void give_up(struct core *c, const struct session *s, struct errand *e)
+static void give_up(struct core *c, const struct session *s, struct task *e)
 {
 	struct command del = { .type = COMMAND_SESSION_DEL };
 
@@ -276,7 +276,7 @@ static void give_up(struct core *c, const struct session *s, struct errand *e)
 	proposals_add(c, URGENT_REQUEST, &del);
 }
 
-static void repeat(struct core *c, const struct session *s, struct errand *e)
+static void repeat(struct core *c, const struct session *s, struct task *e)
 {
 	if (++e->tries > c->config->timing.retransmit_tries) {
 		give_up(c, s, e);
@@ -286,7 +286,7 @@ static void repeat(struct core *c, const struct session *s, struct errand *e)
 	e->next_us = c->now_us + ((uint64_t)c->config->timing.retransmit_ms * MS << e->tries);
 }
 
-static bool dpd_due(const struct core *c, const struct session *s, const struct errand *e)
+static bool dpd_due(const struct core *c, const struct session *s, const struct task *e)
 {
 	const struct ike_connection *connection = core_connection(c, s);
 
@@ -294,7 +294,7 @@ static bool dpd_due(const struct core *c, const struct session *s, const struct 
 	       c->now_us - e->alive_us >= connection->dpd_ms * MS;
 }
 
-static void dpd(struct core *c, const struct session *s, struct errand *e)
+static void dpd(struct core *c, const struct session *s, struct task *e)
 {
 	struct ike_request r = { .purpose = IKE_PURPOSE_DPD };
 
@@ -337,8 +337,8 @@ static bool contact_turn(struct core *c, const struct session *s)
 	return some;
 }
 
-/* One errand's turn. True: something was made or sent. */
-static bool errand_turn(struct core *c, struct errand *e)
+/* One task's turn. True: something was made or sent. */
+static bool task_turn(struct core *c, struct task *e)
 {
 	const struct session *s = state_session(c->state, e->session);
 
@@ -365,18 +365,18 @@ static bool errand_turn(struct core *c, struct errand *e)
 	return true;
 }
 
-/* Every errand has its turn within a second, however many there are; and however many
+/* Every task has its turn within a second, however many there are; and however many
  * fall due at once, they go out at the pace of notices. */
-static void errands_walk(struct core *c)
+static void tasks_walk(struct core *c)
 {
 	struct requests *r = c->requests;
-	size_t n = HASH_COUNT(r->errands), look = n / ERRANDS_TICKS + ERRANDS_LOOK_MIN;
+	size_t n = HASH_COUNT(r->tasks), look = n / TASKS_TICKS + TASKS_LOOK_MIN;
 	uint64_t due = c->config->timing.sequence_tick_ms * MS / c->config->timing.notice_interval_us;
-	struct errand *e = errand_find(c, r->walk_from);
+	struct task *e = task_find(c, r->walk_from);
 
 	for (size_t i = 0; i < look && i < n && due > 0; i++) {
-		e = e ? e : r->errands;
-		due -= errand_turn(c, e);
+		e = e ? e : r->tasks;
+		due -= task_turn(c, e);
 		e = e->hh.next;
 	}
 	r->walk_from = e ? e->session : 0;
@@ -416,21 +416,21 @@ static void scan(struct core *c)
 		}
 		r->scan_after = s->id;
 		if (asking(s)) {
-			outstanding(c, s, errand_get(c, s->id));
+			outstanding(c, s, task_get(c, s->id));
 		} else if (notice_due(c, s)) {
 			notice(c, s);
 			r->scan_next_us += c->config->timing.notice_interval_us;
 		} else {
-			errand_get(c, s->id); /* Its life is watched from now on. */
+			task_get(c, s->id); /* Its life is watched from now on. */
 		}
 	}
 }
 
 void requests_role(struct core *c)
 {
-	struct errand *e, *tmp;
+	struct task *e, *tmp;
 
-	HASH_ITER(hh, c->requests->errands, e, tmp)
+	HASH_ITER(hh, c->requests->tasks, e, tmp)
 		requests_forget(c, e->session);
 	c->requests->scanning = false;
 	c->requests->scan_next_us = NEVER;
@@ -442,12 +442,12 @@ void requests_tick(struct core *c)
 	if (!core_leads(c))
 		return;
 	/* consensus_is_current() turns true without a change of role. */
-	if (!c->requests->errands && !c->requests->scanning && state_sessions(c->state))
+	if (!c->requests->tasks && !c->requests->scanning && state_sessions(c->state))
 		requests_scan(c);
 	scan(c);
 	if (c->now_us < c->housekeeping_us)
 		return;
-	errands_walk(c);
+	tasks_walk(c);
 }
 
 uint64_t requests_deadline_us(const struct core *c)
@@ -469,9 +469,9 @@ void requests_init(struct core *c)
 
 void requests_fini(struct core *c)
 {
-	struct errand *e, *tmp;
+	struct task *e, *tmp;
 
-	HASH_ITER(hh, c->requests->errands, e, tmp)
+	HASH_ITER(hh, c->requests->tasks, e, tmp)
 		requests_forget(c, e->session);
 	free(c->requests);
 }

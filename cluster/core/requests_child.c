@@ -11,7 +11,7 @@
 
 /* ---- Without numbers ---- */
 
-static void delete_ended(struct core *c, const struct session *s, struct errand *e)
+static void delete_ended(struct core *c, const struct session *s, struct task *e)
 {
 	struct ike_request r = { .purpose = IKE_PURPOSE_DELETE_CHILD, .spi_in = e->ended };
 	uint32_t spi_in = e->ended;
@@ -30,11 +30,11 @@ static void delete_ended(struct core *c, const struct session *s, struct errand 
 void requests_delete_child(struct core *c, uint32_t spi_in)
 {
 	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
-	struct errand *e;
+	struct task *e;
 
 	if (!s || !core_leads(c))
 		return;
-	e = errand_get(c, s->id);
+	e = task_get(c, s->id);
 	e->ended = spi_in;
 	delete_ended(c, s, e);
 }
@@ -51,7 +51,7 @@ static bool is_settled(const struct session *s, const struct child_sa *child)
 
 /* The Child SA that wants a successor and has none: as somebody asked, or because three
  * quarters of its numbers are used. 0: there is none, or it is not yet time. */
-static uint32_t rekey_due(const struct core *c, const struct session *s, struct errand *e)
+static uint32_t rekey_due(const struct core *c, const struct session *s, struct task *e)
 {
 	int64_t epoch = session_epoch(c->state, s);
 	uint32_t due = 0;
@@ -75,7 +75,7 @@ static uint32_t rekey_due(const struct core *c, const struct session *s, struct 
 
 /* Whatever the client answers, TEMPORARY_FAILURE or that it will not: the next try is later
  * (RFC 7296 2.25). A lower group than wanted is settled within one try. */
-static void rekey(struct core *c, const struct session *s, struct errand *e, uint32_t spi_in)
+static void rekey(struct core *c, const struct session *s, struct task *e, uint32_t spi_in)
 {
 	struct ike_request r = { .purpose = IKE_PURPOSE_REKEY_CHILD, .spi_in = spi_in };
 
@@ -91,10 +91,10 @@ static void rekey(struct core *c, const struct session *s, struct errand *e, uin
 void requests_rekey_child(struct core *c, const struct session *s, uint32_t spi_in)
 {
 	if (core_leads(c))
-		errand_get(c, s->id)->rekey = spi_in;
+		task_get(c, s->id)->rekey = spi_in;
 }
 
-bool requests_child_turn(struct core *c, const struct session *s, struct errand *e)
+bool requests_child_turn(struct core *c, const struct session *s, struct task *e)
 {
 	uint32_t spi_in;
 

@@ -7,7 +7,7 @@
 #include "proto/ike/ike.h"
 
 /* The leader's memory of a session's outstanding request, and of what it is to ask next. */
-struct errand {
+struct task {
 	uint64_t session;
 	struct ike_datagrams *request; /* The outstanding one; NULL = none. */
 	uint32_t purpose;
@@ -26,12 +26,12 @@ struct errand {
 	UT_hash_handle hh;
 };
 
-struct errand *errand_get(struct core *c, uint64_t session); /* Makes it where there is none. */
+struct task *task_get(struct core *c, uint64_t session); /* Makes it where there is none. */
 /* The request goes into the log, to be sent once it is committed. False: the session has
  * one outstanding, or a command on its way. */
 bool requests_make(struct core *c, const struct session *s, const struct ike_request *r);
 
 /* What the session's Child SAs need, at its turn (requests_child.c). False: nothing. */
-bool requests_child_turn(struct core *c, const struct session *s, struct errand *e);
+bool requests_child_turn(struct core *c, const struct session *s, struct task *e);
 
 #endif

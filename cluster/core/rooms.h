@@ -13,7 +13,7 @@
  *   committed.c       out of the log into the state: Raft's face
  *   snapshot.c        the state, sealed, a slice at a time
  *   membership.c      nodes up and down
- *   heir.c            who could take over
+ *   successor.c            who could take over
  *   holder.c          who holds the service addresses
  *   election.c        the leader is gone
  *   departure.c       leadership handed on, a node that ends
@@ -32,10 +32,10 @@
  *   sa_reports.c      what the packet workers say of SAs
  *   sequence*.c       marks: what was accepted, here and elsewhere, by epoch
  *   quorum.c          exact SAs: what a majority holds is delivered; voter.c, the other end of it
- *   collect.c         exact SAs: who has forgotten what, and what an heir does
- *   marks_done.c      the word that all marks were told
+ *   collect.c         exact SAs: who has forgotten what, and what a successor does
+ *   marks_done.c      says that all marks were told
  *   lease_requests.c  what owners ask of the log: leases, horizons, marks
- *   news.c            what owners tell the leader of their clients
+ *   activity.c            what owners tell the leader of their clients
  *   control.c         what an operator asks for
  *   policy.c          sessions whose identity or connection is no longer configured */
 #ifndef CLUSTER_CORE_CORE_INTERNAL_H
@@ -109,7 +109,7 @@ struct core {
 	struct quorum *quorum;
 	struct collect_room *collect;
 	struct marks_done *marks_done;
-	struct news *news;
+	struct activity *activity;
 	struct policy *policy;
 	struct control *control;
 };

@@ -5,7 +5,7 @@
 #include "cluster/core/rooms.h"
 #include "cluster/core/grants.h"
 #include "cluster/core/lease_requests.h"
-#include "cluster/core/news.h"
+#include "cluster/core/activity.h"
 #include "cluster/core/quorum.h"
 #include "cluster/core/sequence.h"
 #include "cluster/core/takeover.h"
@@ -37,21 +37,21 @@ void sa_reports(struct core *c, const struct sa_report *reports, size_t n)
 			leases_low(c, r);
 			break;
 		case SA_REPORT_SEQUENCE_END:
-			news_send(c, NEWS_SEQUENCE_END, r);
+			activity_send(c, ACTIVITY_SEQUENCE_END, r);
 			break;
 		case SA_REPORT_PEER:
-			news_send(c, NEWS_PEER, r);
+			activity_send(c, ACTIVITY_PEER, r);
 			break;
 		case SA_REPORT_FIRST_IN:
 			takeover_first_in(c);
 			grants_first_in(c, r->spi_in);
-			news_send(c, NEWS_ALIVE, r);
+			activity_send(c, ACTIVITY_ALIVE, r);
 			break;
 		case SA_REPORT_HORIZON_LOW:
 			leases_horizon_low(c, r);
 			break;
 		case SA_REPORT_BELOW_HORIZON:
-			news_below(c, r);
+			activity_below_horizon(c, r);
 			break;
 		}
 	}

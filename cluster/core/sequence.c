@@ -203,7 +203,7 @@ static void marks_commit(struct core *c)
 				sequence_fresh(c, sa);
 			} else {
 				assert(!sa->grant.known);
-				if (!MUTANT(MUTANT_WORD_OUTLIVES_MARKS))
+				if (!MUTANT(MUTANT_DONE_OUTLIVES_MARKS))
 					collect_forgot(c, sa->mark.told_by);
 				owned_sa_gone(c, sa);
 			}

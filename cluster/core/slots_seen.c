@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The slots that were ours when grants looked last: what is news, and what we had before. */
+/* The slots that were ours when grants looked last: what has changed, and what we had before. */
 #include "cluster/core/slots_seen.h"
 
 #include "cluster/core/rooms.h"
@@ -14,17 +14,17 @@ struct slots_seen {
 };
 
 /* Does this slot now give us, or take from us, what we did not know yet? */
-bool slots_seen_news(struct core *c, uint32_t i)
+bool slots_seen_changed(struct core *c, uint32_t i)
 {
 	const struct slot *slot = state_slot(c->state, i);
 	struct slot_seen *seen = &c->slots_seen->slot[i];
 	struct slot_seen now = { slot->epoch,
 				 slot->node == c->raft_id && slot->incarnation == c->incarnation };
-	bool news = (now.ours || seen->ours) &&
+	bool changed = (now.ours || seen->ours) &&
 		    (now.ours != seen->ours || now.epoch != seen->epoch);
 
 	*seen = now;
-	return news;
+	return changed;
 }
 
 bool slots_seen_had(const struct core *c, uint32_t slot, int64_t epoch)

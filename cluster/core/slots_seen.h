@@ -9,7 +9,7 @@
 struct core;
 
 /* Does this slot now give us, or take from us, what we did not know yet? From now on we do. */
-bool slots_seen_news(struct core *c, uint32_t slot);
+bool slots_seen_changed(struct core *c, uint32_t slot);
 bool slots_seen_had(const struct core *c, uint32_t slot, int64_t epoch); /* Known as ours, then. */
 void slots_seen_init(struct core *c);
 void slots_seen_fini(struct core *c);

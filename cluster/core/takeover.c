@@ -3,11 +3,11 @@
  * awaited for it, and its *mark age*: how far back packets may lie that could be let in twice
  * (DESIGN sections 5 and 6).
  *
- *   last word left         it is ours         a late mark comes
+ *   last report left         it is ours         a late mark comes
  *        |------- age --------|
  *        |---------------- age, corrected ----------|
  *
- * Everything accepted before the last word is refused here. A process that was lost to the
+ * Everything accepted before the last report is refused here. A process that was lost to the
  * others, but lives, goes on until it falls silent; when its late mark comes, what it accepted
  * until then is refused as well, and the age is corrected, for something may have come again
  * meanwhile. If we never heard a process, as after a loss of all power, only the log
@@ -36,7 +36,7 @@ struct takeovers {
 	unsigned n;
 	uint64_t changes;        /* In it. */
 	struct node_down orphan; /* The last that moved slots, perhaps to nobody. */
-	uint32_t awaited;        /* Nodes whose marks the heir waits for: bits of config indices. */
+	uint32_t awaited;        /* Nodes whose marks the successor waits for: bits of config indices. */
 	uint64_t awaited_index;  /* ... for the NodeDown there, the last one. */
 	uint64_t release_at_us;  /* Held packets go at the latest; NEVER. */
 	bool release;            /* Nobody is awaited any more: held packets go. */

@@ -153,7 +153,7 @@ uint64_t core_last_index(const struct core *c)
 	return c->consensus ? consensus_last_index(c->consensus) : 0;
 }
 
-uint64_t core_heirs_hash(const struct core *c)
+uint64_t core_successors_hash(const struct core *c)
 {
 	for (uint32_t place = 0; place < STATE_NODES_MAX; place++) {
 		const struct node_record *n = state_node_at(c->state, place);

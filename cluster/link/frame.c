@@ -117,8 +117,8 @@ static bool parse_body(struct frame *f, CBS *in)
 	case FRAME_FITNESS:
 		return CBS_get_u8(in, &f->fitness.fit) && f->fitness.fit <= 1;
 	case FRAME_SESSION:
-		if (!CBS_get_u8(in, &f->session.news) || f->session.news < NEWS_SEQUENCE_END ||
-		    f->session.news > NEWS_BELOW_HORIZON || !CBS_get_u32(in, &f->session.spi_in) ||
+		if (!CBS_get_u8(in, &f->session.activity) || f->session.activity < ACTIVITY_SEQUENCE_END ||
+		    f->session.activity > ACTIVITY_BELOW_HORIZON || !CBS_get_u32(in, &f->session.spi_in) ||
 		    !CBS_get_u64(in, &epoch))
 			return false;
 		f->session.epoch = (int64_t)epoch;
@@ -214,7 +214,7 @@ static int add_body(CBB *out, const struct frame *f)
 	case FRAME_FITNESS:
 		return CBB_add_u8(out, f->fitness.fit);
 	case FRAME_SESSION:
-		return CBB_add_u8(out, f->session.news) && CBB_add_u32(out, f->session.spi_in) &&
+		return CBB_add_u8(out, f->session.activity) && CBB_add_u32(out, f->session.spi_in) &&
 		       CBB_add_u64(out, (uint64_t)f->session.epoch) &&
 		       add_endpoint(out, &f->session.remote);
 	case FRAME_MARKS: /* frame_create_marks() */

@@ -28,7 +28,7 @@ enum frame_type {
 	FRAME_MARKS_DONE,    /* You have all my marks of your slots and of mine. */
 	FRAME_SUSPECT,       /* I hold the leader of this term for dead; my last index. */
 	FRAME_APPLIED,       /* To the leader: I have applied up to here. */
-	FRAME_SESSION,       /* To the leader: what an owner saw of a session (enum session_news). */
+	FRAME_SESSION,       /* To the leader: what an owner saw of a session (enum session_activity). */
 	FRAME_MARKS_ACK,     /* To an owner: the marks of exact SAs that I hold, and what I applied. */
 	FRAME_MARKS_ASK,     /* Once you have applied this index: your marks, then DONE. */
 	FRAME_HALF_OPEN_END, /* From the leader: its IKE_AUTH was refused. SPI pair, as in ACK. */
@@ -57,17 +57,17 @@ struct frame_mark {
 /* What a node says of the marks of `count` slots that stand side by side. */
 struct frame_run {
 	uint16_t first, count;
-	uint8_t known; /* FRAME_WHOLE, FRAME_COMPLETE or 0 */
+	uint8_t known; /* FRAME_INFORMED, FRAME_COMPLETE or 0 */
 	int64_t epoch; /* The slots' epoch that it has applied: it acknowledges no older mark. */
 };
-#define FRAME_WHOLE 1u    /* It has forgotten none that its node ever acknowledged. */
+#define FRAME_INFORMED 1u    /* It has forgotten none that its node ever acknowledged. */
 #define FRAME_COMPLETE 2u /* It owns them, and knows all that were acknowledged to any owner. */
 
-enum session_news {
-	NEWS_SEQUENCE_END = 1, /* The Child SA has no numbers left. */
-	NEWS_PEER,             /* Its authenticated packets now come from `remote`. */
-	NEWS_ALIVE,            /* An authenticated packet arrived. */
-	NEWS_BELOW_HORIZON     /* ... but it cannot be let in by this Child SA any more. */
+enum session_activity {
+	ACTIVITY_SEQUENCE_END = 1, /* The Child SA has no numbers left. */
+	ACTIVITY_PEER,             /* Its authenticated packets now come from `remote`. */
+	ACTIVITY_ALIVE,            /* An authenticated packet arrived. */
+	ACTIVITY_BELOW_HORIZON     /* ... but it cannot be let in by this Child SA any more. */
 };
 
 struct frame {
@@ -112,7 +112,7 @@ struct frame {
 			uint8_t fit;           /* 0 or 1 */
 		} fitness;
 		struct {
-			uint8_t news;      /* enum session_news */
+			uint8_t activity;      /* enum session_activity */
 			uint32_t spi_in;
 			int64_t epoch;
 			struct endpoint remote;

@@ -55,7 +55,7 @@ static void codec_session_del(struct codec *c, struct session_del *p)
 	codec_u64(c, &p->session);
 	codec_u64(c, &p->serial);
 	codec_octets(c, p->request_hash, sizeof(p->request_hash));
-	codec_datagrams(c, &p->last_word, COMMAND_LAST_WORD_MAX);
+	codec_datagrams(c, &p->final_response, COMMAND_FINAL_RESPONSE_MAX);
 }
 
 static void codec_seq_row(struct codec *c, struct seq_row *r)
@@ -92,7 +92,7 @@ static void codec_node_down(struct codec *c, struct node_down *p)
 {
 	codec_u64(c, &p->id);
 	codec_u64(c, &p->incarnation);
-	codec_u64(c, &p->heir);
+	codec_u64(c, &p->successor);
 	codec_rare(c, &p->config_hash);
 }
 
@@ -193,7 +193,7 @@ void command_fini(struct command *c)
 		ike_session_fini(&c->session_step.ike);
 		break;
 	case COMMAND_SESSION_DEL:
-		ike_datagrams_unref(c->session_del.last_word);
+		ike_datagrams_unref(c->session_del.final_response);
 		break;
 	case COMMAND_SEQ_BATCH:
 		free(c->seq_batch.rows);

@@ -68,13 +68,13 @@ struct session_step {
 };
 
 /* The session's IKE SA becomes a tombstone. If the client asked for it, that keeps the
- * answer, as long as COMMAND_LAST_WORD_MAX at most: who has lost it asks again, for minutes,
+ * answer, as long as COMMAND_FINAL_RESPONSE_MAX at most: who has lost it asks again, for minutes,
  * and of whichever node leads by then. */
-#define COMMAND_LAST_WORD_MAX 512u
+#define COMMAND_FINAL_RESPONSE_MAX 512u
 struct session_del {
 	uint64_t session, serial;
-	uint8_t request_hash[IKE_HASH_LEN]; /* The DELETE that last_word answers. */
-	struct ike_datagrams *last_word;    /* NULL: nobody asked. */
+	uint8_t request_hash[IKE_HASH_LEN]; /* The DELETE that final_response answers. */
+	struct ike_datagrams *final_response;    /* NULL: nobody asked. */
 };
 
 struct seq_row {
@@ -103,14 +103,14 @@ struct node_up {
 	uint8_t level; /* Which forms it can read: cluster/level.h */
 };
 
-/* Refused with ERR_STALE unless the node is up in that incarnation and heir, if not 0,
+/* Refused with ERR_STALE unless the node is up in that incarnation and successor, if not 0,
  * is another node that is up. Its slots, its private one included, and those of nobody
- * go to heir (vip), or by rendezvous over the nodes that are up (heir = 0): those with
+ * go to successor (vip), or by rendezvous over the nodes that are up (successor = 0): those with
  * that configuration, if there are any, or all; the service addresses, if it held them, go
- * to heir. */
+ * to successor. */
 struct node_down {
 	uint64_t id, incarnation;
-	uint64_t heir;
+	uint64_t successor;
 	uint64_t config_hash; /* A node with another one is unready; 0: that does not count. */
 };
 

@@ -5,7 +5,7 @@
  *   0 ...... mark ............ horizon ......
  *   accepted, perhaps  |  not accepted by anybody, in no epoch until now
  *
- * When too few remember the marks, an heir begins at the horizon: it refuses what its
+ * When too few remember the marks, a successor begins at the horizon: it refuses what its
  * predecessor may have accepted, and more; never less. Only the owner of the current
  * epoch raises it, so an owner whose time is over cannot have accepted anything that the
  * next one does not know to be below. Nothing ever lowers it: an SA whose client stays
@@ -26,7 +26,7 @@ static uint64_t horizon_max(const struct seq_record *r)
 void horizon_init(struct seq_record *r, int64_t epoch, uint64_t horizon)
 {
 	r->horizon = horizon > horizon_max(r) ? horizon_max(r) : horizon;
-	r->born = horizon ? epoch : 0;
+	r->made_in = horizon ? epoch : 0;
 }
 
 bool horizon_raise(struct seq_record *r, int64_t epoch, int64_t current, uint64_t horizon)

@@ -47,7 +47,7 @@ void lease_init(struct seq_record *r, int64_t epoch, uint64_t length, bool esn)
 	r->end0 = lease_reach(r->start, 1, r->length, r->limit);
 	r->mark = 0;
 	r->horizon = 0;
-	r->born = 0;
+	r->made_in = 0;
 	r->mark_epoch = epoch;
 	r->late = 0;
 }

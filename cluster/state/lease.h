@@ -16,7 +16,7 @@ struct seq_record { /* Replicated, one for each Child SA. */
 	uint64_t limit;  /* One past the last number of the sequence space. */
 	uint64_t mark;   /* Highest inbound number known to be accepted; see mark_floor(). */
 	uint64_t horizon; /* Exact: no inbound number from here on was ever accepted; else 0. */
-	int64_t born;    /* Exact: the epoch it was made in; nobody accepted anything before. */
+	int64_t made_in;    /* Exact: the epoch it was made in; nobody accepted anything before. */
 	int64_t mark_epoch; /* The newest epoch that raised `mark`, while it was current. */
 	uint64_t late;   /* Highest mark of an epoch that was over, or that mark_epoch has replaced. */
 };

@@ -409,7 +409,7 @@ void codec_seq_record(struct codec *c, struct seq_record *r, const struct child_
 	codec_u64(c, &r->mark);
 	codec_rare(c, &r->horizon);
 	if (r->horizon)
-		codec_i64(c, &r->born);
+		codec_i64(c, &r->made_in);
 	codec_i64(c, &r->mark_epoch);
 	codec_u64(c, &r->late);
 	/* The limit follows from the SA. */

@@ -279,5 +279,5 @@ void apply_session_del(struct state *s, const struct session_del *c, struct appl
 	r->session = e->s.id;
 	r->session_deleted = true;
 	passed(r, session_remove(s, e));
-	tombstone_say(s, spi_i, spi_r, c->last_word, c->request_hash);
+	tombstone_say(s, spi_i, spi_r, c->final_response, c->request_hash);
 }

@@ -4,14 +4,14 @@
  * of either. One function makes that change, so nothing else can (I7).
  *
  * A process that comes back has forgotten where it stood: its slots start a new epoch
- * under the new incarnation. Slots whose node is lost go to an heir, or are spread by
+ * under the new incarnation. Slots whose node is lost go to a successor, or are spread by
  * rendezvous: each slot to the node that scores highest for it, so that the loss of
  * one node moves only its own. A node whose configuration is not the proposer's is
  * unready: it gets something only if no other can.
  *
  * A node has one private slot, for sessions that are handed to it alone. It belongs
- * to the node from its NodeUp on; if it was lost meanwhile and its heir now serves
- * sessions in it, they stay with the heir until the last one is gone. */
+ * to the node from its NodeUp on; if it was lost meanwhile and its successor now serves
+ * sessions in it, they stay with the successor until the last one is gone. */
 #include "cluster/state/state_internal.h"
 
 #include <assert.h>
@@ -56,7 +56,7 @@ static bool eligible(const struct node_record *n, uint64_t config_hash)
 }
 
 /* The configuration to look for: none in particular, if nobody who is up has this one. */
-static uint64_t heirs_hash(const struct state *s, uint64_t config_hash)
+static uint64_t successors_hash(const struct state *s, uint64_t config_hash)
 {
 	for (uint32_t i = 0; i < STATE_NODES_MAX; i++)
 		if (eligible(&s->node[i], config_hash))
@@ -83,18 +83,18 @@ static const struct node_record *rendezvous(const struct state *s, uint32_t slot
 	return best;
 }
 
-/* Everything that `id` owned, and shared slots of nobody, to heir or by rendezvous. With
+/* Everything that `id` owned, and shared slots of nobody, to successor or by rendezvous. With
  * no node up they are nobody's, in a new epoch all the same. */
-static void slots_leave(struct state *s, uint64_t id, const struct node_record *heir,
+static void slots_leave(struct state *s, uint64_t id, const struct node_record *successor,
 			uint64_t config_hash, struct apply_result *r)
 {
-	config_hash = heirs_hash(s, config_hash);
+	config_hash = successors_hash(s, config_hash);
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++) {
 		const struct node_record *to;
 
 		if (s->slot[i].node != id && (s->slot[i].node != 0 || slot_is_private(i)))
 			continue;
-		to = heir ? heir : rendezvous(s, i, config_hash);
+		to = successor ? successor : rendezvous(s, i, config_hash);
 		slot_give(s, i, to ? to->id : 0, to ? to->incarnation : 0, r);
 	}
 }
@@ -170,40 +170,40 @@ void apply_node_up(struct state *s, const struct node_up *c, struct apply_result
 
 /* ---- NodeDown, NodeGone ---- */
 
-static void node_leaves(struct state *s, struct node_record *n, const struct node_record *heir,
+static void node_leaves(struct state *s, struct node_record *n, const struct node_record *successor,
 			uint64_t config_hash, struct apply_result *r)
 {
 	bool held = s->holder == n->id;
 
 	n->up = false;
 	r->nodes_changed = true;
-	slots_leave(s, n->id, heir, config_hash, r);
+	slots_leave(s, n->id, successor, config_hash, r);
 	if (held)
-		holder_set(s, heir, r);
+		holder_set(s, successor, r);
 }
 
 void apply_node_down(struct state *s, const struct node_down *c, struct apply_result *r)
 {
 	struct node_record *n = state_find_node(s, c->id);
-	const struct node_record *heir = c->heir ? state_node_up(s, c->heir, 0) : NULL;
+	const struct node_record *successor = c->successor ? state_node_up(s, c->successor, 0) : NULL;
 
 	/* Its incarnation is over, or this was said before: it moves nothing again. */
 	if (!n || !n->up || n->incarnation != c->incarnation) {
 		r->status = ERR_STALE;
 		return;
 	}
-	/* The proposer chose the heir from a state that has passed. */
-	if (c->heir && (!heir || heir == n)) {
+	/* The proposer chose the successor from a state that has passed. */
+	if (c->successor && (!successor || successor == n)) {
 		r->status = ERR_STALE;
 		return;
 	}
-	node_leaves(s, n, heir, c->config_hash, r);
+	node_leaves(s, n, successor, c->config_hash, r);
 }
 
 void apply_node_gone(struct state *s, const struct node_gone *c, struct apply_result *r)
 {
 	struct node_record *n = state_find_node(s, c->id);
-	const struct node_record *heir = NULL;
+	const struct node_record *successor = NULL;
 	uint64_t hash;
 
 	if (!n) {
@@ -213,12 +213,12 @@ void apply_node_gone(struct state *s, const struct node_gone *c, struct apply_re
 	n->up = false;
 	/* With a holder all slots live with it; without one they are spread. */
 	if (s->holder != 0)
-		heir = state_node_up(s, s->holder, 0);
-	hash = heirs_hash(s, c->config_hash);
-	for (uint32_t i = 0; s->holder == n->id && !heir && i < STATE_NODES_MAX; i++)
+		successor = state_node_up(s, s->holder, 0);
+	hash = successors_hash(s, c->config_hash);
+	for (uint32_t i = 0; s->holder == n->id && !successor && i < STATE_NODES_MAX; i++)
 		if (eligible(&s->node[i], hash))
-			heir = &s->node[i];
-	node_leaves(s, n, heir, c->config_hash, r);
+			successor = &s->node[i];
+	node_leaves(s, n, successor, c->config_hash, r);
 	memset(n, 0, sizeof(*n));
 }
 

@@ -92,7 +92,7 @@ bool state_tombstone(const struct state *s, uint64_t spi_i, uint64_t spi_r);
 size_t state_tombstones(const struct state *s, const struct ike_id *peer);
 /* The answer to the DELETE that ended this IKE SA; NULL: there is none, or the request does
  * not have that hash. Without a hash: whichever was asked. Borrowed. */
-struct ike_datagrams *state_last_word(const struct state *s, uint64_t spi_i, uint64_t spi_r,
+struct ike_datagrams *state_final_response(const struct state *s, uint64_t spi_i, uint64_t spi_r,
 				      const uint8_t *request_hash);
 size_t state_sessions(const struct state *s);
 size_t state_child_sas(const struct state *s);

@@ -86,13 +86,13 @@ struct tombstone {
 	uint64_t pair[2];
 	uint64_t peer;  /* Its identity: tombstone_peer(). */
 	uint64_t at_ms;
-	struct ike_datagrams *last_word; /* See struct session_del. */
-	uint8_t request_hash[IKE_HASH_LEN]; /* Zero without a last word. */
+	struct ike_datagrams *final_response; /* See struct session_del. */
+	uint8_t request_hash[IKE_HASH_LEN]; /* Zero without a final response. */
 	UT_hash_handle hh;
 };
 
 /* How many tombstones an identity has. */
-struct mourner {
+struct peer_tombstones {
 	uint64_t peer;
 	uint32_t n;
 	UT_hash_handle hh;
@@ -140,7 +140,7 @@ struct state {
 	struct session_list list;
 	size_t n_child, n_places;
 	struct room shared;    /* By pairs of sessions: counted twice in n_places and list. */
-	struct mourner *mourners;
+	struct peer_tombstones *peer_tombstones;
 	struct pair_index *by_pair;
 	struct spi_index *by_spi;
 	struct session_entry *by_ip;
@@ -160,7 +160,7 @@ void apply_node_down(struct state *s, const struct node_down *c, struct apply_re
 void apply_node_gone(struct state *s, const struct node_gone *c, struct apply_result *r);
 void apply_address_hold(struct state *s, const struct address_hold *c, struct apply_result *r);
 /* A slot of the node for one session: its private one, unless others' sessions are in
- * it under an heir; else any that it owns. STATE_SLOTS_ALL: it has none. */
+ * it under a successor; else any that it owns. STATE_SLOTS_ALL: it has none. */
 uint32_t slot_for_session(struct state *s, const struct session *session,
 			  const struct node_record *n, struct apply_result *r);
 
@@ -187,7 +187,7 @@ uint64_t tombstone_peer(const struct ike_id *id);
 struct tombstone *tombstone_add(struct state *s, uint64_t spi_i, uint64_t spi_r, uint64_t peer,
 				uint64_t at_ms);
 /* The tombstone, if there is one, keeps the answer, if there is one (a new reference). */
-void tombstone_say(struct state *s, uint64_t spi_i, uint64_t spi_r, struct ike_datagrams *last_word,
+void tombstone_say(struct state *s, uint64_t spi_i, uint64_t spi_r, struct ike_datagrams *final_response,
 		   const uint8_t request_hash[IKE_HASH_LEN]);
 void tombstones_sweep(struct state *s);
 void tombstones_fini(struct state *s);

@@ -127,8 +127,8 @@ void codec_session_record(struct codec *c, const struct state *s, struct session
 		codec_check(c, x->seq[i].e0 >= x->first_epoch && x->seq[i].e0 <= epoch);
 		codec_check(c, x->seq[i].mark_epoch >= x->first_epoch &&
 				       x->seq[i].mark_epoch <= epoch);
-		codec_check(c, !x->seq[i].horizon || (x->seq[i].born >= x->first_epoch &&
-						      x->seq[i].born <= epoch));
+		codec_check(c, !x->seq[i].horizon || (x->seq[i].made_in >= x->first_epoch &&
+						      x->seq[i].made_in <= epoch));
 		if (MUTANT(MUTANT_SNAPSHOT_NO_LEASES) && c->in)
 			lease_init(&x->seq[i], x->first_epoch, x->seq[i].length, false);
 	}
@@ -140,8 +140,8 @@ void codec_tombstone(struct codec *c, struct tombstone *t)
 	codec_u64(c, &t->pair[1]);
 	codec_u64(c, &t->peer);
 	codec_u64(c, &t->at_ms);
-	codec_datagrams(c, &t->last_word, COMMAND_LAST_WORD_MAX);
-	if (t->last_word)
+	codec_datagrams(c, &t->final_response, COMMAND_FINAL_RESPONSE_MAX);
+	if (t->final_response)
 		codec_octets(c, t->request_hash, sizeof(t->request_hash));
 }
 

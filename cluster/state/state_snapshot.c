@@ -118,10 +118,10 @@ static void read_tombstones(struct codec *c, struct state *s)
 			added = tombstone_add(s, t.pair[0], t.pair[1], t.peer, t.at_ms);
 		codec_check(c, added != NULL);
 		if (!added) {
-			ike_datagrams_unref(t.last_word);
+			ike_datagrams_unref(t.final_response);
 			return;
 		}
-		added->last_word = t.last_word;
+		added->final_response = t.final_response;
 		memcpy(added->request_hash, t.request_hash, sizeof(t.request_hash));
 	}
 }

@@ -33,24 +33,24 @@ bool state_tombstone(const struct state *s, uint64_t spi_i, uint64_t spi_r)
 	return tombstone_find(s, spi_i, spi_r) != NULL;
 }
 
-struct ike_datagrams *state_last_word(const struct state *s, uint64_t spi_i, uint64_t spi_r,
+struct ike_datagrams *state_final_response(const struct state *s, uint64_t spi_i, uint64_t spi_r,
 				      const uint8_t *request_hash)
 {
 	struct tombstone *t = tombstone_find(s, spi_i, spi_r);
 
 	if (!t || (request_hash && CRYPTO_memcmp(request_hash, t->request_hash, IKE_HASH_LEN) != 0))
 		return NULL;
-	return t->last_word;
+	return t->final_response;
 }
 
-void tombstone_say(struct state *s, uint64_t spi_i, uint64_t spi_r, struct ike_datagrams *last_word,
+void tombstone_say(struct state *s, uint64_t spi_i, uint64_t spi_r, struct ike_datagrams *final_response,
 		   const uint8_t request_hash[IKE_HASH_LEN])
 {
 	struct tombstone *t = tombstone_find(s, spi_i, spi_r);
 
-	if (!t || !last_word || t->last_word)
+	if (!t || !final_response || t->final_response)
 		return;
-	t->last_word = ike_datagrams_ref(last_word);
+	t->final_response = ike_datagrams_ref(final_response);
 	memcpy(t->request_hash, request_hash, sizeof(t->request_hash));
 }
 
@@ -69,17 +69,17 @@ uint64_t tombstone_peer(const struct ike_id *id)
 	return peer ? peer : 1;
 }
 
-static struct mourner *mourner_find(const struct state *s, uint64_t peer)
+static struct peer_tombstones *peer_tombstones_find(const struct state *s, uint64_t peer)
 {
-	struct mourner *m;
+	struct peer_tombstones *m;
 
-	HASH_FIND(hh, s->mourners, &peer, sizeof(peer), m);
+	HASH_FIND(hh, s->peer_tombstones, &peer, sizeof(peer), m);
 	return m;
 }
 
 static void peer_count(struct state *s, uint64_t peer)
 {
-	struct mourner *m = mourner_find(s, peer);
+	struct peer_tombstones *m = peer_tombstones_find(s, peer);
 
 	if (peer == 0)
 		return;
@@ -87,31 +87,31 @@ static void peer_count(struct state *s, uint64_t peer)
 		m = calloc(1, sizeof(*m));
 		assert(m);
 		m->peer = peer;
-		HASH_ADD(hh, s->mourners, peer, sizeof(m->peer), m);
+		HASH_ADD(hh, s->peer_tombstones, peer, sizeof(m->peer), m);
 	}
 	m->n++;
 }
 
 static void peer_discount(struct state *s, uint64_t peer)
 {
-	struct mourner *m = mourner_find(s, peer);
+	struct peer_tombstones *m = peer_tombstones_find(s, peer);
 
 	if (peer == 0)
 		return;
 	assert(m && m->n > 0);
 	if (--m->n > 0)
 		return;
-	HASH_DEL(s->mourners, m);
+	HASH_DEL(s->peer_tombstones, m);
 	free(m);
 }
 
 size_t state_tombstones(const struct state *s, const struct ike_id *peer)
 {
-	const struct mourner *m;
+	const struct peer_tombstones *m;
 
 	if (!peer)
 		return HASH_CNT(hh, s->tombstones);
-	m = mourner_find(s, tombstone_peer(peer));
+	m = peer_tombstones_find(s, tombstone_peer(peer));
 	return m ? m->n : 0;
 }
 
@@ -140,7 +140,7 @@ static void tombstone_free(struct state *s, struct tombstone *t)
 	cut_before_tombstone_goes(s, t);
 	HASH_DEL(s->tombstones, t);
 	peer_discount(s, t->peer);
-	ike_datagrams_unref(t->last_word);
+	ike_datagrams_unref(t->final_response);
 	free(t);
 }
 

@@ -168,30 +168,30 @@ static void on_applied(void *ctx, uint64_t ticket)
 }
 
 /* On the address mover's thread. The core is told only whether the host lets us serve. */
-static void on_host(void *ctx, const struct host_news *news)
+static void on_host(void *ctx, const struct host_event *event)
 {
 	struct node *n = ctx;
 	struct inbox_item *i;
 
-	switch (news->kind) {
+	switch (event->kind) {
 	case HOST_NEWS_EVENT:
-		events_add(n->events, CONFIG_LOG_WARNING, "host", "%s", news->text);
+		events_add(n->events, CONFIG_LOG_WARNING, "host", "%s", event->text);
 		return;
 	case HOST_NEWS_UNFIT:
-		ready_block(n->ready, news->name, "%s", news->text);
+		ready_block(n->ready, event->name, "%s", event->text);
 		break;
 	case HOST_NEWS_OVER:
-		ready_unblock(n->ready, news->name);
+		ready_unblock(n->ready, event->name);
 		break;
 	case HOST_NEWS_LEAVE:
-		ready_block(n->ready, news->name, "%s", news->text);
-		i = inbox_item_new(INBOX_LEAVE, news->text, strlen(news->text) + 1);
+		ready_block(n->ready, event->name, "%s", event->text);
+		i = inbox_item_new(INBOX_LEAVE, event->text, strlen(event->text) + 1);
 		inbox_put(&n->inbox, i, INBOX_OTHER);
 		return;
 	}
 	i = inbox_item_new(INBOX_EVENT, NULL, 0);
 	i->event.type = EVENT_FITNESS;
-	i->event.fitness.fit = news->fit;
+	i->event.fitness.fit = event->fit;
 	inbox_put(&n->inbox, i, INBOX_OTHER);
 }
 
@@ -221,7 +221,7 @@ static bool start_datapath(struct node *n, char *err)
 		.isolation_ms = alone ? 0 : c->cluster.timing.isolation_ms,
 		.stop_ms = c->cluster.timing.heartbeat_ms * c->cluster.timing.heartbeats_missed,
 		.contact = alone ? NULL : link_contact(n->link),
-		.host_news = on_host,
+		.host_event = on_host,
 		.host_ctx = n,
 	};
 	char why[DATAPATH_ERR_LEN] = "";

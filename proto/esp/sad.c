@@ -24,7 +24,7 @@
 
 /* The leader may have missed it, or the client may have moved behind its NAT since, and
  * who gets no answer sends little: after so few packets it is told again. */
-#define FALLEN_REPEAT 4u
+#define HORIZON_REPEAT 4u
 
 /* One past the last number the SA may ever use. */
 static uint64_t space_end(const struct sad_entry *e)
@@ -107,8 +107,8 @@ void sad_entry_grant(struct sad_entry *e, const struct seq_grant *g)
 	e->delivered = 0;
 	e->horizon = 0;
 	raise_horizon(e, g->horizon);
-	e->fallen = e->horizon && g->floor >= e->horizon - 1 ? e->window.top : 0;
-	e->fallen_repeat = 0;
+	e->horizon_floor = e->horizon && g->floor >= e->horizon - 1 ? e->window.top : 0;
+	e->horizon_repeat = 0;
 }
 
 void sad_entry_revoke(struct sad_entry *e)
@@ -116,11 +116,11 @@ void sad_entry_revoke(struct sad_entry *e)
 	e->granted = false;
 }
 
-void sad_entry_raise_floor(struct sad_entry *e, uint64_t mark, bool fallen)
+void sad_entry_raise_floor(struct sad_entry *e, uint64_t mark, bool from_horizon)
 {
 	replay_raise_floor(&e->window, mark);
-	if (fallen)
-		e->fallen = max_u64(e->fallen, mark);
+	if (from_horizon)
+		e->horizon_floor = max_u64(e->horizon_floor, mark);
 }
 
 bool sad_entry_mark(struct sad_entry *e, uint64_t *mark)
@@ -144,15 +144,15 @@ enum drop sad_entry_draw(struct sad_entry *e, uint64_t *seq)
 	return DROP_NONE;
 }
 
-/* The highest number not above the fallen floor that has these 32 bits. With ESN the
+/* The highest number not above the horizon floor that has these 32 bits. With ESN the
  * floor may be so far above the client that RFC 4303 A2.2 takes its numbers for those
  * of the next 2^32. */
-static bool infer_below(const struct sad_entry *e, uint32_t seq_low, uint64_t *seq)
+static bool infer_below_horizon(const struct sad_entry *e, uint32_t seq_low, uint64_t *seq)
 {
-	*seq = (e->fallen & ~(uint64_t)UINT32_MAX) | seq_low;
-	if (*seq > e->fallen && *seq >> 32 != 0)
+	*seq = (e->horizon_floor & ~(uint64_t)UINT32_MAX) | seq_low;
+	if (*seq > e->horizon_floor && *seq >> 32 != 0)
 		*seq -= UINT64_C(1) << 32;
-	return *seq != 0 && *seq <= e->fallen;
+	return *seq != 0 && *seq <= e->horizon_floor;
 }
 
 enum drop sad_entry_check(struct sad_entry *e, uint32_t seq_low, uint64_t *seq, int64_t *epoch)
@@ -165,10 +165,10 @@ enum drop sad_entry_check(struct sad_entry *e, uint32_t seq_low, uint64_t *seq, 
 	*epoch = e->epoch;
 	*seq = replay_infer(&e->window, seq_low, e->child.suite.esn == ESN_YES);
 	d = replay_check(&e->window, *seq);
-	if (!e->fallen || (d == DROP_NONE && *seq < e->horizon) || !infer_below(e, seq_low, &below))
+	if (!e->horizon_floor || (d == DROP_NONE && *seq < e->horizon) || !infer_below_horizon(e, seq_low, &below))
 		return d;
-	if (e->fallen_repeat) {
-		e->fallen_repeat--;
+	if (e->horizon_repeat) {
+		e->horizon_repeat--;
 		return d;
 	}
 	/* Beyond the horizon, or 2^32 below that? The ICV tells; every other number is tried
@@ -226,9 +226,9 @@ bool sad_entry_horizon_low(struct sad_entry *e)
 
 bool sad_entry_below_horizon(struct sad_entry *e, uint64_t seq)
 {
-	if (!e->granted || seq > e->fallen)
+	if (!e->granted || seq > e->horizon_floor)
 		return false;
-	e->fallen_repeat = FALLEN_REPEAT;
+	e->horizon_repeat = HORIZON_REPEAT;
 	return true;
 }
 

@@ -53,8 +53,8 @@ struct sad_entry {
 	uint64_t horizon;      /* From the grant. */
 	uint64_t horizon_from; /* Where the window stood when it was last raised. */
 	bool reported_horizon; /* Horizon-low was reported for this horizon. */
-	uint64_t fallen;       /* The floor, if it is what the horizon was; else 0. */
-	uint32_t fallen_repeat; /* Packets below it until one is looked at again. */
+	uint64_t horizon_floor;       /* The floor, if it is what the horizon was; else 0. */
+	uint32_t horizon_repeat; /* Packets below it until one is looked at again. */
 	uint64_t packets_in, packets_out, octets_in, octets_out;
 };
 
@@ -69,8 +69,8 @@ void sad_entry_fini(struct sad_entry *e);
 void sad_entry_grant(struct sad_entry *e, const struct seq_grant *g);
 void sad_entry_revoke(struct sad_entry *e); /* Whatever its epoch. */
 /* What another one accepted, so no mark of ours: that stays what was accepted here.
- * fallen: the mark is unknown, and this is the last number below the horizon. */
-void sad_entry_raise_floor(struct sad_entry *e, uint64_t mark, bool fallen);
+ * from_horizon: the mark is unknown, and this is the last number below the horizon. */
+void sad_entry_raise_floor(struct sad_entry *e, uint64_t mark, bool from_horizon);
 
 /* The mark: the highest number accepted here in this epoch. False: it was reported already;
  * else it counts as reported now. To be asked before the epoch ends. */
@@ -115,7 +115,7 @@ enum sa_update_kind {
 	SA_UPDATE_DEL,
 	SA_UPDATE_GRANT,   /* grant */
 	SA_UPDATE_REVOKE,
-	SA_UPDATE_FLOOR,   /* mark, fallen: a late mark raises the floor. */
+	SA_UPDATE_FLOOR,   /* mark, from_horizon: a late mark raises the floor. */
 	SA_UPDATE_RELEASE, /* Marks are in (or 5 ms are over): let held packets go. */
 	SA_UPDATE_DELIVER, /* mark, epoch: a majority holds it. */
 	SA_UPDATE_PATH,    /* path */
@@ -132,7 +132,7 @@ struct sa_update {
 	uint32_t replay_bits;         /* PUT: size of the window; 0 = REPLAY_BITS_DEFAULT. */
 	struct seq_grant grant;       /* GRANT */
 	uint64_t mark;                /* FLOOR, DELIVER */
-	bool fallen;                  /* FLOOR */
+	bool from_horizon;                  /* FLOOR */
 	int64_t epoch;                /* DELIVER */
 };
 

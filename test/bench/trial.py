@@ -96,16 +96,16 @@ def stages(events, seen, victim, kill, kind):
     if kind == "leader":        # nothing of the session's moves
         return {"suspected": at("suspect", word=victim), "elected": at("leader"),
                 "proposed": at("node_lost", word=victim), "committed": at("node_down", word=victim + " is down")}
-    heirs = [e["node"] for e in events if e["kind"] == "owner" and e["at_ms"] * 1000 >= kill - 1000]
-    heir = heirs[0] if heirs else None
+    successors = [e["node"] for e in events if e["kind"] == "owner" and e["at_ms"] * 1000 >= kill - 1000]
+    successor = successors[0] if successors else None
     out = {"suspected": at("suspect", word=victim), "proposed": at("node_lost", word=victim),
            "committed": at("node_down", word=victim + " is down")}
     if kind == "both":
         out["elected"] = at("leader")
-    if heir:
-        out["applied"] = at("owner", heir)
-        out["announced"] = first(seen.get(heir, {}).get("announced_us", []), kill)
-        out["first_esp"] = first(seen.get(heir, {}).get("esp_us", []), kill)
+    if successor:
+        out["applied"] = at("owner", successor)
+        out["announced"] = first(seen.get(successor, {}).get("announced_us", []), kill)
+        out["first_esp"] = first(seen.get(successor, {}).get("esp_us", []), kill)
     return out
 
 

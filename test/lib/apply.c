@@ -27,9 +27,9 @@ struct apply_result apply_up(struct state *s, uint64_t id, uint64_t incarnation)
 	return apply_command(s, &c);
 }
 
-struct apply_result apply_down(struct state *s, uint64_t id, uint64_t incarnation, uint64_t heir)
+struct apply_result apply_down(struct state *s, uint64_t id, uint64_t incarnation, uint64_t successor)
 {
-	struct command c = {.type = COMMAND_NODE_DOWN, .node_down = {id, incarnation, heir, 0}};
+	struct command c = {.type = COMMAND_NODE_DOWN, .node_down = {id, incarnation, successor, 0}};
 
 	return apply_command(s, &c);
 }

@@ -11,7 +11,7 @@
 /* Applies and forgets the command. */
 struct apply_result apply_command(struct state *s, struct command *c);
 struct apply_result apply_up(struct state *s, uint64_t id, uint64_t incarnation);
-struct apply_result apply_down(struct state *s, uint64_t id, uint64_t incarnation, uint64_t heir);
+struct apply_result apply_down(struct state *s, uint64_t id, uint64_t incarnation, uint64_t successor);
 struct apply_result apply_hold(struct state *s, uint64_t id, uint64_t incarnation, bool slots);
 void apply_time(struct state *s, uint64_t delta_ms);
 struct apply_result apply_put_at(struct state *s, uint32_t seed, uint32_t slot);

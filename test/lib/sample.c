@@ -232,7 +232,7 @@ static void random_sessions(struct command *c, uint64_t *r)
 		c->session_del.session = 1 + below(r, SPIS);
 		c->session_del.serial = 1 + below(r, 3);
 		if (below(r, 2) == 0)
-			c->session_del.last_word = ike_datagrams_of(blob_new("gone", 4));
+			c->session_del.final_response = ike_datagrams_of(blob_new("gone", 4));
 		break;
 	case COMMAND_SEQ_BATCH:
 		c->seq_batch.n = 1 + below(r, 9);
@@ -276,7 +276,7 @@ void sample_command(struct command *c, uint64_t *r)
 	case COMMAND_NODE_DOWN:
 		c->node_down.id = 100 + below(r, NODES);
 		c->node_down.incarnation = 1 + below(r, 3);
-		c->node_down.heir = below(r, 2) == 0 ? 0 : 100 + below(r, NODES);
+		c->node_down.successor = below(r, 2) == 0 ? 0 : 100 + below(r, NODES);
 		c->node_down.config_hash = c->node_down.id % 2 == 0 ? 0 : 4 + c->node_down.incarnation;
 		break;
 	case COMMAND_ADDRESS_HOLD:

@@ -295,7 +295,7 @@ verdicts() {
 	jq -r '.problems[:5][] | "      \(.)"' "$LAB/inner.json"
 	say "      $(jq -r '.checked | "\(.esp_numbers) numbers and \(.esp_ivs) IVs of ESP, \(.ike_messages) IKE messages and \(.sk_ivs) of their IVs"' "$LAB/outer.json")"
 	say "      $(jq -r '"\(.opened) ESP packets of the clients opened, \(.delivered) inner packets delivered, \(.twice) of them twice: \(.excused.takeover // 0) within a mark age of \(.takeover_windows) takeovers (at most \(.beyond_mark_age_ms) ms beyond), \(.excused.restart // 0) in the last \(.uncommitted_ms) ms of \(.restart_windows) lives"' "$LAB/inner.json")"
-	say "      takeovers by the rungs of the lost and the heir: $(jq -r '.rungs | to_entries | map("\(.key) \(.value)") | join(", ")' "$LAB/inner.json")"
+	say "      takeovers by the rungs of the lost and the successor: $(jq -r '.rungs | to_entries | map("\(.key) \(.value)") | join(", ")' "$LAB/inner.json")"
 	[ -s "$LAB/inner.log" ] && cat "$LAB/inner.log"
 }
 # can_fail: the observers are no use if they are content with anything.

@@ -10,13 +10,13 @@ logs n?.log, rungs.log (which data path a node's life has had: "MS NODE RUNG"), 
 (when a node's wall clock was stepped: "MS NODE STEP_MS") and kills.log (between when a
 node's life ended: "MS MS NODE"). Checked: every inner packet delivered had been sent by a client, and none is delivered more often than it was sent, but for
 
-  takeover  what was first delivered at or after the last mark that the heir had of it:
-            NodeDown's apply less the mark age that the heir published, until the old
+  takeover  what was first delivered at or after the last mark that the successor had of it:
+            NodeDown's apply less the mark age that the successor published, until the old
             owner, if it lived, must have fallen silent (isolation);
   restart   what a process delivered in its last second, whose marks were not committed
             yet, where it came back before anyone missed it, or all were lost;
 
-and then only by another node or in another life: by the lost node and its heir, or by
+and then only by another node or in another life: by the lost node and its successor, or by
 the one that came back. With --exact nothing is excused. "beyond_mark_age_ms" is by how
 much the oldest of them was older than the published age, "uncommitted_ms" how long before
 the end of a life the oldest of the others came. SLACK_MS is what a mark may need on its
@@ -74,7 +74,7 @@ class Clock:
 
 
 def takeovers(folder):
-    """(heir, lost node, true ms, mark age in ms) of each takeover that was published; more
+    """(successor, lost node, true ms, mark age in ms) of each takeover that was published; more
     than one of it where a clock was put back and may have shown that time twice."""
     found, published = [], 0
     for path in sorted(glob.glob(folder + "/n?.log")):
@@ -99,8 +99,8 @@ def kills(folder):
 def by_rungs(folder, over):
     """How many takeovers went from which data path to which."""
     lives, count = [line.split() for line in open(folder + "/rungs.log")], collections.Counter()
-    for heir, lost, at, _ in over:
-        of = [[rung for t, n, rung in lives if n == node and float(t) <= at] for node in (lost, heir)]
+    for successor, lost, at, _ in over:
+        of = [[rung for t, n, rung in lives if n == node and float(t) <= at] for node in (lost, successor)]
         # The lost one may have been started anew before its loss was known.
         count[" > ".join(rungs[-1] if rungs else "?" for rungs in of)] += 1
     return dict(sorted(count.items()))
@@ -194,9 +194,9 @@ class Delivered:
         (t1, n1), (t2, n2) = first, second
         if self.exact or n1 == n2 and not self.lives_between(n1, t1, t2):
             return False
-        for heir, lost, at, age in self.over:
-            # The lost node had it and the heir again, or the heir and then the lost one, not silent yet.
-            if at - age - SLACK_MS <= t1 <= at + ISOLATION_MS and lost in (n1, n2) and heir in (n1, n2):
+        for successor, lost, at, age in self.over:
+            # The lost node had it and the successor again, or the successor and then the lost one, not silent yet.
+            if at - age - SLACK_MS <= t1 <= at + ISOLATION_MS and lost in (n1, n2) and successor in (n1, n2):
                 self.excuses["takeover"] += 1
                 self.beyond = max(self.beyond, at - age - t1)
                 return True

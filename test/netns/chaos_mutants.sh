@@ -30,7 +30,7 @@ faults() {
 	case $1 in
 	# A process that owned once owns again, and soon stands where another has begun.
 	NEXT_KEPT) echo "--kinds back_owner --lease 64" ;;
-	# What an owner has as its lease is not what its heir believes, for want of a renewal.
+	# What an owner has as its lease is not what its successor believes, for want of a renewal.
 	RENEW_BY_STEP) echo "--kinds back_owner" ;;
 	# A process leads twice, and has something to say to the same client both times.
 	IV_GOES_BACK) echo "--kinds back_leader" ;;

@@ -128,7 +128,7 @@ class Plan:
                 more = name if kind.startswith(("cut_", "client_")) else more
                 self.at(until, kind.split("_")[0] + "_end", more)
             end = max(end, until or begin)
-        # Recorded ESP: soon after the first fault (an heir may be new), and at any time.
+        # Recorded ESP: soon after the first fault (a successor may be new), and at any time.
         soon = r.choice((150, 250, 350, 600))
         self.at(soon, "inject", 150)
         self.at(r.randrange(0, end + 1), "inject", r.choice((50, 400)))

@@ -248,7 +248,7 @@ static void say_all(void)
 	say_frame(&(struct frame){.type = FRAME_MARKS_ASK, .marks_ask = {1}});
 	say_frame(&(struct frame){.type = FRAME_SUSPECT, .suspect = {1, 1, 1}});
 	say_frame(&(struct frame){.type = FRAME_APPLIED, .applied = {1}});
-	say_frame(&(struct frame){.type = FRAME_SESSION, .session = {NEWS_ALIVE, 0x100, 1, at}});
+	say_frame(&(struct frame){.type = FRAME_SESSION, .session = {ACTIVITY_ALIVE, 0x100, 1, at}});
 }
 
 static bool dial(const char *at)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
 # replay = "exact": the owner dies under load, and everything that its client ever sent is
-# injected at the heir, at all nodes, and at the end: no number is delivered inward twice,
+# injected at the successor, at all nodes, and at the end: no number is delivered inward twice,
 # without exception. Then all power is lost: nobody remembers, so the gateway rekeys the
 # Child SA, and traffic goes on in the same IKE SA.
 set -u
@@ -18,9 +18,9 @@ check "injected at the owner" inject_at "$victim"
 events_save "$victim"
 node_kill "$victim"
 check "another node owns the session" until_ok 5 moved "$victim"
-heir=$(owner)
-for _ in 1 2 3; do inject_at "$heir" || break; done
-check "injected at the heir" inject_at "$heir"
+successor=$(owner)
+for _ in 1 2 3; do inject_at "$successor" || break; done
+check "injected at the successor" inject_at "$successor"
 sleep 1
 node_gone_and_back "$victim"
 for n in $LAB_NODES; do check "injected at $n" inject_at "$n"; done

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
 # Everything the client has sent is recorded and injected again: at the owner, at
-# its heir right after a kill, at all nodes later. Each datagram carries a unique
+# its successor right after a kill, at all nodes later. Each datagram carries a unique
 # number; none is delivered inward twice but what the dead owner had accepted
 # after its last mark, and how many those are is printed.
 set -u
@@ -21,8 +21,8 @@ events_save "$victim"
 killed=$(now_ms)
 node_kill "$victim"
 check "another node owns the session" until_ok 5 moved "$victim"
-heir=$(owner)
-check "injected at the heir" inject_at "$heir"
+successor=$(owner)
+check "injected at the successor" inject_at "$successor"
 sleep 1
 node_gone_and_back "$victim"
 for n in $LAB_NODES; do check "injected at $n" inject_at "$n"; done
@@ -35,7 +35,7 @@ check "what came again was refused as a replay, and counted" all_refused
 unharmed "after"
 server_end
 events > "$LAB/events.json"
-age=$(status "$heir" '(.takeovers.last_mark_age_us // 0) / 1000')
+age=$(status "$successor" '(.takeovers.last_mark_age_us // 0) / 1000')
 down=$(jq -r --argjson kill "$killed" '[.[] | select(.kind == "node_down" and .at_ms >= $kill)][0].at_ms // $kill' "$LAB/events.json")
 # Numbers delivered twice although they were sent before the last mark: none.
 too_old() {

@@ -80,7 +80,7 @@ client plain
 check "plain: numbers begin at 1" jq -e 'length == 3 and min == 1 and max == 3' <<< "$(ask ping)"
 check "plain: no warning in the first half" same "$(warnings)" 0
 handed_over
-check "plain: the heir goes on in the second" jq -e --argjson l $LONG_LEASE 'length == 3 and min > $l' <<< "$(ask ping)"
+check "plain: the successor goes on in the second" jq -e --argjson l $LONG_LEASE 'length == 3 and min > $l' <<< "$(ask ping)"
 check "plain: and warns" same "$(warnings)" 1
 handed_over
 ends plain $((1 << 32)) $((2 * LONG_LEASE + 1)) 1

@@ -5,7 +5,7 @@
 # happened: it must not send with a number of its own any more. Then owners are stopped for
 # 25 to 180 ms, as a virtual machine is: what lies in their rings they hold until they have learnt
 # of their loss, if any. Everything that the client has sent is injected again after each stop, at the
-# heir, and in the end at all nodes: nothing is delivered twice, for the late marks are known. The
+# successor, and in the end at all nodes: nothing is delivered twice, for the late marks are known. The
 # same with replay = "exact", where there is no mark age to publish.
 set -u
 . "$(dirname "$0")/steps.sh"

@@ -140,7 +140,7 @@ static bool is_over(struct full *f, unsigned slot)
 	/* Whom the operator has ended may know of it before the gateway knows that it does; a
 	 * request of its own that was lost is still new there. */
 	return client_was_answered(f, f->ring[slot].client, h.spi_i, h.spi_r, h.message_id) ||
-	       (!f->words.of[f->ring[slot].client].touched &&
+	       (!f->orders.of[f->ring[slot].client].touched &&
 		seen_find(&f->checkers.i6.dead, h.spi_i, h.spi_r, 0));
 }
 

@@ -61,9 +61,9 @@ void i2_led(struct i2_delivery *c, uint64_t incarnation, uint64_t term);
 void i2_stepped(struct i2_delivery *c, unsigned host, uint64_t incarnation, const struct core *core);
 void i2_ended(struct i2_delivery *c, uint64_t incarnation); /* That process is no more. */
 void i2_end(struct i2_delivery *c); /* All that was let in twice is covered by a mark age. */
-/* i2_ages.c: what the process `lost` let in at that time was let in again; `heir` is the one
+/* i2_ages.c: what the process `lost` let in at that time was let in again; `successor` is the one
  * that owned the SA later. */
-void i2_again(struct i2_delivery *c, uint64_t at_us, uint64_t lost, uint64_t heir, const char *what);
+void i2_again(struct i2_delivery *c, uint64_t at_us, uint64_t lost, uint64_t successor, const char *what);
 void i2_ages_fini(struct i2_delivery *c);
 /* The inner packet reached the protected network. */
 void i2_inside(struct i2_delivery *c, const uint8_t *inner);

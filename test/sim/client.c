@@ -363,7 +363,7 @@ void clients_calm(struct full *f)
 
 		c->calm_from = c->asked + 1;
 		c->had_session = c->ike.state == INITIATOR_ESTABLISHED && !c->leaving &&
-				 !c->dead && c->ike.n_child > 0 && !f->words.of[i].touched;
+				 !c->dead && c->ike.n_child > 0 && !f->orders.of[i].touched;
 	}
 }
 
@@ -396,7 +396,7 @@ bool client_is_past(const struct full *f, unsigned client, uint64_t spi_i, uint3
 	if (sa)
 		return message_id < sa->window.next_out;
 	/* A refused IKE_AUTH may stand with another leader, once it is allowed again. */
-	return c->ike.state == INITIATOR_ESTABLISHED && !f->words.of[client].touched;
+	return c->ike.state == INITIATOR_ESTABLISHED && !f->orders.of[client].touched;
 }
 
 bool client_was_answered(const struct full *f, unsigned client, uint64_t spi_i, uint64_t spi_r,

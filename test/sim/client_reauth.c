@@ -56,7 +56,7 @@ void client_reauth_established(struct client *c)
 	if (!client_has_old(c))
 		return;
 	if (c->ike.config.wanted_address.family == 0 || f->moves[c->index] || c->old.attempts > 1 ||
-	    f->words.of[c->index].touched || f->checkers.i1.rolled_back)
+	    f->orders.of[c->index].touched || f->checkers.i1.rolled_back)
 		return;
 	if (!address_equal(&c->ike.virtual_ip, &c->old.ike.virtual_ip))
 		world_fail(&f->world, "I6: client %u re-authenticates and gets another address", c->index);

@@ -35,7 +35,7 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_MOVE] = "client moves",
 	[FAULT_CLIENT_DIES] = "client dies",
 	[FAULT_REAUTH] = "client re-authenticates",
-	[FAULT_WORD] = "operator's word",
+	[FAULT_ORDER] = "operator's order",
 };
 
 void faults_init(struct faults *f, struct world *w, uint64_t until_us, uint64_t mean_us)

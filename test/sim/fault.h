@@ -37,7 +37,7 @@ enum fault_kind {
 	FAULT_MOVE,      /* A client changes its address. */
 	FAULT_CLIENT_DIES,
 	FAULT_REAUTH,    /* It makes a session beside the one it has. */
-	FAULT_WORD,      /* The operator ends, revokes or allows. */
+	FAULT_ORDER,      /* The operator ends, revokes or allows. */
 	FAULT_KINDS
 };
 

@@ -83,7 +83,7 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 	plan_draw(&f->plan, &r);
 	random_init(&f->reauth.random, seed ^ UINT64_C(0x72656175));
 	f->plan.reauth = random_chance(&f->reauth.random, 300);
-	random_init(&f->words.random, seed ^ UINT64_C(0x776f7264));
+	random_init(&f->orders.random, seed ^ UINT64_C(0x776f7264));
 	world_init(&f->world, seed, f->plan.hosts, &node_program, f);
 	f->world.verbose = verbose;
 	f->world.command = command;
@@ -155,12 +155,12 @@ uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct total
 	world_run(&f->world, QUIET_US);
 	faults_begin(&f->faults);
 	operator_begin(f);
-	words_begin(f);
+	orders_begin(f);
 	world_run(&f->world, end);
 	faults_end(&f->faults);
 	clients_calm(f);
 	operator_calm(f);
-	words_calm(f);
+	orders_calm(f);
 	unfit_calm(f);
 	upgrade_calm(f);
 	i5_wait(&f->checkers.i5);

@@ -45,12 +45,12 @@ struct plan {
 	bool stops;                /* Owners are stopped for some milliseconds (stop.c). */
 	bool reauth;               /* Clients re-authenticate, make before break (client_reauth.c). */
 	bool rounds;               /* IKE_AUTH has three (test/lib/toy_auth.h). */
-	bool words;                /* The operator ends sessions, revokes and allows. */
+	bool orders;               /* The operator ends sessions, revokes and allows. */
 };
 void plan_draw(struct plan *p, struct random *r);
 
-/* What the operator has said of a client (word.c). */
-struct word {
+/* What the operator has said of a client (orders.c). */
+struct order {
 	uint64_t from;     /* He waits for the answer to this one; 0: to none. */
 	uint64_t asked_us;
 	enum control_verb verb;
@@ -103,10 +103,10 @@ struct full {
 	bool starts_old[HOSTS_MAX];   /* Its store was too old for a cold start. */
 	enum status refused[HOSTS_MAX]; /* Why its last start came to nothing. */
 	struct {
-		struct word of[CLIENTS_MAX];
+		struct order of[CLIENTS_MAX];
 		struct random random;
 		uint64_t last;        /* The number asked under last. */
-	} words;
+	} orders;
 	struct {
 		struct random random;
 	} reauth;
@@ -189,9 +189,9 @@ void operator_calm(struct full *f);
 void operator_puts_all_back(struct full *f);
 void operator_fini(struct full *f);
 
-/* ---- word.c ---- */
-void words_begin(struct full *f);
-void words_calm(struct full *f);
+/* ---- orders.c ---- */
+void orders_begin(struct full *f);
+void orders_calm(struct full *f);
 void operator_answered(struct full *f, const struct action *a); /* An ACTION_CONTROL. */
 bool word_is_out(const struct full *f, unsigned client);  /* May it be revoked? */
 /* Does the client not know yet that the session it believes to have is ended? */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* I2, what is published: a packet that was let in twice was first let in, by an owner that was
- * lost, within the mark age that its heir publishes. That age is corrected when the late marks
+ * lost, within the mark age that its successor publishes. That age is corrected when the late marks
  * of an owner come that lived on, so this is looked at in the end. An owner that ended before
  * its late mark could get around leaves an age that is too short by as long as it lived on
  * unheard; it can do so only until it finds itself isolated. */
@@ -14,13 +14,13 @@
 #define UNHEARD_US (200 * MS) /* Until isolation is noticed, and between hosts' clocks. */
 
 struct i2_ages {
-	struct window { /* What an heir publishes, in the world's time. */
-		uint64_t heir, lost, at_us; /* at_us: by the heir's own clock, to tell them apart. */
+	struct window { /* What a successor publishes, in the world's time. */
+		uint64_t successor, lost, at_us; /* at_us: by the successor's own clock, to tell them apart. */
 		uint64_t from_us, until_us, age_us;
 	} *windows;
 	size_t n_windows;
 	struct again {
-		uint64_t at_us, lost, heir;
+		uint64_t at_us, lost, successor;
 		char what[160];
 	} *again;
 	size_t n_again;
@@ -36,19 +36,19 @@ static struct i2_ages *ages_of(struct i2_delivery *c)
 	return c->ages;
 }
 
-static struct window *window_of(struct i2_ages *x, uint64_t heir, const struct core_mark_age *a)
+static struct window *window_of(struct i2_ages *x, uint64_t successor, const struct core_mark_age *a)
 {
 	struct window *w;
 
 	for (size_t i = x->n_windows; i > 0; i--) {
 		w = &x->windows[i - 1];
-		if (w->heir == heir && w->lost == a->incarnation && w->at_us == a->at_us)
+		if (w->successor == successor && w->lost == a->incarnation && w->at_us == a->at_us)
 			return w;
 	}
 	x->windows = realloc(x->windows, (x->n_windows + 1) * sizeof(*x->windows));
 	assert(x->windows);
 	w = &x->windows[x->n_windows++];
-	*w = (struct window){ .heir = heir, .lost = a->incarnation, .at_us = a->at_us,
+	*w = (struct window){ .successor = successor, .lost = a->incarnation, .at_us = a->at_us,
 			      .from_us = UINT64_MAX };
 	return w;
 }
@@ -93,7 +93,7 @@ void i2_ended(struct i2_delivery *c, uint64_t incarnation)
 	seen_get(&ages_of(c)->ended, incarnation, 0, 0, &fresh)[0] = c->full->world.now_us;
 }
 
-void i2_again(struct i2_delivery *c, uint64_t at_us, uint64_t lost, uint64_t heir, const char *what)
+void i2_again(struct i2_delivery *c, uint64_t at_us, uint64_t lost, uint64_t successor, const char *what)
 {
 	struct i2_ages *x = ages_of(c);
 	struct again *a;
@@ -101,7 +101,7 @@ void i2_again(struct i2_delivery *c, uint64_t at_us, uint64_t lost, uint64_t hei
 	x->again = realloc(x->again, (x->n_again + 1) * sizeof(*x->again));
 	assert(x->again);
 	a = &x->again[x->n_again++];
-	*a = (struct again){ .at_us = at_us, .lost = lost, .heir = heir };
+	*a = (struct again){ .at_us = at_us, .lost = lost, .successor = successor };
 	snprintf(a->what, sizeof(a->what), "%s", what);
 }
 
@@ -119,7 +119,7 @@ static bool is_covered(const struct i2_delivery *c, const struct again *a, uint6
 	for (size_t i = 0; i < x->n_windows; i++) {
 		const struct window *w = &x->windows[i];
 
-		if ((w->lost == a->lost || w->heir == a->heir) &&
+		if ((w->lost == a->lost || w->successor == a->successor) &&
 		    (a->at_us >= w->from_us || is_misdated(c, w)) && a->at_us <= w->until_us + extra_us)
 			return true;
 	}
@@ -133,7 +133,7 @@ void i2_end(struct i2_delivery *c)
 
 	for (size_t i = 0; i < x->n_again; i++) {
 		const struct again *a = &x->again[i];
-		bool unheard = seen_find(&x->ended, a->lost, 0, 0) || seen_find(&x->ended, a->heir, 0, 0);
+		bool unheard = seen_find(&x->ended, a->lost, 0, 0) || seen_find(&x->ended, a->successor, 0, 0);
 
 		if (!is_covered(c, a, unheard ? isolation : 0))
 			world_fail(&c->full->world, "I2: %s, is within no published mark age", a->what);

@@ -30,7 +30,7 @@ static bool committed(const struct state *s, const struct ike_header *h, const u
 {
 	const struct session *x = state_session_by_ike(s, h->spi_i, h->spi_r);
 
-	if (!x) /* Its last word, or a refusal: neither leaves anything behind. */
+	if (!x) /* Its final response, or a refusal: neither leaves anything behind. */
 		return (h->flags & IKE_FLAG_RESPONSE) &&
 		       (h->exchange == IKE_EXCHANGE_AUTH || state_tombstone(s, h->spi_i, h->spi_r));
 	for (unsigned i = 0; i < IKE_SA_MAX; i++) {

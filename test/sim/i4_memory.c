@@ -7,7 +7,7 @@
 
 void i4_ended(struct i4_memory *c, unsigned client, bool asked_for)
 {
-	if (!asked_for && !c->full->words.of[client].touched && !c->full->checkers.i1.rolled_back)
+	if (!asked_for && !c->full->orders.of[client].touched && !c->full->checkers.i1.rolled_back)
 		world_fail(&c->full->world, "I4: the gateway ends client %u's IKE SA", client);
 }
 

@@ -10,11 +10,11 @@
 #define SILENT_SLACK_US (150 * MS) /* As in I7. */
 
 /* Whose session it is; NULL: nobody's whom the operator knows. */
-static const struct word *word_of(const struct full *f, const struct session *x)
+static const struct order *order_of(const struct full *f, const struct session *x)
 {
 	for (unsigned i = 0; i < f->n_clients; i++)
-		if (f->words.of[i].revoked && ike_id_equal(&f->secret[i].id, &x->ike.peer_id))
-			return &f->words.of[i];
+		if (f->orders.of[i].revoked && ike_id_equal(&f->secret[i].id, &x->ike.peer_id))
+			return &f->orders.of[i];
 	return NULL;
 }
 
@@ -23,7 +23,7 @@ void i9_passes(struct i9_revoked *c, const struct node *n, struct watched_sa *s,
 	struct full *f = c->full;
 	const struct session *x = state_session(core_state(n->core), session);
 	uint64_t now = f->world.now_us, allowed = f->config.timing.isolation_ms * MS + SILENT_SLACK_US;
-	const struct word *w = x && f->plan.words ? word_of(f, x) : NULL;
+	const struct order *w = x && f->plan.orders ? order_of(f, x) : NULL;
 
 	if (f->checkers.i1.rolled_back)
 		return;
@@ -65,7 +65,7 @@ void i9_end(struct i9_revoked *c)
 		for (unsigned k = 0; k < f->n_clients; k++) {
 			bool is = state_is_revoked(s, &f->secret[k].id);
 
-			if (f->words.of[k].revoked && !is)
+			if (f->orders.of[k].revoked && !is)
 				world_fail(&f->world, "I9: n%u has forgotten that client %u is revoked",
 					   i + 1, k);
 			if (!word_is_out(f, k) && is)

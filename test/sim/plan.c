@@ -76,6 +76,6 @@ void plan_draw(struct plan *p, struct random *r)
 	p->exact = random_chance(r, 350);
 	draw_pool(p, r);
 	p->stops = !random_chance(r, 700);
-	p->words = random_chance(r, 250);
+	p->orders = random_chance(r, 250);
 	p->rounds = random_below(r, 8) == 2;
 }

@@ -104,11 +104,11 @@ static bool loses_raft_to_slow(const struct story *l, uint32_t from, uint32_t to
 }
 
 /* Of the process before the lost one nobody heard anything, and the lost one has not come to
- * say so: it did not even learn that it was an owner again. Its heir says it. */
+ * say so: it did not even learn that it was an owner again. Its successor says it. */
 static void an_age_covers_the_process_before_the_lost_one(void **unused)
 {
 	struct core_status status;
-	uint32_t heir = STORY_NODES;
+	uint32_t successor = STORY_NODES;
 	struct story l;
 
 	(void)unused;
@@ -137,9 +137,9 @@ static void an_age_covers_the_process_before_the_lost_one(void **unused)
 	story_run(&l, 20);
 	for (uint32_t i = 0; i < 3; i++)
 		if (story_entry(&l, i)->granted)
-			heir = i;
-	assert_true(heir < STORY_NODES && heir != slow.node);
-	core_status(l.node[heir].core, &status);
+			successor = i;
+	assert_true(successor < STORY_NODES && successor != slow.node);
+	core_status(l.node[successor].core, &status);
 	assert_true(status.last_mark_age_us >= 1100000);
 	story_fini(&l);
 }

@@ -94,9 +94,9 @@ static void no_voter_acknowledges_an_epoch_that_is_over(void **unused)
 	story_fini(&l);
 }
 
-/* ---- The heir ---- */
+/* ---- The successor ---- */
 
-static void an_heir_waits_for_a_majority(void **unused)
+static void a_successor_waits_for_a_majority(void **unused)
 {
 	struct story l;
 	uint32_t old;
@@ -114,11 +114,11 @@ static void an_heir_waits_for_a_majority(void **unused)
 	story_run(&l, 50);
 	assert_false(story_owned(&l)->hold);
 	assert_int_equal(story_owned(&l)->window.floor, 88);
-	assert_int_equal(story_owned(&l)->fallen, 0);
+	assert_int_equal(story_owned(&l)->horizon_floor, 0);
 	story_fini(&l);
 }
 
-/* Before anybody missed it: it is its own heir, and has forgotten everything. */
+/* Before anybody missed it: it is its own successor, and has forgotten everything. */
 static void an_owner_that_restarts_asks_the_others(void **unused)
 {
 	struct story l;
@@ -163,7 +163,7 @@ static void a_voter_that_was_told_everything_counts(void **unused)
 	(void)unused;
 	restart_voter(&l, true);
 	assert_int_equal(story_owned(&l)->window.floor, 66);
-	assert_int_equal(story_owned(&l)->fallen, 0);
+	assert_int_equal(story_owned(&l)->horizon_floor, 0);
 	story_fini(&l);
 }
 
@@ -174,19 +174,19 @@ static void a_voter_that_restarted_does_not(void **unused)
 	(void)unused;
 	restart_voter(&l, false);
 	assert_int_equal(story_owned(&l)->window.floor, 1000);
-	assert_int_equal(story_owned(&l)->fallen, 1000);
+	assert_int_equal(story_owned(&l)->horizon_floor, 1000);
 	story_fini(&l);
 }
 
-static uint32_t heir;
-static bool lose_heirs_marks(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+static uint32_t successor;
+static bool lose_successors_marks(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
 {
 	(void)l;
 	(void)from;
-	return to == heir && (f->data[0] == FRAME_MARKS || f->data[0] == FRAME_MARKS_DONE);
+	return to == successor && (f->data[0] == FRAME_MARKS || f->data[0] == FRAME_MARKS_DONE);
 }
 
-/* The heir missed a mark that the old owner commits after its NodeDown. When the others'
+/* The successor missed a mark that the old owner commits after its NodeDown. When the others'
  * word comes at last they leave it out, for it is in the log. */
 static void a_mark_that_came_by_the_log_counts(void **unused)
 {
@@ -196,28 +196,28 @@ static void a_mark_that_came_by_the_log_counts(void **unused)
 	(void)unused;
 	start_all(&l, 3);
 	old = story_holder(&l);
-	heir = story_third(&l);
-	l.loses = lose_heirs_marks;
+	successor = story_third(&l);
+	l.loses = lose_successors_marks;
 	accept(&l, old, 88);
 	assert_int_equal(story_entry(&l, old)->delivered, 88);
 	story_run(&l, 700);
 	story_suspect(&l, old);
 	story_run(&l, 50);
-	assert_int_equal(story_holder(&l), heir);
-	assert_true(story_entry(&l, heir)->hold);
-	assert_int_equal(story_record(&l, heir)->late, 0);
+	assert_int_equal(story_holder(&l), successor);
+	assert_true(story_entry(&l, successor)->hold);
+	assert_int_equal(story_record(&l, successor)->late, 0);
 	story_run(&l, 400);
-	assert_int_equal(story_record(&l, heir)->late, 88);
-	assert_true(story_entry(&l, heir)->hold);
+	assert_int_equal(story_record(&l, successor)->late, 88);
+	assert_true(story_entry(&l, successor)->hold);
 	l.loses = NULL;
 	story_run(&l, 50);
-	assert_false(story_entry(&l, heir)->hold);
-	assert_int_equal(story_entry(&l, heir)->fallen, 0);
-	assert_int_equal(try_accept(&l, heir, 88), DROP_REPLAY);
+	assert_false(story_entry(&l, successor)->hold);
+	assert_int_equal(story_entry(&l, successor)->horizon_floor, 0);
+	assert_int_equal(try_accept(&l, successor, 88), DROP_REPLAY);
 	story_fini(&l);
 }
 
-/* The heir learns late of the SA, and of being its heir; what it was told of the SA
+/* The successor learns late of the SA, and of being its successor; what it was told of the SA
  * meanwhile it had to forget. */
 static void a_word_does_not_outlive_the_marks_that_came_with_it(void **unused)
 {
@@ -227,8 +227,8 @@ static void a_word_does_not_outlive_the_marks_that_came_with_it(void **unused)
 	(void)unused;
 	start_nodes(&l, 3);
 	old = story_holder(&l);
-	heir = story_third(&l);
-	deaf = heir;
+	successor = story_third(&l);
+	deaf = successor;
 	l.loses = lose_raft;
 	story_client_connect(&l);
 	story_run(&l, 10);
@@ -238,11 +238,11 @@ static void a_word_does_not_outlive_the_marks_that_came_with_it(void **unused)
 	story_run(&l, 50);
 	story_kill(&l, old);
 	story_run(&l, 5000);
-	assert_null(state_session_by_spi(core_state(l.node[heir].core), story_spi(&l), NULL));
+	assert_null(state_session_by_spi(core_state(l.node[successor].core), story_spi(&l), NULL));
 	l.loses = NULL;
 	story_run(&l, 500);
-	assert_false(story_entry(&l, heir)->hold);
-	assert_int_equal(try_accept(&l, heir, 88), DROP_REPLAY);
+	assert_false(story_entry(&l, successor)->hold);
+	assert_int_equal(try_accept(&l, successor, 88), DROP_REPLAY);
 	story_fini(&l);
 }
 
@@ -291,22 +291,22 @@ static void that_the_horizon_is_the_floor_is_inherited(void **unused)
 	start_all(&l, 3);
 	accept(&l, story_holder(&l), 44);
 	lose_power(&l);
-	assert_int_equal(story_owned(&l)->fallen, 1000);
+	assert_int_equal(story_owned(&l)->horizon_floor, 1000);
 	story_run(&l, 1500); /* It is in the log. */
 	old = story_holder(&l);
 	story_lose(&l, old);
 	story_run(&l, 500);
 	assert_false(story_owned(&l)->hold);
 	assert_int_equal(story_owned(&l)->window.floor, 1000);
-	assert_int_equal(story_owned(&l)->fallen, 1000);
+	assert_int_equal(story_owned(&l)->horizon_floor, 1000);
 	story_fini(&l);
 }
 
-static bool lose_words_of_heir(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+static bool lose_words_of_successor(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
 {
 	(void)l;
 	(void)from;
-	return f->data[0] == FRAME_PROPOSE || (to == heir && f->data[0] == FRAME_MARKS_DONE);
+	return f->data[0] == FRAME_PROPOSE || (to == successor && f->data[0] == FRAME_MARKS_DONE);
 }
 
 /* An owner asked for a higher horizon in vain, lost the SA, and got it back after it had
@@ -319,23 +319,23 @@ static void what_was_asked_for_before_a_fall_raises_nothing_after_it(void **unus
 	(void)unused;
 	start_all(&l, 3);
 	first = story_holder(&l);
-	heir = story_third(&l);
+	successor = story_third(&l);
 	accept(&l, first, 600);
-	l.loses = lose_words_of_heir;
+	l.loses = lose_words_of_successor;
 	story_report(&l, first, story_entry(&l, first), SA_REPORT_HORIZON_LOW, 600);
 	story_suspect(&l, first);
 	story_run(&l, 1500);
-	assert_int_equal(story_holder(&l), heir);
-	assert_int_equal(story_owned(&l)->fallen, 1000);
+	assert_int_equal(story_holder(&l), successor);
+	assert_int_equal(story_owned(&l)->horizon_floor, 1000);
 	l.loses = NULL;
 	for (uint32_t i = 0; i < 3; i++)
 		if (i != first)
 			story_link(&l, first, i, true); /* It is missed no more. */
 	story_run(&l, 300);
-	story_lose(&l, heir);
+	story_lose(&l, successor);
 	story_run(&l, 500);
 	assert_int_equal(story_holder(&l), first);
-	assert_int_equal(story_owned(&l)->fallen, 1000);
+	assert_int_equal(story_owned(&l)->horizon_floor, 1000);
 	/* It sends, and asks for numbers. */
 	story_report(&l, first, story_owned(&l), SA_REPORT_LEASE_LOW, story_owned(&l)->end);
 	story_run(&l, 500);
@@ -440,7 +440,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_acknowledged_is_told_again),
 		cmocka_unit_test(a_node_cut_off_delivers_nothing),
 		cmocka_unit_test(no_voter_acknowledges_an_epoch_that_is_over),
-		cmocka_unit_test(an_heir_waits_for_a_majority),
+		cmocka_unit_test(a_successor_waits_for_a_majority),
 		cmocka_unit_test(an_owner_that_restarts_asks_the_others),
 		cmocka_unit_test(a_voter_that_was_told_everything_counts),
 		cmocka_unit_test(a_voter_that_restarted_does_not),

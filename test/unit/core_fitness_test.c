@@ -118,7 +118,7 @@ static void an_unfit_holder_is_relieved(void **state)
 	story_level(l);
 }
 
-static void who_is_unfit_is_no_heir(void **state)
+static void who_is_unfit_is_no_successor(void **state)
 {
 	struct fitness *f = *state;
 	struct story *l = &f->l;
@@ -235,7 +235,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_unfit_holder_is_relieved, three, end),
-		cmocka_unit_test_setup_teardown(who_is_unfit_is_no_heir, three, end),
+		cmocka_unit_test_setup_teardown(who_is_unfit_is_no_successor, three, end),
 		cmocka_unit_test_setup_teardown(a_new_leader_knows, three, end),
 		cmocka_unit_test_setup_teardown(nobody_is_fit, three, end),
 		cmocka_unit_test_setup_teardown(an_unfit_leader_gives_up_both, three, end),

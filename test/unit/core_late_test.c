@@ -56,10 +56,10 @@ static uint64_t mark_age_us(const struct story *l, uint32_t node)
 
 struct late {
 	struct story l;
-	uint32_t old, heir, third; /* third leads. */
+	uint32_t old, successor, third; /* third leads. */
 };
 
-/* The owner has accepted up to 50 and told so; then it is found dead, and the heir accepts
+/* The owner has accepted up to 50 and told so; then it is found dead, and the successor accepts
  * 101 and 103. */
 static void begin(struct late *t)
 {
@@ -69,25 +69,25 @@ static void begin(struct late *t)
 	story_client_connect(l);
 	t->old = lost = story_holder(l);
 	t->third = story_leader(l);
-	t->heir = story_third(l);
+	t->successor = story_third(l);
 	mute_to = STORY_NODES;
 	hears_marks = no_marks = false;
 	accept(l, t->old, 50);
 	l->loses = loses;
 	story_suspect(l, t->old);
 	story_run(l, 50);
-	assert_true(story_entry(l, t->old)->granted && story_entry(l, t->heir)->granted);
-	assert_int_equal(story_entry(l, t->heir)->window.floor, 50);
-	accept(l, t->heir, 101);
-	accept(l, t->heir, 103);
+	assert_true(story_entry(l, t->old)->granted && story_entry(l, t->successor)->granted);
+	assert_int_equal(story_entry(l, t->successor)->window.floor, 50);
+	accept(l, t->successor, 101);
+	accept(l, t->successor, 103);
 }
 
-/* What the heir must refuse, and what it must not. */
+/* What the successor must refuse, and what it must not. */
 static void assert_floor(struct late *t, uint64_t floor)
 {
-	assert_int_equal(story_entry(&t->l, t->heir)->window.floor, floor);
-	assert_int_equal(try_accept(&t->l, t->heir, floor), DROP_REPLAY);
-	assert_int_equal(try_accept(&t->l, t->heir, 102), DROP_NONE);
+	assert_int_equal(story_entry(&t->l, t->successor)->window.floor, floor);
+	assert_int_equal(try_accept(&t->l, t->successor, floor), DROP_REPLAY);
+	assert_int_equal(try_accept(&t->l, t->successor, 102), DROP_NONE);
 }
 
 /* The lost one learns what happened: it is missed no more. */
@@ -101,7 +101,7 @@ static void rejoin(struct late *t)
 	assert_false(story_entry(&t->l, t->old)->granted);
 }
 
-static void a_late_mark_is_below_what_the_heir_has_accepted(void **unused)
+static void a_late_mark_is_below_what_the_successor_has_accepted(void **unused)
 {
 	struct late t;
 
@@ -112,7 +112,7 @@ static void a_late_mark_is_below_what_the_heir_has_accepted(void **unused)
 	story_fini(&t.l);
 }
 
-/* Its worker has accepted 60, and not said so when the heir's mark comes. */
+/* Its worker has accepted 60, and not said so when the successor's mark comes. */
 static void a_late_mark_is_told_by_who_heard_of_higher_ones(void **unused)
 {
 	struct sad_entry *e;
@@ -124,8 +124,8 @@ static void a_late_mark_is_told_by_who_heard_of_higher_ones(void **unused)
 	e = story_entry(&t.l, t.old);
 	assert_int_equal(try_accept(&t.l, t.old, 60), DROP_NONE);
 	hears_marks = true;
-	accept(&t.l, t.heir, 104);
-	/* From now on it refuses what the heir may have accepted. */
+	accept(&t.l, t.successor, 104);
+	/* From now on it refuses what the successor may have accepted. */
 	assert_int_equal(e->window.floor, 104);
 	assert_int_equal(try_accept(&t.l, t.old, 70), DROP_REPLAY);
 	assert_true(sad_entry_mark(e, &mark));
@@ -136,7 +136,7 @@ static void a_late_mark_is_told_by_who_heard_of_higher_ones(void **unused)
 	story_fini(&t.l);
 }
 
-/* The heir's own mark, as a third node remembers it. */
+/* The successor's own mark, as a third node remembers it. */
 static void a_mark_of_ones_own_epoch_is_no_floor(void **unused)
 {
 	struct frame_mark row;
@@ -144,12 +144,12 @@ static void a_mark_of_ones_own_epoch_is_no_floor(void **unused)
 
 	(void)unused;
 	begin(&t);
-	row = (struct frame_mark){ story_spi(&t.l), story_entry(&t.l, t.heir)->epoch, 103 };
-	story_frame(&t.l, t.third, t.heir, frame_create_marks(FRAME_MARKS, 0, &row, 1));
+	row = (struct frame_mark){ story_spi(&t.l), story_entry(&t.l, t.successor)->epoch, 103 };
+	story_frame(&t.l, t.third, t.successor, frame_create_marks(FRAME_MARKS, 0, &row, 1));
 	assert_floor(&t, 50);
 	story_run(&t.l, 1500); /* And in the log. */
-	assert_int_equal(story_record(&t.l, t.heir)->mark, 103);
-	assert_int_equal(try_accept(&t.l, t.heir, 100), DROP_NONE);
+	assert_int_equal(story_record(&t.l, t.successor)->mark, 103);
+	assert_int_equal(try_accept(&t.l, t.successor, 100), DROP_NONE);
 	story_fini(&t.l);
 }
 
@@ -160,7 +160,7 @@ static void a_late_mark_is_told_on(void **unused)
 
 	(void)unused;
 	begin(&t);
-	mute_to = t.heir;
+	mute_to = t.successor;
 	accept(&t.l, t.old, 60);
 	assert_floor(&t, 60);
 	story_fini(&t.l);
@@ -175,12 +175,12 @@ static void a_late_mark_comes_by_the_log(void **unused)
 	begin(&t);
 	no_marks = true;
 	accept(&t.l, t.old, 60);
-	assert_int_equal(story_entry(&t.l, t.heir)->window.floor, 50);
+	assert_int_equal(story_entry(&t.l, t.successor)->window.floor, 50);
 	story_link(&t.l, t.old, t.third, true); /* Raft is heard again, marks are not. */
 	lost = STORY_NODES;
 	story_run(&t.l, 300);
 	assert_false(story_entry(&t.l, t.old)->granted);
-	assert_int_equal(story_record(&t.l, t.heir)->late, 60);
+	assert_int_equal(story_record(&t.l, t.successor)->late, 60);
 	assert_floor(&t, 60);
 	story_fini(&t.l);
 }
@@ -201,11 +201,11 @@ static void a_worker_that_learns_of_the_loss_last_is_heard(void **unused)
 	story_run(&t.l, 5);
 	assert_floor(&t, 61);
 	story_run(&t.l, 300);
-	assert_int_equal(story_record(&t.l, t.heir)->late, 61);
+	assert_int_equal(story_record(&t.l, t.successor)->late, 61);
 	story_fini(&t.l);
 }
 
-/* The late mark was higher than all that the heir accepted: who comes after both knows it, by
+/* The late mark was higher than all that the successor accepted: who comes after both knows it, by
  * the memory of nodes alone. */
 static void both_marks_are_remembered_and_told(void **unused)
 {
@@ -216,13 +216,13 @@ static void both_marks_are_remembered_and_told(void **unused)
 	begin(&t);
 	mute_to = t.third; /* Who did not hear it. */
 	accept(&t.l, t.old, 200);
-	assert_int_equal(story_entry(&t.l, t.heir)->window.floor, 200);
+	assert_int_equal(story_entry(&t.l, t.successor)->window.floor, 200);
 	story_kill(&t.l, t.old);
 	t.l.loses = NULL;
-	assert_int_equal(story_record(&t.l, t.heir)->late, 0);
-	story_link(&t.l, t.heir, t.third, false);
-	story_link(&t.l, t.heir, t.third, true); /* A link that comes up is told all. */
-	story_lose(&t.l, t.heir);
+	assert_int_equal(story_record(&t.l, t.successor)->late, 0);
+	story_link(&t.l, t.successor, t.third, false);
+	story_link(&t.l, t.successor, t.third, true); /* A link that comes up is told all. */
+	story_lose(&t.l, t.successor);
 	story_start(&t.l, t.old);
 	story_run(&t.l, 500);
 	next = story_holder(&t.l);
@@ -238,13 +238,13 @@ static void a_mark_of_an_owner_long_before_counts(void **unused)
 
 	(void)unused;
 	begin(&t);
-	story_suspect(&t.l, t.heir);
+	story_suspect(&t.l, t.successor);
 	story_run(&t.l, 50);
-	assert_int_not_equal(story_holder(&t.l), t.heir);
-	t.heir = story_holder(&t.l); /* The third, which led. */
-	accept(&t.l, t.heir, 203);
+	assert_int_not_equal(story_holder(&t.l), t.successor);
+	t.successor = story_holder(&t.l); /* The third, which led. */
+	accept(&t.l, t.successor, 203);
 	accept(&t.l, t.old, 160);
-	assert_int_equal(story_entry(&t.l, t.heir)->window.floor, 160);
+	assert_int_equal(story_entry(&t.l, t.successor)->window.floor, 160);
 	story_fini(&t.l);
 }
 
@@ -257,21 +257,21 @@ static void the_mark_age_covers_an_owner_that_lives_on(void **unused)
 
 	(void)unused;
 	begin(&t);
-	age = mark_age_us(&t.l, t.heir);
+	age = mark_age_us(&t.l, t.successor);
 	assert_true(age > 0 && age < 40000);
 	story_run(&t.l, 100);
 	accept(&t.l, t.old, 60);
-	assert_true(mark_age_us(&t.l, t.heir) >= age + 100000);
-	assert_int_equal(story_happened(&t.l, t.heir, "late_mark"), 1);
-	age = mark_age_us(&t.l, t.heir);
+	assert_true(mark_age_us(&t.l, t.successor) >= age + 100000);
+	assert_int_equal(story_happened(&t.l, t.successor, "late_mark"), 1);
+	age = mark_age_us(&t.l, t.successor);
 	story_run(&t.l, 50);
-	assert_int_equal(mark_age_us(&t.l, t.heir), age); /* It says nothing more. */
+	assert_int_equal(mark_age_us(&t.l, t.successor), age); /* It says nothing more. */
 	accept(&t.l, t.old, 61);
-	assert_true(mark_age_us(&t.l, t.heir) >= age + 50000);
+	assert_true(mark_age_us(&t.l, t.successor) >= age + 50000);
 	story_fini(&t.l);
 }
 
-/* The heir itself commits what it was handed, and reads it in the log. */
+/* The successor itself commits what it was handed, and reads it in the log. */
 static void what_was_known_before_is_no_late_mark(void **unused)
 {
 	struct late t;
@@ -280,12 +280,12 @@ static void what_was_known_before_is_no_late_mark(void **unused)
 	(void)unused;
 	begin(&t);
 	story_kill(&t.l, t.old);
-	age = mark_age_us(&t.l, t.heir);
-	assert_int_equal(story_record(&t.l, t.heir)->late, 0);
+	age = mark_age_us(&t.l, t.successor);
+	assert_int_equal(story_record(&t.l, t.successor)->late, 0);
 	story_run(&t.l, 1500);
-	assert_int_equal(story_record(&t.l, t.heir)->late, 50);
-	assert_int_equal(story_happened(&t.l, t.heir, "late_mark"), 0);
-	assert_int_equal(mark_age_us(&t.l, t.heir), age);
+	assert_int_equal(story_record(&t.l, t.successor)->late, 50);
+	assert_int_equal(story_happened(&t.l, t.successor, "late_mark"), 0);
+	assert_int_equal(mark_age_us(&t.l, t.successor), age);
 	story_fini(&t.l);
 }
 
@@ -329,7 +329,7 @@ static void a_mark_that_was_long_under_way_is_old(void **unused)
 	story_fini(&l);
 }
 
-/* A second takeover right after the first: nobody but the first heir has said how long the
+/* A second takeover right after the first: nobody but the first successor has said how long the
  * owner before it was not heard, and what it alone had heard need not be in the log yet. */
 static uint64_t age_of_second_takeover(uint64_t after_ms)
 {
@@ -339,7 +339,7 @@ static uint64_t age_of_second_takeover(uint64_t after_ms)
 	begin(&t);
 	story_kill(&t.l, t.old);
 	story_run(&t.l, after_ms);
-	story_suspect(&t.l, t.heir);
+	story_suspect(&t.l, t.successor);
 	story_run(&t.l, 50);
 	assert_int_equal(story_holder(&t.l), t.third);
 	age = mark_age_us(&t.l, t.third);
@@ -355,25 +355,25 @@ static void the_age_of_a_second_takeover_covers_the_first(void **unused)
 	assert_true(age_of_second_takeover(1500) < 100000);
 }
 
-/* The heir itself stood still for 50 ms: the mark that it reads then may be as old as that. */
+/* The successor itself stood still for 50 ms: the mark that it reads then may be as old as that. */
 static void a_mark_that_waited_for_its_hearer_is_old(void **unused)
 {
 	struct story l;
-	uint32_t old, heir;
+	uint32_t old, successor;
 
 	(void)unused;
 	story_begin(&l, 3);
 	story_client_connect(&l);
 	old = story_holder(&l);
-	heir = story_third(&l);
+	successor = story_third(&l);
 	story_run(&l, 20);
 	l.now_us += 50000;
 	accept(&l, old, 50);
 	story_lose(&l, old);
 	story_run(&l, 3);
-	assert_int_equal(story_holder(&l), heir);
-	assert_int_equal(story_entry(&l, heir)->window.floor, 50);
-	assert_true(mark_age_us(&l, heir) >= 50000);
+	assert_int_equal(story_holder(&l), successor);
+	assert_int_equal(story_entry(&l, successor)->window.floor, 50);
+	assert_true(mark_age_us(&l, successor) >= 50000);
 	story_fini(&l);
 }
 
@@ -420,7 +420,7 @@ static void after_a_loss_of_all_power_committed_marks_count(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_late_mark_is_below_what_the_heir_has_accepted),
+		cmocka_unit_test(a_late_mark_is_below_what_the_successor_has_accepted),
 		cmocka_unit_test(a_late_mark_is_told_by_who_heard_of_higher_ones),
 		cmocka_unit_test(a_mark_of_ones_own_epoch_is_no_floor),
 		cmocka_unit_test(a_late_mark_is_told_on),

@@ -92,37 +92,37 @@ static bool lose_raft_and_words(const struct story *l, uint32_t from, uint32_t t
 		(f->data[0] == FRAME_MARKS || f->data[0] == FRAME_MARKS_DONE));
 }
 
-/* The heir learns late of the SA, and of being its heir. What it was told of it meanwhile
+/* The successor learns late of the SA, and of being its successor. What it was told of it meanwhile
  * it had no room for: the word that came with that must not count. */
 static void a_word_does_not_count_whose_marks_found_no_room(void **unused)
 {
 	struct story l;
-	uint32_t old, leader, heir;
+	uint32_t old, leader, successor;
 
 	(void)unused;
 	start_nodes(&l, 3);
 	old = mute = story_holder(&l);
 	leader = story_leader(&l);
-	heir = deaf = story_third(&l);
+	successor = deaf = story_third(&l);
 	l.loses = lose_raft_and_words;
 	story_client_connect(&l);
 	story_run(&l, 10);
-	fill_marks(&l, leader, heir);
+	fill_marks(&l, leader, successor);
 	accept(&l, old, 88);
 	assert_int_equal(story_entry(&l, old)->delivered, 88);
 	story_suspect(&l, old);
 	story_run(&l, 50);
 	story_kill(&l, old);
 	story_run(&l, 50);
-	assert_null(state_session_by_spi(core_state(l.node[heir].core), story_spi(&l), NULL));
+	assert_null(state_session_by_spi(core_state(l.node[successor].core), story_spi(&l), NULL));
 	l.loses = NULL;
 	story_run(&l, 500);
-	assert_int_equal(story_holder(&l), heir);
-	assert_false(story_entry(&l, heir)->hold);
-	assert_int_equal(story_entry(&l, heir)->fallen, 0);
-	assert_int_equal(story_record(&l, heir)->mark, 0); /* Not by the log. */
-	assert_int_equal(story_record(&l, heir)->late, 0);
-	assert_int_equal(try_accept(&l, heir, 88), DROP_REPLAY);
+	assert_int_equal(story_holder(&l), successor);
+	assert_false(story_entry(&l, successor)->hold);
+	assert_int_equal(story_entry(&l, successor)->horizon_floor, 0);
+	assert_int_equal(story_record(&l, successor)->mark, 0); /* Not by the log. */
+	assert_int_equal(story_record(&l, successor)->late, 0);
+	assert_int_equal(try_accept(&l, successor, 88), DROP_REPLAY);
 	story_fini(&l);
 }
 
@@ -136,17 +136,17 @@ static bool delay_word(const struct story *l, uint32_t from, uint32_t to, const 
 	return lose_raft(l, from, to, f) || f->data[0] == FRAME_PROPOSE;
 }
 
-/* The heir knew a mark when it was told it again, and had to forget it before the word. */
+/* The successor knew a mark when it was told it again, and had to forget it before the word. */
 static void a_word_does_not_count_whose_marks_are_gone_when_it_comes(void **unused)
 {
 	struct story l;
-	uint32_t old, heir;
+	uint32_t old, successor;
 
 	(void)unused;
 	start_nodes(&l, 3);
 	old = story_holder(&l);
 	mute = story_leader(&l);
-	heir = deaf = story_third(&l);
+	successor = deaf = story_third(&l);
 	l.loses = delay_word;
 	story_client_connect(&l);
 	story_run(&l, 10);
@@ -158,55 +158,55 @@ static void a_word_does_not_count_whose_marks_are_gone_when_it_comes(void **unus
 	story_kill(&l, old);
 	assert_non_null(late);
 	story_run(&l, 100); /* Four times 900 ms. */
-	story_frame(&l, mute, heir, late);
+	story_frame(&l, mute, successor, late);
 	late = NULL;
 	l.loses = NULL;
 	story_run(&l, 500);
-	assert_int_equal(story_holder(&l), heir);
-	assert_false(story_entry(&l, heir)->hold);
-	assert_int_equal(story_entry(&l, heir)->fallen, 0);
-	assert_int_equal(story_record(&l, heir)->mark, 0); /* Not by the log. */
-	assert_int_equal(story_record(&l, heir)->late, 0);
-	assert_int_equal(try_accept(&l, heir, 88), DROP_REPLAY);
+	assert_int_equal(story_holder(&l), successor);
+	assert_false(story_entry(&l, successor)->hold);
+	assert_int_equal(story_entry(&l, successor)->horizon_floor, 0);
+	assert_int_equal(story_record(&l, successor)->mark, 0); /* Not by the log. */
+	assert_int_equal(story_record(&l, successor)->late, 0);
+	assert_int_equal(try_accept(&l, successor, 88), DROP_REPLAY);
 	story_fini(&l);
 }
 
 /* Marks of SAs that were just deleted come late, many in a second: long after, each is
- * forgotten. An heir that is collecting then must not discard one word after the other. */
+ * forgotten. A successor that is collecting then must not discard one word after the other. */
 static void forgetting_waits_until_the_words_have_come(void **unused)
 {
 	struct frame_mark row = { .epoch = 1, .seq = 1 };
 	struct story l;
-	uint32_t old, leader, heir;
+	uint32_t old, leader, successor;
 
 	(void)unused;
 	start_all(&l, 3);
 	old = story_holder(&l);
 	leader = story_leader(&l);
-	heir = story_third(&l);
+	successor = story_third(&l);
 	accept(&l, old, 88);
 	for (row.spi_in = 300; row.spi_in < 300 + 370; row.spi_in++) {
-		story_frame(&l, leader, heir, frame_create_marks(FRAME_MARKS, 0, &row, 1));
+		story_frame(&l, leader, successor, frame_create_marks(FRAME_MARKS, 0, &row, 1));
 		story_run(&l, 10);
 	}
 	story_lose(&l, old);
 	story_run(&l, 1500);
-	assert_int_equal(story_holder(&l), heir);
+	assert_int_equal(story_holder(&l), successor);
 	assert_false(story_owned(&l)->hold);
-	assert_int_equal(story_owned(&l)->fallen, 0);
+	assert_int_equal(story_owned(&l)->horizon_floor, 0);
 	assert_int_equal(story_owned(&l)->window.floor, 88);
 	story_fini(&l);
 }
 
 /* ---- Late marks ---- */
 
-/* An heir that has let its packets go hears late of what its predecessor accepted, in
+/* A successor that has let its packets go hears late of what its predecessor accepted, in
  * vain, for nobody acknowledges that any more. The predecessor does not know yet. */
 struct late {
 	struct story l;
 	uint32_t old;
-	struct sad_entry *e; /* The heir's. */
-	uint32_t heir;
+	struct sad_entry *e; /* The successor's. */
+	uint32_t successor;
 };
 
 static void begin_late(struct late *t)
@@ -215,18 +215,18 @@ static void begin_late(struct late *t)
 
 	start_all(l, 3);
 	t->old = deaf = story_holder(l);
-	t->heir = story_third(l);
+	t->successor = story_third(l);
 	accept(l, t->old, 5);
 	l->loses = lose_raft;
 	story_suspect(l, t->old);
 	story_run(l, 300);
-	t->e = story_entry(l, t->heir);
+	t->e = story_entry(l, t->successor);
 	assert_true(t->e->granted);
 	assert_false(t->e->hold);
 	assert_int_equal(t->e->window.floor, 5);
 }
 
-/* What the heir accepted before was told, but nobody's answer came. Its client is silent. */
+/* What the successor accepted before was told, but nobody's answer came. Its client is silent. */
 static void a_late_mark_does_not_keep_back_what_is_below(void **unused)
 {
 	struct late t;
@@ -234,7 +234,7 @@ static void a_late_mark_does_not_keep_back_what_is_below(void **unused)
 	(void)unused;
 	begin_late(&t);
 	t.l.lost_type = FRAME_MARKS_ACK;
-	accept(&t.l, t.heir, 50);
+	accept(&t.l, t.successor, 50);
 	story_run(&t.l, 20);
 	assert_int_equal(t.e->delivered, 0);
 	accept(&t.l, t.old, 100);
@@ -247,17 +247,17 @@ static void a_late_mark_does_not_keep_back_what_is_below(void **unused)
 	story_fini(&t.l);
 }
 
-/* The late mark overtakes what the heir's own worker says. */
+/* The late mark overtakes what the successor's own worker says. */
 static void what_was_accepted_below_a_late_mark_is_delivered(void **unused)
 {
 	struct late t;
 
 	(void)unused;
 	begin_late(&t);
-	assert_int_equal(try_accept(&t.l, t.heir, 50), DROP_NONE);
+	assert_int_equal(try_accept(&t.l, t.successor, 50), DROP_NONE);
 	accept(&t.l, t.old, 100);
 	assert_int_equal(t.e->window.floor, 100);
-	story_report(&t.l, t.heir, t.e, SA_REPORT_MARK, 50);
+	story_report(&t.l, t.successor, t.e, SA_REPORT_MARK, 50);
 	assert_false(sad_entry_must_wait(t.e, 50)); /* At once. */
 	/* And who comes next knows it. */
 	t.l.loses = NULL;
@@ -265,7 +265,7 @@ static void what_was_accepted_below_a_late_mark_is_delivered(void **unused)
 		if (i != t.old)
 			story_link(&t.l, t.old, i, true); /* It is missed no more. */
 	story_run(&t.l, 300);
-	story_lose(&t.l, t.heir);
+	story_lose(&t.l, t.successor);
 	story_run(&t.l, 500);
 	assert_false(story_owned(&t.l)->hold);
 	assert_int_equal(story_owned(&t.l)->window.floor, 100);
@@ -273,7 +273,7 @@ static void what_was_accepted_below_a_late_mark_is_delivered(void **unused)
 }
 
 /* Stopped, taken for dead, awake again before it knows: what it accepts now waits for good, for
- * nobody acknowledges it. It is told late all the same, and its heir refuses it, too. */
+ * nobody acknowledges it. It is told late all the same, and its successor refuses it, too. */
 static void an_owner_that_wakes_up_delivers_nothing(void **unused)
 {
 	struct sad_entry *e;
@@ -283,13 +283,13 @@ static void an_owner_that_wakes_up_delivers_nothing(void **unused)
 	begin_late(&t);
 	e = story_entry(&t.l, t.old);
 	assert_int_equal(try_accept(&t.l, t.old, 9), DROP_NONE);
-	accept(&t.l, t.heir, 9); /* The same packet, at both. */
+	accept(&t.l, t.successor, 9); /* The same packet, at both. */
 	assert_int_equal(t.e->delivered, 9);
 	accept(&t.l, t.old, 20);
 	story_run(&t.l, 100);
 	assert_int_equal(e->delivered, 5);
 	assert_true(sad_entry_must_wait(e, 9));
-	assert_int_equal(try_accept(&t.l, t.heir, 20), DROP_REPLAY);
+	assert_int_equal(try_accept(&t.l, t.successor, 20), DROP_REPLAY);
 	assert_int_equal(try_accept(&t.l, t.old, 9), DROP_REPLAY);
 	t.l.loses = NULL;
 	for (uint32_t i = 0; i < 3; i++)

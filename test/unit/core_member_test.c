@@ -421,7 +421,7 @@ static void another_configuration_is_not_ready(void **unused)
 }
 
 /* The holder is lost; of the others one has another configuration. */
-static void another_configuration_is_no_heir(void **unused)
+static void another_configuration_is_no_successor(void **unused)
 {
 	uint32_t f, holder, leader;
 	struct story l;
@@ -492,7 +492,7 @@ int main(void)
 		cmocka_unit_test(unready_has_a_reason),
 		cmocka_unit_test(a_planned_leave_is_no_accident_and_history_no_news),
 		cmocka_unit_test(another_configuration_is_not_ready),
-		cmocka_unit_test(another_configuration_is_no_heir),
+		cmocka_unit_test(another_configuration_is_no_successor),
 		cmocka_unit_test(another_configuration_gets_no_share),
 	};
 

@@ -122,7 +122,7 @@ static void a_mark_is_committed_within_a_second(void **unused)
 }
 
 /* What the lost owner had told the others is the floor, and goes into the log. */
-static void an_heir_commits_what_the_lost_owner_had_told(void **unused)
+static void a_successor_commits_what_the_lost_owner_had_told(void **unused)
 {
 	struct story l;
 	uint32_t old;
@@ -248,7 +248,7 @@ static void a_lost_nodes_slots_are_spread(void **unused)
 }
 
 /* RFC 4303 3.3.3: at the end of the space the SA must go. Its owner warns at 75 %, once;
- * the heir of a lease that ends near 2^32 has the rest, and not a number more. */
+ * the successor of a lease that ends near 2^32 has the rest, and not a number more. */
 /* The SA's lease ends above 75 % of the numbers. */
 static void sequence_is_high(struct story *l)
 {
@@ -363,7 +363,7 @@ int main(void)
 		cmocka_unit_test(asking_often_does_not_make_it_longer),
 		cmocka_unit_test(a_renewal_that_got_lost_is_asked_for_again),
 		cmocka_unit_test(a_mark_is_committed_within_a_second),
-		cmocka_unit_test(an_heir_commits_what_the_lost_owner_had_told),
+		cmocka_unit_test(a_successor_commits_what_the_lost_owner_had_told),
 		cmocka_unit_test(marks_of_an_earlier_loss_are_not_those_of_this_one),
 		cmocka_unit_test(who_owned_nothing_leaves_no_mark_age),
 		cmocka_unit_test(a_lost_nodes_slots_are_spread),

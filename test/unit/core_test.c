@@ -83,7 +83,7 @@ static void lose(struct story *l, uint32_t node)
 static void the_owner_dies_and_another_goes_on(void **unused)
 {
 	struct story l;
-	uint32_t old, heir;
+	uint32_t old, successor;
 	uint64_t last;
 
 	(void)unused;
@@ -93,10 +93,10 @@ static void the_owner_dies_and_another_goes_on(void **unused)
 	for (int i = 0; i < 1000; i++)
 		last = draw(story_entry(&l, old));
 	lose(&l, old);
-	heir = story_holder(&l);
-	assert_int_not_equal(heir, STORY_NODES);
-	assert_int_not_equal(heir, old);
-	assert_true(draw(story_entry(&l, heir)) > last);
+	successor = story_holder(&l);
+	assert_int_not_equal(successor, STORY_NODES);
+	assert_int_not_equal(successor, old);
+	assert_true(draw(story_entry(&l, successor)) > last);
 	assert_noticed(&l);
 	assert_int_equal(l.client.counts.notices, 1);
 	story_client_send(&l, initiator_create_dpd(&l.client));

@@ -231,8 +231,8 @@ static void nobody_unknown_ends_a_node(void **unused)
 	story_fini(&l);
 }
 
-/* What the lost owner told another node may be newer than what it told the heir. */
-static void an_heir_lets_nothing_in_before_it_has_all_marks(void **unused)
+/* What the lost owner told another node may be newer than what it told the successor. */
+static void a_successor_lets_nothing_in_before_it_has_all_marks(void **unused)
 {
 	struct story l;
 	struct roles r = begin(&l);
@@ -286,7 +286,7 @@ int main(void)
 		cmocka_unit_test(a_refused_node_is_not_heard),
 		cmocka_unit_test(a_refused_node_is_told_nothing),
 		cmocka_unit_test(nobody_unknown_ends_a_node),
-		cmocka_unit_test(an_heir_lets_nothing_in_before_it_has_all_marks),
+		cmocka_unit_test(a_successor_lets_nothing_in_before_it_has_all_marks),
 		cmocka_unit_test(a_repeated_init_gets_the_same_bytes),
 	};
 

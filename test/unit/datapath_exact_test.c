@@ -107,7 +107,7 @@ static void test_exact_late_mark(void **state)
 }
 
 /* Nobody remembers: below the horizon nothing is let in, and that is told. */
-static void test_exact_fallen(void **state)
+static void test_exact_horizon_floor(void **state)
 {
 	struct seq_grant g = {.epoch = 2, .start = 1000, .end = 2000, .hold = true, .quorum = true,
 			      .horizon = 9};
@@ -121,7 +121,7 @@ static void test_exact_fallen(void **state)
 	arrive(gateway, client, 2);
 	assert_int_equal(gateway->e.counters.held, 1);
 	update(gateway, (struct sa_update){.kind = SA_UPDATE_FLOOR, .spi_in = SPI_GATEWAY,
-					   .mark = 8, .fallen = true});
+					   .mark = 8, .from_horizon = true});
 	update(gateway, (struct sa_update){.kind = SA_UPDATE_RELEASE, .spi_in = SPI_GATEWAY});
 	assert_int_equal(DROPS(gateway, DROP_REPLAY), 1);
 	assert_int_equal(reports_of(gateway, SA_REPORT_BELOW_HORIZON), 1);
@@ -149,7 +149,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exact_waits),
 		cmocka_unit_test(test_exact_late_mark),
-		cmocka_unit_test(test_exact_fallen),
+		cmocka_unit_test(test_exact_horizon_floor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -187,28 +187,28 @@ static void news_come_back(void **unused)
 	struct blob *b;
 
 	(void)unused;
-	f.session.news = NEWS_PEER;
+	f.session.activity = ACTIVITY_PEER;
 	f.session.spi_in = 0xc0ffee;
 	f.session.epoch = -3;
 	f.session.remote = endpoint("198.51.100.9:4711");
 	blob_unref(round_trip(&f, &back));
-	assert_int_equal(back.session.news, NEWS_PEER);
+	assert_int_equal(back.session.activity, ACTIVITY_PEER);
 	assert_int_equal(back.session.spi_in, 0xc0ffee);
 	assert_int_equal(back.session.epoch, -3);
 	assert_true(endpoint_equal(&back.session.remote, &f.session.remote));
 	/* There need not be an address. */
 	memset(&f.session.remote, 0, sizeof(f.session.remote));
-	f.session.news = NEWS_ALIVE;
+	f.session.activity = ACTIVITY_ALIVE;
 	blob_unref(round_trip(&f, &back));
 	assert_int_equal(back.session.remote.address.family, 0);
 	/* News that we don't know. */
 	for (unsigned news = 0; news < 256; news++) {
 		enum status s;
 
-		f.session.news = (uint8_t)news;
+		f.session.activity = (uint8_t)news;
 		b = frame_create(&f);
 		s = frame_parse(&back, b->data, b->len);
-		assert_int_equal(s, news >= NEWS_SEQUENCE_END && news <= NEWS_BELOW_HORIZON ? OK : ERR_MALFORMED);
+		assert_int_equal(s, news >= ACTIVITY_SEQUENCE_END && news <= ACTIVITY_BELOW_HORIZON ? OK : ERR_MALFORMED);
 		blob_unref(b);
 	}
 }
@@ -283,8 +283,8 @@ static void marks_come_back(void **unused)
 static void runs_come_back(void **unused)
 {
 	static const struct frame_run runs[] = {
-		{ 0, 4096, FRAME_WHOLE | FRAME_COMPLETE, 7 },
-		{ 4096, 1, FRAME_WHOLE, INT64_MAX },
+		{ 0, 4096, FRAME_INFORMED | FRAME_COMPLETE, 7 },
+		{ 4096, 1, FRAME_INFORMED, INT64_MAX },
 		{ 65535, 65535, 0, INT64_MIN },
 	};
 	struct frame f;
@@ -325,7 +325,7 @@ static void lengths_are_exact(void **unused)
 		if (f.type == FRAME_HELLO)
 			f.hello.raft_id = f.hello.level = 1;
 		if (f.type == FRAME_SESSION)
-			f.session.news = NEWS_ALIVE;
+			f.session.activity = ACTIVITY_ALIVE;
 		b = round_trip(&f, &back);
 		for (size_t len = 0; len < b->len; len++)
 			assert_int_equal(frame_parse(&back, b->data, len), ERR_MALFORMED);

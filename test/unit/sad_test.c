@@ -344,7 +344,7 @@ static void test_unsupported(void **state)
 }
 
 /* With ESN a client far above the horizon has the low half of one far below it. */
-static void test_fallen_esn(void **state)
+static void test_horizon_floor_esn(void **state)
 {
 	const struct seq_grant g = {.epoch = 1, .start = 1, .end = 9, .floor = 5 * T32 + 999,
 				    .quorum = true, .horizon = 5 * T32 + 1000};
@@ -379,7 +379,7 @@ int main(void)
 		cmocka_unit_test(test_mark),
 		cmocka_unit_test(test_contexts),
 		cmocka_unit_test(test_unsupported),
-		cmocka_unit_test(test_fallen_esn),
+		cmocka_unit_test(test_horizon_floor_esn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,9 +118,9 @@ static void test_many_tombstones_go(void **unused)
 	for (uint32_t i = 0; i < 29500; i++) { /* Of 584 octets each. */
 		del.session_del.session = apply_put(m->core.state, 100 + i).session;
 		del.session_del.serial = 1;
-		word = blob_new(NULL, COMMAND_LAST_WORD_MAX);
-		memset(word->data, (int)i, COMMAND_LAST_WORD_MAX);
-		del.session_del.last_word = ike_datagrams_of(word);
+		word = blob_new(NULL, COMMAND_FINAL_RESPONSE_MAX);
+		memset(word->data, (int)i, COMMAND_FINAL_RESPONSE_MAX);
+		del.session_del.final_response = ike_datagrams_of(word);
 		assert_int_equal(apply_command(m->core.state, &del).status, OK);
 		del.type = COMMAND_SESSION_DEL;
 	}

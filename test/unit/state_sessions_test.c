@@ -165,7 +165,7 @@ static void test_tombstones_counted(void **unused)
 }
 
 /* The answer to a DELETE stays with the tombstone, in snapshots too. */
-static void test_last_word(void **unused)
+static void test_final_response(void **unused)
 {
 	struct state *s = apply_three_nodes(), *read;
 	uint64_t id = apply_put(s, 5).session;
@@ -177,7 +177,7 @@ static void test_last_word(void **unused)
 	c.session_del.session = id;
 	c.session_del.serial = 1;
 	memset(c.session_del.request_hash, 7, IKE_HASH_LEN);
-	c.session_del.last_word = ike_datagrams_of(blob_new("gone", 4));
+	c.session_del.final_response = ike_datagrams_of(blob_new("gone", 4));
 	memset(hash, 7, sizeof(hash));
 	assert_int_equal(apply_command(s, &c).status, OK);
 	b = state_encode(s);
@@ -185,17 +185,17 @@ static void test_last_word(void **unused)
 	assert_non_null(read);
 	for (unsigned i = 0; i < 2; i++) {
 		struct state *x = i ? read : s;
-		struct ike_datagrams *word = state_last_word(x, 5, ~UINT64_C(5), hash);
+		struct ike_datagrams *word = state_final_response(x, 5, ~UINT64_C(5), hash);
 
 		assert_non_null(word);
 		assert_memory_equal(ike_datagrams_only(word)->data, "gone", 4);
-		assert_ptr_equal(state_last_word(x, 5, ~UINT64_C(5), NULL), word);
-		assert_null(state_last_word(x, 5, 5, hash));
+		assert_ptr_equal(state_final_response(x, 5, ~UINT64_C(5), NULL), word);
+		assert_null(state_final_response(x, 5, 5, hash));
 	}
 	hash[0]++;
-	assert_null(state_last_word(s, 5, ~UINT64_C(5), hash));
+	assert_null(state_final_response(s, 5, ~UINT64_C(5), hash));
 	apply_time(s, 600000);
-	assert_null(state_last_word(s, 5, ~UINT64_C(5), NULL));
+	assert_null(state_final_response(s, 5, ~UINT64_C(5), NULL));
 	blob_unref(b);
 	state_free(read);
 	state_free(s);
@@ -408,7 +408,7 @@ int main(void)
 		cmocka_unit_test(test_put_supersedes),
 		cmocka_unit_test(test_delete),
 		cmocka_unit_test(test_tombstones_counted),
-		cmocka_unit_test(test_last_word),
+		cmocka_unit_test(test_final_response),
 		cmocka_unit_test(test_step),
 		cmocka_unit_test(test_step_refused),
 		cmocka_unit_test(test_ike_rekey),

@@ -156,7 +156,7 @@ static void end(struct state *s, uint64_t session)
 
 	del.session_del.session = session;
 	del.session_del.serial = 1;
-	del.session_del.last_word = message(COMMAND_LAST_WORD_MAX);
+	del.session_del.final_response = message(COMMAND_FINAL_RESPONSE_MAX);
 	assert_int_equal(apply_command(s, &del).status, OK);
 }
 

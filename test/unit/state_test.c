@@ -59,7 +59,7 @@ static void test_node_restart(void **unused)
 	state_free(s);
 }
 
-static void test_node_down_heir(void **unused)
+static void test_node_down_successor(void **unused)
 {
 	struct state *s = apply_three_nodes();
 	uint64_t id = apply_put(s, 5).session;
@@ -67,7 +67,7 @@ static void test_node_down_heir(void **unused)
 	struct apply_result r;
 
 	(void)unused;
-	assert_int_equal(apply_down(s, 1, 11, 9).status, ERR_STALE); /* Heir unknown, ... */
+	assert_int_equal(apply_down(s, 1, 11, 9).status, ERR_STALE); /* Successor unknown, ... */
 	assert_int_equal(apply_down(s, 1, 11, 1).status, ERR_STALE); /* ... itself, ... */
 	assert_int_equal(apply_down(s, 3, 13, 2).status, OK);
 	assert_int_equal(apply_down(s, 1, 11, 3).status, ERR_STALE); /* ... or down. */
@@ -290,7 +290,7 @@ static void test_owner_move(void **unused)
 	assert_int_equal(x->seq[0].mark, 99);
 	assert_int_equal(apply_move(s, id, 1, 3, &row).status, ERR_STALE); /* A late repetition. */
 
-	/* Node 2 is lost, its heir 3 serves the session; 2 comes back without it. */
+	/* Node 2 is lost, its successor 3 serves the session; 2 comes back without it. */
 	assert_int_equal(apply_down(s, 2, 12, 3).status, OK);
 	assert_int_equal(epoch_of(s, id), 3);
 	assert_int_equal(apply_up(s, 2, 22).status, OK);
@@ -364,7 +364,7 @@ static void test_owner_move_exact(void **unused)
 	id = apply_command(s, &put).session;
 	x = state_session(s, id);
 	assert_int_equal(x->seq[0].horizon, 5001);
-	assert_int_equal(x->seq[0].born, 1);
+	assert_int_equal(x->seq[0].made_in, 1);
 	/* It only grows, and only the owner of the epoch raises it. */
 	for (int64_t epoch = 0; epoch <= 2; epoch++) {
 		raise.seq_batch.n = 1;
@@ -384,7 +384,7 @@ static void test_owner_move_exact(void **unused)
 	back = state_decode(octets->data, octets->len, LEVEL);
 	assert_non_null(back);
 	assert_int_equal(state_session(back, id)->seq[0].horizon, 5999);
-	assert_int_equal(state_session(back, id)->seq[0].born, 1);
+	assert_int_equal(state_session(back, id)->seq[0].made_in, 1);
 	blob_unref(octets);
 	state_free(back);
 	state_free(s);
@@ -442,7 +442,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_node_up),
 		cmocka_unit_test(test_node_restart),
-		cmocka_unit_test(test_node_down_heir),
+		cmocka_unit_test(test_node_down_successor),
 		cmocka_unit_test(test_node_down_rendezvous),
 		cmocka_unit_test(test_other_configuration_inherits_last),
 		cmocka_unit_test(test_other_configuration_holds_last),

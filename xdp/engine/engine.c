@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine's state: SAs come and go by struct sa_update, news leaves by struct
+/* The engine's state: SAs come and go by struct sa_update, reports leave by struct
  * sa_report. inbound.c and outbound.c hold the two directions.
  *
  * Every update is idempotent and may name an SA that is gone; the replicated
@@ -158,7 +158,7 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 			e->release_due = true; /* What is held goes to the new owner. */
 		break;
 	case SA_UPDATE_FLOOR:
-		sad_entry_raise_floor(&sa->e, u->mark, u->fallen);
+		sad_entry_raise_floor(&sa->e, u->mark, u->from_horizon);
 		break;
 	case SA_UPDATE_DELIVER:
 		sad_entry_raise_delivered(&sa->e, u->mark, u->epoch);

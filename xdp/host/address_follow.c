@@ -39,12 +39,12 @@ static bool fit(const struct follower *f)
 	return true;
 }
 
-static void tell(struct follower *f, enum host_news_kind kind, const char *name, const char *text)
+static void tell(struct follower *f, enum host_event_kind kind, const char *name, const char *text)
 {
-	struct host_news news = {.kind = kind, .name = name, .text = text, .fit = fit(f)};
+	struct host_event event = {.kind = kind, .name = name, .text = text, .fit = fit(f)};
 
 	if (f->tell)
-		f->tell(f->ctx, &news);
+		f->tell(f->ctx, &event);
 }
 
 static void __attribute__((format(printf, 2, 3)))
@@ -265,7 +265,7 @@ int follow_start(struct address_mover *m, const struct datapath_config *c,
 {
 	struct follower *f = &m->follower;
 
-	f->tell = c->host_news;
+	f->tell = c->host_event;
 	f->ctx = c->host_ctx;
 	f->wiring = *wiring;
 	f->tun_mtu = c->tun_mtu;

@@ -16,7 +16,7 @@ enum host_reason { REASON_OUTER, REASON_INNER, REASON_ADDRESSES, REASONS };
 
 struct follower { /* address_follow.c */
 	struct host_watch *watch;
-	void (*tell)(void *ctx, const struct host_news *news); /* May be NULL. */
+	void (*tell)(void *ctx, const struct host_event *event); /* May be NULL. */
 	void *ctx;
 	struct address_wiring wiring;
 	uint32_t tun_mtu;       /* As configured; 0: it follows the outer interface's. */

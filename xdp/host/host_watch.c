@@ -38,7 +38,7 @@ struct host_watch {
 	uint32_t own_port; /* The mover's socket's. */
 	bool stirred;
 	char what[HOST_TEXT_LEN];
-	struct mnl_socket *news;
+	struct mnl_socket *events;
 	struct netlink ask;
 	uint8_t answer[ANSWER_LEN] __attribute__((aligned(8)));
 };
@@ -202,7 +202,7 @@ bool host_watch_read(struct host_watch *w)
 	bool look = false;
 
 	for (int i = 0; i < READ_MAX; i++) {
-		ssize_t got = mnl_socket_recvfrom(w->news, w->answer, sizeof(w->answer));
+		ssize_t got = mnl_socket_recvfrom(w->events, w->answer, sizeof(w->answer));
 		const uint8_t *at = w->answer;
 		size_t left = got > 0 ? (size_t)got : 0, used;
 		struct host_message m;
@@ -222,17 +222,17 @@ bool host_watch_read(struct host_watch *w)
 /* ---- Life ---- */
 
 /* Hears all that is told of links, addresses and routes. 0 or a negative errno. */
-static int open_news(struct host_watch *w)
+static int open_events(struct host_watch *w)
 {
 	const unsigned groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
 				RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
 	int queue = LISTEN_QUEUE;
 
-	w->news = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!w->news)
+	w->events = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (!w->events)
 		return -errno;
-	(void)setsockopt(mnl_socket_get_fd(w->news), SOL_SOCKET, SO_RCVBUFFORCE, &queue, sizeof(queue));
-	return mnl_socket_bind(w->news, groups, MNL_SOCKET_AUTOPID) ? -errno : 0;
+	(void)setsockopt(mnl_socket_get_fd(w->events), SOL_SOCKET, SO_RCVBUFFORCE, &queue, sizeof(queue));
+	return mnl_socket_bind(w->events, groups, MNL_SOCKET_AUTOPID) ? -errno : 0;
 }
 
 static void own_add(struct host_watch *w, const struct prefix *p, size_t n, bool host)
@@ -260,7 +260,7 @@ struct host_watch *host_watch_new(const struct datapath_config *c, unsigned tun,
 	w->port[HOST_OUTER] = (struct watched){.name = w->names[0], .port = "outer", .program = program};
 	w->port[HOST_INNER] = (struct watched){.name = w->names[1], .port = "inner"};
 	w->port[HOST_TUN] = (struct watched){.port = "TUN", .was = {.ifindex = tun}};
-	if ((error = open_news(w)) || (error = netlink_open(&w->ask)) || (error = ask_all(w, now)))
+	if ((error = open_events(w)) || (error = netlink_open(&w->ask)) || (error = ask_all(w, now)))
 		goto fail;
 	for (unsigned i = 0; i < HOST_PORTS; i++)
 		w->port[i].was = now[i];
@@ -275,15 +275,15 @@ void host_watch_free(struct host_watch *w)
 {
 	if (!w)
 		return;
-	if (w->news)
-		mnl_socket_close(w->news);
+	if (w->events)
+		mnl_socket_close(w->events);
 	netlink_close(&w->ask);
 	free(w);
 }
 
 int host_watch_fd(const struct host_watch *w)
 {
-	return mnl_socket_get_fd(w->news);
+	return mnl_socket_get_fd(w->events);
 }
 
 void host_watch_own(struct host_watch *w, const struct netlink *nl)

@@ -3,7 +3,7 @@
  * another address, a sequence space that is used up (FRAME_SESSION). That a Child SA
  * cannot be used any more is told again until there is another one: its client may say
  * little, and the leader may change. */
-#include "cluster/core/news.h"
+#include "cluster/core/activity.h"
 
 #include "cluster/core/rooms.h"
 #include "cluster/core/lane_reserve.h"
@@ -13,49 +13,49 @@
 
 #include <stdlib.h>
 
-struct news {
+struct activity {
 	uint64_t again_us;
 };
 
 #define BELOW_AGAIN_US (1000 * MS)
 
-void news_send(struct core *c, enum session_news what, const struct sa_report *r)
+void activity_send(struct core *c, enum session_activity what, const struct sa_report *r)
 {
 	struct frame f = { .type = FRAME_SESSION };
 	uint32_t leader = core_leader_index(c);
 
-	f.session.news = (uint8_t)what;
+	f.session.activity = (uint8_t)what;
 	f.session.spi_in = r->spi_in;
 	f.session.epoch = r->epoch;
 	f.session.remote = r->remote;
 	if (core_leads(c))
-		news_receive(c, &f);
+		activity_receive(c, &f);
 	else if (leader != NODE_NONE)
 		core_send(c, leader, &f);
 }
 
 /* At the leader. Only the owner sees authenticated packets, so only a report of
  * the session's current epoch counts. */
-void news_receive(struct core *c, const struct frame *f)
+void activity_receive(struct core *c, const struct frame *f)
 {
 	const struct session *s = state_session_by_spi(c->state, f->session.spi_in, NULL);
 	struct command step = { .type = COMMAND_SESSION_STEP };
 
 	if (!core_leads(c) || !s || session_epoch(c->state, s) != f->session.epoch)
 		return;
-	if (f->session.news == NEWS_SEQUENCE_END) {
+	if (f->session.activity == ACTIVITY_SEQUENCE_END) {
 		requests_delete_child(c, f->session.spi_in);
 		return;
 	}
 	/* No sign of life: it may have been a replayed packet. */
-	if (f->session.news == NEWS_BELOW_HORIZON) {
+	if (f->session.activity == ACTIVITY_BELOW_HORIZON) {
 		requests_wake(c, s, &f->session.remote);
 		requests_rekey_child(c, s, f->session.spi_in);
 		return;
 	}
 	requests_alive(c, s);
 	/* RFC 7296 2.23: follow a client that is behind a NAT, and only such a one. */
-	if (f->session.news != NEWS_PEER || !(s->ike.features & IKE_PEER_BEHIND_NAT) ||
+	if (f->session.activity != ACTIVITY_PEER || !(s->ike.features & IKE_PEER_BEHIND_NAT) ||
 	    endpoint_equal(&s->ike.remote, &f->session.remote) || f->session.remote.port == 0 ||
 	    f->session.remote.address.family != s->ike.local.address.family ||
 	    !exchange_reserve(c, s->id))
@@ -71,44 +71,44 @@ void news_receive(struct core *c, const struct frame *f)
 
 /* ---- Below the horizon ---- */
 
-void news_below(struct core *c, const struct sa_report *r)
+void activity_below_horizon(struct core *c, const struct sa_report *r)
 {
 	struct owned_sa *sa = owned_sa_get(c, r->spi_in);
 
-	owned_sa_append(c, sa, SAS_BELOW);
-	sa->below.epoch = r->epoch;
-	sa->below.remote = r->remote;
-	news_send(c, NEWS_BELOW_HORIZON, r);
+	owned_sa_append(c, sa, SAS_BELOW_HORIZON);
+	sa->below_horizon.epoch = r->epoch;
+	sa->below_horizon.remote = r->remote;
+	activity_send(c, ACTIVITY_BELOW_HORIZON, r);
 }
 
-void news_tick(struct core *c)
+void activity_tick(struct core *c)
 {
 	struct owned_sa *sa, *next;
 
-	if (!owned_sa_first(c, SAS_BELOW) || c->now_us < c->news->again_us)
+	if (!owned_sa_first(c, SAS_BELOW_HORIZON) || c->now_us < c->activity->again_us)
 		return;
-	c->news->again_us = c->now_us + BELOW_AGAIN_US;
-	for (sa = owned_sa_first(c, SAS_BELOW); sa; sa = next) {
+	c->activity->again_us = c->now_us + BELOW_AGAIN_US;
+	for (sa = owned_sa_first(c, SAS_BELOW_HORIZON); sa; sa = next) {
 		const struct session *s = state_session_by_spi(c->state, sa->spi_in, NULL);
 		struct sa_report r = { .spi_in = sa->spi_in,
-				       .epoch = sa->below.epoch,
-				       .remote = sa->below.remote };
+				       .epoch = sa->below_horizon.epoch,
+				       .remote = sa->below_horizon.remote };
 
-		next = sa->link[SAS_BELOW].next;
+		next = sa->link[SAS_BELOW_HORIZON].next;
 		if (!s || !core_owns(c, s) || session_epoch(c->state, s) != r.epoch ||
 		    core_has_successor(s, sa->spi_in))
-			owned_sa_remove(c, sa, SAS_BELOW);
+			owned_sa_remove(c, sa, SAS_BELOW_HORIZON);
 		else
-			news_send(c, NEWS_BELOW_HORIZON, &r);
+			activity_send(c, ACTIVITY_BELOW_HORIZON, &r);
 	}
 }
 
-void news_init(struct core *c)
+void activity_init(struct core *c)
 {
-	c->news = core_room(sizeof(*c->news));
+	c->activity = core_room(sizeof(*c->activity));
 }
 
-void news_fini(struct core *c)
+void activity_fini(struct core *c)
 {
-	free(c->news);
+	free(c->activity);
 }

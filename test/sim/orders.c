@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operator's word: now and then he ends a client's session, or all that it has, revokes
+/* The operator's order: now and then he ends a client's session, or all that it has, revokes
  * its identity, allows it again; at any node, while whatever else goes wrong. He asks one
  * thing of a client at a time, and waits for the answer. Where none comes, for the node that
  * he asked is gone, he does not know what became of it, and neither do the checkers from
@@ -17,7 +17,7 @@
 
 static struct host *some_host(struct full *f)
 {
-	struct host *h = &f->world.host[random_below(&f->words.random, f->world.n_hosts)];
+	struct host *h = &f->world.host[random_below(&f->orders.random, f->world.n_hosts)];
 
 	return host_runs(h) && !h->paused ? h : NULL;
 }
@@ -37,13 +37,13 @@ static void say(struct full *f, struct host *h, unsigned client, enum control_ve
 	static const char *const name[] = { [CONTROL_END] = "end its session",
 					    [CONTROL_END_IDENTITY] = "end it", [CONTROL_REVOKE] = "revoke",
 					    [CONTROL_ALLOW] = "allow" };
-	struct word *w = &f->words.of[client];
+	struct order *w = &f->orders.of[client];
 	struct control_request r = { .verb = verb, .id = f->secret[client].id };
 
 	r.session = verb == CONTROL_END ? session_of(f, h, client) : 0;
 	if (verb == CONTROL_END && r.session == 0)
 		return;
-	w->from = r.from = ++f->words.last;
+	w->from = r.from = ++f->orders.last;
 	w->asked_us = f->world.now_us;
 	w->verb = verb;
 	w->touched |= verb != CONTROL_ALLOW;
@@ -51,15 +51,15 @@ static void say(struct full *f, struct host *h, unsigned client, enum control_ve
 		w->maybe = true;
 	else if (verb == CONTROL_ALLOW)
 		w->revoked = false;
-	f->faults.count[FAULT_WORD]++;
+	f->faults.count[FAULT_ORDER]++;
 	world_say(&f->world, "client %u: %s, says the operator to n%u", client, name[verb],
 		  h->index + 1);
 	node_control(h, &r);
 }
 
-static enum control_verb choose(struct full *f, const struct word *w)
+static enum control_verb choose(struct full *f, const struct order *w)
 {
-	switch (random_below(&f->words.random, 4)) {
+	switch (random_below(&f->orders.random, 4)) {
 	case 0:
 		return CONTROL_END;
 	case 1:
@@ -69,11 +69,11 @@ static enum control_verb choose(struct full *f, const struct word *w)
 	}
 }
 
-static void on_word(struct world *w, void *ctx, uint64_t a, struct blob *data)
+static void on_order(struct world *w, void *ctx, uint64_t a, struct blob *data)
 {
 	struct full *f = ctx;
-	unsigned client = (unsigned)random_below(&f->words.random, f->n_clients);
-	struct word *x = &f->words.of[client];
+	unsigned client = (unsigned)random_below(&f->orders.random, f->n_clients);
+	struct order *x = &f->orders.of[client];
 	struct host *h = some_host(f);
 
 	(void)a;
@@ -86,10 +86,10 @@ static void on_word(struct world *w, void *ctx, uint64_t a, struct blob *data)
 	}
 	if (h && !x->from)
 		say(f, h, client, choose(f, x));
-	world_at(w, random_between(&f->words.random, 50, 600) * MS, on_word, f, 0, NULL);
+	world_at(w, random_between(&f->orders.random, 50, 600) * MS, on_order, f, 0, NULL);
 }
 
-static void answered(struct full *f, struct word *w, bool done, const char *text)
+static void answered(struct full *f, struct order *w, bool done, const char *text)
 {
 	w->from = 0;
 	if (!done && strstr(text, "not committed")) {
@@ -105,35 +105,35 @@ static void answered(struct full *f, struct word *w, bool done, const char *text
 void operator_answered(struct full *f, const struct action *a)
 {
 	for (unsigned i = 0; i < f->n_clients; i++) {
-		if (f->words.of[i].from != a->control.from)
+		if (f->orders.of[i].from != a->control.from)
 			continue;
 		world_say(&f->world, "client %u: the operator hears: %s", i, a->control.text);
-		answered(f, &f->words.of[i], a->control.done, a->control.text);
+		answered(f, &f->orders.of[i], a->control.done, a->control.text);
 		return;
 	}
 }
 
-void words_begin(struct full *f)
+void orders_begin(struct full *f)
 {
-	if (f->plan.words)
-		world_at(&f->world, SPEAKS_FROM_US, on_word, f, 0, NULL);
+	if (f->plan.orders)
+		world_at(&f->world, SPEAKS_FROM_US, on_order, f, 0, NULL);
 }
 
 /* Half of those who are revoked may come again, and then they shall (I5). */
-void words_calm(struct full *f)
+void orders_calm(struct full *f)
 {
 	for (unsigned i = 0; i < f->n_clients; i++) {
-		struct word *w = &f->words.of[i];
+		struct order *w = &f->orders.of[i];
 		struct host *h = some_host(f);
 
-		if (h && w->revoked && !w->from && random_chance(&f->words.random, 500))
+		if (h && w->revoked && !w->from && random_chance(&f->orders.random, 500))
 			say(f, h, i, CONTROL_ALLOW);
 	}
 }
 
 bool word_is_out(const struct full *f, unsigned client)
 {
-	const struct word *w = &f->words.of[client];
+	const struct order *w = &f->orders.of[client];
 
 	return w->maybe || w->lost || w->from;
 }
@@ -142,7 +142,7 @@ bool word_has_ended(struct full *f, unsigned client)
 {
 	const struct ike_sa *sa = &f->client[client].ike.ike[0];
 
-	if (!f->words.of[client].touched || f->client[client].leaving ||
+	if (!f->orders.of[client].touched || f->client[client].leaving ||
 	    f->client[client].ike.state != INITIATOR_ESTABLISHED)
 		return false;
 	for (unsigned i = 0; i < f->world.n_hosts; i++) {

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What owners tell the leader of their clients. */
+#ifndef CLUSTER_CORE_ACTIVITY_H
+#define CLUSTER_CORE_ACTIVITY_H
+
+#include "cluster/link/frame.h"
+#include "cluster/core/owned_sa.h"
+
+struct core;
+
+void activity_send(struct core *c, enum session_activity what, const struct sa_report *r);
+void activity_receive(struct core *c, const struct frame *f); /* At the leader. */
+/* A client stays below the horizon: told again until its Child SA has a successor. */
+void activity_below_horizon(struct core *c, const struct sa_report *r);
+void activity_tick(struct core *c);
+void activity_init(struct core *c);
+void activity_fini(struct core *c);
+
+#endif
