@@ -123,7 +123,7 @@ static bool must_hold(const struct core *c, const struct session *s, const struc
 {
 	if (horizon_exact(r))
 		return collect_awaits(c, s) && r->made_in != session_epoch(c->state, s);
-	return takeover_awaits(c);
+	return takeover_awaits(c, session_slot(c->state, s));
 }
 
 /* What may have been accepted in the epochs before, as far as anybody here knows. */
@@ -355,10 +355,13 @@ void grants_release(struct core *c)
 {
 	struct grant_shadow *g;
 
-	for (g = c->grants->shadow; g; g = g->hh.next)
+	for (g = c->grants->shadow; g; g = g->hh.next) {
+		if (takeover_awaits(c, state_slot(c->state, g->slot)))
+			continue;
 		for (unsigned i = 0; i < g->n; i++)
 			if (!g->child[i]->grant.exact)
 				let_go(c, g, g->child[i]);
+	}
 }
 
 /* Nobody can say what was accepted, only what was not: from the horizon on. The horizon

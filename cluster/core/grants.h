@@ -14,7 +14,8 @@ void grants_gone(struct core *c, uint64_t session);
 void grants_drop_gone(struct core *c, uint64_t session);
 void grants_slots(struct core *c);        /* Slots changed, nothing else. */
 void grants_all(struct core *c);          /* Every session, and what is no longer there. */
-void grants_release(struct core *c);      /* The successor waits no more, but for exact SAs. */
+/* Takeovers await nobody any more: what is held for them goes, but of exact SAs. */
+void grants_release(struct core *c);
 void grants_first_in(struct core *c, uint32_t spi_in);
 /* Exact SAs: how[slot], an enum collected, says where waiting is over. */
 void grants_collected(struct core *c, const uint8_t *how);

@@ -43,7 +43,7 @@ void sa_reports(struct core *c, const struct sa_report *reports, size_t n)
 			activity_send(c, ACTIVITY_PEER, r);
 			break;
 		case SA_REPORT_FIRST_IN:
-			takeover_first_in(c);
+			takeover_first_in(c, r->spi_in);
 			grants_first_in(c, r->spi_in);
 			activity_send(c, ACTIVITY_ALIVE, r);
 			break;

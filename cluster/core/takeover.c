@@ -29,6 +29,10 @@ struct takeover {
 	uint64_t node, incarnation; /* Whose slots came to us; Raft id. */
 	uint64_t at_us, age_us;
 	uint64_t late_us;           /* Its last late mark came so long after; 0: none. */
+	uint32_t awaited;           /* Nodes whose marks we wait for: bits of config indices. */
+	uint64_t index;             /* ... for the NodeDown there, ... */
+	uint64_t until_us;          /* ... but not longer. */
+	uint64_t heard_us;          /* It was last heard then; 0: a packet came since, or never. */
 };
 
 struct takeovers {
@@ -36,12 +40,8 @@ struct takeovers {
 	unsigned n;
 	uint64_t changes;        /* In it. */
 	struct node_down orphan; /* The last that moved slots, perhaps to nobody. */
-	uint32_t awaited;        /* Nodes whose marks the successor waits for: bits of config indices. */
-	uint64_t awaited_index;  /* ... for the NodeDown there, the last one. */
-	uint64_t release_at_us;  /* Held packets go at the latest; NEVER. */
-	bool release;            /* Nobody is awaited any more: held packets go. */
+	bool release;            /* One of them awaits nobody any more: held packets go. */
 	uint64_t held_expired;
-	uint64_t lost_heard_us;  /* The lost owner was last heard then; 0 = a packet came since. */
 	uint64_t last_gap_us;
 	uint64_t done_index[CLUSTER_NODES_MAX]; /* FRAME_MARKS_DONE of each node, which may come before our apply. */
 };
@@ -49,17 +49,38 @@ struct takeovers {
 #define MARKS_WAIT_US (5 * MS)
 #define OWNER_UNKNOWN_US (60000 * MS) /* So long takeovers are corrected by marks of anybody. */
 
-/* ---- Whose marks are awaited ---- */
-
-bool takeover_awaits(const struct core *c)
+static struct takeover *find(const struct core *c, uint64_t node, uint64_t incarnation)
 {
-	return c->takeovers->awaited != 0;
+	for (unsigned i = c->takeovers->n; i > 0; i--) {
+		struct takeover *t = &c->takeovers->list[i - 1];
+
+		if (t->node == node && t->incarnation == incarnation)
+			return t;
+	}
+	return NULL;
 }
 
-static void release(struct core *c)
+/* By which a slot of ours came to us. */
+static struct takeover *of_slot(const struct core *c, const struct slot *slot)
 {
-	c->takeovers->awaited = 0;
-	c->takeovers->release_at_us = NEVER;
+	return find(c, slot->previous_node, slot->previous_incarnation);
+}
+
+/* ---- Whose marks are awaited ---- */
+
+bool takeover_awaits(const struct core *c, const struct slot *slot)
+{
+	const struct takeover *t = of_slot(c, slot);
+
+	return t && t->awaited != 0;
+}
+
+static void stop_waiting(struct core *c, struct takeover *t)
+{
+	if (t->awaited == 0)
+		return;
+	t->awaited = 0;
+	c->takeovers->held_expired++;
 	c->takeovers->release = true;
 }
 
@@ -76,40 +97,54 @@ static uint32_t who_knows_marks(const struct core *c, uint64_t index)
 	return who;
 }
 
+static void wait_for_marks(struct core *c, struct takeover *t, uint64_t index)
+{
+	bool waited = t->awaited != 0; /* The same process was lost a moment ago, and came back. */
+
+	t->awaited = who_knows_marks(c, index);
+	t->index = index;
+	t->until_us = c->now_us + MARKS_WAIT_US;
+	c->takeovers->release |= waited && t->awaited == 0;
+}
+
 /* May come before our own apply of that NodeDown. What a node said of an earlier one
  * says nothing of this one, even if the same node is lost in the same incarnation. */
 void takeover_marks_done(struct core *c, uint32_t node, uint64_t index)
 {
-	struct takeovers *t = c->takeovers;
+	struct takeovers *r = c->takeovers;
 
-	c->takeovers->done_index[node] = index;
-	if ((t->awaited & (1u << node)) == 0 || index < t->awaited_index)
-		return;
-	t->awaited &= ~(1u << node);
-	if (t->awaited == 0)
-		release(c);
+	r->done_index[node] = index;
+	for (unsigned i = 0; i < r->n; i++) {
+		struct takeover *t = &r->list[i];
+
+		if ((t->awaited & (1u << node)) == 0 || index < t->index)
+			continue;
+		t->awaited &= ~(1u << node);
+		r->release |= t->awaited == 0;
+	}
 }
 
 void takeover_tick(struct core *c)
 {
-	if (c->now_us < c->takeovers->release_at_us)
-		return;
-	c->takeovers->held_expired++;
-	release(c);
+	for (unsigned i = 0; i < c->takeovers->n; i++)
+		if (c->now_us >= c->takeovers->list[i].until_us)
+			stop_waiting(c, &c->takeovers->list[i]);
+}
+
+uint64_t takeover_deadline_us(const struct core *c)
+{
+	uint64_t us = c->takeovers->release ? c->now_us : NEVER;
+
+	for (unsigned i = 0; i < c->takeovers->n; i++) {
+		const struct takeover *t = &c->takeovers->list[i];
+
+		if (t->awaited && t->until_us < us)
+			us = t->until_us;
+	}
+	return us;
 }
 
 /* ---- Mark ages ---- */
-
-static struct takeover *find(struct core *c, uint64_t node, uint64_t incarnation)
-{
-	for (unsigned i = c->takeovers->n; i > 0; i--) {
-		struct takeover *t = &c->takeovers->list[i - 1];
-
-		if (t->node == node && t->incarnation == incarnation)
-			return t;
-	}
-	return NULL;
-}
 
 /* How far back something can lie that was accepted and that neither we nor the log know of: by
  * that process, or by those before it for which it has not answered yet. */
@@ -124,26 +159,33 @@ static uint64_t age_of(const struct core *c, uint64_t node, uint64_t incarnation
 	return (uint64_t)((int64_t)c->now_us - since);
 }
 
-/* The oldest is forgotten; one of the same process is replaced. */
+/* The oldest is forgotten; one of the same process is replaced, and waits on. */
 static struct takeover *add(struct core *c, uint64_t node, uint64_t incarnation)
 {
-	struct takeovers *t = c->takeovers;
-	struct takeover *gone = find(c, node, incarnation);
-	unsigned at = gone ? (unsigned)(gone - t->list) : 0;
+	struct takeovers *r = c->takeovers;
+	struct takeover *old = find(c, node, incarnation), *t;
+	struct takeover fresh = old ? *old
+				    : (struct takeover){ .node = node, .incarnation = incarnation };
 
-	if (gone || t->n == TAKEOVERS_KEPT) {
-		memmove(&t->list[at], &t->list[at + 1], (t->n - at - 1) * sizeof(t->list[0]));
-		t->n--;
+	fresh.at_us = c->now_us;
+	fresh.age_us = age_of(c, node, incarnation);
+	fresh.late_us = 0;
+	if (!old && r->n == TAKEOVERS_KEPT) {
+		old = &r->list[0];
+		stop_waiting(c, old);
 	}
-	gone = &t->list[t->n++];
-	*gone = (struct takeover){ .node = node, .incarnation = incarnation, .at_us = c->now_us,
-				   .age_us = age_of(c, node, incarnation) };
-	t->changes++;
+	if (old) {
+		memmove(old, old + 1, (size_t)(&r->list[r->n] - (old + 1)) * sizeof(*old));
+		r->n--;
+	}
+	t = &r->list[r->n++];
+	*t = fresh;
+	r->changes++;
 	action_event(c->actions, "owner", "%s takes over from %s, mark age %llu us",
 		     c->config->node[c->config->self],
 		     node == c->raft_id ? "the process before it" : core_node_name(c, node),
-		     (unsigned long long)gone->age_us);
-	return gone;
+		     (unsigned long long)t->age_us);
+	return t;
 }
 
 static void correct(struct core *c, struct takeover *t)
@@ -228,19 +270,17 @@ static bool inherited(const struct core *c, const struct node_down *down)
 void takeover_down(struct core *c, const struct node_down *down, uint64_t index, bool moved)
 {
 	uint32_t lost = core_node_index(c, down->id);
-	struct takeovers *t = c->takeovers;
 	const struct heard_marks *heard;
+	struct takeover *t;
 
 	if (moved)
-		t->orphan = *down;
+		c->takeovers->orphan = *down;
 	if (!moved || !inherited(c, down))
 		return;
 	heard = lost == NODE_NONE ? NULL : heard_of(c, lost, down->incarnation);
-	t->lost_heard_us = heard ? heard->came_us : 0;
-	t->awaited = who_knows_marks(c, index);
-	t->awaited_index = index;
-	t->release_at_us = t->awaited ? c->now_us + MARKS_WAIT_US : NEVER;
-	add(c, down->id, down->incarnation);
+	t = add(c, down->id, down->incarnation);
+	t->heard_us = heard ? heard->came_us : 0;
+	wait_for_marks(c, t, index);
 }
 
 /* Without a NodeDown that we saw: this process came after another one here, or the addresses
@@ -259,13 +299,15 @@ void takeover_slot(struct core *c, const struct slot *slot)
 		add(c, node, incarnation);
 }
 
-void takeover_first_in(struct core *c)
+void takeover_first_in(struct core *c, uint32_t spi_in)
 {
-	struct takeovers *t = c->takeovers;
+	const struct session *s = state_session_by_spi(c->state, spi_in, NULL);
+	struct takeover *t = s ? of_slot(c, session_slot(c->state, s)) : NULL;
 
-	if (t->lost_heard_us)
-		t->last_gap_us = c->now_us - t->lost_heard_us;
-	t->lost_heard_us = 0;
+	if (!t || t->heard_us == 0)
+		return;
+	c->takeovers->last_gap_us = c->now_us - t->heard_us;
+	t->heard_us = 0;
 }
 
 bool takeover_releases(struct core *c)
@@ -274,11 +316,6 @@ bool takeover_releases(struct core *c)
 
 	c->takeovers->release = false;
 	return release;
-}
-
-uint64_t takeover_deadline_us(const struct core *c)
-{
-	return c->takeovers->release_at_us;
 }
 
 uint64_t takeover_last_gap_us(const struct core *c)
@@ -294,7 +331,6 @@ uint64_t takeover_held_expired(const struct core *c)
 void takeover_init(struct core *c)
 {
 	c->takeovers = core_room(sizeof(*c->takeovers));
-	c->takeovers->release_at_us = NEVER;
 }
 
 void takeover_fini(struct core *c)

@@ -13,11 +13,13 @@ void takeover_down(struct core *c, const struct node_down *down, uint64_t index,
 /* It is ours, since just now, and there are sessions in it. */
 void takeover_slot(struct core *c, const struct slot *slot);
 void takeover_marks_done(struct core *c, uint32_t node, uint64_t index);
-bool takeover_awaits(const struct core *c); /* Are marks still to come? */
-bool takeover_releases(struct core *c); /* None are since it was asked last: held packets go. */
+/* It is ours: are marks of the process that was lost still to come? */
+bool takeover_awaits(const struct core *c, const struct slot *slot);
+/* Of a process none are any more, since this was asked last: held packets go. */
+bool takeover_releases(struct core *c);
 /* It is ours, and that was accepted in another epoch: what is below is refused. */
 void takeover_floor(struct core *c, uint32_t spi_in, struct mark mark);
-void takeover_first_in(struct core *c);     /* A packet came in. */
+void takeover_first_in(struct core *c, uint32_t spi_in); /* A packet came in by it. */
 uint64_t takeover_last_age_us(const struct core *c);
 uint64_t takeover_last_gap_us(const struct core *c);
 uint64_t takeover_held_expired(const struct core *c);

@@ -17,6 +17,8 @@ static void recorded_step(struct core *core, const struct event *event, struct a
 
 #include <openssl/bytestring.h>
 
+#define NODES 3u
+
 /* runs: 150 */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -71,7 +73,7 @@ static bool read_frame(CBS *in, struct life_event *l)
 	if (!CBS_get_u8(in, &from) || !CBS_get_u16_length_prefixed(in, &l->data) ||
 	    CBS_len(&l->data) == 0)
 		return false;
-	l->e.frame.node = from % STORY_NODES;
+	l->e.frame.node = from % NODES;
 	l->e.frame.data = CBS_data(&l->data);
 	l->e.frame.len = CBS_len(&l->data);
 	return l->e.frame.node != self;
@@ -136,11 +138,11 @@ static bool read_event(CBS *in, struct life_event *l)
 	case EVENT_SUSPECT:
 		if (!CBS_get_u8(in, &node) || !CBS_get_u8(in, &is))
 			return false;
-		l->e.suspect.node = l->e.link.node = node % STORY_NODES;
+		l->e.suspect.node = l->e.link.node = node % NODES;
 		l->e.suspect.suspect = l->e.link.up = is & 1;
 		if (l->e.type == EVENT_SUSPECT)
 			l->e.suspect.silent_us = 30000;
-		return node % STORY_NODES != self;
+		return node % NODES != self;
 	case EVENT_ISOLATION:
 	case EVENT_FITNESS:
 		if (!CBS_get_u8(in, &is))
@@ -231,10 +233,10 @@ static void report(enum sa_report_kind kind, uint64_t more)
 
 static void begin(uint32_t who)
 {
-	self = who % STORY_NODES;
-	story_init(&story, STORY_NODES);
-	for (uint32_t i = 0; i < STORY_NODES; i++)
-		story.config[i].ike.connections->exact = who / STORY_NODES % 2;
+	self = who % NODES;
+	story_init(&story, NODES);
+	for (uint32_t i = 0; i < NODES; i++)
+		story.config[i].ike.connections->exact = who / NODES % 2;
 }
 
 /* What the owner's workers say of an exact SA while it carries packets. */
@@ -319,7 +321,7 @@ static void go_on(unsigned what)
 		uint32_t lost = story_holder(&story) != self ? story_holder(&story)
 							     : story_leader(&story);
 
-		story_lose(&story, lost == self ? (self + 1) % STORY_NODES : lost);
+		story_lose(&story, lost == self ? (self + 1) % NODES : lost);
 		story_run(&story, 150);
 		story_client_listen(&story);
 		if (what & EXACT)
@@ -332,7 +334,7 @@ static void go_on(unsigned what)
 /* A story as node `node` sees it, from its first start on. */
 static void tell(const char *dir, uint32_t node, const char *name, unsigned what)
 {
-	uint32_t who = node + (what & EXACT ? STORY_NODES : 0), first_draw;
+	uint32_t who = node + (what & EXACT ? NODES : 0), first_draw;
 	char path[512];
 	unsigned n;
 
@@ -345,7 +347,7 @@ static void tell(const char *dir, uint32_t node, const char *name, unsigned what
 	assert(record);
 	put(who, 1);
 	put(first_draw, 2); /* Its incarnation. */
-	for (uint32_t i = 0; i < STORY_NODES; i++)
+	for (uint32_t i = 0; i < NODES; i++)
 		if (i != self)
 			story_start(&story, i);
 	story_run(&story, 1100);
@@ -371,7 +373,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		       {"ruled", RULED}};
 
 	if (*argc == 3 && strcmp((*argv)[1], "--record") == 0) {
-		for (uint32_t node = 0; node < STORY_NODES; node++)
+		for (uint32_t node = 0; node < NODES; node++)
 			for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++)
 				tell((*argv)[2], node, stories[i].name, stories[i].what);
 		exit(0);

@@ -104,7 +104,7 @@ static void perform(struct story *l, uint32_t node, struct actions *a)
 
 		switch (x->type) {
 		case ACTION_SEND_DATAGRAM:
-			assert(l->n_to_client < 16);
+			assert(l->n_to_client < 64);
 			l->to_client[l->n_to_client++] = blob_ref(x->datagram.data);
 			break;
 		case ACTION_SEND_FRAME:

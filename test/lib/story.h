@@ -9,7 +9,7 @@
 #include "proto/ike/initiator.h"
 #include "xdp/engine/engine.h"
 
-#define STORY_NODES 3u
+#define STORY_NODES 5u /* At most. */
 #define STORY_SAS 32u
 
 struct story_frame { /* Something to happen next, in order. */
@@ -49,7 +49,7 @@ struct story {
 	uint64_t now_us;
 	uint32_t draws;
 	struct initiator client;
-	struct blob *to_client[16]; /* Datagrams that came out of the cluster. */
+	struct blob *to_client[64]; /* Datagrams that came out of the cluster. */
 	unsigned n_to_client;
 	bool verbose;
 	bool outside_is_silent; /* Nobody answers what methods ask. */
