@@ -101,6 +101,9 @@
 	X(MUTANT_END_KEEPS_SAS, "a session that ends keeps its Child SAs until the client knows")  \
 	X(MUTANT_POLICY_OF_ONE, "what one node's file lacks is ended")                             \
 	X(MUTANT_LEVEL_UNGATED, "commands are written as the leader can, not as all can read them") \
+	X(MUTANT_DELETE_ENDS_SESSION, "a DELETE that nobody answers after our rekey ends the session") \
+	X(MUTANT_OLD_DROPPED, "what our rekey replaces goes before the client has confirmed that") \
+	X(MUTANT_FLOW_IS_NO_LIFE, "who does not answer DPD is dead though its packets come")       \
 	X(MUTANT_PRUNE_UNASKED, "however many sessions a file lacks, nobody is asked")
 
 enum mutant {

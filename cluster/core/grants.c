@@ -193,14 +193,14 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 }
 
 /* A Child SA that replaces another carries packets out when the client has used
- * it or has deleted the old one: RFC 7296 2.8 lets it arrive at the client
- * before the response that makes it. */
+ * it, as we or an owner before us heard, or has deleted the old one: RFC 7296 2.8 lets it
+ * arrive at the client before the response that makes it. */
 static bool carries(struct grant_shadow *g, const struct session *s, unsigned i)
 {
 	const struct child_sa *child = &s->ike.child[i];
 	struct owned_sa *sa = child_find(g, child->spi_in);
 
-	return sa->grant.heard || child->replaces == 0 || !child_find(g, child->replaces) || i == 0;
+	return sa->grant.heard || s->seq[i].mark != 0 || child->replaces == 0 || !child_find(g, child->replaces) || i == 0;
 }
 
 /* Out go the packets of a session by its last Child SA that carries them, and where others

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests of our own, all made by the leader: takeover notices and dead peer detection
- * here, what Child SAs need in requests_child.c. Each is committed with its bytes before
+ * here, what Child SAs need in requests_child.c; how they are repeated in requests_repeat.c. Each is committed with its bytes before
  * it is sent (DESIGN section 4), so the next leader repeats it bit for bit and knows what
  * its answer finishes. Strict clients drop a skipped or a repeated Message ID in silence:
  * exactness is the whole trick.
@@ -35,7 +35,6 @@ struct requests {
 #define SCAN_STEP_MAX 512u    /* Sessions looked at in one step. */
 #define CONTACT_MAX 64u       /* Older sessions that end in one turn. */
 #define NOTICE_AGAIN_US (1000 * MS) /* Between two notices to one client. */
-#define SETTLE_US (50 * MS)   /* Until the owner has a new Child SA: see outstanding(). */
 
 static struct task *task_find(struct core *c, uint64_t session)
 {
@@ -54,7 +53,7 @@ struct task *task_get(struct core *c, uint64_t session)
 	e = calloc(1, sizeof(*e));
 	assert(e);
 	e->session = session;
-	e->next_us = NEVER;
+	e->question.next_us = e->closing.next_us = NEVER;
 	e->alive_us = c->now_us;
 	HASH_ADD(hh, c->requests->tasks, session, sizeof(e->session), e);
 	return e;
@@ -67,14 +66,9 @@ void requests_forget(struct core *c, uint64_t session)
 	if (!e)
 		return;
 	HASH_DEL(c->requests->tasks, e);
-	ike_datagrams_unref(e->request);
+	ike_datagrams_unref(e->question.request);
+	ike_datagrams_unref(e->closing.request);
 	free(e);
-}
-
-static void send_to(struct core *c, const struct session *s, const struct ike_datagrams *message)
-{
-	outgoing_send(c, core_node_index(c, session_slot(c->state, s)->node), &s->ike.local,
-		      &s->ike.remote, message);
 }
 
 /* ---- Making a request ---- */
@@ -94,16 +88,6 @@ static bool notice_due(struct core *c, const struct session *s)
 	       c->now_us >= e->notice_us || MUTANT(MUTANT_NOTICE_EACH_MOVE);
 }
 
-/* The IKE SA with a request of ours outstanding, or NULL. It stays where it was asked
- * when the client rekeys meanwhile: RFC 7296 2.18 keeps windows apart. */
-static const struct ike_sa *asking(const struct session *s)
-{
-	for (unsigned i = 0; i < IKE_SA_MAX; i++)
-		if (s->ike.ike[i].state && s->ike.ike[i].window.outstanding)
-			return &s->ike.ike[i];
-	return NULL;
-}
-
 bool requests_make(struct core *c, const struct session *s, const struct ike_request *r)
 {
 	struct command step = { .type = COMMAND_SESSION_STEP };
@@ -111,7 +95,7 @@ bool requests_make(struct core *c, const struct session *s, const struct ike_req
 	struct ike_env env = exchange_env(c);
 	struct ike_outcome out;
 
-	if (asking(s) || !exchange_reserve(c, s->id))
+	if (requests_asking(s) || !exchange_reserve(c, s->id))
 		return false;
 	ike_request_create(&env, &s->ike, r, &out);
 	assert(out.verdict == IKE_VERDICT_STEP && out.next);
@@ -123,7 +107,7 @@ bool requests_make(struct core *c, const struct session *s, const struct ike_req
 	p->noticed = r->purpose == IKE_PURPOSE_NOTICE;
 	p->epoch = r->epoch;
 	if (MUTANT(MUTANT_REQUEST_EARLY))
-		send_to(c, s, out.next->ike[0].window.outstanding);
+		requests_send(c, s, out.next->ike[0].window.outstanding);
 	exchange_take_next(&p->ike, &out);
 	ike_outcome_fini(&out);
 	proposals_add(c, URGENT_NOTICE, &step);
@@ -140,7 +124,7 @@ static void notice(struct core *c, const struct session *s)
 	if (!e->greeted || e->greeted_epoch != r.epoch) {
 		/* The client may be waiting for this very answer, for a minute. */
 		if (s->ike.ike[0].window.response)
-			send_to(c, s, s->ike.ike[0].window.response);
+			requests_send(c, s, s->ike.ike[0].window.response);
 		e->greeted = true;
 		e->greeted_epoch = r.epoch;
 	}
@@ -153,35 +137,6 @@ static void notice(struct core *c, const struct session *s)
 }
 
 /* ---- What became of it ---- */
-
-static void outstanding(struct core *c, const struct session *s, struct task *e)
-{
-	const struct ike_sa *sa = asking(s);
-	bool settles = e->purpose == IKE_PURPOSE_REKEY_CHILD && sa->purpose == IKE_PURPOSE_DELETE_CHILD;
-
-	if (ike_datagrams_equal(e->request, sa->window.outstanding))
-		return;
-	ike_datagrams_set(&e->request, ike_datagrams_ref(sa->window.outstanding));
-	e->purpose = sa->purpose;
-	e->tries = 0;
-	e->probing = false;
-	e->next_us = c->now_us + c->config->timing.retransmit_ms * MS;
-	/* The client goes over to the new Child SA when it is told to delete the old one: by then
-	 * its packets shall find it. */
-	if (settles)
-		e->next_us = c->now_us + SETTLE_US;
-	else
-		send_to(c, s, e->request);
-}
-
-/* Window 1: while a notice is unanswered there can be no other question. So it is asked
- * once more, and this time it is what DPD would have asked. */
-static void probe(struct core *c, struct task *e)
-{
-	e->probing = true;
-	e->tries = 0;
-	e->next_us = c->now_us;
-}
 
 static uint64_t sum_of_marks(const struct session *s)
 {
@@ -202,88 +157,13 @@ void requests_applied(struct core *c, const struct session *s)
 	if (sum_of_marks(s) > e->marks)
 		requests_alive(c, s);
 	e->marks = sum_of_marks(s); /* Less after a rekey. */
-	if (asking(s)) {
-		outstanding(c, s, e);
-		if (session_ends(s) && e->next_us == NEVER)
-			probe(c, e); /* Its DELETE waits for this answer. */
+	if (requests_follow(c, s, e) != IKE_PURPOSE_NOTICE || s->acknowledged_epoch != s->noticed_epoch)
 		return;
-	}
-	if (e->request) {
-		if (e->purpose == IKE_PURPOSE_NOTICE && s->acknowledged_epoch == s->noticed_epoch) {
-			c->requests->acknowledged++;
-			action_event(c->actions, "notice_acknowledged", "session %llu, epoch %lld",
-				     (unsigned long long)s->id, (long long)s->acknowledged_epoch);
-		}
-		ike_datagrams_set(&e->request, NULL);
-		e->next_us = NEVER;
-		e->alive_us = c->now_us;
-	}
+	c->requests->acknowledged++;
+	action_event(c->actions, "notice_acknowledged", "session %llu, epoch %lld",
+		     (unsigned long long)s->id, (long long)s->acknowledged_epoch);
 	/* If a notice is due now, it is made at the task's next turn: the session's lane
 	 * is still in this commit's hands. */
-}
-
-void requests_alive(struct core *c, const struct session *s)
-{
-	struct task *e;
-
-	if (!core_leads(c))
-		return;
-	e = task_get(c, s->id);
-	e->alive_us = c->now_us;
-	e->probing = false;
-	if (e->request && e->next_us == NEVER) { /* It slept; now it is here. */
-		e->tries = 0;
-		e->next_us = c->now_us;
-	}
-}
-
-void requests_wake(struct core *c, const struct session *s, const struct endpoint *seen)
-{
-	struct task *e;
-
-	if (!core_leads(c))
-		return;
-	e = task_get(c, s->id);
-	/* Only its answer, which is authenticated and new, can move the session there. */
-	if (e->request && (s->ike.features & IKE_PEER_BEHIND_NAT) && seen->port != 0 &&
-	    seen->address.family == s->ike.local.address.family &&
-	    !endpoint_equal(seen, &s->ike.remote))
-		outgoing_send(c, core_node_index(c, session_slot(c->state, s)->node), &s->ike.local,
-			      seen, e->request);
-	if (!e->request || e->next_us != NEVER || e->probing)
-		return;
-	e->tries = 0;
-	e->next_us = c->now_us;
-}
-
-static void give_up(struct core *c, const struct session *s, struct task *e)
-{
-	struct command del = { .type = COMMAND_SESSION_DEL };
-
-	if ((e->purpose == IKE_PURPOSE_NOTICE || e->purpose == IKE_PURPOSE_REKEY_CHILD) &&
-	    !e->probing && !session_ends(s)) {
-		e->next_us = NEVER;
-		return; /* Phones sleep: what the client did not ask for deletes nothing. */
-	}
-	/* Should the deletion be refused, for the client has just said something. */
-	e->next_us = c->now_us + c->config->timing.retransmit_ms * MS;
-	if (!exchange_reserve(c, s->id))
-		return;
-	action_event(c->actions, "peer_dead", "session %llu does not answer",
-		     (unsigned long long)s->id);
-	del.session_del.session = s->id;
-	del.session_del.serial = s->serial;
-	proposals_add(c, URGENT_REQUEST, &del);
-}
-
-static void repeat(struct core *c, const struct session *s, struct task *e)
-{
-	if (++e->tries > c->config->timing.retransmit_tries) {
-		give_up(c, s, e);
-		return;
-	}
-	send_to(c, s, e->request);
-	e->next_us = c->now_us + ((uint64_t)c->config->timing.retransmit_ms * MS << e->tries);
 }
 
 static bool dpd_due(const struct core *c, const struct session *s, const struct task *e)
@@ -346,19 +226,19 @@ static bool task_turn(struct core *c, struct task *e)
 		return false;
 	if (contact_turn(c, s))
 		return true;
-	if (c->now_us >= e->next_us)
-		repeat(c, s, e);
-	else if (!e->request && asking(s))
-		outstanding(c, s, e); /* Committed while we did not lead. */
-	else if (!e->request && session_ends(s))
-		end(c, s);
-	else if (!e->request && notice_due(c, s))
-		notice(c, s); /* Its lane was busy when the scan came by. */
-	else if (!e->request && requests_child_turn(c, s, e))
+	if (requests_repeat_turn(c, s, e))
 		return true;
-	else if (e->request && e->next_us == NEVER && dpd_due(c, s, e))
-		probe(c, e);
-	else if (!e->request && dpd_due(c, s, e))
+	if (e->question.request && e->question.next_us == NEVER && dpd_due(c, s, e))
+		requests_probe(c, e);
+	else if (e->question.request)
+		return false;
+	else if (session_ends(s))
+		end(c, s);
+	else if (notice_due(c, s))
+		notice(c, s); /* Its lane was busy when the scan came by. */
+	else if (requests_child_turn(c, s, e))
+		return true;
+	else if (dpd_due(c, s, e))
 		dpd(c, s, e);
 	else
 		return false;
@@ -415,8 +295,8 @@ static void scan(struct core *c)
 			return;
 		}
 		r->scan_after = s->id;
-		if (asking(s)) {
-			outstanding(c, s, task_get(c, s->id));
+		if (requests_asking(s)) {
+			requests_follow(c, s, task_get(c, s->id));
 		} else if (notice_due(c, s)) {
 			notice(c, s);
 			r->scan_next_us += c->config->timing.notice_interval_us;

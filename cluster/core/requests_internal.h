@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between requests.c and requests_child.c. */
+/* Between requests.c, requests_repeat.c and requests_child.c. */
 #ifndef CLUSTER_CORE_REQUESTS_INTERNAL_H
 #define CLUSTER_CORE_REQUESTS_INTERNAL_H
 
 #include "cluster/core/rooms.h"
 #include "proto/ike/ike.h"
 
-/* The leader's memory of a session's outstanding request, and of what it is to ask next. */
+/* One request that is outstanding. */
+struct open_request {
+	struct ike_datagrams *request; /* NULL: there is none. */
+	uint32_t purpose;
+	uint64_t next_us;  /* Repeat; NEVER = given up until the client shows itself. */
+	uint64_t since_us; /* Asked, for its silence to be counted, at this time. */
+	uint32_t tries;
+};
+
+/* The leader's memory of a session's outstanding requests, and of what it is to ask next. */
 struct task {
 	uint64_t session;
-	struct ike_datagrams *request; /* The outstanding one; NULL = none. */
-	uint32_t purpose;
-	uint64_t next_us;      /* Repeat; NEVER = given up until the client shows itself. */
-	uint32_t tries;
+	struct open_request question; /* See requests_asking(). */
+	struct open_request closing;  /* Our DELETE of an IKE SA that we have replaced: it has a window
+				   * of its own, and holds up nothing. */
 	uint64_t alive_us;     /* Last authenticated sign of life. */
 	uint64_t marks;        /* Sum of its marks then. */
 	bool probing;          /* A notice in place of dead peer detection: its silence counts. */
@@ -26,10 +34,26 @@ struct task {
 	UT_hash_handle hh;
 };
 
+/* The IKE SA with a request of ours outstanding that others wait for, or NULL. It stays where it
+ * was asked when the client rekeys meanwhile: RFC 7296 2.18 keeps windows apart. */
+const struct ike_sa *requests_asking(const struct session *s);
+
 struct task *task_get(struct core *c, uint64_t session); /* Makes it where there is none. */
 /* The request goes into the log, to be sent once it is committed. False: the session has
  * one outstanding, or a command on its way. */
 bool requests_make(struct core *c, const struct session *s, const struct ike_request *r);
+
+void requests_send(struct core *c, const struct session *s, const struct ike_datagrams *message);
+/* ---- requests_repeat.c ---- */
+
+/* What is outstanding by the applied state, sent if that is new. Returns the purpose of what is
+ * answered by it, or NONE. */
+enum ike_purpose requests_follow(struct core *c, const struct session *s, struct task *e);
+/* Repeats what is due. False: nothing is. */
+bool requests_repeat_turn(struct core *c, const struct session *s, struct task *e);
+/* Window 1: while a notice is unanswered there can be no other question. So it is asked
+ * once more, and this time it is what DPD would have asked. */
+void requests_probe(struct core *c, struct task *e);
 
 /* What the session's Child SAs need, at its turn (requests_child.c). False: nothing. */
 bool requests_child_turn(struct core *c, const struct session *s, struct task *e);

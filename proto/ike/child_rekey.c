@@ -321,6 +321,8 @@ static uint16_t install(struct ike_step *s, const struct child_sa *old, const st
 		child->replaces = old->spi_in;
 		s->next->n_child++;
 		then_delete(s, old->spi_in);
+		if (MUTANT(MUTANT_OLD_DROPPED))
+			ike_child_remove(s->next, old->spi_in);
 		ike_note(s->out, "Child SA rekeyed by us%s", input.shared ? ", with KE" : "");
 	} else if (!error) {
 		then_delete_made(s, f);
