@@ -246,13 +246,7 @@ static void codec_suite(struct codec *c, struct suite *s)
 	codec_u16(c, &s->dh);
 	codec_u16(c, &s->esn);
 	/* Sizes are computed from these later, so nothing unknown may get in. */
-	codec_check(c, (s->encr == ENCR_AES_GCM_16 && s->integ == AUTH_NONE) ||
-			       (s->encr == ENCR_AES_CBC && s->integ == AUTH_HMAC_SHA2_256_128));
-	codec_check(c, s->encr_key_bits == 128 || s->encr_key_bits == 256);
-	codec_check(c, s->prf == 0 || s->prf == PRF_HMAC_SHA2_256 || s->prf == PRF_HMAC_SHA2_384);
-	codec_check(c, s->dh == DH_NONE || s->dh == DH_MODP_2048 || s->dh == DH_ECP_256 ||
-			       s->dh == DH_CURVE25519);
-	codec_check(c, s->esn == ESN_NO || s->esn == ESN_YES);
+	codec_check(c, suite_supported(s));
 }
 
 static void codec_keys(struct codec *c, struct ike_keys *k)

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HMAC (RFC 2104) in the two shapes that IPsec needs.
- *
- * The PRFs of IKEv2 are HMACs at full length. Their key may be of any length
+/* The PRFs of IKEv2 are HMACs at full length. Their key may be of any length
  * (Ni | Nr is one), HMAC hashes what is longer than a block; so the shortened
- * nonces of RFC 7296 2.14, meant for AES-XCBC and AES-CMAC, do not concern us.
- *
- * hmac_sha256 is the packet path's: the hash states after ipad and opad are kept
- * instead of the key, and a packet costs no allocation. */
+ * nonces of RFC 7296 2.14, meant for AES-XCBC and AES-CMAC, do not concern us. */
 #include "proto/crypto/prf.h"
 
 #include <openssl/hmac.h>
@@ -103,40 +98,4 @@ void prf_plus(uint16_t id, CBS key, const CBS *seed, size_t n_seed, uint8_t *out
 void hash_sha256(const void *data, size_t len, uint8_t out[SHA256_DIGEST_LENGTH])
 {
 	SHA256(data, len, out);
-}
-
-void hmac_sha256_init(struct hmac_sha256 *h, const uint8_t *key, size_t len)
-{
-	uint8_t block[SHA256_CBLOCK] = { 0 };
-
-	assert(len <= sizeof(block));
-	memcpy(block, key, len);
-	for (size_t i = 0; i < sizeof(block); i++)
-		block[i] ^= 0x36;
-	SHA256_Init(&h->inner);
-	SHA256_Update(&h->inner, block, sizeof(block));
-	for (size_t i = 0; i < sizeof(block); i++)
-		block[i] ^= 0x36 ^ 0x5c;
-	SHA256_Init(&h->outer);
-	SHA256_Update(&h->outer, block, sizeof(block));
-	OPENSSL_cleanse(block, sizeof(block));
-}
-
-void hmac_sha256_compute(const struct hmac_sha256 *h, const CBS *pieces, size_t n_pieces,
-			 uint8_t out[SHA256_DIGEST_LENGTH])
-{
-	SHA256_CTX c = h->inner;
-
-	for (size_t i = 0; i < n_pieces; i++)
-		SHA256_Update(&c, CBS_data(&pieces[i]), CBS_len(&pieces[i]));
-	SHA256_Final(out, &c);
-	c = h->outer;
-	SHA256_Update(&c, out, SHA256_DIGEST_LENGTH);
-	SHA256_Final(out, &c);
-	OPENSSL_cleanse(&c, sizeof(c));
-}
-
-void hmac_sha256_cleanse(struct hmac_sha256 *h)
-{
-	OPENSSL_cleanse(h, sizeof(*h));
 }

@@ -28,15 +28,4 @@ CBS prf_secret_piece(const struct secret *s);
 /* SHA-256 of a request (ike_window.request_hash) and the like. */
 void hash_sha256(const void *data, size_t len, uint8_t out[SHA256_DIGEST_LENGTH]);
 
-/* HMAC-SHA-256 with the two key blocks hashed beforehand: no allocation and two
- * compressions less for each packet. Holds key material: cleanse it. */
-struct hmac_sha256 {
-	SHA256_CTX inner, outer;
-};
-
-void hmac_sha256_init(struct hmac_sha256 *h, const uint8_t *key, size_t len); /* len <= 64 */
-void hmac_sha256_compute(const struct hmac_sha256 *h, const CBS *pieces, size_t n_pieces,
-			 uint8_t out[SHA256_DIGEST_LENGTH]);
-void hmac_sha256_cleanse(struct hmac_sha256 *h);
-
 #endif

@@ -102,9 +102,9 @@ static enum status check_encr(const struct proposal *p, const char *text, const 
 
 	if (p->n_encr == 0)
 		return refuse(why, "no encryption algorithm in", text);
-	aead = p->encr[0] == ENCR_AES_GCM_16;
+	aead = encr_is_aead(p->encr[0]);
 	for (uint8_t i = 1; i < p->n_encr; i++)
-		if ((p->encr[i] == ENCR_AES_GCM_16) != aead)
+		if (encr_is_aead(p->encr[i]) != aead)
 			return refuse(why, "AEAD and other ciphers need two proposals:", text);
 	if (aead && p->n_integ > 0)
 		return refuse(why, "no integrity algorithm goes with an AEAD:", text);

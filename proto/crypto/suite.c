@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One table of algorithms: numbers, sizes and the names strongSwan gives them.
  * proposal.c reads the same names; what is not in the table we do not speak.
- * Sizes: AES-GCM RFC 4106 (ESP), RFC 5282 (IKE); AES-CBC RFC 3602; HMAC-SHA-256-128
- * RFC 4868; groups RFC 3526, RFC 5903, RFC 8031. */
+ * Sizes: AES-GCM RFC 4106 (ESP), RFC 5282 (IKE); ChaCha20-Poly1305 RFC 7634; AES-CBC
+ * RFC 3602; HMAC-SHA2 RFC 4868; groups RFC 3526, RFC 5903, RFC 8031. */
 #include "proto/crypto/suite_names.h"
 
 #include <assert.h>
@@ -16,6 +16,7 @@ const struct suite_name suite_names[] = {
 	{"aes256gcm128", IKE_TRANSFORM_ENCR, ENCR_AES_GCM_16, 256},
 	{"aes128gcm", IKE_TRANSFORM_ENCR, ENCR_AES_GCM_16, 128},
 	{"aes256gcm", IKE_TRANSFORM_ENCR, ENCR_AES_GCM_16, 256},
+	{"chacha20poly1305", IKE_TRANSFORM_ENCR, ENCR_CHACHA20_POLY1305, 0},
 	{"aes128", IKE_TRANSFORM_ENCR, ENCR_AES_CBC, 128},
 	{"aes256", IKE_TRANSFORM_ENCR, ENCR_AES_CBC, 256},
 	{"aes", IKE_TRANSFORM_ENCR, ENCR_AES_CBC, 128},
@@ -33,35 +34,104 @@ const struct suite_name suite_names[] = {
 	{NULL, 0, 0, 0},
 };
 
+/* Octets; the key's with the salt. */
+static const struct cipher_size {
+	uint16_t encr, key_bits;
+	bool aead;
+	uint8_t key, iv, block;
+} cipher_sizes[] = {
+	{ENCR_AES_GCM_16, 128, true, 16 + 4, 8, 4},
+	{ENCR_AES_GCM_16, 256, true, 32 + 4, 8, 4},
+	{ENCR_CHACHA20_POLY1305, 0, true, 32 + 4, 8, 4},
+	{ENCR_AES_CBC, 128, false, 16, 16, 16},
+	{ENCR_AES_CBC, 256, false, 32, 16, 16},
+};
+static const struct integ_size {
+	uint16_t integ;
+	uint8_t key, icv;
+} integ_sizes[] = {
+	{AUTH_HMAC_SHA2_256_128, 32, 16},
+};
+#define AEAD_ICV_LEN 16u
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+static const struct cipher_size *cipher_size(const struct suite *s)
+{
+	static const struct cipher_size none = {0};
+
+	for (size_t i = 0; i < COUNT(cipher_sizes); i++)
+		if (cipher_sizes[i].encr == s->encr && cipher_sizes[i].key_bits == s->encr_key_bits)
+			return &cipher_sizes[i];
+	return &none;
+}
+
+static const struct integ_size *integ_size(const struct suite *s)
+{
+	static const struct integ_size none = {0};
+
+	for (size_t i = 0; i < COUNT(integ_sizes); i++)
+		if (integ_sizes[i].integ == s->integ)
+			return &integ_sizes[i];
+	return &none;
+}
+
+bool suite_encr_supported(const struct suite *s)
+{
+	const struct cipher_size *c = cipher_size(s);
+
+	return c->key != 0 && (c->aead ? s->integ == AUTH_NONE : integ_size(s)->key != 0);
+}
+
+bool suite_supported(const struct suite *s)
+{
+	return suite_encr_supported(s) && (s->prf == 0 || prf_key_len(s->prf) != 0) &&
+	       (s->dh == DH_NONE || dh_supported(s->dh)) && (s->esn == ESN_NO || s->esn == ESN_YES);
+}
+
+bool encr_is_aead(uint16_t encr)
+{
+	for (size_t i = 0; i < COUNT(cipher_sizes); i++)
+		if (cipher_sizes[i].encr == encr)
+			return cipher_sizes[i].aead;
+	return false;
+}
+
 bool suite_is_aead(const struct suite *s)
 {
-	return s->encr == ENCR_AES_GCM_16;
+	return encr_is_aead(s->encr);
+}
+
+bool suite_counts_iv(const struct suite *s)
+{
+	return s->encr != ENCR_AES_CBC;
 }
 
 size_t suite_encr_key_len(const struct suite *s)
 {
-	return s->encr_key_bits / 8u + (suite_is_aead(s) ? 4u : 0u);
+	return cipher_size(s)->key;
 }
 
 size_t suite_integ_key_len(const struct suite *s)
 {
-	return s->integ == AUTH_HMAC_SHA2_256_128 ? 32 : 0;
+	return integ_size(s)->key;
 }
 
 size_t suite_icv_len(const struct suite *s)
 {
-	assert(suite_is_aead(s) || s->integ == AUTH_HMAC_SHA2_256_128);
-	return 16;
+	size_t len = suite_is_aead(s) ? AEAD_ICV_LEN : integ_size(s)->icv;
+
+	assert(len > 0 && len <= SUITE_ICV_MAX);
+	return len;
 }
 
 size_t suite_iv_len(const struct suite *s)
 {
-	return suite_is_aead(s) ? 8 : 16;
+	return cipher_size(s)->iv;
 }
 
 size_t suite_block_len(const struct suite *s)
 {
-	return suite_is_aead(s) ? 4 : 16;
+	return cipher_size(s)->block;
 }
 
 size_t prf_key_len(uint16_t prf)

@@ -17,9 +17,15 @@ enum { /* Transform types, RFC 7296 3.3.2 */
 	IKE_TRANSFORM_DH = 4,
 	IKE_TRANSFORM_ESN = 5,
 };
-enum { ENCR_AES_CBC = 12, ENCR_AES_GCM_16 = 20 };
+enum { ENCR_AES_CBC = 12, ENCR_AES_CTR = 13, ENCR_AES_GCM_16 = 20, ENCR_CHACHA20_POLY1305 = 28 };
 enum { PRF_HMAC_SHA2_256 = 5, PRF_HMAC_SHA2_384 = 6 };
-enum { AUTH_NONE = 0, AUTH_HMAC_SHA2_256_128 = 12 };
+enum {
+	AUTH_NONE = 0,
+	AUTH_HMAC_SHA1_96 = 2,
+	AUTH_HMAC_SHA2_256_128 = 12,
+	AUTH_HMAC_SHA2_384_192 = 13,
+	AUTH_HMAC_SHA2_512_256 = 14,
+};
 enum { DH_NONE = 0, DH_MODP_2048 = 14, DH_ECP_256 = 19, DH_CURVE25519 = 31 };
 enum { ESN_NO = 0, ESN_YES = 1 };
 
@@ -27,19 +33,26 @@ enum { ESN_NO = 0, ESN_YES = 1 };
  * encr, integ, esn and (for a rekey with PFS) dh. */
 struct suite {
 	uint16_t encr;
-	uint16_t encr_key_bits; /* 128 or 256, without salt. */
+	uint16_t encr_key_bits; /* 128 or 256, without salt; ChaCha20-Poly1305: 0, it has one length. */
 	uint16_t integ;         /* AUTH_NONE with an AEAD. */
 	uint16_t prf;
 	uint16_t dh;
 	uint16_t esn;
 };
 
+/* Does the table have all of it, and does the integrity algorithm go with the cipher? */
+bool suite_supported(const struct suite *s);
+bool suite_encr_supported(const struct suite *s); /* The same of these two alone. */
+bool encr_is_aead(uint16_t encr);
 bool suite_is_aead(const struct suite *s);
-size_t suite_encr_key_len(const struct suite *s);  /* Octets, with the 4 of AES-GCM's salt. */
+/* A counter mode: under one key no IV may come twice. Else (CBC) it is drawn at random. */
+bool suite_counts_iv(const struct suite *s);
+size_t suite_encr_key_len(const struct suite *s);  /* Octets, with the 4 of a counter mode's salt. */
 size_t suite_integ_key_len(const struct suite *s); /* Octets; 0 with an AEAD. */
-size_t suite_icv_len(const struct suite *s);       /* 16 for both families. */
-size_t suite_iv_len(const struct suite *s);        /* On the wire: 8 AES-GCM, 16 AES-CBC. */
-size_t suite_block_len(const struct suite *s);     /* Padding unit: 4 AES-GCM, 16 AES-CBC. */
+size_t suite_icv_len(const struct suite *s);       /* At most SUITE_ICV_MAX. */
+size_t suite_iv_len(const struct suite *s);        /* On the wire: 8 counter modes, 16 AES-CBC. */
+size_t suite_block_len(const struct suite *s);     /* ESP's padding unit: 4, AES-CBC 16. */
+#define SUITE_ICV_MAX 32u
 size_t prf_key_len(uint16_t prf);                  /* 32, 48 */
 size_t dh_public_len(uint16_t dh);                 /* 256, 64, 32 */
 bool dh_supported(uint16_t dh);

@@ -8,7 +8,7 @@
 #include "proto/crypto/suite.h"
 #include "proto/wire/traffic_selector.h"
 
-#define ESP_KEY_MAX 36u   /* AES-256 and AES-GCM's 4 octets of salt. */
+#define ESP_KEY_MAX 36u   /* 256 bits and the 4 octets of salt of a counter mode. */
 #define ESP_INTEG_MAX 32u
 
 /* Keys of one direction. */

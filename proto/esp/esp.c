@@ -4,11 +4,10 @@
  *   | SPI | Seq | IV | inner packet | (TFC) | padding | Pad Length | Next Header | ICV |
  *   |           |    |<------------- encrypted ---------------------------->|
  *
- *   AES-GCM, RFC 4106: nonce = salt | IV. Associated data: SPI | Seq, with ESN
- *            SPI | Seq-high | Seq-low (section 5).
- *   AES-CBC, RFC 3602, with HMAC-SHA2-256-128, RFC 4868: the ICV covers everything
- *            before it and, with ESN, then Seq-high, which "is not transmitted"
- *            (RFC 4303 2.2.1).
+ *   AEADs, RFC 4106 and RFC 7634: associated data is SPI | Seq, with ESN SPI | Seq-high |
+ *            Seq-low (section 5; 2.1).
+ *   HMAC:    the ICV covers everything before it and, with ESN, then Seq-high, which "is
+ *            not transmitted" (RFC 4303 2.2.1).
  *
  * Authenticate, decrypt, look at the padding, look at the inner packet's length:
  * in this order. What is told apart after authentication is no oracle, the peer
@@ -24,8 +23,6 @@
 #include <string.h>
 
 enum {
-	GCM_SALT_LEN = 4,
-	GCM_IV_LEN = 8,
 	TRAILER_LEN = 2,      /* Pad Length, Next Header */
 	NEXT_HEADER_IPV4 = 4,
 	NEXT_HEADER_IPV6 = 41,
@@ -35,42 +32,12 @@ enum {
 enum status esp_context_init(struct esp_context *c, const struct suite *suite,
 			     const struct esp_keys *keys, bool seal)
 {
-	unsigned bits = suite->encr_key_bits;
-	const EVP_AEAD *aead;
-
-	memset(c, 0, sizeof(*c));
-	c->suite = *suite;
-	if (bits != 128 && bits != 256)
-		return ERR_UNSUPPORTED;
-	switch (suite->encr) {
-	case ENCR_AES_GCM_16:
-		if (suite->integ != AUTH_NONE)
-			return ERR_UNSUPPORTED;
-		aead = bits == 128 ? EVP_aead_aes_128_gcm() : EVP_aead_aes_256_gcm();
-		memcpy(c->salt, keys->encr + bits / 8, GCM_SALT_LEN);
-		if (!EVP_AEAD_CTX_init(&c->aead, aead, keys->encr, bits / 8, suite_icv_len(suite),
-				       NULL))
-			goto fail;
-		return OK;
-	case ENCR_AES_CBC:
-		if (suite->integ != AUTH_HMAC_SHA2_256_128)
-			return ERR_UNSUPPORTED;
-		if ((seal ? AES_set_encrypt_key : AES_set_decrypt_key)(keys->encr, bits, &c->cbc))
-			goto fail;
-		hmac_sha256_init(&c->hmac, keys->integ, suite_integ_key_len(suite));
-		return OK;
-	default:
-		return ERR_UNSUPPORTED;
-	}
-fail:
-	esp_context_fini(c);
-	return ERR_CRYPTO;
+	return cipher_init(&c->cipher, suite, keys->encr, keys->integ, seal);
 }
 
 void esp_context_fini(struct esp_context *c)
 {
-	EVP_AEAD_CTX_cleanup(&c->aead);
-	OPENSSL_cleanse(c, sizeof(*c));
+	cipher_fini(&c->cipher);
 }
 
 static uint32_t get_u32(const uint8_t *p)
@@ -96,58 +63,43 @@ enum drop esp_parse(struct esp_packet *p, const uint8_t *data, size_t len)
 	return p->spi == 0 ? DROP_MALFORMED : DROP_NONE;
 }
 
-/* Associated data of AES-GCM; returns its length. */
-static size_t gcm_ad(const struct esp_context *c, const uint8_t *header, uint64_t seq,
-		     uint8_t ad[12])
-{
-	memcpy(ad, header, 4);
-	if (c->suite.esn != ESN_YES) {
-		memcpy(ad + 4, header + 4, 4);
-		return 8;
-	}
-	put_u32(ad + 4, (uint32_t)(seq >> 32));
-	memcpy(ad + 8, header + 4, 4);
-	return 12;
-}
+/* Where the parts lie, and what is authenticated besides. */
+struct layout {
+	struct cipher_packet packet;
+	uint8_t ad[12], high[4];
+};
 
-static void cbc_icv(const struct esp_context *c, uint64_t seq, const uint8_t *data, size_t len,
-		    uint8_t icv[SHA256_DIGEST_LENGTH])
+/* data: a packet with its header, text in [esp_head_room(), end). */
+static void lay_out(struct layout *l, const struct suite *s, uint64_t seq, uint8_t *data, size_t end)
 {
-	uint8_t high[4];
-	const CBS pieces[] = { prf_piece(data, len), prf_piece(high, sizeof(high)) };
+	bool esn = s->esn == ESN_YES;
 
-	put_u32(high, (uint32_t)(seq >> 32));
-	hmac_sha256_compute(&c->hmac, pieces, c->suite.esn == ESN_YES ? 2 : 1, icv);
+	l->packet = (struct cipher_packet){.data = data,
+					   .iv = ESP_HEADER_LEN,
+					   .text = esp_head_room(s),
+					   .icv = end,
+					   .end = end + suite_icv_len(s)};
+	put_u32(l->high, (uint32_t)(seq >> 32));
+	memcpy(l->ad, data, 4);
+	memcpy(l->ad + 4, l->high, 4);
+	memcpy(l->ad + (esn ? 8 : 4), data + 4, 4);
+	CBS_init(&l->packet.ad, l->ad, esn ? 12 : 8);
+	CBS_init(&l->packet.tail, l->high, esn ? 4 : 0);
 }
 
 /* ---- Open ---- */
 
-/* Decrypts data[head..end) in place after checking the ICV at data[end..]. */
-static enum drop gcm_open(const struct esp_context *c, uint64_t seq, uint8_t *data, size_t head,
-			  size_t end)
+/* Decrypts in place after checking the ICV. */
+static enum drop open_text(const struct esp_context *c, uint64_t seq, uint8_t *data, size_t end)
 {
-	uint8_t nonce[GCM_SALT_LEN + GCM_IV_LEN], ad[12];
-	size_t ad_len = gcm_ad(c, data, seq, ad), opened, sealed = end - head + 16;
+	const struct suite *s = &c->cipher.suite;
+	struct layout l;
 
-	memcpy(nonce, c->salt, GCM_SALT_LEN);
-	memcpy(nonce + GCM_SALT_LEN, data + ESP_HEADER_LEN, GCM_IV_LEN);
-	return EVP_AEAD_CTX_open(&c->aead, data + head, &opened, sealed, nonce, sizeof(nonce),
-				 data + head, sealed, ad, ad_len) ? DROP_NONE : DROP_ICV;
-}
-
-static enum drop cbc_open(const struct esp_context *c, uint64_t seq, uint8_t *data, size_t head,
-			  size_t end)
-{
-	uint8_t iv[AES_BLOCK_SIZE], icv[SHA256_DIGEST_LENGTH];
-
-	if ((end - head) % AES_BLOCK_SIZE != 0)
+	lay_out(&l, s, seq, data, end);
+	/* No ICV can be right there, and it would cost a hash to find out. */
+	if (!suite_counts_iv(s) && (end - l.packet.text) % AES_BLOCK_SIZE != 0)
 		return DROP_MALFORMED;
-	cbc_icv(c, seq, data, end, icv);
-	if (CRYPTO_memcmp(icv, data + end, suite_icv_len(&c->suite)) != 0)
-		return DROP_ICV;
-	memcpy(iv, data + ESP_HEADER_LEN, sizeof(iv));
-	AES_cbc_encrypt(data + head, data + head, end - head, &c->cbc, iv, AES_DECRYPT);
-	return DROP_NONE;
+	return cipher_open(&c->cipher, &l.packet) == OK ? DROP_NONE : DROP_ICV;
 }
 
 /* "the receiver SHOULD inspect the Padding field", which is 1, 2, 3, ... (RFC 4303 2.4). */
@@ -185,15 +137,15 @@ static size_t inner_length(const uint8_t *p, size_t len, uint8_t next_header)
 enum drop esp_open(const struct esp_context *c, uint64_t seq, uint8_t *data, size_t len,
 		   uint8_t **inner, size_t *inner_len, uint8_t *next_header)
 {
-	size_t head = esp_head_room(&c->suite), icv_len = suite_icv_len(&c->suite), end, pad_len;
+	const struct suite *s = &c->cipher.suite;
+	size_t head = esp_head_room(s), icv_len = suite_icv_len(s), end, pad_len;
 	enum drop drop;
 
 	if (len < head + TRAILER_LEN + icv_len)
 		return DROP_SHORT;
 	assert(get_u32(data + 4) == (uint32_t)seq);
 	end = len - icv_len;
-	drop = suite_is_aead(&c->suite) ? gcm_open(c, seq, data, head, end)
-					: cbc_open(c, seq, data, head, end);
+	drop = open_text(c, seq, data, end);
 	if (drop != DROP_NONE)
 		return drop;
 	end -= TRAILER_LEN;
@@ -253,49 +205,34 @@ uint64_t esp_iv(uint32_t salt, uint64_t seq, bool esn)
 	return (uint64_t)(salt & 0xffffff) << 40 | seq;
 }
 
-static enum drop gcm_seal(const struct esp_context *c, uint64_t seq, uint32_t salt, uint8_t *data,
-			  size_t end)
+/* What the number becomes in a counter mode must not repeat; CBC's IV is random, and then the
+ * number must not repeat on the wire either. */
+static void put_iv(const struct suite *s, uint64_t seq, uint32_t salt, struct entropy *e, uint8_t *out)
 {
-	size_t head = ESP_HEADER_LEN + GCM_IV_LEN, sealed, room = end - head + 16;
-	uint64_t iv = esp_iv(salt, seq, c->suite.esn == ESN_YES);
-	uint8_t nonce[GCM_SALT_LEN + GCM_IV_LEN], ad[12];
-	size_t ad_len = gcm_ad(c, data, seq, ad);
+	uint64_t iv;
 
-	put_u32(data + ESP_HEADER_LEN, (uint32_t)(iv >> 32));
-	put_u32(data + ESP_HEADER_LEN + 4, (uint32_t)iv);
-	memcpy(nonce, c->salt, GCM_SALT_LEN);
-	memcpy(nonce + GCM_SALT_LEN, data + ESP_HEADER_LEN, GCM_IV_LEN);
-	return EVP_AEAD_CTX_seal(&c->aead, data + head, &sealed, room, nonce, sizeof(nonce),
-				 data + head, end - head, ad, ad_len) ? DROP_NONE : DROP_CRYPTO;
-}
-
-static enum drop cbc_seal(const struct esp_context *c, uint64_t seq, struct entropy *e,
-			  uint8_t *data, size_t end)
-{
-	size_t head = ESP_HEADER_LEN + AES_BLOCK_SIZE;
-	uint8_t iv[AES_BLOCK_SIZE], icv[SHA256_DIGEST_LENGTH];
-
-	/* The number is not in the IV, but it must not repeat on the wire either. */
-	assert(seq > 0 && (c->suite.esn == ESN_YES || seq <= UINT32_MAX));
-	entropy_draw(e, iv, sizeof(iv));
+	if (suite_counts_iv(s)) {
+		iv = esp_iv(salt, seq, s->esn == ESN_YES);
+		put_u32(out, (uint32_t)(iv >> 32));
+		put_u32(out + 4, (uint32_t)iv);
+		return;
+	}
+	assert(seq > 0 && (s->esn == ESN_YES || seq <= UINT32_MAX));
+	entropy_draw(e, out, AES_BLOCK_SIZE);
 	if (MUTANT(MUTANT_CBC_IV_COUNTER))
-		memcpy(memset(iv, 0, sizeof(iv)), &seq, sizeof(seq));
-	memcpy(data + ESP_HEADER_LEN, iv, sizeof(iv));
-	AES_cbc_encrypt(data + head, data + head, end - head, &c->cbc, iv, AES_ENCRYPT);
-	cbc_icv(c, seq, data, end, icv);
-	memcpy(data + end, icv, suite_icv_len(&c->suite));
-	return DROP_NONE;
+		memcpy(memset(out, 0, AES_BLOCK_SIZE), &seq, sizeof(seq));
 }
 
 enum drop esp_seal(const struct esp_context *c, uint32_t spi, uint64_t seq, uint32_t salt,
 		   struct entropy *e, uint8_t next_header, uint8_t *inner, size_t len,
 		   uint8_t **out, size_t *out_len)
 {
-	size_t head = esp_head_room(&c->suite), block = suite_block_len(&c->suite);
+	const struct suite *s = &c->cipher.suite;
+	size_t head = esp_head_room(s), block = suite_block_len(s);
 	size_t pad_len = (block - (len + TRAILER_LEN) % block) % block;
 	size_t end = head + len + pad_len + TRAILER_LEN;
 	uint8_t *data = inner - head, *pad = inner + len;
-	enum drop drop;
+	struct layout l;
 
 	put_u32(data, spi);
 	put_u32(data + 4, (uint32_t)seq);
@@ -303,11 +240,11 @@ enum drop esp_seal(const struct esp_context *c, uint32_t spi, uint64_t seq, uint
 		pad[i] = (uint8_t)(i + 1);
 	pad[pad_len] = (uint8_t)pad_len;
 	pad[pad_len + 1] = next_header;
-	drop = suite_is_aead(&c->suite) ? gcm_seal(c, seq, salt, data, end)
-					: cbc_seal(c, seq, e, data, end);
-	if (drop != DROP_NONE)
-		return drop;
+	put_iv(s, seq, salt, e, data + ESP_HEADER_LEN);
+	lay_out(&l, s, seq, data, end);
+	if (cipher_seal(&c->cipher, &l.packet) != OK)
+		return DROP_CRYPTO;
 	*out = data;
-	*out_len = end + suite_icv_len(&c->suite);
+	*out_len = l.packet.end;
 	return DROP_NONE;
 }

@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ESP, tunnel mode: RFC 4303; AES-GCM RFC 4106, AES-CBC RFC 3602 with
- * HMAC-SHA2-256-128 RFC 4868. Pure: one packet in, the same buffer out. */
+/* ESP, tunnel mode: RFC 4303, with the ciphers of proto/crypto/cipher.h. Pure: one packet in,
+ * the same buffer out. */
 #ifndef PROTO_ESP_ESP_H
 #define PROTO_ESP_ESP_H
 
 #include "proto/esp/child_sa.h"
 #include "proto/wire/drop.h"
+#include "proto/crypto/cipher.h"
 #include "proto/crypto/entropy.h"
-#include "proto/crypto/prf.h"
-
-#include <openssl/aead.h>
-#include <openssl/aes.h>
 
 #define ESP_HEADER_LEN 8u  /* SPI, Sequence Number */
-#define ESP_OVERHEAD_MAX (ESP_HEADER_LEN + 16u + 255u + 2u + 16u)
+#define ESP_OVERHEAD_MAX (ESP_HEADER_LEN + 16u + 255u + 2u + SUITE_ICV_MAX)
 
 /* One direction of one SA, ready to use. */
 struct esp_context {
-	struct suite suite;
-	EVP_AEAD_CTX aead;      /* AES-GCM */
-	uint8_t salt[4];
-	AES_KEY cbc;            /* AES-CBC; for encryption or decryption */
-	struct hmac_sha256 hmac; /* HMAC-SHA2-256-128, keyed */
+	struct cipher cipher;
 };
 
 /* ERR_UNSUPPORTED: not a suite we speak; ERR_CRYPTO: the library refused. After an
@@ -53,7 +46,7 @@ size_t esp_tail_room(const struct suite *s);
 /* The longest inner packet that any suite seals to at most len octets; 0: none. */
 size_t esp_inner_max(size_t len);
 
-/* The AES-GCM IV (DESIGN section 5): 32 random bits of the node's incarnation,
+/* The IV of the counter modes (DESIGN section 5): 32 random bits of the node's incarnation,
  * then the sequence number; with ESN 24 and 40 bits. Together with the leases
  * no IV can repeat under a key, and a rolled-back disk repeats one only with
  * probability 2^-32 (ESN 2^-24). */
@@ -62,7 +55,7 @@ uint64_t esp_iv(uint32_t salt, uint64_t seq, bool esn);
 
 /* Seals inner[0..len) in place: esp_head_room() octets before and
  * esp_tail_room() behind must be writable. salt: see esp_iv(); e serves the
- * random IV of AES-CBC (NULL is fine for AES-GCM). On DROP_NONE the ESP packet is
+ * random IV of AES-CBC (NULL is fine for all others). On DROP_NONE the ESP packet is
  * *out of *out_len; the only other answer is DROP_CRYPTO. */
 enum drop esp_seal(const struct esp_context *c, uint32_t spi, uint64_t seq, uint32_t salt,
 		   struct entropy *e, uint8_t next_header, uint8_t *inner, size_t len,

@@ -11,7 +11,7 @@
 #include "proto/ike/ike_config.h"
 #include "proto/ike/ike_sa.h"
 
-/* IVs of SK payloads. AEAD: salt (32 random bits) then a counter that never
+/* IVs of SK payloads. Counter modes: salt (32 random bits) then a counter that never
  * goes back while the salt stands; when it is used up the owner of the source
  * draws a new salt. AES-CBC draws its IV from entropy instead. */
 struct iv_source {

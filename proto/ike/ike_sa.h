@@ -30,7 +30,7 @@
 struct ike_keys {
 	struct secret d;      /* SK_d  */
 	struct secret ai, ar; /* SK_ai, SK_ar: empty with an AEAD */
-	struct secret ei, er; /* SK_ei, SK_er: with salt for AES-GCM (RFC 5282) */
+	struct secret ei, er; /* SK_ei, SK_er: with the salt of a counter mode */
 	struct secret pi, pr; /* SK_pi, SK_pr: only until AUTH is done */
 };
 

@@ -26,7 +26,6 @@ static const struct suite_name others[] = {
 	{"aes256gcm12", IKE_TRANSFORM_ENCR, 19, 256},
 	{"camellia128", IKE_TRANSFORM_ENCR, 23, 128},
 	{"camellia256", IKE_TRANSFORM_ENCR, 23, 256},
-	{"chacha20poly1305", IKE_TRANSFORM_ENCR, 28, 0},
 	{"md5", IKE_TRANSFORM_INTEG, 1, 0},
 	{"sha1", IKE_TRANSFORM_INTEG, 2, 0},
 	{"aesxcbc", IKE_TRANSFORM_INTEG, 5, 0},

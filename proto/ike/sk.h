@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Encrypted payload (RFC 7296 3.14; AES-GCM: RFC 5282): a whole message in
+/* The Encrypted payload (RFC 7296 3.14; AEADs: RFC 5282): a whole message in
  * clear becomes a datagram, and back. */
 #ifndef PROTO_IKE_SK_H
 #define PROTO_IKE_SK_H
@@ -10,12 +10,12 @@
 #include <openssl/bytestring.h>
 
 #define SK_PAYLOAD_TYPE 46u
-#define SK_OVERHEAD_MAX (4u + 16u + 16u + 16u) /* Header, IV, padding, ICV */
+#define SK_OVERHEAD_MAX (4u + 16u + 16u + SUITE_ICV_MAX) /* Header, IV, padding, ICV */
 
 /* One direction of an IKE SA. All pointers are borrowed. */
 struct sk_direction {
 	const struct suite *suite;
-	const struct secret *encr;  /* SK_ei / SK_er, with salt for AES-GCM */
+	const struct secret *encr;  /* SK_ei / SK_er, with the salt of a counter mode */
 	const struct secret *integ; /* SK_ai / SK_ar; empty with an AEAD */
 };
 
@@ -24,14 +24,14 @@ struct sk_direction {
 struct sk_direction sk_direction_of(const struct suite *suite, const struct ike_keys *keys,
 				    bool from_initiator);
 
-/* The next AEAD IV; advances the source and, when its counter is used up, draws
+/* The next IV of a counter mode; advances the source and, when its counter is used up, draws
  * a new salt from e. */
 uint64_t iv_source_draw(struct iv_source *iv, struct entropy *e);
 
 /* Seals. message is the complete message in clear: the IKE header, whose Next
  * Payload names the first payload, then the chain of payloads (may be empty, then
  * Next Payload is 0). In *out the chain is inside the SK payload and the header's
- * Next Payload and Length are set anew. iv serves AES-GCM, e the IV of AES-CBC.
+ * Next Payload and Length are set anew. iv serves the counter modes, e AES-CBC.
  * ERR_MALFORMED: shorter than a header; ERR_TOO_LONG: over 65535 octets in all;
  * ERR_CRYPTO: keys do not fit the suite, or no memory. *out is NULL after an error. */
 enum status sk_seal(const struct sk_direction *d, struct iv_source *iv, struct entropy *e,

@@ -30,12 +30,14 @@ static void draw_suites(struct plan *p, struct random *r)
 {
 	static const char *const ike[] = { "aes256gcm16-prfsha384-ecp256",
 					   "aes128-sha256-prfsha256-x25519",
-					   "aes256-sha256-prfsha384-ecp256" };
+					   "aes256-sha256-prfsha384-ecp256",
+					   "chacha20poly1305-prfsha256-x25519" };
 	static const char *const esp[] = { "aes256gcm16-esn", "aes128-sha256", "aes256-sha256-esn",
-					   "aes128gcm16-esn" };
+					   "aes128gcm16-esn", "chacha20poly1305",
+					   "chacha20poly1305-esn" };
 
-	p->ike = random_chance(r, 200) ? ike[random_below(r, 3)] : "aes128gcm16-prfsha256-x25519";
-	p->esp = random_chance(r, 400) ? esp[random_below(r, 4)] : "aes128gcm16";
+	p->ike = random_chance(r, 200) ? ike[random_below(r, 4)] : "aes128gcm16-prfsha256-x25519";
+	p->esp = random_chance(r, 400) ? esp[random_below(r, 6)] : "aes128gcm16";
 }
 
 /* Addresses for all, and a few more: then one that was freed has to be given out again

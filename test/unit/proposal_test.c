@@ -61,6 +61,10 @@ static const struct {
 	{23, true, "aes128-sha256-modp2048-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	 NULL, "unknown algorithm"},
 	{24, true, "3des-sha1-modp1024", NULL, "'3des'"},
+	{25, true, "chacha20poly1305-prfsha256-x25519", "28:0 - 5 31 -", NULL},
+	{26, true, "chacha20poly1305-aes256gcm16-prfsha384-ecp256", "28:0,20:256 - 6 19 -", NULL},
+	{27, true, "chacha20poly1305-sha256-x25519", NULL, "no integrity algorithm goes"},
+	{28, true, "aes256-chacha20poly1305-sha256-x25519", NULL, "two proposals"},
 	{31, false, "aes128gcm16", "20:128 - - - 0", NULL}, /* without esn: noesn */
 	{32, false, "aes256-sha256-ecp256-esn-noesn", "12:256 12 - 19 1,0", NULL},
 	{33, false, "aes128gcm16-esn", "20:128 - - - 1", NULL},
@@ -71,6 +75,7 @@ static const struct {
 	{38, false, "sha256", NULL, "no encryption"},
 	{39, false, "aes128gcm16-esn-esn", NULL, "twice"},
 	{40, false, "aes128-sha256-sha256", NULL, "twice"},
+	{41, false, "chacha20poly1305-esn", "28:0 - - - 1", NULL},
 };
 
 static void test_spelling(void **state)
@@ -117,6 +122,24 @@ static const struct {
 	 16, "aes256-sha256-prfsha384-modp2048"},
 	{4, {ENCR_AES_CBC, 128, AUTH_HMAC_SHA2_256_128, 0, DH_ECP_256, 0}, 16, 32, 16, 16,
 	 "aes128-sha256-ecp256"},
+	{5, {ENCR_CHACHA20_POLY1305, 0, AUTH_NONE, PRF_HMAC_SHA2_256, DH_CURVE25519, 0}, 36, 0, 8, 4,
+	 "chacha20poly1305-prfsha256-x25519"},
+};
+
+/* What a table of sizes has no row for is refused, before any size is asked for. */
+static const struct {
+	int row;
+	struct suite suite;
+} odd_rows[] = {
+	{1, {ENCR_AES_GCM_16, 192, AUTH_NONE, 0, DH_NONE, 0}},
+	{2, {ENCR_CHACHA20_POLY1305, 256, AUTH_NONE, 0, DH_NONE, 0}},
+	{3, {ENCR_CHACHA20_POLY1305, 0, AUTH_HMAC_SHA2_256_128, 0, DH_NONE, 0}},
+	{4, {ENCR_AES_CBC, 128, AUTH_NONE, 0, DH_NONE, 0}},
+	{5, {ENCR_AES_CBC, 128, 5, 0, DH_NONE, 0}},
+	{6, {11, 0, AUTH_HMAC_SHA2_256_128, 0, DH_NONE, 0}}, /* NULL */
+	{7, {ENCR_AES_GCM_16, 128, AUTH_NONE, 4, DH_NONE, 0}}, /* AES-XCBC */
+	{8, {ENCR_AES_GCM_16, 128, AUTH_NONE, 0, 22, 0}},
+	{9, {ENCR_AES_GCM_16, 128, AUTH_NONE, 0, DH_NONE, 2}},
 };
 
 static void test_suites(void **state)
@@ -134,7 +157,11 @@ static void test_suites(void **state)
 		assert_int_equal(suite_icv_len(s), 16);
 		assert_int_equal(suite_is_aead(s), suite_rows[i].integ_key == 0);
 		assert_string_equal(suite_format(s, text), suite_rows[i].text);
+		assert_true(suite_supported(s));
 	}
+	for (size_t i = 0; i < sizeof(odd_rows) / sizeof(odd_rows[0]); i++)
+		if (suite_supported(&odd_rows[i].suite))
+			fail_msg("row %d", odd_rows[i].row);
 	assert_int_equal(prf_key_len(PRF_HMAC_SHA2_256), 32);
 	assert_int_equal(prf_key_len(PRF_HMAC_SHA2_384), 48);
 	assert_int_equal(dh_public_len(DH_MODP_2048), 256);

@@ -66,7 +66,7 @@ static void test_seal(void **state)
 		assert_int_equal(b->len, f.sealed_len);
 		assert_memory_equal(b->data, f.sealed, f.sealed_len);
 		assert_int_equal(ike_header_parse(&h, b->data, b->len), DROP_NONE);
-		assert_int_equal(f.iv.next, sk_rows[i].counter + (sk_rows[i].encr == 20));
+		assert_int_equal(f.iv.next, sk_rows[i].counter + (sk_rows[i].encr != ENCR_AES_CBC));
 		blob_unref(b);
 		fixture_fini(&f);
 	}
@@ -112,11 +112,11 @@ static void test_open(void **state)
 static void test_flipped_bits(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ROWS - 1; i++) { /* Not the long one */
+	for (size_t i = 0; i < ROWS; i++) {
 		struct fixture f;
 
 		fixture_init(&f, i);
-		for (size_t bit = 0; bit < f.sealed_len * 8; bit++) {
+		for (size_t bit = 0; bit < f.sealed_len * 8 && bit < 2000; bit++) {
 			uint8_t *plain, first;
 			enum drop d;
 			CBS chain;
@@ -161,11 +161,11 @@ static void test_not_last(void **state)
 static void test_truncated(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ROWS - 1; i++) {
+	for (size_t i = 0; i < ROWS; i++) {
 		struct fixture f;
 
 		fixture_init(&f, i);
-		for (size_t len = 0; len < f.sealed_len; len++) {
+		for (size_t len = 0; len < f.sealed_len; len += len < 200 ? 1 : 97) {
 			uint8_t *plain, first;
 			CBS chain;
 
@@ -275,7 +275,7 @@ static void test_refusals(void **state)
 	CBS chain;
 
 	(void)state;
-	for (size_t i = 1; i < 4; i += 2) { /* An AEAD's and a CBC's */
+	for (size_t i = 1; i < ROWS; i += 2) { /* Of each family */
 		fixture_init(&f, i);
 		assert_int_equal(sk_seal(&f.direction, &f.iv, &f.entropy, f.message, 27, &b),
 				 ERR_MALFORMED);

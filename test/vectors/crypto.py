@@ -15,7 +15,7 @@ import struct
 import sys
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 
 def octets(label, n):
@@ -31,8 +31,29 @@ def chacha_stream(seed, n):
     return Cipher(algorithms.ChaCha20(seed, bytes(16)), None).encryptor().update(bytes(n))
 
 
-def cbc(key, iv, text):
-    return Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor().update(text)
+GCM, CHACHA, CBC, CTR = 20, 28, 12, 13
+INTEG = {0: (None, 0, 16), 2: ("sha1", 20, 12), 12: ("sha256", 32, 16), 13: ("sha384", 48, 24),
+         14: ("sha512", 64, 32)}  # hash, key, ICV: RFC 2404, RFC 4868
+
+
+def encr_key_len(encr, bits):
+    """RFC 4106 8.1, RFC 7634 2, RFC 3686 5.1: a counter mode's key has 4 octets of salt."""
+    return (bits or 256) // 8 + (0 if encr == CBC else 4)
+
+
+def protect(encr, keys, head, iv, text, aad, tail=b""):
+    """head | IV | text encrypted | ICV. keys: encryption, (integrity algorithm, its key)."""
+    key, (integ, integ_key) = keys
+    if encr in (GCM, CHACHA):
+        aead = AESGCM if encr == GCM else ChaCha20Poly1305
+        return head + iv + aead(key[:-4]).encrypt(key[-4:] + iv, text, aad)
+    if encr == CTR:
+        mode = Cipher(algorithms.AES(key[:-4]), modes.CTR(key[-4:] + iv + b"\0\0\0\1"))
+    else:
+        mode = Cipher(algorithms.AES(key), modes.CBC(iv))
+    out = head + iv + mode.encryptor().update(text)
+    name, _, cut = INTEG[integ]
+    return out + hmac.new(integ_key, out + tail, name).digest()[:cut]
 
 
 def row(fields):
@@ -66,40 +87,38 @@ def ipv6(n, label):
 
 
 def esp_rows():
-    shapes = [  # encr, bits, esn, sequence number, next header, inner packet
-        (20, 128, 0, 1, 4, ipv4(28, "a")),
-        (20, 128, 0, 0xfffffffe, 4, ipv4(29, "b")),
-        (20, 256, 0, 77, 4, ipv4(1401, "c")),
-        (20, 256, 0, 65537, 41, ipv6(61, "d")),
-        (20, 128, 1, 1, 41, ipv6(40, "e")),
-        (20, 128, 1, 0x1fffffff0, 4, ipv4(30, "f")),
-        (20, 256, 1, (1 << 40) - 1, 4, ipv4(31, "g")),
-        (12, 128, 0, 1, 4, ipv4(28, "h")),
-        (12, 128, 0, 0xffffffff, 4, ipv4(30, "i")),
-        (12, 256, 0, 4096, 41, ipv6(77, "j")),
-        (12, 256, 1, 0x100000000, 4, ipv4(20, "k")),
-        (12, 128, 1, 0xabcdef0123456789, 4, ipv4(45, "l")),
+    shapes = [  # encr, bits, integ, esn, sequence number, next header, inner packet
+        (GCM, 128, 0, 0, 1, 4, ipv4(28, "a")),
+        (GCM, 128, 0, 0, 0xfffffffe, 4, ipv4(29, "b")),
+        (GCM, 256, 0, 0, 77, 4, ipv4(1401, "c")),
+        (GCM, 256, 0, 0, 65537, 41, ipv6(61, "d")),
+        (GCM, 128, 0, 1, 1, 41, ipv6(40, "e")),
+        (GCM, 128, 0, 1, 0x1fffffff0, 4, ipv4(30, "f")),
+        (GCM, 256, 0, 1, (1 << 40) - 1, 4, ipv4(31, "g")),
+        (CBC, 128, 12, 0, 1, 4, ipv4(28, "h")),
+        (CBC, 128, 12, 0, 0xffffffff, 4, ipv4(30, "i")),
+        (CBC, 256, 12, 0, 4096, 41, ipv6(77, "j")),
+        (CBC, 256, 12, 1, 0x100000000, 4, ipv4(20, "k")),
+        (CBC, 128, 12, 1, 0xabcdef0123456789, 4, ipv4(45, "l")),
+        (CHACHA, 0, 0, 0, 0xffffffff, 4, ipv4(28, "m")),
+        (CHACHA, 0, 0, 1, 0x100000001, 41, ipv6(79, "n")),
     ]
-    for i, (encr, bits, esn, seq, nh, inner) in enumerate(shapes):
+    for i, (encr, bits, integ, esn, seq, nh, inner) in enumerate(shapes):
         spi = int.from_bytes(octets(f"spi{i}", 4), "big") | 0x100
         salt = int.from_bytes(octets(f"incarnation{i}", 4), "big")
         seed = octets(f"seed{i}", 32)
-        key = octets(f"key{i}", bits // 8 + (4 if encr == 20 else 0))
-        integ = octets(f"integ{i}", 32) if encr == 12 else b""
+        key, integ_key = octets(f"key{i}", encr_key_len(encr, bits)), octets(f"integ{i}", INTEG[integ][1])
         header = struct.pack(">II", spi, seq & 0xffffffff)
-        block = 4 if encr == 20 else 16
-        pad = -(len(inner) + 2) % block
+        pad = -(len(inner) + 2) % (16 if encr == CBC else 4)
         text = inner + bytes(range(1, pad + 1)) + bytes([pad, nh])
-        high = struct.pack(">I", seq >> 32)
-        if encr == 20:
-            iv = ((salt & 0xffffff) << 40 | seq if esn else salt << 32 | seq).to_bytes(8, "big")
-            aad = header[:4] + (high if esn else b"") + header[4:]
-            packet = header + iv + AESGCM(key[:-4]).encrypt(key[-4:] + iv, text, aad)
-        else:
+        high = struct.pack(">I", seq >> 32) if esn else b""
+        if encr == CBC:
             iv = chacha_stream(seed, 16)
-            packet = header + iv + cbc(key, iv, text)
-            packet += hmac.new(integ, packet + (high if esn else b""), "sha256").digest()[:16]
-        yield (encr, bits, 12 if encr == 12 else 0, esn, key, integ, seed, f"0x{spi:08x}u",
+        else:
+            iv = ((salt & 0xffffff) << 40 | seq if esn else salt << 32 | seq).to_bytes(8, "big")
+        packet = protect(encr, (key, (integ, integ_key)), header, iv, text,
+                         header[:4] + high + header[4:], high)
+        yield (encr, bits, integ, esn, key, integ_key, seed, f"0x{spi:08x}u",
                f"UINT64_C(0x{seq:x})", f"0x{salt:08x}u", nh, inner, packet)
 
 
@@ -121,25 +140,19 @@ def prf_plus(prf_id, key, seed, n):
     return out[:n]
 
 
-def lengths(prf_id, encr, bits):
-    p = PRFS[prf_id][1]
-    a = 32 if encr == 12 else 0
-    e = bits // 8 + (4 if encr == 20 else 0)
-    return p, a, e
-
-
 def ike_rows():
-    shapes = [  # prf, encr, bits, old prf of the rekey, g^ir, Ni, Nr lengths
-        (5, 20, 128, 5, 32, 32, 32),
-        (6, 20, 256, 5, 32, 16, 48),
-        (5, 12, 128, 6, 256, 32, 32),
-        (6, 12, 256, 6, 256, 256, 256),
+    shapes = [  # prf, encr, bits, integ, old prf of the rekey, g^ir, Ni, Nr lengths
+        (5, GCM, 128, 0, 5, 32, 32, 32),
+        (6, GCM, 256, 0, 5, 32, 16, 48),
+        (5, CBC, 128, 12, 6, 256, 32, 32),
+        (6, CBC, 256, 12, 6, 256, 256, 256),
+        (5, CHACHA, 0, 0, 5, 32, 32, 32),
     ]
-    for i, (p, encr, bits, old, n_ir, n_i, n_r) in enumerate(shapes):
+    for i, (p, encr, bits, integ, old, n_ir, n_i, n_r) in enumerate(shapes):
         g_ir, ni, nr = octets(f"g{i}", n_ir), octets(f"ni{i}", n_i), octets(f"nr{i}", n_r)
         spi_i, spi_r = octets(f"si{i}", 8), octets(f"sr{i}", 8)
         old_d = octets(f"d{i}", PRFS[old][1])
-        lp, la, le = lengths(p, encr, bits)
+        lp, la, le = PRFS[p][1], INTEG[integ][1], encr_key_len(encr, bits)
         total = 3 * lp + 2 * la + 2 * le
         seed = ni + nr + spi_i + spi_r
         derived = prf_plus(p, prf(p, ni + nr, g_ir), seed, total)
@@ -150,7 +163,7 @@ def ike_rows():
         psk = octets(f"psk{i}", 20)
         sk_pi = derived[-2 * lp:-lp]
         auth = prf(p, prf(p, psk, b"Key Pad for IKEv2"), message + nr + prf(p, sk_pi, identity))
-        yield (p, encr, bits, 12 if encr == 12 else 0, old, g_ir, ni, nr,
+        yield (p, encr, bits, integ, old, g_ir, ni, nr,
                "UINT64_C(0x%s)" % spi_i.hex(), "UINT64_C(0x%s)" % spi_r.hex(), old_d, derived,
                rekeyed, child, child_pfs, message, identity, psk, auth)
 
@@ -158,8 +171,11 @@ def ike_rows():
 # ---- The Encrypted payload ----
 
 def sk_rows():
-    for i, (encr, bits, n) in enumerate([(20, 128, 0), (20, 256, 47), (12, 128, 0), (12, 256, 15),
-                                         (12, 128, 16), (20, 128, 1200)]):
+    shapes = [  # encr, bits, integ, length of the chain
+        (GCM, 128, 0, 0), (GCM, 256, 0, 47), (CBC, 128, 12, 0), (CBC, 256, 12, 15), (CBC, 128, 12, 16),
+        (GCM, 128, 0, 1200), (CHACHA, 0, 0, 0), (CHACHA, 0, 0, 77),
+    ]
+    for i, (encr, bits, integ, n) in enumerate(shapes):
         chain = b""
         if n:  # One payload of n octets, type 43 (Vendor ID)
             chain = struct.pack(">BBH", 0, 0, n) + octets(f"chain{i}", n - 4)
@@ -168,24 +184,18 @@ def sk_rows():
             ">I", i) + bytes(4)
         message = header + chain
         seed = octets(f"skseed{i}", 32)
-        key = octets(f"ske{i}", bits // 8 + (4 if encr == 20 else 0))
-        integ = octets(f"ska{i}", 32) if encr == 12 else b""
+        key, integ_key = octets(f"ske{i}", encr_key_len(encr, bits)), octets(f"ska{i}", INTEG[integ][1])
         salt, counter = 0x01020304 + i, 5 * i
-        if encr == 20:
-            iv, pad = struct.pack(">II", salt, counter), 0
-        else:
+        if encr == CBC:
             iv, pad = chacha_stream(seed, 16), -(len(chain) + 1) % 16
+        else:
+            iv, pad = struct.pack(">II", salt, counter), 0
         text = chain + bytes(pad) + bytes([pad])
-        sk_len = 4 + len(iv) + len(text) + 16
+        sk_len = 4 + len(iv) + len(text) + INTEG[integ][2]
         head = header[:16] + bytes([46]) + header[17:24] + struct.pack(">I", 28 + sk_len)
         head += struct.pack(">BBH", first, 0, sk_len)
-        if encr == 20:
-            out = head + iv + AESGCM(key[:-4]).encrypt(key[-4:] + iv, text, head)
-        else:
-            out = head + iv + cbc(key, iv, text)
-            out += hmac.new(integ, out, "sha256").digest()[:16]
-        yield (encr, bits, 12 if encr == 12 else 0, key, integ, seed, f"0x{salt:08x}u", counter,
-               message, out)
+        out = protect(encr, (key, (integ, integ_key)), head, iv, text, head)
+        yield encr, bits, integ, key, integ_key, seed, f"0x{salt:08x}u", counter, message, out
 
 
 # ---- MODP-2048 ----

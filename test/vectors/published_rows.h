@@ -170,6 +170,24 @@ static const struct {
 	 "d0937ba2945f669368661a329fb4c053"},
 };
 
+/* RFC 7634, appendices A and B: the key with its salt; an ESP packet (tunnel mode, number 5)
+ * and what it holds; an IKE message and what sk_seal() is given for it. */
+static const char chacha_key[] =
+	"808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9fa0a1a2a3";
+static const char chacha_esp_packet[] =
+	"0102030400000005101112131415161724039428b97f417e3c13753a4f05087b67c352e6a7fab1b982d4"
+	"66ef407ae5c614ee8099d52844eb61aa95dfab4c02f72aa71e7c4c4f64c9befe2facc638e8f3cbec163f"
+	"ac469b502773f6fb94e664da9165b82829f641e076aaa8266b7fb0f7b11b369907e1ad43";
+static const char chacha_esp_plain[] =
+	"45000054a6f200004001e778c6336405c000020508005b7a3a080000553bec100007362708090a0b0c0d"
+	"0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f3031323334353637"
+	"01020204";
+static const char chacha_ike_sealed[] =
+	"c0c1c2c3c4c5c6c7d0d1d2d3d4d5d6d72e20250000000009000000452900002910111213141516176103"
+	"94701f8d017f7c129248896b71bfe25236efd7cdc67066906315b2";
+static const char chacha_ike_clear[] =
+	"c0c1c2c3c4c5c6c7d0d1d2d3d4d5d6d72920250000000009000000000000000c000040010000000a";
+
 /* RFC 4868 2.7.2.1, AUTH256-1 to AUTH256-4: HMAC-SHA-256-128. */
 static const struct {
 	int row;
