@@ -11,6 +11,7 @@
 #include "cluster/core/relief.h"
 #include "cluster/core/sa_reports.h"
 #include "cluster/core/slots_seen.h"
+#include "cluster/core/slots_told.h"
 #include "cluster/core/bootstrap.h"
 #include "cluster/core/cluster_time.h"
 #include "cluster/core/collect.h"
@@ -222,6 +223,7 @@ static const struct {
 	{ requests_init, requests_fini },
 	{ grants_init, grants_fini },
 	{ slots_seen_init, slots_seen_fini },
+	{ slots_told_init, slots_told_fini },
 	{ heard_init, heard_fini },
 	{ takeover_init, takeover_fini },
 	{ owed_init, owed_fini },

@@ -20,6 +20,7 @@
 #include "cluster/core/owed.h"
 #include "cluster/core/policy.h"
 #include "cluster/core/requests.h"
+#include "cluster/core/slots_told.h"
 #include "cluster/core/takeover.h"
 
 #include <assert.h>
@@ -78,6 +79,8 @@ static void look_before(struct core *c, const struct follow *now)
 
 static void look_slots(struct core *c, const struct follow *now)
 {
+	if (now->all || now->slots)
+		slots_told_look(c);
 	if (now->all)
 		grants_all(c);
 	else if (now->slots)

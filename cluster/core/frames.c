@@ -16,6 +16,7 @@
 #include "cluster/core/proposed.h"
 #include "cluster/core/quorum.h"
 #include "cluster/core/sequence.h"
+#include "cluster/core/slots_told.h"
 #include "cluster/core/takeover.h"
 #include "proto/mutant.h"
 
@@ -106,6 +107,7 @@ void frames_receive(struct core *c, uint32_t node, const uint8_t *data, size_t l
 			sequence_tell(c, node, true);
 			bootstrap_admit(c);
 		}
+		slots_told_look(c);
 		return;
 	}
 	if (!p->greeted)

@@ -102,6 +102,7 @@ static struct owned_sa *put(struct core *c, struct grant_shadow *g, const struct
 		u.kind = SA_UPDATE_PUT;
 		u.replay_bits = connection ? connection->replay_bits : 0;
 		u.child = child;
+		u.slot = (uint16_t)s->slot;
 	}
 	sa->grant.path = path;
 	action_sa(c->actions, &u);
@@ -240,6 +241,20 @@ static void drop_gone(struct core *c, struct grant_shadow *g, const struct sessi
 	}
 }
 
+/* It was handed to a node alone, or back. */
+static void place(struct core *c, struct grant_shadow *g, const struct session *s)
+{
+	struct sa_update u = { .kind = SA_UPDATE_SLOT,
+			       .session = s->id,
+			       .slot = (uint16_t)s->slot };
+
+	for (unsigned i = 0; i < g->n && g->slot != s->slot; i++) {
+		u.spi_in = g->child[i]->spi_in;
+		action_sa(c->actions, &u);
+	}
+	g->slot = s->slot;
+}
+
 /* ---- One session, all sessions ---- */
 
 void grants_session(struct core *c, const struct session *s)
@@ -250,13 +265,14 @@ void grants_session(struct core *c, const struct session *s)
 		g = calloc(1, sizeof(*g));
 		assert(g);
 		g->session = s->id;
+		g->slot = s->slot;
 		HASH_ADD(hh, c->grants->shadow, session, sizeof(g->session), g);
 		/* Made, and given to us since, all in this step, as at a restart. */
 		if (core_owns(c, s) && session_epoch(c->state, s) > s->first_epoch)
 			takeover_slot(c, session_slot(c->state, s));
 	}
-	g->slot = s->slot;
 	drop_gone(c, g, s);
+	place(c, g, s);
 	for (unsigned i = 0; i < s->ike.n_child; i++)
 		grant(c, s, &s->seq[i], put(c, g, s, &s->ike.child[i]));
 	carry(c, g, s);

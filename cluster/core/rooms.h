@@ -25,6 +25,7 @@
  *   exchange*.c       IKE messages at the leader: respond, commit, answer; lane.c
  *   requests*.c       requests of our own: notices, DPD, rekeys, deletions, retransmission
  *   grants.c          the applied state, told to the packet workers
+ *   slots_told.c      the owners of slots, told to the packet workers
  *   heard.c           when each process told its marks last
  *   takeover.c        what becomes ours: whose marks are awaited, how old they were
  *   owed.c            mark ages that other owners have yet to publish
@@ -100,6 +101,7 @@ struct core {
 	struct requests *requests;
 	struct grants *grants;
 	struct slots_seen *slots_seen;
+	struct slots_told *slots_told;
 	struct heard *heard;
 	struct takeovers *takeovers;
 	struct owed *owed;

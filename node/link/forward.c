@@ -66,6 +66,7 @@ enum status forward_parse(struct datapath_forward *f, const uint8_t *frame, size
 	    CBS_len(&b) > DATAPATH_PACKET_MAX)
 		return ERR_MALFORMED;
 	f->direction = (enum datapath_direction)direction;
+	f->node = SAD_OWNER_NONE;
 	f->path.udp_encap = flags & FLAG_UDP_ENCAP;
 	f->packet = CBS_data(&b);
 	f->len = CBS_len(&b);

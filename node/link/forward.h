@@ -9,7 +9,7 @@
 
 /* The whole frame, type octet first; returns its length. */
 size_t forward_create(const struct datapath_forward *f, uint8_t out[FORWARD_FRAME_MAX]);
-/* f->packet points into frame. ERR_MALFORMED. */
+/* f->packet points into frame; f->node is nobody. ERR_MALFORMED. */
 enum status forward_parse(struct datapath_forward *f, const uint8_t *frame, size_t len) must_check;
 
 #endif

@@ -249,16 +249,10 @@ void perform_actions(struct node *n)
 
 void perform_forward(struct node *n, const struct datapath_forward *f)
 {
-	const struct state *state = core_state(n->core);
-	const struct session *session = state_session(state, f->session);
 	uint8_t frame[FORWARD_FRAME_MAX];
-	uint32_t owner;
 
-	if (!session)
+	assert(f->node < n->config->cluster.n_nodes && f->node != n->config->cluster.self);
+	if (!core_node_linked(n->core, f->node) || !n->generation[f->node])
 		return;
-	owner = core_node_index(n->core, session_slot(state, session)->node);
-	if (owner >= n->config->cluster.n_nodes || owner == n->config->cluster.self ||
-	    !core_node_linked(n->core, owner) || !n->generation[owner])
-		return;
-	link_send(n->link, owner, n->generation[owner], frame, forward_create(f, frame));
+	link_send(n->link, f->node, n->generation[f->node], frame, forward_create(f, frame));
 }

@@ -17,6 +17,9 @@
 #include "proto/esp/esp.h"
 #include "proto/esp/replay.h"
 
+#define SAD_SLOTS_MAX 8192u  /* Groups of SAs that have one owner (DESIGN section 5). */
+#define SAD_OWNER_NONE 0xffu /* No other node, as far as is known. */
+
 /* What applied state allows the owner of an SA in one epoch. */
 struct seq_grant {
 	int64_t epoch;
@@ -39,6 +42,7 @@ struct sad_entry {
 	struct child_sa child; /* SPIs, suite, selectors; keys are in the contexts. */
 	struct esp_context in, out;
 	struct sad_path path;
+	uint16_t slot;         /* Whose owner is the SA's: to be known where it is not granted. */
 	bool granted, hold;
 	bool outbound;         /* Newest of its session: inner packets leave by it. */
 	bool reported_low;     /* Lease-low was reported for this lease end. */
@@ -120,7 +124,9 @@ enum sa_update_kind {
 	SA_UPDATE_DELIVER, /* mark, epoch: a majority holds it. */
 	SA_UPDATE_PATH,    /* path */
 	SA_UPDATE_OUTBOUND, /* This entry now carries its session's outbound packets. */
-	SA_UPDATE_INBOUND   /* It carries none any more, and only receives. */
+	SA_UPDATE_INBOUND, /* It carries none any more, and only receives. */
+	SA_UPDATE_SLOT,    /* slot: its session was moved there. */
+	SA_UPDATE_OWNER    /* slot, n_slots, owner: these slots are that node's. Names no SA. */
 };
 
 struct sa_update {
@@ -134,6 +140,8 @@ struct sa_update {
 	uint64_t mark;                /* FLOOR, DELIVER */
 	bool from_horizon;                  /* FLOOR */
 	int64_t epoch;                /* DELIVER */
+	uint16_t slot, n_slots;       /* PUT, SLOT; OWNER: the first of so many. < SAD_SLOTS_MAX */
+	uint8_t owner;                /* OWNER: the node's index, or SAD_OWNER_NONE. */
 };
 
 enum sa_report_kind {

@@ -184,6 +184,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	if (engine_init(&engine, &config) != OK ||
 	    esp_context_init(&client, &child.suite, &child.in, true) != OK)
 		abort();
+	update((struct sa_update){ .kind = SA_UPDATE_OWNER, .n_slots = 1, .owner = 1 });
 	return 0;
 }
 

@@ -38,6 +38,10 @@ void story_worker_update(struct story *l, uint32_t node, const struct sa_update 
 	struct engine *e = &l->node[node].worker.engine;
 	bool there = spi_table_find(&e->spis, u->spi_in) != NULL;
 
+	if (u->kind == SA_UPDATE_OWNER) {
+		engine_update(e, u, NULL);
+		return;
+	}
 	assert(there == (u->kind != SA_UPDATE_PUT));
 	engine_update(e, u, there ? NULL : engine_sa_new(u, u->replay_bits));
 	assert(there || spi_table_find(&e->spis, u->spi_in));

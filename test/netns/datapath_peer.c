@@ -103,9 +103,10 @@ static void install(struct datapath *dp, struct child_sa *sa, const struct sad_p
 		{.kind = SA_UPDATE_GRANT, .spi_in = sa->spi_in, .session = 1,
 		 .grant = {.epoch = 1, .start = 1, .end = UINT64_C(1) << 31}},
 		{.kind = SA_UPDATE_OUTBOUND, .spi_in = sa->spi_in, .session = 1},
+		{.kind = SA_UPDATE_OWNER, .n_slots = 1, .owner = 1}, /* When it is revoked. */
 	};
 
-	if (datapath_post(dp, updates, 3, NULL) != OK) {
+	if (datapath_post(dp, updates, 4, NULL) != OK) {
 		fprintf(stderr, "post failed\n");
 		exit(1);
 	}

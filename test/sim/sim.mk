@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The simulator, included by test/test.mk. It has the store's own records and check, over
 # an LMDB in memory (mdb.h), and the packet engine of the gateway.
-ENGINE_C := $(patsubst %,xdp/engine/%.c,engine inbound outbound waiting sa inner icmp_error) $(addprefix xdp/thread/,isolation.c stop_watch.c)
+ENGINE_C := $(wildcard xdp/engine/*.c) $(addprefix xdp/thread/,isolation.c stop_watch.c)
 SIM_C := $(wildcard test/sim/*.c) $(addprefix node/store/store_,check.c log.c record.c) \
 	node/link/forward.c $(ENGINE_C)
 SIM := $(patsubst %,$(T)/obj/%.o,$(SIM_C))

@@ -3,8 +3,8 @@
  * it lets in or seals, each report. Beside I1, I2 and I7, which are told, it holds the
  * engine to what its header promises: nothing passes after a revocation or in another epoch
  * than it was accepted in; marks are told before their epoch ends; nothing is held or kept
- * waiting for an SA whose grant is over; what was forwarded is not forwarded again; and a
- * session moves only for a packet that is newer than all before (I8). */
+ * waiting for an SA whose grant is over; a packet is forwarded to the owner that the state
+ * knows, once; and a session moves only for a packet that is newer than all before (I8). */
 #include "test/sim/node.h"
 
 #include <assert.h>
@@ -142,8 +142,22 @@ void watch_outer(struct node *n, const struct packet *p)
 	i1_sealed(&n->full->checkers.i1, n->host->index, spi_in, p->seq, p->data, p->len);
 }
 
+/* The other node that owns a session, as the applied state has it. */
+static uint8_t other_owner(const struct node *n, const struct session *x)
+{
+	uint32_t i = core_node_index(n->core, session_slot(core_state(n->core), x)->node);
+
+	return i < n->config.n_nodes && i != n->host->index ? (uint8_t)i : SAD_OWNER_NONE;
+}
+
 void watch_forward(struct node *n, const struct datapath_forward *f)
 {
+	const struct session *x = state_session(core_state(n->core), f->session);
+
+	if (x && !n->worker.updates && f->node != other_owner(n, x))
+		world_fail(n->host->world,
+			   "I7: n%u forwards a packet of SA %08x to n%u, which does not own it",
+			   n->host->index + 1, f->spi, f->node + 1);
 	if (n->worker.injects ||
 	    (f->direction == DATAPATH_INBOUND && f->path.local.port == CAME_BY_LINK))
 		world_fail(n->host->world, "I7: n%u forwards again what was forwarded to it",
@@ -296,6 +310,8 @@ static void compare(void *ctx, struct sa *sa)
 		c->differs = "a grant of another epoch";
 	else if (owns && sa->e.hold)
 		c->differs = "packets that are held for good";
+	else if (sa->e.slot != x->slot || n->worker.engine.owner[sa->e.slot] != other_owner(n, x))
+		c->differs = "another owner to forward to";
 }
 
 const char *watch_differs(const struct node *n)

@@ -39,15 +39,10 @@ static void on_outer(void *ctx, struct packet **packets, size_t n_packets)
 static void on_forward(void *ctx, const struct datapath_forward *f)
 {
 	struct node *n = ctx;
-	const struct state *state = core_state(n->core);
-	const struct session *x = state_session(state, f->session);
-	uint32_t owner = x ? core_node_index(n->core, session_slot(state, x)->node)
-			   : CLUSTER_NODES_MAX;
 	uint8_t frame[FORWARD_FRAME_MAX];
 
 	watch_forward(n, f);
-	if (owner < n->config.n_nodes && owner != n->host->index)
-		node_send_frame(n, owner, frame, forward_create(f, frame));
+	node_send_frame(n, f->node, frame, forward_create(f, frame));
 }
 
 static void on_report(void *ctx, const struct sa_report *reports, size_t n_reports)

@@ -258,12 +258,63 @@ static void a_takeover_that_waits_for_nobody_does_not_forget_the_first(void **un
 	end(&t);
 }
 
+/* Which other node a packet of that slot is for, as that node's state has it. */
+static uint8_t other_owner(const struct story *l, uint32_t node, uint32_t slot)
+{
+	const struct core *core = l->node[node].core;
+	uint32_t owner = core_node_index(core, state_slot(core_state(core), slot)->node);
+
+	return owner == node || owner >= l->n ? SAD_OWNER_NONE : (uint8_t)owner;
+}
+
+static unsigned check_workers(const struct story *l)
+{
+	unsigned others = 0;
+
+	for (uint32_t i = 0; i < l->n; i++)
+		for (uint32_t slot = 0; l->node[i].core && slot < STATE_SLOTS_ALL; slot++) {
+			uint8_t owner = other_owner(l, i, slot);
+
+			assert_int_equal(l->node[i].worker.engine.owner[slot], owner);
+			others += owner != SAD_OWNER_NONE;
+		}
+	return others;
+}
+
+/* Those to whom nothing comes and from whom nothing goes are told, too; and who was not there, as
+ * soon as he knows who the others are. */
+static void workers_know_who_owns_what(void **unused)
+{
+	struct losses t;
+
+	(void)unused;
+	serve(&t);
+	assert_true(check_workers(&t.l) > 2 * STATE_SLOTS);
+	choose_lost(&t);
+	lose(&t, t.first);
+	assert_true(check_workers(&t.l) > 2 * STATE_SLOTS);
+	lose(&t, t.second);
+	assert_true(check_workers(&t.l) > STATE_SLOTS);
+	story_start(&t.l, t.first);
+	story_run(&t.l, 500);
+	story_swallow(&t.l);
+	assert_true(check_workers(&t.l) > 2 * STATE_SLOTS);
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		const struct session *s = state_session_by_spi(core_state(t.l.node[t.first].core),
+							       spi_of(&t, i), NULL);
+
+		assert_int_equal(story_sad(&t.l, t.first, spi_of(&t, i))->slot, s->slot);
+	}
+	end(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_second_loss_does_not_end_the_first_takeover),
 		cmocka_unit_test(the_first_takeover_ends_by_its_own_answers),
 		cmocka_unit_test(a_takeover_that_waits_for_nobody_does_not_forget_the_first),
+		cmocka_unit_test(workers_know_who_owns_what),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

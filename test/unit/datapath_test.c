@@ -165,6 +165,7 @@ static void test_forward_once(void **state)
 	arrive(gateway, client, 0);
 	assert_int_equal(gateway->n_forwards, 1);
 	assert_int_equal(gateway->forward.direction, DATAPATH_INBOUND);
+	assert_int_equal(gateway->forward.node, OTHER_NODE);
 	assert_int_equal(gateway->forward.spi, SPI_GATEWAY);
 	assert_int_equal(gateway->forward.session, 1);
 	assert_int_equal(gateway->forward.len, client->outer[0].len);
@@ -373,7 +374,7 @@ static void test_rekey_and_delete(void **state)
 	client_sends(client, 1);
 	arrive(gateway, client, 1);
 	assert_int_equal(DROPS(gateway, DROP_UNKNOWN_SPI), 1);
-	for (unsigned kind = SA_UPDATE_DEL; kind <= SA_UPDATE_INBOUND; kind++)
+	for (unsigned kind = SA_UPDATE_DEL; kind <= SA_UPDATE_SLOT; kind++)
 		update(gateway, (struct sa_update){.kind = kind, .spi_in = SPI_GATEWAY, .grant = g});
 	gateway_sends(gateway, 1);
 	assert_int_equal(gateway->n_outer, 2);

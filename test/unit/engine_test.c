@@ -193,9 +193,56 @@ static void test_stopped_exact(void **state)
 	memory_node_free(client);
 }
 
+static void owner_is(struct memory_node *node, uint16_t first, uint16_t n, uint8_t owner)
+{
+	update(node,
+	       (struct sa_update){
+		       .kind = SA_UPDATE_OWNER, .slot = first, .n_slots = n, .owner = owner});
+}
+
+/* Who owns an SA is told by its slot: one update for a run of slots, whatever is in them. */
+static void test_owners_of_slots(void **state)
+{
+	struct memory_node *gateway, *client;
+
+	(void)state;
+	pair(&gateway, &client, (struct sa_options){0});
+	for (unsigned i = 0; i < 4; i++)
+		client_sends(client, 1);
+	update(gateway, (struct sa_update){.kind = SA_UPDATE_REVOKE, .spi_in = SPI_GATEWAY});
+	update(gateway,
+	       (struct sa_update){.kind = SA_UPDATE_SLOT, .spi_in = SPI_GATEWAY, .slot = 4096});
+	arrive(gateway, client, 0); /* Nobody is known to own that slot. */
+	gateway_sends(gateway, 1);
+	assert_int_equal(DROPS(gateway, DROP_NOT_OWNER), 2);
+	assert_int_equal(gateway->n_forwards + gateway->e.counters.forwarded_in +
+				 gateway->e.counters.forwarded_out,
+			 0);
+	owner_is(gateway, 4000, 97, 1);
+	owner_is(gateway, 0, 4096, 3);
+	owner_is(gateway, 4097, SAD_SLOTS_MAX - 4097, 4);
+	arrive(gateway, client, 1);
+	assert_int_equal(gateway->forward.node, 1);
+	owner_is(gateway, 4096, 1, 0);
+	gateway_sends(gateway, 1);
+	assert_int_equal(gateway->forward.node, 0);
+	assert_int_equal(gateway->n_forwards, 2);
+	owner_is(gateway, 0, SAD_SLOTS_MAX, SAD_OWNER_NONE);
+	arrive(gateway, client, 2);
+	assert_int_equal(DROPS(gateway, DROP_NOT_OWNER), 3);
+	/* It does not matter who is told to own what is granted here. */
+	owner_is(gateway, 0, SAD_SLOTS_MAX, 3);
+	grant(gateway, SPI_GATEWAY, (struct seq_grant){.epoch = 2, .start = 1000, .end = 2000});
+	arrive(gateway, client, 3);
+	assert_int_equal(gateway->n_inner, 1);
+	memory_node_free(gateway);
+	memory_node_free(client);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_owners_of_slots),
 		cmocka_unit_test(test_hold_and_release),
 		cmocka_unit_test(test_held_of_deleted),
 		cmocka_unit_test(test_peer_told_again),

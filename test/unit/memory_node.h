@@ -17,6 +17,7 @@
 #define SPI_GATEWAY 0xc0000001u
 #define SPI_CLIENT 0xc0000002u
 #define BOX (HELD_MAX + 64u)
+#define OTHER_NODE 2u /* Owns slot 0, in which all SAs are, of which this node has no grant. */
 
 struct boxed {
 	uint8_t data[PACKET_BUFFER];
@@ -106,8 +107,12 @@ static struct memory_node *memory_node_new(void)
 	struct engine_output out = {.ctx = node, .inner = out_inner, .outer = out_outer};
 	struct engine_config config = {.sa_max = 64, .iv_salt = 7, .seed = seed, .face = &face,
 				       .out = &out};
+	const struct sa_update owner = { .kind = SA_UPDATE_OWNER,
+					 .n_slots = 1,
+					 .owner = OTHER_NODE };
 
 	assert_int_equal(engine_init(&node->e, &config), OK);
+	engine_update(&node->e, &owner, NULL);
 	node->outer = calloc(BOX, sizeof(*node->outer));
 	node->inner = calloc(BOX, sizeof(*node->inner));
 	return node;

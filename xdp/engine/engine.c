@@ -6,6 +6,7 @@
  * state decides, not the order of arrival of what derives from it. */
 #include "xdp/engine/engine.h"
 #include "proto/mutant.h"
+#include "xdp/engine/forwarding.h"
 
 #include <assert.h>
 #include <openssl/mem.h>
@@ -20,6 +21,7 @@ enum status engine_init(struct engine *e, const struct engine_config *config)
 	e->face = *config->face;
 	e->out = *config->out;
 	entropy_init(&e->entropy, config->seed);
+	forwarding_init(e);
 	e->held = calloc(HELD_MAX, sizeof(*e->held));
 	e->held_spare = calloc(HELD_MAX, sizeof(*e->held_spare));
 	if (!e->held || !e->held_spare || spi_table_init(&e->spis, config->sa_max) != OK ||
@@ -52,7 +54,7 @@ struct sa *engine_sa_new(const struct sa_update *put, uint32_t replay_bits)
 {
 	struct sa *sa;
 
-	assert(put->kind == SA_UPDATE_PUT && put->child);
+	assert(put->kind == SA_UPDATE_PUT && put->child && put->slot < SAD_SLOTS_MAX);
 	sa = calloc(1, sizeof(*sa));
 	if (!sa)
 		return NULL;
@@ -61,6 +63,7 @@ struct sa *engine_sa_new(const struct sa_update *put, uint32_t replay_bits)
 		free(sa);
 		return NULL;
 	}
+	sa->e.slot = put->slot;
 	/* The contexts have the keys; nothing here needs them in clear again. */
 	OPENSSL_cleanse(&sa->e.child.in, sizeof(sa->e.child.in));
 	OPENSSL_cleanse(&sa->e.child.out, sizeof(sa->e.child.out));
@@ -132,6 +135,10 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 		del(e, u->spi_in);
 		return;
 	}
+	if (u->kind == SA_UPDATE_OWNER) {
+		forwarding_owner(e, u);
+		return;
+	}
 	sa = spi_table_find(&e->spis, u->spi_in);
 	if (!sa)
 		return;
@@ -177,6 +184,10 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 	case SA_UPDATE_INBOUND:
 		route_table_take(&e->routes, sa);
 		sa->e.outbound = false;
+		break;
+	case SA_UPDATE_SLOT:
+		assert(u->slot < SAD_SLOTS_MAX);
+		sa->e.slot = u->slot;
 		break;
 	default:
 		assert(false);
@@ -305,30 +316,4 @@ void engine_drop(struct engine *e, enum drop d)
 {
 	assert(d > DROP_NONE && d < DROP_COUNT);
 	counter_add(&e->counters.drops[d], 1);
-}
-
-void engine_forward(struct engine *e, struct packet *p, enum datapath_direction direction)
-{
-	struct datapath_forward f = {
-		.direction = direction,
-		.spi = p->sa->e.child.spi_in,
-		.session = p->sa->e.session,
-		.path = direction == DATAPATH_INBOUND ? p->path : p->sa->e.path,
-		.packet = p->data,
-		.len = p->len,
-	};
-
-	if (p->injected && !MUTANT(MUTANT_FORWARD_TWICE)) {
-		p->drop = DROP_FORWARD_TWICE;
-		return;
-	}
-	if (p->len > DATAPATH_PACKET_MAX) {
-		p->drop = DROP_TOO_BIG;
-		return;
-	}
-	p->done = true;
-	counter_add(direction == DATAPATH_INBOUND ? &e->counters.forwarded_in
-						  : &e->counters.forwarded_out,
-		    1);
-	e->face.forward(e->face.ctx, &f);
 }

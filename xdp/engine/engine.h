@@ -59,6 +59,7 @@ struct held_packet {
 struct engine {
 	struct spi_table spis;
 	struct route_table routes;
+	uint8_t owner[SAD_SLOTS_MAX]; /* forwarding.c: by slot. */
 	struct entropy entropy;
 	uint32_t iv_salt;
 	uint32_t replay_bits;
@@ -151,7 +152,6 @@ void engine_report_from(struct engine *e, const struct sa *sa, enum sa_report_ki
 			uint64_t seq, const struct endpoint *remote);
 void engine_report_flush(struct engine *e);
 void engine_drop(struct engine *e, enum drop d);
-void engine_forward(struct engine *e, struct packet *p, enum datapath_direction direction);
 
 /* One writer, any reader: a plain add that cannot tear. */
 static inline void counter_add(uint64_t *counter, uint64_t n)

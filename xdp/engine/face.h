@@ -12,6 +12,7 @@ enum datapath_direction { DATAPATH_INBOUND, DATAPATH_OUTBOUND };
 
 struct datapath_forward { /* A packet for the owner of its session. */
 	enum datapath_direction direction;
+	uint8_t node;      /* Its owner, by its index in the configuration. */
 	uint32_t spi;      /* spi_in of the SA. */
 	uint64_t session;
 	struct sad_path path;  /* Inbound: as it came (remote is not authenticated). */
@@ -27,7 +28,7 @@ struct datapath_face { /* Worker thread; arguments are borrowed for the call. */
 	/* An IKE message; the non-ESP marker is gone. local.port is 500 or 4500. */
 	void (*ike)(void *ctx, const struct endpoint *local, const struct endpoint *remote,
 		    const uint8_t *data, size_t len);
-	/* The SA is known but not granted here: send it to its owner, once. */
+	/* The SA is known, and f->node owns it: send it there, once. */
 	void (*forward)(void *ctx, const struct datapath_forward *f);
 	/* Every update with a ticket up to and with this one is in effect. */
 	void (*applied)(void *ctx, uint64_t ticket);

@@ -10,6 +10,7 @@
  * moves counters only. */
 #include "xdp/engine/engine.h"
 #include "proto/mutant.h"
+#include "xdp/engine/forwarding.h"
 #include "xdp/engine/icmp_error.h"
 
 #include <assert.h>

@@ -7,6 +7,7 @@
  * put back, so no (key, number) can be used for two packets. */
 #include "xdp/engine/engine.h"
 #include "proto/mutant.h"
+#include "xdp/engine/forwarding.h"
 #include "xdp/engine/icmp_error.h"
 
 #include <assert.h>

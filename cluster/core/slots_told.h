@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which other node owns a slot, as the packet workers were told: they forward its packets there. */
+#ifndef CLUSTER_CORE_SLOTS_TOLD_H
+#define CLUSTER_CORE_SLOTS_TOLD_H
+
+struct core;
+
+/* Slots may have changed, or who has which Raft id. Before grants: what a revocation lets go is
+ * for the new owner. */
+void slots_told_look(struct core *c);
+void slots_told_init(struct core *c);
+void slots_told_fini(struct core *c);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packets of SAs that another node owns (DESIGN section 3). */
+#ifndef XDP_ENGINE_FORWARDING_H
+#define XDP_ENGINE_FORWARDING_H
+
+#include "xdp/engine/engine.h"
+
+void forwarding_init(struct engine *e);
+void forwarding_owner(struct engine *e, const struct sa_update *u); /* SA_UPDATE_OWNER */
+/* Out by the face, with the node named: p is done; or dropped, for it came from another node
+ * (DROP_FORWARD_TWICE), or nobody is known to own it (DROP_NOT_OWNER). */
+void engine_forward(struct engine *e, struct packet *p, enum datapath_direction direction);
+
+#endif
