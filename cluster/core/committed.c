@@ -4,6 +4,7 @@
 #include "cluster/core/committed.h"
 
 #include "cluster/core/control_room.h"
+#include "cluster/core/logged.h"
 #include "cluster/core/rooms.h"
 #include "cluster/core/changes.h"
 #include "cluster/core/snapshot.h"
@@ -189,7 +190,10 @@ static void on_send(void *ctx, uint64_t to, struct blob *message)
 
 static void on_store(void *ctx, struct store_update *update)
 {
-	action_store(((struct core *)ctx)->actions, update);
+	struct core *c = ctx;
+
+	logged_store(c, update);
+	action_store(c->actions, update);
 }
 
 static void on_role(void *ctx, enum consensus_role role, uint64_t term, uint64_t leader)

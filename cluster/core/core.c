@@ -27,6 +27,7 @@
 #include "cluster/core/lease_requests.h"
 #include "cluster/core/membership.h"
 #include "cluster/core/activity.h"
+#include "cluster/core/logged.h"
 #include "cluster/core/owed.h"
 #include "cluster/core/owned_sa.h"
 #include "cluster/core/policy.h"
@@ -227,6 +228,7 @@ static const struct {
 	{ heard_init, heard_fini },
 	{ takeover_init, takeover_fini },
 	{ owed_init, owed_fini },
+	{ logged_init, logged_fini },
 	{ owned_sa_init, owned_sa_fini },
 	{ sequence_init, sequence_fini },
 	{ leases_init, leases_fini },
@@ -249,7 +251,9 @@ struct core *core_new(const struct cluster_config *config, const struct core_sta
 	c->raft_id = start->raft_id;
 	c->incarnation = start->incarnation;
 	c->started_us = start->now_us;
-	c->stored_age_us = start->stored_age_ms * MS;
+	c->unlogged_us = start->unlogged_ms * MS;
+	if (c->unlogged_us < config->timing.mark_commit_ms * MS)
+		c->unlogged_us = config->timing.mark_commit_ms * MS;
 	c->seal = seal_key_new(config->storage_key, config->name);
 	c->state = state_new();
 	c->isolated = config->n_nodes > 1;

@@ -17,6 +17,7 @@
 #include "cluster/core/grants.h"
 #include "cluster/core/half_open.h"
 #include "cluster/core/membership.h"
+#include "cluster/core/logged.h"
 #include "cluster/core/owed.h"
 #include "cluster/core/policy.h"
 #include "cluster/core/requests.h"
@@ -67,6 +68,7 @@ static void look_role(struct core *c, const struct follow *now)
 static void look_before(struct core *c, const struct follow *now)
 {
 	owed_slots(c, now->all || now->slots);
+	logged_slots(c, now->all || now->slots);
 	if (now->all || now->slots)
 		collect_slots(c);
 	for (unsigned i = 0; i < now->n_down; i++) {

@@ -23,8 +23,7 @@ int64_t heard_cold_us(const struct core *c)
 {
 	if (MUTANT(MUTANT_COLD_AGE_ZERO))
 		return (int64_t)c->now_us;
-	return (int64_t)c->started_us -
-	       (int64_t)(c->stored_age_us + c->config->timing.mark_commit_ms * MS);
+	return (int64_t)c->started_us - (int64_t)c->unlogged_us;
 }
 
 int64_t heard_unheard_us(const struct core *c, uint64_t node, uint64_t incarnation)

@@ -29,6 +29,7 @@
  *   heard.c           when each process told its marks last
  *   takeover.c        what becomes ours: whose marks are awaited, how old they were
  *   owed.c            mark ages that other owners have yet to publish
+ *   logged.c          up to when all marks are in the log
  *   owned_sa.c        one entry an SA, with the part that each of the next five keeps of it
  *   sa_reports.c      what the packet workers say of SAs
  *   sequence*.c       marks: what was accepted, here and elsewhere, by epoch
@@ -69,7 +70,7 @@ struct core {
 	uint64_t led_since_us;         /* When we came to lead last. */
 	uint64_t applied_sent;
 	uint64_t replay_until;         /* Last index that our store held when we started ... */
-	uint64_t started_us, stored_age_us; /* ... and how old its newest record was then. */
+	uint64_t started_us, unlogged_us; /* core_start's; not less than within which marks are committed. */
 	uint64_t housekeeping_us;
 	uint64_t slept_until_us; /* This process stood still, and has not caught up before that. */
 
@@ -105,6 +106,7 @@ struct core {
 	struct heard *heard;
 	struct takeovers *takeovers;
 	struct owed *owed;
+	struct logged *logged;
 	struct owned_sas *owned_sas;
 	struct sequence *sequence;
 	struct leases *leases;

@@ -11,8 +11,8 @@
  * others, but lives, goes on until it falls silent; when its late mark comes, what it accepted
  * until then is refused as well, and the age is corrected, for something may have come again
  * meanwhile. If we never heard a process, as after a loss of all power, only the log
- * speaks: marks are in it within mark_commit_ms, so the age is counted from so long before the
- * newest record that our store held when we started. What it owed itself counts too (owed.c). */
+ * speaks, and our store says up to when all marks were in it (logged.c). What it owed itself
+ * counts too (owed.c). */
 #include "cluster/core/takeover.h"
 
 #include "cluster/core/rooms.h"

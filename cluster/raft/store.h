@@ -34,6 +34,9 @@ struct store_update {
 	struct log_entry *entries;
 	size_t n_entries;
 	uint64_t trim_to;                /* Entries with an index <= this go (0 = none). */
+	/* Marks of all that was accepted so long before the update was made, or longer, are in
+	 * the log. The edge writes down by its wall clock when that was (0 = leave that alone). */
+	uint64_t unlogged_ms, logged_at_ms;
 };
 
 /* What a store holds when a node starts. */

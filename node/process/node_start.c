@@ -106,7 +106,7 @@ static bool start_store(struct node *n, char *err)
 		return fail(err, "%s", why);
 	ready_unblock(n->ready, "disk");
 	n->start.raft_id = store_raft_id(n->store);
-	n->start.stored_age_ms = store_age_ms(n->store);
+	n->start.unlogged_ms = store_unlogged_ms(n->store);
 	n->start.incarnation = random_u64();
 	n->start.identity = store_identity(n->store);
 	return check_age(n, err);

@@ -394,11 +394,21 @@ uint64_t store_raft_id(const struct store *s)
 	return s->header.raft_id;
 }
 
-uint64_t store_age_ms(const struct store *s)
+static uint64_t ms_since(uint64_t at_ms)
 {
 	uint64_t now = now_ms();
 
-	return s->tip.newest_ms && now > s->tip.newest_ms ? now - s->tip.newest_ms : 0;
+	return at_ms && now > at_ms ? now - at_ms : 0;
+}
+
+uint64_t store_age_ms(const struct store *s)
+{
+	return ms_since(s->tip.newest_ms);
+}
+
+uint64_t store_unlogged_ms(const struct store *s)
+{
+	return ms_since(s->tip.logged_ms);
 }
 
 struct blob *store_identity(const struct store *s)

@@ -53,6 +53,8 @@ enum status store_commit(struct store *s, struct store_update *const *updates, s
 uint64_t store_raft_id(const struct store *s);
 /* By the wall clock, since the last entry or snapshot was stored; 0: there is none. */
 uint64_t store_age_ms(const struct store *s);
+/* Likewise, since store_update.logged_at_ms. */
+uint64_t store_unlogged_ms(const struct store *s);
 struct blob *store_identity(const struct store *s);         /* A new reference; NULL = none. */
 unsigned store_fill_percent(const struct store *s);         /* How full the map is, after the last commit. */
 

@@ -134,5 +134,7 @@ int store_update_write(const struct record_key *k, MDB_txn *txn, struct record_t
 		rc = append_entry(k, txn, t, &u->entries[i]);
 	if (rc == 0 && u->trim_to)
 		rc = trim_log(txn, t, u->trim_to);
+	if (u->logged_at_ms)
+		t->logged_ms = u->logged_at_ms;
 	return rc;
 }

@@ -270,14 +270,14 @@ bool record_header_verify(const struct record_key *k, const uint8_t *data, size_
 
 struct blob *record_tip_create(const struct record_key *k, const struct record_tip *t)
 {
-	struct blob *b = record_new(8 * 7 + 5 * STORE_MAC_LEN);
+	struct blob *b = record_new(8 * 8 + 5 * STORE_MAC_LEN);
 	CBB cbb;
 
 	body_begin(b, &cbb);
 	assert(CBB_add_u64(&cbb, t->counter) && CBB_add_u64(&cbb, t->term) &&
 	       CBB_add_u64(&cbb, t->voted_for) && CBB_add_u64(&cbb, t->incarnation) &&
-	       CBB_add_u64(&cbb, t->newest_ms) && CBB_add_u64(&cbb, t->first) &&
-	       CBB_add_u64(&cbb, t->last) &&
+	       CBB_add_u64(&cbb, t->newest_ms) && CBB_add_u64(&cbb, t->logged_ms) &&
+	       CBB_add_u64(&cbb, t->first) && CBB_add_u64(&cbb, t->last) &&
 	       CBB_add_bytes(&cbb, t->base, STORE_MAC_LEN) &&
 	       CBB_add_bytes(&cbb, t->chain, STORE_MAC_LEN) &&
 	       CBB_add_bytes(&cbb, t->snapshot, STORE_MAC_LEN) &&
@@ -297,8 +297,8 @@ bool record_tip_open(const struct record_key *k, const uint8_t *data, size_t len
 	return record_verify(k, RECORD_TIP, 0, NULL, data, len, &b) &&
 	       CBS_get_u64(&b, &t->counter) && CBS_get_u64(&b, &t->term) &&
 	       CBS_get_u64(&b, &t->voted_for) && CBS_get_u64(&b, &t->incarnation) &&
-	       CBS_get_u64(&b, &t->newest_ms) && CBS_get_u64(&b, &t->first) &&
-	       CBS_get_u64(&b, &t->last) &&
+	       CBS_get_u64(&b, &t->newest_ms) && CBS_get_u64(&b, &t->logged_ms) &&
+	       CBS_get_u64(&b, &t->first) && CBS_get_u64(&b, &t->last) &&
 	       CBS_copy_bytes(&b, t->base, STORE_MAC_LEN) &&
 	       CBS_copy_bytes(&b, t->chain, STORE_MAC_LEN) &&
 	       CBS_copy_bytes(&b, t->snapshot, STORE_MAC_LEN) &&

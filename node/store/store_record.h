@@ -44,6 +44,7 @@ struct record_tip {
 	uint64_t term, voted_for;
 	uint64_t incarnation;  /* The process that runs, or ran last. */
 	uint64_t newest_ms;    /* Wall clock when the last entry or snapshot came; 0: none yet. */
+	uint64_t logged_ms;    /* store_update.logged_at_ms, the last one; 0: none yet. */
 	uint64_t first, last;  /* Entries [first, last]; last = first - 1: none. */
 	uint8_t base[STORE_MAC_LEN];     /* MAC of the entry before first. */
 	uint8_t chain[STORE_MAC_LEN];    /* MAC of the entry `last`; base if there is none. */

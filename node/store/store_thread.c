@@ -132,7 +132,10 @@ static void post(struct store_thread *t, struct inbox_item *i)
 void store_thread_update(struct store_thread *t, struct store_update *u)
 {
 	struct inbox_item *i = inbox_item_new(INBOX_STORED, NULL, 0);
+	struct timespec now;
 
+	clock_gettime(CLOCK_REALTIME, &now);
+	u->logged_at_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 - u->unlogged_ms;
 	i->update = u;
 	post(t, i);
 }

@@ -113,6 +113,7 @@ static void perform(struct story *l, uint32_t node, struct actions *a)
 			break;
 		case ACTION_STORE:
 			store_keep(&n->image, x->store);
+			n->logged_us = (int64_t)l->now_us - (int64_t)x->store->unlogged_ms * 1000;
 			story_later(l, (struct story_frame){ .to = node, .stored = x->store->seq });
 			break;
 		case ACTION_STORE_IDENTITY:
@@ -288,11 +289,13 @@ void story_start(struct story *l, uint32_t node)
 	struct story_node *n = &l->node[node];
 	struct core_start start = { .raft_id = n->raft_id, .incarnation = (uint64_t)++l->draws << 32 | 7,
 				    .identity = n->identity, .image = n->image, .now_us = l->now_us,
-				    .old_s = n->old_s, .stored_age_ms = n->stored_age_ms };
+				    .old_s = n->old_s };
 	struct event e = { .type = EVENT_ISOLATION };
 	const char *why = "";
 	struct actions a;
 
+	if (n->image.n_entries)
+		start.unlogged_ms = (uint64_t)((int64_t)l->now_us - n->logged_us) / 1000;
 	actions_init(&a);
 	story_seed(l, start.seed);
 	n->exited = -1;

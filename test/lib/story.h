@@ -35,7 +35,8 @@ struct story_node {
 		uint32_t node;
 	} worker;
 	bool holds;
-	uint64_t old_s, stored_age_ms; /* core_start's. */
+	uint64_t old_s;           /* core_start's. */
+	int64_t logged_us;        /* What was accepted until then has its mark in what is stored. */
 	bool stalls;              /* Its disk does not answer. */
 	int exited;               /* -1 = runs */
 	char exit_text[240];

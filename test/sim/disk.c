@@ -65,6 +65,13 @@ static uint64_t wall_ms(const struct disk *d)
 	return host_wall_us(d->host) / MS;
 }
 
+static uint64_t ms_since(const struct disk *d, uint64_t at_ms)
+{
+	uint64_t now = wall_ms(d);
+
+	return at_ms && now > at_ms ? now - at_ms : 0;
+}
+
 static void write_tip(struct disk *d)
 {
 	int rc = store_record_put(mdb_sim_begin(d->tree), RECORD_TIP,
@@ -148,6 +155,7 @@ void disk_store(struct disk *d, struct store_update *u)
 
 	assert(w);
 	w->update = u;
+	u->logged_at_ms = wall_ms(d) - u->unlogged_ms;
 	enqueue(d, w);
 }
 
@@ -208,10 +216,9 @@ static int tip_fd(const struct disk *d)
 }
 
 enum status disk_open(struct disk *d, uint64_t new_raft_id, uint64_t incarnation,
-		      struct store_content *c, uint64_t *age_ms, char why[STORE_WHY_LEN])
+		      struct store_content *c, struct disk_age *age, char why[STORE_WHY_LEN])
 {
 	struct record_header want = { .cluster = "sim" };
-	uint64_t now = wall_ms(d);
 	enum status s;
 	int fd;
 
@@ -230,7 +237,7 @@ enum status disk_open(struct disk *d, uint64_t new_raft_id, uint64_t incarnation
 		return s;
 	d->header = c->header;
 	d->tip = c->tip;
-	*age_ms = d->tip.newest_ms && now > d->tip.newest_ms ? now - d->tip.newest_ms : 0;
+	*age = (struct disk_age){ ms_since(d, d->tip.newest_ms), ms_since(d, d->tip.logged_ms) };
 	d->tip.incarnation = incarnation;
 	d->tip.counter++;
 	write_tip(d);

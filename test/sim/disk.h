@@ -35,11 +35,16 @@ struct disk {
 void disk_init(struct disk *d, struct host *h);
 void disk_fini(struct disk *d);
 
+struct disk_age { /* By the wall clock. */
+	uint64_t newest_ms;   /* Since the newest record came. */
+	uint64_t unlogged_ms; /* core_start's. */
+};
+
 /* As store_open() and store_begin(): makes a store if there is none, else reads and
  * verifies all of it. Not OK: *why, and nothing is changed. *c is the caller's
- * (store_content_fini). *age_ms: of the newest record, by the wall clock. */
+ * (store_content_fini). */
 enum status disk_open(struct disk *d, uint64_t new_raft_id, uint64_t incarnation,
-		      struct store_content *c, uint64_t *age_ms, char why[STORE_WHY_LEN]);
+		      struct store_content *c, struct disk_age *age, char why[STORE_WHY_LEN]);
 void disk_store(struct disk *d, struct store_update *u); /* Adopts u; DELIVER_STORED follows. */
 void disk_store_identity(struct disk *d, struct blob *identity); /* Takes a reference. */
 void disk_crash(struct disk *d, bool power_lost);

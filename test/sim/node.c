@@ -404,16 +404,16 @@ static bool open_store(struct host *h, struct core_start *start, struct store_co
 {
 	struct full *f = h->world->context;
 	char why[STORE_WHY_LEN];
-	uint64_t age_ms = 0;
+	struct disk_age age = { 0 };
 	enum status s = disk_open(&h->disk, random_u64(&h->world->random) | 1, start->incarnation,
-				  c, &age_ms, why);
+				  c, &age, why);
 
-	if (s == OK && age_ms > MAX_STORE_AGE_MS && !f->accept_old[h->index]) {
-		start->old_s = age_ms / 1000;
+	if (s == OK && age.newest_ms > MAX_STORE_AGE_MS && !f->accept_old[h->index]) {
+		start->old_s = age.newest_ms / 1000;
 		snprintf(why, sizeof(why), "its store is too old");
 		s = f->config.n_nodes > 1 ? OK : ERR_STALE;
 	}
-	start->stored_age_ms = age_ms;
+	start->unlogged_ms = age.unlogged_ms;
 	f->refused[h->index] = s;
 	f->starts_old[h->index] = s == ERR_STALE || start->old_s != 0;
 	if (s != OK) {

@@ -144,8 +144,8 @@ static void *toy_start(struct host *h)
 	struct store_content content;
 	char damage[STORE_WHY_LEN];
 	const char *why = NULL;
-	uint64_t age_ms;
-	enum status s = disk_open(&h->disk, o.id, 1, &content, &age_ms, damage);
+	struct disk_age age;
+	enum status s = disk_open(&h->disk, o.id, 1, &content, &age, damage);
 
 	assert(t);
 	if (s == ERR_IO) { /* The disk is still full. */

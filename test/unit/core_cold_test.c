@@ -124,8 +124,6 @@ static void an_age_covers_the_process_before_the_lost_one(void **unused)
 	slow.incarnation = owner_at(&l, slow.node)->incarnation;
 	story_kill_all(&l);
 	l.now_us += 100000;
-	for (uint32_t i = 0; i < 3; i++)
-		l.node[i].stored_age_ms = 100;
 	l.loses = loses_raft_to_slow;
 	story_start_all(&l);
 	for (unsigned ms = 0; ms < 3000 && !is_over(&l); ms++)
@@ -144,12 +142,203 @@ static void an_age_covers_the_process_before_the_lost_one(void **unused)
 	story_fini(&l);
 }
 
+/* ---- How far back what nobody remembers may lie ---- */
+
+/* The worker accepts a number, and reports the mark. */
+static void accept(struct story *l, uint32_t node, uint64_t seq)
+{
+	struct sad_entry *e = story_entry(l, node);
+	uint64_t mark;
+
+	assert_int_equal(sad_entry_accept(e, seq, e->epoch), DROP_NONE);
+	assert_true(sad_entry_mark(e, &mark));
+	story_report(l, node, e, SA_REPORT_MARK, mark);
+	story_run(l, 1);
+}
+
+/* Somebody has led for seconds, and all that was accepted is in the log. Returns who owns. */
+static uint32_t begin_led(struct story *l)
+{
+	uint32_t owner;
+
+	story_client_connect(l);
+	for (owner = 0; !story_entry(l, owner)->granted; owner++)
+		;
+	accept(l, owner, 50);
+	story_run(l, 3000);
+	for (uint32_t i = 0; i < l->n; i++)
+		assert_int_equal(story_record(l, i)->mark, 50);
+	return owner;
+}
+
+/* Power is lost now, for 300 ms. What was accepted since since_us, and after the mark that is
+ * in the log, is within the age that the owner now publishes; gives how much older that is. */
+static int64_t age_covers(struct story *l, uint64_t since_us)
+{
+	struct core_mark_age age[TAKEOVERS_KEPT];
+	uint32_t owner = STORY_NODES;
+	uint64_t changes;
+	size_t n;
+
+	for (uint32_t i = 0; i < l->n; i++)
+		if (l->node[i].core)
+			assert_int_equal(story_record(l, i)->mark, 50);
+	story_kill_all(l);
+	l->now_us += 300000;
+	story_start_all(l);
+	story_run(l, 2500);
+	for (uint32_t i = 0; i < l->n; i++)
+		if (story_entry(l, i)->granted)
+			owner = i;
+	assert_true(owner < l->n);
+	assert_int_equal(story_entry(l, owner)->window.floor, 50);
+	n = core_mark_ages(l->node[owner].core, age, &changes);
+	assert_true(n > 0);
+	assert_true((int64_t)age[n - 1].at_us - (int64_t)age[n - 1].age_us <= (int64_t)since_us);
+	return (int64_t)since_us - ((int64_t)age[n - 1].at_us - (int64_t)age[n - 1].age_us);
+}
+
+/* The ordinary case: it is as old as a mark may be that is not in the log, no older. */
+static void an_age_is_what_marks_may_take(void **unused)
+{
+	struct story l;
+	uint64_t since;
+
+	(void)unused;
+	story_begin(&l, 3);
+	begin_led(&l);
+	since = l.now_us;
+	accept(&l, story_holder(&l), 77);
+	story_run(&l, 500);
+	assert_in_range(age_covers(&l, since), 0, 1000000);
+	story_fini(&l);
+}
+
+static bool loses_raft(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+{
+	(void)l;
+	(void)from;
+	(void)to;
+	return f->data[0] == FRAME_RAFT;
+}
+
+/* The new leader has written its first entries, and no mark yet that waited for it. */
+static void an_age_covers_a_time_without_leader(void **unused)
+{
+	struct story l;
+	uint64_t since, term;
+	struct core_status s;
+
+	(void)unused;
+	story_begin(&l, 3);
+	begin_led(&l);
+	core_status(l.node[story_leader(&l)].core, &s);
+	term = s.term;
+	since = l.now_us;
+	accept(&l, story_holder(&l), 77);
+	story_run(&l, 500);
+	l.loses = loses_raft;
+	story_run(&l, 800);
+	l.loses = NULL;
+	for (unsigned ms = 0; ms < 3000 && (story_leader(&l) == STORY_NODES || s.term == term); ms++) {
+		story_run(&l, 1);
+		if (story_leader(&l) < 3)
+			core_status(l.node[story_leader(&l)].core, &s);
+	}
+	assert_true(s.term != term);
+	story_run(&l, 5);
+	age_covers(&l, since);
+	story_fini(&l);
+}
+
+/* What the owner accepted before it was lost its successor has heard, and not committed yet. */
+static void an_age_covers_what_a_successor_heard(void **unused)
+{
+	struct story l;
+	uint32_t owner;
+	uint64_t since;
+
+	(void)unused;
+	story_begin(&l, 3);
+	owner = begin_led(&l);
+	since = l.now_us;
+	accept(&l, owner, 77);
+	story_run(&l, 880);
+	story_kill(&l, owner);
+	story_run(&l, 60);
+	story_suspect(&l, owner);
+	story_run(&l, 700);
+	assert_int_equal(story_owned(&l)->window.floor, 77);
+	age_covers(&l, since);
+	story_fini(&l);
+}
+
+static uint32_t cut_off; /* Gets nothing of Raft, and nothing of its gets out. */
+static bool gets;        /* ... but what it gets. */
+
+static bool loses_raft_of_one(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+{
+	(void)l;
+	return f->data[0] == FRAME_RAFT && (from == cut_off || (to == cut_off && !gets));
+}
+
+/* It goes on writing until it finds out. Then another one leads, and what it wrote is gone. */
+static void an_age_covers_a_leader_that_was_cut_off(void **unused)
+{
+	struct core_mark_age age[TAKEOVERS_KEPT];
+	uint64_t since, changes;
+	struct story l;
+	uint32_t owner, first, second;
+	size_t n;
+
+	(void)unused;
+	story_init(&l, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		l.config[i].mode = SERVICE_LB;
+	story_start_all(&l);
+	story_run(&l, 2000);
+	owner = begin_led(&l);
+	first = story_leader(&l);
+	story_lose_leader(&l);
+	second = story_leader(&l);
+	assert_true(first != owner && second != owner);
+	story_lose(&l, second);
+	story_start(&l, first); /* Its log is shorter. */
+	story_run(&l, 2000);
+	story_start(&l, second);
+	story_run(&l, 3000);
+	assert_int_equal(story_leader(&l), owner);
+	since = l.now_us;
+	accept(&l, owner, 77);
+	story_run(&l, 880);
+	cut_off = owner;
+	gets = false;
+	l.loses = loses_raft_of_one;
+	story_run(&l, 350);
+	story_kill_all(&l);
+	gets = true;
+	story_start_all(&l);
+	story_run(&l, 700);
+	l.loses = NULL;
+	story_run(&l, 2500);
+	assert_int_equal(story_record(&l, owner)->mark, 50);
+	assert_true(story_entry(&l, owner)->granted);
+	n = core_mark_ages(l.node[owner].core, age, &changes);
+	assert_true(n > 0);
+	assert_true((int64_t)age[n - 1].at_us - (int64_t)age[n - 1].age_us <= (int64_t)since);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_cold_start_from_old_stores_is_refused),
 		cmocka_unit_test(an_old_store_does_not_vote),
 		cmocka_unit_test(an_age_covers_the_process_before_the_lost_one),
+		cmocka_unit_test(an_age_is_what_marks_may_take),
+		cmocka_unit_test(an_age_covers_a_time_without_leader),
+		cmocka_unit_test(an_age_covers_what_a_successor_heard),
+		cmocka_unit_test(an_age_covers_a_leader_that_was_cut_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

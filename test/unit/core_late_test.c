@@ -383,8 +383,6 @@ static void lose_power(struct story *l, uint64_t off_ms)
 {
 	story_kill_all(l);
 	l->now_us += off_ms * 1000;
-	for (uint32_t i = 0; i < l->n; i++)
-		l->node[i].stored_age_ms = off_ms;
 	story_start_all(l);
 	story_run(l, 2000);
 	story_client_listen(l);

@@ -75,6 +75,27 @@ static void test_age_is_of_the_newest_record(void **state)
 	store_close(s);
 }
 
+/* ... and how far marks reach in it, the last update that says so. */
+static void test_logged_is_kept(void **state)
+{
+	struct model m = fresh();
+	struct store *s = open_as(&m);
+	struct store_update *u = update_new();
+
+	(void)state;
+	assert_int_equal(store_unlogged_ms(s), 0);
+	add_entries(&m, u, 1, 100);
+	u->logged_at_ms = 1000;
+	commit(s, u, NULL);
+	u = update_new();
+	add_vote(&m, u);
+	commit(s, u, NULL);
+	store_close(s);
+	s = open_as(&m);
+	assert_true(store_unlogged_ms(s) > 60000 + store_age_ms(s));
+	store_close(s);
+}
+
 /* A store with something of everything in it. */
 static struct model make_full(void)
 {
@@ -438,6 +459,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_reopens_as_it_was, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_updates_in_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_age_is_of_the_newest_record, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_logged_is_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_flipped_bits_are_never_silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_flipped_bits_in_branches_are_seen_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_next_pages_are_free, setup, teardown),
