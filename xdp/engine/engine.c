@@ -7,9 +7,9 @@
 #include "xdp/engine/engine.h"
 #include "proto/mutant.h"
 #include "xdp/engine/forwarding.h"
+#include "xdp/engine/waiting.h"
 
 #include <assert.h>
-#include <openssl/mem.h>
 #include <stdlib.h>
 #include <string.h>
 

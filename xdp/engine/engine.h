@@ -137,16 +137,6 @@ static inline size_t packets_alive(struct packet *packets, size_t n, struct pack
 
 void engine_mark_later(struct engine *e, struct sa *sa);
 void engine_mark_now(struct engine *e, struct sa *sa); /* With the next reports. */
-/* The last stage inward: of packets that are neither dropped nor done. */
-void engine_deliver(struct engine *e, struct packet *packets, size_t n);
-
-/* waiting.c: packets of exact SAs, until a majority has their mark. */
-bool waiting_prepare(struct engine *e); /* False: no memory. */
-void waiting_fini(struct engine *e);
-void waiting_add(struct engine *e, struct packet *p); /* Copies it; p is done, or dropped. */
-void waiting_deliver(struct engine *e, struct sa *sa);
-void waiting_drop(struct engine *e, struct sa *sa);
-
 void engine_report(struct engine *e, const struct sa *sa, enum sa_report_kind kind, uint64_t seq);
 void engine_report_from(struct engine *e, const struct sa *sa, enum sa_report_kind kind,
 			uint64_t seq, const struct endpoint *remote);

@@ -10,8 +10,10 @@
  * moves counters only. */
 #include "xdp/engine/engine.h"
 #include "proto/mutant.h"
+#include "xdp/engine/delivery.h"
 #include "xdp/engine/forwarding.h"
 #include "xdp/engine/icmp_error.h"
+#include "xdp/engine/waiting.h"
 
 #include <assert.h>
 #include <string.h>
@@ -235,29 +237,6 @@ static void wait_for_majority(struct engine *e, struct packet *packets, size_t n
 	for (size_t i = 0; i < n; i++)
 		if (packet_alive(&packets[i]) && sad_entry_must_wait(&packets[i].sa->e, packets[i].seq))
 			waiting_add(e, &packets[i]);
-}
-
-void engine_deliver(struct engine *e, struct packet *packets, size_t n)
-{
-	struct packet *ready[BURST];
-	size_t n_ready = packets_alive(packets, n, ready);
-
-	if (n_ready)
-		e->out.inner(e->out.ctx, ready, n_ready);
-	for (size_t i = 0; i < n; i++) {
-		struct packet *p = &packets[i];
-
-		if (p->done)
-			continue;
-		if (p->drop != DROP_NONE) {
-			engine_drop(e, p->drop);
-			continue;
-		}
-		counter_add(&e->counters.packets_in, 1);
-		counter_add(&e->counters.octets_in, p->len);
-		p->sa->e.packets_in++;
-		p->sa->e.octets_in += p->len;
-	}
 }
 
 static void note_marks(struct engine *e)

@@ -4,7 +4,8 @@
  * ends takes the list with it: those numbers count as received, and nobody delivers
  * them. The pool is of the worker alone; nothing is allocated after the first grant that
  * needs it. */
-#include "xdp/engine/engine.h"
+#include "xdp/engine/waiting.h"
+#include "xdp/engine/delivery.h"
 
 #include <assert.h>
 #include <stdlib.h>
