@@ -280,7 +280,7 @@ void core_free(struct core *c)
 	consensus_free(c->consensus);
 	state_free(c->state);
 	seal_key_free(c->seal);
-	OPENSSL_cleanse(c, sizeof(*c));
+	entropy_fini(&c->entropy); /* Of a step that did not end: the store was refused. */
 	free(c);
 }
 

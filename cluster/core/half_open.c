@@ -121,7 +121,6 @@ static void entry_free(struct core *c, struct half_open_entry *e)
 	t->n--;
 	host_leave(c, e->host);
 	ike_half_open_fini(&e->h);
-	OPENSSL_cleanse(e, sizeof(*e));
 	free(e);
 	exchange_half_open_changed(c, pair.spi_i, pair.spi_r);
 }

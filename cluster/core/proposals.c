@@ -83,8 +83,7 @@ void proposals_flush(struct core *c)
 			assert(ok && CBB_flush(&batch));
 			if (CBB_len(&batch) + b->len + SEAL_OVERHEAD > COMMAND_BATCH_MAX) {
 				submit(c, &batch);
-				OPENSSL_cleanse((uint8_t *)CBB_data(&batch), CBB_len(&batch));
-				CBB_cleanup(&batch);
+				CBB_cleanup(&batch); /* Cleanses. */
 				ok = CBB_init(&batch, 1024);
 			}
 			ok = ok && CBB_add_bytes(&batch, b->data, b->len);
@@ -95,8 +94,7 @@ void proposals_flush(struct core *c)
 	ok = ok && CBB_flush(&batch);
 	assert(ok);
 	submit(c, &batch);
-	OPENSSL_cleanse((uint8_t *)CBB_data(&batch), CBB_len(&batch));
-	CBB_cleanup(&batch);
+	CBB_cleanup(&batch); /* Cleanses. */
 }
 
 void proposals_init(struct core *c)

@@ -48,6 +48,7 @@ enum status sad_entry_init(struct sad_entry *e, uint64_t session, const struct c
 	}
 	e->session = session;
 	e->child = *child;
+	/* The contexts have the keys, and cleanse them; nothing needs them in clear again. */
 	OPENSSL_cleanse(&e->child.in, sizeof(e->child.in));
 	OPENSSL_cleanse(&e->child.out, sizeof(e->child.out));
 	e->path = *path;
@@ -60,7 +61,6 @@ void sad_entry_fini(struct sad_entry *e)
 {
 	esp_context_fini(&e->in);
 	esp_context_fini(&e->out);
-	OPENSSL_cleanse(e, sizeof(*e));
 }
 
 static uint64_t max_u64(uint64_t a, uint64_t b)

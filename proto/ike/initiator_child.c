@@ -58,10 +58,11 @@ static struct blob *send_child(struct initiator *i, enum initiator_purpose purpo
 	initiator_esp_offer(i, group, &esp);
 	ike_add_sa_offer(&b, &esp.offer);
 	add_nonce(i, &b);
-	dh_keypair_cleanse(&i->dh);
 	if (group != DH_NONE) {
 		initiator_draw_dh(i, group);
 		initiator_add_ke(i, &b);
+	} else {
+		dh_keypair_cleanse(&i->dh);
 	}
 	ike_add_ts(&b, IKE_PAYLOAD_TSi, &i->config.tsi);
 	ike_add_ts(&b, IKE_PAYLOAD_TSr, &i->config.tsr);

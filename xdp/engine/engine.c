@@ -64,9 +64,6 @@ struct sa *engine_sa_new(const struct sa_update *put, uint32_t replay_bits)
 		return NULL;
 	}
 	sa->e.slot = put->slot;
-	/* The contexts have the keys; nothing here needs them in clear again. */
-	OPENSSL_cleanse(&sa->e.child.in, sizeof(sa->e.child.in));
-	OPENSSL_cleanse(&sa->e.child.out, sizeof(sa->e.child.out));
 	return sa;
 }
 
@@ -75,7 +72,6 @@ void engine_sa_free(struct sa *sa)
 	if (!sa)
 		return;
 	sad_entry_fini(&sa->e);
-	OPENSSL_cleanse(sa, sizeof(*sa));
 	free(sa);
 }
 
