@@ -159,6 +159,11 @@ static void revoke(struct core *c, const struct session *s, struct owned_sa *sa)
 	sa->grant.granted = sa->grant.held = false;
 }
 
+static bool is_expired(const struct session *s, const struct seq_record *r)
+{
+	return s->ike.child[r - s->seq].expired;
+}
+
 static void grant(struct core *c, const struct session *s, const struct seq_record *r,
 		  struct owned_sa *sa)
 {
@@ -166,7 +171,7 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 	struct seq_lease lease = lease_at(r, epoch);
 	struct sa_update u = { .kind = SA_UPDATE_GRANT, .session = s->id, .spi_in = sa->spi_in };
 
-	if (!core_owns(c, s)) {
+	if (!core_owns(c, s) || is_expired(s, r)) {
 		revoke(c, s, sa);
 		return;
 	}
@@ -201,6 +206,8 @@ static bool carries(struct grant_shadow *g, const struct session *s, unsigned i)
 	const struct child_sa *child = &s->ike.child[i];
 	struct owned_sa *sa = child_find(g, child->spi_in);
 
+	if (child->expired)
+		return false;
 	return sa->grant.heard || s->seq[i].mark != 0 || child->replaces == 0 || !child_find(g, child->replaces) || i == 0;
 }
 

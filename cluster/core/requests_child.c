@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the leader asks of a Child SA: that it be replaced, when three quarters of its
- * numbers are used or somebody has a reason; that it be deleted, when none is left (RFC
+ * numbers are used, it is old, or somebody has a reason; that it be deleted, when none is left (RFC
  * 4303 3.3.3: "the sender MUST NOT send a packet on an SA if doing so would cause the
- * sequence number to cycle"). Each when it is its session's turn, see requests.c. */
+ * sequence number to cycle") or its hard lifetime is over. Each when it is its session's turn, see requests.c. */
 #include "cluster/core/requests_internal.h"
 #include "cluster/core/requests.h"
+
+#include "cluster/core/lane_reserve.h"
+#include "cluster/core/lifetime.h"
+#include "cluster/core/proposals.h"
 
 #define REKEY_AGAIN_US (5000 * MS) /* Doubled ... */
 #define REKEY_DOUBLINGS 6u         /* ... so often. */
@@ -39,6 +43,52 @@ void requests_delete_child(struct core *c, uint32_t spi_in)
 	delete_ended(c, s, e);
 }
 
+/* ---- Hard lifetimes ---- */
+
+/* It ends whether or not the client can be told now: where something else is outstanding it
+ * only expires, and its DELETE is made when that is over. */
+static void expire(struct core *c, const struct session *s, const struct child_sa *child)
+{
+	struct ike_request r = { .purpose = IKE_PURPOSE_DELETE_CHILD, .spi_in = child->spi_in, .expires = true };
+	struct command step = { .type = COMMAND_SESSION_STEP };
+	struct session_step *p = &step.session_step;
+
+	if (!requests_asking(s)) {
+		if (!requests_make(c, s, &r))
+			return;
+	} else if (!child->expired && exchange_reserve(c, s->id)) {
+		p->session = s->id;
+		p->serial = s->serial;
+		p->lease = c->config->lease;
+		p->horizon = core_first_horizon(c, &s->ike);
+		ike_session_copy(&p->ike, &s->ike);
+		ike_session_find_child(&p->ike, child->spi_in)->expired = true;
+		proposals_add(c, URGENT_REQUEST, &step);
+	} else {
+		return;
+	}
+	if (!child->expired)
+		action_event(c->actions, "child_expired", "session %llu: SPI %08x is past its hard lifetime",
+			     (unsigned long long)s->id, child->spi_in);
+}
+
+bool requests_expire_turn(struct core *c, const struct session *s)
+{
+	const struct ike_connection *connection = core_connection(c, s);
+
+	for (unsigned i = 0; i < s->ike.n_child; i++) {
+		const struct child_sa *child = &s->ike.child[i];
+		bool over = connection && lifetime_is_over(&connection->child_life, child->made_ms,
+							   state_time_ms(c->state));
+
+		if ((over && !child->expired) || (child->expired && !requests_asking(s))) {
+			expire(c, s, child);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* ---- Rekeying ---- */
 
 /* Does the client surely have it? What it rekeyed itself it tells us by deleting the old
@@ -49,10 +99,11 @@ static bool is_settled(const struct session *s, const struct child_sa *child)
 	       !ike_session_has_child(&s->ike, child->replaces);
 }
 
-/* The Child SA that wants a successor and has none: as somebody asked, or because three
- * quarters of its numbers are used. 0: there is none, or it is not yet time. */
+/* The Child SA that wants a successor and has none: as somebody asked, because three
+ * quarters of its numbers are used, or because it is old. 0: there is none, or it is not yet time. */
 static uint32_t rekey_due(const struct core *c, const struct session *s, struct task *e)
 {
+	const struct ike_connection *connection = core_connection(c, s);
 	int64_t epoch = session_epoch(c->state, s);
 	uint32_t due = 0;
 
@@ -60,10 +111,13 @@ static uint32_t rekey_due(const struct core *c, const struct session *s, struct 
 		return 0;
 
 	for (unsigned i = 0; i < s->ike.n_child && !due; i++) {
-		uint32_t spi_in = s->ike.child[i].spi_in;
+		const struct child_sa *child = &s->ike.child[i];
+		uint32_t spi_in = child->spi_in;
 
-		if ((spi_in == e->rekey || lease_is_high(&s->seq[i], epoch)) &&
-		    !core_has_successor(s, spi_in) && is_settled(s, &s->ike.child[i]))
+		if ((spi_in == e->rekey || lease_is_high(&s->seq[i], epoch) ||
+		     (connection && lifetime_is_due(&connection->child_life, child->made_ms, spi_in,
+						    state_time_ms(c->state)))) &&
+		    !child->expired && !core_has_successor(s, spi_in) && is_settled(s, &s->ike.child[i]))
 			due = spi_in;
 	}
 	if (!due) {

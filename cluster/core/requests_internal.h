@@ -56,6 +56,7 @@ bool requests_repeat_turn(struct core *c, const struct session *s, struct task *
 void requests_probe(struct core *c, struct task *e);
 
 /* What the session's Child SAs need, at its turn (requests_child.c). False: nothing. */
+bool requests_expire_turn(struct core *c, const struct session *s); /* Whatever is outstanding. */
 bool requests_child_turn(struct core *c, const struct session *s, struct task *e);
 
 #endif

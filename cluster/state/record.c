@@ -294,6 +294,7 @@ static void codec_ike_sa(struct codec *c, struct ike_sa *sa)
 	codec_suite(c, &sa->suite);
 	codec_keys(c, &sa->keys);
 	codec_bool(c, &sa->original_initiator);
+	codec_u64(c, &sa->made_ms);
 	codec_window(c, &sa->window);
 	codec_u8(c, &purpose);
 	codec_check(c, purpose <= IKE_PURPOSE_REKEY_CHILD);
@@ -326,6 +327,8 @@ static void codec_child_sa(struct codec *c, struct child_sa *child)
 	codec_ts_set(c, &child->local);
 	codec_ts_set(c, &child->remote);
 	codec_u32(c, &child->replaces);
+	codec_u64(c, &child->made_ms);
+	codec_bool(c, &child->expired);
 }
 
 void codec_session(struct codec *c, struct ike_session *s)

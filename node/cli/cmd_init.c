@@ -60,6 +60,8 @@ static const char tail[] =
 	"# offered. For clients that know nothing else add \"aes256-sha256-ecp256-modp2048\" to ike_proposals,\n"
 	"# \"aes256-sha256\" to esp_proposals, preferably in a [[connection]] with a local_id of its own.\n"
 	"# dpd_delay_ms = 30000      # 0 = off\n"
+	"# rekey_time_s = 14400      # the gateway replaces a Child SA that is so old (up to a tenth before); 0 = never\n"
+	"# hard_time_s = 0           # ... and one that is so old ends, replaced or not; 0 = never\n"
 	"# replay = \"marks\"          # | \"exact\": nothing is let in twice, ever; costs a round trip "
 	"between nodes\n\n"
 	"[[secret]]\n"

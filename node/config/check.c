@@ -129,6 +129,22 @@ static void check_numbers(struct reader *r)
 				     c->ike.connections[i].dpd_ms, t->retransmit_ms);
 }
 
+static void check_lifetime(struct reader *r, size_t i, const struct lifetime *l, const char *hard)
+{
+	if (l->hard_s > 0 && (l->rekey_s == 0 || l->rekey_s >= l->hard_s))
+		reader_error(r, config_line(r, "connection", i, hard), "\"%s\" of %u must be more than \"%s\", "
+			     "which is %u: else every SA ends before it is replaced", hard, l->hard_s,
+			     hard[0] == 'i' ? "ike_rekey_time_s" : "rekey_time_s", l->rekey_s);
+}
+
+static void check_lifetimes(struct reader *r)
+{
+	const struct ike_config *c = &r->c->cluster.ike;
+
+	for (size_t i = 0; i < c->n_connections; i++)
+		check_lifetime(r, i, &c->connections[i].child_life, "hard_time_s");
+}
+
 /* Else the state could outgrow what a snapshot can be. */
 static void check_size(struct reader *r)
 {
@@ -161,6 +177,7 @@ void config_check_whole(struct reader *r)
 
 	check_repeated(r);
 	check_numbers(r);
+	check_lifetimes(r);
 	check_size(r);
 	if (n > 0 && n % 2 == 0)
 		reader_warning(r, config_line(r, "node", n - 1, "name"), "%u nodes survive the loss of %u, like "

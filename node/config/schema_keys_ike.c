@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LIFETIME_MIN_S 10u /* Below that a client does nothing but rekey. */
+
 /* ---- [[connection]] ---- */
 
 void config_connection_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n)
@@ -20,6 +22,7 @@ void config_connection_begin(struct reader *r, const struct toml_value *v, size_
 	r->connection = &ike->connections[i];
 	r->connection->replay_bits = REPLAY_BITS_DEFAULT;
 	r->connection->dpd_ms = 30000;
+	r->connection->child_life.rekey_s = 4 * 3600;
 }
 
 SETTER(connection_name) { config_set_text(r, v, r->connection->name, sizeof(r->connection->name)); }
@@ -92,6 +95,18 @@ SETTER(connection_esp)
 	r->connection->n_esp = (uint8_t)set_proposals(r, v, r->connection->esp, proposal_parse_esp);
 }
 SETTER(connection_dpd) { config_set_number(r, v, 0, 86400000, &r->connection->dpd_ms); }
+
+#define LIFETIME_MAX_S 31536000u
+static void set_lifetime(struct reader *r, const struct toml_value *v, uint32_t *out)
+{
+	config_set_number(r, v, 0, LIFETIME_MAX_S, out);
+	if (*out > 0 && *out < LIFETIME_MIN_S)
+		reader_error(r, v->line, "\"%s\" of %u: use 0 for no limit, or at least %u", v->key, *out,
+			     LIFETIME_MIN_S);
+}
+SETTER(connection_rekey) { set_lifetime(r, v, &r->connection->child_life.rekey_s); }
+SETTER(connection_hard) { set_lifetime(r, v, &r->connection->child_life.hard_s); }
+
 SETTER(connection_window)
 {
 	config_set_number(r, v, 64, REPLAY_BITS_MAX, &r->connection->replay_bits);
@@ -117,6 +132,8 @@ const struct config_key config_connection_keys[] = {
 	{ "ike_proposals", TOML_ARRAY, true, connection_ike },
 	{ "esp_proposals", TOML_ARRAY, true, connection_esp },
 	{ "dpd_delay_ms", TOML_INTEGER, false, connection_dpd },
+	{ "rekey_time_s", TOML_INTEGER, false, connection_rekey },
+	{ "hard_time_s", TOML_INTEGER, false, connection_hard },
 	{ "replay_window", TOML_INTEGER, false, connection_window },
 	{ "replay", TOML_STRING, false, connection_replay },
 	{ "empty_notice", TOML_BOOLEAN, false, connection_empty_notice },

@@ -8,6 +8,8 @@
 #include "proto/crypto/suite.h"
 #include "proto/wire/traffic_selector.h"
 
+#include <stdbool.h>
+
 #define ESP_KEY_MAX 36u   /* 256 bits and the 4 octets of salt of a counter mode. */
 #define ESP_INTEG_MAX 32u
 
@@ -24,6 +26,8 @@ struct child_sa {
 	struct esp_keys in, out;
 	struct ts_set local, remote; /* Ours and the client's side. */
 	uint32_t replaces; /* spi_in of the Child SA this one rekeyed, or 0. */
+	uint64_t made_ms;  /* Cluster time. */
+	bool expired;      /* Its hard lifetime is over: no packet passes, it waits for its DELETE. */
 };
 
 #endif

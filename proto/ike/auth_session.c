@@ -55,6 +55,7 @@ static void session_make(struct auth_step *s)
 	secret_cleanse(&sa->keys.pi);
 	secret_cleanse(&sa->keys.pr);
 	sa->state = IKE_SA_ESTABLISHED;
+	sa->made_ms = s->env->now_ms;
 	sa->window = h->window;
 	ike_window_share(&sa->window);
 	s->session = session;
@@ -133,6 +134,7 @@ static uint16_t child_make(struct auth_step *s, struct child_plan *plan)
 	CBS_init(&input.nonce_r, s->half_open->nonce_r, sizeof(s->half_open->nonce_r));
 	ike_child_create(&s->session->child[0], plan, s->env->draw_spi(s->env->ctx, s->env->entropy),
 			 &s->session->ike[0], &input, false);
+	s->session->child[0].made_ms = s->env->now_ms;
 	s->session->n_child = 1;
 	return 0;
 }

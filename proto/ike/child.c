@@ -70,7 +70,8 @@ static bool rekey_accept(struct ike_step *s, const struct ike_notify *rekey,
 		return false;
 	}
 	/* 2.25.1: "a Child SA that it is currently trying to close" */
-	if (s->sa->purpose == IKE_PURPOSE_DELETE_CHILD && s->sa->purpose_arg == (*old)->spi_in) {
+	if ((*old)->expired || (s->sa->purpose == IKE_PURPOSE_DELETE_CHILD &&
+				s->sa->purpose_arg == (*old)->spi_in)) {
 		child_fail(s, IKE_NOTIFY_TEMPORARY_FAILURE);
 		return false;
 	}
@@ -94,6 +95,7 @@ static void child_add(struct ike_step *s, const struct child_plan *plan,
 		return;
 	}
 	child->replaces = old ? old->spi_in : 0;
+	child->made_ms = s->env->now_ms;
 	s->next->n_child++;
 	if (old && s->sa->purpose == IKE_PURPOSE_REKEY_CHILD && s->sa->purpose_arg == old->spi_in) {
 		CBS_init(&nonce, r.nonce, sizeof(r.nonce));

@@ -319,6 +319,7 @@ static uint16_t install(struct ike_step *s, const struct child_sa *old, const st
 	if (!error && !ours_is_redundant(s, f)) {
 		ike_child_create(child, &plan, f->spi_in, s->sa, &input, true);
 		child->replaces = old->spi_in;
+		child->made_ms = s->env->now_ms;
 		s->next->n_child++;
 		then_delete(s, old->spi_in);
 		if (MUTANT(MUTANT_OLD_DROPPED))

@@ -153,6 +153,7 @@ void ike_respond(const struct ike_env *env, const struct ike_session *session,
 struct ike_request {
 	enum ike_purpose purpose;
 	uint32_t spi_in;         /* DELETE_CHILD, REKEY_CHILD */
+	bool expires;            /* DELETE_CHILD: from that commit on no packet of it passes. */
 	uint16_t group;          /* REKEY_CHILD: for the KE payload; 0 = as configured */
 	int64_t epoch;           /* NOTICE: goes into the takeover NOTIFY */
 	uint64_t node;           /* NOTICE: who took over */

@@ -11,6 +11,12 @@
 
 struct ike_auth_method;
 
+/* How long an SA is used. Each 0: no limit. */
+struct lifetime {
+	uint32_t rekey_s; /* Soft: it is replaced; a tenth before that or less, by its SPI. */
+	uint32_t hard_s;  /* Hard: it ends. */
+};
+
 struct ike_connection {
 	char name[64];
 	const struct ike_auth_method *auth; /* proto/auth; NULL: "psk" */
@@ -25,6 +31,7 @@ struct ike_connection {
 	struct proposal esp[CONNECTION_PROPOSALS_MAX];
 	uint8_t n_esp;
 	uint32_t dpd_ms;                  /* 0 = off */
+	struct lifetime child_life, ike_life;
 	uint32_t replay_bits;
 	bool exact;                       /* replay = "exact": DESIGN section 5. */
 	bool empty_notice;                /* Takeover notice without NOTIFY, for clients that dislike it. */

@@ -68,6 +68,7 @@ static struct ike_sa *successor_make(const struct ike_step *s, const struct sa_c
 	while (sa->spi_r == 0);
 	sa->suite = choice->suite;
 	sa->state = IKE_SA_ESTABLISHED;
+	sa->made_ms = s->env->now_ms;
 	input.spi_i = sa->spi_i;
 	input.spi_r = sa->spi_r;
 	ike_keys_rekey(&sa->keys, &sa->suite, &s->sa->keys, &s->sa->suite, &input);

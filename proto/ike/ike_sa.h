@@ -68,7 +68,8 @@ struct ike_sa {
 	struct suite suite;
 	struct ike_keys keys;
 	uint32_t state;           /* enum ike_sa_state; 0 = this place is empty */
-	bool original_initiator;  /* Did we initiate this IKE SA? Never at the gateway. */
+	bool original_initiator;  /* Did we initiate this IKE SA? At the gateway: by rekeying one. */
+	uint64_t made_ms;         /* Cluster time. */
 
 	struct ike_window window;
 	uint32_t purpose;                       /* enum ike_purpose of the outstanding request */

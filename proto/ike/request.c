@@ -50,6 +50,8 @@ static bool add_payloads(struct ike_builder *b, const struct ike_env *env, struc
 	case IKE_PURPOSE_DELETE_CHILD:
 		/* RFC 7296 3.11: "the SPI the sending endpoint would expect in inbound packets" */
 		ike_add_delete_esp(b, &request->spi_in, 1);
+		if (request->expires)
+			ike_session_find_child(s, request->spi_in)->expired = true;
 		sa->purpose_arg = request->spi_in;
 		break;
 	case IKE_PURPOSE_DELETE_IKE:

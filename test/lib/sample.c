@@ -83,6 +83,8 @@ void sample_child(struct child_sa *child, uint32_t spi_in, bool esn)
 	fill_ts(&child->local, 0x0a140000, 0x0a14ffff);
 	fill_ts(&child->remote, 0x0a1e0000 + spi_in, 0x0a1e0000 + spi_in);
 	child->replaces = spi_in - 1;
+	child->made_ms = 77 + spi_in;
+	child->expired = spi_in % 5 == 0;
 }
 
 static void sample_ike(struct ike_sa *sa, uint64_t spi_i, uint64_t spi_r)

@@ -67,6 +67,8 @@ static const struct row {
 	{"heartbeat_ms = 10", "detection_max_ms = 29", 36, false, "\"detection_max_ms\" of 29 must be"},
 	{"heartbeat_ms = 10", "detection_max_ms = 1001", 36, false, "\"detection_max_ms\" of 1001 must be"},
 	{"heartbeat_ms = 10", "raft_election_ms = 60", 36, false, "raft_heartbeat_ms"},
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nhard_time_s = 14400", 43, false, "rekey_time_s"},
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nrekey_time_s = 9", 43, false, "at least 10"},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\ndpd_delay_ms = 1", 43, false, "dpd_delay_ms"},
 	{"name = \"lab\"", "name = \"lab\"\nhalf_open_max = 100\ncookie_above = 100", 4, false, "no cookie"},
 	{"name = \"lab\"", "name = \"lab\"\nsessions_max = 1000000", 3, false, "\"sessions_max\" of at most 1"},

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Limits of the age of SAs. The state holds when each was made; the limits are the configuration's,
+ * so a new one holds for what there is. */
+#include "cluster/core/lifetime.h"
+
+/* The SPI is random in all its bits. */
+static uint64_t soft(uint64_t limit, uint32_t spi)
+{
+	return limit - limit / 10 * (spi & 0xff) / 255;
+}
+
+bool lifetime_is_due(const struct lifetime *l, uint64_t made_ms, uint32_t spi, uint64_t now_ms)
+{
+	return l->rekey_s != 0 && now_ms >= made_ms + soft((uint64_t)l->rekey_s * 1000, spi);
+}
+
+bool lifetime_is_over(const struct lifetime *l, uint64_t made_ms, uint64_t now_ms)
+{
+	return l->hard_s != 0 && now_ms >= made_ms + (uint64_t)l->hard_s * 1000;
+}

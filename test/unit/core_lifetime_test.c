@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stories of lifetimes: soft ones, at which the gateway rekeys, and hard ones, at which an SA
+ * ends whether or not its client says a word. */
+#include "cluster/core/lifetime.h"
+#include "test/lib/story.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void begin(struct story *l, struct lifetime child, struct lifetime ike)
+{
+	story_init(l, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		l->config[i].ike.connections->dpd_ms = 0;
+		l->config[i].ike.connections->child_life = child;
+		l->config[i].ike.connections->ike_life = ike;
+		l->config[i].timing.retransmit_ms = 20;
+	}
+	story_start_all(l);
+	story_run(l, 2000);
+	story_client_connect(l);
+	assert_int_equal(l->client.n_child, 1);
+}
+
+static const struct session *session(const struct story *l)
+{
+	return state_next_session(core_state(l->node[story_leader(l)].core), 0);
+}
+
+/* The client answers what it is asked. */
+static void listen(struct story *l, uint32_t ms)
+{
+	for (uint32_t k = 0; k < ms / 100; k++) {
+		story_run(l, 100);
+		story_client_listen(l);
+	}
+}
+
+/* ... or nothing reaches it. */
+static void deaf(struct story *l, uint32_t ms)
+{
+	for (uint32_t k = 0; k < ms / 20; k++) {
+		story_run(l, 20);
+		story_swallow(l);
+	}
+}
+
+static void due_before_its_end_and_not_all_at_once(void **unused)
+{
+	const struct lifetime l = {.rekey_s = 1000, .hard_s = 2000}, none = {.rekey_s = 0};
+	unsigned early = 0, late = 0;
+
+	(void)unused;
+	for (uint32_t spi = 0; spi < 1024; spi++) {
+		assert_false(lifetime_is_due(&l, 5, spi, 5 + 899999));
+		assert_true(lifetime_is_due(&l, 5, spi, 5 + 1000000));
+		if (lifetime_is_due(&l, 5, spi, 5 + 950000))
+			early++;
+		else
+			late++;
+	}
+	assert_true(early > 400 && late > 400);
+	assert_false(lifetime_is_over(&l, 5, 5 + 1999999));
+	assert_true(lifetime_is_over(&l, 5, 5 + 2000000));
+	assert_false(lifetime_is_due(&none, 0, 0, UINT64_MAX));
+	assert_false(lifetime_is_over(&none, 0, UINT64_MAX));
+}
+
+static void an_old_child_sa_is_rekeyed(void **unused)
+{
+	struct story l;
+	uint32_t old;
+
+	(void)unused;
+	begin(&l, (struct lifetime){.rekey_s = 20}, (struct lifetime){0});
+	old = story_spi(&l);
+	listen(&l, 15000);
+	assert_int_equal(story_spi(&l), old);
+	story_lose_leader(&l); /* The next one knows when it was made. */
+	listen(&l, 8000);
+	assert_int_not_equal(story_spi(&l), old);
+	assert_int_equal(l.client.counts.rekeys, 1);
+	assert_int_equal(l.client.n_child, 1);
+	assert_int_equal(session(&l)->ike.n_child, 1);
+	story_fini(&l);
+}
+
+static bool passes_anywhere(struct story *l, uint32_t spi)
+{
+	for (uint32_t i = 0; i < l->n; i++)
+		if (l->node[i].core && story_sad(l, i, spi) && story_sad(l, i, spi)->granted)
+			return true;
+	return false;
+}
+
+/* Nothing reaches the client: the rekey is not answered, and the SA ends all the same. */
+static void hard_is_hard(void **unused)
+{
+	struct story l;
+	uint32_t old;
+
+	(void)unused;
+	begin(&l, (struct lifetime){.rekey_s = 10, .hard_s = 20}, (struct lifetime){0});
+	old = story_spi(&l);
+	deaf(&l, 18000);
+	assert_true(passes_anywhere(&l, old));
+	assert_int_equal(session(&l)->ike.ike[0].purpose, IKE_PURPOSE_REKEY_CHILD);
+	deaf(&l, 4000);
+	assert_false(passes_anywhere(&l, old));
+	story_lose(&l, story_holder(&l));
+	deaf(&l, 2000);
+	assert_false(passes_anywhere(&l, old));
+	/* The session goes on: once the client hears again it has a new one, or none, as we. */
+	story_client_send(&l, initiator_create_dpd(&l.client));
+	listen(&l, 3000);
+	assert_non_null(session(&l));
+	assert_int_equal(l.client.n_child, session(&l)->ike.n_child);
+	assert_null(ike_session_find_child((struct ike_session *)&session(&l)->ike, old));
+	story_fini(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(due_before_its_end_and_not_all_at_once),
+		cmocka_unit_test(an_old_child_sa_is_rekeyed),
+		cmocka_unit_test(hard_is_hard),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
