@@ -16,6 +16,8 @@
 
 #include "cluster/core/rooms.h"
 #include "cluster/core/proposals.h"
+#include "proto/auth/method.h"
+#include "proto/ike/select.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
@@ -24,7 +26,7 @@
 struct known;
 
 struct policy {
-	struct known *known; /* By identity: who has a [[secret]]. */
+	struct known *known; /* By identity: who has a [[secret]], or is a [[user]]. */
 	enum { POLICY_REST, POLICY_COUNT, POLICY_END } stage;
 	struct policy_walk walk;
 	uint64_t again_us;
@@ -35,26 +37,36 @@ struct policy {
 #define PART_HELD 10u
 #define AGAIN_US (60000 * MS)
 
-struct known { /* A [[secret]]'s identity. */
+struct known { /* The identity of a [[secret]] or a [[user]]. */
 	struct ike_id id;
+	unsigned listed; /* enum ike_auth_listed, of all that are */
 	UT_hash_handle hh;
 };
 
-void policy_init(struct core *c)
+static void know(struct core *c, const struct ike_id *id, enum ike_auth_listed listed)
 {
-	c->policy = core_room(sizeof(*c->policy));
-	for (size_t i = 0; i < c->config->ike.n_secrets; i++) {
-		struct known *k;
-		struct ike_id key = ike_id_key(&c->config->ike.secrets[i].id);
+	struct ike_id key = ike_id_key(id);
+	struct known *k;
 
-		HASH_FIND(hh, c->policy->known, &key, sizeof(key), k);
-		if (k)
-			continue;
+	HASH_FIND(hh, c->policy->known, &key, sizeof(key), k);
+	if (!k) {
 		k = calloc(1, sizeof(*k));
 		assert(k);
 		k->id = key;
 		HASH_ADD(hh, c->policy->known, id, sizeof(k->id), k);
 	}
+	k->listed |= listed;
+}
+
+void policy_init(struct core *c)
+{
+	const struct ike_config *ike = &c->config->ike;
+
+	c->policy = core_room(sizeof(*c->policy));
+	for (size_t i = 0; i < ike->n_secrets; i++)
+		know(c, &ike->secrets[i].id, AUTH_LISTED_SECRET);
+	for (size_t i = 0; i < ike->n_users; i++)
+		know(c, &ike->users[i].id, AUTH_LISTED_USER);
 }
 
 void policy_fini(struct core *c)
@@ -69,13 +81,27 @@ void policy_fini(struct core *c)
 	free(c->policy);
 }
 
-bool policy_knows(const struct core *c, const struct ike_id *id)
+static unsigned listed(const struct core *c, const struct ike_id *id)
 {
 	struct ike_id key = ike_id_key(id);
 	struct known *k;
 
 	HASH_FIND(hh, c->policy->known, &key, sizeof(key), k);
-	return k != NULL;
+	return k ? k->listed : AUTH_LISTED_NOWHERE;
+}
+
+bool policy_knows(const struct core *c, const struct ike_id *id)
+{
+	return listed(c, id) != AUTH_LISTED_NOWHERE;
+}
+
+/* Would it be let in today? Its connection is there, and so is it where that one looks. */
+static bool is_configured(const struct core *c, const struct session *s)
+{
+	const struct ike_connection *connection = core_connection(c, s);
+	unsigned where = connection ? ike_connection_auth(connection)->listed : 0;
+
+	return connection && (where == AUTH_LISTED_NOWHERE || (listed(c, &s->ike.peer_id) & where));
 }
 
 bool policy_is_shown(const struct core *c)
@@ -115,7 +141,7 @@ void policy_walk(const struct core *c, struct policy_walk *w)
 		if (session_ends(s))
 			continue;
 		w->seen++;
-		if (policy_knows(c, &s->ike.peer_id) && core_connection(c, s))
+		if (is_configured(c, s))
 			continue;
 		w->gone++;
 		w->session[w->n++] = s->id;

@@ -3,6 +3,8 @@
  * would work by chance only, is an error; one that works but is probably a mistake, a warning. */
 #include "cluster/core/state_size.h"
 #include "node/config/schema.h"
+#include "proto/auth/method.h"
+#include "proto/ike/select.h"
 
 #include <string.h>
 
@@ -82,7 +84,9 @@ static void check_repeated(struct reader *r)
 					     "connection \"%s\" is there twice: give each another name",
 					     ike->connections[i].name);
 			else if (same_text(r, "connection", "local_id", i, k) &&
-				 same_text(r, "connection", "ike_proposals", i, k))
+				 same_text(r, "connection", "ike_proposals", i, k) &&
+				 ike_connection_auth(&ike->connections[i])->takes ==
+					 ike_connection_auth(&ike->connections[k])->takes)
 				reader_error(r, config_line(r, "connection", i, "local_id"),
 					     "connection \"%s\" is never chosen: \"%s\" has the same \"local_id\" "
 					     "and \"ike_proposals\"", ike->connections[i].name,
@@ -95,6 +99,45 @@ static void check_repeated(struct reader *r)
 					     "same \"id\": remove one");
 				break;
 			}
+	for (size_t i = 0; i < ike->n_users; i++)
+		for (size_t k = 0; k < i; k++)
+			if (ike_id_equal(&ike->users[i].id, &ike->users[k].id)) {
+				reader_error(r, config_line(r, "user", i, "name"), "two [[user]] have the "
+					     "same \"name\": remove one");
+				break;
+			}
+}
+
+/* ---- Ways to authenticate ---- */
+
+static bool has_own_secret(const struct ike_config *ike, const struct ike_connection *connection)
+{
+	for (size_t i = 0; i < ike->n_secrets; i++)
+		if (ike_id_equal(&ike->secrets[i].id, &connection->local_id))
+			return true;
+	return false;
+}
+
+/* Are there clients that could come, and can the gateway show them who it is? */
+static void check_auth(struct reader *r, size_t i)
+{
+	const struct ike_config *ike = &r->c->cluster.ike;
+	const struct ike_connection *connection = &ike->connections[i];
+	const struct ike_auth_method *method = ike_connection_auth(connection);
+	int line = config_line(r, "connection", i, "auth");
+
+	if (method->listed == AUTH_LISTED_SECRET && ike->n_secrets == 0)
+		reader_error(r, line, "auth = \"%s\": there must be at least one [[secret]]", method->name);
+	if (method->listed == AUTH_LISTED_USER && ike->n_users == 0)
+		reader_error(r, line, "auth = \"%s\": there must be at least one [[user]]", method->name);
+	if (strncmp(method->name, "eap-", 4) != 0)
+		return;
+	if (has_own_secret(ike, connection))
+		reader_warning(r, line, "auth = \"%s\": the gateway shows itself by the [[secret]] of its "
+			       "\"local_id\": whoever knows that can play the gateway", method->name);
+	else
+		reader_error(r, line, "auth = \"%s\": the gateway has nothing to show: add a [[secret]] whose "
+			     "\"id\" is the connection's \"local_id\"", method->name);
 }
 
 /* ---- Numbers that do not go together ---- */
@@ -176,6 +219,8 @@ void config_check_whole(struct reader *r)
 	uint32_t n = r->c->cluster.n_nodes;
 
 	check_repeated(r);
+	for (size_t i = 0; i < r->c->cluster.ike.n_connections; i++)
+		check_auth(r, i);
 	check_numbers(r);
 	check_lifetimes(r);
 	check_size(r);

@@ -314,7 +314,7 @@ static void hash_value(SHA256_CTX *h, const struct toml_value *v)
 		hash_value(h, &v->child[i]);
 }
 
-/* Nodes tell each other the hash: a PSK goes in under a key that comes from the storage
+/* Nodes tell each other the hash: PSKs and passwords go in under a key that comes from the storage
  * key, so that it tells nobody anything to try passwords against. */
 static void hash_secrets(SHA256_CTX *h, const struct cluster_config *c)
 {
@@ -327,6 +327,13 @@ static void hash_secrets(SHA256_CTX *h, const struct cluster_config *c)
 		const struct secret *psk = &c->ike.secrets[i].psk;
 
 		if (!HMAC(EVP_sha256(), key, sizeof(key), psk->bytes, psk->len, mac, &len))
+			abort();
+		SHA256_Update(h, mac, sizeof(mac));
+	}
+	for (size_t i = 0; i < c->ike.n_users; i++) {
+		const struct nt_hash *password = &c->ike.users[i].password;
+
+		if (!HMAC(EVP_sha256(), key, sizeof(key), password->bytes, sizeof(password->bytes), mac, &len))
 			abort();
 		SHA256_Update(h, mac, sizeof(mac));
 	}
@@ -459,7 +466,10 @@ void node_config_fini(struct node_config *c)
 
 	for (size_t i = 0; i < ike->n_secrets; i++)
 		secret_cleanse(&ike->secrets[i].psk);
+	if (ike->n_users > 0)
+		OPENSSL_cleanse(ike->users, ike->n_users * sizeof(*ike->users));
 	free(ike->secrets);
+	free(ike->users);
 	free(ike->connections);
 	OPENSSL_cleanse(c, sizeof(*c));
 }

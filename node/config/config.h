@@ -82,7 +82,7 @@ struct config_errors {
 	size_t n_warnings;
 };
 
-/* Reads path and all the secrets it names (storage key, PSKs). node_name: the
+/* Reads path and all the secrets it names (storage key, PSKs, passwords). node_name: the
  * node to run as, sets cluster.self; NULL for tools that run as none (self is
  * then 0). *c is written whole. 0 = good; -1: errors says why, at least one
  * entry. A name that is no node of the file is an error like any other. Secrets

@@ -17,7 +17,8 @@ struct reader {
 	char dir[CONFIG_PATH_MAX]; /* The file's folder. */
 	uint32_t node;             /* The [[node]] being read ... */
 	struct ike_connection *connection;    /* ... the [[connection]] ... */
-	struct ike_peer_secret *secret;       /* ... and the [[secret]]. */
+	struct ike_peer_secret *secret;       /* ... the [[secret]] ... */
+	struct ike_user *user;                /* ... and the [[user]]. */
 };
 
 struct config_key {
@@ -40,9 +41,10 @@ struct config_section {
 extern const struct config_section config_sections[]; /* Ends with name NULL. */
 
 /* schema_keys_ike.c */
-extern const struct config_key config_connection_keys[], config_secret_keys[];
+extern const struct config_key config_connection_keys[], config_secret_keys[], config_user_keys[];
 void config_connection_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n);
 void config_secret_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n);
+void config_user_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n);
 
 /* "FILE:LINE: message"; a warning is "FILE:LINE: warning: message". */
 void reader_error(struct reader *r, int line, const char *format, ...)
@@ -82,6 +84,9 @@ void config_check_link_secret(struct reader *r, uint32_t node, bool absent);
 /* The key that is in a file, from its text: psk.c. Says what is wrong with it. */
 void config_read_psk(struct reader *r, const struct toml_value *v, const char *path,
 		     struct secret *psk);
+/* A [[user]]'s, likewise: password.c. */
+void config_read_password(struct reader *r, const struct toml_value *v, const char *path,
+			  struct nt_hash *hash);
 
 /* After the walk: what no single key can tell. */
 void config_check_whole(struct reader *r);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every key of cluster.toml but those of [[connection]] and [[secret]]
+/* Every key of cluster.toml but those of [[connection]], [[secret]] and [[user]]
  * (schema_keys_ike.c): its type, whether it must be there, and what it sets. These
  * tables are the reference (DESIGN section 11). */
 #include "node/config/schema.h"
@@ -306,7 +306,8 @@ const struct config_section config_sections[] = {
 	{ "datapath", false, false, datapath_keys, NULL },
 	{ "log", false, false, log_keys, NULL },
 	{ "connection", true, true, config_connection_keys, config_connection_begin },
-	{ "secret", true, true, config_secret_keys, config_secret_begin },
+	{ "secret", true, false, config_secret_keys, config_secret_begin },
+	{ "user", true, false, config_user_keys, config_user_begin },
 	{ "test", false, false, test_keys, NULL },
 	{ 0 }
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keys of [[connection]] and [[secret]]: who may come, and what is offered to him. */
+/* The keys of [[connection]], [[secret]] and [[user]]: who may come, and what is offered to him. */
 #include "node/config/schema.h"
+#include "proto/auth/eap_auth.h"
 #include "proto/auth/method.h"
 #include "proto/esp/replay.h"
 
@@ -170,5 +171,41 @@ SETTER(secret_psk_file)
 const struct config_key config_secret_keys[] = {
 	{ "id", TOML_STRING, true, secret_id },
 	{ "psk_file", TOML_STRING, true, secret_psk_file },
+	{ 0 }
+};
+
+/* ---- [[user]] ---- */
+
+void config_user_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n)
+{
+	struct ike_config *ike = &r->c->cluster.ike;
+
+	(void)v;
+	if (i == 0)
+		ike->users = calloc(n, sizeof(*ike->users));
+	ike->n_users = i + 1;
+	r->user = &ike->users[i];
+}
+
+SETTER(user_name)
+{
+	CBS name;
+
+	CBS_init(&name, (const uint8_t *)v->string, strlen(v->string));
+	if (!eap_auth_identity(&r->user->id, name))
+		reader_error(r, v->line, "\"%s\" is not a user's name", v->string);
+}
+
+SETTER(user_password_file)
+{
+	char path[CONFIG_PATH_MAX] = "";
+
+	config_set_path(r, v, path);
+	config_read_password(r, v, path, &r->user->password);
+}
+
+const struct config_key config_user_keys[] = {
+	{ "name", TOML_STRING, true, user_name },
+	{ "password_file", TOML_STRING, true, user_password_file },
 	{ 0 }
 };

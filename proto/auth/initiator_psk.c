@@ -13,23 +13,25 @@ static void psk_begin(struct initiator *i, struct ike_builder *b)
 			    initiator_auth_octets(i, true, (CBS){0}));
 }
 
-/* Is it the gateway? Its identity, and that it knows the key. */
-static enum ike_auth_verdict psk_step(struct initiator *i, const struct ike_message *m,
-				      struct ike_builder *b)
+bool initiator_psk_gateway(struct initiator *i, const struct ike_message *m)
 {
 	const struct initiator_config *c = &i->config;
 	struct auth_octets octets = initiator_auth_octets(i, false, m->idr.body);
 
-	(void)b;
 	if (!ike_message_has(m, IKE_PAYLOAD_IDr) ||
 	    ike_id_from_payload(&i->gateway_id, &m->idr) != OK)
-		return AUTH_VERDICT_REFUSE;
+		return false;
 	if (c->remote_id.len > 0 && !ike_id_equal(&i->gateway_id, &c->remote_id))
-		return AUTH_VERDICT_REFUSE;
-	if (!ike_message_has(m, IKE_PAYLOAD_AUTH) || m->auth.method != IKE_AUTH_SHARED_KEY ||
-	    !auth_psk_verify(i->ike[0].suite.prf, &c->psk, &octets, m->auth.data))
-		return AUTH_VERDICT_REFUSE;
-	return AUTH_VERDICT_DONE;
+		return false;
+	return ike_message_has(m, IKE_PAYLOAD_AUTH) && m->auth.method == IKE_AUTH_SHARED_KEY &&
+	       auth_psk_verify(i->ike[0].suite.prf, &c->psk, &octets, m->auth.data);
+}
+
+static enum ike_auth_verdict psk_step(struct initiator *i, const struct ike_message *m,
+				      struct ike_builder *b)
+{
+	(void)b;
+	return initiator_psk_gateway(i, m) ? AUTH_VERDICT_DONE : AUTH_VERDICT_REFUSE;
 }
 
 const struct initiator_auth initiator_psk = {.begin = psk_begin, .step = psk_step};

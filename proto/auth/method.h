@@ -26,9 +26,11 @@
 #include "proto/ike/ike_message.h"
 
 enum ike_auth_verdict {
-	AUTH_VERDICT_CONTINUE, /* `reply` has this round's payloads; a further request will come. */
+	AUTH_VERDICT_CONTINUE, /* `reply` has this round's payloads; a further request will come. With
+	                        * `why`: the client fails, and what comes will be refused. */
 	AUTH_VERDICT_DONE,     /* The client is `peer`. */
-	AUTH_VERDICT_REFUSE,   /* `why`, for the log. The client gets AUTHENTICATION_FAILED. */
+	AUTH_VERDICT_REFUSE,   /* `why`, for the log; NULL: it was told. The client gets what is in
+	                        * `reply`, and AUTHENTICATION_FAILED. */
 	AUTH_VERDICT_ASK       /* `question` is for outside; the client waits. Then answer(). */
 };
 
@@ -38,6 +40,7 @@ struct ike_auth_round {
 	const struct ike_half_open *half_open;   /* As it was before this round. */
 	const struct ike_connection *connection; /* NULL: none fits what the client asks for. That is
 	                                          * said only to who has shown who it is. */
+	const struct ike_message *first;         /* The first request of all: what the client wants. */
 	const struct ike_message *message;       /* The request; in answer(): NULL. */
 	const struct blob *answer;               /* In answer(). */
 	struct ike_builder *reply;
@@ -48,8 +51,16 @@ struct ike_auth_round {
 	const char *why;
 };
 
+/* Where in the configuration its clients must stand. */
+enum ike_auth_listed {
+	AUTH_LISTED_NOWHERE,
+	AUTH_LISTED_SECRET = 1u << 0, /* [[secret]] */
+	AUTH_LISTED_USER = 1u << 1    /* [[user]] */
+};
+
 struct ike_auth_method {
 	const char *name; /* [[connection]] auth = "name" */
+	enum ike_auth_listed listed;
 	/* Is this first request for this method? Looks at the payloads that are there. */
 	bool (*takes)(const struct ike_message *first);
 	enum ike_auth_verdict (*begin)(struct ike_auth_round *r);
@@ -60,7 +71,8 @@ struct ike_auth_method {
 
 /* ---- The table (methods.c) ---- */
 
-extern const struct ike_auth_method ike_auth_psk; /* auth = "psk" */
+extern const struct ike_auth_method ike_auth_psk;          /* auth = "psk" */
+extern const struct ike_auth_method ike_auth_eap_mschapv2; /* auth = "eap-mschapv2" */
 
 /* NULL: there is none of that name. */
 const struct ike_auth_method *ike_auth_method_find(const char *name);

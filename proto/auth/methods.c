@@ -6,6 +6,7 @@
 
 static const struct ike_auth_method *const methods[] = {
 	&ike_auth_psk,
+	&ike_auth_eap_mschapv2,
 };
 
 #define METHODS (sizeof(methods) / sizeof(methods[0]))

@@ -63,6 +63,7 @@ static void psk_finish(const struct ike_auth_round *r, struct ike_builder *b)
 
 const struct ike_auth_method ike_auth_psk = {
 	.name = "psk",
+	.listed = AUTH_LISTED_SECRET,
 	.takes = psk_takes,
 	.begin = psk_begin,
 	.finish = psk_finish,

@@ -84,8 +84,8 @@ bool ike_nonce_is_lower(CBS a, CBS b)
 }
 
 /* AUTH covers the body of the ID payload as it goes out (2.15). */
-void ike_add_id_and_auth(struct ike_builder *b, uint8_t type, const struct ike_id *id, uint16_t prf,
-			 const struct secret *psk, struct auth_octets octets)
+void ike_add_auth_over(struct ike_builder *b, const struct ike_id *id, uint16_t prf,
+		       const struct secret *psk, struct auth_octets octets)
 {
 	uint8_t body[4 + IKE_ID_MAX] = {id->type};
 	uint8_t auth[PRF_LEN_MAX];
@@ -94,7 +94,13 @@ void ike_add_id_and_auth(struct ike_builder *b, uint8_t type, const struct ike_i
 	memcpy(body + 4, id->data, id->len);
 	CBS_init(&octets.id, body, 4 + (size_t)id->len);
 	len = auth_psk_compute(prf, psk, &octets, auth);
-	ike_add_id(b, type, id);
 	ike_add_auth(b, IKE_AUTH_SHARED_KEY, auth, len);
 	OPENSSL_cleanse(auth, sizeof(auth));
+}
+
+void ike_add_id_and_auth(struct ike_builder *b, uint8_t type, const struct ike_id *id, uint16_t prf,
+			 const struct secret *psk, struct auth_octets octets)
+{
+	ike_add_id(b, type, id);
+	ike_add_auth_over(b, id, prf, psk, octets);
 }

@@ -42,5 +42,8 @@ bool ike_nonce_is_lower(CBS a, CBS b);
  * covers besides the ID, which is filled in here. */
 void ike_add_id_and_auth(struct ike_builder *b, uint8_t type, const struct ike_id *id, uint16_t prf,
 			 const struct secret *psk, struct auth_octets octets);
+/* The AUTH alone: the peer knows the ID. */
+void ike_add_auth_over(struct ike_builder *b, const struct ike_id *id, uint16_t prf,
+		       const struct secret *psk, struct auth_octets octets);
 
 #endif

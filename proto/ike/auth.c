@@ -52,22 +52,35 @@ bool ike_auth_respond(struct auth_step *s, struct ike_builder *b)
 	return false;
 }
 
-void ike_auth_refuse(struct auth_step *s, uint16_t notify, const char *why)
+static void note_refusal(struct auth_step *s, uint16_t notify, const char *why)
 {
-	struct ike_header h = ike_reply_header(&s->request);
 	char text[IKE_ID_MAX + 16];
-	struct ike_builder b;
 
-	ike_builder_init_message(&b, &h);
-	ike_add_notify(&b, notify, NULL, 0);
-	if (!ike_auth_respond(s, &b))
-		return;
-	s->out->verdict = IKE_VERDICT_REFUSE;
 	s->out->refused = notify;
 	ike_note(s->out,
 		 notify == IKE_NOTIFY_AUTHENTICATION_FAILED ? "authentication of '%s' failed: %s"
 							    : "'%s' refused: %s",
 		 ike_id_format(&s->round.peer, text, sizeof(text)), why);
+}
+
+/* With what the method has to say besides; ends b. why NULL: it was told before. */
+static void refuse_with(struct auth_step *s, struct ike_builder *b, uint16_t notify, const char *why)
+{
+	ike_add_notify(b, notify, NULL, 0);
+	if (!ike_auth_respond(s, b))
+		return;
+	s->out->verdict = IKE_VERDICT_REFUSE;
+	if (why)
+		note_refusal(s, notify, why);
+}
+
+void ike_auth_refuse(struct auth_step *s, uint16_t notify, const char *why)
+{
+	struct ike_header h = ike_reply_header(&s->request);
+	struct ike_builder b;
+
+	ike_builder_init_message(&b, &h);
+	refuse_with(s, &b, notify, why);
 }
 
 /* RFC 7296 2.21.2: a malformed message "MUST be rejected in its entirety". */
@@ -121,7 +134,7 @@ static struct ike_half_open *step_make(const struct auth_step *s)
 	blob_set(&p->question, blob_ref(r->question));
 	memset(p->asked_hash, 0, sizeof(p->asked_hash));
 	if (!p->first) {
-		blob_set(&p->first, first_encode(s->first));
+		blob_set(&p->first, first_encode(s->round.first));
 		memcpy(p->connection, r->connection->name, sizeof(p->connection));
 	}
 	return next;
@@ -138,7 +151,7 @@ static const char *step_refused(const struct auth_step *s)
 		return "no connection for this IDr and these proposals";
 	if (s->half_open->auth.step >= IKE_AUTH_STEPS_MAX)
 		return "too many rounds";
-	if (1 + CBS_len(&s->first->chain) > IKE_DATAGRAMS_LEN_MAX)
+	if (1 + CBS_len(&s->round.first->chain) > IKE_DATAGRAMS_LEN_MAX)
 		return "its first request is too long";
 	return NULL;
 }
@@ -163,7 +176,10 @@ static void go_on(struct auth_step *s, struct ike_builder *reply)
 	ike_window_respond_to(&s->out->half_open->window, s->request_hash,
 			      ike_datagrams_ref(s->out->reply));
 	s->out->verdict = IKE_VERDICT_HALF_OPEN;
-	ike_note(s->out, "%s goes on: step %u", s->method->name, s->out->half_open->auth.step);
+	if (s->round.why)
+		note_refusal(s, IKE_NOTIFY_AUTHENTICATION_FAILED, s->round.why);
+	else
+		ike_note(s->out, "%s goes on: step %u", s->method->name, s->out->half_open->auth.step);
 }
 
 static void ask(struct auth_step *s)
@@ -211,14 +227,14 @@ static void run(struct auth_step *s, enum ike_auth_verdict (*method)(struct ike_
 	verdict = method(&s->round);
 	if (verdict == AUTH_VERDICT_CONTINUE) {
 		go_on(s, &reply);
+	} else if (verdict == AUTH_VERDICT_REFUSE) {
+		refuse_with(s, &reply, IKE_NOTIFY_AUTHENTICATION_FAILED, s->round.why);
 	} else {
 		ike_builder_fini(&reply);
 		if (verdict == AUTH_VERDICT_ASK)
 			ask(s);
-		else if (verdict == AUTH_VERDICT_DONE)
-			let_in(s);
 		else
-			ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED, s->round.why);
+			let_in(s);
 	}
 	blob_unref(s->round.state);
 	blob_unref(s->round.question);
@@ -234,7 +250,7 @@ static void run(struct auth_step *s, enum ike_auth_verdict (*method)(struct ike_
  * be one of ours: NULL. */
 static const struct ike_connection *connection_of(const struct auth_step *s)
 {
-	const struct ike_message *m = s->first;
+	const struct ike_message *m = s->round.first;
 	struct ike_id idr;
 
 	if (!ike_message_has(m, IKE_PAYLOAD_IDr))
@@ -249,7 +265,7 @@ static void begin(struct auth_step *s)
 	const struct ike_message *m = s->round.message;
 	const char *why = NULL;
 
-	s->first = m;
+	s->round.first = m;
 	if (!ike_message_has(m, IKE_PAYLOAD_IDi))
 		why = "no identity";
 	else if (ike_id_from_payload(&s->round.peer, &m->idi) != OK)
@@ -273,7 +289,7 @@ static bool resume(struct auth_step *s, struct ike_message *first)
 	const struct ike_auth_progress *p = &s->half_open->auth;
 
 	s->round.peer = p->peer;
-	s->first = first;
+	s->round.first = first;
 	s->round.connection = ike_connection_find(s->env->config, p->connection);
 	s->method = s->round.connection ? ike_connection_auth(s->round.connection) : NULL;
 	if (first_decode(first, p->first) && s->method)

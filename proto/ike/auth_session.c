@@ -21,7 +21,7 @@
 
 static uint32_t features_of(const struct auth_step *s)
 {
-	const struct ike_message *m = s->first;
+	const struct ike_message *m = s->round.first;
 	uint32_t features = s->half_open->features;
 
 	if (ike_message_notify(m, IKE_NOTIFY_MOBIKE_SUPPORTED))
@@ -76,10 +76,10 @@ static uint16_t address_assign(struct auth_step *s, struct ike_cp_request *cp)
 	if (!c->has_pool)
 		return 0;
 	/* 2.19: "FAILED_CP_REQUIRED ... when CP(CFG_REQUEST) was expected but not received". */
-	if (!ike_message_has(s->first, IKE_PAYLOAD_CP) ||
-	    s->first->cp.type != IKE_CFG_REQUEST)
+	if (!ike_message_has(s->round.first, IKE_PAYLOAD_CP) ||
+	    s->round.first->cp.type != IKE_CFG_REQUEST)
 		return IKE_NOTIFY_FAILED_CP_REQUIRED;
-	ike_cp_read(cp, &s->first->cp);
+	ike_cp_read(cp, &s->round.first->cp);
 	if (!cp->ip4 && !cp->ip6)
 		return IKE_NOTIFY_FAILED_CP_REQUIRED;
 	wish.address = ip4 ? &cp->wanted4 : &cp->wanted6;
@@ -127,7 +127,7 @@ static uint16_t child_make(struct auth_step *s, struct child_plan *plan)
 	if (inner->family == 0)
 		inner = &s->session->remote.address;
 	remote.ts[0] = ts_from_address(inner);
-	error = ike_child_negotiate(plan, &terms, (struct child_list){0}, s->first);
+	error = ike_child_negotiate(plan, &terms, (struct child_list){0}, s->round.first);
 	if (error)
 		return error;
 	CBS_init(&input.nonce_i, s->half_open->nonce_i, s->half_open->nonce_i_len);

@@ -15,7 +15,6 @@ struct auth_step {
 	struct ike_path path;      /* The path of the request that is answered, ... */
 	struct ike_header request; /* ... its header ... */
 	uint8_t request_hash[IKE_HASH_LEN];
-	const struct ike_message *first; /* The first request of all: what the client wants. */
 	const struct ike_auth_method *method;
 	struct ike_auth_round round;
 	struct ike_session *session; /* NULL until the client is let in. */

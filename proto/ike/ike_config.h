@@ -4,6 +4,7 @@
 #ifndef PROTO_IKE_IKE_CONFIG_H
 #define PROTO_IKE_IKE_CONFIG_H
 
+#include "proto/crypto/mschapv2.h"
 #include "proto/ike/ike_sa.h"
 
 #define CONNECTION_PROPOSALS_MAX 8u
@@ -42,11 +43,18 @@ struct ike_peer_secret {
 	struct secret psk;
 };
 
+struct ike_user { /* Of auth = "eap-mschapv2" */
+	struct ike_id id;
+	struct nt_hash password;
+};
+
 struct ike_config {
 	struct ike_connection *connections;
 	size_t n_connections;
 	struct ike_peer_secret *secrets;
 	size_t n_secrets;
+	struct ike_user *users;
+	size_t n_users;
 };
 
 /* "gw", "gw.example.org" -> ID_FQDN; "a@b" -> ID_RFC822_ADDR; an address -> ID_IPV4/6_ADDR;

@@ -21,6 +21,7 @@
 #define PROTO_IKE_INITIATOR_H
 
 #include "proto/crypto/dh.h"
+#include "proto/crypto/mschapv2.h"
 #include "proto/auth/method.h"
 #include "proto/ike/builder.h"
 #include "proto/ike/ike_sa.h"
@@ -39,7 +40,7 @@ struct initiator_auth {
 	enum ike_auth_verdict (*step)(struct initiator *i, const struct ike_message *m,
 				      struct ike_builder *b);
 };
-extern const struct initiator_auth initiator_psk;
+extern const struct initiator_auth initiator_psk, initiator_eap_mschapv2;
 
 struct initiator_config {
 	struct endpoint local, remote; /* Its own end of the path and the gateway's. */
@@ -47,6 +48,8 @@ struct initiator_config {
 	                                * not sent, and anyone with the key will do. */
 	struct secret psk;
 	const struct initiator_auth *auth; /* NULL: initiator_psk */
+	char user[IKE_ID_MAX];         /* EAP: its name there, ... */
+	struct nt_hash password;       /* ... and its password. */
 	struct proposal ike[INITIATOR_PROPOSALS_MAX], esp[INITIATOR_PROPOSALS_MAX];
 	uint8_t n_ike, n_esp;
 	uint16_t ke_group;             /* Guess for the first KE; 0: the first one proposed. */

@@ -84,6 +84,7 @@ struct blob *initiator_create_init(struct initiator *i)
 	i->entropy = entropy;
 	i->iv = iv;
 	secret_cleanse(&config.psk);
+	OPENSSL_cleanse(&config.password, sizeof(config.password));
 	OPENSSL_cleanse(&entropy, sizeof(entropy));
 	i->ike[0].spi_i = initiator_draw_ike_spi(i);
 	entropy_draw(&i->entropy, i->nonce_i, sizeof(i->nonce_i));

@@ -35,6 +35,10 @@ struct blob *initiator_consume_auth(struct initiator *i, const struct ike_opened
 /* RFC 7296 2.15: what our AUTH covers, and the gateway's. */
 struct auth_octets initiator_auth_octets(const struct initiator *i, bool ours, CBS id);
 
+/* ---- proto/auth/initiator_psk.c ---- */
+/* Is it the gateway? Its identity, and that it knows the key. */
+bool initiator_psk_gateway(struct initiator *i, const struct ike_message *m);
+
 /* ---- initiator_child.c: CREATE_CHILD_SA ---- */
 
 /* The ESP proposals that are offered with a KE of group (DH_NONE: without). */

@@ -14,6 +14,9 @@ static int fuzz_open(const char *path);
 #include "node/config/values.c" /* For its open(). */
 #undef open
 
+#include "proto/auth/method.h"
+#include "proto/ike/select.h"
+
 #include <assert.h>
 #include <sys/mman.h>
 
@@ -49,7 +52,7 @@ static int fuzz_open(const char *path)
 		fd = toml;
 	else if (name && strcmp(name, "/storage.key") == 0)
 		fd = key;
-	else if (name && strcmp(name, "/cl.psk") == 0)
+	else if (name && (strcmp(name, "/cl.psk") == 0 || strcmp(name, "/alice.pw") == 0))
 		fd = psk;
 	else if (name && strlen(name) > 4 && strcmp(name + strlen(name) - 4, ".pem") == 0)
 		fd = pem;
@@ -125,13 +128,16 @@ static void check_good(const struct node_config *c)
 	for (size_t i = 0; i < ike->n_connections; i++) {
 		const struct ike_connection *x = &ike->connections[i];
 
+		assert(ike_connection_auth(x)->listed != AUTH_LISTED_SECRET || ike->n_secrets >= 1);
+		assert(ike_connection_auth(x)->listed != AUTH_LISTED_USER || ike->n_users >= 1);
 		assert(x->name[0] && x->n_ike >= 1 && x->n_esp >= 1 && x->local_ts.n >= 1);
 		assert(x->n_ike <= CONNECTION_PROPOSALS_MAX && x->n_esp <= CONNECTION_PROPOSALS_MAX);
 		assert(x->n_dns <= CONNECTION_DNS_MAX && x->local_ts.n <= TS_MAX);
 	}
-	assert(ike->n_secrets >= 1);
 	for (size_t i = 0; i < ike->n_secrets; i++)
 		assert(ike->secrets[i].psk.len > 0);
+	for (size_t i = 0; i < ike->n_users; i++)
+		assert(ike->users[i].id.len > 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -10,6 +10,7 @@
 struct gateway {
 	struct ike_connection connections[2];
 	struct ike_peer_secret secrets[2];
+	struct ike_user users[2];
 	struct ike_config config;
 	struct entropy entropy;
 	struct iv_source iv;

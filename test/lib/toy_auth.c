@@ -111,6 +111,7 @@ static void toy_finish(const struct ike_auth_round *r, struct ike_builder *b)
 
 const struct ike_auth_method toy_auth = {
 	.name = "toy",
+	.listed = AUTH_LISTED_SECRET,
 	.takes = toy_takes,
 	.begin = toy_begin,
 	.step = toy_step,

@@ -305,8 +305,10 @@ static void configure(struct full *f, unsigned i, struct initiator_config *c)
 	c->remote = outside_service();
 	c->id = f->secret[i].id;
 	c->remote_id = f->connection.local_id;
-	c->psk = f->secret[i].psk;
-	c->auth = f->plan.rounds ? &initiator_toy : NULL;
+	c->psk = f->plan.eap ? f->own.psk : f->secret[i].psk;
+	c->auth = f->plan.rounds ? &initiator_toy : f->plan.eap ? &initiator_eap_mschapv2 : NULL;
+	c->password = f->user[i].password;
+	snprintf(c->user, sizeof(c->user), "c%u", i);
 	c->ike[0] = f->connection.ike[0];
 	c->esp[0] = f->connection.esp[0];
 	c->n_ike = c->n_esp = 1;

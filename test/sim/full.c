@@ -26,12 +26,43 @@ static void configure_connection(struct full *f)
 	r->replay_bits = 256;
 	r->dpd_ms = f->plan.dpd_ms;
 	r->exact = f->plan.exact;
-	r->auth = f->plan.rounds ? &toy_auth : NULL;
+	r->auth = f->plan.rounds ? &toy_auth : f->plan.eap ? &ike_auth_eap_mschapv2 : NULL;
 	if (ike_id_parse(&r->local_id, "gw") != OK ||
 	    proposal_parse_ike(&r->ike[0], f->plan.ike, NULL) != OK ||
 	    proposal_parse_esp(&r->esp[0], f->plan.esp, NULL) != OK)
 		world_fail(&f->world, "the configuration is malformed");
 	r->n_ike = r->n_esp = 1;
+}
+
+static void configure_client(struct full *f, unsigned i)
+{
+	char id[16], psk[24];
+
+	snprintf(id, sizeof(id), "c%u", i);
+	snprintf(psk, sizeof(psk), "secret %u", i);
+	if (ike_id_parse(&f->secret[i].id, id) != OK)
+		world_fail(&f->world, "an identity is malformed");
+	secret_set(&f->secret[i].psk, psk, strlen(psk));
+}
+
+/* The clients are users with their secrets as passwords; the gateway has another secret to show. */
+static void configure_users(struct full *f)
+{
+	struct ike_config *c = &f->config.ike;
+
+	for (size_t i = 0; i < f->plan.clients; i++) {
+		const struct secret *s = &f->secret[i].psk;
+
+		f->user[i].id = f->secret[i].id;
+		if (nt_hash_of(&f->user[i].password, s->bytes, s->len) != OK)
+			world_fail(&f->world, "a password is malformed");
+	}
+	c->users = f->user;
+	c->n_users = f->plan.clients;
+	f->own.id = f->connection.local_id;
+	secret_set(&f->own.psk, "the gateway's", 13);
+	c->secrets = &f->own;
+	c->n_secrets = 1;
 }
 
 static void configure(struct full *f)
@@ -62,15 +93,10 @@ static void configure(struct full *f)
 	c->ike.n_connections = 1;
 	c->ike.secrets = f->secret;
 	c->ike.n_secrets = f->plan.clients;
-	for (unsigned i = 0; i < f->plan.clients; i++) {
-		char id[16], psk[24];
-
-		snprintf(id, sizeof(id), "c%u", i);
-		snprintf(psk, sizeof(psk), "secret %u", i);
-		if (ike_id_parse(&f->secret[i].id, id) != OK)
-			world_fail(&f->world, "an identity is malformed");
-		secret_set(&f->secret[i].psk, psk, strlen(psk));
-	}
+	for (unsigned i = 0; i < f->plan.clients; i++)
+		configure_client(f, i);
+	if (f->plan.eap)
+		configure_users(f);
 }
 
 static struct full *full_new(uint64_t seed, bool verbose, const char *command)
@@ -84,6 +110,8 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 	random_init(&f->reauth.random, seed ^ UINT64_C(0x72656175));
 	f->plan.reauth = random_chance(&f->reauth.random, 300);
 	random_init(&f->orders.random, seed ^ UINT64_C(0x776f7264));
+	random_init(&r, seed ^ EAP_SALT);
+	f->plan.eap = random_chance(&r, 125) && !f->plan.rounds;
 	world_init(&f->world, seed, f->plan.hosts, &node_program, f);
 	f->world.verbose = verbose;
 	f->world.command = command;
@@ -93,7 +121,7 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 		  f->plan.hosts, f->plan.clients, f->plan.mode == SERVICE_LB ? "lb" : "vip",
 		  f->plan.exact ? "exact" : "marks", f->plan.attack_per_mille, f->plan.ike,
 		  f->plan.esp, f->plan.dpd_ms, f->plan.pool_bits,
-		  f->plan.stops ? ", owners stopped" : "", f->plan.rounds ? ", IKE_AUTH in rounds" : "");
+		  f->plan.stops ? ", owners stopped" : "", f->plan.rounds ? ", IKE_AUTH in rounds" : f->plan.eap ? ", EAP" : "");
 	configure(f);
 	checkers_init(&f->checkers, f);
 	clients_init(f, f->plan.clients);

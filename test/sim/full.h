@@ -45,6 +45,7 @@ struct plan {
 	bool stops;                /* Owners are stopped for some milliseconds (stop.c). */
 	bool reauth;               /* Clients re-authenticate, make before break (client_reauth.c). */
 	bool rounds;               /* IKE_AUTH has three (test/lib/toy_auth.h). */
+	bool eap;                  /* IKE_AUTH is "eap-mschapv2". */
 	bool orders;               /* The operator ends sessions, revokes and allows. */
 };
 void plan_draw(struct plan *p, struct random *r);
@@ -74,6 +75,8 @@ struct full {
 	struct cluster_config config; /* self is set in each node's copy. */
 	struct ike_connection connection;
 	struct ike_peer_secret secret[CLIENTS_MAX];
+	struct ike_user user[CLIENTS_MAX]; /* With EAP: the same, and ... */
+	struct ike_peer_secret own;        /* ... what the gateway shows. */
 	uint64_t raft_id[HOSTS_MAX];
 	int holder;                   /* The host that the service address leads to; -1 = none. */
 	int stale;                    /* The one before: neighbours may not have noticed. */
@@ -162,6 +165,10 @@ void attack_repeat_all(struct full *f); /* Every ESP packet that he remembers, a
 
 /* ---- stop.c: owners that are stopped and go on ---- */
 void stop_begin(struct full *f);
+
+/* ---- Chance that the seeds that are remembered for something else do not have (seeds,
+ * mutants.txt): salts for a source of its own. ---- */
+#define EAP_SALT UINT64_C(0x656170000bac)
 
 /* ---- unfit.c: hosts that do not let their nodes serve ---- */
 /* Such that none of the seeds that are remembered for something else (seeds, mutants.txt) has any. */

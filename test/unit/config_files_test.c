@@ -189,6 +189,55 @@ static void psks_are_read_as_strongswan_reads_them(void **unused)
 	put_good_files();
 }
 
+/* ---- Passwords ---- */
+
+#define ALICE "[[user]]\nname = \"alice\"\npassword_file = \"alice.pw\"\n"
+
+static void passwords_are_one_line_of_text(void **unused)
+{
+	static const struct {
+		const char *file, *password, *why;
+	} form[] = {
+		{"in wonderland", "in wonderland", NULL},
+		{"in wonderland\r\n", "in wonderland", NULL},
+		{"\xef\xbb\xbfin wonderland\n", "in wonderland", NULL},
+		{"0x0011\n", "0x0011", NULL},
+		{"\xc3\xa4", "\xc3\xa4", NULL},
+		{"", NULL, "it is empty"},
+		{"\n", NULL, "it is empty"},
+		{"one\ntwo\n", NULL, "more than one line"},
+		{"tab\there", NULL, "control character"},
+		{"\xe4", NULL, "not UTF-8"},
+	};
+
+	(void)unused;
+	put_changed(NULL, ALICE);
+	for (size_t i = 0; i < sizeof(form) / sizeof(form[0]); i++) {
+		struct config_errors e;
+		struct nt_hash hash;
+
+		put("alice.pw", form[i].file);
+		if (form[i].why) {
+			expect((int)i, NULL, 50, false, form[i].why);
+			continue;
+		}
+		config = malloc(sizeof(*config));
+		assert_int_equal(node_config_load(config, path, NULL, &e), 0);
+		assert_int_equal(nt_hash_of(&hash, form[i].password, strlen(form[i].password)), OK);
+		assert_int_equal(config->cluster.ike.n_users, 1);
+		assert_memory_equal(&config->cluster.ike.users[0].password, &hash, sizeof(hash));
+		assert_int_equal(e.n_warnings, 0);
+		config_errors_fini(&e);
+		node_config_fini(config);
+		free(config);
+	}
+	put("alice.pw", "in wonderland \n");
+	expect(100, NULL, 50, true, "blank");
+	write_file("alice.pw", "in wonderland\n", 14, 0640);
+	expect(101, NULL, 50, false, "chmod 600");
+	put_good_files();
+}
+
 static uint64_t hash_with(const char *psk, const char *storage)
 {
 	struct config_errors e;
@@ -220,6 +269,12 @@ static void the_hash_knows_the_psk(void **unused)
 	assert_true(h == hash_with("0sY29ycmVjdCBob3JzZSBiYXR0ZXJ5IHN0YXBsZQ==", key));
 	assert_true(h != hash_with("correct horse battery stable", key));
 	assert_true(h != hash_with("correct horse battery staple", key2));
+	put_changed(NULL, ALICE);
+	h = hash_with("correct horse battery staple", key);
+	put("alice.pw", "in wonderland\r\n");
+	assert_true(h == hash_with("correct horse battery staple", key));
+	put("alice.pw", "behind the mirror\n");
+	assert_true(h != hash_with("correct horse battery staple", key));
 	put_good_files();
 }
 
@@ -231,6 +286,7 @@ int main(void)
 		TEST(certificates_are_looked_at),
 		TEST(a_node_needs_its_own),
 		TEST(psks_are_read_as_strongswan_reads_them),
+		TEST(passwords_are_one_line_of_text),
 		TEST(the_hash_knows_the_psk),
 	};
 

@@ -128,6 +128,7 @@ static inline void put_good_files(void)
 	}
 	put("storage.key", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
 	put("cl.psk", "correct horse battery staple\n");
+	put("alice.pw", "in wonderland\n");
 }
 
 static inline int set_up(void **unused)

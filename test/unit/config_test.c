@@ -3,6 +3,11 @@
  * fix. Each row replaces a piece of a good file, and says what must be said of it. */
 #include "test/unit/config_sample.h"
 
+#define EAP "[[secret]]\nid = \"gw\"\npsk_file = \"cl.psk\"\n[[connection]]\nauth = \"eap-mschapv2\"\nname = \"b\"\n" \
+	    "local_id = \"gw\"\nlocal_ts = [\"10.20.0.0/16\"]\nesp_proposals = [\"aes128gcm16\"]\n" \
+	    "ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\n"
+#define ALICE "[[user]]\nname = \"alice\"\npassword_file = \"alice.pw\"\n"
+
 static void the_good_file_is_good(void **unused)
 {
 	(void)unused;
@@ -13,6 +18,9 @@ static void the_good_file_is_good(void **unused)
 	expect_good(NULL);
 	put_changed(NULL, "[[secret]]\nid = \"c2\"\npsk_file = \"cl.psk\"\n");
 	expect_good(NULL);
+	/* The same local_id and proposals, but one is for clients with a PSK, one for those with EAP. */
+	put_changed(NULL, EAP ALICE);
+	expect(0, NULL, 52, true, "whoever knows that can play the gateway");
 }
 
 #define NODE2 "[[node]]\nname = \"n2\"\nlink = \"10.77.0.12:7500\"\ncert_file = \"n2.pem\"\nkey_file = \"n2.key\"\n" \
@@ -47,11 +55,19 @@ static const struct row {
 	{"cert_file = \"n2.pem\"", "cert_file = \"n1.pem\"", 17, false, "n1 and n2 have the same \"cert_file\""},
 	{"data_dir = \"data/n2\"", "data_dir = \"data/n1\"", 19, true, "the same \"data_dir\""},
 	{NULL, "[[secret]]\nid = \"cl\"\npsk_file = \"cl.psk\"\n", 49, false, "the same \"id\""},
+	{NULL, ALICE "[[user]]\nname = \"Alice\"\npassword_file = \"alice.pw\"\n", 52, false, "the same \"name\""},
 	{NULL, "[[connection]]\nname = \"road\"\nlocal_id = \"b\"\n"
 	       "ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\n" CONNECTION, 49, false, "\"road\" is there twice"},
 	{NULL, "[[connection]]\nname = \"b\"\nlocal_id = \"gw\"\n"
 	       "ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\n" CONNECTION, 50, false, "is never chosen"},
 	{"[\"aes128gcm16\"]", "[\"aes128gcm16\", \"aes128gcm16\"]", 44, false, "twice"},
+	/* Ways to authenticate that nobody can use. */
+	{"[[secret]]\nid = \"cl\"\npsk_file = \"cl.psk\"\n", "", 40, false, "at least one [[secret]]"},
+	{"auth = \"psk\"", "auth = \"eap-mschapv2\"", 40, false, "at least one [[user]]"},
+	{NULL, EAP, 52, false, "at least one [[user]]"},
+	{"auth = \"psk\"", "auth = \"eap-mschapv2\"", 40, false, "the gateway has nothing to show"},
+	{NULL, "[[user]]\nname = \"\"\npassword_file = \"alice.pw\"\n", 49, false, "is not a user's name"},
+	{NULL, "[[user]]\nname = \"alice\"\n", 48, false, "lacks \"password_file\""},
 	/* Addresses that nobody can have. */
 	{"10.79.0.100/24", "10.79.0.0/24", 33, false, "no address of a host"},
 	{"10.20.0.1/24", "10.20.0.255/24", 34, false, "no address of a host"},

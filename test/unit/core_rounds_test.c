@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of IKE_AUTH in three rounds (test/lib/toy_auth.h): leaders come and go between
+/* Stories of IKE_AUTH in three rounds (test/lib/toy_auth.h) and with EAP in five: leaders come and go between
  * them, and the client notices nothing. */
 #include "test/lib/story.h"
 #include "test/lib/toy_auth.h"
@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -21,6 +22,34 @@ static void begin(struct story *l)
 		l->config[i].ike.connections->auth = &toy_auth;
 	l->client.config.auth = &initiator_toy;
 }
+
+static struct ike_user alice;
+
+/* A user with a password; what the gateway shows is the secret "cl" by another name. */
+static void begin_eap(struct story *l)
+{
+	begin(l);
+	assert_int_equal(ike_id_parse(&alice.id, "alice"), OK);
+	assert_int_equal(nt_hash_of(&alice.password, "in wonderland", 13), OK);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct ike_config *c = &l->config[i].ike;
+
+		c->connections->auth = &ike_auth_eap_mschapv2;
+		c->secrets->id = c->connections->local_id;
+		c->users = &alice;
+		c->n_users = 1;
+	}
+	l->client.config.auth = &initiator_eap_mschapv2;
+	strcpy(l->client.config.user, "alice");
+	l->client.config.password = alice.password;
+}
+
+static const struct way {
+	void (*begin)(struct story *l);
+	unsigned rounds;
+} ways[] = {{begin, TOY_ROUNDS}, {begin_eap, 5}};
+
+#define WAYS (sizeof(ways) / sizeof(ways[0]))
 
 /* The gateway's response to that datagram, within 10 ms; NULL: none. Borrows data. */
 static struct blob *response(struct story *l, const struct blob *data)
@@ -81,42 +110,48 @@ static void assert_goes_on(struct story *l, struct blob *d)
 static void the_leader_is_lost_before_each_round(void **unused)
 {
 	(void)unused;
-	for (unsigned round = 1; round <= TOY_ROUNDS; round++) {
-		struct blob *d;
-		struct story l;
+	for (const struct way *w = ways; w < ways + WAYS; w++)
+		for (unsigned round = 1; round <= w->rounds; round++) {
+			struct blob *d;
+			struct story l;
 
-		begin(&l);
-		d = request(&l, round);
-		story_lose_leader(&l);
-		assert_goes_on(&l, d);
-		story_fini(&l);
-	}
+			w->begin(&l);
+			d = request(&l, round);
+			story_lose_leader(&l);
+			assert_goes_on(&l, d);
+			story_fini(&l);
+		}
 }
 
 /* ... and the response did not reach the client. */
+static void a_round_again(const struct way *w, unsigned round)
+{
+	struct blob *d, *first, *again;
+	struct story l;
+
+	w->begin(&l);
+	d = request(&l, round);
+	first = response(&l, d);
+	again = response(&l, d);
+	assert_same(again, first);
+	blob_unref(again);
+	story_lose_leader(&l);
+	again = response(&l, d);
+	assert_same_unref(first, blob_ref(again));
+	blob_unref(d);
+	d = next(&l, again);
+	if (d)
+		assert_goes_on(&l, d);
+	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
+	story_fini(&l);
+}
+
 static void the_next_leader_repeats_a_round_bit_for_bit(void **unused)
 {
 	(void)unused;
-	for (unsigned round = 1; round <= TOY_ROUNDS; round++) {
-		struct blob *d, *first, *again;
-		struct story l;
-
-		begin(&l);
-		d = request(&l, round);
-		first = response(&l, d);
-		again = response(&l, d);
-		assert_same(again, first);
-		blob_unref(again);
-		story_lose_leader(&l);
-		again = response(&l, d);
-		assert_same_unref(first, blob_ref(again));
-		blob_unref(d);
-		d = next(&l, again);
-		if (d)
-			assert_goes_on(&l, d);
-		assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
-		story_fini(&l);
-	}
+	for (const struct way *w = ways; w < ways + WAYS; w++)
+		for (unsigned round = 1; round <= w->rounds; round++)
+			a_round_again(w, round);
 }
 
 static void what_was_asked_outside_the_next_leader_asks_again(void **unused)
