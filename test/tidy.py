@@ -62,6 +62,23 @@ for path, text in code.items():
                 fail(f"{path}:{start}", f"a function of {number - start - 1} lines")
             start = None
 
+# Planted bugs: "if (MUTANT(X))", with what else the bug looks at, is a statement of its own, so who
+# reads the product skips it whole. It has no "else".
+ALONE = re.compile(r"(\t+)if \(MUTANT\(MUTANT_\w+\)(?: && (?:(?!MUTANT|\|\|).)+)?\)( \{)?")
+for path, text in product.items():
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if "MUTANT(" not in line or path == "proto/mutant.h":
+            continue
+        match = ALONE.fullmatch(line)
+        if match:
+            end = match.group(1) + "}" if match.group(2) else ""
+            behind = number + 2 if not end else next(
+                (i for i in range(number, len(lines)) if lines[i].startswith(end)), number)
+            match = "else" not in lines[behind]
+        if not match:
+            fail(f"{path}:{number + 1}", "a planted bug is a statement of its own, if (MUTANT(X)) ...;")
+
 # Structs: one name, one struct.
 where = {}
 for path, text in product.items():

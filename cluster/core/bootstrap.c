@@ -269,6 +269,7 @@ static const char *objection(const struct core *c, uint32_t node, const struct f
 	const struct node_record *known = state_node(c->state, h->raft_id);
 	const struct peer *p = &c->peer[node];
 	uint32_t other = who_has(c, node, h->raft_id);
+	bool lacks; /* What it acknowledged. */
 
 	if (h->cluster_id && c->identity->cluster_id && h->cluster_id != c->identity->cluster_id) {
 		snprintf(text, OBJECTION_MAX, "its data directory belongs to another cluster; wipe it to join \"%s\"",
@@ -276,9 +277,11 @@ static const char *objection(const struct core *c, uint32_t node, const struct f
 		return text;
 	}
 	/* The process that the state knows as up has acknowledged all that itself. */
-	if (h->cluster_id && known && known->incarnation != h->incarnation &&
-	    p->stored_id == h->raft_id && h->last_index < p->stored_index &&
-	    !MUTANT(MUTANT_OLD_STORE)) {
+	lacks = h->cluster_id && known && known->incarnation != h->incarnation &&
+		p->stored_id == h->raft_id && h->last_index < p->stored_index;
+	if (MUTANT(MUTANT_OLD_STORE))
+		lacks = false;
+	if (lacks) {
 		snprintf(text, OBJECTION_MAX,
 			 "its store ends at index %llu, but it had acknowledged %llu: restored from an "
 			 "old copy; wipe its data directory and start it again",

@@ -71,7 +71,8 @@ void collect_init(struct core *c)
 	assert(r);
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++) {
 		r->slot[i].epoch = -1;
-		r->slot[i].informed = MUTANT(MUTANT_INFORMED_AT_START);
+		if (MUTANT(MUTANT_INFORMED_AT_START))
+			r->slot[i].informed = true;
 	}
 	c->collect = r;
 }
@@ -109,7 +110,9 @@ void collect_done(struct core *c, uint32_t node, const struct frame *f)
 	struct told *t = c->collect->told[node];
 
 	c->collect->forgot &= ~(1u << node);
-	if (forgot && !MUTANT(MUTANT_DONE_WITHOUT_MARKS))
+	if (MUTANT(MUTANT_DONE_WITHOUT_MARKS))
+		forgot = false;
+	if (forgot)
 		return; /* It is asked for again. */
 	if (!t) {
 		t = c->collect->told[node] = malloc(sizeof(*t));

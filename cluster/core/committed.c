@@ -166,8 +166,9 @@ static void on_restore(void *ctx, uint64_t index, struct blob *snapshot)
 	snapshot_forget(c);
 	state_free(c->state);
 	c->state = state;
-	c->follow->all = !MUTANT(MUTANT_NO_RECONCILE);
-	c->follow->holder = c->follow->nodes = true;
+	c->follow->all = c->follow->holder = c->follow->nodes = true;
+	if (MUTANT(MUTANT_NO_RECONCILE))
+		c->follow->all = false;
 }
 
 static struct blob *on_snapshot(void *ctx, bool begin)

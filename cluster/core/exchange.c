@@ -138,6 +138,7 @@ static void handle(struct core *c, struct lane *l)
 	const struct session *s;
 	struct ike_outcome out;
 	struct ike_header h;
+	bool used;
 
 	if (ike_header_parse(&h, t->data->data, t->data->len) != DROP_NONE) {
 		lane_pop(l);
@@ -150,10 +151,14 @@ static void handle(struct core *c, struct lane *l)
 		return;
 	}
 	half_open = s ? NULL : half_open_find(c, h.spi_i, h.spi_r);
+	used = !s && state_tombstone(c->state, h.spi_i, h.spi_r);
+	if (MUTANT(MUTANT_NO_TOMBSTONE))
+		used = false;
+	if (MUTANT(MUTANT_HALF_OPEN_KEPT))
+		used = false;
 	if (s) {
 		ike_respond(&env, &s->ike, &t->local, &t->remote, t->data->data, t->data->len, &out);
-	} else if (half_open && (MUTANT(MUTANT_NO_TOMBSTONE) || MUTANT(MUTANT_HALF_OPEN_KEPT) ||
-				 !state_tombstone(c->state, h.spi_i, h.spi_r))) {
+	} else if (half_open && !used) {
 		if (!half_open_is_current(c, h.spi_i, h.spi_r)) {
 			l->asks = true;
 			return;
@@ -269,7 +274,7 @@ void exchange_owner_applied(struct core *c)
 static void lane_done(struct core *c, struct lane *l, const struct follow_session *f)
 {
 	const struct session *s = state_session(c->state, f->session);
-	bool answered = l->answered && f->status == OK, own = l->own;
+	bool answered = l->answered && f->status == OK, own = l->own, waits;
 
 	if (l->what)
 		action_event(c->actions, "commit", "%s", l->what);
@@ -278,7 +283,10 @@ static void lane_done(struct core *c, struct lane *l, const struct follow_sessio
 	lane_drop_address(c, l);
 	if (!own && answered && l->n)
 		lane_pop(l);
-	if (l->owners && f->status == OK && (s || !MUTANT(MUTANT_DELETE_NO_WAIT)))
+	waits = l->owners && f->status == OK;
+	if (MUTANT(MUTANT_DELETE_NO_WAIT) && !s)
+		waits = false;
+	if (waits)
 		wait_for_owners(c, l, s);
 	l->makes_session = false;
 	lane_run(c, l);

@@ -96,6 +96,7 @@ void frames_receive(struct core *c, uint32_t node, const uint8_t *data, size_t l
 {
 	struct peer *p = &c->peer[node];
 	struct frame f;
+	bool heard;
 
 	if (frame_parse(&f, data, len) != OK) {
 		core_drop(c, DROP_MALFORMED);
@@ -117,7 +118,9 @@ void frames_receive(struct core *c, uint32_t node, const uint8_t *data, size_t l
 		bootstrap_refused(c, node, &f);
 		return;
 	}
-	if (p->refused && !MUTANT(MUTANT_FRAMES_UNGREETED))
-		return;
-	take(c, node, &f);
+	heard = !p->refused;
+	if (MUTANT(MUTANT_FRAMES_UNGREETED))
+		heard = true;
+	if (heard)
+		take(c, node, &f);
 }

@@ -129,7 +129,11 @@ void half_open_forget(struct core *c, uint64_t spi_i, uint64_t spi_r)
 {
 	struct half_open_entry *e = half_open_entry(c, spi_i, spi_r);
 
-	if (e && !MUTANT(MUTANT_NO_TOMBSTONE) && !MUTANT(MUTANT_HALF_OPEN_KEPT))
+	if (MUTANT(MUTANT_NO_TOMBSTONE))
+		return;
+	if (MUTANT(MUTANT_HALF_OPEN_KEPT))
+		return;
+	if (e)
 		entry_free(c, e);
 }
 
@@ -140,8 +144,9 @@ void half_open_refuse(struct core *c, uint64_t spi_i, uint64_t spi_r)
 	half_open_forget(c, spi_i, spi_r);
 	f.half_open_ack.spi_i = spi_i;
 	f.half_open_ack.spi_r = spi_r;
-	if (!MUTANT(MUTANT_REFUSED_REMEMBERED))
-		core_broadcast(c, &f);
+	if (MUTANT(MUTANT_REFUSED_REMEMBERED))
+		return;
+	core_broadcast(c, &f);
 }
 
 /* What a planted bug takes for the same exchange. */
@@ -245,6 +250,7 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 	struct ike_header h;
 	struct source_key source;
 	struct address key;
+	bool full;
 
 	if (len > REQUEST_LEN_MAX || ike_header_parse(&h, data, len) != DROP_NONE) {
 		core_drop(c, DROP_IKE_HEADER);
@@ -252,12 +258,17 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 	}
 	source = source_of(remote, data, len);
 	HASH_FIND(hh_source, c->half_opens->by_source, &source, sizeof(source), e);
-	if (e && !MUTANT(MUTANT_INIT_TWICE)) {
+	if (MUTANT(MUTANT_INIT_TWICE))
+		e = NULL;
+	if (e) {
 		init_again(c, e, via);
 		return;
 	}
 	host = host_find(c, remote, &key);
-	if (host && host->n >= SOURCE_MAX && !MUTANT(MUTANT_HALF_OPEN_SOURCES)) {
+	full = host && host->n >= SOURCE_MAX;
+	if (MUTANT(MUTANT_HALF_OPEN_SOURCES))
+		full = false;
+	if (full) {
 		core_drop(c, DROP_IKE_HALF_OPEN_FULL);
 		return;
 	}

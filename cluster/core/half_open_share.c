@@ -101,10 +101,14 @@ static void act(struct core *c, struct half_open_entry *e)
 void half_open_settle(struct core *c, struct half_open_entry *e)
 {
 	struct half_opens *t = c->half_opens;
+	bool shared;
 
 	if (e->waiting)
 		return;
-	if (majority_holds(c, e) || (MUTANT(MUTANT_ROUND_UNSHARED) && e->h.auth.step > 0)) {
+	shared = majority_holds(c, e);
+	if (MUTANT(MUTANT_ROUND_UNSHARED) && e->h.auth.step > 0)
+		shared = true;
+	if (shared) {
 		act(c, e);
 		return;
 	}
@@ -158,7 +162,9 @@ bool half_open_is_current(struct core *c, uint64_t spi_i, uint64_t spi_r)
 	struct half_open_entry *e = half_open_entry(c, spi_i, spi_r);
 
 	assert(e);
-	if (e->led_term == consensus_term(c->consensus) || MUTANT(MUTANT_ROUND_UNASKED))
+	if (MUTANT(MUTANT_ROUND_UNASKED))
+		return true;
+	if (e->led_term == consensus_term(c->consensus))
 		return true;
 	if (!e->waiting) {
 		e->quiet = true;

@@ -52,9 +52,12 @@ void holder_applied(struct core *c)
 	struct holder *h = c->holder;
 	uint64_t incarnation, holder = state_holder(c->state, &incarnation);
 	bool hold = holder == c->raft_id && incarnation == c->incarnation &&
-		    (!c->isolated || MUTANT(MUTANT_HOLD_ISOLATED)) &&
 		    core_is_up(c, holder, incarnation);
+	bool silent = c->isolated;
 
+	if (MUTANT(MUTANT_HOLD_ISOLATED))
+		silent = false;
+	hold &= !silent;
 	h->proposed_us = 0;
 	if (hold == h->holding)
 		return;

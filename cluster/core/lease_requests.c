@@ -36,7 +36,9 @@ static struct owned_sa *of_epoch(struct core *c, uint32_t spi_in, int64_t epoch)
 	struct owned_sa *sa = owned_sa_get(c, spi_in);
 	struct sa_lease *l = &sa->lease;
 
-	if (l->epoch != epoch && !MUTANT(MUTANT_ASKED_BEFORE))
+	if (MUTANT(MUTANT_ASKED_BEFORE))
+		l->epoch = epoch;
+	if (l->epoch != epoch)
 		l->lease = l->horizon = (struct asked){ 0 };
 	l->epoch = epoch;
 	return sa;

@@ -122,7 +122,9 @@ void owed_slots(struct core *c, bool changed)
 	struct before before = { .n = o->n };
 
 	o->ours_us = OWED_NOTHING;
-	if (!changed || MUTANT(MUTANT_AGE_OF_LAST))
+	if (!changed)
+		return;
+	if (MUTANT(MUTANT_AGE_OF_LAST))
 		return;
 	memcpy(before.by, o->by, sizeof(before.by));
 	o->n = 0;

@@ -110,13 +110,16 @@ void quorum_acknowledged(struct core *c, uint32_t node, const struct frame *f)
 	for (size_t i = 0; i < f->marks.n; i++) {
 		struct frame_mark row = frame_mark_at(f, i);
 		struct owned_sa *sa = owned_sa_find(c, row.spi_in);
+		bool before;
 
 		if (!sa || !sa->quorum.counted || sa->quorum.epoch != row.epoch ||
 		    row.seq <= sa->quorum.held[node])
 			continue;
 		/* It may speak of a deleted SA that had the same SPI. */
-		if (f->marks.index && f->marks.index < sa->quorum.since &&
-		    !MUTANT(MUTANT_ACK_OF_BEFORE))
+		before = f->marks.index && f->marks.index < sa->quorum.since;
+		if (MUTANT(MUTANT_ACK_OF_BEFORE))
+			before = false;
+		if (before)
 			continue;
 		sa->quorum.held[node] = row.seq;
 		settle(c, sa);

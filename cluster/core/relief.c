@@ -51,7 +51,9 @@ void relief_tick(struct core *c)
 		const struct peer *p = &c->peer[i];
 
 		if (i == c->config->self) {
-			if (c->unfit && !MUTANT(MUTANT_LEADER_UNFIT))
+			if (MUTANT(MUTANT_LEADER_UNFIT))
+				continue;
+			if (c->unfit)
 				relieve(c, i, c->raft_id, c->incarnation);
 		} else if (p->unfit && p->greeted && !p->refused) {
 			relieve(c, i, p->raft_id, p->incarnation);

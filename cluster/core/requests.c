@@ -84,8 +84,10 @@ static bool notice_due(struct core *c, const struct session *s)
 	 * it was is one step. It is served meanwhile: the notice is news, no condition. One
 	 * that was lost with its IKE SA is no other one. */
 	e = task_get(c, s->id);
+	if (MUTANT(MUTANT_NOTICE_EACH_MOVE))
+		return true;
 	return (e->greeted && e->greeted_epoch == session_epoch(c->state, s)) ||
-	       c->now_us >= e->notice_us || MUTANT(MUTANT_NOTICE_EACH_MOVE);
+	       c->now_us >= e->notice_us;
 }
 
 bool requests_make(struct core *c, const struct session *s, const struct ike_request *r)
@@ -200,7 +202,9 @@ static bool contact_turn(struct core *c, const struct session *s)
 	const struct session *old;
 	bool some = false;
 
-	if (!(s->ike.features & IKE_INITIAL_CONTACT) || MUTANT(MUTANT_CONTACT_OF_FOUR))
+	if (!(s->ike.features & IKE_INITIAL_CONTACT))
+		return false;
+	if (MUTANT(MUTANT_CONTACT_OF_FOUR))
 		return false;
 	old = state_next_session_of(c->state, &s->ike.peer_id, 0);
 	for (unsigned i = 0; i < CONTACT_MAX && old && old->id < s->id; i++) {

@@ -132,8 +132,9 @@ void sequence_ended(struct core *c, uint32_t spi_in, int64_t epoch)
 	const struct session *s = state_session_by_spi(c->state, spi_in, &i);
 	struct owned_sa *sa = owned_sa_find(c, spi_in);
 
-	if (!s || !sa || sa->mark.own.seq == 0 || sa->mark.own.epoch != epoch ||
-	    MUTANT(MUTANT_LATE_MARK_UNSAID))
+	if (!s || !sa || sa->mark.own.seq == 0 || sa->mark.own.epoch != epoch)
+		return;
+	if (MUTANT(MUTANT_LATE_MARK_UNSAID))
 		return;
 	sa->mark.ended = true;
 	owned_sa_append(c, sa, SAS_CHANGED);
@@ -181,7 +182,9 @@ static void marks_again(struct core *c)
 		const struct session *s = state_session_by_spi(c->state, sa->spi_in, &i);
 
 		owned_sa_remove(c, sa, SAS_PROPOSED);
-		if (s && !MUTANT(MUTANT_MARK_PROPOSED_ONCE))
+		if (MUTANT(MUTANT_MARK_PROPOSED_ONCE))
+			continue;
+		if (s)
 			propose(c, sa, s, i);
 	}
 }
@@ -203,8 +206,9 @@ static void marks_commit(struct core *c)
 				sequence_fresh(c, sa);
 			} else {
 				assert(!sa->grant.known);
-				if (!MUTANT(MUTANT_DONE_OUTLIVES_MARKS))
-					collect_forgot(c, sa->mark.told_by);
+				if (MUTANT(MUTANT_DONE_OUTLIVES_MARKS))
+					sa->mark.told_by = 0;
+				collect_forgot(c, sa->mark.told_by);
 				owned_sa_gone(c, sa);
 			}
 			continue;

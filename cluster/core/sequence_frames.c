@@ -55,12 +55,14 @@ void sequence_tell(struct core *c, uint32_t node, bool all)
 	for (sa = owned_sa_first(c, SAS_FRESH); sa; sa = sa->link[SAS_FRESH].next) {
 		const struct mark *const known[] = { &sa->mark.known.before,
 						     &sa->mark.known.newest };
-		unsigned child;
+		unsigned child, first = 0;
 		const struct session *s = state_session_by_spi(c->state, sa->spi_in, &child);
 
 		if (!s || (!all && !collect_concerns(c, session_slot(c->state, s), node)))
 			continue;
-		for (unsigned i = MUTANT(MUTANT_LATE_MARK_KEPT); i < 2; i++)
+		if (MUTANT(MUTANT_LATE_MARK_KEPT))
+			first = 1;
+		for (unsigned i = first; i < 2; i++)
 			if (!mark_is_logged(&s->seq[child], *known[i], session_epoch(c->state, s)))
 				rows[n++] = (struct frame_mark){ sa->spi_in, known[i]->epoch,
 								 known[i]->seq };

@@ -192,7 +192,9 @@ static void correct(struct core *c, struct takeover *t)
 {
 	uint64_t age = t->age_us - t->late_us + (c->now_us - t->at_us);
 
-	if (MUTANT(MUTANT_AGE_NOT_CORRECTED) || age <= t->age_us)
+	if (MUTANT(MUTANT_AGE_NOT_CORRECTED))
+		return;
+	if (age <= t->age_us)
 		return;
 	if (t->late_us == 0)
 		action_event(c->actions, "late_mark", "%s was lost and lived on: mark age %llu us",
@@ -258,8 +260,10 @@ static bool inherited(const struct core *c, const struct node_down *down)
 {
 	for (uint32_t i = 0; i < STATE_SLOTS; i++) {
 		const struct slot *slot = state_slot(c->state, i);
-		bool known = slots_seen_had(c, i, slot->epoch) && !MUTANT(MUTANT_AGE_OF_NOTHING);
+		bool known = slots_seen_had(c, i, slot->epoch);
 
+		if (MUTANT(MUTANT_AGE_OF_NOTHING))
+			known = false;
 		if (slot->node == c->raft_id && slot->previous_node == down->id &&
 		    slot->previous_incarnation == down->incarnation && !known)
 			return true;

@@ -82,8 +82,8 @@ enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64
 	p->its_send_us = sent; /* A restarted peer's clock may start anew: no maximum here. */
 	its_last_is(p, last);
 	if (MUTANT(MUTANT_CONTACT_RECEIVED))
-		p->echoed_us = now_us;
-	else if (echo <= now_us && echo > p->echoed_us)
+		echo = now_us;
+	if (echo <= now_us && echo > p->echoed_us)
 		p->echoed_us = echo;
 	return OK;
 }
@@ -156,7 +156,9 @@ static void forgive_own_pause(struct detector *d, uint64_t now_us)
 		d->faded_us = now_us;
 	}
 	/* A timer comes a millisecond late, or two. */
-	if (gap <= d->interval_us + d->interval_us / 2 || MUTANT(MUTANT_OWN_DELAY_IGNORED))
+	if (gap <= d->interval_us + d->interval_us / 2)
+		return;
+	if (MUTANT(MUTANT_OWN_DELAY_IGNORED))
 		return;
 	if (gap - d->interval_us > d->late_us && gap - d->interval_us <= d->timeout_us)
 		d->late_us = gap - d->interval_us;
@@ -219,7 +221,9 @@ uint64_t detector_contact_us(const struct detector *d, uint64_t now_us)
 	uint64_t contact[CLUSTER_NODES_MAX] = { 0 };
 	uint32_t n = 0;
 
-	if (d->n == 1 || MUTANT(MUTANT_NO_ISOLATION))
+	if (d->n == 1)
+		return now_us;
+	if (MUTANT(MUTANT_NO_ISOLATION))
 		return now_us;
 	for (uint32_t i = 0; i < d->n; i++)
 		if (counts(d, i))

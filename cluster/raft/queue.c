@@ -255,12 +255,15 @@ void consensus_queue_flush(struct consensus *c)
 
 	while (*p) {
 		struct consensus_outgoing *o = *p;
+		bool early = o->after > c->stored;
 		size_t i = 0;
+
+		if (MUTANT(MUTANT_SEND_UNSTORED))
+			early = false;
 
 		while (i < n && blocked[i] != o->to)
 			i++;
-		if (i < n || n == CONSENSUS_MEMBERS_MAX ||
-		    (o->after > c->stored && !MUTANT(MUTANT_SEND_UNSTORED))) {
+		if (i < n || n == CONSENSUS_MEMBERS_MAX || early) {
 			if (i == n && n < CONSENSUS_MEMBERS_MAX)
 				blocked[n++] = o->to;
 			p = &o->next;

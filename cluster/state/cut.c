@@ -155,7 +155,9 @@ void cut_before_session_changes(struct state *s, struct session_entry *e)
 	struct codec c;
 	CBB row;
 
-	if (!x || e->row || !is_to_come(x, e->s.id) || MUTANT(MUTANT_CUT_LATE))
+	if (MUTANT(MUTANT_CUT_LATE))
+		return;
+	if (!x || e->row || !is_to_come(x, e->s.id))
 		return;
 	c = row_begin(x, &row);
 	codec_session_record(&c, s, &e->s);

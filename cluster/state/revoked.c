@@ -26,16 +26,19 @@ bool session_ends(const struct session *session)
 static bool session_end(struct state *s, struct session_entry *e)
 {
 	static const struct seq_record none[IKE_CHILD_MAX];
+	const struct seq_record *seq = none;
 	struct ike_session next;
 
 	if (session_ends(&e->s))
 		return false;
 	ike_session_copy(&next, &e->s.ike);
-	if (MUTANT(MUTANT_END_KEEPS_SAS))
-		next.features |= IKE_ENDS;
-	else
-		ike_session_end(&next);
-	session_replace(s, e, &next, MUTANT(MUTANT_END_KEEPS_SAS) ? e->s.seq : none);
+	ike_session_end(&next);
+	if (MUTANT(MUTANT_END_KEEPS_SAS)) {
+		memcpy(next.child, e->s.ike.child, sizeof(next.child));
+		next.n_child = e->s.ike.n_child;
+		seq = e->s.seq;
+	}
+	session_replace(s, e, &next, seq);
 	ike_session_fini(&next);
 	e->s.serial++; /* A step that was computed from what it was is refused. */
 	return true;

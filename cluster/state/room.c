@@ -47,7 +47,9 @@ static struct room share(const struct ike_session *a, const struct ike_session *
 {
 	uint32_t x = a ? ike_session_places(a) : 0, y = b ? ike_session_places(b) : 0;
 
-	if (!a || !b || MUTANT(MUTANT_FOLLOWER_COUNTS))
+	if (!a || !b)
+		return (struct room){0, 0};
+	if (MUTANT(MUTANT_FOLLOWER_COUNTS))
 		return (struct room){0, 0};
 	return (struct room){1, x < y ? x : y};
 }

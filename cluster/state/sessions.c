@@ -34,12 +34,15 @@ static enum status check_pairs(const struct state *s, const struct ike_session *
 	for (unsigned i = 0; i < IKE_SA_MAX; i++) {
 		const struct ike_sa *sa = &ike->ike[i];
 		const struct pair_index *x;
+		bool used;
 
 		if (sa->state == 0)
 			continue;
 		x = session_find_pair(s, sa->spi_i, sa->spi_r);
-		if ((x && x->entry != self) ||
-		    (state_tombstone(s, sa->spi_i, sa->spi_r) && !MUTANT(MUTANT_NO_TOMBSTONE)))
+		used = state_tombstone(s, sa->spi_i, sa->spi_r);
+		if (MUTANT(MUTANT_NO_TOMBSTONE))
+			used = false;
+		if (used || (x && x->entry != self))
 			return ERR_STALE;
 	}
 	return OK;
@@ -60,12 +63,11 @@ static enum status check_spis(const struct state *s, const struct ike_session *i
 static enum status check_room(const struct state *s, const struct room *limit, struct room then)
 {
 	struct room now = state_taken(s);
+	bool lacks_places = room_lacks(limit->places, now.places, then.places);
 
-	return room_lacks(limit->sessions, now.sessions, then.sessions) ||
-			       (room_lacks(limit->places, now.places, then.places) &&
-				!MUTANT(MUTANT_SAS_UNBOUNDED))
-		       ? ERR_FULL
-		       : OK;
+	if (MUTANT(MUTANT_SAS_UNBOUNDED))
+		lacks_places = false;
+	return lacks_places || room_lacks(limit->sessions, now.sessions, then.sessions) ? ERR_FULL : OK;
 }
 
 /* Who has the address then: nobody, or takes_from, of the same identity. */
@@ -128,6 +130,14 @@ static void passed(struct apply_result *r, uint64_t session)
 		r->passed[r->n_passed++] = session;
 }
 
+/* Its IKE_AUTH is older than its revocation: it is to be asked again. */
+static enum status check_revoked(const struct state *s, const struct ike_id *id)
+{
+	if (MUTANT(MUTANT_REVOKED_SLIPS_IN))
+		return OK;
+	return state_is_revoked(s, id) ? ERR_STALE : OK;
+}
+
 void apply_session_put(struct state *s, const struct session_put *c, struct apply_result *r)
 {
 	struct exempt gone = exempt_of(s, c);
@@ -135,10 +145,8 @@ void apply_session_put(struct state *s, const struct session_put *c, struct appl
 	enum status inserted;
 
 	r->status = c->slot < STATE_SLOTS ? session_check(&c->ike) : ERR_MALFORMED;
-	/* Its IKE_AUTH is older than its revocation: it is to be asked again. */
-	if (r->status == OK && state_is_revoked(s, &c->ike.peer_id) &&
-	    !MUTANT(MUTANT_REVOKED_SLIPS_IN))
-		r->status = ERR_STALE;
+	if (r->status == OK)
+		r->status = check_revoked(s, &c->ike.peer_id);
 	if (r->status == OK)
 		r->status = check_pairs(s, &c->ike, NULL);
 	if (r->status == OK)
@@ -193,7 +201,9 @@ static bool step_records(const struct session *old, const struct session_step *c
 
 		while (k < old->ike.n_child && old->ike.child[k].spi_in != child->spi_in)
 			k++;
-		if (k == old->ike.n_child || MUTANT(MUTANT_RENEW_BY_STEP))
+		if (MUTANT(MUTANT_RENEW_BY_STEP))
+			k = old->ike.n_child;
+		if (k == old->ike.n_child)
 			child_record(&seq[i], epoch, child, c->lease, c->horizon);
 		else if (child_same(&old->ike.child[k], child))
 			seq[i] = old->seq[k];
@@ -226,9 +236,11 @@ void apply_session_step(struct state *s, const struct session_step *c, struct ap
 		return;
 	}
 	epoch = session_epoch(s, &e->s);
-	r->status = c->serial == e->s.serial || MUTANT(MUTANT_STEP_NO_SERIAL)
-			    ? session_check(&c->ike)
-			    : ERR_STALE;
+	r->status = c->serial == e->s.serial ? OK : ERR_STALE;
+	if (MUTANT(MUTANT_STEP_NO_SERIAL))
+		r->status = OK;
+	if (r->status == OK)
+		r->status = session_check(&c->ike);
 	if (r->status == OK)
 		r->status = check_pairs(s, &c->ike, e);
 	if (r->status == OK)

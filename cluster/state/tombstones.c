@@ -147,8 +147,11 @@ static void tombstone_free(struct state *s, struct tombstone *t)
 /* The oldest stand first. */
 void tombstones_sweep(struct state *s)
 {
-	while (s->tombstones && s->time_ms - s->tombstones->at_ms >=
-					(MUTANT(MUTANT_TOMBSTONE_SHORT) ? 0 : TOMBSTONE_MS))
+	uint64_t kept_ms = TOMBSTONE_MS;
+
+	if (MUTANT(MUTANT_TOMBSTONE_SHORT))
+		kept_ms = 0;
+	while (s->tombstones && s->time_ms - s->tombstones->at_ms >= kept_ms)
 		tombstone_free(s, s->tombstones);
 }
 

@@ -203,8 +203,11 @@ static void let_in(struct auth_step *s)
 {
 	const struct ike_env *env = s->env;
 	const struct ike_id *peer = &s->round.peer;
+	bool revoked = env->revoked && env->revoked(env->ctx, peer);
 
-	if (env->revoked && env->revoked(env->ctx, peer) && !MUTANT(MUTANT_REVOKED_ENTERS))
+	if (MUTANT(MUTANT_REVOKED_ENTERS))
+		revoked = false;
+	if (revoked)
 		ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED, "it is revoked");
 	else if (!s->round.connection)
 		ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED,
@@ -354,11 +357,13 @@ static bool request_accept(const struct auth_step *s, const uint8_t *data, size_
 		return false;
 	}
 	place = ike_window_place(&half_open->window, h, data, len);
+	if (MUTANT(MUTANT_AUTH_ANY_ID) && place != IKE_WINDOW_REPEATED)
+		place = IKE_WINDOW_NEXT;
 	if (place == IKE_WINDOW_REPEATED) {
 		s->out->verdict = IKE_VERDICT_REPLY;
 		s->out->reply = ike_datagrams_ref(half_open->window.response);
 		ike_note(s->out, "message %u again: cached response", h->message_id);
-	} else if (place != IKE_WINDOW_NEXT && !MUTANT(MUTANT_AUTH_ANY_ID)) {
+	} else if (place != IKE_WINDOW_NEXT) {
 		ike_drop(s->out, DROP_IKE_EXCHANGE, "not the IKE_AUTH request that comes next");
 	} else if (!half_open->auth.question) {
 		return true;

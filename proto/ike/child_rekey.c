@@ -263,8 +263,9 @@ static void then_delete(struct ike_step *s, uint32_t spi_in)
 /* What the client has made for us, and we will not have. */
 static void then_delete_made(struct ike_step *s, const struct finish *f)
 {
-	if (!MUTANT(MUTANT_REFUSED_KEPT))
-		then_delete(s, f->spi_in);
+	if (MUTANT(MUTANT_REFUSED_KEPT))
+		return;
+	then_delete(s, f->spi_in);
 }
 
 static void answer_error(struct ike_step *s, const struct ike_notify *error, const struct finish *f)

@@ -52,6 +52,15 @@ static void follow_address(struct ike_step *s)
 /* The exchange ends s->sa. The current one takes the session with it. The old one of a
  * rekeyed pair goes alone; what remains can say once more that it is gone, since
  * this very response may be lost. */
+static void stop_asking(struct ike_sa *sa)
+{
+	if (MUTANT(MUTANT_DELETED_ASKS))
+		return;
+	ike_datagrams_set(&sa->window.outstanding, NULL);
+	blob_set(&sa->finish, NULL);
+	sa->purpose = IKE_PURPOSE_NONE;
+}
+
 static void end_sa(struct ike_step *s)
 {
 	struct ike_sa *sa = s->sa;
@@ -60,11 +69,7 @@ static void end_sa(struct ike_step *s)
 		s->out->verdict = IKE_VERDICT_DELETE;
 		return;
 	}
-	if (!MUTANT(MUTANT_DELETED_ASKS)) {
-		ike_datagrams_set(&sa->window.outstanding, NULL);
-		blob_set(&sa->finish, NULL);
-		sa->purpose = IKE_PURPOSE_NONE;
-	}
+	stop_asking(sa);
 	ike_keys_cleanse(&sa->keys);
 	sa->state = IKE_SA_DELETED;
 }

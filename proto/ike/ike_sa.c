@@ -134,7 +134,9 @@ static unsigned count_places(const struct ike_session *s, bool more, uint32_t mo
 	if (more)
 		replaces[n++] = more_replaces;
 	current = count_current(spi_in, replaces, n);
-	if (n == 0 || MUTANT(MUTANT_NO_SPARE_PLACE))
+	if (n == 0)
+		return n;
+	if (MUTANT(MUTANT_NO_SPARE_PLACE))
 		return n;
 	return current + 1 > n ? current + 1 : n;
 }

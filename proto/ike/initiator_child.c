@@ -151,8 +151,9 @@ static struct blob *settle(struct initiator *i, uint32_t old, const struct ike_m
 	CBS theirs, ours;
 
 	made->replaces = old;
-	if (rival->old != old || !initiator_find_child(i, rival->made) ||
-	    MUTANT(MUTANT_RIVAL_FORGOTTEN))
+	if (rival->old != old || !initiator_find_child(i, rival->made))
+		return NULL;
+	if (MUTANT(MUTANT_RIVAL_FORGOTTEN))
 		return NULL;
 	CBS_init(&ours, i->nonce_i, sizeof(i->nonce_i));
 	if (ike_nonce_is_lower(m->nonce, ours))

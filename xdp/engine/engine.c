@@ -120,6 +120,22 @@ static void carry_outbound(struct engine *e, struct sa *sa)
 			      replaces ? spi_table_find(&e->spis, replaces) : NULL);
 }
 
+/* ---- An epoch ends ---- */
+
+static void tell_mark(struct engine *e, struct sa *sa)
+{
+	if (MUTANT(MUTANT_MARKS_NOT_TOLD))
+		return;
+	engine_mark_now(e, sa);
+}
+
+static void drop_waiting(struct engine *e, struct sa *sa)
+{
+	if (MUTANT(MUTANT_WAITING_KEPT))
+		return;
+	waiting_drop(e, sa);
+}
+
 void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 {
 	counter_add(&e->counters.updates, 1);
@@ -140,10 +156,9 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 		return;
 	switch (u->kind) {
 	case SA_UPDATE_GRANT:
-		if (!MUTANT(MUTANT_MARKS_NOT_TOLD))
-			engine_mark_now(e, sa);
-		if (u->grant.epoch > sa->e.epoch && !MUTANT(MUTANT_WAITING_KEPT))
-			waiting_drop(e, sa);
+		tell_mark(e, sa);
+		if (u->grant.epoch > sa->e.epoch)
+			drop_waiting(e, sa);
 		if (u->grant.quorum && !waiting_prepare(e))
 			break; /* Without the grant it drops, and says so. */
 		sad_entry_grant(&sa->e, &u->grant);
@@ -152,13 +167,12 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 	case SA_UPDATE_REVOKE:
 		if (MUTANT(MUTANT_REVOKE_IGNORED))
 			break;
-		if (!MUTANT(MUTANT_MARKS_NOT_TOLD))
-			engine_mark_now(e, sa);
-		if (!MUTANT(MUTANT_WAITING_KEPT))
-			waiting_drop(e, sa);
+		tell_mark(e, sa);
+		drop_waiting(e, sa);
 		sad_entry_revoke(&sa->e);
-		if (!MUTANT(MUTANT_HELD_KEPT))
-			e->release_due = true; /* What is held goes to the new owner. */
+		if (MUTANT(MUTANT_HELD_KEPT))
+			break;
+		e->release_due = true; /* What is held goes to the new owner. */
 		break;
 	case SA_UPDATE_FLOOR:
 		sad_entry_raise_floor(&sa->e, u->mark, u->from_horizon);

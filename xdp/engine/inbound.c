@@ -172,8 +172,9 @@ static void accept_burst(struct engine *e, struct packet *packets, size_t n)
 		struct sa *sa = p->sa;
 		uint64_t top;
 
-		if ((p->drop == DROP_ICV && MUTANT(MUTANT_MOVE_FORGED)) ||
-		    (p->drop == DROP_REPLAY && MUTANT(MUTANT_MOVE_REPLAYED)))
+		if (MUTANT(MUTANT_MOVE_FORGED) && p->drop == DROP_ICV)
+			learn_peer(e, p);
+		if (MUTANT(MUTANT_MOVE_REPLAYED) && p->drop == DROP_REPLAY)
 			learn_peer(e, p);
 		if (!packet_alive(p) && p->drop != DROP_DUMMY)
 			continue;
@@ -194,7 +195,9 @@ static void accept_burst(struct engine *e, struct packet *packets, size_t n)
 			sa->first_in_epoch = p->epoch;
 			engine_report(e, sa, SA_REPORT_FIRST_IN, p->seq);
 		}
-		if (p->seq > top || MUTANT(MUTANT_MOVE_OLDER))
+		if (MUTANT(MUTANT_MOVE_OLDER))
+			top = 0;
+		if (p->seq > top)
 			learn_peer(e, p);
 	}
 }
@@ -220,7 +223,9 @@ static void check_policy(struct packet *packets, size_t n)
 		struct packet *p = &packets[i];
 		struct inner_packet inner;
 
-		if (!packet_alive(p) || MUTANT(MUTANT_SELECTORS_UNCHECKED))
+		if (MUTANT(MUTANT_SELECTORS_UNCHECKED))
+			continue;
+		if (!packet_alive(p))
 			continue;
 		p->drop = inner_parse(&inner, p->data, p->len);
 		if (p->drop != DROP_NONE)

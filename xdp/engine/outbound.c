@@ -63,7 +63,7 @@ static void report_lease(struct engine *e, struct sa *sa, enum drop d)
 {
 	uint64_t left = sa->e.end - sa->e.next;
 
-	if (sa->e.reported_low && MUTANT(MUTANT_LEASE_TOLD_ONCE))
+	if (MUTANT(MUTANT_LEASE_TOLD_ONCE) && sa->e.reported_low)
 		return;
 	if (d == DROP_SEQUENCE_END)
 		engine_report(e, sa, SA_REPORT_SEQUENCE_END, sa->e.next);
