@@ -30,6 +30,8 @@ static const EVP_MD *prf_md(uint16_t id)
 		return EVP_sha256();
 	case PRF_HMAC_SHA2_384:
 		return EVP_sha384();
+	case PRF_HMAC_SHA2_512:
+		return EVP_sha512();
 	default:
 		return NULL;
 	}

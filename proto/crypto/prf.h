@@ -12,7 +12,7 @@
 #include <openssl/bytestring.h>
 #include <openssl/sha.h>
 
-#define PRF_LEN_MAX 48u /* HMAC-SHA2-384 */
+#define PRF_LEN_MAX 64u /* HMAC-SHA2-512 */
 
 /* prf(key, pieces[0] | pieces[1] | ...). Writes prf_key_len(id) octets (the output of
  * HMAC is as long as its preferred key) and returns that number. */

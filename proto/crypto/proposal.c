@@ -4,7 +4,7 @@
  * first client: no AEAD beside other ciphers (RFC 7296 3.3: "it must include two
  * proposals"), every mandatory type present (3.3.3), nothing given twice.
  *
- * A prf that is not given follows the integrity algorithm, as with strongSwan;
+ * A prf that is not given follows the integrity algorithms, as with strongSwan;
  * with an AEAD there is none to follow, so it must be spelled out. */
 #include "proto/crypto/suite_names.h"
 
@@ -95,6 +95,19 @@ static enum status parse_words(struct proposal *p, const char *text, bool ike, c
 	}
 }
 
+/* The PRF with the same hash. */
+static uint16_t prf_like(uint16_t integ)
+{
+	switch (integ) {
+	case AUTH_HMAC_SHA2_384_192:
+		return PRF_HMAC_SHA2_384;
+	case AUTH_HMAC_SHA2_512_256:
+		return PRF_HMAC_SHA2_512;
+	default:
+		return PRF_HMAC_SHA2_256;
+	}
+}
+
 /* All ciphers of one kind, and integrity exactly when they need it. */
 static enum status check_encr(const struct proposal *p, const char *text, const char **why)
 {
@@ -123,8 +136,8 @@ enum status proposal_parse_ike(struct proposal *p, const char *text, const char 
 		return s;
 	if (p->n_prf == 0 && p->n_integ == 0)
 		return refuse(why, "no prf in", text);
-	if (p->n_prf == 0) /* sha256 is the only integrity algorithm so far. */
-		add_choice(p->prf, &p->n_prf, PRF_HMAC_SHA2_256);
+	for (uint8_t i = 0, given = p->n_prf; given == 0 && i < p->n_integ; i++)
+		add_choice(p->prf, &p->n_prf, prf_like(p->integ[i]));
 	if (p->n_dh == 0)
 		return refuse(why, "no Diffie-Hellman group in", text);
 	return OK;

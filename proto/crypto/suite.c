@@ -2,7 +2,7 @@
 /* One table of algorithms: numbers, sizes and the names strongSwan gives them.
  * proposal.c reads the same names; what is not in the table we do not speak.
  * Sizes: AES-GCM RFC 4106 (ESP), RFC 5282 (IKE); ChaCha20-Poly1305 RFC 7634; AES-CBC
- * RFC 3602; HMAC-SHA2 RFC 4868; groups RFC 3526, RFC 5903, RFC 8031. */
+ * RFC 3602; AES-CTR RFC 3686, RFC 5930; HMAC-SHA2 RFC 4868; groups RFC 3526, RFC 5903, RFC 8031. */
 #include "proto/crypto/suite_names.h"
 
 #include <assert.h>
@@ -20,10 +20,18 @@ const struct suite_name suite_names[] = {
 	{"aes128", IKE_TRANSFORM_ENCR, ENCR_AES_CBC, 128},
 	{"aes256", IKE_TRANSFORM_ENCR, ENCR_AES_CBC, 256},
 	{"aes", IKE_TRANSFORM_ENCR, ENCR_AES_CBC, 128},
+	{"aes128ctr", IKE_TRANSFORM_ENCR, ENCR_AES_CTR, 128},
+	{"aes256ctr", IKE_TRANSFORM_ENCR, ENCR_AES_CTR, 256},
+	{"aesctr", IKE_TRANSFORM_ENCR, ENCR_AES_CTR, 128},
 	{"sha256", IKE_TRANSFORM_INTEG, AUTH_HMAC_SHA2_256_128, 0},
 	{"sha2_256", IKE_TRANSFORM_INTEG, AUTH_HMAC_SHA2_256_128, 0},
+	{"sha384", IKE_TRANSFORM_INTEG, AUTH_HMAC_SHA2_384_192, 0},
+	{"sha2_384", IKE_TRANSFORM_INTEG, AUTH_HMAC_SHA2_384_192, 0},
+	{"sha512", IKE_TRANSFORM_INTEG, AUTH_HMAC_SHA2_512_256, 0},
+	{"sha2_512", IKE_TRANSFORM_INTEG, AUTH_HMAC_SHA2_512_256, 0},
 	{"prfsha256", IKE_TRANSFORM_PRF, PRF_HMAC_SHA2_256, 0},
 	{"prfsha384", IKE_TRANSFORM_PRF, PRF_HMAC_SHA2_384, 0},
+	{"prfsha512", IKE_TRANSFORM_PRF, PRF_HMAC_SHA2_512, 0},
 	{"x25519", IKE_TRANSFORM_DH, DH_CURVE25519, 0},
 	{"curve25519", IKE_TRANSFORM_DH, DH_CURVE25519, 0},
 	{"ecp256", IKE_TRANSFORM_DH, DH_ECP_256, 0},
@@ -45,12 +53,16 @@ static const struct cipher_size {
 	{ENCR_CHACHA20_POLY1305, 0, true, 32 + 4, 8, 4},
 	{ENCR_AES_CBC, 128, false, 16, 16, 16},
 	{ENCR_AES_CBC, 256, false, 32, 16, 16},
+	{ENCR_AES_CTR, 128, false, 16 + 4, 8, 4},
+	{ENCR_AES_CTR, 256, false, 32 + 4, 8, 4},
 };
 static const struct integ_size {
 	uint16_t integ;
 	uint8_t key, icv;
 } integ_sizes[] = {
 	{AUTH_HMAC_SHA2_256_128, 32, 16},
+	{AUTH_HMAC_SHA2_384_192, 48, 24},
+	{AUTH_HMAC_SHA2_512_256, 64, 32},
 };
 #define AEAD_ICV_LEN 16u
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -136,7 +148,16 @@ size_t suite_block_len(const struct suite *s)
 
 size_t prf_key_len(uint16_t prf)
 {
-	return prf == PRF_HMAC_SHA2_256 ? 32 : prf == PRF_HMAC_SHA2_384 ? 48 : 0;
+	switch (prf) {
+	case PRF_HMAC_SHA2_256:
+		return 32;
+	case PRF_HMAC_SHA2_384:
+		return 48;
+	case PRF_HMAC_SHA2_512:
+		return 64;
+	default:
+		return 0;
+	}
 }
 
 size_t dh_public_len(uint16_t dh)

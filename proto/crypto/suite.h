@@ -18,7 +18,7 @@ enum { /* Transform types, RFC 7296 3.3.2 */
 	IKE_TRANSFORM_ESN = 5,
 };
 enum { ENCR_AES_CBC = 12, ENCR_AES_CTR = 13, ENCR_AES_GCM_16 = 20, ENCR_CHACHA20_POLY1305 = 28 };
-enum { PRF_HMAC_SHA2_256 = 5, PRF_HMAC_SHA2_384 = 6 };
+enum { PRF_HMAC_SHA2_256 = 5, PRF_HMAC_SHA2_384 = 6, PRF_HMAC_SHA2_512 = 7 };
 enum {
 	AUTH_NONE = 0,
 	AUTH_HMAC_SHA1_96 = 2,
@@ -53,7 +53,7 @@ size_t suite_icv_len(const struct suite *s);       /* At most SUITE_ICV_MAX. */
 size_t suite_iv_len(const struct suite *s);        /* On the wire: 8 counter modes, 16 AES-CBC. */
 size_t suite_block_len(const struct suite *s);     /* ESP's padding unit: 4, AES-CBC 16. */
 #define SUITE_ICV_MAX 32u
-size_t prf_key_len(uint16_t prf);                  /* 32, 48 */
+size_t prf_key_len(uint16_t prf);                  /* 32, 48, 64; 0: none of ours. */
 size_t dh_public_len(uint16_t dh);                 /* 256, 64, 32 */
 bool dh_supported(uint16_t dh);
 
@@ -61,7 +61,7 @@ bool dh_supported(uint16_t dh);
  * "aes256-sha256-modp2048", "aes128gcm16", "aes256-sha256-ecp256-esn-noesn". A prf
  * is implied by the integrity algorithm when not given; an ESP proposal without
  * esn means noesn. Several values of one kind mean "any of these, in order". */
-#define PROPOSAL_CHOICES 4u
+#define PROPOSAL_CHOICES 8u
 
 struct proposal {
 	uint16_t encr[PROPOSAL_CHOICES], encr_key_bits[PROPOSAL_CHOICES];

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 #define ESP_KEY_MAX 36u   /* 256 bits and the 4 octets of salt of a counter mode. */
-#define ESP_INTEG_MAX 32u
+#define ESP_INTEG_MAX 64u /* HMAC-SHA2-512 */
 
 /* Keys of one direction. */
 struct esp_keys {

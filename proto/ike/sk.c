@@ -104,7 +104,8 @@ static void write_iv(const struct sk_direction *d, struct iv_source *source, str
 enum status sk_seal(const struct sk_direction *d, struct iv_source *iv, struct entropy *e,
 		    const uint8_t *message, size_t len, struct blob **out)
 {
-	/* "There are no alignment requirements" with an AEAD (RFC 5282 3). */
+	/* "There are no alignment requirements" with an AEAD (RFC 5282 3), nor with AES-CTR, where
+	 * "no padding is required" (RFC 5930 2). */
 	size_t block = suite_counts_iv(d->suite) ? 1 : AES_BLOCK_SIZE;
 	struct cipher_packet at = {0};
 	size_t chain_len, pad_len;

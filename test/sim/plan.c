@@ -26,18 +26,23 @@ static unsigned draw_clients(struct random *r)
 	return (unsigned)random_between(r, 41, 300);
 }
 
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
 static void draw_suites(struct plan *p, struct random *r)
 {
 	static const char *const ike[] = { "aes256gcm16-prfsha384-ecp256",
 					   "aes128-sha256-prfsha256-x25519",
 					   "aes256-sha256-prfsha384-ecp256",
-					   "chacha20poly1305-prfsha256-x25519" };
+					   "chacha20poly1305-prfsha256-x25519",
+					   "aes256ctr-sha512-x25519",
+					   "aes128ctr-sha256-prfsha384-ecp256" };
 	static const char *const esp[] = { "aes256gcm16-esn", "aes128-sha256", "aes256-sha256-esn",
 					   "aes128gcm16-esn", "chacha20poly1305",
-					   "chacha20poly1305-esn" };
+					   "chacha20poly1305-esn", "aes128ctr-sha256",
+					   "aes256ctr-sha512-esn", "aes256-sha384" };
 
-	p->ike = random_chance(r, 200) ? ike[random_below(r, 4)] : "aes128gcm16-prfsha256-x25519";
-	p->esp = random_chance(r, 400) ? esp[random_below(r, 6)] : "aes128gcm16";
+	p->ike = random_chance(r, 200) ? ike[random_below(r, COUNT(ike))] : "aes128gcm16-prfsha256-x25519";
+	p->esp = random_chance(r, 400) ? esp[random_below(r, COUNT(esp))] : "aes128gcm16";
 }
 
 /* Addresses for all, and a few more: then one that was freed has to be given out again

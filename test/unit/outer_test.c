@@ -268,9 +268,9 @@ static void test_nd(void **state)
 static void test_inner_max(void **state)
 {
 	(void)state;
-	assert_int_equal(outer_inner_max(1500, 4), 1422);
-	assert_int_equal(outer_inner_max(1300, 4), 1230);
-	assert_int_equal(outer_inner_max(1500, 6), 1406);
+	assert_int_equal(outer_inner_max(1500, 4), 1406);
+	assert_int_equal(outer_inner_max(1300, 4), 1214);
+	assert_int_equal(outer_inner_max(1500, 6), 1390);
 	assert_int_equal(outer_inner_max(28, 4), 0);
 	assert_int_equal(outer_inner_max(0, 6), 0);
 }

@@ -65,6 +65,8 @@ static const struct {
 	{26, true, "chacha20poly1305-aes256gcm16-prfsha384-ecp256", "28:0,20:256 - 6 19 -", NULL},
 	{27, true, "chacha20poly1305-sha256-x25519", NULL, "no integrity algorithm goes"},
 	{28, true, "aes256-chacha20poly1305-sha256-x25519", NULL, "two proposals"},
+	{29, true, "aes256ctr-aes128-sha512-sha384-modp2048", "13:256,12:128 14,13 7,6 14 -", NULL},
+	{30, true, "aes128ctr-sha384-prfsha512-x25519", "13:128 13 7 31 -", NULL},
 	{31, false, "aes128gcm16", "20:128 - - - 0", NULL}, /* without esn: noesn */
 	{32, false, "aes256-sha256-ecp256-esn-noesn", "12:256 12 - 19 1,0", NULL},
 	{33, false, "aes128gcm16-esn", "20:128 - - - 1", NULL},
@@ -75,6 +77,9 @@ static const struct {
 	{38, false, "sha256", NULL, "no encryption"},
 	{39, false, "aes128gcm16-esn-esn", NULL, "twice"},
 	{40, false, "aes128-sha256-sha256", NULL, "twice"},
+	{42, false, "aes256ctr-sha256-sha512-esn", "13:256 12,14 - - 1", NULL},
+	{43, false, "aes256ctr", NULL, "no integrity"},
+	{44, false, "aes256ctr-aes256gcm16", NULL, "two proposals"},
 	{41, false, "chacha20poly1305-esn", "28:0 - - - 1", NULL},
 };
 
@@ -112,18 +117,21 @@ static void test_without_reason(void **state)
 static const struct {
 	int row;
 	struct suite suite;
-	size_t encr_key, integ_key, iv, block;
+	size_t encr_key, integ_key, iv, block, icv;
 	const char *text;
 } suite_rows[] = {
-	{1, {ENCR_AES_GCM_16, 128, AUTH_NONE, PRF_HMAC_SHA2_256, DH_CURVE25519, 0}, 20, 0, 8, 4,
+	{1, {ENCR_AES_GCM_16, 128, AUTH_NONE, PRF_HMAC_SHA2_256, DH_CURVE25519, 0}, 20, 0, 8, 4, 16,
 	 "aes128gcm16-prfsha256-x25519"},
-	{2, {ENCR_AES_GCM_16, 256, AUTH_NONE, 0, DH_NONE, ESN_YES}, 36, 0, 8, 4, "aes256gcm16-esn"},
+	{2, {ENCR_AES_GCM_16, 256, AUTH_NONE, 0, DH_NONE, ESN_YES}, 36, 0, 8, 4, 16, "aes256gcm16-esn"},
 	{3, {ENCR_AES_CBC, 256, AUTH_HMAC_SHA2_256_128, PRF_HMAC_SHA2_384, DH_MODP_2048, 0}, 32, 32, 16,
-	 16, "aes256-sha256-prfsha384-modp2048"},
-	{4, {ENCR_AES_CBC, 128, AUTH_HMAC_SHA2_256_128, 0, DH_ECP_256, 0}, 16, 32, 16, 16,
+	 16, 16, "aes256-sha256-prfsha384-modp2048"},
+	{4, {ENCR_AES_CBC, 128, AUTH_HMAC_SHA2_256_128, 0, DH_ECP_256, 0}, 16, 32, 16, 16, 16,
 	 "aes128-sha256-ecp256"},
-	{5, {ENCR_CHACHA20_POLY1305, 0, AUTH_NONE, PRF_HMAC_SHA2_256, DH_CURVE25519, 0}, 36, 0, 8, 4,
+	{5, {ENCR_CHACHA20_POLY1305, 0, AUTH_NONE, PRF_HMAC_SHA2_256, DH_CURVE25519, 0}, 36, 0, 8, 4, 16,
 	 "chacha20poly1305-prfsha256-x25519"},
+	{6, {ENCR_AES_CTR, 128, AUTH_HMAC_SHA2_384_192, PRF_HMAC_SHA2_512, DH_CURVE25519, 0}, 20, 48, 8, 4, 24,
+	 "aes128ctr-sha384-prfsha512-x25519"},
+	{7, {ENCR_AES_CTR, 256, AUTH_HMAC_SHA2_512_256, 0, DH_NONE, 1}, 36, 64, 8, 4, 32, "aes256ctr-sha512-esn"},
 };
 
 /* What a table of sizes has no row for is refused, before any size is asked for. */
@@ -140,6 +148,8 @@ static const struct {
 	{7, {ENCR_AES_GCM_16, 128, AUTH_NONE, 4, DH_NONE, 0}}, /* AES-XCBC */
 	{8, {ENCR_AES_GCM_16, 128, AUTH_NONE, 0, 22, 0}},
 	{9, {ENCR_AES_GCM_16, 128, AUTH_NONE, 0, DH_NONE, 2}},
+	{10, {ENCR_AES_CTR, 192, AUTH_HMAC_SHA2_256_128, 0, DH_NONE, 0}},
+	{11, {ENCR_AES_CTR, 128, AUTH_NONE, 0, DH_NONE, 0}}, /* RFC 3686 7: never without. */
 };
 
 static void test_suites(void **state)
@@ -154,7 +164,8 @@ static void test_suites(void **state)
 		assert_int_equal(suite_integ_key_len(s), suite_rows[i].integ_key);
 		assert_int_equal(suite_iv_len(s), suite_rows[i].iv);
 		assert_int_equal(suite_block_len(s), suite_rows[i].block);
-		assert_int_equal(suite_icv_len(s), 16);
+		assert_int_equal(suite_icv_len(s), suite_rows[i].icv);
+		assert_int_equal(suite_counts_iv(s), suite_rows[i].iv == 8);
 		assert_int_equal(suite_is_aead(s), suite_rows[i].integ_key == 0);
 		assert_string_equal(suite_format(s, text), suite_rows[i].text);
 		assert_true(suite_supported(s));
@@ -164,6 +175,7 @@ static void test_suites(void **state)
 			fail_msg("row %d", odd_rows[i].row);
 	assert_int_equal(prf_key_len(PRF_HMAC_SHA2_256), 32);
 	assert_int_equal(prf_key_len(PRF_HMAC_SHA2_384), 48);
+	assert_int_equal(prf_key_len(PRF_HMAC_SHA2_512), 64);
 	assert_int_equal(dh_public_len(DH_MODP_2048), 256);
 	assert_int_equal(dh_public_len(DH_ECP_256), 64);
 	assert_int_equal(dh_public_len(DH_CURVE25519), 32);

@@ -152,21 +152,53 @@ static void test_chacha_ike(void **state)
 	assert_memory_equal(CBS_data(&chain), clear + IKE_HEADER_LEN, CBS_len(&chain));
 }
 
-static void test_hmac_sha256_128(void **state)
+static void test_hmac(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(hmac_sha256_128_rows); i++) {
-		uint8_t key[64], data[64], expected[32], out[HMAC_LEN_MAX];
-		size_t key_len = put_hex(key, hmac_sha256_128_rows[i].key);
-		CBS piece = prf_piece(data, put_hex(data, hmac_sha256_128_rows[i].data));
+	for (size_t i = 0; i < COUNT(hmac_rows); i++) {
+		const struct suite s = {.encr = ENCR_AES_CBC, .encr_key_bits = 128, .integ = hmac_rows[i].integ};
+		uint8_t key[64], data[64], expected[64], out[HMAC_LEN_MAX];
+		size_t key_len = put_hex(key, hmac_rows[i].key);
+		CBS piece = prf_piece(data, put_hex(data, hmac_rows[i].data));
+		size_t len = put_hex(expected, hmac_rows[i].hmac);
 		struct hmac h;
 
-		put_hex(expected, hmac_sha256_128_rows[i].hmac);
-		hmac_init(&h, AUTH_HMAC_SHA2_256_128, key, key_len);
-		assert_int_equal(hmac_compute(&h, &piece, 1, out), sizeof(expected));
-		if (memcmp(out, expected, sizeof(expected)) != 0)
-			fail_msg("row %d", hmac_sha256_128_rows[i].row);
+		assert_int_equal(suite_integ_key_len(&s), key_len);
+		assert_int_equal(suite_icv_len(&s), hmac_rows[i].icv_len);
+		hmac_init(&h, s.integ, key, key_len);
+		assert_int_equal(hmac_compute(&h, &piece, 1, out), len);
+		if (memcmp(out, expected, len) != 0)
+			fail_msg("row %d", hmac_rows[i].row);
 		hmac_cleanse(&h);
+	}
+}
+
+/* The texts have no ICV there; ours, behind them, is another matter. */
+static void test_aes_ctr(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(aes_ctr_rows); i++) {
+		uint8_t data[128], plain[64], cipher[64], encr[36], integ[32] = {1};
+		struct cipher_packet at = {.data = data, .iv = 0, .text = 8};
+		struct suite s = {.encr = ENCR_AES_CTR, .integ = AUTH_HMAC_SHA2_256_128};
+		size_t n = put_hex(plain, aes_ctr_rows[i].plain);
+		struct cipher c;
+
+		s.encr_key_bits = (uint16_t)((put_hex(encr, aes_ctr_rows[i].key) - 4) * 8);
+		assert_int_equal(put_hex(cipher, aes_ctr_rows[i].cipher), n);
+		put_hex(data, aes_ctr_rows[i].iv);
+		memcpy(data + 8, plain, n);
+		at.icv = 8 + n;
+		at.end = at.icv + 16;
+		CBS_init(&at.tail, data, 0);
+		assert_int_equal(cipher_init(&c, &s, encr, integ, true), OK);
+		assert_int_equal(cipher_seal(&c, &at), OK);
+		if (memcmp(data + 8, cipher, n) != 0)
+			fail_msg("row %d", aes_ctr_rows[i].row);
+		assert_int_equal(cipher_open(&c, &at), OK);
+		if (memcmp(data + 8, plain, n) != 0)
+			fail_msg("row %d, back", aes_ctr_rows[i].row);
+		cipher_fini(&c);
 	}
 }
 
@@ -303,7 +335,8 @@ int main(void)
 		cmocka_unit_test(test_gcm_esp),
 		cmocka_unit_test(test_chacha_esp),
 		cmocka_unit_test(test_chacha_ike),
-		cmocka_unit_test(test_hmac_sha256_128),
+		cmocka_unit_test(test_hmac),
+		cmocka_unit_test(test_aes_ctr),
 		cmocka_unit_test(test_ikev2_ike),
 		cmocka_unit_test(test_ikev2_child_and_rekey),
 	};

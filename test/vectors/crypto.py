@@ -102,6 +102,13 @@ def esp_rows():
         (CBC, 128, 12, 1, 0xabcdef0123456789, 4, ipv4(45, "l")),
         (CHACHA, 0, 0, 0, 0xffffffff, 4, ipv4(28, "m")),
         (CHACHA, 0, 0, 1, 0x100000001, 41, ipv6(79, "n")),
+        (CTR, 128, 12, 0, 1, 4, ipv4(28, "o")),
+        (CTR, 256, 12, 1, 0x2fffffffe, 4, ipv4(29, "p")),
+        (CTR, 256, 14, 0, 0xffffffff, 41, ipv6(90, "q")),
+        (CBC, 256, 13, 0, 0xfffffffe, 4, ipv4(33, "r")),
+        (CBC, 128, 13, 1, 0x123456789, 4, ipv4(20, "s")),
+        (CBC, 256, 14, 1, 7, 4, ipv4(60, "t")),
+        (CTR, 128, 13, 1, (1 << 40) - 1, 4, ipv4(131, "u")),
     ]
     for i, (encr, bits, integ, esn, seq, nh, inner) in enumerate(shapes):
         spi = int.from_bytes(octets(f"spi{i}", 4), "big") | 0x100
@@ -124,7 +131,7 @@ def esp_rows():
 
 # ---- IKE keys ----
 
-PRFS = {5: ("sha256", 32), 6: ("sha384", 48)}
+PRFS = {5: ("sha256", 32), 6: ("sha384", 48), 7: ("sha512", 64)}
 
 
 def prf(prf_id, key, data):
@@ -147,6 +154,9 @@ def ike_rows():
         (5, CBC, 128, 12, 6, 256, 32, 32),
         (6, CBC, 256, 12, 6, 256, 256, 256),
         (5, CHACHA, 0, 0, 5, 32, 32, 32),
+        (7, CTR, 256, 14, 5, 32, 32, 32),
+        (6, CBC, 128, 13, 7, 48, 24, 32),
+        (7, CTR, 128, 12, 7, 66, 32, 33),
     ]
     for i, (p, encr, bits, integ, old, n_ir, n_i, n_r) in enumerate(shapes):
         g_ir, ni, nr = octets(f"g{i}", n_ir), octets(f"ni{i}", n_i), octets(f"nr{i}", n_r)
@@ -174,6 +184,7 @@ def sk_rows():
     shapes = [  # encr, bits, integ, length of the chain
         (GCM, 128, 0, 0), (GCM, 256, 0, 47), (CBC, 128, 12, 0), (CBC, 256, 12, 15), (CBC, 128, 12, 16),
         (GCM, 128, 0, 1200), (CHACHA, 0, 0, 0), (CHACHA, 0, 0, 77),
+        (CTR, 128, 12, 0), (CTR, 256, 14, 47), (CBC, 256, 13, 31), (CBC, 128, 14, 64), (CTR, 256, 13, 300),
     ]
     for i, (encr, bits, integ, n) in enumerate(shapes):
         chain = b""

@@ -4,6 +4,7 @@
 #ifndef TEST_VECTORS_PUBLISHED_ROWS_H
 #define TEST_VECTORS_PUBLISHED_ROWS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* RFC 3602 4, cases 1 to 4: AES-CBC with a 128-bit key. */
@@ -35,6 +36,43 @@ static const struct {
 	 "cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedf",
 	 "c30e32ffedc0774e6aff6af0869f71aa0f3af07a9a31a9c684db207eb0ef8e4e35907aa632c3ffdf868b"
 	 "b7b29d3d46ad83ce9f9a102ee99d49a53e87f4c3da55"},
+};
+
+/* RFC 3686 6, without those of 192 bits: the key stands with its nonce, our salt, behind it. */
+static const struct {
+	int row;
+	const char *key, *iv, *plain, *cipher;
+} aes_ctr_rows[] = {
+	{1,
+	 "ae6852f8121067cc4bf7a5765577f39e00000030",
+	 "0000000000000000",
+	 "53696e676c6520626c6f636b206d7367",
+	 "e4095d4fb7a7b3792d6175a3261311b8"},
+	{2,
+	 "7e24067817fae0d743d6ce1f32539163006cb6db",
+	 "c0543b59da48d90b",
+	 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+	 "5104a106168a72d9790d41ee8edad388eb2e1efc46da57c8fce630df9141be28"},
+	{3,
+	 "7691be035e5020a8ac6e618529f9a0dc00e0017b",
+	 "27777f3f4a1786f0",
+	 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20212223",
+	 "c1cf48a89f2ffdd9cf4652e9efdb72d74540a42bde6d7836d59a5ceaaef3105325b2072f"},
+	{7,
+	 "776beff2851db06f4c8a0542c8696f6c6a81af1eec96b4d37fc1d689e6c1c10400000060",
+	 "db5672c97aa8f0b2",
+	 "53696e676c6520626c6f636b206d7367",
+	 "145ad01dbf824ec7560863dc71e3e0c0"},
+	{8,
+	 "f6d66d6bd52d59bb0796365879eff886c66dd51a5b6a99744b50590c87a2388400faac24",
+	 "c1585ef15a43d875",
+	 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+	 "f05e231b3894612c49ee000b804eb2a9b8306b508f839d6a5530831d9344af1c"},
+	{9,
+	 "ff7a617ce69148e4f1726e2f43581de2aa62d9f805532edff1eed687fb54153d001cc5b7",
+	 "51a51d70a1c11148",
+	 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20212223",
+	 "eb6c52821d0bbbf7ce7594462aca4faab407df866569fd07f48cc0b583d6071f1ec0e6b8"},
 };
 
 /* draft-mcgrew-gcm-test-01, "Test Cases for the use of Galois/Counter Mode (GCM) ... in IPsec
@@ -188,29 +226,107 @@ static const char chacha_ike_sealed[] =
 static const char chacha_ike_clear[] =
 	"c0c1c2c3c4c5c6c7d0d1d2d3d4d5d6d72920250000000009000000000000000c000040010000000a";
 
-/* RFC 4868 2.7.2.1, AUTH256-1 to AUTH256-4: HMAC-SHA-256-128. */
+/* RFC 4868 2.7.2: AUTH256-1 to AUTH256-4, AUTH384-1 to -4, AUTH512-1 to -4. */
 static const struct {
 	int row;
-	const char *key, *data, *hmac; /* The ICV is the first half of it. */
-} hmac_sha256_128_rows[] = {
+	uint16_t integ;
+	size_t icv_len;
+	const char *key, *data, *hmac; /* The ICV is the beginning of it. */
+} hmac_rows[] = {
 	{1,
+	 12,
+	 16,
 	 "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b",
 	 "4869205468657265",
 	 "198a607eb44bfbc69903a0f1cf2bbdc5ba0aa3f3d9ae3c1c7a3b1696a0b68cf7"},
 	{2,
+	 12,
+	 16,
 	 "4a6566654a6566654a6566654a6566654a6566654a6566654a6566654a656665",
 	 "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
 	 "167f928588c5cc2eef8e3093caa0e87c9ff566a14794aa61648d81621a2a40c6"},
 	{3,
+	 12,
+	 16,
 	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	 "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
 	 "dddddddddddddddd",
 	 "cdcb1220d1ecccea91e53aba3092f962e549fe6ce9ed7fdc43191fbde45c30b0"},
 	{4,
+	 12,
+	 16,
 	 "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20",
 	 "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"
 	 "cdcdcdcdcdcdcdcd",
 	 "372efcf9b40b35c2115b1346903d2ef42fced46f0846e7257bb156d3d7b30d3f"},
+	{5,
+	 13,
+	 24,
+	 "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"
+	 "0b0b0b0b0b0b",
+	 "4869205468657265",
+	 "b6a8d5636f5c6a7224f9977dcf7ee6c7fb6d0c48cbdee9737a959796489bddbc4c5df61d5b3297b4fb68"
+	 "dab9f1b582c2"},
+	{6,
+	 13,
+	 24,
+	 "4a6566654a6566654a6566654a6566654a6566654a6566654a6566654a6566654a6566654a6566654a65"
+	 "66654a656665",
+	 "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+	 "2c7353974f1842fd66d53c452ca42122b28c0b594cfb184da86a368e9b8e16f5349524ca4e82400cbde0"
+	 "686d403371c9"},
+	{7,
+	 13,
+	 24,
+	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	 "aaaaaaaaaaaa",
+	 "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
+	 "dddddddddddddddd",
+	 "809f439be00274321d4a538652164b53554a508184a0c3160353e3428597003d35914a18770f94439870"
+	 "54944b7c4b4a"},
+	{8,
+	 13,
+	 24,
+	 "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f200a0b0c0d0e0f10111213"
+	 "141516171819",
+	 "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"
+	 "cdcdcdcdcdcdcdcd",
+	 "5b540085c6e6358096532b2493609ed1cb298f774f87bb5c2ebf182c83cc7428707fb92eab2536a58122"
+	 "58228bc96687"},
+	{9,
+	 14,
+	 32,
+	 "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"
+	 "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b",
+	 "4869205468657265",
+	 "637edc6e01dce7e6742a99451aae82df23da3e92439e590e43e761b33e910fb8ac2878ebd5803f6f0b61"
+	 "dbce5e251ff8789a4722c1be65aea45fd464e89f8f5b"},
+	{10,
+	 14,
+	 32,
+	 "4a6566654a6566654a6566654a6566654a6566654a6566654a6566654a6566654a6566654a6566654a65"
+	 "66654a6566654a6566654a6566654a6566654a656665",
+	 "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+	 "cb370917ae8a7ce28cfd1d8f4705d6141c173b2a9362c15df235dfb251b154546aa334ae9fb9afc21849"
+	 "32d8695e397bfa0ffb93466cfcceaae38c833b7dba38"},
+	{11,
+	 14,
+	 32,
+	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	 "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
+	 "dddddddddddddddd",
+	 "2ee7acd783624ca9398710f3ee05ae41b9f9b0510c87e49e586cc9bf961733d8623c7b55cebefccf02d5"
+	 "581acc1c9d5fb1ff68a1de45509fbe4da9a433922655"},
+	{12, /* Its key is printed with 16 octets too many, before these. */
+	 14,
+	 32,
+	 "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a"
+	 "2b2c2d2e2f303132333435363738393a3b3c3d3e3f40",
+	 "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"
+	 "cdcdcdcdcdcdcdcd",
+	 "5e6688e5a3daec826ca32eaea224eff5e700628947470e13ad01302561bab108b8c48cbc6b807dcfbd85"
+	 "0521a685babc7eae4a2a2e660dc0e86b931d65503fd2"},
 };
 
 /* IKEv2's key derivation with HMAC-SHA-256 (NIST SP 800-135, ACVP kdf-components-ikev2-1.0).
