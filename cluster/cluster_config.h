@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the pure part of a node is configured with. Filled from cluster.toml by
- * node/, read-only afterwards; the same on all nodes but for `self`. */
+ * node/, read-only afterwards; the same on all nodes but for `self`. Whoever changes a fact
+ * starts the node anew; the policy may change while it runs. */
 #ifndef CLUSTER_CLUSTER_CONFIG_H
 #define CLUSTER_CLUSTER_CONFIG_H
 
-#include "proto/ike/ike_config.h"
+#include "cluster/cluster_policy.h"
 
 #define CLUSTER_NODES_MAX 16u
 #define CLUSTER_NAME_MAX 32u /* With the final NUL. */
@@ -51,12 +52,12 @@ struct cluster_config {
 	uint64_t snapshot_bytes;                        /* Log between two snapshots: 8 MiB. */
 	uint32_t snapshot_slice;                        /* Octets of it that are written in a millisecond: 16 KiB */
 	uint32_t snapshot_trailing;                     /* Entries kept behind one: 1024 */
-	uint64_t hash;                                  /* Covers everything that must be equal on all nodes. */
+	uint64_t hash;                                  /* Of the facts: all that must be equal on all nodes. */
 	struct cluster_timing timing;
-	struct ike_config ike;
+	struct cluster_policy *policy;                  /* What a node starts with. */
 };
 
-/* The defaults named above; names, keys and ike stay zero. */
+/* The defaults named above; names, keys and the policy stay zero. */
 void cluster_config_defaults(struct cluster_config *c);
 /* The one number that Child SAs are counted against; see child_sas_max. */
 uint32_t cluster_config_child_sas(const struct cluster_config *c);

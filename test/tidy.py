@@ -103,7 +103,7 @@ for path, text in product.items():
 # Rooms of the core: c->ROOM->x is its own files' alone.
 internal = code["cluster/core/rooms.h"]
 rooms = re.findall(r"^\tstruct \w+ \*(\w+);", internal[internal.index("struct core {"):], re.M)
-rooms = [r for r in rooms if r not in ("seal", "state", "consensus", "actions")]
+rooms = [r for r in rooms if r not in ("seal", "state", "consensus", "actions", "in_force")]
 owners = {}
 for path, text in product.items():
     for room in set(re.findall(r"\bc->(\w+) = core_room\(", text)):

@@ -321,7 +321,8 @@ bool bootstrap_hello(struct core *c, uint32_t node, const struct frame *f)
 	}
 	if (first && p->differs)
 		action_event(c->actions, "config_differs",
-			     "%s runs another configuration: make cluster.toml the same on all nodes",
+			     "%s runs with another cluster.toml, beside [[connection]], [[secret]] and [[user]]: "
+			     "make it the same on all nodes",
 			     c->config->node[node]);
 	c->applied_sent = 0; /* A new leader is told anew. */
 	if (h->cluster_id == 0 && c->consensus && identity_names(c->identity, h->raft_id))

@@ -82,7 +82,7 @@ void control_request(struct core *c, const struct control_request *r)
 		       ike_id_format(&r->id, id, sizeof(id)));
 	else if ((r->verb == CONTROL_PRUNE || r->verb == CONTROL_PRUNE_YES) && !policy_is_shown(c))
 		answer(c, a, false, 0,
-		       "this node's configuration is not that of most voters: ask one that has theirs");
+		       "this node's policy is not that of most voters: ask one that has theirs");
 }
 
 static void propose(struct core *c, const struct control_asked *a)

@@ -95,6 +95,10 @@ static void on_event(struct core *c, const struct event *e)
 	case EVENT_FITNESS:
 		fitness_set(c, e->fitness.fit);
 		break;
+	case EVENT_POLICY:
+		policy_set(c, e->policy);
+		membership_policy(c);
+		break;
 	}
 }
 
@@ -248,6 +252,7 @@ struct core *core_new(const struct cluster_config *config, const struct core_sta
 
 	assert(c && config->n_nodes > 0 && config->self < config->n_nodes && start->raft_id != 0);
 	c->config = config;
+	c->in_force = cluster_policy_ref(config->policy);
 	c->raft_id = start->raft_id;
 	c->incarnation = start->incarnation;
 	c->started_us = start->now_us;
@@ -281,6 +286,7 @@ void core_free(struct core *c)
 	state_free(c->state);
 	seal_key_free(c->seal);
 	entropy_fini(&c->entropy); /* Of a step that did not end: the store was refused. */
+	cluster_policy_unref(c->in_force);
 	free(c);
 }
 
@@ -304,6 +310,7 @@ void core_status(const struct core *c, struct core_status *out)
 	out->false_node_downs = proposed_false_downs(c);
 	out->half_open = half_open_count(c);
 	out->pending = exchange_pending(c);
+	out->policy_hash = c->in_force->hash;
 	out->revoked_refused = c->refused_revoked;
 	memcpy(out->drops, c->drops, sizeof(out->drops));
 	memcpy(out->refusals, refusals_counts(c), sizeof(out->refusals));

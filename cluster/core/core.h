@@ -17,7 +17,7 @@
 
 struct core;
 
-/* config is borrowed for the core's life. NULL: *why says what is wrong with the
+/* config is borrowed for the core's life, its policy counted. NULL: *why says what is wrong with the
  * store (it belongs to another cluster, another key, is damaged). Actions may be
  * queued already. */
 struct core *core_new(const struct cluster_config *config, const struct core_start *start,
@@ -46,6 +46,7 @@ struct core_status {
 	uint64_t held_expired;     /* Takeovers in which marks did not arrive in time. */
 	uint64_t false_node_downs; /* NodeDown of a node that was alive. */
 	size_t half_open, pending;
+	uint64_t policy_hash;      /* Of the policy in force here; others' are in their node_record. */
 	uint64_t revoked_refused;  /* IKE_AUTH of identities that are revoked, here as leader. */
 	uint64_t drops[DROP_COUNT];
 	uint64_t refusals[NOTIFY_ERRORS + 1]; /* Error NOTIFYs to clients, by notify_error_index(). */

@@ -5,6 +5,7 @@
 #ifndef CLUSTER_CORE_EVENT_H
 #define CLUSTER_CORE_EVENT_H
 
+#include "cluster/cluster_policy.h"
 #include "cluster/core/auth_question.h"
 #include "cluster/core/control.h"
 #include "proto/wire/address.h"
@@ -24,7 +25,8 @@ enum event_type {
 	EVENT_SHUTDOWN,   /* SIGTERM: hand over, then ACTION_EXIT. */
 	EVENT_FITNESS,    /* The host lost, or has again, what serving clients takes. */
 	EVENT_CONTROL,    /* An operator asks for something; answered by one ACTION_CONTROL. */
-	EVENT_AUTH_ANSWER /* To an ACTION_AUTH_ASK, at whoever asked; late, twice or never. */
+	EVENT_AUTH_ANSWER, /* To an ACTION_AUTH_ASK, at whoever asked; late, twice or never. */
+	EVENT_POLICY      /* Another policy is in force from now on. */
 };
 
 struct event {
@@ -70,6 +72,7 @@ struct event {
 			size_t n;
 		} sa_reports;
 		const struct control_request *control;
+		struct cluster_policy *policy; /* The core takes a reference. */
 	};
 };
 

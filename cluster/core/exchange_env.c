@@ -141,7 +141,7 @@ static bool revoked(void *ctx, const struct ike_id *peer)
 struct ike_env exchange_env(struct core *c)
 {
 	return (struct ike_env){
-		.config = &c->config->ike,
+		.config = &c->in_force->ike,
 		.entropy = &c->entropy,
 		.iv = &c->exchange->iv,
 		.now_ms = state_time_ms(c->state),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nodes up and down (DESIGN section 6).
  *
- * A node that is not shown as up in its running incarnation says so until it is. The leader
+ * A node that is not shown as up in its running incarnation, with the policy that is in force at
+ * it, says so until it is. The leader
  * turns the detector's word about a follower into NodeDown. */
 #include "cluster/core/membership.h"
 
@@ -127,12 +128,25 @@ void membership_tell_down(struct core *c, const struct node_down *down)
 		     core_node_name(c, down->successor));
 }
 
+/* In its running incarnation, with the policy that is in force. */
+static bool is_shown(const struct core *c)
+{
+	const struct node_record *n = state_node(c->state, c->raft_id);
+
+	return core_is_up(c, c->raft_id, c->incarnation) && n->policy_hash == c->in_force->hash;
+}
+
+void membership_policy(struct core *c)
+{
+	c->membership->node_up_at_us = 0;
+}
+
 static void say_up(struct core *c)
 {
 	struct membership *m = c->membership;
 	struct command up = { .type = COMMAND_NODE_UP };
 
-	if (c->leaving || c->now_us < m->node_up_at_us || core_is_up(c, c->raft_id, c->incarnation))
+	if (c->leaving || c->now_us < m->node_up_at_us || is_shown(c))
 		return;
 	m->node_up_at_us = c->now_us + NODE_UP_AGAIN_US;
 	if (MUTANT(MUTANT_NODE_UP_ONCE))
@@ -140,6 +154,7 @@ static void say_up(struct core *c)
 	up.node_up.id = c->raft_id;
 	up.node_up.incarnation = c->incarnation;
 	up.node_up.config_hash = c->config->hash;
+	up.node_up.policy_hash = c->in_force->hash;
 	up.node_up.level = c->config->level;
 	snprintf(up.node_up.name, sizeof(up.node_up.name), "%s", c->config->node[c->config->self]);
 	proposals_add(c, URGENT_NODE, &up);

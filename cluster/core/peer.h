@@ -16,7 +16,7 @@ struct peer {
 	bool suspect;        /* By our failure detector. */
 	bool leaving;        /* It said so, in this incarnation. */
 	bool never_heard;    /* suspect since our start: not the detector's word yet. */
-	bool differs;        /* Its configuration hash is not ours. */
+	bool differs;        /* Its facts are not ours (cluster_config.hash). */
 	uint8_t level;       /* What it can read: HELLO. */
 	bool unfit;          /* FRAME_FITNESS: its host does not let it serve. */
 	uint64_t raft_id, incarnation, cluster_id;

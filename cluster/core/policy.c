@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions whose identity or connection is no longer configured: an operator who takes a
- * [[secret]] out of cluster.toml wants its client gone. They end by a committed command of the
- * leader, like those that an operator ends.
+/* The policy in force at this node, and sessions whose identity or connection it has no longer.
  *
- * One node with an old or a truncated file must not do that, so it takes a configuration
- * that a majority of voters shows (its hash is in each NodeUp). And a file can be wrong
+ * Another policy may come at any time between two steps (EVENT_POLICY). No room keeps a
+ * pointer into one from step to step: sessions and half-open SAs name their connection and
+ * their peer. So whatever is under way is judged by the policy that is in force when its next
+ * message comes, and who was taken out of it is not let in, however far he has got. Each node
+ * has its own, and the leader negotiates by its own; NodeUp tells the hash. That others have
+ * another one is said once, and makes nobody unready.
+ *
+ * An operator who takes a [[secret]] out of cluster.toml wants its client gone. Such sessions end
+ * by a committed command of the leader, like those that an operator ends.
+ *
+ * One node with an old or a truncated file must not do that, so it takes a policy that a
+ * majority of voters shows. And a file can be wrong
  * everywhere: when more than one in PART_HELD would end at once nobody does, until an operator
  * says so (control.c); the leader says once how many there are, and what to say. It then holds
  * them until none is left: they are not to end later only because others came.
@@ -31,6 +39,7 @@ struct policy {
 	struct policy_walk walk;
 	uint64_t again_us;
 	bool held; /* They were too many. */
+	uint32_t differ; /* Nodes that have another one, of which that was said: 1 << index. */
 };
 
 #define LOOK_MAX 512u /* Sessions in one step. */
@@ -58,18 +67,17 @@ static void know(struct core *c, const struct ike_id *id, enum ike_auth_listed l
 	k->listed |= listed;
 }
 
-void policy_init(struct core *c)
+static void know_all(struct core *c)
 {
-	const struct ike_config *ike = &c->config->ike;
+	const struct ike_config *ike = &c->in_force->ike;
 
-	c->policy = core_room(sizeof(*c->policy));
 	for (size_t i = 0; i < ike->n_secrets; i++)
 		know(c, &ike->secrets[i].id, AUTH_LISTED_SECRET);
 	for (size_t i = 0; i < ike->n_users; i++)
 		know(c, &ike->users[i].id, AUTH_LISTED_USER);
 }
 
-void policy_fini(struct core *c)
+static void forget(struct core *c)
 {
 	struct known *k, *next;
 
@@ -78,7 +86,34 @@ void policy_fini(struct core *c)
 		HASH_DEL(c->policy->known, k);
 		free(k);
 	}
+}
+
+void policy_init(struct core *c)
+{
+	c->policy = core_room(sizeof(*c->policy));
+	know_all(c);
+}
+
+void policy_fini(struct core *c)
+{
+	forget(c);
 	free(c->policy);
+}
+
+void policy_set(struct core *c, struct cluster_policy *policy)
+{
+	bool other = policy->hash != c->in_force->hash;
+
+	cluster_policy_ref(policy);
+	cluster_policy_unref(c->in_force);
+	c->in_force = policy;
+	forget(c);
+	know_all(c);
+	if (!other)
+		return;
+	action_event(c->actions, "policy_new", "another policy is in force");
+	c->policy->held = false; /* Of those that the one before lacked. */
+	policy_look(c);
 }
 
 static unsigned listed(const struct core *c, const struct ike_id *id)
@@ -114,7 +149,8 @@ bool policy_is_shown(const struct core *c)
 		const struct node_record *r = state_node(c->state, member[i].id);
 
 		voters += member[i].voter;
-		shown += member[i].voter && r && r->up && r->config_hash == c->config->hash;
+		shown += member[i].voter && r && r->up && r->config_hash == c->config->hash &&
+			 r->policy_hash == c->in_force->hash;
 	}
 	if (MUTANT(MUTANT_POLICY_OF_ONE))
 		return true;
@@ -201,11 +237,39 @@ void policy_propose(struct core *c, struct policy_walk *w, uint64_t ticket)
 	proposals_add(c, URGENT_REQUEST, &end);
 }
 
+/* What the log tells a node that comes back is of the past: first it must be up. */
+static void tell_differing(struct core *c)
+{
+	uint32_t differ = 0, before = c->policy->differ;
+
+	if (!core_is_up(c, c->raft_id, c->incarnation))
+		return;
+	for (uint32_t place = 0; place < STATE_NODES_MAX; place++) {
+		const struct node_record *n = state_node_at(c->state, place);
+		uint32_t i = n ? core_node_index(c, n->id) : NODE_NONE;
+
+		if (i == NODE_NONE || i == c->config->self || !n->up ||
+		    n->policy_hash == c->in_force->hash)
+			continue;
+		differ |= 1u << i;
+		if (!(before & 1u << i))
+			action_event(c->actions, "policy_differs",
+				     "%s has another policy in force: `baton reload` where the file is newer",
+				     c->config->node[i]);
+	}
+	c->policy->differ = differ;
+	if (before && !differ)
+		action_event(c->actions, "policy_equal", "all nodes that are up have the same policy in force");
+}
+
 void policy_tick(struct core *c)
 {
 	struct policy *p = c->policy;
 
-	if (!core_leads(c) || c->now_us < c->housekeeping_us)
+	if (c->now_us < c->housekeeping_us)
+		return;
+	tell_differing(c);
+	if (!core_leads(c))
 		return;
 	if (p->stage == POLICY_REST && c->now_us >= p->again_us)
 		policy_look(c);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions whose identity or connection is no longer configured. */
+/* The policy in force, and sessions whose identity or connection it has no longer. */
 #ifndef CLUSTER_CORE_POLICY_H
 #define CLUSTER_CORE_POLICY_H
 
+#include "cluster/cluster_policy.h"
 #include "cluster/state/state.h"
 
 struct core;
@@ -16,8 +17,9 @@ struct policy_walk {
 };
 
 void policy_init(struct core *c);
+void policy_set(struct core *c, struct cluster_policy *policy); /* In force from now on. */
 bool policy_knows(const struct core *c, const struct ike_id *id); /* Has it a [[secret]]? */
-bool policy_is_shown(const struct core *c); /* Has a majority of voters our configuration? */
+bool policy_is_shown(const struct core *c); /* Has a majority of voters our facts and our policy? */
 bool policy_is_held(uint64_t gone, uint64_t seen); /* Too many to end without being asked to? */
 void policy_walk(const struct core *c, struct policy_walk *w); /* Further; never if it is over. */
 void policy_propose(struct core *c, struct policy_walk *w, uint64_t ticket);

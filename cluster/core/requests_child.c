@@ -124,7 +124,7 @@ static uint32_t rekey_due(const struct core *c, const struct session *s, struct 
 		e->rekey = 0;
 		e->rekey_tries = 0;
 	}
-	return c->now_us >= e->rekey_us && ike_rekey_possible(&c->config->ike, &s->ike, due) ? due : 0;
+	return c->now_us >= e->rekey_us && ike_rekey_possible(&c->in_force->ike, &s->ike, due) ? due : 0;
 }
 
 /* Whatever the client answers, TEMPORARY_FAILURE or that it will not: the next try is later

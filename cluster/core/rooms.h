@@ -39,7 +39,7 @@
  *   lease_requests.c  what owners ask of the log: leases, horizons, marks
  *   activity.c            what owners tell the leader of their clients
  *   control.c         what an operator asks for
- *   policy.c          sessions whose identity or connection is no longer configured */
+ *   policy.c          the policy in force; sessions whose identity or connection it lacks */
 #ifndef CLUSTER_CORE_CORE_INTERNAL_H
 #define CLUSTER_CORE_CORE_INTERNAL_H
 
@@ -58,6 +58,7 @@
 
 struct core {
 	const struct cluster_config *config;
+	struct cluster_policy *in_force; /* The policy: config's, or what EVENT_POLICY brought. */
 	uint64_t raft_id, incarnation;
 	struct seal_key *seal;
 	struct state *state;

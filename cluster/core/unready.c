@@ -91,8 +91,8 @@ void core_unready_text(const struct core *c, enum unready u, char text[UNREADY_T
 		snprintf(text, UNREADY_TEXT_LEN, "the node was told to end and hands over");
 		break;
 	case UNREADY_DIFFERS:
-		snprintf(text, UNREADY_TEXT_LEN, "cluster.toml, or a file that it names, differs from what %s has, "
-			 "which leads", leader < c->config->n_nodes ? c->config->node[leader] : "the node");
+		snprintf(text, UNREADY_TEXT_LEN, "cluster.toml, beside [[connection]], [[secret]], [[user]], differs from what %s "
+			 "has, which leads", leader < c->config->n_nodes ? c->config->node[leader] : "the node");
 		break;
 	case UNREADY_UNFIT:
 		snprintf(text, UNREADY_TEXT_LEN, "the host does not let it serve, so it owns nothing "

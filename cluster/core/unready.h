@@ -12,7 +12,7 @@ enum unready {
 	UNREADY_ISOLATED,
 	UNREADY_NOT_UP,    /* The applied state does not show this incarnation as up. */
 	UNREADY_LEAVING,
-	UNREADY_DIFFERS,   /* The leader has another configuration. */
+	UNREADY_DIFFERS,   /* The leader has other facts (cluster_config.h); another policy is no reason. */
 	UNREADY_UNFIT,     /* The host does not let it serve; the edge says why. */
 	UNREADY_COUNT
 };

@@ -107,9 +107,11 @@ void core_broadcast(struct core *c, const struct frame *f)
 
 static const struct ike_connection *connection_named(const struct core *c, const char *name)
 {
-	for (size_t i = 0; i < c->config->ike.n_connections; i++)
-		if (strcmp(c->config->ike.connections[i].name, name) == 0)
-			return &c->config->ike.connections[i];
+	const struct ike_config *ike = &c->in_force->ike;
+
+	for (size_t i = 0; i < ike->n_connections; i++)
+		if (strcmp(ike->connections[i].name, name) == 0)
+			return &ike->connections[i];
 	return NULL;
 }
 

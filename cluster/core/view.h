@@ -30,7 +30,7 @@ bool core_has_successor(const struct session *s, uint32_t spi_in); /* Its Child 
 uint64_t core_first_horizon(const struct core *c, const struct ike_session *ike);
 /* Does the applied state show that process as up? */
 bool core_is_up(const struct core *c, uint64_t id, uint64_t incarnation);
-/* The configuration that successors should have, ours; 0: all that are up have it. */
+/* The facts that successors should have, ours; 0: all that are up have it. */
 uint64_t core_successors_hash(const struct core *c);
 void *core_room(size_t size); /* For a room's struct: zeroed, freed by its _fini(). */
 

@@ -83,6 +83,7 @@ static void codec_node_up(struct codec *c, struct node_up *p)
 	codec_text(c, p->name, sizeof(p->name));
 	codec_u64(c, &p->incarnation);
 	codec_u64(c, &p->config_hash);
+	codec_u64(c, &p->policy_hash);
 	codec_u8(c, &p->level);
 	codec_check(c, p->id != 0 && p->level >= LEVEL_FIRST);
 }

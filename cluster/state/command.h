@@ -92,26 +92,27 @@ struct seq_batch {
 };
 
 /* A node runs, with a new incarnation. Slots it owned in an older incarnation
- * get the next epoch and the new incarnation: it forgot where it stood. No-op when
- * the state shows this incarnation already. Refused with ERR_UNSUPPORTED if it cannot read what
+ * get the next epoch and the new incarnation: it forgot where it stood. When the state
+ * shows this incarnation already, only its policy may be another. Refused with ERR_UNSUPPORTED if it cannot read what
  * the cluster writes. */
 struct node_up {
 	uint64_t id;
 	char name[32];
 	uint64_t incarnation;
-	uint64_t config_hash;
+	uint64_t config_hash; /* Facts ... */
+	uint64_t policy_hash; /* ... and policy: cluster_config.h */
 	uint8_t level; /* Which forms it can read: cluster/level.h */
 };
 
 /* Refused with ERR_STALE unless the node is up in that incarnation and successor, if not 0,
  * is another node that is up. Its slots, its private one included, and those of nobody
  * go to successor (vip), or by rendezvous over the nodes that are up (successor = 0): those with
- * that configuration, if there are any, or all; the service addresses, if it held them, go
+ * those facts, if there are any, or all; the service addresses, if it held them, go
  * to successor. */
 struct node_down {
 	uint64_t id, incarnation;
 	uint64_t successor;
-	uint64_t config_hash; /* A node with another one is unready; 0: that does not count. */
+	uint64_t config_hash; /* A node with other facts is unready; 0: they do not count. */
 };
 
 struct owner_move {

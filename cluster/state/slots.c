@@ -6,7 +6,7 @@
  * A process that comes back has forgotten where it stood: its slots start a new epoch
  * under the new incarnation. Slots whose node is lost go to a successor, or are spread by
  * rendezvous: each slot to the node that scores highest for it, so that the loss of
- * one node moves only its own. A node whose configuration is not the proposer's is
+ * one node moves only its own. A node whose facts (config_hash) are not the proposer's is
  * unready: it gets something only if no other can.
  *
  * A node has one private slot, for sessions that are handed to it alone. It belongs
@@ -49,13 +49,13 @@ static uint64_t rendezvous_score(uint32_t slot, uint64_t id)
 	return z ^ (z >> 31);
 }
 
-/* Is it up, and has it that configuration (0: any)? */
+/* Is it up, and has it those facts (0: any)? */
 static bool eligible(const struct node_record *n, uint64_t config_hash)
 {
 	return n->id != 0 && n->up && (config_hash == 0 || n->config_hash == config_hash);
 }
 
-/* The configuration to look for: none in particular, if nobody who is up has this one. */
+/* The facts to look for: none in particular, if nobody who is up has these. */
 static uint64_t successors_hash(const struct state *s, uint64_t config_hash)
 {
 	for (uint32_t i = 0; i < STATE_NODES_MAX; i++)
@@ -136,8 +136,11 @@ void apply_node_up(struct state *s, const struct node_up *c, struct apply_result
 		r->status = ERR_MALFORMED;
 		return;
 	}
-	if (n && n->up && n->incarnation == c->incarnation)
+	if (n && n->up && n->incarnation == c->incarnation) {
+		r->nodes_changed = n->policy_hash != c->policy_hash;
+		n->policy_hash = c->policy_hash;
 		return;
+	}
 	if (c->level < s->level) {
 		r->status = ERR_UNSUPPORTED;
 		return;
@@ -155,6 +158,7 @@ void apply_node_up(struct state *s, const struct node_up *c, struct apply_result
 	n->incarnation = c->incarnation;
 	n->up = true;
 	n->config_hash = c->config_hash;
+	n->policy_hash = c->policy_hash;
 	n->level = c->level;
 	r->nodes_changed = true;
 

@@ -19,7 +19,7 @@ struct node_record {
 	char name[32];
 	uint64_t incarnation;  /* Drawn at each start of the process. */
 	bool up;
-	uint64_t config_hash;
+	uint64_t config_hash, policy_hash;
 	uint8_t level;         /* As it said, not below state_level(). */
 	uint64_t stored_index; /* Highest index it is known to have stored (ClusterTime). */
 };

@@ -54,7 +54,7 @@ int cmd_check(int argc, char **argv)
 	config_errors_print(&errors);
 	if (status == CMD_OK)
 		printf("%s: good; %u nodes, %zu connections, %zu secrets, %zu users\n", path, c->cluster.n_nodes,
-		       c->cluster.ike.n_connections, c->cluster.ike.n_secrets, c->cluster.ike.n_users);
+		       c->cluster.policy->ike.n_connections, c->cluster.policy->ike.n_secrets, c->cluster.policy->ike.n_users);
 	config_errors_fini(&errors);
 	node_config_fini(c);
 	free(c);

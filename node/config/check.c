@@ -72,7 +72,7 @@ static void check_node_pair(struct reader *r, size_t i, size_t k)
 
 static void check_repeated(struct reader *r)
 {
-	const struct ike_config *ike = &r->c->cluster.ike;
+	const struct ike_config *ike = &r->c->cluster.policy->ike;
 
 	for (size_t i = 0; i < r->c->cluster.n_nodes; i++)
 		for (size_t k = 0; k < i; k++)
@@ -121,7 +121,7 @@ static bool has_own_secret(const struct ike_config *ike, const struct ike_connec
 /* Are there clients that could come, and can the gateway show them who it is? */
 static void check_auth(struct reader *r, size_t i)
 {
-	const struct ike_config *ike = &r->c->cluster.ike;
+	const struct ike_config *ike = &r->c->cluster.policy->ike;
 	const struct ike_connection *connection = &ike->connections[i];
 	const struct ike_auth_method *method = ike_connection_auth(connection);
 	int line = config_line(r, "connection", i, "auth");
@@ -165,11 +165,11 @@ static void check_numbers(struct reader *r)
 		reader_error(r, config_line(r, "cluster", 0, "cookie_above"), "\"cookie_above\" of %u is not below "
 			     "half_open_max of %u: no cookie would ever be asked for", c->cookie_above,
 			     c->half_open_max);
-	for (size_t i = 0; i < c->ike.n_connections; i++)
-		if (c->ike.connections[i].dpd_ms > 0 && c->ike.connections[i].dpd_ms < t->retransmit_ms)
+	for (size_t i = 0; i < c->policy->ike.n_connections; i++)
+		if (c->policy->ike.connections[i].dpd_ms > 0 && c->policy->ike.connections[i].dpd_ms < t->retransmit_ms)
 			reader_error(r, config_line(r, "connection", i, "dpd_delay_ms"), "\"dpd_delay_ms\" of %u is "
 				     "less than retransmit_ms of %u: use 0 for none, or more",
-				     c->ike.connections[i].dpd_ms, t->retransmit_ms);
+				     c->policy->ike.connections[i].dpd_ms, t->retransmit_ms);
 }
 
 static void check_lifetime(struct reader *r, size_t i, const struct lifetime *l, const char *hard)
@@ -182,7 +182,7 @@ static void check_lifetime(struct reader *r, size_t i, const struct lifetime *l,
 
 static void check_lifetimes(struct reader *r)
 {
-	const struct ike_config *c = &r->c->cluster.ike;
+	const struct ike_config *c = &r->c->cluster.policy->ike;
 
 	for (size_t i = 0; i < c->n_connections; i++)
 		check_lifetime(r, i, &c->connections[i].child_life, "hard_time_s");
@@ -219,7 +219,7 @@ void config_check_whole(struct reader *r)
 	uint32_t n = r->c->cluster.n_nodes;
 
 	check_repeated(r);
-	for (size_t i = 0; i < r->c->cluster.ike.n_connections; i++)
+	for (size_t i = 0; i < r->c->cluster.policy->ike.n_connections; i++)
 		check_auth(r, i);
 	check_numbers(r);
 	check_lifetimes(r);

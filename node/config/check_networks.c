@@ -124,7 +124,7 @@ static void check_local_ts(struct reader *r, size_t i, const struct prefix *pool
 
 static void check_pool(struct reader *r, const struct places *l, size_t i)
 {
-	const struct ike_config *ike = &r->c->cluster.ike;
+	const struct ike_config *ike = &r->c->cluster.policy->ike;
 	const struct prefix *pool = &ike->connections[i].pool;
 	struct prefix network = prefix_network(pool);
 	int line = config_line(r, "connection", i, "pool");
@@ -155,7 +155,7 @@ static void check_pool(struct reader *r, const struct places *l, size_t i)
 /* A client would not get there: it sends into the tunnel what local_ts says. */
 static void check_dns(struct reader *r, size_t i)
 {
-	const struct ike_connection *c = &r->c->cluster.ike.connections[i];
+	const struct ike_connection *c = &r->c->cluster.policy->ike.connections[i];
 	const struct toml_value *ts = config_find(r->root, "connection", i, "local_ts");
 
 	for (size_t k = 0; k < c->n_dns && ts && ts->type == TOML_ARRAY; k++) {
@@ -197,7 +197,7 @@ static void check_node(struct reader *r, size_t i)
 
 void config_check_networks(struct reader *r)
 {
-	const struct ike_config *ike = &r->c->cluster.ike;
+	const struct ike_config *ike = &r->c->cluster.policy->ike;
 	struct places l;
 
 	collect(r, &l);

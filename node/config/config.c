@@ -4,12 +4,9 @@
  * the key that was probably meant. */
 #include "node/config/config.h"
 
-#include "cluster/core/seal.h"
 #include "node/config/schema.h"
 
-#include <openssl/hmac.h>
 #include <openssl/mem.h>
-#include <openssl/sha.h>
 
 #include <libgen.h>
 #include <stdarg.h>
@@ -299,62 +296,6 @@ static void walk(struct reader *r, const struct toml_value *root)
 	}
 }
 
-/* ---- The hash of what must be equal on all nodes: the file but for its form, and the PSKs ---- */
-
-static void hash_value(SHA256_CTX *h, const struct toml_value *v)
-{
-	SHA256_Update(h, &v->type, sizeof(v->type));
-	if (v->key)
-		SHA256_Update(h, v->key, strlen(v->key) + 1);
-	if (v->string)
-		SHA256_Update(h, v->string, strlen(v->string) + 1);
-	SHA256_Update(h, &v->integer, sizeof(v->integer));
-	SHA256_Update(h, &v->boolean, sizeof(v->boolean));
-	for (size_t i = 0; i < v->n; i++)
-		hash_value(h, &v->child[i]);
-}
-
-/* Nodes tell each other the hash: PSKs and passwords go in under a key that comes from the storage
- * key, so that it tells nobody anything to try passwords against. */
-static void hash_secrets(SHA256_CTX *h, const struct cluster_config *c)
-{
-	struct seal_key *seal = seal_key_new(c->storage_key, c->name);
-	uint8_t key[32], mac[SHA256_DIGEST_LENGTH];
-	unsigned len;
-
-	seal_derive(seal, "psk digest", key);
-	for (size_t i = 0; i < c->ike.n_secrets; i++) {
-		const struct secret *psk = &c->ike.secrets[i].psk;
-
-		if (!HMAC(EVP_sha256(), key, sizeof(key), psk->bytes, psk->len, mac, &len))
-			abort();
-		SHA256_Update(h, mac, sizeof(mac));
-	}
-	for (size_t i = 0; i < c->ike.n_users; i++) {
-		const struct nt_hash *password = &c->ike.users[i].password;
-
-		if (!HMAC(EVP_sha256(), key, sizeof(key), password->bytes, sizeof(password->bytes), mac, &len))
-			abort();
-		SHA256_Update(h, mac, sizeof(mac));
-	}
-	OPENSSL_cleanse(key, sizeof(key));
-	seal_key_free(seal);
-}
-
-static uint64_t hash_file(const struct toml_value *root, const struct cluster_config *c)
-{
-	uint8_t digest[SHA256_DIGEST_LENGTH];
-	SHA256_CTX h;
-	uint64_t out;
-
-	SHA256_Init(&h);
-	hash_value(&h, root);
-	hash_secrets(&h, c);
-	SHA256_Final(digest, &h);
-	memcpy(&out, digest, sizeof(out));
-	return out;
-}
-
 /* ---- The face ---- */
 
 static void choose_self(struct node_config *c, const char *name, struct config_errors *errors)
@@ -410,6 +351,7 @@ int node_config_load(struct node_config *c, const char *path, const char *node_n
 	memset(c, 0, sizeof(*c));
 	memset(errors, 0, sizeof(*errors));
 	cluster_config_defaults(&c->cluster);
+	c->cluster.policy = cluster_policy_new();
 	snprintf(c->file, sizeof(c->file), "%s", path);
 	snprintf(c->tun, sizeof(c->tun), "baton0");
 	c->max_store_age_ms = 30 * 60 * 1000;
@@ -428,7 +370,7 @@ int node_config_load(struct node_config *c, const char *path, const char *node_n
 	choose_self(c, node_name, errors);
 	if (errors->n == 0)
 		check_link_secrets(&r, node_name);
-	c->cluster.hash = hash_file(root, &c->cluster);
+	config_facts(&r);
 	toml_free(root);
 	return errors->n ? -1 : 0;
 }
@@ -462,14 +404,7 @@ int node_config_text(const char *path, const char *node_name, const char *key,
 
 void node_config_fini(struct node_config *c)
 {
-	struct ike_config *ike = &c->cluster.ike;
-
-	for (size_t i = 0; i < ike->n_secrets; i++)
-		secret_cleanse(&ike->secrets[i].psk);
-	if (ike->n_users > 0)
-		OPENSSL_cleanse(ike->users, ike->n_users * sizeof(*ike->users));
-	free(ike->secrets);
-	free(ike->users);
-	free(ike->connections);
+	cluster_policy_unref(c->cluster.policy);
+	free(c->fact);
 	OPENSSL_cleanse(c, sizeof(*c));
 }

@@ -43,8 +43,16 @@ struct node_test_hooks { /* [test]; all zero unless set. Not for use in producti
 	char die_file[CONFIG_PATH_MAX]; /* Says at which point to die: node/process/die.c. "" = off. */
 };
 
+/* A key that a node starts with and cannot change while it runs. */
+#define CONFIG_FACT_LEN 120u
+struct config_fact {
+	char name[CONFIG_FACT_LEN]; /* "\"link\" of [[node]] \"n2\"" */
+	int line;
+	uint64_t hash;              /* Of its value. */
+};
+
 struct node_config {
-	struct cluster_config cluster; /* With .self; .hash covers all that must be equal. */
+	struct cluster_config cluster; /* With .self; facts and policy apart: config_facts.c */
 	char file[CONFIG_PATH_MAX];    /* The configuration file itself, for messages. */
 	char ca_file[CONFIG_PATH_MAX];
 	int ca_line;
@@ -69,6 +77,9 @@ struct node_config {
 	bool accept_old_store;         /* --accept-old-store */
 	enum config_log_level log_level;
 	struct node_test_hooks test;
+
+	struct config_fact *fact;      /* Sorted by name; cluster.hash is theirs. */
+	size_t n_facts;
 };
 
 struct config_error {
@@ -101,6 +112,10 @@ int node_config_check_pki(const struct node_config *c, const char *node_name, in
 /* check_host.c: what this machine, which is node c->cluster.self, lacks of what the file says
  * of it. Only warnings: it may come yet, and `baton run` waits. */
 void node_config_check_host(const struct node_config *c, struct config_errors *errors);
+
+/* The first fact that is not as it runs, as a sentence with the file's name; NULL: all are. The
+ * caller frees it. */
+char *config_facts_differ(const struct node_config *runs, const struct node_config *next);
 
 /* One text of one [[node]] (NULL: the first), for tools that may read no secret and have none of
  * what else the file names; "" if it is not set. -1: errors says why. */

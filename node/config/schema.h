@@ -32,6 +32,7 @@ struct config_section {
 	const char *name;
 	bool list;           /* [[name]] */
 	bool required;
+	bool policy;         /* May change while a node runs (cluster/cluster_policy.h); else it is a fact. */
 	const struct config_key *keys; /* Ends with name NULL. */
 	void (*begin)(struct reader *r, const struct toml_value *v, size_t i, size_t n);
 };
@@ -87,6 +88,9 @@ void config_read_psk(struct reader *r, const struct toml_value *v, const char *p
 /* A [[user]]'s, likewise: password.c. */
 void config_read_password(struct reader *r, const struct toml_value *v, const char *path,
 			  struct nt_hash *hash);
+
+/* After the walk: config_facts.c. Their list, their hash and the policy's. */
+void config_facts(struct reader *r);
 
 /* After the walk: what no single key can tell. */
 void config_check_whole(struct reader *r);

@@ -299,15 +299,16 @@ static const struct config_key test_keys[] = {
 };
 
 const struct config_section config_sections[] = {
-	{ "cluster", false, true, cluster_keys, NULL },
-	{ "timing", false, false, timing_keys, NULL },
-	{ "node", true, true, node_keys, node_begin },
-	{ "service", false, true, service_keys, NULL },
-	{ "datapath", false, false, datapath_keys, NULL },
-	{ "log", false, false, log_keys, NULL },
-	{ "connection", true, true, config_connection_keys, config_connection_begin },
-	{ "secret", true, false, config_secret_keys, config_secret_begin },
-	{ "user", true, false, config_user_keys, config_user_begin },
-	{ "test", false, false, test_keys, NULL },
+	/* name, list, required, policy, keys, begin */
+	{ "cluster", false, true, false, cluster_keys, NULL },
+	{ "timing", false, false, false, timing_keys, NULL },
+	{ "node", true, true, false, node_keys, node_begin },
+	{ "service", false, true, false, service_keys, NULL },
+	{ "datapath", false, false, false, datapath_keys, NULL },
+	{ "log", false, false, false, log_keys, NULL },
+	{ "connection", true, true, true, config_connection_keys, config_connection_begin },
+	{ "secret", true, false, true, config_secret_keys, config_secret_begin },
+	{ "user", true, false, true, config_user_keys, config_user_begin },
+	{ "test", false, false, false, test_keys, NULL },
 	{ 0 }
 };

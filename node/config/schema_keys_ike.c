@@ -14,7 +14,7 @@
 
 void config_connection_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n)
 {
-	struct ike_config *ike = &r->c->cluster.ike;
+	struct ike_config *ike = &r->c->cluster.policy->ike;
 
 	(void)v;
 	if (i == 0)
@@ -145,7 +145,7 @@ const struct config_key config_connection_keys[] = {
 
 void config_secret_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n)
 {
-	struct ike_config *ike = &r->c->cluster.ike;
+	struct ike_config *ike = &r->c->cluster.policy->ike;
 
 	(void)v;
 	if (i == 0)
@@ -178,7 +178,7 @@ const struct config_key config_secret_keys[] = {
 
 void config_user_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n)
 {
-	struct ike_config *ike = &r->c->cluster.ike;
+	struct ike_config *ike = &r->c->cluster.policy->ike;
 
 	(void)v;
 	if (i == 0)

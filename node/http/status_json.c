@@ -115,6 +115,28 @@ static const char *role_text(enum consensus_role role)
 	return text[role];
 }
 
+/* Hashes compare, and tell nothing of what they are of. */
+static json_t *hash_json(uint64_t hash)
+{
+	char text[17];
+
+	snprintf(text, sizeof(text), "%016" PRIx64, hash);
+	return json_string(text);
+}
+
+/* Nodes that are up with another policy than the one in force here. */
+static uint64_t policies_differ(const struct status_view *v, uint64_t hash)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < v->config->cluster.n_nodes; i++) {
+		const struct node_record *n = record_named(core_state(v->core), v->config->cluster.node[i]);
+
+		count += i != v->config->cluster.self && n && n->up && n->policy_hash != hash;
+	}
+	return count;
+}
+
 static json_t *nodes_json(const struct status_view *v, const struct core_status *st)
 {
 	const struct state *s = core_state(v->core);
@@ -126,12 +148,13 @@ static json_t *nodes_json(const struct status_view *v, const struct core_status 
 		bool holds = n && state_holder(s, NULL) == n->id;
 
 		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:s, s:b, s:b, s:I}", "name",
+			list, json_pack("{s:s, s:s, s:s, s:b, s:b, s:I, s:o}", "name",
 					v->config->cluster.node[i], "state",
 					up ? "up" : n ? "down" : "unknown", "role",
 					st->leader == i ? "leader" : "follower", "linked",
 					core_node_linked(v->core, i), "holds_address", holds,
-					"sessions_owned", (json_int_t)(n ? state_sessions_owned(s, n->id) : 0)));
+					"sessions_owned", (json_int_t)(n ? state_sessions_owned(s, n->id) : 0),
+					"policy", up ? hash_json(n->policy_hash) : json_null()));
 	}
 	return list;
 }
@@ -193,7 +216,7 @@ json_t *status_json(const struct status_view *v)
 	core_status(v->core, &st);
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:I, s:b, s:o, s:b, s:b, s:b, s:{s:s, s:s, s:s}, s:o, s:I, s:I, s:I, s:I,"
-		" s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:I, s:o, s:o}",
+		" s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:I, s:o, s:o, s:o}",
 		"cluster", c->name, "node", c->node[c->self], "role", role_text(st.role), "leader",
 		st.leader < c->n_nodes ? c->node[st.leader] : "", "term", (json_int_t)st.term, "ready",
 		status_ready(v), "unready", unready_json(v), "isolated", st.isolated, "holds_address", st.holds_address, "quorum_wiped",
@@ -211,7 +234,7 @@ json_t *status_json(const struct status_view *v)
 		(json_int_t)st.last_gap_us, "last_mark_age_us", (json_int_t)st.last_mark_age_us,
 		"held_expired", (json_int_t)st.held_expired, "child_sas_missing",
 		(json_int_t)(v->datapath ? datapath_sas_refused(v->datapath) : 0),
-		"memory", memory_json(), "limits", limits_json(c));
+		"memory", memory_json(), "limits", limits_json(c), "policy", hash_json(st.policy_hash));
 }
 
 /* ---- Prometheus ---- */
@@ -284,6 +307,7 @@ char *status_metrics(const struct status_view *v)
 		metric(f, "child_sas", "gauge", state_child_sas(core_state(v->core)));
 		metric(f, "child_sa_places", "gauge", state_places(core_state(v->core)));
 		metric(f, "revoked", "gauge", state_revoked(core_state(v->core)));
+		metric(f, "policy_differs", "gauge", policies_differ(v, st.policy_hash));
 	}
 	metric(f, "ready", "gauge", status_ready(v));
 	unready(f, v);

@@ -117,7 +117,7 @@ static void check_errors(const struct config_errors *e, const uint8_t *data, siz
 /* What core_new(), the data path and the pools rely on. */
 static void check_good(const struct node_config *c)
 {
-	const struct ike_config *ike = &c->cluster.ike;
+	const struct ike_config *ike = &c->cluster.policy->ike;
 
 	assert(c->cluster.n_nodes >= 1 && c->cluster.n_nodes <= CLUSTER_NODES_MAX);
 	assert(c->cluster.name[0] && c->cluster.mode == SERVICE_VIP);

@@ -3,10 +3,8 @@
  * has it: datagrams from anybody, and frames from nodes that are not what they were.
  * Its disk and its packet workers are those of test/lib/story.c, which asserts that what
  * it orders is possible. The first octet says which node of three; from three on the SAs
- * are exact, so marks are acknowledged, and horizons are kept.
- *
- * What must hold besides: an operator is answered at most once, and who is unfit is not ready.
- *
+ * are exact, so marks are acknowledged, and horizons are kept. What must hold besides: an
+ * operator is answered at most once, and who is unfit is not ready.
  * The seeds are what a node saw in real stories:  core_fuzz --record DIR */
 #include "cluster/core/core.h"
 
@@ -27,10 +25,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 /* kind | milliseconds since the last one (2) | number of the seed (2) | then by kind:
  * DATAGRAM and FRAME: from (1), length (2), octets; LINK and SUSPECT: node (1), is (1);
  * ISOLATION and FITNESS: is (1); SA_REPORTS: kind (1), SPI (4), epoch (1), number (4), port (2);
- * CONTROL: verb (1), session (1; 0: the first there is), identity (1; 0: the client's) */
+ * CONTROL: verb (1), session (1; 0: the first there is), identity (1; 0: the client's);
+ * POLICY: what is changed of what the nodes began with (1) */
+#define KINDS (EVENT_CONTROL + 2u) /* The last one: POLICY. */
 struct life_event {
 	struct event e;
 	uint16_t seed;
+	uint8_t policy;
 	uint32_t from;
 	CBS data;
 };
@@ -118,6 +119,16 @@ static bool read_control(CBS *in, struct life_event *l)
 	return true;
 }
 
+/* Bit 0: nobody has a secret; bit 1: the connection is called otherwise; all: the hash. */
+static struct cluster_policy *policy_of(uint8_t what)
+{
+	struct cluster_policy *p = story_policy_copy(&story, (self + 1) % NODES, what);
+
+	p->ike.n_secrets *= !(what & 1);
+	p->ike.connections->name[0] ^= what >> 1 & 1;
+	return p;
+}
+
 /* False: at the end, or not an event. */
 static bool read_event(CBS *in, struct life_event *l)
 {
@@ -128,7 +139,7 @@ static bool read_event(CBS *in, struct life_event *l)
 	if (!CBS_get_u8(in, &kind) || !CBS_get_u16(in, &ms) || !CBS_get_u16(in, &l->seed))
 		return false;
 	story.now_us += ms % 4096 * UINT64_C(1000);
-	l->e.type = (enum event_type)(kind % (EVENT_CONTROL + 1));
+	l->e.type = kind % KINDS == KINDS - 1 ? EVENT_POLICY : (enum event_type)(kind % KINDS);
 	switch (l->e.type) {
 	case EVENT_DATAGRAM:
 		return read_datagram(in, l);
@@ -154,6 +165,8 @@ static bool read_event(CBS *in, struct life_event *l)
 		return true;
 	case EVENT_CONTROL:
 		return read_control(in, l);
+	case EVENT_POLICY:
+		return CBS_get_u8(in, &l->policy);
 	case EVENT_SA_REPORTS:
 		return read_report(in, l);
 	default:
@@ -182,7 +195,7 @@ static void put_event(const struct event *e)
 	uint32_t draws;
 
 	memcpy(&draws, e->seed, sizeof(draws));
-	put(e->type, 1);
+	put(e->type == EVENT_POLICY ? KINDS - 1 : e->type, 1);
 	put((e->now_us - recorded_us) / 1000, 2);
 	recorded_us = e->now_us;
 	put(draws, 2);
@@ -203,6 +216,8 @@ static void put_event(const struct event *e)
 	} else if (e->type == EVENT_CONTROL) {
 		put((uint64_t)(e->control->verb - CONTROL_END), 1);
 		put(0, 2);
+	} else if (e->type == EVENT_POLICY) {
+		put(e->policy->hash, 1);
 	} else if (e->type == EVENT_SA_REPORTS) {
 		const struct sa_report *r = e->sa_reports.reports;
 
@@ -236,7 +251,7 @@ static void begin(uint32_t who)
 	self = who % NODES;
 	story_init(&story, NODES);
 	for (uint32_t i = 0; i < NODES; i++)
-		story.config[i].ike.connections->exact = who / NODES % 2;
+		story.config[i].policy->ike.connections->exact = who / NODES % 2;
 }
 
 /* What the owner's workers say of an exact SA while it carries packets. */
@@ -302,6 +317,13 @@ static void rule(void)
 			story_client_new(&story);
 			story_client_connect(&story);
 		}
+	}
+	for (uint8_t what = 8; what-- > 4;) {
+		e = (struct event){.type = EVENT_POLICY, .policy = policy_of(what)};
+		story_event(&story, self, &e);
+		cluster_policy_unref(e.policy);
+		story_run(&story, 50);
+		story_client_listen(&story);
 	}
 }
 
@@ -432,7 +454,11 @@ static void live(struct life_event *l)
 			return;
 	}
 	story.draws = l->seed - 1u;
+	if (l->e.type == EVENT_POLICY)
+		l->e.policy = policy_of(l->policy);
 	step(&story, self, &l->e);
+	if (l->e.type == EVENT_POLICY)
+		cluster_policy_unref(l->e.policy);
 	stored(&l->e, false);
 	check_told(n, &l->e);
 	while (story.n_to_client)

@@ -273,6 +273,7 @@ void sample_command(struct command *c, uint64_t *r)
 			 (unsigned)(c->node_up.id - 99));
 		c->node_up.incarnation = 1 + below(r, 3);
 		c->node_up.config_hash = 5 + c->node_up.incarnation % 2;
+		c->node_up.policy_hash = 7 + below(r, 2);
 		c->node_up.level = c->node_up.id == 100 && c->node_up.incarnation == 1 ? LEVEL : LEVEL + 1;
 		break;
 	case COMMAND_NODE_DOWN:

@@ -90,7 +90,7 @@ static void ask_outside(struct story *l, uint32_t node, const struct action *x)
 	blob_set(&l->question, blob_ref(x->auth_ask.data));
 	if (l->outside_is_silent)
 		return;
-	answer = toy_auth_outside(&l->config[node].ike, x->auth_ask.data, ++l->draws);
+	answer = toy_auth_outside(&l->config[node].policy->ike, x->auth_ask.data, ++l->draws);
 	story_later(l, (struct story_frame){ .to = node, .data = answer, .answers = true,
 					     .question = x->auth_ask.question });
 }
@@ -364,7 +364,7 @@ uint32_t story_holder(const struct story *l)
 static void configure(struct story *l, uint32_t i)
 {
 	struct cluster_config *c = &l->config[i];
-	struct ike_config *ike = &c->ike;
+	struct ike_config *ike;
 	struct prefix ts;
 
 	cluster_config_defaults(c);
@@ -374,6 +374,8 @@ static void configure(struct story *l, uint32_t i)
 	for (uint32_t k = 0; k < l->n; k++)
 		snprintf(c->node[k], sizeof(c->node[k]), "n%u", k + 1);
 	memset(c->storage_key, 0x5a, sizeof(c->storage_key));
+	c->policy = cluster_policy_new();
+	ike = &c->policy->ike;
 	ike->connections = calloc(1, sizeof(*ike->connections));
 	ike->secrets = calloc(1, sizeof(*ike->secrets));
 	ike->n_connections = ike->n_secrets = 1;
@@ -415,8 +417,7 @@ void story_fini(struct story *l)
 		pump(l);
 		store_image_fini(&l->node[i].image);
 		blob_unref(l->node[i].identity);
-		free(l->config[i].ike.connections);
-		free(l->config[i].ike.secrets);
+		cluster_policy_unref(l->config[i].policy);
 	}
 	story_swallow(l);
 	blob_set(&l->question, NULL);

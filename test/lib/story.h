@@ -94,6 +94,10 @@ void story_worker_update(struct story *l, uint32_t node, const struct sa_update 
 void story_worker_done(struct story *l, uint32_t node); /* A series of updates ends. */
 struct sad_entry *story_sad(struct story *l, uint32_t node, uint32_t spi_in); /* NULL: there is none. */
 void story_later(struct story *l, struct story_frame what); /* Adopts its blobs. */
+/* The node's policy once more, to be changed before it is used; with that hash. */
+struct cluster_policy *story_policy_copy(const struct story *l, uint32_t node, uint64_t hash);
+/* In force at the node from now on, also when it starts again. Adopts policy. */
+void story_policy(struct story *l, uint32_t node, struct cluster_policy *policy);
 /* An operator asks a node; the answer may come later. id may be NULL. */
 void story_control(struct story *l, uint32_t node, enum control_verb verb, uint64_t session,
 		   const char *id);

@@ -83,7 +83,7 @@ void story_client_other(struct story *l, struct initiator *i, const struct initi
 void story_client_new(struct story *l)
 {
 	struct initiator_config c = { 0 };
-	const struct ike_connection *k = l->config[0].ike.connections;
+	const struct ike_connection *k = l->config[0].policy->ike.connections;
 	struct prefix any;
 
 	assert(endpoint_parse(&c.local, "10.79.0.50:4500") == OK);

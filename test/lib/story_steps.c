@@ -14,6 +14,24 @@ void story_start_all(struct story *l)
 		story_start(l, i);
 }
 
+struct cluster_policy *story_policy_copy(const struct story *l, uint32_t node, uint64_t hash)
+{
+	struct cluster_policy *p = cluster_policy_copy(l->config[node].policy);
+
+	p->hash = hash;
+	return p;
+}
+
+void story_policy(struct story *l, uint32_t node, struct cluster_policy *policy)
+{
+	struct event e = { .type = EVENT_POLICY, .policy = policy };
+
+	cluster_policy_unref(l->config[node].policy);
+	l->config[node].policy = policy;
+	if (l->node[node].core)
+		story_event(l, node, &e);
+}
+
 void story_kill_all(struct story *l)
 {
 	for (uint32_t i = 0; i < l->n; i++)

@@ -10,7 +10,7 @@
 void node_ask(struct node *n, const struct action *a)
 {
 	struct random *r = &n->host->world->random;
-	struct blob *answer = toy_auth_outside(&n->config.ike, a->auth_ask.data, random_u64(r));
+	struct blob *answer = toy_auth_outside(&n->config.policy->ike, a->auth_ask.data, random_u64(r));
 	struct blob *b = blob_new(NULL, sizeof(a->auth_ask.question) + answer->len);
 
 	memcpy(b->data, &a->auth_ask.question, sizeof(a->auth_ask.question));

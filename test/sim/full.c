@@ -48,8 +48,6 @@ static void configure_client(struct full *f, unsigned i)
 /* The clients are users with their secrets as passwords; the gateway has another secret to show. */
 static void configure_users(struct full *f)
 {
-	struct ike_config *c = &f->config.ike;
-
 	for (size_t i = 0; i < f->plan.clients; i++) {
 		const struct secret *s = &f->secret[i].psk;
 
@@ -57,12 +55,19 @@ static void configure_users(struct full *f)
 		if (nt_hash_of(&f->user[i].password, s->bytes, s->len) != OK)
 			world_fail(&f->world, "a password is malformed");
 	}
-	c->users = f->user;
-	c->n_users = f->plan.clients;
 	f->own.id = f->connection.local_id;
 	secret_set(&f->own.psk, "the gateway's", 13);
-	c->secrets = &f->own;
-	c->n_secrets = 1;
+}
+
+struct cluster_policy *full_policy(struct full *f)
+{
+	struct cluster_policy p = { .ike = { .connections = &f->connection, .n_connections = 1 } };
+
+	p.ike.secrets = f->plan.eap ? &f->own : f->secret;
+	p.ike.n_secrets = f->plan.eap ? 1 : f->plan.clients;
+	p.ike.users = f->user;
+	p.ike.n_users = f->plan.eap ? f->plan.clients : 0;
+	return cluster_policy_copy(&p);
 }
 
 static void configure(struct full *f)
@@ -89,14 +94,12 @@ static void configure(struct full *f)
 	c->hash = 1;
 	memset(c->storage_key, 7, sizeof(c->storage_key));
 	configure_connection(f);
-	c->ike.connections = &f->connection;
-	c->ike.n_connections = 1;
-	c->ike.secrets = f->secret;
-	c->ike.n_secrets = f->plan.clients;
 	for (unsigned i = 0; i < f->plan.clients; i++)
 		configure_client(f, i);
 	if (f->plan.eap)
 		configure_users(f);
+	c->policy = full_policy(f);
+	c->policy->hash = 1;
 }
 
 static struct full *full_new(uint64_t seed, bool verbose, const char *command)
@@ -139,6 +142,7 @@ static void full_free(struct full *f)
 		blob_unref(f->ring[i].data);
 	checkers_fini(&f->checkers);
 	operator_fini(f);
+	cluster_policy_unref(f->config.policy);
 	free(f);
 }
 

@@ -131,6 +131,8 @@ struct full {
 
 /* Runs one seed; ends the program if an invariant breaks. Returns the trace's hash. */
 uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct totals *totals);
+/* A new one: every client may come, by the connection of the plan. Its hash is for the caller. */
+struct cluster_policy *full_policy(struct full *f);
 /* Every node runs, is ready, has its vote and nearly all that the others have. */
 bool full_is_whole(struct full *f);
 /* led.c: the term of a leader that commits at once what this node proposes, which runs;

@@ -174,7 +174,7 @@ static void psks_are_read_as_strongswan_reads_them(void **unused)
 		}
 		config = malloc(sizeof(*config));
 		assert_int_equal(node_config_load(config, path, NULL, &e), 0);
-		ike = &config->cluster.ike;
+		ike = &config->cluster.policy->ike;
 		assert_int_equal(ike->secrets[0].psk.len, form[i].psk_len);
 		assert_memory_equal(ike->secrets[0].psk.bytes, form[i].psk, form[i].psk_len);
 		assert_int_equal(e.n_warnings, 0);
@@ -224,8 +224,8 @@ static void passwords_are_one_line_of_text(void **unused)
 		config = malloc(sizeof(*config));
 		assert_int_equal(node_config_load(config, path, NULL, &e), 0);
 		assert_int_equal(nt_hash_of(&hash, form[i].password, strlen(form[i].password)), OK);
-		assert_int_equal(config->cluster.ike.n_users, 1);
-		assert_memory_equal(&config->cluster.ike.users[0].password, &hash, sizeof(hash));
+		assert_int_equal(config->cluster.policy->ike.n_users, 1);
+		assert_memory_equal(&config->cluster.policy->ike.users[0].password, &hash, sizeof(hash));
 		assert_int_equal(e.n_warnings, 0);
 		config_errors_fini(&e);
 		node_config_fini(config);
@@ -247,14 +247,14 @@ static uint64_t hash_with(const char *psk, const char *storage)
 	put("storage.key", storage);
 	config = malloc(sizeof(*config));
 	assert_int_equal(node_config_load(config, path, NULL, &e), 0);
-	hash = config->cluster.hash;
+	hash = config->cluster.policy->hash;
 	config_errors_fini(&e);
 	node_config_fini(config);
 	free(config);
 	return hash;
 }
 
-/* Nodes compare this hash: another PSK shows in it, another way to write it does not, and
+/* Nodes compare the hash of the policy: another PSK shows in it, another way to write it does not, and
  * without the storage key nobody can tell which PSK it is of. */
 static void the_hash_knows_the_psk(void **unused)
 {

@@ -20,7 +20,7 @@ static void begin(struct story *l, uint32_t dpd_ms, uint64_t lease)
 {
 	story_init(l, 3);
 	for (uint32_t i = 0; i < 3; i++) {
-		l->config[i].ike.connections->dpd_ms = dpd_ms;
+		l->config[i].policy->ike.connections->dpd_ms = dpd_ms;
 		l->config[i].timing.retransmit_ms = RETRANSMIT_MS;
 		l->config[i].lease = lease;
 	}

@@ -113,7 +113,7 @@ static void a_request_of_three_datagrams_is_repeated_by_the_next_leader(void **u
 	cuts = false;
 	story_begin(&l, 3);
 	for (uint32_t i = 0; i < 3; i++)
-		l.config[i].ike.connections->dpd_ms = 1000;
+		l.config[i].policy->ike.connections->dpd_ms = 1000;
 	story_client_connect(&l);
 	cuts = true;
 	while (l.n_to_client == 0)

@@ -112,7 +112,7 @@ static void a_repeated_request_is_no_sign_of_life(void **unused)
 	(void)unused;
 	story_begin(&l, 3);
 	for (uint32_t i = 0; i < 3; i++)
-		l.config[i].ike.connections->dpd_ms = 1000;
+		l.config[i].policy->ike.connections->dpd_ms = 1000;
 	story_client_connect(&l);
 	request = initiator_create_dpd(&l.client);
 	story_client_send(&l, blob_ref(request));

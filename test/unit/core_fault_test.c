@@ -48,7 +48,7 @@ static void silent_for_good(uint32_t dpd_ms, size_t left)
 
 	story_init(&l, 3);
 	for (uint32_t i = 0; i < 3; i++) {
-		l.config[i].ike.connections->dpd_ms = dpd_ms;
+		l.config[i].policy->ike.connections->dpd_ms = dpd_ms;
 		l.config[i].timing.retransmit_ms = 20;
 	}
 	story_start_all(&l);

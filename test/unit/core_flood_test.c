@@ -212,7 +212,7 @@ static void who_deletes_too_much_waits(void **unused)
 	for (uint32_t i = 0; i < 3; i++) {
 		l.config[i].tombstones_per_identity = 5;
 		l.config[i].tombstones_max = 8;
-		add_secret(&l.config[i].ike, "other");
+		add_secret(&l.config[i].policy->ike, "other");
 	}
 	mine = others = l.client.config;
 	assert_int_equal(ike_id_parse(&others.id, "other"), OK);

@@ -15,9 +15,9 @@ static void begin(struct story *l, struct lifetime child, struct lifetime ike)
 {
 	story_init(l, 3);
 	for (uint32_t i = 0; i < 3; i++) {
-		l->config[i].ike.connections->dpd_ms = 0;
-		l->config[i].ike.connections->child_life = child;
-		l->config[i].ike.connections->ike_life = ike;
+		l->config[i].policy->ike.connections->dpd_ms = 0;
+		l->config[i].policy->ike.connections->child_life = child;
+		l->config[i].policy->ike.connections->ike_life = ike;
 		l->config[i].timing.retransmit_ms = 20;
 	}
 	story_start_all(l);

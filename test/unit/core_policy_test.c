@@ -24,7 +24,7 @@ static const struct state *state_of(const struct story *l)
 
 static struct ike_config *file(struct story *l, uint32_t node)
 {
-	return &l->config[node].ike;
+	return &l->config[node].policy->ike;
 }
 
 /* The next start of the node is with a file that lacks these. */
@@ -34,7 +34,7 @@ static void changes(struct story *l, uint32_t node, bool secret, bool connection
 		file(l, node)->n_secrets = 1;
 	if (connection)
 		snprintf(file(l, node)->connections->name, 64, "other");
-	l->config[node].hash = 2;
+	l->config[node].policy->hash = 2;
 }
 
 /* Time passes; the client takes what is for it. */
@@ -78,7 +78,7 @@ static void begin(struct story *l, unsigned many)
 		c->secrets[1] = c->secrets[0];
 		assert_int_equal(ike_id_parse(&c->secrets[1].id, "gone"), OK);
 		c->n_secrets = 2;
-		l->config[i].hash = 1;
+		l->config[i].policy->hash = 1;
 	}
 	story_start_all(l);
 	story_run(l, 2000);
@@ -136,12 +136,12 @@ static void one_file_ends_nobody(void **unused)
 		/* Nor can it be asked to. */
 		story_control(&l, n, CONTROL_PRUNE_YES, 0, NULL);
 		passes(&l, 500);
-		assert_string_equal(l.answer.text, "this node's configuration is not that of most "
-						   "voters: ask one that has theirs");
+		assert_string_equal(l.answer.text, "this node's policy is not that of most voters: "
+						   "ask one that has theirs");
 		assert_int_equal(state_child_sas(state_of(&l)), CLIENTS);
 		file(&l, n)->n_secrets = 2;
 		snprintf(file(&l, n)->connections->name, 64, "road");
-		l.config[n].hash = 1;
+		l.config[n].policy->hash = 1;
 		restarts(&l, n);
 	}
 	story_fini(&l);

@@ -15,7 +15,7 @@
 static void only_take(struct story *l, const char *text)
 {
 	for (uint32_t i = 0; i < l->n; i++) {
-		struct ike_connection *c = l->config[i].ike.connections;
+		struct ike_connection *c = l->config[i].policy->ike.connections;
 
 		assert_int_equal(proposal_parse_ike(&c->ike[0], text, NULL), OK);
 		c->n_ike = 1;

@@ -23,7 +23,7 @@ static void begin(struct story *l)
 	story_init(l, 3);
 	l->client.config.esp[0] = esp;
 	for (uint32_t i = 0; i < 3; i++) {
-		l->config[i].ike.connections->esp[0] = esp;
+		l->config[i].policy->ike.connections->esp[0] = esp;
 		l->config[i].lease = LIMIT - LIMIT / 4 - 2; /* The first ends just below 75 %. */
 	}
 	story_start_all(l);

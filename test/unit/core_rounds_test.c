@@ -19,7 +19,7 @@ static void begin(struct story *l)
 {
 	story_begin(l, 3);
 	for (uint32_t i = 0; i < 3; i++)
-		l->config[i].ike.connections->auth = &toy_auth;
+		l->config[i].policy->ike.connections->auth = &toy_auth;
 	l->client.config.auth = &initiator_toy;
 }
 

@@ -13,7 +13,7 @@ static void start_nodes(struct story *l, uint32_t n)
 {
 	story_init(l, n);
 	for (uint32_t i = 0; i < n; i++) {
-		l->config[i].ike.connections->exact = true;
+		l->config[i].policy->ike.connections->exact = true;
 		l->config[i].lease = 1000;
 	}
 	story_start_all(l);

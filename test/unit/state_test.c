@@ -134,6 +134,38 @@ static struct apply_result up_with(struct state *s, uint64_t id, uint64_t hash)
 	return apply_command(s, &c);
 }
 
+/* A node that runs may take another policy: it is up already, and nothing of its moves. */
+static void test_policy_may_change_while_up(void **unused)
+{
+	struct command c, up = {.type = COMMAND_NODE_UP,
+				.node_up = {.id = 1, .incarnation = 11, .config_hash = 7,
+					    .policy_hash = 2, .level = LEVEL}};
+	struct state *s = state_new();
+	struct apply_result r;
+	int64_t epoch;
+
+	(void)unused;
+	assert_true(up_with(s, 1, 7).nodes_changed);
+	assert_true(apply_hold(s, 1, 11, true).slots_changed);
+	epoch = state_slot(s, 0)->epoch;
+	c = up;
+	r = apply_command(s, &c);
+	assert_true(r.status == OK && r.nodes_changed && !r.slots_changed && !r.holder_changed);
+	assert_int_equal(state_node(s, 1)->policy_hash, 2);
+	assert_int_equal(state_slot(s, 0)->epoch, epoch);
+	c = up;
+	r = apply_command(s, &c);
+	assert_true(r.status == OK && !r.nodes_changed);
+	/* Its next process brings its own. */
+	c = up;
+	c.node_up.incarnation = 12;
+	c.node_up.policy_hash = 3;
+	r = apply_command(s, &c);
+	assert_true(r.nodes_changed && r.slots_changed);
+	assert_int_equal(state_node(s, 1)->policy_hash, 3);
+	state_free(s);
+}
+
 /* Of nodes 1 to 4, 3 has another configuration than the others: 1, lost or removed, leaves
  * nothing to it, as long as another that has the right one is up. */
 static void test_other_configuration_inherits_last(void **unused)
@@ -444,6 +476,7 @@ int main(void)
 		cmocka_unit_test(test_node_restart),
 		cmocka_unit_test(test_node_down_successor),
 		cmocka_unit_test(test_node_down_rendezvous),
+		cmocka_unit_test(test_policy_may_change_while_up),
 		cmocka_unit_test(test_other_configuration_inherits_last),
 		cmocka_unit_test(test_other_configuration_holds_last),
 		cmocka_unit_test(test_address_hold),

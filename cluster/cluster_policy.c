@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/cluster_policy.h"
+
+#include <openssl/mem.h>
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct cluster_policy *cluster_policy_new(void)
+{
+	struct cluster_policy *p = calloc(1, sizeof(*p));
+
+	assert(p);
+	p->refs = 1;
+	return p;
+}
+
+static void *copy(const void *list, size_t size)
+{
+	void *to = size > 0 ? malloc(size) : NULL;
+
+	assert(to || size == 0);
+	return size > 0 ? memcpy(to, list, size) : NULL;
+}
+
+struct cluster_policy *cluster_policy_copy(const struct cluster_policy *p)
+{
+	struct cluster_policy *to = cluster_policy_new();
+	struct ike_config *ike = &to->ike;
+
+	to->hash = p->hash;
+	*ike = p->ike;
+	ike->connections = copy(ike->connections, ike->n_connections * sizeof(*ike->connections));
+	ike->secrets = copy(ike->secrets, ike->n_secrets * sizeof(*ike->secrets));
+	ike->users = copy(ike->users, ike->n_users * sizeof(*ike->users));
+	return to;
+}
+
+struct cluster_policy *cluster_policy_ref(struct cluster_policy *p)
+{
+	assert(p->refs > 0);
+	p->refs++;
+	return p;
+}
+
+void cluster_policy_unref(struct cluster_policy *p)
+{
+	if (!p)
+		return;
+	assert(p->refs > 0);
+	if (--p->refs > 0)
+		return;
+	for (size_t i = 0; i < p->ike.n_secrets; i++)
+		secret_cleanse(&p->ike.secrets[i].psk);
+	for (size_t i = 0; i < p->ike.n_users; i++)
+		OPENSSL_cleanse(&p->ike.users[i].password, sizeof(p->ike.users[i].password));
+	free(p->ike.secrets);
+	free(p->ike.users);
+	free(p->ike.connections);
+	free(p);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What of cluster.toml is a fact, for which a node starts anew, and what is policy, which it
+ * takes while it runs: each has its hash, and a fact that is another is called by its name. */
+#include "test/unit/config_sample.h"
+
+static struct node_config *load(void)
+{
+	struct node_config *c = malloc(sizeof(*c));
+	struct config_errors e;
+
+	assert_non_null(c);
+	if (node_config_load(c, path, "n2", &e) != 0)
+		config_errors_print(&e);
+	assert_int_equal(e.n, 0);
+	config_errors_fini(&e);
+	return c;
+}
+
+static void drop(struct node_config *c)
+{
+	node_config_fini(c);
+	free(c);
+}
+
+#define POOL2 "[[connection]]\nname = \"b\"\nlocal_id = \"b\"\nauth = \"psk\"\nlocal_ts = [\"10.20.0.0/16\"]\n" \
+	      "ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\nesp_proposals = [\"aes128gcm16\"]\n"
+
+static const struct row {
+	const char *from, *to;
+	bool policy;      /* Has it another hash? */
+	const char *fact; /* ... of facts, then; NULL: it has none. */
+} rows[] = {
+	{NULL, "", false, NULL},
+	{NULL, "# Nothing is said.\n", false, NULL},
+	/* Policy. */
+	{NULL, "[[secret]]\nid = \"c2\"\npsk_file = \"cl.psk\"\n", true, NULL},
+	{"id = \"cl\"", "id = \"c2\"", true, NULL},
+	{"name = \"road\"", "name = \"street\"", true, NULL},
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nreplay = \"exact\"", true, NULL},
+	{NULL, POOL2, true, NULL},
+	{NULL, POOL2 "pool = \"10.30.0.0/16\"\n", true, NULL},
+	/* Facts. */
+	{"10.77.0.12:7500", "10.77.0.12:7501", false, ":16: \"link\" of [[node]] \"n2\" is not what this node runs with"},
+	{"name = \"n3\"", "name = \"n4\"", false, "\"cert_file\" of [[node]] \"n3\" is no longer there"},
+	{"heartbeat_ms = 10", "heartbeat_ms = 11", false, ":36: \"heartbeat_ms\" of [timing] is not what"},
+	{"heartbeat_ms = 10", "heartbeat_ms = 10\nisolation_ms = 900", false, ":37: \"isolation_ms\" of [timing] is new"},
+	{"name = \"lab\"", "name = \"lab\"\nsessions_max = 9", false, ":3: \"sessions_max\" of [cluster] is new"},
+	{"10.79.0.100/24", "10.79.0.101/24", false, ":33: \"addresses\" of [service] is not what"},
+	{"name = \"n3\"", "name = \"n3\"\nhttp = \"127.0.0.1:9506\"", false, "\"http\" of [[node]] \"n3\" is new"},
+	/* Both: the routes of a pool are laid at a start. */
+	{"10.30.0.0/16", "10.31.0.0/16", true, ":42: the set of all \"pool\" of [[connection]] is not what"},
+	{NULL, POOL2 "pool = \"10.31.0.0/16\"\n", true, "the set of all \"pool\" of [[connection]] is not what"},
+};
+
+static void each_key_is_one_or_the_other(void **unused)
+{
+	struct node_config *runs, *next;
+	char *text;
+
+	(void)unused;
+	put("cluster.toml", good);
+	runs = load();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		put_changed(rows[i].from, rows[i].to);
+		next = load();
+		text = config_facts_differ(runs, next);
+		if ((next->cluster.policy->hash != runs->cluster.policy->hash) != rows[i].policy ||
+		    (next->cluster.hash != runs->cluster.hash) != (rows[i].fact != NULL) ||
+		    !text != !rows[i].fact || (text && !strstr(text, rows[i].fact))) {
+			print_error("row %zu: %s\n", i, text ? text : "no fact differs");
+			wrong++;
+		}
+		free(text);
+		drop(next);
+	}
+	drop(runs);
+}
+
+/* What the files hold that it names. */
+static void keys_count_too(void **unused)
+{
+	static const char key2[] = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
+	struct node_config *runs, *next;
+	char *text;
+
+	(void)unused;
+	put("cluster.toml", good);
+	runs = load();
+	put("cl.psk", "correct horse battery stable\n");
+	next = load();
+	assert_true(next->cluster.policy->hash != runs->cluster.policy->hash);
+	assert_true(next->cluster.hash == runs->cluster.hash);
+	assert_null(config_facts_differ(runs, next));
+	drop(next);
+	put_good_files();
+	put("storage.key", key2);
+	next = load();
+	text = config_facts_differ(runs, next);
+	assert_true(next->cluster.hash != runs->cluster.hash);
+	assert_non_null(strstr(text, ":4: the key in \"storage_key_file\" is not what"));
+	assert_null(strstr(text, "ff01"));
+	free(text);
+	drop(next);
+	drop(runs);
+	put_good_files();
+}
+
+/* Nodes that name the same pools in another order have the same routes. */
+static void the_order_of_pools_is_no_fact(void **unused)
+{
+	struct node_config *a, *b;
+
+	(void)unused;
+	put_changed("[[connection]]\nname = \"road\"", POOL2 "pool = \"10.31.0.0/16\"\n[[connection]]\nname = \"road\"");
+	b = load();
+	put_changed(NULL, POOL2 "pool = \"10.31.0.0/16\"\n");
+	a = load();
+	assert_true(a->cluster.hash == b->cluster.hash);
+	assert_true(a->cluster.policy->hash != b->cluster.policy->hash);
+	drop(a);
+	drop(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(each_key_is_one_or_the_other),
+		TEST(keys_count_too),
+		TEST(the_order_of_pools_is_no_fact),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
