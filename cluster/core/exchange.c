@@ -210,14 +210,19 @@ void exchange_answered(struct core *c, const struct auth_question *question, con
 	lane_run(c, l);
 }
 
-void exchange_half_open_changed(struct core *c, uint64_t spi_i, uint64_t spi_r)
+/* Messages that wait for what became of a half-open SA. */
+static void go_on(struct core *c)
 {
-	struct lane *l = c->actions ? lane_find(c, spi_i, spi_r) : NULL; /* NULL: all ends. */
+	uint64_t spi_i, spi_r;
 
-	if (!l || !l->asks)
-		return;
-	l->asks = false;
-	lane_run(c, l);
+	while (half_open_next_changed(c, &spi_i, &spi_r)) {
+		struct lane *l = lane_find(c, spi_i, spi_r);
+
+		if (!l || !l->asks)
+			continue;
+		l->asks = false;
+		lane_run(c, l);
+	}
 }
 
 /* ---- After the commit ---- */
@@ -427,6 +432,7 @@ void exchange_tick(struct core *c)
 	uint64_t next = NEVER;
 
 	relay_release(c, exchange_datagram);
+	go_on(c);
 	if (c->now_us < c->exchange->next_us)
 		return;
 	exchange_owner_applied(c);

@@ -17,8 +17,6 @@ void exchange_owner_applied(struct core *c);
 /* What a request of IKE_AUTH asked outside is answered. */
 void exchange_answered(struct core *c, const struct auth_question *question, const uint8_t *answer,
 		       size_t len);
-/* The half-open SA is gone, or another, or current: who waits for it is heard again. */
-void exchange_half_open_changed(struct core *c, uint64_t spi_i, uint64_t spi_r);
 void exchange_lost(struct core *c);
 void exchange_role(struct core *c);
 void exchange_tick(struct core *c);

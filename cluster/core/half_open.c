@@ -19,7 +19,6 @@
 #include "cluster/core/half_open_entry.h"
 #include "cluster/core/exchange_env.h"
 #include "cluster/core/outgoing.h"
-#include "cluster/core/exchange.h"
 #include "cluster/core/refusals.h"
 #include "proto/mutant.h"
 #include "proto/crypto/prf.h"
@@ -109,11 +108,35 @@ const struct ike_half_open *core_half_open(const struct core *c, uint64_t spi_i,
 	return half_open_find(c, spi_i, spi_r);
 }
 
+void half_open_changed(struct core *c, const struct half_open_entry *e)
+{
+	struct half_opens *t = c->half_opens;
+
+	if (t->n_changed == t->changed_room) {
+		t->changed_room = 2 * t->changed_room + 8;
+		t->changed = realloc(t->changed, t->changed_room * sizeof(*t->changed));
+		assert(t->changed);
+	}
+	t->changed[t->n_changed++] = e->pair;
+}
+
+bool half_open_next_changed(struct core *c, uint64_t *spi_i, uint64_t *spi_r)
+{
+	struct half_opens *t = c->half_opens;
+
+	if (t->n_changed == 0)
+		return false;
+	t->n_changed--;
+	*spi_i = t->changed[t->n_changed].spi_i;
+	*spi_r = t->changed[t->n_changed].spi_r;
+	return true;
+}
+
 static void entry_free(struct core *c, struct half_open_entry *e)
 {
 	struct half_opens *t = c->half_opens;
-	struct pair_key pair = e->pair;
 
+	half_open_changed(c, e);
 	half_open_stop_waiting(c, e);
 	HASH_DELETE(hh, t->by_pair, e);
 	HASH_DELETE(hh_source, t->by_source, e);
@@ -122,7 +145,6 @@ static void entry_free(struct core *c, struct half_open_entry *e)
 	host_leave(c, e->host);
 	ike_half_open_fini(&e->h);
 	free(e);
-	exchange_half_open_changed(c, pair.spi_i, pair.spi_r);
 }
 
 void half_open_forget(struct core *c, uint64_t spi_i, uint64_t spi_r)
@@ -327,7 +349,7 @@ bool half_open_demands(const struct core *c)
 
 uint64_t half_open_deadline_us(const struct core *c)
 {
-	return c->half_opens->next_us;
+	return c->half_opens->n_changed ? c->now_us : c->half_opens->next_us;
 }
 
 void half_open_init(struct core *c)
@@ -342,5 +364,6 @@ void half_open_fini(struct core *c)
 
 	HASH_ITER(hh, c->half_opens->by_pair, e, tmp)
 		entry_free(c, e);
+	free(c->half_opens->changed);
 	free(c->half_opens);
 }

@@ -26,9 +26,11 @@ void half_open_ask(struct core *c, uint64_t spi_i, uint64_t spi_r);
 /* The answer came while nobody waited: the next who does asks again. */
 void half_open_missed(struct core *c, uint64_t spi_i, uint64_t spi_r);
 /* Is it known that no other node has come further with it? Else that is found out: once
- * it is, or within 5 ms, exchange_half_open_changed() says so. */
+ * it is, or within 5 ms, half_open_next_changed() says so. */
 bool half_open_is_current(struct core *c, uint64_t spi_i, uint64_t spi_r);
 const struct ike_half_open *half_open_find(const struct core *c, uint64_t spi_i, uint64_t spi_r);
+/* One that is gone, or another, or current, since this was asked last; false: there is none. */
+bool half_open_next_changed(struct core *c, uint64_t *spi_i, uint64_t *spi_r);
 void half_open_forget(struct core *c, uint64_t spi_i, uint64_t spi_r);
 /* Its IKE_AUTH was refused, which is final: recorded, and sent again to the next leader, it
  * would be taken where there is room by then, and end what its client has made since. */

@@ -8,6 +8,10 @@
 
 struct half_open_entry;
 struct half_open_host;
+struct pair_key {
+	uint64_t spi_i, spi_r;
+};
+
 struct half_opens {
 	struct half_open_entry *by_pair, *by_source;
 	struct half_open_entry *fresh;   /* No IKE_AUTH came; oldest first. */
@@ -16,11 +20,9 @@ struct half_opens {
 	struct half_open_host *hosts;
 	size_t n;
 	uint64_t demand_until_us; /* Cookies are demanded of everybody. */
+	struct pair_key *changed; /* In this step: gone, another or current. */
+	size_t n_changed, changed_room;
 	uint64_t next_us; /* Earliest time a reply must leave unacknowledged; NEVER. */
-};
-
-struct pair_key {
-	uint64_t spi_i, spi_r;
 };
 
 struct source_key { /* RFC 7296 2.1: the initiator's address, and the packet. */
@@ -63,6 +65,7 @@ struct half_open_entry *half_open_add(struct core *c, struct ike_half_open *h, u
 /* It has come further: adopts h's content. Nobody else has it so, as far as we know. */
 void half_open_replace(struct core *c, struct half_open_entry *e, struct ike_half_open *h,
 		       uint64_t term);
+void half_open_changed(struct core *c, const struct half_open_entry *e); /* Noted: next_changed. */
 
 /* ---- half_open_share.c ---- */
 /* Lets it say what it has to say, the response or a question, once a majority holds it, or

@@ -13,7 +13,6 @@
  * where 5 ms are not enough. Then the client begins anew. */
 #include "cluster/core/half_open_entry.h"
 #include "cluster/core/outgoing.h"
-#include "cluster/core/exchange.h"
 #include "proto/mutant.h"
 #include "proto/wire/wire.h"
 
@@ -78,7 +77,7 @@ static void act(struct core *c, struct half_open_entry *e)
 	if (e->quiet) {
 		e->quiet = false;
 		e->led_term = core_leads(c) ? consensus_term(c->consensus) : 0;
-		exchange_half_open_changed(c, h->spi_i, h->spi_r);
+		half_open_changed(c, e);
 		return;
 	}
 	/* The present leader may be on another way already. */
@@ -214,7 +213,7 @@ static bool take(struct core *c, uint32_t node, struct ike_half_open *h, uint64_
 		if (step > e->h.auth.step) {
 			half_open_replace(c, e, h, consensus_term(c->consensus));
 			e->led_term = 0;
-			exchange_half_open_changed(c, e->pair.spi_i, e->pair.spi_r);
+			half_open_changed(c, e);
 		}
 	} else if (term >= e->term && step >= e->h.auth.step) {
 		taken = true;
