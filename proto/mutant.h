@@ -55,6 +55,7 @@
 	X(MUTANT_AGE_RECEIVED, "marks count as fresh when they come, however long they were under way")    \
 	X(MUTANT_AGE_OF_LAST, "the mark age leaves out what the lost owner had taken over just before")    \
 	X(MUTANT_COLD_AGE_ZERO, "the mark age is 0 where nobody was heard, as after a loss of all power") \
+	X(MUTANT_HEARTBEAT_REPEATED, "a heartbeat that is repeated, or overtaken, counts")        \
 	X(MUTANT_LOGGED_UNLED, "marks count as logged within their time, whether somebody led or not") \
 	X(MUTANT_MARKS_OF_ANYONE, "marks are taken from nodes that never were the owner")          \
 	X(MUTANT_PROPOSALS_OF_ANYONE, "a node may propose what only a leader may")                 \

@@ -147,14 +147,9 @@ bool conn_say(struct conn *c, const uint8_t *frame, size_t len)
 	return c->state != CONN_CLOSING;
 }
 
-void conn_heartbeat(struct conn *c)
+void conn_heartbeat(struct conn *c, const uint8_t frame[HEARTBEAT_LEN])
 {
-	struct link *l = c->link;
-	uint8_t frame[HEARTBEAT_LEN];
-
-	detector_heartbeat_create(&l->detector, c->node, boottime_us(), atomic_load(&l->last),
-				  frame);
-	if (chunk_write(c, CHUNK_URGENT, frame, sizeof(frame)))
+	if (chunk_write(c, CHUNK_URGENT, frame, HEARTBEAT_LEN))
 		conn_flush(c);
 }
 

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the link thread does every heartbeat: send heartbeats, let the detector
- * judge, publish the time of contact, end connections that are silent, and see whether
- * the control loop still answers.
+/* What the link thread does every heartbeat: send heartbeats through the links (those
+ * that wait for nothing go another way, heartbeat_thread.c), end connections that are silent,
+ * and see whether the control loop still answers.
  *
- * The clock is CLOCK_BOOTTIME: a host that slept has been out of contact all that
- * time. But what the others sent meanwhile lies in our sockets, so after a late
- * tick nobody is judged before that was read. Isolation is judged at once: contact
- * is by the *send* time of our own heartbeats. */
+ * What the others sent while we slept lies in our sockets, so after a late tick no
+ * connection is silent before that was read. */
 #include "node/link/link_internal.h"
 #include "node/link/forward.h"
 
@@ -16,14 +14,7 @@
 #define STALL_US 100000u
 #define CERTIFICATE_CHECK_US (3600 * UINT64_C(1000000))
 #define CERTIFICATE_WARN_S (14 * 86400)
-
-static void put_event(struct link *l, const struct event *e)
-{
-	struct inbox_item *i = inbox_item_new(INBOX_EVENT, NULL, 0);
-
-	i->event = *e;
-	inbox_put(l->inbox, i, INBOX_OTHER);
-}
+#define DATAGRAMS_US 3000000u
 
 void link_set_quorum(struct link *l, const struct detector_quorum *q)
 {
@@ -39,52 +30,15 @@ void link_judge(struct link *l, uint32_t node, uint64_t generation, bool accepte
 	atomic_store(&l->verdict[node], generation * 2 + accepted);
 }
 
-void link_look(struct link *l, uint64_t now)
-{
-	struct detector_report report[CLUSTER_NODES_MAX];
-	uint64_t applied = atomic_load(&l->applied);
-	size_t n;
-
-	pthread_mutex_lock(&l->lock);
-	detector_set_quorum(&l->detector, &l->quorum);
-	pthread_mutex_unlock(&l->lock);
-	n = detector_poll(&l->detector, now, applied, atomic_load(&l->last), report);
-
-	for (size_t i = 0; i < n; i++)
-		put_event(l, &(struct event){.type = EVENT_SUSPECT,
-					     .suspect = {.node = report[i].node,
-							 .suspect = report[i].suspect,
-							 .silent_us = report[i].silent_us}});
-}
-
-static void detector_publish(struct link *l, uint64_t now)
-{
-	bool isolated;
-
-	atomic_store(&l->contact.contact_us, detector_contact_us(&l->detector, now));
-	if (detector_isolation(&l->detector, now, &isolated))
-		put_event(l, &(struct event){.type = EVENT_ISOLATION,
-					     .isolation.isolated = isolated});
-}
-
 /* A heartbeat or a packet: complete in itself, between the chunks of others. */
 void link_urgent(struct conn *c, const uint8_t *frame, size_t len)
 {
 	struct link *l = c->link;
 	struct datapath_forward f;
-	uint64_t now = boottime_us(), verdict = atomic_load(&l->verdict[c->node]);
-	bool judged = verdict / 2 == c->generation, accepted = judged && verdict % 2;
+	bool accepted = atomic_load(&l->verdict[c->node]) == c->generation * 2 + 1;
 
 	if (frame[0] == FRAME_HEARTBEAT) {
-		if (judged && !accepted)
-			return;
-		if (!judged)
-			detector_heard(&l->detector, c->node, now);
-		else if (detector_heartbeat_consume(&l->detector, c->node, now, frame, len) != OK)
-			return;
-		atomic_store(&l->clock_us[c->node], detector_peer_clock(&l->detector, c->node));
-		if (now >= l->poll_from_us)
-			link_look(l, now);
+		beat_take(l, c->node, c->generation, frame, len);
 	} else if (frame[0] == FRAME_FORWARD && accepted) {
 		if (!l->datapath || forward_parse(&f, frame, len) != OK ||
 		    datapath_inject(l->datapath, &f) != OK)
@@ -109,31 +63,46 @@ static bool conn_overdue(const struct conn *c, uint64_t now)
 	return false;
 }
 
-/* Heartbeats of ours that are that late: we may be lost to the others. */
-static void tell_alive(struct link *l, uint64_t now)
+void link_heartbeat(struct conn *c)
 {
-	uint64_t before = atomic_load(&l->contact.alive_us);
+	uint8_t frame[HEARTBEAT_LEN];
 
-	if (before && now - before > l->detector.timeout_us)
-		atomic_store(&l->contact.stopped_us, now);
-	atomic_store(&l->contact.alive_us, now);
+	beat_create(c->link, c->node, frame);
+	conn_heartbeat(c, frame);
 }
 
 void link_beat(struct link *l)
 {
 	uint64_t now = boottime_us();
 
-	tell_alive(l, now);
 	/* The timer comes in whole milliseconds. */
 	if (l->config->test.heartbeats_off || l->stopping ||
-	    now - l->beat_us + 1000 <= l->detector.interval_us)
+	    now - l->beat_us + 1000 <= l->beat.detector.interval_us)
 		return;
+	/* To a node that gets none but these we may be lost now. */
+	if (l->beat_us && now - l->beat_us > l->beat.detector.timeout_us)
+		for (struct conn *c = l->conns; c; c = c->next)
+			if (c->state == CONN_UP && !beat_heard(l, c->node))
+				atomic_store(&l->contact.stopped_us, now);
 	l->beat_us = now;
 	for (struct conn *c = l->conns, *next; c; c = next) {
 		next = c->next;
 		if (c->state == CONN_UP)
-			conn_heartbeat(c);
+			link_heartbeat(c);
 	}
+}
+
+/* By then some have come, if they are let through at all. */
+static void tick_datagrams(struct link *l, uint32_t node, uint64_t now)
+{
+	struct peer_link *p = &l->peer[node];
+
+	if (p->datagrams_told || now - p->up_us < DATAGRAMS_US || l->config->test.heartbeats_off)
+		return;
+	p->datagrams_told = true;
+	if (!beat_heard(l, node))
+		link_say(l, node, "its heartbeats come through the link alone, where a busy machine delays them: "
+				  "let UDP through to port %u, too", l->config->node[node].link.port);
 }
 
 static void tick_conns(struct link *l, uint64_t now, bool late)
@@ -147,6 +116,8 @@ static void tick_conns(struct link *l, uint64_t now, bool late)
 	for (uint32_t i = 0; i < l->cluster->n_nodes; i++) {
 		struct peer_link *p = &l->peer[i];
 
+		if (p->up)
+			tick_datagrams(l, i, now);
 		if (i == l->cluster->self || p->up || p->dialing)
 			continue;
 		if (i > l->cluster->self ? now >= p->dial_at_us : p->probes > 0)
@@ -192,18 +163,14 @@ static void tick_certificate(struct link *l, uint64_t now)
 void link_tick(uv_timer_t *timer)
 {
 	struct link *l = timer->data;
-	uint64_t now = boottime_us();
-	bool late = l->ticked_us && now - l->ticked_us > l->detector.timeout_us / 2;
+	uint64_t now = boottime_us(), before = atomic_load(&l->ticked_us);
+	bool late = before && now - before > l->beat.detector.timeout_us / 2;
 
 	if (late) /* We slept, not they: read first, judge then. */
-		l->poll_from_us = now + 2 * l->detector.interval_us;
-	l->ticked_us = now;
-	late = now < l->poll_from_us;
+		l->read_first_us = now + 2 * l->beat.detector.interval_us;
+	atomic_store(&l->ticked_us, now);
 	link_beat(l); /* Before all else. */
-	tick_conns(l, now, late);
-	if (!late)
-		link_look(l, now);
-	detector_publish(l, now);
+	tick_conns(l, now, now < l->read_first_us);
 	tick_control(l, now);
 	tick_certificate(l, now);
 }

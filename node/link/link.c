@@ -25,7 +25,6 @@
 
 #define PROBES 3u
 #define LISTENER_FD 700
-#define LINK_NICE (-15)
 #define SAY_AGAIN_US 10000000u
 #define SAY_LINES 5u
 
@@ -72,7 +71,7 @@ void link_say(struct link *l, uint32_t node, const char *format, ...)
 		   stranger ? "a stranger" : l->cluster->node[node], text, more);
 }
 
-static struct sockaddr_storage socket_address(const struct endpoint *e)
+struct sockaddr_storage link_socket_address(const struct endpoint *e)
 {
 	struct sockaddr_storage ss = {0};
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&ss;
@@ -95,7 +94,7 @@ static struct sockaddr_storage source_address(const struct endpoint *listen)
 	struct endpoint e = *listen;
 
 	e.port = 0;
-	return socket_address(&e);
+	return link_socket_address(&e);
 }
 
 static void put_link(struct link *l, uint32_t node, bool up, uint64_t generation)
@@ -158,8 +157,11 @@ bool link_established(struct conn *c)
 	p->overflow = false;
 	pthread_mutex_unlock(&l->lock);
 	atomic_fetch_add(&l->connections, 1);
+	p->up_us = boottime_us();
+	p->datagrams_told = false;
+	beat_up(c);
 	put_link(l, c->node, true, p->generation);
-	conn_heartbeat(c);
+	link_heartbeat(c);
 	return c->state == CONN_UP;
 }
 
@@ -196,6 +198,7 @@ void link_ended(struct conn *c)
 	out_queue_clear(&p->queue);
 	out_queue_clear(&p->urgent);
 	pthread_mutex_unlock(&l->lock);
+	beat_down(l, c->node);
 	put_link(l, c->node, false, p->generation);
 	if (l->stopping)
 		return;
@@ -211,8 +214,7 @@ static void on_dialed(uv_connect_t *request, int status)
 
 	if (status == UV_ECONNREFUSED && !l->peer[c->node].up) {
 		l->peer[c->node].probes = 0;
-		detector_gone(&l->detector, c->node);
-		link_look(l, boottime_us());
+		beat_gone(l, c->node);
 	}
 	if (c->state == CONN_CLOSING)
 		return;
@@ -225,7 +227,7 @@ static void on_dialed(uv_connect_t *request, int status)
 /* Connects to be connected, or to see whether anybody is there. */
 void link_dial(struct link *l, uint32_t node)
 {
-	struct sockaddr_storage to = socket_address(&l->config->node[node].link);
+	struct sockaddr_storage to = link_socket_address(&l->config->node[node].link);
 	struct sockaddr_storage own = source_address(&l->config->node[l->cluster->self].link);
 	struct peer_link *p = &l->peer[node];
 	struct conn *c;
@@ -347,7 +349,7 @@ struct link *link_new(const struct link_options *o, char err[LINK_ERR_LEN])
 {
 	const struct cluster_config *cluster = &o->config->cluster;
 	const struct endpoint *own = &o->config->node[cluster->self].link;
-	struct sockaddr_storage at = socket_address(own);
+	struct sockaddr_storage at = link_socket_address(own);
 	struct link *l = calloc(1, sizeof(*l));
 	char text[ENDPOINT_TEXT_LEN];
 	int rc;
@@ -365,13 +367,15 @@ struct link *link_new(const struct link_options *o, char err[LINK_ERR_LEN])
 		l->peer[i].queue.end = &l->peer[i].queue.first;
 		l->peer[i].urgent.end = &l->peer[i].urgent.first;
 	}
-	detector_init(&l->detector, cluster, boottime_us());
+	beat_init(l);
 	uv_loop_init(&l->loop);
 	uv_async_init(&l->loop, &l->wake, on_wake);
 	uv_timer_init(&l->loop, &l->tick);
 	uv_tcp_init(&l->loop, &l->listener);
 	l->wake.data = l->tick.data = l->listener.data = l;
 	rc = listen_open(l, &at);
+	if (rc == 0)
+		rc = beat_open(l, &at);
 	if (rc == 0)
 		return l;
 	snprintf(err, LINK_ERR_LEN, "%.512s:%d: link of node \"%s\": cannot listen on %s: %s%s",
@@ -392,6 +396,7 @@ void link_start(struct link *l, struct datapath *datapath)
 
 	l->datapath = datapath;
 	atomic_store(&l->answered_us, 1);
+	beat_start(l);
 	uv_timer_start(&l->tick, link_tick, 0, interval_ms ? interval_ms : 10);
 	rc = pthread_create(&l->thread, NULL, run, l);
 	assert(rc == 0);
@@ -410,6 +415,7 @@ void link_stop(struct link *l)
 		close_all(l);
 		uv_run(&l->loop, UV_RUN_DEFAULT);
 	}
+	beat_stop(l);
 	uv_loop_close(&l->loop);
 }
 
@@ -421,6 +427,7 @@ void link_free(struct link *l)
 		out_queue_clear(&l->peer[i].queue);
 		out_queue_clear(&l->peer[i].urgent);
 	}
+	beat_fini(l);
 	pthread_mutex_destroy(&l->lock);
 	free(l);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The links between nodes: one mutual-TLS connection per pair, on a thread of its
- * own, with the failure detector on it. A control loop that is busy for a second so
+ * own, and the failure detector on another. A control loop that is busy for a second so
  * does not look like a dead node; it is watched from here instead.
  *
  * What comes in goes to the inbox as INBOX_LINK, EVENT_FRAME, EVENT_SUSPECT and

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of the links: link.c has the thread and the peers, heartbeat.c time and
- * the detector, link_send.c what other threads see of it, connection.c one connection, stranger.c who may try, link_proof.c
+/* Inside of the links: link.c has the thread and the peers, heartbeat.c its time,
+ * heartbeat_thread.c the detector, link_send.c what other threads see of it, connection.c one connection, stranger.c who may try, link_proof.c
  * who has proved to be a node. */
 #ifndef NODE_LINK_LINK_INTERNAL_H
 #define NODE_LINK_LINK_INTERNAL_H
@@ -9,6 +9,7 @@
 
 #include "cluster/link/detector.h"
 #include "cluster/link/frame.h"
+#include "cluster/link/heartbeat_datagram.h"
 #include "cluster/link/proof.h"
 
 #include "xdp/thread/clock.h"
@@ -28,6 +29,7 @@
 #define DIAL_US 500000u
 #define SILENCE_US 500000u           /* Nothing received: the connection is given up. */
 #define BACKOFF_UNPROVED_MS 5000u    /* Until a node that has no proof is dialed again. */
+#define LINK_NICE (-15)              /* Of the threads that send heartbeats. */
 
 struct out_frame {
 	struct out_frame *next;
@@ -80,12 +82,33 @@ struct peer_link {
 	uint64_t dial_at_us;
 	uint32_t backoff_ms;
 	unsigned probes;       /* Still to be made after the link's end. */
+	uint64_t up_us;
+	bool datagrams_told;   /* That none of its heartbeats come as datagrams, or some do. */
 	struct {
 		uint64_t since_us; /* Trouble with it was logged: this period's begin ... */
 		unsigned lines;    /* ... what was said in it ... */
 		unsigned withheld; /* ... and what was not. */
 		char text[160];    /* The last line. */
 	} said;
+};
+
+struct beat { /* heartbeat_thread.c */
+	pthread_mutex_t lock;
+	struct detector detector;   /* Under the lock, but for its times. */
+	struct beat_peer {          /* Under the lock, but for where it listens. */
+		struct sockaddr_storage to;
+		struct heartbeat_keys keys; /* Of the link, if it is up. */
+		uint64_t generation;
+		uint64_t newest_us; /* Its newest heartbeat left then, by its clock. */
+		bool up;
+		bool heard;         /* A datagram came. */
+	} peer[CLUSTER_NODES_MAX];
+	uint64_t judge_from_us;     /* Under the lock. */
+	uint64_t passed_us, next_us; /* That thread's. */
+	int fd;
+	pthread_t thread;
+	bool started;
+	_Atomic bool stop;
 };
 
 struct link {
@@ -106,13 +129,14 @@ struct link {
 	struct conn *conns;
 	unsigned handshakes;    /* Strangers may begin so many now, ... */
 	uint64_t handshakes_us; /* ... counted up to then. */
-	struct detector detector;
-	uint64_t ticked_us, poll_from_us, certificate_us;
+	struct beat beat;
+	_Atomic uint64_t ticked_us; /* This thread turned. */
+	uint64_t read_first_us, certificate_us;
 	uint64_t generations;
 	pthread_mutex_t lock;
 	struct peer_link peer[CLUSTER_NODES_MAX];
 	struct detector_quorum quorum; /* As the control thread sees it; under the lock. */
-	uint64_t beat_us;     /* Heartbeats were sent. */
+	uint64_t beat_us;     /* Heartbeats were sent through the links. */
 	uint8_t read_buffer[16384]; /* The loop goes on after 32 of them. */
 
 	struct contact contact;
@@ -131,7 +155,7 @@ struct conn *conn_new(struct link *l, bool server, uint32_t node);
 void conn_accept(struct conn *c); /* Its TCP connection stands: begin TLS. */
 void conn_close(struct conn *c);  /* Idempotent. */
 void conn_pump(struct conn *c);   /* Sends what is queued for its peer. */
-void conn_heartbeat(struct conn *c);
+void conn_heartbeat(struct conn *c, const uint8_t frame[HEARTBEAT_LEN]);
 bool conn_say(struct conn *c, const uint8_t *frame, size_t len); /* At once. False: it ended. */
 
 /* link_proof.c */
@@ -148,6 +172,7 @@ bool link_established(struct conn *c);    /* c->node is known; false: not wanted
 void link_ended(struct conn *c);          /* Once, for every connection. */
 void link_frame(struct conn *c, const uint8_t *frame, size_t len);
 void link_dial(struct link *l, uint32_t node);
+struct sockaddr_storage link_socket_address(const struct endpoint *e);
 void link_say(struct link *l, uint32_t node, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -155,7 +180,21 @@ void link_say(struct link *l, uint32_t node, const char *format, ...)
 void link_tick(uv_timer_t *timer);
 /* Heartbeats, if they are due: called between two pieces of any work. */
 void link_beat(struct link *l);
-void link_look(struct link *l, uint64_t now); /* Reports the detector's changes of mind. */
+void link_heartbeat(struct conn *c);
 void link_urgent(struct conn *c, const uint8_t *frame, size_t len);
+
+/* heartbeat_thread.c: what the link thread tells it */
+void beat_init(struct link *l);
+int beat_open(struct link *l, const struct sockaddr_storage *at); /* 0, or -errno. */
+void beat_start(struct link *l);
+void beat_stop(struct link *l);
+void beat_fini(struct link *l);
+void beat_up(struct conn *c); /* Its generation is known. */
+void beat_down(struct link *l, uint32_t node);
+void beat_gone(struct link *l, uint32_t node); /* Nobody listens there. */
+void beat_create(struct link *l, uint32_t node, uint8_t frame[HEARTBEAT_LEN]);
+/* A heartbeat that came through that link. */
+void beat_take(struct link *l, uint32_t node, uint64_t generation, const uint8_t *frame, size_t len);
+bool beat_heard(struct link *l, uint32_t node); /* Some came as datagrams. */
 
 #endif

@@ -5,6 +5,8 @@
 #
 #   storm.sh [SECS [ROUNDS [BINARY...]]]              40 s, 1 round, build/baton
 #
+# DETECTION_MAX_MS=30: no patience is learned, so that each heartbeat which is late is counted.
+#
 # Needs root. NodeDowns of nodes that did not end, as the leaders count them, and what the nodes
 # said of it. Binaries are compared only side by side, in the same run: the machine's load is
 # told with them.
@@ -16,6 +18,7 @@ shift $(($# < 2 ? $# : 2))
 bench_made handshakes
 lab_new
 lab_net 3
+[ -z "${DETECTION_MAX_MS:-}" ] || printf '\n[timing]\ndetection_max_ms = %d\n' "$DETECTION_MAX_MS" >> "$LAB/extra.toml"
 lab_config "$MODE" 3
 metric() { at "$1" curl -s "http://127.0.0.1:9505/metrics" | awk -v k="$2" '$1 == k { print $2 }'; }
 for ((round = 1; round <= rounds; round++)); do

@@ -75,19 +75,19 @@ becomes "root with these, and no data yet" "$own"
 
 # ---- heartbeats come before all else
 setting() { sed -n "s/^$2=//p" "$LAB_ROOT/deploy/baton@.$1"; }
-nice_of() { # THREAD [not]: of the threads of that name, or of all others
+nice_of() { # PATTERN [not]: of the threads of such names, or of all others
 	local t
 	for t in /proc/"$(pid_of n1)"/task/*; do
-		[ "$(cat "$t/comm")" = "$1" ] && [ -n "${2:-}" ] && continue
-		[ "$(cat "$t/comm")" != "$1" ] && [ -z "${2:-}" ] && continue
+		grep -qxE "$1" "$t/comm" && [ -n "${2:-}" ] && continue
+		! grep -qxE "$1" "$t/comm" && [ -z "${2:-}" ] && continue
 		awk '{ print $19 }' "$t/stat"
 	done | sort -u | tr '\n' ' '
 }
 punctual() { # TEXT
 	: > "$LAB/n1.log"
 	nodes_start 20
-	check "$1: the thread of the heartbeats has its priority" same "$(nice_of baton-link)" "$nice "
-	check "$1: no other has" same "$(nice_of baton-link not)" "$(setting service Nice) "
+	check "$1: the threads of the heartbeats have their priority" same "$(nice_of 'baton-link|baton-beat')" "$nice "
+	check "$1: no other has" same "$(nice_of 'baton-link|baton-beat' not)" "$(setting service Nice) "
 	check "$1: nothing is said of it" same "$(lines 'no priority for heartbeats')" 0
 	node_term n1
 }
@@ -112,7 +112,7 @@ limited "root with these"
 under=(prlimit --nice=0:0 setpriv --no-new-privs --bounding-set "-all,$bounded")
 nodes_start 20
 check "without the limit: it runs, and says what it needs" says "no priority for heartbeats.*LimitNICE=$nice .*nice=$limit"
-check "without the limit: it has none" same "$(nice_of baton-link)" "0 "
+check "without the limit: it has none" same "$(nice_of 'baton-link|baton-beat')" "0 "
 node_term n1
 
 # ---- never root: User= and AmbientCapabilities=
