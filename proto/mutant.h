@@ -106,6 +106,7 @@
 	X(MUTANT_LEVEL_UNGATED, "commands are written as the leader can, not as all can read them") \
 	X(MUTANT_DELETE_ENDS_SESSION, "a DELETE that nobody answers after our rekey ends the session") \
 	X(MUTANT_OLD_DROPPED, "what our rekey replaces goes before the client has confirmed that") \
+	X(MUTANT_MOVE_UNCHECKED, "MOBIKE: traffic goes to a new address before COOKIE2 came back from it") \
 	X(MUTANT_FLOW_IS_NO_LIFE, "who does not answer DPD is dead though its packets come")       \
 	X(MUTANT_PRUNE_UNASKED, "however many sessions a file lacks, nobody is asked")
 

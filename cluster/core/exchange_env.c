@@ -145,6 +145,8 @@ struct ike_env exchange_env(struct core *c)
 		.entropy = &c->entropy,
 		.iv = &c->exchange->iv,
 		.now_ms = state_time_ms(c->state),
+		.addresses = c->config->service,
+		.n_addresses = c->config->n_service,
 		.cookie_key = c->exchange->cookie_key,
 		.ctx = c,
 		.draw_spi = draw_spi,

@@ -59,10 +59,11 @@ static struct owned_sa *child_find(struct grant_shadow *g, uint32_t spi_in)
 
 static struct sad_path path_of(const struct session *s)
 {
-	struct sad_path p = { .local = s->ike.local, .remote = s->ike.remote };
+	struct ike_esp_path path = ike_session_esp_path(&s->ike);
+	struct sad_path p = { .local = path.local, .remote = path.remote };
 
 	/* RFC 7296 2.23: UDP encapsulation where a NAT was detected. */
-	p.udp_encap = (s->ike.features & (IKE_PEER_BEHIND_NAT | IKE_SELF_BEHIND_NAT)) != 0;
+	p.udp_encap = path.nat != 0;
 	if (!p.udp_encap)
 		p.local.port = p.remote.port = 0;
 	return p;

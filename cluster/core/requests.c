@@ -238,6 +238,8 @@ static bool task_turn(struct core *c, struct task *e)
 		return false;
 	else if (session_ends(s))
 		end(c, s);
+	else if (s->ike.moving)
+		requests_make(c, s, &(struct ike_request){ .purpose = IKE_PURPOSE_CHECK_ADDRESS });
 	else if (notice_due(c, s))
 		notice(c, s); /* Its lane was busy when the scan came by. */
 	else if (requests_child_turn(c, s, e))

@@ -60,7 +60,9 @@ static void ask(struct core *c, const struct session *s, struct open_request *q,
 	q->tries = 0;
 	q->since_us = c->now_us;
 	q->next_us = c->now_us + c->config->timing.retransmit_ms * MS;
-	if (settles)
+	if (sa->purpose == IKE_PURPOSE_CHECK_ADDRESS)
+		q->next_us = c->now_us; /* After the response to what it follows from. */
+	else if (settles)
 		q->next_us = c->now_us + SETTLE_US;
 	else
 		requests_send(c, s, q->request);

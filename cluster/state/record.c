@@ -283,7 +283,7 @@ static void codec_ike_sa(struct codec *c, struct ike_sa *sa)
 {
 	uint8_t state = (uint8_t)sa->state, purpose = (uint8_t)sa->purpose;
 
-	codec_check(c, sa->state <= IKE_SA_DELETING && sa->purpose <= IKE_PURPOSE_REKEY_CHILD);
+	codec_check(c, sa->state <= IKE_SA_DELETING && sa->purpose <= IKE_PURPOSE_LAST);
 	codec_u8(c, &state);
 	codec_check(c, state <= IKE_SA_DELETING);
 	sa->state = c->bad ? 0 : state;
@@ -297,11 +297,11 @@ static void codec_ike_sa(struct codec *c, struct ike_sa *sa)
 	codec_u64(c, &sa->made_ms);
 	codec_window(c, &sa->window);
 	codec_u8(c, &purpose);
-	codec_check(c, purpose <= IKE_PURPOSE_REKEY_CHILD);
+	codec_check(c, purpose <= IKE_PURPOSE_LAST);
 	sa->purpose = c->bad ? 0 : purpose;
 	codec_u32(c, &sa->purpose_arg);
 	/* Only where there is something to finish: all else is written as it always was. */
-	if (sa->purpose == IKE_PURPOSE_REKEY_CHILD) {
+	if (sa->purpose >= IKE_PURPOSE_REKEY_CHILD) {
 		codec_blob(c, &sa->finish);
 		codec_check(c, sa->finish && sa->window.outstanding);
 	}
@@ -349,6 +349,14 @@ void codec_session(struct codec *c, struct ike_session *s)
 	codec_endpoint(c, &s->remote);
 	codec_u32(c, &s->features);
 	codec_u64(c, &s->established_ms);
+	codec_bool(c, &s->moving);
+	if (s->moving) {
+		codec_endpoint(c, &s->before.local);
+		codec_endpoint(c, &s->before.remote);
+		codec_u32(c, &s->before.nat);
+		codec_check(c, s->before.local.address.family != 0 && s->before.remote.address.family != 0);
+		codec_check(c, (s->before.nat & ~IKE_NAT_FLAGS) == 0);
+	}
 }
 
 /* A copy is only made where there is room for it: what is read is held to the same. */

@@ -11,6 +11,7 @@
 #include "proto/ike/child_make.h"
 #include "proto/ike/ike_keys.h"
 #include "proto/ike/ike_seal.h"
+#include "proto/ike/mobike.h"
 #include "proto/ike/notify_text.h"
 #include "proto/ike/outcome.h"
 #include "proto/ike/payload.h"
@@ -174,6 +175,10 @@ void ike_auth_establish(struct auth_step *s)
 	struct ike_builder b;
 	uint16_t error;
 
+	if (!ike_nats_allowed(s->round.first, &s->path)) {
+		ike_auth_refuse(s, IKE_NOTIFY_UNEXPECTED_NAT_DETECTED, "the client forbids NATs, and there is one");
+		return;
+	}
 	session_make(s);
 	sa = &s->session->ike[0];
 	error = address_assign(s, &cp);
@@ -198,7 +203,7 @@ void ike_auth_establish(struct auth_step *s)
 	else
 		add_child(&b, &s->session->child[0], &plan);
 	if (s->session->features & IKE_PEER_MOBIKE)
-		ike_add_notify(&b, IKE_NOTIFY_MOBIKE_SUPPORTED, NULL, 0);
+		ike_mobike_add(&b, s->env, &s->path.local->address);
 	if (!ike_auth_respond(s, &b))
 		return;
 	ike_window_respond_to(&sa->window, s->request_hash, ike_datagrams_ref(s->out->reply));

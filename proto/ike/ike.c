@@ -91,6 +91,16 @@ static void replace_sa(struct ike_step *s)
 	next->ike[0] = *s->successor;
 }
 
+/* What follows from the message is outstanding by the same commit, if nothing else is; else the
+ * leader asks by and by. */
+static void ask_next(struct ike_step *s)
+{
+	if (s->follow.purpose != IKE_PURPOSE_NONE && s->sa == &s->next->ike[0] &&
+	    s->sa->state == IKE_SA_ESTABLISHED && !s->sa->window.outstanding &&
+	    !(s->next->features & IKE_ENDS) && !ike_request_make(s->env, s->next, &s->follow))
+		ike_drop(s->out, DROP_CRYPTO, "request cannot be sealed");
+}
+
 static void exchange(struct ike_step *s, const struct ike_opened *o)
 {
 	const struct ike_header *h = &o->message.header;
@@ -130,6 +140,8 @@ static void respond_request(struct ike_step *s, const struct ike_opened *o, cons
 		replace_sa(s);
 	else if (s->sa_ends)
 		end_sa(s);
+	else
+		ask_next(s);
 }
 
 static void take_answer(struct ike_step *s, const struct ike_opened *o)
@@ -154,10 +166,8 @@ static void take_answer(struct ike_step *s, const struct ike_opened *o)
 	}
 	if (s->sa_ends)
 		end_sa(s);
-	else if (s->follow.purpose != IKE_PURPOSE_NONE && s->sa == &s->next->ike[0] &&
-		 s->sa->state == IKE_SA_ESTABLISHED &&
-		 !ike_request_make(s->env, s->next, &s->follow))
-		ike_drop(s->out, DROP_CRYPTO, "request cannot be sealed");
+	else
+		ask_next(s);
 }
 
 /* ---- The window ---- */

@@ -33,6 +33,8 @@ struct ike_env {
 	struct entropy *entropy;
 	struct iv_source *iv;
 	uint64_t now_ms;                   /* Cluster time. */
+	const struct address *addresses;   /* Where clients may find us (MOBIKE): n_addresses of them. */
+	size_t n_addresses;
 	bool demand_cookie;                /* Under load: RFC 7296 2.6. */
 	const uint8_t *cookie_key;         /* 32 octets, the same on every node. */
 	void *ctx;

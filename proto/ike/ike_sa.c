@@ -59,6 +59,13 @@ void ike_session_end(struct ike_session *s)
 	s->features |= IKE_ENDS;
 }
 
+struct ike_esp_path ike_session_esp_path(const struct ike_session *s)
+{
+	if (s->moving)
+		return s->before;
+	return (struct ike_esp_path){s->local, s->remote, s->features & IKE_NAT_FLAGS};
+}
+
 struct ike_sa *ike_session_find_sa(struct ike_session *s, uint64_t spi_i, uint64_t spi_r)
 {
 	for (size_t i = 0; i < IKE_SA_MAX; i++) {

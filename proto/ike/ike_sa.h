@@ -49,7 +49,9 @@ enum ike_purpose {
 	IKE_PURPOSE_DPD,          /* Empty INFORMATIONAL */
 	IKE_PURPOSE_DELETE_CHILD, /* arg: spi_in */
 	IKE_PURPOSE_DELETE_IKE,
-	IKE_PURPOSE_REKEY_CHILD   /* arg: spi_in of the old one; the rest is in finish */
+	IKE_PURPOSE_REKEY_CHILD,  /* arg: spi_in of the old one; the rest is in finish */
+	IKE_PURPOSE_CHECK_ADDRESS, /* RFC 4555 3.7; finish: what the answer must repeat, and from where */
+	IKE_PURPOSE_LAST = IKE_PURPOSE_CHECK_ADDRESS
 };
 
 enum { /* Negotiated features of an IKE SA */
@@ -84,6 +86,13 @@ struct ike_id { /* RFC 7296 3.5 */
 	uint8_t data[IKE_ID_MAX];
 };
 
+/* Where ESP goes, and the flags of enum that tell of NATs on that path. */
+struct ike_esp_path {
+	struct endpoint local, remote;
+	uint32_t nat;
+};
+#define IKE_NAT_FLAGS (IKE_PEER_BEHIND_NAT | IKE_SELF_BEHIND_NAT)
+
 struct ike_session {
 	struct ike_sa ike[IKE_SA_MAX];       /* [0] is the current one. */
 	struct child_sa child[IKE_CHILD_MAX];
@@ -91,7 +100,9 @@ struct ike_session {
 	struct ike_id peer_id;
 	char connection[64];                 /* Its name in the configuration. */
 	struct address virtual_ip;           /* family 0 = none */
-	struct endpoint local, remote;       /* Where its IKE messages go. */
+	struct endpoint local, remote;       /* Where its IKE messages go, and its ESP, but: */
+	bool moving;                         /* RFC 4555: it says that it is there, and has not shown it. */
+	struct ike_esp_path before;          /* Then its ESP goes here; else this is all zero. */
 	uint32_t features;
 	uint64_t established_ms;             /* Cluster time. */
 };
@@ -130,6 +141,7 @@ struct ike_half_open {
 	struct ike_auth_progress auth;
 };
 
+struct ike_esp_path ike_session_esp_path(const struct ike_session *s);
 void ike_session_copy(struct ike_session *to, const struct ike_session *from);
 void ike_session_fini(struct ike_session *s);   /* Drops blobs, cleanses keys. */
 void ike_half_open_copy(struct ike_half_open *to, const struct ike_half_open *from);

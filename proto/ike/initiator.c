@@ -21,6 +21,7 @@
 #include "proto/crypto/dh.h"
 #include "proto/ike/child_make.h"
 #include "proto/ike/ike_seal.h"
+#include "proto/ike/nat.h"
 #include "proto/ike/sk.h"
 
 #include <openssl/mem.h>
@@ -247,6 +248,8 @@ struct blob *initiator_create_ike_delete(struct initiator *i, size_t which)
 
 struct blob *initiator_create_move(struct initiator *i, const struct endpoint *local)
 {
+	struct ike_path path = {.local = &i->config.local, .remote = &i->config.remote};
+	const struct endpoint hidden = {.address = {.family = 4}};
 	struct ike_builder b;
 
 	if (!initiator_can_ask(i, 0))
@@ -254,6 +257,9 @@ struct blob *initiator_create_move(struct initiator *i, const struct endpoint *l
 	i->config.local = *local;
 	initiator_begin(i, 0, IKE_EXCHANGE_INFORMATIONAL, &b);
 	ike_add_notify(&b, IKE_NOTIFY_UPDATE_SA_ADDRESSES, NULL, 0);
+	if (i->config.fake_nat) /* Matches nothing. */
+		path.local = &hidden;
+	ike_nat_add(&b, i->ike[0].spi_i, i->ike[0].spi_r, &path);
 	ike_add_notify(&b, IKE_NOTIFY_COOKIE2, "round trip", 10);
 	return initiator_send(i, 0, INITIATOR_MOVE, &b);
 }

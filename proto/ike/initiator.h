@@ -88,6 +88,7 @@ struct initiator_counts {
 	uint32_t repeated;            /* ... that came again, answered from the cache. */
 	uint32_t notices;             /* ... that were takeover notices. */
 	uint32_t rekeys;              /* ... that rekeyed a Child SA. */
+	uint32_t checks;              /* ... that asked for its COOKIE2 (RFC 4555). */
 	uint32_t syncs;               /* ... that set the message IDs (RFC 6311). */
 	uint32_t responses;           /* Answers to requests of its own. */
 	uint32_t ignored;             /* Everything else. */
@@ -141,6 +142,7 @@ struct initiator {
 	struct ike_id gateway_id; /* Authenticated. */
 	uint32_t features;        /* IKE_PEER_*, of the gateway; IKE_SELF_BEHIND_NAT: with either
 	                           * of the NAT flags ESP goes in UDP. */
+	uint32_t additional;      /* Addresses that the gateway has besides (RFC 4555 3.4). */
 	uint64_t skip;            /* So many outbound ESP numbers the gateway asked to be left out
 	                           * on all Child SAs (RFC 6311 5.2); whoever does it takes it off. */
 	struct initiator_sync sync;

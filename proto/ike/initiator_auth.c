@@ -275,6 +275,10 @@ static void take_features(struct initiator *i, const struct ike_message *m)
 {
 	if (i->config.mobike && ike_message_notify(m, IKE_NOTIFY_MOBIKE_SUPPORTED))
 		i->features |= IKE_PEER_MOBIKE;
+	i->additional = 0;
+	for (size_t k = 0; k < m->n_notify; k++)
+		i->additional += m->notify[k].type == IKE_NOTIFY_ADDITIONAL_IP4_ADDRESS ||
+				 m->notify[k].type == IKE_NOTIFY_ADDITIONAL_IP6_ADDRESS;
 	if (i->config.sync && ike_message_notify(m, IKE_NOTIFY_IKEV2_MESSAGE_ID_SYNC_SUPPORTED))
 		i->features |= IKE_PEER_SYNC;
 	if (i->config.sync && ike_message_notify(m, IKE_NOTIFY_IPSEC_REPLAY_COUNTER_SYNC_SUPPORTED))

@@ -165,6 +165,7 @@ static void answer_deletes(struct initiator *i, const struct ike_delete *d, stru
 void initiator_answer_informational(struct initiator *i, const struct ike_message *m,
 				    struct ike_builder *b, bool *closes)
 {
+	const struct ike_notify *cookie = ike_message_notify(m, IKE_NOTIFY_COOKIE2);
 	struct ike_delete_walk w = ike_message_deletes(m);
 	struct ike_delete d;
 
@@ -173,6 +174,9 @@ void initiator_answer_informational(struct initiator *i, const struct ike_messag
 	if (*closes)
 		return; /* 1.4.1: an empty response; the Child SAs go with it. */
 	take_notice(i, m);
+	if (cookie) /* RFC 4555 3.7 */
+		ike_add_notify(b, IKE_NOTIFY_COOKIE2, CBS_data(&cookie->data), CBS_len(&cookie->data));
+	i->counts.checks += cookie != NULL;
 	/* With a message ID of its own it is an ordinary request. */
 	if (!ike_message_notify(m, IKE_NOTIFY_IKEV2_MESSAGE_ID_SYNC))
 		take_skip(i, m);

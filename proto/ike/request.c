@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests of our own: INFORMATIONAL ones, which are the takeover notice, the liveness
- * check, DELETE; and the rekey of a Child SA (child_rekey.c). A request is part of the session's state from before it
+ * check, DELETE, the check of an address (mobike.c); and the rekey of a Child SA (child_rekey.c). A request is part of the session's state from before it
  * leaves until it is answered, so that whichever node leads sends the same
  * bytes under the same message ID: clients ignore anything else.
  *
@@ -13,6 +13,7 @@
 #include "proto/ike/ike.h"
 #include "proto/ike/ike_message.h"
 #include "proto/ike/ike_seal.h"
+#include "proto/ike/mobike.h"
 #include "proto/ike/outcome.h"
 #include "proto/ike/select.h"
 #include "proto/ike/session_step.h"
@@ -60,6 +61,8 @@ static bool add_payloads(struct ike_builder *b, const struct ike_env *env, struc
 		break;
 	case IKE_PURPOSE_REKEY_CHILD:
 		return ike_rekey_ask(b, env, s, request);
+	case IKE_PURPOSE_CHECK_ADDRESS:
+		return ike_check_ask(b, env, s);
 	case IKE_PURPOSE_NONE:
 		break;
 	}
@@ -129,6 +132,9 @@ void ike_step_answer(struct ike_step *s)
 		if (s->next->features & IKE_ENDS)
 			break; /* What the client has made of it goes with the IKE SA. */
 		ike_step_rekey_answer(s);
+		return;
+	case IKE_PURPOSE_CHECK_ADDRESS:
+		ike_step_check_answer(s);
 		return;
 	case IKE_PURPOSE_NONE:
 	case IKE_PURPOSE_NOTICE:

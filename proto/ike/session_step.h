@@ -16,7 +16,7 @@ struct ike_step {
 	struct ike_outcome *out;
 	bool sa_ends;             /* sa is deleted by this exchange. */
 	enum status content;      /* For an answer: see ike_opened. */
-	struct ike_request follow; /* What we ask next, because of an answer; or NONE. */
+	struct ike_request follow; /* What we ask next, because of this message; or NONE. */
 	struct ike_sa *successor; /* The IKE SA that replaces sa; heap, or NULL. */
 };
 

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stories of a client that changes its address (RFC 4555) while the leader is lost, at each of
+ * the four messages of that. */
+#include "test/lib/story.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static struct endpoint endpoint(const char *text)
+{
+	struct endpoint e;
+
+	assert_int_equal(endpoint_parse(&e, text), OK);
+	return e;
+}
+
+/* Where the holder's worker sends the client's packets. */
+static void assert_esp_at(struct story *l, const char *text)
+{
+	struct endpoint expected = endpoint(text);
+
+	assert_true(endpoint_equal(&story_owned(l)->path.remote, &expected));
+}
+
+static const struct session *session(const struct story *l)
+{
+	return state_next_session(core_state(l->node[story_leader(l)].core), 0);
+}
+
+#define HOME "10.79.0.50:4500"
+#define AWAY "10.79.0.66:4500"
+
+/* Before which message the leader is lost: 1 the request has not come, 2 its answer is lost,
+ * 3 our question is lost, 4 the answer to that; 0 it is not. */
+static void moves(unsigned lost)
+{
+	struct endpoint away = endpoint(AWAY);
+	struct blob *request;
+	struct story l;
+
+	story_init(&l, 3);
+	l.client.config.mobike = true;
+	story_start_all(&l);
+	story_run(&l, 2000);
+	story_client_connect(&l);
+	assert_esp_at(&l, HOME);
+	request = initiator_create_move(&l.client, &away);
+	if (lost == 1)
+		story_lose_leader(&l);
+	story_datagram(&l, story_holder(&l), &l.client, request);
+	blob_unref(request);
+	if (lost != 2)
+		story_run(&l, 5);
+	if (lost == 2 || lost == 3) {
+		story_swallow(&l);
+		story_lose_leader(&l);
+		assert_esp_at(&l, HOME);
+		story_client_send(&l, initiator_retransmit(&l.client));
+	}
+	if (lost == 4) {
+		for (unsigned k = 0; k < 10 && l.client.counts.checks == 0; k++) {
+			struct blob *b = story_say(&l, &l.client, NULL);
+
+			blob_unref(b); /* Never arrives. */
+			story_swallow(&l);
+			story_run(&l, 20);
+		}
+		assert_int_equal(l.client.counts.checks, 1);
+		assert_esp_at(&l, HOME);
+		story_lose_leader(&l);
+	}
+	assert_true(endpoint_equal(&session(&l)->ike.remote, &away));
+	for (unsigned k = 0; k < 50; k++) {
+		story_client_listen(&l);
+		story_run(&l, 100);
+	}
+	assert_int_equal(l.client.error, 0);
+	assert_true(l.client.counts.checks >= 1);
+	assert_esp_at(&l, AWAY);
+	assert_false(session(&l)->ike.moving);
+	assert_null(session(&l)->ike.ike[0].window.outstanding);
+	story_level(&l);
+	story_fini(&l);
+}
+
+static void a_client_moves(void **unused)
+{
+	(void)unused;
+	moves(0);
+}
+
+static void the_leader_is_lost_meanwhile(void **unused)
+{
+	(void)unused;
+	for (unsigned lost = 1; lost <= 4; lost++)
+		moves(lost);
+}
+
+/* Nothing of the check gets through: its packets go on to where it was, and nothing ends. */
+static void an_unanswered_check_moves_nothing(void **unused)
+{
+	struct endpoint away = endpoint(AWAY);
+	struct story l;
+
+	(void)unused;
+	story_init(&l, 3);
+	l.client.config.mobike = true;
+	for (uint32_t i = 0; i < 3; i++)
+		l.config[i].timing.retransmit_ms = 20;
+	story_start_all(&l);
+	story_run(&l, 2000);
+	story_client_connect(&l);
+	story_client_send(&l, initiator_create_move(&l.client, &away));
+	for (unsigned k = 0; k < 100; k++) {
+		story_swallow(&l);
+		story_run(&l, 50);
+	}
+	assert_true(session(&l)->ike.moving);
+	assert_esp_at(&l, HOME);
+	/* A sign of life: it is asked again. */
+	story_client_send(&l, initiator_create_dpd(&l.client));
+	for (unsigned k = 0; k < 10; k++) {
+		story_run(&l, 50);
+		story_client_listen(&l);
+	}
+	assert_esp_at(&l, AWAY);
+	story_fini(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_client_moves),
+		cmocka_unit_test(the_leader_is_lost_meanwhile),
+		cmocka_unit_test(an_unanswered_check_moves_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

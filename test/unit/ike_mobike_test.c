@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* MOBIKE (RFC 4555), the responder: where IKE messages go, where ESP goes, and from when on. */
+#include "proto/ike/ike_keys.h"
+#include "proto/ike/ike_seal.h"
+#include "proto/ike/sk.h"
+#include "test/lib/gateway.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HOME "192.0.2.7:500"
+#define AWAY "203.0.113.5:4500"
+#define FAR "203.0.113.99:4500"
+
+static void setup(struct fixture *f)
+{
+	fixture_setup(f, IKE_DEFAULT, ESP_DEFAULT);
+	f->config.mobike = true;
+	fixture_handshake(f);
+	assert_true(f->g.session->features & IKE_PEER_MOBIKE);
+}
+
+static void assert_at(const struct fixture *f, const char *ike, const char *esp)
+{
+	struct endpoint i = gateway_endpoint(ike), e = gateway_endpoint(esp);
+	struct ike_esp_path path = ike_session_esp_path(f->g.session);
+
+	assert_true(endpoint_equal(&f->g.session->remote, &i));
+	assert_true(endpoint_equal(&path.remote, &e));
+}
+
+/* UPDATE_SA_ADDRESSES from there; its answer reaches the client. */
+static void move(struct fixture *f, const char *to)
+{
+	struct endpoint there = gateway_endpoint(to);
+
+	assert_null(fixture_to_client(f, gateway_receive(&f->g, &there, initiator_create_move(&f->i, &there))));
+	assert_int_equal(f->i.error, 0);
+}
+
+static struct blob *outstanding(const struct fixture *f)
+{
+	assert_int_equal(f->g.session->ike[0].purpose, IKE_PURPOSE_CHECK_ADDRESS);
+	return blob_ref(ike_datagrams_only(f->g.session->ike[0].window.outstanding));
+}
+
+/* The check is answered from there. */
+static void answer(struct fixture *f, const char *from)
+{
+	struct endpoint there = gateway_endpoint(from);
+
+	assert_null(gateway_receive(&f->g, &there, fixture_to_client(f, outstanding(f))));
+}
+
+static void traffic_follows_the_check(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	assert_at(&f, HOME, HOME);
+	move(&f, AWAY);
+	assert_at(&f, AWAY, HOME);
+	answer(&f, AWAY);
+	assert_int_equal(f.i.counts.checks, 1);
+	assert_at(&f, AWAY, AWAY);
+	assert_null(f.g.session->ike[0].window.outstanding);
+	/* Nothing to show where it is known to be. */
+	move(&f, AWAY);
+	assert_null(f.g.session->ike[0].window.outstanding);
+	fixture_teardown(&f);
+}
+
+/* The answer to a question that went to two addresses says nothing of the second (3.7). */
+static void who_moves_on_is_asked_there(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	move(&f, AWAY);
+	move(&f, FAR);
+	assert_at(&f, FAR, HOME);
+	answer(&f, FAR);
+	assert_at(&f, FAR, HOME);
+	answer(&f, FAR);
+	assert_at(&f, FAR, FAR);
+	assert_int_equal(f.i.counts.checks, 2);
+	fixture_teardown(&f);
+}
+
+static void who_comes_back_is_where_it_was(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	move(&f, AWAY);
+	move(&f, HOME);
+	assert_at(&f, HOME, HOME);
+	answer(&f, HOME);
+	assert_at(&f, HOME, HOME);
+	assert_null(f.g.session->ike[0].window.outstanding);
+	fixture_teardown(&f);
+}
+
+/* 3.7: "If the values do not match, the IKE_SA MUST be closed." */
+static void another_cookie_closes_it(void **state)
+{
+	(void)state;
+	for (unsigned k = 0; k < 3; k++) {
+		struct endpoint away = gateway_endpoint(AWAY);
+		struct ike_header h;
+		struct ike_builder b;
+		struct ike_datagrams *d;
+		struct sk_direction ours;
+		struct fixture f;
+		uint8_t cookie[17] = "something else..";
+
+		setup(&f);
+		move(&f, AWAY);
+		ours = sk_direction_of(&f.i.ike[0].suite, &f.i.ike[0].keys, true);
+		h = (struct ike_header){.spi_i = f.i.ike[0].spi_i, .spi_r = f.i.ike[0].spi_r, .major = 2,
+					.exchange = IKE_EXCHANGE_INFORMATIONAL,
+					.flags = IKE_FLAG_INITIATOR | IKE_FLAG_RESPONSE};
+		ike_builder_init_message(&b, &h);
+		if (k > 0) /* 0: none at all. */
+			ike_add_notify(&b, IKE_NOTIFY_COOKIE2, cookie, 15 + k);
+		assert_int_equal(ike_seal(&ours, &f.i.iv, &f.i.entropy, &b, &d), OK);
+		assert_null(gateway_receive(&f.g, &away, blob_ref(ike_datagrams_only(d))));
+		ike_datagrams_unref(d);
+		assert_int_equal(f.g.verdict, IKE_VERDICT_DELETE);
+		fixture_teardown(&f);
+	}
+}
+
+static void nobody_is_there(void **state)
+{
+	static const char *const nowhere[] = {"0.0.0.0:4500", "127.0.0.1:4500", "224.0.0.1:4500",
+					      "255.255.255.255:4500", "[2001:db8::1]:4500"};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(nowhere) / sizeof(nowhere[0]); k++) {
+		struct endpoint there = gateway_endpoint(nowhere[k]);
+		struct fixture f;
+
+		setup(&f);
+		assert_null(fixture_to_client(&f, gateway_receive(&f.g, &there,
+								  initiator_create_move(&f.i, &there))));
+		assert_int_equal(f.i.error, IKE_NOTIFY_UNACCEPTABLE_ADDRESSES);
+		assert_at(&f, HOME, HOME);
+		assert_null(f.g.session->ike[0].window.outstanding);
+		fixture_teardown(&f);
+	}
+}
+
+/* 3.4: at which addresses we are besides. */
+static void says_where_else_it_is(void **state)
+{
+	(void)state;
+	for (unsigned n = 1; n < 4; n++) {
+		struct address at[3];
+		struct fixture f;
+
+		for (unsigned k = 0; k < 3; k++)
+			at[k] = address_ipv4(0xc6336401 + k); /* 198.51.100.1, the gateway's own, ... */
+		fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
+		f.config.mobike = true;
+		f.g.env.addresses = at;
+		f.g.env.n_addresses = n;
+		fixture_handshake(&f);
+		assert_int_equal(f.i.additional, n - 1);
+		assert_int_equal(f.i.features & IKE_PEER_MOBIKE, IKE_PEER_MOBIKE);
+		fixture_teardown(&f);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(traffic_follows_the_check),
+		cmocka_unit_test(who_moves_on_is_asked_there),
+		cmocka_unit_test(who_comes_back_is_where_it_was),
+		cmocka_unit_test(another_cookie_closes_it),
+		cmocka_unit_test(nobody_is_there),
+		cmocka_unit_test(says_where_else_it_is),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
