@@ -81,10 +81,16 @@ static size_t set_proposals(struct reader *r, const struct toml_value *v, struct
 	if (v->n == 0 || v->n > CONNECTION_PROPOSALS_MAX)
 		reader_error(r, v->line, "\"%s\" takes 1 to %u proposals", v->key,
 			     CONNECTION_PROPOSALS_MAX);
-	for (size_t i = 0; i < v->n && i < CONNECTION_PROPOSALS_MAX; i++)
+	for (size_t i = 0; i < v->n && i < CONNECTION_PROPOSALS_MAX; i++) {
 		if (parse(&out[i], v->child[i].string, &why) != OK)
 			reader_error(r, v->child[i].line, "\"%s\": %s", v->child[i].string,
 				     why ? why : "not a proposal");
+		else if (proposal_weakness(&out[i]))
+			reader_warning(r, v->child[i].line, "\"%s\": WEAK: \"%s\" has had its time (RFC 8247) "
+				       "and is for clients that know nothing better: give them a "
+				       "[[connection]] of their own",
+				       v->child[i].string, proposal_weakness(&out[i]));
+	}
 	return v->n < CONNECTION_PROPOSALS_MAX ? v->n : CONNECTION_PROPOSALS_MAX;
 }
 SETTER(connection_ike)

@@ -26,6 +26,8 @@ CBS prf_secret_piece(const struct secret *s)
 static const EVP_MD *prf_md(uint16_t id)
 {
 	switch (id) {
+	case PRF_HMAC_SHA1:
+		return EVP_sha1();
 	case PRF_HMAC_SHA2_256:
 		return EVP_sha256();
 	case PRF_HMAC_SHA2_384:

@@ -99,6 +99,8 @@ static enum status parse_words(struct proposal *p, const char *text, bool ike, c
 static uint16_t prf_like(uint16_t integ)
 {
 	switch (integ) {
+	case AUTH_HMAC_SHA1_96:
+		return PRF_HMAC_SHA1;
 	case AUTH_HMAC_SHA2_384_192:
 		return PRF_HMAC_SHA2_384;
 	case AUTH_HMAC_SHA2_512_256:
@@ -154,4 +156,21 @@ enum status proposal_parse_esp(struct proposal *p, const char *text, const char 
 	if (p->n_esn == 0)
 		add_choice(p->esn, &p->n_esn, ESN_NO);
 	return OK;
+}
+
+static bool has_choice(const uint16_t *list, uint8_t n, uint16_t id)
+{
+	for (uint8_t i = 0; i < n; i++)
+		if (list[i] == id)
+			return true;
+	return false;
+}
+
+const char *proposal_weakness(const struct proposal *p)
+{
+	if (has_choice(p->integ, p->n_integ, AUTH_HMAC_SHA1_96))
+		return "sha1";
+	if (has_choice(p->prf, p->n_prf, PRF_HMAC_SHA1))
+		return "prfsha1";
+	return has_choice(p->dh, p->n_dh, DH_MODP_1024) ? "modp1024" : NULL;
 }

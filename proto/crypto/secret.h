@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SECRET_MAX 256u /* MODP-2048's shared value is the longest. */
+#define SECRET_MAX 256u /* A pre-shared key may be that long; derived keys have 64 at most. */
 
 struct secret {
 	uint16_t len; /* Octets used in bytes; 0 = none. */

@@ -2,7 +2,7 @@
 /* One table of algorithms: numbers, sizes and the names strongSwan gives them.
  * proposal.c reads the same names; what is not in the table we do not speak.
  * Sizes: AES-GCM RFC 4106 (ESP), RFC 5282 (IKE); ChaCha20-Poly1305 RFC 7634; AES-CBC
- * RFC 3602; AES-CTR RFC 3686, RFC 5930; HMAC-SHA2 RFC 4868; groups RFC 3526, RFC 5903, RFC 8031. */
+ * RFC 3602; AES-CTR RFC 3686, RFC 5930; HMAC-SHA2 RFC 4868; groups RFC 2409, RFC 3526, RFC 5903, RFC 8031. */
 #include "proto/crypto/suite_names.h"
 
 #include <assert.h>
@@ -29,13 +29,21 @@ const struct suite_name suite_names[] = {
 	{"sha2_384", IKE_TRANSFORM_INTEG, AUTH_HMAC_SHA2_384_192, 0},
 	{"sha512", IKE_TRANSFORM_INTEG, AUTH_HMAC_SHA2_512_256, 0},
 	{"sha2_512", IKE_TRANSFORM_INTEG, AUTH_HMAC_SHA2_512_256, 0},
+	{"sha1", IKE_TRANSFORM_INTEG, AUTH_HMAC_SHA1_96, 0},
+	{"sha", IKE_TRANSFORM_INTEG, AUTH_HMAC_SHA1_96, 0},
 	{"prfsha256", IKE_TRANSFORM_PRF, PRF_HMAC_SHA2_256, 0},
 	{"prfsha384", IKE_TRANSFORM_PRF, PRF_HMAC_SHA2_384, 0},
 	{"prfsha512", IKE_TRANSFORM_PRF, PRF_HMAC_SHA2_512, 0},
+	{"prfsha1", IKE_TRANSFORM_PRF, PRF_HMAC_SHA1, 0},
 	{"x25519", IKE_TRANSFORM_DH, DH_CURVE25519, 0},
 	{"curve25519", IKE_TRANSFORM_DH, DH_CURVE25519, 0},
 	{"ecp256", IKE_TRANSFORM_DH, DH_ECP_256, 0},
+	{"ecp384", IKE_TRANSFORM_DH, DH_ECP_384, 0},
+	{"ecp521", IKE_TRANSFORM_DH, DH_ECP_521, 0},
 	{"modp2048", IKE_TRANSFORM_DH, DH_MODP_2048, 0},
+	{"modp3072", IKE_TRANSFORM_DH, DH_MODP_3072, 0},
+	{"modp4096", IKE_TRANSFORM_DH, DH_MODP_4096, 0},
+	{"modp1024", IKE_TRANSFORM_DH, DH_MODP_1024, 0},
 	{"modpnone", IKE_TRANSFORM_DH, DH_NONE, 0},
 	{"noesn", IKE_TRANSFORM_ESN, ESN_NO, 0},
 	{"esn", IKE_TRANSFORM_ESN, ESN_YES, 0},
@@ -60,6 +68,7 @@ static const struct integ_size {
 	uint16_t integ;
 	uint8_t key, icv;
 } integ_sizes[] = {
+	{AUTH_HMAC_SHA1_96, 20, 12}, /* RFC 2404 */
 	{AUTH_HMAC_SHA2_256_128, 32, 16},
 	{AUTH_HMAC_SHA2_384_192, 48, 24},
 	{AUTH_HMAC_SHA2_512_256, 64, 32},
@@ -149,6 +158,8 @@ size_t suite_block_len(const struct suite *s)
 size_t prf_key_len(uint16_t prf)
 {
 	switch (prf) {
+	case PRF_HMAC_SHA1:
+		return 20;
 	case PRF_HMAC_SHA2_256:
 		return 32;
 	case PRF_HMAC_SHA2_384:
@@ -163,10 +174,20 @@ size_t prf_key_len(uint16_t prf)
 size_t dh_public_len(uint16_t dh)
 {
 	switch (dh) {
+	case DH_MODP_1024:
+		return 128;
 	case DH_MODP_2048:
 		return 256;
+	case DH_MODP_3072:
+		return 384;
+	case DH_MODP_4096:
+		return 512;
 	case DH_ECP_256: /* x and y, RFC 5903 7 */
 		return 64;
+	case DH_ECP_384:
+		return 96;
+	case DH_ECP_521:
+		return 132;
 	case DH_CURVE25519:
 		return 32;
 	default:
@@ -177,6 +198,17 @@ size_t dh_public_len(uint16_t dh)
 bool dh_supported(uint16_t dh)
 {
 	return dh_public_len(dh) != 0;
+}
+
+const uint16_t dh_strong[DH_STRONG_COUNT] = {DH_CURVE25519, DH_ECP_256,   DH_ECP_384,  DH_ECP_521,
+					     DH_MODP_2048,  DH_MODP_3072, DH_MODP_4096};
+
+bool dh_is_strong(uint16_t dh)
+{
+	for (size_t i = 0; i < DH_STRONG_COUNT; i++)
+		if (dh_strong[i] == dh)
+			return true;
+	return false;
 }
 
 /* The first name of the table is the one we write. */

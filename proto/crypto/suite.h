@@ -18,7 +18,7 @@ enum { /* Transform types, RFC 7296 3.3.2 */
 	IKE_TRANSFORM_ESN = 5,
 };
 enum { ENCR_AES_CBC = 12, ENCR_AES_CTR = 13, ENCR_AES_GCM_16 = 20, ENCR_CHACHA20_POLY1305 = 28 };
-enum { PRF_HMAC_SHA2_256 = 5, PRF_HMAC_SHA2_384 = 6, PRF_HMAC_SHA2_512 = 7 };
+enum { PRF_HMAC_SHA1 = 2, PRF_HMAC_SHA2_256 = 5, PRF_HMAC_SHA2_384 = 6, PRF_HMAC_SHA2_512 = 7 };
 enum {
 	AUTH_NONE = 0,
 	AUTH_HMAC_SHA1_96 = 2,
@@ -26,7 +26,17 @@ enum {
 	AUTH_HMAC_SHA2_384_192 = 13,
 	AUTH_HMAC_SHA2_512_256 = 14,
 };
-enum { DH_NONE = 0, DH_MODP_2048 = 14, DH_ECP_256 = 19, DH_CURVE25519 = 31 };
+enum {
+	DH_NONE = 0,
+	DH_MODP_1024 = 2,
+	DH_MODP_2048 = 14,
+	DH_MODP_3072 = 15,
+	DH_MODP_4096 = 16,
+	DH_ECP_256 = 19,
+	DH_ECP_384 = 20,
+	DH_ECP_521 = 21,
+	DH_CURVE25519 = 31,
+};
 enum { ESN_NO = 0, ESN_YES = 1 };
 
 /* One chosen transform of each type; IKE uses encr, prf, integ, dh; ESP uses
@@ -53,9 +63,13 @@ size_t suite_icv_len(const struct suite *s);       /* At most SUITE_ICV_MAX. */
 size_t suite_iv_len(const struct suite *s);        /* On the wire: 8 counter modes, 16 AES-CBC. */
 size_t suite_block_len(const struct suite *s);     /* ESP's padding unit: 4, AES-CBC 16. */
 #define SUITE_ICV_MAX 32u
-size_t prf_key_len(uint16_t prf);                  /* 32, 48, 64; 0: none of ours. */
-size_t dh_public_len(uint16_t dh);                 /* 256, 64, 32 */
+size_t prf_key_len(uint16_t prf);                  /* 20 to 64; 0: none of ours. */
+size_t dh_public_len(uint16_t dh);                 /* 32 to 512; 0: none of ours. */
 bool dh_supported(uint16_t dh);
+/* Those a connection may use without naming them, the best first. */
+#define DH_STRONG_COUNT 7u
+extern const uint16_t dh_strong[DH_STRONG_COUNT];
+bool dh_is_strong(uint16_t dh);
 
 /* A configured proposal in strongSwan's spelling: "aes128gcm16-prfsha256-x25519",
  * "aes256-sha256-modp2048", "aes128gcm16", "aes256-sha256-ecp256-esn-noesn". A prf
@@ -80,6 +94,11 @@ struct proposal {
  * It points into a static buffer. */
 enum status proposal_parse_ike(struct proposal *p, const char *text, const char **why) must_check;
 enum status proposal_parse_esp(struct proposal *p, const char *text, const char **why) must_check;
+
+/* Weak is what is there only for clients that know nothing else: HMAC-SHA1-96, PRF HMAC-SHA1,
+ * MODP-1024 (RFC 8247). A connection has it only if it names it. The first such name,
+ * as it is spelled ("modp1024"); NULL: there is none. */
+const char *proposal_weakness(const struct proposal *p);
 
 /* "aes128gcm16-prfsha256-x25519" for logs; returns text. */
 #define SUITE_TEXT_LEN 64u

@@ -41,7 +41,7 @@ bool ike_answer_suite(struct sa_choice *out, const struct sa_offer *offer,
 	return out->suite.dh == DH_NONE || out->suite.dh == ours->dh->group;
 }
 
-bool ike_answer_keys(struct ike_key_input *in, struct secret *shared, const struct ike_half *ours,
+bool ike_answer_keys(struct ike_key_input *in, struct dh_secret *shared, const struct ike_half *ours,
 		     const struct suite *suite, uint16_t prf, const struct ike_message *m)
 {
 	memset(in, 0, sizeof(*in));

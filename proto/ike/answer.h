@@ -18,7 +18,7 @@ bool ike_answer_suite(struct sa_choice *out, const struct sa_offer *offer,
 
 /* Nr and KEr: what the keys are made of. shared is room for g^ir, for the caller to
  * cleanse in every case; it stays empty without a group. */
-bool ike_answer_keys(struct ike_key_input *in, struct secret *shared, const struct ike_half *ours,
+bool ike_answer_keys(struct ike_key_input *in, struct dh_secret *shared, const struct ike_half *ours,
 		     const struct suite *suite, uint16_t prf,
 		     const struct ike_message *m) must_check;
 

@@ -114,7 +114,7 @@ bool ike_child_respond(struct child_response *r, struct child_sa *child,
 	ike_add_nonce(r->reply, r->nonce, sizeof(r->nonce));
 	if (pfs) {
 		ike_add_ke(r->reply, plan->choice.suite.dh, ke.data, ke.len);
-		secret_cleanse(&ke.shared);
+		dh_secret_cleanse(&ke.shared);
 	}
 	ike_add_ts(r->reply, IKE_PAYLOAD_TSi, &child->remote);
 	ike_add_ts(r->reply, IKE_PAYLOAD_TSr, &child->local);

@@ -70,7 +70,7 @@ bool ike_nonce_fits(const CBS *nonce, uint16_t prf);
 struct ike_ke {
 	uint8_t data[DH_PUBLIC_MAX];
 	size_t len;
-	struct secret shared; /* The caller cleanses it. */
+	struct dh_secret shared; /* The caller cleanses it. */
 };
 /* ERR_MALFORMED or ERR_CRYPTO when the other side's value is no good. */
 enum status ike_ke_respond(struct ike_ke *out, const struct ike_payload_ke *theirs,

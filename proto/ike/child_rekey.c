@@ -122,12 +122,10 @@ static bool names_group(const struct proposal *p, uint16_t group)
 /* A proposal that names no group, with all that we speak: ours first. */
 static void add_groups(struct proposal *p, uint16_t first)
 {
-	static const uint16_t all[] = {DH_CURVE25519, DH_ECP_256, DH_MODP_2048};
-
 	p->dh[p->n_dh++] = first;
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (all[i] != first)
-			p->dh[p->n_dh++] = all[i];
+	for (size_t i = 0; i < DH_STRONG_COUNT && p->n_dh < PROPOSAL_CHOICES; i++)
+		if (dh_strong[i] != first)
+			p->dh[p->n_dh++] = dh_strong[i];
 }
 
 /* As configured. Where no group is configured a client may insist on one all the same, as
@@ -162,7 +160,7 @@ static uint16_t group_for(const struct ike_connection *c, uint16_t wanted)
 
 	for (size_t i = 0; i < c->n_esp; i++) {
 		free_choice |= c->esp[i].n_dh == 0;
-		if (wanted != DH_NONE && (c->esp[i].n_dh == 0 || names_group(&c->esp[i], wanted)))
+		if (wanted != DH_NONE && (c->esp[i].n_dh == 0 ? dh_is_strong(wanted) : names_group(&c->esp[i], wanted)))
 			return wanted;
 	}
 	for (size_t i = 0; i < c->n_esp; i++)
@@ -303,7 +301,7 @@ static uint16_t install(struct ike_step *s, const struct child_sa *old, const st
 	const struct ike_half ours = {f->nonce, &f->dh};
 	struct child_list have = {s->next->child, s->next->n_child};
 	struct child_sa *child = &s->next->child[have.n];
-	struct secret shared = {0};
+	struct dh_secret shared = {0};
 	struct ike_key_input input;
 	struct rekey_offer o;
 	struct child_question q = {&o.offer, &old->local, &old->remote, &ours};
@@ -330,7 +328,7 @@ static uint16_t install(struct ike_step *s, const struct child_sa *old, const st
 		then_delete_made(s, f);
 		ike_note(s->out, "client has rekeyed the Child SA at the same time, and its stays");
 	}
-	secret_cleanse(&shared);
+	dh_secret_cleanse(&shared);
 	return error;
 }
 

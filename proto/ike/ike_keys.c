@@ -68,7 +68,7 @@ void ike_keys_derive(struct ike_keys *k, const struct suite *suite, const struct
 {
 	uint8_t nonces[2 * IKE_NONCE_MAX], skeyseed[PRF_LEN_MAX];
 	size_t len_i = CBS_len(&in->nonce_i), len_r = CBS_len(&in->nonce_r), len;
-	CBS shared = prf_secret_piece(in->shared);
+	CBS shared = prf_piece(in->shared->bytes, in->shared->len);
 
 	assert(len_i <= IKE_NONCE_MAX && len_r <= IKE_NONCE_MAX);
 	if (len_i > 0)
@@ -85,7 +85,7 @@ void ike_keys_derive(struct ike_keys *k, const struct suite *suite, const struct
 void ike_keys_rekey(struct ike_keys *k, const struct suite *suite, const struct ike_keys *old,
 		    const struct suite *old_suite, const struct ike_key_input *in)
 {
-	const CBS pieces[] = { prf_secret_piece(in->shared), in->nonce_i, in->nonce_r };
+	const CBS pieces[] = { prf_piece(in->shared->bytes, in->shared->len), in->nonce_i, in->nonce_r };
 	uint8_t skeyseed[PRF_LEN_MAX];
 	size_t len;
 
@@ -112,7 +112,7 @@ void child_keys_derive(struct child_sa *child, uint16_t prf, const struct secret
 
 	assert(encr_len <= ESP_KEY_MAX && integ_len <= ESP_INTEG_MAX);
 	if (in->shared)
-		seed[n++] = prf_secret_piece(in->shared);
+		seed[n++] = prf_piece(in->shared->bytes, in->shared->len);
 	seed[n++] = in->nonce_i;
 	seed[n++] = in->nonce_r;
 	prf_plus(prf, prf_secret_piece(sk_d), seed, n, material, 2 * (encr_len + integ_len));

@@ -5,11 +5,12 @@
 #define PROTO_IKE_IKE_KEYS_H
 
 #include "proto/ike/ike_sa.h"
+#include "proto/crypto/dh.h"
 #include "proto/crypto/prf.h"
 
 /* What an exchange contributes. i is who sent the request of *that exchange*. */
 struct ike_key_input {
-	const struct secret *shared; /* g^ir; Child SA without PFS: NULL */
+	const struct dh_secret *shared; /* g^ir; Child SA without PFS: NULL */
 	CBS nonce_i, nonce_r;        /* Nonce data, without payload header */
 	uint64_t spi_i, spi_r;       /* The new IKE SA's; not used for Child SAs */
 };

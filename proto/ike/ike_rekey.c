@@ -52,7 +52,7 @@ static uint16_t rekey_negotiate(const struct ike_step *s, struct sa_choice *choi
 
 /* 2.18: "SPIi, SPIr, Ni, and Nr from the new exchange". */
 static struct ike_sa *successor_make(const struct ike_step *s, const struct sa_choice *choice,
-				     const struct secret *shared, CBS nonce_r)
+				     const struct dh_secret *shared, CBS nonce_r)
 {
 	struct ike_sa *sa = calloc(1, sizeof(*sa));
 	struct ike_key_input input = {
@@ -92,7 +92,7 @@ static void rekey_answer(struct ike_step *s, const struct sa_choice *choice)
 	entropy_draw(s->env->entropy, nonce, sizeof(nonce));
 	CBS_init(&nonce_r, nonce, sizeof(nonce));
 	s->successor = successor_make(s, choice, &ke.shared, nonce_r);
-	secret_cleanse(&ke.shared);
+	dh_secret_cleanse(&ke.shared);
 	ike_add_sa_answer(&s->reply, choice, s->successor->spi_r);
 	ike_add_nonce(&s->reply, nonce, sizeof(nonce));
 	ike_add_ke(&s->reply, choice->suite.dh, ke.data, ke.len);

@@ -167,7 +167,7 @@ static bool suite_accept(struct init_step *s)
 
 /* Fills h from the request and what was drawn: keys, features, addresses. */
 static void half_open_fill(struct ike_half_open *h, const struct init_step *s,
-			   const struct secret *shared)
+			   const struct dh_secret *shared)
 {
 	const struct ike_message *m = &s->message;
 	struct ike_key_input input;
@@ -227,7 +227,7 @@ static void half_open_make(struct init_step *s)
 	h = calloc(1, sizeof(*h));
 	assert(h);
 	half_open_fill(h, s, &ke.shared);
-	secret_cleanse(&ke.shared);
+	dh_secret_cleanse(&ke.shared);
 	if (response_build(h, s, &ke) != OK) {
 		ike_half_open_fini(h);
 		free(h);

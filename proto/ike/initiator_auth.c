@@ -137,14 +137,14 @@ static bool take_init(struct initiator *i, const struct ike_message *m)
 	const struct sa_offer offer = ike_offer(i);
 	const struct ike_half ours = {i->nonce_i, &i->dh};
 	const struct ike_path path = {&i->config.local, &i->config.remote};
-	struct secret shared = {0};
+	struct dh_secret shared = {0};
 	struct ike_key_input input;
 	struct sa_choice choice;
 	struct ike_sa *sa = &i->ike[0];
 
 	if (m->header.spi_r == 0 || !ike_answer_suite(&choice, &offer, &ours, m) ||
 	    !ike_answer_keys(&input, &shared, &ours, &choice.suite, choice.suite.prf, m)) {
-		secret_cleanse(&shared);
+		dh_secret_cleanse(&shared);
 		return false;
 	}
 	sa->spi_r = m->header.spi_r;
@@ -155,7 +155,7 @@ static bool take_init(struct initiator *i, const struct ike_message *m)
 	input.spi_i = sa->spi_i;
 	input.spi_r = sa->spi_r;
 	ike_keys_derive(&sa->keys, &sa->suite, &input);
-	secret_cleanse(&shared);
+	dh_secret_cleanse(&shared);
 	dh_keypair_cleanse(&i->dh);
 	i->nonce_r_len = (uint16_t)CBS_len(&m->nonce);
 	memcpy(i->nonce_r, CBS_data(&m->nonce), i->nonce_r_len);

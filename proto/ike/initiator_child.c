@@ -128,7 +128,7 @@ uint16_t initiator_take_child(struct initiator *i, const struct ike_sa *sa,
 {
 	const struct ike_half ours = {i->nonce_i, &i->dh};
 	struct ike_key_input fresh = *input;
-	struct secret shared = {0};
+	struct dh_secret shared = {0};
 	struct child_plan plan;
 	uint16_t error = plan_of(&plan, i, m);
 
@@ -138,7 +138,7 @@ uint16_t initiator_take_child(struct initiator *i, const struct ike_sa *sa,
 	if (!error)
 		ike_child_create(&i->child[i->n_child++], &plan, (uint32_t)i->new_spi, sa, &fresh,
 				 true);
-	secret_cleanse(&shared);
+	dh_secret_cleanse(&shared);
 	return error;
 }
 
@@ -170,7 +170,7 @@ static uint16_t take_ike(struct initiator *i, const struct ike_message *m)
 	const struct ike_half ours = {i->nonce_i, &i->dh};
 	const struct sa_offer offer = ike_offer(i);
 	struct ike_sa sa = {.state = IKE_SA_ESTABLISHED, .original_initiator = true};
-	struct secret shared = {0};
+	struct dh_secret shared = {0};
 	struct ike_key_input input;
 	struct sa_choice choice;
 	uint16_t error = 0;
@@ -193,7 +193,7 @@ static uint16_t take_ike(struct initiator *i, const struct ike_message *m)
 		ike_datagrams_set(&i->sync.response, NULL);
 		memset(&i->sync, 0, sizeof(i->sync));
 	}
-	secret_cleanse(&shared);
+	dh_secret_cleanse(&shared);
 	OPENSSL_cleanse(&sa, sizeof(sa));
 	return error;
 }

@@ -33,8 +33,12 @@ static const struct known {
 	{IKE_TRANSFORM_INTEG, AUTH_HMAC_SHA2_256_128, 0},
 	{IKE_TRANSFORM_INTEG, AUTH_HMAC_SHA2_384_192, 0},
 	{IKE_TRANSFORM_INTEG, AUTH_HMAC_SHA2_512_256, 0},
+	{IKE_TRANSFORM_PRF, PRF_HMAC_SHA1, 0},      {IKE_TRANSFORM_INTEG, AUTH_HMAC_SHA1_96, 0},
 	{IKE_TRANSFORM_DH, DH_NONE, 0},             {IKE_TRANSFORM_DH, DH_CURVE25519, 0},
-	{IKE_TRANSFORM_DH, DH_ECP_256, 0},          {IKE_TRANSFORM_DH, DH_MODP_2048, 0},
+	{IKE_TRANSFORM_DH, DH_ECP_256, 0},          {IKE_TRANSFORM_DH, DH_ECP_384, 0},
+	{IKE_TRANSFORM_DH, DH_ECP_521, 0},          {IKE_TRANSFORM_DH, DH_MODP_2048, 0},
+	{IKE_TRANSFORM_DH, DH_MODP_3072, 0},        {IKE_TRANSFORM_DH, DH_MODP_4096, 0},
+	{IKE_TRANSFORM_DH, DH_MODP_1024, 0},
 	{IKE_TRANSFORM_ESN, ESN_NO, 0},             {IKE_TRANSFORM_ESN, ESN_YES, 0},
 };
 #define KNOWN_COUNT (sizeof(known) / sizeof(known[0]))
@@ -245,7 +249,6 @@ static bool pick_dh_ike(const struct offer *o, const struct proposal *p, uint16_
 static bool pick_dh_esp(const struct offer *o, const struct proposal *p, uint16_t ke_group,
 			uint16_t *out)
 {
-	static const uint16_t any[] = {DH_CURVE25519, DH_ECP_256, DH_MODP_2048};
 	bool none_will_do = has_or_absent(o, IKE_TRANSFORM_DH, DH_NONE);
 
 	*out = DH_NONE;
@@ -253,8 +256,8 @@ static bool pick_dh_esp(const struct offer *o, const struct proposal *p, uint16_
 		if (none_will_do)
 			return true;
 		*out = ke_group;
-		return has(o, IKE_TRANSFORM_DH, ke_group, 0) ||
-		       pick(o, IKE_TRANSFORM_DH, any, sizeof(any) / sizeof(any[0]), out);
+		return (dh_is_strong(ke_group) && has(o, IKE_TRANSFORM_DH, ke_group, 0)) ||
+		       pick(o, IKE_TRANSFORM_DH, dh_strong, DH_STRONG_COUNT, out);
 	}
 	if (ke_group == DH_NONE && accepts_group(p, DH_NONE) && none_will_do)
 		return true;

@@ -23,6 +23,7 @@ static const struct suite suites[] = {
 	{.encr = ENCR_AES_CTR, .encr_key_bits = 128, .integ = AUTH_HMAC_SHA2_256_128},
 	{.encr = ENCR_AES_CTR, .encr_key_bits = 256, .integ = AUTH_HMAC_SHA2_512_256, .esn = ESN_YES},
 	{.encr = ENCR_AES_CBC, .encr_key_bits = 256, .integ = AUTH_HMAC_SHA2_384_192, .esn = ESN_YES},
+	{.encr = ENCR_AES_CBC, .encr_key_bits = 128, .integ = AUTH_HMAC_SHA1_96},
 };
 enum { SUITES = sizeof(suites) / sizeof(suites[0]) };
 static const struct esp_keys keys = {{1, 2, 3}, {4, 5, 6}};

@@ -35,11 +35,14 @@ static void draw_suites(struct plan *p, struct random *r)
 					   "aes256-sha256-prfsha384-ecp256",
 					   "chacha20poly1305-prfsha256-x25519",
 					   "aes256ctr-sha512-x25519",
-					   "aes128ctr-sha256-prfsha384-ecp256" };
+					   "aes128ctr-sha256-prfsha384-ecp256",
+					   "aes256-sha384-ecp384",
+					   "aes256-sha1-modp1024",
+					   "aes256gcm16-prfsha512-ecp521" };
 	static const char *const esp[] = { "aes256gcm16-esn", "aes128-sha256", "aes256-sha256-esn",
 					   "aes128gcm16-esn", "chacha20poly1305",
 					   "chacha20poly1305-esn", "aes128ctr-sha256",
-					   "aes256ctr-sha512-esn", "aes256-sha384" };
+					   "aes256ctr-sha512-esn", "aes256-sha384", "aes256-sha1" };
 
 	p->ike = random_chance(r, 200) ? ike[random_below(r, COUNT(ike))] : "aes128gcm16-prfsha256-x25519";
 	p->esp = random_chance(r, 400) ? esp[random_below(r, COUNT(esp))] : "aes128gcm16";

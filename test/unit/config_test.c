@@ -61,6 +61,10 @@ static const struct row {
 	{NULL, "[[connection]]\nname = \"b\"\nlocal_id = \"gw\"\n"
 	       "ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\n" CONNECTION, 50, false, "is never chosen"},
 	{"[\"aes128gcm16\"]", "[\"aes128gcm16\", \"aes128gcm16\"]", 44, false, "twice"},
+	/* What only a client that knows nothing better should get. */
+	{"[\"aes128gcm16\"]", "[\"aes128gcm16\", \"aes256-sha1\"]", 44, true, "\"aes256-sha1\": WEAK"},
+	{NULL, "[[connection]]\nname = \"b\"\nlocal_id = \"b\"\nike_proposals = [\"aes256-sha256-ecp256\",\n"
+	       "\"aes256-sha256-modp1024\"]\n" CONNECTION, 52, true, "\"modp1024\" has had its time"},
 	/* Ways to authenticate that nobody can use. */
 	{"[[secret]]\nid = \"cl\"\npsk_file = \"cl.psk\"\n", "", 40, false, "at least one [[secret]]"},
 	{"auth = \"psk\"", "auth = \"eap-mschapv2\"", 40, false, "at least one [[user]]"},

@@ -52,6 +52,64 @@ static const struct {
 	 "dad0b65394221cf9b051e1feca5787d098dfe637fc90b9ef945d0c3772581180"
 	 "5271a0461cdb8252d61f1c456fa3e59ab1f45b33accf5f58389e0577b8990bb3",
 	 "d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de"},
+	/* RFC 5903 8.2: initiator, responder */
+	{9, DH_ECP_384,
+	 "099f3c7034d4a2c699884d73a375a67f7624ef7c6b3c0f160647b67414dce655"
+	 "e35b538041e649ee3faef896783ab194",
+	 "667842d7d180ac2cde6f74f37551f55755c7645c20ef73e31634fe72b4c55ee6"
+	 "de3ac808acb4bdb4c88732aee95f41aa9482ed1fc0eeb9cafc4984625ccfc23f"
+	 "65032149e0e144ada024181535a0f38eeb9fcff3c2c947dae69b4c634573a81c",
+	 "e558dbef53eecde3d3fccfc1aea08a89a987475d12fd950d83cfa41732bc509d"
+	 "0d1ac43a0336def96fda41d0774a3571dcfbec7aacf3196472169e838430367f"
+	 "66eebe3c6e70c416dd5f0c68759dd1fff83fa40142209dff5eaad96db9e6386c",
+	 "11187331c279962d93d604243fd592cb9d0a926f422e47187521287e7156c5c4"
+	 "d603135569b9e9d09cf5d4a270f59746"},
+	{10, DH_ECP_384,
+	 "41cb0779b4bdb85d47846725fbec3c9430fab46cc8dc5060855cc9bda0aa2942"
+	 "e0308312916b8ed2960e4bd55a7448fc",
+	 "e558dbef53eecde3d3fccfc1aea08a89a987475d12fd950d83cfa41732bc509d"
+	 "0d1ac43a0336def96fda41d0774a3571dcfbec7aacf3196472169e838430367f"
+	 "66eebe3c6e70c416dd5f0c68759dd1fff83fa40142209dff5eaad96db9e6386c",
+	 "667842d7d180ac2cde6f74f37551f55755c7645c20ef73e31634fe72b4c55ee6"
+	 "de3ac808acb4bdb4c88732aee95f41aa9482ed1fc0eeb9cafc4984625ccfc23f"
+	 "65032149e0e144ada024181535a0f38eeb9fcff3c2c947dae69b4c634573a81c",
+	 "11187331c279962d93d604243fd592cb9d0a926f422e47187521287e7156c5c4"
+	 "d603135569b9e9d09cf5d4a270f59746"},
+	/* RFC 5903 8.3: initiator, responder */
+	{11, DH_ECP_521,
+	 "0037ade9319a89f4dabdb3ef411aaccca5123c61acab57b5393dce47608172a0"
+	 "95aa85a30fe1c2952c6771d937ba9777f5957b2639bab072462f68c27a57382d"
+	 "4a52",
+	 "0015417e84dbf28c0ad3c278713349dc7df153c897a1891bd98bab4357c9ecbe"
+	 "e1e3bf42e00b8e380aeae57c2d107564941885942af5a7f4601723c4195d176c"
+	 "ed3e017cae20b6641d2eeb695786d8c946146239d099e18e1d5a514c739d7cb4"
+	 "a10ad8a788015ac405d7799dc75e7b7d5b6cf2261a6a7f1507438bf01beb6ca3"
+	 "926f9582",
+	 "00d0b3975ac4b799f5bea16d5e13e9af971d5e9b984c9f39728b5e5739735a21"
+	 "9b97c356436adc6e95bb0352f6be64a6c2912d4ef2d0433ced2b6171640012d9"
+	 "460f015c68226383956e3bd066e797b623c27ce0eac2f551a10c2c724d985207"
+	 "7b87220b6536c5c408a1d2aebb8e86d678ae49cb57091f4732296579ab44fcd1"
+	 "7f0fc56a",
+	 "01144c7d79ae6956bc8edb8e7c787c4521cb086fa64407f97894e5e6b2d79b04"
+	 "d1427e73ca4baa240a34786859810c06b3c715a3a8cc3151f2bee417996d19f3"
+	 "ddea"},
+	{12, DH_ECP_521,
+	 "0145ba99a847af43793fdd0e872e7cdfa16be30fdc780f97bccc3f078380201e"
+	 "9c677d600b343757a3bdbf2a3163e4c2f869cca7458aa4a4effc311f5cb15168"
+	 "5eb9",
+	 "00d0b3975ac4b799f5bea16d5e13e9af971d5e9b984c9f39728b5e5739735a21"
+	 "9b97c356436adc6e95bb0352f6be64a6c2912d4ef2d0433ced2b6171640012d9"
+	 "460f015c68226383956e3bd066e797b623c27ce0eac2f551a10c2c724d985207"
+	 "7b87220b6536c5c408a1d2aebb8e86d678ae49cb57091f4732296579ab44fcd1"
+	 "7f0fc56a",
+	 "0015417e84dbf28c0ad3c278713349dc7df153c897a1891bd98bab4357c9ecbe"
+	 "e1e3bf42e00b8e380aeae57c2d107564941885942af5a7f4601723c4195d176c"
+	 "ed3e017cae20b6641d2eeb695786d8c946146239d099e18e1d5a514c739d7cb4"
+	 "a10ad8a788015ac405d7799dc75e7b7d5b6cf2261a6a7f1507438bf01beb6ca3"
+	 "926f9582",
+	 "01144c7d79ae6956bc8edb8e7c787c4521cb086fa64407f97894e5e6b2d79b04"
+	 "d1427e73ca4baa240a34786859810c06b3c715a3a8cc3151f2bee417996d19f3"
+	 "ddea"},
 };
 
 static void test_vectors(void **state)
@@ -64,7 +122,7 @@ static void test_vectors(void **state)
 		uint8_t *expected = hex_bytes(rows[i].shared, &shared_len);
 		uint8_t public_value[DH_PUBLIC_MAX];
 		struct dh_keypair k = {.group = rows[i].group};
-		struct secret shared;
+		struct dh_secret shared;
 
 		secret_set(&k.private_value, private_value, private_len);
 		if (rows[i].public_value) {
@@ -105,7 +163,7 @@ static void test_x25519_iterated(void **state)
 
 		for (; done < expected[i].after; done++) {
 			struct dh_keypair pair = {.group = DH_CURVE25519};
-			struct secret shared;
+			struct dh_secret shared;
 
 			secret_set(&pair.private_value, k, sizeof(k));
 			assert_int_equal(dh_shared(&pair, u, sizeof(u), &shared), OK);
@@ -117,7 +175,8 @@ static void test_x25519_iterated(void **state)
 	}
 }
 
-/* No RFC prints an example for group 14. MODP-2048 with its prime computed by RFC 3526's formula, by another implementation. */
+/* No RFC prints an example for these. Their primes are computed by the formulas of RFC 3526 and
+ * RFC 2409, by another implementation. */
 static void test_modp(void **state)
 {
 	(void)state;
@@ -129,16 +188,16 @@ static void test_modp(void **state)
 		uint8_t *expected = hex_bytes(modp_rows[i].shared, &n);
 		uint8_t public_value[DH_PUBLIC_MAX];
 		struct dh_keypair k;
-		struct secret shared;
+		struct dh_secret shared;
 		struct entropy e;
 
 		entropy_init(&e, seed);
-		assert_int_equal(dh_generate(DH_MODP_2048, &e, &k, public_value, &len), OK);
-		assert_int_equal(len, 256);
-		assert_memory_equal(public_value, expected_public, 256);
-		assert_int_equal(dh_shared(&k, peer, 256, &shared), OK);
-		assert_int_equal(shared.len, 256);
-		assert_memory_equal(shared.bytes, expected, 256);
+		assert_int_equal(dh_generate(modp_rows[i].group, &e, &k, public_value, &len), OK);
+		assert_int_equal(len, n);
+		assert_memory_equal(public_value, expected_public, n);
+		assert_int_equal(dh_shared(&k, peer, n, &shared), OK);
+		assert_int_equal(shared.len, n);
+		assert_memory_equal(shared.bytes, expected, n);
 		free(seed);
 		free(expected_public);
 		free(peer);
@@ -146,17 +205,18 @@ static void test_modp(void **state)
 	}
 }
 
-static const uint16_t groups[] = {DH_CURVE25519, DH_ECP_256, DH_MODP_2048};
+static const uint16_t groups[] = {DH_CURVE25519, DH_ECP_256,   DH_ECP_384,   DH_ECP_521,
+				  DH_MODP_2048,  DH_MODP_3072, DH_MODP_4096, DH_MODP_1024};
 
 /* Two sides of one group agree; a seed gives the same pair again, another does not. */
 static void test_agree(void **state)
 {
 	(void)state;
-	for (size_t g = 0; g < 3; g++) {
+	for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++) {
 		uint8_t seed[ENTROPY_SEED_LEN] = {(uint8_t)g};
 		uint8_t a_public[DH_PUBLIC_MAX], b_public[DH_PUBLIC_MAX], again[DH_PUBLIC_MAX];
 		struct dh_keypair a, b, c;
-		struct secret ab, ba;
+		struct dh_secret ab, ba;
 		struct entropy e;
 		size_t len;
 
@@ -171,7 +231,8 @@ static void test_agree(void **state)
 		assert_int_equal(dh_shared(&a, b_public, len, &ab), OK);
 		assert_int_equal(dh_shared(&b, a_public, len, &ba), OK);
 		assert_true(ab.len > 0);
-		assert_true(secret_equal(&ab, &ba));
+		assert_int_equal(ab.len, ba.len);
+		assert_memory_equal(ab.bytes, ba.bytes, ab.len);
 		/* One octet too few and too many */
 		assert_int_equal(dh_shared(&a, b_public, len - 1, &ab), ERR_MALFORMED);
 		assert_int_equal(ab.len, 0);
@@ -185,7 +246,7 @@ static void test_unknown_group(void **state)
 {
 	uint8_t seed[ENTROPY_SEED_LEN] = {0}, public_value[DH_PUBLIC_MAX];
 	struct dh_keypair k;
-	struct secret shared;
+	struct dh_secret shared;
 	struct entropy e;
 	size_t len = 1;
 
@@ -201,7 +262,7 @@ static void refuse(uint16_t group, const uint8_t *peer, int row)
 {
 	uint8_t seed[ENTROPY_SEED_LEN] = {42}, public_value[DH_PUBLIC_MAX];
 	struct dh_keypair k;
-	struct secret shared;
+	struct dh_secret shared;
 	struct entropy e;
 	size_t len;
 
@@ -235,22 +296,24 @@ static void test_x25519_small_order(void **state)
 }
 
 /* RFC 6989 2.3 */
-static void test_p256_off_curve(void **state)
+static void test_off_curve(void **state)
 {
-	size_t len;
-	uint8_t *peer = hex_bytes(rows[6].public_value, &len);
-	uint8_t zero[64] = {0}, field[64];
-
 	(void)state;
-	peer[63] ^= 1;
-	refuse(DH_ECP_256, peer, 1);
-	peer[63] ^= 1;
-	peer[0] ^= 0x80;
-	refuse(DH_ECP_256, peer, 2);
-	refuse(DH_ECP_256, zero, 3);
-	memset(field, 0xff, sizeof(field)); /* Beyond the field */
-	refuse(DH_ECP_256, field, 4);
-	free(peer);
+	for (size_t i = 6; i < sizeof(rows) / sizeof(*rows); i += 2) {
+		uint8_t zero[2 * 66] = {0}, field[2 * 66];
+		size_t len;
+		uint8_t *peer = hex_bytes(rows[i].public_value, &len);
+
+		peer[len - 1] ^= 1;
+		refuse(rows[i].group, peer, rows[i].row);
+		peer[len - 1] ^= 1;
+		peer[1] ^= 0x80;
+		refuse(rows[i].group, peer, rows[i].row);
+		refuse(rows[i].group, zero, rows[i].row);
+		memset(field, 0xff, sizeof(field)); /* Beyond the field */
+		refuse(rows[i].group, field, rows[i].row);
+		free(peer);
+	}
 }
 
 /* RFC 6989 2.1: 1 < r < p - 1 */
@@ -294,7 +357,7 @@ static void test_modp_range(void **state)
 			refuse(DH_MODP_2048, p, range[i].row);
 		} else {
 			struct dh_keypair k = {.group = DH_MODP_2048};
-			struct secret shared;
+			struct dh_secret shared;
 
 			secret_set(&k.private_value, "\x05", 1);
 			assert_int_equal(dh_shared(&k, p, 256, &shared), OK);
@@ -306,6 +369,23 @@ static void test_modp_range(void **state)
 	free(hex);
 }
 
+/* 0, 1 and all ones, which is beyond every prime, of the other MODP groups. */
+static void test_modp_ends(void **state)
+{
+	static const uint16_t modp[] = {DH_MODP_1024, DH_MODP_3072, DH_MODP_4096};
+	uint8_t r[DH_PUBLIC_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(modp) / sizeof(*modp); i++) {
+		memset(r, 0, sizeof(r));
+		refuse(modp[i], r, modp[i]);
+		r[dh_public_len(modp[i]) - 1] = 1;
+		refuse(modp[i], r, modp[i]);
+		memset(r, 0xff, sizeof(r));
+		refuse(modp[i], r, modp[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,8 +395,9 @@ int main(void)
 		cmocka_unit_test(test_agree),
 		cmocka_unit_test(test_unknown_group),
 		cmocka_unit_test(test_x25519_small_order),
-		cmocka_unit_test(test_p256_off_curve),
+		cmocka_unit_test(test_off_curve),
 		cmocka_unit_test(test_modp_range),
+		cmocka_unit_test(test_modp_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -398,7 +398,7 @@ static void test_unsupported(void **state)
 		{.encr = ENCR_CHACHA20_POLY1305, .encr_key_bits = 256}, /* It has no Key Length. */
 		{.encr = ENCR_CHACHA20_POLY1305, .integ = AUTH_HMAC_SHA2_256_128},
 		{.encr = ENCR_AES_CBC, .encr_key_bits = 128, .integ = AUTH_NONE},
-		{.encr = ENCR_AES_CBC, .encr_key_bits = 128, .integ = 2},
+		{.encr = ENCR_AES_CBC, .encr_key_bits = 128, .integ = 5}, /* AES-XCBC */
 		{.encr = 11, .encr_key_bits = 128}, /* NULL */
 		{.encr = 0},
 	};

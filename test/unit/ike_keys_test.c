@@ -18,7 +18,8 @@ struct fixture {
 	uint8_t *shared_octets, *ni, *nr, *old_d_octets, *derived, *rekeyed, *child, *child_pfs;
 	uint8_t *message, *id, *psk_octets, *auth;
 	size_t n_derived, n_child, n_auth;
-	struct secret shared, old_d, psk;
+	struct dh_secret shared;
+	struct secret old_d, psk;
 	struct ike_key_input in;
 	CBS message_piece, id_piece;
 };
@@ -33,7 +34,8 @@ static void fixture_init(struct fixture *f, size_t i)
 	f->old_suite = (struct suite){.encr = ENCR_AES_GCM_16, .encr_key_bits = 128,
 				      .prf = ike_rows[i].old_prf};
 	f->shared_octets = hex_bytes(ike_rows[i].shared, &n);
-	secret_set(&f->shared, f->shared_octets, n);
+	f->shared.len = (uint16_t)n;
+	memcpy(f->shared.bytes, f->shared_octets, n);
 	f->ni = hex_bytes(ike_rows[i].ni, &n);
 	f->nr = hex_bytes(ike_rows[i].nr, &m);
 	f->in = (struct ike_key_input){&f->shared, prf_piece(f->ni, n), prf_piece(f->nr, m),

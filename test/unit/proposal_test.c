@@ -61,6 +61,8 @@ static const struct {
 	{23, true, "aes128-sha256-modp2048-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	 NULL, "unknown algorithm"},
 	{24, true, "3des-sha1-modp1024", NULL, "'3des'"},
+	{45, true, "aes256-sha1-modp1024", "12:256 2 2 2 -", NULL},
+	{46, true, "aes128gcm16-prfsha512-ecp384-ecp521-modp3072-modp4096", "20:128 - 7 20,21,15,16 -", NULL},
 	{25, true, "chacha20poly1305-prfsha256-x25519", "28:0 - 5 31 -", NULL},
 	{26, true, "chacha20poly1305-aes256gcm16-prfsha384-ecp256", "28:0,20:256 - 6 19 -", NULL},
 	{27, true, "chacha20poly1305-sha256-x25519", NULL, "no integrity algorithm goes"},
@@ -181,7 +183,41 @@ static void test_suites(void **state)
 	assert_int_equal(dh_public_len(DH_CURVE25519), 32);
 	assert_true(dh_supported(DH_ECP_256));
 	assert_false(dh_supported(DH_NONE));
-	assert_false(dh_supported(2)); /* 1024 bits */
+	assert_int_equal(dh_public_len(DH_ECP_521), 132);
+	assert_int_equal(dh_public_len(DH_MODP_4096), 512);
+	assert_true(dh_supported(DH_MODP_1024));
+	assert_false(dh_supported(5)); /* 1536 bits */
+}
+
+/* Who names what is weak is told which; nobody has it otherwise. */
+static void test_weakness(void **state)
+{
+	static const struct {
+		const char *text, *weak;
+	} weak[] = {
+		{"aes256-sha1-modp1024", "sha1"},
+		{"aes256-sha256-prfsha1-modp2048", "prfsha1"},
+		{"aes256-sha256-modp2048-modp1024", "modp1024"},
+		{"aes256-sha256-modp2048", NULL},
+		{"aes256gcm16-prfsha256-x25519-ecp384", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(weak) / sizeof(weak[0]); i++) {
+		struct proposal p;
+		const char *got;
+
+		assert_int_equal(proposal_parse_ike(&p, weak[i].text, NULL), OK);
+		got = proposal_weakness(&p);
+		if (got && weak[i].weak)
+			assert_string_equal(got, weak[i].weak);
+		else
+			assert_true(got == weak[i].weak);
+	}
+	for (size_t i = 0; i < DH_STRONG_COUNT; i++)
+		assert_true(dh_supported(dh_strong[i]) && dh_is_strong(dh_strong[i]));
+	assert_false(dh_is_strong(DH_MODP_1024));
+	assert_false(dh_is_strong(DH_NONE));
 }
 
 int main(void)
@@ -190,6 +226,7 @@ int main(void)
 		cmocka_unit_test(test_spelling),
 		cmocka_unit_test(test_without_reason),
 		cmocka_unit_test(test_suites),
+		cmocka_unit_test(test_weakness),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

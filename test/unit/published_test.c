@@ -208,7 +208,7 @@ struct kdf {
 	uint8_t ni[256], nr[256], shared[256], shared_new[256];
 	uint8_t skeyseed[32], dkm[256], child[256], child_dh[256], rekey[32];
 	size_t n_dkm, n_child;
-	struct secret g, g_new;
+	struct dh_secret g, g_new;
 	struct ike_key_input in;
 };
 
@@ -219,8 +219,10 @@ static void kdf_init(struct kdf *k, size_t i)
 	k->in.nonce_r = prf_piece(k->nr, put_hex(k->nr, ikev2_kdf_rows[i].nr));
 	k->in.spi_i = ikev2_kdf_rows[i].spi_i;
 	k->in.spi_r = ikev2_kdf_rows[i].spi_r;
-	secret_set(&k->g, k->shared, put_hex(k->shared, ikev2_kdf_rows[i].shared));
-	secret_set(&k->g_new, k->shared_new, put_hex(k->shared_new, ikev2_kdf_rows[i].shared_new));
+	k->g.len = (uint16_t)put_hex(k->g.bytes, ikev2_kdf_rows[i].shared);
+	k->g_new.len = (uint16_t)put_hex(k->g_new.bytes, ikev2_kdf_rows[i].shared_new);
+	memcpy(k->shared, k->g.bytes, k->g.len);
+	memcpy(k->shared_new, k->g_new.bytes, k->g_new.len);
 	put_hex(k->skeyseed, ikev2_kdf_rows[i].skeyseed);
 	k->n_dkm = put_hex(k->dkm, ikev2_kdf_rows[i].dkm);
 	k->n_child = put_hex(k->child, ikev2_kdf_rows[i].child);

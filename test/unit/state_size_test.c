@@ -43,9 +43,9 @@ static void long_selectors(struct ts_set *set)
 static void long_child(struct child_sa *child, uint32_t spi_in)
 {
 	sample_child(child, spi_in, false);
-	child->suite.encr = ENCR_AES_CBC;
+	child->suite.encr = ENCR_AES_CTR; /* With its salt the longest keys there are. */
 	child->suite.encr_key_bits = 256;
-	child->suite.integ = AUTH_HMAC_SHA2_256_128;
+	child->suite.integ = AUTH_HMAC_SHA2_512_256;
 	child->replaces = 0;
 	long_selectors(&child->local);
 	long_selectors(&child->remote);

@@ -109,6 +109,8 @@ def esp_rows():
         (CBC, 128, 13, 1, 0x123456789, 4, ipv4(20, "s")),
         (CBC, 256, 14, 1, 7, 4, ipv4(60, "t")),
         (CTR, 128, 13, 1, (1 << 40) - 1, 4, ipv4(131, "u")),
+        (CBC, 256, 2, 0, 9, 4, ipv4(52, "v")),
+        (CBC, 128, 2, 1, 0x300000001, 4, ipv4(60, "w")),
     ]
     for i, (encr, bits, integ, esn, seq, nh, inner) in enumerate(shapes):
         spi = int.from_bytes(octets(f"spi{i}", 4), "big") | 0x100
@@ -131,7 +133,7 @@ def esp_rows():
 
 # ---- IKE keys ----
 
-PRFS = {5: ("sha256", 32), 6: ("sha384", 48), 7: ("sha512", 64)}
+PRFS = {2: ("sha1", 20), 5: ("sha256", 32), 6: ("sha384", 48), 7: ("sha512", 64)}
 
 
 def prf(prf_id, key, data):
@@ -157,6 +159,7 @@ def ike_rows():
         (7, CTR, 256, 14, 5, 32, 32, 32),
         (6, CBC, 128, 13, 7, 48, 24, 32),
         (7, CTR, 128, 12, 7, 66, 32, 33),
+        (2, CBC, 256, 2, 2, 128, 20, 20),
     ]
     for i, (p, encr, bits, integ, old, n_ir, n_i, n_r) in enumerate(shapes):
         g_ir, ni, nr = octets(f"g{i}", n_ir), octets(f"ni{i}", n_i), octets(f"nr{i}", n_r)
@@ -184,7 +187,7 @@ def sk_rows():
     shapes = [  # encr, bits, integ, length of the chain
         (GCM, 128, 0, 0), (GCM, 256, 0, 47), (CBC, 128, 12, 0), (CBC, 256, 12, 15), (CBC, 128, 12, 16),
         (GCM, 128, 0, 1200), (CHACHA, 0, 0, 0), (CHACHA, 0, 0, 77),
-        (CTR, 128, 12, 0), (CTR, 256, 14, 47), (CBC, 256, 13, 31), (CBC, 128, 14, 64), (CTR, 256, 13, 300),
+        (CTR, 128, 12, 0), (CTR, 256, 14, 47), (CBC, 256, 13, 31), (CBC, 128, 14, 64), (CTR, 256, 13, 300), (CBC, 256, 2, 61),
     ]
     for i, (encr, bits, integ, n) in enumerate(shapes):
         chain = b""
@@ -209,7 +212,7 @@ def sk_rows():
         yield encr, bits, integ, key, integ_key, seed, f"0x{salt:08x}u", counter, message, out
 
 
-# ---- MODP-2048 ----
+# ---- MODP ----
 
 def arctan_inverse(x, unity):
     total = term = unity // x
@@ -221,21 +224,23 @@ def arctan_inverse(x, unity):
     return total
 
 
-def modp_2048():
-    """RFC 3526 3: 2^2048 - 2^1984 - 1 + 2^64 * { [2^1918 pi] + 124476 }."""
-    unity = 1 << (1918 + 64)
+def modp_prime(bits, k):
+    """RFC 3526, RFC 2409: 2^n - 2^(n-64) - 1 + 2^64 * { [2^(n-130) pi] + k }."""
+    unity = 1 << (bits - 130 + 64)
     pi = 4 * (4 * arctan_inverse(5, unity) - arctan_inverse(239, unity)) >> 64
-    return 2**2048 - 2**1984 - 1 + 2**64 * (pi + 124476)
+    return 2**bits - 2**(bits - 64) - 1 + 2**64 * (pi + k)
 
 
 def modp_rows():
-    p = modp_2048()
-    for i in range(2):
+    groups = {2: (1024, 129093, 32), 14: (2048, 124476, 32), 15: (3072, 1690314, 40), 16: (4096, 240904, 48)}
+    for i, group in enumerate([14, 14, 2, 15, 16]):
+        bits, k, exponent = groups[group]
+        p, n = modp_prime(bits, k), bits // 8
         seed = octets(f"modp{i}", 32)
-        mine = int.from_bytes(chacha_stream(seed, 32), "big")
+        mine = int.from_bytes(chacha_stream(seed, exponent), "big")
         peer = pow(2, int.from_bytes(octets(f"modp peer{i}", 32), "big"), p)
-        yield (seed, pow(2, mine, p).to_bytes(256, "big"), peer.to_bytes(256, "big"),
-               pow(peer, mine, p).to_bytes(256, "big"))
+        yield (group, seed, pow(2, mine, p).to_bytes(n, "big"), peer.to_bytes(n, "big"),
+               pow(peer, mine, p).to_bytes(n, "big"))
 
 
 def hkdf(secret, info):
@@ -289,7 +294,7 @@ FILES = {
                 "uint32_t salt, counter;\n\tconst char *message, *sealed;", sk_rows),
     "proof_rows": ("const char *storage, *dials, *listens, *own; /* own: who holds no storage key */\n\t"
                    "int role;\n\tuint64_t incarnation;\n\tconst char *exporter, *frame;", proof_rows),
-    "modp_rows": ("const char *seed, *public_value, *peer, *shared;", modp_rows),
+    "modp_rows": ("uint16_t group;\n\tconst char *seed, *public_value, *peer, *shared;", modp_rows),
 }
 columns, rows = FILES[sys.argv[1]]
 write(sys.argv[1], columns, rows())

@@ -226,7 +226,8 @@ static const char chacha_ike_sealed[] =
 static const char chacha_ike_clear[] =
 	"c0c1c2c3c4c5c6c7d0d1d2d3d4d5d6d72920250000000009000000000000000c000040010000000a";
 
-/* RFC 4868 2.7.2: AUTH256-1 to AUTH256-4, AUTH384-1 to -4, AUTH512-1 to -4. */
+/* RFC 4868 2.7.2: AUTH256-1 to AUTH256-4, AUTH384-1 to -4, AUTH512-1 to -4; then HMAC-SHA-1,
+ * RFC 2202 3, cases 1, 3 and 5: those with a key of 20 octets. */
 static const struct {
 	int row;
 	uint16_t integ;
@@ -327,6 +328,25 @@ static const struct {
 	 "cdcdcdcdcdcdcdcd",
 	 "5e6688e5a3daec826ca32eaea224eff5e700628947470e13ad01302561bab108b8c48cbc6b807dcfbd85"
 	 "0521a685babc7eae4a2a2e660dc0e86b931d65503fd2"},
+	{13,
+	 2,
+	 12,
+	 "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b",
+	 "4869205468657265",
+	 "b617318655057264e28bc0b6fb378c8ef146be00"},
+	{14,
+	 2,
+	 12,
+	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	 "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
+	 "dddddddddddddddd",
+	 "125d7342b9ac11cd91a39af48aa17b4f63f175d3"},
+	{15,
+	 2,
+	 12,
+	 "0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c",
+	 "546573742057697468205472756e636174696f6e",
+	 "4c1a03424b55e07fe7f27be1d58bb9324a9a5a04"},
 };
 
 /* IKEv2's key derivation with HMAC-SHA-256 (NIST SP 800-135, ACVP kdf-components-ikev2-1.0).
