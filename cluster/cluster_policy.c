@@ -13,6 +13,7 @@ struct cluster_policy *cluster_policy_new(void)
 
 	assert(p);
 	p->refs = 1;
+	p->ike.fragmentation = true;
 	return p;
 }
 

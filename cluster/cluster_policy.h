@@ -13,7 +13,7 @@ struct cluster_policy {
 	struct ike_config ike; /* Its lists are on the heap, and its own. */
 };
 
-struct cluster_policy *cluster_policy_new(void); /* Empty, with one reference. */
+struct cluster_policy *cluster_policy_new(void); /* Empty, but for defaults; with one reference. */
 struct cluster_policy *cluster_policy_copy(const struct cluster_policy *p); /* Likewise. */
 struct cluster_policy *cluster_policy_ref(struct cluster_policy *p);
 void cluster_policy_unref(struct cluster_policy *p); /* NULL is fine. The last one cleanses the keys. */

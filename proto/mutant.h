@@ -36,6 +36,8 @@
 	X(MUTANT_CONTACT_OF_FOUR, "INITIAL_CONTACT ends as many sessions as one command does")     \
 	X(MUTANT_NO_SPARE_PLACE, "the tables have no room for the successors of what is granted")  \
 	X(MUTANT_REFUSED_REMEMBERED, "the others keep the half-open SA of an IKE_AUTH that was refused") \
+	X(MUTANT_FRAGMENT_OF_OTHER_MESSAGE, "fragments of two messages are put together")          \
+	X(MUTANT_FRAGMENT_UNAUTHENTICATED, "a fragment is kept whoever made it")                   \
 	X(MUTANT_INIT_BY_SPI, "an IKE_SA_INIT with the same SPI throws another exchange out")      \
 	X(MUTANT_DELETE_NO_WAIT, "a DELETE is answered before the owner has applied it")           \
 	X(MUTANT_SPI_REUSED, "SPIs are drawn from few, so a deleted SA's comes again")             \

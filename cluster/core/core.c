@@ -22,6 +22,7 @@
 #include "cluster/core/fitness.h"
 #include "cluster/core/follow.h"
 #include "cluster/core/grants.h"
+#include "cluster/core/fragments.h"
 #include "cluster/core/half_open.h"
 #include "cluster/core/holder.h"
 #include "cluster/core/lease_requests.h"
@@ -115,6 +116,7 @@ static void tick(struct core *c)
 	if (c->consensus && !c->stopped && core_leads(c))
 		bootstrap_admit(c);
 	half_open_tick(c);
+	fragments_tick(c);
 	exchange_tick(c);
 	requests_tick(c);
 	takeover_tick(c);
@@ -221,6 +223,7 @@ static const struct {
 	{ departure_init, departure_fini },
 	{ cluster_time_init, cluster_time_fini },
 	{ relief_init, relief_fini },
+	{ fragments_init, fragments_fini },
 	{ half_open_init, half_open_fini },
 	{ relay_init, relay_fini },
 	{ exchange_init, exchange_fini },
@@ -309,6 +312,7 @@ void core_status(const struct core *c, struct core_status *out)
 	out->held_expired = takeover_held_expired(c);
 	out->false_node_downs = proposed_false_downs(c);
 	out->half_open = half_open_count(c);
+	out->fragments = fragments_octets(c);
 	out->pending = exchange_pending(c);
 	out->policy_hash = c->in_force->hash;
 	out->revoked_refused = c->refused_revoked;

@@ -9,8 +9,8 @@
  * was refused, the message is executed on the new state. So there is one path by
  * which replies leave, and it starts from committed state.
  *
- *   datagram -> header -> (no leader: keep) -> (not leader: relay) -> lane
- *     -> ike_respond() -> command -> log -> applied -> again -> cached reply -> out
+ *   datagram -> header -> (no leader: keep) -> (not leader: relay) -> (fragment: collect)
+ *     -> lane -> ike_respond() -> command -> log -> applied -> again -> cached reply -> out
  *
  * A reply that makes or ends an SA also waits until the session's owner has applied that,
  * 50 ms at most: the client's first packet shall find it, and none shall be let in once
@@ -19,6 +19,7 @@
 
 #include "cluster/core/lane.h"
 #include "cluster/core/exchange_env.h"
+#include "cluster/core/fragments.h"
 #include "cluster/core/outgoing.h"
 #include "cluster/core/half_open.h"
 #include "cluster/core/refusals.h"
@@ -38,19 +39,20 @@
 
 /* ---- Handling the message at the head ---- */
 
-static void to_lane(struct core *c, const struct ike_header *h, const struct received *datagram);
+static void to_lane(struct core *c, const struct ike_header *h, const struct received *received);
 
 /* Is it the DELETE that ended an IKE SA, perhaps once more? Its answer is in the state. */
 static bool send_final_response(struct core *c, const struct received *t)
 {
+	const struct blob *first = received_first(t);
 	uint8_t hash[IKE_HASH_LEN];
 	struct ike_header h;
 	const struct ike_datagrams *message;
 
-	if (ike_header_parse(&h, t->data->data, t->data->len) != DROP_NONE ||
+	if (ike_header_parse(&h, first->data, first->len) != DROP_NONE ||
 	    !state_final_response(c->state, h.spi_i, h.spi_r, NULL))
 		return false;
-	hash_sha256(t->data->data, t->data->len, hash);
+	hash_sha256(first->data, first->len, hash);
 	message = state_final_response(c->state, h.spi_i, h.spi_r, hash);
 	outgoing_send(c, t->via, &t->local, &t->remote, message);
 	return message != NULL;
@@ -140,7 +142,7 @@ static void handle(struct core *c, struct lane *l)
 	struct ike_header h;
 	bool used;
 
-	if (ike_header_parse(&h, t->data->data, t->data->len) != DROP_NONE) {
+	if (ike_header_parse(&h, received_first(t)->data, received_first(t)->len) != DROP_NONE) {
 		lane_pop(l);
 		return;
 	}
@@ -157,14 +159,13 @@ static void handle(struct core *c, struct lane *l)
 	if (MUTANT(MUTANT_HALF_OPEN_KEPT))
 		used = false;
 	if (s) {
-		ike_respond(&env, &s->ike, &t->local, &t->remote, t->data->data, t->data->len, &out);
+		ike_respond(&env, &s->ike, &t->local, &t->remote, t->message, &out);
 	} else if (half_open && !used) {
 		if (!half_open_is_current(c, h.spi_i, h.spi_r)) {
 			l->asks = true;
 			return;
 		}
-		ike_respond_auth(&env, half_open, &t->local, &t->remote, t->data->data, t->data->len,
-				 &out);
+		ike_respond_auth(&env, half_open, &t->local, &t->remote, t->message, &out);
 	} else { /* A half-open copy may outlive what became of it. */
 		if (!send_final_response(c, t))
 			core_drop(c, half_open ? DROP_IKE_TOMBSTONE : DROP_IKE_UNKNOWN);
@@ -205,7 +206,8 @@ void exchange_answered(struct core *c, const struct auth_question *question, con
 	ike_auth_answer(&env, h, b, &out);
 	blob_unref(b);
 	/* It was parsed when it began to wait. */
-	(void)ike_header_parse(&header, l->received[0].data->data, l->received[0].data->len);
+	(void)ike_header_parse(&header, received_first(&l->received[0])->data,
+			       received_first(&l->received[0])->len);
 	conclude(c, l, &header, NULL, &out);
 	lane_run(c, l);
 }
@@ -218,6 +220,8 @@ static void go_on(struct core *c)
 	while (half_open_next_changed(c, &spi_i, &spi_r)) {
 		struct lane *l = lane_find(c, spi_i, spi_r);
 
+		if (!half_open_find(c, spi_i, spi_r))
+			fragments_forget(c, spi_i, spi_r);
 		if (!l || !l->asks)
 			continue;
 		l->asks = false;
@@ -312,6 +316,8 @@ void exchange_applied(struct core *c, const struct follow_session *f)
 		}
 		lane_done(c, l, f);
 	}
+	if (s && f->step)
+		fragments_settle(c, s);
 	/* Renewals and marks change the session too, but nobody's turn. */
 	if (f->session && (f->step || f->deleted) && (l = lane_find(c, f->session, 0)) && l->busy)
 		lane_done(c, l, f);
@@ -322,13 +328,13 @@ void exchange_applied(struct core *c, const struct follow_session *f)
 
 /* ---- Datagrams ---- */
 
-static void to_lane(struct core *c, const struct ike_header *h, const struct received *datagram)
+static void to_lane(struct core *c, const struct ike_header *h, const struct received *received)
 {
 	const struct session *s = state_session_by_ike(c->state, h->spi_i, h->spi_r);
 	struct lane *l;
 
 	if (!s && !half_open_find(c, h->spi_i, h->spi_r)) {
-		if (!send_final_response(c, datagram))
+		if (!send_final_response(c, received))
 			core_drop(c, DROP_IKE_UNKNOWN);
 		return;
 	}
@@ -337,8 +343,8 @@ static void to_lane(struct core *c, const struct ike_header *h, const struct rec
 		core_drop(c, DROP_IKE_BUSY);
 		return;
 	}
-	l->received[l->n] = *datagram;
-	blob_ref(l->received[l->n++].data);
+	l->received[l->n] = *received;
+	ike_datagrams_ref(l->received[l->n++].message);
 	lane_run(c, l);
 }
 
@@ -368,7 +374,8 @@ void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *loca
 		       const struct endpoint *remote, const uint8_t *data, size_t len)
 {
 	uint32_t leader = core_leader_index(c);
-	struct received datagram = { *local, *remote, via, NULL };
+	struct received received = { *local, *remote, via, NULL };
+	struct blob *datagram;
 	struct ike_header h;
 	enum drop d = ike_header_parse(&h, data, len);
 
@@ -383,9 +390,9 @@ void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *loca
 		if (relay_possible(c, leader)) {
 			relay_forward(c, via, local, remote, data, len);
 		} else {
-			datagram.data = blob_new(data, len);
-			relay_keep(c, via, &h, local, remote, datagram.data);
-			blob_unref(datagram.data);
+			datagram = blob_new(data, len);
+			relay_keep(c, via, &h, local, remote, datagram);
+			blob_unref(datagram);
 		}
 		return;
 	}
@@ -393,9 +400,24 @@ void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *loca
 		half_open_request(c, via, local, remote, data, len);
 		return;
 	}
-	datagram.data = blob_new(data, len);
-	to_lane(c, &h, &datagram);
-	blob_unref(datagram.data);
+	datagram = blob_new(data, len);
+	received.message = fragments_collect(c, &h, datagram);
+	if (received.message)
+		to_lane(c, &h, &received);
+	ike_datagrams_unref(received.message);
+	blob_unref(datagram);
+}
+
+static void keep(struct core *c, const struct received *t)
+{
+	struct ike_header h;
+
+	for (uint32_t i = 0; i < t->message->n; i++) {
+		struct blob *b = t->message->datagram[i];
+
+		if (ike_header_parse(&h, b->data, b->len) == DROP_NONE)
+			relay_keep(c, t->via, &h, &t->local, &t->remote, b);
+	}
 }
 
 /* What was on its way may not arrive, and nobody will say so: all begins anew. The
@@ -406,13 +428,8 @@ void exchange_lost(struct core *c)
 
 	HASH_ITER(hh, c->exchange->lanes, l, tmp)
 	{
-		for (unsigned i = 0; i < l->n; i++) {
-			struct received *t = &l->received[i];
-			struct ike_header h;
-
-			if (ike_header_parse(&h, t->data->data, t->data->len) == DROP_NONE)
-				relay_keep(c, t->via, &h, &t->local, &t->remote, t->data);
-		}
+		for (unsigned i = 0; i < l->n; i++)
+			keep(c, &l->received[i]);
 		lane_free(c, l);
 	}
 }
@@ -421,8 +438,10 @@ void exchange_role(struct core *c)
 {
 	if (MUTANT(MUTANT_IV_GOES_BACK))
 		c->exchange->iv.next = 0;
-	if (!core_leads(c))
+	if (!core_leads(c)) {
 		exchange_lost(c);
+		fragments_clear(c);
+	}
 	relay_release(c, exchange_datagram);
 }
 

@@ -100,7 +100,7 @@ void lane_propose_del(struct core *c, struct lane *l, const struct session *s, s
 {
 	struct command del = { .type = COMMAND_SESSION_DEL };
 	struct session_del *p = &del.session_del;
-	const struct blob *request = l->received[0].data;
+	const struct blob *request = received_first(&l->received[0]);
 
 	assert(ike_datagrams_len(out->reply) <= COMMAND_FINAL_RESPONSE_MAX);
 	p->session = s->id;

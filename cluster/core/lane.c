@@ -33,10 +33,15 @@ struct lane *lane_get(struct core *c, uint64_t a, uint64_t b)
 	return l;
 }
 
+const struct blob *received_first(const struct received *t)
+{
+	return t->message->datagram[0];
+}
+
 void lane_pop(struct lane *l)
 {
 	assert(l->n > 0);
-	blob_unref(l->received[0].data);
+	ike_datagrams_unref(l->received[0].message);
 	l->n--;
 	memmove(&l->received[0], &l->received[1], l->n * sizeof(l->received[0]));
 }

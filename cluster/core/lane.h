@@ -12,7 +12,7 @@
 struct received {
 	struct endpoint local, remote;
 	uint32_t via;
-	struct blob *data;
+	struct ike_datagrams *message; /* Complete. */
 };
 
 struct lane_key {
@@ -50,6 +50,8 @@ struct exchange {
 struct lane *lane_find(const struct core *c, uint64_t a, uint64_t b);
 struct lane *lane_get(struct core *c, uint64_t a, uint64_t b); /* NULL: too many. */
 void lane_pop(struct lane *l);
+/* Its first datagram: the header is that of all, and by it a request is known again. */
+const struct blob *received_first(const struct received *t);
 void lane_free(struct core *c, struct lane *l);
 uint32_t lane_owner(const struct core *c, uint64_t raft_id); /* As a bit of lane.owners; 0: none. */
 /* Nobody else shall be given this address while the lane's command is on its way. */

@@ -21,6 +21,7 @@
  *   fitness.c         hosts that do not let their node serve; relief.c takes their clients away
  *   refusals.c        what clients were refused: counters, and a line now and then
  *   half_open*.c      IKE SAs between IKE_SA_INIT and the last IKE_AUTH
+ *   fragments.c       fragments of IKE messages, until all of a message are there
  *   relay.c           IKE messages at a node that does not lead
  *   exchange*.c       IKE messages at the leader: respond, commit, answer; lane.c
  *   requests*.c       requests of our own: notices, DPD, rekeys, deletions, retransmission
@@ -96,6 +97,7 @@ struct core {
 	struct departure *departure;
 	struct cluster_clock *clock;
 	struct relief *relief;
+	struct fragments *fragments;
 	struct half_opens *half_opens;
 	struct relay *relay;
 	struct exchange *exchange;

@@ -270,11 +270,17 @@ void codec_id(struct codec *c, struct ike_id *id)
 	codec_octets(c, id->data, id->len);
 }
 
+static void codec_request_id(struct codec *c, struct ike_request_id *id)
+{
+	codec_octets(c, id->hash, sizeof(id->hash));
+	codec_u16(c, &id->total);
+}
+
 static void codec_window(struct codec *c, struct ike_window *w)
 {
 	codec_u32(c, &w->next_in);
 	codec_u32(c, &w->next_out);
-	codec_octets(c, w->request_hash, sizeof(w->request_hash));
+	codec_request_id(c, &w->request);
 	codec_datagrams(c, &w->response, IKE_DATAGRAMS_LEN_MAX);
 	codec_datagrams(c, &w->outstanding, IKE_DATAGRAMS_LEN_MAX);
 }
@@ -377,7 +383,7 @@ static void codec_auth_progress(struct codec *c, struct ike_auth_progress *p)
 	codec_blob_of(c, &p->first, IKE_DATAGRAMS_LEN_MAX);
 	codec_blob_of(c, &p->state, IKE_AUTH_STATE_MAX);
 	codec_blob_of(c, &p->question, IKE_AUTH_QUESTION_MAX);
-	codec_octets(c, p->asked_hash, sizeof(p->asked_hash));
+	codec_request_id(c, &p->asked);
 	codec_check(c, p->first);
 }
 

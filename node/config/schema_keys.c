@@ -3,6 +3,7 @@
  * (schema_keys_ike.c): its type, whether it must be there, and what it sets. These
  * tables are the reference (DESIGN section 11). */
 #include "node/config/schema.h"
+#include "proto/ike/fragment.h"
 
 #include <openssl/mem.h>
 
@@ -212,12 +213,23 @@ SETTER(service_addresses)
 	for (size_t i = 0; i < r->c->n_outer; i++)
 		r->c->cluster.service[i] = r->c->outer[i].address;
 }
+SETTER(service_fragmentation) { r->c->cluster.policy->ike.fragmentation = v->boolean; }
+SETTER(service_fragment_size)
+{
+	config_set_number(r, v, IKE_FRAGMENT_SIZE_MIN, IKE_FRAGMENT_SIZE_MAX, &r->c->cluster.policy->ike.fragment_size);
+	if (v->integer >= IKE_FRAGMENT_SIZE_MIN && v->integer < IKE_FRAGMENT_SIZE_ALL)
+		reader_warning(r, v->line, "\"fragment_size\" of %u: long messages, as with certificates, do not "
+			       "fit into %u fragments; %u is enough for all", r->c->cluster.policy->ike.fragment_size,
+			       IKE_DATAGRAMS_MAX, IKE_FRAGMENT_SIZE_ALL);
+}
 SETTER(service_inner) { r->c->n_inner = config_set_prefixes(r, v, r->c->inner, CONFIG_ADDRESSES_MAX); }
 
 static const struct config_key service_keys[] = {
 	{ "mode", TOML_STRING, false, service_mode },
 	{ "addresses", TOML_ARRAY, true, service_addresses },
 	{ "inner_addresses", TOML_ARRAY, false, service_inner },
+	{ "fragmentation", TOML_BOOLEAN, false, service_fragmentation },
+	{ "fragment_size", TOML_INTEGER, false, service_fragment_size },
 	{ 0 }
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/http/status_json.h"
 #include "node/http/http.h"
+#include "cluster/core/fragments.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -185,10 +186,11 @@ static void memory_read(struct memory *m)
 /* What nobody needs a key for, and how much of it there can be. */
 static json_t *limits_json(const struct cluster_config *c)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sessions",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sessions",
 			 (json_int_t)c->sessions_max, "child_sas",
 			 (json_int_t)cluster_config_child_sas(c), "half_open", (json_int_t)c->half_open_max, "half_open_without_cookie",
 			 (json_int_t)c->cookie_above, "ike_queue_bytes", (json_int_t)(INBOX_IKE_MAX + INBOX_INIT_MAX),
+			 "ike_fragment_bytes", (json_int_t)FRAGMENTS_OCTETS_MAX,
 			 "packet_queue_bytes", (json_int_t)INBOX_PACKETS_MAX, "link_strangers",
 			 (json_int_t)STRANGERS_MAX, "http_connections",
 			 (json_int_t)HTTP_CONNECTIONS_MAX);
@@ -321,6 +323,7 @@ char *status_metrics(const struct status_view *v)
 	metric(f, "term", "gauge", st.term);
 	metric(f, "applied_index", "counter", st.commit_applied);
 	metric(f, "half_open", "gauge", st.half_open);
+	metric(f, "ike_fragment_bytes", "gauge", st.fragments);
 	metric(f, "takeovers_total", "counter", st.takeovers);
 	metric(f, "takeovers_acknowledged_total", "counter", st.takeovers_acknowledged);
 	metric(f, "takeover_gap_us", "gauge", st.last_gap_us);

@@ -25,7 +25,7 @@ void prf_plus(uint16_t id, CBS key, const CBS *seed, size_t n_seed, uint8_t *out
 CBS prf_piece(const void *data, size_t len);
 CBS prf_secret_piece(const struct secret *s);
 
-/* SHA-256 of a request (ike_window.request_hash) and the like. */
+/* SHA-256 of a request (ike_request_id.hash) and the like. */
 void hash_sha256(const void *data, size_t len, uint8_t out[SHA256_DIGEST_LENGTH]);
 
 #endif

@@ -44,9 +44,11 @@ struct auth_octets ike_auth_octets(const struct ike_half_open *h, bool initiator
 
 bool ike_auth_respond(struct auth_step *s, struct ike_builder *b)
 {
-	struct sk_direction ours = sk_direction_of(&s->half_open->suite, &s->half_open->keys, false);
+	const struct ike_half_open *h = s->half_open;
+	struct ike_sealer sealer = ike_sealer_of(s->env, sk_direction_of(&h->suite, &h->keys, false),
+						 h->features, s->path.remote->address.family);
 
-	if (ike_seal(&ours, s->env->iv, s->env->entropy, b, &s->out->reply) == OK)
+	if (ike_seal(&sealer, b, &s->out->reply) == OK)
 		return true;
 	ike_drop(s->out, DROP_CRYPTO, "IKE_AUTH response cannot be sealed");
 	return false;
@@ -132,7 +134,7 @@ static struct ike_half_open *step_make(const struct auth_step *s)
 	p->peer = r->peer;
 	blob_set(&p->state, blob_ref(r->state));
 	blob_set(&p->question, blob_ref(r->question));
-	memset(p->asked_hash, 0, sizeof(p->asked_hash));
+	memset(&p->asked, 0, sizeof(p->asked));
 	if (!p->first) {
 		blob_set(&p->first, first_encode(s->round.first));
 		memcpy(p->connection, r->connection->name, sizeof(p->connection));
@@ -173,7 +175,7 @@ static void go_on(struct auth_step *s, struct ike_builder *reply)
 		return;
 	}
 	s->out->half_open = step_make(s);
-	ike_window_respond_to(&s->out->half_open->window, s->request_hash,
+	ike_window_respond_to(&s->out->half_open->window, &s->request_id,
 			      ike_datagrams_ref(s->out->reply));
 	s->out->verdict = IKE_VERDICT_HALF_OPEN;
 	if (s->round.why)
@@ -192,7 +194,7 @@ static void ask(struct auth_step *s)
 		return;
 	}
 	s->out->half_open = step_make(s);
-	memcpy(s->out->half_open->auth.asked_hash, s->request_hash, IKE_HASH_LEN);
+	s->out->half_open->auth.asked = s->request_id;
 	s->out->verdict = IKE_VERDICT_ASK;
 	ike_note(s->out, "%s asks: step %u", s->method->name, s->out->half_open->auth.step);
 }
@@ -332,7 +334,7 @@ void ike_auth_answer(const struct ike_env *env, const struct ike_half_open *half
 
 	assert(half_open->auth.question);
 	ike_outcome_init(out);
-	memcpy(s.request_hash, half_open->auth.asked_hash, IKE_HASH_LEN);
+	s.request_id = half_open->auth.asked;
 	if (!resume(&s, &first))
 		return;
 	if (s.method->answer)
@@ -343,23 +345,49 @@ void ike_auth_answer(const struct ike_env *env, const struct ike_half_open *half
 
 /* ---- Datagrams ---- */
 
+static bool is_auth_request(const struct ike_half_open *half_open, const struct ike_header *h)
+{
+	return h->exchange == IKE_EXCHANGE_AUTH && (h->flags & IKE_FLAG_INITIATOR) &&
+	       !(h->flags & IKE_FLAG_RESPONSE) && h->spi_i == half_open->spi_i &&
+	       h->spi_r == half_open->spi_r;
+}
+
+static struct sk_direction theirs_of(const struct ike_half_open *half_open)
+{
+	return sk_direction_of(&half_open->suite, &half_open->keys, true);
+}
+
+static bool is_repeated(const struct ike_half_open *half_open, enum ike_window_place place,
+			const struct blob *first)
+{
+	struct sk_direction theirs = theirs_of(half_open);
+
+	return place == IKE_WINDOW_REPEATED ||
+	       (place == IKE_WINDOW_RECUT &&
+		ike_authenticate(&theirs, first->data, first->len) == DROP_NONE);
+}
+
 /* RFC 7296 2.2: "the first pair of IKE_AUTH messages will have an ID of 1". Is it a request
  * that comes next? Else out says what it is. */
-static bool request_accept(const struct auth_step *s, const uint8_t *data, size_t len)
+static bool request_accept(const struct auth_step *s, const struct blob *first)
 {
 	const struct ike_half_open *half_open = s->half_open;
 	const struct ike_header *h = &s->request;
+	const struct ike_request_id *asked = &half_open->auth.asked;
 	enum ike_window_place place;
 
-	if (h->exchange != IKE_EXCHANGE_AUTH || !(h->flags & IKE_FLAG_INITIATOR) ||
-	    (h->flags & IKE_FLAG_RESPONSE) || h->spi_i != half_open->spi_i || h->spi_r != half_open->spi_r) {
+	if (!is_auth_request(half_open, h)) {
 		ike_drop(s->out, DROP_IKE_EXCHANGE, "not an IKE_AUTH request of this IKE SA");
 		return false;
 	}
-	place = ike_window_place(&half_open->window, h, data, len);
+	if (s->request_id.total > 0 && !(half_open->features & IKE_PEER_FRAGMENTATION)) {
+		ike_drop(s->out, DROP_IKE_FRAGMENT, "fragments were not agreed on");
+		return false;
+	}
+	place = ike_window_place(&half_open->window, h, first->data, first->len);
 	if (MUTANT(MUTANT_AUTH_ANY_ID) && place != IKE_WINDOW_REPEATED)
 		place = IKE_WINDOW_NEXT;
-	if (place == IKE_WINDOW_REPEATED) {
+	if (is_repeated(half_open, place, first)) {
 		s->out->verdict = IKE_VERDICT_REPLY;
 		s->out->reply = ike_datagrams_ref(half_open->window.response);
 		ike_note(s->out, "message %u again: cached response", h->message_id);
@@ -367,7 +395,7 @@ static bool request_accept(const struct auth_step *s, const uint8_t *data, size_
 		ike_drop(s->out, DROP_IKE_EXCHANGE, "not the IKE_AUTH request that comes next");
 	} else if (!half_open->auth.question) {
 		return true;
-	} else if (CRYPTO_memcmp(half_open->auth.asked_hash, s->request_hash, IKE_HASH_LEN) == 0) {
+	} else if (CRYPTO_memcmp(asked->hash, s->request_id.hash, IKE_HASH_LEN) == 0) {
 		s->out->verdict = IKE_VERDICT_WAIT;
 	} else {
 		ike_drop(s->out, DROP_IKE_MESSAGE_ID, "another request waits for an answer from outside");
@@ -375,10 +403,24 @@ static bool request_accept(const struct auth_step *s, const uint8_t *data, size_
 	return false;
 }
 
+enum drop ike_auth_expects(const struct ike_half_open *half_open, const struct ike_header *h,
+			   bool is_current, struct sk_direction *theirs)
+{
+	uint32_t next = half_open->window.next_in;
+
+	if (!(half_open->features & IKE_PEER_FRAGMENTATION))
+		return DROP_IKE_FRAGMENT;
+	if (!is_auth_request(half_open, h) || h->message_id < next || (is_current && h->message_id > next))
+		return DROP_IKE_EXCHANGE;
+	*theirs = theirs_of(half_open);
+	return DROP_NONE;
+}
+
 void ike_respond_auth(const struct ike_env *env, const struct ike_half_open *half_open,
 		      const struct endpoint *local, const struct endpoint *remote,
-		      const uint8_t *data, size_t len, struct ike_outcome *out)
+		      const struct ike_datagrams *message, struct ike_outcome *out)
 {
+	const struct blob *first = message->datagram[0];
 	struct auth_step s = {
 		.env = env,
 		.half_open = half_open,
@@ -386,20 +428,20 @@ void ike_respond_auth(const struct ike_env *env, const struct ike_half_open *hal
 		.round = {.env = env, .half_open = half_open},
 		.out = out,
 	};
-	struct sk_direction theirs = sk_direction_of(&half_open->suite, &half_open->keys, true);
+	struct sk_direction theirs = theirs_of(half_open);
 	struct ike_opened o;
 	enum drop d;
 
 	ike_outcome_init(out);
-	d = ike_header_parse(&s.request, data, len);
+	d = ike_header_parse(&s.request, first->data, first->len);
 	if (d != DROP_NONE) {
 		ike_drop(out, d, "IKE header refused");
 		return;
 	}
-	hash_sha256(data, len, s.request_hash);
-	if (!request_accept(&s, data, len))
+	s.request_id = ike_request_identify(first->data, first->len);
+	if (!request_accept(&s, first))
 		return;
-	d = ike_open(&o, &theirs, data, len);
+	d = ike_open(&o, &theirs, message);
 	if (d != DROP_NONE) {
 		ike_drop(out, d, "not an IKE_AUTH request of this IKE SA");
 		return;

@@ -206,7 +206,7 @@ void ike_auth_establish(struct auth_step *s)
 		ike_mobike_add(&b, s->env, &s->path.local->address);
 	if (!ike_auth_respond(s, &b))
 		return;
-	ike_window_respond_to(&sa->window, s->request_hash, ike_datagrams_ref(s->out->reply));
+	ike_window_respond_to(&sa->window, &s->request_id, ike_datagrams_ref(s->out->reply));
 	session_note(s, error);
 	s->out->next = s->session;
 	s->session = NULL;

@@ -14,7 +14,7 @@ struct auth_step {
 	const struct ike_half_open *half_open;
 	struct ike_path path;      /* The path of the request that is answered, ... */
 	struct ike_header request; /* ... its header ... */
-	uint8_t request_hash[IKE_HASH_LEN];
+	struct ike_request_id request_id;
 	const struct ike_auth_method *method;
 	struct ike_auth_round round;
 	struct ike_session *session; /* NULL until the client is let in. */

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sets of datagrams. They hold references to blobs, which are what is sent: a set and all
- * its copies in a session, a command and an action are one allocation for each datagram.
- *
- * Not here: cutting a message into fragments and putting them together (RFC 7383). Every
- * message that is made today is one datagram. */
+ * its copies in a session, a command and an action are one allocation for each datagram. */
 #include "proto/ike/datagrams.h"
 
 #include <assert.h>

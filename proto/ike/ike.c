@@ -2,7 +2,8 @@
 /* The responder's front door for established sessions (RFC 7296 2.2, 2.3).
  *
  *	a datagram on one of the session's IKE SAs
- *	  |- request,  ID = expected - 1, same bytes:  the cached response again
+ *	  |- request,  ID = expected - 1, same bytes,
+ *	  |            or cut otherwise and authentic: the cached response again
  *	  |- request,  ID = expected, authenticates:   one exchange -> next state
  *	  |- response, ID = outstanding, authenticates: our request is done
  *	  '- anything else:                             dropped, nothing changes
@@ -11,10 +12,10 @@
  * works on; the session that was given stays as it is. An exchange adds payloads
  * to the response and edits the copy; everything that all exchanges share (IDs,
  * caching, sealing, address updates, replacing and ending IKE SAs) happens here.
- *
- * Not here: IKE fragmentation (we do not offer it). */
+ * */
 #include "proto/ike/ike.h"
 #include "proto/ike/builder.h"
+#include "proto/ike/fragment.h"
 #include "proto/ike/ike_keys.h"
 #include "proto/ike/ike_message.h"
 #include "proto/ike/ike_seal.h"
@@ -118,23 +119,24 @@ static void exchange(struct ike_step *s, const struct ike_opened *o)
 	}
 }
 
-static void respond_request(struct ike_step *s, const struct ike_opened *o, const uint8_t *data,
-			    size_t len)
+static void respond_request(struct ike_step *s, const struct ike_opened *o,
+			    const struct ike_datagrams *message)
 {
-	struct sk_direction ours = sk_direction_of(&s->sa->suite, &s->sa->keys,
-						   s->sa->original_initiator);
 	struct ike_header h = ike_reply_header(&o->message.header);
 	struct ike_datagrams *reply;
+	struct ike_sealer sealer;
 
 	ike_builder_init_message(&s->reply, &h);
 	follow_address(s);
 	exchange(s, o);
-	if (ike_seal(&ours, s->env->iv, s->env->entropy, &s->reply, &reply) != OK) {
+	sealer = ike_sealer_of(s->env, sk_direction_of(&s->sa->suite, &s->sa->keys, s->sa->original_initiator),
+			       s->next->features, s->path.remote->address.family);
+	if (ike_seal(&sealer, &s->reply, &reply) != OK) {
 		ike_drop(s->out, DROP_CRYPTO, "response cannot be sealed");
 		return;
 	}
 	s->out->reply = reply;
-	ike_window_respond(&s->sa->window, data, len, ike_datagrams_ref(reply));
+	ike_window_respond(&s->sa->window, message, ike_datagrams_ref(reply));
 	s->out->verdict = IKE_VERDICT_STEP;
 	if (s->successor)
 		replace_sa(s);
@@ -172,17 +174,29 @@ static void take_answer(struct ike_step *s, const struct ike_opened *o)
 
 /* ---- The window ---- */
 
-/* Is this the message that comes next on sa? Else out says what it is. */
-static bool window_accept(const struct ike_sa *sa, const struct ike_header *h, const uint8_t *data,
-			  size_t len, struct ike_outcome *out)
+static struct sk_direction theirs_of(const struct ike_sa *sa)
 {
-	switch (ike_window_place(&sa->window, h, data, len)) {
+	return sk_direction_of(&sa->suite, &sa->keys, !sa->original_initiator);
+}
+
+/* Is this the message that comes next on sa? Else out says what it is. */
+static bool window_accept(const struct ike_sa *sa, const struct ike_header *h,
+			  const struct blob *first, struct ike_outcome *out)
+{
+	const struct sk_direction theirs = theirs_of(sa);
+
+	switch (ike_window_place(&sa->window, h, first->data, first->len)) {
 	case IKE_WINDOW_ANSWER:
 		return true;
 	case IKE_WINDOW_NEXT:
 		if (sa->state != IKE_SA_DELETED)
 			return true;
 		break;
+	case IKE_WINDOW_RECUT:
+		if (sa->state == IKE_SA_DELETED ||
+		    ike_authenticate(&theirs, first->data, first->len) != DROP_NONE)
+			break;
+		/* fall through */
 	case IKE_WINDOW_REPEATED:
 		out->verdict = IKE_VERDICT_REPLY;
 		out->reply = ike_datagrams_ref(sa->window.response);
@@ -209,7 +223,7 @@ static bool exchange_accept(const struct ike_sa *sa, const struct ike_header *h)
 
 /* Works out the exchange on a copy of the session. */
 static void step(struct ike_step *s, const struct ike_session *session, struct ike_opened *o,
-		 const uint8_t *data, size_t len)
+		 const struct ike_datagrams *message)
 {
 	const struct ike_header *h = &o->message.header;
 
@@ -222,7 +236,7 @@ static void step(struct ike_step *s, const struct ike_session *session, struct i
 	if (h->flags & IKE_FLAG_RESPONSE)
 		take_answer(s, o);
 	else
-		respond_request(s, o, data, len);
+		respond_request(s, o, message);
 	if (s->successor) /* Its values are in next by now, or refused. */
 		OPENSSL_cleanse(s->successor, sizeof(*s->successor));
 	free(s->successor);
@@ -234,10 +248,53 @@ static void step(struct ike_step *s, const struct ike_session *session, struct i
 	s->out->next = NULL;
 }
 
+/* The IKE SA that the header speaks of, or NULL and why in *why. */
+static const struct ike_sa *sa_of(const struct ike_session *session, const struct ike_header *h,
+				  enum drop *why)
+{
+	const struct ike_sa *sa = ike_session_find_sa((struct ike_session *)session, h->spi_i, h->spi_r);
+
+	*why = DROP_IKE_UNKNOWN;
+	if (!sa)
+		return NULL;
+	/* The Initiator bit tells whose IKE SA it was from the start (3.1). */
+	*why = DROP_IKE_HEADER;
+	return !(h->flags & IKE_FLAG_INITIATOR) == !sa->original_initiator ? NULL : sa;
+}
+
+/* RFC 7383 2.4: "MUST NOT be used unless both peers have indicated their support for it". */
+static bool form_accept(const struct ike_session *session, const struct blob *first)
+{
+	return ike_fragment_of(first->data, first->len).total == 0 ||
+	       (session->features & IKE_PEER_FRAGMENTATION);
+}
+
+enum drop ike_expects(const struct ike_session *session, const struct ike_header *h,
+		      const struct blob *fragment, struct sk_direction *theirs)
+{
+	const struct ike_sa *sa;
+	enum ike_window_place place;
+	enum drop why;
+
+	if (!form_accept(session, fragment))
+		return DROP_IKE_FRAGMENT;
+	sa = sa_of(session, h, &why);
+	if (!sa)
+		return why;
+	place = ike_window_place(&sa->window, h, fragment->data, fragment->len);
+	if (sa->state == IKE_SA_DELETED || (place != IKE_WINDOW_NEXT && place != IKE_WINDOW_ANSWER))
+		return DROP_IKE_MESSAGE_ID;
+	if (!exchange_accept(sa, h))
+		return DROP_IKE_EXCHANGE;
+	*theirs = theirs_of(sa);
+	return DROP_NONE;
+}
+
 void ike_respond(const struct ike_env *env, const struct ike_session *session,
 		 const struct endpoint *local, const struct endpoint *remote,
-		 const uint8_t *data, size_t len, struct ike_outcome *out)
+		 const struct ike_datagrams *message, struct ike_outcome *out)
 {
+	const struct blob *first = message->datagram[0];
 	struct ike_step s = {
 		.env = env,
 		.path = {.local = local, .remote = remote},
@@ -250,34 +307,29 @@ void ike_respond(const struct ike_env *env, const struct ike_session *session,
 	enum drop d;
 
 	ike_outcome_init(out);
-	d = ike_header_parse(&h, data, len);
+	d = ike_header_parse(&h, first->data, first->len);
 	if (d != DROP_NONE) {
 		ike_drop(out, d, "IKE header refused");
 		return;
 	}
-	sa = ike_session_find_sa((struct ike_session *)session, h.spi_i, h.spi_r);
-	if (!sa) {
-		ike_drop(out, DROP_IKE_UNKNOWN, "not an IKE SA of this session");
-		return;
-	}
-	/* The Initiator bit tells whose IKE SA it was from the start (3.1). */
-	if (!(h.flags & IKE_FLAG_INITIATOR) == !sa->original_initiator) {
-		ike_drop(out, DROP_IKE_HEADER, "Initiator flag does not fit");
+	sa = sa_of(session, &h, &d);
+	if (!sa || !form_accept(session, first)) {
+		ike_drop(out, sa ? DROP_IKE_FRAGMENT : d, "not an IKE SA of this session, or not as agreed on");
 		return;
 	}
 	/* Before the exchange type: a repeated IKE_AUTH request gets its response again. */
-	if (!window_accept(sa, &h, data, len, out))
+	if (!window_accept(sa, &h, first, out))
 		return;
 	if (!exchange_accept(sa, &h)) {
 		ike_drop(out, DROP_IKE_EXCHANGE, "exchange not allowed here");
 		return;
 	}
-	theirs = sk_direction_of(&sa->suite, &sa->keys, !sa->original_initiator);
-	d = ike_open(&o, &theirs, data, len);
+	theirs = theirs_of(sa);
+	d = ike_open(&o, &theirs, message);
 	if (d != DROP_NONE) {
 		ike_drop(out, d, "does not authenticate");
 		return;
 	}
-	step(&s, session, &o, data, len);
+	step(&s, session, &o, message);
 	ike_opened_fini(&o);
 }

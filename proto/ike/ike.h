@@ -133,7 +133,7 @@ bool ike_screen_init(const struct ike_env *env, const struct endpoint *local,
  * unknown identity give the client the same answer in the same way. */
 void ike_respond_auth(const struct ike_env *env, const struct ike_half_open *half_open,
 		      const struct endpoint *local, const struct endpoint *remote,
-		      const uint8_t *data, size_t len, struct ike_outcome *out);
+		      const struct ike_datagrams *message, struct ike_outcome *out);
 
 /* The question of the half-open SA is answered: the request that waits for it goes on, with
  * the same verdicts. The reply goes to half_open->remote. */
@@ -148,7 +148,21 @@ void ike_auth_answer(const struct ike_env *env, const struct ike_half_open *half
  * without when the client is behind a NAT and we are not (RFC 7296 2.23). */
 void ike_respond(const struct ike_env *env, const struct ike_session *session,
 		 const struct endpoint *local, const struct endpoint *remote,
-		 const uint8_t *data, size_t len, struct ike_outcome *out);
+		 const struct ike_datagrams *message, struct ike_outcome *out);
+
+/* ---- Fragments (RFC 7383) ----
+ *
+ * The two above take a datagram, or all fragments of a message in order. A fragment by itself
+ * is taken only if it is the first one of a request that was answered: its response is
+ * repeated. Any other is for a reassembly (reassembly.h), if these say DROP_NONE: then *theirs,
+ * which borrows, opens it. */
+struct sk_direction;
+enum drop ike_expects(const struct ike_session *session, const struct ike_header *h,
+		      const struct blob *fragment, struct sk_direction *theirs) must_check;
+/* is_current: is the half-open SA surely as far as any other node knows it? If not, a later
+ * request than its next one may be what comes. */
+enum drop ike_auth_expects(const struct ike_half_open *half_open, const struct ike_header *h,
+			   bool is_current, struct sk_direction *theirs) must_check;
 
 /* ---- Requests of our own ---- */
 

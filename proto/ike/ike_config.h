@@ -55,6 +55,8 @@ struct ike_config {
 	size_t n_secrets;
 	struct ike_user *users;
 	size_t n_users;
+	bool fragmentation;     /* RFC 7383: it is offered, and clients that want it get it. */
+	uint32_t fragment_size; /* Octets of an IP datagram (fragment.h); 0: by address family. */
 };
 
 /* "gw", "gw.example.org" -> ID_FQDN; "a@b" -> ID_RFC822_ADDR; an address -> ID_IPV4/6_ADDR;

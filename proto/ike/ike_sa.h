@@ -58,7 +58,7 @@ enum { /* Negotiated features of an IKE SA */
 	IKE_PEER_BEHIND_NAT = 1u << 0,
 	IKE_SELF_BEHIND_NAT = 1u << 1,
 	IKE_PEER_MOBIKE = 1u << 2,        /* RFC 4555 */
-	IKE_PEER_FRAGMENTATION = 1u << 3, /* RFC 7383, offered; we don't use it yet */
+	IKE_PEER_FRAGMENTATION = 1u << 3, /* RFC 7383: both sides want it. */
 	IKE_PEER_SYNC = 1u << 4,          /* RFC 6311, offered */
 	IKE_INITIAL_CONTACT = 1u << 5,    /* RFC 7296 2.4: its older sessions are to go */
 	IKE_PEER_REPLAY_SYNC = 1u << 6,   /* RFC 6311, the other half of it; the initiator's */
@@ -121,7 +121,7 @@ struct ike_auth_progress {
 	struct blob *first;    /* What the first request holds, opened: the last one answers it. */
 	struct blob *state;    /* The method's own. */
 	struct blob *question; /* Asked outside, and not answered; NULL: nothing is. */
-	uint8_t asked_hash[IKE_HASH_LEN]; /* ... because of that request, which waits for it. */
+	struct ike_request_id asked; /* ... because of that request, which waits for it. */
 };
 
 /* After IKE_SA_INIT, before IKE_AUTH is done: not logged, but known to the voters'

@@ -181,7 +181,7 @@ static void half_open_fill(struct ike_half_open *h, const struct init_step *s,
 	h->remote = *s->path.remote;
 	h->created_ms = s->env->now_ms;
 	ike_nat_detect(&h->features, m, &s->path);
-	if (ike_message_notify(m, IKE_NOTIFY_FRAGMENTATION_SUPPORTED))
+	if (s->env->config->fragmentation && ike_message_notify(m, IKE_NOTIFY_FRAGMENTATION_SUPPORTED))
 		h->features |= IKE_PEER_FRAGMENTATION;
 	h->nonce_i_len = (uint16_t)CBS_len(&m->nonce);
 	memcpy(h->nonce_i, CBS_data(&m->nonce), h->nonce_i_len);
@@ -211,6 +211,8 @@ static enum status response_build(struct ike_half_open *h, const struct init_ste
 	/* A client that sent no hashes does not speak NAT traversal. */
 	if (ike_message_notify(&s->message, IKE_NOTIFY_NAT_DETECTION_SOURCE_IP))
 		ike_nat_add(&b, h->spi_i, h->spi_r, &s->path);
+	if (h->features & IKE_PEER_FRAGMENTATION) /* RFC 7383 2.3: support and willingness. */
+		ike_add_notify(&b, IKE_NOTIFY_FRAGMENTATION_SUPPORTED, NULL, 0);
 	return ike_builder_finish(&b, &h->response);
 }
 

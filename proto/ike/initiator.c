@@ -5,7 +5,8 @@
  *	  |- IKE_SA_INIT, while we wait for it          initiator_auth.c
  *	  '- on one of our IKE SAs
  *	       |- response, ID = outstanding, same exchange, authenticates
- *	       |- request,  ID = expected - 1, same bytes: the cached response again
+ *	       |- a fragment of one of the next three: kept until all have come
+ *	       |- request,  ID = expected - 1, same bytes, or cut otherwise: the cached response
  *	       |- request,  ID = expected, authenticates: one exchange
  *	       |- request,  ID = 0, where RFC 6311 was agreed on: sets the message IDs
  *	       '- anything else is ignored, and nothing changes
@@ -14,12 +15,13 @@
  * is answered with INVALID_SYNTAX and ends the IKE SA, here as at the responder
  * (RFC 7296 2.21.3).
  *
- * Not here: EAP, certificates, IKE fragmentation, rekeying of the IKE SA by the
+ * Not here: EAP, certificates, rekeying of the IKE SA by the
  * gateway (refused with NO_ADDITIONAL_SAS), a Child SA that the gateway asks for out
  * of the blue (likewise). */
 #include "proto/ike/initiator_step.h"
 #include "proto/crypto/dh.h"
 #include "proto/ike/child_make.h"
+#include "proto/ike/fragment.h"
 #include "proto/ike/ike_seal.h"
 #include "proto/ike/nat.h"
 #include "proto/ike/sk.h"
@@ -54,6 +56,8 @@ static void drop_all(struct initiator *i)
 	blob_set(&i->init_response, NULL);
 	blob_set(&i->auth_state, NULL);
 	ike_datagrams_set(&i->sync.response, NULL);
+	ike_reassembly_clear(&i->request);
+	ike_reassembly_clear(&i->response);
 	dh_keypair_cleanse(&i->dh);
 	memset(&i->rekeyed, 0, sizeof(i->rekeyed));
 	OPENSSL_cleanse(i->child, sizeof(i->child));
@@ -156,10 +160,17 @@ void initiator_add_ke(const struct initiator *i, struct ike_builder *b)
 /* What we say fits a datagram and the keys fit the suite; what is left is memory. */
 struct ike_datagrams *initiator_seal(struct initiator *i, const struct ike_sa *sa, struct ike_builder *b)
 {
-	struct sk_direction ours = sk_direction_of(&sa->suite, &sa->keys, true);
+	struct ike_sealer sealer = {
+		.ours = sk_direction_of(&sa->suite, &sa->keys, true),
+		.iv = &i->iv,
+		.entropy = &i->entropy,
+	};
 	struct ike_datagrams *out;
 
-	if (ike_seal(&ours, &i->iv, &i->entropy, b, &out) != OK)
+	if (i->features & IKE_PEER_FRAGMENTATION)
+		sealer.datagram_max = ike_fragment_room(i->config.fragment_size,
+							i->config.remote.address.family);
+	if (ike_seal(&sealer, b, &out) != OK)
 		abort();
 	return out;
 }
@@ -186,7 +197,7 @@ struct blob *initiator_send(struct initiator *i, size_t which, enum initiator_pu
 
 	ike_window_ask(&sa->window, initiator_seal(i, sa, b));
 	sa->purpose = purpose;
-	return blob_ref(ike_datagrams_only(sa->window.outstanding));
+	return initiator_first(sa->window.outstanding);
 }
 
 struct blob *initiator_retransmit(const struct initiator *i)
@@ -195,7 +206,7 @@ struct blob *initiator_retransmit(const struct initiator *i)
 		return blob_ref(i->init_request);
 	for (size_t k = 0; k < IKE_SA_MAX; k++)
 		if (i->ike[k].window.outstanding)
-			return blob_ref(ike_datagrams_only(i->ike[k].window.outstanding));
+			return initiator_first(i->ike[k].window.outstanding);
 	return NULL;
 }
 
@@ -315,7 +326,7 @@ static struct blob *consume_response(struct initiator *i, struct ike_sa *sa,
 /* ---- The gateway's requests ---- */
 
 static struct blob *consume_request(struct initiator *i, struct ike_sa *sa,
-				    const struct ike_opened *o, const uint8_t *data, size_t len)
+				    const struct ike_opened *o, const struct ike_datagrams *message)
 {
 	struct ike_header h = ike_reply_header(&o->message.header);
 	struct ike_datagrams *reply;
@@ -339,8 +350,8 @@ static struct blob *consume_request(struct initiator *i, struct ike_sa *sa,
 	}
 	reply = initiator_seal(i, sa, &b);
 	i->counts.requests++;
-	ike_window_respond(&sa->window, data, len, reply);
-	out = blob_ref(ike_datagrams_only(reply));
+	ike_window_respond(&sa->window, message, reply);
+	out = initiator_first(reply);
 	if (closes)
 		initiator_remove_sa(i, sa);
 	return out;
@@ -356,30 +367,34 @@ static bool is_last_sync(const struct initiator *i, const uint8_t *data, size_t 
 	return CRYPTO_memcmp(hash, i->sync.request_hash, sizeof(hash)) == 0;
 }
 
-/* The cached response, if data is the request it answers. */
+/* The cached response, if first begins the request it answers. */
 static struct blob *cached(struct initiator *i, const struct ike_sa *sa, const struct ike_header *h,
-			   const uint8_t *data, size_t len)
+			   const struct blob *first)
 {
-	enum ike_window_place place = ike_window_place(&sa->window, h, data, len);
+	enum ike_window_place place = ike_window_place(&sa->window, h, first->data, first->len);
+	const struct sk_direction theirs = initiator_theirs(sa);
 	const struct ike_datagrams *response = NULL;
 
-	if (place == IKE_WINDOW_REPEATED)
+	if (place == IKE_WINDOW_REPEATED ||
+	    (place == IKE_WINDOW_RECUT &&
+	     ike_authenticate(&theirs, first->data, first->len) == DROP_NONE))
 		response = sa->window.response;
 	else if (h->message_id == 0 && i->sync.response && initiator_may_sync(i, sa) &&
-		 is_last_sync(i, data, len))
+		 is_last_sync(i, first->data, first->len))
 		response = i->sync.response;
 	i->counts.repeated += response != NULL;
-	return blob_ref(ike_datagrams_only(response));
+	return response ? initiator_first(response) : NULL;
 }
 
 /* Only the two exchanges of an established IKE SA. */
 static struct blob *consume_protected_request(struct initiator *i, struct ike_sa *sa,
-					      const struct ike_header *h, const uint8_t *data,
-					      size_t len)
+					      const struct ike_header *h,
+					      const struct ike_datagrams *message)
 {
-	struct sk_direction theirs = sk_direction_of(&sa->suite, &sa->keys, false);
-	struct blob *out = cached(i, sa, h, data, len);
-	bool next = ike_window_place(&sa->window, h, data, len) == IKE_WINDOW_NEXT;
+	const struct blob *first = message->datagram[0];
+	struct sk_direction theirs = initiator_theirs(sa);
+	struct blob *out = cached(i, sa, h, first);
+	bool next = ike_window_place(&sa->window, h, first->data, first->len) == IKE_WINDOW_NEXT;
 	bool sync = h->message_id == 0 && initiator_may_sync(i, sa);
 	struct ike_opened o;
 
@@ -387,12 +402,12 @@ static struct blob *consume_protected_request(struct initiator *i, struct ike_sa
 		return out;
 	if (i->state != INITIATOR_ESTABLISHED || (!next && !sync) ||
 	    (h->exchange != IKE_EXCHANGE_CREATE_CHILD_SA && h->exchange != IKE_EXCHANGE_INFORMATIONAL) ||
-	    ike_open(&o, &theirs, data, len) != DROP_NONE)
+	    ike_open(&o, &theirs, message) != DROP_NONE)
 		return initiator_ignore(i);
 	if (sync && o.content == OK && initiator_is_sync(&o.message))
-		out = initiator_answer_sync(i, &o.message, data, len);
+		out = initiator_answer_sync(i, &o.message, first->data, first->len);
 	else if (next)
-		out = consume_request(i, sa, &o, data, len);
+		out = consume_request(i, sa, &o, message);
 	else
 		out = initiator_ignore(i);
 	ike_opened_fini(&o);
@@ -400,16 +415,17 @@ static struct blob *consume_protected_request(struct initiator *i, struct ike_sa
 }
 
 static struct blob *consume_protected_response(struct initiator *i, struct ike_sa *sa,
-					       const struct ike_header *h, const uint8_t *data,
-					       size_t len)
+					       const struct ike_header *h,
+					       const struct ike_datagrams *message)
 {
-	struct sk_direction theirs = sk_direction_of(&sa->suite, &sa->keys, false);
+	const struct blob *first = message->datagram[0];
+	struct sk_direction theirs = initiator_theirs(sa);
 	struct ike_opened o;
 	struct blob *out;
 
 	/* An answer repeats the exchange type of its question (3.1). */
-	if (ike_window_place(&sa->window, h, data, len) != IKE_WINDOW_ANSWER ||
-	    h->exchange != ike_window_asked(&sa->window) || ike_open(&o, &theirs, data, len) != DROP_NONE)
+	if (ike_window_place(&sa->window, h, first->data, first->len) != IKE_WINDOW_ANSWER ||
+	    h->exchange != ike_window_asked(&sa->window) || ike_open(&o, &theirs, message) != DROP_NONE)
 		return initiator_ignore(i);
 	if (h->exchange == IKE_EXCHANGE_AUTH) {
 		ike_window_answered(&sa->window);
@@ -425,7 +441,9 @@ static struct blob *consume_protected_response(struct initiator *i, struct ike_s
 
 struct blob *initiator_consume(struct initiator *i, const uint8_t *data, size_t len)
 {
+	struct ike_datagrams *message;
 	struct ike_header h;
+	struct blob *out;
 
 	if (ike_header_parse(&h, data, len) != DROP_NONE)
 		return initiator_ignore(i);
@@ -438,9 +456,13 @@ struct blob *initiator_consume(struct initiator *i, const uint8_t *data, size_t 
 
 		if (sa->state == 0 || sa->spi_i != h.spi_i || sa->spi_r != h.spi_r)
 			continue;
-		return h.flags & IKE_FLAG_RESPONSE
-			       ? consume_protected_response(i, sa, &h, data, len)
-			       : consume_protected_request(i, sa, &h, data, len);
+		message = initiator_collect(i, sa, &h, data, len);
+		if (!message)
+			return NULL;
+		out = h.flags & IKE_FLAG_RESPONSE ? consume_protected_response(i, sa, &h, message)
+						  : consume_protected_request(i, sa, &h, message);
+		ike_datagrams_unref(message);
+		return out;
 	}
 	return initiator_ignore(i);
 }

@@ -15,7 +15,9 @@
  * The gateway must choose suite, group and traffic selectors from the offer. A
  * Child SA that is not is never taken, and deleted at the gateway.
  *
- * Datagrams are without non-ESP marker; the caller owns returned blobs. SAs are seen
+ * Datagrams are without non-ESP marker; the caller owns returned blobs. A message may be
+ * several (RFC 7383): what is returned is the first, and initiator_next_datagram() has the
+ * others. SAs are seen
  * from the client: child.spi_in is the client's, child.local is TSi of IKE_AUTH. */
 #ifndef PROTO_IKE_INITIATOR_H
 #define PROTO_IKE_INITIATOR_H
@@ -25,6 +27,7 @@
 #include "proto/auth/method.h"
 #include "proto/ike/builder.h"
 #include "proto/ike/ike_sa.h"
+#include "proto/ike/reassembly.h"
 
 #define INITIATOR_PROPOSALS_MAX 4u
 
@@ -59,6 +62,8 @@ struct initiator_config {
 	bool mobike, initial_contact;
 	bool sync;                     /* RFC 6311: offers both capabilities. */
 	bool fake_nat;                 /* Hides its source to get UDP encapsulation. */
+	bool fragmentation;            /* RFC 7383: offers it, and uses it once it is agreed on. */
+	uint32_t fragment_size;        /* Octets of an IP datagram (fragment.h); 0: the default. */
 };
 
 enum initiator_state {
@@ -91,6 +96,7 @@ struct initiator_counts {
 	uint32_t checks;              /* ... that asked for its COOKIE2 (RFC 4555). */
 	uint32_t syncs;               /* ... that set the message IDs (RFC 6311). */
 	uint32_t responses;           /* Answers to requests of its own. */
+	uint32_t fragments;           /* Kept until the rest of their message comes. */
 	uint32_t ignored;             /* Everything else. */
 };
 
@@ -146,6 +152,7 @@ struct initiator {
 	uint64_t skip;            /* So many outbound ESP numbers the gateway asked to be left out
 	                           * on all Child SAs (RFC 6311 5.2); whoever does it takes it off. */
 	struct initiator_sync sync;
+	struct ike_reassembly request, response; /* What comes in fragments. */
 	int64_t notice_epoch;     /* From the last takeover notice: */
 	uint64_t notice_node;
 };
@@ -175,6 +182,10 @@ struct blob *initiator_create_move(struct initiator *i, const struct endpoint *l
 
 /* The outstanding request again, bit for bit (a new reference), or NULL. */
 struct blob *initiator_retransmit(const struct initiator *i);
+
+/* The one after this, which was returned and is a request that is outstanding or the last
+ * response (a new reference); NULL: it was the last datagram of its message. */
+struct blob *initiator_next_datagram(const struct initiator *i, const struct blob *datagram);
 
 /* A request of any content: begin, add payloads, send. */
 void initiator_begin(const struct initiator *i, size_t which, uint8_t exchange,

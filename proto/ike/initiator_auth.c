@@ -63,7 +63,8 @@ static struct blob *send_init(struct initiator *i)
 	if (c->fake_nat)
 		path.local = &elsewhere;
 	ike_nat_add(&b, h.spi_i, 0, &path);
-	ike_add_notify(&b, IKE_NOTIFY_FRAGMENTATION_SUPPORTED, NULL, 0);
+	if (c->fragmentation)
+		ike_add_notify(&b, IKE_NOTIFY_FRAGMENTATION_SUPPORTED, NULL, 0);
 	if (ike_builder_finish(&b, &request) != OK)
 		abort();
 	blob_set(&i->init_request, request);
@@ -162,6 +163,8 @@ static bool take_init(struct initiator *i, const struct ike_message *m)
 	ike_nat_detect(&i->features, m, &path);
 	if (i->config.fake_nat)
 		i->features |= IKE_SELF_BEHIND_NAT;
+	if (i->config.fragmentation && ike_message_notify(m, IKE_NOTIFY_FRAGMENTATION_SUPPORTED))
+		i->features |= IKE_PEER_FRAGMENTATION;
 	return true;
 }
 

@@ -121,7 +121,7 @@ struct blob *initiator_answer_sync(struct initiator *i, const struct ike_message
 	take_skip(i, m);
 	ike_datagrams_set(&i->sync.response, sync_response(i, m, &now));
 	hash_sha256(data, len, i->sync.request_hash);
-	return blob_ref(ike_datagrams_only(i->sync.response));
+	return initiator_first(i->sync.response);
 }
 
 /* ---- Requests in the window ---- */

@@ -29,6 +29,19 @@ uint64_t initiator_draw_ike_spi(struct initiator *i);
 void initiator_draw_dh(struct initiator *i, uint16_t group);
 void initiator_add_ke(const struct initiator *i, struct ike_builder *b);
 
+/* What opens the gateway's messages on this IKE SA. */
+static inline struct sk_direction initiator_theirs(const struct ike_sa *sa)
+{
+	return sk_direction_of(&sa->suite, &sa->keys, false);
+}
+
+/* ---- initiator_fragment.c ---- */
+/* The message that is complete with this datagram; NULL: there is none. */
+struct ike_datagrams *initiator_collect(struct initiator *i, const struct ike_sa *sa,
+					const struct ike_header *h, const uint8_t *data, size_t len);
+/* The first datagram of a message, which is there: a new reference. */
+struct blob *initiator_first(const struct ike_datagrams *message);
+
 /* ---- initiator_auth.c: IKE_SA_INIT and IKE_AUTH ---- */
 struct blob *initiator_consume_init(struct initiator *i, const uint8_t *data, size_t len);
 struct blob *initiator_consume_auth(struct initiator *i, const struct ike_opened *o);

@@ -83,7 +83,9 @@ bool ike_request_make(const struct ike_env *env, struct ike_session *s,
 		.flags = sa->original_initiator ? IKE_FLAG_INITIATOR : 0,
 		.message_id = sa->window.next_out,
 	};
-	struct sk_direction ours = sk_direction_of(&sa->suite, &sa->keys, sa->original_initiator);
+	struct ike_sealer sealer = ike_sealer_of(
+		env, sk_direction_of(&sa->suite, &sa->keys, sa->original_initiator), s->features,
+		s->remote.address.family);
 	struct ike_datagrams *message;
 	struct ike_builder b;
 
@@ -94,7 +96,7 @@ bool ike_request_make(const struct ike_env *env, struct ike_session *s,
 		ike_builder_fini(&b);
 		return false;
 	}
-	if (ike_seal(&ours, env->iv, env->entropy, &b, &message) != OK)
+	if (ike_seal(&sealer, &b, &message) != OK)
 		return false;
 	ike_window_ask(&sa->window, message);
 	return ike_datagrams_len(message) <= IKE_DATAGRAMS_LEN_MAX;

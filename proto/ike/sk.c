@@ -9,6 +9,9 @@
  * chain, without the SK header between: the SK header's Next Payload is "the type
  * of the first embedded payload", the one the header in clear names.
  *
+ * SKF (RFC 7383 2.5) is the same with two numbers more in its header, which are authenticated
+ * with it, and with a piece of the chain instead of all of it.
+ *
  * Nothing of a message is believed before it authenticates, except where its SK
  * payload lies; that must span the rest of the datagram, so there is one reading. */
 #include "proto/ike/sk.h"
@@ -101,27 +104,60 @@ static void write_iv(const struct sk_direction *d, struct iv_source *source, str
 	}
 }
 
-enum status sk_seal(const struct sk_direction *d, struct iv_source *iv, struct entropy *e,
-		    const uint8_t *message, size_t len, struct blob **out)
+/* "There are no alignment requirements" with an AEAD (RFC 5282 3), nor with AES-CTR, where
+ * "no padding is required" (RFC 5930 2). */
+static size_t alignment(const struct suite *s)
 {
-	/* "There are no alignment requirements" with an AEAD (RFC 5282 3), nor with AES-CTR, where
-	 * "no padding is required" (RFC 5930 2). */
-	size_t block = suite_counts_iv(d->suite) ? 1 : AES_BLOCK_SIZE;
+	return suite_counts_iv(s) ? 1 : AES_BLOCK_SIZE;
+}
+
+/* Up to the IV. Total Fragments is never 0 (RFC 7383 2.5): so 0 stands for SK. */
+static size_t iv_offset(bool fragment)
+{
+	return IKE_HEADER_LEN + WIRE_HEAD_LEN + (fragment ? SKF_NUMBERS_LEN : 0);
+}
+
+size_t sk_content_room(const struct suite *s, size_t max, bool fragment)
+{
+	size_t around = iv_offset(fragment) + suite_iv_len(s) + suite_icv_len(s);
+	size_t text = max > around ? max - around : 0;
+
+	text -= text % alignment(s);
+	return text > 0 ? text - 1 : 0; /* 1: Pad Length */
+}
+
+static void write_heads(uint8_t *m, const struct sk_piece *piece, size_t len)
+{
+	memcpy(m, piece->message, IKE_HEADER_LEN);
+	m[HEADER_NEXT_PAYLOAD] = piece->total ? SKF_PAYLOAD_TYPE : SK_PAYLOAD_TYPE;
+	put_u32(m + HEADER_LENGTH, len);
+	m[IKE_HEADER_LEN] = piece->message[HEADER_NEXT_PAYLOAD];
+	m[IKE_HEADER_LEN + 1] = 0;
+	put_u16(m + IKE_HEADER_LEN + 2, len - IKE_HEADER_LEN);
+	if (piece->total) {
+		put_u16(m + IKE_HEADER_LEN + WIRE_HEAD_LEN, piece->number);
+		put_u16(m + IKE_HEADER_LEN + WIRE_HEAD_LEN + 2, piece->total);
+	}
+}
+
+enum status sk_seal_fragment(const struct sk_direction *d, struct iv_source *iv, struct entropy *e,
+			     const struct sk_piece *piece, struct blob **out)
+{
+	size_t block = alignment(d->suite), chain_len, pad_len;
 	struct cipher_packet at = {0};
-	size_t chain_len, pad_len;
 	struct blob *b;
 	uint8_t *m;
 
 	*out = NULL;
-	if (len < IKE_HEADER_LEN)
+	if (piece->len < IKE_HEADER_LEN)
 		return ERR_MALFORMED;
-	if (len > MESSAGE_MAX)
+	if (piece->len > MESSAGE_MAX)
 		return ERR_TOO_LONG;
 	if (!keys_fit(d))
 		return ERR_CRYPTO;
-	chain_len = len - IKE_HEADER_LEN;
+	chain_len = piece->len - IKE_HEADER_LEN;
 	pad_len = (block - (chain_len + 1) % block) % block;
-	at.iv = IKE_HEADER_LEN + WIRE_HEAD_LEN;
+	at.iv = iv_offset(piece->total != 0);
 	at.text = at.iv + suite_iv_len(d->suite);
 	at.icv = at.text + chain_len + pad_len + 1;
 	at.end = at.icv + suite_icv_len(d->suite);
@@ -130,14 +166,9 @@ enum status sk_seal(const struct sk_direction *d, struct iv_source *iv, struct e
 
 	b = blob_new(NULL, at.end);
 	m = b->data;
-	memcpy(m, message, IKE_HEADER_LEN);
-	m[HEADER_NEXT_PAYLOAD] = SK_PAYLOAD_TYPE;
-	put_u32(m + HEADER_LENGTH, at.end);
-	m[IKE_HEADER_LEN] = message[HEADER_NEXT_PAYLOAD];
-	m[IKE_HEADER_LEN + 1] = 0;
-	put_u16(m + IKE_HEADER_LEN + 2, at.end - IKE_HEADER_LEN);
+	write_heads(m, piece, at.end);
 	write_iv(d, iv, e, m + at.iv);
-	memcpy(m + at.text, message + IKE_HEADER_LEN, chain_len);
+	memcpy(m + at.text, piece->message + IKE_HEADER_LEN, chain_len);
 	memset(m + at.text + chain_len, 0, pad_len);
 	m[at.icv - 1] = (uint8_t)pad_len;
 	if (run(d, m, &at, true) != OK) {
@@ -148,9 +179,17 @@ enum status sk_seal(const struct sk_direction *d, struct iv_source *iv, struct e
 	return OK;
 }
 
+enum status sk_seal(const struct sk_direction *d, struct iv_source *iv, struct entropy *e,
+		    const uint8_t *message, size_t len, struct blob **out)
+{
+	const struct sk_piece whole = {.message = message, .len = len};
+
+	return sk_seal_fragment(d, iv, e, &whole, out);
+}
+
 /* ---- Open ---- */
 
-/* Finds the SK payload. Those before it are not interpreted: nothing that matters
+/* Finds the SK or SKF payload. Those before it are not interpreted: nothing that matters
  * is ever sent in clear once there are keys. "If the critical flag is set and the
  * payload type is unrecognized, the message MUST be rejected" (RFC 7296 2.5). */
 static enum drop locate(const struct sk_direction *d, const uint8_t *data, size_t len,
@@ -168,6 +207,11 @@ static enum drop locate(const struct sk_direction *d, const uint8_t *data, size_
 			return DROP_IKE_PAYLOAD;
 		if (type == SK_PAYLOAD_TYPE)
 			break;
+		if (type == SKF_PAYLOAD_TYPE) {
+			if (!CBS_skip(&body, SKF_NUMBERS_LEN))
+				return DROP_IKE_PAYLOAD;
+			break;
+		}
 		if (head.second & PAYLOAD_CRITICAL)
 			return DROP_IKE_PAYLOAD;
 	}

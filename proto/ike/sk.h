@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Encrypted payload (RFC 7296 3.14; AEADs: RFC 5282): a whole message in
- * clear becomes a datagram, and back. */
+ * clear becomes a datagram, and back; and the Encrypted Fragment payload (RFC 7383 2.5), which
+ * does the same with a piece of one. */
 #ifndef PROTO_IKE_SK_H
 #define PROTO_IKE_SK_H
 
@@ -10,7 +11,9 @@
 #include <openssl/bytestring.h>
 
 #define SK_PAYLOAD_TYPE 46u
+#define SKF_PAYLOAD_TYPE 53u
 #define SK_OVERHEAD_MAX (4u + 16u + 16u + SUITE_ICV_MAX) /* Header, IV, padding, ICV */
+#define SKF_NUMBERS_LEN 4u /* Fragment Number and Total Fragments, behind the header of SKF */
 
 /* One direction of an IKE SA. All pointers are borrowed. */
 struct sk_direction {
@@ -37,9 +40,24 @@ uint64_t iv_source_draw(struct iv_source *iv, struct entropy *e);
 enum status sk_seal(const struct sk_direction *d, struct iv_source *iv, struct entropy *e,
 		    const uint8_t *message, size_t len, struct blob **out) must_check;
 
+/* What goes into one SKF payload. message: an IKE header, whose Next Payload is the type of the
+ * first payload inside where number is 1, else 0; then a piece of the chain. */
+struct sk_piece {
+	const uint8_t *message;
+	size_t len;
+	uint16_t number, total; /* Fragment Number, from 1, and Total Fragments. */
+};
+/* The same for one fragment. */
+enum status sk_seal_fragment(const struct sk_direction *d, struct iv_source *iv, struct entropy *e,
+			     const struct sk_piece *piece, struct blob **out) must_check;
+/* The octets of content that fit into a datagram of max octets with one SKF payload, or (SK) with
+ * one SK payload; 0: none do. */
+size_t sk_content_room(const struct suite *s, size_t max, bool fragment);
+
 /* Opens data[0..len), a message whose header passed ike_header_parse(), into
  * plain, which has room for len octets and may be data itself. On DROP_NONE *chain is
- * the chain of payloads inside (a view of plain), *first the type of its first one.
+ * the chain of payloads inside (a view of plain), *first the type of its first one. The
+ * same with SKF: then it is a piece of a chain, and which one ike_fragment_of() tells.
  * Payloads before SK are authenticated with the rest and skipped. Drops:
  * DROP_IKE_PAYLOAD: no SK payload, or it is not the last one, too short, an
  * unencrypted payload before it is critical, or the padding is wrong;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The window. A repeated request is known by its hash, not by its ID alone: RFC 7296 2.1 has
  * it "bitwise identical to the original request". Nobody gets an answer to a message that
- * only claims to be one which was answered.
+ * only claims to be one which was answered. With RFC 7383 the original may come in other
+ * pieces: as more fragments, as one after no fragments, or the other way round. Then the keys
+ * have to tell.
  *
  * Not here: a window above 1 (nobody asks for it by SET_WINDOW_SIZE). */
 #include "proto/ike/window.h"
+#include "proto/ike/fragment.h"
 #include "proto/ike/ike.h"
 #include "proto/crypto/prf.h"
 
@@ -13,15 +16,30 @@
 #include <assert.h>
 #include <string.h>
 
-static bool is_repeated(const struct ike_window *w, const struct ike_header *h, const uint8_t *data,
-			size_t len)
+struct ike_request_id ike_request_identify(const uint8_t *first, size_t len)
 {
-	uint8_t hash[IKE_HASH_LEN];
+	struct ike_request_id id = {.total = ike_fragment_of(first, len).total};
 
-	if (h->message_id + 1 != w->next_in || !w->response)
-		return false;
-	hash_sha256(data, len, hash);
-	return CRYPTO_memcmp(hash, w->request_hash, sizeof(hash)) == 0;
+	hash_sha256(first, len, id.hash);
+	return id;
+}
+
+/* A message with the Message ID of the last request. RFC 7383 2.6.1: its fragments may come
+ * again too, and then the first one alone counts. */
+static enum ike_window_place place_of_last(const struct ike_window *w, const uint8_t *data, size_t len)
+{
+	const struct ike_request_id id = ike_request_identify(data, len);
+	struct ike_fragment f = ike_fragment_of(data, len);
+
+	if (!w->response || f.number > 1)
+		return IKE_WINDOW_OUTSIDE;
+	if (CRYPTO_memcmp(id.hash, w->request.hash, sizeof(id.hash)) == 0)
+		return IKE_WINDOW_REPEATED;
+	/* "the value in the Total Fragments field increases with each new probe" (2.5.2); or one
+	 * of the two was no fragment. */
+	if (f.total > w->request.total || (f.total == 0 && w->request.total > 0))
+		return IKE_WINDOW_RECUT;
+	return IKE_WINDOW_OUTSIDE;
 }
 
 enum ike_window_place ike_window_place(const struct ike_window *w, const struct ike_header *h,
@@ -34,24 +52,24 @@ enum ike_window_place ike_window_place(const struct ike_window *w, const struct 
 	}
 	if (h->message_id == w->next_in)
 		return IKE_WINDOW_NEXT;
-	return is_repeated(w, h, data, len) ? IKE_WINDOW_REPEATED : IKE_WINDOW_OUTSIDE;
+	return h->message_id + 1 == w->next_in ? place_of_last(w, data, len) : IKE_WINDOW_OUTSIDE;
 }
 
-void ike_window_respond(struct ike_window *w, const uint8_t *data, size_t len,
+void ike_window_respond(struct ike_window *w, const struct ike_datagrams *request,
 			struct ike_datagrams *response)
 {
-	uint8_t hash[IKE_HASH_LEN];
+	const struct blob *first = request->datagram[0];
+	const struct ike_request_id id = ike_request_identify(first->data, first->len);
 
-	hash_sha256(data, len, hash);
-	ike_window_respond_to(w, hash, response);
+	ike_window_respond_to(w, &id, response);
 }
 
-void ike_window_respond_to(struct ike_window *w, const uint8_t hash[IKE_HASH_LEN],
+void ike_window_respond_to(struct ike_window *w, const struct ike_request_id *request,
 			   struct ike_datagrams *response)
 {
 	assert(response);
 	w->next_in++;
-	memcpy(w->request_hash, hash, IKE_HASH_LEN);
+	w->request = *request;
 	ike_datagrams_set(&w->response, response);
 }
 

@@ -3,7 +3,8 @@
  * client, original initiator or not. The window size is 1 in both directions:
  *
  *	requests we receive   next_in is expected. The one before it is answered from the
- *	                      cache, if it is the same octet for octet; no other ever is.
+ *	                      cache, if it is the same octet for octet, or if the other side
+ *	                      cut it otherwise than before; no other ever is.
  *	requests we send      at most one is outstanding, with ID next_out. Its answer
  *	                      closes it; until then it is repeated bit for bit.
  *
@@ -18,10 +19,17 @@
 
 struct ike_header;
 
+/* By what a request is known when it comes again. */
+struct ike_request_id {
+	uint8_t hash[IKE_HASH_LEN]; /* Of its datagram; of its first fragment. */
+	uint16_t total;             /* Total Fragments (RFC 7383); 0: it was one datagram. */
+};
+struct ike_request_id ike_request_identify(const uint8_t *first, size_t len);
+
 struct ike_window {
 	uint32_t next_in;                   /* The ID of the request that we expect next. */
 	uint32_t next_out;                  /* That of the outstanding request, or of our next one. */
-	uint8_t request_hash[IKE_HASH_LEN]; /* Their last request's, and ... */
+	struct ike_request_id request;      /* Their last one, and ... */
 	struct ike_datagrams *response;     /* ... its answer; NULL: there is none to repeat. */
 	struct ike_datagrams *outstanding;  /* Our request; NULL: there is none. */
 };
@@ -30,17 +38,19 @@ enum ike_window_place {
 	IKE_WINDOW_OUTSIDE,  /* Nothing is to be done about it. */
 	IKE_WINDOW_NEXT,     /* A request that is to be executed. */
 	IKE_WINDOW_REPEATED, /* The request before it: `response` once more. */
+	IKE_WINDOW_RECUT,    /* The same if it authenticates: it is cut otherwise than before. */
 	IKE_WINDOW_ANSWER    /* The response to what is outstanding. */
 };
 
-/* Where the message data, whose header is h, stands. */
+/* Where the message stands that data, a datagram whose header is h, is or begins. A fragment
+ * that is not the first repeats no request (RFC 7383 2.6.1). */
 enum ike_window_place ike_window_place(const struct ike_window *w, const struct ike_header *h,
 				       const uint8_t *data, size_t len);
-/* data, a request in place NEXT, is answered: adopts the response. */
-void ike_window_respond(struct ike_window *w, const uint8_t *data, size_t len,
+/* The request in place NEXT is answered: adopts the response. */
+void ike_window_respond(struct ike_window *w, const struct ike_datagrams *request,
 			struct ike_datagrams *response);
-/* The same, by its hash: the request itself is not there any more. */
-void ike_window_respond_to(struct ike_window *w, const uint8_t hash[IKE_HASH_LEN],
+/* The same where the request itself is not there any more. */
+void ike_window_respond_to(struct ike_window *w, const struct ike_request_id *request,
 			   struct ike_datagrams *response);
 
 /* Adopts our request, made with ID next_out; none may be outstanding. */

@@ -38,6 +38,8 @@
 	X(DROP_IKE_EXCHANGE, "ike_exchange")               /* Not allowed in this state. */        \
 	X(DROP_IKE_BUSY, "ike_busy")                       /* The session's queue is full. */      \
 	X(DROP_IKE_HALF_OPEN_FULL, "ike_half_open_full")                                           \
+	X(DROP_IKE_FRAGMENT, "ike_fragment")               /* RFC 7383 2.6: not one to keep. */    \
+	X(DROP_IKE_FRAGMENTS_FULL, "ike_fragments_full")   /* More than are kept. */               \
 	X(DROP_IKE_NO_LEADER, "ike_no_leader")                                                     \
 	X(DROP_IKE_TOMBSTONE, "ike_tombstone")             /* SPI pair was consumed. */            \
 	X(DROP_SESSIONS_FULL, "sessions_full")             /* Refused: sessions_max. */            \

@@ -204,7 +204,8 @@ static void second_round(struct gateway *g, const struct ike_half_open *half_ope
 		.flags = IKE_FLAG_INITIATOR,
 		.message_id = 2,
 	};
-	struct blob *d = sealed_message(&half_open->suite, &half_open->keys, &h, chain);
+	struct ike_datagrams *d =
+		ike_datagrams_of(sealed_message(&half_open->suite, &half_open->keys, &h, chain));
 	struct blob *copy = half_open_encode(half_open, LEVEL);
 	struct ike_half_open other;
 	struct ike_outcome o;
@@ -212,13 +213,13 @@ static void second_round(struct gateway *g, const struct ike_half_open *half_ope
 
 	assert(s == OK && other.auth.step == 1);
 	if (d) {
-		ike_respond_auth(&g->env, &other, &g->local, &other.remote, d->data, d->len, &o);
+		ike_respond_auth(&g->env, &other, &g->local, &other.remote, d, &o);
 		assert(o.verdict == IKE_VERDICT_ASK || o.verdict == IKE_VERDICT_REFUSE);
 		ike_outcome_fini(&o);
 	}
 	ike_half_open_fini(&other);
 	blob_unref(copy);
-	blob_unref(d);
+	ike_datagrams_unref(d);
 }
 
 static void half_open_step(struct gateway *g, enum kind kind, uint8_t first, const CBS *chain)
@@ -230,20 +231,21 @@ static void half_open_step(struct gateway *g, enum kind kind, uint8_t first, con
 		.flags = IKE_FLAG_INITIATOR,
 	};
 	struct endpoint from = base->half_open.remote;
+	struct ike_datagrams *d;
 	struct ike_outcome o;
-	struct blob *d;
 
 	if (kind == STEP_INIT) {
-		d = clear_message(&h, chain);
-		ike_respond_init(&g->env, &g->local, &from, d->data, d->len, &o);
+		d = ike_datagrams_of(clear_message(&h, chain));
+		ike_respond_init(&g->env, &g->local, &from, d->datagram[0]->data, d->datagram[0]->len, &o);
 		assert(o.verdict == IKE_VERDICT_DROP || o.reply);
 	} else {
 		h.spi_r = base->half_open.spi_r;
 		h.message_id = 1;
-		d = sealed_message(&base->half_open.suite, &base->half_open.keys, &h, chain);
+		d = ike_datagrams_of(
+			sealed_message(&base->half_open.suite, &base->half_open.keys, &h, chain));
 		if (!d)
 			return;
-		ike_respond_auth(&g->env, &base->half_open, &g->local, &from, d->data, d->len, &o);
+		ike_respond_auth(&g->env, &base->half_open, &g->local, &from, d, &o);
 		/* Nobody but who knows the key gets in; the corpus has AUTH payloads that do. */
 		if (o.verdict == IKE_VERDICT_ESTABLISH)
 			check_session(o.next);
@@ -252,7 +254,7 @@ static void half_open_step(struct gateway *g, enum kind kind, uint8_t first, con
 		assert(o.verdict == IKE_VERDICT_ESTABLISH || o.verdict == IKE_VERDICT_REFUSE ||
 		       o.verdict == IKE_VERDICT_HALF_OPEN);
 	}
-	blob_unref(d);
+	ike_datagrams_unref(d);
 	ike_outcome_fini(&o);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test/lib/gateway.h"
 
+#include "proto/ike/fragment.h"
+
 #include <openssl/mem.h>
 
 #include <assert.h>
@@ -94,6 +96,7 @@ void gateway_init(struct gateway *g, const char *ike, const char *esp)
 	g->config.n_connections = 1;
 	g->config.secrets = g->secrets;
 	g->config.n_secrets = 1;
+	g->config.fragmentation = true;
 	g->local = gateway_endpoint("198.51.100.1:500");
 	g->env = (struct ike_env){
 		.config = &g->config,
@@ -129,14 +132,18 @@ void gateway_fini(struct gateway *g)
 {
 	forget_half_open(g);
 	forget_session(g);
+	ike_datagrams_set(&g->reply, NULL);
+	for (unsigned i = 0; i < 2; i++)
+		ike_reassembly_clear(&g->reassembly[i]);
 	entropy_fini(&g->entropy);
 }
 
 /* Commits o. Returns its reply. */
 static struct blob *commit(struct gateway *g, struct ike_outcome *o)
 {
-	struct blob *reply = blob_ref(ike_datagrams_only(o->reply));
+	struct blob *reply = o->reply ? blob_ref(o->reply->datagram[0]) : NULL;
 
+	ike_datagrams_set(&g->reply, ike_datagrams_ref(o->reply));
 	g->verdict = o->verdict;
 	g->drop = o->drop;
 	g->answered = o->answered;
@@ -184,20 +191,55 @@ static struct blob *commit(struct gateway *g, struct ike_outcome *o)
 	return reply;
 }
 
+/* What cluster/core/fragments.c does. NULL: nothing is complete, and out says why (WAIT: it was
+ * kept). */
+static struct ike_datagrams *collect(struct gateway *g, const struct ike_header *h,
+				     const struct blob *d, struct ike_outcome *out)
+{
+	struct ike_reassembly *r = &g->reassembly[(h->flags & IKE_FLAG_RESPONSE) != 0];
+	struct ike_datagrams *message;
+	struct sk_direction theirs;
+	enum drop why = DROP_IKE_UNKNOWN;
+
+	if (ike_fragment_of(d->data, d->len).total == 0)
+		return ike_datagrams_of(blob_new(d->data, d->len));
+	if (g->session && ike_session_find_sa(g->session, h->spi_i, h->spi_r))
+		why = ike_expects(g->session, h, d, &theirs);
+	else if (g->half_open && h->spi_r == g->half_open->spi_r)
+		why = ike_auth_expects(g->half_open, h, true, &theirs);
+	if (why != DROP_NONE && ike_fragment_of(d->data, d->len).number == 1)
+		return ike_datagrams_of(blob_new(d->data, d->len));
+	*out = (struct ike_outcome){.drop = why};
+	if (why != DROP_NONE)
+		return NULL;
+	out->drop = ike_reassembly_take(r, &theirs, d->data, d->len, &message);
+	if (out->drop == DROP_NONE)
+		out->verdict = IKE_VERDICT_WAIT;
+	return message;
+}
+
 static void respond(struct gateway *g, const struct endpoint *remote, const struct blob *d,
 		    struct ike_outcome *out)
 {
 	struct ike_header h;
 
+	struct ike_datagrams *message;
+
 	if (ike_header_parse(&h, d->data, d->len) != DROP_NONE ||
-	    h.exchange == IKE_EXCHANGE_SA_INIT)
+	    h.exchange == IKE_EXCHANGE_SA_INIT) {
 		ike_respond_init(&g->env, &g->local, remote, d->data, d->len, out);
-	else if (g->session && ike_session_find_sa(g->session, h.spi_i, h.spi_r))
-		ike_respond(&g->env, g->session, &g->local, remote, d->data, d->len, out);
+		return;
+	}
+	message = collect(g, &h, d, out);
+	if (!message)
+		return;
+	if (g->session && ike_session_find_sa(g->session, h.spi_i, h.spi_r))
+		ike_respond(&g->env, g->session, &g->local, remote, message, out);
 	else if (g->half_open && h.spi_r == g->half_open->spi_r)
-		ike_respond_auth(&g->env, g->half_open, &g->local, remote, d->data, d->len, out);
+		ike_respond_auth(&g->env, g->half_open, &g->local, remote, message, out);
 	else
 		*out = (struct ike_outcome){.drop = DROP_IKE_UNKNOWN};
+	ike_datagrams_unref(message);
 }
 
 struct blob *gateway_receive(struct gateway *g, const struct endpoint *remote,
@@ -251,11 +293,42 @@ struct initiator_config gateway_client_config(const char *ike, const char *esp)
 		.tsr = ts_of("0.0.0.0/0"),
 		.request_address = true,
 		.request_dns = true,
+		.fragmentation = true,
 	};
 
 	secret_set(&c.psk, "correct horse", 13);
 	proposals_of(&c.ike[0], &c.esp[0], ike, esp);
 	return c;
+}
+
+/* All datagrams of the client's message; what is left of it is the first of its answer. */
+static struct blob *to_gateway(struct gateway *g, const struct initiator *i, struct blob *datagram,
+			       unsigned *n)
+{
+	struct blob *next, *reply = NULL;
+
+	for (; datagram; datagram = next) {
+		next = initiator_next_datagram(i, datagram);
+		blob_unref(reply);
+		reply = gateway_receive(g, &i->config.local, datagram);
+		++*n;
+	}
+	return reply;
+}
+
+/* All datagrams of the gateway's last reply. */
+static struct blob *to_client(struct gateway *g, struct initiator *i, unsigned *n)
+{
+	struct ike_datagrams *reply = ike_datagrams_ref(g->reply);
+	struct blob *answer = NULL;
+
+	for (uint32_t k = 0; reply && k < reply->n; k++) {
+		blob_unref(answer);
+		answer = initiator_consume(i, reply->datagram[k]->data, reply->datagram[k]->len);
+		++*n;
+	}
+	ike_datagrams_unref(reply);
+	return answer;
 }
 
 unsigned gateway_exchange(struct gateway *g, struct initiator *i, struct blob *datagram)
@@ -264,13 +337,8 @@ unsigned gateway_exchange(struct gateway *g, struct initiator *i, struct blob *d
 	unsigned n = 0;
 
 	while (datagram) {
-		n++;
-		reply = gateway_receive(g, &i->config.local, datagram);
-		datagram = NULL;
-		if (!reply)
-			break;
-		n++;
-		datagram = initiator_consume(i, reply->data, reply->len);
+		reply = to_gateway(g, i, datagram, &n);
+		datagram = reply ? to_client(g, i, &n) : NULL;
 		blob_unref(reply);
 	}
 	return n;

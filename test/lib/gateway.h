@@ -20,8 +20,10 @@ struct gateway {
 	struct endpoint local;
 	struct ike_half_open *half_open; /* The latest one. */
 	struct ike_session *session;
+	struct ike_reassembly reassembly[2]; /* Requests, responses. */
 
 	/* From the last datagram: */
+	struct ike_datagrams *reply;
 	enum ike_verdict verdict;
 	enum drop drop;
 	bool answered;
@@ -39,8 +41,9 @@ struct initiator_config gateway_client_config(const char *ike, const char *esp);
 struct endpoint gateway_endpoint(const char *text); /* "192.0.2.7:500" */
 struct ike_id gateway_id(const char *text);
 
-/* One datagram from remote, adopted. Returns the reply or NULL. Asserts that what it
- * was computed from is as it was. */
+/* One datagram from remote, adopted. Returns the reply, its first datagram (all of it:
+ * g->reply), or NULL. A fragment that is kept: WAIT. Asserts that what it was computed from is as
+ * it was. */
 struct blob *gateway_receive(struct gateway *g, const struct endpoint *remote,
 			     struct blob *datagram);
 /* The question of the half-open SA is answered. Returns the reply or NULL. */

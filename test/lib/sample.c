@@ -103,7 +103,7 @@ static void sample_ike(struct ike_sa *sa, uint64_t spi_i, uint64_t spi_r)
 	sa->state = IKE_SA_ESTABLISHED;
 	sa->window.next_in = 2;
 	sa->window.next_out = 1;
-	fill(sa->window.request_hash, sizeof(sa->window.request_hash), spi_r);
+	fill(sa->window.request.hash, sizeof(sa->window.request.hash), spi_r);
 	sa->window.response = ike_datagrams_new(answer, 3);
 	sa->purpose = IKE_PURPOSE_DPD;
 	sa->purpose_arg = 7;
@@ -155,14 +155,14 @@ void sample_half_open(struct ike_half_open *h, uint32_t seed)
 	/* Two rounds of IKE_AUTH are done, and something is asked. */
 	h->window.next_in = 3;
 	h->window.response = ike_datagrams_of(blob_new(message, 90));
-	fill(h->window.request_hash, sizeof(h->window.request_hash), seed + 3);
+	fill(h->window.request.hash, sizeof(h->window.request.hash), seed + 3);
 	h->auth.step = 3;
 	strcpy(h->auth.connection, "road");
 	h->auth.peer = (struct ike_id){.type = 2, .len = 2, .data = "cl"};
 	h->auth.first = blob_new(message, 80);
 	h->auth.state = blob_new(message, 20);
 	h->auth.question = blob_new(message, 30);
-	fill(h->auth.asked_hash, sizeof(h->auth.asked_hash), seed + 4);
+	fill(h->auth.asked.hash, sizeof(h->auth.asked.hash), seed + 4);
 }
 
 /* ---- Random commands: small numbers, so that they meet ---- */

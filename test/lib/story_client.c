@@ -17,6 +17,18 @@ void story_datagram(struct story *l, uint32_t node, const struct initiator *from
 	story_event(l, node, &e);
 }
 
+/* The message that begins with data, adopted, to the holder. */
+static void send_all(struct story *l, const struct initiator *from, struct blob *data)
+{
+	struct blob *next;
+
+	for (; data; data = next) {
+		story_datagram(l, story_holder(l), from, data);
+		next = initiator_next_datagram(from, data);
+		blob_unref(data);
+	}
+}
+
 /* Its answer to all that came; the last one, if there are several. */
 static struct blob *consume(const struct story *l, struct initiator *i)
 {
@@ -40,9 +52,8 @@ void story_swallow(struct story *l)
 struct blob *story_say(struct story *l, struct initiator *i, struct blob *data)
 {
 	if (data) {
-		story_datagram(l, story_holder(l), i, data);
+		send_all(l, i, data);
 		story_run(l, 10);
-		blob_unref(data);
 	}
 	return consume(l, i);
 }
@@ -50,9 +61,8 @@ struct blob *story_say(struct story *l, struct initiator *i, struct blob *data)
 void story_client_send(struct story *l, struct blob *data)
 {
 	while (data) {
-		story_datagram(l, story_holder(l), &l->client, data);
+		send_all(l, &l->client, data);
 		story_run(l, 2);
-		blob_unref(data);
 		data = consume(l, &l->client);
 		story_swallow(l);
 	}
@@ -96,6 +106,6 @@ void story_client_new(struct story *l)
 	assert(prefix_parse(&any, "0.0.0.0/0") == OK);
 	c.tsi.ts[0] = c.tsr.ts[0] = ts_from_prefix(&any);
 	c.tsi.n = c.tsr.n = 1;
-	c.request_address = c.fake_nat = true;
+	c.request_address = c.fake_nat = c.fragmentation = true;
 	story_client_other(l, &l->client, &c);
 }

@@ -9,6 +9,7 @@
  * that way until its next packet, and no gateway can tell. */
 #include "test/sim/full.h"
 
+#include "proto/ike/fragment.h"
 #include "proto/ike/ike_message.h"
 
 #include <string.h>
@@ -93,6 +94,30 @@ static void forge(struct full *f, unsigned slot)
 	send_hostile(f, &from, f->ring[slot].kind, b);
 }
 
+/* A fragment with other numbers: of a newer set, or in the place of one that is still missing. */
+static void forge_fragment(struct full *f, unsigned slot)
+{
+	struct random *r = &f->fragments.random;
+	const struct blob *old = f->ring[slot].data;
+	struct endpoint from = from_somewhere(f, f->ring[slot].client, f->ring[slot].kind);
+	struct ike_fragment had;
+	struct blob *b;
+
+	if (f->ring[slot].kind != DATAGRAM_IKE || old->len < IKE_HEADER_LEN + 8)
+		return;
+	had = ike_fragment_of(old->data, old->len);
+	if (had.total == 0)
+		return;
+	b = blob_new(old->data, old->len);
+	if (random_chance(r, 300))
+		b->data[23]++; /* The next Message ID. */
+	b->data[IKE_HEADER_LEN + 7] = (uint8_t)(had.total + random_below(r, 3));
+	b->data[IKE_HEADER_LEN + 5] = (uint8_t)random_between(r, 1, b->data[IKE_HEADER_LEN + 7]);
+	if (memcmp(b->data, old->data, old->len) == 0)
+		b->data[b->len - 1] ^= 1;
+	send_hostile(f, &from, DATAGRAM_IKE, b);
+}
+
 /* IKE_SA_INIT, well-formed, each from another address. */
 static void flood(struct full *f)
 {
@@ -175,6 +200,8 @@ static void on_chance(struct world *w, void *ctx, uint64_t a, struct blob *data)
 		repeat(f, slot);
 	if (f->ring[slot].data && random_chance(&w->random, f->plan.attack_per_mille))
 		forge(f, slot);
+	if (f->plan.fragments && f->ring[slot].data && f->plan.attack_per_mille)
+		forge_fragment(f, slot);
 	if (random_chance(&w->random, f->plan.attack_per_mille))
 		garbage(f);
 	if (random_chance(&w->random, f->plan.attack_per_mille / 10))

@@ -149,7 +149,7 @@ struct i8_attack {
 };
 struct i8_before { /* Of a node, right before it handles what an attacker made. */
 	uint64_t applied, last_index, digest;
-	size_t pending;
+	size_t pending, fragments;
 	bool digested;
 };
 void i8_before(struct i8_attack *c, const struct node *n, struct i8_before *b);

@@ -12,6 +12,7 @@
 
 #include "test/lib/toy_auth.h"
 
+#include "proto/ike/fragment.h"
 #include "proto/ike/ike_message.h"
 
 #include <assert.h>
@@ -26,12 +27,15 @@
 
 /* ---- IKE ---- */
 
-static void send_ike(struct client *c, struct blob *b)
+void client_send_ike(struct client *c, const struct initiator *from, struct blob *b)
 {
-	if (!b)
-		return;
-	i3_asked(&c->full->checkers.i3, b);
-	outside_to_gateway(c->full, c->index, DATAGRAM_IKE, b);
+	struct blob *next;
+
+	for (; b; b = next) {
+		next = initiator_next_datagram(from, b);
+		i3_asked(&c->full->checkers.i3, b);
+		outside_to_gateway(c->full, c->index, DATAGRAM_IKE, b);
+	}
 }
 
 /* Not a repetition: a request counts as a new exchange. */
@@ -39,7 +43,7 @@ static void send_new(struct client *c, struct blob *b)
 {
 	if (b && b->len >= IKE_HEADER_LEN && !(b->data[19] & IKE_FLAG_RESPONSE))
 		i5_exchange(&c->full->checkers.i5, c->index, b->data[18]);
-	send_ike(c, b);
+	client_send_ike(c, &c->ike, b);
 }
 
 /* Something new is outstanding: its own clock starts. */
@@ -117,7 +121,7 @@ static void retransmit(struct client *c)
 		client_forget_old(c); /* Whatever it has by now, it begins anew. */
 		client_connect(c);
 	} else {
-		send_ike(c, blob_ref(c->pending));
+		client_send_ike(c, &c->ike, blob_ref(c->pending));
 	}
 }
 
@@ -315,6 +319,8 @@ static void configure(struct full *f, unsigned i, struct initiator_config *c)
 	c->tsi = c->tsr = everything();
 	c->request_address = true;
 	c->initial_contact = true;
+	c->fragmentation = f->plan.fragments && i % 5 != 4; /* One in five knows nothing of it. */
+	c->fragment_size = IKE_FRAGMENT_SIZE_MIN;
 	c->fake_nat = i % 2; /* Behind a NAT, or raw ESP. */
 	c->mobike = i / 2 % 2;
 }

@@ -43,6 +43,8 @@ struct client {
 const struct initiator *client_current(const struct client *c);
 void client_talk(struct client *c);
 void client_connect(struct client *c);
+/* The message that begins with b, adopted. */
+void client_send_ike(struct client *c, const struct initiator *from, struct blob *b);
 void client_watch_outstanding(struct client *c);
 void client_follow_children(struct client *c); /* The SAD follows the Child SAs that it has. */
 

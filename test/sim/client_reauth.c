@@ -64,8 +64,7 @@ void client_reauth_established(struct client *c)
 
 static void say(struct client *c, struct blob *b)
 {
-	if (b)
-		outside_to_gateway(c->full, c->index, DATAGRAM_IKE, b);
+	client_send_ike(c, &c->old.ike, b);
 }
 
 void client_reauth_go_on(struct client *c)

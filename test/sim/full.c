@@ -2,6 +2,8 @@
 /* The run of the whole: nodes, clients, faults, calm, the end. */
 #include "test/sim/full.h"
 
+#include "proto/ike/fragment.h"
+
 #include "test/lib/toy_auth.h"
 #include "test/sim/net.h"
 
@@ -63,6 +65,8 @@ struct cluster_policy *full_policy(struct full *f)
 {
 	struct cluster_policy p = { .ike = { .connections = &f->connection, .n_connections = 1 } };
 
+	p.ike.fragmentation = f->plan.fragments;
+	p.ike.fragment_size = IKE_FRAGMENT_SIZE_MIN;
 	p.ike.secrets = f->plan.eap ? &f->own : f->secret;
 	p.ike.n_secrets = f->plan.eap ? 1 : f->plan.clients;
 	p.ike.users = f->user;
@@ -112,6 +116,8 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 	plan_draw(&f->plan, &r);
 	random_init(&f->reauth.random, seed ^ UINT64_C(0x72656175));
 	f->plan.reauth = random_chance(&f->reauth.random, 300);
+	random_init(&f->fragments.random, seed ^ UINT64_C(0x66726167));
+	f->plan.fragments = random_chance(&f->fragments.random, 300);
 	random_init(&f->orders.random, seed ^ UINT64_C(0x776f7264));
 	random_init(&r, seed ^ EAP_SALT);
 	f->plan.eap = random_chance(&r, 125) && !f->plan.rounds;
@@ -120,11 +126,12 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 	f->world.command = command;
 	f->holder = f->stale = -1;
 	world_say(&f->world,
-		  "%u nodes, %u clients, mode %s, replay %s, attacks %u/1000, %s, %s, dpd %u ms, pool /%u%s%s",
+		  "%u nodes, %u clients, mode %s, replay %s, attacks %u/1000, %s, %s, dpd %u ms, pool /%u%s%s%s",
 		  f->plan.hosts, f->plan.clients, f->plan.mode == SERVICE_LB ? "lb" : "vip",
 		  f->plan.exact ? "exact" : "marks", f->plan.attack_per_mille, f->plan.ike,
 		  f->plan.esp, f->plan.dpd_ms, f->plan.pool_bits,
-		  f->plan.stops ? ", owners stopped" : "", f->plan.rounds ? ", IKE_AUTH in rounds" : f->plan.eap ? ", EAP" : "");
+		  f->plan.stops ? ", owners stopped" : "", f->plan.rounds ? ", IKE_AUTH in rounds" : f->plan.eap ? ", EAP" : "",
+		  f->plan.fragments ? ", IKE in fragments" : "");
 	configure(f);
 	checkers_init(&f->checkers, f);
 	clients_init(f, f->plan.clients);

@@ -46,6 +46,7 @@ struct plan {
 	bool reauth;               /* Clients re-authenticate, make before break (client_reauth.c). */
 	bool rounds;               /* IKE_AUTH has three (test/lib/toy_auth.h). */
 	bool eap;                  /* IKE_AUTH is "eap-mschapv2". */
+	bool fragments;            /* IKE messages come in fragments, of 224 octets at most. */
 	bool orders;               /* The operator ends sessions, revokes and allows. */
 };
 void plan_draw(struct plan *p, struct random *r);
@@ -112,7 +113,7 @@ struct full {
 	} orders;
 	struct {
 		struct random random;
-	} reauth;
+	} reauth, fragments;
 	struct {
 		bool two, stays;      /* Programs of two levels; the last host stays as it is. */
 		uint8_t level[HOSTS_MAX];

@@ -74,13 +74,19 @@ void i1_granted(struct i1_nonce *c, unsigned host, uint32_t spi_in, int64_t epoc
 void i1_ike(struct i1_nonce *c, unsigned host, const uint8_t *message, size_t len)
 {
 	uint64_t iv, hash = seen_hash(message, len), *v;
+	size_t at = IKE_HEADER_LEN + 4;
 	struct ike_header h;
 	bool fresh;
 
-	if (ike_header_parse(&h, message, len) != DROP_NONE ||
-	    h.next_payload != IKE_PAYLOAD_SK || len < IKE_HEADER_LEN + 4 + 8)
+	if (ike_header_parse(&h, message, len) != DROP_NONE)
 		return;
-	memcpy(&iv, message + IKE_HEADER_LEN + 4, 8);
+	if (h.next_payload == IKE_PAYLOAD_SKF)
+		at += 4;
+	else if (h.next_payload != IKE_PAYLOAD_SK)
+		return;
+	if (len < at + 8)
+		return;
+	memcpy(&iv, message + at, 8);
 	v = seen_get(&c->ike, h.spi_i, h.spi_r, iv, &fresh);
 	if (!fresh && v[0] != hash)
 		world_fail(&c->full->world, "I1: n%u uses an IV of an IKE SA for another message",

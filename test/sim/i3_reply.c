@@ -10,6 +10,7 @@
  * come later; and if too many of those who held it have been started anew. */
 #include "test/sim/full.h"
 
+#include "proto/ike/fragment.h"
 #include "proto/ike/ike_message.h"
 
 #include <string.h>
@@ -41,6 +42,12 @@ static bool committed(const struct state *s, const struct ike_header *h, const u
 			return true;
 	}
 	return false;
+}
+
+/* What has one Message ID, of fragments (RFC 7383) each by its number, has the same bytes. */
+static uint64_t place_of(const struct ike_header *h, const uint8_t *message, size_t len)
+{
+	return h->message_id | (uint64_t)ike_fragment_of(message, len).number << 32;
 }
 
 /* ---- Rounds of IKE_AUTH ---- */
@@ -109,7 +116,7 @@ static void round_sent(struct i3_reply *c, unsigned host, const struct ike_heade
 			   host + 1, h->message_id, h->exchange);
 	c->n_rounds++;
 	/* Its hash, who held it, and when it was said. */
-	v = seen_get(&c->rounds, h->spi_r, h->message_id, 0, &fresh);
+	v = seen_get(&c->rounds, h->spi_r, place_of(h, message, len), 0, &fresh);
 	if (!fresh && v[0] != hash && is_majority(f, without_started_since(c, (uint32_t)v[1], v[2])))
 		world_fail(&f->world, "I3: n%u sends message %u of exchange %u with other bytes than before",
 			   host + 1, h->message_id, h->exchange);
@@ -168,7 +175,7 @@ void i3_sent(struct i3_reply *c, unsigned host, const struct core *core, const u
 	}
 	if (c->full->checkers.i1.rolled_back)
 		return; /* Nobody remembers what was said since. */
-	v = seen_get(&c->bytes, h.spi_r, h.flags, h.message_id, &fresh);
+	v = seen_get(&c->bytes, h.spi_r, h.flags, place_of(&h, message, len), &fresh);
 	if (!fresh && v[0] != hash)
 		world_fail(&c->full->world,
 			   "I3: n%u sends message %u of exchange %u with other bytes than before",

@@ -34,6 +34,7 @@ void i8_before(struct i8_attack *c, const struct node *n, struct i8_before *b)
 	b->applied = core_applied(n->core);
 	b->last_index = core_last_index(n->core);
 	b->pending = s.pending;
+	b->fragments = s.fragments;
 	/* Only apply changes the state, says the design: held against the state itself,
 	 * but not each time. */
 	b->digested = c->n_checked % (DIGEST_ONE_IN * (1 + c->full->n_clients / 8)) == 0;
@@ -74,6 +75,8 @@ void i8_after(struct i8_attack *c, const struct node *n, const struct i8_before 
 		world_fail(w, "I8: what nobody authenticated changes n%u's state", host);
 	if (s.pending > b->pending)
 		world_fail(w, "I8: what nobody authenticated makes n%u wait for a command", host);
+	if (s.fragments > b->fragments)
+		world_fail(w, "I8: n%u keeps a fragment that nobody authenticated", host);
 	if (s.half_open > n->config.half_open_max)
 		world_fail(w, "I8: n%u has %zu half-open SAs", host, s.half_open);
 }

@@ -79,7 +79,7 @@ static void test_session_fields(void **unused)
 		ike_datagrams_set(&x->window.outstanding, ike_datagrams_ref(y->window.outstanding));
 		assert_memory_equal(&x->keys, &y->keys, sizeof(x->keys));
 		assert_memory_equal(&x->suite, &y->suite, sizeof(x->suite));
-		assert_memory_equal(x->window.request_hash, y->window.request_hash, IKE_HASH_LEN);
+		assert_memory_equal(x->window.request.hash, y->window.request.hash, IKE_HASH_LEN);
 		assert_true(x->spi_i == y->spi_i && x->spi_r == y->spi_r && x->state == y->state);
 		assert_true(x->window.next_in == y->window.next_in &&
 			    x->window.next_out == y->window.next_out &&
@@ -323,14 +323,14 @@ static void test_half_open(void **unused)
 	assert_same(back.response, h.response);
 	assert_int_equal(back.window.next_in, 3);
 	assert_true(ike_datagrams_equal(back.window.response, h.window.response));
-	assert_memory_equal(back.window.request_hash, h.window.request_hash, IKE_HASH_LEN);
+	assert_memory_equal(back.window.request.hash, h.window.request.hash, IKE_HASH_LEN);
 	assert_int_equal(back.auth.step, 3);
 	assert_string_equal(back.auth.connection, "road");
 	assert_memory_equal(&back.auth.peer, &h.auth.peer, sizeof(h.auth.peer));
 	assert_same(back.auth.first, h.auth.first);
 	assert_same(back.auth.state, h.auth.state);
 	assert_same(back.auth.question, h.auth.question);
-	assert_memory_equal(back.auth.asked_hash, h.auth.asked_hash, IKE_HASH_LEN);
+	assert_memory_equal(back.auth.asked.hash, h.auth.asked.hash, IKE_HASH_LEN);
 	again = half_open_encode(&back, LEVEL);
 	assert_same(octets, again);
 	ike_half_open_fini(&back);

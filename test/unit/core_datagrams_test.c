@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages of several datagrams: whoever leads sends what was committed, bit for bit. Nothing
- * cuts messages into fragments yet; here the linker puts something that does between the
- * sealing and who asks for it (--wrap=ike_seal). No client could put them together: the
- * stories look at what leaves. */
+/* Messages of several datagrams: whoever leads sends what was committed, bit for bit. Real
+ * fragments (core_fragments_test) need a message that is long enough; here the linker puts
+ * something that cuts any message between the sealing and who asks for it (--wrap=ike_seal). No
+ * client could put the pieces together: the stories look at what leaves. */
 #include "proto/ike/builder.h"
 #include "proto/ike/ike_seal.h"
 #include "proto/ike/sk.h"
@@ -18,16 +18,16 @@
 
 static bool cuts;
 
-enum status __real_ike_seal(const struct sk_direction *ours, struct iv_source *iv, struct entropy *e,
-			    struct ike_builder *b, struct ike_datagrams **out);
-enum status __wrap_ike_seal(const struct sk_direction *ours, struct iv_source *iv, struct entropy *e,
-			    struct ike_builder *b, struct ike_datagrams **out);
+enum status __real_ike_seal(const struct ike_sealer *s, struct ike_builder *b,
+			    struct ike_datagrams **out);
+enum status __wrap_ike_seal(const struct ike_sealer *s, struct ike_builder *b,
+			    struct ike_datagrams **out);
 
 /* What the gateway says comes in three. */
-enum status __wrap_ike_seal(const struct sk_direction *ours, struct iv_source *iv, struct entropy *e,
-			    struct ike_builder *b, struct ike_datagrams **out)
+enum status __wrap_ike_seal(const struct ike_sealer *sealer, struct ike_builder *b,
+			    struct ike_datagrams **out)
 {
-	enum status s = __real_ike_seal(ours, iv, e, b, out);
+	enum status s = __real_ike_seal(sealer, b, out);
 	const struct blob *whole = s == OK ? ike_datagrams_only(*out) : NULL;
 	struct blob *part[3];
 

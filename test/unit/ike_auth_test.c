@@ -338,7 +338,7 @@ static void features_are_recorded(void **state)
 	f.config.initial_contact = true;
 	f.config.fake_nat = true;
 	fixture_handshake(&f);
-	assert_int_equal(f.i.features, IKE_PEER_MOBIKE | IKE_SELF_BEHIND_NAT);
+	assert_int_equal(f.i.features, IKE_PEER_MOBIKE | IKE_SELF_BEHIND_NAT | IKE_PEER_FRAGMENTATION);
 	assert_int_equal(f.g.session->features, IKE_PEER_BEHIND_NAT | IKE_PEER_MOBIKE |
 							IKE_PEER_FRAGMENTATION | IKE_INITIAL_CONTACT);
 	assert_int_equal(f.g.session->ike[0].keys.pi.len, 0);

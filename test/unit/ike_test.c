@@ -63,16 +63,16 @@ static void repeated_auth_gets_the_same_bytes(void **state)
 /* A command may be refused and its request executed again: never with the same IV. */
 static void same_state_other_iv(void **state)
 {
+	struct ike_datagrams *request;
 	struct ike_outcome o[2];
-	struct blob *request, *reply[2];
+	struct blob *reply[2];
 	struct fixture f;
 
 	(void)state;
 	fixture_establish(&f);
-	request = initiator_create_dpd(&f.i);
+	request = ike_datagrams_of(initiator_create_dpd(&f.i));
 	for (int k = 0; k < 2; k++)
-		ike_respond(&f.g.env, f.g.session, &f.g.local, &f.config.local, request->data,
-			    request->len, &o[k]);
+		ike_respond(&f.g.env, f.g.session, &f.g.local, &f.config.local, request, &o[k]);
 	assert_int_equal(o[0].verdict, IKE_VERDICT_STEP);
 	for (int k = 0; k < 2; k++)
 		reply[k] = ike_datagrams_only(o[k].reply);
@@ -81,7 +81,7 @@ static void same_state_other_iv(void **state)
 				reply[1]->data + IKE_HEADER_LEN + 4, 8);
 	ike_outcome_fini(&o[0]);
 	ike_outcome_fini(&o[1]);
-	blob_unref(request);
+	ike_datagrams_unref(request);
 	fixture_teardown(&f);
 }
 

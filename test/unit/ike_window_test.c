@@ -39,10 +39,11 @@ static enum ike_window_place place(const struct ike_window *w, uint8_t flags, ui
 
 static void answer(struct ike_window *w, uint32_t id, uint8_t content)
 {
-	struct blob *request = message_of(IKE_EXCHANGE_INFORMATIONAL, 0, id, content);
+	struct ike_datagrams *request =
+		ike_datagrams_of(message_of(IKE_EXCHANGE_INFORMATIONAL, 0, id, content));
 
-	ike_window_respond(w, request->data, request->len, ike_datagrams_of(blob_new("answer", 6)));
-	blob_unref(request);
+	ike_window_respond(w, request, ike_datagrams_of(blob_new("answer", 6)));
+	ike_datagrams_unref(request);
 }
 
 /* Five requests were answered, the last one with content 'e'; ours is the third. */

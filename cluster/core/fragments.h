@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fragments of IKE messages (RFC 7383), at the leader, until their message is complete. */
+#ifndef CLUSTER_CORE_FRAGMENTS_H
+#define CLUSTER_CORE_FRAGMENTS_H
+
+#include "proto/ike/ike.h"
+
+#include <stddef.h>
+
+struct core;
+struct session;
+
+/* All messages that are incomplete, in octets with what it takes to keep them. To fill it takes
+ * that much authenticated traffic within the time that one message is under way. */
+#define FRAGMENTS_OCTETS_MAX (8u << 20)
+
+/* A datagram that came, with its header. Returns the message that it is, or completes, to be
+ * handled: the caller's reference. NULL: the rest of its message is missing, or it was dropped,
+ * and counted. */
+struct ike_datagrams *fragments_collect(struct core *c, const struct ike_header *h, struct blob *datagram);
+/* The session has made a step: what it cannot take any more is forgotten. */
+void fragments_settle(struct core *c, const struct session *s);
+void fragments_forget(struct core *c, uint64_t spi_i, uint64_t spi_r); /* The IKE SA is gone. */
+void fragments_clear(struct core *c);                                  /* We do not lead. */
+size_t fragments_octets(const struct core *c);
+void fragments_tick(struct core *c);
+void fragments_init(struct core *c);
+void fragments_fini(struct core *c);
+
+#endif
