@@ -15,13 +15,16 @@
 bool heartbeat_is_new(uint64_t *newest_us, const uint8_t frame[HEARTBEAT_LEN])
 {
 	uint64_t us = 0;
+	bool is_new;
 	CBS in;
 
 	CBS_init(&in, frame + 1, HEARTBEAT_LEN - 1);
-	if (!CBS_get_u64(&in, &us) || (us <= *newest_us && !MUTANT(MUTANT_HEARTBEAT_REPEATED)))
-		return false;
-	*newest_us = us;
-	return true;
+	is_new = CBS_get_u64(&in, &us) && us > *newest_us;
+	if (MUTANT(MUTANT_HEARTBEAT_REPEATED))
+		is_new = true;
+	if (is_new)
+		*newest_us = us;
+	return is_new;
 }
 
 void heartbeat_keys_split(struct heartbeat_keys *k, const uint8_t *exported, bool dials)
