@@ -19,5 +19,6 @@ int cmd_end(int argc, char **argv);      /* node/cli/cmd_control.c */
 int cmd_revoke(int argc, char **argv);   /* node/cli/cmd_control.c */
 int cmd_allow(int argc, char **argv);    /* node/cli/cmd_control.c */
 int cmd_prune(int argc, char **argv);    /* node/cli/cmd_control.c */
+int cmd_reload(int argc, char **argv);   /* node/cli/cmd_control.c */
 
 #endif

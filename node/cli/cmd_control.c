@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* baton end, revoke, allow, prune: what an operator tells a running node by its control
+/* baton end, revoke, allow, prune, reload: what an operator tells a running node by its control
  * socket. */
 #include "node/cli/cmd.h"
 #include "node/config/config.h"
@@ -90,15 +90,16 @@ static int usage(FILE *out, const char *verb)
 	const char *what = strcmp(verb, "end") == 0      ? "ID|IDENTITY"
 			   : strcmp(verb, "revoke") == 0 ? "IDENTITY|--list"
 			   : strcmp(verb, "allow") == 0  ? "IDENTITY"
-							 : "[--yes]";
+			   : strcmp(verb, "prune") == 0  ? "[--yes]"
+							 : "";
 
 	fprintf(out,
-		"usage: baton %s %s --config FILE --node NAME [-o table|json]\n"
-		"       baton %s %s --control PATH [-o table|json]\n"
+		"usage: baton %s%s%s --config FILE --node NAME [-o table|json]\n"
+		"       baton %s%s%s --control PATH [-o table|json]\n"
 		"  -c, --config FILE   cluster.toml; its \"control\" of the node is asked\n"
 		"  -n, --node NAME     which [[node]]: one that runs on this machine\n"
 		"  -o, --output FORMAT table (for people) or json (as the node says it)\n",
-		verb, what, verb, what);
+		verb, *what ? " " : "", what, verb, *what ? " " : "", what);
 	if (strcmp(verb, "end") == 0)
 		fputs("  --identity          an argument of digits is an identity, not the ID of a session\n",
 		      out);
@@ -132,7 +133,7 @@ static int from_config(struct order *o, const char *file, const char *node)
 
 static bool takes_what(const struct order *o)
 {
-	return strcmp(o->verb, "prune") != 0 && !o->list;
+	return strcmp(o->verb, "prune") != 0 && strcmp(o->verb, "reload") != 0 && !o->list;
 }
 
 static int parse(struct order *o, int argc, char **argv)
@@ -195,6 +196,7 @@ static char *line_of(const struct order *o)
 	json_int_t session = strcmp(o->verb, "end") == 0 ? session_of(o) : 0;
 	json_t *j = o->list			       ? json_pack("{s:s}", "do", "list")
 		    : strcmp(o->verb, "prune") == 0 ? json_pack("{s:s, s:b}", "do", "prune", "yes", o->yes)
+		    : strcmp(o->verb, "reload") == 0 ? json_pack("{s:s}", "do", "reload")
 		    : session			       ? json_pack("{s:s, s:I}", "do", "end", "session", session)
 				 : json_pack("{s:s, s:s}", "do", o->verb, "identity", o->what);
 	char *text = j ? json_dumps(j, JSON_COMPACT) : NULL, *line = NULL;
@@ -272,6 +274,11 @@ int cmd_revoke(int argc, char **argv)
 int cmd_allow(int argc, char **argv)
 {
 	return run("allow", argc, argv);
+}
+
+int cmd_reload(int argc, char **argv)
+{
+	return run("reload", argc, argv);
 }
 
 int cmd_prune(int argc, char **argv)

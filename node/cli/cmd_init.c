@@ -192,7 +192,7 @@ static bool write_config(const char *dir, unsigned nodes)
 			"outer_interface = \"wan\"                  # where clients come in\n"
 			"inner_interface = \"lan\"                  # towards the protected network\n"
 			"http = \"127.0.0.1:9505\"                  # status; \"\" turns it off\n"
-			"control = \"/run/baton/n%u.sock\"         # baton end, revoke, allow, prune; \"\" turns "
+			"control = \"/run/baton/n%u.sock\"         # baton end, revoke, reload ...; \"\" turns "
 			"it off\n%s\n",
 			i, 10 + i, i, i, i, i, i, i == 1 ? host_name : "");
 	fputs(tail, f);

@@ -2,6 +2,7 @@
 /* baton run: one node, in the foreground. Logs to stderr, ends with SIGTERM or
  * SIGINT after it has handed over. */
 #include "node/cli/cmd.h"
+#include "node/process/config_reader.h"
 #include "node/process/guard.h"
 #include "node/process/node.h"
 
@@ -30,7 +31,7 @@ static int run(const char *file, const char *name, bool accept_old_store)
 	struct node *n = calloc(1, sizeof(*n));
 	struct config_errors errors = {0};
 	char err[NODE_ERR_LEN] = "";
-	int status = CMD_FAILED;
+	int status = CMD_FAILED, reader = config_reader_start(file, name);
 
 	if (!config || !n) {
 		fputs("baton: out of memory\n", stderr);
@@ -41,7 +42,10 @@ static int run(const char *file, const char *name, bool accept_old_store)
 		config_errors_print(&errors); /* Warnings. */
 		config->accept_old_store = accept_old_store;
 		guard_memory(config);
-		if (node_start(n, config, err)) {
+		if (node_start(n, config, reader, err)) {
+			/* The core has it, until it gets another. */
+			cluster_policy_unref(config->cluster.policy);
+			config->cluster.policy = NULL;
 			guard_started(n->events);
 			status = loop_run(n);
 		} else if (n->ended) {

@@ -20,6 +20,7 @@ static const struct {
 	{"revoke", cmd_revoke, "lock an identity out, and end its sessions"},
 	{"allow", cmd_allow, "undo a revocation"},
 	{"prune", cmd_prune, "end sessions whose [[secret]] or [[connection]] is gone"},
+	{"reload", cmd_reload, "have a running node read cluster.toml again"},
 };
 
 static int usage(FILE *out, int status)

@@ -113,9 +113,9 @@ int node_config_check_pki(const struct node_config *c, const char *node_name, in
  * of it. Only warnings: it may come yet, and `baton run` waits. */
 void node_config_check_host(const struct node_config *c, struct config_errors *errors);
 
-/* The first fact that is not as it runs, as a sentence with the file's name; NULL: all are. The
- * caller frees it. */
-char *config_facts_differ(const struct node_config *runs, const struct node_config *next);
+/* The first of n facts, sorted by name, that is not as it runs, as a sentence with the file's name;
+ * NULL: all are. The caller frees it. */
+char *config_facts_differ(const struct node_config *runs, const struct config_fact *fact, size_t n);
 
 /* One text of one [[node]] (NULL: the first), for tools that may read no secret and have none of
  * what else the file names; "" if it is not set. -1: errors says why. */

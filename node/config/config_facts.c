@@ -223,20 +223,20 @@ static char *sentence(const struct node_config *c, const struct config_fact *f, 
 	return text;
 }
 
-char *config_facts_differ(const struct node_config *runs, const struct node_config *next)
+char *config_facts_differ(const struct node_config *runs, const struct config_fact *b, size_t n)
 {
-	const struct config_fact *a = runs->fact, *b = next->fact;
+	const struct config_fact *a = runs->fact;
 	size_t i = 0, k = 0;
 
-	while (i < runs->n_facts || k < next->n_facts) {
-		int order = i == runs->n_facts ? 1 : k == next->n_facts ? -1 : by_name(&a[i], &b[k]);
+	while (i < runs->n_facts || k < n) {
+		int order = i == runs->n_facts ? 1 : k == n ? -1 : by_name(&a[i], &b[k]);
 
 		if (order < 0)
-			return sentence(next, &a[i], "is no longer there");
+			return sentence(runs, &a[i], "is no longer there");
 		if (order > 0)
-			return sentence(next, &b[k], "is new");
+			return sentence(runs, &b[k], "is new");
 		if (a[i].hash != b[k].hash)
-			return sentence(next, &b[k], "is not what this node runs with");
+			return sentence(runs, &b[k], "is not what this node runs with");
 		i++;
 		k++;
 	}

@@ -67,10 +67,14 @@ static bool read_verb(struct control_request *r, const json_t *o, char why[CONTR
 		return read_end(r, o, why);
 	if (strcmp(verb, "prune") == 0)
 		return read_prune(r, o, why);
+	if (strcmp(verb, "reload") == 0) {
+		r->verb = CONTROL_RELOAD;
+		return json_object_size(o) == 1 || wrong(why, "\"reload\" takes nothing");
+	}
 	if (strcmp(verb, "list") == 0)
 		return json_object_size(o) == 1 || wrong(why, "\"list\" takes nothing");
 	if (strcmp(verb, "revoke") != 0 && strcmp(verb, "allow") != 0)
-		return wrong(why, "\"do\" is none of end, revoke, allow, prune, list");
+		return wrong(why, "\"do\" is none of end, revoke, allow, prune, list, reload");
 	if (json_object_size(o) != 2 || !id)
 		return wrong(why, "\"revoke\" and \"allow\" take \"identity\"");
 	r->verb = verb[0] == 'r' ? CONTROL_REVOKE : CONTROL_ALLOW;

@@ -6,6 +6,7 @@
  *   {"do":"revoke","identity":"cl"}   {"ok":false,"sessions":0,"text":"unknown identity ..."}
  *   {"do":"allow","identity":"cl"}
  *   {"do":"prune"}, {"do":"prune","yes":true}
+ *   {"do":"reload"}                   {"ok":false,"sessions":0,"text":"cluster.toml:12: ..."}
  *   {"do":"list"}                     {"ok":true,"sessions":0,"text":"...","revoked":["cl"]} */
 #ifndef NODE_CONTROL_CONTROL_LINE_H
 #define NODE_CONTROL_CONTROL_LINE_H
@@ -18,7 +19,9 @@
 #define CONTROL_LINE_MAX 1024u          /* Octets of a request. */
 #define CONTROL_ANSWER_MAX (512u << 10) /* ... and of an answer: a list of all that may be revoked. */
 #define CONTROL_WHY_LEN 200u
-#define CONTROL_LIST 0 /* As a verb: it is answered at once, and not the core's business. */
+/* Verbs that are not the core's business: one is answered at once, one is for reload.h. */
+#define CONTROL_LIST 0
+#define CONTROL_RELOAD ((enum control_verb)(CONTROL_PRUNE_YES + 1))
 
 /* Reads a request, without its newline. False: why says what is wrong with it. */
 bool control_line_read(struct control_request *r, const char *line, size_t len,

@@ -15,6 +15,13 @@ static void on_control(void *ctx, const struct control_request *r)
 	loop_control(ctx, r);
 }
 
+static void on_reload(void *ctx, uint64_t from)
+{
+	const struct node *n = ctx;
+
+	reload_ask(n->reload, from);
+}
+
 static json_t *view_revoked(void *ctx)
 {
 	const struct state *s = core_state(((struct node *)ctx)->core);
@@ -52,7 +59,8 @@ bool control_open(struct node *n, char err[NODE_ERR_LEN])
 
 bool control_serve(struct node *n, char err[NODE_ERR_LEN])
 {
-	const struct control_face face = {.ctx = n, .request = on_control, .revoked = view_revoked};
+	const struct control_face face = {.ctx = n, .request = on_control, .revoked = view_revoked,
+					  .reload = on_reload};
 	char why[CONTROL_ERR_LEN] = "";
 
 	return !n->control || control_socket_serve(n->control, &face, why) ||

@@ -130,6 +130,8 @@ static void take(struct connection *x, size_t len)
 		say(x, false, 0, why, NULL);
 	} else if (r.verb == CONTROL_LIST) {
 		list(x);
+	} else if (r.verb == CONTROL_RELOAD) {
+		x->socket->face.reload(x->socket->face.ctx, x->from);
 	} else {
 		r.from = x->from;
 		x->socket->face.request(x->socket->face.ctx, &r);

@@ -18,6 +18,7 @@ struct control_face {
 	/* Answered by control_socket_answer(), now or later. Borrows r. */
 	void (*request)(void *ctx, const struct control_request *r);
 	json_t *(*revoked)(void *ctx); /* A new list: of their names. */
+	void (*reload)(void *ctx, uint64_t from); /* Answered as a request is. */
 };
 
 struct control_socket;

@@ -58,6 +58,18 @@ void guard_memory(const struct node_config *c)
 		return; /* Cheap extras: without them it is as it would be anyway. */
 }
 
+void guard_reader(void)
+{
+	const struct rlimit none = {0, 0};
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+	(void)lock_all();
+	privilege_bound();
+	(void)privilege_keep(PRIVILEGE_READ);
+	(void)syscalls_confine();
+}
+
 void guard_started(struct events *events)
 {
 	bool locked = lock_all();

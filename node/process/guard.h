@@ -10,6 +10,9 @@
 
 /* Before any key is used: no core dumps, no tracing, keys stay in memory. */
 void guard_memory(const struct node_config *c);
+/* In the process that reads the configuration again (config_reader.h), before it reads: all of this at
+ * once. It stays the user that it is. */
+void guard_reader(void);
 /* After the start, by the control thread, when all others run: it keeps what the status
  * of maps needs, and no thread may start a program or change the system any more. */
 void guard_started(struct events *events);

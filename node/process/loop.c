@@ -219,20 +219,38 @@ static void on_signal(uv_signal_t *handle, int number)
 	arm(n);
 }
 
+/* A node that starts has just read it, or will not get as far. */
+static void on_hangup(uv_signal_t *handle, int number)
+{
+	struct node *n = handle->data;
+
+	(void)number;
+	events_add(n->events, CONFIG_LOG_INFO, "signal", "SIGHUP: %s",
+		   n->running ? "cluster.toml is read again" : "nothing is done: the node is starting");
+	if (n->running)
+		reload_ask(n->reload, 0);
+}
+
 /* What other daemons take for a word: nobody's service ends by it. */
 static void on_other_signal(uv_signal_t *handle, int number)
 {
 	const struct node *n = handle->data;
 
-	events_add(n->events, CONFIG_LOG_INFO, "signal", "%s: nothing is done: %s",
-		   number == SIGHUP ? "SIGHUP" : number == SIGUSR1 ? "SIGUSR1" : "SIGUSR2",
-		   number == SIGHUP ? "cluster.toml is read at a start only, so restart one node after another"
-				    : "it has no meaning");
+	events_add(n->events, CONFIG_LOG_INFO, "signal", "%s: nothing is done: it has no meaning",
+		   number == SIGUSR1 ? "SIGUSR1" : "SIGUSR2");
 }
 
 void loop_control(struct node *n, const struct control_request *r)
 {
 	struct event e = {.type = EVENT_CONTROL, .control = r};
+
+	step(n, &e);
+	arm(n);
+}
+
+void loop_policy(struct node *n, struct cluster_policy *policy)
+{
+	struct event e = {.type = EVENT_POLICY, .policy = policy};
 
 	step(n, &e);
 	arm(n);
@@ -260,7 +278,8 @@ void loop_init(struct node *n)
 	for (unsigned i = 0; i < SIGNALS; i++) {
 		uv_signal_init(&n->loop, &n->signals[i]);
 		n->signals[i].data = n;
-		uv_signal_start(&n->signals[i], i < 2 ? on_signal : on_other_signal, number[i]);
+		uv_signal_start(&n->signals[i], i < 2 ? on_signal : i == 2 ? on_hangup : on_other_signal,
+				number[i]);
 	}
 	inbox_init(&n->inbox, inbox_wake, &n->wake);
 	actions_init(&n->actions);

@@ -11,6 +11,7 @@
 #include "node/process/inbox.h"
 #include "node/link/link.h"
 #include "node/process/ready.h"
+#include "node/process/reload.h"
 #include "node/http/status_json.h"
 #include "node/store/store_thread.h"
 
@@ -46,6 +47,7 @@ struct node {
 	struct status_view view;
 	struct http *http;
 	struct control_socket *control;
+	struct reload *reload;
 	uint64_t longest_round_us;
 	bool running;               /* The start is over: there are a core and a store. */
 	bool shutting_down, ended;
@@ -62,8 +64,8 @@ struct node {
 };
 
 /* node_start.c: opens everything, in the order that lets the commonest mistakes be
- * told first. false: err is a sentence for the operator. */
-bool node_start(struct node *n, const struct node_config *config, char err[NODE_ERR_LEN]);
+ * told first. reader: config_reader_start()'s, adopted. false: err is a sentence for the operator. */
+bool node_start(struct node *n, const struct node_config *config, int reader, char err[NODE_ERR_LEN]);
 void node_stop(struct node *n); /* Also after a failed start. */
 
 /* loop.c: runs until the core says exit; returns the exit status. */
@@ -74,6 +76,7 @@ uint64_t loop_now_us(void);  /* The clock of the core's events. */
 void loop_seed(uint8_t seed[ENTROPY_SEED_LEN]); /* Fresh from the system. */
 
 void loop_control(struct node *n, const struct control_request *r); /* An operator asks. */
+void loop_policy(struct node *n, struct cluster_policy *policy); /* In force from now on. */
 
 /* control_node.c: the control socket. False: err is a sentence for the operator. */
 bool control_open(struct node *n, char err[NODE_ERR_LEN]);  /* Before the user id changes. */

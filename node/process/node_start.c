@@ -346,7 +346,7 @@ static bool start_link(struct node *n, char *err)
 	return n->link || fail(err, "%s", why);
 }
 
-bool node_start(struct node *n, const struct node_config *config, char err[NODE_ERR_LEN])
+bool node_start(struct node *n, const struct node_config *config, int reader, char err[NODE_ERR_LEN])
 {
 	struct detector_quorum quorum;
 	const struct cluster_config *c = &config->cluster;
@@ -358,6 +358,7 @@ bool node_start(struct node *n, const struct node_config *config, char err[NODE_
 	n->events = events_new(c->node[c->self], config->log_level);
 	n->ready = ready_new(n->events);
 	loop_init(n);
+	n->reload = reload_new(n, reader);
 	n->tls = tls_context_new(config->ca_file, entry->cert_file, entry->key_file,
 				 c->node[c->self], why);
 	if (!n->tls)
@@ -386,6 +387,7 @@ void node_stop(struct node *n)
 {
 	http_stop(n->http);
 	control_socket_stop(n->control);
+	reload_free(n->reload);
 	if (n->store_thread)
 		store_thread_stop(n->store_thread);
 	else

@@ -26,7 +26,7 @@ static void check_request(const char *line, size_t len)
 		assert(why[0]);
 		return;
 	}
-	assert(len <= CONTROL_LINE_MAX && (unsigned)r.verb <= CONTROL_PRUNE_YES && r.from == 0);
+	assert(len <= CONTROL_LINE_MAX && (unsigned)r.verb <= CONTROL_RELOAD && r.from == 0);
 	assert((r.verb == CONTROL_END) == (r.session != 0));
 	if (r.verb == CONTROL_END_IDENTITY || r.verb == CONTROL_REVOKE || r.verb == CONTROL_ALLOW)
 		assert(r.id.len > 0 && r.id.len <= IKE_ID_MAX);

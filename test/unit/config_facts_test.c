@@ -3,6 +3,8 @@
  * takes while it runs: each has its hash, and a fact that is another is called by its name. */
 #include "test/unit/config_sample.h"
 
+#include "node/config/config_image.h"
+
 static struct node_config *load(void)
 {
 	struct node_config *c = malloc(sizeof(*c));
@@ -63,7 +65,7 @@ static void each_key_is_one_or_the_other(void **unused)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		put_changed(rows[i].from, rows[i].to);
 		next = load();
-		text = config_facts_differ(runs, next);
+		text = config_facts_differ(runs, next->fact, next->n_facts);
 		if ((next->cluster.policy->hash != runs->cluster.policy->hash) != rows[i].policy ||
 		    (next->cluster.hash != runs->cluster.hash) != (rows[i].fact != NULL) ||
 		    !text != !rows[i].fact || (text && !strstr(text, rows[i].fact))) {
@@ -90,12 +92,12 @@ static void keys_count_too(void **unused)
 	next = load();
 	assert_true(next->cluster.policy->hash != runs->cluster.policy->hash);
 	assert_true(next->cluster.hash == runs->cluster.hash);
-	assert_null(config_facts_differ(runs, next));
+	assert_null(config_facts_differ(runs, next->fact, next->n_facts));
 	drop(next);
 	put_good_files();
 	put("storage.key", key2);
 	next = load();
-	text = config_facts_differ(runs, next);
+	text = config_facts_differ(runs, next->fact, next->n_facts);
 	assert_true(next->cluster.hash != runs->cluster.hash);
 	assert_non_null(strstr(text, ":4: the key in \"storage_key_file\" is not what"));
 	assert_null(strstr(text, "ff01"));
@@ -121,12 +123,54 @@ static void the_order_of_pools_is_no_fact(void **unused)
 	drop(b);
 }
 
+/* From the process that reads to the node: all of it, or what is wrong. */
+static void a_reading_comes_over_as_it_was(void **unused)
+{
+	struct config_errors e = {0};
+	struct config_reading r;
+	struct node_config *c;
+	struct ike_config *ike;
+	uint8_t *image;
+	size_t len;
+
+	(void)unused;
+	put_changed(NULL, "[[secret]]\nid = \"c2\"\npsk_file = \"cl.psk\"\n");
+	c = load();
+	image = config_image_encode(c, &e, &len);
+	assert_int_equal(config_image_len(image, len), len);
+	assert_int_equal(config_image_len(image, 3), 0);
+	assert_false(config_image_decode(&r, image, len - 1));
+	assert_true(config_image_decode(&r, image, len));
+	ike = &c->cluster.policy->ike;
+	assert_null(r.error);
+	assert_true(r.policy->hash == c->cluster.policy->hash);
+	assert_int_equal(r.policy->ike.n_connections, 1);
+	assert_memory_equal(r.policy->ike.connections, ike->connections, sizeof(*ike->connections));
+	assert_int_equal(r.policy->ike.n_secrets, 2);
+	assert_memory_equal(r.policy->ike.secrets, ike->secrets, 2 * sizeof(*ike->secrets));
+	assert_null(config_facts_differ(c, r.fact, r.n_facts));
+	config_reading_fini(&r);
+	free(image);
+	config_errors_add(&e, "one");
+	config_errors_add(&e, "two");
+	image = config_image_encode(c, &e, &len);
+	assert_true(config_image_decode(&r, image, len));
+	assert_string_equal(r.error, "one");
+	assert_int_equal(r.n_errors, 2);
+	assert_null(r.policy);
+	config_reading_fini(&r);
+	free(image);
+	config_errors_fini(&e);
+	drop(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(each_key_is_one_or_the_other),
 		TEST(keys_count_too),
 		TEST(the_order_of_pools_is_no_fact),
+		TEST(a_reading_comes_over_as_it_was),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

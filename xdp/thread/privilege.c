@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+_Static_assert(PRIVILEGE_READ == UINT64_C(1) << CAP_DAC_READ_SEARCH, "by number");
 _Static_assert(PRIVILEGE_NET_ADMIN == UINT64_C(1) << CAP_NET_ADMIN, "by number");
 _Static_assert(PRIVILEGE_IPC_LOCK == UINT64_C(1) << CAP_IPC_LOCK, "by number");
 _Static_assert(CAP_NET_BIND_SERVICE == 10 && CAP_NET_RAW == 13 && CAP_SYS_NICE == 23, "by number");

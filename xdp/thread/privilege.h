@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #define PRIVILEGE_NONE UINT64_C(0)
+#define PRIVILEGE_READ (UINT64_C(1) << 2)       /* CAP_DAC_READ_SEARCH: files of others. */
 #define PRIVILEGE_NET_ADMIN (UINT64_C(1) << 12) /* CAP_NET_ADMIN: addresses and routes. */
 #define PRIVILEGE_IPC_LOCK (UINT64_C(1) << 14)  /* CAP_IPC_LOCK: everybody keeps that. */
 #define PRIVILEGE_BPF (UINT64_C(1) << 39)       /* CAP_BPF: reading and writing maps. */

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A head, then: the text of the first error, or connections, secrets, users and facts. */
+#include "node/config/config_image.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT_MAX (1u << 24) /* Of anything: no product of sizes below overflows. */
+
+struct image_head {
+	uint64_t len; /* Of all, with this. */
+	uint64_t n_errors, text, n_connections, n_secrets, n_users, n_facts;
+	uint64_t policy_hash;
+};
+
+static uint64_t length(const struct image_head *h)
+{
+	return sizeof(*h) + h->text + h->n_connections * sizeof(struct ike_connection) +
+	       h->n_secrets * sizeof(struct ike_peer_secret) + h->n_users * sizeof(struct ike_user) +
+	       h->n_facts * sizeof(struct config_fact);
+}
+
+static uint8_t *put(uint8_t *at, const void *from, size_t len)
+{
+	if (len > 0)
+		memcpy(at, from, len);
+	return at + len;
+}
+
+uint8_t *config_image_encode(const struct node_config *c, const struct config_errors *errors, size_t *len)
+{
+	const struct ike_config *ike = &c->cluster.policy->ike;
+	struct image_head h = {.n_errors = errors->n};
+	uint8_t *image, *at;
+
+	if (errors->n > 0) {
+		h.text = strlen(errors->list[0].text);
+	} else {
+		h.n_connections = ike->n_connections;
+		h.n_secrets = ike->n_secrets;
+		h.n_users = ike->n_users;
+		h.n_facts = c->n_facts;
+		h.policy_hash = c->cluster.policy->hash;
+	}
+	h.len = length(&h);
+	image = malloc(h.len);
+	assert(image);
+	at = put(image, &h, sizeof(h));
+	at = put(at, errors->n > 0 ? errors->list[0].text : "", h.text);
+	at = put(at, ike->connections, h.n_connections * sizeof(*ike->connections));
+	at = put(at, ike->secrets, h.n_secrets * sizeof(*ike->secrets));
+	at = put(at, ike->users, h.n_users * sizeof(*ike->users));
+	at = put(at, c->fact, h.n_facts * sizeof(*c->fact));
+	assert(at == image + h.len);
+	*len = h.len;
+	return image;
+}
+
+size_t config_image_len(const uint8_t *data, size_t len)
+{
+	struct image_head h;
+
+	if (len < sizeof(h))
+		return 0;
+	memcpy(&h, data, sizeof(h));
+	return h.len;
+}
+
+static void *take(const uint8_t **at, size_t len)
+{
+	void *to = malloc(len ? len : 1);
+
+	assert(to);
+	memcpy(to, *at, len);
+	*at += len;
+	return to;
+}
+
+bool config_image_decode(struct config_reading *r, const uint8_t *data, size_t len)
+{
+	const uint8_t *at = data + sizeof(struct image_head);
+	struct image_head h;
+	struct ike_config *ike;
+
+	memset(r, 0, sizeof(*r));
+	if (len < sizeof(h))
+		return false;
+	memcpy(&h, data, sizeof(h));
+	if (h.text > COUNT_MAX || h.n_connections > COUNT_MAX || h.n_secrets > COUNT_MAX ||
+	    h.n_users > COUNT_MAX || h.n_facts > COUNT_MAX || h.len != len || length(&h) != len)
+		return false;
+	r->n_errors = h.n_errors;
+	if (h.n_errors > 0) {
+		r->error = strndup((const char *)at, h.text);
+		assert(r->error);
+		return true;
+	}
+	r->policy = cluster_policy_new();
+	r->policy->hash = h.policy_hash;
+	ike = &r->policy->ike;
+	ike->connections = take(&at, h.n_connections * sizeof(*ike->connections));
+	ike->n_connections = h.n_connections;
+	ike->secrets = take(&at, h.n_secrets * sizeof(*ike->secrets));
+	ike->n_secrets = h.n_secrets;
+	ike->users = take(&at, h.n_users * sizeof(*ike->users));
+	ike->n_users = h.n_users;
+	r->fact = take(&at, h.n_facts * sizeof(*r->fact));
+	r->n_facts = h.n_facts;
+	return true;
+}
+
+void config_reading_fini(struct config_reading *r)
+{
+	free(r->error);
+	cluster_policy_unref(r->policy);
+	free(r->fact);
+	memset(r, 0, sizeof(*r));
+}

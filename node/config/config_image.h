@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a reading of cluster.toml came to, as octets: from the process that may read its files to
+ * the node that may not any more (node/process/config_reader.h). Both are one program that was
+ * started once, so structs go as they lie in memory, with pointers to what is in the program;
+ * nobody else's octets are ever read. There are keys in them. */
+#ifndef NODE_CONFIG_CONFIG_IMAGE_H
+#define NODE_CONFIG_CONFIG_IMAGE_H
+
+#include "node/config/config.h"
+
+struct config_reading {
+	char *error;        /* The first one; NULL: the file is good, and all that follows is there. */
+	size_t n_errors;
+	struct cluster_policy *policy;
+	struct config_fact *fact;
+	size_t n_facts;
+};
+
+/* malloc'ed; the caller cleanses it. errors: those of reading and checking c. */
+uint8_t *config_image_encode(const struct node_config *c, const struct config_errors *errors, size_t *len);
+/* How long the image that begins so is; 0: more must be read to know. */
+size_t config_image_len(const uint8_t *data, size_t len);
+/* A whole one. False: it is none. */
+bool config_image_decode(struct config_reading *r, const uint8_t *data, size_t len) must_check;
+void config_reading_fini(struct config_reading *r);
+
+#endif
