@@ -95,6 +95,7 @@
 	X(MUTANT_NEXT_HEADER_UNCHECKED, "the ESP trailer may say another protocol than the packet") \
 	X(MUTANT_ROUND_UNSHARED, "a round of IKE_AUTH is answered before the others have it") \
 	X(MUTANT_ROUND_UNASKED, "a new leader does not ask how far a half-open SA has come") \
+	X(MUTANT_RADIUS_UNSIGNED, "an answer of RADIUS is taken without Message-Authenticator") \
 	X(MUTANT_MSK_UNCHECKED, "a client with EAP need not show the key that EAP has left") \
 	X(MUTANT_AUTH_ANY_ID, "IKE_AUTH is taken whatever its Message ID is") \
 	X(MUTANT_TIMEOUT_FIXED, "late heartbeats make the detector no more patient")               \
