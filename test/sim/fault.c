@@ -36,6 +36,7 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_CLIENT_DIES] = "client dies",
 	[FAULT_REAUTH] = "client re-authenticates",
 	[FAULT_ORDER] = "operator's order",
+	[FAULT_POLICY] = "policy changed",
 };
 
 void faults_init(struct faults *f, struct world *w, uint64_t until_us, uint64_t mean_us)

@@ -149,6 +149,7 @@ static void full_free(struct full *f)
 		blob_unref(f->ring[i].data);
 	checkers_fini(&f->checkers);
 	operator_fini(f);
+	policies_fini(f);
 	cluster_policy_unref(f->config.policy);
 	free(f);
 }
@@ -191,6 +192,7 @@ uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct total
 	attack_begin(f);
 	stop_begin(f);
 	unfit_begin(f);
+	policies_begin(f);
 	world_run(&f->world, QUIET_US);
 	faults_begin(&f->faults);
 	operator_begin(f);
@@ -202,9 +204,11 @@ uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct total
 	orders_calm(f);
 	unfit_calm(f);
 	upgrade_calm(f);
+	policies_calm(f);
 	i5_wait(&f->checkers.i5);
 	world_run(&f->world, f->world.now_us + SECOND);
 	upgrade_end(f);
+	policies_end(f);
 	i2_end(&f->checkers.i2);
 	i4_end(&f->checkers.i4);
 	i6_end(&f->checkers.i6);

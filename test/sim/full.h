@@ -119,6 +119,11 @@ struct full {
 		uint8_t level[HOSTS_MAX];
 		struct random random;
 	} upgrade;
+	struct {
+		struct cluster_policy *newest, *of[HOSTS_MAX]; /* NULL: the first one. */
+		uint64_t n;
+		struct random random;
+	} policies;
 	bool calm;                    /* Faults are over: nobody starts anything new. */
 	struct {
 		struct blob *data;
@@ -181,6 +186,13 @@ void unfit_calm(struct full *f); /* Faults are over, but for one host, perhaps .
 void unfit_over(struct full *f); /* ... which serves again now. */
 bool unfit_outer_cut(const struct full *f, unsigned host);
 bool unfit_inner_cut(const struct full *f, unsigned host);
+
+/* ---- policies.c: `baton reload`, at one node after another ---- */
+void policies_begin(struct full *f);
+struct cluster_policy *policies_start(const struct full *f, unsigned host); /* Of the process that starts. */
+void policies_calm(struct full *f);
+void policies_end(struct full *f);
+void policies_fini(struct full *f);
 
 /* ---- upgrade.c: programs of two levels ---- */
 #define UPGRADE_SALT UINT64_C(0x757067726164)

@@ -443,6 +443,7 @@ static void *node_start(struct host *h)
 	n->full = f;
 	n->config = f->config;
 	n->config.self = h->index;
+	n->config.policy = policies_start(f, h->index);
 	n->config.level = upgrade_start(f, h->index);
 	n->exit_status = -1;
 	n->incarnation = start.incarnation;
