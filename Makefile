@@ -87,6 +87,12 @@ $(B)/version.h: VERSION FORCE
 	@mkdir -p $(@D)
 	@echo '#define BATON_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define BATON_VERSION "$(VERSION)"' > $@
 $(B)/obj/node/cli/main.c.o: $(B)/version.h
+# A clock before that cannot be right: when the last commit was made, or the version was set.
+BUILT := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y VERSION))
+$(B)/build_time.h: FORCE
+	@mkdir -p $(@D)
+	@echo '#define BATON_BUILT INT64_C($(BUILT))' | cmp -s - $@ || echo '#define BATON_BUILT INT64_C($(BUILT))' > $@
+$(B)/obj/node/process/auth_pool.c.o: $(B)/build_time.h
 FORCE:
 
 ## help: this list

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/cluster_policy.h"
 
+#include "proto/auth/trust.h"
+
 #include <openssl/mem.h>
 
 #include <assert.h>
@@ -35,6 +37,10 @@ struct cluster_policy *cluster_policy_copy(const struct cluster_policy *p)
 	ike->connections = copy(ike->connections, ike->n_connections * sizeof(*ike->connections));
 	ike->secrets = copy(ike->secrets, ike->n_secrets * sizeof(*ike->secrets));
 	ike->users = copy(ike->users, ike->n_users * sizeof(*ike->users));
+	for (size_t i = 0; i < ike->n_connections; i++) {
+		credentials_ref(ike->connections[i].own);
+		trust_ref(ike->connections[i].clients);
+	}
 	return to;
 }
 
@@ -56,6 +62,10 @@ void cluster_policy_unref(struct cluster_policy *p)
 		secret_cleanse(&p->ike.secrets[i].psk);
 	for (size_t i = 0; i < p->ike.n_users; i++)
 		OPENSSL_cleanse(&p->ike.users[i].password, sizeof(p->ike.users[i].password));
+	for (size_t i = 0; i < p->ike.n_connections; i++) {
+		credentials_unref(p->ike.connections[i].own);
+		trust_unref(p->ike.connections[i].clients);
+	}
 	free(p->ike.secrets);
 	free(p->ike.users);
 	free(p->ike.connections);

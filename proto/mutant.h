@@ -107,6 +107,10 @@
 	X(MUTANT_END_KEEPS_SAS, "a session that ends keeps its Child SAs until the client knows")  \
 	X(MUTANT_POLICY_OF_ONE, "what one node's file lacks is ended")                             \
 	X(MUTANT_LEVEL_UNGATED, "commands are written as the leader can, not as all can read them") \
+	X(MUTANT_CERT_TIME_UNCHECKED, "a certificate counts whenever it is shown")                 \
+	X(MUTANT_CERT_NAME_UNCHECKED, "a certificate counts for whoever shows it")                 \
+	X(MUTANT_CERT_AUTH_UNCHECKED, "who shows a certificate need not have its key")             \
+	X(MUTANT_ANSWER_BEFORE_SHARED, "a question is asked outside before the others have it")    \
 	X(MUTANT_DELETE_ENDS_SESSION, "a DELETE that nobody answers after our rekey ends the session") \
 	X(MUTANT_OLD_DROPPED, "what our rekey replaces goes before the client has confirmed that") \
 	X(MUTANT_MOVE_UNCHECKED, "MOBIKE: traffic goes to a new address before COOKIE2 came back from it") \

@@ -13,6 +13,7 @@ struct ike_half_open;
 const struct ike_half_open *core_half_open(const struct core *core, uint64_t spi_i, uint64_t spi_r);
 const struct state *core_state(const struct core *core);
 uint64_t core_applied(const struct core *core);
+struct cluster_policy *core_policy(const struct core *core); /* In force; borrowed. */
 uint64_t core_last_index(const struct core *core); /* The log's. */
 uint32_t core_voters(const struct core *core); /* In the configuration that was applied last. */
 /* Who counts for contact, by the same configuration. */

@@ -107,6 +107,8 @@ void half_open_settle(struct core *c, struct half_open_entry *e)
 	shared = majority_holds(c, e);
 	if (MUTANT(MUTANT_ROUND_UNSHARED) && e->h.auth.step > 0)
 		shared = true;
+	if (MUTANT(MUTANT_ANSWER_BEFORE_SHARED) && e->h.auth.question)
+		shared = true;
 	if (shared) {
 		act(c, e);
 		return;

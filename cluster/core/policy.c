@@ -25,6 +25,7 @@
 #include "cluster/core/rooms.h"
 #include "cluster/core/proposals.h"
 #include "proto/auth/method.h"
+#include "proto/auth/trust.h"
 #include "proto/ike/select.h"
 #include "proto/mutant.h"
 
@@ -136,7 +137,19 @@ static bool is_configured(const struct core *c, const struct session *s)
 	const struct ike_connection *connection = core_connection(c, s);
 	unsigned where = connection ? ike_connection_auth(connection)->listed : 0;
 
+	if (connection && connection->clients)
+		return trust_admits(connection->clients, &s->ike.peer_id);
 	return connection && (where == AUTH_LISTED_NOWHERE || (listed(c, &s->ike.peer_id) & where));
+}
+
+bool policy_admits(const struct core *c, const struct ike_id *id)
+{
+	const struct ike_config *ike = &c->in_force->ike;
+
+	for (size_t i = 0; i < ike->n_connections; i++)
+		if (ike->connections[i].clients && trust_admits(ike->connections[i].clients, id))
+			return true;
+	return false;
 }
 
 bool policy_is_shown(const struct core *c)

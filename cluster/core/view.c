@@ -143,6 +143,11 @@ void *core_room(size_t size)
 	return room;
 }
 
+struct cluster_policy *core_policy(const struct core *c)
+{
+	return c->in_force;
+}
+
 uint64_t core_applied(const struct core *c)
 {
 	return c->consensus ? consensus_applied(c->consensus) : 0;

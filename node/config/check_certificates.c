@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PEM_MAX (256u << 10)
+#define PEM_MAX (4u << 20) /* A CRL may be long. */
 #define SOON_DAYS 30
 
 struct pki {
@@ -41,7 +41,7 @@ static mode_t modes_of_others(const char *path)
 }
 
 /* The file's text; NULL: it cannot be read, *why says it. others: others may read it. */
-static BIO *read_pem(const char *path, bool *others, const char **why)
+BIO *config_read_pem(const char *path, bool *others, const char **why)
 {
 	struct stat st;
 	uint8_t *text;
@@ -61,7 +61,7 @@ static BIO *read_pem(const char *path, bool *others, const char **why)
 		abort();
 	*others = st.st_mode & modes_of_others(path);
 	if (text)
-		OPENSSL_cleanse(text, PEM_MAX);
+		OPENSSL_cleanse(text, n > 0 ? (size_t)n : 0);
 	free(text);
 	close(fd);
 	return bio;
@@ -73,18 +73,24 @@ static void chain_fini(struct chain *c)
 	sk_X509_pop_free(c->rest, X509_free);
 }
 
-/* All certificates of a PEM file, the first of them apart. */
-static void chain_read(struct chain *c, BIO *bio)
+STACK_OF(X509) *config_read_chain(BIO *bio)
 {
+	STACK_OF(X509) *chain = sk_X509_new_null();
 	X509 *x;
 
-	c->leaf = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-	c->rest = sk_X509_new_null();
-	assert(c->rest);
-	while (c->leaf && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
-		if (!sk_X509_push(c->rest, x))
+	assert(chain);
+	while ((x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
+		if (!sk_X509_push(chain, x))
 			abort();
 	ERR_clear_error();
+	return chain;
+}
+
+/* The first of them apart. */
+static void chain_read(struct chain *c, BIO *bio)
+{
+	c->rest = config_read_chain(bio);
+	c->leaf = sk_X509_shift(c->rest);
 }
 
 /* Seconds until then; negative: it is over. */
@@ -120,7 +126,7 @@ static void check_ca(struct pki *p)
 	char what[CONFIG_PATH_MAX + 32];
 	struct chain c = { 0 };
 	bool others;
-	BIO *bio = path[0] ? read_pem(path, &others, &why) : NULL;
+	BIO *bio = path[0] ? config_read_pem(path, &others, &why) : NULL;
 
 	if (!bio) {
 		if (path[0])
@@ -206,8 +212,8 @@ static unsigned check_node(struct pki *p, uint32_t node)
 	const char *no_cert = NULL, *no_key = NULL;
 	struct chain c = { 0 };
 	bool others = false, key_others = false;
-	BIO *cert = n->cert_file[0] ? read_pem(n->cert_file, &others, &no_cert) : NULL;
-	BIO *key = n->key_file[0] ? read_pem(n->key_file, &key_others, &no_key) : NULL;
+	BIO *cert = n->cert_file[0] ? config_read_pem(n->cert_file, &others, &no_cert) : NULL;
+	BIO *key = n->key_file[0] ? config_read_pem(n->key_file, &key_others, &no_key) : NULL;
 	bool gone = no_cert && no_key && !p->self && access(n->cert_file, F_OK) != 0 &&
 		    access(n->key_file, F_OK) != 0;
 
@@ -227,6 +233,26 @@ static unsigned check_node(struct pki *p, uint32_t node)
 	return gone ? 0 : 1;
 }
 
+/* Of [[connection]]: what they hold was looked at when it was read. */
+static void check_connections(struct pki *p)
+{
+	const struct node_config *c = p->r.c;
+	char what[CONFIG_PATH_MAX + 32];
+
+	for (size_t i = 0; i < c->cluster.policy->ike.n_connections; i++) {
+		const struct ike_connection *connection = &c->cluster.policy->ike.connections[i];
+		const struct connection_files *f = &c->files[i];
+
+		for (size_t k = 0; connection->own && connection->own->n == f->n_cert && k < f->n_cert; k++) {
+			snprintf(what, sizeof(what), "\"cert_file\": %s", f->cert[k]);
+			check_dates(p, connection->own->list[k].leaf, f->cert_line, what);
+		}
+		snprintf(what, sizeof(what), "\"client_ca_file\": %s", f->ca);
+		for (size_t k = 0; connection->clients && k < connection->clients->n_cas; k++)
+			check_dates(p, connection->clients->ca_cert[k], f->ca_line, what);
+	}
+}
+
 int node_config_check_pki(const struct node_config *c, const char *node_name, int64_t unix_now,
 			  struct config_errors *errors)
 {
@@ -235,6 +261,7 @@ int node_config_check_pki(const struct node_config *c, const char *node_name, in
 	size_t before = errors->n;
 
 	check_ca(&p);
+	check_connections(&p);
 	for (uint32_t i = 0; i < c->cluster.n_nodes; i++) {
 		p.self = node_name && i == c->cluster.self;
 		if (node_name && !p.self)

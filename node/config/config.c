@@ -174,7 +174,9 @@ static void read_key(struct reader *r, const struct config_section *section, con
 	size_t least = WORD_MAX;
 
 	for (key = section->keys; key->name; key++) {
-		if (strcmp(key->name, v->key) == 0)
+		/* Some keys are there twice: they take a string or a list. */
+		if (strcmp(key->name, v->key) == 0 &&
+		    (type_fits(key, v) || !key[1].name || strcmp(key[1].name, v->key) != 0))
 			break;
 		consider(key->name, v->key, &best, &least);
 	}
@@ -365,6 +367,7 @@ int node_config_load(struct node_config *c, const char *path, const char *node_n
 		return -1;
 	r.root = root;
 	walk(&r, root);
+	config_read_certificates(&r);
 	config_check_whole(&r);
 	config_check_networks(&r);
 	choose_self(c, node_name, errors);
@@ -406,5 +409,6 @@ void node_config_fini(struct node_config *c)
 {
 	cluster_policy_unref(c->cluster.policy);
 	free(c->fact);
+	free(c->files);
 	OPENSSL_cleanse(c, sizeof(*c));
 }

@@ -8,6 +8,7 @@
 #define NODE_CONFIG_CONFIG_H
 
 #include "cluster/cluster_config.h"
+#include "proto/auth/trust.h"
 
 #include <net/if.h>
 
@@ -15,6 +16,7 @@
 #define CONFIG_POOLS_MAX 16u
 #define CONFIG_PATH_MAX 4096u
 #define CONFIG_USER_MAX 64u
+#define CONFIG_WHY_LEN (CONFIG_PATH_MAX + 256u)
 
 enum config_datapath { CONFIG_DATAPATH_AUTO, CONFIG_DATAPATH_XDP, CONFIG_DATAPATH_SOCKET };
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
@@ -33,6 +35,13 @@ struct node_entry { /* One [[node]]; its name is cluster.node[] at the same inde
 	char control[108];    /* Path of its control socket (sun_path); "" = off. */
 	bool control_named;   /* ... in the file: it must be to be had. */
 	char http_name[256];  /* A Host that its clients may say besides addresses; "" = none. */
+};
+
+struct connection_files { /* Of one [[connection]]: certificates; certificates.c. "" or n = 0: none. */
+	char cert[CREDENTIALS_MAX][CONFIG_PATH_MAX], key[CREDENTIALS_MAX][CONFIG_PATH_MAX];
+	size_t n_cert, n_key;
+	char ca[CONFIG_PATH_MAX], crl[CONFIG_PATH_MAX];
+	int cert_line, ca_line; /* As link_line. */
 };
 
 struct node_test_hooks { /* [test]; all zero unless set. Not for use in production. */
@@ -59,6 +68,7 @@ struct node_config {
 	char storage_key_file[CONFIG_PATH_MAX];
 	char user[CONFIG_USER_MAX];    /* [cluster] user: who the process becomes; "" = default. */
 	struct node_entry node[CLUSTER_NODES_MAX];
+	struct connection_files *files; /* As many as the policy has connections. */
 
 	/* [service]: with prefix length; cluster.service[] has the addresses alone. */
 	struct prefix outer[CONFIG_ADDRESSES_MAX];
@@ -108,6 +118,12 @@ void node_config_fini(struct node_config *c); /* Cleanses secrets, frees lists. 
  * expired. 0 = good; -1: there are more errors now. */
 int node_config_check_pki(const struct node_config *c, const char *node_name, int64_t unix_now,
 			  struct config_errors *errors) must_check;
+
+/* certificates.c: the CRLs of a connection read anew: whom it believes from now on, for the
+ * caller to put in place of connections[i].clients. NULL: *why says what is wrong, and things stay
+ * as they are. */
+struct trust *node_config_read_crls(const struct node_config *c, size_t connection,
+				    char why[CONFIG_WHY_LEN]) must_check;
 
 /* check_host.c: what this machine, which is node c->cluster.self, lacks of what the file says
  * of it. Only warnings: it may come yet, and `baton run` waits. */

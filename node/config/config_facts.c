@@ -89,6 +89,7 @@ static uint64_t policy_hash(const struct reader *r, const uint8_t key[KEY_LEN])
 			hash_value(&h, &r->root->child[i]);
 	}
 	hash_secrets(&h, &r->c->cluster.policy->ike, key);
+	config_hash_certificates(&h, &r->c->cluster.policy->ike);
 	return finish(&h);
 }
 

@@ -28,14 +28,27 @@ static uint8_t *put(uint8_t *at, const void *from, size_t len)
 	return at + len;
 }
 
+/* Keys and certificates are not structs that could go as they lie in memory. */
+static bool has_certificates(const struct ike_config *ike)
+{
+	for (size_t i = 0; i < ike->n_connections; i++)
+		if (ike->connections[i].own || ike->connections[i].clients)
+			return true;
+	return false;
+}
+
 uint8_t *config_image_encode(const struct node_config *c, const struct config_errors *errors, size_t *len)
 {
 	const struct ike_config *ike = &c->cluster.policy->ike;
-	struct image_head h = {.n_errors = errors->n};
+	const char *error = errors->n > 0 ? errors->list[0].text
+			    : has_certificates(ike) ? "connections with cert_file or client_ca_file are read at a "
+						      "start only: restart one node after another"
+						    : NULL;
+	struct image_head h = {.n_errors = errors->n > 0 ? errors->n : error != NULL};
 	uint8_t *image, *at;
 
-	if (errors->n > 0) {
-		h.text = strlen(errors->list[0].text);
+	if (error) {
+		h.text = strlen(error);
 	} else {
 		h.n_connections = ike->n_connections;
 		h.n_secrets = ike->n_secrets;
@@ -47,7 +60,7 @@ uint8_t *config_image_encode(const struct node_config *c, const struct config_er
 	image = malloc(h.len);
 	assert(image);
 	at = put(image, &h, sizeof(h));
-	at = put(at, errors->n > 0 ? errors->list[0].text : "", h.text);
+	at = put(at, error ? error : "", h.text);
 	at = put(at, ike->connections, h.n_connections * sizeof(*ike->connections));
 	at = put(at, ike->secrets, h.n_secrets * sizeof(*ike->secrets));
 	at = put(at, ike->users, h.n_users * sizeof(*ike->users));

@@ -7,6 +7,9 @@
 #include "node/config/config.h"
 #include "node/config/toml.h"
 
+#include <openssl/bio.h>
+#include <openssl/sha.h>
+
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -17,6 +20,7 @@ struct reader {
 	char dir[CONFIG_PATH_MAX]; /* The file's folder. */
 	uint32_t node;             /* The [[node]] being read ... */
 	struct ike_connection *connection;    /* ... the [[connection]] ... */
+	struct connection_files *files;       /* ... with its files ... */
 	struct ike_peer_secret *secret;       /* ... the [[secret]] ... */
 	struct ike_user *user;                /* ... and the [[user]]. */
 };
@@ -81,6 +85,14 @@ bool config_read_key(struct reader *r, const struct toml_value *v, const char *p
 /* check_link_secret.c. The link secret of a node must be the storage key's (cluster/link/proof.h). absent:
  * a file that is not there is another host's. */
 void config_check_link_secret(struct reader *r, uint32_t node, bool absent);
+
+/* certificates.c: once all is read, what the files of connections hold. */
+void config_read_certificates(struct reader *r);
+void config_hash_certificates(SHA256_CTX *h, const struct ike_config *ike);
+/* check_certificates.c: text of a file in PEM; NULL: *why. others: others may read it. */
+BIO *config_read_pem(const char *path, bool *others, const char **why);
+/* All certificates of it. */
+STACK_OF(X509) *config_read_chain(BIO *bio);
 
 /* The key that is in a file, from its text: psk.c. Says what is wrong with it. */
 void config_read_psk(struct reader *r, const struct toml_value *v, const char *path,

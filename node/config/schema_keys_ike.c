@@ -17,9 +17,14 @@ void config_connection_begin(struct reader *r, const struct toml_value *v, size_
 	struct ike_config *ike = &r->c->cluster.policy->ike;
 
 	(void)v;
-	if (i == 0)
+	if (i == 0) {
 		ike->connections = calloc(n, sizeof(*ike->connections));
+		r->c->files = calloc(n, sizeof(*r->c->files));
+		if (!ike->connections || !r->c->files)
+			abort();
+	}
 	ike->n_connections = i + 1;
+	r->files = &r->c->files[i];
 	r->connection = &ike->connections[i];
 	r->connection->replay_bits = REPLAY_BITS_DEFAULT;
 	r->connection->dpd_ms = 30000;
@@ -36,6 +41,50 @@ SETTER(connection_auth)
 {
 	if (config_choice(r, v, ike_auth_method_names()) >= 0)
 		r->connection->auth = ike_auth_method_find(v->string);
+}
+/* A path, or a list of them. */
+static size_t set_paths(struct reader *r, const struct toml_value *v, char paths[][CONFIG_PATH_MAX])
+{
+	if (v->type == TOML_STRING) {
+		config_set_path(r, v, paths[0]);
+		return 1;
+	}
+	if (v->n == 0 || v->n > CREDENTIALS_MAX)
+		reader_error(r, v->line, "\"%s\" takes 1 to %u files", v->key, CREDENTIALS_MAX);
+	for (size_t i = 0; i < v->n && i < CREDENTIALS_MAX; i++) {
+		struct toml_value one = v->child[i];
+
+		one.key = v->key;
+		config_set_path(r, &one, paths[i]);
+	}
+	return v->n < CREDENTIALS_MAX ? v->n : CREDENTIALS_MAX;
+}
+SETTER(connection_cert)
+{
+	r->files->cert_line = v->line;
+	r->files->n_cert = set_paths(r, v, r->files->cert);
+}
+SETTER(connection_key) { r->files->n_key = set_paths(r, v, r->files->key); }
+SETTER(connection_client_ca)
+{
+	r->files->ca_line = v->line;
+	config_set_path(r, v, r->files->ca);
+}
+SETTER(connection_crl) { config_set_path(r, v, r->files->crl); }
+SETTER(connection_client_ids)
+{
+	struct ike_id pattern;
+
+	if (!r->connection->clients)
+		r->connection->clients = trust_new();
+	for (size_t i = 0; i < v->n; i++) {
+		const char *why = NULL;
+
+		if (ike_id_parse(&pattern, v->child[i].string) != OK)
+			reader_error(r, v->child[i].line, "\"%s\" is not an identity", v->child[i].string);
+		else if ((why = trust_add_id(r->connection->clients, &pattern)) != NULL)
+			reader_error(r, v->child[i].line, "\"client_ids\": %s", why);
+	}
 }
 SETTER(connection_local_ts)
 {
@@ -133,6 +182,13 @@ const struct config_key config_connection_keys[] = {
 	{ "name", TOML_STRING, true, connection_name },
 	{ "local_id", TOML_STRING, true, connection_local_id },
 	{ "auth", TOML_STRING, true, connection_auth },
+	{ "cert_file", TOML_STRING, false, connection_cert },
+	{ "cert_file", TOML_ARRAY, false, connection_cert },
+	{ "key_file", TOML_STRING, false, connection_key },
+	{ "key_file", TOML_ARRAY, false, connection_key },
+	{ "client_ca_file", TOML_STRING, false, connection_client_ca },
+	{ "crl_file", TOML_STRING, false, connection_crl },
+	{ "client_ids", TOML_ARRAY, false, connection_client_ids },
 	{ "local_ts", TOML_ARRAY, true, connection_local_ts },
 	{ "pool", TOML_STRING, false, connection_pool },
 	{ "dns", TOML_ARRAY, false, connection_dns },

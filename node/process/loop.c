@@ -5,6 +5,7 @@
  * The clock of events is CLOCK_MONOTONIC in microseconds. The one timer is a
  * timerfd, armed for core_deadline_us() after every round: takeover notices are paced
  * by 200 us, which libuv's millisecond timers cannot do. */
+#include "node/process/auth_pool.h"
 #include "node/process/node.h"
 #include "xdp/thread/clock.h"
 
@@ -196,6 +197,7 @@ static void on_look(uv_timer_t *timer)
 	if (unready == 0 && n->unready_told != 0)
 		events_add(n->events, CONFIG_LOG_INFO, "ready", "the cluster has confirmed this node");
 	n->unready_told = unready;
+	auth_pool_look(n);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -252,6 +254,19 @@ void loop_policy(struct node *n, struct cluster_policy *policy)
 {
 	struct event e = {.type = EVENT_POLICY, .policy = policy};
 
+	step(n, &e);
+	arm(n);
+}
+
+void loop_auth_answer(struct node *n, const struct auth_question *question, const struct blob *answer)
+{
+	struct event e = {.type = EVENT_AUTH_ANSWER};
+
+	if (n->ended)
+		return;
+	e.auth_answer.question = *question;
+	e.auth_answer.data = answer->data;
+	e.auth_answer.len = answer->len;
 	step(n, &e);
 	arm(n);
 }
@@ -315,4 +330,5 @@ void loop_fini(struct node *n)
 	inbox_fini(&n->inbox);
 	perform_fini(n);
 	actions_fini(&n->actions);
+	auth_pool_fini(n);
 }

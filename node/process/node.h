@@ -46,6 +46,7 @@ struct node {
 	struct datapath *datapath;
 	struct status_view view;
 	struct http *http;
+	struct auth_pool *auth_pool;
 	struct control_socket *control;
 	struct reload *reload;
 	uint64_t longest_round_us;
@@ -77,6 +78,9 @@ void loop_seed(uint8_t seed[ENTROPY_SEED_LEN]); /* Fresh from the system. */
 
 void loop_control(struct node *n, const struct control_request *r); /* An operator asks. */
 void loop_policy(struct node *n, struct cluster_policy *policy); /* In force from now on. */
+
+/* To an ACTION_AUTH_ASK of ours. */
+void loop_auth_answer(struct node *n, const struct auth_question *question, const struct blob *answer);
 
 /* control_node.c: the control socket. False: err is a sentence for the operator. */
 bool control_open(struct node *n, char err[NODE_ERR_LEN]);  /* Before the user id changes. */

@@ -6,6 +6,7 @@
  * What tells somebody that an SA is in effect, an IKE answer or FRAME_APPLIED, leaves
  * when the packet workers have it: a client's first packet follows within
  * microseconds. Until then it is deferred, in order; the loop goes on. */
+#include "node/process/auth_pool.h"
 #include "node/process/node.h"
 #include "node/link/forward.h"
 #include "cluster/link/frame.h"
@@ -192,7 +193,8 @@ static void perform(struct node *n, struct action *a)
 		store_thread_identity(n->store_thread, blob_ref(a->identity));
 		break;
 	case ACTION_AUTH_ASK:
-		break; /* No method of the table asks: the first that does brings who answers. */
+		auth_pool_ask(n, &a->auth_ask.question, a->auth_ask.data);
+		break;
 	case ACTION_SA:
 		update_add(n, a);
 		break;

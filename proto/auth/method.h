@@ -73,6 +73,7 @@ struct ike_auth_method {
 
 extern const struct ike_auth_method ike_auth_psk;          /* auth = "psk" */
 extern const struct ike_auth_method ike_auth_eap_mschapv2; /* auth = "eap-mschapv2" */
+extern const struct ike_auth_method ike_auth_pubkey;       /* auth = "pubkey" */
 
 /* NULL: there is none of that name. */
 const struct ike_auth_method *ike_auth_method_find(const char *name);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* auth = "psk": a pre-shared key for both sides (RFC 7296 2.15), in one round. An unknown
- * identity is the same work with the same result as a wrong key. */
+/* auth = "psk": a pre-shared key shows who the client is (RFC 7296 2.15), in one round, and who we
+ * are, unless the connection has a certificate for that. An unknown identity is the same work
+ * with the same result as a wrong key. */
 #include "proto/auth/method.h"
+#include "proto/auth/own.h"
 #include "proto/ike/answer.h"
 #include "proto/ike/builder.h"
 #include "proto/ike/ike.h"
@@ -40,20 +42,31 @@ static enum ike_auth_verdict psk_begin(struct ike_auth_round *r)
 	bool known = secret_find(&psk, r->env, &r->peer), good;
 
 	good = auth_psk_verify(r->half_open->suite.prf, &psk, &octets, r->message->auth.data);
-	if (known && good) /* For finish(): it stays in this round. */
+	if (known && good && !auth_own_is_certificate(r)) /* For finish(): it stays in this round. */
 		blob_set(&r->state, blob_new(psk.bytes, psk.len));
 	secret_cleanse(&psk);
 	if (!known)
 		r->why = "unknown identity";
 	else if (!good)
 		r->why = "wrong pre-shared key";
-	return known && good ? AUTH_VERDICT_DONE : AUTH_VERDICT_REFUSE;
+	if (!known || !good)
+		return AUTH_VERDICT_REFUSE;
+	return auth_own_is_certificate(r) ? auth_own_ask(r, false) : AUTH_VERDICT_DONE;
+}
+
+static enum ike_auth_verdict psk_answer(struct ike_auth_round *r)
+{
+	return auth_own_answered(r) ? AUTH_VERDICT_DONE : AUTH_VERDICT_REFUSE;
 }
 
 static void psk_finish(const struct ike_auth_round *r, struct ike_builder *b)
 {
 	struct secret psk = {0};
 
+	if (r->answer) {
+		auth_own_add(r, r->answer, b);
+		return;
+	}
 	if (r->state) /* An empty key has none. */
 		secret_set(&psk, r->state->data, r->state->len);
 	ike_add_id_and_auth(b, IKE_PAYLOAD_IDr, &r->connection->local_id, r->half_open->suite.prf, &psk,
@@ -66,5 +79,6 @@ const struct ike_auth_method ike_auth_psk = {
 	.listed = AUTH_LISTED_SECRET,
 	.takes = psk_takes,
 	.begin = psk_begin,
+	.answer = psk_answer,
 	.finish = psk_finish,
 };

@@ -267,6 +267,15 @@ void ike_add_auth(struct ike_builder *b, uint8_t method, const uint8_t *data, si
 	add_typed(b, IKE_PAYLOAD_AUTH, method, data, len);
 }
 
+void ike_add_cert(struct ike_builder *b, uint8_t type, const uint8_t *data, size_t len)
+{
+	assert(type == IKE_PAYLOAD_CERT || type == IKE_PAYLOAD_CERTREQ);
+	open_payload(b, type, false);
+	put_u8(b, IKE_CERT_X509_SIGNATURE);
+	put(b, data, len);
+	close_payload(b);
+}
+
 void ike_add_ts(struct ike_builder *b, uint8_t type, const struct ts_set *set)
 {
 	assert(type == IKE_PAYLOAD_TSi || type == IKE_PAYLOAD_TSr);

@@ -56,6 +56,8 @@ void ike_add_ke(struct ike_builder *b, uint16_t group, const uint8_t *data, size
 void ike_add_nonce(struct ike_builder *b, const uint8_t *data, size_t len);
 void ike_add_id(struct ike_builder *b, uint8_t type, const struct ike_id *id); /* IDi or IDr */
 void ike_add_auth(struct ike_builder *b, uint8_t method, const uint8_t *data, size_t len);
+/* CERT or CERTREQ: certificates, or hashes of CAs' keys (RFC 7296 3.6, 3.7). */
+void ike_add_cert(struct ike_builder *b, uint8_t type, const uint8_t *data, size_t len);
 void ike_add_ts(struct ike_builder *b, uint8_t type, const struct ts_set *set); /* TSi or TSr */
 
 /* NOTIFY without protocol and SPI; data may be NULL when len is 0. */

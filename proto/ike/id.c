@@ -9,8 +9,8 @@
  *	@#0a1b                     ID_KEY_ID, hexadecimal
  *	keyid: fqdn: dns: email: rfc822: userfqdn: ipv4: ipv6:   the type spelled out;
  *	                           keyid:0x0a1b is hexadecimal
- *
- * Distinguished names ("C=..., CN=...") need certificates and are refused. */
+ *	C=CH, O=x, CN=moon         ID_DER_ASN1_DN (dn.h); also behind asn1dn: */
+#include "proto/ike/dn.h"
 #include "proto/ike/ike_message.h"
 
 #include <stdio.h>
@@ -25,6 +25,7 @@ static const struct {
 	{"dns:", IKE_ID_FQDN},             {"email:", IKE_ID_RFC822_ADDR},
 	{"rfc822:", IKE_ID_RFC822_ADDR},   {"userfqdn:", IKE_ID_RFC822_ADDR},
 	{"ipv4:", IKE_ID_IPV4_ADDR},       {"ipv6:", IKE_ID_IPV6_ADDR},
+	{"asn1dn:", IKE_ID_DER_ASN1_DN},
 };
 
 static enum status set_bytes(struct ike_id *id, uint8_t type, const void *data, size_t len)
@@ -79,12 +80,23 @@ static enum status set_address(struct ike_id *id, const char *text, uint8_t type
 	return set_bytes(id, type, a.octets, address_len(&a));
 }
 
+static enum status set_dn(struct ike_id *id, const char *text)
+{
+	uint8_t der[IKE_ID_MAX];
+	size_t len = 0;
+	enum status s = dn_parse(text, der, sizeof(der), &len);
+
+	return s == OK ? set_bytes(id, IKE_ID_DER_ASN1_DN, der, len) : s;
+}
+
 static enum status set_typed(struct ike_id *id, uint8_t type, const char *text)
 {
 	if (type == IKE_ID_IPV4_ADDR || type == IKE_ID_IPV6_ADDR)
 		return set_address(id, text, type);
 	if (type == IKE_ID_KEY_ID && strncmp(text, "0x", 2) == 0)
 		return set_hex(id, text + 2);
+	if (type == IKE_ID_DER_ASN1_DN)
+		return set_dn(id, text);
 	return set_bytes(id, type, text, strlen(text));
 }
 
@@ -109,8 +121,10 @@ enum status ike_id_parse(struct ike_id *id, const char *text)
 		return set_bytes(id, IKE_ID_RFC822_ADDR, text + 2, strlen(text + 2));
 	if (*text == '@')
 		return set_bytes(id, IKE_ID_FQDN, text + 1, strlen(text + 1));
-	if (*text == '%' || strchr(text, '=')) /* %any; a distinguished name */
+	if (*text == '%') /* %any */
 		return ERR_UNSUPPORTED;
+	if (strchr(text, '='))
+		return set_dn(id, text);
 	return set_bytes(id, strchr(text, '@') ? IKE_ID_RFC822_ADDR : IKE_ID_FQDN, text,
 			 strlen(text));
 }
@@ -129,6 +143,8 @@ struct ike_id ike_id_key(const struct ike_id *id)
 
 	for (size_t i = 0; i < id->len; i++)
 		key.data[i] = any_case ? lower(id->data[i]) : id->data[i];
+	if (id->type == IKE_ID_DER_ASN1_DN)
+		dn_make_key(key.data, key.len);
 	return key;
 }
 
@@ -141,6 +157,33 @@ bool ike_id_equal(const struct ike_id *a, const struct ike_id *b)
 	x = ike_id_key(a);
 	y = ike_id_key(b);
 	return memcmp(&x, &y, sizeof(x)) == 0;
+}
+
+/* A wildcard stands for a non-empty beginning. */
+static bool ends_with(const struct ike_id *id, const struct ike_id *pattern)
+{
+	struct ike_id x = ike_id_key(id), y = ike_id_key(pattern);
+	size_t tail = y.len - 1u;
+
+	return x.len > tail && memcmp(x.data + x.len - tail, y.data + 1, tail) == 0;
+}
+
+bool ike_id_matches(const struct ike_id *id, const struct ike_id *pattern)
+{
+	bool wild = pattern->len > 0 && pattern->data[0] == '*';
+	CBS der, fits;
+
+	if (wild && pattern->type == IKE_ID_FQDN && pattern->len == 1)
+		return true;
+	if (id->type != pattern->type)
+		return false;
+	if (wild && (id->type == IKE_ID_FQDN || id->type == IKE_ID_RFC822_ADDR))
+		return ends_with(id, pattern);
+	if (id->type != IKE_ID_DER_ASN1_DN)
+		return ike_id_equal(id, pattern);
+	CBS_init(&der, id->data, id->len);
+	CBS_init(&fits, pattern->data, pattern->len);
+	return dn_matches(der, fits);
 }
 
 static const char *format_bytes(const struct ike_id *id, const char *lead, char *text, size_t size)
@@ -158,6 +201,7 @@ const char *ike_id_format(const struct ike_id *id, char *text, size_t size)
 {
 	struct address a = {.family = id->type == IKE_ID_IPV4_ADDR ? 4 : 6};
 	char address[ADDRESS_TEXT_LEN], lead[16];
+	CBS der;
 	bool printable = id->len > 0;
 
 	for (size_t i = 0; i < id->len; i++)
@@ -178,6 +222,11 @@ const char *ike_id_format(const struct ike_id *id, char *text, size_t size)
 				 (int)id->len, (const char *)id->data);
 			return text;
 		}
+		break;
+	case IKE_ID_DER_ASN1_DN:
+		CBS_init(&der, id->data, id->len);
+		if (dn_format(der, text, size))
+			return text;
 		break;
 	default:
 		break;

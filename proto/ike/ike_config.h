@@ -11,6 +11,8 @@
 #define CONNECTION_DNS_MAX 4u
 
 struct ike_auth_method;
+struct credentials;
+struct trust;
 
 /* How long an SA is used. Each 0: no limit. */
 struct lifetime {
@@ -21,6 +23,8 @@ struct lifetime {
 struct ike_connection {
 	char name[64];
 	const struct ike_auth_method *auth; /* proto/auth; NULL: "psk" */
+	struct credentials *own;          /* Certificates that show who we are; NULL: a secret does. */
+	struct trust *clients;            /* auth = "pubkey": who may come. */
 	struct ike_id local_id;           /* IDr */
 	struct ts_set local_ts;
 	bool has_pool;
@@ -60,9 +64,12 @@ struct ike_config {
 };
 
 /* "gw", "gw.example.org" -> ID_FQDN; "a@b" -> ID_RFC822_ADDR; an address -> ID_IPV4/6_ADDR;
- * "keyid:text" -> ID_KEY_ID; strongSwan's reading of identity strings. */
+ * "keyid:text" -> ID_KEY_ID; "C=CH, CN=a" -> ID_DER_ASN1_DN; strongSwan's reading of identity
+ * strings. */
 enum status ike_id_parse(struct ike_id *id, const char *text) must_check;
 bool ike_id_equal(const struct ike_id *a, const struct ike_id *b);
+/* Does it fit a pattern? "*" fits all; "*.example.org", "*@example.org", "C=CH, CN=*". */
+bool ike_id_matches(const struct ike_id *id, const struct ike_id *pattern);
 /* One form for all identities that are equal, to look up by: all its octets count. */
 struct ike_id ike_id_key(const struct ike_id *id);
 

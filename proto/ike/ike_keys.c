@@ -132,6 +132,17 @@ void ike_keys_cleanse(struct ike_keys *k)
 
 /* ---- AUTH ---- */
 
+struct blob *auth_octets_join(uint16_t prf, const struct auth_octets *octets)
+{
+	size_t message = CBS_len(&octets->message), nonce = CBS_len(&octets->nonce);
+	struct blob *b = blob_new(NULL, message + nonce + prf_key_len(prf));
+
+	memcpy(b->data, CBS_data(&octets->message), message);
+	memcpy(b->data + message, CBS_data(&octets->nonce), nonce);
+	prf_compute(prf, prf_secret_piece(octets->sk_p), &octets->id, 1, b->data + message + nonce);
+	return b;
+}
+
 size_t auth_psk_compute(uint16_t prf, const struct secret *psk, const struct auth_octets *octets,
 			uint8_t out[PRF_LEN_MAX])
 {

@@ -40,6 +40,9 @@ struct auth_octets {
 	const struct secret *sk_p; /* SK_pi or SK_pr: the signing side's */
 };
 
+/* Them as one, and prf(SK_p, ID) at the end: what a signature is made of. */
+struct blob *auth_octets_join(uint16_t prf, const struct auth_octets *octets);
+
 /* AUTH data for the shared key: writes and returns prf_key_len(prf) octets. */
 size_t auth_psk_compute(uint16_t prf, const struct secret *psk, const struct auth_octets *octets,
 			uint8_t out[PRF_LEN_MAX]);

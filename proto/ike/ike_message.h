@@ -105,6 +105,10 @@ enum { /* Authentication methods, RFC 7296 3.8, RFC 4754, RFC 7427 */
 	IKE_AUTH_DIGITAL_SIGNATURE = 14
 };
 
+enum { /* Certificate encodings, RFC 7296 3.6 */
+	IKE_CERT_X509_SIGNATURE = 4
+};
+
 enum { /* ID types, RFC 7296 3.5 */
 	IKE_ID_IPV4_ADDR = 1,
 	IKE_ID_FQDN = 2,

@@ -17,7 +17,7 @@
 
 #define IKE_NONCE_MAX 256u     /* RFC 7296 2.10 / 3.9 */
 #define IKE_NONCE_LEN 32u      /* What we draw. */
-#define IKE_ID_MAX 128u        /* Longer identities are refused. */
+#define IKE_ID_MAX 240u        /* Longer identities are refused; a DN in DER may be that long. */
 #define IKE_CHILD_MAX 9u       /* Child SAs of one session: 8, and the successor of one. */
 #define IKE_SA_MAX 2u
 /* Octets that a session keeps, of its IKE SAs together: answers, and our request that is
@@ -109,7 +109,7 @@ struct ike_session {
 
 /* What an authentication method may keep and ask: programmer's errors beyond. */
 #define IKE_AUTH_STATE_MAX 4096u
-#define IKE_AUTH_QUESTION_MAX 4096u
+#define IKE_AUTH_QUESTION_MAX 16384u
 /* Rounds and questions of one IKE SA; a client that wants more is refused. */
 #define IKE_AUTH_STEPS_MAX 100u
 

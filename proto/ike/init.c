@@ -2,13 +2,14 @@
 /* IKE_SA_INIT as responder (RFC 7296 1.2):
  *
  *	HDR(SPIi,0), SAi1, KEi, Ni  -->
- *	                  <--  HDR(SPIi,SPIr), SAr1, KEr, Nr, N(NAT_DETECTION_*)
+ *	                  <--  HDR(SPIi,SPIr), SAr1, KEr, Nr, N(NAT_DETECTION_*), [CERTREQ]
  *
  * Nothing here is authenticated: the work is ordered so that what is cheap comes
  * first, and Diffie-Hellman last. Errors are answered only where RFC 7296
  * defines what the client does with the answer (2.21.1): COOKIE,
  * INVALID_KE_PAYLOAD, NO_PROPOSAL_CHOSEN, INVALID_MAJOR_VERSION and
  * UNSUPPORTED_CRITICAL_PAYLOAD, always with an SPIr of zero. */
+#include "proto/auth/announce.h"
 #include "proto/ike/cookie.h"
 #include "proto/ike/builder.h"
 #include "proto/ike/child_make.h"
@@ -213,6 +214,7 @@ static enum status response_build(struct ike_half_open *h, const struct init_ste
 		ike_nat_add(&b, h->spi_i, h->spi_r, &s->path);
 	if (h->features & IKE_PEER_FRAGMENTATION) /* RFC 7383 2.3: support and willingness. */
 		ike_add_notify(&b, IKE_NOTIFY_FRAGMENTATION_SUPPORTED, NULL, 0);
+	auth_announce(&b, s->env->config, &h->suite, &s->message);
 	return ike_builder_finish(&b, &h->response);
 }
 

@@ -43,7 +43,7 @@ struct initiator_auth {
 	enum ike_auth_verdict (*step)(struct initiator *i, const struct ike_message *m,
 				      struct ike_builder *b);
 };
-extern const struct initiator_auth initiator_psk, initiator_eap_mschapv2;
+extern const struct initiator_auth initiator_psk, initiator_pubkey, initiator_eap_mschapv2;
 
 struct initiator_config {
 	struct endpoint local, remote; /* Its own end of the path and the gateway's. */
@@ -53,6 +53,11 @@ struct initiator_config {
 	const struct initiator_auth *auth; /* NULL: initiator_psk */
 	char user[IKE_ID_MAX];         /* EAP: its name there, ... */
 	struct nt_hash password;       /* ... and its password. */
+	struct credentials *own;       /* initiator_pubkey: its certificate, the first one; borrowed. */
+	bool no_hashes;                /* ... and does not speak RFC 7427. */
+	bool pss;                      /* ... signs with RSASSA-PSS, if it is an RSA key. */
+	struct trust *trust;           /* By which CAs the gateway is to show who it is, and when; */
+	int64_t unix_now;              /* NULL: by the key. Borrowed. */
 	struct proposal ike[INITIATOR_PROPOSALS_MAX], esp[INITIATOR_PROPOSALS_MAX];
 	uint8_t n_ike, n_esp;
 	uint16_t ke_group;             /* Guess for the first KE; 0: the first one proposed. */

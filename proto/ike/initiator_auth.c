@@ -16,6 +16,7 @@
  * is what AUTH proves, for it covers both messages of the exchange that counts. */
 #include "proto/ike/initiator_step.h"
 #include "proto/crypto/dh.h"
+#include "proto/crypto/signature.h"
 #include "proto/ike/answer.h"
 #include "proto/ike/ike_keys.h"
 #include "proto/ike/ike_seal.h"
@@ -50,6 +51,7 @@ static struct blob *send_init(struct initiator *i)
 			       .major = 2,
 			       .exchange = IKE_EXCHANGE_SA_INIT,
 			       .flags = IKE_FLAG_INITIATOR};
+	uint8_t hashes[SIGNATURE_HASHES_LEN];
 	struct ike_builder b;
 	struct blob *request;
 
@@ -65,6 +67,9 @@ static struct blob *send_init(struct initiator *i)
 	ike_nat_add(&b, h.spi_i, 0, &path);
 	if (c->fragmentation)
 		ike_add_notify(&b, IKE_NOTIFY_FRAGMENTATION_SUPPORTED, NULL, 0);
+	signature_hashes_write(hashes);
+	if ((c->own || c->trust) && !c->no_hashes)
+		ike_add_notify(&b, IKE_NOTIFY_SIGNATURE_HASH_ALGORITHMS, hashes, sizeof(hashes));
 	if (ike_builder_finish(&b, &request) != OK)
 		abort();
 	blob_set(&i->init_request, request);

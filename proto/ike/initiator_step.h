@@ -49,8 +49,13 @@ struct blob *initiator_consume_auth(struct initiator *i, const struct ike_opened
 struct auth_octets initiator_auth_octets(const struct initiator *i, bool ours, CBS id);
 
 /* ---- proto/auth/initiator_psk.c ---- */
-/* Is it the gateway? Its identity, and that it knows the key. */
+/* Is it the gateway? Its identity, and that it has the certificate, or knows the key. */
 bool initiator_psk_gateway(struct initiator *i, const struct ike_message *m);
+
+/* ---- proto/auth/initiator_pubkey.c ---- */
+void initiator_add_certreq(const struct initiator *i, struct ike_builder *b);
+/* Does m show, by certificate, that it is from gateway_id? */
+bool initiator_verify_gateway(struct initiator *i, const struct ike_message *m) must_check;
 
 /* ---- initiator_child.c: CREATE_CHILD_SA ---- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test/lib/gateway.h"
+#include "test/lib/pki.h"
 
 #include "proto/ike/fragment.h"
 
@@ -98,6 +99,7 @@ void gateway_init(struct gateway *g, const char *ike, const char *esp)
 	g->config.n_secrets = 1;
 	g->config.fragmentation = true;
 	g->local = gateway_endpoint("198.51.100.1:500");
+	g->clock.unix_now = PKI_NOW;
 	g->env = (struct ike_env){
 		.config = &g->config,
 		.entropy = &g->entropy,
@@ -270,6 +272,20 @@ struct blob *gateway_answer(struct gateway *g, const struct blob *answer)
 	return commit(g, &o);
 }
 
+struct blob *gateway_outside(struct gateway *g)
+{
+	struct auth_job *j = auth_job_new(&g->config, g->half_open->auth.question);
+	struct blob *answer, *reply;
+
+	if (!j)
+		return NULL;
+	auth_job_run(j, &g->clock);
+	answer = auth_job_end(j);
+	reply = gateway_answer(g, answer);
+	blob_unref(answer);
+	return reply;
+}
+
 struct blob *gateway_request(struct gateway *g, const struct ike_request *request)
 {
 	struct ike_outcome o;
@@ -338,6 +354,8 @@ unsigned gateway_exchange(struct gateway *g, struct initiator *i, struct blob *d
 
 	while (datagram) {
 		reply = to_gateway(g, i, datagram, &n);
+		if (g->verdict == IKE_VERDICT_ASK)
+			reply = gateway_outside(g);
 		datagram = reply ? to_client(g, i, &n) : NULL;
 		blob_unref(reply);
 	}

@@ -4,6 +4,7 @@
 #ifndef TEST_LIB_GATEWAY_H
 #define TEST_LIB_GATEWAY_H
 
+#include "proto/auth/outside.h"
 #include "proto/ike/ike.h"
 #include "proto/ike/initiator.h"
 
@@ -21,6 +22,7 @@ struct gateway {
 	struct ike_half_open *half_open; /* The latest one. */
 	struct ike_session *session;
 	struct ike_reassembly reassembly[2]; /* Requests, responses. */
+	struct auth_clock clock; /* PKI_NOW */
 
 	/* From the last datagram: */
 	struct ike_datagrams *reply;
@@ -28,7 +30,7 @@ struct gateway {
 	enum drop drop;
 	bool answered;
 	enum ike_purpose answered_purpose;
-	char note[160];
+	char note[400];
 };
 
 /* One connection "road": "gw", pool 10.30.0.0/16, 10.20.0.0/16 behind it, DNS 10.20.0.53;
@@ -48,6 +50,9 @@ struct blob *gateway_receive(struct gateway *g, const struct endpoint *remote,
 			     struct blob *datagram);
 /* The question of the half-open SA is answered. Returns the reply or NULL. */
 struct blob *gateway_answer(struct gateway *g, const struct blob *answer);
+/* The question is worked through (proto/auth/outside.h). NULL: it is of another kind, or there is
+ * no response to the answer. */
+struct blob *gateway_outside(struct gateway *g);
 /* A request of its own, committed; the session must have none outstanding. */
 struct blob *gateway_request(struct gateway *g, const struct ike_request *request);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test/lib/story.h"
 
-#include "test/lib/toy_auth.h"
+#include "test/lib/outside.h"
+#include "test/lib/pki.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -81,7 +82,7 @@ unsigned story_happened(const struct story *l, uint32_t node, const char *kind)
 	return 0;
 }
 
-/* The toy method of toy_auth.h asks. */
+/* A method asks. */
 static void ask_outside(struct story *l, uint32_t node, const struct action *x)
 {
 	struct blob *answer;
@@ -90,7 +91,7 @@ static void ask_outside(struct story *l, uint32_t node, const struct action *x)
 	blob_set(&l->question, blob_ref(x->auth_ask.data));
 	if (l->outside_is_silent)
 		return;
-	answer = toy_auth_outside(&l->config[node].policy->ike, x->auth_ask.data, ++l->draws);
+	answer = outside_answer(&l->config[node].policy->ike, x->auth_ask.data, ++l->draws, PKI_NOW);
 	story_later(l, (struct story_frame){ .to = node, .data = answer, .answers = true,
 					     .question = x->auth_ask.question });
 }

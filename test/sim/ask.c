@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Those whom the toy method asks outside (test/lib/toy_auth.h). They take their time, and some
- * answers never come. */
+/* Those who are asked outside (test/lib/outside.h). They take their time, and some answers never
+ * come. */
 #include "test/sim/node.h"
 
-#include "test/lib/toy_auth.h"
+#include "test/lib/outside.h"
+#include "test/sim/certificates.h"
 
 #include <string.h>
 
 void node_ask(struct node *n, const struct action *a)
 {
 	struct random *r = &n->host->world->random;
-	struct blob *answer = toy_auth_outside(&n->config.policy->ike, a->auth_ask.data, random_u64(r));
+	struct blob *answer = outside_answer(&n->config.policy->ike, a->auth_ask.data, random_u64(r),
+					     certificates_now(n->host->world->context));
 	struct blob *b = blob_new(NULL, sizeof(a->auth_ask.question) + answer->len);
 
 	memcpy(b->data, &a->auth_ask.question, sizeof(a->auth_ask.question));

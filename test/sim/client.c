@@ -11,6 +11,7 @@
 #include "test/sim/client.h"
 
 #include "test/lib/toy_auth.h"
+#include "test/sim/certificates.h"
 
 #include "proto/ike/fragment.h"
 #include "proto/ike/ike_message.h"
@@ -313,6 +314,7 @@ static void configure(struct full *f, unsigned i, struct initiator_config *c)
 	c->auth = f->plan.rounds ? &initiator_toy : f->plan.eap ? &initiator_eap_mschapv2 : NULL;
 	c->password = f->user[i].password;
 	snprintf(c->user, sizeof(c->user), "c%u", i);
+	certificates_client(f, i, c);
 	c->ike[0] = f->connection.ike[0];
 	c->esp[0] = f->connection.esp[0];
 	c->n_ike = c->n_esp = 1;

@@ -5,6 +5,7 @@
 #include "proto/ike/fragment.h"
 
 #include "test/lib/toy_auth.h"
+#include "test/sim/certificates.h"
 #include "test/sim/net.h"
 
 #include <assert.h>
@@ -29,6 +30,7 @@ static void configure_connection(struct full *f)
 	r->dpd_ms = f->plan.dpd_ms;
 	r->exact = f->plan.exact;
 	r->auth = f->plan.rounds ? &toy_auth : f->plan.eap ? &ike_auth_eap_mschapv2 : NULL;
+	certificates_begin(f);
 	if (ike_id_parse(&r->local_id, "gw") != OK ||
 	    proposal_parse_ike(&r->ike[0], f->plan.ike, NULL) != OK ||
 	    proposal_parse_esp(&r->esp[0], f->plan.esp, NULL) != OK)
@@ -121,6 +123,9 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 	random_init(&f->orders.random, seed ^ UINT64_C(0x776f7264));
 	random_init(&r, seed ^ EAP_SALT);
 	f->plan.eap = random_chance(&r, 125) && !f->plan.rounds;
+	random_init(&r, seed ^ CERTIFICATES_SALT);
+	if (!f->plan.rounds && !f->plan.eap && random_chance(&r, 200))
+		f->plan.certificates = random_chance(&r, 500) ? CERTIFICATES_BOTH : CERTIFICATES_MIXED;
 	world_init(&f->world, seed, f->plan.hosts, &node_program, f);
 	f->world.verbose = verbose;
 	f->world.command = command;
@@ -130,7 +135,9 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 		  f->plan.hosts, f->plan.clients, f->plan.mode == SERVICE_LB ? "lb" : "vip",
 		  f->plan.exact ? "exact" : "marks", f->plan.attack_per_mille, f->plan.ike,
 		  f->plan.esp, f->plan.dpd_ms, f->plan.pool_bits,
-		  f->plan.stops ? ", owners stopped" : "", f->plan.rounds ? ", IKE_AUTH in rounds" : f->plan.eap ? ", EAP" : "",
+		  f->plan.stops ? ", owners stopped" : "", f->plan.rounds ? ", IKE_AUTH in rounds" : f->plan.eap ? ", EAP" :
+		  f->plan.certificates == CERTIFICATES_BOTH ? ", certificates" :
+		  f->plan.certificates == CERTIFICATES_MIXED ? ", a certificate of the gateway's" : "",
 		  f->plan.fragments ? ", IKE in fragments" : "");
 	configure(f);
 	checkers_init(&f->checkers, f);
@@ -148,6 +155,7 @@ static void full_free(struct full *f)
 	for (unsigned i = 0; i < REPLAY_RING; i++)
 		blob_unref(f->ring[i].data);
 	checkers_fini(&f->checkers);
+	certificates_end(f);
 	operator_fini(f);
 	policies_fini(f);
 	cluster_policy_unref(f->config.policy);

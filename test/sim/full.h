@@ -47,6 +47,7 @@ struct plan {
 	bool rounds;               /* IKE_AUTH has three (test/lib/toy_auth.h). */
 	bool eap;                  /* IKE_AUTH is "eap-mschapv2". */
 	bool fragments;            /* IKE messages come in fragments, of 224 octets at most. */
+	enum { CERTIFICATES_NONE, CERTIFICATES_BOTH, CERTIFICATES_MIXED } certificates;
 	bool orders;               /* The operator ends sessions, revokes and allows. */
 };
 void plan_draw(struct plan *p, struct random *r);
@@ -75,6 +76,7 @@ struct full {
 	struct plan plan;
 	struct cluster_config config; /* self is set in each node's copy. */
 	struct ike_connection connection;
+	struct certificates *certificates;
 	struct ike_peer_secret secret[CLIENTS_MAX];
 	struct ike_user user[CLIENTS_MAX]; /* With EAP: the same, and ... */
 	struct ike_peer_secret own;        /* ... what the gateway shows. */
@@ -177,6 +179,7 @@ void stop_begin(struct full *f);
 /* ---- Chance that the seeds that are remembered for something else do not have (seeds,
  * mutants.txt): salts for a source of its own. ---- */
 #define EAP_SALT UINT64_C(0x656170000bac)
+#define CERTIFICATES_SALT UINT64_C(0x6365f988)
 
 /* ---- unfit.c: hosts that do not let their nodes serve ---- */
 /* Such that none of the seeds that are remembered for something else (seeds, mutants.txt) has any. */

@@ -230,6 +230,26 @@ static void a_round_is_shared_before_its_response_leaves(void **unused)
 	story_fini(&l);
 }
 
+/* The same for a question: who leads next is to know what was asked. */
+static void a_question_is_shared_before_it_is_asked(void **unused)
+{
+	struct blob *d;
+	struct story l;
+
+	(void)unused;
+	begin(&l);
+	d = request(&l, 2);
+	l.lost_type = FRAME_HALF_OPEN;
+	story_datagram(&l, story_holder(&l), &l.client, d);
+	story_run(&l, 4);
+	assert_int_equal(l.n_asked, 0);
+	story_run(&l, 2);
+	assert_int_equal(l.n_asked, 1);
+	l.lost_type = 0;
+	assert_goes_on(&l, d);
+	story_fini(&l);
+}
+
 static uint32_t deaf;
 
 static bool lose_for_the_deaf(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
@@ -314,6 +334,7 @@ int main(void)
 		cmocka_unit_test(what_was_asked_outside_the_next_leader_asks_again),
 		cmocka_unit_test(answers_that_nobody_waits_for_change_nothing),
 		cmocka_unit_test(a_round_is_shared_before_its_response_leaves),
+		cmocka_unit_test(a_question_is_shared_before_it_is_asked),
 		cmocka_unit_test(a_leader_that_missed_a_round_learns_of_it),
 		cmocka_unit_test(time_runs_out),
 		cmocka_unit_test(a_question_dies_with_its_half_open_sa),

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who answers what authentication methods ask outside (ACTION_AUTH_ASK): signatures and chains of
+ * certificates by a few threads, so that the control loop stands still for none of them. */
+#ifndef NODE_PROCESS_AUTH_POOL_H
+#define NODE_PROCESS_AUTH_POOL_H
+
+#include "cluster/core/auth_question.h"
+#include "proto/wire/blob.h"
+
+struct node;
+
+/* EVENT_AUTH_ANSWER follows. There are at most as many questions as half-open SAs. */
+void auth_pool_ask(struct node *n, const struct auth_question *question, const struct blob *data);
+
+/* Now and then: files of CRLs that have changed are read anew. */
+void auth_pool_look(struct node *n);
+void auth_pool_fini(struct node *n);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What IKE_SA_INIT says of certificates, before anybody has said who he is. */
+#ifndef PROTO_AUTH_ANNOUNCE_H
+#define PROTO_AUTH_ANNOUNCE_H
+
+#include "proto/ike/builder.h"
+#include "proto/ike/ike_message.h"
+
+/* The response: SIGNATURE_HASH_ALGORITHMS, for who has sent it, too, and CERTREQ for the CAs that
+ * connections with this suite believe. */
+void auth_announce(struct ike_builder *b, const struct ike_config *config, const struct suite *suite,
+		   const struct ike_message *request);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which certificate a client is shown. CERTREQ (RFC 7296 3.7) names CAs by hashes of their keys:
+ * "If an end entity certificate exists that satisfies the criteria specified in the CERTREQ, a
+ * certificate or certificate chain SHOULD be sent back to the certificate requestor". Many
+ * clients send none, or not for the CA that they know us by, so the first certificate that the
+ * client can verify is shown to them. A root in the file only serves to be recognised; nobody
+ * believes a root because it was sent. */
+#include "proto/auth/credential.h"
+
+#include <openssl/asn1.h>
+#include <openssl/err.h>
+#include <openssl/mem.h>
+#include <openssl/sha.h>
+#include <openssl/x509v3.h>
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct credentials *credentials_new(void)
+{
+	struct credentials *c = calloc(1, sizeof(*c));
+
+	assert(c);
+	c->refs = 1;
+	return c;
+}
+
+struct credentials *credentials_ref(struct credentials *c)
+{
+	if (c)
+		c->refs++;
+	return c;
+}
+
+static void credential_fini(struct credential *c)
+{
+	for (size_t i = 0; i < c->n_certs; i++)
+		blob_unref(c->cert[i]);
+	X509_free(c->leaf);
+	EVP_PKEY_free(c->key);
+	memset(c, 0, sizeof(*c));
+}
+
+void credentials_unref(struct credentials *c)
+{
+	if (!c || --c->refs > 0)
+		return;
+	for (size_t i = 0; i < c->n; i++)
+		credential_fini(&c->list[i]);
+	free(c);
+}
+
+static struct blob *der_of(X509 *x)
+{
+	uint8_t *der = NULL;
+	int len = i2d_X509(x, &der);
+	struct blob *b;
+
+	assert(len > 0);
+	b = blob_new(der, (size_t)len);
+	OPENSSL_free(der);
+	return b;
+}
+
+void certificate_ca_hash(const X509 *ca, uint8_t out[CERT_CA_HASH_LEN])
+{
+	uint8_t *der = NULL;
+	int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(ca), &der);
+
+	assert(len > 0);
+	SHA1(der, (size_t)len, out);
+	OPENSSL_free(der);
+}
+
+static bool is_root(X509 *x)
+{
+	return X509_NAME_cmp(X509_get_subject_name(x), X509_get_issuer_name(x)) == 0;
+}
+
+static const char *chain_take(struct credential *c, X509 *const *chain, size_t n)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			certificate_ca_hash(chain[i], c->ca[c->n_cas++]);
+		if (i > 0 && is_root(chain[i]))
+			continue;
+		c->cert[c->n_certs] = der_of(chain[i]);
+		len += c->cert[c->n_certs++]->len;
+	}
+	return len > CREDENTIAL_CHAIN_LEN_MAX ? "its chain has more than 6144 octets" : NULL;
+}
+
+const char *credentials_add(struct credentials *c, X509 *const *chain, size_t n, EVP_PKEY *key)
+{
+	struct credential *new = &c->list[c->n];
+	const char *why;
+
+	if (c->n == CREDENTIALS_MAX)
+		return "there are more than 4 certificates";
+	if (n == 0 || n > CREDENTIAL_CHAIN_MAX)
+		return n == 0 ? "it is empty" : "its chain has more than 6 certificates";
+	why = signature_key_refused(key);
+	if (!why && X509_check_private_key(chain[0], key) != 1)
+		why = "its key is another one";
+	ERR_clear_error();
+	if (!why)
+		why = chain_take(new, chain, n);
+	if (why) {
+		credential_fini(new);
+		return why;
+	}
+	SHA256(new->cert[0]->data, new->cert[0]->len, new->hash);
+	X509_up_ref(chain[0]);
+	EVP_PKEY_up_ref(key);
+	new->leaf = chain[0];
+	new->key = key;
+	c->n++;
+	return NULL;
+}
+
+const struct credential *credentials_find(const struct credentials *c,
+					  const uint8_t hash[CREDENTIAL_HASH_LEN])
+{
+	for (size_t i = 0; c && i < c->n; i++)
+		if (memcmp(c->list[i].hash, hash, CREDENTIAL_HASH_LEN) == 0)
+			return &c->list[i];
+	return NULL;
+}
+
+/* ---- Choosing ---- */
+
+static bool is_asked_for(const struct credential *c, const struct ike_message *m)
+{
+	for (uint8_t i = 0; i < m->n_certreq; i++) {
+		CBS list = m->certreq[i].data, hash;
+
+		if (m->certreq[i].encoding != IKE_CERT_X509_SIGNATURE)
+			continue;
+		while (CBS_get_bytes(&list, &hash, CERT_CA_HASH_LEN))
+			for (uint8_t k = 0; k < c->n_cas; k++)
+				if (CBS_mem_equal(&hash, c->ca[k], CERT_CA_HASH_LEN))
+					return true;
+	}
+	return false;
+}
+
+const struct credential *credentials_choose(const struct credentials *c,
+					    const struct credential_wish *wish,
+					    struct signature_scheme *scheme)
+{
+	const struct credential *first = NULL;
+	struct signature_scheme s;
+
+	for (size_t i = 0; c && i < c->n; i++) {
+		bool asked = is_asked_for(&c->list[i], wish->message);
+
+		if ((first && !asked) || !signature_choose(&s, c->list[i].key, wish->hashes, wish->pss))
+			continue;
+		first = &c->list[i];
+		*scheme = s;
+		if (asked)
+			break;
+	}
+	return first;
+}
+
+/* ---- Whose certificate it is ---- */
+
+static bool string_is(const ASN1_STRING *s, const struct ike_id *id)
+{
+	struct ike_id other = {.type = id->type};
+	int len = ASN1_STRING_length(s);
+
+	if (len <= 0 || len > (int)IKE_ID_MAX)
+		return false;
+	other.len = (uint8_t)len;
+	memcpy(other.data, ASN1_STRING_get0_data(s), (size_t)len);
+	return ike_id_equal(&other, id);
+}
+
+static bool name_is(const GENERAL_NAME *name, const struct ike_id *id)
+{
+	switch (name->type) {
+	case GEN_DNS:
+		return id->type == IKE_ID_FQDN && string_is(name->d.dNSName, id);
+	case GEN_EMAIL:
+		return id->type == IKE_ID_RFC822_ADDR && string_is(name->d.rfc822Name, id);
+	case GEN_IPADD:
+		return (id->type == IKE_ID_IPV4_ADDR || id->type == IKE_ID_IPV6_ADDR) &&
+		       string_is(name->d.iPAddress, id);
+	default:
+		return false;
+	}
+}
+
+static bool subject_is(X509 *leaf, const struct ike_id *id)
+{
+	struct ike_id subject = {.type = IKE_ID_DER_ASN1_DN};
+	uint8_t *der = NULL;
+	int len = i2d_X509_NAME(X509_get_subject_name(leaf), &der);
+	bool is = false;
+
+	if (len > 0 && len <= (int)IKE_ID_MAX) {
+		subject.len = (uint8_t)len;
+		memcpy(subject.data, der, (size_t)len);
+		is = ike_id_equal(&subject, id);
+	}
+	OPENSSL_free(der);
+	return is;
+}
+
+/* A name in a certificate is nobody's pattern: "*.example.org" there is only itself. */
+bool certificate_names(X509 *leaf, const struct ike_id *id)
+{
+	GENERAL_NAMES *names;
+	bool found = false;
+
+	if (id->type == IKE_ID_DER_ASN1_DN)
+		return subject_is(leaf, id);
+	names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+	for (size_t i = 0; names && !found && i < sk_GENERAL_NAME_num(names); i++)
+		found = name_is(sk_GENERAL_NAME_value(names, i), id);
+	GENERAL_NAMES_free(names);
+	ERR_clear_error();
+	return found;
+}

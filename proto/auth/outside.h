@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The work of signatures and certificates: it takes up to some milliseconds, and the control loop
+ * waits for nobody. So a method asks (AUTH_VERDICT_ASK) and a thread works. Its question says
+ * all that is needed but keys, which stay in the process; they are found by the names in
+ * it. It is
+ *
+ *	verify this AUTH, by the first of these certificates, for this identity;   or not
+ *	sign this, by our certificate with this hash;                              or not
+ *
+ * and the answer is yes, with our AUTH, or a phrase for the log. What is asked again is worked
+ * through again, and may have another answer: time has gone on. */
+#ifndef PROTO_AUTH_OUTSIDE_H
+#define PROTO_AUTH_OUTSIDE_H
+
+#include "proto/auth/credential.h"
+#include "proto/auth/trust.h"
+
+/* The first octet of every question: who answers it. */
+enum { AUTH_QUESTION_SIGNATURES = 1 };
+
+/* What a method puts into a question; the views are borrowed. */
+struct auth_question_parts {
+	const char *connection;   /* Its name: whom it trusts, and our certificates. */
+	bool verify;
+	struct ike_id id;         /* verify: who says so, ... */
+	CBS cert[IKE_CERTS_MAX];  /* ... his certificates, his own first, ... */
+	uint8_t n_certs;
+	uint8_t auth_method;      /* ... and his AUTH ... */
+	CBS auth;
+	CBS octets;               /* ... over this. */
+	bool sign;
+	uint8_t hash[CREDENTIAL_HASH_LEN]; /* sign: by which certificate of ours, ... */
+	struct signature_scheme scheme;    /* ... how, ... */
+	CBS own_octets;                    /* ... and what. */
+};
+
+/* NULL: it would be longer than IKE_AUTH_QUESTION_MAX. */
+struct blob *auth_question_encode(const struct auth_question_parts *q) must_check;
+
+/* ---- Who works ---- */
+
+struct auth_job;
+
+/* By what time certificates are judged. A clock that is before unix_least (when the program was
+ * built) cannot be right, and nobody is let in by it. */
+struct auth_clock {
+	int64_t unix_now, unix_least;
+};
+
+/* Takes what it needs of the configuration, which may change meanwhile. NULL: it is no question
+ * of this kind. */
+struct auth_job *auth_job_new(const struct ike_config *config, const struct blob *question);
+void auth_job_run(struct auth_job *j, const struct auth_clock *clock); /* In any thread. */
+struct blob *auth_job_end(struct auth_job *j); /* The answer: the caller's. Frees j. */
+
+/* ---- The answer ---- */
+
+struct auth_outcome {
+	const char *why; /* NULL: yes. */
+	uint8_t hash[CREDENTIAL_HASH_LEN]; /* Our certificate, its AUTH method and data; ... */
+	uint8_t method;                    /* ... 0: nothing was signed. */
+	CBS auth;
+};
+
+/* Views of the answer. False: it is none. */
+bool auth_outcome_read(struct auth_outcome *o, const struct blob *answer) must_check;
+
+#endif

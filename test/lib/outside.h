@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whoever is asked outside by any method of the tests, at once and in this thread. */
+#ifndef TEST_LIB_OUTSIDE_H
+#define TEST_LIB_OUTSIDE_H
+
+#include "proto/ike/ike_config.h"
+
+/* seed: some draw. unix_now: some judge dates. */
+struct blob *outside_answer(const struct ike_config *config, const struct blob *question, uint64_t seed,
+			    int64_t unix_now);
+
+#endif

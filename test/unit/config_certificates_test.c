@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates of connections in cluster.toml: what is wrong with them is said with the line, the
+ * thing and what to do; and CRLs are read anew. */
+#include "test/lib/pki.h"
+#include "test/unit/config_sample.h"
+
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+
+#define PUBKEY                                                                                     \
+	"auth = \"pubkey\"\ncert_file = \"gw.pem\"\nkey_file = \"gw.key\"\n"                       \
+	"client_ca_file = \"clients.pem\"\ncrl_file = \"clients.crl\"\nclient_ids = [\"*.example.org\"]\n"
+
+static struct pki_cert root, gateway;
+
+/* NAME.pem and NAME.key */
+static void put_pair(const char *name, const struct pki_cert *c)
+{
+	char file[128];
+
+	snprintf(file, sizeof(file), "%s/%s.pem", dir, name);
+	unlink(file);
+	assert_true(pki_write_certificate(file, c->x));
+	snprintf(file, sizeof(file), "%s/%s.key", dir, name);
+	unlink(file);
+	assert_true(pki_write_key(file, c->key));
+}
+
+static void put_crl(const uint8_t *numbers, size_t n)
+{
+	X509_CRL *crl = pki_revoke(&root, numbers, n, time(NULL) - 60, time(NULL) + 86400);
+	BIO *bio = BIO_new(BIO_s_mem());
+	const uint8_t *text;
+	size_t len;
+
+	assert_true(PEM_write_bio_X509_CRL(bio, crl));
+	assert_true(BIO_mem_contents(bio, &text, &len));
+	write_file("clients.crl", (const char *)text, len, 0644);
+	BIO_free(bio);
+	X509_CRL_free(crl);
+}
+
+static struct pki_cert issue(const char *name, uint8_t number, int64_t until)
+{
+	return pki_issue(&(struct pki_wish){.subject = "CN=x", .issuer = &root, .dns = name, .number = number,
+					    .from = time(NULL) - 86400, .until = until});
+}
+
+static void put_certificates(void)
+{
+	uint8_t nobody = 99;
+
+	put_good_files();
+	put_pair("gw", &gateway);
+	put_pair("clients", &root);
+	put_crl(&nobody, 1);
+}
+
+static int begin(void **state)
+{
+	int rc = set_up(state);
+
+	root = pki_issue(&(struct pki_wish){.subject = "CN=root", .ca = true, .from = time(NULL) - 86400,
+					    .until = time(NULL) + PKI_YEAR});
+	gateway = issue("gw", 2, time(NULL) + PKI_YEAR);
+	return rc;
+}
+
+static int end(void **state)
+{
+	pki_cert_free(&gateway);
+	pki_cert_free(&root);
+	return tear_down(state);
+}
+
+static void what_is_wrong_is_named(void **unused)
+{
+	static const struct {
+		const char *text;
+		int line;
+		const char *why;
+	} rows[] = {
+		{"auth = \"pubkey\"\ncert_file = \"gw.pem\"\nkey_file = \"gw.key\"\n", 40,
+		 "lacks \"client_ca_file\": name the file"},
+		{"auth = \"pubkey\"\nclient_ca_file = \"clients.pem\"\n", 40, "lacks \"cert_file\" and \"key_file\""},
+		{"auth = \"psk\"\nclient_ca_file = \"clients.pem\"\n", 41, "are for \"auth\" = \"pubkey\""},
+		{"auth = \"psk\"\ncert_file = \"gw.pem\"\n", 41, "1 \"cert_file\" and 0 \"key_file\""},
+		{"auth = \"psk\"\nkey_file = [\"gw.key\", \"n1.key\"]\ncert_file = \"gw.pem\"\n", 41,
+		 "1 \"cert_file\" and 2 \"key_file\""},
+		{"auth = \"psk\"\ncert_file = \"gw.pem\"\nkey_file = \"clients.key\"\n", 41,
+		 "do not belong together"},
+		{"auth = \"psk\"\ncert_file = \"none.pem\"\nkey_file = \"gw.key\"\n", 41, "No such file"},
+		{"auth = \"psk\"\ncert_file = \"cl.psk\"\nkey_file = \"gw.key\"\n", 41,
+		 "holds no certificate in PEM"},
+		{"auth = \"psk\"\ncert_file = \"gw.pem\"\nkey_file = \"gw.pem\"\n", 42,
+		 "can be read by others: chmod 600"},
+		{"auth = \"psk\"\ncert_file = \"gw.pem\"\nkey_file = \"cl.psk\"\n", 42,
+		 "holds no private key in PEM without a passphrase"},
+		{"auth = \"psk\"\ncert_file = \"clients.pem\"\nkey_file = \"clients.key\"\n", 41,
+		 "does not name \"local_id\""},
+		{"auth = \"psk\"\ncert_file = 7\n", 41, "\"cert_file\" must be a list of strings"},
+		{"auth = \"psk\"\ncert_file = []\nkey_file = []\n", 41, "takes 1 to 4 files"},
+		{"auth = \"pubkey\"\ncert_file = \"gw.pem\"\nkey_file = \"gw.key\"\nclient_ca_file = \"gw.pem\"\n",
+		 43, "not a CA's"},
+		{"auth = \"pubkey\"\ncert_file = \"gw.pem\"\nkey_file = \"gw.key\"\n"
+		 "client_ca_file = \"clients.pem\"\ncrl_file = \"gw.pem\"\n",
+		 44, "holds no CRL in PEM"},
+		{"auth = \"pubkey\"\ncert_file = \"gw.pem\"\nkey_file = \"gw.key\"\n"
+		 "client_ca_file = \"clients.pem\"\nclient_ids = [\"%any\"]\n",
+		 44, "\"%any\" is not an identity"},
+	};
+
+	(void)unused;
+	put_certificates();
+	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+		char file[128];
+
+		snprintf(file, sizeof(file), "%s/gw.pem", dir);
+		assert_int_equal(chmod(file, 0644), 0);
+		put_changed("auth = \"psk\"\n", rows[k].text);
+		expect((int)k, NULL, rows[k].line, false, rows[k].why);
+	}
+}
+
+static void dates_are_looked_at(void **unused)
+{
+	struct pki_cert old = issue("gw", 3, time(NULL) - 60), soon = issue("gw", 4, time(NULL) + 86400);
+
+	(void)unused;
+	put_certificates();
+	put_changed("auth = \"psk\"\n", PUBKEY);
+	expect_good(NULL);
+	put_pair("gw", &old);
+	expect(0, NULL, 41, false, "has expired");
+	put_pair("gw", &soon);
+	expect(1, NULL, 41, true, "expires soon");
+	pki_cert_free(&old);
+	pki_cert_free(&soon);
+}
+
+static uint64_t hash_now(void)
+{
+	struct config_errors e;
+	uint64_t hash;
+
+	config = malloc(sizeof(*config));
+	assert_int_equal(node_config_load(config, path, NULL, &e), 0);
+	hash = config->cluster.hash;
+	config_errors_fini(&e);
+	node_config_fini(config);
+	free(config);
+	return hash;
+}
+
+/* Nodes with other certificates differ; CRLs come when they come. */
+static void the_hash_covers_certificates(void **unused)
+{
+	struct pki_cert other = issue("gw", 5, time(NULL) + PKI_YEAR);
+	uint8_t somebody = 7;
+	uint64_t before;
+
+	(void)unused;
+	put_certificates();
+	put_changed("auth = \"psk\"\n", PUBKEY);
+	before = hash_now();
+	put_crl(&somebody, 1);
+	assert_true(hash_now() == before);
+	put_pair("gw", &other);
+	assert_true(hash_now() != before);
+	pki_cert_free(&other);
+}
+
+static void crls_are_read_anew(void **unused)
+{
+	uint8_t numbers[2] = {7, 8};
+	char why[CONFIG_WHY_LEN] = "";
+	struct config_errors e;
+	struct trust *t;
+
+	(void)unused;
+	put_certificates();
+	put_changed("auth = \"psk\"\n", PUBKEY);
+	config = malloc(sizeof(*config));
+	assert_int_equal(node_config_load(config, path, NULL, &e), 0);
+	put_crl(numbers, 2);
+	t = node_config_read_crls(config, 0, why);
+	assert_non_null(t);
+	assert_int_equal(t->n_cas, 1);
+	assert_int_equal(t->n_ids, 1);
+	assert_int_equal(sk_X509_CRL_num(t->crls), 1);
+	assert_int_equal(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(sk_X509_CRL_value(t->crls, 0))), 2);
+	trust_unref(t);
+	put("clients.crl", "half a file");
+	assert_null(node_config_read_crls(config, 0, why));
+	assert_non_null(strstr(why, "clients.crl: holds no CRL in PEM"));
+	config_errors_fini(&e);
+	node_config_fini(config);
+	free(config);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_wrong_is_named),
+		cmocka_unit_test(dates_are_looked_at),
+		cmocka_unit_test(the_hash_covers_certificates),
+		cmocka_unit_test(crls_are_read_anew),
+	};
+
+	return cmocka_run_group_tests(tests, begin, end);
+}
