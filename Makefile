@@ -22,8 +22,9 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
 HARDEN := -fstack-protector-strong -fno-omit-frame-pointer
 comma := ,
 OPT := $(if $(filter 1,$(SAN)),-O1 -fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined,-O2 -D_FORTIFY_SOURCE=2)
-CFLAGS := -std=gnu11 -g $(OPT) $(WARN) $(HARDEN) $(EXTRA_CFLAGS)
-CXXFLAGS := -std=c++17 -g $(OPT) -Wall -Wextra -Werror $(HARDEN) $(EXTRA_CFLAGS)
+# assert() is part of the product, whatever a packager's flags say.
+CFLAGS := -std=gnu11 -g $(OPT) $(WARN) $(HARDEN) $(EXTRA_CFLAGS) -UNDEBUG
+CXXFLAGS := -std=c++17 -g $(OPT) -Wall -Wextra -Werror $(HARDEN) $(EXTRA_CFLAGS) -UNDEBUG
 CPPFLAGS := -I. -I$(B) $(BSSL_CFLAGS) -D_GNU_SOURCE -MMD -MP
 LDFLAGS := $(if $(filter 1,$(SAN)),-fsanitize=address$(comma)undefined) -L$(BSSL_LIBDIR) -Wl,-rpath,$(BSSL_LIBDIR)
 CRYPTO_LIBS := -lcrypto

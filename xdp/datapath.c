@@ -229,6 +229,7 @@ enum status datapath_inject(struct datapath *dp, const struct datapath_forward *
 	struct injected_packet *p;
 	enum status status = ERR_FULL;
 
+	assert(f->packet && f->direction <= DATAPATH_OUTBOUND);
 	if (f->len > DATAPATH_PACKET_MAX)
 		return ERR_TOO_LONG;
 	p = malloc(sizeof(*p));

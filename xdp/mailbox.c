@@ -3,6 +3,7 @@
  * other, so a take-over of many thousands of sessions costs one lock. */
 #include "xdp/mailbox.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,7 @@ enum status mailbox_inject(struct mailbox *b, struct injected_packet *p)
 {
 	bool full, first;
 
+	assert(p->len <= DATAPATH_PACKET_MAX);
 	p->next = NULL;
 	pthread_mutex_lock(&b->lock);
 	full = b->n_injected >= INJECTED_MAX || b->closed;
@@ -110,6 +112,7 @@ enum status mailbox_inject(struct mailbox *b, struct injected_packet *p)
 
 void mailbox_ask(struct mailbox *b, struct stats_question *q)
 {
+	assert(q->n == 0 || (q->spi_in && q->out));
 	pthread_mutex_lock(&b->lock);
 	while (b->waiting.question && !b->closed) /* Another one's. */
 		pthread_cond_wait(&b->answer, &b->lock);
@@ -127,6 +130,7 @@ void mailbox_take(struct mailbox *b, struct mail *m)
 	uint64_t ignored;
 	struct mail empty = {.updates = m->updates, .room = m->room};
 
+	assert(m->n_updates == 0 && !m->injected); /* What it brought was looked at. */
 	if (read(b->wake, &ignored, sizeof(ignored)) < 0 && errno != EAGAIN)
 		return;
 	pthread_mutex_lock(&b->lock);

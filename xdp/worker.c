@@ -12,6 +12,7 @@
 #include "xdp/thread/privilege.h"
 #include "xdp/thread/thread.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -332,6 +333,7 @@ int worker_start(struct worker *w)
 {
 	int error;
 
+	assert(!w->started && w->mailbox.wake >= 0);
 	w->buffers = calloc(BURST, sizeof(*w->buffers));
 	if (!w->buffers)
 		return -ENOMEM;

@@ -3,6 +3,8 @@
  * to until the edge takes it or actions_clear() drops it. */
 #include "cluster/core/action.h"
 
+#include "cluster/cluster_config.h"
+
 #include <openssl/mem.h>
 
 #include <assert.h>
@@ -91,13 +93,14 @@ void action_send_frame(struct actions *a, uint32_t node, struct blob *data)
 {
 	struct action *x = action_add(a, ACTION_SEND_FRAME);
 
-	assert(data);
+	assert(data && node < CLUSTER_NODES_MAX);
 	x->frame.node = node;
 	x->frame.data = data;
 }
 
 void action_store(struct actions *a, struct store_update *u)
 {
+	assert(u);
 	action_add(a, ACTION_STORE)->store = u;
 }
 
@@ -120,6 +123,7 @@ void action_sa(struct actions *a, const struct sa_update *u)
 {
 	struct action *x = action_add(a, ACTION_SA);
 
+	assert((u->kind == SA_UPDATE_PUT) == (u->child != NULL));
 	x->sa.update = *u;
 	x->sa.update.child = NULL;
 	if (u->child) {

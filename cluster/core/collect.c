@@ -88,6 +88,7 @@ uint8_t collect_known(const struct core *c, uint32_t slot)
 {
 	const struct slot_known *k = &c->collect->slot[slot];
 
+	assert(slot < STATE_SLOTS_ALL);
 	return (uint8_t)((k->informed ? FRAME_INFORMED : 0) | (k->ours && k->complete ? FRAME_COMPLETE : 0));
 }
 

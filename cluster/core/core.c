@@ -49,6 +49,11 @@
 
 /* ---- Events ---- */
 
+static bool is_other(const struct core *c, uint32_t node)
+{
+	return node < c->config->n_nodes && node != c->config->self;
+}
+
 static void on_event(struct core *c, const struct event *e)
 {
 	switch (e->type) {
@@ -59,12 +64,15 @@ static void on_event(struct core *c, const struct event *e)
 				  e->datagram.data, e->datagram.len);
 		break;
 	case EVENT_FRAME:
+		assert(e->frame.node < c->config->n_nodes);
 		frames_receive(c, e->frame.node, e->frame.data, e->frame.len);
 		break;
 	case EVENT_LINK:
+		assert(is_other(c, e->link.node));
 		bootstrap_link(c, e->link.node, e->link.up);
 		break;
 	case EVENT_SUSPECT:
+		assert(is_other(c, e->suspect.node));
 		membership_suspect(c, e);
 		break;
 	case EVENT_ISOLATION:
@@ -175,6 +183,7 @@ static void end(struct core *c)
 
 void core_peer_clock(struct core *c, uint32_t node, uint64_t clock_us)
 {
+	assert(node < c->config->n_nodes);
 	c->peer[node].clock_next_us = clock_us;
 }
 

@@ -231,6 +231,7 @@ void half_open_replace(struct core *c, struct half_open_entry *e, struct ike_hal
 	struct half_opens *t = c->half_opens;
 	bool first = e->h.auth.step == 0 && h->auth.step > 0;
 
+	assert(h->spi_i == e->pair.spi_i && h->spi_r == e->pair.spi_r);
 	half_open_stop_waiting(c, e);
 	e->quiet = false;
 	DL_DELETE(*list_of(t, e), e);

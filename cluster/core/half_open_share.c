@@ -155,7 +155,10 @@ void half_open_ask(struct core *c, uint64_t spi_i, uint64_t spi_r)
 
 void half_open_missed(struct core *c, uint64_t spi_i, uint64_t spi_r)
 {
-	half_open_entry(c, spi_i, spi_r)->asked_term = 0;
+	struct half_open_entry *e = half_open_entry(c, spi_i, spi_r);
+
+	assert(e && e->h.auth.question);
+	e->asked_term = 0;
 }
 
 bool half_open_is_current(struct core *c, uint64_t spi_i, uint64_t spi_r)

@@ -58,6 +58,7 @@ void leases_row(struct core *c, const struct seq_row *row)
 {
 	struct leases *q = c->leases;
 
+	assert(row->spi_in != 0);
 	if (q->n_rows == q->room_rows) {
 		q->room_rows = q->room_rows ? q->room_rows * 2 : 64;
 		q->rows = realloc(q->rows, q->room_rows * sizeof(*q->rows));

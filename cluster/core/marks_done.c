@@ -8,6 +8,7 @@
 #include "cluster/core/sequence.h"
 #include "cluster/core/voter.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct marks_done {
@@ -47,6 +48,7 @@ void marks_done_down(struct core *c, const struct node_down *down)
 
 void marks_done_asked(struct core *c, uint32_t node, uint64_t index)
 {
+	assert(node < c->config->n_nodes);
 	c->marks_done->asked[node] = index;
 }
 

@@ -41,6 +41,7 @@ void proposals_add(struct core *c, enum urgency u, struct command *command)
 	struct frame f = { .type = FRAME_PROPOSE };
 	uint32_t leader = core_leader_index(c);
 
+	assert(u < URGENCIES);
 	assert(encoded && encoded->len + SEAL_OVERHEAD <= COMMAND_BATCH_MAX);
 	command_fini(command);
 	if (c->consensus && consensus_role(c->consensus) == CONSENSUS_LEADER) {

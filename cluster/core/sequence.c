@@ -110,6 +110,7 @@ void sequence_marked(struct core *c, const struct session *s, unsigned child,
 	bool exact = horizon_exact(&s->seq[child]);
 	struct owned_sa *sa = owned_sa_get(c, r->spi_in);
 
+	assert(child < s->ike.n_child);
 	if (top.epoch < sa->mark.own.epoch ||
 	    (top.epoch == sa->mark.own.epoch && top.seq <= sa->mark.own.seq))
 		return;

@@ -4,6 +4,7 @@
 
 #include "cluster/core/rooms.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct slots_seen {
@@ -31,6 +32,7 @@ bool slots_seen_had(const struct core *c, uint32_t slot, int64_t epoch)
 {
 	const struct slot_seen *seen = &c->slots_seen->slot[slot];
 
+	assert(slot < STATE_SLOTS_ALL);
 	return seen->ours && seen->epoch == epoch;
 }
 

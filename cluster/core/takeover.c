@@ -22,6 +22,7 @@
 #include "cluster/state/horizon.h"
 #include "proto/mutant.h"
 
+#include <assert.h>
 #include <string.h>
 #include <stdlib.h>
 
@@ -113,6 +114,7 @@ void takeover_marks_done(struct core *c, uint32_t node, uint64_t index)
 {
 	struct takeovers *r = c->takeovers;
 
+	assert(node < c->config->n_nodes);
 	r->done_index[node] = index;
 	for (unsigned i = 0; i < r->n; i++) {
 		struct takeover *t = &r->list[i];
@@ -277,6 +279,7 @@ void takeover_down(struct core *c, const struct node_down *down, uint64_t index,
 	const struct heard_marks *heard;
 	struct takeover *t;
 
+	assert(index > 0 && index <= core_applied(c));
 	if (moved)
 		c->takeovers->orphan = *down;
 	if (!moved || !inherited(c, down))
@@ -294,6 +297,7 @@ void takeover_slot(struct core *c, const struct slot *slot)
 	uint64_t node = slot->previous_node, incarnation = slot->previous_incarnation;
 	const struct takeover *known;
 
+	assert(slot->node == c->raft_id);
 	if (node == 0) {
 		node = c->takeovers->orphan.id;
 		incarnation = c->takeovers->orphan.incarnation;

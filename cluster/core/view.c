@@ -74,6 +74,7 @@ bool core_node_linked(const struct core *c, uint32_t node)
 {
 	const struct peer *p = &c->peer[node];
 
+	assert(node < c->config->n_nodes);
 	return node == c->config->self || (p->linked && p->greeted && !p->refused);
 }
 
@@ -81,11 +82,13 @@ bool core_node_refused(const struct core *c, uint32_t node)
 {
 	const struct peer *p = &c->peer[node];
 
+	assert(node < c->config->n_nodes);
 	return node != c->config->self && p->linked && p->greeted && p->refused;
 }
 
 void core_drop(struct core *c, enum drop d)
 {
+	assert(d < DROP_COUNT);
 	c->drops[d]++;
 }
 

@@ -120,6 +120,7 @@ static bool apply_next(struct consensus *c)
 	if (!s)
 		return false;
 	c->applied++;
+	assert(s->entry.index == c->applied);
 	c->debt += s->entry.data->len;
 	switch (s->entry.type) {
 	case RAFT_COMMAND:

@@ -12,6 +12,8 @@
 
 #include "proto/mutant.h"
 
+#include <assert.h>
+
 static bool raise(struct mark *m, struct mark mark)
 {
 	if (mark.seq <= m->seq)
@@ -32,6 +34,7 @@ bool mark_learn(struct mark_memory *m, struct mark mark)
 		return raise(&m->newest, mark);
 	raise(&m->before, m->newest);
 	m->newest = mark;
+	assert(m->before.seq == 0 || m->before.epoch < m->newest.epoch);
 	return true;
 }
 

@@ -24,6 +24,7 @@ static void slot_give(struct state *s, uint32_t i, uint64_t node, uint64_t incar
 {
 	struct slot *slot = &s->slot[i];
 
+	assert(i < STATE_SLOTS_ALL && (node == 0) == (incarnation == 0));
 	if (slot->node == node && slot->incarnation == incarnation)
 		return;
 	slot->previous_node = slot->node;
@@ -112,6 +113,7 @@ static void holder_set(struct state *s, const struct node_record *n, struct appl
 
 uint32_t state_slot_sessions(const struct state *s, uint32_t slot)
 {
+	assert(slot < STATE_SLOTS_ALL);
 	return s->slot_sessions[slot];
 }
 

@@ -62,6 +62,7 @@ uint64_t state_holder(const struct state *s, uint64_t *incarnation)
 
 int64_t session_epoch(const struct state *s, const struct session *session)
 {
+	assert(session->slot < STATE_SLOTS_ALL);
 	return session->epoch_base + s->slot[session->slot].epoch;
 }
 
@@ -90,5 +91,6 @@ bool session_owner_in(const struct state *s, const struct session *session, int6
 
 const struct slot *session_slot(const struct state *s, const struct session *session)
 {
+	assert(session->slot < STATE_SLOTS_ALL);
 	return &s->slot[session->slot];
 }

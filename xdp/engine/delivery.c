@@ -3,11 +3,15 @@
  * mark. Here alone packets of clients leave the engine for the network behind, and are counted. */
 #include "xdp/engine/delivery.h"
 
+#include <assert.h>
+
 void engine_deliver(struct engine *e, struct packet *packets, size_t n)
 {
 	struct packet *ready[BURST];
-	size_t n_ready = packets_alive(packets, n, ready);
+	size_t n_ready;
 
+	assert(n <= BURST);
+	n_ready = packets_alive(packets, n, ready);
 	if (n_ready)
 		e->out.inner(e->out.ctx, ready, n_ready);
 	for (size_t i = 0; i < n; i++) {

@@ -138,6 +138,7 @@ static void drop_waiting(struct engine *e, struct sa *sa)
 
 void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 {
+	assert((u->kind == SA_UPDATE_PUT) == (sa != NULL));
 	counter_add(&e->counters.updates, 1);
 	if (u->kind == SA_UPDATE_PUT) {
 		put(e, sa);
@@ -310,6 +311,7 @@ void engine_report(struct engine *e, const struct sa *sa, enum sa_report_kind ki
 void engine_report_from(struct engine *e, const struct sa *sa, enum sa_report_kind kind,
 			uint64_t seq, const struct endpoint *remote)
 {
+	assert(e->n_reports <= REPORTS_MAX);
 	if (e->n_reports == REPORTS_MAX)
 		engine_report_flush(e);
 	e->reports[e->n_reports++] = (struct sa_report){

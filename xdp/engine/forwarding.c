@@ -43,6 +43,7 @@ void engine_forward(struct engine *e, struct packet *p, enum datapath_direction 
 		.len = p->len,
 	};
 
+	assert(packet_alive(p) && !entry->granted);
 	if (came_from_a_node(p))
 		p->drop = DROP_FORWARD_TWICE;
 	else if (f.node == SAD_OWNER_NONE)

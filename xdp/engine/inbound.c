@@ -63,6 +63,7 @@ static void hold(struct engine *e, struct packet *p)
 	}
 	e->n_held_exact += exact;
 	h = &e->held[e->n_held++];
+	assert(e->n_held_exact <= e->n_held);
 	h->spi = p->sa->e.child.spi_in;
 	h->injected = p->injected;
 	h->path = p->path;

@@ -90,6 +90,7 @@ struct sa *spi_table_take(struct spi_table *t, uint32_t spi)
 		}
 	}
 	t->slots[hole] = (struct spi_slot){0};
+	assert(t->used > 0);
 	t->used--;
 	return sa;
 }
@@ -145,6 +146,7 @@ void route_table_put(struct route_table *t, struct sa *sa)
 {
 	const struct ts_set *remote = &sa->e.child.remote;
 
+	assert(remote->n <= TS_MAX);
 	route_table_take(t, sa);
 	for (uint8_t i = 0; i < remote->n; i++) {
 		const struct traffic_selector *ts = &remote->ts[i];

@@ -54,6 +54,7 @@ void waiting_add(struct engine *e, struct packet *p)
 	struct waiting_packet *w = p->len <= DATAPATH_PACKET_MAX ? take(e) : NULL;
 	struct sa *sa = p->sa;
 
+	assert(packet_alive(p) && sa && sa->e.quorum);
 	if (!w) {
 		p->drop = DROP_WAITING_FULL;
 		return;
