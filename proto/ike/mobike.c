@@ -69,7 +69,9 @@ static void update_addresses(struct ike_step *s)
 	next->local = *s->path.local;
 	next->remote = *s->path.remote;
 	ike_nat_detect(&next->features, s->message, &s->path);
-	next->moving = !endpoint_equal(&next->remote, &path.remote) && !MUTANT(MUTANT_MOVE_UNCHECKED);
+	next->moving = !endpoint_equal(&next->remote, &path.remote);
+	if (MUTANT(MUTANT_MOVE_UNCHECKED))
+		next->moving = false;
 	next->before = next->moving ? path : (struct ike_esp_path){.nat = 0};
 	if (next->moving)
 		s->follow = (struct ike_request){.purpose = IKE_PURPOSE_CHECK_ADDRESS};

@@ -32,7 +32,7 @@ static void begin_eap(struct story *l)
 	assert_int_equal(ike_id_parse(&alice.id, "alice"), OK);
 	assert_int_equal(nt_hash_of(&alice.password, "in wonderland", 13), OK);
 	for (uint32_t i = 0; i < 3; i++) {
-		struct ike_config *c = &l->config[i].ike;
+		struct ike_config *c = &l->config[i].policy->ike;
 
 		c->connections->auth = &ike_auth_eap_mschapv2;
 		c->secrets->id = c->connections->local_id;
