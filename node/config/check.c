@@ -130,14 +130,16 @@ static void check_auth(struct reader *r, size_t i)
 		reader_error(r, line, "auth = \"%s\": there must be at least one [[secret]]", method->name);
 	if (method->listed == AUTH_LISTED_USER && ike->n_users == 0)
 		reader_error(r, line, "auth = \"%s\": there must be at least one [[user]]", method->name);
-	if (strncmp(method->name, "eap-", 4) != 0)
+	if (strncmp(method->name, "eap-", 4) != 0 ||
+	    config_find(r->root, "connection", i, "cert_file"))
 		return;
 	if (has_own_secret(ike, connection))
 		reader_warning(r, line, "auth = \"%s\": the gateway shows itself by the [[secret]] of its "
-			       "\"local_id\": whoever knows that can play the gateway", method->name);
+			       "\"local_id\": whoever knows that can play the gateway; add \"cert_file\" and \"key_file\"",
+			       method->name);
 	else
-		reader_error(r, line, "auth = \"%s\": the gateway has nothing to show: add a [[secret]] whose "
-			     "\"id\" is the connection's \"local_id\"", method->name);
+		reader_error(r, line, "auth = \"%s\": the gateway has nothing to show: add \"cert_file\" and "
+			     "\"key_file\"", method->name);
 }
 
 /* ---- Numbers that do not go together ---- */

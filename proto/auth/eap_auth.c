@@ -3,6 +3,7 @@
  * AUTHENTICATION_FAILED. */
 #include "proto/auth/eap_auth.h"
 
+#include "proto/auth/own.h"
 #include "proto/crypto/mschapv2.h"
 #include "proto/ike/answer.h"
 #include "proto/mutant.h"
@@ -19,7 +20,7 @@ bool eap_auth_takes(const struct ike_message *first)
 	return !ike_message_has(first, IKE_PAYLOAD_AUTH);
 }
 
-/* A secret that goes by the gateway's own identity. Who knows it can play the gateway: for
+/* Without a certificate: a secret that goes by the gateway's own identity. Who knows it can play the gateway: for
  * tests only, "the responder MUST" have a certificate (2.16). */
 static const struct secret *own_secret(const struct ike_auth_round *r)
 {
@@ -31,19 +32,30 @@ static const struct secret *own_secret(const struct ike_auth_round *r)
 	return NULL;
 }
 
-bool eap_auth_begin(struct ike_auth_round *r)
+enum ike_auth_verdict eap_auth_begin(struct ike_auth_round *r)
 {
-	const struct secret *secret = r->connection ? own_secret(r) : NULL;
+	const struct secret *secret;
 
+	if (auth_own_is_certificate(r))
+		return auth_own_ask(r, false);
+	secret = r->connection ? own_secret(r) : NULL;
 	if (!r->connection)
 		r->why = "it wants EAP, which no connection for its IDr and proposals has";
 	else if (!secret)
 		r->why = "its connection has no certificate to show";
 	if (!secret)
-		return false;
+		return AUTH_VERDICT_REFUSE;
 	ike_add_id_and_auth(r->reply, IKE_PAYLOAD_IDr, &r->connection->local_id,
 			    r->half_open->suite.prf, secret, ike_auth_octets(r->half_open, false, (CBS){0}));
-	return true;
+	return AUTH_VERDICT_CONTINUE;
+}
+
+enum ike_auth_verdict eap_auth_answered(struct ike_auth_round *r)
+{
+	if (!auth_own_answered(r))
+		return AUTH_VERDICT_REFUSE;
+	auth_own_add(r, r->answer, r->reply);
+	return AUTH_VERDICT_CONTINUE;
 }
 
 /* ---- Packets ---- */

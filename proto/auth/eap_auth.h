@@ -14,8 +14,10 @@
 #include "proto/auth/method.h"
 
 bool eap_auth_takes(const struct ike_message *first);
-/* Adds IDr and our AUTH. False, with r->why: there is no connection, or nothing to show. */
-bool eap_auth_begin(struct ike_auth_round *r) must_check;
+/* IDr and our AUTH, by certificate or by a secret. CONTINUE: they are added, and the method's first
+ * packet is to follow; ASK: answer() comes first, and eap_auth_answered(); REFUSE, with r->why. */
+enum ike_auth_verdict eap_auth_begin(struct ike_auth_round *r) must_check;
+enum ike_auth_verdict eap_auth_answered(struct ike_auth_round *r) must_check; /* CONTINUE or REFUSE */
 /* Adds a packet, adopted. */
 void eap_auth_add(struct ike_auth_round *r, struct blob *packet);
 /* Adds success, or failure, to the peer's packet with that identifier. */

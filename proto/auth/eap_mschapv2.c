@@ -79,16 +79,29 @@ static enum ike_auth_verdict ask(struct ike_auth_round *r, struct progress *p, e
 	return AUTH_VERDICT_CONTINUE;
 }
 
-static enum ike_auth_verdict mschapv2_begin(struct ike_auth_round *r)
+static enum ike_auth_verdict ask_identity(struct ike_auth_round *r)
 {
 	struct progress p = {0};
 	struct eap identity = {.code = EAP_REQUEST, .type = EAP_TYPE_IDENTITY};
 
-	if (!eap_auth_begin(r))
-		return AUTH_VERDICT_REFUSE;
 	entropy_draw(r->env->entropy, &p.id, 1);
 	identity.id = p.id;
 	return ask(r, &p, PHASE_IDENTITY, eap_encode(&identity));
+}
+
+static enum ike_auth_verdict mschapv2_begin(struct ike_auth_round *r)
+{
+	enum ike_auth_verdict verdict = eap_auth_begin(r);
+
+	return verdict == AUTH_VERDICT_CONTINUE ? ask_identity(r) : verdict;
+}
+
+/* What shows who we are is there: it is all that is asked outside. */
+static enum ike_auth_verdict mschapv2_answer(struct ike_auth_round *r)
+{
+	enum ike_auth_verdict verdict = eap_auth_answered(r);
+
+	return verdict == AUTH_VERDICT_CONTINUE ? ask_identity(r) : verdict;
 }
 
 /* The name of who asks is "the name of the authenticator", which nobody looks at. */
@@ -239,5 +252,6 @@ const struct ike_auth_method ike_auth_eap_mschapv2 = {
 	.takes = eap_auth_takes,
 	.begin = mschapv2_begin,
 	.step = mschapv2_step,
+	.answer = mschapv2_answer,
 	.finish = mschapv2_finish,
 };

@@ -29,6 +29,7 @@ static CBS user_of(const struct initiator *i)
 static void eap_begin(struct initiator *i, struct ike_builder *b)
 {
 	ike_add_id(b, IKE_PAYLOAD_IDi, &i->config.id);
+	initiator_add_certreq(i, b);
 }
 
 static enum ike_auth_verdict say(struct ike_builder *b, struct blob *packet)

@@ -126,6 +126,8 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 	random_init(&r, seed ^ CERTIFICATES_SALT);
 	if (!f->plan.rounds && !f->plan.eap && random_chance(&r, 200))
 		f->plan.certificates = random_chance(&r, 500) ? CERTIFICATES_BOTH : CERTIFICATES_MIXED;
+	if (f->plan.eap && random_chance(&r, 700))
+		f->plan.certificates = CERTIFICATES_MIXED;
 	world_init(&f->world, seed, f->plan.hosts, &node_program, f);
 	f->world.verbose = verbose;
 	f->world.command = command;

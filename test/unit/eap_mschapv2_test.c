@@ -5,6 +5,7 @@
 #include "cluster/state/command.h"
 #include "proto/auth/eap_mschapv2_packet.h"
 #include "test/lib/eap_client.h"
+#include "test/lib/pki.h"
 #include "test/unit/same.h"
 
 #include <setjmp.h>
@@ -42,6 +43,10 @@ static struct blob *request(struct fixture *f, unsigned nth)
 	for (unsigned k = 1; k < nth; k++) {
 		struct blob *reply = fixture_to_gateway(f, d);
 
+		if (f->g.verdict == IKE_VERDICT_ASK) {
+			move(f);
+			reply = gateway_outside(&f->g);
+		}
 		assert_int_equal(f->g.verdict, IKE_VERDICT_HALF_OPEN);
 		move(f);
 		d = fixture_to_client(f, reply);
@@ -87,6 +92,41 @@ static void a_password_makes_a_session(void **unused)
 		assert_int_equal(f.i.counts.responses, 1);
 		fixture_teardown(&f);
 	}
+}
+
+/* What shows who the gateway is comes first: its certificate, where there is one. */
+static void the_gateway_shows_a_certificate(void **unused)
+{
+	struct fixture f;
+	struct blob *d;
+	struct pki pki;
+
+	(void)unused;
+	pki_init(&pki, PKI_P256);
+	begin(&f);
+	f.g.config.n_secrets = 0;
+	f.g.connections[0].own = pki.own;
+	f.config.trust = pki.trust;
+	f.config.unix_now = PKI_NOW;
+	f.i.config = f.config;
+	assert_null(fixture_to_client(&f, fixture_to_gateway(&f, request(&f, ROUNDS))));
+	assert_int_equal(f.g.verdict, IKE_VERDICT_ESTABLISH);
+	assert_int_equal(f.i.state, INITIATOR_ESTABLISHED);
+	fixture_teardown(&f);
+	/* Taken out of the configuration before it was shown. */
+	begin(&f);
+	f.g.connections[0].own = pki.own;
+	f.config.trust = pki.trust;
+	f.i.config = f.config;
+	d = request(&f, 1);
+	assert_null(fixture_to_gateway(&f, d));
+	assert_int_equal(f.g.verdict, IKE_VERDICT_ASK);
+	f.g.connections[0].own = NULL;
+	assert_null(fixture_to_client(&f, gateway_outside(&f.g)));
+	assert_int_equal(f.g.verdict, IKE_VERDICT_REFUSE);
+	assert_int_equal(f.i.error, IKE_NOTIFY_AUTHENTICATION_FAILED);
+	fixture_teardown(&f);
+	pki_fini(&pki);
 }
 
 /* A user that is not there is a wrong password: as many messages, of the same lengths. */
@@ -288,6 +328,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_password_makes_a_session),
+		cmocka_unit_test(the_gateway_shows_a_certificate),
 		cmocka_unit_test(wrong_passwords_and_unknown_users_look_alike),
 		cmocka_unit_test(the_identity_chooses_the_password),
 		cmocka_unit_test(the_key_of_eap_is_shown),
