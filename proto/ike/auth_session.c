@@ -13,6 +13,7 @@
 #include "proto/ike/ike_seal.h"
 #include "proto/ike/mobike.h"
 #include "proto/ike/notify_text.h"
+#include "proto/ike/offer_text.h"
 #include "proto/ike/outcome.h"
 #include "proto/ike/payload.h"
 
@@ -153,12 +154,17 @@ static void add_child(struct ike_builder *b, const struct child_sa *child,
 static void session_note(const struct auth_step *s, uint16_t error)
 {
 	char id[IKE_ID_MAX + 16], text[ADDRESS_TEXT_LEN] = "none", notify[NOTIFY_TEXT_LEN];
+	char both[REFUSAL_TEXT_LEN];
 
 	ike_id_format(&s->session->peer_id, id, sizeof(id));
 	if (s->session->virtual_ip.family != 0)
 		address_format(&s->session->virtual_ip, text);
 	s->out->refused = error;
-	if (error)
+	if (error == IKE_NOTIFY_NO_PROPOSAL_CHOSEN)
+		ike_note(s->out, "established with '%s', no Child SA: %s", id,
+			 refusal_format(&s->round.first->sa, s->round.connection->esp,
+					s->round.connection->n_esp, both));
+	else if (error)
 		ike_note(s->out, "established with '%s', virtual IP %s, no Child SA: %s", id,
 			 text, notify_format(error, notify));
 	else

@@ -13,6 +13,7 @@
 #include "proto/ike/child_rekey.h"
 #include "proto/ike/ike_message.h"
 #include "proto/ike/notify_text.h"
+#include "proto/ike/offer_text.h"
 #include "proto/ike/outcome.h"
 #include "proto/ike/session_step.h"
 
@@ -20,13 +21,16 @@
 
 static void child_fail(struct ike_step *s, uint16_t error)
 {
-	char text[NOTIFY_TEXT_LEN];
+	char text[NOTIFY_TEXT_LEN], both[REFUSAL_TEXT_LEN];
 
 	ike_add_notify(&s->reply, error, NULL, 0);
 	/* 2.21.3: fatal in both peers. */
 	s->sa_ends = error == IKE_NOTIFY_INVALID_SYNTAX;
 	s->out->refused = error;
-	if (error == IKE_NOTIFY_NO_ADDITIONAL_SAS)
+	if (error == IKE_NOTIFY_NO_PROPOSAL_CHOSEN && s->connection)
+		ike_note(s->out, "no Child SA: %s", refusal_format(&s->message->sa, s->connection->esp,
+								   s->connection->n_esp, both));
+	else if (error == IKE_NOTIFY_NO_ADDITIONAL_SAS)
 		ike_note(s->out, "no further Child SA: there is no room for it (child_sas_max)");
 	else
 		ike_note(s->out, "no Child SA: %s", notify_format(error, text));

@@ -119,6 +119,17 @@ const char *proposals_format(const struct proposal *p, size_t n, char *text, siz
 		write_list(&w, k, IKE_TRANSFORM_INTEG, p->integ, p->n_integ);
 		write_list(&w, k, IKE_TRANSFORM_PRF, p->prf, p->n_prf);
 		write_list(&w, k, IKE_TRANSFORM_DH, p->dh, p->n_dh);
+		write_list(&w, k, IKE_TRANSFORM_ESN, p->esn, p->n_esn);
 	}
+	return text;
+}
+
+const char *refusal_format(const CBS *sa, const struct proposal *p, size_t n, char text[REFUSAL_TEXT_LEN])
+{
+	char ours[REFUSAL_TEXT_LEN / 2 - 16] = "", offered[REFUSAL_TEXT_LEN / 2 - 16];
+
+	snprintf(text, REFUSAL_TEXT_LEN, "offers %s; taken would be %s",
+		 offer_format(sa, offered, sizeof(offered)),
+		 proposals_format(p, n, ours, sizeof(ours)));
 	return text;
 }

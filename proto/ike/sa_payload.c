@@ -4,8 +4,7 @@
  * counts and "last" marks agree ("an implementation MUST check that the total
  * Payload Length is consistent with the payload's internal lengths and counts"),
  * the second reduces each proposal to a set of bits, one per transform that we
- * know, and compares that with ours. So work grows with the payload's length only,
- * whatever is configured.
+ * know, and compares that with ours, once for each proposal of ours.
  *
  * Two rules of 3.3.6 decide what the bits leave out: a transform with an unknown ID or
  * attribute is as if it were not there, but a proposal with an unknown transform
@@ -303,39 +302,48 @@ static bool is_for(const struct query *q, const struct proposal_view *p, uint64_
 	return q->protocol == IKE_PROTOCOL_ESP ? *spi >= ESP_SPI_MIN : q->spi_len == 0 || *spi != 0;
 }
 
-static enum status select_proposal(struct sa_choice *out, const CBS *sa, const struct query *q)
+/* One of ours, held against all that is offered: the first offer that it accepts, but rather one
+ * whose group has its KE already. */
+static bool choose(struct sa_choice *out, const CBS *sa, const struct query *q,
+		   const struct proposal *ours)
 {
+	struct sa_choice c;
 	CBS in = *sa;
+	bool any = false;
 
-	memset(out, 0, sizeof(*out));
-	if (!is_well_formed(sa))
-		return ERR_MALFORMED;
 	while (CBS_len(&in) > 0) {
 		struct proposal_view p;
 		struct offer o;
-		uint64_t spi;
 
+		memset(&c, 0, sizeof(c));
 		if (!take_proposal(&in, &p) || !reduce(&p, &o))
-			return ERR_MALFORMED;
-		if (!is_for(q, &p, &spi))
+			return false;
+		if (!is_for(q, &p, &c.spi) || !match(q, &o, ours, &c.suite))
 			continue;
-		for (size_t i = 0; i < q->n_ours; i++) {
-			if (!match(q, &o, &q->ours[i], &out->suite))
-				continue;
-			out->number = p.number;
-			out->protocol = p.protocol;
-			out->spi_len = q->spi_len;
-			out->spi = spi;
-			out->integ_none = out->suite.integ == AUTH_NONE &&
-					  has_type(&o, IKE_TRANSFORM_INTEG);
-			out->dh_none = q->with_dh && out->suite.dh == DH_NONE &&
-				       has_type(&o, IKE_TRANSFORM_DH);
-			/* 1.3.1, 3.3.6: with NONE chosen a KE payload is ignored. */
-			out->ke_mismatch = out->suite.dh != DH_NONE && out->suite.dh != q->ke_group;
-			return OK;
-		}
+		c.number = p.number;
+		c.protocol = p.protocol;
+		c.spi_len = q->spi_len;
+		c.integ_none = c.suite.integ == AUTH_NONE && has_type(&o, IKE_TRANSFORM_INTEG);
+		c.dh_none = q->with_dh && c.suite.dh == DH_NONE && has_type(&o, IKE_TRANSFORM_DH);
+		/* 1.3.1, 3.3.6: with NONE chosen a KE payload is ignored. */
+		c.ke_mismatch = c.suite.dh != DH_NONE && c.suite.dh != q->ke_group;
+		if (!any || !c.ke_mismatch)
+			*out = c;
+		any = true;
+		if (!c.ke_mismatch)
+			break;
 	}
+	return any;
+}
+
+static enum status select_proposal(struct sa_choice *out, const CBS *sa, const struct query *q)
+{
 	memset(out, 0, sizeof(*out));
+	if (!is_well_formed(sa))
+		return ERR_MALFORMED;
+	for (size_t i = 0; i < q->n_ours; i++)
+		if (choose(out, sa, q, &q->ours[i]))
+			return OK;
 	return ERR_UNSUPPORTED;
 }
 

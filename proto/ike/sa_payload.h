@@ -25,9 +25,10 @@ void sa_walk(const CBS *sa, void (*each)(void *ctx, uint8_t number, uint8_t type
 /* Chooses for an IKE SA. ke_group: the group of the KE payload, 0 if there was none.
  * spi_len is 0 for IKE_SA_INIT, 8 for a rekey.
  *
- * Order: the first proposal offered that any of ours accepts, then our first that
- * accepts it, then our order of values; but a group for which the client already
- * sent its KE is preferred among acceptable ones, which saves a round trip.
+ * Our order decides: the first proposal of ours that accepts one of those offered, then our
+ * order of values; for many clients name AES-CBC first, for gateways older than AEADs, and
+ * mean nothing by it. But of what this proposal accepts, a group for which the client already
+ * sent its KE is preferred, which saves a round trip; then the client's order counts.
  *
  *  OK
  *  ERR_MALFORMED    INVALID_SYNTAX

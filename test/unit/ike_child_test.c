@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -55,6 +56,10 @@ static void child_is_rekeyed(void **state)
 		assert_int_equal(gateway_exchange(&f.g, &f.i, initiator_create_child_rekey(
 							       &f.i, old_out, rows[k].client_group)), 2);
 		assert_int_equal(f.i.error, rows[k].error);
+		if (rows[k].error == IKE_NOTIFY_NO_PROPOSAL_CHOSEN) { /* Both sides, in one line. */
+			assert_non_null(strstr(f.g.note, "offers aes128gcm16"));
+			assert_non_null(strstr(f.g.note, "; taken would be aes128gcm16-ecp256-noesn"));
+		}
 		if (!rows[k].error) {
 			assert_int_equal(f.g.session->n_child, 2);
 			assert_int_equal(f.g.session->child[1].replaces, old_in);

@@ -111,6 +111,8 @@ static size_t configure(struct proposal out[8], const char *text, bool ike)
 }
 
 #define GCM "aes128gcm16-prfsha256-x25519"
+#define INIT "aes128gcm16-aes256gcm16-chacha20poly1305-prfsha256-prfsha384-x25519-ecp256-ecp384-modp2048 " \
+	     "aes256-aes128-sha256-sha384-x25519-ecp256-ecp384-modp2048"
 
 static const struct {
 	int row;
@@ -123,9 +125,10 @@ static const struct {
 	/* strongSwan's default: CBC first, AEAD second */
 	{2, GCM, "1::E12/128,E12/256,I12,I13,P5,P6,D19,D31 1::E20/128,E20/256,P5,P6,P7,D19,D20,D31,D14",
 	 31, "2 " GCM, false},
-	/* the first offered that we accept, whatever we like best */
-	{3, GCM " aes256-sha256-modp2048", "1::E12/256,I12,P5,D14 1::E20/128,P5,D31", 14,
-	 "1 aes256-sha256-prfsha256-modp2048", false},
+	/* our order decides; but of what our first accepts, what needs no INVALID_KE_PAYLOAD */
+	{3, GCM " aes256-sha256-modp2048", "1::E12/256,I12,P5,D14 1::E20/128,P5,D31", 14, "2 " GCM, true},
+	{46, "aes128-sha256-x25519-modp2048 " GCM, "1::E12/128,I12,P5,D31 1::E12/128,I12,P5,D14", 14,
+	 "2 aes128-sha256-prfsha256-modp2048", false},
 	/* within one of them our order */
 	{4, "aes256-aes128-sha256-modp2048", "1::E12/128,E12/256,I12,P5,D14", 14,
 	 "1 aes256-sha256-prfsha256-modp2048", false},
@@ -180,6 +183,20 @@ static const struct {
 	{37, "aes256gcm16-prfsha384-ecp256", "1::E20/256,P6,D19", 19, "1 aes256gcm16-prfsha384-ecp256",
 	 false},
 	{38, "", "1::E20/128,P5,D31", 31, NULL, false},
+	/* What init writes, and strongSwan, Apple, Android, Windows with its registry key, Libreswan,
+	 * pfSense: an INVALID_KE_PAYLOAD at most to something better; last Windows as it comes. */
+	{39, INIT, "1::E12/128,E12/256,I12,I13,P5,P6,D19,D31 1::E20/128,E20/256,P5,P6,P7,D19,D31,D14", 31,
+	 "2 " GCM, false},
+	{40, INIT, "1::E12/256,I12,P5,D14 1::E12/256,I12,P5,D19", 14, "1 aes256-sha256-prfsha256-modp2048", false},
+	{41, INIT, "1::E13/256,E12/256,E13/128,E12/128,I14,I13,I12,P7,P6,P5,D16,D31,D15,D14 "
+	 "1::E28,E20/256,E20/128,P7,P6,P5,D16,D31,D15,D14", 16, "2 " GCM, true},
+	{42, INIT, "1::E12/256,I2,P2,D14 1::E12/256,I12,P5,D14 1::E12/256,I13,P6,D14", 14,
+	 "2 aes256-sha256-prfsha256-modp2048", false},
+	{43, INIT, "1::E20/256,P7,P5,D14,D15,D16,D19,D20,D21,D31 1::E28,P7,P5,D14,D31", 14,
+	 "1 aes256gcm16-prfsha256-modp2048", false},
+	{44, INIT, "1::E12/256,I12,P5,D14", 14, "1 aes256-sha256-prfsha256-modp2048", false},
+	{45, "aes256-sha256-modp1024", "1::E3,I2,P2,D2 1::E12/256,I2,P2,D2 1::E3,I12,P5,D2 1::E12/256,I12,P5,D2",
+	 2, "4 aes256-sha256-prfsha256-modp1024", false},
 };
 
 /* want: number and suite of what was chosen; NULL: nothing was. */
