@@ -212,8 +212,8 @@ observe() { "$PYTHON" "$LAB_HERE/observe.py" "$@" "$LAB"/wan-*.pcap; }
 
 # lab_config MODE [N]: `baton init`, then a cluster.toml with the lab's addresses
 # around the secrets it has made. PSK of "cl" is in $LAB/conf/secrets/cl.psk.
-# Text in $LAB/extra.toml is appended; CLUSTER_KEYS, DATAPATH_KEYS and CONNECTION_KEYS
-# go into the sections [cluster], [datapath] and [[connection]].
+# Text in $LAB/extra.toml is appended; CLUSTER_KEYS, SERVICE_KEYS, DATAPATH_KEYS and CONNECTION_KEYS
+# go into the sections [cluster], [service], [datapath] and [[connection]].
 lab_config() {
 	local mode=$1 count=${2:-3} i
 	"$BATON" init "$LAB/conf" --nodes "$count" > "$LAB/init.log" 2>&1 ||
@@ -249,6 +249,7 @@ lab_config() {
 		mode = "vip"
 		addresses = ["$VIP/24"]
 		inner_addresses = ["$INNER/24"]
+		${SERVICE_KEYS:-}
 
 		[datapath]
 		mode = "$mode"
