@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -36,7 +37,9 @@ static void begin_eap(struct story *l)
 
 		c->connections->auth = &ike_auth_eap_mschapv2;
 		c->secrets->id = c->connections->local_id;
-		c->users = &alice;
+		c->users = malloc(sizeof(alice));
+		assert_non_null(c->users);
+		*c->users = alice;
 		c->n_users = 1;
 	}
 	l->client.config.auth = &initiator_eap_mschapv2;
