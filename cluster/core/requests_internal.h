@@ -28,6 +28,8 @@ struct task {
 	uint64_t rekey_us;     /* Not (again) before. */
 	uint32_t rekey_tries;
 	uint32_t ended;        /* spi_in of a Child SA that has no numbers left, to be deleted; or 0. */
+	uint64_t ike_rekey_us; /* The same of its IKE SA. */
+	uint32_t ike_rekey_tries;
 	uint64_t notice_us;    /* No other notice before. */
 	bool greeted;          /* Its cached response was resent in this epoch. */
 	int64_t greeted_epoch;
@@ -56,6 +58,7 @@ bool requests_repeat_turn(struct core *c, const struct session *s, struct task *
 void requests_probe(struct core *c, struct task *e);
 
 /* What the session's Child SAs need, at its turn (requests_child.c). False: nothing. */
+bool requests_ike_turn(struct core *c, const struct session *s, struct task *e); /* requests_ike.c */
 bool requests_expire_turn(struct core *c, const struct session *s); /* Whatever is outstanding. */
 bool requests_child_turn(struct core *c, const struct session *s, struct task *e);
 

@@ -109,10 +109,11 @@ enum ike_purpose requests_follow(struct core *c, const struct session *s, struct
 
 /* ---- The client shows itself ---- */
 
-/* It slept; now it is here. */
+/* It slept; now it is here. The same where it shows itself after the last repetition, before that
+ * is given up. */
 static void wake(const struct core *c, struct open_request *q)
 {
-	if (!q->request || q->next_us != NEVER)
+	if (!q->request || (q->next_us != NEVER && q->tries < c->config->timing.retransmit_tries))
 		return;
 	q->tries = 0;
 	q->next_us = c->now_us;

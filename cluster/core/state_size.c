@@ -7,7 +7,8 @@
  *
  * There may be twice as many sessions and Child SAs as are counted (cluster/state/room.c). What was
  * deleted takes less than it did before: a session's record is longer than two tombstones and
- * a freed address. There are no more of these than tombstones. */
+ * a freed address. There are no more of these than tombstones. What is renewed at their limit
+ * leaves one of each session (ike_may_renew()). */
 #include "cluster/core/state_size.h"
 
 #include "cluster/raft/raft_message.h"
@@ -26,7 +27,7 @@ static uint64_t full_octets(const struct cluster_config *c, uint64_t sessions)
 
 	return STATE_HEAD_OCTETS_MAX +
 	       c->tombstones_max * (uint64_t)(STATE_TOMBSTONE_OCTETS_MAX + STATE_FREED_OCTETS_MAX) +
-	       2 * sessions * STATE_SESSION_OCTETS_MAX + 2 * children * STATE_CHILD_OCTETS_MAX;
+	       2 * sessions * (STATE_SESSION_OCTETS_MAX + STATE_TOMBSTONE_OCTETS_MAX) + 2 * children * STATE_CHILD_OCTETS_MAX;
 }
 
 /* A part is a slice or longer, but for the last one. */

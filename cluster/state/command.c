@@ -121,7 +121,7 @@ static void codec_sessions_end(struct codec *c, struct sessions_end *p)
 {
 	codec_u64(c, &p->ticket);
 	codec_u8(c, &p->reason);
-	codec_check(c, p->reason == END_ASKED || p->reason == END_POLICY);
+	codec_check(c, p->reason >= END_ASKED && p->reason <= END_LIFETIME);
 	codec_count(c, &p->n, SESSIONS_END_MAX);
 	for (uint32_t i = 0; i < p->n; i++)
 		codec_u64(c, &p->session[i]);

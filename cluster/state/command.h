@@ -153,7 +153,8 @@ struct node_gone {
 
 enum end_reason {
 	END_ASKED = 1, /* By an operator. */
-	END_POLICY     /* Its identity or its connection is configured no longer. */
+	END_POLICY,    /* Its identity or its connection is configured no longer. */
+	END_LIFETIME   /* Its IKE SA is past its hard lifetime. */
 };
 
 /* Each of these sessions ends, as ike_session_end() says; ids that are of none, or of one

@@ -76,6 +76,8 @@ static const char tail[] =
 	"# dpd_delay_ms = 30000      # 0 = off\n"
 	"# rekey_time_s = 14400      # the gateway replaces a Child SA that is so old (up to a tenth before); 0 = never\n"
 	"# hard_time_s = 0           # ... and one that is so old ends, replaced or not; 0 = never\n"
+	"# ike_rekey_time_s = 86400  # the same of IKE SAs\n"
+	"# ike_hard_time_s = 0       # ... and their sessions\n"
 	"# replay = \"marks\"          # | \"exact\": nothing is let in twice, ever; costs a round trip "
 	"between nodes\n\n"
 	"[[secret]]\n"

@@ -186,8 +186,10 @@ static void check_lifetimes(struct reader *r)
 {
 	const struct ike_config *c = &r->c->cluster.policy->ike;
 
-	for (size_t i = 0; i < c->n_connections; i++)
+	for (size_t i = 0; i < c->n_connections; i++) {
 		check_lifetime(r, i, &c->connections[i].child_life, "hard_time_s");
+		check_lifetime(r, i, &c->connections[i].ike_life, "ike_hard_time_s");
+	}
 }
 
 /* Else the state could outgrow what a snapshot can be. */

@@ -29,6 +29,7 @@ void config_connection_begin(struct reader *r, const struct toml_value *v, size_
 	r->connection->replay_bits = REPLAY_BITS_DEFAULT;
 	r->connection->dpd_ms = 30000;
 	r->connection->child_life.rekey_s = 4 * 3600;
+	r->connection->ike_life.rekey_s = 24 * 3600;
 }
 
 SETTER(connection_name) { config_set_text(r, v, r->connection->name, sizeof(r->connection->name)); }
@@ -162,6 +163,8 @@ static void set_lifetime(struct reader *r, const struct toml_value *v, uint32_t 
 }
 SETTER(connection_rekey) { set_lifetime(r, v, &r->connection->child_life.rekey_s); }
 SETTER(connection_hard) { set_lifetime(r, v, &r->connection->child_life.hard_s); }
+SETTER(connection_ike_rekey) { set_lifetime(r, v, &r->connection->ike_life.rekey_s); }
+SETTER(connection_ike_hard) { set_lifetime(r, v, &r->connection->ike_life.hard_s); }
 
 SETTER(connection_window)
 {
@@ -197,6 +200,8 @@ const struct config_key config_connection_keys[] = {
 	{ "dpd_delay_ms", TOML_INTEGER, false, connection_dpd },
 	{ "rekey_time_s", TOML_INTEGER, false, connection_rekey },
 	{ "hard_time_s", TOML_INTEGER, false, connection_hard },
+	{ "ike_rekey_time_s", TOML_INTEGER, false, connection_ike_rekey },
+	{ "ike_hard_time_s", TOML_INTEGER, false, connection_ike_hard },
 	{ "replay_window", TOML_INTEGER, false, connection_window },
 	{ "replay", TOML_STRING, false, connection_replay },
 	{ "empty_notice", TOML_BOOLEAN, false, connection_empty_notice },

@@ -80,13 +80,26 @@ bool ike_old_place_is_free(const struct ike_session *s)
 	return s->ike[1].state == 0 || s->ike[1].state == IKE_SA_DELETED;
 }
 
+bool ike_old_is_closing(const struct ike_session *s)
+{
+	return s->ike[1].state == IKE_SA_REKEYED && s->ike[1].purpose == IKE_PURPOSE_DELETE_IKE;
+}
+
+bool ike_may_renew(const struct ike_env *env, const struct ike_session *s)
+{
+	return ike_is_admitted(env, &s->peer_id) ||
+	       env->now_ms - s->ike[0].made_ms >= IKE_RENEW_ALWAYS_MS;
+}
+
 /* RFC 7296 2.18: the successor takes over the session; the old one waits to be deleted. */
 static void replace_sa(struct ike_step *s)
 {
 	struct ike_session *next = s->next;
 
-	assert(s->sa == &next->ike[0] && ike_old_place_is_free(next));
+	assert(s->sa == &next->ike[0]);
+	assert(ike_old_place_is_free(next) || ike_old_is_closing(next));
 	ike_window_fini(&next->ike[1].window);
+	blob_unref(next->ike[1].finish);
 	next->ike[1] = next->ike[0];
 	next->ike[1].state = IKE_SA_REKEYED;
 	next->ike[0] = *s->successor;
@@ -162,6 +175,12 @@ static void take_answer(struct ike_step *s, const struct ike_opened *o)
 	s->sa->purpose_arg = 0;
 	/* What makes a response bad cannot be answered (2.21), but a client that refused
 	 * our syntax has deleted its end (2.21.3). */
+	if (s->successor) {
+		replace_sa(s);
+		if (!ike_request_close_old(s->env, s->next))
+			ike_drop(s->out, DROP_CRYPTO, "request cannot be sealed");
+		return;
+	}
 	if (error && error->type == IKE_NOTIFY_INVALID_SYNTAX) {
 		s->sa_ends = true;
 		ike_note(s->out, "client refused our request as malformed");

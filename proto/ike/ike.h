@@ -170,7 +170,7 @@ struct ike_request {
 	enum ike_purpose purpose;
 	uint32_t spi_in;         /* DELETE_CHILD, REKEY_CHILD */
 	bool expires;            /* DELETE_CHILD: from that commit on no packet of it passes. */
-	uint16_t group;          /* REKEY_CHILD: for the KE payload; 0 = as configured */
+	uint16_t group;          /* REKEY_CHILD, REKEY_IKE: for the KE payload; 0 = as configured */
 	int64_t epoch;           /* NOTICE: goes into the takeover NOTIFY */
 	uint64_t node;           /* NOTICE: who took over */
 };
@@ -184,6 +184,13 @@ struct ike_request {
  * outstanding, there is room for its successor, and its connection is configured. */
 bool ike_rekey_possible(const struct ike_config *config, const struct ike_session *s,
 			uint32_t spi_in);
+
+/* The same of its IKE SA. */
+bool ike_sa_rekey_possible(const struct ike_config *config, const struct ike_session *s);
+/* May it be rekeyed, by whichever side, as far as the tombstones go? Where there is no room for
+ * more of them an IKE SA that is older than a tombstone gets may be, all the same: what a
+ * client was granted can be renewed. */
+bool ike_may_renew(const struct ike_env *env, const struct ike_session *s);
 
 /* Makes the request on session->ike[0], which must have none outstanding (REKEY_CHILD:
  * ike_rekey_possible()): verdict STEP, next holds it as outstanding, reply is its

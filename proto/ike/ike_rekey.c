@@ -99,11 +99,12 @@ static void rekey_answer(struct ike_step *s, const struct sa_choice *choice)
 	ike_note(s->out, "IKE SA rekeyed with %s", suite_format(&choice->suite, suite));
 }
 
-static bool is_busy_with_child(const struct ike_sa *sa)
+static bool is_busy(const struct ike_sa *sa)
 {
 	if (MUTANT(MUTANT_IKE_REKEY_BUSY))
 		return false;
-	return sa->purpose == IKE_PURPOSE_DELETE_CHILD || sa->purpose == IKE_PURPOSE_REKEY_CHILD;
+	return sa->purpose == IKE_PURPOSE_DELETE_CHILD || sa->purpose == IKE_PURPOSE_REKEY_CHILD ||
+	       sa->purpose == IKE_PURPOSE_REKEY_IKE;
 }
 
 void ike_step_rekey(struct ike_step *s)
@@ -111,11 +112,12 @@ void ike_step_rekey(struct ike_step *s)
 	struct sa_choice choice;
 	uint16_t error;
 
-	/* 2.25.1: "currently creating, rekeying, or closing a Child SA of that IKE SA":
+	/* 2.25.2 would have us answer as usual while we rekey it too, and close one of three later.
+	 * 2.25.1: "currently creating, rekeying, or closing a Child SA of that IKE SA":
 	 * TEMPORARY_FAILURE; so what is outstanding when the client deletes the old IKE SA is at
 	 * most a notice or a liveness check. And the place of the old IKE SA must be free. */
-	if (is_busy_with_child(s->sa) || !ike_old_place_is_free(s->next) ||
-	    !ike_is_admitted(s->env, &s->next->peer_id)) {
+	if (is_busy(s->sa) || (!ike_old_place_is_free(s->next) && !ike_old_is_closing(s->next)) ||
+	    !ike_may_renew(s->env, s->next)) {
 		rekey_fail(s, IKE_NOTIFY_TEMPORARY_FAILURE);
 		return;
 	}

@@ -20,6 +20,7 @@
 #define IKE_ID_MAX 240u        /* Longer identities are refused; a DN in DER may be that long. */
 #define IKE_CHILD_MAX 9u       /* Child SAs of one session: 8, and the successor of one. */
 #define IKE_SA_MAX 2u
+#define IKE_RENEW_ALWAYS_MS 600000u /* How long a tombstone lives: see ike_may_renew(). */
 /* Octets that a session keeps, of its IKE SAs together: answers, and our request that is
  * outstanding, with what finishes it. A long answer is that of an IKE_AUTH, once. */
 #define IKE_ANSWERS_MAX (IKE_DATAGRAMS_LEN_MAX + 1536u)
@@ -51,7 +52,8 @@ enum ike_purpose {
 	IKE_PURPOSE_DELETE_IKE,
 	IKE_PURPOSE_REKEY_CHILD,  /* arg: spi_in of the old one; the rest is in finish */
 	IKE_PURPOSE_CHECK_ADDRESS, /* RFC 4555 3.7; finish: what the answer must repeat, and from where */
-	IKE_PURPOSE_LAST = IKE_PURPOSE_CHECK_ADDRESS
+	IKE_PURPOSE_REKEY_IKE,     /* finish: the rest */
+	IKE_PURPOSE_LAST = IKE_PURPOSE_REKEY_IKE
 };
 
 enum { /* Negotiated features of an IKE SA */

@@ -161,7 +161,7 @@ void initiator_add_ke(const struct initiator *i, struct ike_builder *b)
 struct ike_datagrams *initiator_seal(struct initiator *i, const struct ike_sa *sa, struct ike_builder *b)
 {
 	struct ike_sealer sealer = {
-		.ours = sk_direction_of(&sa->suite, &sa->keys, true),
+		.ours = sk_direction_of(&sa->suite, &sa->keys, sa->original_initiator),
 		.iv = &i->iv,
 		.entropy = &i->entropy,
 	};
@@ -183,7 +183,7 @@ void initiator_begin(const struct initiator *i, size_t which, uint8_t exchange,
 		.spi_r = i->ike[which].spi_r,
 		.major = 2,
 		.exchange = exchange,
-		.flags = IKE_FLAG_INITIATOR,
+		.flags = i->ike[which].original_initiator ? IKE_FLAG_INITIATOR : 0,
 		.message_id = i->ike[which].window.next_out,
 	};
 
@@ -354,6 +354,8 @@ static struct blob *consume_request(struct initiator *i, struct ike_sa *sa,
 	out = initiator_first(reply);
 	if (closes)
 		initiator_remove_sa(i, sa);
+	else if (i->successor.state != 0)
+		initiator_replace(i);
 	return out;
 }
 
@@ -449,13 +451,13 @@ struct blob *initiator_consume(struct initiator *i, const uint8_t *data, size_t 
 		return initiator_ignore(i);
 	if (h.exchange == IKE_EXCHANGE_SA_INIT)
 		return initiator_consume_init(i, data, len);
-	if (h.flags & IKE_FLAG_INITIATOR) /* We are the original initiator of all our IKE SAs. */
-		return initiator_ignore(i);
 	for (size_t k = 0; k < IKE_SA_MAX; k++) {
 		struct ike_sa *sa = &i->ike[k];
 
 		if (sa->state == 0 || sa->spi_i != h.spi_i || sa->spi_r != h.spi_r)
 			continue;
+		if (!(h.flags & IKE_FLAG_INITIATOR) != sa->original_initiator) /* 3.1 */
+			return initiator_ignore(i);
 		message = initiator_collect(i, sa, &h, data, len);
 		if (!message)
 			return NULL;

@@ -99,6 +99,7 @@ struct initiator_counts {
 	uint32_t notices;             /* ... that were takeover notices. */
 	uint32_t rekeys;              /* ... that rekeyed a Child SA. */
 	uint32_t checks;              /* ... that asked for its COOKIE2 (RFC 4555). */
+	uint32_t ike_rekeys;          /* ... that rekeyed the IKE SA. */
 	uint32_t syncs;               /* ... that set the message IDs (RFC 6311). */
 	uint32_t responses;           /* Answers to requests of its own. */
 	uint32_t fragments;           /* Kept until the rest of their message comes. */
@@ -142,7 +143,9 @@ struct initiator {
 	uint64_t new_spi;     /* Offered: IKE or ESP. */
 	struct initiator_rekeyed rekeyed;
 
-	struct ike_sa ike[IKE_SA_MAX]; /* [1]: the rekeyed one, until it is deleted. */
+	struct ike_sa ike[IKE_SA_MAX]; /* [1]: the rekeyed one, until it is deleted, by who asked:
+					* by us if ike[0].original_initiator. */
+	struct ike_sa successor;       /* While the gateway's rekey of ike[0] is answered. */
 	/* In the order of their use: the last one carries packets out. child.replaces is what
 	 * the client is to delete because of that Child SA, or 0: what the gateway
 	 * replaced it deletes itself. */

@@ -12,6 +12,7 @@
 #include "proto/ike/answer.h"
 #include "proto/ike/child_make.h"
 #include "proto/ike/ike_keys.h"
+#include "proto/ike/select.h"
 #include "proto/mutant.h"
 
 #include <openssl/mem.h>
@@ -165,6 +166,16 @@ static struct blob *settle(struct initiator *i, uint32_t old, const struct ike_m
 	return initiator_create_child_delete(i, made->spi_in);
 }
 
+void initiator_replace(struct initiator *i)
+{
+	i->ike[1] = i->ike[0];
+	i->ike[1].state = IKE_SA_REKEYED;
+	i->ike[0] = i->successor;
+	OPENSSL_cleanse(&i->successor, sizeof(i->successor));
+	ike_datagrams_set(&i->sync.response, NULL);
+	memset(&i->sync, 0, sizeof(i->sync));
+}
+
 static uint16_t take_ike(struct initiator *i, const struct ike_message *m)
 {
 	const struct ike_half ours = {i->nonce_i, &i->dh};
@@ -187,11 +198,8 @@ static uint16_t take_ike(struct initiator *i, const struct ike_message *m)
 		ike_keys_rekey(&sa.keys, &sa.suite, &i->ike[0].keys, &i->ike[0].suite, &input);
 		secret_cleanse(&sa.keys.pi);
 		secret_cleanse(&sa.keys.pr);
-		i->ike[1] = i->ike[0];
-		i->ike[1].state = IKE_SA_REKEYED;
-		i->ike[0] = sa;
-		ike_datagrams_set(&i->sync.response, NULL);
-		memset(&i->sync, 0, sizeof(i->sync));
+		i->successor = sa;
+		initiator_replace(i);
 	}
 	dh_secret_cleanse(&shared);
 	OPENSSL_cleanse(&sa, sizeof(sa));
@@ -315,6 +323,58 @@ static uint16_t refuse(struct ike_builder *b, uint16_t error)
 	return error;
 }
 
+/* 3.3.1: the Protocol ID of the first proposal. */
+static bool is_for_ike(const CBS *sa)
+{
+	return CBS_len(sa) > 5 && CBS_data(sa)[5] == IKE_PROTOCOL_IKE;
+}
+
+/* The gateway is the original initiator of what comes of it. */
+static uint16_t rekey_ike(struct initiator *i, const struct ike_sa *sa, const struct ike_message *m,
+			  struct ike_builder *b)
+{
+	struct ike_key_input input = {.nonce_i = m->nonce};
+	struct ike_sa *next = &i->successor;
+	uint8_t nonce[IKE_NONCE_LEN];
+	struct sa_choice choice;
+	struct ike_ke ke;
+
+	if (sa_select_ike(&choice, &m->sa, i->config.ike, i->config.n_ike, 8, m->ke.group) != OK)
+		return refuse(b, IKE_NOTIFY_NO_PROPOSAL_CHOSEN);
+	if (choice.ke_mismatch) {
+		ike_add_notify_u16(b, IKE_NOTIFY_INVALID_KE_PAYLOAD, choice.suite.dh);
+		return IKE_NOTIFY_INVALID_KE_PAYLOAD;
+	}
+	if (choice.spi == 0 || !ike_nonce_fits(&m->nonce, choice.suite.prf) ||
+	    ike_ke_respond(&ke, &m->ke, &i->entropy) != OK)
+		return refuse(b, IKE_NOTIFY_INVALID_SYNTAX);
+	entropy_draw(&i->entropy, nonce, sizeof(nonce));
+	CBS_init(&input.nonce_r, nonce, sizeof(nonce));
+	input.shared = &ke.shared;
+	memset(next, 0, sizeof(*next));
+	next->state = IKE_SA_ESTABLISHED;
+	next->suite = choice.suite;
+	next->spi_i = input.spi_i = choice.spi;
+	next->spi_r = input.spi_r = initiator_draw_ike_spi(i);
+	ike_keys_rekey(&next->keys, &next->suite, &sa->keys, &sa->suite, &input);
+	secret_cleanse(&next->keys.pi);
+	secret_cleanse(&next->keys.pr);
+	dh_secret_cleanse(&ke.shared);
+	ike_add_sa_answer(b, &choice, next->spi_r);
+	ike_add_nonce(b, nonce, sizeof(nonce));
+	ike_add_ke(b, choice.suite.dh, ke.data, ke.len);
+	i->counts.ike_rekeys++;
+	return 0;
+}
+
+/* 2.25.2: not while Child SAs are made, rekeyed or closed, nor while we do the same. */
+static bool may_rekey_ike(const struct initiator *i, const struct ike_sa *sa)
+{
+	return i->ike[1].state == 0 &&
+	       (sa->purpose == INITIATOR_NOTHING || sa->purpose == INITIATOR_DPD ||
+		sa->purpose == INITIATOR_MOVE || sa->purpose == INITIATOR_OTHER);
+}
+
 uint16_t initiator_answer_child(struct initiator *i, struct ike_sa *sa,
 				const struct ike_message *m, struct ike_builder *b)
 {
@@ -324,6 +384,9 @@ uint16_t initiator_answer_child(struct initiator *i, struct ike_sa *sa,
 
 	if (sa != &i->ike[0]) /* 2.25.2: nothing new on an IKE SA that is replaced. */
 		return refuse(b, IKE_NOTIFY_TEMPORARY_FAILURE);
+	if (is_for_ike(&m->sa))
+		return may_rekey_ike(i, sa) ? rekey_ike(i, sa, m, b)
+					    : refuse(b, IKE_NOTIFY_TEMPORARY_FAILURE);
 	if (!n)
 		return refuse(b, IKE_NOTIFY_NO_ADDITIONAL_SAS);
 	old = rekeyed_child(i, n, &spi);

@@ -23,6 +23,9 @@ struct child_sa *initiator_child_by_spi_out(struct initiator *i, uint32_t spi_ou
 /* A Child SA that was refused after the gateway made it: its DELETE. */
 struct blob *initiator_refuse_child(struct initiator *i, uint16_t error);
 
+/* i->successor becomes the current IKE SA; the one before waits to be deleted. */
+void initiator_replace(struct initiator *i);
+
 /* Drawn for a new SA. */
 uint32_t initiator_draw_esp_spi(struct initiator *i);
 uint64_t initiator_draw_ike_spi(struct initiator *i);
@@ -32,7 +35,7 @@ void initiator_add_ke(const struct initiator *i, struct ike_builder *b);
 /* What opens the gateway's messages on this IKE SA. */
 static inline struct sk_direction initiator_theirs(const struct ike_sa *sa)
 {
-	return sk_direction_of(&sa->suite, &sa->keys, false);
+	return sk_direction_of(&sa->suite, &sa->keys, !sa->original_initiator);
 }
 
 /* ---- initiator_fragment.c ---- */

@@ -12,6 +12,7 @@
 #include "proto/ike/child_rekey.h"
 #include "proto/ike/ike.h"
 #include "proto/ike/ike_message.h"
+#include "proto/ike/ike_rekey.h"
 #include "proto/ike/ike_seal.h"
 #include "proto/ike/mobike.h"
 #include "proto/ike/outcome.h"
@@ -63,6 +64,8 @@ static bool add_payloads(struct ike_builder *b, const struct ike_env *env, struc
 		return ike_rekey_ask(b, env, s, request);
 	case IKE_PURPOSE_CHECK_ADDRESS:
 		return ike_check_ask(b, env, s);
+	case IKE_PURPOSE_REKEY_IKE:
+		return ike_sa_rekey_ask(b, env, s, request);
 	case IKE_PURPOSE_NONE:
 		break;
 	}
@@ -77,7 +80,8 @@ bool ike_request_make(const struct ike_env *env, struct ike_session *s,
 		.spi_i = sa->spi_i,
 		.spi_r = sa->spi_r,
 		.major = 2,
-		.exchange = request->purpose == IKE_PURPOSE_REKEY_CHILD
+		.exchange = request->purpose == IKE_PURPOSE_REKEY_CHILD ||
+					    request->purpose == IKE_PURPOSE_REKEY_IKE
 				    ? IKE_EXCHANGE_CREATE_CHILD_SA
 				    : IKE_EXCHANGE_INFORMATIONAL,
 		.flags = sa->original_initiator ? IKE_FLAG_INITIATOR : 0,
@@ -100,6 +104,33 @@ bool ike_request_make(const struct ike_env *env, struct ike_session *s,
 		return false;
 	ike_window_ask(&sa->window, message);
 	return ike_datagrams_len(message) <= IKE_DATAGRAMS_LEN_MAX;
+}
+
+bool ike_request_close_old(const struct ike_env *env, struct ike_session *s)
+{
+	struct ike_sa *sa = &s->ike[1];
+	struct ike_sealer sealer =
+		ike_sealer_of(env, sk_direction_of(&sa->suite, &sa->keys, sa->original_initiator),
+			      s->features, s->local.address.family);
+	struct ike_header h = {
+		.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.major = 2,
+		.exchange = IKE_EXCHANGE_INFORMATIONAL,
+		.flags = sa->original_initiator ? IKE_FLAG_INITIATOR : 0,
+		.message_id = sa->window.next_out,
+	};
+	struct ike_datagrams *message;
+	struct ike_builder b;
+
+	assert(sa->state == IKE_SA_REKEYED && !sa->window.outstanding);
+	ike_builder_init_message(&b, &h);
+	ike_add_delete_ike(&b);
+	if (ike_seal(&sealer, &b, &message) != OK)
+		return false;
+	sa->purpose = IKE_PURPOSE_DELETE_IKE;
+	ike_window_ask(&sa->window, message);
+	return true;
 }
 
 void ike_request_create(const struct ike_env *env, const struct ike_session *session,
@@ -137,6 +168,9 @@ void ike_step_answer(struct ike_step *s)
 		return;
 	case IKE_PURPOSE_CHECK_ADDRESS:
 		ike_step_check_answer(s);
+		return;
+	case IKE_PURPOSE_REKEY_IKE:
+		ike_step_sa_rekey_answer(s);
 		return;
 	case IKE_PURPOSE_NONE:
 	case IKE_PURPOSE_NOTICE:

@@ -26,5 +26,8 @@ void ike_step_informational(struct ike_step *s); /* INFORMATIONAL (informational
 
 /* Is there room for a rekeyed IKE SA in ike[1]? (ike.c) */
 bool ike_old_place_is_free(const struct ike_session *s);
+/* Or is it taken by what our DELETE is outstanding for? It goes when the client uses ike[0], and
+ * that is replaced. */
+bool ike_old_is_closing(const struct ike_session *s);
 
 #endif

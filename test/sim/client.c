@@ -173,7 +173,7 @@ static struct blob *give_up(struct client *c)
 /* What a rekey replaced is deleted by who asked for it (RFC 7296 2.8). */
 static struct blob *tidy(struct client *c)
 {
-	if (c->ike.ike[1].state != 0)
+	if (c->ike.ike[1].state != 0 && c->ike.ike[0].original_initiator)
 		return initiator_create_ike_delete(&c->ike, 1);
 	for (size_t k = 0; k < c->ike.n_child; k++) {
 		const struct child_sa *old =

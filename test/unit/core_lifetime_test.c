@@ -123,12 +123,65 @@ static void hard_is_hard(void **unused)
 	story_fini(&l);
 }
 
+/* The IKE SA is replaced, by whoever leads then, and an unanswered DELETE of the old one ends
+ * nothing. */
+static void an_old_ike_sa_is_rekeyed(void **unused)
+{
+	struct story l;
+	uint64_t old;
+
+	(void)unused;
+	begin(&l, (struct lifetime){0}, (struct lifetime){.rekey_s = 20});
+	old = session(&l)->ike.ike[0].spi_r;
+	listen(&l, 15000);
+	assert_int_equal(session(&l)->ike.ike[0].spi_r, old);
+	for (unsigned k = 0; k < 60 && !session(&l)->ike.ike[0].window.outstanding; k++)
+		deaf(&l, 100);
+	assert_int_equal(session(&l)->ike.ike[0].purpose, IKE_PURPOSE_REKEY_IKE);
+	deaf(&l, 2000); /* Given up until it shows itself. */
+	story_lose_leader(&l);
+	story_swallow(&l);
+	assert_int_equal(session(&l)->ike.ike[0].purpose, IKE_PURPOSE_REKEY_IKE);
+	story_client_send(&l, initiator_create_dpd(&l.client));
+	for (unsigned k = 0; k < 100 && session(&l)->ike.ike[1].state == 0; k++) {
+		story_run(&l, 20);
+		if (session(&l)->ike.ike[1].state == 0)
+			story_client_listen(&l);
+	}
+	print_message("client req %u ign %u rekeys %u err %u purpose %u; gw state %u purpose %u lead %u\n", l.client.counts.requests, l.client.counts.ignored, l.client.counts.ike_rekeys, l.client.error, l.client.ike[0].purpose, session(&l)->ike.ike[1].state, session(&l)->ike.ike[0].purpose, story_leader(&l));
+	assert_int_equal(l.client.counts.ike_rekeys, 1);
+	assert_int_not_equal(session(&l)->ike.ike[0].spi_r, old);
+	deaf(&l, 4000);
+	assert_non_null(session(&l));
+	story_client_send(&l, initiator_create_dpd(&l.client));
+	listen(&l, 2000);
+	assert_int_equal(session(&l)->ike.ike[1].state, IKE_SA_DELETED);
+	assert_int_equal(session(&l)->ike.n_child, 1);
+	story_level(&l);
+	story_fini(&l);
+}
+
+static void an_ike_sa_past_its_hard_lifetime_ends(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	begin(&l, (struct lifetime){0}, (struct lifetime){.rekey_s = 10, .hard_s = 20});
+	deaf(&l, 18000);
+	assert_int_equal(session(&l)->ike.n_child, 1);
+	deaf(&l, 8000);
+	assert_null(session(&l));
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(due_before_its_end_and_not_all_at_once),
 		cmocka_unit_test(an_old_child_sa_is_rekeyed),
 		cmocka_unit_test(hard_is_hard),
+		cmocka_unit_test(an_old_ike_sa_is_rekeyed),
+		cmocka_unit_test(an_ike_sa_past_its_hard_lifetime_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,7 +129,7 @@ static void another_cookie_closes_it(void **state)
 		ike_builder_init_message(&b, &h);
 		if (k > 0) /* 0: none at all. */
 			ike_add_notify(&b, IKE_NOTIFY_COOKIE2, cookie, 15 + k);
-		assert_int_equal(ike_seal(&ours, &f.i.iv, &f.i.entropy, &b, &d), OK);
+		assert_int_equal(ike_seal(&(struct ike_sealer){.ours = ours, .iv = &f.i.iv, .entropy = &f.i.entropy}, &b, &d), OK);
 		assert_null(gateway_receive(&f.g, &away, blob_ref(ike_datagrams_only(d))));
 		ike_datagrams_unref(d);
 		assert_int_equal(f.g.verdict, IKE_VERDICT_DELETE);

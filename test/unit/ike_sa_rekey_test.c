@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The gateway rekeys the IKE SA (RFC 7296 1.3.2, 2.18). */
+#include "test/unit/rekey.h"
+
+#include <string.h>
+
+static struct blob *ask_ike(struct fixture *f)
+{
+	struct ike_request r = {.purpose = IKE_PURPOSE_REKEY_IKE};
+	struct blob *d;
+
+	assert_true(ike_sa_rekey_possible(&f->g.config, f->g.session));
+	d = gateway_request(&f->g, &r);
+	assert_int_equal(f->g.verdict, IKE_VERDICT_STEP);
+	assert_false(ike_sa_rekey_possible(&f->g.config, f->g.session));
+	return d;
+}
+
+static struct blob *closing(const struct fixture *f)
+{
+	assert_int_equal(f->g.session->ike[1].purpose, IKE_PURPOSE_DELETE_IKE);
+	return blob_ref(ike_datagrams_only(f->g.session->ike[1].window.outstanding));
+}
+
+/* Both ends ask each other on the current IKE SA. */
+static void assert_talk(struct fixture *f)
+{
+	struct ike_request dpd = {.purpose = IKE_PURPOSE_DPD};
+
+	assert_int_equal(gateway_exchange(&f->g, &f->i, initiator_create_dpd(&f->i)), 2);
+	assert_null(fixture_to_gateway(f, fixture_to_client(f, gateway_request(&f->g, &dpd))));
+	assert_true(f->g.answered);
+	assert_int_equal(f->i.error, 0);
+}
+
+static void the_ike_sa_is_replaced(void **state)
+{
+	struct fixture f;
+	uint64_t old;
+
+	(void)state;
+	fixture_establish(&f);
+	old = f.g.session->ike[0].spi_r;
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, ask_ike(&f))));
+	assert_int_not_equal(f.g.session->ike[0].spi_r, old);
+	assert_true(f.g.session->ike[0].original_initiator);
+	assert_false(f.i.ike[0].original_initiator);
+	assert_int_equal(f.g.session->ike[1].state, IKE_SA_REKEYED);
+	assert_int_equal(f.i.counts.ike_rekeys, 1);
+	assert_talk(&f); /* While the DELETE is outstanding. */
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, closing(&f))));
+	assert_int_equal(f.g.session->ike[1].state, IKE_SA_DELETED);
+	assert_int_equal(f.i.ike[1].state, 0);
+	assert_talk(&f);
+	assert_agree(&f);
+	/* On the new one either side rekeys: a Child SA, and the IKE SA once more. */
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, ask(&f))));
+	settle(&f);
+	assert_agree(&f);
+	gateway_exchange(&f.g, &f.i, initiator_create_ike_rekey(&f.i, 0));
+	assert_int_equal(f.i.error, 0);
+	assert_true(f.i.ike[0].original_initiator);
+	gateway_exchange(&f.g, &f.i, initiator_create_ike_delete(&f.i, 1));
+	assert_talk(&f);
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, ask_ike(&f))));
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, closing(&f))));
+	assert_talk(&f);
+	fixture_teardown(&f);
+}
+
+/* The DELETE is never answered: both go on, until the new one is replaced in its turn. */
+static void an_unanswered_delete_is_in_nobodys_way(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_establish(&f);
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, ask_ike(&f))));
+	/* Has it got the new one for good? */
+	assert_false(ike_sa_rekey_possible(&f.g.config, f.g.session));
+	blob_unref(fixture_to_client(&f, closing(&f)));
+	assert_talk(&f);
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, ask_ike(&f))));
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, closing(&f))));
+	assert_talk(&f);
+	/* The same where the client replaces it. */
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, ask_ike(&f))));
+	blob_unref(fixture_to_client(&f, closing(&f)));
+	gateway_exchange(&f.g, &f.i, initiator_create_ike_rekey(&f.i, 0));
+	assert_int_equal(f.i.error, 0);
+	assert_talk(&f);
+	fixture_teardown(&f);
+}
+
+/* 2.25: who is busy says so, and nothing ends. */
+static void both_at_once(void **state)
+{
+	struct blob *request, *answer;
+	struct fixture f;
+
+	(void)state;
+	fixture_establish(&f);
+	request = ask_ike(&f);
+	answer = fixture_to_gateway(&f, initiator_create_ike_rekey(&f.i, 0));
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, request)));
+	assert_null(fixture_to_client(&f, answer));
+	assert_int_equal(f.i.error, IKE_NOTIFY_TEMPORARY_FAILURE);
+	assert_int_equal(f.g.session->ike[1].state, 0);
+	assert_true(ike_sa_rekey_possible(&f.g.config, f.g.session));
+	assert_talk(&f);
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, ask_ike(&f))));
+	assert_int_equal(f.g.session->ike[1].state, IKE_SA_REKEYED);
+	fixture_teardown(&f);
+}
+
+/* A client that does not answer as it must changes nothing. */
+static void a_damaged_answer_changes_nothing(void **state)
+{
+	struct fixture f;
+	struct blob *answer;
+
+	(void)state;
+	fixture_establish(&f);
+	answer = fixture_to_client(&f, ask_ike(&f));
+	answer->data[answer->len - 1] ^= 1;
+	assert_null(fixture_to_gateway(&f, answer));
+	assert_int_equal(f.g.verdict, IKE_VERDICT_DROP);
+	assert_int_equal(f.g.session->ike[0].purpose, IKE_PURPOSE_REKEY_IKE);
+	assert_int_equal(f.g.session->ike[1].state, 0);
+	fixture_teardown(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_ike_sa_is_replaced),
+		cmocka_unit_test(an_unanswered_delete_is_in_nobodys_way),
+		cmocka_unit_test(both_at_once),
+		cmocka_unit_test(a_damaged_answer_changes_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
