@@ -145,7 +145,7 @@ static uint64_t hash_now(void)
 
 	config = malloc(sizeof(*config));
 	assert_int_equal(node_config_load(config, path, NULL, &e), 0);
-	hash = config->cluster.hash;
+	hash = config->cluster.policy->hash;
 	config_errors_fini(&e);
 	node_config_fini(config);
 	free(config);
