@@ -6,7 +6,7 @@
 # logs and captures stay in build/netns/NAME. A script with a line "# modes: a b"
 # runs once for each, with MODE set. The last line is the summary.
 #
-#   test/netns/run.sh [NAME...]    NETNS_JOBS: so many scripts at a time (2); one
+#   test/netns/run.sh [NAME...]    NETNS_JOBS: so many scripts at a time (3); one
 #                                  with a line "# alone" has the machine to itself
 #                                  NETNS_TIMEOUT: seconds per script (240), where
 #                                  it has no line "# timeout: N" of its own
@@ -79,7 +79,7 @@ for t in "${tests[@]}"; do
 	done
 done
 for job in "${together[@]}"; do
-	room "${NETNS_JOBS:-2}"
+	room "${NETNS_JOBS:-3}"
 	begin "${job% *}" "$(sed 's/^none$//' <<< "${job##* }")"
 done
 room 1

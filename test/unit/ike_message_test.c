@@ -147,8 +147,9 @@ static const struct {
 	/* KE */
 	{60, 34, "00 00 0028" KE32, OK, 0},
 	{61, 34, "00 00 0029" KE32 "00", ERR_MALFORMED, 0},   /* not the group's length */
-	{62, 34, "00 00 0009 0002 0000 ff", OK, 0},           /* unknown group: INVALID_KE_PAYLOAD */
-	{63, 34, "00 00 0008 0002 0000", ERR_MALFORMED, 0},
+	{62, 34, "00 00 0009 0063 0000 ff", OK, 0},           /* unknown group: INVALID_KE_PAYLOAD */
+	{63, 34, "00 00 0008 0063 0000", ERR_MALFORMED, 0},
+	{65, 34, "00 00 0009 0002 0000 ff", ERR_MALFORMED, 0}, /* MODP-1024 has 128 octets */
 	{64, 34, "00 00 0007 0002 00", ERR_MALFORMED, 0},
 	/* ID, AUTH */
 	{70, 35, "00 00 0008 01000000", OK, 0},

@@ -159,7 +159,7 @@ static const struct {
 	enum status want;
 } id_rows[] = {
 	{1, IKE_ID_FQDN, 2, OK},           {2, IKE_ID_FQDN, 0, ERR_MALFORMED},
-	{3, IKE_ID_FQDN, 128, OK},         {4, IKE_ID_FQDN, 129, ERR_TOO_LONG},
+	{3, IKE_ID_FQDN, 240, OK},         {4, IKE_ID_FQDN, 241, ERR_TOO_LONG},
 	{5, IKE_ID_IPV4_ADDR, 4, OK},      {6, IKE_ID_IPV4_ADDR, 16, ERR_MALFORMED},
 	{7, IKE_ID_IPV6_ADDR, 16, OK},     {8, IKE_ID_IPV6_ADDR, 4, ERR_MALFORMED},
 	{9, IKE_ID_DER_ASN1_DN, 60, OK},   {10, 99, 3, OK},
