@@ -10,6 +10,8 @@ import sys
 FUNCTION_MAX = 70
 CIRCLE_MAX = 8
 LAYERS = ("proto", "cluster", "xdp", "node")
+# In test/lib, and in no archive beside the file of that name.
+TEST_TWINS = tuple("test/lib/" + n for n in ("apply.c", "follow.c", "follow.h", "mutant.h", "pki.c", "pki.h"))
 # Rooms of the core with more than one file.
 SHARED = {
     "exchange": ("exchange_env", "exchange_propose", "lane"),
@@ -118,6 +120,14 @@ for path, text in product.items():
             if name != owner and name not in SHARED.get(owner, ()):
                 fail(f"{path}:{text.count(chr(10), 0, match.start()) + 1}",
                      f"c->{room} is the room of {owner}.c")
+
+# Base names: an archive keeps one object of a name, and a reader one file in his head.
+named = {}
+for path in [*product, *sources("test/lib")]:
+    name = os.path.basename(path)
+    first = named.setdefault(name, path)
+    if first != path and path not in TEST_TWINS:
+        fail(path, f"has the name of {first}")
 
 # Circles: files of one layer that call each other in a loop (Tarjan).
 defined = {}

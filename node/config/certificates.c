@@ -185,11 +185,9 @@ void config_read_certificates(struct reader *r)
 
 /* ---- CRLs, again ---- */
 
-struct trust *node_config_read_crls(const struct node_config *c, size_t connection,
+struct trust *node_config_read_crls(const struct connection_files *f, const struct trust *old,
 				    char why[CONFIG_WHY_LEN])
 {
-	const struct trust *old = c->cluster.policy->ike.connections[connection].clients;
-	const struct connection_files *f = &c->files[connection];
 	const char *wrong = NULL;
 	struct trust *t = trust_copy(old);
 
@@ -197,7 +195,7 @@ struct trust *node_config_read_crls(const struct node_config *c, size_t connecti
 	if (!wrong)
 		return t;
 	snprintf(why, CONFIG_WHY_LEN, "\"crl_file\" of connection \"%s\": %s: %s",
-		 c->cluster.policy->ike.connections[connection].name, f->crl, wrong);
+		 f->name, f->crl, wrong);
 	trust_unref(t);
 	return NULL;
 }

@@ -38,6 +38,7 @@ struct node_entry { /* One [[node]]; its name is cluster.node[] at the same inde
 };
 
 struct connection_files { /* Of one [[connection]]: certificates; certificates.c. "" or n = 0: none. */
+	char name[64]; /* The connection's. */
 	char cert[CREDENTIALS_MAX][CONFIG_PATH_MAX], key[CREDENTIALS_MAX][CONFIG_PATH_MAX];
 	size_t n_cert, n_key;
 	char ca[CONFIG_PATH_MAX], crl[CONFIG_PATH_MAX];
@@ -68,7 +69,8 @@ struct node_config {
 	char storage_key_file[CONFIG_PATH_MAX];
 	char user[CONFIG_USER_MAX];    /* [cluster] user: who the process becomes; "" = default. */
 	struct node_entry node[CLUSTER_NODES_MAX];
-	struct connection_files *files; /* As many as the policy has connections. */
+	struct connection_files *files; /* Of each connection of the file; the policy itself may change. */
+	size_t n_files;
 
 	/* [service]: with prefix length; cluster.service[] has the addresses alone. */
 	struct prefix outer[CONFIG_ADDRESSES_MAX];
@@ -119,10 +121,10 @@ void node_config_fini(struct node_config *c); /* Cleanses secrets, frees lists. 
 int node_config_check_pki(const struct node_config *c, const char *node_name, int64_t unix_now,
 			  struct config_errors *errors) must_check;
 
-/* certificates.c: the CRLs of a connection read anew: whom it believes from now on, for the
- * caller to put in place of connections[i].clients. NULL: *why says what is wrong, and things stay
+/* certificates.c: the CRLs of a connection read anew, beside what else of `old` it believes: for
+ * the caller to put in its place. NULL: *why says what is wrong, and things stay
  * as they are. */
-struct trust *node_config_read_crls(const struct node_config *c, size_t connection,
+struct trust *node_config_read_crls(const struct connection_files *f, const struct trust *old,
 				    char why[CONFIG_WHY_LEN]) must_check;
 
 /* check_host.c: what this machine, which is node c->cluster.self, lacks of what the file says

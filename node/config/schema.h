@@ -94,7 +94,7 @@ BIO *config_read_pem(const char *path, bool *others, const char **why);
 /* All certificates of it. */
 STACK_OF(X509) *config_read_chain(BIO *bio);
 
-/* The key that is in a file, from its text: psk.c. Says what is wrong with it. */
+/* The key that is in a file, from its text: config_psk.c. Says what is wrong with it. */
 void config_read_psk(struct reader *r, const struct toml_value *v, const char *path,
 		     struct secret *psk);
 /* A [[user]]'s, likewise: password.c. */

@@ -23,7 +23,7 @@ void config_connection_begin(struct reader *r, const struct toml_value *v, size_
 		if (!ike->connections || !r->c->files)
 			abort();
 	}
-	ike->n_connections = i + 1;
+	ike->n_connections = r->c->n_files = i + 1;
 	r->files = &r->c->files[i];
 	r->connection = &ike->connections[i];
 	r->connection->replay_bits = REPLAY_BITS_DEFAULT;
@@ -32,7 +32,11 @@ void config_connection_begin(struct reader *r, const struct toml_value *v, size_
 	r->connection->ike_life.rekey_s = 24 * 3600;
 }
 
-SETTER(connection_name) { config_set_text(r, v, r->connection->name, sizeof(r->connection->name)); }
+SETTER(connection_name)
+{
+	config_set_text(r, v, r->connection->name, sizeof(r->connection->name));
+	memcpy(r->files->name, r->connection->name, sizeof(r->files->name));
+}
 SETTER(connection_local_id)
 {
 	if (ike_id_parse(&r->connection->local_id, v->string) != OK)

@@ -87,8 +87,8 @@ void auth_pool_ask(struct node *n, const struct auth_question *question, const s
 struct crl_work {
 	uv_work_t work;
 	struct node *n;
-	size_t connection;
-	struct trust *made;
+	const struct connection_files *files;
+	struct trust *old, *made; /* References that the loop's thread holds. */
 	char why[CONFIG_WHY_LEN];
 };
 
@@ -96,13 +96,12 @@ static void on_crl_work(uv_work_t *work)
 {
 	struct crl_work *w = work->data;
 
-	w->made = node_config_read_crls(w->n->config, w->connection, w->why);
+	w->made = node_config_read_crls(w->files, w->old, w->why);
 }
 
-/* The one of our file, in the policy that is in force: it is all that ever changes in one. */
-static struct ike_connection *connection_in_force(struct node *n, size_t connection)
+/* The one of our file, in the policy that is in force. */
+static struct ike_connection *connection_in_force(struct node *n, const char *name)
 {
-	const char *name = n->config->cluster.policy->ike.connections[connection].name;
 	struct ike_config *ike = n->ended ? NULL : &core_policy(n->core)->ike;
 
 	for (size_t i = 0; ike && i < ike->n_connections; i++)
@@ -115,7 +114,7 @@ static void on_crl_done(uv_work_t *work, int status)
 {
 	struct crl_work *w = work->data;
 	struct node *n = w->n;
-	struct ike_connection *c = connection_in_force(n, w->connection);
+	struct ike_connection *c = connection_in_force(n, w->files->name);
 
 	(void)status;
 	n->auth_pool->reading = false;
@@ -129,6 +128,7 @@ static void on_crl_done(uv_work_t *work, int status)
 	} else {
 		events_add(n->events, CONFIG_LOG_WARNING, "crl", "%s: those read before stay in force", w->why);
 	}
+	trust_unref(w->old);
 	free(w);
 }
 
@@ -145,15 +145,20 @@ static bool has_changed(struct stat *seen, const char *path)
 	return true;
 }
 
-static void read_anew(struct node *n, size_t connection)
+static void read_anew(struct node *n, const struct connection_files *files)
 {
-	struct crl_work *w = calloc(1, sizeof(*w));
+	struct ike_connection *c = connection_in_force(n, files->name);
+	struct crl_work *w;
 	int rc;
 
+	if (!c)
+		return;
+	w = calloc(1, sizeof(*w));
 	assert(w);
 	w->work.data = w;
 	w->n = n;
-	w->connection = connection;
+	w->files = files;
+	w->old = trust_ref(c->clients);
 	n->auth_pool->reading = true;
 	(void)setenv("UV_THREADPOOL_SIZE", THREADS, 0);
 	rc = uv_queue_work(&n->loop, &w->work, on_crl_work, on_crl_done);
@@ -163,12 +168,11 @@ static void read_anew(struct node *n, size_t connection)
 static void begin(struct node *n)
 {
 	const struct node_config *c = n->config;
-	size_t count = c->cluster.policy->ike.n_connections;
 
-	n->auth_pool = calloc(1, sizeof(*n->auth_pool) + count * sizeof(n->auth_pool->crl[0]));
+	n->auth_pool = calloc(1, sizeof(*n->auth_pool) + c->n_files * sizeof(n->auth_pool->crl[0]));
 	assert(n->auth_pool);
-	for (size_t i = 0; i < count; i++)
-		if (c->files && c->files[i].crl[0])
+	for (size_t i = 0; i < c->n_files; i++)
+		if (c->files[i].crl[0])
 			(void)has_changed(&n->auth_pool->crl[i].seen, c->files[i].crl);
 }
 
@@ -178,11 +182,11 @@ void auth_pool_look(struct node *n)
 
 	if (!n->auth_pool)
 		begin(n);
-	if (++n->auth_pool->looks % LOOK_EVERY != 0 || n->auth_pool->reading || !c->files)
+	if (++n->auth_pool->looks % LOOK_EVERY != 0 || n->auth_pool->reading)
 		return;
-	for (size_t i = 0; i < c->cluster.policy->ike.n_connections; i++)
+	for (size_t i = 0; i < c->n_files; i++)
 		if (c->files[i].crl[0] && has_changed(&n->auth_pool->crl[i].seen, c->files[i].crl)) {
-			read_anew(n, i);
+			read_anew(n, &c->files[i]);
 			return; /* Another one next time. */
 		}
 }

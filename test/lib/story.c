@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test/lib/story.h"
 
-#include "test/lib/outside.h"
+#include "test/lib/outside_answer.h"
 #include "test/lib/pki.h"
 
 #include <assert.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Those who are asked outside (test/lib/outside.h). They take their time, and some answers never
+/* Those who are asked outside (test/lib/outside_answer.h). They take their time, and some answers never
  * come. */
 #include "test/sim/node.h"
 
-#include "test/lib/outside.h"
+#include "test/lib/outside_answer.h"
 #include "test/sim/certificates.h"
 
 #include <string.h>

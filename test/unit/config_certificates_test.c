@@ -183,7 +183,7 @@ static void crls_are_read_anew(void **unused)
 	config = malloc(sizeof(*config));
 	assert_int_equal(node_config_load(config, path, NULL, &e), 0);
 	put_crl(numbers, 2);
-	t = node_config_read_crls(config, 0, why);
+	t = node_config_read_crls(config->files, config->cluster.policy->ike.connections[0].clients, why);
 	assert_non_null(t);
 	assert_int_equal(t->n_cas, 1);
 	assert_int_equal(t->n_ids, 1);
@@ -191,7 +191,7 @@ static void crls_are_read_anew(void **unused)
 	assert_int_equal(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(sk_X509_CRL_value(t->crls, 0))), 2);
 	trust_unref(t);
 	put("clients.crl", "half a file");
-	assert_null(node_config_read_crls(config, 0, why));
+	assert_null(node_config_read_crls(config->files, config->cluster.policy->ike.connections[0].clients, why));
 	assert_non_null(strstr(why, "clients.crl: holds no CRL in PEM"));
 	config_errors_fini(&e);
 	node_config_fini(config);

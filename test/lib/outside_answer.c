@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "test/lib/outside.h"
+#include "test/lib/outside_answer.h"
 
 #include "proto/auth/outside.h"
 #include "test/lib/toy_auth.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whoever is asked outside by any method of the tests, at once and in this thread. */
-#ifndef TEST_LIB_OUTSIDE_H
-#define TEST_LIB_OUTSIDE_H
+#ifndef TEST_LIB_OUTSIDE_ANSWER_H
+#define TEST_LIB_OUTSIDE_ANSWER_H
 
 #include "proto/ike/ike_config.h"
 
