@@ -154,7 +154,7 @@ tunnel6() { # MODE ENCAP
 	check "$1 $2 IPv6: ping through the tunnel" \
 		ip netns exec $dp-b ping -c 20 -i 0.01 -W 2 -I 2001:db8:30::5 2001:db8:20::9
 	check "$1 $2 IPv6: full-size packets" \
-		ip netns exec $dp-b ping -c 5 -i 0.01 -W 2 -s 1352 -M do -I 2001:db8:30::5 2001:db8:20::9
+		ip netns exec $dp-b ping -c 5 -i 0.01 -W 2 -s 1342 -M do -I 2001:db8:30::5 2001:db8:20::9
 	check "$1 $2 IPv6: baton answers neighbour solicitations" above a 7 arp 0
 	[ $1 = xdp ] && check "$1 $2 IPv6: out by AF_XDP" above a 7 xdp_out 20
 }
