@@ -26,6 +26,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	cluster_config_defaults(&config.cluster);
+	config.cluster.policy = cluster_policy_new();
 	strcpy(config.cluster.name, "fuzz");
 	config.cluster.n_nodes = 3;
 	for (unsigned i = 0; i < 3; i++)
