@@ -95,7 +95,7 @@ stays "TUN device down"
 
 settle
 at "$victim" ip link set wan mtu 1400
-check "MTU: the TUN device follows" until_ok 5 tun_mtu_is 1326
+check "MTU: the TUN device follows" until_ok 5 tun_mtu_is 1310
 stays "MTU"
 at "$victim" ip link set wan mtu 1500
 check "MTU: and back" until_ok 5 tun_mtu_is 1400
