@@ -177,6 +177,25 @@ static void a_live_flow_is_life(void **unused)
 	story_fini(&l);
 }
 
+/* It is asked anew, where it fell silent since. */
+static void a_flow_that_ends_is_asked_again(void **unused)
+{
+	struct story l;
+	uint32_t spi;
+
+	(void)unused;
+	begin(&l, 1000, 65536);
+	spi = story_spi(&l);
+	for (unsigned k = 0; k < 100 && !session(&l)->ike.ike[0].window.outstanding; k++)
+		deaf(&l, 20, 0);
+	deaf(&l, 100, spi);
+	deaf(&l, 2 * GIVEN_UP_MS, 0);
+	assert_non_null(session(&l));
+	deaf(&l, 1000 + 2 * GIVEN_UP_MS, 0);
+	assert_null(session(&l));
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +203,7 @@ int main(void)
 		cmocka_unit_test(the_next_owner_sends_by_what_the_client_used),
 		cmocka_unit_test(who_is_silent_is_asked_and_ends),
 		cmocka_unit_test(a_live_flow_is_life),
+		cmocka_unit_test(a_flow_that_ends_is_asked_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
