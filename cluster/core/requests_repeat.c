@@ -141,8 +141,10 @@ void requests_wake(struct core *c, const struct session *s, const struct endpoin
 		return;
 	e = task_get(c, s->id);
 	q = &e->question;
-	/* Only its answer, which is authenticated and new, can move the session there. */
-	if (q->request && (s->ike.features & IKE_PEER_BEHIND_NAT) && seen->port != 0 &&
+	/* Only its answer, which is authenticated and new, can move the session there. What asks for a
+	 * COOKIE2 goes to no other address than the one that it is to show. */
+	if (q->request && q->purpose != IKE_PURPOSE_CHECK_ADDRESS &&
+	    (s->ike.features & IKE_PEER_BEHIND_NAT) && seen->port != 0 &&
 	    seen->address.family == s->ike.local.address.family &&
 	    !endpoint_equal(seen, &s->ike.remote))
 		outgoing_send(c, core_node_index(c, session_slot(c->state, s)->node), &s->ike.local,

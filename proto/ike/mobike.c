@@ -24,6 +24,42 @@
 
 #define COOKIE2_LEN 16u /* 4.2.5: "between 8 and 64 octets in length (inclusive)" */
 
+/* ---- What finishes a check ---- */
+
+/* The cookie, and the one address that it was sent to. "If the same INFORMATIONAL request has been
+ * sent to several different addresses ... a new INFORMATIONAL request needs to be sent" (3.7). */
+struct check {
+	uint8_t cookie[COOKIE2_LEN];
+	struct endpoint remote; /* Family 0: it went to several. */
+};
+
+static struct blob *check_encode(const struct check *k)
+{
+	const struct endpoint *e = &k->remote;
+	struct blob *out = NULL;
+	CBB b;
+
+	if (CBB_init(&b, 64) && CBB_add_bytes(&b, k->cookie, COOKIE2_LEN) && CBB_add_u8(&b, e->address.family) &&
+	    CBB_add_bytes(&b, e->address.octets, sizeof(e->address.octets)) && CBB_add_u16(&b, e->port) &&
+	    CBB_flush(&b))
+		out = blob_new(CBB_data(&b), CBB_len(&b));
+	CBB_cleanup(&b);
+	return out;
+}
+
+static bool check_decode(struct check *k, const struct blob *from)
+{
+	CBS in;
+
+	memset(k, 0, sizeof(*k));
+	if (!from)
+		return false;
+	CBS_init(&in, from->data, from->len);
+	return CBS_copy_bytes(&in, k->cookie, COOKIE2_LEN) && CBS_get_u8(&in, &k->remote.address.family) &&
+	       CBS_copy_bytes(&in, k->remote.address.octets, sizeof(k->remote.address.octets)) &&
+	       CBS_get_u16(&in, &k->remote.port) && CBS_len(&in) == 0;
+}
+
 /* ---- Addresses ---- */
 
 /* 3.9, 4.2.6: the notification holds source address, destination address, source
@@ -58,6 +94,21 @@ static bool is_acceptable(const struct ike_path *path)
 	return a->octets[0] != 0xff && a->octets[0] != 0;
 }
 
+/* What is outstanding is repeated to where the session is: also to where it goes now, and maybe to
+ * where it has been. Whoever was at any of these can answer it for another. */
+static void note_check(struct ike_session *s, const struct endpoint *there)
+{
+	struct check k;
+
+	for (size_t i = 0; i < IKE_SA_MAX; i++) {
+		if (s->ike[i].purpose != IKE_PURPOSE_CHECK_ADDRESS || !check_decode(&k, s->ike[i].finish) ||
+		    (endpoint_equal(&k.remote, &s->remote) && endpoint_equal(&k.remote, there)))
+			continue;
+		memset(&k.remote, 0, sizeof(k.remote));
+		blob_set(&s->ike[i].finish, check_encode(&k));
+	}
+}
+
 /* 3.5: "Updates the IP addresses in the IKE_SA with the values from the IP header", and
  * "waits until the check is completed" with those of its IPsec SAs. */
 static void update_addresses(struct ike_step *s)
@@ -66,6 +117,7 @@ static void update_addresses(struct ike_step *s)
 	struct ike_esp_path path = ike_session_esp_path(next);
 	char text[ENDPOINT_TEXT_LEN];
 
+	note_check(next, s->path.remote);
 	next->local = *s->path.local;
 	next->remote = *s->path.remote;
 	ike_nat_detect(&next->features, s->message, &s->path);
@@ -132,41 +184,6 @@ void ike_mobike_add(struct ike_builder *b, const struct ike_env *env, const stru
 }
 
 /* ---- The check ---- */
-
-/* What finishes it: the cookie, and the address that it was sent to first. "If the same
- * INFORMATIONAL request has been sent to several different addresses ... a new INFORMATIONAL
- * request needs to be sent" (3.7). */
-struct check {
-	uint8_t cookie[COOKIE2_LEN];
-	struct endpoint remote;
-};
-
-static struct blob *check_encode(const struct check *k)
-{
-	const struct endpoint *e = &k->remote;
-	struct blob *out = NULL;
-	CBB b;
-
-	if (CBB_init(&b, 64) && CBB_add_bytes(&b, k->cookie, COOKIE2_LEN) && CBB_add_u8(&b, e->address.family) &&
-	    CBB_add_bytes(&b, e->address.octets, sizeof(e->address.octets)) && CBB_add_u16(&b, e->port) &&
-	    CBB_flush(&b))
-		out = blob_new(CBB_data(&b), CBB_len(&b));
-	CBB_cleanup(&b);
-	return out;
-}
-
-static bool check_decode(struct check *k, const struct blob *from)
-{
-	CBS in;
-
-	memset(k, 0, sizeof(*k));
-	if (!from)
-		return false;
-	CBS_init(&in, from->data, from->len);
-	return CBS_copy_bytes(&in, k->cookie, COOKIE2_LEN) && CBS_get_u8(&in, &k->remote.address.family) &&
-	       CBS_copy_bytes(&in, k->remote.address.octets, sizeof(k->remote.address.octets)) &&
-	       CBS_get_u16(&in, &k->remote.port) && CBS_len(&in) == 0;
-}
 
 bool ike_check_ask(struct ike_builder *b, const struct ike_env *env, struct ike_session *s)
 {

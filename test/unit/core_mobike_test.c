@@ -131,12 +131,47 @@ static void an_unanswered_check_moves_nothing(void **unused)
 	story_fini(&l);
 }
 
+/* A packet from elsewhere, which may be a replayed one, has a question repeated there: not the one
+ * that is to show where the client is. */
+static void a_check_goes_nowhere_else(void **unused)
+{
+	struct endpoint away = endpoint(AWAY);
+	struct sa_report r = {.kind = SA_REPORT_BELOW_HORIZON, .remote = endpoint("10.79.0.77:4500")};
+	struct event e = {.type = EVENT_SA_REPORTS};
+	struct blob *request;
+	struct story l;
+
+	(void)unused;
+	story_init(&l, 3);
+	l.client.config.mobike = true;
+	story_start_all(&l);
+	story_run(&l, 2000);
+	story_client_connect(&l);
+	request = initiator_create_move(&l.client, &away);
+	story_datagram(&l, story_holder(&l), &l.client, request);
+	blob_unref(request);
+	story_run(&l, 200);
+	story_swallow(&l);
+	assert_int_equal(session(&l)->ike.ike[0].purpose, IKE_PURPOSE_CHECK_ADDRESS);
+	assert_true(session(&l)->ike.features & IKE_PEER_BEHIND_NAT);
+	r.spi_in = story_owned(&l)->child.spi_in;
+	r.session = story_owned(&l)->session;
+	r.epoch = story_owned(&l)->epoch;
+	e.sa_reports.reports = &r;
+	e.sa_reports.n = 1;
+	story_event(&l, story_holder(&l), &e);
+	story_run(&l, 5);
+	assert_int_equal(l.n_to_client, 0);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_client_moves),
 		cmocka_unit_test(the_leader_is_lost_meanwhile),
 		cmocka_unit_test(an_unanswered_check_moves_nothing),
+		cmocka_unit_test(a_check_goes_nowhere_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,6 +92,24 @@ static void who_moves_on_is_asked_there(void **state)
 	fixture_teardown(&f);
 }
 
+/* ... nor of the first, once it went to the second: who is there answers for another. */
+static void who_goes_to_and_fro_is_asked_anew(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	move(&f, AWAY);
+	move(&f, FAR);
+	move(&f, AWAY);
+	answer(&f, FAR);
+	assert_at(&f, AWAY, HOME);
+	answer(&f, AWAY);
+	assert_at(&f, AWAY, AWAY);
+	assert_int_equal(f.i.counts.checks, 2);
+	fixture_teardown(&f);
+}
+
 static void who_comes_back_is_where_it_was(void **state)
 {
 	struct fixture f;
@@ -183,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(traffic_follows_the_check),
 		cmocka_unit_test(who_moves_on_is_asked_there),
+		cmocka_unit_test(who_goes_to_and_fro_is_asked_anew),
 		cmocka_unit_test(who_comes_back_is_where_it_was),
 		cmocka_unit_test(another_cookie_closes_it),
 		cmocka_unit_test(nobody_is_there),
