@@ -11,6 +11,7 @@
 
 #define IKE_REKEY_AGAIN_US (10000 * MS) /* Doubled ... */
 #define IKE_REKEY_DOUBLINGS 6u          /* ... so often. */
+#define IKE_EXPIRE_AGAIN_US (1000 * MS) /* Should the command be lost. */
 
 /* Its own SPIs, one of which we have drawn. */
 static uint32_t seed_of(const struct ike_sa *sa)
@@ -50,13 +51,17 @@ bool requests_ike_turn(struct core *c, const struct session *s, struct task *e)
 	uint64_t now_ms = state_time_ms(c->state);
 	struct ike_env env;
 
-	if (!connection || session_ends(s) || c->now_us < e->ike_rekey_us)
+	if (!connection || session_ends(s))
 		return false;
 	if (lifetime_is_over(&connection->ike_life, sa->made_ms, now_ms)) {
-		e->ike_rekey_us = c->now_us + 1000 * MS;
+		if (c->now_us < e->ike_expire_us)
+			return false;
+		e->ike_expire_us = c->now_us + IKE_EXPIRE_AGAIN_US;
 		expire(c, s);
 		return true;
 	}
+	if (c->now_us < e->ike_rekey_us)
+		return false;
 	if (!lifetime_is_due(&connection->ike_life, sa->made_ms, seed_of(sa), now_ms)) {
 		e->ike_rekey_tries = 0;
 		return false;

@@ -148,7 +148,6 @@ static void an_old_ike_sa_is_rekeyed(void **unused)
 		if (session(&l)->ike.ike[1].state == 0)
 			story_client_listen(&l);
 	}
-	print_message("client req %u ign %u rekeys %u err %u purpose %u; gw state %u purpose %u lead %u\n", l.client.counts.requests, l.client.counts.ignored, l.client.counts.ike_rekeys, l.client.error, l.client.ike[0].purpose, session(&l)->ike.ike[1].state, session(&l)->ike.ike[0].purpose, story_leader(&l));
 	assert_int_equal(l.client.counts.ike_rekeys, 1);
 	assert_int_not_equal(session(&l)->ike.ike[0].spi_r, old);
 	deaf(&l, 4000);
@@ -174,6 +173,22 @@ static void an_ike_sa_past_its_hard_lifetime_ends(void **unused)
 	story_fini(&l);
 }
 
+/* ... however long it would be until the next try, with a client that refuses each. */
+static void refusals_put_off_no_end(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	begin(&l, (struct lifetime){0}, (struct lifetime){.rekey_s = 10, .hard_s = 60});
+	l.client.config.n_ike = 0;
+	listen(&l, 54000);
+	assert_int_equal(l.client.counts.ike_rekeys, 0);
+	assert_int_equal(session(&l)->ike.n_child, 1);
+	listen(&l, 10000);
+	assert_null(session(&l));
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +197,7 @@ int main(void)
 		cmocka_unit_test(hard_is_hard),
 		cmocka_unit_test(an_old_ike_sa_is_rekeyed),
 		cmocka_unit_test(an_ike_sa_past_its_hard_lifetime_ends),
+		cmocka_unit_test(refusals_put_off_no_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
