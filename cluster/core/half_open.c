@@ -234,13 +234,15 @@ void half_open_replace(struct core *c, struct half_open_entry *e, struct ike_hal
 	assert(h->spi_i == e->pair.spi_i && h->spi_r == e->pair.spi_r);
 	half_open_stop_waiting(c, e);
 	e->quiet = false;
-	DL_DELETE(*list_of(t, e), e);
+	if (first)
+		DL_DELETE(t->fresh, e);
 	ike_half_open_fini(&e->h);
 	e->h = *h;
 	OPENSSL_cleanse(h, sizeof(*h));
-	if (first)
+	if (first) {
 		e->since_us = c->now_us;
-	DL_APPEND(*list_of(t, e), e);
+		DL_APPEND(t->stepped, e);
+	}
 	e->term = term;
 	e->acks = 1u << c->config->self;
 }

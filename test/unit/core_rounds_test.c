@@ -329,6 +329,37 @@ static void a_question_dies_with_its_half_open_sa(void **unused)
 	story_fini(&l);
 }
 
+/* It counts from the first IKE_AUTH of each, whoever made the last step. */
+static void later_rounds_win_no_time(void **unused)
+{
+	struct initiator first;
+	struct blob *d, *other, *b;
+	struct story l;
+
+	(void)unused;
+	begin(&l);
+	d = request(&l, 2); /* Its first round was just now. */
+	first = l.client;
+	story_client_other(&l, &l.client, &first.config);
+	story_run(&l, 60000);
+	other = request(&l, 2);
+	story_datagram(&l, story_holder(&l), &first, d);
+	blob_unref(d);
+	story_run(&l, 10);
+	assert_int_equal(l.n_to_client, 1);
+	b = blob_ref(l.to_client[0]);
+	d = initiator_consume(&first, b->data, b->len);
+	blob_unref(b);
+	assert_non_null(d);
+	story_run(&l, 61000);
+	assert_null(core_half_open(l.node[story_leader(&l)].core, first.ike[0].spi_i, first.ike[0].spi_r));
+	assert_null(response(&l, d));
+	blob_unref(d);
+	assert_goes_on(&l, other);
+	initiator_fini(&first);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -340,6 +371,7 @@ int main(void)
 		cmocka_unit_test(a_question_is_shared_before_it_is_asked),
 		cmocka_unit_test(a_leader_that_missed_a_round_learns_of_it),
 		cmocka_unit_test(time_runs_out),
+		cmocka_unit_test(later_rounds_win_no_time),
 		cmocka_unit_test(a_question_dies_with_its_half_open_sa),
 	};
 
