@@ -74,6 +74,14 @@ bool exchange_reserve(struct core *c, uint64_t session)
 	return true;
 }
 
+void exchange_release(struct core *c, uint64_t session)
+{
+	struct lane *l = lane_find(c, session, 0);
+
+	assert(l && l->busy && l->own && l->n == 0);
+	lane_free(c, l);
+}
+
 /* ---- Virtual IPs on their way ---- */
 
 static struct address key_of(const struct address *a)

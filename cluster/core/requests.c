@@ -35,6 +35,7 @@ struct requests {
 #define SCAN_STEP_MAX 512u    /* Sessions looked at in one step. */
 #define CONTACT_MAX 64u       /* Older sessions that end in one turn. */
 #define NOTICE_AGAIN_US (1000 * MS) /* Between two notices to one client. */
+#define TOO_LONG_AGAIN_US (600000 * MS) /* Perhaps the policy is another one by then. */
 
 static struct task *task_find(struct core *c, uint64_t session)
 {
@@ -90,6 +91,20 @@ static bool notice_due(struct core *c, const struct session *s)
 	       c->now_us >= e->notice_us;
 }
 
+/* No session keeps it: a rekey that offers many long proposals, in small fragments. All else fits. */
+static void refuse_too_long(struct core *c, const struct session *s, const struct ike_request *r)
+{
+	bool ike = r->purpose == IKE_PURPOSE_REKEY_IKE;
+	struct task *e = task_get(c, s->id);
+
+	assert(ike || r->purpose == IKE_PURPOSE_REKEY_CHILD);
+	*(ike ? &e->ike_rekey_us : &e->rekey_us) = c->now_us + TOO_LONG_AGAIN_US;
+	exchange_release(c, s->id);
+	action_event(c->actions, "request_too_long", "session %llu: a rekey that offers all that is configured "
+		     "is too long: give connection %s fewer \"%s\", or raise \"fragment_size\"",
+		     (unsigned long long)s->id, s->ike.connection, ike ? "ike_proposals" : "esp_proposals");
+}
+
 bool requests_make(struct core *c, const struct session *s, const struct ike_request *r)
 {
 	struct command step = { .type = COMMAND_SESSION_STEP };
@@ -100,8 +115,11 @@ bool requests_make(struct core *c, const struct session *s, const struct ike_req
 	if (requests_asking(s) || !exchange_reserve(c, s->id))
 		return false;
 	ike_request_create(&env, &s->ike, r, &out);
-	assert(out.verdict == IKE_VERDICT_STEP && out.next);
-	assert(ike_session_is_brief(out.next));
+	if (out.verdict != IKE_VERDICT_STEP || !ike_session_is_brief(out.next)) {
+		refuse_too_long(c, s, r);
+		ike_outcome_fini(&out);
+		return false;
+	}
 	p->session = s->id;
 	p->serial = s->serial;
 	p->lease = c->config->lease;

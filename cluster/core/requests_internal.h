@@ -43,7 +43,7 @@ const struct ike_sa *requests_asking(const struct session *s);
 
 struct task *task_get(struct core *c, uint64_t session); /* Makes it where there is none. */
 /* The request goes into the log, to be sent once it is committed. False: the session has
- * one outstanding, or a command on its way. */
+ * one outstanding, or a command on its way; or it is a rekey that is too long, and is put off. */
 bool requests_make(struct core *c, const struct session *s, const struct ike_request *r);
 
 void requests_send(struct core *c, const struct session *s, const struct ike_datagrams *message);

@@ -11,8 +11,7 @@
  * The window is window.c. The next state is a copy that the exchange
  * works on; the session that was given stays as it is. An exchange adds payloads
  * to the response and edits the copy; everything that all exchanges share (IDs,
- * caching, sealing, address updates, replacing and ending IKE SAs) happens here.
- * */
+ * caching, sealing, address updates, replacing and ending IKE SAs) happens here. */
 #include "proto/ike/ike.h"
 #include "proto/ike/builder.h"
 #include "proto/ike/fragment.h"
@@ -60,6 +59,7 @@ static void stop_asking(struct ike_sa *sa)
 	ike_datagrams_set(&sa->window.outstanding, NULL);
 	blob_set(&sa->finish, NULL);
 	sa->purpose = IKE_PURPOSE_NONE;
+	sa->purpose_arg = 0;
 }
 
 static void end_sa(struct ike_step *s)
@@ -106,13 +106,23 @@ static void replace_sa(struct ike_step *s)
 }
 
 /* What follows from the message is outstanding by the same commit, if nothing else is; else the
- * leader asks by and by. */
+ * leader asks by and by. A rekey with the group that the client wants may be too long to be kept:
+ * there is none then. */
 static void ask_next(struct ike_step *s)
 {
-	if (s->follow.purpose != IKE_PURPOSE_NONE && s->sa == &s->next->ike[0] &&
-	    s->sa->state == IKE_SA_ESTABLISHED && !s->sa->window.outstanding &&
-	    !(s->next->features & IKE_ENDS) && !ike_request_make(s->env, s->next, &s->follow))
+	const enum ike_purpose what = s->follow.purpose;
+
+	if (what == IKE_PURPOSE_NONE || s->sa != &s->next->ike[0] || s->sa->state != IKE_SA_ESTABLISHED ||
+	    s->sa->window.outstanding || (s->next->features & IKE_ENDS))
+		return;
+	if (ike_request_make(s->env, s->next, &s->follow) && ike_session_is_brief(s->next))
+		return;
+	if (what == IKE_PURPOSE_REKEY_CHILD || what == IKE_PURPOSE_REKEY_IKE) {
+		stop_asking(s->sa);
+		ike_note(s->out, "a rekey with the group that the client wants is too long");
+	} else {
 		ike_drop(s->out, DROP_CRYPTO, "request cannot be sealed");
+	}
 }
 
 static void exchange(struct ike_step *s, const struct ike_opened *o)

@@ -2,6 +2,7 @@
 /* Stories of lifetimes: soft ones, at which the gateway rekeys, and hard ones, at which an SA
  * ends whether or not its client says a word. */
 #include "cluster/core/lifetime.h"
+#include "proto/ike/fragment.h"
 #include "test/lib/story.h"
 
 #include <setjmp.h>
@@ -189,6 +190,41 @@ static void refusals_put_off_no_end(void **unused)
 	story_fini(&l);
 }
 
+/* As long as proposals can be, in the smallest fragments: no session keeps such a request. */
+static void a_rekey_too_long_to_keep_is_not_made(void **unused)
+{
+	const char *all = "aes256-aes128-aes256ctr-aes128ctr-sha512-sha384-sha256-sha1-"
+			  "prfsha512-prfsha384-prfsha256-prfsha1-"
+			  "modp4096-modp3072-modp2048-modp1024-ecp256-ecp384-ecp521-x25519";
+	struct story l;
+
+	(void)unused;
+	story_init(&l, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct ike_config *c = &l.config[i].policy->ike;
+
+		c->fragment_size = IKE_FRAGMENT_SIZE_MIN;
+		c->connections->ike_life.rekey_s = 10;
+		c->connections->n_ike = CONNECTION_PROPOSALS_MAX;
+		for (unsigned k = 0; k < CONNECTION_PROPOSALS_MAX; k++)
+			assert_int_equal(proposal_parse_ike(&c->connections->ike[k], all, NULL), OK);
+	}
+	l.client.config.ike[0] = l.config[0].policy->ike.connections->ike[0];
+	story_start_all(&l);
+	story_run(&l, 2000);
+	story_client_connect(&l);
+	assert_int_equal(l.client.n_child, 1);
+	listen(&l, 15000);
+	assert_int_equal(l.client.counts.ike_rekeys, 0);
+	assert_int_equal(story_happened(&l, story_leader(&l), "request_too_long"), 1);
+	/* Everything else goes on. */
+	story_lose(&l, story_holder(&l));
+	listen(&l, 3000);
+	assert_int_equal(session(&l)->acknowledged_epoch, session(&l)->noticed_epoch);
+	assert_null(session(&l)->ike.ike[0].window.outstanding);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +234,7 @@ int main(void)
 		cmocka_unit_test(an_old_ike_sa_is_rekeyed),
 		cmocka_unit_test(an_ike_sa_past_its_hard_lifetime_ends),
 		cmocka_unit_test(refusals_put_off_no_end),
+		cmocka_unit_test(a_rekey_too_long_to_keep_is_not_made),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

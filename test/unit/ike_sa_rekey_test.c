@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The gateway rekeys the IKE SA (RFC 7296 1.3.2, 2.18). */
+#include "proto/ike/fragment.h"
 #include "test/unit/rekey.h"
 
 #include <string.h>
@@ -130,6 +131,48 @@ static void a_damaged_answer_changes_nothing(void **state)
 	fixture_teardown(&f);
 }
 
+/* The client wants a group whose KE makes the request longer than a session keeps: there is none,
+ * and its answer is an answer. */
+static void a_second_try_too_long_is_none(void **state)
+{
+	const char *all = "aes256-aes128-aes256ctr-aes128ctr-sha512-sha384-sha256-sha1-"
+			  "prfsha512-prfsha384-prfsha256-prfsha1-"
+			  "x25519-modp3072-modp2048-modp1024-ecp256-ecp384-ecp521-modp4096";
+	struct ike_request r = {.purpose = IKE_PURPOSE_REKEY_IKE};
+	struct ike_datagrams *asked;
+	struct blob *answer = NULL;
+	struct ike_connection *c;
+	struct fixture f;
+
+	(void)state;
+	fixture_establish(&f);
+	c = f.g.config.connections;
+	c->n_ike = 7;
+	for (unsigned k = 0; k < c->n_ike; k++)
+		assert_int_equal(proposal_parse_ike(&c->ike[k], all, NULL), OK);
+	f.g.config.fragment_size = IKE_FRAGMENT_SIZE_MIN;
+	f.g.session->features |= IKE_PEER_FRAGMENTATION;
+	f.i.features |= IKE_PEER_FRAGMENTATION;
+	assert_int_equal(proposal_parse_ike(&f.i.config.ike[0], "aes256-sha256-modp4096", NULL), OK);
+	blob_unref(gateway_request(&f.g, &r));
+	assert_true(ike_session_is_brief(f.g.session));
+	asked = ike_datagrams_ref(f.g.session->ike[0].window.outstanding);
+	for (uint32_t n = 0; n < asked->n; n++) {
+		assert_null(answer);
+		answer = fixture_to_client(&f, blob_ref(asked->datagram[n]));
+	}
+	ike_datagrams_unref(asked);
+	assert_null(fixture_to_gateway(&f, answer));
+	assert_int_equal(f.g.verdict, IKE_VERDICT_STEP);
+	assert_true(f.g.answered);
+	assert_true(ike_session_is_brief(f.g.session));
+	assert_null(f.g.session->ike[0].window.outstanding);
+	assert_null(f.g.session->ike[0].finish);
+	assert_int_equal(f.g.session->ike[0].purpose, IKE_PURPOSE_NONE);
+	assert_talk(&f);
+	fixture_teardown(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +180,7 @@ int main(void)
 		cmocka_unit_test(an_unanswered_delete_is_in_nobodys_way),
 		cmocka_unit_test(both_at_once),
 		cmocka_unit_test(a_damaged_answer_changes_nothing),
+		cmocka_unit_test(a_second_try_too_long_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
