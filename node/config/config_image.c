@@ -10,14 +10,15 @@
 
 struct image_head {
 	uint64_t len; /* Of all, with this. */
-	uint64_t n_errors, text, n_connections, n_secrets, n_users, n_facts;
+	uint64_t n_errors, text, n_facts;
 	uint64_t policy_hash;
+	struct ike_config ike; /* Its lists come after it. */
 };
 
 static uint64_t length(const struct image_head *h)
 {
-	return sizeof(*h) + h->text + h->n_connections * sizeof(struct ike_connection) +
-	       h->n_secrets * sizeof(struct ike_peer_secret) + h->n_users * sizeof(struct ike_user) +
+	return sizeof(*h) + h->text + h->ike.n_connections * sizeof(struct ike_connection) +
+	       h->ike.n_secrets * sizeof(struct ike_peer_secret) + h->ike.n_users * sizeof(struct ike_user) +
 	       h->n_facts * sizeof(struct config_fact);
 }
 
@@ -50,9 +51,10 @@ uint8_t *config_image_encode(const struct node_config *c, const struct config_er
 	if (error) {
 		h.text = strlen(error);
 	} else {
-		h.n_connections = ike->n_connections;
-		h.n_secrets = ike->n_secrets;
-		h.n_users = ike->n_users;
+		h.ike = *ike;
+		h.ike.connections = NULL;
+		h.ike.secrets = NULL;
+		h.ike.users = NULL;
 		h.n_facts = c->n_facts;
 		h.policy_hash = c->cluster.policy->hash;
 	}
@@ -61,9 +63,9 @@ uint8_t *config_image_encode(const struct node_config *c, const struct config_er
 	assert(image);
 	at = put(image, &h, sizeof(h));
 	at = put(at, error ? error : "", h.text);
-	at = put(at, ike->connections, h.n_connections * sizeof(*ike->connections));
-	at = put(at, ike->secrets, h.n_secrets * sizeof(*ike->secrets));
-	at = put(at, ike->users, h.n_users * sizeof(*ike->users));
+	at = put(at, ike->connections, h.ike.n_connections * sizeof(*ike->connections));
+	at = put(at, ike->secrets, h.ike.n_secrets * sizeof(*ike->secrets));
+	at = put(at, ike->users, h.ike.n_users * sizeof(*ike->users));
 	at = put(at, c->fact, h.n_facts * sizeof(*c->fact));
 	assert(at == image + h.len);
 	*len = h.len;
@@ -100,8 +102,8 @@ bool config_image_decode(struct config_reading *r, const uint8_t *data, size_t l
 	if (len < sizeof(h))
 		return false;
 	memcpy(&h, data, sizeof(h));
-	if (h.text > COUNT_MAX || h.n_connections > COUNT_MAX || h.n_secrets > COUNT_MAX ||
-	    h.n_users > COUNT_MAX || h.n_facts > COUNT_MAX || h.len != len || length(&h) != len)
+	if (h.text > COUNT_MAX || h.ike.n_connections > COUNT_MAX || h.ike.n_secrets > COUNT_MAX ||
+	    h.ike.n_users > COUNT_MAX || h.n_facts > COUNT_MAX || h.len != len || length(&h) != len)
 		return false;
 	r->n_errors = h.n_errors;
 	if (h.n_errors > 0) {
@@ -112,12 +114,10 @@ bool config_image_decode(struct config_reading *r, const uint8_t *data, size_t l
 	r->policy = cluster_policy_new();
 	r->policy->hash = h.policy_hash;
 	ike = &r->policy->ike;
-	ike->connections = take(&at, h.n_connections * sizeof(*ike->connections));
-	ike->n_connections = h.n_connections;
-	ike->secrets = take(&at, h.n_secrets * sizeof(*ike->secrets));
-	ike->n_secrets = h.n_secrets;
-	ike->users = take(&at, h.n_users * sizeof(*ike->users));
-	ike->n_users = h.n_users;
+	*ike = h.ike;
+	ike->connections = take(&at, h.ike.n_connections * sizeof(*ike->connections));
+	ike->secrets = take(&at, h.ike.n_secrets * sizeof(*ike->secrets));
+	ike->users = take(&at, h.ike.n_users * sizeof(*ike->users));
 	r->fact = take(&at, h.n_facts * sizeof(*r->fact));
 	r->n_facts = h.n_facts;
 	return true;

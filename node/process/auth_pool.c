@@ -99,7 +99,7 @@ static void on_crl_work(uv_work_t *work)
 	w->made = node_config_read_crls(w->files, w->old, w->why);
 }
 
-/* The one of our file, in the policy that is in force. */
+/* The one of our file, in the policy that is in force: its CRLs are all that ever changes in one. */
 static struct ike_connection *connection_in_force(struct node *n, const char *name)
 {
 	struct ike_config *ike = n->ended ? NULL : &core_policy(n->core)->ike;

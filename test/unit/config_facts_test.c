@@ -136,6 +136,8 @@ static void a_reading_comes_over_as_it_was(void **unused)
 	(void)unused;
 	put_changed(NULL, "[[secret]]\nid = \"c2\"\npsk_file = \"cl.psk\"\n");
 	c = load();
+	c->cluster.policy->ike.fragmentation = false;
+	c->cluster.policy->ike.fragment_size = 700;
 	image = config_image_encode(c, &e, &len);
 	assert_int_equal(config_image_len(image, len), len);
 	assert_int_equal(config_image_len(image, 3), 0);
@@ -144,6 +146,8 @@ static void a_reading_comes_over_as_it_was(void **unused)
 	ike = &c->cluster.policy->ike;
 	assert_null(r.error);
 	assert_true(r.policy->hash == c->cluster.policy->hash);
+	assert_false(r.policy->ike.fragmentation);
+	assert_int_equal(r.policy->ike.fragment_size, 700);
 	assert_int_equal(r.policy->ike.n_connections, 1);
 	assert_memory_equal(r.policy->ike.connections, ike->connections, sizeof(*ike->connections));
 	assert_int_equal(r.policy->ike.n_secrets, 2);
