@@ -75,6 +75,7 @@ static void make_base(struct base *to, bool nat)
 static void gateway_copy(struct gateway *g)
 {
 	*g = base->g;
+	ike_datagrams_ref(g->reply);
 	g->session = malloc(sizeof(*g->session));
 	assert(g->session);
 	ike_session_copy(g->session, base->g.session);
