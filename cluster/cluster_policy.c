@@ -58,8 +58,10 @@ void cluster_policy_unref(struct cluster_policy *p)
 	assert(p->refs > 0);
 	if (--p->refs > 0)
 		return;
-	for (size_t i = 0; i < p->ike.n_secrets; i++)
+	for (size_t i = 0; i < p->ike.n_secrets; i++) {
 		secret_cleanse(&p->ike.secrets[i].psk);
+		secret_cleanse(&p->ike.secrets[i].other);
+	}
 	for (size_t i = 0; i < p->ike.n_users; i++)
 		OPENSSL_cleanse(&p->ike.users[i].password, sizeof(p->ike.users[i].password));
 	for (size_t i = 0; i < p->ike.n_connections; i++) {

@@ -71,8 +71,10 @@ static void hash_mac(SHA256_CTX *h, const uint8_t key[KEY_LEN], const uint8_t *o
  * key, so that it tells nobody anything to try passwords against. */
 static void hash_secrets(SHA256_CTX *h, const struct ike_config *ike, const uint8_t key[KEY_LEN])
 {
-	for (size_t i = 0; i < ike->n_secrets; i++)
+	for (size_t i = 0; i < ike->n_secrets; i++) {
 		hash_mac(h, key, ike->secrets[i].psk.bytes, ike->secrets[i].psk.len);
+		hash_mac(h, key, ike->secrets[i].other.bytes, ike->secrets[i].other.len);
+	}
 	for (size_t i = 0; i < ike->n_users; i++)
 		hash_mac(h, key, ike->users[i].password.bytes, sizeof(ike->users[i].password.bytes));
 }

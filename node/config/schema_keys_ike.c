@@ -231,17 +231,36 @@ SETTER(secret_id)
 		reader_error(r, v->line, "\"%s\" is not an identity", v->string);
 }
 
-SETTER(secret_psk_file)
+static void read_psk(struct reader *r, const struct toml_value *v, struct secret *psk)
 {
 	char path[CONFIG_PATH_MAX] = "";
 
 	config_set_path(r, v, path);
-	config_read_psk(r, v, path, &r->secret->psk);
+	config_read_psk(r, v, path, psk);
+}
+
+SETTER(secret_psk_file)
+{
+	if (v->type == TOML_STRING) {
+		read_psk(r, v, &r->secret->psk);
+		return;
+	}
+	if (v->n == 0 || v->n > 2)
+		reader_error(r, v->line, "\"psk_file\" takes 1 or 2 files: the key, and the other one while it is changed");
+	for (size_t i = 0; i < v->n && i < 2; i++) {
+		struct toml_value one = v->child[i];
+
+		one.key = v->key;
+		read_psk(r, &one, i == 0 ? &r->secret->psk : &r->secret->other);
+	}
+	if (r->secret->other.len > 0 && secret_equal(&r->secret->psk, &r->secret->other))
+		reader_error(r, v->line, "\"psk_file\": both files hold the same key: remove one");
 }
 
 const struct config_key config_secret_keys[] = {
 	{ "id", TOML_STRING, true, secret_id },
 	{ "psk_file", TOML_STRING, true, secret_psk_file },
+	{ "psk_file", TOML_ARRAY, false, secret_psk_file },
 	{ 0 }
 };
 

@@ -49,6 +49,7 @@ struct ike_auth_round {
 	struct blob *state;    /* NULL in begin(); to be set with blob_set(). */
 	struct blob *question; /* Set by ASK; the round owns it. */
 	const char *why;
+	const char *by;        /* For the log: what the client showed, where there is a choice; or NULL. */
 };
 
 /* Where in the configuration its clients must stand. */

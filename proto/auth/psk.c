@@ -17,34 +17,61 @@ static bool psk_takes(const struct ike_message *first)
 	return ike_message_has(first, IKE_PAYLOAD_AUTH) && first->auth.method == IKE_AUTH_SHARED_KEY;
 }
 
-/* The key of an identity. An unknown one gets a key nobody has. */
-static bool secret_find(struct secret *psk, const struct ike_env *env, const struct ike_id *peer)
+#define KEYS 2u /* Of an identity: the key, and the other one while it is changed. */
+
+static void nobodys_key(struct secret *psk, struct entropy *e)
 {
-	const struct ike_config *c = env->config;
 	uint8_t nobodys[32];
 
-	entropy_draw(env->entropy, nobodys, sizeof(nobodys));
+	entropy_draw(e, nobodys, sizeof(nobodys));
 	secret_set(psk, nobodys, sizeof(nobodys));
 	OPENSSL_cleanse(nobodys, sizeof(nobodys));
+}
+
+/* The keys of an identity. An unknown one gets keys nobody has, and so does one that has a
+ * single key for the second: there are always two to try. */
+static bool secrets_find(struct secret psk[KEYS], const struct ike_env *env, const struct ike_id *peer)
+{
+	const struct ike_config *c = env->config;
+
+	for (size_t i = 0; i < KEYS; i++)
+		nobodys_key(&psk[i], env->entropy);
 	for (size_t i = 0; i < c->n_secrets; i++) {
 		if (!ike_id_equal(&c->secrets[i].id, peer))
 			continue;
-		*psk = c->secrets[i].psk;
+		psk[0] = c->secrets[i].psk;
+		if (c->secrets[i].other.len > 0)
+			psk[1] = c->secrets[i].other;
 		return true;
 	}
 	return false;
 }
 
-static enum ike_auth_verdict psk_begin(struct ike_auth_round *r)
+/* Both are tried, whichever fits: how long it takes tells nobody which one a client has.
+ * Returns which one it is, or KEYS. */
+static size_t keys_try(const struct ike_auth_round *r, const struct secret psk[KEYS])
 {
 	struct auth_octets octets = ike_auth_octets(r->half_open, true, r->message->idi.body);
-	struct secret psk;
-	bool known = secret_find(&psk, r->env, &r->peer), good;
+	bool good[KEYS];
 
-	good = auth_psk_verify(r->half_open->suite.prf, &psk, &octets, r->message->auth.data);
-	if (known && good && !auth_own_is_certificate(r)) /* For finish(): it stays in this round. */
-		blob_set(&r->state, blob_new(psk.bytes, psk.len));
-	secret_cleanse(&psk);
+	for (size_t i = 0; i < KEYS; i++)
+		good[i] = auth_psk_verify(r->half_open->suite.prf, &psk[i], &octets, r->message->auth.data);
+	return good[0] ? 0 : good[1] ? 1 : KEYS;
+}
+
+static enum ike_auth_verdict psk_begin(struct ike_auth_round *r)
+{
+	struct secret psk[KEYS];
+	bool known = secrets_find(psk, r->env, &r->peer), good;
+	size_t which = keys_try(r, psk);
+
+	good = which < KEYS;
+	/* For finish(): it stays in this round. We show that we have the key that the client has. */
+	if (known && good && !auth_own_is_certificate(r))
+		blob_set(&r->state, blob_new(psk[which].bytes, psk[which].len));
+	r->by = known && which == 1 ? "its second key" : NULL;
+	for (size_t i = 0; i < KEYS; i++)
+		secret_cleanse(&psk[i]);
 	if (!known)
 		r->why = "unknown identity";
 	else if (!good)

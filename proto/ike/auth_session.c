@@ -168,7 +168,8 @@ static void session_note(const struct auth_step *s, uint16_t error)
 		ike_note(s->out, "established with '%s', virtual IP %s, no Child SA: %s", id,
 			 text, notify_format(error, notify));
 	else
-		ike_note(s->out, "established with '%s', virtual IP %s", id, text);
+		ike_note(s->out, "established with '%s', virtual IP %s%s%s", id, text,
+			 s->round.by ? ", by " : "", s->round.by ? s->round.by : "");
 }
 
 /* Child SA and address, then everything into one response. */

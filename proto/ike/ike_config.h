@@ -45,6 +45,7 @@ struct ike_connection {
 struct ike_peer_secret {
 	struct ike_id id;
 	struct secret psk;
+	struct secret other; /* While keys are changed: it lets in, too. len 0: there is none. */
 };
 
 struct ike_user { /* Of auth = "eap-mschapv2" */

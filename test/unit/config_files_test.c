@@ -189,6 +189,46 @@ static void psks_are_read_as_strongswan_reads_them(void **unused)
 	put_good_files();
 }
 
+static void a_key_may_be_two_while_it_is_changed(void **unused)
+{
+	static const char list[] = "psk_file = [\"new.psk\", \"cl.psk\"]";
+	struct config_errors e;
+	struct ike_peer_secret *s;
+	uint64_t before;
+
+	(void)unused;
+	put("new.psk", "another horse, another staple\n");
+	put_changed("psk_file = \"cl.psk\"", list);
+	config = malloc(sizeof(*config));
+	assert_int_equal(node_config_load(config, path, NULL, &e), 0);
+	s = &config->cluster.policy->ike.secrets[0];
+	before = config->cluster.policy->hash;
+	assert_int_equal(s->psk.len, 29);
+	assert_memory_equal(s->psk.bytes, "another horse", 13);
+	assert_int_equal(s->other.len, 28);
+	assert_memory_equal(s->other.bytes, "correct horse", 13);
+	config_errors_fini(&e);
+	node_config_fini(config);
+	put("cl.psk", "correct horse battery stable\n");
+	assert_int_equal(node_config_load(config, path, NULL, &e), 0);
+	assert_true(config->cluster.policy->hash != before);
+	config_errors_fini(&e);
+	node_config_fini(config);
+	free(config);
+	put("cl.psk", "another horse, another staple\n");
+	expect(0, NULL, 47, false, "the same key");
+	put_good_files();
+	put_changed("psk_file = \"cl.psk\"", "psk_file = []");
+	expect(1, NULL, 47, false, "1 or 2 files");
+	put_changed("psk_file = \"cl.psk\"", "psk_file = [\"a\", \"b\", \"c\"]");
+	expect(2, NULL, 47, false, "1 or 2 files");
+	put_changed("psk_file = \"cl.psk\"", "psk_file = [\"cl.psk\", \"cl.psk\"]");
+	expect(3, NULL, 47, false, "twice");
+	put_changed("psk_file = \"cl.psk\"", "psk_file = [\"cl.psk\", \"none.psk\"]");
+	expect(4, NULL, 47, false, "none.psk");
+	put("cluster.toml", good);
+}
+
 /* ---- Passwords ---- */
 
 #define ALICE "[[user]]\nname = \"alice\"\npassword_file = \"alice.pw\"\n"
@@ -286,6 +326,7 @@ int main(void)
 		TEST(certificates_are_looked_at),
 		TEST(a_node_needs_its_own),
 		TEST(psks_are_read_as_strongswan_reads_them),
+		TEST(a_key_may_be_two_while_it_is_changed),
 		TEST(passwords_are_one_line_of_text),
 		TEST(the_hash_knows_the_psk),
 	};

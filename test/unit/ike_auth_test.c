@@ -176,6 +176,48 @@ static void failed_authentication_tells_nothing(void **state)
 	}
 }
 
+/* A key is changed at the gateway first, and at the client some day: till then either lets in,
+ * and the gateway shows that it has the one that the client has. */
+static void either_of_two_keys_lets_in(void **state)
+{
+	static const struct {
+		const char *psk, *note;
+		bool good;
+	} rows[] = {
+		{"correct horse", "virtual IP 10.30.0.1", true},
+		{"battery staple", "by its second key", true},
+		{"wrong horse..", "wrong pre-shared key", false},
+		{"", "wrong pre-shared key", false},
+	};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(rows) / sizeof(*rows); k++) {
+		struct fixture f;
+
+		fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
+		secret_set(&f.g.secrets[0].other, "battery staple", 14);
+		secret_set(&f.config.psk, rows[k].psk, strlen(rows[k].psk));
+		fixture_handshake(&f);
+		assert_int_equal(f.i.state, rows[k].good ? INITIATOR_ESTABLISHED : INITIATOR_FAILED);
+		assert_non_null(strstr(f.g.note, rows[k].note));
+		assert_int_equal(strstr(f.g.note, "second") != NULL, k == 1);
+		fixture_teardown(&f);
+	}
+}
+
+/* Where there is one key there is no second, empty one. */
+static void no_second_key_lets_nobody_in(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
+	secret_set(&f.config.psk, "", 0);
+	fixture_handshake(&f);
+	assert_int_equal(f.i.state, INITIATOR_FAILED);
+	fixture_teardown(&f);
+}
+
 static void eap_is_refused(void **state)
 {
 	struct fixture f;
@@ -376,6 +418,8 @@ int main(void)
 		cmocka_unit_test(all_suites),
 		cmocka_unit_test(same_seed_same_bytes),
 		cmocka_unit_test(failed_authentication_tells_nothing),
+		cmocka_unit_test(either_of_two_keys_lets_in),
+		cmocka_unit_test(no_second_key_lets_nobody_in),
 		cmocka_unit_test(eap_is_refused),
 		cmocka_unit_test(only_message_one_authenticates),
 		cmocka_unit_test(child_may_fail_alone),
