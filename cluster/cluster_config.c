@@ -11,10 +11,6 @@ void cluster_config_defaults(struct cluster_config *c)
 	c->level = LEVEL;
 	c->lease = 65536;
 	c->sessions_max = 100000;
-	c->tombstones_max = 300000; /* All may begin anew at once, and go on rekeying. */
-	c->tombstones_per_identity = 1000;
-	c->half_open_max = 10000;
-	c->cookie_above = 500;
 	c->snapshot_bytes = 8u << 20;
 	c->snapshot_slice = 16u << 10;
 	c->snapshot_trailing = 1024;
@@ -29,7 +25,6 @@ void cluster_config_defaults(struct cluster_config *c)
 		.mark_ms = 2,
 		.mark_commit_ms = 1000,
 		.half_open_ms = 30000,
-		.auth_ms = 120000,
 		.retransmit_ms = 1000,
 		.retransmit_tries = 5,
 		.notice_interval_us = 200,

@@ -23,8 +23,7 @@ struct cluster_timing { /* Milliseconds, unless the name says otherwise. */
 	uint32_t sequence_tick_ms;   /* 20: leases and marks travel together. */
 	uint32_t mark_ms;            /* 2: marks to the nodes' memory. */
 	uint32_t mark_commit_ms;     /* 1000: changed marks are committed. */
-	uint32_t half_open_ms;       /* 30000: from IKE_SA_INIT to the first IKE_AUTH ... */
-	uint32_t auth_ms;            /* 120000: ... and from there to the last. */
+	uint32_t half_open_ms;       /* 30000: from IKE_SA_INIT to the first IKE_AUTH; then policy_limits.auth_ms. */
 	uint32_t retransmit_ms;      /* 1000: first retransmission of our own requests; doubles. */
 	uint32_t retransmit_tries;   /* 5 */
 	uint32_t notice_interval_us; /* 200: pacing of takeover notices. */
@@ -41,11 +40,6 @@ struct cluster_config {
 	uint64_t lease;                                 /* L: 65536 */
 	uint32_t sessions_max;                          /* 100000 */
 	uint32_t child_sas_max;                         /* Places, see ike_session_places(); 0: 2 x sessions_max */
-	/* IKE SAs deleted lately above which no new one is made: */
-	uint32_t tombstones_max;                        /* 300000 of all, ... */
-	uint32_t tombstones_per_identity;               /* ... and of one identity: 1000 */
-	uint32_t half_open_max;                         /* 10000 */
-	uint32_t cookie_above;                          /* Half-open SAs above which a COOKIE is demanded: 500 */
 	uint8_t storage_key[STORAGE_KEY_LEN];
 	uint8_t level;                                  /* What this program can read: LEVEL. Test hook: another. */
 	bool leader_holds;                              /* Test hook: the two in one node, not apart. */

@@ -9,12 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+const struct policy_limits policy_limits_default = {
+	.half_open_max = 10000,
+	.cookie_above = 500,
+	.auth_ms = 120000,
+	.tombstones_max = 300000, /* All may begin anew at once, and go on rekeying. */
+	.tombstones_per_identity = 1000,
+};
+
 struct cluster_policy *cluster_policy_new(void)
 {
 	struct cluster_policy *p = calloc(1, sizeof(*p));
 
 	assert(p);
 	p->refs = 1;
+	p->limits = policy_limits_default;
 	p->ike.fragmentation = true;
 	return p;
 }
@@ -33,6 +42,7 @@ struct cluster_policy *cluster_policy_copy(const struct cluster_policy *p)
 	struct ike_config *ike = &to->ike;
 
 	to->hash = p->hash;
+	to->limits = p->limits;
 	*ike = p->ike;
 	ike->connections = copy(ike->connections, ike->n_connections * sizeof(*ike->connections));
 	ike->secrets = copy(ike->secrets, ike->n_secrets * sizeof(*ike->secrets));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may come, and what is offered to him: what changes from day to day, apart from the facts of
+/* Who may come, what is offered to him, and how much of it: what changes from day to day, apart from the facts of
  * the cluster (cluster_config.h). It is made once and then only read, so one policy can be in
  * force at a node while another is handed to it (EVENT_POLICY). Counted; control thread only. */
 #ifndef CLUSTER_CLUSTER_POLICY_H
@@ -7,9 +7,22 @@
 
 #include "proto/ike/ike_config.h"
 
+/* What the leader grants to those who are not clients yet, and to those who come and go. */
+struct policy_limits {
+	uint32_t half_open_max;           /* Half-open IKE SAs: 10000 */
+	uint32_t cookie_above;            /* ... above which a COOKIE is demanded: 500 */
+	uint32_t auth_ms;                 /* From the first IKE_AUTH to the last: 120000 */
+	/* IKE SAs deleted lately above which no new one is made: */
+	uint32_t tombstones_max;          /* 300000 of all, ... */
+	uint32_t tombstones_per_identity; /* ... and of one identity: 1000 */
+};
+
+extern const struct policy_limits policy_limits_default;
+
 struct cluster_policy {
 	unsigned refs;
 	uint64_t hash;         /* Of all that makes it, keys too. */
+	struct policy_limits limits;
 	struct ike_config ike; /* Its lists are on the heap, and its own. */
 };
 

@@ -64,8 +64,8 @@ static bool admit(void *ctx, const struct ike_id *peer)
 
 	if (MUTANT(MUTANT_TOMBSTONES_UNBOUNDED))
 		return true;
-	return state_tombstones(c->state, NULL) < c->config->tombstones_max &&
-	       state_tombstones(c->state, peer) < c->config->tombstones_per_identity;
+	return state_tombstones(c->state, NULL) < c->in_force->limits.tombstones_max &&
+	       state_tombstones(c->state, peer) < c->in_force->limits.tombstones_per_identity;
 }
 
 /* ---- Room: asked before the command is proposed; apply() has the last word ---- */

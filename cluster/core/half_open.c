@@ -201,7 +201,7 @@ struct half_open_entry *half_open_add(struct core *c, struct ike_half_open *h, u
 		return NULL;
 	}
 	/* A client comes back with its IKE_AUTH at once, who fills the table never does. */
-	if (t->n >= c->config->half_open_max)
+	while (t->n > 0 && t->n >= c->in_force->limits.half_open_max) /* Perhaps many: a reload. */
 		make_room(c);
 	if (MUTANT(MUTANT_INIT_BY_SPI))
 		forget_source(c, h);
@@ -297,7 +297,7 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 		core_drop(c, DROP_IKE_HALF_OPEN_FULL);
 		return;
 	}
-	if (c->half_opens->n >= c->config->cookie_above)
+	if (c->half_opens->n >= c->in_force->limits.cookie_above)
 		c->half_opens->demand_until_us = c->now_us + COOKIE_DEMAND_US;
 	if (host && host->n >= SOURCE_COOKIE_ABOVE)
 		host->demand_until_us = c->now_us + COOKIE_DEMAND_US;
@@ -334,7 +334,7 @@ void half_open_tick(struct core *c)
 	struct half_opens *t = c->half_opens;
 
 	expire(c, &t->fresh, c->config->timing.half_open_ms * MS);
-	expire(c, &t->stepped, c->config->timing.auth_ms * MS);
+	expire(c, &t->stepped, c->in_force->limits.auth_ms * MS);
 	half_open_share_tick(c);
 }
 

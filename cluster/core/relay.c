@@ -127,7 +127,7 @@ static bool demand(struct core *c, uint64_t tag, const uint64_t *passed)
 {
 	if (*passed == tag)
 		return false;
-	if (half_open_count(c) >= c->config->cookie_above ||
+	if (half_open_count(c) >= c->in_force->limits.cookie_above ||
 	    !tokens_take(&c->relay->init, c->now_us, INIT_PER_S))
 		c->relay->demand_until_us = c->now_us + COOKIE_DEMAND_US;
 	return c->now_us < c->relay->demand_until_us;

@@ -21,12 +21,12 @@
 _Static_assert(STATE_HEAD_OCTETS_MAX > STATE_SLOTS_ALL * 44u + STATE_REVOKED_MAX * 130u +
 					       STATE_NODES_MAX * 80u + 1024u, "a snapshot's head");
 
-static uint64_t full_octets(const struct cluster_config *c, uint64_t sessions)
+static uint64_t full_octets(const struct cluster_config *config, uint64_t sessions)
 {
-	uint64_t children = c->child_sas_max ? c->child_sas_max : 2 * sessions;
+	uint64_t children = config->child_sas_max ? config->child_sas_max : 2 * sessions;
 
 	return STATE_HEAD_OCTETS_MAX +
-	       c->tombstones_max * (uint64_t)(STATE_TOMBSTONE_OCTETS_MAX + STATE_FREED_OCTETS_MAX) +
+	       config->policy->limits.tombstones_max * (uint64_t)(STATE_TOMBSTONE_OCTETS_MAX + STATE_FREED_OCTETS_MAX) +
 	       2 * sessions * (STATE_SESSION_OCTETS_MAX + STATE_TOMBSTONE_OCTETS_MAX) + 2 * children * STATE_CHILD_OCTETS_MAX;
 }
 

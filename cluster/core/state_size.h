@@ -12,7 +12,7 @@
 #define STATE_SESSION_OCTETS_MAX 14336u    /* Without its Child SAs. */
 #define STATE_CHILD_OCTETS_MAX 960u        /* With its sequence record. */
 
-/* The state that these bounds admit: sessions_max, child_sas_max, tombstones_max. */
+/* The state that these bounds admit: sessions_max, child_sas_max, tombstones_max of c->policy. */
 uint64_t state_full_octets(const struct cluster_config *c);
 /* ... sealed, part by part; and the most it may be, on the links and in the store. */
 uint64_t state_full_snapshot(const struct cluster_config *c);

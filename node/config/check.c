@@ -147,6 +147,7 @@ static void check_auth(struct reader *r, size_t i)
 static void check_numbers(struct reader *r)
 {
 	const struct cluster_config *c = &r->c->cluster;
+	const struct policy_limits *limits = &c->policy->limits;
 	const struct cluster_timing *t = &c->timing;
 	uint32_t detection_ms = t->heartbeat_ms * t->heartbeats_missed;
 
@@ -163,10 +164,10 @@ static void check_numbers(struct reader *r)
 		reader_error(r, config_line(r, "timing", 0, "raft_election_ms"), "\"raft_election_ms\" of %u is less "
 			     "than two times raft_heartbeat_ms of %u: leaders would be voted out for nothing",
 			     t->raft_election_ms, t->raft_heartbeat_ms);
-	if (c->cookie_above >= c->half_open_max)
+	if (limits->cookie_above >= limits->half_open_max)
 		reader_error(r, config_line(r, "cluster", 0, "cookie_above"), "\"cookie_above\" of %u is not below "
-			     "half_open_max of %u: no cookie would ever be asked for", c->cookie_above,
-			     c->half_open_max);
+			     "half_open_max of %u: no cookie would ever be asked for", limits->cookie_above,
+			     limits->half_open_max);
 	for (size_t i = 0; i < c->policy->ike.n_connections; i++)
 		if (c->policy->ike.connections[i].dpd_ms > 0 && c->policy->ike.connections[i].dpd_ms < t->retransmit_ms)
 			reader_error(r, config_line(r, "connection", i, "dpd_delay_ms"), "\"dpd_delay_ms\" of %u is "
@@ -209,12 +210,12 @@ static void check_size(struct reader *r)
 	if (fit > 0)
 		reader_error(r, line, "a state of %u sessions, %u Child SAs and %u tombstones could be %llu MiB "
 			     "where a snapshot is at most %llu: \"sessions_max\" of at most %u would do",
-			     c->sessions_max, cluster_config_child_sas(c), c->tombstones_max,
+			     c->sessions_max, cluster_config_child_sas(c), c->policy->limits.tombstones_max,
 			     (unsigned long long)(full >> 20), (unsigned long long)(most >> 20), fit);
 	else
 		reader_error(r, line, "%u Child SAs and %u tombstones could be %llu MiB where a snapshot is at most "
 			     "%llu: lower \"child_sas_max\" or \"tombstones_max\"", cluster_config_child_sas(c),
-			     c->tombstones_max, (unsigned long long)(full >> 20),
+			     c->policy->limits.tombstones_max, (unsigned long long)(full >> 20),
 			     (unsigned long long)(most >> 20));
 }
 

@@ -195,7 +195,7 @@ static void read_table(struct reader *r, const struct config_section *section, c
 	for (size_t i = 0; i < v->n; i++)
 		read_key(r, section, &v->child[i]);
 	for (const struct config_key *key = section->keys; key->name; key++) {
-		bool there = !key->required;
+		bool there = !(key->traits & CONFIG_REQUIRED);
 
 		for (size_t i = 0; i < v->n; i++)
 			there |= strcmp(v->child[i].key, key->name) == 0;

@@ -2,10 +2,11 @@
 /* What of cluster.toml is a fact, and what is policy.
  *
  * Facts are what a node starts with: nodes, addresses, timing, sizes. Nodes compare the hash of
- * all of them, and one whose facts are not the leader's is unready. Policy is who may come and what
- * is offered to him: a node takes another one while it runs (`baton reload`). Which sections
- * are policy is said in config_sections[]; the keys and passwords in the files that these name
- * are part of it.
+ * all of them, and one whose facts are not the leader's is unready. Policy is who may come, what
+ * is offered to him, and within what limits: a node takes another one while it runs (`baton
+ * reload`). Which sections and keys are policy is said in the tables of schema_keys.c; the keys and
+ * passwords in the files that these name are part of it. A few keys concern their node alone
+ * (CONFIG_OWN): it takes them likewise, and nobody compares them.
  *
  * Two facts do not stand in a key of their own: the storage key, for a file may hold another one
  * under the same name; and the pools of all connections, for their routes are laid at a start. */
@@ -79,6 +80,21 @@ static void hash_secrets(SHA256_CTX *h, const struct ike_config *ike, const uint
 		hash_mac(h, key, ike->users[i].password.bytes, sizeof(ike->users[i].password.bytes));
 }
 
+static unsigned traits_of(const struct config_section *s, const char *key)
+{
+	for (const struct config_key *k = s->keys; k->name; k++)
+		if (strcmp(k->name, key) == 0)
+			return k->traits;
+	return 0; /* Unknown: an error was said. */
+}
+
+static void hash_policy_keys(SHA256_CTX *h, const struct config_section *s, const struct toml_value *table)
+{
+	for (size_t i = 0; table->type == TOML_TABLE && i < table->n; i++)
+		if (traits_of(s, table->child[i].key) & CONFIG_POLICY)
+			hash_value(h, &table->child[i]);
+}
+
 static uint64_t policy_hash(const struct reader *r, const uint8_t key[KEY_LEN])
 {
 	SHA256_CTX h;
@@ -89,6 +105,8 @@ static uint64_t policy_hash(const struct reader *r, const uint8_t key[KEY_LEN])
 
 		if (s && s->policy)
 			hash_value(&h, &r->root->child[i]);
+		else if (s)
+			hash_policy_keys(&h, s, &r->root->child[i]);
 	}
 	hash_secrets(&h, &r->c->cluster.policy->ike, key);
 	config_hash_certificates(&h, &r->c->cluster.policy->ike);
@@ -122,19 +140,14 @@ static void add_key(struct node_config *c, const struct toml_value *v, const cha
 	f->hash = finish(&h);
 }
 
-static void add_table(struct node_config *c, const struct toml_value *table, const char *where, size_t at)
-{
-	for (size_t i = 0; i < table->n; i++)
-		add_key(c, &table->child[i], where, at);
-}
-
-static void add_section(struct node_config *c, const struct toml_value *v)
+static void add_section(struct node_config *c, const struct config_section *s, const struct toml_value *v)
 {
 	char where[CONFIG_FACT_LEN - 48];
 
 	snprintf(where, sizeof(where), "[%.40s]", v->key);
-	if (v->type == TOML_TABLE)
-		add_table(c, v, where, 0);
+	for (size_t i = 0; v->type == TOML_TABLE && i < v->n; i++)
+		if (!(traits_of(s, v->child[i].key) & (CONFIG_POLICY | CONFIG_OWN)))
+			add_key(c, &v->child[i], where, 0);
 	for (size_t i = 0; v->type == TOML_ARRAY && i < v->n; i++) {
 		const char *name = NULL;
 
@@ -142,7 +155,8 @@ static void add_section(struct node_config *c, const struct toml_value *v)
 			if (strcmp(v->child[i].child[k].key, "name") == 0)
 				name = v->child[i].child[k].string;
 		snprintf(where, sizeof(where), "[[%.16s]] \"%.32s\"", v->key, name ? name : "");
-		add_table(c, &v->child[i], where, i);
+		for (size_t k = 0; k < v->child[i].n; k++)
+			add_key(c, &v->child[i].child[k], where, i);
 	}
 }
 
@@ -197,7 +211,7 @@ void config_facts(struct reader *r)
 		const struct config_section *s = section_named(r->root->child[i].key);
 
 		if (s && !s->policy)
-			add_section(c, &r->root->child[i]);
+			add_section(c, s, &r->root->child[i]);
 	}
 	add_storage_key(r, digest);
 	add_pools(r);

@@ -12,6 +12,8 @@ struct image_head {
 	uint64_t len; /* Of all, with this. */
 	uint64_t n_errors, text, n_facts;
 	uint64_t policy_hash;
+	struct policy_limits limits;
+	enum config_log_level log_level;
 	struct ike_config ike; /* Its lists come after it. */
 };
 
@@ -57,6 +59,8 @@ uint8_t *config_image_encode(const struct node_config *c, const struct config_er
 		h.ike.users = NULL;
 		h.n_facts = c->n_facts;
 		h.policy_hash = c->cluster.policy->hash;
+		h.limits = c->cluster.policy->limits;
+		h.log_level = c->log_level;
 	}
 	h.len = length(&h);
 	image = malloc(h.len);
@@ -113,6 +117,8 @@ bool config_image_decode(struct config_reading *r, const uint8_t *data, size_t l
 	}
 	r->policy = cluster_policy_new();
 	r->policy->hash = h.policy_hash;
+	r->policy->limits = h.limits;
+	r->log_level = h.log_level;
 	ike = &r->policy->ike;
 	*ike = h.ike;
 	ike->connections = take(&at, h.ike.n_connections * sizeof(*ike->connections));

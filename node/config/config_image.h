@@ -12,6 +12,7 @@ struct config_reading {
 	char *error;        /* The first one; NULL: the file is good, and all that follows is there. */
 	size_t n_errors;
 	struct cluster_policy *policy;
+	enum config_log_level log_level;
 	struct config_fact *fact;
 	size_t n_facts;
 };

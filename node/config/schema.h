@@ -25,10 +25,18 @@ struct reader {
 	struct ike_user *user;                /* ... and the [[user]]. */
 };
 
+/* What a key is, see config_facts.c. All others are facts: a node starts with them, and all nodes
+ * must have the same. */
+enum config_traits {
+	CONFIG_REQUIRED = true,
+	CONFIG_POLICY = 2, /* It may change while a node runs (cluster/cluster_policy.h). */
+	CONFIG_OWN = 4,    /* Likewise, and it concerns this node alone: nobody compares it. */
+};
+
 struct config_key {
 	const char *name;
 	enum toml_type type; /* TOML_ARRAY: of strings. */
-	bool required;
+	unsigned traits; /* false: none; true: it is required. */
 	void (*set)(struct reader *r, const struct toml_value *v);
 };
 
@@ -36,7 +44,7 @@ struct config_section {
 	const char *name;
 	bool list;           /* [[name]] */
 	bool required;
-	bool policy;         /* May change while a node runs (cluster/cluster_policy.h); else it is a fact. */
+	bool policy;         /* All its keys are; in others some may be. */
 	const struct config_key *keys; /* Ends with name NULL. */
 	void (*begin)(struct reader *r, const struct toml_value *v, size_t i, size_t n);
 };

@@ -24,20 +24,21 @@ SETTER(cluster_user) { config_set_text(r, v, r->c->user, sizeof(r->c->user)); }
 SETTER(sessions_max) { config_set_number(r, v, 1, 1000000, &r->c->cluster.sessions_max); }
 /* From two on: one session, its Child SA and the successor of that. */
 SETTER(child_sas_max) { config_set_number(r, v, 2, 8000000, &r->c->cluster.child_sas_max); }
-SETTER(tombstones_max) { config_set_number(r, v, 1, 10000000, &r->c->cluster.tombstones_max); }
+#define LIMITS (&r->c->cluster.policy->limits)
+SETTER(tombstones_max) { config_set_number(r, v, 1, 10000000, &LIMITS->tombstones_max); }
 SETTER(tombstones_per_identity)
 {
-	config_set_number(r, v, 1, 10000000, &r->c->cluster.tombstones_per_identity);
+	config_set_number(r, v, 1, 10000000, &LIMITS->tombstones_per_identity);
 }
-SETTER(half_open_max) { config_set_number(r, v, 16, 1000000, &r->c->cluster.half_open_max); }
+SETTER(half_open_max) { config_set_number(r, v, 16, 1000000, &LIMITS->half_open_max); }
 SETTER(auth_timeout)
 {
 	uint32_t seconds = 0;
 
 	config_set_number(r, v, 5, 3600, &seconds);
-	r->c->cluster.timing.auth_ms = seconds * 1000;
+	LIMITS->auth_ms = seconds * 1000;
 }
-SETTER(cookie_above) { config_set_number(r, v, 0, 1000000, &r->c->cluster.cookie_above); }
+SETTER(cookie_above) { config_set_number(r, v, 0, 1000000, &LIMITS->cookie_above); }
 
 SETTER(storage_key_file)
 {
@@ -68,11 +69,11 @@ static const struct config_key cluster_keys[] = {
 	{ "user", TOML_STRING, false, cluster_user },
 	{ "sessions_max", TOML_INTEGER, false, sessions_max },
 	{ "child_sas_max", TOML_INTEGER, false, child_sas_max },
-	{ "tombstones_max", TOML_INTEGER, false, tombstones_max },
-	{ "tombstones_per_identity", TOML_INTEGER, false, tombstones_per_identity },
-	{ "half_open_max", TOML_INTEGER, false, half_open_max },
-	{ "auth_timeout_s", TOML_INTEGER, false, auth_timeout },
-	{ "cookie_above", TOML_INTEGER, false, cookie_above },
+	{ "tombstones_max", TOML_INTEGER, CONFIG_POLICY, tombstones_max },
+	{ "tombstones_per_identity", TOML_INTEGER, CONFIG_POLICY, tombstones_per_identity },
+	{ "half_open_max", TOML_INTEGER, CONFIG_POLICY, half_open_max },
+	{ "auth_timeout_s", TOML_INTEGER, CONFIG_POLICY, auth_timeout },
+	{ "cookie_above", TOML_INTEGER, CONFIG_POLICY, cookie_above },
 	{ "lease", TOML_INTEGER, false, lease },
 	{ "max_store_age_s", TOML_INTEGER, false, max_store_age },
 	{ 0 }
@@ -228,8 +229,8 @@ static const struct config_key service_keys[] = {
 	{ "mode", TOML_STRING, false, service_mode },
 	{ "addresses", TOML_ARRAY, true, service_addresses },
 	{ "inner_addresses", TOML_ARRAY, false, service_inner },
-	{ "fragmentation", TOML_BOOLEAN, false, service_fragmentation },
-	{ "fragment_size", TOML_INTEGER, false, service_fragment_size },
+	{ "fragmentation", TOML_BOOLEAN, CONFIG_POLICY, service_fragmentation },
+	{ "fragment_size", TOML_INTEGER, CONFIG_POLICY, service_fragment_size },
 	{ 0 }
 };
 
@@ -264,7 +265,10 @@ SETTER(log_level)
 		r->c->log_level = (enum config_log_level)i;
 }
 
-static const struct config_key log_keys[] = { { "level", TOML_STRING, false, log_level }, { 0 } };
+static const struct config_key log_keys[] = {
+	{ "level", TOML_STRING, CONFIG_OWN, log_level },
+	{ 0 }
+};
 
 /* ---- [test] ---- */
 

@@ -184,12 +184,12 @@ static void memory_read(struct memory *m)
 }
 
 /* What nobody needs a key for, and how much of it there can be. */
-static json_t *limits_json(const struct cluster_config *c)
+static json_t *limits_json(const struct cluster_config *c, const struct policy_limits *p)
 {
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sessions",
 			 (json_int_t)c->sessions_max, "child_sas",
-			 (json_int_t)cluster_config_child_sas(c), "half_open", (json_int_t)c->half_open_max, "half_open_without_cookie",
-			 (json_int_t)c->cookie_above, "ike_queue_bytes", (json_int_t)(INBOX_IKE_MAX + INBOX_INIT_MAX),
+			 (json_int_t)cluster_config_child_sas(c), "half_open", (json_int_t)p->half_open_max, "half_open_without_cookie",
+			 (json_int_t)p->cookie_above, "ike_queue_bytes", (json_int_t)(INBOX_IKE_MAX + INBOX_INIT_MAX),
 			 "ike_fragment_bytes", (json_int_t)FRAGMENTS_OCTETS_MAX,
 			 "packet_queue_bytes", (json_int_t)INBOX_PACKETS_MAX, "link_strangers",
 			 (json_int_t)STRANGERS_MAX, "http_connections",
@@ -236,7 +236,7 @@ json_t *status_json(const struct status_view *v)
 		(json_int_t)st.last_gap_us, "last_mark_age_us", (json_int_t)st.last_mark_age_us,
 		"held_expired", (json_int_t)st.held_expired, "child_sas_missing",
 		(json_int_t)(v->datapath ? datapath_sas_refused(v->datapath) : 0),
-		"memory", memory_json(), "limits", limits_json(c), "policy", hash_json(st.policy_hash));
+		"memory", memory_json(), "limits", limits_json(c, &core_policy(v->core)->limits), "policy", hash_json(st.policy_hash));
 }
 
 /* ---- Prometheus ---- */

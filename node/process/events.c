@@ -14,7 +14,7 @@
 
 struct events {
 	pthread_mutex_t lock;
-	enum config_log_level level;
+	_Atomic enum config_log_level level;
 	char node[CLUSTER_NAME_MAX];
 	uint64_t serial; /* The newest one's. */
 	struct event_line ring[EVENTS_KEPT];
@@ -29,6 +29,11 @@ struct events *events_new(const char *node, enum config_log_level level)
 	e->level = level;
 	snprintf(e->node, sizeof(e->node), "%s", node);
 	return e;
+}
+
+void events_set_level(struct events *e, enum config_log_level level)
+{
+	e->level = level;
 }
 
 void events_free(struct events *e)

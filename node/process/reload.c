@@ -71,12 +71,14 @@ static void others(const struct node *n, uint64_t hash, char *text, size_t size)
 	}
 }
 
-static void put_in_force(struct reload *r, struct cluster_policy *policy)
+static void put_in_force(struct reload *r, const struct config_reading *reading)
 {
+	struct cluster_policy *policy = reading->policy;
 	struct core_status before;
 	char differ[TEXT_LEN / 2];
 
 	core_status(r->node->core, &before);
+	events_set_level(r->node->events, reading->log_level);
 	loop_policy(r->node, policy);
 	others(r->node, policy->hash, differ, sizeof(differ));
 	if (before.policy_hash == policy->hash)
@@ -99,7 +101,7 @@ static void judge(struct reload *r)
 	else if ((differs = config_facts_differ(r->node->config, reading.fact, reading.n_facts)) != NULL)
 		tell(r, false, "%s; the policy stays", differs);
 	else
-		put_in_force(r, reading.policy);
+		put_in_force(r, &reading);
 	free(differs);
 	config_reading_fini(&reading);
 }

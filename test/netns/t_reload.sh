@@ -65,6 +65,16 @@ check "the policy has stayed" refused
 cp "$LAB/good.toml" "$(conf)"
 reload n1
 check "a file that is as it was changes nothing" says 'nothing has changed'
+sed -i 's/^\[cluster\]$/&\ncookie_above = 7/' "$(conf)"
+check "a limit is taken" all_reload
+check "and in force at once" same "$(status n1 .limits.half_open_without_cookie)" 7
+sed -i 's/^level = .*/level = "error"/' "$(conf)"
+reload n1
+lines=$(wc -l < "$LAB/n1.log")
+reload n1
+check "the log's level, too" same "$(wc -l < "$LAB/n1.log")" "$lines"
+cp "$LAB/good.toml" "$(conf)"
+check "and back" all_reload
 
 # ---- what is
 second >> "$(conf)"

@@ -65,8 +65,11 @@ static void configure_users(struct full *f)
 
 struct cluster_policy *full_policy(struct full *f)
 {
-	struct cluster_policy p = { .ike = { .connections = &f->connection, .n_connections = 1 } };
+	struct cluster_policy p = { .limits = policy_limits_default,
+				    .ike = { .connections = &f->connection, .n_connections = 1 } };
 
+	p.limits.half_open_max = f->plan.half_open_max;
+	p.limits.cookie_above = f->plan.cookie_above;
 	p.ike.fragmentation = f->plan.fragments;
 	p.ike.fragment_size = IKE_FRAGMENT_SIZE_MIN;
 	p.ike.secrets = f->plan.eap ? &f->own : f->secret;
@@ -94,8 +97,6 @@ static void configure(struct full *f)
 	c->snapshot_trailing = 8;
 	/* No more than what the clients need: any leak of places is met. */
 	c->child_sas_max = 2 * f->plan.clients + 1;
-	c->half_open_max = f->plan.half_open_max;
-	c->cookie_above = f->plan.cookie_above;
 	c->timing.isolation_ms = f->plan.isolation_ms;
 	c->hash = 1;
 	memset(c->storage_key, 7, sizeof(c->storage_key));

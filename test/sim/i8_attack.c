@@ -77,7 +77,7 @@ void i8_after(struct i8_attack *c, const struct node *n, const struct i8_before 
 		world_fail(w, "I8: what nobody authenticated makes n%u wait for a command", host);
 	if (s.fragments > b->fragments)
 		world_fail(w, "I8: n%u keeps a fragment that nobody authenticated", host);
-	if (s.half_open > n->config.half_open_max)
+	if (s.half_open > core_policy(n->core)->limits.half_open_max)
 		world_fail(w, "I8: n%u has %zu half-open SAs", host, s.half_open);
 }
 

@@ -39,6 +39,15 @@ static const struct row {
 	{"id = \"cl\"", "id = \"c2\"", true, NULL},
 	{"name = \"road\"", "name = \"street\"", true, NULL},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nreplay = \"exact\"", true, NULL},
+	{"name = \"lab\"", "name = \"lab\"\ncookie_above = 9", true, NULL},
+	{"name = \"lab\"", "name = \"lab\"\nhalf_open_max = 900", true, NULL},
+	{"name = \"lab\"", "name = \"lab\"\nauth_timeout_s = 9", true, NULL},
+	{"name = \"lab\"", "name = \"lab\"\ntombstones_max = 900", true, NULL},
+	{"name = \"lab\"", "name = \"lab\"\ntombstones_per_identity = 9", true, NULL},
+	{"[service]", "[service]\nfragmentation = false", true, NULL},
+	{"[service]", "[service]\nfragment_size = 1300", true, NULL},
+	/* Of this node alone. */
+	{NULL, "[log]\nlevel = \"debug\"\n", false, NULL},
 	{NULL, POOL2, true, NULL},
 	{NULL, POOL2 "pool = \"10.30.0.0/16\"\n", true, NULL},
 	/* Facts. */
@@ -138,6 +147,8 @@ static void a_reading_comes_over_as_it_was(void **unused)
 	c = load();
 	c->cluster.policy->ike.fragmentation = false;
 	c->cluster.policy->ike.fragment_size = 700;
+	c->cluster.policy->limits.cookie_above = 7;
+	c->log_level = CONFIG_LOG_DEBUG;
 	image = config_image_encode(c, &e, &len);
 	assert_int_equal(config_image_len(image, len), len);
 	assert_int_equal(config_image_len(image, 3), 0);
@@ -147,6 +158,8 @@ static void a_reading_comes_over_as_it_was(void **unused)
 	assert_null(r.error);
 	assert_true(r.policy->hash == c->cluster.policy->hash);
 	assert_false(r.policy->ike.fragmentation);
+	assert_int_equal(r.policy->limits.cookie_above, 7);
+	assert_int_equal(r.log_level, CONFIG_LOG_DEBUG);
 	assert_int_equal(r.policy->ike.fragment_size, 700);
 	assert_int_equal(r.policy->ike.n_connections, 1);
 	assert_memory_equal(r.policy->ike.connections, ike->connections, sizeof(*ike->connections));

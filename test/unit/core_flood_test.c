@@ -38,7 +38,7 @@ static void a_full_table_of_half_open_sas_takes_another_client(void **unused)
 	(void)unused;
 	story_begin(&l, 3);
 	for (uint32_t i = 0; i < 3; i++)
-		l.config[i].half_open_max = 4;
+		l.config[i].policy->limits.half_open_max = 4;
 	for (unsigned i = 0; i < 9; i++) {
 		auth = begins(&l, &flood[i], (uint8_t)(60 + i), 4500);
 		assert_non_null(auth);
@@ -124,7 +124,7 @@ static void a_repeated_init_is_not_asked_for_a_cookie(void **unused)
 	first = blob_ref(l.to_client[0]);
 	story_swallow(&l);
 	for (uint32_t i = 0; i < 3; i++)
-		l.config[i].cookie_above = 0;
+		l.config[i].policy->limits.cookie_above = 0;
 	blob_unref(story_say(&l, &l.client, init));
 	assert_int_equal(l.n_to_client, 1);
 	assert_same(l.to_client[0], first);
@@ -143,7 +143,7 @@ static void who_was_asked_for_a_cookie_is_asked_again(void **unused)
 	story_begin(&l, 3);
 	for (unsigned i = 0; i < 2; i++) {
 		for (uint32_t k = 0; k < 3; k++)
-			l.config[k].cookie_above = i ? 500 : 0;
+			l.config[k].policy->limits.cookie_above = i ? 500 : 0;
 		init = initiator_create_init(&l.client);
 		blob_unref(story_say(&l, &l.client, init));
 		assert_int_equal(l.client.counts.cookies, i + 1);
@@ -210,8 +210,8 @@ static void who_deletes_too_much_waits(void **unused)
 	(void)unused;
 	story_begin(&l, 3);
 	for (uint32_t i = 0; i < 3; i++) {
-		l.config[i].tombstones_per_identity = 5;
-		l.config[i].tombstones_max = 8;
+		l.config[i].policy->limits.tombstones_per_identity = 5;
+		l.config[i].policy->limits.tombstones_max = 8;
 		add_secret(&l.config[i].policy->ike, "other");
 	}
 	mine = others = l.client.config;

@@ -262,7 +262,7 @@ static void all_together_have_a_bound(void **unused)
 	(void)unused;
 	begin(&l);
 	for (uint32_t k = 0; k < 3; k++)
-		l.config[k].cookie_above = 9000;
+		l.config[k].policy->limits.cookie_above = 9000;
 	c = l.client.config;
 	c.fragment_size = 1400;
 	story_client_other(&l, &i, &c);

@@ -321,6 +321,99 @@ static void many_are_held(void **unused)
 	story_fini(&l);
 }
 
+/* ---- Limits ---- */
+
+static void limits(struct story *l, struct policy_limits limits, uint64_t hash)
+{
+	for (uint32_t i = 0; i < l->n; i++) {
+		struct cluster_policy *p = story_policy_copy(l, i, hash);
+
+		p->limits = limits;
+		story_policy(l, i, p);
+	}
+}
+
+/* Under a flood an operator asks for cookies earlier: the next client shows one, and gets in. */
+static void cookies_are_asked_for_at_once(void **unused)
+{
+	struct policy_limits now = policy_limits_default;
+	struct story l;
+
+	(void)unused;
+	story_begin(&l, 3);
+	story_client_connect(&l);
+	assert_int_equal(l.client.counts.cookies, 0);
+	now.cookie_above = 0;
+	limits(&l, now, 2);
+	client_is(&l, "cl");
+	story_client_connect(&l);
+	assert_int_equal(l.client.counts.cookies, 1);
+	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
+	assert_all_ready(&l);
+	story_fini(&l);
+}
+
+/* The table is made smaller than what is in it: the oldest go as soon as one more comes. */
+static void a_smaller_table_is_smaller_at_once(void **unused)
+{
+	struct policy_limits now = policy_limits_default;
+	struct initiator half[20];
+	struct core_status s;
+	struct story l;
+
+	(void)unused;
+	story_begin(&l, 3);
+	for (unsigned i = 0; i < 20; i++) {
+		struct initiator_config config = l.client.config;
+
+		config.local.port = (uint16_t)(5000 + i);
+		story_client_other(&l, &half[i], &config);
+		blob_unref(story_say(&l, &half[i], initiator_create_init(&half[i])));
+		story_swallow(&l);
+	}
+	core_status(l.node[story_leader(&l)].core, &s);
+	assert_int_equal(s.half_open, 20);
+	now.half_open_max = 16;
+	limits(&l, now, 2);
+	story_client_connect(&l);
+	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
+	core_status(l.node[story_leader(&l)].core, &s);
+	assert_int_equal(s.half_open, 15); /* It was the 16th, and is a session now. */
+	for (unsigned i = 0; i < 20; i++)
+		initiator_fini(&half[i]);
+	story_fini(&l);
+}
+
+/* With a limit on tombstones below what there is, whoever is here stays, and nobody else comes. */
+static void a_lower_limit_ends_nobody(void **unused)
+{
+	struct policy_limits now = policy_limits_default;
+	struct story l;
+
+	(void)unused;
+	story_begin(&l, 3);
+	for (unsigned i = 0; i < 2; i++) {
+		client_is(&l, "cl");
+		story_client_connect(&l);
+		story_client_send(&l, initiator_create_ike_delete(&l.client, 0));
+	}
+	client_is(&l, "cl");
+	story_client_connect(&l);
+	now.tombstones_per_identity = 1;
+	limits(&l, now, 2);
+	story_client_send(&l, initiator_create_dpd(&l.client));
+	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
+	client_is(&l, "cl");
+	story_client_connect(&l);
+	assert_int_equal(l.client.state, INITIATOR_FAILED);
+	assert_int_equal(l.client.error, IKE_NOTIFY_TEMPORARY_FAILURE);
+	limits(&l, policy_limits_default, 3);
+	client_is(&l, "cl");
+	story_client_connect(&l);
+	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +426,9 @@ int main(void)
 		cmocka_unit_test(rounds_end_with_their_connection),
 		cmocka_unit_test(who_is_taken_out_ends),
 		cmocka_unit_test(many_are_held),
+		cmocka_unit_test(cookies_are_asked_for_at_once),
+		cmocka_unit_test(a_smaller_table_is_smaller_at_once),
+		cmocka_unit_test(a_lower_limit_ends_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,6 +183,7 @@ static void test_let_go(void **unused)
 /* Three sessions, each with one that follows it, and all the tombstones that there may be. */
 static void test_full(void **unused)
 {
+	struct cluster_policy policy = { .limits.tombstones_max = 40 };
 	struct cluster_config config;
 	struct state *s = apply_three_nodes();
 	struct apply_result r;
@@ -193,8 +194,8 @@ static void test_full(void **unused)
 	cluster_config_defaults(&config);
 	config.sessions_max = 3;
 	config.child_sas_max = 3 * (IKE_CHILD_MAX + 1);
-	config.tombstones_max = 40;
-	for (uint32_t seed = 1; seed <= config.tombstones_max; seed++) {
+	config.policy = &policy;
+	for (uint32_t seed = 1; seed <= policy.limits.tombstones_max; seed++) {
 		c = short_put(100 + seed);
 		end(s, apply_command(s, &c).session);
 	}
@@ -210,7 +211,7 @@ static void test_full(void **unused)
 		last = r.session;
 	}
 	assert_int_equal(state_sessions(s), 2 * config.sessions_max);
-	assert_int_equal(state_tombstones(s, NULL), config.tombstones_max);
+	assert_int_equal(state_tombstones(s, NULL), policy.limits.tombstones_max);
 	assert_close(octets(s) + STATE_HEAD_OCTETS_MAX, state_full_octets(&config));
 	state_free(s);
 }
@@ -218,10 +219,12 @@ static void test_full(void **unused)
 /* The defaults fit; what does not is told what would. */
 static void test_bound(void **unused)
 {
+	struct cluster_policy policy = { .limits = policy_limits_default };
 	struct cluster_config c;
 
 	(void)unused;
 	cluster_config_defaults(&c);
+	c.policy = &policy;
 	assert_true(state_full_snapshot(&c) <= CONSENSUS_SNAPSHOT_MAX);
 	assert_int_equal(state_sessions_that_fit(&c), c.sessions_max);
 	c.sessions_max = 1000000;
@@ -230,7 +233,7 @@ static void test_bound(void **unused)
 	assert_true(state_full_snapshot(&c) <= CONSENSUS_SNAPSHOT_MAX);
 	c.sessions_max++;
 	assert_true(state_full_snapshot(&c) > CONSENSUS_SNAPSHOT_MAX);
-	c.tombstones_max = 10000000;
+	policy.limits.tombstones_max = 10000000;
 	assert_int_equal(state_sessions_that_fit(&c), 0);
 }
 
