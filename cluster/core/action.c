@@ -33,6 +33,9 @@ static void action_drop(struct action *x)
 	case ACTION_STORE_IDENTITY:
 		blob_unref(x->identity);
 		break;
+	case ACTION_DH:
+		dh_work_free(x->dh.work);
+		break;
 	case ACTION_AUTH_ASK:
 		blob_unref(x->auth_ask.data);
 		break;
@@ -108,6 +111,34 @@ void action_store_identity(struct actions *a, struct blob *identity)
 {
 	assert(identity);
 	action_add(a, ACTION_STORE_IDENTITY)->identity = identity;
+}
+
+void action_dh(struct actions *a, uint64_t id, const struct dh_task *task, struct entropy *e)
+{
+	struct action *x = action_add(a, ACTION_DH);
+	struct dh_work *w = calloc(1, sizeof(*w));
+
+	assert(w);
+	w->task = *task;
+	entropy_draw(e, w->seed, sizeof(w->seed));
+	x->dh.id = id;
+	x->dh.work = w;
+}
+
+void dh_work_run(const struct dh_work *w, struct dh_result *result)
+{
+	struct entropy e;
+
+	entropy_init(&e, w->seed);
+	dh_task_run(&w->task, &e, result);
+	entropy_fini(&e);
+}
+
+void dh_work_free(struct dh_work *w)
+{
+	if (w)
+		OPENSSL_cleanse(w, sizeof(*w));
+	free(w);
 }
 
 void action_auth_ask(struct actions *a, const struct auth_question *question, struct blob *data)

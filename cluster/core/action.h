@@ -6,6 +6,7 @@
 
 #include "cluster/core/auth_question.h"
 #include "cluster/raft/store.h"
+#include "proto/crypto/dh_desk.h"
 #include "proto/wire/address.h"
 #include "proto/wire/blob.h"
 #include "proto/esp/sad.h"
@@ -15,12 +16,19 @@ enum action_type {
 	ACTION_SEND_FRAME,     /* To a node, over its link; lost if the link is down. */
 	ACTION_STORE,          /* Make durable, then EVENT_STORED. */
 	ACTION_STORE_IDENTITY, /* Keep this record beside the log, then EVENT_IDENTITY_STORED. */
+	ACTION_DH,             /* Compute what takes long, then EVENT_DH. */
 	ACTION_AUTH_ASK,       /* An authentication method asks, then EVENT_AUTH_ANSWER. */
 	ACTION_SA,             /* For the packet workers. */
 	ACTION_HOLD,           /* Take the service addresses, or let go of them. */
 	ACTION_EVENT,          /* Something worth a line in the log and in /v1/events. */
 	ACTION_CONTROL,        /* The answer to an operator. */
 	ACTION_EXIT            /* End the process. */
+};
+
+/* Holds secrets: dh_work_free(). */
+struct dh_work {
+	struct dh_task task;
+	uint8_t seed[ENTROPY_SEED_LEN]; /* What is drawn comes of it. */
 };
 
 struct action {
@@ -36,6 +44,10 @@ struct action {
 		} frame;
 		struct store_update *store; /* Owned by the action; set to NULL to take it. */
 		struct blob *identity;
+		struct {
+			uint64_t id; /* EVENT_DH brings it back. */
+			struct dh_work *work; /* heap: owned by the action; set to NULL to take it. */
+		} dh;
 		struct {
 			struct auth_question question;
 			struct blob *data; /* Whom and what: the method's. May hold secrets. */
@@ -79,6 +91,10 @@ void action_send_datagram(struct actions *a, const struct endpoint *local,
 void action_send_frame(struct actions *a, uint32_t node, struct blob *data);
 void action_store(struct actions *a, struct store_update *u);
 void action_store_identity(struct actions *a, struct blob *identity);
+/* Both are borrowed; a seed is drawn from e. */
+void action_dh(struct actions *a, uint64_t id, const struct dh_task *task, struct entropy *e);
+void dh_work_run(const struct dh_work *w, struct dh_result *result); /* In any thread. */
+void dh_work_free(struct dh_work *w);                                /* NULL is allowed. */
 /* data is borrowed. */
 void action_auth_ask(struct actions *a, const struct auth_question *question, struct blob *data);
 void action_sa(struct actions *a, const struct sa_update *u); /* Copies, with the child. */

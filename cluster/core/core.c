@@ -24,6 +24,7 @@
 #include "cluster/core/grants.h"
 #include "cluster/core/fragments.h"
 #include "cluster/core/half_open.h"
+#include "cluster/core/slow_dh.h"
 #include "cluster/core/holder.h"
 #include "cluster/core/lease_requests.h"
 #include "cluster/core/membership.h"
@@ -89,6 +90,9 @@ static void on_event(struct core *c, const struct event *e)
 	case EVENT_IDENTITY_STORED:
 		bootstrap_stored(c);
 		break;
+	case EVENT_DH:
+		exchange_computed(c, e->dh.id, e->dh.result);
+		break;
 	case EVENT_AUTH_ANSWER:
 		exchange_answered(c, &e->auth_answer.question, e->auth_answer.data, e->auth_answer.len);
 		break;
@@ -125,6 +129,7 @@ static void tick(struct core *c)
 		bootstrap_admit(c);
 	half_open_tick(c);
 	fragments_tick(c);
+	slow_dh_tick(c);
 	exchange_tick(c);
 	requests_tick(c);
 	takeover_tick(c);
@@ -234,6 +239,7 @@ static const struct {
 	{ relief_init, relief_fini },
 	{ fragments_init, fragments_fini },
 	{ half_open_init, half_open_fini },
+	{ slow_dh_init, slow_dh_fini },
 	{ relay_init, relay_fini },
 	{ exchange_init, exchange_fini },
 	{ refusals_init, refusals_fini },

@@ -9,6 +9,7 @@
 #include "cluster/core/auth_question.h"
 #include "cluster/core/control.h"
 #include "proto/wire/address.h"
+#include "proto/crypto/dh_desk.h"
 #include "proto/crypto/entropy.h"
 #include "proto/esp/sad.h"
 
@@ -25,6 +26,7 @@ enum event_type {
 	EVENT_SHUTDOWN,   /* SIGTERM: hand over, then ACTION_EXIT. */
 	EVENT_FITNESS,    /* The host lost, or has again, what serving clients takes. */
 	EVENT_CONTROL,    /* An operator asks for something; answered by one ACTION_CONTROL. */
+	EVENT_DH,          /* To an ACTION_DH; comes once, for each. */
 	EVENT_AUTH_ANSWER, /* To an ACTION_AUTH_ASK, at whoever asked; late, twice or never. */
 	EVENT_POLICY      /* Another policy is in force from now on. */
 };
@@ -62,6 +64,10 @@ struct event {
 		struct {
 			uint64_t seq;
 		} stored;
+		struct {
+			uint64_t id;
+			const struct dh_result *result;
+		} dh;
 		struct {
 			struct auth_question question;
 			const uint8_t *data;

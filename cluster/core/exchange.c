@@ -25,6 +25,7 @@
 #include "cluster/core/refusals.h"
 #include "cluster/core/relay.h"
 #include "cluster/core/requests.h"
+#include "cluster/core/slow_dh.h"
 #include "proto/ike/ike_message.h"
 #include "proto/mutant.h"
 #include "proto/crypto/prf.h"
@@ -34,8 +35,6 @@
 #include <string.h>
 
 #define OWNER_WAIT_US (50 * MS)
-#define REFUSED_MAX 10u /* Answers to messages of another version ... */
-#define REFUSED_SPAN_US (1000 * MS) /* ... in this time. */
 
 /* ---- Handling the message at the head ---- */
 
@@ -101,6 +100,11 @@ static void conclude(struct core *c, struct lane *l, const struct ike_header *h,
 
 	note(c, t, out);
 	switch (out->verdict) {
+	case IKE_VERDICT_LATER:
+		l->asks = slow_dh_wait(c, &(struct slow_dh_waiter){ .a = l->key.a, .b = l->key.b });
+		if (!l->asks)
+			lane_pop(l);
+		break;
 	case IKE_VERDICT_DROP:
 		core_drop(c, out->drop);
 		lane_pop(l);
@@ -229,6 +233,25 @@ static void go_on(struct core *c)
 	}
 }
 
+void exchange_computed(struct core *c, uint64_t id, const struct dh_result *result)
+{
+	struct slow_dh_waiter w;
+	struct lane *l;
+
+	if (!slow_dh_answered(c, id, result, &w) || !core_leads(c))
+		return;
+	if (w.request) {
+		half_open_request(c, w.via, &w.local, &w.remote, w.request->data, w.request->len);
+		blob_unref(w.request);
+		return;
+	}
+	l = lane_find(c, w.a, w.b);
+	if (!l || !l->asks)
+		return;
+	l->asks = false;
+	lane_run(c, l);
+}
+
 /* ---- After the commit ---- */
 
 static bool owners_have_applied(const struct core *c, const struct lane *l)
@@ -348,33 +371,12 @@ static void to_lane(struct core *c, const struct ike_header *h, const struct rec
 	lane_run(c, l);
 }
 
-/* RFC 7296 2.21.4: "A node needs to limit the rate at which it will send messages in
- * response to unprotected messages." */
-static void refuse_version(struct core *c, uint32_t via, const struct endpoint *local,
-			   const struct endpoint *remote, const uint8_t *data, size_t len)
-{
-	struct exchange *x = c->exchange;
-	struct ike_datagrams *reply;
-
-	if (c->now_us - x->refused_from_us >= REFUSED_SPAN_US) {
-		x->refused_from_us = c->now_us;
-		x->refused = 0;
-	}
-	if (x->refused >= REFUSED_MAX)
-		return;
-	reply = ike_version_refuse(data, len);
-	x->refused += reply != NULL;
-	if (reply)
-		refusals_count(c, IKE_NOTIFY_INVALID_MAJOR_VERSION);
-	outgoing_send(c, via, local, remote, reply);
-	ike_datagrams_unref(reply);
-}
-
 void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *local,
 		       const struct endpoint *remote, const uint8_t *data, size_t len)
 {
 	uint32_t leader = core_leader_index(c);
 	struct received received = { *local, *remote, via, NULL };
+	struct ike_datagrams *reply;
 	struct blob *datagram;
 	struct ike_header h;
 	enum drop d = ike_header_parse(&h, data, len);
@@ -383,7 +385,9 @@ void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *loca
 		d = DROP_IKE_HEADER;
 	if (d != DROP_NONE) {
 		core_drop(c, d);
-		refuse_version(c, via, local, remote, data, len);
+		reply = refusals_version(c, data, len);
+		outgoing_send(c, via, local, remote, reply);
+		ike_datagrams_unref(reply);
 		return;
 	}
 	if (!core_leads(c)) {
@@ -408,30 +412,33 @@ void exchange_datagram(struct core *c, uint32_t via, const struct endpoint *loca
 	blob_unref(datagram);
 }
 
-static void keep(struct core *c, const struct received *t)
+static void keep(struct core *c, const struct received *t, struct blob *b)
 {
 	struct ike_header h;
 
-	for (uint32_t i = 0; i < t->message->n; i++) {
-		struct blob *b = t->message->datagram[i];
-
-		if (ike_header_parse(&h, b->data, b->len) == DROP_NONE)
-			relay_keep(c, t->via, &h, &t->local, &t->remote, b);
-	}
+	if (ike_header_parse(&h, b->data, b->len) == DROP_NONE)
+		relay_keep(c, t->via, &h, &t->local, &t->remote, b);
 }
 
 /* What was on its way may not arrive, and nobody will say so: all begins anew. The
  * messages wait for who leads next, or for ourselves. */
 void exchange_lost(struct core *c)
 {
+	struct slow_dh_waiter w;
 	struct lane *l, *tmp;
 
 	HASH_ITER(hh, c->exchange->lanes, l, tmp)
 	{
 		for (unsigned i = 0; i < l->n; i++)
-			keep(c, &l->received[i]);
+			for (uint32_t k = 0; k < l->received[i].message->n; k++)
+				keep(c, &l->received[i], l->received[i].message->datagram[k]);
 		lane_free(c, l);
 	}
+	while (slow_dh_abandon(c, &w))
+		if (w.request) {
+			keep(c, &(struct received){ w.local, w.remote, w.via, NULL }, w.request);
+			blob_unref(w.request);
+		}
 }
 
 void exchange_role(struct core *c)

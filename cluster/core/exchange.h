@@ -17,6 +17,8 @@ void exchange_owner_applied(struct core *c);
 /* What a request of IKE_AUTH asked outside is answered. */
 void exchange_answered(struct core *c, const struct auth_question *question, const uint8_t *answer,
 		       size_t len);
+/* What a message waited for is computed: it is handled once more. */
+void exchange_computed(struct core *c, uint64_t id, const struct dh_result *result);
 void exchange_lost(struct core *c);
 void exchange_role(struct core *c);
 void exchange_tick(struct core *c);

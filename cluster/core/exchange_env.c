@@ -7,6 +7,7 @@
 
 #include "cluster/core/lane.h"
 #include "cluster/core/lane_reserve.h"
+#include "cluster/core/slow_dh.h"
 #include "proto/mutant.h"
 
 static uint32_t draw_spi(void *ctx, struct entropy *e)
@@ -143,6 +144,7 @@ struct ike_env exchange_env(struct core *c)
 	return (struct ike_env){
 		.config = &c->in_force->ike,
 		.entropy = &c->entropy,
+		.dh = slow_dh_desk(c),
 		.iv = &c->exchange->iv,
 		.now_ms = state_time_ms(c->state),
 		.addresses = c->config->service,

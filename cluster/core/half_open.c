@@ -20,6 +20,7 @@
 #include "cluster/core/exchange_env.h"
 #include "cluster/core/outgoing.h"
 #include "cluster/core/refusals.h"
+#include "cluster/core/slow_dh.h"
 #include "proto/mutant.h"
 #include "proto/crypto/prf.h"
 
@@ -289,6 +290,8 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 		init_again(c, e, via);
 		return;
 	}
+	if (slow_dh_has(c, remote, data, len))
+		return; /* Its answer is being computed. */
 	host = host_find(c, remote, &key);
 	full = host && host->n >= SOURCE_MAX;
 	if (MUTANT(MUTANT_HALF_OPEN_SOURCES))
@@ -297,14 +300,17 @@ void half_open_request(struct core *c, uint32_t via, const struct endpoint *loca
 		core_drop(c, DROP_IKE_HALF_OPEN_FULL);
 		return;
 	}
-	if (c->half_opens->n >= c->in_force->limits.cookie_above)
+	if (c->half_opens->n >= c->in_force->limits.cookie_above || slow_dh_is_crowded(c))
 		c->half_opens->demand_until_us = c->now_us + COOKIE_DEMAND_US;
 	if (host && host->n >= SOURCE_COOKIE_ABOVE)
 		host->demand_until_us = c->now_us + COOKIE_DEMAND_US;
 	env.demand_cookie = c->now_us < c->half_opens->demand_until_us ||
 			    (host && c->now_us < host->demand_until_us);
 	ike_respond_init(&env, local, remote, data, len, &out);
-	if (out.verdict == IKE_VERDICT_DROP) {
+	if (out.verdict == IKE_VERDICT_LATER) {
+		slow_dh_wait(c, &(struct slow_dh_waiter){ .via = via, .local = *local, .remote = *remote,
+								.request = blob_new(data, len) });
+	} else if (out.verdict == IKE_VERDICT_DROP) {
 		core_drop(c, out.drop);
 	} else if (out.verdict == IKE_VERDICT_REPLY) {
 		if (out.refused)

@@ -43,8 +43,6 @@ struct exchange {
 	uint64_t next_us;
 	struct iv_source iv;
 	uint8_t cookie_key[32];
-	uint64_t refused_from_us; /* Other versions: a span of counting answers began here ... */
-	unsigned refused;         /* ... and there were so many in it. */
 };
 
 struct lane *lane_find(const struct core *c, uint64_t a, uint64_t b);

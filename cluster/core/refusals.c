@@ -15,9 +15,13 @@ struct refusals {
 	uint64_t earned_us;  /* Lines were earned up to then; ... */
 	uint32_t lines;      /* ... so many may be told. */
 	uint64_t untold;     /* Since the last one that was. */
+	uint64_t versions_from_us; /* Other versions: a span of counting answers began here ... */
+	unsigned versions;         /* ... and there were so many in it. */
 };
 
 #define LINES_BURST 20u
+#define VERSIONS_MAX 10u /* Answers to messages of another version ... */
+#define VERSIONS_SPAN_US (1000 * MS) /* ... in this time. */
 #define LINE_US (1000 * MS) /* A line is earned in this time. */
 
 static bool may_tell(struct core *c)
@@ -60,6 +64,26 @@ void refusals_tell(struct core *c, const struct endpoint *remote, const struct i
 	r->untold = 0;
 	action_event(c->actions, "refused", "%s: %s: %s", endpoint_format(remote, from),
 		     notify_format(out->refused, name), out->note);
+}
+
+/* RFC 7296 2.21.4: "A node needs to limit the rate at which it will send messages in
+ * response to unprotected messages." */
+struct ike_datagrams *refusals_version(struct core *c, const uint8_t *data, size_t len)
+{
+	struct refusals *r = c->refusals;
+	struct ike_datagrams *reply;
+
+	if (c->now_us - r->versions_from_us >= VERSIONS_SPAN_US) {
+		r->versions_from_us = c->now_us;
+		r->versions = 0;
+	}
+	if (r->versions >= VERSIONS_MAX)
+		return NULL;
+	reply = ike_version_refuse(data, len);
+	r->versions += reply != NULL;
+	if (reply)
+		refusals_count(c, IKE_NOTIFY_INVALID_MAJOR_VERSION);
+	return reply;
 }
 
 void refusals_init(struct core *c)

@@ -115,6 +115,10 @@ bool requests_make(struct core *c, const struct session *s, const struct ike_req
 	if (requests_asking(s) || !exchange_reserve(c, s->id))
 		return false;
 	ike_request_create(&env, &s->ike, r, &out);
+	if (out.verdict == IKE_VERDICT_LATER) { /* At its next turn, when its value is there. */
+		exchange_release(c, s->id);
+		return false;
+	}
 	if (out.verdict != IKE_VERDICT_STEP || !ike_session_is_brief(out.next)) {
 		refuse_too_long(c, s, r);
 		ike_outcome_fini(&out);

@@ -22,6 +22,7 @@
  *   refusals.c        what clients were refused: counters, and a line now and then
  *   half_open*.c      IKE SAs between IKE_SA_INIT and the last IKE_AUTH
  *   fragments.c       fragments of IKE messages, until all of a message are there
+ *   slow_dh.c         values of Diffie-Hellman that are computed outside
  *   relay.c           IKE messages at a node that does not lead
  *   exchange*.c       IKE messages at the leader: respond, commit, answer; lane.c
  *   requests*.c       requests of our own: notices, DPD, rekeys, deletions, retransmission
@@ -99,6 +100,7 @@ struct core {
 	struct relief *relief;
 	struct fragments *fragments;
 	struct half_opens *half_opens;
+	struct slow_dh *slow_dh;
 	struct relay *relay;
 	struct exchange *exchange;
 	struct refusals *refusals;

@@ -30,6 +30,26 @@ struct auth_pool {
 	} crl[]; /* Of each connection. */
 };
 
+/* ---- Threads ---- */
+
+void auth_pool_humble(void)
+{
+	static __thread bool humble;
+
+	if (!humble)
+		setpriority(PRIO_PROCESS, 0, 0); /* This thread's alone. */
+	humble = true;
+}
+
+void auth_pool_queue(struct node *n, uv_work_t *work, uv_work_cb run, uv_after_work_cb done)
+{
+	int rc;
+
+	(void)setenv("UV_THREADPOOL_SIZE", THREADS, 0); /* Read when the first one starts. */
+	rc = uv_queue_work(&n->loop, work, run, done);
+	assert(rc == 0);
+}
+
 /* ---- Signatures ---- */
 
 struct auth_work {
@@ -42,12 +62,9 @@ struct auth_work {
 
 static void on_work(uv_work_t *work)
 {
-	static __thread bool humble;
 	struct auth_work *w = work->data;
 
-	if (!humble)
-		setpriority(PRIO_PROCESS, 0, 0); /* This thread's alone. */
-	humble = true;
+	auth_pool_humble();
 	auth_job_run(w->job, &w->clock);
 }
 
@@ -65,7 +82,6 @@ static void on_done(uv_work_t *work, int status)
 void auth_pool_ask(struct node *n, const struct auth_question *question, const struct blob *data)
 {
 	struct auth_work *w = calloc(1, sizeof(*w));
-	int rc;
 
 	assert(w);
 	w->work.data = w;
@@ -77,9 +93,7 @@ void auth_pool_ask(struct node *n, const struct auth_question *question, const s
 		free(w);
 		return;
 	}
-	(void)setenv("UV_THREADPOOL_SIZE", THREADS, 0); /* Read when the first one starts. */
-	rc = uv_queue_work(&n->loop, &w->work, on_work, on_done);
-	assert(rc == 0);
+	auth_pool_queue(n, &w->work, on_work, on_done);
 }
 
 /* ---- CRLs ---- */
@@ -149,7 +163,6 @@ static void read_anew(struct node *n, const struct connection_files *files)
 {
 	struct ike_connection *c = connection_in_force(n, files->name);
 	struct crl_work *w;
-	int rc;
 
 	if (!c)
 		return;
@@ -160,9 +173,7 @@ static void read_anew(struct node *n, const struct connection_files *files)
 	w->files = files;
 	w->old = trust_ref(c->clients);
 	n->auth_pool->reading = true;
-	(void)setenv("UV_THREADPOOL_SIZE", THREADS, 0);
-	rc = uv_queue_work(&n->loop, &w->work, on_crl_work, on_crl_done);
-	assert(rc == 0);
+	auth_pool_queue(n, &w->work, on_crl_work, on_crl_done);
 }
 
 static void begin(struct node *n)

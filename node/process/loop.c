@@ -271,6 +271,16 @@ void loop_auth_answer(struct node *n, const struct auth_question *question, cons
 	arm(n);
 }
 
+void loop_dh_result(struct node *n, uint64_t id, const struct dh_result *result)
+{
+	struct event e = {.type = EVENT_DH, .dh = {.id = id, .result = result}};
+
+	if (n->ended)
+		return;
+	step(n, &e);
+	arm(n);
+}
+
 static void inbox_wake(void *ctx)
 {
 	uv_async_send(ctx);

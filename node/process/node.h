@@ -79,6 +79,8 @@ void loop_seed(uint8_t seed[ENTROPY_SEED_LEN]); /* Fresh from the system. */
 void loop_control(struct node *n, const struct control_request *r); /* An operator asks. */
 void loop_policy(struct node *n, struct cluster_policy *policy); /* In force from now on. */
 
+/* To an ACTION_DH of ours. */
+void loop_dh_result(struct node *n, uint64_t id, const struct dh_result *result);
 /* To an ACTION_AUTH_ASK of ours. */
 void loop_auth_answer(struct node *n, const struct auth_question *question, const struct blob *answer);
 

@@ -7,6 +7,7 @@
  * when the packet workers have it: a client's first packet follows within
  * microseconds. Until then it is deferred, in order; the loop goes on. */
 #include "node/process/auth_pool.h"
+#include "node/process/dh_pool.h"
 #include "node/process/node.h"
 #include "node/link/forward.h"
 #include "cluster/link/frame.h"
@@ -191,6 +192,10 @@ static void perform(struct node *n, struct action *a)
 		break;
 	case ACTION_STORE_IDENTITY:
 		store_thread_identity(n->store_thread, blob_ref(a->identity));
+		break;
+	case ACTION_DH:
+		dh_pool_run(n, a->dh.id, a->dh.work);
+		a->dh.work = NULL;
 		break;
 	case ACTION_AUTH_ASK:
 		auth_pool_ask(n, &a->auth_ask.question, a->auth_ask.data);

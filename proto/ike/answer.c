@@ -6,7 +6,7 @@
  * offer is consistent with one of its proposals, and if not MUST terminate the
  * exchange" (RFC 7296 3.3.6). Nothing is changed by looking. */
 #include "proto/ike/answer.h"
-#include "proto/crypto/dh.h"
+#include "proto/crypto/dh_desk.h"
 #include "proto/ike/builder.h"
 #include "proto/ike/child_make.h"
 #include "proto/ike/ike_keys.h"
@@ -52,7 +52,7 @@ bool ike_answer_keys(struct ike_key_input *in, struct dh_secret *shared, const s
 	if (suite->dh == DH_NONE) /* 1.3.1: with NONE chosen a KE payload is ignored. */
 		return true;
 	if (!ike_message_has(m, IKE_PAYLOAD_KE) || m->ke.group != suite->dh ||
-	    dh_shared(ours->dh, CBS_data(&m->ke.data), CBS_len(&m->ke.data), shared) != OK)
+	    dh_desk_shared(ours->desk, ours->dh, m->ke.data, shared) != OK)
 		return false;
 	in->shared = shared;
 	return true;

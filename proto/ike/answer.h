@@ -9,6 +9,7 @@
 struct ike_half {
 	const uint8_t *nonce;        /* IKE_NONCE_LEN octets */
 	const struct dh_keypair *dh; /* Group DH_NONE: no KE payload was sent. */
+	struct dh_desk *desk;        /* NULL: what it takes is computed at once. */
 };
 
 /* Reads m's SA payload. False unless it is one of the proposals that were offered, with

@@ -89,6 +89,7 @@ static void child_add(struct ike_step *s, const struct child_plan *plan,
 	struct child_response r = {
 		.reply = &s->reply,
 		.entropy = s->env->entropy,
+		.dh = s->env->dh,
 		.spi_in = s->env->draw_spi(s->env->ctx, s->env->entropy),
 	};
 	struct child_sa *child = &s->next->child[s->next->n_child];

@@ -2,7 +2,6 @@
 /* Making a Child SA, the same way in IKE_AUTH and in CREATE_CHILD_SA: agree on
  * suite and selectors first (and change nothing), then draw and derive. */
 #include "proto/ike/child_make.h"
-#include "proto/crypto/dh.h"
 #include "proto/ike/builder.h"
 #include "proto/ike/ike.h"
 #include "proto/ike/ike_keys.h"
@@ -100,10 +99,10 @@ bool ike_child_respond(struct child_response *r, struct child_sa *child,
 {
 	bool pfs = plan->choice.suite.dh != DH_NONE;
 	struct ike_key_input input = {.nonce_i = m->nonce};
-	struct ike_ke ke;
+	struct dh_result ke;
 
 	if (pfs) {
-		if (ike_ke_respond(&ke, &m->ke, r->entropy) != OK)
+		if (dh_desk_respond(r->dh, m->ke.group, m->ke.data, r->entropy, &ke) != OK)
 			return false;
 		input.shared = &ke.shared;
 	}
@@ -113,8 +112,8 @@ bool ike_child_respond(struct child_response *r, struct child_sa *child,
 	ike_add_sa_answer(r->reply, &plan->choice, child->spi_in);
 	ike_add_nonce(r->reply, r->nonce, sizeof(r->nonce));
 	if (pfs) {
-		ike_add_ke(r->reply, plan->choice.suite.dh, ke.data, ke.len);
-		dh_secret_cleanse(&ke.shared);
+		ike_add_ke(r->reply, plan->choice.suite.dh, ke.public_value, ke.len);
+		dh_result_cleanse(&ke);
 	}
 	ike_add_ts(r->reply, IKE_PAYLOAD_TSi, &child->remote);
 	ike_add_ts(r->reply, IKE_PAYLOAD_TSr, &child->local);
@@ -143,18 +142,4 @@ bool ike_nonce_fits(const CBS *nonce, uint16_t prf)
 {
 	return CBS_len(nonce) >= IKE_NONCE_MIN && CBS_len(nonce) <= IKE_NONCE_MAX &&
 	       CBS_len(nonce) >= prf_key_len(prf) / 2;
-}
-
-enum status ike_ke_respond(struct ike_ke *out, const struct ike_payload_ke *theirs,
-			   struct entropy *e)
-{
-	struct dh_keypair pair;
-	enum status s;
-
-	memset(out, 0, sizeof(*out));
-	s = dh_generate(theirs->group, e, &pair, out->data, &out->len);
-	if (s == OK)
-		s = dh_shared(&pair, CBS_data(&theirs->data), CBS_len(&theirs->data), &out->shared);
-	dh_keypair_cleanse(&pair);
-	return s;
 }

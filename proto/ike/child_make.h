@@ -4,7 +4,7 @@
 #ifndef PROTO_IKE_CHILD_MAKE_H
 #define PROTO_IKE_CHILD_MAKE_H
 
-#include "proto/crypto/dh.h"
+#include "proto/crypto/dh_desk.h"
 #include "proto/ike/builder.h"
 #include "proto/ike/ike_keys.h"
 #include "proto/ike/ike_message.h"
@@ -53,12 +53,13 @@ void ike_child_create(struct child_sa *child, const struct child_plan *plan, uin
 struct child_response {
 	struct ike_builder *reply;
 	struct entropy *entropy;
+	struct dh_desk *dh; /* NULL: what it takes is computed at once. */
 	uint32_t spi_in;
 	uint8_t nonce[IKE_NONCE_LEN]; /* Nr: drawn by ike_child_respond(). */
 };
 
 /* CREATE_CHILD_SA's answer: makes the Child SA of the plan and adds SA, Nr, KEr, TSi and
- * TSr to the response. False, and nothing added: the KE payload is no good. */
+ * TSr to the response. False, and nothing added: the KE payload is no good, or "later". */
 bool ike_child_respond(struct child_response *r, struct child_sa *child,
 		       const struct child_plan *plan, const struct ike_sa *sa,
 		       const struct ike_message *m);
@@ -66,15 +67,6 @@ bool ike_child_respond(struct child_response *r, struct child_sa *child,
 /* RFC 7296 2.10: "at least half the key size of the negotiated PRF". */
 bool ike_nonce_fits(const CBS *nonce, uint16_t prf);
 
-/* Our half of a Diffie-Hellman exchange. */
-struct ike_ke {
-	uint8_t data[DH_PUBLIC_MAX];
-	size_t len;
-	struct dh_secret shared; /* The caller cleanses it. */
-};
-/* ERR_MALFORMED or ERR_CRYPTO when the other side's value is no good. */
-enum status ike_ke_respond(struct ike_ke *out, const struct ike_payload_ke *theirs,
-			   struct entropy *e) must_check;
 
 /* Takes the Child SA with our SPI spi_in out of the session, out of a list. */
 void ike_child_remove(struct ike_session *s, uint32_t spi_in);

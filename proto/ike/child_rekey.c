@@ -187,10 +187,9 @@ bool ike_rekey_ask(struct ike_builder *b, const struct ike_env *env, struct ike_
 {
 	const struct ike_connection *c = ike_connection_find(env->config, s->connection);
 	const struct child_sa *old = ike_session_find_child(s, request->spi_in);
-	uint8_t public_value[DH_PUBLIC_MAX];
 	struct finish f = {.corrected = request->group != DH_NONE};
+	struct dh_result ke = {.len = 0};
 	struct rekey_offer o;
-	size_t len = 0;
 	bool ok = true;
 
 	assert(c && old);
@@ -198,8 +197,10 @@ bool ike_rekey_ask(struct ike_builder *b, const struct ike_env *env, struct ike_
 	f.pfs = old->suite.dh != DH_NONE;
 	entropy_draw(env->entropy, f.nonce, sizeof(f.nonce));
 	f.dh.group = group_for(c, request->group ? request->group : old->suite.dh);
-	if (f.dh.group != DH_NONE)
-		ok = dh_generate(f.dh.group, env->entropy, &f.dh, public_value, &len) == OK;
+	if (f.dh.group != DH_NONE) {
+		ok = dh_desk_generate(env->dh, f.dh.group, env->entropy, &ke) == OK;
+		f.dh.private_value = ke.pair.private_value;
+	}
 	offer_make(&o, c, &f);
 	ok = ok && o.offer.n > 0;
 	if (ok) {
@@ -208,13 +209,14 @@ bool ike_rekey_ask(struct ike_builder *b, const struct ike_env *env, struct ike_
 		ike_add_sa_offer(b, &o.offer);
 		ike_add_nonce(b, f.nonce, sizeof(f.nonce));
 		if (f.dh.group != DH_NONE)
-			ike_add_ke(b, f.dh.group, public_value, len);
+			ike_add_ke(b, f.dh.group, ke.public_value, ke.len);
 		ike_add_ts(b, IKE_PAYLOAD_TSi, &old->local);
 		ike_add_ts(b, IKE_PAYLOAD_TSr, &old->remote);
 		s->ike[0].purpose_arg = old->spi_in;
 		blob_set(&s->ike[0].finish, finish_encode(&f));
 		ok = s->ike[0].finish != NULL;
 	}
+	dh_result_cleanse(&ke);
 	finish_cleanse(&f);
 	return ok;
 }
@@ -298,7 +300,7 @@ static void answer_error(struct ike_step *s, const struct ike_notify *error, con
 /* The Child SA that the client agreed to, in the session. Returns 0 or what is wrong with it. */
 static uint16_t install(struct ike_step *s, const struct child_sa *old, const struct finish *f)
 {
-	const struct ike_half ours = {f->nonce, &f->dh};
+	const struct ike_half ours = {f->nonce, &f->dh, s->env->dh};
 	struct child_list have = {s->next->child, s->next->n_child};
 	struct child_sa *child = &s->next->child[have.n];
 	struct dh_secret shared = {0};

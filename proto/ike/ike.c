@@ -361,4 +361,5 @@ void ike_respond(const struct ike_env *env, const struct ike_session *session,
 	}
 	step(&s, session, &o, message);
 	ike_opened_fini(&o);
+	ike_later(env, out);
 }

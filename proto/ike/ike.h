@@ -7,6 +7,7 @@
 #define PROTO_IKE_IKE_H
 
 #include "proto/wire/drop.h"
+#include "proto/crypto/dh_desk.h"
 #include "proto/crypto/entropy.h"
 #include "proto/ike/ike_config.h"
 #include "proto/ike/ike_sa.h"
@@ -31,6 +32,7 @@ struct ike_address_wish {
 struct ike_env {
 	const struct ike_config *config;
 	struct entropy *entropy;
+	struct dh_desk *dh;                /* NULL: what takes long is computed at once, too. */
 	struct iv_source *iv;
 	uint64_t now_ms;                   /* Cluster time. */
 	const struct address *addresses;   /* Where clients may find us (MOBIKE): n_addresses of them. */
@@ -59,6 +61,7 @@ struct ike_env {
 
 enum ike_verdict {
 	IKE_VERDICT_DROP,      /* drop says why. */
+	IKE_VERDICT_LATER,     /* A value of Diffie-Hellman is being computed (dh_desk.h): once more then. */
 	IKE_VERDICT_REPLY,     /* Changes nothing: cached or stateless reply, send at once. */
 	IKE_VERDICT_HALF_OPEN, /* half_open is new, or one step further: share it, then send reply. */
 	IKE_VERDICT_ASK,       /* The same; but there is a question to ask outside, and no reply yet. */

@@ -82,20 +82,20 @@ static void rekey_answer(struct ike_step *s, const struct sa_choice *choice)
 {
 	char suite[SUITE_TEXT_LEN];
 	uint8_t nonce[IKE_NONCE_LEN];
-	struct ike_ke ke;
+	struct dh_result ke;
 	CBS nonce_r;
 
-	if (ike_ke_respond(&ke, &s->message->ke, s->env->entropy) != OK) {
+	if (dh_desk_respond(s->env->dh, s->message->ke.group, s->message->ke.data, s->env->entropy, &ke) != OK) {
 		rekey_fail(s, IKE_NOTIFY_INVALID_SYNTAX);
 		return;
 	}
 	entropy_draw(s->env->entropy, nonce, sizeof(nonce));
 	CBS_init(&nonce_r, nonce, sizeof(nonce));
 	s->successor = successor_make(s, choice, &ke.shared, nonce_r);
-	dh_secret_cleanse(&ke.shared);
 	ike_add_sa_answer(&s->reply, choice, s->successor->spi_r);
 	ike_add_nonce(&s->reply, nonce, sizeof(nonce));
-	ike_add_ke(&s->reply, choice->suite.dh, ke.data, ke.len);
+	ike_add_ke(&s->reply, choice->suite.dh, ke.public_value, ke.len);
+	dh_result_cleanse(&ke);
 	ike_note(s->out, "IKE SA rekeyed with %s", suite_format(&choice->suite, suite));
 }
 

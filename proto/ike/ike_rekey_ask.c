@@ -14,7 +14,7 @@
  *
  * Where both sides ask at once each tells the other TEMPORARY_FAILURE, and tries later (2.25). */
 #include "proto/ike/ike_rekey.h"
-#include "proto/crypto/dh.h"
+#include "proto/crypto/dh_desk.h"
 #include "proto/ike/answer.h"
 #include "proto/ike/builder.h"
 #include "proto/ike/child_make.h"
@@ -114,9 +114,8 @@ bool ike_sa_rekey_ask(struct ike_builder *b, const struct ike_env *env, struct i
 	const struct ike_connection *c = ike_connection_find(env->config, s->connection);
 	uint16_t group = request->group ? request->group : s->ike[0].suite.dh;
 	struct ike_finish f = {.corrected = request->group != DH_NONE};
-	uint8_t public_value[DH_PUBLIC_MAX];
 	struct sa_offer offer;
-	size_t len;
+	struct dh_result ke;
 	bool ok;
 
 	assert(c);
@@ -126,15 +125,17 @@ bool ike_sa_rekey_ask(struct ike_builder *b, const struct ike_env *env, struct i
 	entropy_draw(env->entropy, f.nonce, sizeof(f.nonce));
 	if (!is_offered(c, group))
 		group = c->ike[0].dh[0];
-	ok = dh_generate(group, env->entropy, &f.dh, public_value, &len) == OK;
+	ok = dh_desk_generate(env->dh, group, env->entropy, &ke) == OK;
 	if (ok) {
+		f.dh = ke.pair;
 		offer = offer_of(c, f.spi);
 		ike_add_sa_offer(b, &offer);
 		ike_add_nonce(b, f.nonce, sizeof(f.nonce));
-		ike_add_ke(b, group, public_value, len);
+		ike_add_ke(b, group, ke.public_value, ke.len);
 		blob_set(&s->ike[0].finish, finish_encode(&f));
 		ok = s->ike[0].finish != NULL;
 	}
+	dh_result_cleanse(&ke);
 	OPENSSL_cleanse(&f, sizeof(f));
 	return ok;
 }
@@ -175,7 +176,7 @@ static struct ike_sa *successor_make(const struct ike_step *s, const struct sa_c
 
 static bool install(struct ike_step *s, const struct ike_finish *f)
 {
-	const struct ike_half ours = {f->nonce, &f->dh};
+	const struct ike_half ours = {f->nonce, &f->dh, s->env->dh};
 	struct dh_secret shared = {0};
 	struct ike_key_input input;
 	struct sa_choice choice;

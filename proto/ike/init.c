@@ -199,7 +199,7 @@ static void half_open_fill(struct ike_half_open *h, const struct init_step *s,
 }
 
 static enum status response_build(struct ike_half_open *h, const struct init_step *s,
-				  const struct ike_ke *ke)
+				  const struct dh_result *ke)
 {
 	struct ike_header header = ike_reply_header(&s->message.header);
 	struct ike_builder b;
@@ -207,7 +207,7 @@ static enum status response_build(struct ike_half_open *h, const struct init_ste
 	header.spi_r = h->spi_r;
 	ike_builder_init_message(&b, &header);
 	ike_add_sa_answer(&b, &s->choice, 0);
-	ike_add_ke(&b, h->suite.dh, ke->data, ke->len);
+	ike_add_ke(&b, h->suite.dh, ke->public_value, ke->len);
 	ike_add_nonce(&b, h->nonce_r, sizeof(h->nonce_r));
 	/* A client that sent no hashes does not speak NAT traversal. */
 	if (ike_message_notify(&s->message, IKE_NOTIFY_NAT_DETECTION_SOURCE_IP))
@@ -222,17 +222,19 @@ static void half_open_make(struct init_step *s)
 {
 	char suite[SUITE_TEXT_LEN];
 	struct ike_half_open *h;
-	struct ike_ke ke;
+	enum status built;
+	struct dh_result ke;
 
-	if (ike_ke_respond(&ke, &s->message.ke, s->env->entropy) != OK) {
+	if (dh_desk_respond(s->env->dh, s->message.ke.group, s->message.ke.data, s->env->entropy, &ke) != OK) {
 		ike_drop(s->out, DROP_IKE_PAYLOAD, "bad Diffie-Hellman value");
 		return;
 	}
 	h = calloc(1, sizeof(*h));
 	assert(h);
 	half_open_fill(h, s, &ke.shared);
-	dh_secret_cleanse(&ke.shared);
-	if (response_build(h, s, &ke) != OK) {
+	built = response_build(h, s, &ke);
+	dh_result_cleanse(&ke);
+	if (built != OK) {
 		ike_half_open_fini(h);
 		free(h);
 		ike_drop(s->out, DROP_CRYPTO, "no memory for a reply");
@@ -292,6 +294,7 @@ void ike_respond_init(const struct ike_env *env, const struct endpoint *local,
 
 	if (request_accept(&s) && suite_accept(&s))
 		half_open_make(&s);
+	ike_later(env, out);
 }
 
 bool ike_screen_init(const struct ike_env *env, const struct endpoint *local,

@@ -141,7 +141,7 @@ static struct blob *try_again(struct initiator *i, const struct ike_message *m)
 static bool take_init(struct initiator *i, const struct ike_message *m)
 {
 	const struct sa_offer offer = ike_offer(i);
-	const struct ike_half ours = {i->nonce_i, &i->dh};
+	const struct ike_half ours = {i->nonce_i, &i->dh, NULL};
 	const struct ike_path path = {&i->config.local, &i->config.remote};
 	struct dh_secret shared = {0};
 	struct ike_key_input input;

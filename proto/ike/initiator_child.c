@@ -116,7 +116,7 @@ struct blob *initiator_create_ike_rekey(struct initiator *i, uint16_t group)
 static uint16_t plan_of(struct child_plan *plan, const struct initiator *i,
 			const struct ike_message *m)
 {
-	const struct ike_half ours = {i->nonce_i, &i->dh};
+	const struct ike_half ours = {i->nonce_i, &i->dh, NULL};
 	struct initiator_esp_offer esp;
 	struct child_question q = {&esp.offer, &i->config.tsi, &i->config.tsr, &ours};
 
@@ -127,7 +127,7 @@ static uint16_t plan_of(struct child_plan *plan, const struct initiator *i,
 uint16_t initiator_take_child(struct initiator *i, const struct ike_sa *sa,
 			      const struct ike_message *m, const struct ike_key_input *input)
 {
-	const struct ike_half ours = {i->nonce_i, &i->dh};
+	const struct ike_half ours = {i->nonce_i, &i->dh, NULL};
 	struct ike_key_input fresh = *input;
 	struct dh_secret shared = {0};
 	struct child_plan plan;
@@ -178,7 +178,7 @@ void initiator_replace(struct initiator *i)
 
 static uint16_t take_ike(struct initiator *i, const struct ike_message *m)
 {
-	const struct ike_half ours = {i->nonce_i, &i->dh};
+	const struct ike_half ours = {i->nonce_i, &i->dh, NULL};
 	const struct sa_offer offer = ike_offer(i);
 	struct ike_sa sa = {.state = IKE_SA_ESTABLISHED, .original_initiator = true};
 	struct dh_secret shared = {0};
@@ -337,7 +337,7 @@ static uint16_t rekey_ike(struct initiator *i, const struct ike_sa *sa, const st
 	struct ike_sa *next = &i->successor;
 	uint8_t nonce[IKE_NONCE_LEN];
 	struct sa_choice choice;
-	struct ike_ke ke;
+	struct dh_result ke;
 
 	if (sa_select_ike(&choice, &m->sa, i->config.ike, i->config.n_ike, 8, m->ke.group) != OK)
 		return refuse(b, IKE_NOTIFY_NO_PROPOSAL_CHOSEN);
@@ -346,7 +346,7 @@ static uint16_t rekey_ike(struct initiator *i, const struct ike_sa *sa, const st
 		return IKE_NOTIFY_INVALID_KE_PAYLOAD;
 	}
 	if (choice.spi == 0 || !ike_nonce_fits(&m->nonce, choice.suite.prf) ||
-	    ike_ke_respond(&ke, &m->ke, &i->entropy) != OK)
+	    dh_desk_respond(NULL, m->ke.group, m->ke.data, &i->entropy, &ke) != OK)
 		return refuse(b, IKE_NOTIFY_INVALID_SYNTAX);
 	entropy_draw(&i->entropy, nonce, sizeof(nonce));
 	CBS_init(&input.nonce_r, nonce, sizeof(nonce));
@@ -359,10 +359,10 @@ static uint16_t rekey_ike(struct initiator *i, const struct ike_sa *sa, const st
 	ike_keys_rekey(&next->keys, &next->suite, &sa->keys, &sa->suite, &input);
 	secret_cleanse(&next->keys.pi);
 	secret_cleanse(&next->keys.pr);
-	dh_secret_cleanse(&ke.shared);
 	ike_add_sa_answer(b, &choice, next->spi_r);
 	ike_add_nonce(b, nonce, sizeof(nonce));
-	ike_add_ke(b, choice.suite.dh, ke.data, ke.len);
+	ike_add_ke(b, choice.suite.dh, ke.public_value, ke.len);
+	dh_result_cleanse(&ke);
 	i->counts.ike_rekeys++;
 	return 0;
 }

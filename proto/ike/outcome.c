@@ -45,6 +45,15 @@ void ike_drop(struct ike_outcome *o, enum drop why, const char *note)
 	ike_note(o, "%s", note);
 }
 
+void ike_later(const struct ike_env *env, struct ike_outcome *o)
+{
+	if (!env->dh || !env->dh->later)
+		return;
+	ike_outcome_fini(o);
+	ike_outcome_init(o);
+	o->verdict = IKE_VERDICT_LATER;
+}
+
 bool ike_is_admitted(const struct ike_env *env, const struct ike_id *peer)
 {
 	return !env->admit || env->admit(env->ctx, peer);

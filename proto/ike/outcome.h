@@ -11,6 +11,9 @@ void ike_note(struct ike_outcome *o, const char *format, ...) __attribute__((for
 /* Verdict DROP. */
 void ike_drop(struct ike_outcome *o, enum drop why, const char *note);
 
+/* If the desk said "later" in this step: verdict LATER, and nothing else. */
+void ike_later(const struct ike_env *env, struct ike_outcome *o);
+
 /* RFC 7296 2.25: "a request that cannot be completed due to a temporary condition". */
 bool ike_is_admitted(const struct ike_env *env, const struct ike_id *peer);
 

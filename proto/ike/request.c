@@ -143,6 +143,7 @@ void ike_request_create(const struct ike_env *env, const struct ike_session *ses
 	if (!ike_request_make(env, out->next, request)) {
 		ike_outcome_fini(out);
 		ike_drop(out, DROP_CRYPTO, "request cannot be sealed");
+		ike_later(env, out);
 		return;
 	}
 	out->reply = ike_datagrams_ref(out->next->ike[0].window.outstanding);

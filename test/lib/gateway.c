@@ -158,6 +158,7 @@ static struct blob *commit(struct gateway *g, struct ike_outcome *o)
 	case IKE_VERDICT_REPLY:
 		assert(reply && !o->next && !o->half_open);
 		break;
+	case IKE_VERDICT_LATER: /* It has no desk. */
 	case IKE_VERDICT_WAIT:
 		assert(!reply && !o->next && !o->half_open);
 		break;

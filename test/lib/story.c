@@ -96,6 +96,18 @@ static void ask_outside(struct story *l, uint32_t node, const struct action *x)
 					     .question = x->auth_ask.question });
 }
 
+static void compute(struct story *l, uint32_t node, const struct action *x)
+{
+	struct dh_result result;
+
+	l->n_computed++;
+	if (l->computes_never)
+		return;
+	dh_work_run(x->dh.work, &result);
+	story_later(l, (struct story_frame){ .to = node, .data = blob_new(&result, sizeof(result)),
+					     .computed = x->dh.id });
+}
+
 static void perform(struct story *l, uint32_t node, struct actions *a)
 {
 	struct story_node *n = &l->node[node];
@@ -120,6 +132,9 @@ static void perform(struct story *l, uint32_t node, struct actions *a)
 		case ACTION_STORE_IDENTITY:
 			blob_set(&n->identity, blob_ref(x->identity));
 			story_later(l, (struct story_frame){ .to = node });
+			break;
+		case ACTION_DH:
+			compute(l, node, x);
 			break;
 		case ACTION_AUTH_ASK:
 			ask_outside(l, node, x);
@@ -179,6 +194,7 @@ static bool is_lost(const struct story *l, const struct story_frame *f)
 static void happen(struct story *l, const struct story_frame *f)
 {
 	struct event e = { .type = EVENT_FRAME };
+	struct dh_result result;
 
 	if (!l->node[f->to].core || l->node[f->to].core != f->life)
 		return;
@@ -186,6 +202,11 @@ static void happen(struct story *l, const struct story_frame *f)
 		e.type = EVENT_SA_REPORTS;
 		e.sa_reports.reports = (const struct sa_report *)f->reports->data;
 		e.sa_reports.n = f->reports->len / sizeof(struct sa_report);
+	} else if (f->computed) {
+		memcpy(&result, f->data->data, sizeof(result));
+		e.type = EVENT_DH;
+		e.dh.id = f->computed;
+		e.dh.result = &result;
 	} else if (f->answers) {
 		e.type = EVENT_AUTH_ANSWER;
 		e.auth_answer.question = f->question;

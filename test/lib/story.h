@@ -17,6 +17,7 @@ struct story_frame { /* Something to happen next, in order. */
 	struct blob *data;   /* A frame; NULL: a transaction of `to` is durable. */
 	struct blob *reports; /* Or what its workers report: struct sa_report. */
 	uint64_t stored;     /* Its seq; 0: the identity. */
+	uint64_t computed;   /* Or data is the value of this name (EVENT_DH). */
 	bool answers;        /* Or data is the answer to this question: */
 	struct auth_question question;
 	const void *life;    /* The core that waits for it. */
@@ -54,7 +55,8 @@ struct story {
 	unsigned n_to_client;
 	bool verbose;
 	bool outside_is_silent; /* Nobody answers what methods ask. */
-	unsigned n_asked;
+	unsigned n_asked, n_computed;
+	bool computes_never; /* Nobody computes what takes long. */
 	struct blob *question; /* The last one. */
 	struct {
 		uint32_t node;

@@ -8,15 +8,57 @@
 
 #include <string.h>
 
+/* What comes back, as octets: in front of it, what it is. */
+struct computed {
+	enum action_type asked;
+	uint64_t id;
+	struct dh_result result;
+};
+
+struct answered {
+	enum action_type asked;
+	struct auth_question question;
+	uint8_t data[];
+};
+
+/* A value that is asked for comes, unless the node ends. */
+static void compute(struct node *n, const struct action *a)
+{
+	struct random *r = &n->host->world->random;
+	struct computed done;
+
+	memset(&done, 0, sizeof(done));
+	done.asked = ACTION_DH;
+	done.id = a->dh.id;
+	dh_work_run(a->dh.work, &done.result);
+	host_later(n->host, random_between(r, 500, 30000), OWN_ANSWER, blob_new(&done, sizeof(done)));
+}
+
+static void computed(struct node *n, const struct computed *done)
+{
+	struct event e = { .type = EVENT_DH, .dh = { .id = done->id, .result = &done->result } };
+
+	node_event(n, &e);
+}
+
 void node_ask(struct node *n, const struct action *a)
 {
 	struct random *r = &n->host->world->random;
-	struct blob *answer = outside_answer(&n->config.policy->ike, a->auth_ask.data, random_u64(r),
-					     certificates_now(n->host->world->context));
-	struct blob *b = blob_new(NULL, sizeof(a->auth_ask.question) + answer->len);
+	struct answered *head;
+	struct blob *answer, *b;
 
-	memcpy(b->data, &a->auth_ask.question, sizeof(a->auth_ask.question));
-	memcpy(b->data + sizeof(a->auth_ask.question), answer->data, answer->len);
+	if (a->type == ACTION_DH) {
+		compute(n, a);
+		return;
+	}
+	answer = outside_answer(&n->config.policy->ike, a->auth_ask.data, random_u64(r),
+				certificates_now(n->host->world->context));
+	b = blob_new(NULL, sizeof(*head) + answer->len);
+	head = (struct answered *)b->data;
+	memset(head, 0, sizeof(*head));
+	head->asked = ACTION_AUTH_ASK;
+	head->question = a->auth_ask.question;
+	memcpy(head->data, answer->data, answer->len);
 	blob_unref(answer);
 	if (random_chance(r, 900))
 		host_later(n->host, random_between(r, 100, 30000), OWN_ANSWER, b);
@@ -26,10 +68,15 @@ void node_ask(struct node *n, const struct action *a)
 
 void node_answered(struct node *n, const struct blob *data)
 {
+	const struct answered *head = (const struct answered *)data->data;
 	struct event e = { .type = EVENT_AUTH_ANSWER };
 
-	memcpy(&e.auth_answer.question, data->data, sizeof(e.auth_answer.question));
-	e.auth_answer.data = data->data + sizeof(e.auth_answer.question);
-	e.auth_answer.len = data->len - sizeof(e.auth_answer.question);
+	if (head->asked == ACTION_DH) {
+		computed(n, (const struct computed *)data->data);
+		return;
+	}
+	e.auth_answer.question = head->question;
+	e.auth_answer.data = head->data;
+	e.auth_answer.len = data->len - sizeof(*head);
 	node_event(n, &e);
 }

@@ -46,7 +46,7 @@ static void check_actions(struct i8_attack *c, const struct node *n)
 	for (size_t i = 0; i < n->actions.n; i++) {
 		const struct action *a = &n->actions.list[i];
 		uint8_t frame = a->type == ACTION_SEND_FRAME ? a->frame.data->data[0] : 0;
-		bool fine = a->type == ACTION_SEND_DATAGRAM || a->type == ACTION_EVENT ||
+		bool fine = a->type == ACTION_SEND_DATAGRAM || a->type == ACTION_EVENT || a->type == ACTION_DH ||
 			    (a->type == ACTION_SEND_FRAME &&
 			     (frame == FRAME_RELAY || frame == FRAME_SEND ||
 			      frame == FRAME_HALF_OPEN));

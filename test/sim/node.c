@@ -90,6 +90,7 @@ static void perform(struct node *n, struct action *a)
 	case ACTION_STORE_IDENTITY:
 		disk_store_identity(&h->disk, a->identity);
 		break;
+	case ACTION_DH:
 	case ACTION_AUTH_ASK:
 		node_ask(n, a);
 		break;
@@ -488,11 +489,6 @@ static uint64_t node_deadline(void *process)
 }
 
 const struct program node_program = { "node", node_start, node_stop, node_deliver, node_deadline };
-
-const char *node_differs(const struct host *h)
-{
-	return watch_differs(h->process);
-}
 
 const struct core *node_core(const struct host *h)
 {

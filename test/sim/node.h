@@ -34,7 +34,7 @@ enum { /* DELIVER_OWN */
 	OWN_SHUTDOWN,
 	OWN_CONTROL,
 	OWN_FITNESS,
-	OWN_ANSWER, /* To what a method asks outside. */
+	OWN_ANSWER, /* To what is asked outside, or computed there. */
 	OWN_EXIT
 };
 
@@ -44,7 +44,7 @@ uint64_t node_accepted_until(const struct node *n); /* In the marks that leave n
 void node_send_frame(struct node *n, unsigned to, const uint8_t *data, size_t len);
 
 /* ---- ask.c ---- */
-void node_ask(struct node *n, const struct action *a);        /* ACTION_AUTH_ASK */
+void node_ask(struct node *n, const struct action *a);        /* ACTION_AUTH_ASK, ACTION_DH */
 void node_answered(struct node *n, const struct blob *data);  /* OWN_ANSWER */
 
 /* ---- beat.c ---- */

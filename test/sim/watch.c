@@ -324,3 +324,8 @@ const char *watch_differs(const struct node *n)
 		return c.differs;
 	return spis->used == state_child_sas(core_state(n->core)) ? NULL : "fewer SAs than there are";
 }
+
+const char *node_differs(const struct host *h)
+{
+	return watch_differs(h->process);
+}

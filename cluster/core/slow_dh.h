@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Values of Diffie-Hellman that take long: computed outside (ACTION_DH, EVENT_DH), so that the
+ * loop stands still for none of them. See proto/crypto/dh_desk.h. */
+#ifndef CLUSTER_CORE_SLOW_DH_H
+#define CLUSTER_CORE_SLOW_DH_H
+
+#include "proto/crypto/dh_desk.h"
+#include "proto/wire/address.h"
+#include "proto/wire/blob.h"
+
+struct core;
+
+/* Whose message is handled once more when a value is there. */
+struct slow_dh_waiter {
+	uint64_t a, b; /* The key of its lane; 0, 0: none, it is an IKE_SA_INIT request: */
+	uint32_t via;
+	struct endpoint local, remote;
+	struct blob *request; /* NULL: nobody waits. */
+};
+
+/* For one step: "later" is not said yet. */
+struct dh_desk *slow_dh_desk(struct core *c);
+
+/* After a step that came to IKE_VERDICT_LATER: w waits for what it asked for; adopts w->request.
+ * False: there is no room, or too much from this address, and nothing will come. */
+bool slow_dh_wait(struct core *c, const struct slow_dh_waiter *w);
+
+/* Does this IKE_SA_INIT request wait already? */
+bool slow_dh_has(const struct core *c, const struct endpoint *remote, const uint8_t *data, size_t len);
+/* Are there so many that who asks for more shall show where it is (RFC 7296 2.6)? */
+bool slow_dh_is_crowded(const struct core *c);
+
+/* EVENT_DH. True: *w waited for it; its request is the caller's. */
+bool slow_dh_answered(struct core *c, uint64_t id, const struct dh_result *result,
+		      struct slow_dh_waiter *w) must_check;
+/* Somebody who waits, and does so no longer: we do not lead any more. False: nobody does. */
+bool slow_dh_abandon(struct core *c, struct slow_dh_waiter *w) must_check;
+
+void slow_dh_tick(struct core *c);
+void slow_dh_init(struct core *c);
+void slow_dh_fini(struct core *c);
+
+#endif

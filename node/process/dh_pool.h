@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who computes what of Diffie-Hellman takes long (ACTION_DH): libuv's threads. */
+#ifndef NODE_PROCESS_DH_POOL_H
+#define NODE_PROCESS_DH_POOL_H
+
+#include <stdint.h>
+
+struct dh_work;
+struct node;
+
+/* EVENT_DH follows. Adopts work. The core bounds how many there are. */
+void dh_pool_run(struct node *n, uint64_t id, struct dh_work *work);
+
+#endif
