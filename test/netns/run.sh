@@ -8,7 +8,7 @@
 #
 #   test/netns/run.sh [NAME...]    NETNS_JOBS: so many scripts at a time (3); one
 #                                  with a line "# alone" has the machine to itself
-#                                  NETNS_TIMEOUT: seconds per script (240), where
+#                                  NETNS_TIMEOUT: seconds per script (400), where
 #                                  it has no line "# timeout: N" of its own
 #                                  ONLY_MODE=socket or xdp
 set -u
@@ -37,7 +37,7 @@ begin() {
 	local t=$1 mode=$2 name limit
 	name=$(basename "$t" .sh)${mode:+-$mode}
 	limit=$(sed -n 's/^# timeout: //p' "$t")
-	limit=${limit:-${NETNS_TIMEOUT:-240}}
+	limit=${limit:-${NETNS_TIMEOUT:-400}}
 	rm -rf "build/netns/$name"
 	MODE=$mode LAB_LOGS=$PWD/build/netns/$name timeout -k 20 "$limit" "$t" > "build/netns/$name.out" 2>&1 < /dev/null &
 	name_of[$!]=$name start_of[$!]=$SECONDS

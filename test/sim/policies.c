@@ -68,6 +68,7 @@ static void hand_to(struct full *f, struct host *h)
 			  (unsigned long long)f->policies.newest->hash);
 		f->faults.count[FAULT_POLICY]++;
 		n->config.policy = f->policies.newest;
+		n->hostile = n->step_relays = false; /* Of what was delivered before. */
 		node_event(n, &e);
 	}
 	cluster_policy_unref(before);
