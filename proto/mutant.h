@@ -115,6 +115,7 @@
 	X(MUTANT_OLD_DROPPED, "what our rekey replaces goes before the client has confirmed that") \
 	X(MUTANT_MOVE_UNCHECKED, "MOBIKE: traffic goes to a new address before COOKIE2 came back from it") \
 	X(MUTANT_FLOW_IS_NO_LIFE, "who does not answer DPD is dead though its packets come")       \
+	X(MUTANT_VOLUME_GOES, "what a Child SA has carried goes with it") \
 	X(MUTANT_PRUNE_UNASKED, "however many sessions a file lacks, nobody is asked")
 
 enum mutant {

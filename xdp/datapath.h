@@ -123,7 +123,7 @@ struct datapath_sa_stats {
 	int64_t epoch;
 	uint64_t next, end;   /* Outbound lease. */
 	uint64_t top, floor;  /* Inbound window. */
-	uint64_t packets_in, packets_out, octets_in, octets_out;
+	struct volume volume; /* Carried, by all owners, as far as this node knows. */
 	struct endpoint remote; /* Where packets are sent to. */
 };
 /* Snapshots n SAs by spi_in; session 0 in out[i] where there is none. The worker

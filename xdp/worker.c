@@ -7,6 +7,7 @@
  * clock. After a stop inbound packets are held until a majority has answered: what it knows then
  * lies in the mailbox, and is taken out before they go on. */
 #include "xdp/worker.h"
+#include "xdp/engine/carried.h"
 #include "xdp/thread/clock.h"
 #include "xdp/thread/isolation.h"
 #include "xdp/thread/privilege.h"
@@ -173,10 +174,7 @@ static void answer(struct worker *w, struct stats_question *q)
 			.end = sa->e.end,
 			.top = sa->e.window.top,
 			.floor = sa->e.window.floor,
-			.packets_in = sa->e.packets_in,
-			.packets_out = sa->e.packets_out,
-			.octets_in = sa->e.octets_in,
-			.octets_out = sa->e.octets_out,
+			.volume = sa->e.volume,
 			.remote = sa->e.path.remote,
 		};
 	}
@@ -209,7 +207,9 @@ static void look_for_end_of_stop(struct worker *w)
 /* In milliseconds; -1: for whatever comes. */
 static int wait_at_most(const struct worker *w)
 {
-	return w->engine.marks || w->engine.stopped ? 1 : -1;
+	if (w->engine.marks || w->engine.stopped)
+		return 1;
+	return w->engine.volumes ? (int)(VOLUMES_US / 1000) : -1;
 }
 
 static uint64_t tag(enum source source, size_t address, enum socket_kind kind)
@@ -246,6 +246,7 @@ static void *worker_main(void *arg)
 
 		begin_burst(w);
 		(void)engine_marks(&w->engine);
+		carried_report(&w->engine);
 		if (w->engine.stopped)
 			look_for_end_of_stop(w);
 		for (int i = 0; i < n; i++)

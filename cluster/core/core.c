@@ -42,6 +42,7 @@
 #include "cluster/core/snapshot.h"
 #include "cluster/core/takeover.h"
 #include "cluster/core/unready.h"
+#include "cluster/core/volumes.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
@@ -141,6 +142,7 @@ static void tick(struct core *c)
 	activity_tick(c);
 	quorum_tick(c);
 	sequence_tick(c);
+	volumes_tick(c);
 	leases_tick(c);
 	control_tick(c);
 	policy_tick(c);

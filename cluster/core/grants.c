@@ -188,6 +188,7 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 	u.grant.horizon = r->horizon;
 	u.grant.quorum = horizon_exact(r) && voter_majority(c) > 1;
 	u.grant.hold = (!sa->grant.granted || sa->grant.epoch != epoch) && must_hold(c, s, r);
+	u.grant.volume = r->volume;
 	sa->grant.held = sa->grant.held || u.grant.hold;
 	sa->grant.exact = horizon_exact(r);
 	sa->grant.horizon = r->horizon;

@@ -22,6 +22,8 @@ enum owned_sa_list {
 	SAS_FRESH,    /* ... that are newer than the log's, as far as we know. */
 	SAS_PROPOSED, /* ... that were proposed lately: it may be lost with who led. */
 	SAS_ASKED,    /* lease_requests.c: asked for and perhaps not there yet. */
+	SAS_COUNTED,  /* volumes.c: carried more than is in the log, to be proposed ... */
+	SAS_VOLUME_ASKED, /* ... and proposed lately. */
 	SAS_WAITING,  /* quorum.c: more was accepted than a majority holds. */
 	SAS_BELOW_HORIZON,    /* activity.c: clients that stay below the horizon. */
 	SAS_LISTS
@@ -62,6 +64,14 @@ struct sa_lease { /* lease_requests.c */
 	uint64_t again_us; /* On the list of those asked for: to be looked at then. */
 };
 
+struct sa_volume { /* volumes.c: of SAs that we own. */
+	int64_t epoch;        /* In which it was counted last. */
+	struct volume own;    /* Carried, as our worker says. */
+	struct volume asked;  /* Proposed last. */
+	uint64_t commit_us;   /* On the list of the counted: to be looked at then. */
+	uint64_t again_us;    /* On the list of those asked for: to be looked at then. */
+};
+
 struct sa_quorum { /* quorum.c: of exact SAs that we own. */
 	bool counted;
 	int64_t epoch;
@@ -81,6 +91,7 @@ struct owned_sa {
 	struct sa_grant grant;
 	struct sa_mark mark;
 	struct sa_lease lease;
+	struct sa_volume volume;
 	struct sa_quorum quorum;
 	struct sa_below_horizon below_horizon;
 	UT_hash_handle hh;

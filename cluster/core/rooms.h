@@ -32,13 +32,14 @@
  *   takeover.c        what becomes ours: whose marks are awaited, how old they were
  *   owed.c            mark ages that other owners have yet to publish
  *   logged.c          up to when all marks are in the log
- *   owned_sa.c        one entry an SA, with the part that each of the next five keeps of it
+ *   owned_sa.c        one entry an SA, with the part that each of the next ones keeps of it
  *   sa_reports.c      what the packet workers say of SAs
  *   sequence*.c       marks: what was accepted, here and elsewhere, by epoch
  *   quorum.c          exact SAs: what a majority holds is delivered; voter.c, the other end of it
  *   collect.c         exact SAs: who has forgotten what, and what a successor does
  *   marks_done.c      says that all marks were told
  *   lease_requests.c  what owners ask of the log: leases, horizons, marks
+ *   volumes.c         what SAs have carried, from their owners into the log
  *   activity.c            what owners tell the leader of their clients
  *   control.c         what an operator asks for
  *   policy.c          the policy in force; sessions whose identity or connection it lacks */

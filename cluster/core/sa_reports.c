@@ -9,6 +9,7 @@
 #include "cluster/core/quorum.h"
 #include "cluster/core/sequence.h"
 #include "cluster/core/takeover.h"
+#include "cluster/core/volumes.h"
 #include "cluster/state/horizon.h"
 
 /* First who waits for a majority: what the others are told follows from it. */
@@ -22,6 +23,15 @@ static void marked(struct core *c, const struct sa_report *r)
 	if (horizon_exact(&s->seq[child]))
 		quorum_marked(c, s, r);
 	sequence_marked(c, s, child, r);
+	volumes_counted(c, s, r);
+}
+
+static void counted(struct core *c, const struct sa_report *r)
+{
+	const struct session *s = state_session_by_spi(c->state, r->spi_in, NULL);
+
+	if (s)
+		volumes_counted(c, s, r);
 }
 
 void sa_reports(struct core *c, const struct sa_report *reports, size_t n)
@@ -32,6 +42,9 @@ void sa_reports(struct core *c, const struct sa_report *reports, size_t n)
 		switch (r->kind) {
 		case SA_REPORT_MARK:
 			marked(c, r);
+			break;
+		case SA_REPORT_VOLUME:
+			counted(c, r);
 			break;
 		case SA_REPORT_LEASE_LOW:
 			leases_low(c, r);

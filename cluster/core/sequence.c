@@ -18,6 +18,7 @@
 #include "cluster/core/holder.h"
 #include "cluster/core/lease_requests.h"
 #include "cluster/core/owned_sa.h"
+#include "cluster/core/volumes.h"
 #include "cluster/state/horizon.h"
 #include "proto/mutant.h"
 
@@ -76,8 +77,10 @@ static void propose(struct core *c, struct owned_sa *sa, const struct session *s
 
 		if (mark_is_logged(&s->seq[child], rows[i], session_epoch(c->state, s)))
 			continue;
-		if (sa->mark.again_us > c->now_us)
+		if (sa->mark.again_us > c->now_us) {
+			volumes_ride(c, sa, &row);
 			leases_row(c, &row);
+		}
 		any = true;
 	}
 	if (any)

@@ -10,7 +10,7 @@
 #define STATE_TOMBSTONE_OCTETS_MAX 657u
 #define STATE_FREED_OCTETS_MAX 33u
 #define STATE_SESSION_OCTETS_MAX 14336u    /* Without its Child SAs. */
-#define STATE_CHILD_OCTETS_MAX 960u        /* With its sequence record. */
+#define STATE_CHILD_OCTETS_MAX 980u        /* With its sequence record. */
 
 /* The state that these bounds admit: sessions_max, child_sas_max, tombstones_max of c->policy. */
 uint64_t state_full_octets(const struct cluster_config *c);

@@ -64,6 +64,7 @@ static void codec_seq_row(struct codec *c, struct seq_row *r)
 	codec_u64(c, &r->end);
 	codec_u64(c, &r->mark);
 	codec_rare(c, &r->horizon);
+	codec_volume(c, &r->volume);
 }
 
 static void codec_seq_batch(struct codec *c, struct seq_batch *p)

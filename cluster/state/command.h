@@ -4,6 +4,7 @@
 #ifndef CLUSTER_STATE_COMMAND_H
 #define CLUSTER_STATE_COMMAND_H
 
+#include "proto/esp/volume.h"
 #include "proto/ike/ike_sa.h"
 #include "proto/wire/status.h"
 
@@ -83,8 +84,9 @@ struct seq_row {
 	uint64_t end;  /* Lease wanted up to here; 0 = no lease in this row. */
 	uint64_t mark; /* 0 = no mark. From the current epoch or an earlier one; only rises. */
 	uint64_t horizon; /* 0 = none. An exact SA's: wanted up to here; only rises. */
+	struct volume volume; /* In all epochs so far, by the owner of the current one; only rises. */
 };
-#define SEQ_ROWS_MAX 1500u /* In one command, to stay within COMMAND_BATCH_MAX. */
+#define SEQ_ROWS_MAX 850u /* In one command, to stay within COMMAND_BATCH_MAX. */
 
 struct seq_batch {
 	struct seq_row *rows; /* heap */

@@ -50,6 +50,7 @@ void lease_init(struct seq_record *r, int64_t epoch, uint64_t length, bool esn)
 	r->made_in = 0;
 	r->mark_epoch = epoch;
 	r->late = 0;
+	r->volume = (struct volume){ 0 };
 }
 
 struct seq_lease lease_at(const struct seq_record *r, int64_t epoch)

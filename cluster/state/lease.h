@@ -5,6 +5,8 @@
 #ifndef CLUSTER_STATE_LEASE_H
 #define CLUSTER_STATE_LEASE_H
 
+#include "proto/esp/volume.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,6 +21,7 @@ struct seq_record { /* Replicated, one for each Child SA. */
 	int64_t made_in;    /* Exact: the epoch it was made in; nobody accepted anything before. */
 	int64_t mark_epoch; /* The newest epoch that raised `mark`, while it was current. */
 	uint64_t late;   /* Highest mark of an epoch that was over, or that mark_epoch has replaced. */
+	struct volume volume; /* What the SA has carried: up to a second less than it has, never more. */
 };
 
 struct seq_lease {

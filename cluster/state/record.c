@@ -107,6 +107,35 @@ void codec_rare(struct codec *c, uint64_t *v)
 	}
 }
 
+/* How many octets, then these: a counter is mostly far from its end. */
+static void codec_counter(struct codec *c, uint64_t *v)
+{
+	uint8_t octets = 0;
+
+	for (uint64_t rest = *v; rest != 0; rest >>= 8)
+		octets++;
+	codec_u8(c, &octets);
+	codec_check(c, octets <= 8);
+	codec_uint(c, v, c->bad ? 0 : octets);
+	codec_check(c, octets == 0 || *v >> 8 * (octets - 1) != 0);
+}
+
+void codec_volume(struct codec *c, struct volume *v)
+{
+	bool some = !volume_is_zero(v);
+
+	codec_bool(c, &some);
+	if (!some) {
+		*v = (struct volume){ 0 };
+		return;
+	}
+	codec_counter(c, &v->octets_in);
+	codec_counter(c, &v->packets_in);
+	codec_counter(c, &v->octets_out);
+	codec_counter(c, &v->packets_out);
+	codec_check(c, !volume_is_zero(v));
+}
+
 void codec_octets(struct codec *c, uint8_t *data, size_t len)
 {
 	if (!codec_reads(c)) {
@@ -423,6 +452,7 @@ void codec_seq_record(struct codec *c, struct seq_record *r, const struct child_
 		codec_i64(c, &r->made_in);
 	codec_i64(c, &r->mark_epoch);
 	codec_u64(c, &r->late);
+	codec_volume(c, &r->volume);
 	/* The limit follows from the SA. */
 	if (codec_reads(c))
 		r->limit = lease_limit(child->suite.esn == ESN_YES);

@@ -36,6 +36,8 @@ void codec_i64(struct codec *c, int64_t *v);
 void codec_bool(struct codec *c, bool *v);
 /* A number that mostly is 0: then it takes one octet. */
 void codec_rare(struct codec *c, uint64_t *v);
+/* Of so many octets as it needs. */
+void codec_volume(struct codec *c, struct volume *v);
 void codec_octets(struct codec *c, uint8_t *data, size_t len);
 /* A number of things, at most max; zero when it is more. */
 void codec_count(struct codec *c, uint32_t *n, uint32_t max);

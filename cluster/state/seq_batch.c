@@ -37,6 +37,9 @@ void apply_seq_batch(struct state *s, const struct seq_batch *c, struct apply_re
 			r->sequence_changed = true;
 		if (mark_raise(rec, child, (struct mark){ row->epoch, row->mark }, current))
 			r->sequence_changed = true;
+		/* Of another epoch it says nothing: the present owner counts on from what is here. */
+		if (row->epoch == current)
+			(void)volume_raise(&rec->volume, &row->volume);
 		if (row->horizon != 0 && horizon_raise(rec, row->epoch, current, row->horizon))
 			r->sequence_changed = true;
 	}
@@ -81,6 +84,7 @@ void apply_owner_move(struct state *s, const struct owner_move *c, struct apply_
 				next = c->rows[k].end;
 				mark_raise(&e->s.seq[i], &e->s.ike.child[i],
 					   (struct mark){ epoch, c->rows[k].mark }, epoch);
+				(void)volume_raise(&e->s.seq[i].volume, &c->rows[k].volume);
 				marked = c->rows[k].mark != 0;
 			}
 		if (!marked)

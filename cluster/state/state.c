@@ -60,6 +60,15 @@ uint64_t state_holder(const struct state *s, uint64_t *incarnation)
 	return s->holder;
 }
 
+struct volume session_volume(const struct session *session)
+{
+	struct volume sum = session->gone;
+
+	for (unsigned i = 0; i < session->ike.n_child; i++)
+		volume_add(&sum, &session->seq[i].volume);
+	return sum;
+}
+
 int64_t session_epoch(const struct state *s, const struct session *session)
 {
 	assert(session->slot < STATE_SLOTS_ALL);

@@ -44,6 +44,7 @@ struct session {
 	int64_t acknowledged_epoch; /* ... and has answered it. */
 	uint64_t successor;         /* The session that follows it, and has its virtual IP now, if
 				     * there is one: this one then only receives. 0: none. */
+	struct volume gone;         /* What its Child SAs that are deleted had carried. */
 	struct {                    /* By OwnerMove, last; or made: */
 		int64_t epoch;      /* The first after it ... */
 		uint64_t node, incarnation; /* ... and whose it was before; 0: nobody's. */
@@ -126,6 +127,9 @@ size_t state_revoked(const struct state *s); /* How many. */
  * first on) is none. */
 const struct ike_id *state_next_revoked(const struct state *s, const struct ike_id *after);
 
+/* What the session has carried by all its Child SAs so far, as far as it is committed: up to a second
+ * less than it has, never more. */
+struct volume session_volume(const struct session *session);
 int64_t session_epoch(const struct state *s, const struct session *session);
 /* Who owned the session in that epoch, as far as the state remembers: the current one, and
  * those before the last change of its slot and before its last OwnerMove. False: it cannot say. */

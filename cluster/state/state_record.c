@@ -114,6 +114,7 @@ void codec_session_record(struct codec *c, const struct state *s, struct session
 	codec_i64(c, &x->noticed_epoch);
 	codec_i64(c, &x->acknowledged_epoch);
 	codec_u64(c, &x->successor);
+	codec_volume(c, &x->gone);
 	codec_check(c, x->slot < STATE_SLOTS_ALL && epoch_possible(x->epoch_base));
 	if (c->bad)
 		return;

@@ -6,6 +6,7 @@
 #include "cluster/state/horizon.h"
 #include "cluster/state/state_internal.h"
 #include "proto/ike/ike_config.h"
+#include "proto/mutant.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -239,6 +240,16 @@ enum status session_insert(struct state *s, struct session_entry *e)
 	return OK;
 }
 
+/* What Child SAs that go have carried stays with their session. */
+static void keep_volumes(struct session *x, const struct ike_session *next)
+{
+	if (MUTANT(MUTANT_VOLUME_GOES))
+		return;
+	for (unsigned i = 0; i < x->ike.n_child; i++)
+		if (!ike_session_has_child(next, x->ike.child[i].spi_in))
+			volume_add(&x->gone, &x->seq[i].volume);
+}
+
 void session_replace(struct state *s, struct session_entry *e, const struct ike_session *ike,
 		     const struct seq_record seq[IKE_CHILD_MAX])
 {
@@ -249,6 +260,7 @@ void session_replace(struct state *s, struct session_entry *e, const struct ike_
 	cut_before_session_changes(s, e);
 	room_pair_breaks(s, e);
 	spis_remove(s, e);
+	keep_volumes(&e->s, ike);
 	if (!same_id)
 		peer_leave(s, e);
 	if (!same_ip)

@@ -36,12 +36,15 @@ static json_t *child_json(const struct session *x, unsigned i, int64_t epoch,
 {
 	const struct child_sa *child = &x->ike.child[i];
 	char suite[SUITE_TEXT_LEN];
+	struct volume v = x->seq[i].volume; /* Where the SA is not ours: as far as it is in the log. */
 
-	return json_pack("{s:o, s:o, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "spi_in",
+	(void)volume_raise(&v, &stats->volume);
+	return json_pack("{s:o, s:o, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "spi_in",
 			 hex(child->spi_in, 8), "spi_out", hex(child->spi_out, 8), "suite",
 			 suite_format(&child->suite, suite), "esn", child->suite.esn == ESN_YES,
-			 "packets_in", (json_int_t)stats->packets_in, "packets_out",
-			 (json_int_t)stats->packets_out, "next", (json_int_t)stats->next, "lease_end",
+			 "packets_in", (json_int_t)v.packets_in, "packets_out",
+			 (json_int_t)v.packets_out, "octets_in", (json_int_t)v.octets_in, "octets_out",
+			 (json_int_t)v.octets_out, "next", (json_int_t)stats->next, "lease_end",
 			 (json_int_t)lease_at(&x->seq[i], epoch).end, "mark",
 			 (json_int_t)x->seq[i].mark, "window_top", (json_int_t)stats->top);
 }

@@ -109,6 +109,7 @@ void sad_entry_grant(struct sad_entry *e, const struct seq_grant *g)
 	raise_horizon(e, g->horizon);
 	e->horizon_floor = e->horizon && g->floor >= e->horizon - 1 ? e->window.top : 0;
 	e->horizon_repeat = 0;
+	(void)volume_raise(&e->volume, &g->volume);
 }
 
 void sad_entry_revoke(struct sad_entry *e)

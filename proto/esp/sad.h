@@ -16,6 +16,7 @@
 
 #include "proto/esp/esp.h"
 #include "proto/esp/replay.h"
+#include "proto/esp/volume.h"
 
 #define SAD_SLOTS_MAX 8192u  /* Groups of SAs that have one owner (DESIGN section 5). */
 #define SAD_OWNER_NONE 0xffu /* No other node, as far as is known. */
@@ -29,6 +30,7 @@ struct seq_grant {
 	bool hold;      /* Hold inbound packets until SA_UPDATE_RELEASE (marks are awaited). */
 	bool quorum;    /* What is accepted waits for SA_UPDATE_DELIVER. */
 	uint64_t horizon; /* Nothing from here on is accepted; 0: the SA is not exact. */
+	struct volume volume; /* Carried in the epochs before, as far as it is committed. */
 };
 
 /* Where the other end is, and how to reach it. */
@@ -59,7 +61,7 @@ struct sad_entry {
 	bool reported_horizon; /* Horizon-low was reported for this horizon. */
 	uint64_t horizon_floor;       /* The floor, if it is what the horizon was; else 0. */
 	uint32_t horizon_repeat; /* Packets below it until one is looked at again. */
-	uint64_t packets_in, packets_out, octets_in, octets_out;
+	struct volume volume;  /* Carried, in all epochs that we know of. */
 };
 
 enum status sad_entry_init(struct sad_entry *e, uint64_t session, const struct child_sa *child,
@@ -92,7 +94,7 @@ enum drop sad_entry_check(struct sad_entry *e, uint32_t seq_low, uint64_t *seq, 
 /* The test-and-set at delivery (DESIGN section 5): still granted, still that
  * epoch, still not received: DROP_NONE, DROP_NOT_OWNER, DROP_REPLAY or DROP_HORIZON;
  * and, as a last line of defence, DROP_HELD_EXPIRED while the entry holds. Only then may
- * the packet go inward, unless it must wait. Packet and octet counters are the caller's. */
+ * the packet go inward, unless it must wait. The volume is the caller's to count. */
 enum drop sad_entry_accept(struct sad_entry *e, uint64_t seq, int64_t epoch);
 
 /* Must an accepted number wait until sad_entry_deliver() says that it need not? */
@@ -151,6 +153,7 @@ enum sa_report_kind {
 	SA_REPORT_PEER,         /* remote: authenticated packets, newer than all before, come from here. */
 	SA_REPORT_FIRST_IN,     /* First accepted packet of this epoch. */
 	SA_REPORT_HORIZON_LOW,  /* seq: half of the way to the horizon is gone, or it is beyond. */
+	SA_REPORT_VOLUME,       /* The volume rose, and perhaps no mark. */
 	SA_REPORT_BELOW_HORIZON /* remote: its client stays below the floor that the horizon became. */
 };
 
@@ -160,6 +163,7 @@ struct sa_report {
 	uint64_t session;
 	int64_t epoch;
 	uint64_t seq;
+	struct volume volume;   /* Carried so far, in all epochs that the worker knows of. */
 	struct endpoint remote; /* Where it came from; not where its client is, if it was replayed. */
 };
 

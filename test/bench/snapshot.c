@@ -5,7 +5,7 @@
  *
  * "whole": all of it at once, as it would be without slices. "slice": the longest of those
  * that are made, one a millisecond, sealed. "begin": the first one, with the head.
- * "batch": the longest apply of a SeqBatch of 1,500 rows between two slices, when it is the
+ * "batch": the longest apply of a SeqBatch of SEQ_ROWS_MAX rows between two slices, when it is the
  * first to change its sessions, and "batch_alone": the same without a snapshot. Prints JSON,
  * times in microseconds. */
 #include "cluster/level.h"
@@ -66,7 +66,7 @@ static struct state *fill(unsigned sessions)
 	return s;
 }
 
-/* Marks for the next 1,500 Child SAs; how long they took. */
+/* Marks for the next SEQ_ROWS_MAX Child SAs; how long they took. */
 static double mark(struct state *s, uint64_t *after, uint64_t value)
 {
 	struct command c = { .type = COMMAND_SEQ_BATCH };

@@ -94,7 +94,7 @@ struct apply_result apply_row(struct state *s, uint32_t spi_in, int64_t epoch, u
 
 	c.seq_batch.n = 1;
 	c.seq_batch.rows = malloc(sizeof(*c.seq_batch.rows));
-	c.seq_batch.rows[0] = (struct seq_row){spi_in, epoch, end, mark, 0};
+	c.seq_batch.rows[0] = (struct seq_row){spi_in, epoch, end, mark, 0, {0}};
 	return apply_command(s, &c);
 }
 

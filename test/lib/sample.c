@@ -205,6 +205,8 @@ static void random_row(struct seq_row *row, uint64_t *r)
 	row->end = below(r, 3) == 0 ? 0 : below(r, 500000);
 	row->mark = below(r, 1000);
 	row->horizon = below(r, 4) ? 0 : 500 + below(r, 100000);
+	if (below(r, 2))
+		row->volume = (struct volume){ below(r, 1u << 30), below(r, 1000), below(r, 2) ? UINT64_MAX : 0, 1 };
 }
 
 static void random_sessions(struct command *c, uint64_t *r)

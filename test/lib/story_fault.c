@@ -128,7 +128,7 @@ void story_report(struct story *l, uint32_t node, const struct sad_entry *e,
 		  enum sa_report_kind kind, uint64_t seq)
 {
 	struct sa_report report = { .kind = kind, .spi_in = e->child.spi_in, .session = e->session,
-				    .epoch = e->epoch, .seq = seq };
+				    .epoch = e->epoch, .seq = seq, .volume = e->volume };
 	struct event event = { .type = EVENT_SA_REPORTS };
 
 	event.sa_reports.reports = &report;

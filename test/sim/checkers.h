@@ -196,6 +196,15 @@ void i10_before(struct i10_fitness *c, const struct node *n); /* A step. */
 void i10_after(struct i10_fitness *c, const struct node *n);
 void i10_beat(struct i10_fitness *c, const struct node *n);
 
+/* ---- I11: nobody says that an SA has carried more than it has ---- */
+struct i11_volume {
+	struct full *full;
+	struct seen carried; /* (spi_in): octets and packets in, out. Of octets out, those that were sealed. */
+	uint64_t n_checked;
+};
+void i11_passed(struct i11_volume *c, uint32_t spi_in, const struct volume *v);
+void i11_state(struct i11_volume *c, unsigned host, const struct state *s);
+
 struct checkers {
 	struct i1_nonce i1;
 	struct i2_delivery i2;
@@ -207,6 +216,7 @@ struct checkers {
 	struct i8_attack i8;
 	struct i9_revoked i9;
 	struct i10_fitness i10;
+	struct i11_volume i11;
 };
 void checkers_init(struct checkers *c, struct full *f);
 void checkers_fini(struct checkers *c);

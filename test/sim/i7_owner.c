@@ -31,6 +31,7 @@ void i7_stepped(struct i7_owner *c, unsigned host, const struct core *core, uint
 	c->n_digests++;
 	i6_state(&c->full->checkers.i6, host, index, core_state(core));
 	i9_state(&c->full->checkers.i9, host, core_state(core));
+	i11_state(&c->full->checkers.i11, host, core_state(core));
 }
 
 void i7_granted(struct i7_owner *c, unsigned host, uint64_t incarnation, uint32_t spi_in,

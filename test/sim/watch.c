@@ -127,6 +127,8 @@ void watch_inner(struct node *n, const struct packet *p)
 	check_grant(n, s, p->epoch, "lets packets in of");
 	check_stop(n, p);
 	i9_passes(&n->full->checkers.i9, n, s, p->sa->e.session);
+	i11_passed(&n->full->checkers.i11, s->spi_in,
+		   &(struct volume){ .octets_in = p->len, .packets_in = 1 });
 	s->epoch = p->epoch;
 	if (p->seq > s->let_in)
 		s->let_in = p->seq;
@@ -139,6 +141,8 @@ void watch_outer(struct node *n, const struct packet *p)
 
 	check_grant(n, s, p->sa->e.epoch, "seals for");
 	i9_passes(&n->full->checkers.i9, n, s, p->sa->e.session);
+	i11_passed(&n->full->checkers.i11, spi_in,
+		   &(struct volume){ .octets_out = p->len, .packets_out = 1 });
 	i1_sealed(&n->full->checkers.i1, n->host->index, spi_in, p->seq, p->data, p->len);
 }
 
@@ -168,7 +172,7 @@ void watch_report(struct node *n, const struct sa_report *r)
 {
 	struct watched_sa *s = find(&n->worker, r->spi_in);
 
-	n->worker.n_told += r->kind != SA_REPORT_MARK;
+	n->worker.n_told += r->kind != SA_REPORT_MARK && r->kind != SA_REPORT_VOLUME;
 	if (!s)
 		return; /* It was deleted in the same series of updates. */
 	if (r->kind == SA_REPORT_MARK && r->seq > s->told)

@@ -5,6 +5,7 @@
  * and how many packets are one burst, is the seed's choice. */
 #include "test/sim/node.h"
 
+#include "xdp/engine/carried.h"
 #include "xdp/thread/isolation.h"
 
 #include <assert.h>
@@ -167,8 +168,10 @@ void worker_run_marks(struct node *n)
 
 	begin_burst(n);
 	w->marks_due = engine_marks(&w->engine);
-	if (w->marks_due)
-		host_later(n->host, MARKS_US, OWN_MARKS, NULL);
+	carried_report(&w->engine);
+	if (w->marks_due || w->engine.volumes)
+		host_later(n->host, w->marks_due ? MARKS_US : VOLUMES_US, OWN_MARKS, NULL);
+	w->volumes_due = w->engine.volumes;
 }
 
 void worker_wake(struct node *n)
@@ -183,7 +186,7 @@ void worker_wake(struct node *n)
 	apply_updates(n);
 	serve(n, &w->injected);
 	serve(n, &w->ring);
-	if (w->engine.marks && !w->marks_due)
+	if ((w->engine.marks && !w->marks_due) || (w->engine.volumes && !w->volumes_due))
 		worker_run_marks(n);
 	if (w->engine.stopped && !w->wakes) {
 		w->wakes = true;

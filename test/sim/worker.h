@@ -52,7 +52,7 @@ struct worker {
 	struct engine engine;
 	struct arrivals ring, injected;
 	struct update *updates, **updates_tail;
-	bool wakes, marks_due;
+	bool wakes, marks_due, volumes_due;
 	struct sa_report reports[REPORTS_ROOM];
 	size_t n_reports, n_told; /* Waiting; and ever, but marks. */
 	bool reports_due;

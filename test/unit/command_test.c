@@ -291,6 +291,10 @@ static void test_batch_size(void **unused)
 	(void)unused;
 	c.seq_batch.n = SEQ_ROWS_MAX;
 	c.seq_batch.rows = calloc(SEQ_ROWS_MAX, sizeof(*c.seq_batch.rows));
+	for (unsigned i = 0; i < SEQ_ROWS_MAX; i++) { /* Each at its longest. */
+		c.seq_batch.rows[i].horizon = 1;
+		c.seq_batch.rows[i].volume = (struct volume){UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+	}
 	octets = command_encode(&c, LEVEL);
 	assert_true(octets->len + 33 <= COMMAND_BATCH_MAX);
 	data = octets->data;

@@ -274,6 +274,46 @@ static void test_step_refused(void **unused)
 }
 
 /* RFC 7296 2.18: a new IKE SA beside the old one, then the old one is deleted. */
+/* Its row is of the current epoch, or says nothing. What a Child SA has carried stays when it goes. */
+static void test_volume(void **unused)
+{
+	struct state *s = apply_three_nodes();
+	uint64_t id = apply_put(s, 5).session;
+	const struct session *x = state_session(s, id);
+	struct command c = { .type = COMMAND_SEQ_BATCH };
+	struct volume sum;
+
+	(void)unused;
+	for (int64_t epoch = 0; epoch < 3; epoch++) {
+		c = (struct command){ .type = COMMAND_SEQ_BATCH };
+		c.seq_batch.n = 1;
+		c.seq_batch.rows = calloc(1, sizeof(*c.seq_batch.rows));
+		c.seq_batch.rows[0].spi_in = 0x1005;
+		c.seq_batch.rows[0].epoch = epoch; /* 1 is the current one. */
+		c.seq_batch.rows[0].volume = (struct volume){ 90 + (uint64_t)epoch, 1, 7, 1 };
+		apply_command(s, &c);
+	}
+	assert_int_equal(x->seq[0].volume.octets_in, 91);
+	assert_int_equal(x->seq[0].volume.octets_out, 7);
+	c = apply_step_of(s, id); /* A rekey: another one beside it. */
+	c.session_step.ike.child[1] = c.session_step.ike.child[0];
+	c.session_step.ike.child[1].spi_in = 0x2005;
+	c.session_step.ike.n_child = 2;
+	assert_int_equal(apply_command(s, &c).status, OK);
+	assert_int_equal(session_volume(x).octets_in, 91);
+	assert_true(volume_is_zero(&x->seq[1].volume));
+	c = apply_step_of(s, id); /* The old one goes. */
+	c.session_step.ike.child[0] = c.session_step.ike.child[1];
+	c.session_step.ike.n_child = 1;
+	assert_int_equal(apply_command(s, &c).status, OK);
+	assert_true(volume_is_zero(&x->seq[0].volume));
+	sum = session_volume(x);
+	assert_int_equal(sum.octets_in, 91);
+	assert_int_equal(sum.packets_out, 1);
+	assert_int_equal(sum.octets_out, 7);
+	state_free(s);
+}
+
 static void test_ike_rekey(void **unused)
 {
 	struct state *s = apply_three_nodes();
@@ -411,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_final_response),
 		cmocka_unit_test(test_step),
 		cmocka_unit_test(test_step_refused),
+		cmocka_unit_test(test_volume),
 		cmocka_unit_test(test_ike_rekey),
 		cmocka_unit_test(test_notice),
 		cmocka_unit_test(test_order),

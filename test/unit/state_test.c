@@ -301,7 +301,7 @@ static void test_owner_move(void **unused)
 {
 	struct state *s = apply_three_nodes();
 	uint64_t id = apply_put(s, 5).session, other = apply_put(s, 6).session;
-	struct seq_row row = {0x1005, 1, 777, 99, 0};
+	struct seq_row row = {0x1005, 1, 777, 99, 0, {0}};
 	const struct session *x = state_session(s, id);
 	struct apply_result r;
 
@@ -383,7 +383,7 @@ static void test_owner_move_exact(void **unused)
 {
 	struct state *s = apply_three_nodes(), *back;
 	struct command put = {.type = COMMAND_SESSION_PUT}, raise = {.type = COMMAND_SEQ_BATCH};
-	struct seq_row row = {0x1005, 2, 0, 4000, 0};
+	struct seq_row row = {0x1005, 2, 0, 4000, 0, {0}};
 	const struct session *x;
 	struct blob *octets;
 	uint64_t id;
@@ -401,7 +401,7 @@ static void test_owner_move_exact(void **unused)
 	for (int64_t epoch = 0; epoch <= 2; epoch++) {
 		raise.seq_batch.n = 1;
 		raise.seq_batch.rows = calloc(1, sizeof(*raise.seq_batch.rows));
-		raise.seq_batch.rows[0] = (struct seq_row){0x1005, epoch, 0, 0, 6000 - (uint64_t)epoch};
+		raise.seq_batch.rows[0] = (struct seq_row){0x1005, epoch, 0, 0, 6000 - (uint64_t)epoch, {0}};
 		raise.type = COMMAND_SEQ_BATCH;
 		apply_command(s, &raise);
 		assert_int_equal(x->seq[0].horizon, epoch < 1 ? 5001 : 5999);

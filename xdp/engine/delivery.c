@@ -2,6 +2,7 @@
 /* Inward, after all stages: what was accepted goes out at once, or (exact) once a majority has its
  * mark. Here alone packets of clients leave the engine for the network behind, and are counted. */
 #include "xdp/engine/delivery.h"
+#include "xdp/engine/carried.h"
 
 #include <assert.h>
 
@@ -25,7 +26,8 @@ void engine_deliver(struct engine *e, struct packet *packets, size_t n)
 		}
 		counter_add(&e->counters.packets_in, 1);
 		counter_add(&e->counters.octets_in, p->len);
-		p->sa->e.packets_in++;
-		p->sa->e.octets_in += p->len;
+		p->sa->e.volume.packets_in++;
+		p->sa->e.volume.octets_in += p->len;
+		carried_later(e, p->sa);
 	}
 }

@@ -7,6 +7,7 @@
 #include "xdp/engine/engine.h"
 #include "proto/mutant.h"
 #include "xdp/engine/forwarding.h"
+#include "xdp/engine/carried.h"
 #include "xdp/engine/waiting.h"
 
 #include <assert.h>
@@ -104,6 +105,7 @@ static void del(struct engine *e, uint32_t spi)
 		e->out.sa_del(e->out.ctx, sa);
 	route_table_take(&e->routes, sa);
 	mark_unlink(sa);
+	carried_forget(sa);
 	waiting_drop(e, sa);
 	e->release_due |= e->n_held > 0; /* What is held of it gives its place to others. */
 	__atomic_store_n(&e->counters.sas, e->spis.used, __ATOMIC_RELAXED);
@@ -122,8 +124,10 @@ static void carry_outbound(struct engine *e, struct sa *sa)
 
 /* ---- An epoch ends ---- */
 
+/* What was counted, too, belongs to it. */
 static void tell_mark(struct engine *e, struct sa *sa)
 {
+	carried_now(e, sa);
 	if (MUTANT(MUTANT_MARKS_NOT_TOLD))
 		return;
 	engine_mark_now(e, sa);
@@ -277,8 +281,10 @@ void engine_mark_now(struct engine *e, struct sa *sa)
 	uint64_t mark;
 
 	mark_unlink(sa);
-	if (sad_entry_mark(&sa->e, &mark))
-		engine_report(e, sa, SA_REPORT_MARK, mark);
+	if (!sad_entry_mark(&sa->e, &mark))
+		return;
+	engine_report(e, sa, SA_REPORT_MARK, mark);
+	carried_told(sa);
 }
 
 bool engine_marks(struct engine *e)
@@ -320,6 +326,7 @@ void engine_report_from(struct engine *e, const struct sa *sa, enum sa_report_ki
 		.session = sa->e.session,
 		.epoch = sa->e.epoch,
 		.seq = seq,
+		.volume = sa->e.volume,
 		.remote = *remote,
 	};
 }

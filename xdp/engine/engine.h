@@ -78,6 +78,8 @@ struct engine {
 	size_t n_touched;
 	struct sa *marks;       /* SAs whose mark rose and is not reported yet. */
 	uint64_t marks_at_us;   /* When marks were last reported. */
+	struct sa *volumes;     /* SAs whose volume rose, most of them not reported yet. */
+	uint64_t volumes_at_us; /* When volumes were last reported. */
 	struct sa_report reports[REPORTS_MAX];
 	size_t n_reports;
 };

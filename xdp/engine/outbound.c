@@ -9,6 +9,7 @@
 #include "proto/mutant.h"
 #include "xdp/engine/forwarding.h"
 #include "xdp/engine/icmp_error.h"
+#include "xdp/engine/carried.h"
 
 #include <assert.h>
 
@@ -113,8 +114,9 @@ static void seal_burst(struct engine *e, struct packet *packets, size_t n)
 		p->drop = esp_seal(&p->sa->e.out, p->sa->e.child.spi_out, p->seq, e->iv_salt,
 				   &e->entropy, p->next_header, p->data, p->len, &p->data, &p->len);
 		if (p->drop == DROP_NONE) {
-			p->sa->e.packets_out++;
-			p->sa->e.octets_out += inner_len;
+			p->sa->e.volume.packets_out++;
+			p->sa->e.volume.octets_out += inner_len;
+			carried_later(e, p->sa);
 		}
 	}
 }

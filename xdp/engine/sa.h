@@ -28,6 +28,8 @@ struct sa {
 	int64_t first_in_epoch;
 	bool touched;          /* In this burst's list. */
 	struct sa *mark_next, **mark_link; /* In the list of marks to report; link NULL: not. */
+	struct volume volume_told;
+	struct sa *volume_next, **volume_link; /* In the list of volumes to report; link NULL: not. */
 	struct waiting_packet *waiting, *waiting_last; /* Exact: until a majority has their marks. */
 	bool in_xdp;           /* The XDP program knows the SPI; its slot there. */
 	uint32_t xdp_slot;
