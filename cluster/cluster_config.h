@@ -10,6 +10,7 @@
 #define CLUSTER_NODES_MAX 16u
 #define CLUSTER_NAME_MAX 32u /* With the final NUL. */
 #define STORAGE_KEY_LEN 32u
+#define RADIUS_LOCAL_PORT 11812u /* Of cluster_config.inside: one that nobody else has. */
 
 enum service_mode { SERVICE_VIP, SERVICE_LB };
 
@@ -37,6 +38,7 @@ struct cluster_config {
 	enum service_mode mode;
 	struct address service[8];                      /* Outer service addresses. */
 	uint32_t n_service;
+	struct address inside[2];                       /* Where RADIUS is asked from: IPv4, IPv6; family 0: no. */
 	uint64_t lease;                                 /* L: 65536 */
 	uint32_t sessions_max;                          /* 100000 */
 	uint32_t child_sas_max;                         /* Places, see ike_session_places(); 0: 2 x sessions_max */

@@ -72,6 +72,7 @@ void cluster_policy_unref(struct cluster_policy *p)
 		secret_cleanse(&p->ike.secrets[i].psk);
 		secret_cleanse(&p->ike.secrets[i].other);
 	}
+	OPENSSL_cleanse(p->ike.radius, sizeof(p->ike.radius));
 	for (size_t i = 0; i < p->ike.n_users; i++)
 		OPENSSL_cleanse(&p->ike.users[i].password, sizeof(p->ike.users[i].password));
 	for (size_t i = 0; i < p->ike.n_connections; i++) {

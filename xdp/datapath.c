@@ -90,6 +90,9 @@ static bool open_ports(struct datapath *dp, const struct datapath_config *c, cha
 	 * with ICMP errors in between. */
 	if (sockets_open(&w->sockets, c->addresses, c->n_addresses, err) != 0)
 		return false;
+	for (size_t i = 0; i < c->n_others; i++)
+		if (sockets_open_other(&w->sockets, &c->others[i], err) != 0)
+			return false;
 	error = tun_open(&w->tun, c->tun, tun_mtu(c));
 	if (error) {
 		snprintf(err, DATAPATH_ERR_LEN, "TUN device '%s': %s%s", c->tun, strerror(-error),
@@ -140,7 +143,7 @@ struct datapath *datapath_start(const struct datapath_config *c, const struct da
 	int error;
 
 	assert(c->n_addresses <= DATAPATH_ADDRESSES_MAX && c->n_pools <= DATAPATH_ADDRESSES_MAX &&
-	       c->n_inner_addresses <= DATAPATH_ADDRESSES_MAX);
+	       c->n_inner_addresses <= DATAPATH_ADDRESSES_MAX && c->n_others <= DATAPATH_OTHERS_MAX);
 	assert(!c->isolation_ms || c->contact);
 	if (!dp) {
 		snprintf(err, DATAPATH_ERR_LEN, "out of memory");

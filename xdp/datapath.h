@@ -19,6 +19,7 @@
 
 #define DATAPATH_ERR_LEN 256u
 #define DATAPATH_ADDRESSES_MAX 16u /* For each kind: service, inner, pools. */
+#define DATAPATH_OTHERS_MAX 4u     /* UDP sockets beside IKE's. */
 #define DATAPATH_TUN_MTU 1400u     /* Less where the outer interface has no room for that ... */
 #define DATAPATH_TUN_MTU_MIN 576u  /* ... but not less than this: then outer packets are cut. */
 
@@ -52,6 +53,10 @@ struct datapath_config { /* Borrowed during datapath_start(), contact until data
 	size_t n_addresses;
 	const struct prefix *inner_addresses; /* What the inside routes the pool to. */
 	size_t n_inner_addresses;
+	/* More UDP sockets, on addresses that are among those above, or any: what comes there goes
+	 * to face->ike() as it is. */
+	const struct endpoint *others;
+	size_t n_others;
 	const struct prefix *pools; /* Virtual IPs, and other remote selectors to route inside. */
 	size_t n_pools;
 	bool announce;              /* `vip`: answer and announce by ARP. `lb`: false. */
@@ -93,8 +98,8 @@ enum status datapath_post(struct datapath *dp, const struct sa_update *updates, 
 enum status datapath_inject(struct datapath *dp, const struct datapath_forward *f) must_check;
 
 /* Sends one IKE message from local (port 500, or 4500: the non-ESP marker is
- * added). Works whether or not this node holds local, as long as it is one of
- * the service addresses. ERR_NOT_FOUND, ERR_TOO_LONG, ERR_IO. */
+ * added), or another datagram from one of `others`. Works whether or not this node holds local, as
+ * long as there is a socket for it. ERR_NOT_FOUND, ERR_TOO_LONG, ERR_IO. */
 enum status datapath_send_ike(struct datapath *dp, const struct endpoint *local,
 			      const struct endpoint *remote, const void *data, size_t len) must_check;
 

@@ -346,8 +346,8 @@ int worker_start(struct worker *w)
 		return error;
 	for (size_t i = 0; i < w->sockets.n; i++)
 		for (unsigned kind = 0; kind < SOCKET_KINDS; kind++)
-			if ((error = watch(w, w->sockets.fds[i][kind],
-					   tag(SOURCE_SOCKET, i, kind))))
+			if (w->sockets.fds[i][kind] >= 0 &&
+			    (error = watch(w, w->sockets.fds[i][kind], tag(SOURCE_SOCKET, i, kind))))
 				return error;
 	for (size_t i = 0; i < w->xsk.n; i++)
 		if ((error = watch(w, xsk_fd(&w->xsk, i), tag(SOURCE_XSK, i, 0))))

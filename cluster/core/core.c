@@ -35,6 +35,7 @@
 #include "cluster/core/policy.h"
 #include "cluster/core/proposals.h"
 #include "cluster/core/quorum.h"
+#include "cluster/core/radius_client.h"
 #include "cluster/core/refusals.h"
 #include "cluster/core/relay.h"
 #include "cluster/core/requests.h"
@@ -62,8 +63,8 @@ static void on_event(struct core *c, const struct event *e)
 	case EVENT_TICK:
 		break; /* tick() runs after every event. */
 	case EVENT_DATAGRAM:
-		exchange_datagram(c, c->config->self, &e->datagram.local, &e->datagram.remote,
-				  e->datagram.data, e->datagram.len);
+		frames_datagram(c, c->config->self, &e->datagram.local, &e->datagram.remote,
+				e->datagram.data, e->datagram.len);
 		break;
 	case EVENT_FRAME:
 		assert(e->frame.node < c->config->n_nodes);
@@ -111,8 +112,21 @@ static void on_event(struct core *c, const struct event *e)
 		break;
 	case EVENT_POLICY:
 		policy_set(c, e->policy);
+		radius_policy(c);
 		membership_policy(c);
 		break;
+	}
+}
+
+/* What RADIUS has answered. */
+static void take_answers(struct core *c)
+{
+	struct auth_question name;
+	struct blob *answer;
+
+	while (radius_next_answer(c, &name, &answer)) {
+		exchange_answered(c, &name, answer->data, answer->len);
+		blob_unref(answer);
 	}
 }
 
@@ -132,6 +146,8 @@ static void tick(struct core *c)
 	fragments_tick(c);
 	slow_dh_tick(c);
 	exchange_tick(c);
+	radius_tick(c);
+	take_answers(c);
 	requests_tick(c);
 	takeover_tick(c);
 	if (takeover_releases(c))
@@ -214,6 +230,7 @@ uint64_t core_deadline_us(const struct core *c)
 		election_deadline_us(c), half_open_deadline_us(c), exchange_deadline_us(c),
 		requests_deadline_us(c),   takeover_deadline_us(c),  sequence_deadline_us(c),
 		leases_deadline_us(c),	   collect_deadline_us(c),  quorum_deadline_us(c),
+		radius_deadline_us(c),
 	};
 
 	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
@@ -240,6 +257,7 @@ static const struct {
 	{ cluster_time_init, cluster_time_fini },
 	{ relief_init, relief_fini },
 	{ fragments_init, fragments_fini },
+	{ radius_init, radius_fini },
 	{ half_open_init, half_open_fini },
 	{ slow_dh_init, slow_dh_fini },
 	{ relay_init, relay_fini },

@@ -8,6 +8,7 @@
 #include "cluster/core/lane.h"
 #include "cluster/core/lane_reserve.h"
 #include "cluster/core/slow_dh.h"
+#include "cluster/core/radius_client.h"
 #include "proto/mutant.h"
 
 static uint32_t draw_spi(void *ctx, struct entropy *e)
@@ -21,6 +22,11 @@ static uint32_t draw_spi(void *ctx, struct entropy *e)
 			spi = 0x1000 + spi % 64;
 	} while (spi < 256 || state_session_by_spi(c->state, spi, NULL));
 	return spi;
+}
+
+static uint8_t draw_radius_id(void *ctx, const struct endpoint *server)
+{
+	return radius_draw_id(ctx, server);
 }
 
 static bool is_taken(const void *ctx, const struct address *a)
@@ -152,6 +158,7 @@ struct ike_env exchange_env(struct core *c)
 		.cookie_key = c->exchange->cookie_key,
 		.ctx = c,
 		.draw_spi = draw_spi,
+		.draw_radius_id = draw_radius_id,
 		.assign_address = assign_address,
 		.admit = admit,
 		.has_room = has_room,

@@ -20,6 +20,7 @@
 #include "cluster/core/logged.h"
 #include "cluster/core/owed.h"
 #include "cluster/core/policy.h"
+#include "cluster/core/radius_client.h"
 #include "cluster/core/requests.h"
 #include "cluster/core/slots_told.h"
 #include "cluster/core/takeover.h"
@@ -59,6 +60,7 @@ static void look_role(struct core *c, const struct follow *now)
 	if (!now->role)
 		return;
 	membership_role(c);
+	radius_role(c);
 	exchange_role(c);
 	requests_role(c);
 	policy_role(c);

@@ -15,10 +15,20 @@
 #include "cluster/core/activity.h"
 #include "cluster/core/proposed.h"
 #include "cluster/core/quorum.h"
+#include "cluster/core/radius_client.h"
 #include "cluster/core/sequence.h"
 #include "cluster/core/slots_told.h"
 #include "cluster/core/takeover.h"
 #include "proto/mutant.h"
+
+void frames_datagram(struct core *c, uint32_t via, const struct endpoint *local,
+		     const struct endpoint *remote, const uint8_t *data, size_t len)
+{
+	if (radius_is_for(c, local))
+		radius_datagram(c, via, local, remote, data, len);
+	else
+		exchange_datagram(c, via, local, remote, data, len);
+}
 
 static void take(struct core *c, uint32_t node, const struct frame *f)
 {
@@ -35,8 +45,8 @@ static void take(struct core *c, uint32_t node, const struct frame *f)
 		proposed_receive(c, node, f->bytes.data, f->bytes.len);
 		break;
 	case FRAME_RELAY:
-		exchange_datagram(c, node, &f->datagram.local, &f->datagram.remote,
-				  f->datagram.data, f->datagram.len);
+		frames_datagram(c, node, &f->datagram.local, &f->datagram.remote, f->datagram.data,
+				f->datagram.len);
 		break;
 	case FRAME_SEND:
 		action_send_datagram(c->actions, &f->datagram.local, &f->datagram.remote,

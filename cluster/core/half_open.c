@@ -19,6 +19,7 @@
 #include "cluster/core/half_open_entry.h"
 #include "cluster/core/exchange_env.h"
 #include "cluster/core/outgoing.h"
+#include "cluster/core/radius_client.h"
 #include "cluster/core/refusals.h"
 #include "cluster/core/slow_dh.h"
 #include "proto/mutant.h"
@@ -139,6 +140,7 @@ static void entry_free(struct core *c, struct half_open_entry *e)
 
 	half_open_changed(c, e);
 	half_open_stop_waiting(c, e);
+	radius_forget(c, e->pair.spi_i, e->pair.spi_r, e->h.auth.step);
 	HASH_DELETE(hh, t->by_pair, e);
 	HASH_DELETE(hh_source, t->by_source, e);
 	DL_DELETE(*list_of(t, e), e);
@@ -234,6 +236,7 @@ void half_open_replace(struct core *c, struct half_open_entry *e, struct ike_hal
 
 	assert(h->spi_i == e->pair.spi_i && h->spi_r == e->pair.spi_r);
 	half_open_stop_waiting(c, e);
+	radius_forget(c, e->pair.spi_i, e->pair.spi_r, e->h.auth.step);
 	e->quiet = false;
 	if (first)
 		DL_DELETE(t->fresh, e);

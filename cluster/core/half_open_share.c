@@ -13,6 +13,8 @@
  * where 5 ms are not enough. Then the client begins anew. */
 #include "cluster/core/half_open_entry.h"
 #include "cluster/core/outgoing.h"
+#include "cluster/core/radius_client.h"
+#include "proto/auth/outside.h"
 #include "proto/mutant.h"
 #include "proto/wire/wire.h"
 
@@ -68,6 +70,16 @@ void half_open_stop_waiting(struct core *c, struct half_open_entry *e)
 	DL_DELETE2(c->half_opens->waiting, e, wait_prev, wait_next);
 }
 
+static void ask(struct core *c, const struct ike_half_open *h)
+{
+	const struct auth_question name = { h->spi_i, h->spi_r, h->auth.step };
+
+	if (h->auth.question->data[0] == AUTH_QUESTION_RADIUS)
+		radius_ask(c, &name, h->auth.question);
+	else
+		action_auth_ask(c->actions, &name, h->auth.question);
+}
+
 static void act(struct core *c, struct half_open_entry *e)
 {
 	struct ike_half_open *h = &e->h;
@@ -85,8 +97,7 @@ static void act(struct core *c, struct half_open_entry *e)
 		return;
 	if (h->auth.question) {
 		e->asked_term = consensus_term(c->consensus);
-		action_auth_ask(c->actions, &(struct auth_question){ h->spi_i, h->spi_r, h->auth.step },
-				h->auth.question);
+		ask(c, h);
 		return;
 	}
 	if (h->auth.step > 0 && e->via == NODE_NONE)

@@ -21,6 +21,7 @@
  *   fitness.c         hosts that do not let their node serve; relief.c takes their clients away
  *   refusals.c        what clients were refused: counters, and a line now and then
  *   half_open*.c      IKE SAs between IKE_SA_INIT and the last IKE_AUTH
+ *   radius_client.c   RADIUS servers, asked by the leader
  *   fragments.c       fragments of IKE messages, until all of a message are there
  *   slow_dh.c         values of Diffie-Hellman that are computed outside
  *   relay.c           IKE messages at a node that does not lead
@@ -102,6 +103,7 @@ struct core {
 	struct fragments *fragments;
 	struct half_opens *half_opens;
 	struct slow_dh *slow_dh;
+	struct radius_client *radius_client;
 	struct relay *relay;
 	struct exchange *exchange;
 	struct refusals *refusals;

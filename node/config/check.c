@@ -130,6 +130,8 @@ static void check_auth(struct reader *r, size_t i)
 		reader_error(r, line, "auth = \"%s\": there must be at least one [[secret]]", method->name);
 	if (method->listed == AUTH_LISTED_USER && ike->n_users == 0)
 		reader_error(r, line, "auth = \"%s\": there must be at least one [[user]]", method->name);
+	if (method == &ike_auth_eap_radius && ike->n_radius == 0)
+		reader_error(r, line, "auth = \"%s\": there must be at least one [[radius]]", method->name);
 	if (strncmp(method->name, "eap-", 4) != 0 ||
 	    config_find(r->root, "connection", i, "cert_file"))
 		return;

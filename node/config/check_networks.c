@@ -195,6 +195,42 @@ static void check_node(struct reader *r, size_t i)
 					       "interfaces: the kernel will use one of them for both");
 }
 
+/* ---- RADIUS ---- */
+
+/* It is asked from the inner address of its family, which moves with the service address, or where
+ * there is none from an outer one. */
+static void find_inside(struct node_config *c)
+{
+	struct address *inside = c->cluster.inside;
+
+	for (size_t i = c->n_inner; i > 0; i--)
+		inside[c->inner[i - 1].address.family == 6] = c->inner[i - 1].address;
+	for (size_t i = 0; i < c->n_outer; i++)
+		if (!inside[c->outer[i].address.family == 6].family)
+			inside[c->outer[i].address.family == 6] = c->outer[i].address;
+}
+
+static void check_radius(struct reader *r)
+{
+	const struct ike_config *ike = &r->c->cluster.policy->ike;
+
+	if (ike->n_radius > 0)
+		find_inside(r->c);
+	for (size_t i = 0; i < ike->n_radius; i++) {
+		const struct endpoint *e = &ike->radius[i].address;
+		int line = config_line(r, "radius", i, "address");
+
+		for (size_t k = 0; k < i; k++)
+			if (endpoint_equal(&ike->radius[k].address, e)) {
+				reader_error(r, line, "two [[radius]] have the same \"address\": remove one");
+				break;
+			}
+		if (e->address.family && !r->c->cluster.inside[e->address.family == 6].family)
+			reader_error(r, line, "a server at an IPv%u address: there is no address of that kind in "
+				     "[service] to ask it from", e->address.family);
+	}
+}
+
 void config_check_networks(struct reader *r)
 {
 	const struct ike_config *ike = &r->c->cluster.policy->ike;
@@ -209,4 +245,5 @@ void config_check_networks(struct reader *r)
 	}
 	for (size_t i = 0; i < r->c->cluster.n_nodes; i++)
 		check_node(r, i);
+	check_radius(r);
 }

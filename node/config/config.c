@@ -369,6 +369,8 @@ int node_config_load(struct node_config *c, const char *path, const char *node_n
 	walk(&r, root);
 	config_read_certificates(&r);
 	config_check_whole(&r);
+	snprintf(c->cluster.policy->ike.nas_identifier, sizeof(c->cluster.policy->ike.nas_identifier), "%s",
+		 c->cluster.name);
 	config_check_networks(&r);
 	choose_self(c, node_name, errors);
 	if (errors->n == 0)

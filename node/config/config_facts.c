@@ -8,8 +8,9 @@
  * passwords in the files that these name are part of it. A few keys concern their node alone
  * (CONFIG_OWN): it takes them likewise, and nobody compares them.
  *
- * Two facts do not stand in a key of their own: the storage key, for a file may hold another one
- * under the same name; and the pools of all connections, for their routes are laid at a start. */
+ * Three facts do not stand in a key of their own: the storage key, for a file may hold another one
+ * under the same name; the pools of all connections, for their routes are laid at a start; and whether
+ * there is a [[radius]], for which a socket is opened. */
 #include "node/config/schema.h"
 
 #include "cluster/core/seal.h"
@@ -95,6 +96,12 @@ static void hash_policy_keys(SHA256_CTX *h, const struct config_section *s, cons
 			hash_value(h, &table->child[i]);
 }
 
+static void hash_radius(SHA256_CTX *h, const struct ike_config *ike, const uint8_t key[KEY_LEN])
+{
+	for (size_t i = 0; i < ike->n_radius; i++)
+		hash_mac(h, key, ike->radius[i].secret.bytes, ike->radius[i].secret.len);
+}
+
 static uint64_t policy_hash(const struct reader *r, const uint8_t key[KEY_LEN])
 {
 	SHA256_CTX h;
@@ -109,6 +116,7 @@ static uint64_t policy_hash(const struct reader *r, const uint8_t key[KEY_LEN])
 			hash_policy_keys(&h, s, &r->root->child[i]);
 	}
 	hash_secrets(&h, &r->c->cluster.policy->ike, key);
+	hash_radius(&h, &r->c->cluster.policy->ike, key);
 	config_hash_certificates(&h, &r->c->cluster.policy->ike);
 	return finish(&h);
 }
@@ -193,6 +201,17 @@ static void add_pools(const struct reader *r)
 	f->hash = finish(&h);
 }
 
+/* Its sockets are opened at a start. */
+static void add_radius(const struct reader *r)
+{
+	struct config_fact *f;
+
+	if (r->c->cluster.policy->ike.n_radius == 0)
+		return;
+	f = add(r->c, config_line(r, "radius", 0, ""));
+	snprintf(f->name, sizeof(f->name), "any [[radius]] at all");
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct config_fact *)a)->name, ((const struct config_fact *)b)->name);
@@ -215,6 +234,7 @@ void config_facts(struct reader *r)
 	}
 	add_storage_key(r, digest);
 	add_pools(r);
+	add_radius(r);
 	qsort(c->fact, c->n_facts, sizeof(*c->fact), by_name);
 	SHA256_Init(&h);
 	for (size_t i = 0; i < c->n_facts; i++) {

@@ -2,6 +2,8 @@
 /* A head, then: the text of the first error, or connections, secrets, users and facts. */
 #include "node/config/config_image.h"
 
+#include <openssl/mem.h>
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +75,7 @@ uint8_t *config_image_encode(const struct node_config *c, const struct config_er
 	at = put(at, c->fact, h.n_facts * sizeof(*c->fact));
 	assert(at == image + h.len);
 	*len = h.len;
+	OPENSSL_cleanse(&h, sizeof(h)); /* RADIUS' secrets are in it. */
 	return image;
 }
 
@@ -107,7 +110,7 @@ bool config_image_decode(struct config_reading *r, const uint8_t *data, size_t l
 		return false;
 	memcpy(&h, data, sizeof(h));
 	if (h.text > COUNT_MAX || h.ike.n_connections > COUNT_MAX || h.ike.n_secrets > COUNT_MAX ||
-	    h.ike.n_users > COUNT_MAX || h.n_facts > COUNT_MAX || h.len != len || length(&h) != len)
+	    h.ike.n_users > COUNT_MAX || h.ike.n_radius > IKE_RADIUS_MAX || h.n_facts > COUNT_MAX || h.len != len || length(&h) != len)
 		return false;
 	r->n_errors = h.n_errors;
 	if (h.n_errors > 0) {
@@ -126,6 +129,7 @@ bool config_image_decode(struct config_reading *r, const uint8_t *data, size_t l
 	ike->users = take(&at, h.ike.n_users * sizeof(*ike->users));
 	r->fact = take(&at, h.n_facts * sizeof(*r->fact));
 	r->n_facts = h.n_facts;
+	OPENSSL_cleanse(&h, sizeof(h));
 	return true;
 }
 

@@ -22,7 +22,8 @@ struct reader {
 	struct ike_connection *connection;    /* ... the [[connection]] ... */
 	struct connection_files *files;       /* ... with its files ... */
 	struct ike_peer_secret *secret;       /* ... the [[secret]] ... */
-	struct ike_user *user;                /* ... and the [[user]]. */
+	struct ike_user *user;                /* ... the [[user]] ... */
+	struct ike_radius *radius;            /* ... and the [[radius]]. */
 };
 
 /* What a key is, see config_facts.c. All others are facts: a node starts with them, and all nodes
@@ -58,6 +59,10 @@ extern const struct config_key config_connection_keys[], config_secret_keys[], c
 void config_connection_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n);
 void config_secret_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n);
 void config_user_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n);
+
+/* schema_keys_radius.c */
+extern const struct config_key config_radius_keys[];
+void config_radius_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n);
 
 /* "FILE:LINE: message"; a warning is "FILE:LINE: warning: message". */
 void reader_error(struct reader *r, int line, const char *format, ...)

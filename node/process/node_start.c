@@ -224,8 +224,13 @@ static bool start_datapath(struct node *n, char *err)
 		.host_event = on_host,
 		.host_ctx = n,
 	};
+	struct endpoint others[DATAPATH_OTHERS_MAX];
 	char why[DATAPATH_ERR_LEN] = "";
 
+	d.others = others;
+	for (unsigned i = 0; i < 2; i++)
+		if (c->cluster.inside[i].family)
+			others[d.n_others++] = (struct endpoint){c->cluster.inside[i], RADIUS_LOCAL_PORT};
 	if (c->test.no_datapath)
 		return true;
 	if (!wait_interfaces(n))

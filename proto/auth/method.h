@@ -43,6 +43,7 @@ struct ike_auth_round {
 	const struct ike_message *first;         /* The first request of all: what the client wants. */
 	const struct ike_message *message;       /* The request; in answer(): NULL. */
 	const struct blob *answer;               /* In answer(). */
+	const struct endpoint *local, *remote;   /* Where the client is, and where it came to. */
 	struct ike_builder *reply;
 	/* What the method says: */
 	struct ike_id peer;    /* It is IDi, until the method knows better. */
@@ -50,6 +51,7 @@ struct ike_auth_round {
 	struct blob *question; /* Set by ASK; the round owns it. */
 	const char *why;
 	const char *by;        /* For the log: what the client showed, where there is a choice; or NULL. */
+	char text[320]; /* Room for why. */
 };
 
 /* Where in the configuration its clients must stand. */
@@ -75,6 +77,7 @@ struct ike_auth_method {
 extern const struct ike_auth_method ike_auth_psk;          /* auth = "psk" */
 extern const struct ike_auth_method ike_auth_eap_mschapv2; /* auth = "eap-mschapv2" */
 extern const struct ike_auth_method ike_auth_pubkey;       /* auth = "pubkey" */
+extern const struct ike_auth_method ike_auth_eap_radius;   /* auth = "eap-radius" */
 
 /* NULL: there is none of that name. */
 const struct ike_auth_method *ike_auth_method_find(const char *name);

@@ -8,6 +8,7 @@ static const struct ike_auth_method *const methods[] = {
 	&ike_auth_psk,
 	&ike_auth_eap_mschapv2,
 	&ike_auth_pubkey,
+	&ike_auth_eap_radius,
 };
 
 #define METHODS (sizeof(methods) / sizeof(methods[0]))

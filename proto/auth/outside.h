@@ -16,7 +16,10 @@
 #include "proto/auth/trust.h"
 
 /* The first octet of every question: who answers it. */
-enum { AUTH_QUESTION_SIGNATURES = 1 };
+enum {
+	AUTH_QUESTION_SIGNATURES = 1, /* A thread. */
+	AUTH_QUESTION_RADIUS = 2      /* A RADIUS server: radius_question.h */
+};
 
 /* What a method puts into a question; the views are borrowed. */
 struct auth_question_parts {

@@ -31,6 +31,7 @@ enum { /* Attributes; what is not named here is passed over. */
 	RADIUS_NAS_PORT_TYPE = 61,
 	RADIUS_SERVICE_TYPE = 6,
 	RADIUS_FRAMED_IP_ADDRESS = 8,
+	RADIUS_FRAMED_MTU = 12,
 	RADIUS_REPLY_MESSAGE = 18,
 	RADIUS_STATE = 24,
 	RADIUS_CLASS = 25,

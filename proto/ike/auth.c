@@ -327,7 +327,8 @@ void ike_auth_answer(const struct ike_env *env, const struct ike_half_open *half
 			    .exchange = IKE_EXCHANGE_AUTH,
 			    .flags = IKE_FLAG_INITIATOR,
 			    .message_id = half_open->window.next_in},
-		.round = {.env = env, .half_open = half_open, .answer = answer},
+		.round = {.env = env, .half_open = half_open, .answer = answer,
+			  .local = &half_open->local, .remote = &half_open->remote},
 		.out = out,
 	};
 	struct ike_message first;
@@ -425,7 +426,7 @@ void ike_respond_auth(const struct ike_env *env, const struct ike_half_open *hal
 		.env = env,
 		.half_open = half_open,
 		.path = {.local = local, .remote = remote},
-		.round = {.env = env, .half_open = half_open},
+		.round = {.env = env, .half_open = half_open, .local = local, .remote = remote},
 		.out = out,
 	};
 	struct sk_direction theirs = theirs_of(half_open);

@@ -42,6 +42,9 @@ struct ike_env {
 	void *ctx;
 	/* A free SPI for an inbound Child SA: non-zero, > 255, unique in the cluster. */
 	uint32_t (*draw_spi)(void *ctx, struct entropy *e);
+	/* An identifier for a request to that RADIUS server, other than those of requests that
+	 * are open there. NULL: any will do. */
+	uint8_t (*draw_radius_id)(void *ctx, const struct endpoint *server);
 	/* A free virtual IP of the connection's pool; the one the client asks for if it can be,
 	 * also from a session of its own. False: the pool is used up. */
 	bool (*assign_address)(void *ctx, const struct ike_connection *c,

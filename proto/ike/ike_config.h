@@ -53,6 +53,12 @@ struct ike_user { /* Of auth = "eap-mschapv2" */
 	struct nt_hash password;
 };
 
+struct ike_radius { /* [[radius]] */
+	struct endpoint address; /* Where it takes Access-Requests. */
+	struct secret secret;
+};
+#define IKE_RADIUS_MAX 4u
+
 struct ike_config {
 	struct ike_connection *connections;
 	size_t n_connections;
@@ -60,6 +66,9 @@ struct ike_config {
 	size_t n_secrets;
 	struct ike_user *users;
 	size_t n_users;
+	struct ike_radius radius[IKE_RADIUS_MAX]; /* The first that answers is asked. */
+	size_t n_radius;
+	char nas_identifier[64]; /* What the cluster calls itself to them. */
 	bool fragmentation;     /* RFC 7383: it is offered, and clients that want it get it. */
 	uint32_t fragment_size; /* Octets of an IP datagram (fragment.h); 0: by address family. */
 };

@@ -42,6 +42,7 @@
 	X(DROP_IKE_FRAGMENTS_FULL, "ike_fragments_full")   /* More than are kept. */               \
 	X(DROP_IKE_NO_LEADER, "ike_no_leader")                                                     \
 	X(DROP_IKE_TOMBSTONE, "ike_tombstone")             /* SPI pair was consumed. */            \
+	X(DROP_RADIUS, "radius")                           /* No answer to what was asked. */      \
 	X(DROP_SESSIONS_FULL, "sessions_full")             /* Refused: sessions_max. */            \
 	X(DROP_CHILD_SAS_FULL, "child_sas_full")           /* Refused: child_sas_max. */
 

@@ -117,6 +117,9 @@ static void perform(struct story *l, uint32_t node, struct actions *a)
 
 		switch (x->type) {
 		case ACTION_SEND_DATAGRAM:
+			if (l->serves && l->serves(l, node, &x->datagram.local, &x->datagram.remote,
+						   x->datagram.data))
+				break;
 			assert(l->n_to_client < 64);
 			l->to_client[l->n_to_client++] = blob_ref(x->datagram.data);
 			break;
@@ -212,6 +215,12 @@ static void happen(struct story *l, const struct story_frame *f)
 		e.auth_answer.question = f->question;
 		e.auth_answer.data = f->data->data;
 		e.auth_answer.len = f->data->len;
+	} else if (f->arrives) {
+		e.type = EVENT_DATAGRAM;
+		e.datagram.local = f->local;
+		e.datagram.remote = f->remote;
+		e.datagram.data = f->data->data;
+		e.datagram.len = f->data->len;
 	} else if (f->data) {
 		e.frame.node = f->from;
 		e.frame.data = f->data->data;

@@ -20,6 +20,8 @@ struct story_frame { /* Something to happen next, in order. */
 	uint64_t computed;   /* Or data is the value of this name (EVENT_DH). */
 	bool answers;        /* Or data is the answer to this question: */
 	struct auth_question question;
+	bool arrives;        /* Or data is a datagram: */
+	struct endpoint local, remote;
 	const void *life;    /* The core that waits for it. */
 	struct story_frame *next;
 };
@@ -69,6 +71,9 @@ struct story {
 		uint32_t sessions;
 		char text[240];
 	} answer; /* To an operator, the last one. */
+	/* True: this datagram was for somebody else than a client. NULL: none is. */
+	bool (*serves)(struct story *l, uint32_t node, const struct endpoint *local,
+		       const struct endpoint *remote, const struct blob *data);
 	uint8_t lost_type; /* Frames of this type are lost; 0: of none. */
 	/* True: this frame is lost. NULL: none is. */
 	bool (*loses)(const struct story *l, uint32_t from, uint32_t to, const struct blob *frame);

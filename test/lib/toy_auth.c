@@ -13,6 +13,7 @@
 
 #define CHALLENGE 16u
 #define MAC 32u
+#define TOY_QUESTION 255u /* The first octet: who answers it. */
 
 static const struct secret *key_of(const struct ike_config *c, const struct ike_id *peer)
 {
@@ -87,10 +88,11 @@ static enum ike_auth_verdict toy_step(struct ike_auth_round *r)
 		r->why = "wrong answer";
 		return is_mac(&eap, psk, r->state->data + 1) ? AUTH_VERDICT_DONE : AUTH_VERDICT_REFUSE;
 	}
-	r->question = blob_new(NULL, sizeof(r->peer) + CHALLENGE + MAC);
-	memcpy(r->question->data, &r->peer, sizeof(r->peer));
-	memcpy(r->question->data + sizeof(r->peer), r->state->data + 1, CHALLENGE);
-	memcpy(r->question->data + sizeof(r->peer) + CHALLENGE, CBS_data(&eap), MAC);
+	r->question = blob_new(NULL, 1 + sizeof(r->peer) + CHALLENGE + MAC);
+	r->question->data[0] = TOY_QUESTION;
+	memcpy(r->question->data + 1, &r->peer, sizeof(r->peer));
+	memcpy(r->question->data + 1 + sizeof(r->peer), r->state->data + 1, CHALLENGE);
+	memcpy(r->question->data + 1 + sizeof(r->peer) + CHALLENGE, CBS_data(&eap), MAC);
 	return AUTH_VERDICT_ASK;
 }
 
@@ -129,10 +131,10 @@ struct blob *toy_auth_outside(const struct ike_config *config, const struct blob
 	struct ike_id peer;
 	CBS mac;
 
-	assert(question->len == sizeof(peer) + CHALLENGE + MAC);
-	memcpy(&peer, question->data, sizeof(peer));
-	CBS_init(&mac, question->data + sizeof(peer) + CHALLENGE, MAC);
-	answer->data[0] = is_mac(&mac, key_of(config, &peer), question->data + sizeof(peer));
+	assert(question->len == 1 + sizeof(peer) + CHALLENGE + MAC && question->data[0] == TOY_QUESTION);
+	memcpy(&peer, question->data + 1, sizeof(peer));
+	CBS_init(&mac, question->data + 1 + sizeof(peer) + CHALLENGE, MAC);
+	answer->data[0] = is_mac(&mac, key_of(config, &peer), question->data + 1 + sizeof(peer));
 	hash_sha256((const uint8_t *)&seed, sizeof(seed), hash);
 	memcpy(answer->data + 1, hash, CHALLENGE);
 	return answer;

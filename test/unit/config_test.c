@@ -6,6 +6,7 @@
 #define EAP "[[secret]]\nid = \"gw\"\npsk_file = \"cl.psk\"\n[[connection]]\nauth = \"eap-mschapv2\"\nname = \"b\"\n" \
 	    "local_id = \"gw\"\nlocal_ts = [\"10.20.0.0/16\"]\nesp_proposals = [\"aes128gcm16\"]\n" \
 	    "ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\n"
+#define SERVER "[[radius]]\naddress = \"10.20.0.9:1812\"\nsecret_file = \"cl.psk\"\n"
 #define ALICE "[[user]]\nname = \"alice\"\npassword_file = \"alice.pw\"\n"
 
 static void the_good_file_is_good(void **unused)
@@ -72,6 +73,12 @@ static const struct row {
 	{"auth = \"psk\"", "auth = \"eap-mschapv2\"", 40, false, "the gateway has nothing to show"},
 	{NULL, "[[user]]\nname = \"\"\npassword_file = \"alice.pw\"\n", 49, false, "is not a user's name"},
 	{NULL, "[[user]]\nname = \"alice\"\n", 48, false, "lacks \"password_file\""},
+	{"auth = \"psk\"", "auth = \"eap-radius\"", 40, false, "at least one [[radius]]"},
+	{NULL, SERVER SERVER, 52, false, "two [[radius]] have the same \"address\""},
+	{NULL, SERVER "[[radius]]\naddress = \"10.20.0.9\"\nsecret_file = \"cl.psk\"\n", 52, false, "an address and port"},
+	{NULL, "[[radius]]\naddress = \"[2001:db8::9]:1812\"\nsecret_file = \"cl.psk\"\n", 49, false, "a server at an IPv6 address"},
+	{NULL, "[[radius]]\naddress = \"10.20.0.9:1812\"\n", 48, false, "lacks \"secret_file\""},
+	{NULL, "[[radius]]\naddress = \"10.20.0.9:1812\"\nsecret_file = \"none\"\n", 50, false, "none"},
 	/* Addresses that nobody can have. */
 	{"10.79.0.100/24", "10.79.0.0/24", 33, false, "no address of a host"},
 	{"10.20.0.1/24", "10.20.0.255/24", 34, false, "no address of a host"},

@@ -55,9 +55,11 @@ static void from_socket_address(struct endpoint *e, const union socket_address *
 	}
 }
 
-static uint16_t port_of(enum socket_kind kind)
+static uint16_t port_of(const struct sockets *s, size_t address, enum socket_kind kind)
 {
-	return kind == SOCKET_IKE ? UDP_PORT_IKE : kind == SOCKET_ENCAP ? UDP_PORT_ENCAP : 0;
+	static const uint16_t ports[SOCKET_OTHER] = {UDP_PORT_IKE, UDP_PORT_ENCAP, 0};
+
+	return kind == SOCKET_OTHER ? s->port[address] : ports[kind];
 }
 
 static int set_options(int fd, bool v6)
@@ -75,11 +77,12 @@ static int set_options(int fd, bool v6)
 	return 0;
 }
 
-static int open_one(int *fd, const struct address *a, enum socket_kind kind)
+static int open_one(struct sockets *s, size_t address, enum socket_kind kind)
 {
+	const struct address *a = &s->addresses[address];
 	union socket_address local;
-	socklen_t len = to_socket_address(&local, a, port_of(kind));
-	int flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+	socklen_t len = to_socket_address(&local, a, port_of(s, address, kind));
+	int *fd = &s->fds[address][kind], flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
 	int error;
 
 	*fd = kind == SOCKET_ESP ? socket(local.any.sa_family, SOCK_RAW | flags, IPPROTO_ESP)
@@ -95,7 +98,7 @@ static int open_one(int *fd, const struct address *a, enum socket_kind kind)
 int sockets_open(struct sockets *s, const struct prefix *addresses, size_t n,
 		 char err[DATAPATH_ERR_LEN])
 {
-	static const char *const names[SOCKET_KINDS] = {"UDP port 500", "UDP port 4500", "ESP"};
+	static const char *const names[SOCKET_KINDS] = {"UDP port 500", "UDP port 4500", "ESP", ""};
 
 	assert(n <= DATAPATH_ADDRESSES_MAX);
 	memset(s, 0, sizeof(*s));
@@ -107,9 +110,9 @@ int sockets_open(struct sockets *s, const struct prefix *addresses, size_t n,
 	}
 	for (; s->n < n; s->n++) {
 		s->addresses[s->n] = addresses[s->n].address;
-		for (unsigned kind = 0; kind < SOCKET_KINDS; kind++) {
+		for (unsigned kind = 0; kind < SOCKET_OTHER; kind++) {
 			char text[ADDRESS_TEXT_LEN];
-			int error = open_one(&s->fds[s->n][kind], &s->addresses[s->n], kind);
+			int error = open_one(s, s->n, kind);
 
 			if (!error)
 				continue;
@@ -121,6 +124,20 @@ int sockets_open(struct sockets *s, const struct prefix *addresses, size_t n,
 		}
 	}
 	return 0;
+}
+
+int sockets_open_other(struct sockets *s, const struct endpoint *local, char err[DATAPATH_ERR_LEN])
+{
+	char text[ENDPOINT_TEXT_LEN];
+	int error;
+
+	assert(s->n < DATAPATH_ADDRESSES_MAX + DATAPATH_OTHERS_MAX);
+	s->addresses[s->n] = local->address;
+	s->port[s->n] = local->port;
+	error = open_one(s, s->n++, SOCKET_OTHER);
+	if (error)
+		snprintf(err, DATAPATH_ERR_LEN, "UDP %s: %s", endpoint_format(local, text), strerror(-error));
+	return error;
 }
 
 void sockets_close(struct sockets *s)
@@ -178,7 +195,7 @@ size_t sockets_read(struct sockets *s, size_t address, enum socket_kind kind,
 		out[i] = (struct socket_message){.data = s->buffers[i],
 						 .len = messages[i].msg_len};
 		out[i].path.local.address = s->addresses[address];
-		out[i].path.local.port = port_of(kind);
+		out[i].path.local.port = port_of(s, address, kind);
 		from_socket_address(&out[i].path.remote, &from[i]);
 		sort_out(&out[i], kind);
 		if (messages[i].msg_hdr.msg_flags & MSG_TRUNC)
@@ -207,8 +224,19 @@ uint64_t sockets_overflow(const struct sockets *s)
 static int socket_for(const struct sockets *s, const struct address *local, enum socket_kind kind)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (address_equal(&s->addresses[i], local))
+		if (s->fds[i][kind] >= 0 && address_equal(&s->addresses[i], local))
 			return s->fds[i][kind];
+	return -1;
+}
+
+/* That of IKE, or the other one that has its port. */
+static int socket_at(const struct sockets *s, const struct endpoint *local)
+{
+	for (size_t i = 0; i < s->n; i++)
+		for (unsigned kind = 0; kind < SOCKET_KINDS; kind++)
+			if (kind != SOCKET_ESP && s->fds[i][kind] >= 0 && port_of(s, i, kind) == local->port &&
+			    address_equal(&s->addresses[i], &local->address))
+				return s->fds[i][kind];
 	return -1;
 }
 
@@ -293,14 +321,13 @@ enum status sockets_send_ike(const struct sockets *s, const struct endpoint *loc
 {
 	static const uint8_t marker[NON_ESP_MARKER_LEN];
 	bool encap = local->port == UDP_PORT_ENCAP;
-	int fd = socket_for(s, &local->address, encap ? SOCKET_ENCAP : SOCKET_IKE);
+	int fd = socket_at(s, local);
 	union socket_address to;
 	struct iovec parts[2] = {{(void *)marker, encap ? sizeof(marker) : 0}, {(void *)data, len}};
 	struct msghdr message = {.msg_name = &to, .msg_iov = parts, .msg_iovlen = 2};
 	ssize_t sent;
 
-	if (fd < 0 || (!encap && local->port != UDP_PORT_IKE) ||
-	    remote->address.family != local->address.family)
+	if (fd < 0 || remote->address.family != local->address.family)
 		return ERR_NOT_FOUND;
 	message.msg_namelen = to_socket_address(&to, &remote->address, remote->port);
 	do

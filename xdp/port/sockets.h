@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The last rung of the ladder, and the way of IKE on every rung: for each service
- * address a UDP socket on port 500, one on 4500, and a raw ESP socket. */
+ * address a UDP socket on port 500, one on 4500, and a raw ESP socket. Others beside
+ * them are for what the control plane itself talks to servers (RADIUS). */
 #ifndef XDP_PORT_SOCKETS_H
 #define XDP_PORT_SOCKETS_H
 
 #include "xdp/datapath.h"
 #include "xdp/engine/engine.h"
 
-enum socket_kind { SOCKET_IKE, SOCKET_ENCAP, SOCKET_ESP, SOCKET_KINDS };
+enum socket_kind { SOCKET_IKE, SOCKET_ENCAP, SOCKET_ESP, SOCKET_OTHER, SOCKET_KINDS };
 
 #define SOCKET_BUFFER 16384u /* A whole IKE message, unfragmented, with certificates. */
 
 struct sockets {
-	struct address addresses[DATAPATH_ADDRESSES_MAX];
-	int fds[DATAPATH_ADDRESSES_MAX][SOCKET_KINDS];
+	struct address addresses[DATAPATH_ADDRESSES_MAX + DATAPATH_OTHERS_MAX];
+	uint16_t port[DATAPATH_ADDRESSES_MAX + DATAPATH_OTHERS_MAX]; /* Of its SOCKET_OTHER. */
+	int fds[DATAPATH_ADDRESSES_MAX + DATAPATH_OTHERS_MAX][SOCKET_KINDS]; /* -1: there is none. */
 	size_t n;
 	uint8_t (*buffers)[SOCKET_BUFFER]; /* BURST of them. */
 };
@@ -21,6 +23,8 @@ struct sockets {
 /* 0, or a negative errno and the reason. Needs CAP_NET_RAW and CAP_NET_ADMIN. */
 int sockets_open(struct sockets *s, const struct prefix *addresses, size_t n,
 		 char err[DATAPATH_ERR_LEN]);
+/* One more, for datagrams of other kinds than a client's: after sockets_open(). */
+int sockets_open_other(struct sockets *s, const struct endpoint *local, char err[DATAPATH_ERR_LEN]);
 void sockets_close(struct sockets *s);
 
 /* Reads one burst from one socket, at most BURST messages, into s->buffers. Their
@@ -40,7 +44,8 @@ uint64_t sockets_overflow(const struct sockets *s);
 /* engine_output.outer, with ctx = struct sockets. */
 void sockets_write(void *ctx, struct packet **packets, size_t n);
 
-/* One IKE message; from any thread. ERR_NOT_FOUND: local is no service address. */
+/* One IKE message, or datagram of another kind; from any thread. ERR_NOT_FOUND: there is no socket
+ * for local. */
 enum status sockets_send_ike(const struct sockets *s, const struct endpoint *local,
 			     const struct endpoint *remote, const void *data, size_t len) must_check;
 

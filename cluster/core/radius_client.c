@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RADIUS (RFC 2865, 3579) as an authentication method asks it: the leader sends what the question
+ * holds, and waits.
+ *
+ * Where it leaves and comes. Requests leave by the node that holds the addresses, from the inner
+ * address of the server's family and one port (RADIUS_LOCAL_PORT), which move with the holder; there
+ * the answers come, and it hands them to the leader. So a server sees one client, whoever leads and
+ * holds. A leader that follows sends the same octets from the same place: to the server that is
+ * a repetition, and it repeats its answer (RFC 5080 2.2.2).
+ *
+ * When. A request is sent again after 1 s and 2 s; after 5 s the next server is asked, if the question
+ * has a request for it; and at the end the method is told that nobody answers. A server that left one
+ * unanswered is *dead* for 30 s, or until it answers: others come first. That is memory of one
+ * leader.
+ *
+ * An answer counts if it is signed (Message-Authenticator) over the request that is open there under
+ * its identifier. Of 256 identifiers each server has, one belongs to one open request; one that
+ * must be repeated and finds its identifier in use waits for it. */
+#include "cluster/core/radius_client.h"
+
+#include "cluster/core/outgoing.h"
+#include "cluster/core/rooms.h"
+#include "proto/auth/radius_question.h"
+
+#include <utlist.h>
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRIES 3u
+#define DEAD_US (30000 * MS)
+#define OCCUPIED_US (50 * MS) /* Its identifier is another request's: tried again then. */
+#define OPEN_US (30000 * MS)  /* A question is open for so long at most. */
+static const uint64_t again_us[TRIES] = {1000 * MS, 2000 * MS, 2000 * MS};
+
+struct server {
+	struct endpoint at;
+	uint64_t dead_until_us;
+	uint8_t last_id;
+	struct ask *by_id[256]; /* Open requests. */
+};
+
+struct ask {
+	struct auth_question name;
+	struct blob *question;
+	struct radius_question q; /* Views of it. */
+	bool tried[IKE_RADIUS_MAX];
+	size_t now;               /* q.to[now] is being asked, ... */
+	struct server *on;        /* ... and its identifier is ours; NULL: not yet. */
+	unsigned sent;
+	uint64_t next_us, until_us;
+	struct blob *answer;      /* It has come. */
+	struct ask *prev, *next;  /* Of those that are answered. */
+	UT_hash_handle hh;
+};
+
+struct radius_client {
+	struct server server[IKE_RADIUS_MAX]; /* Those of the policy, in whatever order. */
+	size_t n;
+	struct ask *asks, *answered;
+	uint64_t next_us;
+};
+
+/* ---- Servers ---- */
+
+static struct server *server_at(const struct core *c, const struct endpoint *at)
+{
+	for (size_t i = 0; i < c->radius_client->n; i++)
+		if (endpoint_equal(&c->radius_client->server[i].at, at))
+			return &c->radius_client->server[i];
+	return NULL;
+}
+
+uint8_t radius_draw_id(struct core *c, const struct endpoint *at)
+{
+	struct server *s = server_at(c, at);
+
+	if (!s)
+		return (uint8_t)entropy_u32(&c->entropy);
+	for (unsigned i = 0; i < 256; i++)
+		if (!s->by_id[++s->last_id])
+			break;
+	return s->last_id;
+}
+
+static uint8_t id_of(const struct ask *a)
+{
+	return CBS_data(&a->q.to[a->now].packet)[1];
+}
+
+static void let_go(struct ask *a)
+{
+	if (a->on)
+		a->on->by_id[id_of(a)] = NULL;
+	a->on = NULL;
+}
+
+static bool is_dead(const struct core *c, const struct ask *a, size_t i)
+{
+	const struct server *s = server_at(c, &a->q.to[i].server);
+
+	return !s || c->now_us < s->dead_until_us;
+}
+
+/* The next one that was not asked, of those that live before the others. False: there is none. */
+static bool choose(const struct core *c, struct ask *a)
+{
+	size_t best = a->q.n;
+
+	for (size_t i = a->q.n; i > 0; i--)
+		if (!a->tried[i - 1] && server_at(c, &a->q.to[i - 1].server) &&
+		    (best == a->q.n || !is_dead(c, a, i - 1) || is_dead(c, a, best)))
+			best = i - 1;
+	if (best == a->q.n)
+		return false;
+	a->now = best;
+	a->tried[best] = true;
+	a->sent = 0;
+	return true;
+}
+
+/* ---- Questions ---- */
+
+static void ask_free(struct core *c, struct ask *a)
+{
+	let_go(a);
+	if (a->answer)
+		DL_DELETE(c->radius_client->answered, a);
+	HASH_DEL(c->radius_client->asks, a);
+	blob_unref(a->question);
+	blob_unref(a->answer);
+	free(a);
+}
+
+static struct ask *ask_find(const struct core *c, const struct auth_question *name)
+{
+	struct auth_question key;
+	struct ask *a;
+
+	memset(&key, 0, sizeof(key)); /* Padding is hashed too. */
+	key.spi_i = name->spi_i;
+	key.spi_r = name->spi_r;
+	key.step = name->step;
+	HASH_FIND(hh, c->radius_client->asks, &key, sizeof(key), a);
+	return a;
+}
+
+void radius_ask(struct core *c, const struct auth_question *name, struct blob *question)
+{
+	struct ask *a;
+
+	if (ask_find(c, name))
+		return;
+	a = calloc(1, sizeof(*a));
+	assert(a);
+	a->question = blob_ref(question);
+	if (!radius_question_read(&a->q, a->question)) { /* It was checked when it was made. */
+		core_drop(c, DROP_MALFORMED);
+		blob_unref(a->question);
+		free(a);
+		return;
+	}
+	a->name.spi_i = name->spi_i;
+	a->name.spi_r = name->spi_r;
+	a->name.step = name->step;
+	a->now = a->q.n; /* None yet. */
+	a->next_us = c->now_us;
+	a->until_us = c->now_us + OPEN_US;
+	HASH_ADD(hh, c->radius_client->asks, name, sizeof(a->name), a);
+	c->radius_client->next_us = c->now_us;
+}
+
+void radius_forget(struct core *c, uint64_t spi_i, uint64_t spi_r, uint32_t step)
+{
+	struct ask *a = ask_find(c, &(struct auth_question){spi_i, spi_r, step});
+
+	if (a)
+		ask_free(c, a);
+}
+
+/* Adopts b. */
+static void answer(struct core *c, struct ask *a, struct blob *b)
+{
+	let_go(a);
+	a->answer = b;
+	a->next_us = NEVER;
+	DL_APPEND(c->radius_client->answered, a);
+}
+
+bool radius_next_answer(struct core *c, struct auth_question *name, struct blob **b)
+{
+	struct ask *a = c->radius_client->answered;
+
+	if (!a)
+		return false;
+	*name = a->name;
+	*b = blob_ref(a->answer);
+	ask_free(c, a);
+	return true;
+}
+
+static void nobody_answers(struct core *c, struct ask *a)
+{
+	char text[64 + IKE_RADIUS_MAX * (ENDPOINT_TEXT_LEN + 2)], at[ENDPOINT_TEXT_LEN];
+	size_t n = (size_t)snprintf(text, sizeof(text), "no RADIUS server answers:");
+
+	for (size_t i = 0; i < a->q.n; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s %s", i ? "," : "",
+				      endpoint_format(&a->q.to[i].server, at));
+	answer(c, a, radius_answer_none(text));
+}
+
+/* ---- Out ---- */
+
+/* Where the answers come: at the node that holds the addresses. */
+static void send_request(struct core *c, const struct ask *a)
+{
+	const struct endpoint *remote = &a->q.to[a->now].server;
+	const CBS *packet = &a->q.to[a->now].packet;
+	uint64_t incarnation, holder = state_holder(c->state, &incarnation);
+	struct endpoint local = {.address = c->config->inside[remote->address.family == 6],
+				 .port = RADIUS_LOCAL_PORT};
+	struct ike_datagrams *message;
+	uint32_t node;
+
+	if (local.address.family != remote->address.family || !core_is_up(c, holder, incarnation))
+		return;
+	node = core_node_index(c, holder);
+	message = ike_datagrams_of(blob_new(CBS_data(packet), CBS_len(packet)));
+	outgoing_send(c, node, &local, remote, message);
+	ike_datagrams_unref(message);
+}
+
+static void find_dead(struct core *c, struct server *s)
+{
+	char at[ENDPOINT_TEXT_LEN];
+
+	if (c->now_us >= s->dead_until_us)
+		action_event(c->actions, "radius", "RADIUS server %s does not answer: others come first",
+			     endpoint_format(&s->at, at));
+	s->dead_until_us = c->now_us + DEAD_US;
+}
+
+/* a is due. */
+static void advance(struct core *c, struct ask *a)
+{
+	struct server *s;
+
+	if (a->sent == TRIES && a->on)
+		find_dead(c, a->on);
+	if (a->now == a->q.n || a->sent == TRIES || !server_at(c, &a->q.to[a->now].server)) {
+		let_go(a);
+		if (c->now_us >= a->until_us || !choose(c, a)) {
+			nobody_answers(c, a);
+			return;
+		}
+	}
+	s = server_at(c, &a->q.to[a->now].server);
+	if (!a->on && s->by_id[id_of(a)]) {
+		a->sent = c->now_us >= a->until_us ? TRIES : a->sent;
+		a->next_us = c->now_us + OCCUPIED_US;
+		return;
+	}
+	s->by_id[id_of(a)] = a;
+	a->on = s;
+	send_request(c, a);
+	a->next_us = c->now_us + again_us[a->sent++];
+}
+
+void radius_tick(struct core *c)
+{
+	struct radius_client *r = c->radius_client;
+	struct ask *a, *tmp;
+
+	if (c->now_us < r->next_us)
+		return;
+	r->next_us = NEVER;
+	HASH_ITER(hh, r->asks, a, tmp)
+	{
+		if (c->now_us >= a->next_us)
+			advance(c, a);
+		if (a->next_us < r->next_us)
+			r->next_us = a->next_us;
+	}
+}
+
+/* ---- In ---- */
+
+bool radius_is_for(const struct core *c, const struct endpoint *local)
+{
+	(void)c;
+	return local->port == RADIUS_LOCAL_PORT;
+}
+
+static void take(struct core *c, const struct endpoint *remote, const uint8_t *data, size_t len)
+{
+	struct server *s = server_at(c, remote);
+	struct ask *a = s && len >= RADIUS_HEADER_LEN ? s->by_id[data[1]] : NULL;
+	char at[ENDPOINT_TEXT_LEN];
+	CBS in;
+
+	CBS_init(&in, data, len);
+	if (!a || !radius_question_accepts(&a->q, &c->in_force->ike, remote, in)) {
+		core_drop(c, DROP_RADIUS);
+		return;
+	}
+	if (c->now_us < s->dead_until_us)
+		action_event(c->actions, "radius", "RADIUS server %s answers again",
+			     endpoint_format(&s->at, at));
+	s->dead_until_us = 0;
+	answer(c, a, radius_answer_encode(remote, in));
+}
+
+/* What nobody can read now is lost, and the next request repeated. */
+void radius_datagram(struct core *c, uint32_t via, const struct endpoint *local,
+		     const struct endpoint *remote, const uint8_t *data, size_t len)
+{
+	struct frame f = {.type = FRAME_RELAY,
+			  .datagram = {.local = *local, .remote = *remote, .data = data, .len = len}};
+	uint32_t leader = core_leader_index(c);
+
+	if (len > RADIUS_LEN_MAX || !radius_server_find(&c->in_force->ike, remote))
+		core_drop(c, DROP_RADIUS);
+	else if (core_leads(c))
+		take(c, remote, data, len);
+	else if (via == c->config->self && leader != NODE_NONE)
+		core_send(c, leader, &f);
+	else
+		core_drop(c, DROP_IKE_NO_LEADER);
+}
+
+/* ---- Life ---- */
+
+void radius_policy(struct core *c)
+{
+	const struct ike_config *ike = &c->in_force->ike;
+	struct radius_client *r = c->radius_client, old = *r;
+	struct ask *a, *tmp;
+
+	HASH_ITER(hh, r->asks, a, tmp) /* Each claims its identifier again when it is due: now. */
+	{
+		if (a->answer)
+			continue;
+		let_go(a);
+		a->sent -= a->sent == TRIES;
+		a->next_us = c->now_us;
+		r->next_us = c->now_us;
+	}
+	memset(r->server, 0, sizeof(r->server));
+	r->n = ike->n_radius;
+	for (size_t i = 0; i < r->n; i++) {
+		r->server[i].at = ike->radius[i].address;
+		for (size_t k = 0; k < old.n; k++)
+			if (endpoint_equal(&old.server[k].at, &r->server[i].at)) {
+				r->server[i].dead_until_us = old.server[k].dead_until_us;
+				r->server[i].last_id = old.server[k].last_id;
+			}
+	}
+}
+
+static void forget_all(struct core *c)
+{
+	struct ask *a, *tmp;
+
+	HASH_ITER(hh, c->radius_client->asks, a, tmp)
+		ask_free(c, a);
+	c->radius_client->next_us = NEVER;
+}
+
+void radius_role(struct core *c)
+{
+	if (!core_leads(c)) {
+		forget_all(c);
+		return;
+	}
+	/* Those of the leader before us are open still, as far as we know. */
+	for (size_t i = 0; i < c->radius_client->n; i++)
+		c->radius_client->server[i].last_id = (uint8_t)entropy_u32(&c->entropy);
+}
+
+uint64_t radius_deadline_us(const struct core *c)
+{
+	return c->radius_client->next_us;
+}
+
+size_t radius_open(const struct core *c)
+{
+	return HASH_COUNT(c->radius_client->asks);
+}
+
+void radius_init(struct core *c)
+{
+	c->radius_client = core_room(sizeof(*c->radius_client));
+	c->radius_client->next_us = NEVER;
+	radius_policy(c);
+}
+
+void radius_fini(struct core *c)
+{
+	forget_all(c);
+	free(c->radius_client);
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* auth = "eap-radius": EAP of whatever kind, between the client and a RADIUS server (RFC 7296 2.16,
+ * RFC 3579). What is in it is no business of ours but for its first packet and its end:
+ *
+ *	IDi, SA, TS ...  -->             <--  IDr, AUTH, EAP Request/Identity
+ *	EAP Response/Identity  -->       asked outside: Access-Request; Access-Challenge
+ *	                                 <--  EAP Request
+ *	EAP Response  -->                asked outside ... as often as the two want
+ *	                                 Access-Accept, with the MSK
+ *	                                 <--  EAP Success
+ *	AUTH  -->                        <--  AUTH, CP, SA, TS
+ *
+ * The client's identity is the User-Name of Access-Accept, or else its EAP identity, which with
+ * methods that have a tunnel only the server can hold against who it is.
+ *
+ * Whatever goes wrong the client gets to know that it failed; the log, what. Unresolved: methods that
+ * leave no key are refused (RFC 7296 2.16 has AUTH by SK_p for them, and calls that insecure). */
+#include "proto/auth/eap_auth.h"
+#include "proto/auth/radius_question.h"
+
+#include <openssl/mem.h>
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MSK_LEN 64u        /* RFC 3748 7.10, as it is in MS-MPPE-Recv-Key and -Send-Key. */
+#define FRAMED_MTU 1280u   /* RFC 3579 2.4: EAP's fragments with those of IKE around them. */
+
+enum { SERVICE_FRAMED = 2, PORT_VIRTUAL = 5 }; /* RFC 2865 5.6, 5.41 */
+
+enum phase {
+	PHASE_IDENTITY = 1, /* Asked for. */
+	PHASE_PACKETS,      /* The server's are relayed. */
+	PHASE_AUTH          /* EAP is over. */
+};
+
+struct radius_progress {
+	uint8_t phase;
+	uint8_t id; /* The identifier of the last EAP request. */
+	uint8_t name_len, name[IKE_ID_MAX]; /* EAP-Identity */
+	uint8_t family, address[16], port[2]; /* Of the server that has answered. */
+	uint8_t state_len, state[RADIUS_VALUE_MAX]; /* Its State. */
+	uint8_t msk[MSK_LEN];
+};
+
+/* It is of octets alone, and one length for all: nothing can be read wrongly. */
+static void put(struct ike_auth_round *r, const struct radius_progress *p)
+{
+	blob_set(&r->state, blob_new(p, sizeof(*p)));
+}
+
+static bool take(const struct ike_auth_round *r, struct radius_progress *p)
+{
+	if (!r->state || r->state->len != sizeof(*p))
+		return false;
+	memcpy(p, r->state->data, sizeof(*p));
+	return p->phase >= PHASE_IDENTITY && p->phase <= PHASE_AUTH && p->name_len <= sizeof(p->name) &&
+	       p->state_len <= sizeof(p->state);
+}
+
+static enum ike_auth_verdict refuse(struct ike_auth_round *r, const struct radius_progress *p, const char *why)
+{
+	return eap_auth_refuse(r, p->id, why);
+}
+
+static enum ike_auth_verdict refuse_by(struct ike_auth_round *r, const struct radius_progress *p,
+				       const struct endpoint *server, const char *what)
+{
+	char text[ENDPOINT_TEXT_LEN];
+
+	snprintf(r->text, sizeof(r->text), "RADIUS server %s %s", endpoint_format(server, text), what);
+	return refuse(r, p, r->text);
+}
+
+/* ---- Identity ---- */
+
+static enum ike_auth_verdict ask_identity(struct ike_auth_round *r)
+{
+	struct radius_progress p = {.phase = PHASE_IDENTITY};
+	struct eap identity = {.code = EAP_REQUEST, .type = EAP_TYPE_IDENTITY};
+
+	entropy_draw(r->env->entropy, &p.id, 1);
+	identity.id = p.id;
+	put(r, &p);
+	eap_auth_add(r, eap_encode(&identity));
+	return AUTH_VERDICT_CONTINUE;
+}
+
+static enum ike_auth_verdict radius_begin_eap(struct ike_auth_round *r)
+{
+	enum ike_auth_verdict verdict = eap_auth_begin(r);
+
+	return verdict == AUTH_VERDICT_CONTINUE ? ask_identity(r) : verdict;
+}
+
+/* ---- Access-Request ---- */
+
+static void server_set(struct radius_progress *p, const struct endpoint *server)
+{
+	p->family = server->address.family;
+	memcpy(p->address, server->address.octets, sizeof(p->address));
+	p->port[0] = (uint8_t)(server->port >> 8);
+	p->port[1] = (uint8_t)server->port;
+}
+
+static struct endpoint server_of(const struct radius_progress *p)
+{
+	struct endpoint e = {.address.family = p->family, .port = (uint16_t)(p->port[0] << 8 | p->port[1])};
+
+	memcpy(e.address.octets, p->address, sizeof(p->address));
+	return e;
+}
+
+static void add_text(struct radius_builder *b, uint8_t type, const char *text)
+{
+	radius_add(b, type, text, strlen(text));
+}
+
+static void add_station(struct radius_builder *b, uint8_t type, const struct endpoint *e)
+{
+	char text[ADDRESS_TEXT_LEN];
+
+	add_text(b, type, address_format(&e->address, text));
+}
+
+/* NULL: it is too long. */
+static struct blob *request_for(const struct ike_auth_round *r, const struct radius_progress *p,
+				const struct ike_radius *server)
+{
+	uint8_t authenticator[RADIUS_AUTHENTICATOR_LEN], id;
+	struct radius_builder b;
+
+	entropy_draw(r->env->entropy, authenticator, sizeof(authenticator));
+	if (r->env->draw_radius_id)
+		id = r->env->draw_radius_id(r->env->ctx, &server->address);
+	else
+		entropy_draw(r->env->entropy, &id, 1);
+	radius_begin(&b, RADIUS_ACCESS_REQUEST, id, authenticator);
+	radius_add(&b, RADIUS_USER_NAME, p->name, p->name_len);
+	if (p->state_len > 0)
+		radius_add(&b, RADIUS_STATE, p->state, p->state_len);
+	radius_add_eap(&b, r->message->eap);
+	add_text(&b, RADIUS_NAS_IDENTIFIER, r->env->config->nas_identifier);
+	radius_add_u32(&b, RADIUS_NAS_PORT_TYPE, PORT_VIRTUAL);
+	radius_add_u32(&b, RADIUS_SERVICE_TYPE, SERVICE_FRAMED);
+	radius_add_u32(&b, RADIUS_FRAMED_MTU, FRAMED_MTU);
+	add_station(&b, RADIUS_CALLED_STATION_ID, r->local);
+	add_station(&b, RADIUS_CALLING_STATION_ID, r->remote);
+	return radius_finish(&b, &server->secret);
+}
+
+/* One for each server, or for the one that has answered. */
+static enum ike_auth_verdict ask(struct ike_auth_round *r, const struct radius_progress *p)
+{
+	const struct ike_config *c = r->env->config;
+	const struct endpoint only = server_of(p);
+	struct blob *packet[IKE_RADIUS_MAX];
+	struct radius_question q = {.n = 0};
+
+	for (size_t i = 0; i < c->n_radius; i++) {
+		if (p->phase == PHASE_PACKETS && !endpoint_equal(&c->radius[i].address, &only))
+			continue;
+		packet[q.n] = request_for(r, p, &c->radius[i]);
+		if (!packet[q.n])
+			continue;
+		q.to[q.n].server = c->radius[i].address;
+		CBS_init(&q.to[q.n].packet, packet[q.n]->data, packet[q.n]->len);
+		q.n++;
+	}
+	r->question = q.n > 0 ? radius_question_encode(&q) : NULL;
+	for (size_t i = 0; i < q.n; i++)
+		blob_unref(packet[i]);
+	if (!r->question)
+		return refuse(r, p, "no RADIUS server is configured to go on with it");
+	put(r, p);
+	return AUTH_VERDICT_ASK;
+}
+
+static enum ike_auth_verdict take_identity(struct ike_auth_round *r, struct radius_progress *p,
+					   const struct eap *e)
+{
+	if (e->type != EAP_TYPE_IDENTITY)
+		return refuse(r, p, "it does not say its EAP identity");
+	if (!eap_auth_identity(&r->peer, e->data))
+		return refuse(r, p, "its EAP identity can be nobody's");
+	p->name_len = (uint8_t)CBS_len(&e->data);
+	memcpy(p->name, CBS_data(&e->data), p->name_len);
+	return ask(r, p);
+}
+
+static enum ike_auth_verdict radius_step(struct ike_auth_round *r)
+{
+	enum ike_auth_verdict verdict;
+	struct radius_progress p;
+	struct eap e;
+	CBS msk;
+
+	if (!take(r, &p)) {
+		r->why = "its connection has another method";
+		return AUTH_VERDICT_REFUSE;
+	}
+	CBS_init(&msk, p.msk, sizeof(p.msk));
+	if (p.phase == PHASE_AUTH)
+		verdict = eap_auth_conclude(r, msk);
+	else if (!eap_auth_packet(r, p.id, &e))
+		verdict = refuse(r, &p, r->why);
+	else
+		verdict = p.phase == PHASE_IDENTITY ? take_identity(r, &p, &e) : ask(r, &p);
+	OPENSSL_cleanse(&p, sizeof(p));
+	return verdict;
+}
+
+/* ---- The server's answers ---- */
+
+static enum ike_auth_verdict take_challenge(struct ike_auth_round *r, struct radius_progress *p,
+					    const struct radius *a, struct blob *packet)
+{
+	const struct endpoint server = server_of(p);
+	struct eap e;
+	CBS in, state;
+
+	CBS_init(&in, packet ? packet->data : NULL, packet ? packet->len : 0);
+	if (eap_parse(&e, in) != OK || e.code != EAP_REQUEST)
+		return refuse_by(r, p, &server, "challenges without an EAP request");
+	p->state_len = 0;
+	if (radius_find(a, RADIUS_STATE, &state) && CBS_len(&state) > 0) {
+		p->state_len = (uint8_t)CBS_len(&state);
+		memcpy(p->state, CBS_data(&state), p->state_len);
+	}
+	p->phase = PHASE_PACKETS;
+	p->id = e.id;
+	put(r, p);
+	eap_auth_add(r, blob_ref(packet));
+	return AUTH_VERDICT_CONTINUE;
+}
+
+/* What the NAS receives with comes first (RFC 2548 2.4.3: "Recv" is the authenticator's). */
+static bool take_msk(struct radius_progress *p, const struct radius *a, const struct radius *request,
+		     const struct secret *secret)
+{
+	static const uint8_t types[2] = {RADIUS_MS_MPPE_RECV_KEY, RADIUS_MS_MPPE_SEND_KEY};
+	uint8_t key[RADIUS_KEY_MAX];
+	bool good = true;
+	CBS value;
+
+	for (unsigned i = 0; i < 2; i++) {
+		good = good && radius_find_microsoft(a, types[i], &value) &&
+		       radius_mppe_key(key, value, request, secret) == MSK_LEN / 2;
+		if (good)
+			memcpy(p->msk + i * MSK_LEN / 2, key, MSK_LEN / 2);
+	}
+	OPENSSL_cleanse(key, sizeof(key));
+	return good;
+}
+
+static enum ike_auth_verdict take_accept(struct ike_auth_round *r, struct radius_progress *p,
+					 const struct radius *a, const struct blob *packet)
+{
+	const struct endpoint server = server_of(p);
+	struct eap e;
+	CBS in, name;
+
+	CBS_init(&in, packet ? packet->data : NULL, packet ? packet->len : 0);
+	if (eap_parse(&e, in) != OK || e.code != EAP_SUCCESS)
+		return refuse_by(r, p, &server, "accepts it without EAP success");
+	if (radius_find(a, RADIUS_USER_NAME, &name) && !eap_auth_identity(&r->peer, name))
+		return refuse_by(r, p, &server, "gives it a User-Name that can be nobody's");
+	p->phase = PHASE_AUTH;
+	put(r, p);
+	eap_auth_end(r, EAP_SUCCESS, p->id);
+	return AUTH_VERDICT_CONTINUE;
+}
+
+static enum ike_auth_verdict take_packet(struct ike_auth_round *r, struct radius_progress *p,
+					 const struct radius *a, const struct radius *request)
+{
+	const struct endpoint server = server_of(p);
+	const struct ike_radius *known = radius_server_find(r->env->config, &server);
+	struct blob *packet = radius_eap(a);
+	enum ike_auth_verdict verdict;
+
+	if (a->code == RADIUS_ACCESS_CHALLENGE)
+		verdict = take_challenge(r, p, a, packet);
+	else if (a->code != RADIUS_ACCESS_ACCEPT)
+		verdict = refuse_by(r, p, &server, "rejects it");
+	else if (!take_msk(p, a, request, &known->secret))
+		verdict = refuse_by(r, p, &server, "accepts it by an EAP method that leaves no key");
+	else
+		verdict = take_accept(r, p, a, packet);
+	blob_unref(packet);
+	return verdict;
+}
+
+static bool request_to(struct radius *request, const struct radius_question *q, const struct endpoint *server)
+{
+	for (size_t i = 0; i < q->n; i++)
+		if (endpoint_equal(&q->to[i].server, server))
+			return radius_parse(request, q->to[i].packet) == OK;
+	return false;
+}
+
+static enum ike_auth_verdict take_answer(struct ike_auth_round *r, struct radius_progress *p)
+{
+	struct radius request, packet;
+	struct radius_question q;
+	struct radius_answer a;
+
+	if (!radius_question_read(&q, r->half_open->auth.question) || !radius_answer_read(&a, r->answer))
+		return refuse(r, p, "those outside did not answer");
+	if (a.why) {
+		snprintf(r->text, sizeof(r->text), "%s", a.why);
+		return refuse(r, p, r->text);
+	}
+	if (!radius_question_accepts(&q, r->env->config, &a.server, a.packet) ||
+	    !request_to(&request, &q, &a.server) || radius_parse(&packet, a.packet) != OK)
+		return refuse_by(r, p, &a.server, "is configured no longer");
+	server_set(p, &a.server);
+	return take_packet(r, p, &packet, &request);
+}
+
+static enum ike_auth_verdict radius_answer(struct ike_auth_round *r)
+{
+	enum ike_auth_verdict verdict;
+	struct radius_progress p;
+
+	if (!r->state) { /* What shows who we are. */
+		verdict = eap_auth_answered(r);
+		return verdict == AUTH_VERDICT_CONTINUE ? ask_identity(r) : verdict;
+	}
+	if (!take(r, &p)) {
+		r->why = "its connection has another method";
+		return AUTH_VERDICT_REFUSE;
+	}
+	verdict = take_answer(r, &p);
+	OPENSSL_cleanse(&p, sizeof(p));
+	return verdict;
+}
+
+static void radius_finish_auth(const struct ike_auth_round *r, struct ike_builder *b)
+{
+	struct radius_progress p;
+	CBS msk;
+
+	if (!take(r, &p))
+		return; /* It has just been read. */
+	CBS_init(&msk, p.msk, sizeof(p.msk));
+	eap_auth_finish(r, b, msk);
+	OPENSSL_cleanse(&p, sizeof(p));
+}
+
+const struct ike_auth_method ike_auth_eap_radius = {
+	.name = "eap-radius",
+	.takes = eap_auth_takes,
+	.begin = radius_begin_eap,
+	.step = radius_step,
+	.answer = radius_answer,
+	.finish = radius_finish_auth,
+};

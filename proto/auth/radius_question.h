@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is asked of RADIUS, as a question for outside (outside.h): whole Access-Requests, each
+ * with the server that it is for. Whoever asks, and asks again, sends these octets, for another
+ * request would be no repetition (RFC 5080 2.2.2). The first of a conversation may go to any server,
+ * so there is one for each; later ones go to who has answered: its State means nothing to others.
+ *
+ * The answer is the packet of one of them, or a phrase for the log. */
+#ifndef PROTO_AUTH_RADIUS_QUESTION_H
+#define PROTO_AUTH_RADIUS_QUESTION_H
+
+#include "proto/auth/radius.h"
+#include "proto/ike/ike_config.h"
+
+struct radius_question {
+	size_t n;
+	struct {
+		struct endpoint server;
+		CBS packet;
+	} to[IKE_RADIUS_MAX];
+};
+
+/* NULL: it would be longer than IKE_AUTH_QUESTION_MAX. */
+struct blob *radius_question_encode(const struct radius_question *q) must_check;
+/* Views of b, each a whole packet. False: it is none of this kind. */
+bool radius_question_read(struct radius_question *q, const struct blob *b) must_check;
+
+/* NULL: it is configured no longer. */
+const struct ike_radius *radius_server_find(const struct ike_config *c, const struct endpoint *server);
+/* Does what has come from a server answer what the question has for it? False for everything that
+ * is not signed with the server's secret over that request. */
+bool radius_question_accepts(const struct radius_question *q, const struct ike_config *c,
+			     const struct endpoint *server, CBS datagram) must_check;
+
+/* ---- The answer ---- */
+
+struct radius_answer {
+	const char *why; /* NULL: there is a packet, ... */
+	struct endpoint server;
+	CBS packet;
+};
+
+/* Of that server; why: nobody answers. */
+struct blob *radius_answer_encode(const struct endpoint *server, CBS packet);
+struct blob *radius_answer_none(const char *why);
+/* Views of b. False: it is none. */
+bool radius_answer_read(struct radius_answer *a, const struct blob *b) must_check;
+
+#endif

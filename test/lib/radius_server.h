@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A RADIUS server for tests: EAP-MSCHAPv2 for one user, one conversation at a time. A request that
+ * it has answered gets the same octets again, as RFC 5080 2.2.2 has it. */
+#ifndef TEST_LIB_RADIUS_SERVER_H
+#define TEST_LIB_RADIUS_SERVER_H
+
+#include "proto/auth/radius.h"
+#include "proto/crypto/mschapv2.h"
+#include "proto/wire/address.h"
+
+struct radius_server {
+	struct endpoint at;
+	struct secret secret;
+	struct nt_hash password; /* Of whoever comes. */
+	bool silent;
+	bool keyless;            /* Accepts without MS-MPPE keys. */
+	const char *user_name;   /* In Access-Accept; NULL: none. */
+	/* Goes into Access-Accept. */
+	struct {
+		uint8_t type, len;
+		const void *value;
+	} extra[4];
+
+	/* Its memory. */
+	uint32_t state;
+	uint8_t challenge[MSCHAPV2_CHALLENGE_LEN];
+	uint8_t msk[MSCHAPV2_MSK_LEN];
+	struct blob *request, *answer; /* The last ones. */
+	unsigned requests, repeated;   /* Others; the last one once more. */
+};
+
+void radius_server_init(struct radius_server *s, const char *at, const char *password);
+void radius_server_fini(struct radius_server *s);
+/* Borrows the request. NULL: it says nothing. */
+struct blob *radius_server_answer(struct radius_server *s, const uint8_t *data, size_t len);
+
+#endif
