@@ -144,6 +144,23 @@ static const char *read_crls(struct trust *t, const char *path)
 	return !why && n == 0 ? "holds no CRL in PEM" : why;
 }
 
+/* Its CRLs, from now on a file that is watched. */
+static const char *read_watched(struct reader *r, size_t i)
+{
+	const struct connection_files *f = &r->c->files[i];
+	struct crl_file *w;
+
+	r->c->crl = realloc(r->c->crl, (r->c->n_crls + 1) * sizeof(*r->c->crl));
+	assert(r->c->crl);
+	w = &r->c->crl[r->c->n_crls++];
+	memset(w, 0, sizeof(*w));
+	memcpy(w->connection, f->name, sizeof(w->connection));
+	memcpy(w->path, f->crl, sizeof(w->path));
+	if (stat(w->path, &w->seen) != 0)
+		memset(&w->seen, 0, sizeof(w->seen));
+	return read_crls(r->c->cluster.policy->ike.connections[i].clients, w->path);
+}
+
 static void read_clients(struct reader *r, size_t i)
 {
 	struct ike_connection *c = &r->c->cluster.policy->ike.connections[i];
@@ -168,7 +185,7 @@ static void read_clients(struct reader *r, size_t i)
 		c->clients = trust_new();
 	read_cas(r, i, c->clients);
 	if (f->crl[0])
-		why = read_crls(c->clients, f->crl);
+		why = read_watched(r, i);
 	if (why)
 		reader_error(r, line_of(r, i, "crl_file"), "\"crl_file\": %s: %s", f->crl, why);
 }
@@ -185,17 +202,17 @@ void config_read_certificates(struct reader *r)
 
 /* ---- CRLs, again ---- */
 
-struct trust *node_config_read_crls(const struct connection_files *f, const struct trust *old,
+struct trust *node_config_read_crls(const struct crl_file *f, const struct trust *old,
 				    char why[CONFIG_WHY_LEN])
 {
 	const char *wrong = NULL;
 	struct trust *t = trust_copy(old);
 
-	wrong = read_crls(t, f->crl);
+	wrong = read_crls(t, f->path);
 	if (!wrong)
 		return t;
 	snprintf(why, CONFIG_WHY_LEN, "\"crl_file\" of connection \"%s\": %s: %s",
-		 f->name, f->crl, wrong);
+		 f->connection, f->path, wrong);
 	trust_unref(t);
 	return NULL;
 }

@@ -412,5 +412,6 @@ void node_config_fini(struct node_config *c)
 	cluster_policy_unref(c->cluster.policy);
 	free(c->fact);
 	free(c->files);
+	free(c->crl);
 	OPENSSL_cleanse(c, sizeof(*c));
 }

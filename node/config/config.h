@@ -11,6 +11,7 @@
 #include "proto/auth/trust.h"
 
 #include <net/if.h>
+#include <sys/stat.h>
 
 #define CONFIG_ADDRESSES_MAX 8u /* For each kind; as many as cluster_config.service has. */
 #define CONFIG_POOLS_MAX 16u
@@ -35,6 +36,12 @@ struct node_entry { /* One [[node]]; its name is cluster.node[] at the same inde
 	char control[108];    /* Path of its control socket (sun_path); "" = off. */
 	bool control_named;   /* ... in the file: it must be to be had. */
 	char http_name[256];  /* A Host that its clients may say besides addresses; "" = none. */
+};
+
+struct crl_file { /* "crl_file" of a [[connection]], which is called so. */
+	char connection[64];
+	char path[CONFIG_PATH_MAX];
+	struct stat seen; /* As it was before it was read. */
 };
 
 struct connection_files { /* Of one [[connection]]: certificates; certificates.c. "" or n = 0: none. */
@@ -71,6 +78,8 @@ struct node_config {
 	struct node_entry node[CLUSTER_NODES_MAX];
 	struct connection_files *files; /* Of each connection of the file; the policy itself may change. */
 	size_t n_files;
+	struct crl_file *crl; /* Of those that have one. */
+	size_t n_crls;
 
 	/* [service]: with prefix length; cluster.service[] has the addresses alone. */
 	struct prefix outer[CONFIG_ADDRESSES_MAX];
@@ -124,7 +133,7 @@ int node_config_check_pki(const struct node_config *c, const char *node_name, in
 /* certificates.c: the CRLs of a connection read anew, beside what else of `old` it believes: for
  * the caller to put in its place. NULL: *why says what is wrong, and things stay
  * as they are. */
-struct trust *node_config_read_crls(const struct connection_files *f, const struct trust *old,
+struct trust *node_config_read_crls(const struct crl_file *f, const struct trust *old,
 				    char why[CONFIG_WHY_LEN]) must_check;
 
 /* check_host.c: what this machine, which is node c->cluster.self, lacks of what the file says

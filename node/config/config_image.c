@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A head, then: the text of the first error, or connections, secrets, users and facts. */
+/* A head, then: the text of the first error, or connections, secrets, users, facts, files of CRLs,
+ * certificates. */
 #include "node/config/config_image.h"
+
+#include "proto/auth/credential_image.h"
 
 #include <openssl/mem.h>
 
@@ -8,11 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CERTIFICATES_MAX (UINT64_C(1) << 40)
 #define COUNT_MAX (1u << 24) /* Of anything: no product of sizes below overflows. */
 
 struct image_head {
 	uint64_t len; /* Of all, with this. */
-	uint64_t n_errors, text, n_facts;
+	uint64_t n_errors, text, n_facts, n_crls, certificates;
 	uint64_t policy_hash;
 	struct policy_limits limits;
 	enum config_log_level log_level;
@@ -23,7 +27,7 @@ static uint64_t length(const struct image_head *h)
 {
 	return sizeof(*h) + h->text + h->ike.n_connections * sizeof(struct ike_connection) +
 	       h->ike.n_secrets * sizeof(struct ike_peer_secret) + h->ike.n_users * sizeof(struct ike_user) +
-	       h->n_facts * sizeof(struct config_fact);
+	       h->n_facts * sizeof(struct config_fact) + h->n_crls * sizeof(struct crl_file) + h->certificates;
 }
 
 static uint8_t *put(uint8_t *at, const void *from, size_t len)
@@ -34,23 +38,41 @@ static uint8_t *put(uint8_t *at, const void *from, size_t len)
 }
 
 /* Keys and certificates are not structs that could go as they lie in memory. */
-static bool has_certificates(const struct ike_config *ike)
+static void put_certificates(CBB *out, const struct ike_config *ike)
 {
-	for (size_t i = 0; i < ike->n_connections; i++)
-		if (ike->connections[i].own || ike->connections[i].clients)
-			return true;
-	return false;
+	if (!CBB_init(out, 4096))
+		abort();
+	for (size_t i = 0; i < ike->n_connections; i++) {
+		credentials_put(out, ike->connections[i].own);
+		trust_put(out, ike->connections[i].clients);
+	}
+}
+
+static bool take_certificates(struct ike_config *ike, const uint8_t *data, size_t len)
+{
+	bool good = true;
+	CBS in;
+
+	CBS_init(&in, data, len);
+	for (size_t i = 0; i < ike->n_connections; i++) {
+		struct ike_connection *c = &ike->connections[i];
+
+		c->own = NULL; /* The other process's. */
+		c->clients = NULL;
+		good = good && credentials_take(&in, &c->own) && trust_take(&in, &c->clients);
+	}
+	return good && CBS_len(&in) == 0;
 }
 
 uint8_t *config_image_encode(const struct node_config *c, const struct config_errors *errors, size_t *len)
 {
 	const struct ike_config *ike = &c->cluster.policy->ike;
-	const char *error = errors->n > 0 ? errors->list[0].text
-			    : has_certificates(ike) ? "connections with cert_file or client_ca_file are read at a "
-						      "start only: restart one node after another"
-						    : NULL;
-	struct image_head h = {.n_errors = errors->n > 0 ? errors->n : error != NULL};
+	const char *error = errors->n > 0 ? errors->list[0].text : NULL;
+	struct image_head h = {.n_errors = errors->n};
 	uint8_t *image, *at;
+	CBB certificates;
+
+	put_certificates(&certificates, ike);
 
 	if (error) {
 		h.text = strlen(error);
@@ -60,6 +82,8 @@ uint8_t *config_image_encode(const struct node_config *c, const struct config_er
 		h.ike.secrets = NULL;
 		h.ike.users = NULL;
 		h.n_facts = c->n_facts;
+		h.n_crls = c->n_crls;
+		h.certificates = CBB_len(&certificates);
 		h.policy_hash = c->cluster.policy->hash;
 		h.limits = c->cluster.policy->limits;
 		h.log_level = c->log_level;
@@ -73,6 +97,9 @@ uint8_t *config_image_encode(const struct node_config *c, const struct config_er
 	at = put(at, ike->secrets, h.ike.n_secrets * sizeof(*ike->secrets));
 	at = put(at, ike->users, h.ike.n_users * sizeof(*ike->users));
 	at = put(at, c->fact, h.n_facts * sizeof(*c->fact));
+	at = put(at, c->crl, h.n_crls * sizeof(*c->crl));
+	at = put(at, CBB_data(&certificates), h.certificates);
+	CBB_cleanup(&certificates); /* It cleanses. */
 	assert(at == image + h.len);
 	*len = h.len;
 	OPENSSL_cleanse(&h, sizeof(h)); /* RADIUS' secrets are in it. */
@@ -110,7 +137,8 @@ bool config_image_decode(struct config_reading *r, const uint8_t *data, size_t l
 		return false;
 	memcpy(&h, data, sizeof(h));
 	if (h.text > COUNT_MAX || h.ike.n_connections > COUNT_MAX || h.ike.n_secrets > COUNT_MAX ||
-	    h.ike.n_users > COUNT_MAX || h.ike.n_radius > IKE_RADIUS_MAX || h.n_facts > COUNT_MAX || h.len != len || length(&h) != len)
+	    h.ike.n_users > COUNT_MAX || h.ike.n_radius > IKE_RADIUS_MAX || h.n_facts > COUNT_MAX ||
+	    h.n_crls > COUNT_MAX || h.certificates > CERTIFICATES_MAX || h.len != len || length(&h) != len)
 		return false;
 	r->n_errors = h.n_errors;
 	if (h.n_errors > 0) {
@@ -129,8 +157,11 @@ bool config_image_decode(struct config_reading *r, const uint8_t *data, size_t l
 	ike->users = take(&at, h.ike.n_users * sizeof(*ike->users));
 	r->fact = take(&at, h.n_facts * sizeof(*r->fact));
 	r->n_facts = h.n_facts;
+	r->crl = take(&at, h.n_crls * sizeof(*r->crl));
+	r->n_crls = h.n_crls;
+	len = h.certificates;
 	OPENSSL_cleanse(&h, sizeof(h));
-	return true;
+	return take_certificates(ike, at, len);
 }
 
 void config_reading_fini(struct config_reading *r)
@@ -138,5 +169,6 @@ void config_reading_fini(struct config_reading *r)
 	free(r->error);
 	cluster_policy_unref(r->policy);
 	free(r->fact);
+	free(r->crl);
 	memset(r, 0, sizeof(*r));
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a reading of cluster.toml came to, as octets: from the process that may read its files to
  * the node that may not any more (node/process/config_reader.h). Both are one program that was
- * started once, so structs go as they lie in memory, with pointers to what is in the program;
- * nobody else's octets are ever read. There are keys in them. */
+ * started once, so structs go as they lie in memory, with pointers to what is in the program, and
+ * certificates as DER (proto/auth/credential_image.h). Nobody else's octets are ever read. There are
+ * keys in them. */
 #ifndef NODE_CONFIG_CONFIG_IMAGE_H
 #define NODE_CONFIG_CONFIG_IMAGE_H
 
@@ -15,6 +16,8 @@ struct config_reading {
 	enum config_log_level log_level;
 	struct config_fact *fact;
 	size_t n_facts;
+	struct crl_file *crl;
+	size_t n_crls;
 };
 
 /* malloc'ed; the caller cleanses it. errors: those of reading and checking c. */

@@ -19,8 +19,4 @@ void auth_pool_ask(struct node *n, const struct auth_question *question, const s
 void auth_pool_queue(struct node *n, uv_work_t *work, uv_work_cb run, uv_after_work_cb done);
 void auth_pool_humble(void); /* In run: this thread's priority is that of other programs. */
 
-/* Now and then: files of CRLs that have changed are read anew. */
-void auth_pool_look(struct node *n);
-void auth_pool_fini(struct node *n);
-
 #endif

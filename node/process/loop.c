@@ -5,7 +5,7 @@
  * The clock of events is CLOCK_MONOTONIC in microseconds. The one timer is a
  * timerfd, armed for core_deadline_us() after every round: takeover notices are paced
  * by 200 us, which libuv's millisecond timers cannot do. */
-#include "node/process/auth_pool.h"
+#include "node/process/crl_watch.h"
 #include "node/process/node.h"
 #include "xdp/thread/clock.h"
 
@@ -197,7 +197,7 @@ static void on_look(uv_timer_t *timer)
 	if (unready == 0 && n->unready_told != 0)
 		events_add(n->events, CONFIG_LOG_INFO, "ready", "the cluster has confirmed this node");
 	n->unready_told = unready;
-	auth_pool_look(n);
+	crl_watch_look(n);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -340,5 +340,5 @@ void loop_fini(struct node *n)
 	inbox_fini(&n->inbox);
 	perform_fini(n);
 	actions_fini(&n->actions);
-	auth_pool_fini(n);
+	crl_watch_fini(n);
 }

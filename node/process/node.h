@@ -46,7 +46,7 @@ struct node {
 	struct datapath *datapath;
 	struct status_view view;
 	struct http *http;
-	struct auth_pool *auth_pool;
+	struct crl_watch *crl_watch;
 	struct control_socket *control;
 	struct reload *reload;
 	uint64_t longest_round_us;

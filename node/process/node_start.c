@@ -4,6 +4,7 @@
  * files is looked at before; and a store that was there is written to only when nothing
  * can fail any more. Everything that fails says in one sentence what, and
  * which field of the configuration to look at. */
+#include "node/process/crl_watch.h"
 #include "node/process/node.h"
 
 #include "cluster/core/seal.h"
@@ -379,6 +380,7 @@ bool node_start(struct node *n, const struct node_config *config, int reader, ch
 		return false;
 	n->view.datapath = n->datapath;
 	n->view.core = n->core;
+	crl_watch_files(n, config->crl, config->n_crls);
 	core_quorum(n->core, &quorum);
 	link_set_quorum(n->link, &quorum);
 	link_set_log(n->link, core_applied(n->core), core_last_index(n->core));

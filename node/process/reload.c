@@ -4,6 +4,7 @@
 #include "node/process/reload.h"
 
 #include "node/config/config_image.h"
+#include "node/process/crl_watch.h"
 #include "node/process/node.h"
 
 #include <openssl/mem.h>
@@ -71,17 +72,33 @@ static void others(const struct node *n, uint64_t hash, char *text, size_t size)
 	}
 }
 
+/* Nodes do not compare CRLs, so no hash has them. */
+static bool same_crls(const struct ike_config *a, const struct ike_config *b)
+{
+	for (size_t i = 0; i < a->n_connections && i < b->n_connections; i++) {
+		const struct trust *x = a->connections[i].clients, *y = b->connections[i].clients;
+
+		if (x && y && !trust_same_crls(x, y))
+			return false;
+	}
+	return true;
+}
+
 static void put_in_force(struct reload *r, const struct config_reading *reading)
 {
 	struct cluster_policy *policy = reading->policy;
+	bool crls = same_crls(&core_policy(r->node->core)->ike, &policy->ike);
 	struct core_status before;
 	char differ[TEXT_LEN / 2];
 
 	core_status(r->node->core, &before);
 	events_set_level(r->node->events, reading->log_level);
 	loop_policy(r->node, policy);
+	crl_watch_files(r->node, reading->crl, reading->n_crls);
 	others(r->node, policy->hash, differ, sizeof(differ));
-	if (before.policy_hash == policy->hash)
+	if (before.policy_hash == policy->hash && !crls)
+		tell(r, true, "in force: other CRLs; nothing else has changed%s", differ);
+	else if (before.policy_hash == policy->hash)
 		tell(r, true, "nothing has changed: this policy is in force already%s", differ);
 	else
 		tell(r, true, "in force: %zu connections, %zu secrets, %zu users%s", policy->ike.n_connections,

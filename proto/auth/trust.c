@@ -98,6 +98,18 @@ const char *trust_add_crl(struct trust *t, X509_CRL *crl)
 	return NULL;
 }
 
+bool trust_same_crls(const struct trust *a, const struct trust *b)
+{
+	size_t n = a->crls ? sk_X509_CRL_num(a->crls) : 0;
+
+	if (!a->crls != !b->crls || (b->crls ? sk_X509_CRL_num(b->crls) : 0) != n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (X509_CRL_match(sk_X509_CRL_value(a->crls, i), sk_X509_CRL_value(b->crls, i)) != 0)
+			return false;
+	return true;
+}
+
 const char *trust_add_id(struct trust *t, const struct ike_id *pattern)
 {
 	if (t->n_ids == TRUST_IDS_MAX)

@@ -36,6 +36,9 @@ const char *trust_add_id(struct trust *t, const struct ike_id *pattern);
 /* From now on a certificate and the CAs above it need a CRL, though there may be none. */
 void trust_demand_crls(struct trust *t);
 
+/* Do both have the same CRLs, in the same order? */
+bool trust_same_crls(const struct trust *a, const struct trust *b);
+
 /* May this identity come, if a certificate names it? */
 bool trust_admits(const struct trust *t, const struct ike_id *id);
 

@@ -159,6 +159,24 @@ goes carol
 read_anew() { [ "$(cat "$LAB"/n?.log | grep -c 'the CRLs of connection "cert" were read anew')" -ge 3 ]; }
 check "the new CRL is read by all nodes" until_ok 30 read_anew
 is_refused carol carol.example.org "its certificate is revoked"
+
+# ---- by baton reload: a CRL that only root may read, and another certificate of the gateway
+all_reload() {
+	local n
+	for n in $LAB_NODES; do "$BATON" reload --control "$LAB/$n.sock" > "$LAB/reload.log" 2>&1 || return 1; done
+}
+reload_says() { grep -qF "$1" "$LAB/reload.log" || { cat "$LAB/reload.log"; return 1; }; }
+(cd "$LAB/pki" && revoke ca bob && chmod 600 crl.pem) >> "$LAB/pki.log" 2>&1
+check "a CRL that the nodes' user may not read is taken" all_reload
+is_refused bob "O=lab, CN=bob" "its certificate is revoked"
+serial() { openssl x509 -in "$LAB/pki/gw.pem" -noout -serial; }
+before=$(serial)
+(cd "$LAB/pki" && issue gw root "/O=lab/CN=gw2" "FALSE;subjectAltName=DNS:vpn.example.org,DNS:mixed.example.org" 30) >> "$LAB/pki.log" 2>&1
+check "the gateway has another certificate" test "$(serial)" != "$before"
+check "it is taken" all_reload
+check "as another policy" reload_says 'in force: 3 connections'
+comes alice alice.example.org "with the gateway's new certificate"
+check "which the client has seen" said alice 'received end entity cert "O=lab, CN=gw2"'
 secrets_said() { grep -qE 'PRIVATE KEY' "$LAB"/n?.log; }
 check_not() { local t=$1; shift; check "$t" not "$@"; }
 not() { ! "$@"; }

@@ -4,6 +4,9 @@
 #include "test/lib/pki.h"
 #include "test/unit/config_sample.h"
 
+#include "node/config/config_image.h"
+#include "proto/auth/credential_image.h"
+
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 
@@ -183,7 +186,7 @@ static void crls_are_read_anew(void **unused)
 	config = malloc(sizeof(*config));
 	assert_int_equal(node_config_load(config, path, NULL, &e), 0);
 	put_crl(numbers, 2);
-	t = node_config_read_crls(config->files, config->cluster.policy->ike.connections[0].clients, why);
+	t = node_config_read_crls(config->crl, config->cluster.policy->ike.connections[0].clients, why);
 	assert_non_null(t);
 	assert_int_equal(t->n_cas, 1);
 	assert_int_equal(t->n_ids, 1);
@@ -191,11 +194,113 @@ static void crls_are_read_anew(void **unused)
 	assert_int_equal(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(sk_X509_CRL_value(t->crls, 0))), 2);
 	trust_unref(t);
 	put("clients.crl", "half a file");
-	assert_null(node_config_read_crls(config->files, config->cluster.policy->ike.connections[0].clients, why));
+	assert_null(node_config_read_crls(config->crl, config->cluster.policy->ike.connections[0].clients, why));
 	assert_non_null(strstr(why, "clients.crl: holds no CRL in PEM"));
 	config_errors_fini(&e);
 	node_config_fini(config);
 	free(config);
+}
+
+/* ---- A reading, from the process that reads to the node (config_image.h) ---- */
+
+static struct node_config *load(void)
+{
+	struct node_config *c = malloc(sizeof(*c));
+	struct config_errors e;
+
+	assert_non_null(c);
+	assert_int_equal(node_config_load(c, path, NULL, &e), 0);
+	config_errors_fini(&e);
+	return c;
+}
+
+/* What a message needs of a key: a signature by the one that came over verifies by the certificate. */
+static void assert_signs(const struct credential *c)
+{
+	static const uint8_t words[] = "these octets";
+	struct signature_scheme scheme;
+	const char *why = NULL;
+	EVP_PKEY *public = X509_get_pubkey(c->leaf);
+	struct blob *auth;
+	CBS octets, sig;
+
+	CBS_init(&octets, words, sizeof(words));
+	assert_true(signature_choose(&scheme, c->key, UINT32_MAX, true));
+	auth = signature_create(c->key, &scheme, octets);
+	assert_non_null(auth);
+	CBS_init(&sig, auth->data, auth->len);
+	assert_true(signature_verify(public, scheme.method, sig, octets, &why));
+	blob_unref(auth);
+	EVP_PKEY_free(public);
+}
+
+static void certificates_come_over(void **unused)
+{
+	struct config_errors e = {0};
+	struct config_reading r;
+	struct node_config *c;
+	const struct ike_connection *was, *is;
+	uint8_t *image;
+	size_t len;
+
+	(void)unused;
+	put_certificates();
+	put_changed("auth = \"psk\"\n", PUBKEY);
+	c = load();
+	image = config_image_encode(c, &e, &len);
+	assert_true(config_image_decode(&r, image, len));
+	assert_null(r.error);
+	was = &c->cluster.policy->ike.connections[0];
+	is = &r.policy->ike.connections[0];
+	assert_true(is->own && is->own != was->own);
+	assert_int_equal(is->own->n, 1);
+	assert_memory_equal(is->own->list[0].hash, was->own->list[0].hash, CREDENTIAL_HASH_LEN);
+	assert_int_equal(is->own->list[0].n_certs, was->own->list[0].n_certs);
+	assert_int_equal(is->own->list[0].n_cas, was->own->list[0].n_cas);
+	assert_signs(&is->own->list[0]);
+	assert_true(is->clients && is->clients != was->clients);
+	assert_int_equal(is->clients->n_cas, 1);
+	assert_memory_equal(is->clients->ca[0], was->clients->ca[0], CERT_CA_HASH_LEN);
+	assert_int_equal(is->clients->n_ids, 1);
+	assert_true(ike_id_equal(&is->clients->id[0], &was->clients->id[0]));
+	assert_true(trust_same_crls(is->clients, was->clients));
+	assert_int_equal(r.n_crls, 1);
+	assert_string_equal(r.crl->connection, "road");
+	assert_non_null(strstr(r.crl->path, "clients.crl"));
+	assert_true(r.crl->seen.st_size > 0);
+	config_reading_fini(&r);
+	/* Cut short, or with an octet of a certificate or key that is another, it is none; nor does it leak. */
+	for (size_t at = 1; at < 1500; at += 7) {
+		image[len - at] ^= 0x41;
+		if (config_image_decode(&r, image, len))
+			assert_non_null(r.policy);
+		config_reading_fini(&r);
+		image[len - at] ^= 0x41;
+	}
+	free(image);
+	node_config_fini(c);
+	free(c);
+}
+
+/* Another list of a CA does not change the hash that nodes compare, and is noticed. */
+static void other_crls_are_others(void **unused)
+{
+	uint8_t numbers[2] = {7, 8};
+	struct node_config *a, *b;
+
+	(void)unused;
+	put_certificates();
+	put_changed("auth = \"psk\"\n", PUBKEY);
+	a = load();
+	put_crl(numbers, 2);
+	b = load();
+	assert_true(a->cluster.policy->hash == b->cluster.policy->hash);
+	assert_false(trust_same_crls(a->cluster.policy->ike.connections[0].clients,
+				     b->cluster.policy->ike.connections[0].clients));
+	node_config_fini(a);
+	node_config_fini(b);
+	free(a);
+	free(b);
 }
 
 int main(void)
@@ -205,6 +310,8 @@ int main(void)
 		cmocka_unit_test(dates_are_looked_at),
 		cmocka_unit_test(the_hash_covers_certificates),
 		cmocka_unit_test(crls_are_read_anew),
+		cmocka_unit_test(certificates_come_over),
+		cmocka_unit_test(other_crls_are_others),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A file is read by one of libuv's threads, for it may be long. Only the CRLs of a trust ever change
+ * while its policy is in force, so what comes of it is a copy of that trust with other CRLs. If a
+ * reload has put another policy in force meanwhile, the copy is dropped: the reload has read the
+ * file, too, and says how it was then.
+ *
+ * The node reads as the user that it has become. A file that only root may read takes effect by
+ * `baton reload`, whose reader still is root (config_reader.h). */
+#include "node/process/crl_watch.h"
+
+#include "node/process/auth_pool.h"
+#include "node/process/node.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOK_EVERY 20u /* crl_watch_look()s */
+
+struct crl_watch {
+	unsigned looks;
+	bool reading; /* In a thread. */
+	struct crl_file *file;
+	size_t n;
+};
+
+struct crl_work {
+	uv_work_t work;
+	struct node *n;
+	struct crl_file file; /* A copy: a reload may take another list. */
+	struct trust *old, *made; /* References that the loop's thread holds. */
+	char why[CONFIG_WHY_LEN];
+};
+
+static void on_work(uv_work_t *work)
+{
+	struct crl_work *w = work->data;
+
+	auth_pool_humble();
+	w->made = node_config_read_crls(&w->file, w->old, w->why);
+}
+
+/* The connection of that name in the policy that is in force; NULL: it asks for no certificates. */
+static struct ike_connection *connection_in_force(struct node *n, const char *name)
+{
+	struct ike_config *ike = n->ended ? NULL : &core_policy(n->core)->ike;
+
+	for (size_t i = 0; ike && i < ike->n_connections; i++)
+		if (strcmp(ike->connections[i].name, name) == 0 && ike->connections[i].clients)
+			return &ike->connections[i];
+	return NULL;
+}
+
+static void on_done(uv_work_t *work, int status)
+{
+	struct crl_work *w = work->data;
+	struct node *n = w->n;
+	struct ike_connection *c = connection_in_force(n, w->file.connection);
+
+	(void)status;
+	n->crl_watch->reading = false;
+	if (!c || c->clients != w->old) {
+		trust_unref(w->made);
+	} else if (w->made) {
+		trust_unref(c->clients);
+		c->clients = w->made;
+		events_add(n->events, CONFIG_LOG_INFO, "crl", "the CRLs of connection \"%s\" were read anew",
+			   c->name);
+	} else {
+		events_add(n->events, CONFIG_LOG_WARNING, "crl",
+			   "%s: those read before stay in force; mend the file, or let this node's user read it, or "
+			   "run `baton reload`", w->why);
+	}
+	trust_unref(w->old);
+	free(w);
+}
+
+static void read_anew(struct node *n, const struct crl_file *file)
+{
+	struct ike_connection *c = connection_in_force(n, file->connection);
+	struct crl_work *w;
+
+	if (!c)
+		return;
+	w = calloc(1, sizeof(*w));
+	assert(w);
+	w->work.data = w;
+	w->n = n;
+	w->file = *file;
+	w->old = trust_ref(c->clients);
+	n->crl_watch->reading = true;
+	auth_pool_queue(n, &w->work, on_work, on_done);
+}
+
+static bool has_changed(struct crl_file *f)
+{
+	struct stat now, *seen = &f->seen;
+
+	if (stat(f->path, &now) != 0)
+		memset(&now, 0, sizeof(now));
+	if (now.st_ino == seen->st_ino && now.st_size == seen->st_size &&
+	    now.st_mtim.tv_sec == seen->st_mtim.tv_sec && now.st_mtim.tv_nsec == seen->st_mtim.tv_nsec)
+		return false;
+	*seen = now;
+	return true;
+}
+
+static struct crl_watch *watch_of(struct node *n)
+{
+	if (!n->crl_watch)
+		n->crl_watch = calloc(1, sizeof(*n->crl_watch));
+	assert(n->crl_watch);
+	return n->crl_watch;
+}
+
+void crl_watch_files(struct node *n, const struct crl_file *files, size_t n_files)
+{
+	struct crl_watch *w = watch_of(n);
+
+	free(w->file);
+	w->file = calloc(n_files ? n_files : 1, sizeof(*w->file));
+	assert(w->file);
+	if (n_files > 0)
+		memcpy(w->file, files, n_files * sizeof(*files));
+	w->n = n_files;
+}
+
+void crl_watch_look(struct node *n)
+{
+	struct crl_watch *w = watch_of(n);
+
+	if (++w->looks % LOOK_EVERY != 0 || w->reading)
+		return;
+	for (size_t i = 0; i < w->n; i++)
+		if (has_changed(&w->file[i])) {
+			read_anew(n, &w->file[i]);
+			return; /* Another one next time. */
+		}
+}
+
+void crl_watch_fini(struct node *n)
+{
+	if (n->crl_watch)
+		free(n->crl_watch->file);
+	free(n->crl_watch);
+	n->crl_watch = NULL;
+}
