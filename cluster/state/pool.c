@@ -51,6 +51,21 @@ bool freed_contains(const struct state *s, const struct address *a)
 	return freed_find(s, a) != NULL;
 }
 
+/* Out of the list and of its peer's; the caller frees it. */
+static void freed_remove(struct state *s, struct freed *f)
+{
+	HASH_DEL(s->freed, f);
+	if (f->older)
+		f->older->newer = f->newer;
+	if (f->newer) {
+		f->newer->older = f->older;
+		return;
+	}
+	HASH_DELETE(by_peer, s->freed_by_peer, f);
+	if (f->older)
+		HASH_ADD(by_peer, s->freed_by_peer, peer, sizeof(f->peer), f->older);
+}
+
 void pool_take(struct state *s, struct session_entry *e)
 {
 	struct freed *f;
@@ -61,7 +76,7 @@ void pool_take(struct state *s, struct session_entry *e)
 	f = freed_find(s, &e->virtual_ip);
 	if (f) {
 		cut_before_freed_goes(s, f);
-		HASH_DEL(s->freed, f);
+		freed_remove(s, f);
 		free(f);
 	}
 	HASH_ADD(by_ip, s->by_ip, virtual_ip, sizeof(e->virtual_ip), e);
@@ -166,6 +181,12 @@ bool freed_add(struct state *s, const struct address *a, uint64_t peer, uint64_t
 	f->at_ms = at_ms;
 	f->serial = s->freed_serial++;
 	HASH_ADD(hh, s->freed, address, sizeof(f->address), f);
+	HASH_FIND(by_peer, s->freed_by_peer, &peer, sizeof(peer), f->older);
+	if (f->older) {
+		f->older->newer = f;
+		HASH_DELETE(by_peer, s->freed_by_peer, f->older);
+	}
+	HASH_ADD(by_peer, s->freed_by_peer, peer, sizeof(f->peer), f);
 	return true;
 }
 
@@ -188,7 +209,7 @@ void freed_sweep(struct state *s)
 		struct freed *f = s->freed;
 
 		cut_before_freed_goes(s, f);
-		HASH_DEL(s->freed, f);
+		freed_remove(s, f);
 		hints_lower(s, &f->address);
 		free(f);
 	}
@@ -198,6 +219,7 @@ void pool_fini(struct state *s)
 {
 	struct freed *f, *next;
 
+	HASH_CLEAR(by_peer, s->freed_by_peer);
 	HASH_ITER(hh, s->freed, f, next)
 	{
 		HASH_DEL(s->freed, f);
@@ -290,7 +312,7 @@ static bool pool_lowest(const struct state *s, const struct prefix *pool,
 	return true;
 }
 
-/* Who had it last, and by which identity, may have it back at once: the rest is for somebody
+/* Who had it last, and by which identity, may have it back at once, and gets it if he names none: the rest is for somebody
  * else, whose packets an owner that has not heard of the end would mix with his. */
 static bool was_his(const struct freed *f, const struct ike_id *peer)
 {
@@ -304,6 +326,23 @@ static bool rested(const struct state *s, const struct freed *f, uint64_t rest_m
 	if (MUTANT(MUTANT_IP_NO_REST))
 		return true;
 	return s->time_ms - f->at_ms >= rest_ms;
+}
+
+/* What that identity had last: most clients name no address, and come back to the one they had. */
+static bool pool_last(const struct state *s, const struct prefix *pool, const struct ike_id *peer,
+		      const struct pool_taken *taken, struct address *out)
+{
+	uint64_t key = tombstone_peer(peer);
+	const struct freed *f;
+
+	HASH_FIND(by_peer, s->freed_by_peer, &key, sizeof(key), f);
+	for (; f; f = f->older)
+		if (was_his(f, peer) && prefix_contains(pool, &f->address) && !pool_reserved(pool, &f->address) &&
+		    !is_taken(taken, &f->address)) {
+			*out = f->address;
+			return true;
+		}
+	return false;
 }
 
 bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct pool_wish *wish,
@@ -320,6 +359,8 @@ bool state_pool_pick(const struct state *s, const struct prefix *pool, const str
 			return true;
 		}
 	}
+	if (wish && wish->peer && pool_last(s, pool, wish->peer, taken, out))
+		return true;
 	if (pool_lowest(s, pool, taken, out))
 		return true;
 	for (f = s->freed; f && rested(s, f, rest_ms); f = f->hh.next)

@@ -150,8 +150,8 @@ struct pool_wish { /* May be NULL, and each of it. */
 	const struct ike_id *peer;     /* Its authenticated identity. */
 };
 /* A free address of the pool that is not `taken` (NULL: none is): what is asked for if
- * that is free, else the lowest never used, else the one freed longest ago; never network,
- * broadcast, nor one freed less than rest_ms ago, but by the same peer, who asks for it. What
+ * that is free, else what the same peer freed last, else the lowest never used, else the one
+ * freed longest ago; never network, broadcast, nor one that somebody else freed less than rest_ms ago. What
  * was freed more than ten minutes of cluster time ago counts as never used, so rest_ms must
  * not be more. */
 bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct pool_wish *wish,

@@ -108,7 +108,8 @@ struct freed {
 	uint64_t peer;   /* Its last user: tombstone_peer(). */
 	uint64_t at_ms;
 	uint64_t serial; /* Grows along the list. */
-	UT_hash_handle hh;
+	struct freed *older, *newer; /* Of the same peer; the newest is in freed_by_peer. */
+	UT_hash_handle hh, by_peer;
 };
 
 /* No address of the pool below low is free: where to begin to look. */
@@ -131,7 +132,7 @@ struct state {
 	struct slot slot[STATE_SLOTS_ALL];
 	struct tombstone *tombstones;
 	struct revoked *revoked; /* In the order of their revocation. */
-	struct freed *freed;
+	struct freed *freed, *freed_by_peer;
 	uint64_t freed_serial; /* The next one's. */
 	size_t n_exact;        /* Child SAs with a horizon. */
 	struct state_cut *cut; /* NULL: none is being written. */

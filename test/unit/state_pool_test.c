@@ -26,8 +26,8 @@ static uint32_t pick(const struct state *s, const char *pool, const char *wanted
 		       : 0xffff;
 }
 
-/* The same client asks for what it had: it gets that at once, and nobody else does, nor it
- * without asking for it, nor any other. */
+/* The same client asks for what it had, or for any: it gets that at once, and nobody else does, nor
+ * it another one that rests. Of two that it had it gets the later one first. */
 static void test_pool_same_client(void **unused)
 {
 	struct state *s = apply_three_nodes();
@@ -52,10 +52,72 @@ static void test_pool_same_client(void **unused)
 	assert_non_null(s);
 	blob_unref(octets);
 	assert_false(state_pool_pick(s, &p, &(struct pool_wish){&had, &stranger}, 5000, NULL, &out));
-	assert_false(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 5000, NULL, &out));
-	assert_false(state_pool_pick(s, &p, &(struct pool_wish){&other, &peer}, 5000, NULL, &out));
+	assert_false(state_pool_pick(s, &p, &(struct pool_wish){NULL, &stranger}, 5000, NULL, &out));
+	assert_false(state_pool_pick(s, &p, &(struct pool_wish){&had, NULL}, 5000, NULL, &out));
+	assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 5000, NULL, &out));
+	assert_true(address_equal(&out, &had));
+	assert_true(state_pool_pick(s, &p, &(struct pool_wish){&other, &peer}, 5000, NULL, &out));
+	assert_true(address_equal(&out, &had));
 	assert_true(state_pool_pick(s, &p, &(struct pool_wish){&had, &peer}, 5000, NULL, &out));
 	assert_true(address_equal(&out, &had));
+	state_free(s);
+}
+
+/* The session of sample_session(seed), as another one of peer-1; with that address. */
+static void put_of_first(struct state *s, uint32_t seed, const struct address *ip)
+{
+	struct command c = {.type = COMMAND_SESSION_PUT};
+	struct ike_session first;
+
+	sample_session(&first, 1);
+	sample_session(&c.session_put.ike, seed);
+	c.session_put.ike.peer_id = first.peer_id;
+	ike_session_fini(&first);
+	if (ip)
+		c.session_put.ike.virtual_ip = *ip;
+	c.session_put.slot = seed % STATE_SLOTS;
+	c.session_put.lease = APPLY_LEASE;
+	assert_int_equal(apply_command(s, &c).status, OK);
+}
+
+static bool is_this(const void *ctx, const struct address *a)
+{
+	return address_equal(a, ctx);
+}
+
+/* An identity with three addresses frees them one after the other. */
+static void test_pool_several(void **unused)
+{
+	static const uint32_t order[] = {2, 3, 1};
+	struct state *s = apply_three_nodes();
+	struct address had[4], out;
+	struct prefix p;
+	struct ike_id peer;
+
+	(void)unused;
+	assert_int_equal(prefix_parse(&p, "10.30.0.0/16"), OK);
+	for (uint32_t n = 1; n <= 3; n++) {
+		put_of_first(s, n, NULL);
+		had[n] = state_session(s, n)->ike.virtual_ip;
+	}
+	peer = state_session(s, 1)->ike.peer_id;
+	for (size_t i = 0; i < 3; i++) {
+		apply_del(s, order[i]);
+		assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 5000, NULL, &out));
+		assert_true(address_equal(&out, &had[order[i]]));
+	}
+	/* The last is on its way to somebody. */
+	assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 5000,
+				    &(struct pool_taken){is_this, &had[1]}, &out));
+	assert_true(address_equal(&out, &had[3]));
+	/* One in the middle is used again, then goes with age like the others. */
+	put_of_first(s, 4, &had[3]);
+	assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 5000,
+				    &(struct pool_taken){is_this, &had[1]}, &out));
+	assert_true(address_equal(&out, &had[2]));
+	apply_time(s, 700000);
+	assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 5000, NULL, &out));
+	assert_true(address_equal(&out, &had[1])); /* The lowest. */
 	state_free(s);
 }
 
@@ -193,7 +255,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pool),
-		cmocka_unit_test(test_pool_same_client),
+		cmocka_unit_test(test_pool_same_client), cmocka_unit_test(test_pool_several),
 		cmocka_unit_test(test_pass),
 		cmocka_unit_test(test_pool_ipv6),
 	};
