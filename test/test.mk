@@ -199,7 +199,11 @@ NETNS_TOOLS := build/netns/bpf_test build/netns/datapath_peer build/netns/chaos_
 ## check-root: the namespace tests (root)
 check-root: all $(NETNS_TOOLS)
 	test/netns/run.sh
-.PHONY: mutants mutants-unit check check-tidy check-unit check-sim check-root san-all unit-all fuzz-all
+# ROWS="android windows": these only, of test/matrix/rows.
+## matrix ROWS="android windows": what kind of client does which step, as one table (root)
+matrix: all
+	test/matrix/run.sh $(ROWS)
+.PHONY: matrix mutants mutants-unit check check-tidy check-unit check-sim check-root san-all unit-all fuzz-all
 
 # Figures: needs root and a quiet machine; never a test. BENCH="--kills 20 ..."
 build/bench/%: test/bench/%.c

@@ -7,26 +7,8 @@
 # so, and a CRL that comes while the nodes run counts.
 set -u
 . "$(dirname "$0")/steps.sh"
+. "$(dirname "$0")/pki.sh"
 
-# issue NAME ISSUER SUBJECT EXTENSIONS DAYS: pki/NAME.pem and .key; KEY: "ec" or "rsa".
-issue() {
-	local name=$1 by=$2
-	if [ "${KEY:-ec}" = rsa ]; then
-		openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$name.key" 2> /dev/null ||
-			openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$name.key" 2> /dev/null
-	else
-		openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$name.key"
-	fi
-	chmod 600 "$name.key"
-	openssl req -new -key "$name.key" -subj "$3" -out "$name.csr"
-	printf 'basicConstraints=critical,CA:%s\n' "$4" | tr ';' '\n' > "$name.ext"
-	if [ "$by" = "$name" ]; then
-		openssl x509 -req -in "$name.csr" -signkey "$name.key" -days "$5" -extfile "$name.ext" -out "$name.pem"
-	else
-		openssl x509 -req -in "$name.csr" -CA "$by.pem" -CAkey "$by.key" -CAcreateserial -days "$5" \
-			-extfile "$name.ext" -out "$name.pem"
-	fi
-}
 # revoke CA NAME...: pki/crl.pem has a CRL of the root and one of the CA that names these.
 revoke() {
 	local by=$1 name; shift
