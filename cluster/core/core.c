@@ -44,6 +44,7 @@
 #include "cluster/core/takeover.h"
 #include "cluster/core/unready.h"
 #include "cluster/core/volumes.h"
+#include "cluster/core/wall_clock.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
@@ -91,6 +92,9 @@ static void on_event(struct core *c, const struct event *e)
 		break;
 	case EVENT_IDENTITY_STORED:
 		bootstrap_stored(c);
+		break;
+	case EVENT_CLOCK:
+		wall_clock_set(c, e->clock.unix_s);
 		break;
 	case EVENT_DH:
 		exchange_computed(c, e->dh.id, e->dh.result);
@@ -255,6 +259,7 @@ static const struct {
 	{ election_init, election_fini },
 	{ departure_init, departure_fini },
 	{ cluster_time_init, cluster_time_fini },
+	{ wall_clock_init, wall_clock_fini },
 	{ relief_init, relief_fini },
 	{ fragments_init, fragments_fini },
 	{ radius_init, radius_fini },
@@ -329,6 +334,11 @@ void core_free(struct core *c)
 }
 
 /* ---- Status ---- */
+
+bool core_clock_is_wrong(const struct core *c)
+{
+	return wall_clock_is_wrong(c, c->config->self);
+}
 
 void core_status(const struct core *c, struct core_status *out)
 {

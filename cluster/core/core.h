@@ -24,6 +24,9 @@ struct core *core_new(const struct cluster_config *config, const struct core_sta
 		      struct actions *actions, const char **why);
 void core_free(struct core *core);
 
+/* Is our wall clock far from those of most nodes? Then dates are not to be judged by it. */
+bool core_clock_is_wrong(const struct core *core);
+
 /* A node's clock: a heartbeat of its left at that time, by that clock, and came here. Its clock
  * is that of its core's events. */
 void core_peer_clock(struct core *core, uint32_t node, uint64_t clock_us);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Leadership handed on, and a node that ends. The leader prefers not to hold the service
- * addresses; a node that leaves first gives leadership away, then proposes its own NodeDown, and
+ * addresses; one whose wall clock is wrong gives leadership to another; a node that leaves first gives leadership away, then proposes its own NodeDown, and
  * ends when that is applied, or after SHUTDOWN_US. */
 #include "cluster/core/departure.h"
 
 #include "cluster/core/rooms.h"
 #include "cluster/core/successor.h"
 #include "cluster/core/proposals.h"
+#include "cluster/core/wall_clock.h"
+#include "proto/mutant.h"
 
 #include <stdlib.h>
 
@@ -30,7 +32,8 @@ static uint64_t successor(const struct core *c)
 	uint64_t last = consensus_last_index(c->consensus), holder = state_holder(c->state, NULL);
 	struct consensus_member member[CLUSTER_NODES_MAX];
 	size_t n = consensus_members(c->consensus, member, CLUSTER_NODES_MAX);
-	bool want_holder = c->config->leader_holds && !c->leaving;
+	bool want_holder = c->config->leader_holds && !c->leaving &&
+			   !wall_clock_is_wrong(c, c->config->self);
 	uint64_t best = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -40,7 +43,7 @@ static uint64_t successor(const struct core *c)
 		    !successor_can_own(c, node) ||
 		    consensus_match_index(c->consensus, member[i].id) + TRANSFER_BEHIND < last)
 			continue;
-		if (c->peer[node].differs && !c->leaving)
+		if ((c->peer[node].differs || wall_clock_is_wrong(c, node)) && !c->leaving)
 			continue;
 		if (want_holder ? member[i].id == holder : best == 0 || best == holder)
 			best = member[i].id;
@@ -53,9 +56,12 @@ void departure_transfer(struct core *c)
 	struct departure *d = c->departure;
 	bool holds = state_holder(c->state, NULL) == c->raft_id;
 	bool misplaced = c->config->mode == SERVICE_VIP && holds != c->config->leader_holds;
+	bool wrong = wall_clock_is_wrong(c, c->config->self);
 	uint64_t to;
 
-	if (c->now_us < d->transfer_at_us || !(misplaced || c->leaving))
+	if (MUTANT(MUTANT_CLOCK_WRONG_LEADS))
+		wrong = false;
+	if (c->now_us < d->transfer_at_us || !(misplaced || wrong || c->leaving))
 		return;
 	to = successor(c);
 	if (!to)

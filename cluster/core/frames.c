@@ -9,6 +9,7 @@
 #include "cluster/core/election.h"
 #include "cluster/core/exchange.h"
 #include "cluster/core/fitness.h"
+#include "cluster/core/wall_clock.h"
 #include "cluster/core/grants.h"
 #include "cluster/core/half_open.h"
 #include "cluster/core/marks_done.h"
@@ -28,6 +29,14 @@ void frames_datagram(struct core *c, uint32_t via, const struct endpoint *local,
 		radius_datagram(c, via, local, remote, data, len);
 	else
 		exchange_datagram(c, via, local, remote, data, len);
+}
+
+static void take_marks_done(struct core *c, uint32_t node, const struct frame *f)
+{
+	collect_done(c, node, f);
+	takeover_marks_done(c, node, f->marks_done.index);
+	if (takeover_releases(c))
+		grants_release(c);
 }
 
 static void take(struct core *c, uint32_t node, const struct frame *f)
@@ -72,10 +81,7 @@ static void take(struct core *c, uint32_t node, const struct frame *f)
 		marks_done_asked(c, node, f->marks_ask.index);
 		break;
 	case FRAME_MARKS_DONE:
-		collect_done(c, node, f);
-		takeover_marks_done(c, node, f->marks_done.index);
-		if (takeover_releases(c))
-			grants_release(c);
+		take_marks_done(c, node, f);
 		break;
 	case FRAME_SUSPECT:
 		election_suspicion(c, node, f);
@@ -89,6 +95,9 @@ static void take(struct core *c, uint32_t node, const struct frame *f)
 		break;
 	case FRAME_LEAVING:
 		p->leaving = true;
+		break;
+	case FRAME_CLOCK:
+		wall_clock_heard(c, node, (int64_t)f->clock.unix_s);
 		break;
 	case FRAME_FITNESS:
 		p->unfit = !f->fitness.fit;

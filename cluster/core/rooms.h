@@ -18,6 +18,7 @@
  *   election.c        the leader is gone
  *   departure.c       leadership handed on, a node that ends
  *   cluster_time.c    the time that all agree on
+ *   wall_clock.c      whose wall clock is wrong
  *   fitness.c         hosts that do not let their node serve; relief.c takes their clients away
  *   refusals.c        what clients were refused: counters, and a line now and then
  *   half_open*.c      IKE SAs between IKE_SA_INIT and the last IKE_AUTH
@@ -99,6 +100,7 @@ struct core {
 	struct election *election;
 	struct departure *departure;
 	struct cluster_clock *clock;
+	struct wall_clocks *wall_clocks;
 	struct relief *relief;
 	struct fragments *fragments;
 	struct half_opens *half_opens;

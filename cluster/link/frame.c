@@ -114,6 +114,8 @@ static bool parse_body(struct frame *f, CBS *in)
 		       CBS_get_u64(in, &f->suspect.last_index);
 	case FRAME_APPLIED:
 		return CBS_get_u64(in, &f->applied.index);
+	case FRAME_CLOCK:
+		return CBS_get_u64(in, &f->clock.unix_s) && f->clock.unix_s >> 40 == 0;
 	case FRAME_FITNESS:
 		return CBS_get_u8(in, &f->fitness.fit) && f->fitness.fit <= 1;
 	case FRAME_SESSION:
@@ -211,6 +213,8 @@ static int add_body(CBB *out, const struct frame *f)
 		       CBB_add_u64(out, f->suspect.last_index);
 	case FRAME_APPLIED:
 		return CBB_add_u64(out, f->applied.index);
+	case FRAME_CLOCK:
+		return CBB_add_u64(out, f->clock.unix_s);
 	case FRAME_FITNESS:
 		return CBB_add_u8(out, f->fitness.fit);
 	case FRAME_SESSION:

@@ -34,6 +34,7 @@ enum frame_type {
 	FRAME_HALF_OPEN_END, /* From the leader: its IKE_AUTH was refused. SPI pair, as in ACK. */
 	FRAME_LEAVING,       /* I was told to end: my NodeDown is no accident. */
 	FRAME_FITNESS,       /* Whether my host lets me serve clients. Not said: it does. */
+	FRAME_CLOCK,         /* What my wall clock says. */
 	FRAME_EDGE = 64,
 	FRAME_HEARTBEAT = 64,
 	FRAME_FORWARD = 65,
@@ -108,6 +109,9 @@ struct frame {
 		struct {
 			uint64_t index;
 		} applied;
+		struct {
+			uint64_t unix_s;       /* Below 2^40 */
+		} clock;
 		struct {
 			uint8_t fit;           /* 0 or 1 */
 		} fitness;

@@ -77,7 +77,8 @@ void auth_pool_ask(struct node *n, const struct auth_question *question, const s
 	w->work.data = w;
 	w->n = n;
 	w->question = *question;
-	w->clock = (struct auth_clock){.unix_now = time(NULL), .unix_least = BATON_BUILT};
+	w->clock = (struct auth_clock){.unix_now = time(NULL), .unix_least = BATON_BUILT,
+					.differs = core_clock_is_wrong(n->core)};
 	w->job = auth_job_new(&core_policy(n->core)->ike, data);
 	if (!w->job) { /* Of a kind that nobody here answers. */
 		free(w);

@@ -178,6 +178,7 @@ static void on_timer(uv_poll_t *poll, int status, int events)
 static void on_look(uv_timer_t *timer)
 {
 	struct node *n = timer->data;
+	struct event e = {.type = EVENT_CLOCK};
 	uint32_t unready = core_unready(n->core);
 	unsigned fill = n->store_thread ? store_thread_fill_percent(n->store_thread) : 0;
 
@@ -198,6 +199,9 @@ static void on_look(uv_timer_t *timer)
 		events_add(n->events, CONFIG_LOG_INFO, "ready", "the cluster has confirmed this node");
 	n->unready_told = unready;
 	crl_watch_look(n);
+	e.clock.unix_s = time(NULL);
+	step(n, &e);
+	arm(n);
 }
 
 static void on_signal(uv_signal_t *handle, int number)

@@ -185,6 +185,10 @@ static bool verify(struct auth_job *j, const struct auth_clock *clock)
 		refuse(j, "clock: ours is before the day this program was built, so no certificate can be judged");
 		return false;
 	}
+	if (clock->differs) {
+		refuse(j, "clock: ours is far from those of most nodes, so no certificate can be judged");
+		return false;
+	}
 	key = trust_verify(j->trust, &claim, j->why);
 	if (!key)
 		return false;

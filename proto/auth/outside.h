@@ -48,6 +48,7 @@ struct auth_job;
  * built) cannot be right, and nobody is let in by it. */
 struct auth_clock {
 	int64_t unix_now, unix_least;
+	bool differs; /* It is far from most nodes' clocks, and nobody is let in by it either. */
 };
 
 /* Takes what it needs of the configuration, which may change meanwhile. NULL: it is no question

@@ -176,6 +176,9 @@ static void numbers_come_back(void **unused)
 	f = (struct frame){ .type = FRAME_FITNESS, .fitness.fit = 1 };
 	blob_unref(round_trip(&f, &back));
 	assert_int_equal(back.fitness.fit, 1);
+	f = (struct frame){ .type = FRAME_CLOCK, .clock.unix_s = 1796000000 };
+	blob_unref(round_trip(&f, &back));
+	assert_int_equal(back.clock.unix_s, 1796000000);
 	f = (struct frame){ .type = FRAME_APPLIED, .applied.index = 9 };
 	blob_unref(round_trip(&f, &back));
 	assert_int_equal(back.applied.index, 9);
@@ -314,7 +317,7 @@ static void lengths_are_exact(void **unused)
 {
 	static const enum frame_type types[] = { FRAME_HELLO, FRAME_HALF_OPEN_ACK, FRAME_MARKS_ASK,
 						 FRAME_SUSPECT, FRAME_APPLIED, FRAME_SESSION,
-						 FRAME_LEAVING, FRAME_FITNESS };
+						 FRAME_LEAVING, FRAME_FITNESS, FRAME_CLOCK };
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {

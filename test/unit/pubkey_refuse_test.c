@@ -196,6 +196,9 @@ static void a_clock_from_before_the_program_was_built_judges_nobody(void **unuse
 	assert_refused(&b, "clock: ours is before the day this program was built, so no certificate can be "
 			   "judged");
 	b.f.g.clock.unix_least = PKI_NOW;
+	b.f.g.clock.differs = true;
+	assert_refused(&b, "clock: ours is far from those of most nodes, so no certificate can be judged");
+	b.f.g.clock.differs = false;
 	assert_in(&b);
 	teardown(&b);
 }

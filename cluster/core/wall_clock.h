@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose wall clock is wrong. Dates of certificates are judged by the leader's, and nothing else
+ * is: cluster time is another one (cluster_time.c), and no command has what a wall clock says. */
+#ifndef CLUSTER_CORE_WALL_CLOCK_H
+#define CLUSTER_CORE_WALL_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct core;
+
+#define WALL_CLOCK_APART_S 60u
+
+/* EVENT_CLOCK, and a node's FRAME_CLOCK: seconds since 1970. */
+void wall_clock_set(struct core *c, int64_t unix_s);
+void wall_clock_heard(struct core *c, uint32_t node, int64_t unix_s);
+/* Is it more than WALL_CLOCK_APART_S from the clocks of a majority of all nodes? Only what was heard
+ * lately counts, so who hears of too few is not judged. */
+bool wall_clock_is_wrong(const struct core *c, uint32_t node);
+void wall_clock_init(struct core *c);
+void wall_clock_fini(struct core *c);
+
+#endif
