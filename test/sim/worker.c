@@ -3,6 +3,7 @@
  * and packets of other nodes come by one queue, packets of clients and of the server by
  * another, and both wait up to a fraction of a millisecond, so that which is served first,
  * and how many packets are one burst, is the seed's choice. */
+#include "test/sim/arrivals.h"
 #include "test/sim/node.h"
 
 #include "xdp/engine/carried.h"
@@ -13,7 +14,6 @@
 #include <string.h>
 
 #define WAKE_DELAY_US 200u
-#define BURST_MOST 4u
 
 void worker_init(struct node *n)
 {
@@ -35,7 +35,7 @@ void worker_init(struct node *n)
 
 /* ---- What it is given ---- */
 
-static void wake_later(struct node *n)
+void worker_wake_later(struct node *n)
 {
 	struct worker *w = &n->worker;
 
@@ -57,34 +57,7 @@ void worker_update(struct node *n, const struct sa_update *u)
 	memcpy(x->heard, n->heard, sizeof(x->heard));
 	*n->worker.updates_tail = x;
 	n->worker.updates_tail = &x->next;
-	wake_later(n);
-}
-
-static void arrive(struct node *n, struct arrivals *q, struct arrival a)
-{
-	if (q->n == ARRIVALS_MAX || a.data->len > DATAPATH_PACKET_MAX)
-		return; /* The ring is full. */
-	a.data = blob_ref(a.data);
-	a.hostile = n->hostile;
-	q->list[q->n++] = a;
-	wake_later(n);
-}
-
-void worker_arrive(struct node *n, enum datapath_direction direction, const struct sad_path *path,
-		   struct blob *packet)
-{
-	arrive(n, &n->worker.ring,
-	       (struct arrival){ .data = packet, .path = *path, .direction = direction });
-}
-
-void worker_inject(struct node *n, const struct datapath_forward *f)
-{
-	struct arrival a = { .data = blob_new(f->packet, f->len), .path = f->path,
-			     .direction = f->direction, .injected = true };
-
-	a.path.local.port = CAME_BY_LINK;
-	arrive(n, &n->worker.injected, a);
-	blob_unref(a.data);
+	worker_wake_later(n);
 }
 
 /* ---- What it does ---- */
@@ -102,25 +75,15 @@ static void begin_burst(struct node *n)
 					n->config.n_nodes == 1 ? 0 : n->config.timing.isolation_ms);
 }
 
-/* Some of those at the front that are alike; what is hostile goes alone (i8_attack.c). */
-static size_t burst_size(struct random *r, const struct arrival *a, size_t n)
-{
-	size_t k = 1, most = random_between(r, 1, BURST_MOST);
-
-	while (k < n && k < most && !a->hostile && !a[k].hostile && a[k].direction == a->direction)
-		k++;
-	return k;
-}
-
 static void serve(struct node *n, struct arrivals *q)
 {
-	static uint8_t buffers[BURST_MOST][PACKET_BUFFER];
-	struct packet burst[BURST_MOST];
+	static uint8_t buffers[ARRIVALS_BURST_MAX][PACKET_BUFFER];
+	struct packet burst[ARRIVALS_BURST_MAX];
 
 	for (size_t at = 0, k; at < q->n; at += k) {
 		const struct arrival *a = &q->list[at];
 
-		k = burst_size(&n->host->world->random, a, q->n - at);
+		k = arrivals_burst(&n->host->world->random, a, q->n - at);
 		for (size_t i = 0; i < k; i++) {
 			burst[i] = (struct packet){ .data = buffers[i] + PACKET_HEAD_ROOM,
 						    .len = a[i].data->len, .path = a[i].path,

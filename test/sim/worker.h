@@ -67,12 +67,15 @@ struct worker {
 void worker_init(struct node *n);
 void worker_fini(struct node *n);
 void worker_update(struct node *n, const struct sa_update *u); /* Queued; takes effect later. */
+void worker_wake(struct node *n);
+void worker_wake_later(struct node *n);
+void worker_run_marks(struct node *n);
+
+/* ---- arrivals.c: packets for it ---- */
 /* n->hostile: the packet was made by who holds no key. */
 void worker_arrive(struct node *n, enum datapath_direction direction, const struct sad_path *path,
 		   struct blob *packet);
 void worker_inject(struct node *n, const struct datapath_forward *f);
-void worker_wake(struct node *n);
-void worker_run_marks(struct node *n);
 
 /* ---- worker_face.c: what the engine says ---- */
 void worker_face(struct node *n, struct datapath_face *face, struct engine_output *out);
