@@ -40,6 +40,7 @@ struct policy {
 	struct policy_walk walk;
 	uint64_t again_us;
 	bool held; /* They were too many. */
+	bool astray; /* Of those it was said. */
 	uint32_t differ; /* Nodes that have another one, of which that was said: 1 << index. */
 };
 
@@ -142,6 +143,19 @@ static bool is_configured(const struct core *c, const struct session *s)
 	return connection && (where == AUTH_LISTED_NOWHERE || (listed(c, &s->ike.peer_id) & where));
 }
 
+/* A pool was made smaller, or taken out, while its client was here: no node lays a route to it. */
+static bool is_astray(const struct core *c, const struct session *s)
+{
+	const struct ike_config *ike = &c->in_force->ike;
+
+	if (s->ike.virtual_ip.family == 0)
+		return false;
+	for (size_t i = 0; i < ike->n_connections; i++)
+		if (ike->connections[i].has_pool && prefix_contains(&ike->connections[i].pool, &s->ike.virtual_ip))
+			return false;
+	return true;
+}
+
 bool policy_admits(const struct core *c, const struct ike_id *id)
 {
 	const struct ike_config *ike = &c->in_force->ike;
@@ -190,6 +204,7 @@ void policy_walk(const struct core *c, struct policy_walk *w)
 		if (session_ends(s))
 			continue;
 		w->seen++;
+		w->astray += is_astray(c, s);
 		if (is_configured(c, s))
 			continue;
 		w->gone++;
@@ -210,8 +225,20 @@ void policy_look(struct core *c)
 
 void policy_role(struct core *c)
 {
-	c->policy->held = false; /* A new leader tells it anew. */
+	c->policy->held = c->policy->astray = false; /* A new leader tells it anew. */
 	policy_look(c);
+}
+
+static void tell_astray(struct core *c)
+{
+	struct policy *p = c->policy;
+
+	if (p->walk.astray > 0 && !p->astray)
+		action_event(c->actions, "pool_left",
+			     "%llu of %llu sessions have a virtual IP that is in no pool any more, so nothing reaches "
+			     "them: name their pool in a [[connection]] again, or end them by `baton end`",
+			     (unsigned long long)p->walk.astray, (unsigned long long)p->walk.seen);
+	p->astray = p->walk.astray > 0;
 }
 
 /* All were looked at: what is to be done? */
@@ -221,6 +248,7 @@ static void counted(struct core *c)
 	uint64_t gone = p->walk.gone, seen = p->walk.seen;
 	bool said = p->held;
 
+	tell_astray(c);
 	p->stage = POLICY_REST;
 	p->held = gone > 0 && (said || policy_is_held(gone, seen));
 	if (p->held && !said)

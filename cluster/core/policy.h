@@ -10,7 +10,7 @@ struct core;
 
 /* Through all sessions, a few at a time: how many are of what is configured, and of what is not. */
 struct policy_walk {
-	uint64_t after, seen, gone;
+	uint64_t after, seen, gone, astray;
 	bool over;
 	uint32_t n; /* The last ones that are not; the caller takes them. */
 	uint64_t session[SESSIONS_END_MAX];

@@ -414,6 +414,37 @@ static void a_lower_limit_ends_nobody(void **unused)
 	story_fini(&l);
 }
 
+/* A pool is made smaller than what its clients have: they stay, and the leader says once whom
+ * nothing reaches. */
+static void who_has_no_pool_any_more_is_told(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	story_begin(&l, 3);
+	story_client_connect(&l);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct cluster_policy *p = story_policy_copy(&l, i, 2);
+
+		assert_true(p->ike.connections->has_pool);
+		p->ike.connections->pool.address.octets[0] ^= 1;
+		story_policy(&l, i, p);
+	}
+	listens(&l, 130000); /* It looks again, and does not say it again. */
+	assert_int_equal(said(&l, "pool_left"), 1);
+	assert_int_equal(said(&l, "policy"), 0);
+	assert_int_equal(state_child_sas(state_of(&l)), 1);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct cluster_policy *p = story_policy_copy(&l, i, 3);
+
+		p->ike.connections->pool.address.octets[0] ^= 1;
+		story_policy(&l, i, p);
+	}
+	listens(&l, 70000);
+	assert_int_equal(said(&l, "pool_left"), 1);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -426,6 +457,7 @@ int main(void)
 		cmocka_unit_test(rounds_end_with_their_connection),
 		cmocka_unit_test(who_is_taken_out_ends),
 		cmocka_unit_test(many_are_held),
+		cmocka_unit_test(who_has_no_pool_any_more_is_told),
 		cmocka_unit_test(cookies_are_asked_for_at_once),
 		cmocka_unit_test(a_smaller_table_is_smaller_at_once),
 		cmocka_unit_test(a_lower_limit_ends_nobody),
