@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Limits of the age of SAs. The state holds when each was made; the limits are the configuration's,
+/* Limits of the age of SAs and of what they carry. The state holds when each was made; the limits are the configuration's,
  * so a new one holds for what there is. */
 #include "cluster/core/lifetime.h"
 
@@ -17,4 +17,21 @@ bool lifetime_is_due(const struct lifetime *l, uint64_t made_ms, uint32_t spi, u
 bool lifetime_is_over(const struct lifetime *l, uint64_t made_ms, uint64_t now_ms)
 {
 	return l->hard_s != 0 && now_ms >= made_ms + (uint64_t)l->hard_s * 1000;
+}
+
+static bool reaches(uint64_t in, uint64_t out, uint64_t limit)
+{
+	return limit != 0 && (in >= limit || out >= limit);
+}
+
+bool lifetime_is_used(const struct lifetime *l, const struct volume *v, uint32_t spi)
+{
+	return reaches(v->octets_in, v->octets_out, soft(l->rekey.octets, spi)) ||
+	       reaches(v->packets_in, v->packets_out, soft(l->rekey.packets, spi));
+}
+
+bool lifetime_is_used_up(const struct lifetime *l, const struct volume *v)
+{
+	return reaches(v->octets_in, v->octets_out, l->hard.octets) ||
+	       reaches(v->packets_in, v->packets_out, l->hard.packets);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the leader asks of a Child SA: that it be replaced, when three quarters of its
- * numbers are used, it is old, or somebody has a reason; that it be deleted, when none is left (RFC
+ * numbers are used, it is old or has carried much, or somebody has a reason; that it be deleted, when none is left (RFC
  * 4303 3.3.3: "the sender MUST NOT send a packet on an SA if doing so would cause the
  * sequence number to cycle") or its hard lifetime is over. Each when it is its session's turn, see requests.c. */
 #include "cluster/core/requests_internal.h"
@@ -72,14 +72,19 @@ static void expire(struct core *c, const struct session *s, const struct child_s
 			     (unsigned long long)s->id, child->spi_in);
 }
 
-bool requests_expire_turn(struct core *c, const struct session *s)
+static bool is_over(const struct core *c, const struct session *s, unsigned i)
 {
 	const struct ike_connection *connection = core_connection(c, s);
 
+	return connection && (lifetime_is_over(&connection->child_life, s->ike.child[i].made_ms, state_time_ms(c->state)) ||
+			      lifetime_is_used_up(&connection->child_life, &s->seq[i].volume));
+}
+
+bool requests_expire_turn(struct core *c, const struct session *s)
+{
 	for (unsigned i = 0; i < s->ike.n_child; i++) {
 		const struct child_sa *child = &s->ike.child[i];
-		bool over = connection && lifetime_is_over(&connection->child_life, child->made_ms,
-							   state_time_ms(c->state));
+		bool over = is_over(c, s, i);
 
 		if ((over && !child->expired) || (child->expired && !requests_asking(s))) {
 			expire(c, s, child);
@@ -99,11 +104,20 @@ static bool is_settled(const struct session *s, const struct child_sa *child)
 	       !ike_session_has_child(&s->ike, child->replaces);
 }
 
-/* The Child SA that wants a successor and has none: as somebody asked, because three
- * quarters of its numbers are used, or because it is old. 0: there is none, or it is not yet time. */
-static uint32_t rekey_due(const struct core *c, const struct session *s, struct task *e)
+/* It is old, or it has carried much. */
+static bool is_due(const struct core *c, const struct session *s, unsigned i)
 {
 	const struct ike_connection *connection = core_connection(c, s);
+	const struct child_sa *child = &s->ike.child[i];
+
+	return connection && (lifetime_is_due(&connection->child_life, child->made_ms, child->spi_in, state_time_ms(c->state)) ||
+			      lifetime_is_used(&connection->child_life, &s->seq[i].volume, child->spi_in));
+}
+
+/* The Child SA that wants a successor and has none: as somebody asked, because three
+ * quarters of its numbers are used, or because of its soft lifetime. 0: there is none, or it is not yet time. */
+static uint32_t rekey_due(const struct core *c, const struct session *s, struct task *e)
+{
 	int64_t epoch = session_epoch(c->state, s);
 	uint32_t due = 0;
 
@@ -114,10 +128,8 @@ static uint32_t rekey_due(const struct core *c, const struct session *s, struct 
 		const struct child_sa *child = &s->ike.child[i];
 		uint32_t spi_in = child->spi_in;
 
-		if ((spi_in == e->rekey || lease_is_high(&s->seq[i], epoch) ||
-		     (connection && lifetime_is_due(&connection->child_life, child->made_ms, spi_in,
-						    state_time_ms(c->state)))) &&
-		    !child->expired && !core_has_successor(s, spi_in) && is_settled(s, &s->ike.child[i]))
+		if ((spi_in == e->rekey || lease_is_high(&s->seq[i], epoch) || is_due(c, s, i)) &&
+		    !child->expired && !core_has_successor(s, spi_in) && is_settled(s, child))
 			due = spi_in;
 	}
 	if (!due) {

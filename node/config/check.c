@@ -6,6 +6,7 @@
 #include "proto/auth/method.h"
 #include "proto/ike/select.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* ---- Things that are there twice ---- */
@@ -177,12 +178,17 @@ static void check_numbers(struct reader *r)
 				     c->policy->ike.connections[i].dpd_ms, t->retransmit_ms);
 }
 
-static void check_lifetime(struct reader *r, size_t i, const struct lifetime *l, const char *hard)
+struct limits { /* Of one kind. */
+	const char *soft_key, *hard_key;
+	uint64_t soft, hard;
+};
+
+static void check_limits(struct reader *r, size_t i, const struct limits *l)
 {
-	if (l->hard_s > 0 && (l->rekey_s == 0 || l->rekey_s >= l->hard_s))
-		reader_error(r, config_line(r, "connection", i, hard), "\"%s\" of %u must be more than \"%s\", "
-			     "which is %u: else every SA ends before it is replaced", hard, l->hard_s,
-			     hard[0] == 'i' ? "ike_rekey_time_s" : "rekey_time_s", l->rekey_s);
+	if (l->hard > 0 && (l->soft == 0 || l->soft >= l->hard))
+		reader_error(r, config_line(r, "connection", i, l->hard_key), "\"%s\" of %" PRIu64 " must be more than "
+			     "\"%s\", which is %" PRIu64 ": else every SA ends before it is replaced", l->hard_key, l->hard,
+			     l->soft_key, l->soft);
 }
 
 static void check_lifetimes(struct reader *r)
@@ -190,8 +196,16 @@ static void check_lifetimes(struct reader *r)
 	const struct ike_config *c = &r->c->cluster.policy->ike;
 
 	for (size_t i = 0; i < c->n_connections; i++) {
-		check_lifetime(r, i, &c->connections[i].child_life, "hard_time_s");
-		check_lifetime(r, i, &c->connections[i].ike_life, "ike_hard_time_s");
+		const struct lifetime *child = &c->connections[i].child_life, *own = &c->connections[i].ike_life;
+		const struct limits each[] = {
+			{ "rekey_time_s", "hard_time_s", child->rekey_s, child->hard_s },
+			{ "rekey_bytes", "hard_bytes", child->rekey.octets, child->hard.octets },
+			{ "rekey_packets", "hard_packets", child->rekey.packets, child->hard.packets },
+			{ "ike_rekey_time_s", "ike_hard_time_s", own->rekey_s, own->hard_s },
+		};
+
+		for (size_t k = 0; k < sizeof(each) / sizeof(each[0]); k++)
+			check_limits(r, i, &each[k]);
 	}
 }
 

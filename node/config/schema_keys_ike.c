@@ -170,6 +170,21 @@ SETTER(connection_hard) { set_lifetime(r, v, &r->connection->child_life.hard_s);
 SETTER(connection_ike_rekey) { set_lifetime(r, v, &r->connection->ike_life.rekey_s); }
 SETTER(connection_ike_hard) { set_lifetime(r, v, &r->connection->ike_life.hard_s); }
 
+#define REKEY_OCTETS_MIN 1000000u /* As LIFETIME_MIN_S: it would be used up while it is replaced. */
+#define REKEY_PACKETS_MIN 1000u
+static void set_volume(struct reader *r, const struct toml_value *v, uint32_t least, uint64_t *out)
+{
+	if (v->integer != 0 && v->integer < least)
+		reader_error(r, v->line, "\"%s\" of %lld: use 0 for no limit, or at least %u", v->key,
+			     (long long)v->integer, least);
+	else
+		*out = (uint64_t)v->integer;
+}
+SETTER(connection_rekey_bytes) { set_volume(r, v, REKEY_OCTETS_MIN, &r->connection->child_life.rekey.octets); }
+SETTER(connection_rekey_packets) { set_volume(r, v, REKEY_PACKETS_MIN, &r->connection->child_life.rekey.packets); }
+SETTER(connection_hard_bytes) { set_volume(r, v, REKEY_OCTETS_MIN, &r->connection->child_life.hard.octets); }
+SETTER(connection_hard_packets) { set_volume(r, v, REKEY_PACKETS_MIN, &r->connection->child_life.hard.packets); }
+
 SETTER(connection_window)
 {
 	config_set_number(r, v, 64, REPLAY_BITS_MAX, &r->connection->replay_bits);
@@ -204,6 +219,10 @@ const struct config_key config_connection_keys[] = {
 	{ "dpd_delay_ms", TOML_INTEGER, false, connection_dpd },
 	{ "rekey_time_s", TOML_INTEGER, false, connection_rekey },
 	{ "hard_time_s", TOML_INTEGER, false, connection_hard },
+	{ "rekey_bytes", TOML_INTEGER, false, connection_rekey_bytes },
+	{ "hard_bytes", TOML_INTEGER, false, connection_hard_bytes },
+	{ "rekey_packets", TOML_INTEGER, false, connection_rekey_packets },
+	{ "hard_packets", TOML_INTEGER, false, connection_hard_packets },
 	{ "ike_rekey_time_s", TOML_INTEGER, false, connection_ike_rekey },
 	{ "ike_hard_time_s", TOML_INTEGER, false, connection_ike_hard },
 	{ "replay_window", TOML_INTEGER, false, connection_window },

@@ -18,6 +18,9 @@ struct trust;
 struct lifetime {
 	uint32_t rekey_s; /* Soft: it is replaced; a tenth before that or less, by its SPI. */
 	uint32_t hard_s;  /* Hard: it ends. */
+	struct lifetime_volume { /* Of a Child SA: as soon as one of its directions has carried that. */
+		uint64_t octets, packets;
+	} rekey, hard;
 };
 
 struct ike_connection {

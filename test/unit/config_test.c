@@ -96,6 +96,12 @@ static const struct row {
 	{"heartbeat_ms = 10", "raft_election_ms = 60", 36, false, "raft_heartbeat_ms"},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nhard_time_s = 14400", 43, false, "rekey_time_s"},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nrekey_time_s = 9", 43, false, "at least 10"},
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nhard_bytes = 1000000", 43, false, "more than \"rekey_bytes\", which is 0"},
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nrekey_packets = 5000\nhard_packets = 5000", 44, false, "rekey_packets"},
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nrekey_bytes = 999999", 43, false, "at least 1000000"},
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nhard_packets = -1", 43, false, "at least 1000"},
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nrekey_bytes = 1000000000000\nhard_bytes = 1100000000000\n"
+				     "rekey_packets = 1000", 0, false, NULL},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\ndpd_delay_ms = 1", 43, false, "dpd_delay_ms"},
 	{"name = \"lab\"", "name = \"lab\"\nhalf_open_max = 100\ncookie_above = 100", 4, false, "no cookie"},
 	{"name = \"lab\"", "name = \"lab\"\nsessions_max = 1000000", 3, false, "\"sessions_max\" of at most 1"},

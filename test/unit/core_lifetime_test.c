@@ -90,6 +90,69 @@ static void an_old_child_sa_is_rekeyed(void **unused)
 	story_fini(&l);
 }
 
+/* Each by itself: octets or packets, in or out; the soft limit up to a tenth before. */
+static void what_it_carries_counts_in_each_direction(void **unused)
+{
+	const struct lifetime l = { .rekey = { 1000, 100 }, .hard = { 2000, 200 } }, none = { .rekey_s = 5 };
+	const struct volume all = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };
+	struct volume v;
+
+	(void)unused;
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t limit = i % 2 ? 100 : 1000;
+
+		for (uint32_t spi = 0; spi < 256; spi += 255) { /* The latest, and the earliest. */
+			uint64_t at = spi ? limit - limit / 10 : limit;
+
+			v = (struct volume){ 0 };
+			(&v.octets_in)[i] = at - 1;
+			assert_false(lifetime_is_used(&l, &v, spi));
+			(&v.octets_in)[i] = at;
+			assert_true(lifetime_is_used(&l, &v, spi));
+		}
+		(&v.octets_in)[i] = 2 * limit - 1;
+		assert_false(lifetime_is_used_up(&l, &v));
+		(&v.octets_in)[i] = 2 * limit;
+		assert_true(lifetime_is_used_up(&l, &v));
+	}
+	assert_false(lifetime_is_used(&none, &all, 0));
+	assert_false(lifetime_is_used_up(&none, &all));
+}
+
+static void carries_out(struct story *l, uint64_t octets)
+{
+	struct sad_entry *e = story_owned(l);
+
+	e->volume.octets_out += octets;
+	e->volume.packets_out++;
+	story_report(l, story_holder(l), e, SA_REPORT_VOLUME, 0);
+}
+
+/* What it had carried at the owner before counts, too. */
+static void what_has_carried_much_is_rekeyed(void **unused)
+{
+	struct story l;
+	uint32_t old;
+
+	(void)unused;
+	begin(&l, (struct lifetime){ .rekey = { .octets = 1000 } }, (struct lifetime){0});
+	old = story_spi(&l);
+	carries_out(&l, 800);
+	listen(&l, 3000);
+	assert_int_equal(l.client.counts.rekeys, 0);
+	story_lose(&l, story_holder(&l));
+	listen(&l, 1000);
+	carries_out(&l, 200);
+	listen(&l, 3000);
+	assert_int_not_equal(story_spi(&l), old);
+	assert_int_equal(l.client.counts.rekeys, 1);
+	assert_int_equal(session(&l)->ike.n_child, 1);
+	carries_out(&l, 800); /* The new one begins with nothing. */
+	listen(&l, 3000);
+	assert_int_equal(l.client.counts.rekeys, 1);
+	story_fini(&l);
+}
+
 static bool passes_anywhere(struct story *l, uint32_t spi)
 {
 	for (uint32_t i = 0; i < l->n; i++)
@@ -121,6 +184,33 @@ static void hard_is_hard(void **unused)
 	assert_non_null(session(&l));
 	assert_int_equal(l.client.n_child, session(&l)->ike.n_child);
 	assert_null(ike_session_find_child((struct ike_session *)&session(&l)->ike, old));
+	story_fini(&l);
+}
+
+/* It ends at every node, though its client hears nothing of it. */
+static void what_has_carried_too_much_ends(void **unused)
+{
+	struct story l;
+	uint32_t old;
+
+	(void)unused;
+	begin(&l, (struct lifetime){ .rekey = { .packets = 2 }, .hard = { .packets = 3 } }, (struct lifetime){0});
+	old = story_spi(&l);
+	carries_out(&l, 1);
+	carries_out(&l, 1);
+	deaf(&l, 3000);
+	assert_int_equal(session(&l)->ike.ike[0].purpose, IKE_PURPOSE_REKEY_CHILD);
+	assert_true(passes_anywhere(&l, old));
+	carries_out(&l, 1);
+	deaf(&l, 3000);
+	assert_false(passes_anywhere(&l, old));
+	story_lose_leader(&l);
+	deaf(&l, 2000);
+	assert_false(passes_anywhere(&l, old));
+	story_client_send(&l, initiator_create_dpd(&l.client));
+	listen(&l, 3000);
+	assert_non_null(session(&l));
+	assert_int_equal(l.client.n_child, session(&l)->ike.n_child);
 	story_fini(&l);
 }
 
@@ -230,6 +320,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(due_before_its_end_and_not_all_at_once),
 		cmocka_unit_test(an_old_child_sa_is_rekeyed),
+		cmocka_unit_test(what_it_carries_counts_in_each_direction),
+		cmocka_unit_test(what_has_carried_much_is_rekeyed),
+		cmocka_unit_test(what_has_carried_too_much_ends),
 		cmocka_unit_test(hard_is_hard),
 		cmocka_unit_test(an_old_ike_sa_is_rekeyed),
 		cmocka_unit_test(an_ike_sa_past_its_hard_lifetime_ends),
