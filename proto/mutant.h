@@ -67,6 +67,7 @@
 	X(MUTANT_STORE_CUT, "a store that lacks its last transaction is taken")                    \
 	X(MUTANT_STORE_FLIPPED, "a record of the store need not authenticate")                     \
 	X(MUTANT_CBC_IV_COUNTER, "the IV of CBC is a counter")                                     \
+	X(MUTANT_CTR_IV_TWICE, "two packets in AES-CTR have one IV")                               \
 	X(MUTANT_MOVE_FORGED, "a packet that nobody authenticated moves its session")              \
 	X(MUTANT_MOVE_REPLAYED, "a replayed packet moves its session")                             \
 	X(MUTANT_MOVE_OLDER, "an older packet moves its session back")                             \

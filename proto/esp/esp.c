@@ -206,6 +206,8 @@ static void put_iv(const struct suite *s, uint64_t seq, uint32_t salt, struct en
 
 	if (suite_counts_iv(s)) {
 		iv = esp_iv(salt, seq, s->esn == ESN_YES);
+		if (MUTANT(MUTANT_CTR_IV_TWICE) && s->encr == ENCR_AES_CTR)
+			iv &= ~UINT64_C(1);
 		put_u32(out, (uint32_t)(iv >> 32));
 		put_u32(out + 4, (uint32_t)iv);
 		return;

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""ESP (RFC 4303) in user space, one direction at a time: AES-GCM-16 (RFC 4106)
-and AES-CBC with HMAC-SHA2-256-128 (RFC 3602, 4868), with and without ESN."""
+"""ESP (RFC 4303) in user space, one direction at a time: AES-GCM-16 (RFC 4106), ChaCha20-Poly1305
+(RFC 7634), AES-CBC and AES-CTR with HMAC-SHA2-256-128 (RFC 3602, 3686, 4868), with and without ESN."""
 import hashlib
 import hmac
 import os
@@ -10,7 +10,10 @@ import struct
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.backends import default_backend
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+
+
+CBC = 12        # IANA's number
 
 
 class EspError(Exception):
@@ -22,10 +25,13 @@ class Suite:
 
     def __init__(self, name):
         self.name = name
-        bits = int(name[3:6])
-        self.key_bits, self.gcm = bits, "gcm" in name
-        self.enc_len = bits // 8 + (4 if self.gcm else 0)
-        self.integ_len = 0 if self.gcm else 32
+        self.encr = next((number for part, number in (("gcm", 20), ("chacha", 28), ("ctr", 13)) if part in name), CBC)
+        self.aead = {20: AESGCM, 28: ChaCha20Poly1305}.get(self.encr)
+        self.key_bits = 0 if name.startswith("chacha") else int(name[3:6])
+        self.salt_len = 0 if self.encr == CBC else 4
+        self.enc_len = (self.key_bits or 256) // 8 + self.salt_len
+        self.iv_len = 16 if self.encr == CBC else 8
+        self.integ_len = 0 if self.aead else 32
 
     @property
     def length(self):
@@ -33,7 +39,7 @@ class Suite:
 
 
 class EspSa:
-    """One direction. keymat: enc key (with the salt, for GCM), then integrity key."""
+    """One direction. keymat: enc key (with the salt, but for CBC), then integrity key."""
 
     def __init__(self, spi, suite, keymat, esn=False):
         self.spi, self.suite, self.esn = spi, suite, esn
@@ -50,16 +56,22 @@ class EspSa:
         if seq is None:
             seq, self.next_seq = self.next_seq, self.next_seq + 1
         head = struct.pack(">II", self.spi, seq & 0xffffffff)
-        align = 4 if self.suite.gcm else 16
+        align = 16 if self.suite.encr == CBC else 4
         pad = -(len(inner) + 2) % align
         plain = inner + bytes(range(1, pad + 1)) + bytes((pad, next_header))
-        if self.suite.gcm:
-            iv = struct.pack(">Q", seq)
-            return head + iv + AESGCM(self.enc[:-4]).encrypt(self.enc[-4:] + iv, plain, self._aad(seq))
-        iv = os.urandom(16)
-        c = Cipher(algorithms.AES(self.enc), modes.CBC(iv), backend=default_backend()).encryptor()
+        iv = os.urandom(16) if self.suite.encr == CBC else struct.pack(">Q", seq)
+        if self.suite.aead:
+            return head + iv + self.suite.aead(self.enc[:-4]).encrypt(self.enc[-4:] + iv, plain, self._aad(seq))
+        c = self._cipher(iv).encryptor()
         body = head + iv + c.update(plain) + c.finalize()
         return body + self._icv(body, seq)
+
+    def _cipher(self, iv):
+        if self.suite.encr == CBC:
+            return Cipher(algorithms.AES(self.enc), modes.CBC(iv), backend=default_backend())
+        # RFC 3686, 4: "the block counter ... begins with the value of one".
+        block = self.enc[-4:] + iv + struct.pack(">I", 1)
+        return Cipher(algorithms.AES(self.enc[:-4]), modes.CTR(block), backend=default_backend())
 
     def _icv(self, body, seq):
         high = struct.pack(">I", seq >> 32) if self.esn else b""
@@ -77,24 +89,24 @@ class EspSa:
 
     def open(self, packet):
         """(seq, next header, inner). No replay check: the caller sees every number."""
-        if len(packet) < 8 + 16 + 16:
+        if len(packet) < 8 + self.suite.iv_len + 16 + (0 if self.suite.aead else 2):
             raise EspError("too short")
         spi, low = struct.unpack(">II", packet[:8])
         if spi != self.spi:
             raise EspError("another SPI")
         seq = self.full_seq(low)
-        if self.suite.gcm:
-            iv = packet[8:16]
+        iv, rest = packet[8:8 + self.suite.iv_len], packet[8 + self.suite.iv_len:]
+        if self.suite.aead:
             try:
-                plain = AESGCM(self.enc[:-4]).decrypt(self.enc[-4:] + iv, packet[16:], self._aad(seq))
+                plain = self.suite.aead(self.enc[:-4]).decrypt(self.enc[-4:] + iv, rest, self._aad(seq))
             except InvalidTag:
                 raise EspError("does not authenticate") from None
         else:
             body, icv = packet[:-16], packet[-16:]
-            if not hmac.compare_digest(icv, self._icv(body, seq)) or (len(body) - 24) % 16:
+            if not hmac.compare_digest(icv, self._icv(body, seq)) or self.suite.encr == CBC and (len(body) - 24) % 16:
                 raise EspError("does not authenticate")
-            c = Cipher(algorithms.AES(self.enc), modes.CBC(body[8:24]), backend=default_backend()).decryptor()
-            plain = c.update(body[24:]) + c.finalize()
+            c = self._cipher(iv).decryptor()
+            plain = c.update(rest[:-16]) + c.finalize()
         pad, next_header = plain[-2], plain[-1]
         if pad + 2 > len(plain) or plain[-2 - pad:-2] != bytes(range(1, pad + 1)):
             raise EspError("bad padding")

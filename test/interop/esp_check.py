@@ -13,14 +13,16 @@ from esp import EspError, EspSa, Suite             # noqa: E402
 
 # scapy leaves the high half of the number out of the HMAC (RFC 4303, 2.2.1 wants
 # it in), so ESN is compared with the AEAD alone.
-ROWS = [(name, esn, seq) for name in ("aes128gcm16", "aes256gcm16", "aes128-sha256", "aes256-sha256")
+ALGORITHMS = {12: "AES-CBC", 13: "AES-CTR", 20: "AES-GCM", 28: "CHACHA20-POLY1305"}
+ROWS = [(name, esn, seq) for name in ("aes128gcm16", "aes256gcm16", "aes128-sha256", "aes256-sha256",
+                                      "chacha20poly1305", "aes128ctr-sha256", "aes256ctr-sha256")
         for esn in (False, True) for seq in (1, 77, 0xfffffff0, 0x300000009)
-        if (esn or seq < 1 << 32) and ("gcm" in name or not esn)]
+        if (esn or seq < 1 << 32) and ("sha" not in name or not esn)]
 
 
 def scapy_sa(suite, keys, esn, seq):
-    kw = {"crypt_algo": "AES-GCM" if suite.gcm else "AES-CBC", "crypt_key": keys[:suite.enc_len]}
-    if not suite.gcm:
+    kw = {"crypt_algo": ALGORITHMS[suite.encr], "crypt_key": keys[:suite.enc_len]}
+    if not suite.aead:
         kw.update(auth_algo="SHA2-256-128", auth_key=keys[suite.enc_len:])
     return SecurityAssociation(ESP, spi=0x1234, seq_num=seq & 0xffffffff, esn_en=esn, esn=seq >> 32, **kw,
                                tunnel_header=IP(src="192.0.2.1", dst="192.0.2.2"))

@@ -303,7 +303,7 @@ class Initiator:
 
     def _esp_proposal(self, spi, group=None):
         s = self.esp_suite
-        t = [(w.ENCR, 20 if s.gcm else 12, s.key_bits)] + ([] if s.gcm else [(w.INTEG, 12, 0)])
+        t = [(w.ENCR, s.encr, s.key_bits)] + ([] if s.aead else [(w.INTEG, 12, 0)])
         t += [(w.DH, group, 0)] if group else []
         return w.proposal(w.PROTO_ESP, spi, t + [(w.ESN, 1 if self.esn else 0, 0)])
 

@@ -212,7 +212,7 @@ observe() { "$PYTHON" "$LAB_HERE/observe.py" "$@" "$LAB"/wan-*.pcap; }
 
 # lab_config MODE [N]: `baton init`, then a cluster.toml with the lab's addresses
 # around the secrets it has made. PSK of "cl" is in $LAB/conf/secrets/cl.psk.
-# Text in $LAB/extra.toml is appended; CLUSTER_KEYS, SERVICE_KEYS, DATAPATH_KEYS and CONNECTION_KEYS
+# Text in $LAB/extra.toml is appended; MORE_ESP are further esp_proposals; CLUSTER_KEYS, SERVICE_KEYS, DATAPATH_KEYS and CONNECTION_KEYS
 # go into the sections [cluster], [service], [datapath] and [[connection]].
 lab_config() {
 	local mode=$1 count=${2:-3} i
@@ -264,7 +264,7 @@ lab_config() {
 		pool = "10.30.0.0/16"
 		${CONNECTION_KEYS:-}
 		ike_proposals = ["aes128gcm16-prfsha256-x25519", "aes256-sha256-prfsha384-modp2048", "aes128-sha256-prfsha256-ecp256"]
-		esp_proposals = ["aes128gcm16", "aes256gcm16", "aes128-sha256", "aes128gcm16-esn", "aes256gcm16-esn", "aes128-sha256-esn"]
+		esp_proposals = ["aes128gcm16", "aes256gcm16", "aes128-sha256", "aes128gcm16-esn", "aes256gcm16-esn", "aes128-sha256-esn"${MORE_ESP:+, $MORE_ESP}]
 
 		[[secret]]
 		id = "cl"
