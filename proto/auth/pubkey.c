@@ -8,6 +8,7 @@
  * Whatever is wrong with what it shows, the client hears AUTHENTICATION_FAILED. */
 #include "proto/auth/method.h"
 #include "proto/auth/own.h"
+#include "proto/auth/trust.h"
 #include "proto/crypto/signature.h"
 #include "proto/ike/ike_message.h"
 
@@ -35,6 +36,11 @@ static enum ike_auth_verdict pubkey_answer(struct ike_auth_round *r)
 {
 	if (!auth_own_answered(r))
 		return AUTH_VERDICT_REFUSE;
+	/* The policy may be another one than that by which the certificate was judged. */
+	if (!r->connection->clients || !trust_admits(r->connection->clients, &r->peer)) {
+		r->why = "client_ids has no such identity any more";
+		return AUTH_VERDICT_REFUSE;
+	}
 	return AUTH_VERDICT_DONE;
 }
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of IKE_AUTH in three rounds (test/lib/toy_auth.h) and with EAP in five: leaders come and go between
- * them, and the client notices nothing. */
+/* Stories of IKE_AUTH in three rounds (test/lib/toy_auth.h), with EAP in five, and by certificates,
+ * which are judged outside: leaders come and go in between, and the client notices nothing. */
+#include "test/lib/outside_answer.h"
+#include "test/lib/pki.h"
 #include "test/lib/story.h"
 #include "test/lib/toy_auth.h"
 #include "test/unit/same.h"
 
+#include "cluster/core/facts.h"
 #include "cluster/link/frame.h"
 
 #include <setjmp.h>
@@ -47,10 +50,56 @@ static void begin_eap(struct story *l)
 	l->client.config.password = alice.password;
 }
 
+static struct pki pki;
+
+static int make_certificates(void **unused)
+{
+	(void)unused;
+	pki_init(&pki, PKI_ED25519);
+	return 0;
+}
+
+static int drop_certificates(void **unused)
+{
+	(void)unused;
+	pki_fini(&pki);
+	return 0;
+}
+
+static void show_certificate(struct story *l)
+{
+	for (uint32_t i = 0; i < 3; i++)
+		l->config[i].policy->ike.connections->own = credentials_ref(pki.own);
+	l->client.config.trust = pki.trust;
+	l->client.config.unix_now = PKI_NOW;
+}
+
+/* Both by certificate: in one round, with a question that must be answered first. */
+static void begin_pubkey(struct story *l)
+{
+	begin(l);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct ike_connection *c = l->config[i].policy->ike.connections;
+
+		c->auth = &ike_auth_pubkey;
+		c->clients = trust_ref(pki.trust);
+	}
+	show_certificate(l);
+	l->client.config.auth = &initiator_pubkey;
+	l->client.config.own = pki.clients_own;
+}
+
+/* EAP, and the gateway by certificate in the first round. */
+static void begin_eap_shown(struct story *l)
+{
+	begin_eap(l);
+	show_certificate(l);
+}
+
 static const struct way {
 	void (*begin)(struct story *l);
-	unsigned rounds;
-} ways[] = {{begin, TOY_ROUNDS}, {begin_eap, 5}};
+	unsigned rounds, asks; /* In which of them something is asked outside; 0: in none. */
+} ways[] = {{begin, TOY_ROUNDS, 2}, {begin_eap, 5, 0}, {begin_pubkey, 1, 1}, {begin_eap_shown, 5, 1}};
 
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
 
@@ -159,23 +208,93 @@ static void the_next_leader_repeats_a_round_bit_for_bit(void **unused)
 
 static void what_was_asked_outside_the_next_leader_asks_again(void **unused)
 {
-	struct blob *d, *question;
-	struct story l;
-
 	(void)unused;
-	begin(&l);
+	for (const struct way *w = ways; w < ways + WAYS; w++) {
+		struct blob *d, *question;
+		struct story l;
+
+		if (w->asks == 0)
+			continue;
+		w->begin(&l);
+		l.outside_is_silent = true;
+		d = request(&l, w->asks);
+		assert_null(response(&l, d));
+		assert_null(response(&l, d)); /* It waits; nobody is asked twice. */
+		assert_int_equal(l.n_asked, 1);
+		question = blob_ref(l.question);
+		story_lose_leader(&l);
+		l.outside_is_silent = false;
+		assert_goes_on(&l, d);
+		assert_int_equal(l.n_asked, 2);
+		assert_same_unref(question, blob_ref(l.question));
+		story_fini(&l);
+	}
+}
+
+/* A reload between a question and its answer. */
+enum taken { OWN, IDS, BOTH, NAME, TAKEN_END };
+
+static void take_out(struct ike_connection *c, enum taken taken)
+{
+	if (taken == OWN || taken == BOTH) {
+		credentials_unref(c->own);
+		c->own = NULL;
+	}
+	if (taken == IDS || taken == BOTH) {
+		struct ike_id other;
+
+		trust_unref(c->clients);
+		c->clients = pki_trust(&pki.root);
+		assert_int_equal(ike_id_parse(&other, "*.example.org"), OK);
+		assert_null(trust_add_id(c->clients, &other));
+	}
+	if (taken == NAME)
+		c->name[0] ^= 1;
+}
+
+static void answer_late(const struct way *w, enum taken taken)
+{
+	struct event e = {.type = EVENT_AUTH_ANSWER};
+	struct blob *d, *answer;
+	struct story l;
+	uint32_t leader;
+
+	w->begin(&l);
 	l.outside_is_silent = true;
-	d = request(&l, 2);
+	d = request(&l, w->asks);
 	assert_null(response(&l, d));
-	assert_null(response(&l, d)); /* It waits; nobody is asked twice. */
-	assert_int_equal(l.n_asked, 1);
-	question = blob_ref(l.question);
-	story_lose_leader(&l);
+	leader = story_leader(&l);
+	answer = outside_answer(&l.config[leader].policy->ike, l.question, 1, PKI_NOW);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct cluster_policy *p = story_policy_copy(&l, i, 2);
+
+		take_out(p->ike.connections, taken);
+		story_policy(&l, i, p);
+	}
+	e.auth_answer.question = (struct auth_question){
+		.spi_i = l.client.ike[0].spi_i, .spi_r = l.client.ike[0].spi_r, .step = w->asks};
+	e.auth_answer.data = answer->data;
+	e.auth_answer.len = answer->len;
+	story_event(&l, leader, &e);
+	blob_unref(answer);
 	l.outside_is_silent = false;
-	assert_goes_on(&l, d);
-	assert_int_equal(l.n_asked, 2);
-	assert_same_unref(question, blob_ref(l.question));
+	answer = response(&l, d);
+	blob_unref(d);
+	blob_unref(answer ? next(&l, answer) : NULL);
+	assert_true(l.client.state != INITIATOR_ESTABLISHED);
+	assert_int_equal(state_sessions(core_state(l.node[leader].core)), 0);
 	story_fini(&l);
+}
+
+/* What was judged by certificates that are configured no longer lets nobody in. */
+static void what_is_taken_out_meanwhile_does_not_count(void **unused)
+{
+	(void)unused;
+	for (enum taken taken = OWN; taken < TAKEN_END; taken++) {
+		answer_late(&ways[2], taken);
+		if (taken == OWN || taken == NAME)
+			answer_late(&ways[3], taken);
+	}
 }
 
 /* An answer that is late, of nothing, or comes twice, is none. */
@@ -366,6 +485,7 @@ int main(void)
 		cmocka_unit_test(the_leader_is_lost_before_each_round),
 		cmocka_unit_test(the_next_leader_repeats_a_round_bit_for_bit),
 		cmocka_unit_test(what_was_asked_outside_the_next_leader_asks_again),
+		cmocka_unit_test(what_is_taken_out_meanwhile_does_not_count),
 		cmocka_unit_test(answers_that_nobody_waits_for_change_nothing),
 		cmocka_unit_test(a_round_is_shared_before_its_response_leaves),
 		cmocka_unit_test(a_question_is_shared_before_it_is_asked),
@@ -375,5 +495,5 @@ int main(void)
 		cmocka_unit_test(a_question_dies_with_its_half_open_sa),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_certificates, drop_certificates);
 }
