@@ -23,21 +23,21 @@ static void test_table(void **unused)
 		uint64_t start, end;
 	} rows[] = {
 		/* e0, start, E0, L, limit */
-		{1, {3, 1, 101, 100, END32, 0, 0, 0, 0, 0}, 3, 1, 101},     /* e = e0: [start, E0) */
-		{2, {3, 1, 101, 100, END32, 0, 0, 0, 0, 0}, 4, 101, 201},   /* [E0, E0 + L) */
-		{3, {3, 1, 101, 100, END32, 0, 0, 0, 0, 0}, 6, 301, 401},   /* [E0 + 2L, E0 + 3L) */
-		{4, {3, 50, 60, 100, END32, 0, 0, 0, 0, 0}, 3, 50, 60},     /* A short lease is as written. */
-		{5, {3, 50, 60, 100, END32, 0, 0, 0, 0, 0}, 4, 60, 160},
-		{6, {-5, 1, 101, 100, END32, 0, 0, 0, 0, 0}, -3, 201, 301}, /* Epochs are signed. */
-		{7, {-5, 1, 101, 100, END32, 0, 0, 0, 0, 0}, 2, 701, 801},
-		{8, {0, 1, END32 - 10, 100, END32, 0, 0, 0, 0, 0}, 1, END32 - 10, END32}, /* Clamped. */
-		{9, {0, 1, END32 - 10, 100, END32, 0, 0, 0, 0, 0}, 2, END32, END32},      /* Empty. */
-		{10, {0, 1, END32, 100, END32, 0, 0, 0, 0, 0}, 1, END32, END32},
-		{11, {0, 1, END32 - 50, 100, ESP_ESN_SEQ_END, 0, 0, 0, 0, 0}, 1, END32 - 50, END32 + 50},
-		{12, {0, 1, 2, UINT64_C(1) << 40, ESP_ESN_SEQ_END, 0, 0, 0, 0, 0}, INT64_MAX, ESP_ESN_SEQ_END,
+		{1, {3, 1, 101, 100, END32, 0, 0, 0, 0, 0, {0}}, 3, 1, 101},     /* e = e0: [start, E0) */
+		{2, {3, 1, 101, 100, END32, 0, 0, 0, 0, 0, {0}}, 4, 101, 201},   /* [E0, E0 + L) */
+		{3, {3, 1, 101, 100, END32, 0, 0, 0, 0, 0, {0}}, 6, 301, 401},   /* [E0 + 2L, E0 + 3L) */
+		{4, {3, 50, 60, 100, END32, 0, 0, 0, 0, 0, {0}}, 3, 50, 60},     /* A short lease is as written. */
+		{5, {3, 50, 60, 100, END32, 0, 0, 0, 0, 0, {0}}, 4, 60, 160},
+		{6, {-5, 1, 101, 100, END32, 0, 0, 0, 0, 0, {0}}, -3, 201, 301}, /* Epochs are signed. */
+		{7, {-5, 1, 101, 100, END32, 0, 0, 0, 0, 0, {0}}, 2, 701, 801},
+		{8, {0, 1, END32 - 10, 100, END32, 0, 0, 0, 0, 0, {0}}, 1, END32 - 10, END32}, /* Clamped. */
+		{9, {0, 1, END32 - 10, 100, END32, 0, 0, 0, 0, 0, {0}}, 2, END32, END32},      /* Empty. */
+		{10, {0, 1, END32, 100, END32, 0, 0, 0, 0, 0, {0}}, 1, END32, END32},
+		{11, {0, 1, END32 - 50, 100, ESP_ESN_SEQ_END, 0, 0, 0, 0, 0, {0}}, 1, END32 - 50, END32 + 50},
+		{12, {0, 1, 2, UINT64_C(1) << 40, ESP_ESN_SEQ_END, 0, 0, 0, 0, 0, {0}}, INT64_MAX, ESP_ESN_SEQ_END,
 		 ESP_ESN_SEQ_END}, /* The product would not fit 64 bits. */
-		{13, {INT64_MIN, 1, 2, 1, END32, 0, 0, 0, 0, 0}, INT64_MAX, END32, END32},
-		{14, {INT64_MIN, 1, 2, 1, END32, 0, 0, 0, 0, 0}, INT64_MIN + 1, 2, 3},
+		{13, {INT64_MIN, 1, 2, 1, END32, 0, 0, 0, 0, 0, {0}}, INT64_MAX, END32, END32},
+		{14, {INT64_MIN, 1, 2, 1, END32, 0, 0, 0, 0, 0, {0}}, INT64_MIN + 1, 2, 3},
 	};
 
 	(void)unused;
@@ -70,7 +70,7 @@ static void test_init(void **unused)
 
 static void test_renew(void **unused)
 {
-	struct seq_record r = {3, 1, 101, 100, END32, 7, 0, 0, 0, 0}, before;
+	struct seq_record r = {3, 1, 101, 100, END32, 7, 0, 0, 0, 0, {0}}, before;
 	struct seq_lease lease;
 
 	(void)unused;
@@ -97,7 +97,7 @@ static void test_renew(void **unused)
 
 static void test_move(void **unused)
 {
-	struct seq_record r = {3, 1, 101, 100, END32, 0, 0, 0, 0, 0};
+	struct seq_record r = {3, 1, 101, 100, END32, 0, 0, 0, 0, 0, {0}};
 
 	(void)unused;
 	lease_move(&r, 4, 42); /* The old owner stood at 42. */
