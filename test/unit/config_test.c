@@ -108,6 +108,14 @@ static const struct row {
 	{"name = \"lab\"", "name = \"lab\"\nsessions_max = 100\nchild_sas_max = 8000000", 3, false, "lower \"child_sas_max\""},
 	{"name = \"lab\"", "name = \"lab\"\ntombstones_max = 10000000", 3, false, "lower \"child_sas_max\" or \"tombstones_max\""},
 	{"name = \"lab\"", "name = \"lab\"\nsessions_max = 50000\ntombstones_max = 2000000", 2, false, NULL},
+	/* Fragments. */
+	{"mode = \"vip\"", "mode = \"vip\"\nfragment_size = 255", 33, false, "\"fragment_size\" must be between 256 and 1500"},
+	{"mode = \"vip\"", "mode = \"vip\"\nfragment_size = 1501", 33, false, "\"fragment_size\" must be between 256 and 1500"},
+	{"mode = \"vip\"", "mode = \"vip\"\nfragment_size = 575", 33, true, "576 is enough for all"},
+	{"mode = \"vip\"", "mode = \"vip\"\nfragment_size = 576", 0, false, NULL},
+	{"mode = \"vip\"", "mode = \"vip\"\nfragment_size = \"576\"", 33, false, "fragment_size"},
+	{"mode = \"vip\"", "mode = \"vip\"\nfragmentation = 1", 33, false, "fragmentation"},
+	{"mode = \"vip\"", "mode = \"vip\"\nfragmentation = false", 0, false, NULL},
 	/* What is not for use. */
 	{NULL, "[test]\nno_datapath = true\n", 48, true, "[test]"},
 	{"mode = \"vip\"", "mode = \"lb\"", 32, false, "not built"},
