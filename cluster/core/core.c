@@ -33,6 +33,7 @@
 #include "cluster/core/owed.h"
 #include "cluster/core/owned_sa.h"
 #include "cluster/core/policy.h"
+#include "cluster/core/pools.h"
 #include "cluster/core/proposals.h"
 #include "cluster/core/quorum.h"
 #include "cluster/core/radius_client.h"
@@ -166,6 +167,7 @@ static void tick(struct core *c)
 	leases_tick(c);
 	control_tick(c);
 	policy_tick(c);
+	pools_tick(c);
 	if (c->now_us >= c->housekeeping_us)
 		c->housekeeping_us = c->now_us + c->config->timing.sequence_tick_ms * MS;
 }
@@ -285,6 +287,7 @@ static const struct {
 	{ activity_init, activity_fini },
 	{ policy_init, policy_fini },
 	{ control_init, control_fini },
+	{ pools_init, pools_fini },
 };
 #define ROOMS (sizeof(rooms) / sizeof(rooms[0]))
 

@@ -9,6 +9,8 @@
 #include "cluster/core/lane_reserve.h"
 #include "cluster/core/slow_dh.h"
 #include "cluster/core/radius_client.h"
+#include "cluster/core/unique.h"
+#include "proto/ike/select.h"
 #include "proto/mutant.h"
 
 static uint32_t draw_spi(void *ctx, struct entropy *e)
@@ -64,6 +66,16 @@ static bool assign_address(void *ctx, const struct ike_connection *connection,
 			       10ull * c->config->timing.isolation_ms, &taken, out);
 }
 
+static bool claim_address(void *ctx, const struct ike_address_wish *wish)
+{
+	const struct core *c = ctx;
+
+	if (MUTANT(MUTANT_CLAIM_UNCHECKED))
+		return true;
+	return !exchange_takes(c, wish->address) &&
+	       (state_address_user(c->state, wish->address, NULL, 0) == 0 || is_own(c, wish));
+}
+
 /* Each IKE SA leaves a tombstone one day: there shall not be too many of them. */
 static bool admit(void *ctx, const struct ike_id *peer)
 {
@@ -95,8 +107,10 @@ void exchange_put_terms(const struct core *c, const struct ike_session *next, st
 	uint64_t user = state_address_user(c->state, &next->virtual_ip, NULL, 0);
 	const struct session *old = state_session(c->state, user);
 	bool contact = next->features & IKE_INITIAL_CONTACT;
+	const struct ike_connection *connection = ike_connection_find(&c->in_force->ike, next->connection);
 
 	p->room = exchange_room(c);
+	p->identity_max = connection ? unique_limit(connection) : 0;
 	if (contact && old && ike_id_equal(&old->ike.peer_id, &next->peer_id))
 		supersede(p, old); /* First of all: its address is wanted. */
 	/* If there are more, contact_turn() ends them. */
@@ -105,6 +119,17 @@ void exchange_put_terms(const struct core *c, const struct ike_session *next, st
 	     old = state_next_session_of(c->state, &next->peer_id, old->id))
 		supersede(p, old);
 	p->takes_from = state_follows(c->state, p, next);
+}
+
+static const char *one_too_many(void *ctx, const struct ike_connection *connection,
+				const struct ike_session *next)
+{
+	struct core *c = ctx;
+	const char *why = unique_refuses(c, connection, next);
+
+	if (why)
+		core_drop(c, DROP_IDENTITY_FULL);
+	return why;
 }
 
 static bool has_places(void *ctx, unsigned more)
@@ -160,7 +185,9 @@ struct ike_env exchange_env(struct core *c)
 		.draw_spi = draw_spi,
 		.draw_radius_id = draw_radius_id,
 		.assign_address = assign_address,
+		.claim_address = claim_address,
 		.admit = admit,
+		.one_too_many = one_too_many,
 		.has_room = has_room,
 		.has_places = has_places,
 		.revoked = revoked,

@@ -14,6 +14,7 @@
 #include "cluster/core/lane_reserve.h"
 #include "cluster/core/outgoing.h"
 #include "cluster/core/proposals.h"
+#include "cluster/core/unique.h"
 #include "proto/mutant.h"
 
 #include <assert.h>
@@ -34,6 +35,7 @@ struct requests {
 #define SCAN_BURST_US (2 * MS)
 #define SCAN_STEP_MAX 512u    /* Sessions looked at in one step. */
 #define CONTACT_MAX 64u       /* Older sessions that end in one turn. */
+#define REPLACED_AGAIN_US (1000 * MS) /* Should the command be lost. */
 #define NOTICE_AGAIN_US (1000 * MS) /* Between two notices to one client. */
 #define TOO_LONG_AGAIN_US (600000 * MS) /* Perhaps the policy is another one by then. */
 
@@ -243,6 +245,23 @@ static bool contact_turn(struct core *c, const struct session *s)
 	return some;
 }
 
+/* A newer session of its identity has its place (unique.c). */
+static bool replaced_turn(struct core *c, const struct session *s, struct task *e)
+{
+	struct command end = { .type = COMMAND_SESSIONS_END };
+
+	if (c->now_us < e->replaced_us || !unique_is_replaced(c, s))
+		return false;
+	e->replaced_us = c->now_us + REPLACED_AGAIN_US;
+	end.sessions_end.reason = END_REPLACED;
+	end.sessions_end.n = 1;
+	end.sessions_end.session[0] = s->id;
+	proposals_add(c, URGENT_REQUEST, &end);
+	action_event(c->actions, "session_replaced", "session %llu ends: its identity has a newer one",
+		     (unsigned long long)s->id);
+	return true;
+}
+
 /* One task's turn. True: something was made or sent. */
 static bool task_turn(struct core *c, struct task *e)
 {
@@ -250,7 +269,7 @@ static bool task_turn(struct core *c, struct task *e)
 
 	if (!s)
 		return false;
-	if (contact_turn(c, s))
+	if (contact_turn(c, s) || replaced_turn(c, s, e))
 		return true;
 	if (requests_repeat_turn(c, s, e) || requests_expire_turn(c, s) || requests_ike_turn(c, s, e))
 		return true;

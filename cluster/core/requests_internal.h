@@ -30,6 +30,7 @@ struct task {
 	uint32_t ended;        /* spi_in of a Child SA that has no numbers left, to be deleted; or 0. */
 	uint64_t ike_rekey_us; /* Its IKE SA is not to be rekeyed (again) before. */
 	uint32_t ike_rekey_tries;
+	uint64_t replaced_us;   /* It is not to be ended (again), for a newer session, before. */
 	uint64_t ike_expire_us; /* Nor ended (again), at its hard lifetime. */
 	uint64_t notice_us;    /* No other notice before. */
 	bool greeted;          /* Its cached response was resent in this epoch. */

@@ -28,6 +28,8 @@
  *   relay.c           IKE messages at a node that does not lead
  *   exchange*.c       IKE messages at the leader: respond, commit, answer; lane.c
  *   requests*.c       requests of our own: notices, DPD, rekeys, deletions, retransmission
+ *   pools.c           pools that run dry
+ *   unique.c          how many sessions an identity may have
  *   grants.c          the applied state, told to the packet workers
  *   slots_told.c      the owners of slots, told to the packet workers
  *   heard.c           when each process told its marks last
@@ -126,6 +128,7 @@ struct core {
 	struct activity *activity;
 	struct policy *policy;
 	struct control *control;
+	struct pools *pools;
 };
 
 #endif

@@ -7,7 +7,7 @@
  *
  * There may be twice as many sessions and Child SAs as are counted (cluster/state/room.c). What was
  * deleted takes less than it did before: a session's record is longer than two tombstones and
- * a freed address. There are no more of these than tombstones. What is renewed at their limit
+ * a freed address. There are no more of these than tombstones, and STATE_FREED_MAX of old. What is renewed at their limit
  * leaves one of each session (ike_may_renew()). */
 #include "cluster/core/state_size.h"
 
@@ -25,7 +25,7 @@ static uint64_t full_octets(const struct cluster_config *config, uint64_t sessio
 {
 	uint64_t children = config->child_sas_max ? config->child_sas_max : 2 * sessions;
 
-	return STATE_HEAD_OCTETS_MAX +
+	return STATE_HEAD_OCTETS_MAX + STATE_FREED_MAX * (uint64_t)STATE_FREED_OCTETS_MAX +
 	       config->policy->limits.tombstones_max * (uint64_t)(STATE_TOMBSTONE_OCTETS_MAX + STATE_FREED_OCTETS_MAX) +
 	       2 * sessions * (STATE_SESSION_OCTETS_MAX + STATE_TOMBSTONE_OCTETS_MAX) + 2 * children * STATE_CHILD_OCTETS_MAX;
 }

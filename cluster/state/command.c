@@ -34,6 +34,7 @@ static void codec_session_put(struct codec *c, struct session_put *p)
 		codec_u64(c, &p->supersedes[i]);
 	codec_u64(c, &p->takes_from);
 	codec_room(c, &p->room);
+	codec_u32(c, &p->identity_max);
 }
 
 static void codec_session_step(struct codec *c, struct session_step *p)
@@ -122,7 +123,7 @@ static void codec_sessions_end(struct codec *c, struct sessions_end *p)
 {
 	codec_u64(c, &p->ticket);
 	codec_u8(c, &p->reason);
-	codec_check(c, p->reason >= END_ASKED && p->reason <= END_LIFETIME);
+	codec_check(c, p->reason >= END_ASKED && p->reason <= END_REPLACED);
 	codec_count(c, &p->n, SESSIONS_END_MAX);
 	for (uint32_t i = 0; i < p->n; i++)
 		codec_u64(c, &p->session[i]);

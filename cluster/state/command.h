@@ -37,7 +37,8 @@ struct room {
 
 /* The session's id is drawn by apply. Refused: ERR_STALE when the IKE SPI pair has a
  * tombstone or belongs to a session; ERR_EXISTS when an inbound SPI or the virtual IP
- * is in use (after the superseded sessions are gone, and not by takes_from); ERR_FULL when there is no room. */
+ * is in use (after the superseded sessions are gone, and not by takes_from); ERR_FULL when there is no room, or its identity
+ * would have too many. */
 struct session_put {
 	struct ike_session ike;
 	uint32_t slot;  /* < STATE_SLOTS */
@@ -50,6 +51,7 @@ struct session_put {
 	 * struct room. 0: it follows nobody, the address is free. */
 	uint64_t takes_from;
 	struct room room;
+	uint32_t identity_max; /* So many sessions may its identity have then; 0: any number. */
 };
 
 /* The session as it shall be, whole: a few hundred octets more than a patch, and
@@ -156,7 +158,8 @@ struct node_gone {
 enum end_reason {
 	END_ASKED = 1, /* By an operator. */
 	END_POLICY,    /* Its identity or its connection is configured no longer. */
-	END_LIFETIME   /* Its IKE SA is past its hard lifetime. */
+	END_LIFETIME,  /* Its IKE SA is past its hard lifetime. */
+	END_REPLACED   /* Its identity has a newer one: unique_ids. */
 };
 
 /* Each of these sessions ends, as ike_session_end() says; ids that are of none, or of one

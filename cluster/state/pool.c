@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Virtual IPs. An address is in use (the index of sessions by address says so, and
- * refuses a second one: I6), or it was freed less than FREED_MS ago, or it is free
- * like one that was never used. apply() only takes and frees what commands name;
- * choosing one is the leader's, before it proposes, and reads the state alone.
+ * refuses a second one: I6), or it was freed, or it was never used. apply() only takes and frees
+ * what commands name; choosing one is the leader's, before it proposes, and reads the state alone.
  *
  * The freed ones stand in the order in which they were freed, oldest first, so the
- * choice "freed longest ago" is the first that fits. To find the lowest free one
+ * choice "freed longest ago" is the first that fits. They also stand by who had them: a client
+ * that comes back gets its address back, at whichever node, as long as nobody needed it. The
+ * STATE_FREED_MAX last ones are known for good, and more only for FREED_MS; what is forgotten counts
+ * as never used. To find the lowest free one
  * without walking over all that are in use, a hint for each pool remembers how far
  * everything is taken; forgetting a freed address lowers it again. */
 #include "cluster/state/state_internal.h"
@@ -66,6 +68,26 @@ static void freed_remove(struct state *s, struct freed *f)
 		HASH_ADD(by_peer, s->freed_by_peer, peer, sizeof(f->peer), f->older);
 }
 
+/* Whom the counts of pools are about. */
+static void count_use(struct state *s, const struct address *a, int64_t change)
+{
+	for (unsigned i = 0; i < POOL_HINTS; i++)
+		if (s->hints->hint[i].valid && prefix_contains(&s->hints->hint[i].pool, a))
+			s->hints->hint[i].used += (uint64_t)change;
+}
+
+static void index_add(struct state *s, struct session_entry *e)
+{
+	HASH_ADD(by_ip, s->by_ip, virtual_ip, sizeof(e->virtual_ip), e);
+	count_use(s, &e->virtual_ip, 1);
+}
+
+static void index_del(struct state *s, struct session_entry *e)
+{
+	HASH_DELETE(by_ip, s->by_ip, e);
+	count_use(s, &e->virtual_ip, -1);
+}
+
 void pool_take(struct state *s, struct session_entry *e)
 {
 	struct freed *f;
@@ -79,7 +101,7 @@ void pool_take(struct state *s, struct session_entry *e)
 		freed_remove(s, f);
 		free(f);
 	}
-	HASH_ADD(by_ip, s->by_ip, virtual_ip, sizeof(e->virtual_ip), e);
+	index_add(s, e);
 }
 
 void pool_release(struct state *s, struct session_entry *e)
@@ -88,7 +110,7 @@ void pool_release(struct state *s, struct session_entry *e)
 
 	if (e->virtual_ip.family == 0)
 		return;
-	HASH_DELETE(by_ip, s->by_ip, e);
+	index_del(s, e);
 	added = freed_add(s, &e->virtual_ip, tombstone_peer(&e->s.ike.peer_id), s->time_ms);
 	assert(added);
 	e->virtual_ip.family = 0;
@@ -103,7 +125,7 @@ void pool_pass(struct state *s, struct session_entry *from, struct session_entry
 	cut_before_session_changes(s, from);
 	room_pair_breaks(s, from);
 	if (from->virtual_ip.family != 0)
-		HASH_DELETE(by_ip, s->by_ip, from);
+		index_del(s, from);
 	from->virtual_ip.family = 0;
 	from->s.successor = to->s.id;
 	to->before = from;
@@ -128,7 +150,7 @@ uint64_t pool_return(struct state *s, struct session_entry *e)
 	}
 	if (e->virtual_ip.family == 0)
 		return 0;
-	HASH_DELETE(by_ip, s->by_ip, e);
+	index_del(s, e);
 	e->virtual_ip.family = 0;
 	pool_take(s, before);
 	return before->s.id;
@@ -205,7 +227,7 @@ static void hints_lower(struct state *s, const struct address *a)
 
 void freed_sweep(struct state *s)
 {
-	while (s->freed && s->time_ms - s->freed->at_ms >= FREED_MS) {
+	while (HASH_CNT(hh, s->freed) > STATE_FREED_MAX && s->time_ms - s->freed->at_ms >= FREED_MS) {
 		struct freed *f = s->freed;
 
 		cut_before_freed_goes(s, f);
@@ -266,6 +288,7 @@ static bool pool_reserved(const struct prefix *pool, const struct address *a)
 static struct pool_hint *pool_hint(const struct state *s, const struct prefix *pool)
 {
 	struct pool_hints *hints = s->hints;
+	const struct session_entry *e;
 	struct pool_hint *h;
 	struct address last;
 
@@ -278,7 +301,19 @@ static struct pool_hint *pool_hint(const struct state *s, const struct prefix *p
 	h = &hints->hint[hints->next++ % POOL_HINTS];
 	*h = (struct pool_hint){.pool = *pool, .valid = true};
 	pool_bounds(pool, &h->low, &last);
+	for (e = s->by_ip; e; e = e->by_ip.next)
+		h->used += prefix_contains(pool, &e->virtual_ip);
 	return h;
+}
+
+struct pool_use state_pool_use(const struct state *s, const struct prefix *pool)
+{
+	unsigned bits = 8 * (unsigned)address_len(&pool->address) - pool->bits;
+	uint64_t all = bits < 63 ? UINT64_C(1) << bits : UINT64_MAX, reserved = 0;
+
+	if (bits >= 2)
+		reserved = pool->address.family == 4 ? 2 : 1;
+	return (struct pool_use){pool_hint(s, pool)->used, all - reserved};
 }
 
 static bool is_taken(const struct pool_taken *taken, const struct address *a)

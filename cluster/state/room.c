@@ -193,6 +193,29 @@ struct room state_taken_with(const struct state *s, const struct session_put *c,
 	return then;
 }
 
+/* By one that stays. */
+static bool is_followed(const struct state *s, const struct session_entry *e, const struct exempt *gone)
+{
+	while (e && e->s.successor) {
+		e = session_find(s, e->s.successor);
+		if (e && !exempt_contains(gone, e))
+			return true;
+	}
+	return false;
+}
+
+uint32_t state_identity_sessions(const struct state *s, const struct session_put *c,
+				 const struct ike_session *next)
+{
+	struct exempt gone = exempt_of(s, c);
+	const struct session_entry *from = room_followed(s, c, next, &gone);
+	uint32_t n = 1;
+
+	for (const struct session_entry *e = session_last_of(s, &next->peer_id); e; e = e->peer_previous)
+		n += e != from && !is_followed(s, e, &gone) && !session_ends(&e->s) && !exempt_contains(&gone, e);
+	return n;
+}
+
 /* For session_replace(): nobody comes or goes. */
 struct room room_after_step(const struct state *s, struct session_entry *e, const struct ike_session *next)
 {

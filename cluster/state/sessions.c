@@ -138,6 +138,14 @@ static enum status check_revoked(const struct state *s, const struct ike_id *id)
 	return state_is_revoked(s, id) ? ERR_STALE : OK;
 }
 
+/* Of several of an identity that came together some find none of the others there yet. */
+static enum status check_identity(const struct state *s, const struct session_put *c)
+{
+	if (MUTANT(MUTANT_IDENTITY_SLIPS_IN))
+		return OK;
+	return c->identity_max != 0 && state_identity_sessions(s, c, &c->ike) > c->identity_max ? ERR_FULL : OK;
+}
+
 void apply_session_put(struct state *s, const struct session_put *c, struct apply_result *r)
 {
 	struct exempt gone = exempt_of(s, c);
@@ -155,6 +163,8 @@ void apply_session_put(struct state *s, const struct session_put *c, struct appl
 		r->status = check_address_put(s, c);
 	if (r->status == OK)
 		r->status = check_room(s, &c->room, state_taken_with(s, c, &c->ike));
+	if (r->status == OK)
+		r->status = check_identity(s, c);
 	if (r->status != OK)
 		return;
 	from = room_followed(s, c, &c->ike, &gone);

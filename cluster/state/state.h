@@ -12,6 +12,8 @@
 #define STATE_NODES_MAX 16u
 #define STATE_SLOTS 4096u /* Shared owner slots; then each node's private one. */
 #define STATE_SLOTS_ALL (STATE_SLOTS + STATE_NODES_MAX)
+#define STATE_POOLS_MAX 16u /* Of which it is known at any time how full they are. */
+#define STATE_FREED_MAX 65536u /* Addresses of which it is known for good who had them last. */
 #define STATE_REVOKED_MAX 1024u /* Identities: each snapshot begins with them all. */
 
 struct node_record {
@@ -104,6 +106,10 @@ uint32_t state_slot_sessions(const struct state *s, uint32_t slot); /* Sessions 
 struct room state_taken(const struct state *s);
 struct room state_taken_with(const struct state *s, const struct session_put *c,
 			     const struct ike_session *next);
+/* How many sessions the identity of next has then: those that end count no more, and of two of
+ * which one follows the other one counts. */
+uint32_t state_identity_sessions(const struct state *s, const struct session_put *c,
+				 const struct ike_session *next);
 /* Is it too much? What takes no more than there was never is. limit 0: there is none. */
 bool room_lacks(uint32_t limit, uint32_t now, uint32_t then);
 size_t state_places(const struct state *s); /* state_taken().places */
@@ -151,11 +157,16 @@ struct pool_wish { /* May be NULL, and each of it. */
 };
 /* A free address of the pool that is not `taken` (NULL: none is): what is asked for if
  * that is free, else what the same peer freed last, else the lowest never used, else the one
- * freed longest ago; never network, broadcast, nor one that somebody else freed less than rest_ms ago. What
- * was freed more than ten minutes of cluster time ago counts as never used, so rest_ms must
- * not be more. */
+ * freed longest ago; never network, broadcast, nor one that somebody else freed less than
+ * rest_ms ago. Who had an address is forgotten ten minutes of cluster time later at the earliest, so rest_ms must
+ * not be more, and for the last STATE_FREED_MAX of them not at all. */
 bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct pool_wish *wish,
 		     uint64_t rest_ms, const struct pool_taken *taken, struct address *out);
+
+struct pool_use {
+	uint64_t used, size; /* Addresses: those that sessions have, and all that can be given. */
+};
+struct pool_use state_pool_use(const struct state *s, const struct prefix *pool);
 
 /* ---- Snapshots ---- */
 struct blob *state_encode(const struct state *s); /* Plain: seal it. Canonical: equal states, equal bytes. */

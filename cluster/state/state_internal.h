@@ -26,8 +26,8 @@
 #include <uthash.h>
 
 #define TOMBSTONE_MS 600000u  /* In cluster time; a half-open copy lives 30 s. */
-#define FREED_MS 600000u      /* After it a freed address counts as never used. */
-#define POOL_HINTS 8u
+#define FREED_MS 600000u      /* Before it nobody forgets who had an address. */
+#define POOL_HINTS STATE_POOLS_MAX
 
 struct session_entry;
 struct peer_sessions;
@@ -116,6 +116,7 @@ struct freed {
 struct pool_hint {
 	struct prefix pool;
 	struct address low;
+	uint64_t used; /* Addresses of it that sessions have. */
 	bool valid, full; /* full: none at all is free. */
 };
 struct pool_hints {

@@ -147,6 +147,19 @@ static void check_auth(struct reader *r, size_t i)
 
 /* ---- Numbers that do not go together ---- */
 
+/* cluster/core/unique.c */
+static void check_sessions(struct reader *r, size_t i)
+{
+	const struct ike_connection *c = &r->c->cluster.policy->ike.connections[i];
+
+	if (c->sessions_per_identity && (c->unique == IKE_UNIQUE_KEEP || c->unique == IKE_UNIQUE_REPLACE))
+		reader_error(r, config_line(r, "connection", i, "sessions_per_identity"),
+			     "with this \"unique_ids\" it is one: remove \"sessions_per_identity\"");
+	if (c->n_domains > 0 && c->n_dns == 0)
+		reader_error(r, config_line(r, "connection", i, "dns_domains"),
+			     "\"dns_domains\" needs \"dns\": the servers that know them");
+}
+
 static void check_numbers(struct reader *r)
 {
 	const struct cluster_config *c = &r->c->cluster;
@@ -242,6 +255,8 @@ void config_check_whole(struct reader *r)
 	check_repeated(r);
 	for (size_t i = 0; i < r->c->cluster.policy->ike.n_connections; i++)
 		check_auth(r, i);
+	for (size_t i = 0; i < r->c->cluster.policy->ike.n_connections; i++)
+		check_sessions(r, i);
 	check_numbers(r);
 	check_lifetimes(r);
 	check_size(r);

@@ -5,6 +5,8 @@
 #include "proto/auth/method.h"
 #include "proto/esp/replay.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,6 +129,50 @@ SETTER(connection_dns)
 			reader_error(r, v->child[i].line, "\"%s\" is not an address", v->child[i].string);
 }
 
+/* Labels of letters, digits, hyphens and underscores; a final dot may stand (RFC 8598 3.1: FQDN). */
+static bool is_domain(const char *text)
+{
+	size_t label = 0, n = strlen(text);
+
+	for (size_t i = 0; i < n; i++) {
+		if (text[i] == '.') {
+			if (label == 0)
+				return false;
+			label = 0;
+		} else if (!isalnum((unsigned char)text[i]) && text[i] != '-' && text[i] != '_') {
+			return false;
+		} else if (++label > 63) {
+			return false;
+		}
+	}
+	return n > 0 && n < CONNECTION_DOMAIN_LEN;
+}
+SETTER(connection_domains)
+{
+	struct ike_connection *c = r->connection;
+
+	if (v->n > CONNECTION_DOMAINS_MAX)
+		reader_error(r, v->line, "at most %u domains", CONNECTION_DOMAINS_MAX);
+	for (size_t i = 0; i < v->n && i < CONNECTION_DOMAINS_MAX; i++) {
+		if (!is_domain(v->child[i].string))
+			reader_error(r, v->child[i].line, "\"%s\" is not a domain", v->child[i].string);
+		else
+			snprintf(c->domain[c->n_domains++], CONNECTION_DOMAIN_LEN, "%s", v->child[i].string);
+	}
+}
+SETTER(connection_unique)
+{
+	static const char *const names[] = { "no", "never", "replace", "keep", NULL };
+	int i = config_choice(r, v, names);
+
+	if (i >= 0)
+		r->connection->unique = (enum ike_unique)i;
+}
+SETTER(connection_per_identity)
+{
+	config_set_number(r, v, 1, 10000, &r->connection->sessions_per_identity);
+}
+
 static size_t set_proposals(struct reader *r, const struct toml_value *v, struct proposal *out,
 			    enum status (*parse)(struct proposal *, const char *, const char **))
 {
@@ -214,6 +260,9 @@ const struct config_key config_connection_keys[] = {
 	{ "local_ts", TOML_ARRAY, true, connection_local_ts },
 	{ "pool", TOML_STRING, false, connection_pool },
 	{ "dns", TOML_ARRAY, false, connection_dns },
+	{ "dns_domains", TOML_ARRAY, false, connection_domains },
+	{ "unique_ids", TOML_STRING, false, connection_unique },
+	{ "sessions_per_identity", TOML_INTEGER, false, connection_per_identity },
 	{ "ike_proposals", TOML_ARRAY, true, connection_ike },
 	{ "esp_proposals", TOML_ARRAY, true, connection_esp },
 	{ "dpd_delay_ms", TOML_INTEGER, false, connection_dpd },

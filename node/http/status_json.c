@@ -291,6 +291,36 @@ static void datapath(FILE *f, const struct datapath_counters *dp)
 #undef X
 }
 
+static bool pool_is_told(const struct ike_config *ike, size_t i)
+{
+	const struct prefix *p = &ike->connections[i].pool;
+
+	for (size_t k = 0; k < i; k++)
+		if (ike->connections[k].has_pool && ike->connections[k].pool.bits == p->bits &&
+		    address_equal(&ike->connections[k].pool.address, &p->address))
+			return true;
+	return !ike->connections[i].has_pool;
+}
+
+static void pools(FILE *f, const struct core *core, bool used)
+{
+	const struct ike_config *ike = &core_policy(core)->ike;
+	const char *name = used ? "pool_addresses_used" : "pool_addresses";
+
+	fprintf(f, "# TYPE baton_%s gauge\n", name);
+	for (size_t i = 0; i < ike->n_connections; i++) {
+		const struct prefix *pool = &ike->connections[i].pool;
+		char text[ADDRESS_TEXT_LEN];
+		struct pool_use use;
+
+		if (pool_is_told(ike, i))
+			continue;
+		use = state_pool_use(core_state(core), pool);
+		fprintf(f, "baton_%s{pool=\"%s/%u\"} %" PRIu64 "\n", name, address_format(&pool->address, text),
+			pool->bits, used ? use.used : use.size);
+	}
+}
+
 char *status_metrics(const struct status_view *v)
 {
 	struct datapath_counters dp = { 0 };
@@ -310,6 +340,8 @@ char *status_metrics(const struct status_view *v)
 		metric(f, "child_sa_places", "gauge", state_places(core_state(v->core)));
 		metric(f, "revoked", "gauge", state_revoked(core_state(v->core)));
 		metric(f, "policy_differs", "gauge", policies_differ(v, st.policy_hash));
+		pools(f, v->core, false);
+		pools(f, v->core, true);
 	}
 	metric(f, "ready", "gauge", status_ready(v));
 	unready(f, v);

@@ -60,7 +60,7 @@ static void note_refusal(struct auth_step *s, uint16_t notify, const char *why)
 
 	s->out->refused = notify;
 	ike_note(s->out,
-		 notify == IKE_NOTIFY_AUTHENTICATION_FAILED ? "authentication of '%s' failed: %s"
+		 notify == IKE_NOTIFY_AUTHENTICATION_FAILED && !s->session ? "authentication of '%s' failed: %s"
 							    : "'%s' refused: %s",
 		 ike_id_format(&s->round.peer, text, sizeof(text)), why);
 }

@@ -30,7 +30,8 @@ static uint32_t features_of(const struct auth_step *s)
 		features |= IKE_PEER_MOBIKE;
 	if (ike_message_notify(m, IKE_NOTIFY_IKEV2_MESSAGE_ID_SYNC_SUPPORTED))
 		features |= IKE_PEER_SYNC;
-	if (ike_message_notify(m, IKE_NOTIFY_INITIAL_CONTACT))
+	if (ike_message_notify(m, IKE_NOTIFY_INITIAL_CONTACT) &&
+	    s->round.connection->unique != IKE_UNIQUE_NEVER)
 		features |= IKE_INITIAL_CONTACT;
 	return features;
 }
@@ -65,18 +66,33 @@ static void session_make(struct auth_step *s)
 
 /* ---- Configuration payload, RFC 7296 2.19 ---- */
 
+/* Without a pool a client's inner address is its outer one. Behind a NAT that is several clients', and
+ * what is for the one would go to whoever came last: so the first one has it, and another identity
+ * gets none. */
+static uint16_t address_claim(struct auth_step *s, struct ike_address_wish *wish)
+{
+	wish->address = &s->path.remote->address;
+	if (!s->env->claim_address)
+		return 0;
+	if (!s->env->claim_address(s->env->ctx, wish))
+		return IKE_NOTIFY_TS_UNACCEPTABLE;
+	s->session->virtual_ip = *wish->address;
+	return 0;
+}
+
 /* Assigns a virtual IP. Returns 0 or the error to report; cp is what was asked for. */
 static uint16_t address_assign(struct auth_step *s, struct ike_cp_request *cp)
 {
 	const struct ike_connection *c = s->round.connection;
 	struct ike_address_wish wish = {.peer = &s->session->peer_id,
 					.remote = s->path.remote,
-					.replaces = s->session->features & IKE_INITIAL_CONTACT};
+					.replaces = (s->session->features & IKE_INITIAL_CONTACT) ||
+						    c->unique == IKE_UNIQUE_REPLACE};
 	bool ip4 = c->pool.address.family == 4;
 
 	memset(cp, 0, sizeof(*cp));
 	if (!c->has_pool)
-		return 0;
+		return address_claim(s, &wish);
 	/* 2.19: "FAILED_CP_REQUIRED ... when CP(CFG_REQUEST) was expected but not received". */
 	if (!ike_message_has(s->round.first, IKE_PAYLOAD_CP) ||
 	    s->round.first->cp.type != IKE_CFG_REQUEST)
@@ -94,18 +110,35 @@ static uint16_t address_assign(struct auth_step *s, struct ike_cp_request *cp)
 	return 0;
 }
 
+/* RFC 8598 3.2: "MUST be accompanied by at least one INTERNAL_IP4_DNS or INTERNAL_IP6_DNS". */
+static void add_domains(struct ike_builder *b, const struct ike_connection *c, const struct ike_cp_request *cp)
+{
+	bool dns = false;
+
+	for (size_t i = 0; i < c->n_dns; i++)
+		dns |= c->dns[i].family == 4 ? cp->dns4 : cp->dns6;
+	for (size_t i = 0; dns && cp->domains && i < c->n_domains; i++)
+		ike_cp_add(b, IKE_CP_INTERNAL_DNS_DOMAIN, c->domain[i], strlen(c->domain[i]));
+}
+
 static void add_cp_reply(struct ike_builder *b, const struct auth_step *s,
 			 const struct ike_cp_request *cp)
 {
 	const struct ike_connection *c = s->round.connection;
+	struct prefix subnet;
 
-	if (s->session->virtual_ip.family == 0)
+	if (!c->has_pool || s->session->virtual_ip.family == 0)
 		return;
 	ike_cp_open(b, IKE_CFG_REPLY);
 	ike_cp_add_address(b, &s->session->virtual_ip);
 	for (size_t i = 0; i < c->n_dns; i++)
 		if (c->dns[i].family == 4 ? cp->dns4 : cp->dns6)
 			ike_cp_add_dns(b, &c->dns[i]);
+	add_domains(b, c, cp);
+	for (size_t i = 0; i < c->local_ts.n; i++)
+		if (ts_is_prefix(&c->local_ts.ts[i], &subnet) &&
+		    (subnet.address.family == 4 ? cp->subnets4 : cp->subnets6))
+			ike_cp_add_subnet(b, &subnet);
 	ike_cp_close(b);
 }
 
@@ -172,6 +205,20 @@ static void session_note(const struct auth_step *s, uint16_t error)
 			 s->round.by ? ", by " : "", s->round.by ? s->round.by : "");
 }
 
+/* Refused for good where one session is all it can have (strongSwan says the same); else it may
+ * find one of its sessions gone when it tries again. */
+static bool is_one_too_many(struct auth_step *s)
+{
+	const struct ike_env *env = s->env;
+	const struct ike_connection *c = s->round.connection;
+	const char *why = env->one_too_many ? env->one_too_many(env->ctx, c, s->session) : NULL;
+
+	if (why)
+		ike_auth_refuse(s, c->unique == IKE_UNIQUE_KEEP ? IKE_NOTIFY_AUTHENTICATION_FAILED
+								: IKE_NOTIFY_TEMPORARY_FAILURE, why);
+	return why != NULL;
+}
+
 /* Child SA and address, then everything into one response. */
 void ike_auth_establish(struct auth_step *s)
 {
@@ -195,6 +242,8 @@ void ike_auth_establish(struct auth_step *s)
 		ike_auth_refuse(s, error, "malformed Child SA payloads");
 		return;
 	}
+	if (is_one_too_many(s))
+		return;
 	/* A session without a Child SA would be of no use, so it is refused as a whole: the client
 	 * tries again (2.25), and does not take an IKE SA for a connection. */
 	if (s->env->has_room && !s->env->has_room(s->env->ctx, s->session)) {

@@ -375,6 +375,22 @@ void ike_cp_add_dns(struct ike_builder *b, const struct address *a)
 		   address_len(a));
 }
 
+/* RFC 7296 3.15.1: an address and its netmask for IPv4, its prefix length for IPv6. */
+void ike_cp_add_subnet(struct ike_builder *b, const struct prefix *p)
+{
+	uint8_t value[17] = {0};
+
+	memcpy(value, p->address.octets, address_len(&p->address));
+	if (p->address.family == 4) {
+		for (unsigned bit = 0; bit < p->bits; bit++)
+			value[4 + bit / 8] |= (uint8_t)(0x80u >> bit % 8);
+		ike_cp_add(b, IKE_CP_INTERNAL_IP4_SUBNET, value, 8);
+		return;
+	}
+	value[16] = p->bits;
+	ike_cp_add(b, IKE_CP_INTERNAL_IP6_SUBNET, value, 17);
+}
+
 void ike_cp_close(struct ike_builder *b)
 {
 	close_payload(b);

@@ -75,6 +75,8 @@ void ike_cp_add(struct ike_builder *b, uint16_t type, const void *value, size_t 
 /* INTERNAL_IP4_ADDRESS or _IP6_ADDRESS (with prefix length 128), by family. */
 void ike_cp_add_address(struct ike_builder *b, const struct address *a);
 void ike_cp_add_dns(struct ike_builder *b, const struct address *a);
+/* INTERNAL_IP4_SUBNET or _IP6_SUBNET. */
+void ike_cp_add_subnet(struct ike_builder *b, const struct prefix *p);
 void ike_cp_close(struct ike_builder *b);
 
 /* Any payload by its body: V, EAP, CERTREQ, or what a test invents. */

@@ -24,7 +24,7 @@ struct iv_source {
 struct ike_address_wish {
 	const struct ike_id *peer;
 	const struct endpoint *remote; /* Where it is. */
-	bool replaces;                 /* INITIAL_CONTACT: its older sessions end. */
+	bool replaces;                 /* Its older sessions end: INITIAL_CONTACT, unique_ids. */
 	const struct address *address; /* The one that it asks for; NULL: any. */
 };
 
@@ -49,9 +49,14 @@ struct ike_env {
 	 * also from a session of its own. False: the pool is used up. */
 	bool (*assign_address)(void *ctx, const struct ike_connection *c,
 			       const struct ike_address_wish *wish, struct address *out);
+	/* May the client have that address, which is its own, inside? False: another identity has it.
+	 * NULL: nobody keeps account of that. */
+	bool (*claim_address)(void *ctx, const struct ike_address_wish *wish);
 	/* May this peer, which is authenticated, have one more IKE SA now? False: it is told
 	 * TEMPORARY_FAILURE. NULL: always. */
 	bool (*admit)(void *ctx, const struct ike_id *peer);
+	/* Why this session is one too many of its identity; NULL: it is not. NULL: it never is. */
+	const char *(*one_too_many)(void *ctx, const struct ike_connection *c, const struct ike_session *next);
 	/* Is there room for this session, with its first Child SA? It may take that of those that
 	 * its INITIAL_CONTACT ends, or of one that it follows. NULL: always. */
 	bool (*has_room)(void *ctx, const struct ike_session *next);

@@ -9,6 +9,8 @@
 
 #define CONNECTION_PROPOSALS_MAX 8u
 #define CONNECTION_DNS_MAX 4u
+#define CONNECTION_DOMAINS_MAX 8u
+#define CONNECTION_DOMAIN_LEN 254u /* With the final NUL. */
 
 struct ike_auth_method;
 struct credentials;
@@ -23,6 +25,9 @@ struct lifetime {
 	} rekey, hard;
 };
 
+/* Several sessions of one identity: cluster/core/unique.c */
+enum ike_unique { IKE_UNIQUE_NO, IKE_UNIQUE_NEVER, IKE_UNIQUE_REPLACE, IKE_UNIQUE_KEEP };
+
 struct ike_connection {
 	char name[64];
 	const struct ike_auth_method *auth; /* proto/auth; NULL: "psk" */
@@ -34,6 +39,8 @@ struct ike_connection {
 	struct prefix pool;               /* Virtual IPs */
 	struct address dns[CONNECTION_DNS_MAX];
 	uint8_t n_dns;
+	char domain[CONNECTION_DOMAINS_MAX][CONNECTION_DOMAIN_LEN]; /* Which these are to be asked for. */
+	uint8_t n_domains;
 	struct proposal ike[CONNECTION_PROPOSALS_MAX];
 	uint8_t n_ike;
 	struct proposal esp[CONNECTION_PROPOSALS_MAX];
@@ -42,6 +49,8 @@ struct ike_connection {
 	struct lifetime child_life, ike_life;
 	uint32_t replay_bits;
 	bool exact;                       /* replay = "exact": DESIGN section 5. */
+	enum ike_unique unique;
+	uint32_t sessions_per_identity;   /* 0: any number. */
 	bool empty_notice;                /* Takeover notice without NOTIFY, for clients that dislike it. */
 };
 

@@ -63,6 +63,7 @@ struct initiator_config {
 	uint16_t ke_group;             /* Guess for the first KE; 0: the first one proposed. */
 	struct ts_set tsi, tsr;
 	bool request_address, request_dns;
+	bool request_split;            /* The domains and the subnets that are behind the gateway. */
 	struct address wanted_address; /* family 4: asks for this one. */
 	bool mobike, initial_contact;
 	bool sync;                     /* RFC 6311: offers both capabilities. */
@@ -153,6 +154,8 @@ struct initiator {
 	uint8_t n_child;
 	struct address virtual_ip;
 	struct address dns;       /* The first one offered. */
+	uint8_t cp[256];          /* All attributes of the CFG_REPLY, if that is not longer ... */
+	size_t cp_len;            /* ... and with request_split. */
 	struct ike_id gateway_id; /* Authenticated. */
 	uint32_t features;        /* IKE_PEER_*, of the gateway; IKE_SELF_BEHIND_NAT: with either
 	                           * of the NAT flags ESP goes in UDP. */

@@ -184,6 +184,10 @@ static void add_cp_request(const struct initiator *i, struct ike_builder *b)
 		   i->config.wanted_address.family == 4 ? 4 : 0);
 	if (i->config.request_dns)
 		ike_cp_add(b, IKE_CP_INTERNAL_IP4_DNS, NULL, 0);
+	if (i->config.request_split) {
+		ike_cp_add(b, IKE_CP_INTERNAL_IP4_SUBNET, NULL, 0);
+		ike_cp_add(b, IKE_CP_INTERNAL_DNS_DOMAIN, NULL, 0);
+	}
 	ike_cp_close(b);
 }
 
@@ -269,6 +273,10 @@ static void take_cp(struct initiator *i, const struct ike_message *m)
 		return;
 	ike_cp_read(&reply, &m->cp);
 	i->virtual_ip = reply.wanted4;
+	if (i->config.request_split && CBS_len(&attributes) <= sizeof(i->cp)) {
+		i->cp_len = CBS_len(&attributes);
+		memcpy(i->cp, CBS_data(&attributes), i->cp_len);
+	}
 	while (i->config.request_dns && ike_cp_next(&attributes, &a)) {
 		if (a.type != IKE_CP_INTERNAL_IP4_DNS || CBS_len(&a.value) != 4)
 			continue;

@@ -78,6 +78,15 @@ void ike_cp_read(struct ike_cp_request *out, const struct ike_cp *cp)
 		case IKE_CP_INTERNAL_IP6_DNS:
 			out->dns6 = true;
 			break;
+		case IKE_CP_INTERNAL_IP4_SUBNET:
+			out->subnets4 = true;
+			break;
+		case IKE_CP_INTERNAL_IP6_SUBNET:
+			out->subnets6 = true;
+			break;
+		case IKE_CP_INTERNAL_DNS_DOMAIN:
+			out->domains = true;
+			break;
 		default:
 			break;
 		}

@@ -25,6 +25,8 @@ struct ike_cp_request { /* What a CFG_REQUEST asks for. */
 	bool ip4, ip6;               /* An address of that family; */
 	struct address wanted4, wanted6; /* this one, if family is not 0 (RFC 7296 3.15.1). */
 	bool dns4, dns6;
+	bool subnets4, subnets6;     /* What is behind us. */
+	bool domains;                /* Names that our DNS servers answer for (RFC 8598). */
 };
 
 /* Attributes of an unusable length are passed over, unknown ones too. The reply's

@@ -37,6 +37,20 @@ struct traffic_selector ts_from_address(const struct address *a)
 	return ts;
 }
 
+bool ts_is_prefix(const struct traffic_selector *ts, struct prefix *out)
+{
+	unsigned bits = 8 * (unsigned)address_len(&ts->start), host = bits;
+	struct traffic_selector whole;
+
+	/* The first bit that differs: from there on all may. */
+	for (unsigned bit = 0; host == bits && bit < bits; bit++)
+		if ((ts->start.octets[bit / 8] ^ ts->end.octets[bit / 8]) & 0x80u >> bit % 8)
+			host = bit;
+	*out = (struct prefix){.address = ts->start, .bits = (uint8_t)host};
+	whole = ts_from_prefix(out);
+	return address_equal(&whole.start, &ts->start) && address_equal(&whole.end, &ts->end);
+}
+
 static bool contains(const struct traffic_selector *outer, const struct traffic_selector *inner)
 {
 	return outer->start.family == inner->start.family &&

@@ -20,6 +20,7 @@ struct ts_set {
 
 struct traffic_selector ts_from_prefix(const struct prefix *p);
 struct traffic_selector ts_from_address(const struct address *a);
+bool ts_is_prefix(const struct traffic_selector *ts, struct prefix *out); /* False: it is another range. */
 
 /* What both sides allow: out = every non-empty intersection of a selector of
  * offered with one of allowed, in the order offered. Returns false when nothing

@@ -223,6 +223,7 @@ static void random_sessions(struct command *c, uint64_t *r)
 		c->session_put.takes_from = below(r, 2) ? 0 : 1 + below(r, SPIS);
 		c->session_put.room.sessions = below(r, 2) ? 0 : 1 + below(r, SPIS);
 		c->session_put.room.places = below(r, 2) ? 0 : 1 + below(r, 4 * SPIS);
+		c->session_put.identity_max = below(r, 2) ? 0 : 1 + below(r, 3);
 		break;
 	case COMMAND_SESSION_STEP:
 		random_ike(&c->session_step.ike, r);

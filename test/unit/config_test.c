@@ -47,6 +47,15 @@ static const struct row {
 	{NULL, "[[connection]]\nname = \"b\"\nlocal_id = \"b\"\npool = \"10.30.1.0/24\"\n"
 	       "ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\n" CONNECTION, 51, false, "overlaps 10.30.0.0/16"},
 	{"local_ts = [\"10.20.0.0/16\"]", "local_ts = [\"10.20.0.1/16\"]", 41, false, "write \"10.20.0.0/16\""},
+	/* Who may have how many sessions, and what it is told. */
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nunique_ids = \"yes\"", 43, false, "\"unique_ids\""},
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nunique_ids = \"replace\"", 43, false, NULL},
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nsessions_per_identity = 0", 43, false, "\"sessions_per_identity\""},
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nsessions_per_identity = 3", 43, false, NULL},
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nunique_ids = \"keep\"\nsessions_per_identity = 3", 44, false, "is one"},
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\ndns = [\"10.20.0.53\"]\ndns_domains = [\"example.org\", \"_a-1.b.\"]", 44, false, NULL},
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\ndns = [\"10.20.0.53\"]\ndns_domains = [\"a..b\"]", 44, false, "not a domain"},
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\ndns_domains = [\"example.org\"]", 43, false, "needs \"dns\""},
 	/* Things that are there twice. */
 	{"[\"10.79.0.100/24\"]", "[\"10.79.0.100/24\", \"10.79.0.100/24\"]", 33, false, "twice"},
 	{"[\"10.20.0.1/24\"]", "[\"10.20.0.1/24\", \"10.20.0.1/16\"]", 34, false, "the same address as an inner"},

@@ -328,6 +328,38 @@ static void pool_of_the_other_family(void **state)
 	fixture_teardown(&f);
 }
 
+/* RFC 8598, and what is behind us; each only to who asks. */
+static void domains_and_subnets_are_told(void **state)
+{
+	static const uint8_t told[] = {
+		0, 1, 0, 4, 10, 30, 0, 1, 0, 3, 0, 4, 10, 20, 0, 53, 0, 25, 0, 11, 'e', 'x', 'a', 'm',
+		'p', 'l', 'e', '.', 'o', 'r', 'g', 0, 25, 0, 3, 'l', 'a', 'b', 0, 13, 0, 8, 10, 20, 0, 0,
+		255, 255, 0, 0};
+	struct fixture f;
+
+	(void)state;
+	for (unsigned dns = 0; dns < 2; dns++) {
+		struct ike_connection *c = &f.g.connections[0];
+
+		fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
+		strcpy(c->domain[0], "example.org");
+		strcpy(c->domain[1], "lab");
+		c->n_domains = 2;
+		f.config.request_split = true;
+		f.config.request_dns = dns;
+		fixture_handshake(&f);
+		assert_int_equal(f.i.state, INITIATOR_ESTABLISHED);
+		if (dns) { /* 3.2: no domain without a server to ask. */
+			assert_int_equal(f.i.cp_len, sizeof(told));
+			assert_memory_equal(f.i.cp, told, sizeof(told));
+		} else {
+			assert_int_equal(f.i.cp_len, 20);
+			assert_memory_equal(f.i.cp + 8, told + sizeof(told) - 12, 12);
+		}
+		fixture_teardown(&f);
+	}
+}
+
 static void selectors_are_narrowed(void **state)
 {
 	struct fixture f;
@@ -424,6 +456,7 @@ int main(void)
 		cmocka_unit_test(only_message_one_authenticates),
 		cmocka_unit_test(child_may_fail_alone),
 		cmocka_unit_test(pool_of_the_other_family),
+		cmocka_unit_test(domains_and_subnets_are_told),
 		cmocka_unit_test(selectors_are_narrowed),
 		cmocka_unit_test(connection_is_chosen_by_idr),
 		cmocka_unit_test(features_are_recorded),

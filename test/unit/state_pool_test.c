@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Choosing a virtual IP: never one in use, nor one that still rests. */
 #include "cluster/level.h"
+#include "cluster/state/state_internal.h"
 #include "test/lib/apply.h"
 #include "test/lib/sample.h"
 
@@ -12,6 +13,8 @@
 #include <cmocka.h>
 
 /* ---- The pool ---- */
+
+static struct command takes(const struct state *s, uint32_t seed, uint64_t from);
 
 static uint32_t pick(const struct state *s, const char *pool, const char *wanted, uint64_t rest_ms)
 {
@@ -149,12 +152,77 @@ static void test_pool(void **unused)
 	assert_int_equal(pick(s, "10.30.0.0/29", "10.30.0.2", 5000), 4);
 	apply_time(s, 1000);
 	assert_int_equal(pick(s, "10.30.0.0/29", "10.30.0.2", 5000), 2);
-	apply_time(s, 600000 - 5000); /* ... until both count as never used: then the lowest. */
-	assert_int_equal(pick(s, "10.30.0.0/29", NULL, 5000), 2);
+	apply_time(s, 600000 - 5000); /* ... however long ago: who had the other may come back. */
+	assert_int_equal(pick(s, "10.30.0.0/29", NULL, 5000), 4);
 	/* The same addresses in another pool; one too small for a broadcast. */
 	assert_int_equal(pick(s, "10.30.0.2/31", NULL, 0), 2);
 	assert_int_equal(pick(s, "10.30.0.4/32", NULL, 0), 4);
 	assert_int_equal(pick(s, "10.30.0.5/32", NULL, 0), 0xffff);
+	state_free(s);
+}
+
+/* So many are remembered, and no more: then those freed longest ago count as never used. */
+static void test_pool_remembers(void **unused)
+{
+	struct state *s = apply_three_nodes();
+	struct prefix p;
+	struct address first, out;
+	struct ike_id peer;
+	uint64_t last = 0;
+
+	(void)unused;
+	assert_int_equal(prefix_parse(&p, "10.0.0.0/8"), OK);
+	for (uint32_t n = 1; n <= STATE_FREED_MAX + 1; n++) {
+		struct command c = {.type = COMMAND_SESSION_PUT};
+
+		sample_session(&c.session_put.ike, n);
+		c.session_put.lease = APPLY_LEASE;
+		c.session_put.ike.virtual_ip.octets[1] = (uint8_t)(n >> 16);
+		c.session_put.ike.virtual_ip.octets[2] = (uint8_t)(n >> 8);
+		c.session_put.ike.virtual_ip.octets[3] = (uint8_t)n;
+		if (n == 1) {
+			peer = c.session_put.ike.peer_id;
+			first = c.session_put.ike.virtual_ip;
+		}
+		last = apply_command(s, &c).session;
+		apply_del(s, last);
+		if (n == STATE_FREED_MAX) {
+			apply_time(s, 3600000);
+			assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 0, NULL, &out));
+			assert_true(address_equal(&out, &first));
+		}
+	}
+	apply_time(s, 600000);
+	assert_int_equal(pick(s, "10.0.0.0/8", NULL, 0), 1);
+	assert_false(freed_contains(s, &first));
+	state_free(s);
+}
+
+static void test_pool_use(void **unused)
+{
+	struct state *s = apply_three_nodes();
+	struct prefix p, half;
+	struct command c;
+
+	(void)unused;
+	assert_int_equal(prefix_parse(&p, "10.30.0.0/29"), OK);
+	assert_int_equal(prefix_parse(&half, "10.30.0.0/30"), OK);
+	assert_int_equal(state_pool_use(s, &p).used, 0);
+	assert_int_equal(state_pool_use(s, &p).size, 6);
+	for (uint32_t n = 1; n <= 5; n++)
+		apply_put(s, n);
+	assert_int_equal(state_pool_use(s, &p).used, 5);
+	assert_int_equal(state_pool_use(s, &half).used, 3); /* Looked at for the first time. */
+	c = takes(s, 9, 1); /* One address, two sessions. */
+	c.session_put.ike.peer_id = state_session(s, 1)->ike.peer_id;
+	assert_int_equal(apply_command(s, &c).status, OK);
+	assert_int_equal(state_pool_use(s, &p).used, 5);
+	apply_del(s, 6);
+	assert_int_equal(state_pool_use(s, &p).used, 5);
+	apply_del(s, 1);
+	apply_del(s, 2);
+	assert_int_equal(state_pool_use(s, &p).used, 3);
+	assert_int_equal(state_pool_use(s, &half).used, 1);
 	state_free(s);
 }
 
@@ -256,6 +324,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pool),
 		cmocka_unit_test(test_pool_same_client), cmocka_unit_test(test_pool_several),
+		cmocka_unit_test(test_pool_remembers),
+		cmocka_unit_test(test_pool_use),
 		cmocka_unit_test(test_pass),
 		cmocka_unit_test(test_pool_ipv6),
 	};

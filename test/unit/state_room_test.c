@@ -175,12 +175,52 @@ static void test_follow_supersedes(void **unused)
 	state_free(s);
 }
 
+/* Two of an identity that were on their way together, and one that follows. */
+static void test_identity(void **unused)
+{
+	struct state *s = apply_three_nodes();
+	struct command c;
+
+	(void)unused;
+	apply_put(s, 1);
+	apply_put(s, 2); /* Another identity's. */
+	for (uint32_t most = 0; most <= 3; most++) {
+		c = put_within(3 + most, 0, 0);
+		c.session_put.ike.peer_id = state_session(s, 1)->ike.peer_id;
+		c.session_put.identity_max = most;
+		assert_int_equal(apply_command(s, &c).status, most == 0 || most == 3 ? OK : ERR_FULL);
+	}
+	c = put_within(10, 0, 0); /* Four, but it is after one of them. */
+	c.session_put.ike.peer_id = state_session(s, 1)->ike.peer_id;
+	c.session_put.ike.virtual_ip = state_session(s, 1)->ike.virtual_ip;
+	c.session_put.takes_from = 1;
+	c.session_put.identity_max = 3;
+	assert_int_equal(apply_command(s, &c).status, OK);
+	c = put_within(11, 0, 0);
+	c.session_put.ike.peer_id = state_session(s, 1)->ike.peer_id;
+	c.session_put.identity_max = 1;
+	c.session_put.n_supersedes = 3;
+	c.session_put.supersedes[0] = 3;
+	c.session_put.supersedes[1] = 4;
+	c.session_put.supersedes[2] = 5;
+	assert_int_equal(apply_command(s, &c).status, ERR_FULL); /* The first one has its address back. */
+	c = put_within(11, 0, 0);
+	c.session_put.ike.peer_id = state_session(s, 1)->ike.peer_id;
+	c.session_put.identity_max = 1;
+	c.session_put.n_supersedes = 4;
+	for (unsigned i = 0; i < 4; i++)
+		c.session_put.supersedes[i] = i == 0 ? 1 : 2 + i;
+	assert_int_equal(apply_command(s, &c).status, OK);
+	state_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_follow),
 		cmocka_unit_test(test_follow_supersedes),
+		cmocka_unit_test(test_identity),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
  * that is full of them is within what is said of its bounds. */
 #include "cluster/raft/raft_message.h"
 #include "cluster/core/state_size.h"
+#include "cluster/state/state_internal.h"
 #include "test/lib/apply.h"
 #include "test/lib/sample.h"
 
@@ -199,7 +200,8 @@ static void test_let_go(void **unused)
 	state_free(s);
 }
 
-/* Three sessions, each with one that follows it, and all the tombstones that there may be. */
+/* Three sessions, each with one that follows it, all the tombstones that there may be, and all the
+ * addresses of old whose users are known. */
 static void test_full(void **unused)
 {
 	struct cluster_policy policy = { .limits.tombstones_max = 40 };
@@ -214,6 +216,11 @@ static void test_full(void **unused)
 	config.sessions_max = 3;
 	config.child_sas_max = 3 * (IKE_CHILD_MAX + 1);
 	config.policy = &policy;
+	for (uint32_t i = 0; i < STATE_FREED_MAX; i++) {
+		struct address a = ipv6(0x100000 + i);
+
+		assert_true(freed_add(s, &a, 1 + i, 0));
+	}
 	for (uint32_t seed = 1; seed <= policy.limits.tombstones_max; seed++) {
 		c = short_put(100 + seed);
 		end(s, apply_command(s, &c).session);

@@ -156,9 +156,44 @@ static void test_make(void **state)
 	assert_false(ts_set_equal(&got, &want));
 }
 
+static void test_is_prefix(void **unused)
+{
+	static const struct {
+		const char *start, *end, *prefix; /* NULL: it is none. */
+		uint8_t bits;
+	} rows[] = {
+		{"10.20.0.0", "10.20.255.255", "10.20.0.0", 16},
+		{"10.20.0.1", "10.20.0.1", "10.20.0.1", 32},
+		{"0.0.0.0", "255.255.255.255", "0.0.0.0", 0},
+		{"10.20.0.0", "10.20.0.127", "10.20.0.0", 25},
+		{"10.20.0.0", "10.20.0.128", NULL, 0},
+		{"10.20.0.1", "10.20.0.2", NULL, 0},
+		{"10.20.0.1", "10.20.0.255", NULL, 0},
+		{"2001:db8::", "2001:db8::ffff", "2001:db8::", 112},
+		{"2001:db8::", "2001:db8::fffe", NULL, 0},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct traffic_selector ts = {.port_end = UINT16_MAX};
+		struct address want;
+		struct prefix p;
+
+		assert_int_equal(address_parse(&ts.start, rows[i].start), OK);
+		assert_int_equal(address_parse(&ts.end, rows[i].end), OK);
+		assert_int_equal(ts_is_prefix(&ts, &p), rows[i].prefix != NULL);
+		if (!rows[i].prefix)
+			continue;
+		assert_int_equal(address_parse(&want, rows[i].prefix), OK);
+		assert_true(address_equal(&p.address, &want));
+		assert_int_equal(p.bits, rows[i].bits);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_is_prefix),
 		cmocka_unit_test(test_narrow),
 		cmocka_unit_test(test_covers),
 		cmocka_unit_test(test_make),

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How many sessions one identity may have at a time, by the connection that it comes by. The names are
+ * strongSwan's:
+ *
+ *   "no"       any number; INITIAL_CONTACT ends the others (RFC 7296 2.4)
+ *   "never"    any number, and INITIAL_CONTACT ends none
+ *   "replace"  one: the newest; the others end, and their clients are told
+ *   "keep"     one: the oldest; who comes beside it is refused, but with INITIAL_CONTACT
+ *
+ * A client that re-authenticates has its new session before it ends the old one. The two count as
+ * one here as everywhere (cluster/state/room.c): so it is not refused by "keep", and "replace" leaves
+ * the old one to the client, which is about to end it. What shows such a client is that it is where
+ * it was: the same address.
+ *
+ * "keep" and sessions_per_identity are bounds, checked where the grant is made, by apply() too: of two
+ * clients that authenticate together the first one's command finds room. "replace" needs no such
+ * thing: whoever leads sees two sessions, and ends the older one, now or later. */
+#include "cluster/core/unique.h"
+
+#include "cluster/core/exchange_env.h"
+#include "cluster/core/policy.h"
+#include "cluster/core/rooms.h"
+#include "proto/mutant.h"
+
+uint32_t unique_limit(const struct ike_connection *connection)
+{
+	if (connection->unique == IKE_UNIQUE_KEEP)
+		return 1;
+	return connection->sessions_per_identity;
+}
+
+const char *unique_refuses(const struct core *c, const struct ike_connection *connection,
+			   const struct ike_session *next)
+{
+	struct session_put put = { .n_supersedes = 0 };
+	uint32_t limit = unique_limit(connection);
+
+	if (limit == 0)
+		return NULL;
+	exchange_put_terms(c, next, &put);
+	if (state_identity_sessions(c->state, &put, next) <= limit)
+		return NULL;
+	return connection->unique == IKE_UNIQUE_KEEP
+		       ? "it has a session already (unique_ids = \"keep\")"
+		       : "it has as many sessions as it may have (sessions_per_identity)";
+}
+
+static bool is_unique(const struct core *c, const struct session *s)
+{
+	const struct ike_connection *connection = core_connection(c, s);
+
+	return connection && connection->unique == IKE_UNIQUE_REPLACE;
+}
+
+/* It is followed by a session that came from where it is: the client will end it. */
+static bool is_reauthenticated(const struct core *c, const struct session *s)
+{
+	const struct session *next = s->successor ? state_session(c->state, s->successor) : NULL;
+
+	return next && address_equal(&next->ike.remote.address, &s->ike.remote.address);
+}
+
+bool unique_is_replaced(const struct core *c, const struct session *s)
+{
+	const struct session *newer = state_next_session_of(c->state, &s->ike.peer_id, s->id);
+
+	if (MUTANT(MUTANT_UNIQUE_BOTH))
+		return false;
+	while (newer && (session_ends(newer) || !is_unique(c, newer)))
+		newer = state_next_session_of(c->state, &s->ike.peer_id, newer->id);
+	return newer && !session_ends(s) && !is_reauthenticated(c, s);
+}
