@@ -201,6 +201,7 @@ void policies_fini(struct full *f);
 #define UPGRADE_SALT UINT64_C(0x757067726164)
 void upgrade_begin(struct full *f);
 uint8_t upgrade_start(struct full *f, unsigned host); /* What the process that starts can read. */
+void upgrade_wiped(struct full *f, unsigned host); /* It is installed anew. */
 void upgrade_calm(struct full *f);
 void upgrade_end(struct full *f); /* Waits until all is written as the oldest can read it. */
 

@@ -53,6 +53,7 @@ static void start_later(struct host *h, uint64_t from_ms, uint64_t to_ms)
 static void wipe(struct full *f, struct host *h)
 {
 	disk_wipe(&h->disk);
+	upgrade_wiped(f, h->index);
 	disk_copy_fini(&f->copy[h->index]);
 	f->put_back[h->index] = false;
 	f->wiped_us = f->world.now_us;

@@ -42,6 +42,16 @@ uint8_t upgrade_start(struct full *f, unsigned host)
 	return *level;
 }
 
+/* While its old id is gone nobody counts with it, and the level may rise without it: what is
+ * installed anew is today's newest program, or it would be refused, and rightly. */
+void upgrade_wiped(struct full *f, unsigned host)
+{
+	if (!f->upgrade.two)
+		return;
+	f->upgrade.stays = f->upgrade.stays && !stays_old(f, host);
+	f->upgrade.level[host] = LEVEL + 1;
+}
+
 static void on_turn(struct world *w, void *ctx, uint64_t host, struct blob *data)
 {
 	struct full *f = ctx;

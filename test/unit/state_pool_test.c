@@ -120,7 +120,7 @@ static void test_pool_several(void **unused)
 	assert_true(address_equal(&out, &had[2]));
 	apply_time(s, 700000);
 	assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 5000, NULL, &out));
-	assert_true(address_equal(&out, &had[1])); /* The lowest. */
+	assert_true(address_equal(&out, &had[1])); /* However long ago that was. */
 	state_free(s);
 }
 
