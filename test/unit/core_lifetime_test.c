@@ -214,6 +214,34 @@ static void what_has_carried_too_much_ends(void **unused)
 	story_fini(&l);
 }
 
+/* The client is put off, by a leader that is lost then; the next one has the same question, and that
+ * is answered. One IKE SA is left. */
+static void both_rekey_the_ike_sa_and_the_leader_is_lost(void **unused)
+{
+	struct story l;
+	uint64_t old;
+
+	(void)unused;
+	begin(&l, (struct lifetime){0}, (struct lifetime){.rekey_s = 20});
+	old = session(&l)->ike.ike[0].spi_r;
+	for (unsigned k = 0; k < 250 && !session(&l)->ike.ike[0].window.outstanding; k++)
+		deaf(&l, 100);
+	assert_int_equal(session(&l)->ike.ike[0].purpose, IKE_PURPOSE_REKEY_IKE);
+	story_client_send(&l, initiator_create_ike_rekey(&l.client, 0));
+	assert_int_equal(l.client.error, IKE_NOTIFY_TEMPORARY_FAILURE);
+	assert_int_equal(session(&l)->ike.ike[0].purpose, IKE_PURPOSE_REKEY_IKE);
+	story_lose_leader(&l);
+	listen(&l, 4000);
+	assert_int_equal(l.client.counts.ike_rekeys, 1);
+	assert_int_not_equal(session(&l)->ike.ike[0].spi_r, old);
+	assert_true(session(&l)->ike.ike[0].spi_i == l.client.ike[0].spi_i);
+	assert_int_equal(session(&l)->ike.ike[1].state, IKE_SA_DELETED);
+	assert_int_equal(l.client.ike[1].state, 0);
+	assert_int_equal(session(&l)->ike.n_child, 1);
+	story_level(&l);
+	story_fini(&l);
+}
+
 /* The IKE SA is replaced, by whoever leads then, and an unanswered DELETE of the old one ends
  * nothing. */
 static void an_old_ike_sa_is_rekeyed(void **unused)
@@ -325,6 +353,7 @@ int main(void)
 		cmocka_unit_test(what_has_carried_too_much_ends),
 		cmocka_unit_test(hard_is_hard),
 		cmocka_unit_test(an_old_ike_sa_is_rekeyed),
+		cmocka_unit_test(both_rekey_the_ike_sa_and_the_leader_is_lost),
 		cmocka_unit_test(an_ike_sa_past_its_hard_lifetime_ends),
 		cmocka_unit_test(refusals_put_off_no_end),
 		cmocka_unit_test(a_rekey_too_long_to_keep_is_not_made),

@@ -114,6 +114,60 @@ static void both_at_once(void **state)
 	fixture_teardown(&f);
 }
 
+/* Ours is under way, and comes when the client has been put off: it is answered as usual. */
+static void ours_comes_late(void **state)
+{
+	struct blob *request;
+	struct fixture f;
+
+	(void)state;
+	fixture_establish(&f);
+	request = ask_ike(&f);
+	assert_int_equal(gateway_exchange(&f.g, &f.i, initiator_create_ike_rekey(&f.i, 0)), 2);
+	assert_int_equal(f.i.error, IKE_NOTIFY_TEMPORARY_FAILURE);
+	assert_int_equal(f.g.session->ike[0].purpose, IKE_PURPOSE_REKEY_IKE);
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, request)));
+	assert_int_equal(f.i.counts.ike_rekeys, 1);
+	assert_int_equal(f.g.session->ike[1].state, IKE_SA_REKEYED);
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, closing(&f))));
+	assert_int_equal(f.g.session->ike[1].state, IKE_SA_DELETED);
+	assert_agree(&f);
+	/* And the client may replace the new one. */
+	gateway_exchange(&f.g, &f.i, initiator_create_ike_rekey(&f.i, 0));
+	assert_int_equal(f.i.error, 0);
+	gateway_exchange(&f.g, &f.i, initiator_create_ike_delete(&f.i, 1));
+	assert_talk(&f);
+	fixture_teardown(&f);
+}
+
+/* Only the client knows yet that it is rekeyed. What it says on the new IKE SA is nobody's, until our
+ * request comes again and is answered with the same octets. */
+static void the_answer_to_ours_is_lost(void **state)
+{
+	struct ike_datagrams *asked;
+	struct blob *question;
+	struct fixture f;
+
+	(void)state;
+	fixture_establish(&f);
+	blob_unref(fixture_to_client(&f, ask_ike(&f)));
+	asked = ike_datagrams_ref(f.g.session->ike[0].window.outstanding);
+	question = initiator_create_dpd(&f.i);
+	assert_null(fixture_to_gateway(&f, blob_ref(question)));
+	assert_int_equal(f.g.verdict, IKE_VERDICT_DROP);
+	assert_int_equal(f.g.drop, DROP_IKE_UNKNOWN);
+	assert_int_equal(f.g.session->ike[0].purpose, IKE_PURPOSE_REKEY_IKE);
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, blob_ref(ike_datagrams_only(asked)))));
+	assert_int_equal(f.g.session->ike[1].state, IKE_SA_REKEYED);
+	assert_int_equal(f.i.counts.ike_rekeys, 1); /* Not twice. */
+	assert_null(fixture_to_client(&f, fixture_to_gateway(&f, question)));
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, closing(&f))));
+	assert_talk(&f);
+	assert_agree(&f);
+	ike_datagrams_unref(asked);
+	fixture_teardown(&f);
+}
+
 /* A client that does not answer as it must changes nothing. */
 static void a_damaged_answer_changes_nothing(void **state)
 {
@@ -179,6 +233,8 @@ int main(void)
 		cmocka_unit_test(the_ike_sa_is_replaced),
 		cmocka_unit_test(an_unanswered_delete_is_in_nobodys_way),
 		cmocka_unit_test(both_at_once),
+		cmocka_unit_test(ours_comes_late),
+		cmocka_unit_test(the_answer_to_ours_is_lost),
 		cmocka_unit_test(a_damaged_answer_changes_nothing),
 		cmocka_unit_test(a_second_try_too_long_is_none),
 	};
