@@ -18,7 +18,7 @@ run=(procps iproute2 iputils-ping tcpdump jq curl charon-systemd strongswan-swan
 	libcharon-extra-plugins libstrongswan-standard-plugins
 	libstrongswan-extra-plugins libcharon-extauth-plugins python3 ethtool)
 test=(libcmocka-dev python3-scapy python3-cryptography nftables iperf3
-	libclang-rt-dev openssl netcat-openbsd)
+	libclang-rt-dev openssl netcat-openbsd freeradius)
 
 case "${1:-}" in
 '') want=("${build[@]}" "${run[@]}") ;;
@@ -45,25 +45,26 @@ esac
 [ "$(id -u)" = 0 ] || { echo "deps.sh: must be root to install: ${missing[*]} ${backported[*]}" >&2; exit 1; }
 echo "installing: ${missing[*]} ${backported[*]}"
 
-# charon-systemd brings a service of the host; demo and tests run private
+# charon-systemd and freeradius bring a service of the host; demo and tests run private
 # instances only. So while we install, it is not started, and when the package
 # is new here, it is not enabled after either. A host that had it keeps it as it
 # was. Outside of a booted system nothing may be started at all.
 policy=/usr/sbin/policy-rc.d
 mark='# made by baton, deploy/deps.sh, while it runs'
-new_service=''
-installed charon-systemd || new_service=strongswan.service
+new_services=()
+installed charon-systemd || new_services+=(charon-systemd:strongswan.service)
+installed freeradius || new_services+=(freeradius:freeradius.service)
 disable_new_service() {
-	[ -n "$new_service" ] && [ -e "/lib/systemd/system/$new_service" ] || return 0
+	[ -e "/lib/systemd/system/$2" ] || return 0
 	if command -v systemctl > /dev/null; then
-		systemctl -q disable "$new_service" 2> /dev/null || true
-		[ ! -d /run/systemd/system ] || systemctl -q stop "$new_service" || true
+		systemctl -q disable "$2" 2> /dev/null || true
+		[ ! -d /run/systemd/system ] || systemctl -q stop "$2" || true
 	else
-		DPKG_MAINTSCRIPT_PACKAGE=charon-systemd deb-systemd-helper disable "$new_service" > /dev/null || true
+		DPKG_MAINTSCRIPT_PACKAGE=$1 deb-systemd-helper disable "$2" > /dev/null || true
 	fi
 }
 clean() {
-	disable_new_service
+	for new in "${new_services[@]}"; do disable_new_service "${new%%:*}" "${new#*:}"; done
 	! grep -qsxF "$mark" $policy || rm -f $policy
 }
 trap clean EXIT
@@ -71,7 +72,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 if [ ! -e $policy ] || grep -qxF "$mark" $policy; then
 	printf '%s\n' '#!/bin/sh' "$mark" '[ -d /run/systemd/system ] || exit 101' \
-		'case $1 in strongswan*) exit 101 ;; esac' > $policy
+		'case $1 in strongswan*|freeradius*) exit 101 ;; esac' > $policy
 	chmod 755 $policy
 fi
 

@@ -38,14 +38,15 @@ static bool is_taken(const void *ctx, const struct address *a)
 
 /* Make before break: it asks for the address of a session of its own, from where that is.
  * One identity may be several devices: another one of them is elsewhere, and gets another,
- * unless its INITIAL_CONTACT ends all the sessions that there are. */
+ * unless its INITIAL_CONTACT ends all the sessions that there are. What is assigned to the identity goes to
+ * the one that came last. */
 static bool is_own(const struct core *c, const struct ike_address_wish *wish)
 {
 	const struct session *old =
 		state_session(c->state, state_address_user(c->state, wish->address, NULL, 0));
 
 	return old && ike_id_equal(&old->ike.peer_id, wish->peer) &&
-	       (wish->replaces || address_equal(&old->ike.remote.address, &wish->remote->address));
+	       (wish->replaces || wish->assigned || address_equal(&old->ike.remote.address, &wish->remote->address));
 }
 
 static bool assign_address(void *ctx, const struct ike_connection *connection,
@@ -63,7 +64,8 @@ static bool assign_address(void *ctx, const struct ike_connection *connection,
 		return true;
 	}
 	return state_pool_pick(c->state, &connection->pool, &(struct pool_wish){ wanted, wish->peer },
-			       10ull * c->config->timing.isolation_ms, &taken, out);
+			       10ull * c->config->timing.isolation_ms, &taken, out) &&
+	       (!wish->assigned || address_equal(out, wanted));
 }
 
 static bool claim_address(void *ctx, const struct ike_address_wish *wish)

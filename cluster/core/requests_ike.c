@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What age does to an IKE SA: at its soft lifetime the leader rekeys it, at its hard one the session
- * ends. A client that refuses, or for which there is no room among the tombstones, is asked
+ * ends, as it does at the time that was set when it was let in. A client that refuses, or for which there is no room among the tombstones, is asked
  * again ever more slowly. */
 #include "cluster/core/requests_internal.h"
 
@@ -32,7 +32,7 @@ static void rekey(struct core *c, const struct session *s, struct task *e)
 		     (unsigned long long)s->id);
 }
 
-static void expire(struct core *c, const struct session *s)
+static void expire(struct core *c, const struct session *s, const char *why)
 {
 	struct command end = { .type = COMMAND_SESSIONS_END };
 
@@ -40,8 +40,7 @@ static void expire(struct core *c, const struct session *s)
 	end.sessions_end.n = 1;
 	end.sessions_end.session[0] = s->id;
 	proposals_add(c, URGENT_REQUEST, &end);
-	action_event(c->actions, "ike_expired", "session %llu: its IKE SA is past its hard lifetime",
-		     (unsigned long long)s->id);
+	action_event(c->actions, "ike_expired", "session %llu: %s", (unsigned long long)s->id, why);
 }
 
 bool requests_ike_turn(struct core *c, const struct session *s, struct task *e)
@@ -49,15 +48,17 @@ bool requests_ike_turn(struct core *c, const struct session *s, struct task *e)
 	const struct ike_connection *connection = core_connection(c, s);
 	const struct ike_sa *sa = &s->ike.ike[0];
 	uint64_t now_ms = state_time_ms(c->state);
+	bool ends = s->ike.ends_ms != 0 && now_ms >= s->ike.ends_ms;
 	struct ike_env env;
 
 	if (!connection || session_ends(s))
 		return false;
-	if (lifetime_is_over(&connection->ike_life, sa->made_ms, now_ms)) {
+	if (ends || lifetime_is_over(&connection->ike_life, sa->made_ms, now_ms)) {
 		if (c->now_us < e->ike_expire_us)
 			return false;
 		e->ike_expire_us = c->now_us + IKE_EXPIRE_AGAIN_US;
-		expire(c, s);
+		expire(c, s, ends ? "its time is over, which was set when it was let in"
+				  : "its IKE SA is past its hard lifetime");
 		return true;
 	}
 	if (c->now_us < e->ike_rekey_us)

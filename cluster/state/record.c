@@ -384,6 +384,7 @@ void codec_session(struct codec *c, struct ike_session *s)
 	codec_endpoint(c, &s->remote);
 	codec_u32(c, &s->features);
 	codec_u64(c, &s->established_ms);
+	codec_rare(c, &s->ends_ms);
 	codec_bool(c, &s->moving);
 	if (s->moving) {
 		codec_endpoint(c, &s->before.local);

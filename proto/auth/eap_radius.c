@@ -42,6 +42,7 @@ struct radius_progress {
 	uint8_t family, address[16], port[2]; /* Of the server that has answered. */
 	uint8_t state_len, state[RADIUS_VALUE_MAX]; /* Its State. */
 	uint8_t msk[MSK_LEN];
+	uint8_t framed[4], timeout[4]; /* What it grants: Framed-IP-Address, Session-Timeout; 0: nothing. */
 };
 
 /* It is of octets alone, and one length for all: nothing can be read wrongly. */
@@ -189,6 +190,21 @@ static enum ike_auth_verdict take_identity(struct ike_auth_round *r, struct radi
 	return ask(r, p);
 }
 
+static uint32_t number(const uint8_t octets[4])
+{
+	return (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 | (uint32_t)octets[2] << 8 | octets[3];
+}
+
+static void grant(struct ike_auth_round *r, const struct radius_progress *p)
+{
+	uint32_t framed = number(p->framed);
+
+	/* RFC 2865 5.8: the user chooses, or we. */
+	if (framed != 0 && framed < 0xfffffffe)
+		r->grant.address = address_ipv4(framed);
+	r->grant.session_s = number(p->timeout);
+}
+
 static enum ike_auth_verdict radius_step(struct ike_auth_round *r)
 {
 	enum ike_auth_verdict verdict;
@@ -201,12 +217,14 @@ static enum ike_auth_verdict radius_step(struct ike_auth_round *r)
 		return AUTH_VERDICT_REFUSE;
 	}
 	CBS_init(&msk, p.msk, sizeof(p.msk));
-	if (p.phase == PHASE_AUTH)
+	if (p.phase == PHASE_AUTH) {
+		grant(r, &p);
 		verdict = eap_auth_conclude(r, msk);
-	else if (!eap_auth_packet(r, p.id, &e))
+	} else if (!eap_auth_packet(r, p.id, &e)) {
 		verdict = refuse(r, &p, r->why);
-	else
+	} else {
 		verdict = p.phase == PHASE_IDENTITY ? take_identity(r, &p, &e) : ask(r, &p);
+	}
 	OPENSSL_cleanse(&p, sizeof(p));
 	return verdict;
 }
@@ -254,6 +272,14 @@ static bool take_msk(struct radius_progress *p, const struct radius *a, const st
 	return good;
 }
 
+static void take_number(uint8_t out[4], const struct radius *a, uint8_t type)
+{
+	CBS value;
+
+	if (radius_find(a, type, &value) && CBS_len(&value) == 4)
+		memcpy(out, CBS_data(&value), 4);
+}
+
 static enum ike_auth_verdict take_accept(struct ike_auth_round *r, struct radius_progress *p,
 					 const struct radius *a, const struct blob *packet)
 {
@@ -266,6 +292,8 @@ static enum ike_auth_verdict take_accept(struct ike_auth_round *r, struct radius
 		return refuse_by(r, p, &server, "accepts it without EAP success");
 	if (radius_find(a, RADIUS_USER_NAME, &name) && !eap_auth_identity(&r->peer, name))
 		return refuse_by(r, p, &server, "gives it a User-Name that can be nobody's");
+	take_number(p->framed, a, RADIUS_FRAMED_IP_ADDRESS);
+	take_number(p->timeout, a, RADIUS_SESSION_TIMEOUT);
 	p->phase = PHASE_AUTH;
 	put(r, p);
 	eap_auth_end(r, EAP_SUCCESS, p->id);

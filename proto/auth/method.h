@@ -34,6 +34,12 @@ enum ike_auth_verdict {
 	AUTH_VERDICT_ASK       /* `question` is for outside; the client waits. Then answer(). */
 };
 
+/* What is granted to a client beyond its connection, with DONE. */
+struct ike_grant {
+	struct address address; /* This virtual IP and no other; family 0: any. */
+	uint32_t session_s;     /* So long at most; 0: without limit. */
+};
+
 struct ike_auth_round {
 	/* What there is: */
 	const struct ike_env *env;
@@ -49,6 +55,7 @@ struct ike_auth_round {
 	struct ike_id peer;    /* It is IDi, until the method knows better. */
 	struct blob *state;    /* NULL in begin(); to be set with blob_set(). */
 	struct blob *question; /* Set by ASK; the round owns it. */
+	struct ike_grant grant;
 	const char *why;
 	const char *by;        /* For the log: what the client showed, where there is a choice; or NULL. */
 	char text[320]; /* Room for why. */

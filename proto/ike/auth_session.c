@@ -49,6 +49,8 @@ static void session_make(struct auth_step *s)
 	session->remote = *s->path.remote;
 	session->features = features_of(s);
 	session->established_ms = s->env->now_ms;
+	if (s->round.grant.session_s > 0)
+		session->ends_ms = s->env->now_ms + s->round.grant.session_s * UINT64_C(1000);
 	sa = &session->ike[0];
 	sa->spi_i = h->spi_i;
 	sa->spi_r = h->spi_r;
@@ -103,6 +105,9 @@ static uint16_t address_assign(struct auth_step *s, struct ike_cp_request *cp)
 	wish.address = ip4 ? &cp->wanted4 : &cp->wanted6;
 	if (wish.address->family == 0)
 		wish.address = NULL;
+	wish.assigned = s->round.grant.address.family != 0;
+	if (wish.assigned)
+		wish.address = &s->round.grant.address;
 	/* 3.15.4: "only if no addresses can be assigned" */
 	if (!(ip4 ? cp->ip4 : cp->ip6) ||
 	    !s->env->assign_address(s->env->ctx, c, &wish, &s->session->virtual_ip))
@@ -197,6 +202,10 @@ static void session_note(const struct auth_step *s, uint16_t error)
 		ike_note(s->out, "established with '%s', no Child SA: %s", id,
 			 refusal_format(&s->round.first->sa, s->round.connection->esp,
 					s->round.connection->n_esp, both));
+	else if (error == IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE && s->round.grant.address.family != 0)
+		ike_note(s->out, "established with '%s', no Child SA: it was assigned %s, which is another's, or not "
+			 "in the pool of \"%s\"", id, address_format(&s->round.grant.address, text),
+			 s->round.connection->name);
 	else if (error)
 		ike_note(s->out, "established with '%s', virtual IP %s, no Child SA: %s", id,
 			 text, notify_format(error, notify));

@@ -25,6 +25,7 @@ struct ike_address_wish {
 	const struct ike_id *peer;
 	const struct endpoint *remote; /* Where it is. */
 	bool replaces;                 /* Its older sessions end: INITIAL_CONTACT, unique_ids. */
+	bool assigned;                 /* It is to have this one or none: who let it in says so. */
 	const struct address *address; /* The one that it asks for; NULL: any. */
 };
 
@@ -46,7 +47,8 @@ struct ike_env {
 	 * are open there. NULL: any will do. */
 	uint8_t (*draw_radius_id)(void *ctx, const struct endpoint *server);
 	/* A free virtual IP of the connection's pool; the one the client asks for if it can be,
-	 * also from a session of its own. False: the pool is used up. */
+	 * also from a session of its own. False: the pool is used up, or what it was assigned is another's
+	 * or not in the pool. */
 	bool (*assign_address)(void *ctx, const struct ike_connection *c,
 			       const struct ike_address_wish *wish, struct address *out);
 	/* May the client have that address, which is its own, inside? False: another identity has it.

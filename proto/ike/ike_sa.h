@@ -107,6 +107,7 @@ struct ike_session {
 	struct ike_esp_path before;          /* Then its ESP goes here; else this is all zero. */
 	uint32_t features;
 	uint64_t established_ms;             /* Cluster time. */
+	uint64_t ends_ms;                    /* ... at which it is to end, at the latest; 0: it has no such limit. */
 };
 
 /* What an authentication method may keep and ask: programmer's errors beyond. */

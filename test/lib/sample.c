@@ -125,6 +125,7 @@ void sample_session(struct ike_session *s, uint32_t seed)
 	s->remote = (struct endpoint){ipv4(0xc0000200 + seed % 200), 40000};
 	s->features = IKE_PEER_BEHIND_NAT | IKE_PEER_MOBIKE;
 	s->established_ms = 1000 + seed;
+	s->ends_ms = seed % 2 ? 2000 + seed : 0;
 	s->moving = seed % 3 == 0;
 	if (s->moving)
 		s->before = (struct ike_esp_path){s->local, {ipv4(0xc0000300 + seed % 200), 4500}, IKE_PEER_BEHIND_NAT};

@@ -94,6 +94,7 @@ static void test_session_fields(void **unused)
 	assert_true(endpoint_equal(&a->remote, &b->remote));
 	assert_int_equal(a->features, b->features);
 	assert_int_equal(a->established_ms, b->established_ms);
+	assert_int_equal(a->ends_ms, b->ends_ms);
 	assert_int_equal(a->moving, b->moving);
 	assert_memory_equal(&a->before, &b->before, sizeof(a->before));
 	blob_unref(octets);

@@ -88,6 +88,7 @@ static struct command long_put(uint32_t seed, unsigned n_child)
 	memset(s->connection, 'c', sizeof(s->connection) - 1);
 	s->virtual_ip = ipv6(seed);
 	s->local.address = s->remote.address = ipv6(1);
+	s->ends_ms = UINT64_MAX;
 	c.session_put.lease = APPLY_LEASE;
 	c.session_put.horizon = 65537;
 	return c;

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How stories of clients that RADIUS lets in begin: two servers (test/lib/radius_server.h) behind three
+ * nodes, and a client with EAP. */
+#ifndef TEST_UNIT_RADIUS_STORY_H
+#define TEST_UNIT_RADIUS_STORY_H
+
+#include "proto/auth/radius_question.h"
+#include "test/lib/radius_server.h"
+#include "test/lib/story.h"
+#include "test/unit/same.h"
+
+#include "cluster/link/frame.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ROUNDS 5u
+#define SERVERS 2u
+
+static struct radius_server servers[SERVERS];
+static unsigned elsewhere; /* Requests that left by another node than the holder, or not from its address. */
+static bool lost;          /* Answers are lost. */
+
+/* What does a stranger on the path make of the answer, adopted? */
+static struct blob *(*forge)(struct blob *answer);
+
+static inline bool serves(struct story *l, uint32_t node, const struct endpoint *local,
+		   const struct endpoint *remote, const struct blob *data)
+{
+	struct blob *answer;
+
+	if (remote->port != 1812)
+		return false;
+	elsewhere += node != story_holder(l) || local->port != RADIUS_LOCAL_PORT ||
+		     !address_equal(&local->address, &l->config[0].inside[0]);
+	for (unsigned i = 0; i < SERVERS; i++) {
+		if (!endpoint_equal(remote, &servers[i].at))
+			continue;
+		answer = radius_server_answer(&servers[i], data->data, data->len);
+		if (forge && answer)
+			answer = forge(answer);
+		if (answer && !lost)
+			story_later(l, (struct story_frame){.to = node, .data = answer, .arrives = true,
+							    .local = *local, .remote = *remote});
+		else
+			blob_unref(answer);
+	}
+	return true;
+}
+
+static inline void begin(struct story *l)
+{
+	static const char *const at[SERVERS] = {"10.20.0.9:1812", "10.20.0.10:1812"};
+
+	elsewhere = 0;
+	lost = false;
+	forge = NULL;
+	story_init(l, 3);
+	for (unsigned i = 0; i < SERVERS; i++)
+		radius_server_init(&servers[i], at[i], "in wonderland");
+	for (uint32_t n = 0; n < 3; n++) {
+		struct ike_config *c = &l->config[n].policy->ike;
+
+		c->connections->auth = &ike_auth_eap_radius;
+		c->secrets->id = c->connections->local_id;
+		strcpy(c->nas_identifier, "story");
+		for (unsigned i = 0; i < SERVERS; i++)
+			c->radius[c->n_radius++] = (struct ike_radius){servers[i].at, servers[i].secret};
+		l->config[n].inside[0] = address_ipv4(0x0a140001);
+	}
+	l->serves = serves;
+	story_start_all(l);
+	story_run(l, 2000);
+	l->client.config.auth = &initiator_eap_mschapv2;
+	strcpy(l->client.config.user, "alice");
+	l->client.config.password = servers[0].password;
+}
+
+static inline void end(struct story *l)
+{
+	assert_int_equal(elsewhere, 0);
+	for (unsigned i = 0; i < SERVERS; i++)
+		radius_server_fini(&servers[i]);
+	story_fini(l);
+}
+
+/* What has come of that datagram of the client in ms; NULL: nothing. Borrows data. */
+static inline struct blob *response(struct story *l, const struct blob *data, unsigned ms)
+{
+	struct blob *b = NULL;
+
+	story_swallow(l);
+	story_datagram(l, story_holder(l), &l->client, data);
+	story_run(l, ms);
+	assert_true(l->n_to_client <= 1);
+	if (l->n_to_client == 1)
+		b = blob_ref(l->to_client[0]);
+	story_swallow(l);
+	return b;
+}
+
+static inline struct blob *next(struct story *l, struct blob *b)
+{
+	struct blob *d;
+
+	assert_non_null(b);
+	d = initiator_consume(&l->client, b->data, b->len);
+	blob_unref(b);
+	return d;
+}
+
+/* The client's nth IKE_AUTH request. */
+static inline struct blob *request(struct story *l, unsigned nth)
+{
+	struct blob *d = initiator_create_init(&l->client);
+
+	for (unsigned k = 0; k < nth; k++) {
+		struct blob *b = response(l, d, 10);
+
+		blob_unref(d);
+		d = next(l, b);
+		assert_non_null(d);
+	}
+	return d;
+}
+
+static inline void assert_goes_on(struct story *l, struct blob *d)
+{
+	while (d) {
+		struct blob *b = response(l, d, 10);
+
+		blob_unref(d);
+		d = next(l, b);
+	}
+	assert_int_equal(l->client.state, INITIATOR_ESTABLISHED);
+	assert_int_equal(l->client.n_child, 1);
+	story_client_send(l, initiator_create_dpd(&l->client));
+	assert_int_equal(l->client.counts.responses, 1);
+	assert_int_equal(l->client.counts.ignored, 0);
+}
+
+/* It waits in vain, and is told no more than anybody who fails. */
+static inline void assert_refused(struct story *l, struct blob *d, unsigned ms)
+{
+	uint32_t leader = story_leader(l);
+	unsigned refused = story_happened(l, leader, "refused");
+
+	assert_null(next(l, response(l, d, ms)));
+	blob_unref(d);
+	assert_int_equal(l->client.state, INITIATOR_FAILED);
+	assert_int_equal(l->client.error, IKE_NOTIFY_AUTHENTICATION_FAILED);
+	assert_int_equal(story_happened(l, leader, "refused"), refused + 1);
+}
+
+#endif
