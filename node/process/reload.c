@@ -140,7 +140,14 @@ static void lose_reader(struct reload *r)
 	uv_poll_stop(&r->poll);
 	close(r->fd);
 	r->fd = -1;
-	tell(r, false, "the process that reads cluster.toml again has ended: restart this node");
+	for (unsigned i = 0; i < 2; i++) { /* Also those who wait for the next reading. */
+		tell(r, false, "the process that reads cluster.toml again has ended: restart this node");
+		r->now = r->next;
+		r->next = (struct askers){0};
+		if (!r->now.any)
+			break;
+	}
+	r->now = (struct askers){0};
 }
 
 static void ask(struct reload *r)

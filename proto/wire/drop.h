@@ -46,7 +46,6 @@
 	X(DROP_SESSIONS_FULL, "sessions_full")             /* Refused: sessions_max. */            \
 	X(DROP_CHILD_SAS_FULL, "child_sas_full")           /* Refused: child_sas_max. */           \
 	X(DROP_IDENTITY_FULL, "identity_full")             /* Refused: unique_ids, sessions_per_identity. */ \
-	X(DROP_ECN, "ecn")                                 /* RFC 6040 4.2: congestion, and not capable of saying so. */
 
 enum drop {
 #define X(name, text) name,
