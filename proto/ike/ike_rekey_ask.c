@@ -78,22 +78,74 @@ static bool finish_decode(struct ike_finish *f, const struct blob *from)
 
 /* ---- The request ---- */
 
-static bool is_offered(const struct ike_connection *c, uint16_t group)
+struct offered {
+	struct proposal row[CONNECTION_PROPOSALS_MAX];
+	size_t n;
+};
+
+static bool names_prf(const struct proposal *p, uint16_t prf)
 {
+	for (size_t i = 0; i < p->n_prf; i++)
+		if (p->prf[i] == prf)
+			return true;
+	return false;
+}
+
+static void only_prf(struct proposal *p, uint16_t prf)
+{
+	p->prf[0] = prf;
+	p->n_prf = 1;
+}
+
+/* The suite of the IKE SA, with the groups that the connection has beside it: a client that chooses
+ * by its own order would leave an AEAD for AES-CBC. Where the connection has that suite no more, what
+ * has the same PRF: with another one strongSwan computes other keys than RFC 7296 2.18, for it
+ * takes the old PRF also for prf+. All, if there is none. */
+static struct offered what_is_offered(const struct ike_connection *c, const struct suite *now)
+{
+	struct offered o = {.n = 0};
+
+	for (size_t i = 0; i < c->n_ike; i++) {
+		if (!ike_proposal_allows(&c->ike[i], now))
+			continue;
+		o.row[0] = c->ike[i];
+		only_prf(&o.row[0], now->prf);
+		o.row[0].encr[0] = now->encr;
+		o.row[0].encr_key_bits[0] = now->encr_key_bits;
+		o.row[0].n_encr = 1;
+		o.row[0].integ[0] = now->integ;
+		o.row[0].n_integ = now->integ == AUTH_NONE ? 0 : 1;
+		o.n = 1;
+		return o;
+	}
 	for (size_t i = 0; i < c->n_ike; i++)
-		for (size_t k = 0; k < c->ike[i].n_dh; k++)
-			if (c->ike[i].dh[k] == group)
+		if (names_prf(&c->ike[i], now->prf)) {
+			o.row[o.n] = c->ike[i];
+			only_prf(&o.row[o.n++], now->prf);
+		}
+	if (o.n > 0)
+		return o;
+	memcpy(o.row, c->ike, c->n_ike * sizeof(o.row[0]));
+	o.n = c->n_ike;
+	return o;
+}
+
+static bool is_offered(const struct offered *o, uint16_t group)
+{
+	for (size_t i = 0; i < o->n; i++)
+		for (size_t k = 0; k < o->row[i].n_dh; k++)
+			if (o->row[i].dh[k] == group)
 				return true;
 	return false;
 }
 
-static struct sa_offer offer_of(const struct ike_connection *c, uint64_t spi)
+static struct sa_offer offer_of(const struct offered *o, uint64_t spi)
 {
 	return (struct sa_offer){.protocol = IKE_PROTOCOL_IKE,
 				 .spi_len = 8,
 				 .spi = spi,
-				 .proposals = c->ike,
-				 .n = c->n_ike,
+				 .proposals = o->row,
+				 .n = o->n,
 				 .with_dh = true};
 }
 
@@ -114,6 +166,7 @@ bool ike_sa_rekey_ask(struct ike_builder *b, const struct ike_env *env, struct i
 	const struct ike_connection *c = ike_connection_find(env->config, s->connection);
 	uint16_t group = request->group ? request->group : s->ike[0].suite.dh;
 	struct ike_finish f = {.corrected = request->group != DH_NONE};
+	struct offered offered;
 	struct sa_offer offer;
 	struct dh_result ke;
 	bool ok;
@@ -123,12 +176,13 @@ bool ike_sa_rekey_ask(struct ike_builder *b, const struct ike_env *env, struct i
 		f.spi = entropy_u64(env->entropy);
 	while (f.spi == 0);
 	entropy_draw(env->entropy, f.nonce, sizeof(f.nonce));
-	if (!is_offered(c, group))
-		group = c->ike[0].dh[0];
+	offered = what_is_offered(c, &s->ike[0].suite);
+	if (!is_offered(&offered, group))
+		group = offered.row[0].dh[0];
 	ok = dh_desk_generate(env->dh, group, env->entropy, &ke) == OK;
 	if (ok) {
 		f.dh = ke.pair;
-		offer = offer_of(c, f.spi);
+		offer = offer_of(&offered, f.spi);
 		ike_add_sa_offer(b, &offer);
 		ike_add_nonce(b, f.nonce, sizeof(f.nonce));
 		ike_add_ke(b, group, ke.public_value, ke.len);
@@ -145,13 +199,16 @@ bool ike_sa_rekey_ask(struct ike_builder *b, const struct ike_env *env, struct i
 static void answer_error(struct ike_step *s, const struct ike_notify *error, const struct ike_finish *f)
 {
 	char text[NOTIFY_TEXT_LEN];
+	struct offered offered = {.n = 0};
 	CBS data = error->data;
 	uint16_t group;
 
+	if (s->connection)
+		offered = what_is_offered(s->connection, &s->sa->suite);
 	ike_note(s->out, "client does not rekey the IKE SA: %s", notify_format(error->type, text));
 	if (error->type == IKE_NOTIFY_INVALID_KE_PAYLOAD && !f->corrected && CBS_get_u16(&data, &group) &&
-	    CBS_len(&data) == 0 && group != f->dh.group && dh_supported(group) && s->connection &&
-	    is_offered(s->connection, group))
+	    CBS_len(&data) == 0 && group != f->dh.group && dh_supported(group) &&
+	    is_offered(&offered, group))
 		s->follow = (struct ike_request){.purpose = IKE_PURPOSE_REKEY_IKE, .group = group};
 }
 
@@ -180,12 +237,14 @@ static bool install(struct ike_step *s, const struct ike_finish *f)
 	struct dh_secret shared = {0};
 	struct ike_key_input input;
 	struct sa_choice choice;
+	struct offered offered;
 	struct sa_offer offer;
 	bool ok;
 
 	if (!s->connection || s->sa != &s->next->ike[0])
 		return false;
-	offer = offer_of(s->connection, f->spi);
+	offered = what_is_offered(s->connection, &s->sa->suite);
+	offer = offer_of(&offered, f->spi);
 	ok = ike_answer_suite(&choice, &offer, &ours, s->message) &&
 	     ike_answer_keys(&input, &shared, &ours, &choice.suite, s->sa->suite.prf, s->message) &&
 	     ike_nonce_fits(&s->message->nonce, choice.suite.prf);

@@ -308,30 +308,38 @@ static void refusals_put_off_no_end(void **unused)
 	story_fini(&l);
 }
 
-/* As long as proposals can be, in the smallest fragments: no session keeps such a request. */
+/* As long as proposals can be, in the smallest fragments, and none of them has the PRF of the IKE SA:
+ * no session keeps such a request. */
 static void a_rekey_too_long_to_keep_is_not_made(void **unused)
 {
 	const char *all = "aes256-aes128-aes256ctr-aes128ctr-sha512-sha384-sha256-sha1-"
-			  "prfsha512-prfsha384-prfsha256-prfsha1-"
+			  "prfsha512-prfsha384-prfsha1-"
 			  "modp4096-modp3072-modp2048-modp1024-ecp256-ecp384-ecp521-x25519";
+	struct cluster_policy *policy;
+	struct ike_connection *c;
 	struct story l;
 
 	(void)unused;
 	story_init(&l, 3);
 	for (uint32_t i = 0; i < 3; i++) {
-		struct ike_config *c = &l.config[i].policy->ike;
-
-		c->fragment_size = IKE_FRAGMENT_SIZE_MIN;
-		c->connections->ike_life.rekey_s = 10;
-		c->connections->n_ike = CONNECTION_PROPOSALS_MAX;
-		for (unsigned k = 0; k < CONNECTION_PROPOSALS_MAX; k++)
-			assert_int_equal(proposal_parse_ike(&c->connections->ike[k], all, NULL), OK);
+		l.config[i].policy->ike.fragment_size = IKE_FRAGMENT_SIZE_MIN;
+		c = l.config[i].policy->ike.connections;
+		c->ike_life.rekey_s = 10;
+		assert_int_equal(proposal_parse_ike(&c->ike[0], "aes256-sha512-prfsha256-modp4096", NULL), OK);
 	}
 	l.client.config.ike[0] = l.config[0].policy->ike.connections->ike[0];
 	story_start_all(&l);
 	story_run(&l, 2000);
 	story_client_connect(&l);
 	assert_int_equal(l.client.n_child, 1);
+	for (uint32_t i = 0; i < 3; i++) {
+		policy = story_policy_copy(&l, i, 2);
+		c = policy->ike.connections;
+		c->n_ike = CONNECTION_PROPOSALS_MAX;
+		for (unsigned k = 0; k < CONNECTION_PROPOSALS_MAX; k++)
+			assert_int_equal(proposal_parse_ike(&c->ike[k], all, NULL), OK);
+		story_policy(&l, i, policy);
+	}
 	listen(&l, 15000);
 	assert_int_equal(l.client.counts.ike_rekeys, 0);
 	assert_int_equal(story_happened(&l, story_leader(&l), "request_too_long"), 1);

@@ -201,7 +201,7 @@ static void a_second_try_too_long_is_none(void **state)
 	(void)state;
 	fixture_establish(&f);
 	c = f.g.config.connections;
-	c->n_ike = 7;
+	c->n_ike = 8;
 	for (unsigned k = 0; k < c->n_ike; k++)
 		assert_int_equal(proposal_parse_ike(&c->ike[k], all, NULL), OK);
 	f.g.config.fragment_size = IKE_FRAGMENT_SIZE_MIN;
@@ -227,6 +227,36 @@ static void a_second_try_too_long_is_none(void **state)
 	fixture_teardown(&f);
 }
 
+/* A client that would rather have another suite than the one in use, and a policy that has lost it. */
+static void the_suite_stays_and_the_prf(void **state)
+{
+	struct ike_connection *c;
+	struct fixture f;
+	struct suite suite;
+
+	(void)state;
+	fixture_establish(&f);
+	c = f.g.config.connections;
+	suite = f.g.session->ike[0].suite;
+	assert_int_equal(suite.prf, PRF_HMAC_SHA2_256);
+	assert_int_equal(proposal_parse_ike(&c->ike[0], "aes256-sha384-prfsha384-prfsha256-x25519", NULL), OK);
+	assert_int_equal(proposal_parse_ike(&c->ike[1], "aes256gcm16-aes128gcm16-prfsha384-prfsha256-x25519", NULL), OK);
+	c->n_ike = 2;
+	f.i.config.ike[0] = c->ike[0];
+	f.i.config.ike[1] = c->ike[1];
+	f.i.config.n_ike = 2;
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, ask_ike(&f))));
+	assert_memory_equal(&f.g.session->ike[0].suite, &suite, sizeof(suite));
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, closing(&f))));
+	assert_talk(&f);
+	c->n_ike = f.i.config.n_ike = 1;
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, ask_ike(&f))));
+	assert_int_equal(f.g.session->ike[0].suite.encr, ENCR_AES_CBC);
+	assert_int_equal(f.g.session->ike[0].suite.prf, PRF_HMAC_SHA2_256);
+	assert_talk(&f);
+	fixture_teardown(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +267,7 @@ int main(void)
 		cmocka_unit_test(the_answer_to_ours_is_lost),
 		cmocka_unit_test(a_damaged_answer_changes_nothing),
 		cmocka_unit_test(a_second_try_too_long_is_none),
+		cmocka_unit_test(the_suite_stays_and_the_prf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
