@@ -147,9 +147,12 @@ static bool is_configured(const struct core *c, const struct session *s)
 static bool is_astray(const struct core *c, const struct session *s)
 {
 	const struct ike_config *ike = &c->in_force->ike;
+	const struct ike_connection *own = core_connection(c, s);
 
 	if (s->ike.virtual_ip.family == 0)
 		return false;
+	if (own && !own->has_pool && address_equal(&s->ike.virtual_ip, &s->ike.remote.address))
+		return false; /* It is its outer one. */
 	for (size_t i = 0; i < ike->n_connections; i++)
 		if (ike->connections[i].has_pool && prefix_contains(&ike->connections[i].pool, &s->ike.virtual_ip))
 			return false;

@@ -51,7 +51,7 @@ bool requests_ike_turn(struct core *c, const struct session *s, struct task *e)
 	bool ends = s->ike.ends_ms != 0 && now_ms >= s->ike.ends_ms;
 	struct ike_env env;
 
-	if (!connection || session_ends(s))
+	if ((!connection && !ends) || session_ends(s))
 		return false;
 	if (ends || lifetime_is_over(&connection->ike_life, sa->made_ms, now_ms)) {
 		if (c->now_us < e->ike_expire_us)

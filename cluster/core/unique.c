@@ -45,6 +45,16 @@ const char *unique_refuses(const struct core *c, const struct ike_connection *co
 		       : "it has as many sessions as it may have (sessions_per_identity)";
 }
 
+static bool anybody_replaces(const struct core *c)
+{
+	const struct ike_config *ike = &c->in_force->ike;
+
+	for (size_t i = 0; i < ike->n_connections; i++)
+		if (ike->connections[i].unique == IKE_UNIQUE_REPLACE)
+			return true;
+	return false;
+}
+
 static bool is_unique(const struct core *c, const struct session *s)
 {
 	const struct ike_connection *connection = core_connection(c, s);
@@ -52,20 +62,23 @@ static bool is_unique(const struct core *c, const struct session *s)
 	return connection && connection->unique == IKE_UNIQUE_REPLACE;
 }
 
-/* It is followed by a session that came from where it is: the client will end it. */
+/* It is followed by a session that came from where it is, and by no other one: the client will end it. */
 static bool is_reauthenticated(const struct core *c, const struct session *s)
 {
 	const struct session *next = s->successor ? state_session(c->state, s->successor) : NULL;
 
-	return next && address_equal(&next->ike.remote.address, &s->ike.remote.address);
+	return next && !next->successor && address_equal(&next->ike.remote.address, &s->ike.remote.address);
 }
 
 bool unique_is_replaced(const struct core *c, const struct session *s)
 {
-	const struct session *newer = state_next_session_of(c->state, &s->ike.peer_id, s->id);
+	const struct session *newer;
 
 	if (MUTANT(MUTANT_UNIQUE_BOTH))
 		return false;
+	if (!anybody_replaces(c)) /* Else one identity of very many sessions would be walked for each. */
+		return false;
+	newer = state_next_session_of(c->state, &s->ike.peer_id, s->id);
 	while (newer && (session_ends(newer) || !is_unique(c, newer)))
 		newer = state_next_session_of(c->state, &s->ike.peer_id, newer->id);
 	return newer && !session_ends(s) && !is_reauthenticated(c, s);

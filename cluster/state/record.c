@@ -116,7 +116,9 @@ static void codec_counter(struct codec *c, uint64_t *v)
 		octets++;
 	codec_u8(c, &octets);
 	codec_check(c, octets <= 8);
-	codec_uint(c, v, c->bad ? 0 : octets);
+	if (c->bad)
+		octets = 0;
+	codec_uint(c, v, octets);
 	codec_check(c, octets == 0 || *v >> 8 * (octets - 1) != 0);
 }
 

@@ -193,15 +193,18 @@ struct room state_taken_with(const struct state *s, const struct session_put *c,
 	return then;
 }
 
-/* By one that stays. */
-static bool is_followed(const struct state *s, const struct session_entry *e, const struct exempt *gone)
+/* The last two of a row count as one: is e the older of these, once gone are gone and a new one has
+ * come behind from? */
+static bool is_followed(const struct state *s, const struct session_entry *e, const struct exempt *gone,
+			const struct session_entry *from)
 {
-	while (e && e->s.successor) {
-		e = session_find(s, e->s.successor);
-		if (e && !exempt_contains(gone, e))
-			return true;
+	unsigned after = e == from;
+
+	while (e->s.successor && (e = session_find(s, e->s.successor)) != NULL) {
+		after += !exempt_contains(gone, e) && !session_ends(&e->s);
+		after += e == from;
 	}
-	return false;
+	return after == 1;
 }
 
 uint32_t state_identity_sessions(const struct state *s, const struct session_put *c,
@@ -211,8 +214,10 @@ uint32_t state_identity_sessions(const struct state *s, const struct session_put
 	const struct session_entry *from = room_followed(s, c, next, &gone);
 	uint32_t n = 1;
 
+	if (next->features & IKE_INITIAL_CONTACT)
+		return n; /* All others end, by this command or soon after. */
 	for (const struct session_entry *e = session_last_of(s, &next->peer_id); e; e = e->peer_previous)
-		n += e != from && !is_followed(s, e, &gone) && !session_ends(&e->s) && !exempt_contains(&gone, e);
+		n += !is_followed(s, e, &gone, from) && !session_ends(&e->s) && !exempt_contains(&gone, e);
 	return n;
 }
 

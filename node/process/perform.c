@@ -155,7 +155,7 @@ static enum config_log_level level_of(const char *kind)
 	static const char *const warnings[] = {"node_down", "isolated", "refused",
 					       "config_differs", "suspect", "sequence_high",
 					       "sequence_end", "revoked", "policy", "policy_held",
-					       "pool_left"};
+					       "pool_left", "pool_low", "radius_silent", "clock_wrong"};
 
 	for (size_t i = 0; i < sizeof(warnings) / sizeof(warnings[0]); i++)
 		if (strcmp(kind, warnings[i]) == 0)

@@ -196,7 +196,8 @@ static void ask(struct auth_step *s)
 	s->out->half_open = step_make(s);
 	s->out->half_open->auth.asked = s->request_id;
 	s->out->verdict = IKE_VERDICT_ASK;
-	ike_note(s->out, "%s asks: step %u", s->method->name, s->out->half_open->auth.step);
+	ike_note(s->out, "%s asks: step %u%s%s", s->method->name, s->out->half_open->auth.step,
+		 s->round.by ? ", client by " : "", s->round.by ? s->round.by : "");
 }
 
 /* ---- The client is who it says ---- */

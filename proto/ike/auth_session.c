@@ -93,6 +93,8 @@ static uint16_t address_assign(struct auth_step *s, struct ike_cp_request *cp)
 	bool ip4 = c->pool.address.family == 4;
 
 	memset(cp, 0, sizeof(*cp));
+	if (!c->has_pool && s->round.grant.address.family != 0)
+		return IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE;
 	if (!c->has_pool)
 		return address_claim(s, &wish);
 	/* 2.19: "FAILED_CP_REQUIRED ... when CP(CFG_REQUEST) was expected but not received". */
@@ -192,6 +194,7 @@ static void add_child(struct ike_builder *b, const struct child_sa *child,
 static void session_note(const struct auth_step *s, uint16_t error)
 {
 	char id[IKE_ID_MAX + 16], text[ADDRESS_TEXT_LEN] = "none", notify[NOTIFY_TEXT_LEN];
+	const char *by = s->round.by ? ", by " : "";
 	char both[REFUSAL_TEXT_LEN];
 
 	ike_id_format(&s->session->peer_id, id, sizeof(id));
@@ -199,7 +202,7 @@ static void session_note(const struct auth_step *s, uint16_t error)
 		address_format(&s->session->virtual_ip, text);
 	s->out->refused = error;
 	if (error == IKE_NOTIFY_NO_PROPOSAL_CHOSEN)
-		ike_note(s->out, "established with '%s', no Child SA: %s", id,
+		ike_note(s->out, "established with '%s'%s%s, no Child SA: %s", id, by, s->round.by ? s->round.by : "",
 			 refusal_format(&s->round.first->sa, s->round.connection->esp,
 					s->round.connection->n_esp, both));
 	else if (error == IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE && s->round.grant.address.family != 0)
@@ -207,11 +210,10 @@ static void session_note(const struct auth_step *s, uint16_t error)
 			 "in the pool of \"%s\"", id, address_format(&s->round.grant.address, text),
 			 s->round.connection->name);
 	else if (error)
-		ike_note(s->out, "established with '%s', virtual IP %s, no Child SA: %s", id,
-			 text, notify_format(error, notify));
+		ike_note(s->out, "established with '%s', virtual IP %s%s%s, no Child SA: %s", id, text, by, s->round.by ? s->round.by : "",
+			 notify_format(error, notify));
 	else
-		ike_note(s->out, "established with '%s', virtual IP %s%s%s", id, text,
-			 s->round.by ? ", by " : "", s->round.by ? s->round.by : "");
+		ike_note(s->out, "established with '%s', virtual IP %s%s%s", id, text, by, s->round.by ? s->round.by : "");
 }
 
 /* Refused for good where one session is all it can have (strongSwan says the same); else it may

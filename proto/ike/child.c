@@ -127,6 +127,11 @@ static void child_create(struct ike_step *s)
 		child_fail(s, IKE_NOTIFY_NO_PROPOSAL_CHOSEN);
 		return;
 	}
+	if (inner->family == 0 && !old && s->env->claim_address) {
+		/* It was refused an address when it came, so it has none to speak from. */
+		child_fail(s, IKE_NOTIFY_TS_UNACCEPTABLE);
+		return;
+	}
 	if (inner->family == 0)
 		inner = &s->next->remote.address;
 	remote.ts[0] = ts_from_address(inner);

@@ -106,7 +106,7 @@ static void a_dead_server_comes_last(void **unused)
 	assert_null(response(&l, d, 1));
 	story_run(&l, 5010);
 	assert_goes_on(&l, d);
-	assert_int_equal(story_happened(&l, story_leader(&l), "radius"), 1);
+	assert_int_equal(story_happened(&l, story_leader(&l), "radius_silent"), 1);
 	initiator_fini(&l.client);
 	l.client = other;
 	servers[0].silent = false;

@@ -283,6 +283,11 @@ static void nobody_takes_the_address_of_another(void **unused)
 	assert_int_equal(comes(&l, &b, &(struct comer){"other", "10.79.0.50:4501", false, NULL}),
 			 IKE_NOTIFY_TS_UNACCEPTABLE);
 	assert_int_equal(b.n_child, 0);
+	story_swallow(&l);
+	assert_null(story_say(&l, &b, initiator_create_child(&b, DH_NONE))); /* Nor by another way. */
+	assert_int_equal(b.error, IKE_NOTIFY_TS_UNACCEPTABLE);
+	assert_int_equal(b.n_child, 0);
+	story_swallow(&l);
 	assert_true(story_sad(&l, story_holder(&l), a.child[0].spi_out)->outbound);
 	story_lose(&l, story_holder(&l));
 	story_run(&l, 500);
@@ -298,6 +303,53 @@ static void nobody_takes_the_address_of_another(void **unused)
 	initiator_fini(&a);
 	initiator_fini(&b);
 	initiator_fini(&again);
+	story_fini(&l);
+}
+
+/* Each follows the one before it, and ends none. */
+static void a_row_of_sessions_passes_no_bound(void **unused)
+{
+	struct initiator i[3];
+	struct story l;
+
+	(void)unused;
+	begin(&l, IKE_UNIQUE_NO, 1);
+	assert_int_equal(comes(&l, &i[0], HERE), 0);
+	assert_int_equal(comes(&l, &i[1], &(struct comer){"cl", "10.79.0.50:4500", false, &i[0].virtual_ip}), 0);
+	assert_true(address_equal(&i[0].virtual_ip, &i[1].virtual_ip));
+	assert_int_not_equal(comes(&l, &i[2], &(struct comer){"cl", "10.79.0.50:4500", false, &i[1].virtual_ip}), 0);
+	story_level(&l);
+	for (unsigned k = 0; k < 3; k++)
+		initiator_fini(&i[k]);
+	story_fini(&l);
+}
+
+/* The bound came later: INITIAL_CONTACT ends all that there are, however many. */
+static void who_is_the_only_one_is_let_in(void **unused)
+{
+	struct initiator i[7];
+	struct story l;
+
+	(void)unused;
+	begin(&l, IKE_UNIQUE_NO, 0);
+	for (unsigned k = 0; k < 6; k++) {
+		char from[32];
+
+		snprintf(from, sizeof(from), "10.79.0.%u:4500", 60 + k);
+		assert_int_equal(comes(&l, &i[k], &(struct comer){"cl", from, false, NULL}), 0);
+	}
+	for (uint32_t n = 0; n < 3; n++) {
+		struct cluster_policy *policy = story_policy_copy(&l, n, 2);
+
+		policy->ike.connections->unique = IKE_UNIQUE_KEEP;
+		story_policy(&l, n, policy);
+	}
+	assert_int_equal(comes(&l, &i[6], &(struct comer){"cl", "10.79.0.70:4500", true, NULL}), 0);
+	story_run(&l, 3000);
+	assert_int_equal(state_sessions(core_state(l.node[story_leader(&l)].core)), 1);
+	story_level(&l);
+	for (unsigned k = 0; k < 7; k++)
+		initiator_fini(&i[k]);
 	story_fini(&l);
 }
 
@@ -342,6 +394,8 @@ int main(void)
 		cmocka_unit_test(contact_may_be_ignored),
 		cmocka_unit_test(who_comes_back_gets_its_address_back),
 		cmocka_unit_test(nobody_takes_the_address_of_another),
+		cmocka_unit_test(a_row_of_sessions_passes_no_bound),
+		cmocka_unit_test(who_is_the_only_one_is_let_in),
 		cmocka_unit_test(a_pool_says_that_it_runs_dry),
 	};
 
