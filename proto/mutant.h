@@ -120,7 +120,6 @@
 	X(MUTANT_VOLUME_GOES, "what a Child SA has carried goes with it") \
 	X(MUTANT_UNIQUE_BOTH, "what a newer session replaces goes on")                              \
 	X(MUTANT_IDENTITY_SLIPS_IN, "apply() does not count the sessions of an identity")          \
-	X(MUTANT_CLAIM_UNCHECKED, "without a pool two identities may have one address")             \
 	X(MUTANT_PRUNE_UNASKED, "however many sessions a file lacks, nobody is asked")
 
 enum mutant {

@@ -72,8 +72,6 @@ static bool claim_address(void *ctx, const struct ike_address_wish *wish)
 {
 	const struct core *c = ctx;
 
-	if (MUTANT(MUTANT_CLAIM_UNCHECKED))
-		return true;
 	return !exchange_takes(c, wish->address) &&
 	       (state_address_user(c->state, wish->address, NULL, 0) == 0 || is_own(c, wish));
 }
