@@ -26,7 +26,7 @@ enum event_type {
 	EVENT_SHUTDOWN,   /* SIGTERM: hand over, then ACTION_EXIT. */
 	EVENT_FITNESS,    /* The host lost, or has again, what serving clients takes. */
 	EVENT_CONTROL,    /* An operator asks for something; answered by one ACTION_CONTROL. */
-	EVENT_CLOCK,       /* What the wall clock says, each second or so. */
+	EVENT_CLOCK,       /* What the wall clock says, about twice a second. */
 	EVENT_DH,          /* To an ACTION_DH; comes once, for each. */
 	EVENT_AUTH_ANSWER, /* To an ACTION_AUTH_ASK, at whoever asked; late, twice or never. */
 	EVENT_POLICY      /* Another policy is in force from now on. */

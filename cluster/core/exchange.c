@@ -238,10 +238,11 @@ void exchange_computed(struct core *c, uint64_t id, const struct dh_result *resu
 	struct slow_dh_waiter w;
 	struct lane *l;
 
-	if (!slow_dh_answered(c, id, result, &w) || !core_leads(c))
+	if (!slow_dh_answered(c, id, result, &w))
 		return;
 	if (w.request) {
-		half_open_request(c, w.via, &w.local, &w.remote, w.request->data, w.request->len);
+		if (core_leads(c))
+			half_open_request(c, w.via, &w.local, &w.remote, w.request->data, w.request->len);
 		blob_unref(w.request);
 		return;
 	}

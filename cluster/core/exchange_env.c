@@ -124,9 +124,12 @@ void exchange_put_terms(const struct core *c, const struct ike_session *next, st
 static const char *one_too_many(void *ctx, const struct ike_connection *connection,
 				const struct ike_session *next)
 {
+	struct session_put put = {.n_supersedes = 0};
 	struct core *c = ctx;
-	const char *why = unique_refuses(c, connection, next);
+	const char *why;
 
+	exchange_put_terms(c, next, &put);
+	why = unique_refuses(c, connection, &put, next);
 	if (why)
 		core_drop(c, DROP_IDENTITY_FULL);
 	return why;

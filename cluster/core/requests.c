@@ -14,6 +14,7 @@
 #include "cluster/core/lane_reserve.h"
 #include "cluster/core/outgoing.h"
 #include "cluster/core/proposals.h"
+#include "cluster/core/slow_dh.h"
 #include "cluster/core/unique.h"
 #include "proto/mutant.h"
 
@@ -118,6 +119,7 @@ bool requests_make(struct core *c, const struct session *s, const struct ike_req
 		return false;
 	ike_request_create(&env, &s->ike, r, &out);
 	if (out.verdict == IKE_VERDICT_LATER) { /* At its next turn, when its value is there. */
+		slow_dh_wait(c, &(struct slow_dh_waiter){ .request = NULL });
 		exchange_release(c, s->id);
 		return false;
 	}

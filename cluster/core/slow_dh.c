@@ -3,7 +3,8 @@
  * forgotten after a while: its message was lost with the leadership, or came to something else.
  *
  * The bound is on all that is there, done or not. Where many ask they must show with a COOKIE
- * that they are there, and one address has a share of the room. */
+ * that they are there, and one address has a share of the room. So nothing is computed before it is
+ * known who waits for it. */
 #include "cluster/core/slow_dh.h"
 
 #include "cluster/core/rooms.h"
@@ -22,7 +23,7 @@
 struct entry {
 	uint64_t id;
 	uint64_t since_us; /* When it was done. */
-	bool done;
+	bool begun, done;
 	struct dh_task task;
 	struct dh_result result;
 	struct slow_dh_waiter waiter;
@@ -67,7 +68,6 @@ static struct entry *entry_new(struct core *c, const struct dh_task *task)
 	e->task = *task;
 	DL_APPEND(s->entries, e);
 	s->n++;
-	action_dh(c->actions, e->id, task, &c->entropy);
 	return e;
 }
 
@@ -95,6 +95,7 @@ static bool find(void *ctx, const struct dh_task *task, struct dh_result *result
 
 struct dh_desk *slow_dh_desk(struct core *c)
 {
+	assert(!c->slow_dh->asked || c->slow_dh->asked->begun);
 	c->slow_dh->desk.later = false;
 	c->slow_dh->asked = NULL;
 	return &c->slow_dh->desk;
@@ -114,13 +115,20 @@ bool slow_dh_wait(struct core *c, const struct slow_dh_waiter *w)
 {
 	struct slow_dh *s = c->slow_dh;
 
-	if (!s->asked || (w->request && !has_share(s, &w->remote))) {
+	struct entry *e = s->asked;
+
+	if (!e || (w->request && !has_share(s, &w->remote))) {
+		if (e && !e->begun)
+			entry_free(s, e);
 		core_drop(c, DROP_IKE_BUSY);
 		blob_unref(w->request);
 		return false;
 	}
-	assert(!is_waited_for(s->asked));
-	s->asked->waiter = *w;
+	assert(!is_waited_for(e));
+	e->waiter = *w;
+	if (!e->begun)
+		action_dh(c->actions, e->id, &e->task, &c->entropy);
+	e->begun = true;
 	return true;
 }
 

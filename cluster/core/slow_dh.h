@@ -15,14 +15,14 @@ struct slow_dh_waiter {
 	uint64_t a, b; /* The key of its lane; 0, 0: none, it is an IKE_SA_INIT request: */
 	uint32_t via;
 	struct endpoint local, remote;
-	struct blob *request; /* NULL: nobody waits. */
+	struct blob *request; /* NULL and 0, 0: nobody waits; it is looked for again. */
 };
 
 /* For one step: "later" is not said yet. */
 struct dh_desk *slow_dh_desk(struct core *c);
 
-/* After a step that came to IKE_VERDICT_LATER: w waits for what it asked for; adopts w->request.
- * False: there is no room, or too much from this address, and nothing will come. */
+/* To be called after each step that came to IKE_VERDICT_LATER: what it asked for is computed, and w waits
+ * for it; adopts w->request. False: there is no room, or too much from this address, and nothing will come. */
 bool slow_dh_wait(struct core *c, const struct slow_dh_waiter *w);
 
 /* Does this IKE_SA_INIT request wait already? */

@@ -17,7 +17,6 @@
  * thing: whoever leads sees two sessions, and ends the older one, now or later. */
 #include "cluster/core/unique.h"
 
-#include "cluster/core/exchange_env.h"
 #include "cluster/core/policy.h"
 #include "cluster/core/rooms.h"
 #include "proto/mutant.h"
@@ -30,15 +29,11 @@ uint32_t unique_limit(const struct ike_connection *connection)
 }
 
 const char *unique_refuses(const struct core *c, const struct ike_connection *connection,
-			   const struct ike_session *next)
+			   const struct session_put *put, const struct ike_session *next)
 {
-	struct session_put put = { .n_supersedes = 0 };
 	uint32_t limit = unique_limit(connection);
 
-	if (limit == 0)
-		return NULL;
-	exchange_put_terms(c, next, &put);
-	if (state_identity_sessions(c->state, &put, next) <= limit)
+	if (limit == 0 || state_identity_sessions(c->state, put, next) <= limit)
 		return NULL;
 	return connection->unique == IKE_UNIQUE_KEEP
 		       ? "it has a session already (unique_ids = \"keep\")"

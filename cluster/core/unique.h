@@ -11,12 +11,14 @@
 
 struct core;
 struct session;
+struct session_put;
 
 /* For the command that puts a session: how many its identity may have then. 0: any number. */
 uint32_t unique_limit(const struct ike_connection *connection);
-/* Why an authenticated client gets no further session; NULL: it may have it. */
+/* Why an authenticated client gets no further session; NULL: it may have it. put: the terms of the
+ * command that would put it (exchange_put_terms()). */
 const char *unique_refuses(const struct core *c, const struct ike_connection *connection,
-			   const struct ike_session *next);
+			   const struct session_put *put, const struct ike_session *next);
 /* Has this session been replaced by a newer one of its identity, so that it is to end? */
 bool unique_is_replaced(const struct core *c, const struct session *s);
 

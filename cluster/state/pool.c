@@ -371,8 +371,10 @@ static bool pool_last(const struct state *s, const struct prefix *pool, const st
 	const struct freed *f;
 
 	HASH_FIND(by_peer, s->freed_by_peer, &key, sizeof(key), f);
+	if (!f || !was_his(f, peer)) /* So are all that it had. */
+		return false;
 	for (; f; f = f->older)
-		if (was_his(f, peer) && prefix_contains(pool, &f->address) && !pool_reserved(pool, &f->address) &&
+		if (prefix_contains(pool, &f->address) && !pool_reserved(pool, &f->address) &&
 		    !is_taken(taken, &f->address)) {
 			*out = f->address;
 			return true;

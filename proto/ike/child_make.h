@@ -67,7 +67,6 @@ bool ike_child_respond(struct child_response *r, struct child_sa *child,
 /* RFC 7296 2.10: "at least half the key size of the negotiated PRF". */
 bool ike_nonce_fits(const CBS *nonce, uint16_t prf);
 
-
 /* Takes the Child SA with our SPI spi_in out of the session, out of a list. */
 void ike_child_remove(struct ike_session *s, uint32_t spi_in);
 void child_list_remove(struct child_sa *child, uint8_t *n, uint32_t spi_in);

@@ -2,6 +2,8 @@
 /* Stories of what a RADIUS server grants with Access-Accept: an inner address, and for how long. */
 #include "test/unit/radius_story.h"
 
+#include <stdio.h>
+
 static const uint8_t framed[4] = {10, 30, 7, 9}, elsewhere_framed[4] = {10, 99, 0, 1};
 
 static const struct session *only_session(const struct story *l)
@@ -95,11 +97,41 @@ static void a_session_ends_when_its_time_is_over(void **unused)
 	end(&l);
 }
 
+/* Its connection is gone from the file, and so many at once that none ends by that. */
+static void its_time_is_over_without_a_connection_too(void **unused)
+{
+	static const uint8_t timeout[4] = {0, 0, 0, 60};
+	struct story l;
+
+	(void)unused;
+	begin(&l);
+	grants(0, RADIUS_SESSION_TIMEOUT, timeout);
+	assert_goes_on(&l, request(&l, 2));
+	for (uint32_t i = 0; i < 3; i++) {
+		struct cluster_policy *policy = story_policy_copy(&l, i, 2);
+
+		snprintf(policy->ike.connections->name, sizeof(policy->ike.connections->name), "renamed");
+		story_policy(&l, i, policy);
+	}
+	for (unsigned s = 0; s < 50; s++) {
+		story_run(&l, 1000);
+		story_client_listen(&l);
+	}
+	assert_non_null(only_session(&l));
+	for (unsigned s = 0; s < 15; s++) {
+		story_run(&l, 1000);
+		story_client_listen(&l);
+	}
+	assert_null(state_next_session(core_state(l.node[story_leader(&l)].core), 0));
+	end(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_server_assigns_the_address),
 		cmocka_unit_test(a_session_ends_when_its_time_is_over),
+		cmocka_unit_test(its_time_is_over_without_a_connection_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -299,6 +299,9 @@ static void nobody_takes_the_address_of_another(void **unused)
 	assert_int_equal(again.n_child, 1);
 	assert_true(story_sad(&l, story_holder(&l), again.child[0].spi_out)->outbound);
 	assert_false(story_sad(&l, story_holder(&l), a.child[0].spi_out)->outbound);
+	story_run(&l, 61000); /* Policies are looked through: an outer address is in no pool, and right so. */
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(story_happened(&l, i, "pool_left"), 0);
 	story_level(&l);
 	initiator_fini(&a);
 	initiator_fini(&b);
