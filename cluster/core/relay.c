@@ -29,7 +29,7 @@ struct tokens {
 
 struct kept;
 struct relay {
-	struct kept *kept; /* Without a leader: latest datagram of each SPI pair. */
+	struct kept *kept; /* Without a leader: datagrams, by their hash. */
 	size_t n;
 	struct tokens init, repeat, unknown;
 	uint64_t demand_until_us; /* Cookies are demanded here. */
