@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* baton init DIR [--nodes N]: a CA, a certificate for each node, a storage key and what
- * it makes each node's link secret, one client's PSK and a commented cluster.toml. Nothing that exists is overwritten. */
+/* baton init DIR [--nodes N]: a CA, a certificate for each node, a storage key and each node's
+ * link secret, one client's PSK and a commented cluster.toml. It overwrites nothing. */
 #include "node/cli/cmd.h"
 #include "node/link/pki.h"
 
@@ -22,18 +22,18 @@
 
 static const char head[] =
 	"# baton: one file for all nodes of the cluster. `baton check --config cluster.toml`\n"
-	"# names every error in it. Paths are relative to this file's folder.\n\n"
+	"# reports every error in it. Paths are relative to this file's folder.\n\n"
 	"[cluster]\n"
 	"name = \"demo\"\n"
 	"ca_file = \"secrets/ca.pem\"\n"
 	"storage_key_file = \"secrets/storage.key\"   # seals the log and the snapshots\n"
-	"# user = \"baton\"            # a node's user once it has read its secrets; unset: baton, if it exists\n"
+	"# user = \"baton\"            # the user that a node becomes after it has read its secrets; unset: baton, if it exists\n"
 	"# max_store_age_s = 1800    # a cold start from older data needs --accept-old-store\n"
 	"# sessions_max = 100000     # clients\n"
-	"# child_sas_max = 200000    # ... each takes a place for each Child SA, and one for rekeying\n"
+	"# child_sas_max = 200000    # ... each takes one for each Child SA, and one more for rekeying\n"
 	"# half_open_max = 10000     # IKE SAs between IKE_SA_INIT and IKE_AUTH\n"
 	"# cookie_above = 500        # ... above this a client must return a cookie\n"
-	"# auth_timeout_s = 120      # for all rounds of IKE_AUTH; its first must come within 30 s\n\n";
+	"# auth_timeout_s = 120      # for all rounds of IKE_AUTH; the first must come within 30 s\n\n";
 
 static const char host_name[] = /* For the first node only. */
 	"# http_name = \"n1.example.net\"           # a host name that HTTP requests may "
@@ -44,8 +44,8 @@ static const char tail[] =
 	"mode = \"vip\"                             # the nodes hold the addresses and move them\n"
 	"addresses = [\"10.79.0.100/24\"]           # what clients connect to\n"
 	"inner_addresses = [\"10.20.0.1/24\"]       # what the protected network routes the pool to\n"
-	"# fragmentation = true     # of IKE messages (RFC 7383), with clients that want it\n"
-	"# fragment_size = 1260     # ... above so many octets of an IP datagram; unset: 1260 for IPv4, 1280 for IPv6\n\n"
+	"# fragmentation = true     # of IKE messages (RFC 7383), for clients that support it\n"
+	"# fragment_size = 1260     # ... octets of the longest IP datagram; unset: 1260 for IPv4, 1280 for IPv6\n\n"
 	"[datapath]\n"
 	"mode = \"auto\"                            # auto | xdp | socket\n"
 	"tun = \"baton0\"\n\n"
@@ -53,54 +53,54 @@ static const char tail[] =
 	"name = \"road\"\n"
 	"local_id = \"gw\"                          # IDr\n"
 	"auth = \"psk\"\n"
-	"# cert_file = \"secrets/gw.pem\"   # the gateway shows this certificate, and those of CAs behind it in the\n"
-	"# key_file = \"secrets/gw.key\"    # file, in place of a secret; both may be lists, of as many\n"
-	"# auth = \"pubkey\"                # clients show one, too, by a CA of\n"
+	"# cert_file = \"secrets/gw.pem\"   # the gateway shows this certificate, and the CA certificates after it in the\n"
+	"# key_file = \"secrets/gw.key\"    # file, instead of using a secret; both may be lists of the same length\n"
+	"# auth = \"pubkey\"                # clients show one, too, issued by a CA of\n"
 	"# client_ca_file = \"secrets/clients-ca.pem\"\n"
-	"# crl_file = \"secrets/clients.crl\"       # read again when it changes; then each CA there needs a CRL\n"
-	"# client_ids = [\"*.example.org\", \"O=Example, CN=*\"]   # who of them may come; unset: all\n"
+	"# crl_file = \"secrets/clients.crl\"       # read again when it changes; each CA that issues needs a CRL in it\n"
+	"# client_ids = [\"*.example.org\", \"O=Example, CN=*\"]   # which of them may connect; unset: all\n"
 	"local_ts = [\"10.20.0.0/16\"]              # what clients may reach\n"
 	"pool = \"10.30.0.0/16\"                    # virtual IPs of the clients\n"
 	"# dns = [\"10.20.0.53\"]\n"
-	"# dns_domains = [\"example.org\"]          # the names that these are to be asked for; unset: all\n"
-	"# unique_ids = \"no\"              # of one identity: | \"never\" | \"replace\" | \"keep\", as strongSwan's\n"
+	"# dns_domains = [\"example.org\"]          # the domains that these servers answer for; unset: all\n"
+	"# unique_ids = \"no\"              # sessions of one identity: | \"never\" | \"replace\" | \"keep\", as in strongSwan\n"
 	"# sessions_per_identity = 10     # unset: any number\n"
 	"ike_proposals = [\"aes128gcm16-aes256gcm16-chacha20poly1305-prfsha256-prfsha384-x25519-ecp256-ecp384-modp2048\",\n"
 	"                 \"aes256-aes128-sha256-sha384-x25519-ecp256-ecp384-modp2048\"]\n"
 	"esp_proposals = [\"aes128gcm16-aes256gcm16-chacha20poly1305\", \"aes256-aes128-sha256\"]\n"
-	"# The first that a client offers too is taken. These suit stock strongSwan, Android, iOS and macOS,\n"
+	"# The first one that the client also offers is used. These suit stock strongSwan, Android, iOS and macOS,\n"
 	"# Libreswan and pfSense. Windows needs NegotiateDH2048_AES256 in its registry, and for ESP knows only\n"
-	"# \"aes256-sha1\", which is weak, until Set-VpnConnectionIPsecConfiguration tells it GCMAES256. As it\n"
-	"# comes it also needs \"aes256-sha256-modp1024\" in ike_proposals, which is weaker: give such clients a\n"
-	"# [[connection]] of its own. Names: aes128gcm16 aes256gcm16 chacha20poly1305; aes128 aes256 aes128ctr\n"
+	"# \"aes256-sha1\", which is weak, until Set-VpnConnectionIPsecConfiguration sets GCMAES256. Unconfigured,\n"
+	"# it also needs \"aes256-sha256-modp1024\" in ike_proposals, which is weaker: give such clients their own\n"
+	"# [[connection]]. Names: aes128gcm16 aes256gcm16 chacha20poly1305; aes128 aes256 aes128ctr\n"
 	"# aes256ctr with sha256 sha384 sha512 (sha1); prfsha256 prfsha384 prfsha512 (prfsha1); x25519 ecp256\n"
 	"# ecp384 ecp521 modp2048 modp3072 modp4096 (modp1024); esn noesn. modp3072 and modp4096 cost the leader\n"
 	"# milliseconds for each client.\n"
 	"# dpd_delay_ms = 30000      # 0 = off\n"
-	"# rekey_time_s = 14400      # the gateway replaces a Child SA that is so old (up to a tenth before); 0 = never\n"
-	"# hard_time_s = 0           # ... and one that is so old ends, replaced or not; 0 = never\n"
-	"# rekey_bytes = 0           # ... or that has carried so many octets in one direction (1000000 or more); 0 = never\n"
-	"# hard_bytes = 0            # ... and one that has carried so many ends; some more pass within a second or two\n"
-	"# rekey_packets = 0         # the same of packets (1000 or more)\n"
+	"# rekey_time_s = 14400      # the gateway replaces a Child SA at this age (or up to a tenth earlier); 0 = never\n"
+	"# hard_time_s = 0           # ... and ends it at this age, replaced or not; 0 = never\n"
+	"# rekey_bytes = 0           # ... or replaces it after so many octets in one direction (1000000 or more); 0 = never\n"
+	"# hard_bytes = 0            # ... and ends it after so many; traffic of a second or two more may pass\n"
+	"# rekey_packets = 0         # the same for packets (1000 or more)\n"
 	"# hard_packets = 0\n"
-	"# ike_rekey_time_s = 86400  # the same of IKE SAs\n"
+	"# ike_rekey_time_s = 86400  # the same for IKE SAs\n"
 	"# ike_hard_time_s = 0       # ... and their sessions\n"
-	"# replay = \"marks\"          # | \"exact\": nothing is let in twice, ever; costs a round trip "
+	"# replay = \"marks\"          # | \"exact\": no packet is ever let in twice; costs a round trip "
 	"between nodes\n\n"
 	"[[secret]]\n"
 	"id = \"cl\"                                # the client's identity\n"
 	"psk_file = \"secrets/cl.psk\"              # or two, [\"secrets/new.psk\", \"secrets/cl.psk\"], while "
-	"it is changed\n\n"
-	"# [[user]]                                 # of a [[connection]] with auth = \"eap-mschapv2\"\n"
+	"the key changes\n\n"
+	"# [[user]]                                 # for a [[connection]] with auth = \"eap-mschapv2\"\n"
 	"# name = \"alice\"\n"
 	"# password_file = \"secrets/alice.pw\"       # one line of text\n\n"
-	"# [[radius]]                               # up to four, of a [[connection]] with auth = \"eap-radius\"\n"
+	"# [[radius]]                               # up to four, for a [[connection]] with auth = \"eap-radius\"\n"
 	"# address = \"10.20.0.9:1812\"               # asked from the first of inner_addresses, UDP port 11812\n"
 	"# secret_file = \"secrets/radius\"\n\n"
 	"# [timing]                  # failure detection: heartbeat_ms x heartbeats_missed\n"
 	"# heartbeat_ms = 10\n"
 	"# heartbeats_missed = 3\n"
-	"# detection_max_ms = 200    # at most, while heartbeats come late\n";
+	"# detection_max_ms = 200    # upper limit while heartbeats come late\n";
 
 #define KEY_OCTETS_MAX 64u
 
@@ -139,7 +139,7 @@ static bool write_random(const char *path, size_t octets)
 	return ok;
 }
 
-/* The storage key, and of it each node's link secret (cluster/link/proof.h). */
+/* The storage key, and each node's link secret, derived from it (cluster/link/proof.h). */
 static bool write_storage_key(const char *dir, unsigned nodes)
 {
 	uint8_t key[STORAGE_KEY_LEN], secret[PROOF_SECRET_LEN];
@@ -215,7 +215,7 @@ static bool write_config(const char *dir, unsigned nodes)
 			"link = \"10.77.0.%u:7500\"                 # node links, mutual TLS\n"
 			"cert_file = \"secrets/n%u.pem\"\n"
 			"key_file = \"secrets/n%u.key\"\n"
-			"link_secret_file = \"secrets/n%u.link\"    # derived from the storage key: may be left out\n"
+			"link_secret_file = \"secrets/n%u.link\"    # derived from the storage key; optional\n"
 			"data_dir = \"/var/lib/baton/n%u\"\n"
 			"outer_interface = \"wan\"                  # where clients come in\n"
 			"inner_interface = \"lan\"                  # towards the protected network\n"
