@@ -39,12 +39,17 @@ now_ms() { local t=${EPOCHREALTIME/[.,]/}; echo $((t / 1000)); }
 ns() { echo "$LAB_NS-$1"; }
 at() { local n=$1; shift; ip netns exec "$LAB_NS-$n" "$@"; }
 
+# pause SECONDS: as sleep, without a process of its own: where a script polls, starting
+# processes is most of its work. Nothing is ever written to that pipe.
+exec {LAB_SILENCE}<> <(:)
+pause() { read -rt "$1" -u "$LAB_SILENCE" || :; }
+
 # until_ok SECONDS COMMAND...: try it every 50 ms until it succeeds.
 until_ok() {
-	local end=$(($(now_ms) + $1 * 1000)); shift
+	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000)); shift
 	until "$@" > /dev/null 2>&1; do
-		[ "$(now_ms)" -lt $end ] || return 1
-		sleep 0.05
+		[ ${EPOCHREALTIME/[.,]/} -lt $end ] || return 1
+		pause 0.05
 	done
 }
 
@@ -81,14 +86,14 @@ background() {
 	echo $! >> "$LAB/pids"
 }
 pid_of() { cat "$LAB/$1.pid" 2>/dev/null; }
-alive() { local p; p=$(pid_of "$1") && [ -n "$p" ] && kill -0 "$p" 2>/dev/null; }
+alive() { local p; { read -r p < "$LAB/$1.pid"; } 2> /dev/null && kill -0 "$p" 2> /dev/null; }
 await_end() {
 	local p tries=$(($2 * 20))
-	p=$(pid_of "$1") || return 0
+	{ read -r p < "$LAB/$1.pid"; } 2> /dev/null || return 0
 	while kill -0 "$p" 2>/dev/null; do
 		tries=$((tries - 1))
 		[ $tries -gt 0 ] || return 1
-		sleep 0.05
+		pause 0.05
 	done
 	wait "$p" 2>/dev/null
 	return 0
@@ -198,7 +203,7 @@ capture_end() {
 	for f in "$LAB"/tcpdump-*.pid; do
 		[ -e "$f" ] || continue
 		name=$(basename "$f" .pid)
-		kill -INT "$(cat "$f")" 2>/dev/null
+		kill -INT "$(< "$f")" 2>/dev/null
 		await_end "$name" 5
 		rm -f "$f"
 	done
