@@ -120,6 +120,7 @@
 	X(MUTANT_VOLUME_GOES, "what a Child SA has carried goes with it") \
 	X(MUTANT_UNIQUE_BOTH, "what a newer session replaces goes on")                              \
 	X(MUTANT_IDENTITY_SLIPS_IN, "apply() does not count the sessions of an identity")          \
+	X(MUTANT_ECN_IGNORED, "congestion that a router outside has seen is not told inside")       \
 	X(MUTANT_PRUNE_UNASKED, "however many sessions a file lacks, nobody is asked")
 
 enum mutant {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* type | direction | spi | session | flags | local | remote | packet
+/* type | direction | spi | session | flags | class | local | remote | packet
  * endpoint: family (0, 4, 6) | octets (16) | port */
 #include "node/link/forward.h"
 
@@ -44,7 +44,7 @@ size_t forward_create(const struct datapath_forward *f, uint8_t out[FORWARD_FRAM
 	ok = CBB_init_fixed(&b, out, FORWARD_FRAME_MAX) && CBB_add_u8(&b, FRAME_FORWARD) &&
 	     CBB_add_u8(&b, (uint8_t)f->direction) && CBB_add_u32(&b, f->spi) &&
 	     CBB_add_u64(&b, f->session) &&
-	     CBB_add_u8(&b, f->path.udp_encap ? FLAG_UDP_ENCAP : 0) &&
+	     CBB_add_u8(&b, f->path.udp_encap ? FLAG_UDP_ENCAP : 0) && CBB_add_u8(&b, f->path.class) &&
 	     add_endpoint(&b, &f->path.local) && add_endpoint(&b, &f->path.remote) &&
 	     CBB_add_bytes(&b, f->packet, f->len) && CBB_finish(&b, NULL, &len);
 	assert(ok);
@@ -61,7 +61,7 @@ enum status forward_parse(struct datapath_forward *f, const uint8_t *frame, size
 	if (!CBS_get_u8(&b, &type) || type != FRAME_FORWARD || !CBS_get_u8(&b, &direction) ||
 	    direction > DATAPATH_OUTBOUND || !CBS_get_u32(&b, &f->spi) ||
 	    !CBS_get_u64(&b, &f->session) || !CBS_get_u8(&b, &flags) ||
-	    (flags & ~FLAG_UDP_ENCAP) || !get_endpoint(&b, &f->path.local) ||
+	    (flags & ~FLAG_UDP_ENCAP) || !CBS_get_u8(&b, &f->path.class) || !get_endpoint(&b, &f->path.local) ||
 	    !get_endpoint(&b, &f->path.remote) || CBS_len(&b) == 0 ||
 	    CBS_len(&b) > DATAPATH_PACKET_MAX)
 		return ERR_MALFORMED;

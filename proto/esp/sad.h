@@ -37,6 +37,7 @@ struct seq_grant {
 struct sad_path {
 	struct endpoint local, remote;
 	bool udp_encap; /* RFC 3948 on port 4500; else raw ESP. */
+	uint8_t class;  /* Inbound: the outer header's traffic class, DSCP and ECN. */
 };
 
 struct sad_entry {

@@ -99,6 +99,35 @@ tunnel() { # MODE ENCAP
 	}
 	check "$1 $2: TCP with checksums and segments left to a NIC" tcp
 	check "$1 $2: baton answers ARP for its addresses" above a 7 arp 0
+	[ $1 != socket ] || congestion "$1 $2"
+}
+
+# A router outside marks each packet (RFC 3168). AF_XDP passes no such hook: test/unit/outer_test.c.
+congestion() {
+	ip netns exec $dp-b nft -f - <<-NFT
+		table ip outside {
+			chain out {
+				type filter hook postrouting priority mangle
+				ip daddr 10.79.0.100 ip ecn set ce
+			}
+		}
+	NFT
+	ip netns exec $dp-h nft -f - <<-NFT
+		table ip inside {
+			chain in {
+				type filter hook input priority 0
+				icmp type echo-request ip ecn ce counter
+			}
+		}
+	NFT
+	check "$1: who is ECN-capable comes through congestion" \
+		ip netns exec $dp-b ping -c 5 -i 0.01 -W 2 -Q 2 -I 10.30.0.5 10.20.0.9
+	check "$1: and the inside hears of it" \
+		sh -c "ip netns exec $dp-h nft list table ip inside | grep -q 'counter packets 5 '"
+	check "$1: who is not gets no packet through it" \
+		sh -c "! ip netns exec $dp-b ping -c 2 -i 0.01 -W 1 -I 10.30.0.5 10.20.0.9"
+	check "$1: which is a drop with a name" above a 7 drop_ecn 1
+	ip netns exec $dp-b nft delete table ip outside
 }
 
 addresses() {

@@ -239,7 +239,7 @@ static void on_datagram(struct node *n, const struct delivery *d)
 {
 	struct event e = { .type = EVENT_DATAGRAM };
 	/* Raw ESP has no ports. */
-	struct sad_path path = { d->local, d->remote, d->remote.port != 0 };
+	struct sad_path path = { .local = d->local, .remote = d->remote, .udp_encap = d->remote.port != 0 };
 
 	n->hostile = d->value & DATAGRAM_HOSTILE;
 	switch ((enum datagram_kind)(d->value & 0xff)) {

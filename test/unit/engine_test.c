@@ -239,6 +239,45 @@ static void test_owners_of_slots(void **state)
 	memory_node_free(client);
 }
 
+/* What a router outside has marked is known inside, also of packets that were held, or came by way of
+ * another node; where nobody inside could be told, the packet is dropped, and its number is spent. */
+static void test_congestion(void **state)
+{
+	enum { NOT_ECT = 0, ECT_0 = 2, CE = 3 };
+	struct memory_node *gateway, *client;
+
+	(void)state;
+	pair(&gateway, &client, (struct sa_options){0});
+	for (size_t i = 0; i < 4; i++) {
+		inner_class = 0xb8 | (i == 1 ? NOT_ECT : ECT_0);
+		client_sends(client, 1);
+		assert_int_equal(client->outer[i].tos, inner_class); /* Normal mode: as inside. */
+		client->outer[i].path.class = CE;
+	}
+	inner_class = 0;
+	arrive(gateway, client, 0);
+	assert_int_equal(gateway->n_inner, 1);
+	assert_int_equal(gateway->inner[0].data[1], 0xb8 | CE);
+	arrive(gateway, client, 1);
+	arrive(gateway, client, 1);
+	assert_int_equal(gateway->n_inner, 1);
+	assert_int_equal(DROPS(gateway, DROP_ECN), 1);
+	assert_int_equal(DROPS(gateway, DROP_REPLAY), 1);
+	update(gateway, (struct sa_update){.kind = SA_UPDATE_REVOKE, .spi_in = SPI_GATEWAY});
+	arrive(gateway, client, 2); /* To its owner, with what it came with. */
+	assert_int_equal(gateway->n_forwards, 1);
+	assert_int_equal(gateway->forward.path.class, CE);
+	grant(gateway, SPI_GATEWAY, (struct seq_grant){.epoch = 2, .start = 1000, .end = 2000,
+						       .hold = true});
+	arrive(gateway, client, 3);
+	assert_int_equal(gateway->n_inner, 1);
+	update(gateway, (struct sa_update){.kind = SA_UPDATE_RELEASE, .spi_in = SPI_GATEWAY});
+	assert_int_equal(gateway->n_inner, 2);
+	assert_int_equal(gateway->inner[1].data[1], 0xb8 | CE);
+	memory_node_free(gateway);
+	memory_node_free(client);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +289,7 @@ int main(void)
 		cmocka_unit_test(test_stopped_and_lost),
 		cmocka_unit_test(test_stopped_room),
 		cmocka_unit_test(test_stopped_exact),
+		cmocka_unit_test(test_congestion),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,7 @@ struct boxed {
 	uint8_t data[PACKET_BUFFER];
 	size_t len;
 	struct sad_path path;
+	uint8_t tos; /* Outbound. */
 };
 
 struct memory_node {
@@ -53,6 +54,7 @@ static void box(struct boxed *to, size_t *n, struct packet **packets, size_t cou
 		memcpy(to[*n].data, packets[i]->data, packets[i]->len);
 		to[*n].len = packets[i]->len;
 		to[*n].path = packets[i]->path;
+		to[*n].tos = packets[i]->tos;
 		++*n;
 	}
 }
@@ -195,6 +197,8 @@ static void pair(struct memory_node **gateway, struct memory_node **client, stru
 	grant(*client, SPI_CLIENT + o.spi_add, g);
 }
 
+static uint8_t inner_class; /* DSCP and ECN of inner packets from now on. */
+
 /* An inner ICMP packet with n octets of payload, into outbound processing. */
 static void send_inner_from(struct memory_node *node, const char *src, const char *dst, uint8_t n)
 {
@@ -203,6 +207,7 @@ static void send_inner_from(struct memory_node *node, const char *src, const cha
 	struct address a;
 
 	ip[0] = 0x45;
+	ip[1] = inner_class;
 	ip[3] = (uint8_t)(20 + n);
 	ip[8] = 64;
 	ip[9] = 1;
@@ -234,6 +239,7 @@ static void arrive_as(struct memory_node *to, const struct memory_node *from, si
 	p.path.local = from->outer[i].path.remote;
 	p.path.remote = from->outer[i].path.local;
 	p.path.udp_encap = from->outer[i].path.udp_encap;
+	p.path.class = from->outer[i].path.class;
 	to->e.now_us += MARKS_US;
 	engine_inbound(&to->e, &p, 1);
 }

@@ -11,6 +11,7 @@
 #include "xdp/engine/engine.h"
 #include "proto/mutant.h"
 #include "xdp/engine/delivery.h"
+#include "xdp/engine/ecn.h"
 #include "xdp/engine/forwarding.h"
 #include "xdp/engine/icmp_error.h"
 #include "xdp/engine/waiting.h"
@@ -234,6 +235,8 @@ static void check_policy(struct packet *packets, size_t n)
 		assert(inner.next_header == p->next_header); /* esp_open() has compared them. */
 		p->len = inner.len; /* Without traffic flow padding, RFC 4303 2.7. */
 		p->drop = check_selectors(&inner, p);
+		if (p->drop == DROP_NONE)
+			p->drop = ecn_decapsulate(p->data, p->len, p->path.class);
 	}
 }
 

@@ -7,6 +7,7 @@
  * put back, so no (key, number) can be used for two packets. */
 #include "xdp/engine/engine.h"
 #include "proto/mutant.h"
+#include "xdp/engine/ecn.h"
 #include "xdp/engine/forwarding.h"
 #include "xdp/engine/icmp_error.h"
 #include "xdp/engine/carried.h"
@@ -15,14 +16,6 @@
 
 #define L2_FRESH_US UINT64_C(5000000) /* A router may have changed since. */
 #define LEASE_REMIND 4096u /* Numbers after which a lease that runs low is told again. */
-
-/* RFC 4301 5.1.2.1: DSCP is copied; RFC 6040 4.1, normal mode: so is ECN. */
-static uint8_t traffic_class(const uint8_t *ip)
-{
-	if (ip[0] >> 4 == 4)
-		return ip[1];
-	return (uint8_t)(ip[0] << 4 | ip[1] >> 4);
-}
 
 /* RFC 4301 6.2: an ICMP error that no SA would carry goes by the SA that carries "the
  * return traffic associated with the packet that triggered" it: a router on the way may
@@ -50,7 +43,7 @@ static void route(struct engine *e, struct packet *packets, size_t n)
 			continue;
 		p->len = inner.len;
 		p->next_header = inner.next_header;
-		p->tos = traffic_class(p->data);
+		p->tos = ecn_traffic_class(p->data);
 		if (e->isolated)
 			p->drop = DROP_ISOLATED;
 		else if (!p->sa->e.granted)

@@ -12,6 +12,7 @@
 #include "xdp/engine/outer.h"
 #include "proto/esp/esp.h"
 #include "xdp/engine/checksum.h"
+#include "xdp/engine/ecn.h"
 
 #include <netinet/in.h>
 #include <openssl/bytestring.h>
@@ -69,6 +70,7 @@ static enum drop parse_l3_ipv4(struct outer_frame *f, CBS *in, uint8_t *protocol
 	f->path.remote.address.family = f->path.local.address.family = 4;
 	memcpy(f->path.remote.address.octets, ip + 12, 4);
 	memcpy(f->path.local.address.octets, ip + 16, 4);
+	f->path.class = ecn_traffic_class(ip);
 	*protocol = ip[9];
 	CBS_init(in, ip + 20, total - 20u);
 	return DROP_NONE;
@@ -89,6 +91,7 @@ static enum drop parse_l3_ipv6(struct outer_frame *f, CBS *in, uint8_t *protocol
 	f->path.remote.address.family = f->path.local.address.family = 6;
 	memcpy(f->path.remote.address.octets, ip + 8, 16);
 	memcpy(f->path.local.address.octets, ip + 24, 16);
+	f->path.class = ecn_traffic_class(ip);
 	*protocol = ip[6];
 	CBS_init(in, ip + 40, payload);
 	return DROP_NONE;

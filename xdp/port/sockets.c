@@ -4,8 +4,10 @@
  * Each socket is bound to its service address whether or not the address is here
  * (IP_FREEBIND), and may send from it (IP_TRANSPARENT): nothing is opened, and so
  * nothing can fail, at a take-over. No PMTU discovery on the outside: a packet
- * that is too long for the path is fragmented by the kernel, as RFC 4301 8.1
- * allows for a gateway whose inner MTU is already small. */
+ * that is too long for the path is fragmented, as RFC 4301 8.1 allows for a gateway whose inner
+ * MTU is already small: at our interface by the kernel, further on by a router. So over IPv4 ICMP
+ * errors about what we sent, which anybody can forge, are believed in nothing: OMIT. IPv6 has no
+ * routers that fragment; there the kernel believes those that quote a packet of this socket. */
 #include "xdp/port/sockets.h"
 
 #include <assert.h>
@@ -66,12 +68,13 @@ static int set_options(int fd, bool v6)
 {
 	int on = 1, queue = SOCKET_QUEUE;
 	int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP;
-	int dont = v6 ? IPV6_PMTUDISC_DONT : IP_PMTUDISC_DONT;
+	int dont = v6 ? IPV6_PMTUDISC_DONT : IP_PMTUDISC_OMIT;
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &queue, sizeof(queue));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &queue, sizeof(queue));
 	if (setsockopt(fd, level, v6 ? IPV6_FREEBIND : IP_FREEBIND, &on, sizeof(on)) ||
 	    setsockopt(fd, level, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, &on, sizeof(on)) ||
+	    setsockopt(fd, level, v6 ? IPV6_RECVTCLASS : IP_RECVTOS, &on, sizeof(on)) ||
 	    setsockopt(fd, level, v6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, &dont, sizeof(dont)))
 		return -errno;
 	return 0;
@@ -175,12 +178,29 @@ static void sort_out(struct socket_message *m, enum socket_kind kind)
 	m->len -= skip;
 }
 
+/* DSCP and ECN of its IP header, as the kernel saw it: of fragments as RFC 3168 5.3 puts them together. */
+static uint8_t class_of(struct msghdr *h)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+		int class = 0;
+
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)
+			return *CMSG_DATA(c);
+		if (c->cmsg_level != IPPROTO_IPV6 || c->cmsg_type != IPV6_TCLASS)
+			continue;
+		memcpy(&class, CMSG_DATA(c), sizeof(class));
+		return (uint8_t)class;
+	}
+	return 0;
+}
+
 size_t sockets_read(struct sockets *s, size_t address, enum socket_kind kind,
 		    struct socket_message out[BURST])
 {
 	struct mmsghdr messages[BURST];
 	struct iovec parts[BURST];
 	union socket_address from[BURST];
+	uint8_t control[BURST][CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
 	int n;
 
 	for (size_t i = 0; i < BURST; i++) {
@@ -188,7 +208,9 @@ size_t sockets_read(struct sockets *s, size_t address, enum socket_kind kind,
 		messages[i].msg_hdr = (struct msghdr){.msg_name = &from[i],
 						      .msg_namelen = sizeof(from[i]),
 						      .msg_iov = &parts[i],
-						      .msg_iovlen = 1};
+						      .msg_iovlen = 1,
+						      .msg_control = control[i],
+						      .msg_controllen = sizeof(control[i])};
 	}
 	n = recvmmsg(s->fds[address][kind], messages, BURST, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < n; i++) {
@@ -196,6 +218,7 @@ size_t sockets_read(struct sockets *s, size_t address, enum socket_kind kind,
 						 .len = messages[i].msg_len};
 		out[i].path.local.address = s->addresses[address];
 		out[i].path.local.port = port_of(s, address, kind);
+		out[i].path.class = class_of(&messages[i].msg_hdr);
 		from_socket_address(&out[i].path.remote, &from[i]);
 		sort_out(&out[i], kind);
 		if (messages[i].msg_hdr.msg_flags & MSG_TRUNC)
