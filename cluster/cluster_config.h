@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the pure part of a node is configured with. Filled from cluster.toml by
- * node/, read-only afterwards; the same on all nodes but for `self`. Whoever changes a fact
- * starts the node anew; the policy may change while it runs. */
+/* What the pure part of a node is configured with. Filled from cluster.toml by node/, read-only
+ * afterwards; the same on all nodes but for `self`. A changed fact needs a restart of the node; the
+ * policy may change while it runs. */
 #ifndef CLUSTER_CLUSTER_CONFIG_H
 #define CLUSTER_CLUSTER_CONFIG_H
 

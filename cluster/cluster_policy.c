@@ -13,7 +13,7 @@ const struct policy_limits policy_limits_default = {
 	.half_open_max = 10000,
 	.cookie_above = 500,
 	.auth_ms = 120000,
-	.tombstones_max = 300000, /* All may begin anew at once, and go on rekeying. */
+	.tombstones_max = 300000, /* All clients may begin anew at once, and go on rekeying. */
 	.tombstones_per_identity = 1000,
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may come, what is offered to him, and how much of it: what changes from day to day, apart from the facts of
- * the cluster (cluster_config.h). It is made once and then only read, so one policy can be in
- * force at a node while another is handed to it (EVENT_POLICY). Counted; control thread only. */
+/* Who may connect, what is offered, and how much of it: the settings that change from day to day, apart from the
+ * facts of the cluster (cluster_config.h). A policy is made once and then only read, so one can be in force at a
+ * node while another is handed to it (EVENT_POLICY). Reference-counted; control thread only. */
 #ifndef CLUSTER_CLUSTER_POLICY_H
 #define CLUSTER_CLUSTER_POLICY_H
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one number that says in which form things are written: commands in the log, snapshots,
- * and what nodes say to each other.
+/* The one number that says which encoding is written: of commands in the log, of snapshots, and of
+ * what nodes say to each other.
  *
- * A program reads all levels from LEVEL_FIRST to its own, LEVEL. It writes the *committed*
- * level: what every member of the cluster can read, as the state says (state_level()). Each
- * node tells its own level in HELLO and NodeUp; once all members can more, the leader's next
- * ClusterTime raises the committed level, and it never falls. So nodes may be upgraded one
- * after the other, and back until the last one is. A node that can read less than the
- * committed level is refused, and one whose store is of a higher level than its own ends.
+ * A program reads all levels from LEVEL_FIRST to its own, LEVEL. It writes the *committed* level:
+ * what every member of the cluster can read, as the state says (state_level()). Each node tells its
+ * own level in HELLO and NodeUp; once all members can read a higher one, the leader's next
+ * ClusterTime raises the committed level, and it never falls. So nodes may be upgraded one after
+ * the other, and downgraded until the last one is. A node that can read less than the committed
+ * level is refused, and one whose store is of a higher level than its own ends.
  *
  * What a new level may bring, each behind the number of that level:
  *   - a field in a record: codec_since() in its field list (cluster/state/record.h); where it

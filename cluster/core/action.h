@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a node is to do. cluster_step() queues them, in order; the edge performs
- * them after it has returned, in that order, then calls actions_clear(). */
+/* What a node is to do. cluster_step() queues actions; after it has returned, the edge performs
+ * them in that order, then calls actions_clear(). */
 #ifndef CLUSTER_CORE_ACTION_H
 #define CLUSTER_CORE_ACTION_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an owner sees of its clients and the leader has to know: a sign of life,
- * another address, a sequence space that is used up (FRAME_SESSION). That a Child SA
- * cannot be used any more is told again until there is another one: its client may say
- * little, and the leader may change. */
+/* What an owner sees of its clients and the leader has to know: a sign of life, another address, a
+ * sequence space that is used up (FRAME_SESSION). If a Child SA cannot be used any more, the owner
+ * repeats that until there is another one: the client may send little, and the leader may
+ * change. */
 #include "cluster/core/activity.h"
 
 #include "cluster/core/rooms.h"

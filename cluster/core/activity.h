@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What owners tell the leader of their clients. */
+/* What owners report to the leader about their clients. */
 #ifndef CLUSTER_CORE_ACTIVITY_H
 #define CLUSTER_CORE_ACTIVITY_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The name of a question that an authentication method asks outside: what ACTION_AUTH_ASK
- * carries and EVENT_AUTH_ANSWER brings back. No two questions have the same. A new leader asks
- * again what was not answered, under the same name and with the same octets; so may the same
- * one. */
+/* The name of a question that an authentication method asks outside: ACTION_AUTH_ASK carries it and
+ * EVENT_AUTH_ANSWER brings it back. No two questions have the same name. A new leader asks an
+ * unanswered question again, under the same name and with the same octets; the old leader may do so
+ * too. */
 #ifndef CLUSTER_CORE_AUTH_QUESTION_H
 #define CLUSTER_CORE_AUTH_QUESTION_H
 

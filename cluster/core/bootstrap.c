@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who we are, and who may work with whom (DESIGN sections 7 and 9).
  *
- * Every link begins with HELLO. A node without an identity record has an empty
- * store. If *all* configured nodes are empty, the first of the file founds the
- * cluster: it draws the cluster's id, writes the founders (Raft ids and names)
- * into one record, keeps it, then hands it out; each keeps it before it starts
- * Raft. If only some are empty they join: the leader removes the Raft id that the
- * name had before, then adds the new one, standby first. With a majority empty
+ * Every link begins with HELLO. A node without an identity record has an empty store. If *all*
+ * configured nodes are empty, the first one in the file founds the cluster: it draws the cluster's
+ * id, writes the founders (Raft ids and names) into one record, stores it, then hands it out; each
+ * node stores it before it starts Raft. If only some are empty, they join: the leader removes the
+ * Raft id that the name had before, then adds the new one, standby first. With a majority empty
  * nothing is founded, and status says so.
  *
- * A HELLO also tells how far a store reaches. The cluster remembers what each
- * node has acknowledged (ClusterTime): a store that reaches less far was put back
- * from an older copy, and its node is refused: its vote and its leases would be
- * those of the past. When all nodes start cold, nobody remembers; then age decides: a
- * node whose newest record is too old neither stands nor votes, and ends unless a leader
- * is heard that the others have elected without it. */
+ * A HELLO also tells how far a store reaches. The cluster remembers what each node has acknowledged
+ * (ClusterTime). A store that ends before that was restored from an older copy, and its node is
+ * refused: its vote and its leases would be those of the past. When all nodes start cold, nobody
+ * remembers, and age decides: a node whose newest record is too old neither stands nor votes, and
+ * ends unless it hears a leader that the others have elected without it. */
 #include "cluster/core/bootstrap.h"
 
 #include "cluster/raft/raft_message.h"

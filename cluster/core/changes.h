@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What commands that were applied in this step ask the rooms to look at: committed.c notes
- * it, follow.c has it looked at. */
+/* What the commands applied in this step ask the rooms to look at: committed.c notes it, follow.c
+ * calls the rooms. */
 #ifndef CLUSTER_CORE_CHANGES_H
 #define CLUSTER_CORE_CHANGES_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The time that all agree on: the leader adds what has gone by, once a second, and with it up
- * to where each node's store is known to reach (DESIGN section 7), and what all members can read
+/* The time that all agree on. Once a second the leader adds what has passed, and says how far each
+ * node's store is known to reach (DESIGN section 7) and which level all members can read
  * (cluster/level.h). */
 #include "cluster/core/cluster_time.h"
 

@@ -8,23 +8,23 @@
  *   complete  it owns the slot in this epoch, and no mark that any majority holds of
  *             earlier epochs is unknown here.
  *
- * A successor becomes complete, and then informed, by the answer of a majority of nodes that are
- * informed and have applied its epoch, so acknowledge no older mark: two majorities share a
- * node. Others become informed by all marks of an owner that is complete. Being informed ends
- * with the process, not with a link: nothing is forgotten by not being heard.
+ * A successor becomes complete, and then informed, when a majority of nodes has answered that are
+ * informed and have applied its epoch, so that they acknowledge no older mark: two majorities share
+ * a node. Another process becomes informed when a complete owner has sent it all marks. It stays
+ * informed until it ends; a broken link makes it forget nothing.
  *
  *       start --> not informed --owner's COMPLETE--> informed
  *                    |                                  | successor: majority informed
  *                    +-- successor: majority informed --+--> complete
  *                    +-- successor: too few ---------------> complete, at the horizon
  *
- * The answer is FRAME_MARKS_DONE: what came before it on the link is all. It is sent unasked
- * at NodeDown, and for the asking (FRAME_MARKS_ASK) whenever it is missing: the owner
- * restarted, a link broke, a snapshot came instead of the entry. Marks that are in the
- * sender's log are left out, so it counts once we have applied what the sender had.
+ * The answer is FRAME_MARKS_DONE: all marks came before it on the link. It is sent unasked at
+ * NodeDown, and on request (FRAME_MARKS_ASK) whenever it is missing: the owner restarted, a link
+ * broke, a snapshot came instead of the entry. The sender leaves out marks that are in its log, so
+ * the answer counts once we have applied what the sender had.
  *
- * A process says and takes nothing before its own NodeUp is applied: until then its state
- * may lag behind what the process before it acknowledged. */
+ * Before its own NodeUp is applied, a process neither sends nor accepts an answer: until then its
+ * state may lag behind what the process before it acknowledged. */
 #include "cluster/core/collect.h"
 
 #include "cluster/core/rooms.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Raft's face: commands out of the log into the state, and what they change is noted in
- * follow.h. Nothing is acted upon here: the acting may propose the next command. */
+/* The interface to Raft: applies commands from the log to the state, and notes in follow.h what
+ * they change. Nothing acts on a change here, because acting may propose the next command. */
 #include "cluster/core/committed.h"
 
 #include "cluster/core/control_room.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Raft's face: commands out of the log into the state. */
+/* The interface to Raft: commands out of the log into the state. */
 #ifndef CLUSTER_CORE_COMMITTED_H
 #define CLUSTER_CORE_COMMITTED_H
 

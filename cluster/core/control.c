@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an operator asks for: that a session ends, that an identity is revoked or allowed
- * again, that sessions end whose identity or connection is no longer configured. Any node is asked;
- * it proposes a command, through the leader, and again while it does not see it applied, for
- * the leader may be lost. Each of these commands may be said twice.
+/* What an operator asks for: to end a session, to revoke an identity or allow it again, to end
+ * sessions whose identity or connection is no longer configured. The operator may ask any node. It
+ * proposes a command through the leader, and again until it sees the command applied, because the
+ * leader may be lost. Each of these commands may be applied twice.
  *
- * The command carries a ticket that was drawn here. So the node that was asked answers when it
- * has itself applied it, with what applying it did: an answer that nobody has to send, and
- * that is never given for what was not committed. */
+ * The command carries a ticket that was drawn here. So the node answers when it has itself applied
+ * the command, with what that did: nobody has to send the answer, and it is never given for an
+ * uncommitted command. */
 #include "cluster/core/rooms.h"
 #include "cluster/core/control_room.h"
 #include "cluster/core/policy.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A node's core: one event in, the rooms do their part, actions out.
- * A step ends when nothing is left to follow of what was applied in it (follow.c), and all
- * proposals of the step have gone out as one log entry. */
+/* A node's core: one event in, the rooms do their part, actions out. A step ends when everything
+ * that was applied in it has been followed up (follow.c) and all its proposals have gone out as one
+ * log entry. */
 #include "cluster/core/core.h"
 #include "cluster/core/rooms.h"
 #include "cluster/core/frames.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Leadership handed on, and a node that ends. The leader prefers not to hold the service
- * addresses, and one whose wall clock is wrong gives leadership to another. A node that leaves
- * first gives leadership away, then proposes its own NodeDown, and ends when that is applied, or
- * after SHUTDOWN_US. */
+/* Leadership handed on, and a node that ends. The leader prefers not to hold the service addresses;
+ * a leader whose wall clock is wrong gives leadership to another node. A node that leaves first
+ * gives leadership away, then proposes its own NodeDown, and ends when that is applied, or after
+ * SHUTDOWN_US. */
 #include "cluster/core/departure.h"
 
 #include "cluster/core/rooms.h"

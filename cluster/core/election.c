@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The leader is gone (DESIGN section 9). Every node tells the others that it does not answer;
- * once a majority says so, the survivor with the longest log stands for election at once; the
- * others follow in turn, every 50 ms, should it fail. */
+/* The leader is gone (DESIGN section 9). Every node tells the others that the leader does not
+ * answer. Once a majority says so, the survivor with the longest log stands for election at once;
+ * should it fail, the others follow in turn, every 50 ms. */
 #include "cluster/core/election.h"
 
 #include "cluster/core/rooms.h"

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE messages of established and of emerging sessions (DESIGN section 4).
  *
- * A *lane* is the line in which one session's messages wait. The message at its
- * head may have a command in the log; the others wait, at most LANE_ROOM of them. When
- * the command was applied, or refused, the message at the head is simply handled
- * once more: if its command stood, the state holds the reply now and the message
- * is a retransmission like any other, answered from the replicated bytes; if it
- * was refused, the message is executed on the new state. So there is one path by
- * which replies leave, and it starts from committed state.
+ * A *lane* is the queue of one session's messages, at most LANE_ROOM of them. The message at its
+ * head may have a command in the log; the others wait. When the command was applied, or refused,
+ * the message at the head is simply handled once more. If its command was applied, the state now
+ * holds the reply and the message is a retransmission like any other, answered from the replicated
+ * bytes. If it was refused, the message is executed on the new state. So there is one path by which
+ * replies leave, and it starts from committed state.
  *
  *   datagram -> header -> (no leader: keep) -> (not leader: relay) -> (fragment: collect)
  *     -> lane -> ike_respond() -> command -> log -> applied -> again -> cached reply -> out
  *
- * A reply that makes or ends an SA also waits until the session's owner has applied that,
- * 50 ms at most: the client's first packet shall find it, and none shall be let in once
- * the client was told that its SA is gone. */
+ * A reply that makes or ends an SA also waits until the session's owner has applied that, 50 ms at
+ * most: the client's first packet must find the SA, and no packet may be let in once the client was
+ * told that its SA is gone. */
 #include "cluster/core/exchange.h"
 
 #include "cluster/core/lane.h"

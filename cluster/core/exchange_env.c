@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a step of the key exchange may draw and ask: SPIs and virtual IPs that
- * are free in the applied state, whether a client may have another IKE SA, and IVs
- * that this node has never used. A draw may still lose against one that commits
- * first; then the command is refused and the message is executed once more. */
+/* What a step of the key exchange may draw and ask: SPIs and virtual IPs that are free in the
+ * applied state, whether a client may have another IKE SA, and IVs that this node has never used.
+ * Another command may commit the same draw first; then this command is refused and the message is
+ * executed once more. */
 #include "cluster/core/exchange_env.h"
 
 #include "cluster/core/lane.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a step of the key exchange may draw and ask, and what its command takes. */
+/* What a step of the key exchange may draw and ask, and which resources its command takes. */
 #ifndef CLUSTER_CORE_EXCHANGE_ENV_H
 #define CLUSTER_CORE_EXCHANGE_ENV_H
 

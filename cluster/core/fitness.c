@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host that does not let its node serve: no outer interface, say, or no address on it.
- * The edge looks (EVENT_FITNESS); the node tells the others (FRAME_FITNESS, also on each
- * new link) and the leader keeps clients away from it: it inherits only if nobody else can,
- * and what it owns is taken from it the way of a planned leave, by NodeDown. It says that it
- * is up again, and owns nothing. It votes, relays and may lead all the same.
+/* A host that does not let its node serve: no outer interface, say, or no address on it. The edge
+ * looks (EVENT_FITNESS); the node tells the others (FRAME_FITNESS, also on each new link) and the
+ * leader keeps clients away from it: it inherits only if no other node can, and what it owns is
+ * taken from it by NodeDown, as in a planned leave. It then says that it is up again, and owns
+ * nothing. It still votes, relays and may lead.
  *
- * Nothing of it is in the replicated state: a leader that knows nothing yet chooses wrongly
- * for as long as a link takes to come up, and then once more. */
+ * None of this is in the replicated state: a new leader that knows nothing yet may choose wrongly
+ * until its links are up, and then has to move the sessions again. */
 #include "cluster/core/fitness.h"
 
 #include "cluster/core/rooms.h"

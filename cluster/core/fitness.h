@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hosts that do not let their node serve. */
+/* Hosts that do not let their nodes serve. */
 #ifndef CLUSTER_CORE_FITNESS_H
 #define CLUSTER_CORE_FITNESS_H
 

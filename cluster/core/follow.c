@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nothing that apply() changed is acted upon inside apply(): it is noted here and looked at
- * when Raft has returned, since the looking may propose the next command. A step ends when
- * nothing is left to look at.
+/* Nothing acts on a change inside apply(). It is noted here and looked at when Raft has returned,
+ * because looking may propose the next command. A step ends when nothing is left to look at.
  *
- * The applied state is the only truth about ownership: whether it changed by an entry or by
- * a snapshot, the rooms compare and act on the difference (DESIGN section 5). The order is
- * that of looks[] below. */
+ * The applied state is the only truth about ownership: whether an entry or a snapshot changed it,
+ * the rooms compare and act on the difference (DESIGN section 5). The order is that of looks[]
+ * below. */
 #include "cluster/core/follow.h"
 #include "cluster/core/changes.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What follows from commands that were applied, in which order. */
+/* What follows from applied commands, and in which order. */
 #ifndef CLUSTER_CORE_FOLLOW_H
 #define CLUSTER_CORE_FOLLOW_H
 

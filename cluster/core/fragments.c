@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where fragments of IKE messages wait for the rest of theirs (RFC 7383 2.6): at the leader
- * alone, and in its memory alone (DESIGN section 4). The other nodes relay each datagram. A new
- * leader lacks what came to the one before, and the client repeats all fragments of a message
- * that is not answered, as it repeats any message.
+/* Fragments of IKE messages wait here for the rest of their message (RFC 7383 2.6): only at the
+ * leader, and only in its memory (DESIGN section 4). The other nodes relay each datagram. A new
+ * leader lacks the fragments of the one before; the client repeats all fragments of an unanswered
+ * message, as it repeats any message.
  *
  *   datagram -> fragments_collect() -> a complete message -> its lane (exchange.c)
  *
- * There is one reassembly for each IKE SA and direction, for with a window of 1 no more than
- * one message can be under way; of the next request we take, and of the answer to ours. Nothing
- * gets in that does not authenticate, so who holds no key cannot make us keep anything. Who has
- * made a half-open IKE SA can: so all of them have FRAGMENTS_OCTETS_MAX together, where the
- * oldest makes room, and 30 s each, as a half-open SA has. */
+ * There is one reassembly for each IKE SA and direction, because with a window of 1 only one
+ * message can be under way: the next request, or the answer to ours. Only fragments that
+ * authenticate get in, so nobody without a key can make us keep anything. A client with a half-open
+ * IKE SA can. So all fragments together have FRAGMENTS_OCTETS_MAX, where the oldest makes room, and
+ * each message has 30 s, like a half-open SA. */
 #include "cluster/core/fragments.h"
 
 #include "cluster/core/half_open.h"

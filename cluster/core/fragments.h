@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fragments of IKE messages (RFC 7383), at the leader, until their message is complete. */
+/* Fragments of IKE messages (RFC 7383), at the leader, until their messages are complete. */
 #ifndef CLUSTER_CORE_FRAGMENTS_H
 #define CLUSTER_CORE_FRAGMENTS_H
 

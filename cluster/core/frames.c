@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What another node says, to the room that it is for. Nothing is taken from a node that has not
- * identified itself, or was refused. */
+/* Passes frames of other nodes to the rooms that they are for. Nothing is taken from a node that
+ * has not identified itself, or was refused. */
 #include "cluster/core/frames.h"
 
 #include "cluster/core/rooms.h"

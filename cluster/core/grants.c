@@ -2,14 +2,13 @@
 /* The applied state, told to the packet workers: which SAs there are, where
  * their clients are, and what this node may do with them.
  *
- * A *shadow* is what the workers were told of a session. Whatever changed the
- * state, an entry or a snapshot, we compare and tell the difference; a grant is
- * derived from the applied record alone (lease_at()), so a new owner may send
- * without a further commit, and never before its own apply.
+ * A *shadow* is what the workers were told about a session. Whether an entry or a snapshot changed
+ * the state, we compare and tell the difference. A grant follows from the applied record alone
+ * (lease_at()), so a new owner may send without a further commit, and never before its own apply.
  *
- * A successor sends outward at once, and holds inbound packets until it was handed the marks of
- * the lost owner, as takeover.c says; those of exact SAs for as long as collect.c says. No
- * owner's floor is below a mark of an epoch before its own, however late that comes. */
+ * A successor sends outward at once, and holds inbound packets until it has the marks of the lost
+ * owner, as takeover.c says (for exact SAs, collect.c). No owner's floor is below a mark of an
+ * epoch before its own, however late that mark comes. */
 #include "cluster/core/grants.h"
 
 #include "cluster/core/rooms.h"

@@ -3,17 +3,16 @@
  * memory of the leader and of the other voters, never in the log. How they get there:
  * half_open_share.c.
  *
- * A repeated IKE_SA_INIT gets the same bytes again. Another one with the same SPI
- * and from the same address is another exchange, and both stay: RFC 7296 2.1 has them told
- * apart "based on the whole packet, its hash, or the Ni payload"; anybody may have sent it.
+ * A repeated IKE_SA_INIT gets the same bytes again. Another one with the same SPI and from the same
+ * address is another exchange, and both stay: RFC 7296 2.1 has them told apart "based on the whole
+ * packet, its hash, or the Ni payload"; anybody may have sent it.
  *
- * One address may not fill the table: above SOURCE_COOKIE_ABOVE half-open SAs it must
- * show with a COOKIE that it is there (RFC 7296 2.6), and then it has SOURCE_MAX. So
- * nobody can use up another's share with forged addresses, nor all by himself. A client
- * with many addresses can fill the table; then the oldest make room, first of those that
- * have sent no IKE_AUTH.
+ * One address may not fill the table: above SOURCE_COOKIE_ABOVE half-open SAs it must show with a
+ * COOKIE that it is there (RFC 7296 2.6), and then it may have SOURCE_MAX. So nobody can use up
+ * another's share with forged addresses, nor fill the table from one address. A client with many
+ * addresses can; then the oldest make room, those without an IKE_AUTH first.
  *
- * They die after 30 s, and once their first IKE_AUTH was taken `auth_timeout_s` after that. */
+ * They end after 30 s, or `auth_timeout_s` after their first IKE_AUTH was taken. */
 #include "cluster/core/half_open.h"
 
 #include "cluster/core/half_open_entry.h"

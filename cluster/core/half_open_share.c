@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a half-open IKE SA gets from the leader to the others, after IKE_SA_INIT and after each
- * step of IKE_AUTH (DESIGN section 4): what it has to say leaves once a majority holds it as it
- * is, or after 5 ms. So the next leader can answer what the client will repeat for minutes,
- * with the same bytes, and go on where it stands.
+/* How a half-open IKE SA gets from the leader to the others, after IKE_SA_INIT and after each step
+ * of IKE_AUTH (DESIGN section 4). Its response leaves once a majority holds the half-open SA in its
+ * new state, or after 5 ms. So the next leader can answer what the client will repeat for minutes,
+ * with the same bytes, and go on from there.
  *
- * That leader need not be one of the majority. So before its first step it shares what it has,
- * in its own term: a node that has a later step sends it back, any other acknowledges and takes
- * no more from the leader before. Two majorities share a node. What was asked outside is asked
- * again, with the same octets, once the client repeats the request that waits for it.
+ * The next leader may not be in that majority. So before its first step it shares what it has, in
+ * its own term: a node that has a later step sends it back; any other acknowledges, and takes no
+ * more from the leader before. Two majorities share a node. A question that was asked outside is
+ * asked again, with the same octets, once the client repeats the request that waits for it.
  *
- * It is memory, not the log: it does not outlive a majority of processes, nor does it hold
- * where 5 ms are not enough. Then the client begins anew. */
+ * All this is memory, not the log: if a majority of processes ends, or 5 ms are not enough, the
+ * client begins anew. */
 #include "cluster/core/half_open_entry.h"
 #include "cluster/core/outgoing.h"
 #include "cluster/core/radius_client.h"

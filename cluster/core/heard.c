@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When each process of the others told its marks last: what it accepted until then is known. */
+/* When each other process last sent its marks: what it accepted until then is known. */
 #include "cluster/core/heard.h"
 
 #include "cluster/core/rooms.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When each process of the others told its marks last. */
+/* When each other process last sent its marks. */
 #ifndef CLUSTER_CORE_HEARD_H
 #define CLUSTER_CORE_HEARD_H
 

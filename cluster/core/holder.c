@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who holds the service addresses (DESIGN section 6). The leader gives them to a node that
- * is up, if there is another to one that does not lead: then no single loss needs both an
- * election and a takeover. */
+/* Who holds the service addresses (DESIGN section 6). The leader gives them to a node that is up,
+ * and if possible to one that does not lead: then no single loss needs both an election and a
+ * takeover. */
 #include "cluster/core/holder.h"
 
 #include "cluster/core/rooms.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of lanes: one for each session, or half-open SPI pair, that has a message
- * waiting or a command on its way. A lane also keeps the virtual IP that its command
- * takes: a client that asks meanwhile gets another one, and is not refused at the commit. */
+/* The table of lanes: one for each session, or half-open SPI pair, that has a message waiting or a
+ * command on its way. A lane also reserves the virtual IP that its command takes: another client
+ * that asks meanwhile gets a different one, instead of a refusal at the commit. */
 #include "cluster/core/lane.h"
 #include "cluster/core/lane_reserve.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions and virtual IPs whose command is on its way (lane.c). */
+/* Sessions and virtual IPs that a command on its way will take (lane.c). */
 #ifndef CLUSTER_CORE_LANE_RESERVE_H
 #define CLUSTER_CORE_LANE_RESERVE_H
 

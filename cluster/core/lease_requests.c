@@ -2,10 +2,10 @@
 /* What an owner wants in the log for its SAs, in one command for all of them: lease
  * renewals, horizons of exact SAs, marks (DESIGN section 5).
  *
- * When half of a lease is used, more is asked for: up to two seconds' worth of what was sent
- * since the last time, or L. The same for a horizon, by what came in. All rows of a node
- * travel in one command; it leaves at once when none left in the last 2 ms, else with
- * the next tick. One that did not commit is asked for again: the leader may be gone. */
+ * When half of a lease is used, the owner asks for more: for two seconds of traffic at the rate
+ * since its last request, or L if that is more. It does the same for a horizon, by what came in.
+ * All rows of a node travel in one command; it leaves at once when none left in the last 2 ms, else
+ * with the next tick. A row that did not commit is sent again: the leader may be gone. */
 #include "cluster/core/lease_requests.h"
 
 #include "cluster/core/rooms.h"

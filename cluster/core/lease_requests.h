@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What owners ask of the log: leases, horizons, marks. */
+/* What owners ask the log for: leases, horizons, marks. */
 #ifndef CLUSTER_CORE_LEASE_REQUESTS_H
 #define CLUSTER_CORE_LEASE_REQUESTS_H
 

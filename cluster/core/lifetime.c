@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Limits of the age of SAs and of what they carry. The state holds when each was made; the limits are the configuration's,
- * so a new one holds for what there is. */
+/* Limits of the age of SAs and of what they carry. The state says when each was made; the limits come from the
+ * configuration, so a changed limit applies to existing SAs. */
 #include "cluster/core/lifetime.h"
 
 /* The SPI is random in all its bits. */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How long SAs are used (struct lifetime): by committed cluster time and what is committed of what they
- * have carried, judged by whoever leads. */
+/* How long SAs are used (struct lifetime). The leader judges by committed cluster time and by the
+ * committed volume. */
 #ifndef CLUSTER_CORE_LIFETIME_H
 #define CLUSTER_CORE_LIFETIME_H
 
 #include "proto/esp/volume.h"
 #include "proto/ike/ike_config.h"
 
-/* Soft: a tenth of it before its end, or less, an SA is to be replaced: its own SPI says how much,
- * which was drawn by the leader and is committed. So all that were made at once do not come
- * due at once, and each leader says the same of each. */
+/* Soft: an SA is to be replaced at this limit, or up to a tenth earlier. Its own SPI, which the
+ * leader drew and committed, says how much earlier. So SAs that were made together do not come due
+ * together, and every leader decides the same. */
 bool lifetime_is_due(const struct lifetime *l, uint64_t made_ms, uint32_t spi, uint64_t now_ms);
 /* Hard. */
 bool lifetime_is_over(const struct lifetime *l, uint64_t made_ms, uint64_t now_ms);

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Up to when all that was accepted has its mark in the log. Each update of the store says it, so
- * that a process which starts cold knows how far back something may lie that nobody remembers.
+/* The time up to which every accepted packet has its mark in the log. Each update of the store
+ * records it, so that a process that starts cold knows how far back forgotten packets may lie.
  *
  *   the term before    nobody leads    a term            power is lost
  *   -----------------|               |---------|---------|
  *            A - commit                        sure      now
  *
- * Marks are in the log within mark_commit_ms if somebody leads all that time, and whoever owns
- * sessions can reach him. So all that was accepted mark_commit_ms before a moment is in the log,
- * if until that moment one leader had led, and the same owners had owned, for as long as that:
- * who becomes an owner first has to commit what it alone heard of its predecessor. Before that
- * we stay with what was true of the terms and owners before.
+ * Marks are in the log within mark_commit_ms if there is a leader all that time and the owners can
+ * reach it. So everything accepted up to mark_commit_ms before a moment is in the log if, at that
+ * moment, one leader had led and the same owners had owned for that long: a new owner first has to
+ * commit what it alone heard of its predecessor. Until then we keep the time of the earlier terms
+ * and owners.
  *
- * The moment must be one at which a leader could commit. A leader that is cut off goes on
- * writing until it finds out, within two of Raft's election time-outs, so an entry is a proof
- * of a leader if it is committed, or that old, or if it came from another node that is with us
- * a majority. Of an owner that we do not hear we know nothing since. */
+ * The moment must be one at which a leader could commit. A leader that is cut off goes on writing
+ * until it finds out, within two of Raft's election time-outs. So an entry proves a leader if it is
+ * committed, or that old, or came from another node that is a majority with us. About an owner that
+ * we no longer hear we know nothing. */
 #include "cluster/core/logged.h"
 
 #include "cluster/core/heard.h"

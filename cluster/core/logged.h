@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Up to when all that was accepted has its mark in the log: what a loss of all power leaves. */
+/* The time up to which every accepted packet has its mark in the log: what a loss of all power
+ * leaves. */
 #ifndef CLUSTER_CORE_LOGGED_H
 #define CLUSTER_CORE_LOGGED_H
 

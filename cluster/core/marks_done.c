@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* FRAME_MARKS_DONE: all the marks that this node knows and the log does not, and what it has
- * forgotten (collect.c). It is said unasked at NodeDown, and for the asking. */
+/* FRAME_MARKS_DONE: this node has sent all marks that it knows and the log does not have, and says
+ * what it has forgotten (collect.c). It is sent unasked at NodeDown, and on request. */
 #include "cluster/core/marks_done.h"
 
 #include "cluster/core/collect.h"

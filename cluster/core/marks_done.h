@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A node's answer that it has told all marks that it knows: FRAME_MARKS_DONE. */
+/* A node's answer that it has sent all marks that it knows: FRAME_MARKS_DONE. */
 #ifndef CLUSTER_CORE_MARKS_DONE_H
 #define CLUSTER_CORE_MARKS_DONE_H
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nodes up and down (DESIGN section 6).
  *
- * A node that is not shown as up in its running incarnation, with the policy that is in force at
- * it, says so until it is. The leader
- * turns the detector's word about a follower into NodeDown. */
+ * A node repeats NodeUp until the state shows it as up, with its running incarnation and the policy
+ * in force at it. When the detector reports a follower as dead, the leader proposes NodeDown. */
 #include "cluster/core/membership.h"
 
 #include "cluster/core/cluster_time.h"

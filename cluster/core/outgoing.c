@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages to clients, by the node that their own came by: there the NAT lets them in. */
+/* Messages to a client leave by the node through which its own messages came: the NAT lets them
+ * through from there. */
 #include "cluster/core/outgoing.h"
 
 #include "cluster/core/rooms.h"

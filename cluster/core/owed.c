@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owners that follow each other so fast that one is lost before it has said how much of its
- * predecessor's it does not know.
+/* Owners that follow each other so fast that one is lost before it has published how much of its
+ * predecessor's traffic it does not know.
  *
  *   P accepts, unheard     Q owns it, and is lost at once     we own it
  *        |------------------------ age --------------------------|
  *
- * Q may not even have learned that it was the owner; or it published its age, but what it alone
- * had heard of P is lost with it. So whenever a slot passes from one owner to another we note
- * since when we have heard nothing of the first. The second owes that to the world, until it
- * has shown that it knows, and has then had the time to commit what it was handed; if it is
- * lost before, the next owner owes it. What comes to us we publish at once (takeover.c).
+ * Q may not even have learned that it was the owner; or it published its mark age, but what it
+ * alone had heard of P is lost with it. So whenever a slot passes from one owner to another, we
+ * note since when we have heard nothing from the first. The second owes that mark age until it has
+ * shown that it knows and has then had time to commit what it was given; if it is lost before, the
+ * next owner owes it. What comes to us we publish at once (takeover.c).
  *
- * A debt is one for each process, not for each slot: at worst an age is published that is
- * greater than it need be. The same is true of what we have not seen: a node that starts, or
- * reads a snapshot, takes for unheard all that owners before the last one did. */
+ * There is one debt per process, not per slot: at worst the published age is greater than it need
+ * be. The same is true of changes that we have not seen: a node that starts, or reads a snapshot,
+ * treats everything that owners before the last one did as unheard. */
 #include "cluster/core/owed.h"
 
 #include "cluster/core/rooms.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The mark ages that other owners have yet to publish (DESIGN section 6): an owner that
- * takes over from one that may not have done so publishes what that one owed. */
+/* The mark ages that other owners have yet to publish (DESIGN section 6): an owner that takes over
+ * from one that may not have published its own also publishes what that one owed. */
 #ifndef CLUSTER_CORE_OWED_H
 #define CLUSTER_CORE_OWED_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of SAs, by SPI, and the lists that rooms keep of them. It knows no part of an
- * entry: the room that it belongs to does. */
+/* The table of SAs, by SPI, and the lists that rooms keep of them. It knows no part of an entry;
+ * the room that owns the part does. */
 #include "cluster/core/owned_sa.h"
 #include "cluster/core/rooms.h"
 

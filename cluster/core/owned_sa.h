@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What this node knows of one Child SA beside its record in the applied state. There is one
- * entry an SA, from the first that is heard of it to its end, at every node: who owns it
- * may change at any time. Each part belongs to one room, which alone reads and writes it. */
+/* What this node knows about one Child SA beside its record in the applied state. Every node has
+ * one entry per SA, from the first report about it to its end, because the owner may change at any
+ * time. Each part belongs to one room, which alone reads and writes it. */
 #ifndef CLUSTER_CORE_OWNED_SA_H
 #define CLUSTER_CORE_OWNED_SA_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a node knows of another one. bootstrap.c writes it when a link comes up and a HELLO
- * comes; core.c what its frames say of it; membership.c what the detector says. */
+/* What a node knows about another one. bootstrap.c writes it when a link comes up and a HELLO
+ * arrives, core.c from the node's frames, membership.c from the detector. */
 #ifndef CLUSTER_CORE_PEER_H
 #define CLUSTER_CORE_PEER_H
 

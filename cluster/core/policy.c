@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The policy in force at this node, and sessions whose identity or connection it has no longer.
+/* The policy in force at this node, and sessions whose identity or connection it no longer
+ * contains.
  *
- * Another policy may come at any time between two steps (EVENT_POLICY). No room keeps a
- * pointer into one from step to step: sessions and half-open SAs name their connection and
- * their peer. So whatever is under way is judged by the policy that is in force when its next
- * message comes, and who was taken out of it is not let in, however far he has got. Each node
- * has its own, and the leader negotiates by its own; NodeUp tells the hash. That others have
- * another one is said once, and makes nobody unready.
+ * Another policy may come at any time between two steps (EVENT_POLICY). No room keeps a pointer
+ * into one from step to step: sessions and half-open SAs name their connection and their peer. So
+ * an exchange under way is judged by the policy in force when its next message comes, and a client
+ * that was removed is not let in, however far it has got. Each node has its own policy, and the
+ * leader negotiates by its own; NodeUp carries the hash. If nodes differ, they say so once, and
+ * stay ready.
  *
  * An operator who takes a [[secret]] out of cluster.toml wants its client gone. Such sessions end
  * by a committed command of the leader, like those that an operator ends.
  *
- * One node with an old or a truncated file must not do that, so it takes a policy that a
- * majority of voters shows. And a file can be wrong
- * everywhere: when more than one in PART_HELD would end at once nobody does, until an operator
- * says so (control.c); the leader says once how many there are, and what to say. It then holds
- * them until none is left: they are not to end later only because others came.
+ * One node with an old or a truncated file must not do that, so a majority of voters must have the
+ * policy. And a file can be wrong everywhere: if more than one session in PART_HELD would end at
+ * once, none does until an operator says so (control.c); the leader says once how many there are,
+ * and which command ends them. It spares them until none is left: they must not end later only
+ * because others came.
  *
- * Whether a session is such a one follows from the identity that it was authenticated with
- * and from its connection's name. All are looked at, a few in each step: after the leader or
- * the nodes changed, and every AGAIN_US. */
+ * The identity that a session was authenticated with and its connection's name tell whether it
+ * ends. All sessions are looked at, a few in each step: after the leader or the nodes changed, and
+ * every AGAIN_US. */
 #include "cluster/core/policy.h"
 
 #include "cluster/core/rooms.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The policy in force, and sessions whose identity or connection it has no longer. */
+/* The policy in force, and sessions whose identity or connection it no longer contains. */
 #ifndef CLUSTER_CORE_POLICY_H
 #define CLUSTER_CORE_POLICY_H
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pool that runs dry says so before it does: the leader when nine of ten addresses are in
- * use, and again when fewer than eight were and it rises once more. The numbers themselves are
- * the state's, and in /metrics of every node. */
+/* The leader warns before a pool runs dry: when nine of ten addresses are in use, and again only
+ * after fewer than eight were. The numbers are in the state, and in /metrics of every node. */
 #include "cluster/core/pools.h"
 
 #include "cluster/core/rooms.h"

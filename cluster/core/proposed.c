@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What other nodes propose: little. That they are up, that they are leaving, the leases and
- * marks of what they own, and what an operator has asked of them. The leader reads it before
- * it passes it on; everything else comes from the leader's own rooms. */
+/* Other nodes may propose little: that they are up or leaving, leases and marks of what they own,
+ * and what an operator has asked them for. The leader reads each proposal before it passes it on;
+ * everything else comes from the leader's own rooms. */
 #include "cluster/core/proposed.h"
 
 #include "cluster/core/rooms.h"

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a majority holds (DESIGN section 5, replay = "exact").
  *
- * The owner of an exact SA hands a packet inward only when a majority of the nodes, itself
- * among them, holds a mark that covers it in memory. This is both halves of that: the
- * owner's count of who holds what, and the voter's word that it does.
+ * The owner of an exact SA hands a packet inward only when a majority of the nodes, itself among
+ * them, holds a mark that covers it in memory. This file has both halves: the owner's count of who
+ * holds what, and the voter's acknowledgement.
  *
  *   accepted in epoch e --mark--> voters: held, unless they have applied e+1
  *        ^ waits                     |
  *        +---- delivered <--ack------+   ack: the fence; none of e after e+1
  *
- * An acknowledgement says what the voter had applied by then. If that is less than what
- * made our SA, it speaks of another one, deleted since, whose SPI was drawn again.
+ * An acknowledgement says how far the voter had applied. If that is before our SA was made, it is
+ * about an SA, deleted since, whose SPI was drawn again.
  *
- * Marks that are not acknowledged are told again every few milliseconds. */
+ * Marks are sent again every few milliseconds until they are acknowledged. */
 #include "cluster/core/quorum.h"
 
 #include "cluster/core/rooms.h"

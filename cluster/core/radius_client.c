@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RADIUS (RFC 2865, 3579) as an authentication method asks it: the leader sends what the question
- * holds, and waits.
+/* RADIUS (RFC 2865, 3579) for authentication methods: the leader sends the requests in the
+ * question, and waits.
  *
- * Where it leaves and comes. Requests leave by the node that holds the addresses, from the inner
- * address of the server's family and one port (RADIUS_LOCAL_PORT), which move with the holder; there
- * the answers come, and it hands them to the leader. So a server sees one client, whoever leads and
- * holds. A leader that follows sends the same octets from the same place: to the server that is
- * a repetition, and it repeats its answer (RFC 5080 2.2.2).
+ * Where: requests leave by the node that holds the addresses, from the inner address of the server's
+ * family and one port (RADIUS_LOCAL_PORT), which move with the holder. Answers arrive there, and it
+ * passes them to the leader. So a server sees one client, whichever nodes lead and hold. The next
+ * leader sends the same octets from the same place: to the server that is a repetition, and it
+ * repeats its answer (RFC 5080 2.2.2).
  *
- * When. A request is sent again after 1 s and 2 s; after 5 s the next server is asked, if the question
- * has a request for it; and at the end the method is told that nobody answers. A server that left one
- * unanswered is *dead* for 30 s, or until it answers: others come first. That is memory of one
- * leader.
+ * When: a request is sent again after 1 s and 2 s; after 5 s the next server is asked, if the question
+ * has a request for it; at the end the method is told that no server answers. A server that left a
+ * request unanswered is *dead* for 30 s, or until it answers: others come first. Only this leader
+ * remembers that.
  *
- * An answer counts if it is signed (Message-Authenticator) over the request that is open there under
- * its identifier. Of 256 identifiers each server has, one belongs to one open request; one that
- * must be repeated and finds its identifier in use waits for it. */
+ * An answer counts if its Message-Authenticator is right for the request that is open under its
+ * identifier. Each server has 256 identifiers, one for each open request; a request that must be
+ * repeated waits while its identifier is in use. */
 #include "cluster/core/radius_client.h"
 
 #include "cluster/core/outgoing.h"

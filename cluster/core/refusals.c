@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a client was refused is counted by its NOTIFY, and told with who it was and why. Anybody
- * can provoke it: lines are a burst at first, then one a second, and the next one says how
- * many there were in between. */
+/* Counts refusals by their NOTIFY, and logs who was refused and why. Anybody can provoke them: so
+ * there is a burst of lines at first, then one a second, which says how many were left out. */
 #include "cluster/core/refusals.h"
 
 #include "cluster/core/rooms.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What clients were refused: counters, and a line now and then. */
+/* Refusals of clients: counters, and a log line now and then. */
 #ifndef CLUSTER_CORE_REFUSALS_H
 #define CLUSTER_CORE_REFUSALS_H
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IKE datagrams at a node that does not lead (DESIGN section 3): on to the leader
- * with the addresses they came by, once. Without a leader each is kept for a second,
- * bounded: the election is over by then. They are told apart as a whole, for anybody can
- * send one with the SPIs of another. One that was relayed to us, who do not lead yet, or
- * not any more, is kept as well, but never relayed again.
+/* IKE datagrams at a node that does not lead (DESIGN section 3): each goes on to the leader, once,
+ * with the addresses it arrived with. Without a leader each is kept for a second, bounded: the
+ * election is over by then. The whole datagram tells them apart, because anybody can send one with
+ * another's SPIs. If one was relayed to us and we do not lead yet, or no longer, we keep it too,
+ * but never relay it again.
  *
- * A flood ends here, not at the leader. Every node knows the SPI pairs of all IKE SAs, the
- * half-open ones too; what names another, which can be one of a moment ago, goes on at
- * UNKNOWN_PER_S at most. Every node can make and check cookies: an IKE_SA_INIT needs one
- * when the leader would demand it, or more than INIT_PER_S come without; but not one that
- * went on without before, for its answer may be on its way. */
+ * A flood ends here, not at the leader. Every node knows the SPI pairs of all IKE SAs, half-open
+ * ones too; a datagram that names an unknown pair, which may just have been made, goes on at
+ * UNKNOWN_PER_S at most. Every node can make and check cookies: an IKE_SA_INIT needs one when the
+ * leader would demand it, or when more than INIT_PER_S come without one; but not if it has already
+ * been relayed without one, because its answer may be on its way. */
 #include "cluster/core/relay.h"
 
 #include "cluster/core/rooms.h"

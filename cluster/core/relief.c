@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The leader takes from unfit nodes what they own, the way of a planned leave: by NodeDown. They
+/* The leader takes from unfit nodes what they own, by NodeDown, as in a planned leave. They then
  * say that they are up again, and own nothing (fitness.c). */
 #include "cluster/core/relief.h"
 

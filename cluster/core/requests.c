@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests of our own, all made by the leader: takeover notices and dead peer detection
- * here, what Child SAs need in requests_child.c; how they are repeated in requests_repeat.c. Each is committed with its bytes before
- * it is sent (DESIGN section 4), so the next leader repeats it bit for bit and knows what
- * its answer finishes. Strict clients drop a skipped or a repeated Message ID in silence:
- * exactness is the whole trick.
+/* Requests of our own, all made by the leader: takeover notices and dead peer detection here, what Child SAs need in
+ * requests_child.c, repetition in requests_repeat.c. Each is committed with its bytes before it is sent (DESIGN section
+ * 4), so the next leader repeats it bit for bit and knows what its answer finishes. Strict clients silently drop a
+ * skipped or repeated Message ID, so all of this must be exact.
  *
- * A *task* is the leader's memory of one outstanding request: when to repeat
- * it, and how often it was. It is volatile: a new leader makes its own. */
+ * A *task* is the leader's memory of one outstanding request: when to repeat it, and how often that
+ * was done. It is volatile: a new leader makes its own. */
 #include "cluster/core/requests.h"
 
 #include "cluster/core/requests_internal.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the leader asks of a Child SA: that it be replaced, when three quarters of its
- * numbers are used, it is old or has carried much, or somebody has a reason; that it be deleted, when none is left (RFC
- * 4303 3.3.3: "the sender MUST NOT send a packet on an SA if doing so would cause the
- * sequence number to cycle") or its hard lifetime is over. Each when it is its session's turn, see requests.c. */
+/* What the leader asks for a Child SA: to be replaced, when three quarters of its numbers are used, it is old or has
+ * carried much, or another room has a reason; to be deleted, when no number is left (RFC 4303 3.3.3: "the sender MUST
+ * NOT send a packet on an SA if doing so would cause the sequence number to cycle") or its hard lifetime is over. Each
+ * happens at its session's turn, see requests.c. */
 #include "cluster/core/requests_internal.h"
 #include "cluster/core/requests.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What age does to an IKE SA: at its soft lifetime the leader rekeys it, at its hard one the session
- * ends, as it does at the time that was set when it was let in. A client that refuses, or for which
- * there is no room among the tombstones, is asked again ever more slowly. */
+/* The lifetimes of an IKE SA: at the soft one the leader rekeys it, at the hard one the session
+ * ends, as it does at a time limit that was set when the client was let in. A client that refuses,
+ * or for which there is no room among the tombstones, is asked again ever more slowly. */
 #include "cluster/core/requests_internal.h"
 
 #include "cluster/core/exchange_env.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Our requests that are outstanding: sent once they are committed, repeated bit for bit at
- * 1, 2, 4 ... s, and then left alone until the client shows itself.
+/* Our outstanding requests: sent once they are committed, repeated bit for bit after 1, 2, 4 ... s,
+ * and then left alone until the client shows itself.
  *
- * What time ends: a session whose client was asked whether it lives and gave no sign of life
- * since, neither in IKE nor in ESP; and one that ends anyway, whose client leaves the DELETE
- * unanswered. Nothing else. Phones sleep, so a notice or a rekey that nobody answers ends
- * nothing; nor does the DELETE of what we have replaced, for the client may have obeyed and
- * only its answer be lost (RFC 7296 2.8): both SAs receive until it answers. */
+ * Silence ends a session in two cases only: its client was asked whether it lives and has given no
+ * sign of life since, neither in IKE nor in ESP; or the session ends anyway and its client leaves
+ * the DELETE unanswered. Phones sleep, so an unanswered notice or rekey ends nothing. Nor does the
+ * DELETE of an SA that we have replaced, because the client may have obeyed and only its answer may
+ * be lost (RFC 7296 2.8): both SAs receive until it answers. */
 #include "cluster/core/requests_internal.h"
 #include "cluster/core/requests.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside a node's core: what it is itself, and its rooms. A room is a header with its face
- * and one or a few files with its struct, which no other file sees. To use a room, include its
- * header and ask.
+/* Inside a node's core: the core itself, and its rooms. A room is a header with its interface and
+ * one or a few files with its struct, which no other file sees. To use a room, include its header
+ * and call it.
  *
  *   core.c            events to rooms, what is due, status
  *   frames.c          what other nodes say, to the room that it is for

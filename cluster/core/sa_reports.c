@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the packet workers say of SAs, each to the rooms that it is for. */
+/* Passes the packet workers' reports about SAs to the rooms that they are for. */
 #include "cluster/core/sa_reports.h"
 
 #include "cluster/core/rooms.h"

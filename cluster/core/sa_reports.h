@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the packet workers say of SAs. */
+/* What the packet workers report about SAs. */
 #ifndef CLUSTER_CORE_SA_REPORTS_H
 #define CLUSTER_CORE_SA_REPORTS_H
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Marks: the highest accepted number of each SA, of those that this node owns, and of
- * those that it hears of from other owners, each in its epoch (DESIGN section 5, mark.h).
+/* Marks: the highest accepted number of each SA, both of SAs that this node owns and of those that
+ * other owners report, each in its epoch (DESIGN section 5, mark.h).
  *
  * The mark of each changed SA goes to every node's memory every 2 ms, and into the log
  * within a second; that of an exact SA at once, for its packets wait for it (quorum.c). A
  * frame of marks leaves with every heartbeat even when nothing changed: its age is the
  * span that a takeover leaves open to a replay, and it is measured.
  *
- * An owner that was lost to the others goes on until it has applied that, and only then can say
- * up to where: it tells its mark of the epoch that is over at once, and proposes it until it is in
- * the log. An owner that hears a mark of an epoch before its own refuses what is below; any other
- * node tells the owner. */
+ * An owner that the others have lost goes on until it has applied its loss. It then sends its last
+ * mark of that epoch at once, and proposes it until it is in the log. An owner that hears a mark of
+ * an epoch before its own refuses everything up to it; any other node passes the mark to the
+ * owner. */
 #include "cluster/core/sequence.h"
 
 #include "cluster/core/sequence_internal.h"

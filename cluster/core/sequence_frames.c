@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Marks between nodes: an owner's own word, with its incarnation, and what others remember of
- * it, without. What comes is remembered by its epoch (mark.h), acknowledged if the SA is exact,
- * and raises the floor of the present owner. */
+/* Marks between nodes: an owner's own, with its incarnation, and those that others remember,
+ * without. Each is remembered by its epoch (mark.h), acknowledged if the SA is exact, and raises
+ * the floor of the present owner. */
 #include "cluster/core/sequence_internal.h"
 #include "cluster/core/heard.h"
 #include "cluster/core/takeover.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The slots that were ours when grants looked last: what has changed, and what we had before. */
+/* The slots that were ours when grants.c last looked: what has changed, and what we had before. */
 #include "cluster/core/slots_seen.h"
 
 #include "cluster/core/rooms.h"

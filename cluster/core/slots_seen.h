@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The slots that were ours when grants looked last. */
+/* The slots that were ours when grants.c last looked. */
 #ifndef CLUSTER_CORE_SLOTS_SEEN_H
 #define CLUSTER_CORE_SLOTS_SEEN_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which other node owns a slot, told to the packet workers in runs of slots: of the sessions in
- * them, however many these are, nobody is told anything. */
+/* Which other node owns a slot, told to the packet workers in runs of slots. The cost does not
+ * depend on how many sessions are in them. */
 #include "cluster/core/slots_told.h"
 
 #include "cluster/core/rooms.h"

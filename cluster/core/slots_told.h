@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which other node owns a slot, as the packet workers were told: they forward its packets there. */
+/* Which other node owns a slot, as told to the packet workers: they forward its packets there. */
 #ifndef CLUSTER_CORE_SLOTS_TOLD_H
 #define CLUSTER_CORE_SLOTS_TOLD_H
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The desk of a node. Each value is asked for once, and handed out once. What nobody fetched is
- * forgotten after a while: its message was lost with the leadership, or came to something else.
+/* The desk of a node. Each value is asked for once, and handed out once. A value that nobody
+ * fetches is forgotten after a while: its message was lost with the leadership, or took another
+ * course.
  *
- * The bound is on all that is there, done or not. Where many ask they must show with a COOKIE
- * that they are there, and one address has a share of the room. So nothing is computed before it is
- * known who waits for it. */
+ * The bound is on all values, computed or not. Where many ask they must show with a COOKIE that
+ * they are there, and one address has a limited share. So nothing is computed before it is known
+ * who waits for it. */
 #include "cluster/core/slow_dh.h"
 
 #include "cluster/core/rooms.h"

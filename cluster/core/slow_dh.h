@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values of Diffie-Hellman that take long: computed outside (ACTION_DH, EVENT_DH), so that the
- * loop stands still for none of them. See proto/crypto/dh_desk.h. */
+/* Diffie-Hellman values that take long are computed outside (ACTION_DH, EVENT_DH), so that the loop
+ * never stands still for one. See proto/crypto/dh_desk.h. */
 #ifndef CLUSTER_CORE_SLOW_DH_H
 #define CLUSTER_CORE_SLOW_DH_H
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state as a snapshot, and back. Making one goes on for as long as it takes, a slice
- * at a time (cut.c), and each slice is sealed at once:
+/* The state as a snapshot, and back. A snapshot is made slice by slice (cut.c), and each slice is
+ * sealed at once:
  *
  *   { length (4) | sealed part }*     a part: series (16) | number (4) | last (1) | octets
  *
- * Series, number and last bind the parts: none can be left out, moved, or put in from
- * another snapshot. */
+ * Series, number and last bind the parts: none can be left out, moved, or inserted from another
+ * snapshot. */
 #include "cluster/core/snapshot.h"
 
 #include "cluster/raft/raft_message.h"

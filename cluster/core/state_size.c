@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A state that no snapshot can hold would be the end of a cluster: a node that is behind could
- * never catch up, and the log could never be cut. So the bounds of the configuration are held,
- * before a node starts, against what one snapshot may be, each record at its longest; what
- * makes it that long are clients, within the bounds of a message (IKE_ANSWERS_MAX,
- * IKE_REQUEST_MAX, TS_MAX, IKE_ID_MAX).
+ * never catch up, and the log could never be cut. So before a node starts, the bounds of the
+ * configuration are compared with what one snapshot may hold, with each record at its longest.
+ * Clients can make it that long, within the bounds of a message (IKE_ANSWERS_MAX, IKE_REQUEST_MAX,
+ * TS_MAX, IKE_ID_MAX).
  *
- * There may be twice as many sessions and Child SAs as are counted (cluster/state/room.c). What was
- * deleted takes less than it did before: a session's record is longer than two tombstones and
- * a freed address. There are no more of these than tombstones, and STATE_FREED_MAX of old. What is renewed at their limit
- * leaves one of each session (ike_may_renew()). */
+ * There may be twice as many sessions and Child SAs as are counted (cluster/state/room.c). What was deleted takes less
+ * than before: a session's record is longer than two tombstones and a freed address. There are no more freed addresses
+ * than tombstones, plus STATE_FREED_MAX old ones. A renewal at the limit of tombstones leaves one for each session
+ * (ike_may_renew()). */
 #include "cluster/core/state_size.h"
 
 #include "cluster/raft/raft_message.h"

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What becomes ours of another process, or of the one that ran here before: whose marks are
- * awaited for it, and its *mark age*: how far back packets may lie that could be let in twice
- * (DESIGN sections 5 and 6).
+/* What this process takes over from another one, or from the one that ran here before: whose marks
+ * it waits for, and the *mark age*: how far back packets may lie that could be let in twice (DESIGN
+ * sections 5 and 6).
  *
  *   last report left         it is ours         a late mark comes
  *        |------- age --------|
  *        |---------------- age, corrected ----------|
  *
- * Everything accepted before the last report is refused here. A process that was lost to the
- * others, but lives, goes on until it falls silent; when its late mark comes, what it accepted
- * until then is refused as well, and the age is corrected, for something may have come again
- * meanwhile. If we never heard a process, as after a loss of all power, only the log
- * speaks, and our store says up to when all marks were in it (logged.c). What it owed itself
- * counts too (owed.c). */
+ * Everything accepted before the last report is refused here. A process that the others have lost,
+ * but that lives, goes on until it falls silent. When its late mark comes, what it accepted until
+ * then is refused as well, and the age is corrected, because a packet may have come again
+ * meanwhile. If we never heard a process, as after a loss of all power, only the log counts, and
+ * our store says up to when all marks were in it (logged.c). What the lost process owed counts too
+ * (owed.c). */
 #include "cluster/core/takeover.h"
 
 #include "cluster/core/rooms.h"

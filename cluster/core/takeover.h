@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What becomes ours: whose marks are awaited, how old they were (DESIGN section 6). */
+/* What this process takes over: whose marks it waits for, how old they were (DESIGN section 6). */
 #ifndef CLUSTER_CORE_TAKEOVER_H
 #define CLUSTER_CORE_TAKEOVER_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many sessions one identity may have at a time, by the connection that it comes by. The names are
+/* How many sessions one identity may have at a time; its connection says so. The names are
  * strongSwan's:
  *
  *   "no"       any number; INITIAL_CONTACT ends the others (RFC 7296 2.4)
@@ -7,14 +7,14 @@
  *   "replace"  one: the newest; the others end, and their clients are told
  *   "keep"     one: the oldest; who comes beside it is refused, but with INITIAL_CONTACT
  *
- * A client that re-authenticates has its new session before it ends the old one. The two count as
- * one here as everywhere (cluster/state/room.c): so it is not refused by "keep", and "replace" leaves
- * the old one to the client, which is about to end it. What shows such a client is that it is where
- * it was: the same address.
+ * A client that re-authenticates makes its new session before it ends the old one. The two count as
+ * one, here as everywhere (cluster/state/room.c): so "keep" does not refuse it, and "replace" leaves
+ * the old one to the client, which is about to end it. Such a client is recognised by its unchanged
+ * address.
  *
  * "keep" and sessions_per_identity are bounds, checked where the grant is made, by apply() too: of two
- * clients that authenticate together the first one's command finds room. "replace" needs no such
- * thing: whoever leads sees two sessions, and ends the older one, now or later. */
+ * clients that authenticate together, the first one's command finds room. "replace" needs no such
+ * check: any leader sees two sessions, and ends the older one, now or later. */
 #include "cluster/core/unique.h"
 
 #include "cluster/core/policy.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Readiness, and what stands in its way: "no" alone sends an operator round all nodes. */
+/* Readiness, and what stands in its way: a bare "no" would send an operator round all nodes. */
 #include "cluster/core/unready.h"
 
 #include "cluster/core/rooms.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nodes are upgraded one after the other. Until the last one is, all write what the oldest can
- * read; then the leader says in its next ClusterTime that all can more (cluster_time.c), and
- * from there on nobody is let in who cannot. Up to there each node may go back.
+ * read. Then the leader raises the level in its next ClusterTime (cluster_time.c), and from there
+ * on no node is let in that cannot read it. Until then each node may go back.
  *
- * A member is held to the lower of what the state and its HELLO say: it may have come back with
- * an older program, and its NodeUp be on its way. One that the state does not know yet says
- * nothing, so nothing is raised before it does. */
+ * Of the levels in the state and in a member's HELLO the lower one counts: it may have come back
+ * with an older program, and its NodeUp may be on its way. A member that the state does not know
+ * yet has said nothing, so the level is not raised before it does. */
 #include "cluster/core/upgrade.h"
 
 #include "cluster/core/rooms.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The owner's worker counts what an SA carries, on from what the log said when its epoch began. The sum
- * goes into the log within a second, with the SA's mark where there is one to commit. Of an epoch
- * that is over nothing more is counted: its owner's successor has begun where the log stood. So
- * a loss makes the sum up to a second's traffic too small, and nothing makes it too great. */
+/* The owner's worker counts what an SA carries, starting from what the log said when its epoch began.
+ * The sum goes into the log within a second, with the SA's mark if there is one to commit. Nothing more
+ * is counted for an epoch that is over: the successor has begun where the log stood. So a loss makes
+ * the sum too small by up to a second's traffic, and nothing makes it too great. */
 #include "cluster/core/volumes.h"
 
 #include "cluster/core/lease_requests.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What SAs have carried, from who owns them into the log. Read it there: seq_record.volume of an SA,
+/* What SAs have carried, from their owners into the log. Read it there: seq_record.volume of an SA,
  * session_volume() of a session. */
 #ifndef CLUSTER_CORE_VOLUMES_H
 #define CLUSTER_CORE_VOLUMES_H

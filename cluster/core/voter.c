@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What this node may say of itself as one of a majority.
+/* What this node may say as one of a majority.
  *
- * A voter acknowledges only marks of the epoch that its applied state shows, from the
- * owner that it shows; and none at all before that state shows its own incarnation as up:
- * until then it may lag behind what the process before it had applied, and would
- * acknowledge what that one no longer did. The count is by node, not by process: what a
- * process held that is gone since is covered by collect.c, which does not count its
- * successor until an owner that knows everything has told it so. */
+ * A voter acknowledges only marks of the epoch that its applied state shows, from the owner that it
+ * shows; and none at all before that state shows its own incarnation as up: until then it may lag
+ * behind what the process before it had applied, and would acknowledge what that one no longer did.
+ * The count is by node, not by process. collect.c makes up for what an ended process held: it does
+ * not count the next process of that node until an owner that knows everything has informed it. */
 #include "cluster/core/voter.h"
 
 #include "cluster/core/rooms.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What this node may say of itself as one of a majority (DESIGN section 5). */
+/* What this node may say as one of a majority (DESIGN section 5). */
 #ifndef CLUSTER_CORE_VOTER_H
 #define CLUSTER_CORE_VOTER_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each node says now and then what time it has; a frame is on its way for much less than what
- * counts here. A node that is wrong judges no certificate and hands leadership on (departure.c).
- * It cannot tell a majority that is wrong from itself being so; nor could anybody else. */
+/* Each node says now and then what time it has; a frame's time on the way is negligible here. A
+ * node whose clock is wrong judges no certificate and hands leadership on (departure.c). If the
+ * majority is wrong, a node cannot know; nor could anybody else. */
 #include "cluster/core/wall_clock.h"
 
 #include "cluster/core/rooms.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose wall clock is wrong. Dates of certificates are judged by the leader's, and nothing else
- * is: cluster time is another one (cluster_time.c), and no command has what a wall clock says. */
+/* Whose wall clock is wrong. The leader judges the dates of certificates by its wall clock, and
+ * nothing else: cluster time is independent of it (cluster_time.c), and no command contains it. */
 #ifndef CLUSTER_CORE_WALL_CLOCK_H
 #define CLUSTER_CORE_WALL_CLOCK_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Heartbeats. Each carries our send time, the peer's newest send time as we saw
- * it (the echo), our log's last index, and our Raft id; so one frame a heartbeat and direction
- * serves detection, contact and the way back from a pause. */
+/* Heartbeats. Each carries our send time, the peer's newest send time as we saw it (the echo), our
+ * log's last index, and our Raft id; so one frame per heartbeat and direction serves detection,
+ * contact and the return from a pause. */
 #include "cluster/link/detector.h"
 
 #include "cluster/link/frame.h"

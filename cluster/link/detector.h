@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The failure detector, pure: heartbeats with echoes between every pair of
- * nodes. It answers two questions: is a node dead, and when were we last in contact with a
- * quorum. Contact is the *send* time of our newest heartbeat that a majority of
- * the voters, ourselves included, has echoed, once we have applied all that their
- * logs held then: a node that slept is not back before it knows what happened
- * meanwhile. A node that lost its store and joins anew has no say: it may have known more
- * before. So heartbeats tell their sender's Raft id. Contact follows logs, not applied states:
- * what was committed while we slept is in one log of any majority, but a voter that has just
- * restarted has applied none of it. */
+/* The failure detector, pure: heartbeats with echoes between every pair of nodes. It answers two
+ * questions: is a node dead, and when were we last in contact with a quorum. Contact is the *send*
+ * time of our newest heartbeat that a majority of the voters, ourselves included, has echoed, once
+ * we have applied all that their logs held then: a node that slept is not back before it knows what
+ * happened meanwhile. A node that lost its store and joins anew does not count: it may have known
+ * more before. So heartbeats carry their sender's Raft id. Contact follows logs, not applied
+ * states: an entry that was committed while we slept is in at least one log of any majority, but a
+ * voter that has just restarted has applied none of it. */
 #ifndef CLUSTER_LINK_DETECTOR_H
 #define CLUSTER_LINK_DETECTOR_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames between nodes. The link is authenticated, yet a frame is parsed like
- * anything else that comes from outside: CBS, narrow first, nothing left over. */
+/* Frames between nodes. The link is authenticated, but a frame is parsed like any input from
+ * outside: CBS, narrow first, nothing left over. */
 #include "cluster/link/frame.h"
 
 #include "cluster/level.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The id is compared first: what a stranger sends to that port costs no MAC. It need not be
- * secret; who sees datagrams can only repeat them. */
+/* The id is compared first, so a stranger's datagram costs no MAC. It need not be secret: somebody
+ * who sees datagrams can only repeat them. */
 #include "cluster/link/heartbeat_datagram.h"
 #include "proto/mutant.h"
 

@@ -5,10 +5,9 @@
  *
  *   MAC = the first 16 octets of HMAC-SHA256(key, id | frame)  (RFC 2104 5)
  *
- * id and key are drawn anew for each connection of the link and for each direction, from what
- * its TLS exporter gives (RFC 8446 7.5): whoever has proved to be a node on that connection
- * can make them, and nobody else. A datagram that is repeated opens again:
- * heartbeat_is_new(). */
+ * id and key come from the TLS exporter (RFC 8446 7.5), anew for each connection of the link and
+ * each direction: only the node that proved itself on that connection can make them. A repeated
+ * datagram opens again: see heartbeat_is_new(). */
 #ifndef CLUSTER_LINK_HEARTBEAT_DATAGRAM_H
 #define CLUSTER_LINK_HEARTBEAT_DATAGRAM_H
 

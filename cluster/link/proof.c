@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nothing of what came is said back: a verifier makes the MAC anew from what it expects,
- * and of the frame uses the incarnation alone, which the MAC covers. All MACs are compared
- * with all keys, in constant time, so nothing tells which of them was nearly right. */
+/* A verifier sends nothing back. It computes the MAC from what it expects, and takes from the frame
+ * only the incarnation, which the MAC covers. It compares all MACs with all keys, in constant time,
+ * so nothing tells which one was nearly right. */
 #include "cluster/link/proof.h"
 
 #include "cluster/link/frame.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The proof with which each end of a node link begins: that it holds what the cluster's
- * storage key makes of its name. A certificate alone makes nobody a node.
+/* The proof with which each end of a node link begins: it has the secret that the cluster's storage
+ * key yields for its name. A certificate alone makes nobody a node.
  *
- * Each node has a *link secret*, HKDF(storage key, name). A node that has the storage
- * key can derive all of them; any other has its own alone. If both ends of a pair have the
- * storage key, the proof's key comes from both secrets, so one stolen file does not make a
- * voter. If one end has its own alone, the key comes from that one, for both know it.
+ * Each node has a *link secret*, HKDF(storage key, name). A node that has the storage key can
+ * derive all of them; any other has its own alone. If both ends of a pair have the storage key, the
+ * proof's key comes from both secrets, so one stolen file does not make a voter. If one end has
+ * only its own secret, the key comes from that one, because both know it.
  *
  *   FRAME_PROOF (1) | version (1) | role (1) | incarnation (8) | n (1) | n x MAC (32)
  *
