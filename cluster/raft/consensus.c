@@ -1,28 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libraft 0.22.1 by raft_step(), the pure core: an event in, an update out.
+/* libraft 0.22.1 through raft_step(), its pure core: an event in, an update out.
  *
- * Who owns what. An update is valid until the next step, so everything in it is
- * copied first: entries into blobs of our own log, messages into bytes. Arrays of
- * entries are always ours; the batch that entries share is libraft's until it comes
- * back in an update (then we free it), and ours again when a step fails.
- * Configurations in events become libraft's. Only after all that are committed
- * entries applied, which may step libraft again (a committed configuration).
+ * Who owns what. An update is valid until the next step, so everything in it is copied first:
+ * entries into blobs of our own log, messages into bytes. Arrays of entries are always ours; the
+ * batch that entries share is libraft's until it comes back in an update (then we free it), and
+ * ours again when a step fails. Configurations in events become libraft's. Committed entries are
+ * applied only after all that, because applying may step libraft again (a committed configuration).
  *
- * Rules of libraft that nobody wrote down and this file keeps: an AppendEntries or
- * InstallSnapshot of our own term never reaches a leader; a configuration entry is
- * always the first of its AppendEntries (libraft 0.22.1 notes the index of the first
- * one instead of its own, and would then neither commit nor roll it back); entries
- * at or below the commit index never reach libraft again (it would append them
- * wrongly behind a trimmed log); persisted entries are reported in order and only
- * while they are still in the log. libraft adds a barrier at its election only if
- * the log has an uncommitted tail: otherwise we do, because a leader must apply an
- * entry of its own term before it acts (Raft dissertation, 6.4).
+ * Undocumented rules of libraft that this file keeps: an AppendEntries or InstallSnapshot of our
+ * own term never reaches a leader; a configuration entry is always the first of its AppendEntries
+ * (libraft 0.22.1 notes the index of the first one instead of its own, and would then neither
+ * commit nor roll it back); entries at or below the commit index never reach libraft again (it
+ * would append them wrongly behind a trimmed log); persisted entries are reported in order and only
+ * while they are still in the log. libraft adds a barrier at its election only if the log has an
+ * uncommitted tail: otherwise we do, because a leader must apply an entry of its own term before it
+ * acts (Raft dissertation, 6.4).
  *
- * And one of time. At each RAFT_TIMEOUT libraft ends the pipeline to every follower
- * that said nothing since the last one, and a pipeline that ended sends entries with
- * the next heartbeat only: as soon as two followers' heartbeats fall out of step, as
- * they do when one is dead, every commit waits for up to a heartbeat. So a leader's
- * timeout comes when heartbeats are due to all, or right behind an entry to all. */
+ * And one about time. At each RAFT_TIMEOUT libraft ends the pipeline to every follower that said
+ * nothing since the last one, and then sends entries to it only with the next heartbeat. So as soon
+ * as two followers' heartbeats fall out of step, as they do when one is dead, every commit waits
+ * for up to a heartbeat. Therefore a leader's timeout comes when heartbeats are due to all, or
+ * right behind an entry to all. */
 #include "cluster/raft/consensus_internal.h"
 
 #include <assert.h>

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libraft behind one face: raft_step() with its memory rules and traps kept in
- * here. Pure: time comes in as an argument, everything else leaves through
- * consensus_face, from inside the call that caused it. The face's functions
- * must not call back into the consensus.
+/* libraft behind one interface, which keeps raft_step()'s memory rules and traps inside. Pure: time
+ * comes in as an argument, everything else leaves through consensus_face, from inside the call that
+ * caused it. The face's functions must not call back into the consensus.
  *
  * Promises: a message that depends on stored state leaves only after the
  * transaction it depends on, and all earlier ones, are durable; `apply` gets

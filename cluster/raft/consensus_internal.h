@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of the consensus, shared by its files only. */
+/* The inside of the consensus, for its own files only. */
 #ifndef CLUSTER_RAFT_CONSENSUS_INTERNAL_H
 #define CLUSTER_RAFT_CONSENSUS_INTERNAL_H
 

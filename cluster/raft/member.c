@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Membership, one change at a time (Raft dissertation, 4.1). A new node enters as
- * a standby: it gets the log but has no vote. The leader lets it catch up and then
- * makes it a voter; whoever leads goes on with that, so that a change of leader in
- * between leaves no standby behind. While libraft counts catch-up rounds it accepts
- * no other change; after a failed attempt there is therefore a pause, in which a
- * dead standby can be removed. */
+/* Membership, one change at a time (Raft dissertation, 4.1). A new node enters as a standby: it
+ * gets the log but has no vote. The leader lets it catch up and then makes it a voter; a new leader
+ * goes on with that, so that a change of leader in between leaves no standby behind. While libraft
+ * counts catch-up rounds it accepts no other change. So after a failed attempt there is a pause, in
+ * which a dead standby can be removed. */
 #include "cluster/raft/consensus_internal.h"
 
 #include <assert.h>

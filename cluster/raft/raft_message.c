@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The wire form of libraft's six messages. Links between nodes are mutually
- * authenticated, so a malformed message is a bug or a broken peer, never a stranger;
- * still nothing is allocated before its length is checked against the message's,
- * and what libraft only asserts (zero terms, an empty entry, an unbounded
- * configuration) is refused here: Debian's build has no asserts.
+/* The wire form of libraft's six messages. Links between nodes are mutually authenticated, so a
+ * malformed message comes from a bug or a broken peer, never from a stranger. Still, nothing is
+ * allocated before its length is checked against the message's. What libraft only asserts (zero
+ * terms, an empty entry, an unbounded configuration) is refused here: Debian's build has no
+ * asserts.
  *
- * Entry: term (8) | type (1) | length (4) | data. All data of one message go to one
- * block, the batch, because libraft frees them as one. */
+ * Entry: term (8) | type (1) | length (4) | data. All data of one message go into one block, the
+ * batch, because libraft frees them as one. */
 #include "cluster/raft/raft_message.h"
 
 #include <openssl/bytestring.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libraft's messages as bytes, and the encoding of its configurations checked
- * before libraft decodes them: its own decoder does not look at the end.
+/* libraft's messages as bytes. Encoded configurations are checked before libraft decodes them,
+ * because its own decoder does not check where they end.
  *
  *   version (1) | type (1) | libraft's struct version (1) | fields, big-endian */
 #ifndef CLUSTER_RAFT_RAFT_MESSAGE_H

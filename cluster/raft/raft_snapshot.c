@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Snapshots, by octets of log rather than by entries. One of our own is of the applied
- * index at which it was begun; the state machine makes it, a slice each millisecond,
- * and entries are applied meanwhile. It is stored together with the trimming of the log,
- * and told to libraft only when it is durable. One from the leader empties the log at once (as
- * libraft's trail is then), is stored, and only then becomes the state: in between
- * nothing is applied. If the leader's arrives while ours is being made or stored, ours is
- * forgotten: the later transaction replaces it on disk too. */
+/* Snapshots, taken after so many octets of log rather than entries. A snapshot of our own is of the
+ * applied index at which it was begun; the state machine makes it, a slice each millisecond, while
+ * entries go on being applied. It is stored together with the trimming of the log, and libraft
+ * hears of it only when it is durable. A snapshot from the leader empties the log at once
+ * (libraft's trail is then empty too), is stored, and only then becomes the state; in between
+ * nothing is applied. If it arrives while ours is being made or stored, ours is forgotten: the
+ * later transaction replaces it on disk too. */
 #include "cluster/raft/consensus_internal.h"
 
 #include <assert.h>

@@ -5,7 +5,7 @@
  *    trimmed log libraft would append them once more, at a wrong place;
  *  - a configuration entry starts a message of its own, because libraft notes the
  *    index of the message's first entry as the configuration's.
- * Both make messages that a slower leader could have sent just so. */
+ * A slower leader could have sent exactly the resulting messages. */
 #include "cluster/raft/consensus_internal.h"
 
 #include <assert.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a store's image to a running consensus. The store has authenticated what it
- * read; here it is checked that the pieces fit, because libraft only asserts that.
- * An image with nothing in it is bootstrapped with entry 1, the configuration, in
- * term 1: the same on all first voters, hence committed by definition. */
+/* From a store's image to a running consensus. The store has authenticated what it read; this file
+ * checks that the pieces fit together, because libraft only asserts that. An empty image is
+ * bootstrapped with entry 1, the configuration, in term 1: the same on all first voters, hence
+ * committed by definition. */
 #include "cluster/raft/consensus_internal.h"
 
 #include <assert.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Freeing what goes to and comes from stable storage. The blobs are shared with
- * the log in memory and their counts are not atomic: a storage thread may read
- * them, but only the control thread may free an update. */
+/* Frees what goes to and comes from stable storage. The log in memory shares the blobs, and their
+ * reference counts are not atomic: a storage thread may read them, but only the control thread may
+ * free an update. */
 #include "cluster/raft/store.h"
 
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The replicated state machine: its beginning, its end, and apply().
  *
- * Each command is checked whole before anything is changed, so a refused one has
- * changed nothing; and all that it reads is the command and the state, so nodes that
- * applied the same log are equal, whatever way they came (entries or a snapshot). */
+ * A command is checked completely before anything is changed, so a refused one has changed nothing.
+ * apply() reads only the command and the state, so nodes that applied the same log are equal,
+ * whichever way they got there (entries or a snapshot). */
 #include "cluster/level.h"
 #include "cluster/state/state_internal.h"
 

@@ -3,10 +3,10 @@
  *
  *   length (3) | level (1) | type (1) | fields
  *
- * length counts what follows it, so that a batch is commands put end to end. A
- * level above one's own, or a type that this program does not know, is ERR_UNSUPPORTED,
- * told apart from damage: the node then ends and waits for an upgrade, it never
- * skips (DESIGN section 7). Fields are listed once, see record.h. */
+ * length counts what follows it, so that a batch is commands put end to end. A level above one's
+ * own, or a type that this program does not know, is ERR_UNSUPPORTED, not damage: the node then
+ * ends and waits for an upgrade; it never skips a command (DESIGN section 7). Fields are listed
+ * once, see record.h. */
 #include "cluster/state/command.h"
 
 #include "cluster/level.h"

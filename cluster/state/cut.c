@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A cut: the octets of state_encode() as of one moment, written piece by piece while
- * commands go on being applied. For 100,000 sessions the whole takes half a second, and
- * nobody who waits for heartbeats or answers has that.
+/* A cut: the octets of state_encode() as of one moment, written piece by piece while commands go on
+ * being applied. For 100,000 sessions all of it takes half a second, too long for anybody who waits
+ * for heartbeats or answers.
  *
- * Nothing is copied in advance. The head, some hundred octets, is written at once, and
- * what follows is written in its order: tombstones, freed addresses, sessions by id. What
- * a command is about to change or remove, and the cut has not come to yet, is written
- * first, beside the order, and waits for its turn: a *row*. What came later is known by
- * its place: behind so many tombstones, above a serial, above the last id. So each thing
- * is written once, as it was when the cut began, and a command pays for at most what it
- * touches.
+ * Nothing is copied in advance. The head, some hundred octets, is written at once, and the rest in
+ * order: tombstones, freed addresses, sessions by id. When a command is about to change or remove
+ * something that the cut has not reached yet, that is written first, out of order, and waits for
+ * its turn: a *row*. What came later is known by its place: behind so many tombstones, above a
+ * serial, above the last id. So each thing is written once, as it was when the cut began, and a
+ * command pays at most for what it touches.
  *
  *   tombstones  go from the front only, in order: one that goes unwritten is the next one
  *   freed       also go from the middle: each has a serial, rows wait in `freed_rows`

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A mark says what was accepted, and lives in the memory of a majority. The horizon
- * says what cannot have been accepted yet, and lives in the log:
+/* A mark says what was accepted; it is in the memory of a majority. The horizon says what cannot
+ * have been accepted yet; it is in the log:
  *
  *   0 ...... mark ............ horizon ......
  *   accepted, perhaps  |  not accepted by anybody, in no epoch until now
  *
- * When too few remember the marks, a successor begins at the horizon: it refuses what its
- * predecessor may have accepted, and more; never less. Only the owner of the current
- * epoch raises it, so an owner whose time is over cannot have accepted anything that the
- * next one does not know to be below. Nothing ever lowers it: an SA whose client stays
- * below is replaced, not repaired. */
+ * When too few remember the marks, a successor begins at the horizon: it refuses everything that
+ * its predecessor may have accepted, and perhaps more. Only the owner of the current epoch raises
+ * it, so the successor knows that everything an earlier owner accepted is below. Nothing ever
+ * lowers it: if a client stays below, its SA is replaced, not repaired. */
 #include "cluster/state/horizon.h"
 
 bool horizon_exact(const struct seq_record *r)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The horizon of an exact SA: no owner accepts an inbound number from there on, in
- * any epoch. It is committed, and only grows (DESIGN section 5). */
+/* The horizon of an exact SA: no owner accepts an inbound number at or above it, in any epoch. It
+ * is committed, and only grows (DESIGN section 5). */
 #ifndef CLUSTER_STATE_HORIZON_H
 #define CLUSTER_STATE_HORIZON_H
 

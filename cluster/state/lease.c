@@ -4,11 +4,11 @@
  *   1 ... start        end0        end0+L        end0+2L
  *          |--- e0 ---|-- e0+1 --|-- e0+2 --| ...
  *
- * A renewal or a hand-over in a later epoch e moves the record to e: it first
- * writes down what e already has, then changes it. Every lease of an epoch
- * after e begins at or behind the end written here, and every epoch before e is
- * over for all who apply in order; so two epochs never share a number (I1). A
- * node that lags computes from an older record: its end is then only smaller.
+ * A renewal or a hand-over in a later epoch e moves the record to e: it first writes down what e
+ * already has, then changes it. Every lease of an epoch after e begins at or above the end written
+ * here, and every epoch before e is over for all nodes, because all apply in the same order. So two
+ * epochs never share a number (I1). A node that lags computes from an older record, in which its
+ * end can only be smaller.
  *
  * All sums are 64 bit and stop at the limit: no product or sum can wrap, and an
  * SA whose space is used up has empty leases for good. RFC 4303 3.3.3: "the

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Outbound sequence leases: which numbers an owner may send, by epoch. All of
- * it is arithmetic on the committed record (DESIGN section 5): a new epoch has
- * its lease without a further commit, and two epochs never share a number. */
+/* Outbound sequence leases: which numbers an owner may send, by epoch. They are arithmetic on the
+ * committed record (DESIGN section 5): a new epoch has its lease without a further commit, and two
+ * epochs never share a number. */
 #ifndef CLUSTER_STATE_LEASE_H
 #define CLUSTER_STATE_LEASE_H
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Marks by epoch. Two nodes may believe at once that they own an SA: the one that was lost to
- * the others goes on until it learns of it. What it accepted above its last mark becomes known
- * late, when its successor has accepted higher numbers already:
+/* Marks by epoch. Two nodes may believe at once that they own an SA: an owner that the others have
+ * lost goes on until it learns of it. What it accepted above its last mark becomes known late, when
+ * its successor has already accepted higher numbers:
  *
  *   epoch 1   accepted 1..50 | 51..60           told late: 60
  *   epoch 2                  | 101, 103         a floor of 60; 102 is still to come
  *
- * One highest number for all epochs would say 103: 60 would say nothing new, and 103 is no
- * floor for epoch 2. So each number stays with its epoch. */
+ * A single highest number for all epochs would be 103: then 60 would tell nothing new, and 103 is
+ * no floor for epoch 2. So each number stays with its epoch. */
 #include "cluster/state/mark.h"
 
 #include "proto/mutant.h"

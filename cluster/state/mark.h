@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A mark: the highest number that an owner of an SA accepted in one epoch (DESIGN section 5).
- * It belongs to that epoch. In memory and in the log the newest epoch's mark is kept, and
- * beside it the highest of those before: these count for whoever owns the SA now, whatever he
- * has accepted himself; his own does not, for what is reordered comes below it. */
+/* A mark: the highest number that an owner of an SA accepted in one epoch (DESIGN section 5). It
+ * belongs to that epoch. Memory and log keep the newest epoch's mark, and beside it the highest of
+ * those before. The earlier ones bind the present owner, whatever it has accepted itself; its own
+ * mark does not, because reordered packets come below it. */
 #ifndef CLUSTER_STATE_MARK_H
 #define CLUSTER_STATE_MARK_H
 

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Virtual IPs. An address is in use (the index of sessions by address says so, and
- * refuses a second one: I6), or it was freed, or it was never used. apply() only takes and frees
- * what commands name; choosing one is the leader's, before it proposes, and reads the state alone.
+/* Virtual IPs. An address is in use (the index of sessions by address says so, and refuses a second
+ * one: I6), or it was freed, or it was never used. apply() only takes and frees the addresses that
+ * commands name; the leader chooses one before it proposes, from the state alone.
  *
- * The freed ones stand in the order in which they were freed, oldest first, so the
- * choice "freed longest ago" is the first that fits. They also stand by who had them: a client
- * that comes back gets its address back, at whichever node, as long as nobody needed it. The
- * STATE_FREED_MAX last ones are known for good, and more only for FREED_MS; what is forgotten counts
- * as never used. To find the lowest free one
- * without walking over all that are in use, a hint for each pool remembers how far
- * everything is taken; forgetting a freed address lowers it again. */
+ * Freed addresses are listed in the order in which they were freed, so the one freed longest ago is
+ * the first that fits. They are also listed by their last user: a client that comes back gets its
+ * address back, at any node, unless another client needed it. The last STATE_FREED_MAX are
+ * remembered for good, more only for FREED_MS; a forgotten address counts as never used. To find the
+ * lowest free address without a walk over all that are in use, a hint for each pool remembers up to
+ * where all are taken; forgetting a freed address lowers the hint again. */
 #include "cluster/state/state_internal.h"
 #include "proto/ike/ike_config.h"
 #include "proto/mutant.h"

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The field lists of what an IKE session is. Keys are written as they are: the
- * octets are sealed before they are stored or sent (seal.h), and blobs and CBBs cleanse
- * what they free.
+/* The field lists of an IKE session. Keys are written as they are: the octets are sealed before
+ * they are stored or sent (seal.h), and blobs and CBBs cleanse what they free.
  *
- * Places that are empty (an IKE SA with state 0, children from n_child on, octets
- * of a key behind its length) are not written and read as zero, so equal sessions
- * give equal octets whatever lies there. */
+ * Empty places (an IKE SA with state 0, children from n_child on, octets of a key behind its
+ * length) are not written, and are read as zero, so equal sessions give equal octets whatever lies
+ * there. */
 #include "cluster/state/record.h"
 
 #include <assert.h>

@@ -7,7 +7,7 @@
  * written again. Reading is strict: lengths, enums, booleans and texts are checked.
  * An error sticks: later fields read as zero, and the caller looks once, at the end.
  *
- * What came with a later level (cluster/level.h) stands behind codec_since(). */
+ * Fields that came with a later level (cluster/level.h) stand behind codec_since(). */
 #ifndef CLUSTER_STATE_RECORD_H
 #define CLUSTER_STATE_RECORD_H
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions that are told to end, and identities that are not let in any more.
+/* Sessions that are to end, and identities that are no longer let in.
  *
- * A session that is told to end loses its Child SAs by that very command: when it has been
- * applied, no node serves any of them. Its IKE SA stays for as long as it takes to tell the
- * client (cluster/core/requests.c): a DELETE that is committed like every request of ours, until
- * the client has answered it, or has not for too long. Until then nothing new is made on it.
+ * The command that ends a session removes its Child SAs: a node that has applied it serves none of
+ * them. The IKE SA stays until the client has been told (cluster/core/requests.c), by a DELETE that
+ * is committed like every request of ours: until the client has answered it, or has not for too
+ * long. Until then nothing new is made on it.
  *
- * A revoked identity is looked up in whatever case a client spells it: it got in by a secret
- * that is found so. There are STATE_REVOKED_MAX at most; one more is refused here, where
- * they are granted. */
+ * A revoked identity is looked up without regard to case, as its secret is. There are
+ * STATE_REVOKED_MAX at most; one more is refused here, where they are granted. */
 #include "cluster/state/state_internal.h"
 #include "proto/ike/ike_config.h"
 #include "proto/mutant.h"

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the sessions take of struct room, and what they would take after a command.
+/* How much of struct room the sessions take, and would take after a command.
  *
- * A client that re-authenticates makes its new session before it ends the old one. At the very
- * bound there must be room for that, or it is refused for ever: so of two sessions of which the
- * one follows the other (pool_pass()) the greater one counts, and not the other. Only the last
- * two in a row of followers share like that: of each client one session more than it is counted
- * for, and twice as many Child SAs at most, which is what the tables are sized for.
+ * A client that re-authenticates makes its new session before it ends the old one. There must be
+ * room for that even at the bound, or the client would be refused for ever. So of two sessions of
+ * which one follows the other (pool_pass()), only the greater counts. Only the last two in a row of
+ * followers share like this: each client may have one session more than is counted, and at most
+ * twice as many Child SAs, which is what the tables are sized for.
  *
- * Nothing that goes makes the count grow: not the older, nor the newer, nor one between. */
+ * The end of a session never makes the count grow, whether it is the older, the newer, or one
+ * between. */
 #include "cluster/state/state_internal.h"
 #include "proto/ike/ike_config.h"
 #include "proto/mutant.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sequence state in the replicated table: renewals, marks, and the planned
- * hand-over of one session (DESIGN section 5). The arithmetic is lease.c's. */
+/* Sequence state in the replicated table: renewals, marks, and the planned hand-over of one session
+ * (DESIGN section 5). The arithmetic is in lease.c. */
 #include "cluster/state/state_internal.h"
 
 #include "cluster/state/horizon.h"

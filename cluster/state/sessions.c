@@ -2,9 +2,9 @@
 /* What commands do to sessions: put, step, delete. The table itself, with its
  * indexes, is table.c's.
  *
- * A pair of IKE SPIs that has a tombstone (tombstones.c), or that is in use, is
- * refused. A step names the serial that it was computed from, so one that was overtaken
- * cannot put back what another removed. */
+ * A pair of IKE SPIs that has a tombstone (tombstones.c), or that is in use, is refused. A step
+ * names the serial that it was computed from, so a step that was overtaken cannot restore what
+ * another removed. */
 #include "cluster/state/state_internal.h"
 #include "proto/ike/ike_config.h"
 #include "cluster/state/horizon.h"

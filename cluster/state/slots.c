@@ -3,11 +3,11 @@
  * owner, (node, incarnation), and an epoch that grows by exactly one with each change
  * of either. One function makes that change, so nothing else can (I7).
  *
- * A process that comes back has forgotten where it stood: its slots start a new epoch
- * under the new incarnation. Slots whose node is lost go to a successor, or are spread by
- * rendezvous: each slot to the node that scores highest for it, so that the loss of
- * one node moves only its own. A node whose facts (config_hash) are not the proposer's is
- * unready: it gets something only if no other can.
+ * A process that restarts has forgotten where it stood: its slots start a new epoch under the new
+ * incarnation. Slots whose node is lost go to a successor, or are spread by rendezvous hashing:
+ * each slot to the node that scores highest for it, so that the loss of one node moves only that
+ * node's slots. A node whose facts (config_hash) are not the proposer's is unready: it gets slots
+ * only if no other node can.
  *
  * A node has one private slot, for sessions that are handed to it alone. It belongs
  * to the node from its NodeUp on; if it was lost meanwhile and its successor now serves

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The replicated state: what can be read of it. */
+/* The replicated state: reading it. */
 #include "cluster/state/state_internal.h"
 
 #include <assert.h>

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The replicated state machine (DESIGN section 7): what every node knows after
- * the same committed commands, and the only function that changes it. apply()
- * reads the command and the state, nothing else: no clock, no configuration,
- * no randomness. Equal index, equal digest. */
+/* The replicated state machine (DESIGN section 7): what every node knows after the same committed
+ * commands, and the only function that changes it. state_apply() reads nothing but the command and
+ * the state: no clock, no configuration, no randomness. Equal index, equal digest. */
 #ifndef CLUSTER_STATE_STATE_H
 #define CLUSTER_STATE_STATE_H
 

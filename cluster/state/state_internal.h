@@ -15,8 +15,8 @@
  *   state_snapshot.c  all of it as octets
  *   cut.c             the same, piece by piece
  *
- * Replicated is what the snapshot writes. The indexes, the count of sessions in
- * a slot and the pool hints follow from it and are rebuilt. */
+ * What the snapshot writes is replicated. The indexes, the count of sessions in a slot and the pool
+ * hints follow from it and are rebuilt. */
 #ifndef CLUSTER_STATE_STATE_INTERNAL_H
 #define CLUSTER_STATE_STATE_INTERNAL_H
 

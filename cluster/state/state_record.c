@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The records of a snapshot, one by one. Slots are written as runs, for most neighbours are alike:
- * 4112 slots of one owner are 50 octets. Reading trusts nothing that apply() relies on: each rule
- * below is one that every command keeps, so a snapshot that breaks one was not made by us. */
+/* The records of a snapshot, one by one. Slots are written as runs, because most neighbours are
+ * alike: 4112 slots of one owner take 50 octets. Reading checks whatever apply() relies on: every
+ * command keeps each rule below, so a snapshot that breaks one was not made by us. */
 #include "cluster/level.h"
 #include "cluster/state/state_internal.h"
 

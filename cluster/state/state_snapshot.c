@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The replicated state as octets: level, scalars, nodes, slots, revoked identities,
- * tombstones, freed addresses, sessions. Canonical, so the digest of the octets is that of the
- * state: places in their order, sessions by id, what was let go of in the order of
- * that. Slots are written as runs, for most neighbours are alike: 4112 slots of one
- * owner are 50 octets.
+/* The replicated state as octets: level, scalars, nodes, slots, revoked identities, tombstones,
+ * freed addresses, sessions. Canonical, so the digest of the octets is that of the state: places in
+ * their order, sessions by id, tombstones and freed addresses in the order in which they were made.
  *
- * Reading trusts nothing that apply() relies on: each rule below is one that every
- * command keeps, so a snapshot that breaks one was not made by us. The digest is
- * computed piece by piece, without the whole in memory. */
+ * Reading checks whatever apply() relies on: every command keeps each rule below, so a snapshot
+ * that breaks one was not made by us. The digest is computed piece by piece, without the whole in
+ * memory. */
 #include "cluster/level.h"
 #include "cluster/state/state_internal.h"
 #include "proto/mutant.h"

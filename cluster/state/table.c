@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of sessions: by id in ascending order, by the SPI pair of each of its
- * IKE SAs, by the inbound SPI of each Child SA, by virtual IP, by peer identity. Each
- * entry carries its own index nodes, so a session is one allocation, and inserting or
- * removing one touches a dozen hash buckets however many there are. */
+/* The table of sessions: by id in ascending order, by the SPI pair of each of its IKE SAs, by the
+ * inbound SPI of each Child SA, by virtual IP, by peer identity. Each entry contains its own index
+ * nodes, so a session is one allocation, and inserting or removing one touches a dozen hash buckets
+ * however many sessions there are. */
 #include "cluster/state/horizon.h"
 #include "cluster/state/state_internal.h"
 #include "proto/ike/ike_config.h"

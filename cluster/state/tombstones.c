@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* I6, "a deleted SA never comes back": an IKE SPI pair that leaves the table, with its
- * session or with a rekeyed IKE SA, becomes a tombstone in the same command, and a
- * pair that has one is refused. They stand in the order of their making, oldest first,
- * and go after TOMBSTONE_MS.
+/* I6, "a deleted SA never comes back": an IKE SPI pair that leaves the table, with its session or
+ * with a rekeyed IKE SA, becomes a tombstone in the same command, and a pair that has one is
+ * refused. They are kept in the order in which they were made, oldest first, and go after
+ * TOMBSTONE_MS.
  *
- * A client with a key can make them as fast as it makes IKE SAs, so they are counted, all
- * and by identity: the proposer sees to it that an identity with too many of them
- * gets no new IKE SA (exchange_env.c). apply() itself refuses none: a deletion must not fail.
- * So there are at most as many as that limit, and the IKE SAs that lived when it was met. */
+ * A client with a key can make them as fast as it makes IKE SAs, so they are counted, in total and
+ * by identity: the proposer sees to it that an identity with too many of them gets no new IKE SA
+ * (exchange_env.c). apply() itself refuses none: a deletion must not fail. So there are at most as
+ * many as that limit, plus the IKE SAs that lived when it was reached. */
 #include "cluster/state/state_internal.h"
 #include "proto/ike/ike_config.h"
 #include "proto/mutant.h"
