@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Planted bugs: each breaks one rule of the design, to show that a checker of the
- * simulator or a unit test notices (`make mutants`). In any other build MUTANT() is 0
- * and gone. Where a reader must believe the file, no bug stands in it: those are patches
- * (test/sim/patches). */
+/* Planted bugs: each breaks one rule of the design, to show that a checker of the simulator or a
+ * unit test notices (`make mutants`). In any other build MUTANT() is 0 and compiles to nothing. The
+ * files that a proof rests on contain none; theirs are patches (test/sim/patches). */
 #ifndef PROTO_MUTANT_H
 #define PROTO_MUTANT_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The face of the data path: puts its parts together in the order that keeps
- * packets safe. Blackhole routes first, then the TUN device, the sockets, the
- * worker, the address mover; and back. What comes from the control thread is made
- * ready here (keys are expanded, packets copied) and posted to the worker. */
+/* The interface of the data path: it starts the parts in the order that keeps packets safe
+ * (blackhole routes, then the TUN device, the sockets, the worker, the address mover) and stops
+ * them in reverse. Updates from the control thread are prepared here (keys expanded, packets
+ * copied) and posted to the worker. */
 #include "xdp/datapath.h"
 #include "xdp/host/address_mover.h"
 #include "xdp/worker.h"

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The packet side of a node, behind one face: everything that ESP packets and
- * inner packets pass through (DESIGN sections 5 and 8), and the addresses they
- * are sent to (DESIGN section 6). The control plane posts struct sa_update, and
- * gets struct sa_report, IKE datagrams and packets of other owners back.
+/* The packet side of a node, behind one interface: everything that ESP packets and inner packets
+ * pass through (DESIGN sections 5 and 8), and the addresses they are sent to (DESIGN section 6).
+ * The control plane posts struct sa_update, and gets struct sa_report, IKE datagrams and packets of
+ * other owners back.
  *
- * Threads. One worker thread owns every SA; one more answers ARP and ND. Between
- * start and stop every function here may be called from any thread; updates are
- * applied in the order in which datapath_post() was called. The callbacks of struct
- * datapath_face run on the *worker* thread: they must only copy and queue, and must
- * not call back into the datapath. */
+ * Threads: one worker thread owns every SA; one more answers ARP and ND. Between start and stop
+ * every function here may be called from any thread; updates are applied in the order in which
+ * datapath_post() was called. The callbacks of struct datapath_face run on the *worker* thread:
+ * they must only copy and queue, and must not call back into the datapath. */
 #ifndef XDP_DATAPATH_H
 #define XDP_DATAPATH_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two arrays of updates change places: one fills while the worker applies the
- * other, so a take-over of many thousands of sessions costs one lock. */
+/* Two arrays of updates are swapped: one fills while the worker applies the other, so a takeover of
+ * many thousands of sessions costs one lock. */
 #include "xdp/mailbox.h"
 
 #include <assert.h>

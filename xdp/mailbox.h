@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the control thread to the worker: SA updates in order, packets of other
- * nodes, questions. One lock, held for pointer swaps only; the worker never waits
- * for the control thread longer than that. */
+/* From the control thread to the worker: SA updates in order, packets from other nodes, questions.
+ * One lock, held for pointer swaps only; the worker never waits longer than that for the control
+ * thread. */
 #ifndef XDP_MAILBOX_H
 #define XDP_MAILBOX_H
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loop of the packet worker. It sleeps in epoll until a port or the mailbox
- * has something, then serves each ready one with one burst: a port that is always
- * ready cannot starve the mailbox, through which grants are taken away.
+/* The loop of the packet worker. It sleeps in epoll until a port or the mailbox has something, then
+ * serves each ready one with one burst: a port that is always ready cannot starve the mailbox,
+ * through which grants are revoked.
  *
- * Isolation, and whether we were stopped, is looked at before each burst, with the boot-time
- * clock. After a stop inbound packets are held until a majority has answered: what it knows then
- * lies in the mailbox, and is taken out before they go on. */
+ * Before each burst the worker checks the boot-time clock for isolation and for a stop. After a
+ * stop it holds inbound packets until a majority has answered: what the majority knows is then in
+ * the mailbox, and is applied before the packets go on. */
 #include "xdp/worker.h"
 #include "xdp/engine/carried.h"
 #include "xdp/thread/clock.h"

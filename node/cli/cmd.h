@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The subcommands of `baton`. Each gets what follows its name, argv[0] being the
- * name, and returns the exit status; 3 and 4 are of those that ask a node. */
+/* The subcommands of `baton`. Each gets its arguments, argv[0] being its name, and returns the exit
+ * status; only those that ask a node return 3 and 4. */
 #ifndef NODE_CLI_CMD_H
 #define NODE_CLI_CMD_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* baton check: every error of a cluster.toml, one a line, each with its place. */
+/* baton check: every error in a cluster.toml, one per line, each with its place. */
 #include "node/cli/cmd.h"
 #include "node/config/config.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* baton end, revoke, allow, prune, reload: what an operator tells a running node by its control
- * socket. */
+/* baton end, revoke, allow, prune, reload: an operator's commands to a running node, through its
+ * control socket. */
 #include "node/cli/cmd.h"
 #include "node/config/config.h"
 #include "node/control/control_socket.h"

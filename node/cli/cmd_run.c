@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* baton run: one node, in the foreground. Logs to stderr, ends with SIGTERM or
- * SIGINT after it has handed over. */
+/* baton run: one node, in the foreground. Logs to stderr; on SIGTERM or SIGINT it hands over and
+ * ends. */
 #include "node/cli/cmd.h"
 #include "node/process/config_reader.h"
 #include "node/process/guard.h"

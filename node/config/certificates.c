@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Certificates of connections: the gateway's own with their keys (cert_file, key_file: a pair, or
- * lists of as many), the CAs of clients (client_ca_file) and their CRLs (crl_file). All in PEM; a
- * cert_file begins with the gateway's certificate, and the CAs above it follow. A key file is
- * read as other secrets are: by its owner alone. Dates are looked at apart (check_certificates.c). */
+ * two lists of equal length), the CAs of clients (client_ca_file) and their CRLs (crl_file). All in
+ * PEM; a cert_file begins with the gateway's certificate, and the CAs above it follow. Only its
+ * owner may read a key file, as with other secrets. Dates are checked elsewhere
+ * (check_certificates.c). */
 #include "node/config/schema.h"
 #include "proto/auth/method.h"
 

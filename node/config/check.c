@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What no single key of cluster.toml can tell: the file as a whole. A file that cannot work, or
- * would work by chance only, is an error; one that works but is probably a mistake, a warning. */
+/* Checks of cluster.toml as a whole. A file that cannot work, or would only work by chance, is an
+ * error; one that works but is probably a mistake is a warning. */
 #include "cluster/core/state_size.h"
 #include "node/config/schema.h"
 #include "proto/auth/method.h"

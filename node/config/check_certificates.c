@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The certificates of node links, looked at before anything is started: links that never come
- * up look like a network that is down. On a node only its own certificate and key have to
- * be there; of the others, what is there is looked at. */
+/* The certificates of node links, checked before anything is started: links that never come up look
+ * like a broken network. A node needs only its own certificate and key; those of other nodes are
+ * checked if they are there. */
 #include "node/config/schema.h"
 #include "node/link/pki.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The machine that a node is to run on, beside what cluster.toml says of it. */
+/* Compares the machine that a node is to run on with what cluster.toml says about it. */
 #include "node/config/schema.h"
 
 #include <ifaddrs.h>

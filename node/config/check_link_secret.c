@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link_secret_file: what `baton init` has made of the storage key for one node. A node that has
- * the storage key needs no such file, but one that does not fit would show only when the
- * others refuse the node; so it is held against the key here. */
+/* link_secret_file: what `baton init` has derived from the storage key for one node. A node that
+ * has the storage key needs no such file. But a wrong one would show only when the others refuse
+ * the node, so it is compared with the key here. */
 #include "node/config/schema.h"
 
 #include "cluster/link/proof.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Addresses and networks of cluster.toml that stand in each other's way. The route of a pool
- * leads into the tunnel: over a network that is there already it would cut that off. */
+/* Conflicting addresses and networks in cluster.toml. The route of a pool leads into the tunnel: if
+ * the pool overlaps an existing network, it would cut that off. */
 #include "node/config/schema.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cluster.toml, read against its schema. Every error is collected, with its file
- * and line, so that one run names them all; an unknown key is one of them, with
- * the key that was probably meant. */
+/* cluster.toml, read against its schema. Every error is collected, with its file and line, so that
+ * one run reports them all. An unknown key is an error, which names the key that was probably
+ * meant. */
 #include "node/config/config.h"
 
 #include "node/config/schema.h"

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One cluster.toml, read and checked (DESIGN section 11): the part that all
- * nodes share as struct cluster_config, and what the process itself needs. The
- * parser collects every error it finds, so that one run of `baton check` names
- * them all. Paths are made absolute: relative ones are meant from the folder
- * the file is in. */
+/* One cluster.toml, read and checked (DESIGN section 11): the part that all nodes share as struct
+ * cluster_config, and what the process itself needs. The parser collects every error it finds, so
+ * that one run of `baton check` reports them all. Paths are made absolute: relative ones start at
+ * the file's folder. */
 #ifndef NODE_CONFIG_CONFIG_H
 #define NODE_CONFIG_CONFIG_H
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What of cluster.toml is a fact, and what is policy.
+/* Which parts of cluster.toml are facts, and which are policy.
  *
- * Facts are what a node starts with: nodes, addresses, timing, sizes. Nodes compare the hash of
- * all of them, and one whose facts are not the leader's is unready. Policy is who may come, what
- * is offered to him, and within what limits: a node takes another one while it runs (`baton
- * reload`). Which sections and keys are policy is said in the tables of schema_keys.c; the keys and
- * passwords in the files that these name are part of it. A few keys concern their node alone
- * (CONFIG_OWN): it takes them likewise, and nobody compares them.
+ * Facts are what a node starts with: nodes, addresses, timing, sizes. Nodes compare the hash of all
+ * of them, and one whose facts are not the leader's is unready. Policy says who may connect, what
+ * is offered, and within what limits: it may change while a node runs (`baton reload`). The tables
+ * of schema_keys.c say which sections and keys are policy; the keys and passwords in the files that
+ * these name are part of it. A few keys concern their node alone (CONFIG_OWN): they may change too,
+ * and nobody compares them.
  *
- * Three facts do not stand in a key of their own: the storage key, for a file may hold another one
- * under the same name; the pools of all connections, for their routes are laid at a start; and whether
- * there is a [[radius]], for which a socket is opened. */
+ * Three facts have no key of their own: the storage key, because a file of the same name may contain
+ * another one; the pools of all connections, because their routes are added at the start; and whether
+ * there is a [[radius]], because a socket is opened for it. */
 #include "node/config/schema.h"
 
 #include "cluster/core/seal.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a reading of cluster.toml came to, as octets: from the process that may read its files to
- * the node that may not any more (node/process/config_reader.h). Both are one program that was
- * started once, so structs go as they lie in memory, with pointers to what is in the program, and
- * certificates as DER (proto/auth/credential_image.h). Nobody else's octets are ever read. There are
- * keys in them. */
+/* The result of reading cluster.toml, as octets: from the process that may read its files to the
+ * node that no longer may (node/process/config_reader.h). Both are the same running program, so
+ * structs are copied as they are in memory, with pointers to the program's constants, and
+ * certificates as DER (proto/auth/credential_image.h). Nobody else's octets are ever read. They
+ * contain keys. */
 #ifndef NODE_CONFIG_CONFIG_IMAGE_H
 #define NODE_CONFIG_CONFIG_IMAGE_H
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pre-shared key from a file, as people write it and as strongSwan reads it.
+/* A pre-shared key from a file, as administrators write it and as strongSwan reads it.
  *
- * The key is the text of the one line that is there; "0x" and hexadecimal digits (":" may stand
- * between octets, an odd number has a 0 before it) or "0s" and base64 are the octets that they
- * stand for. An editor's byte order mark and the end of the line, LF or CR LF, are no part of
- * it. Whatever else cannot be meant is an error that says what, never a key that fits nobody. */
+ * The key is the text of the file's only line; "0x" and hexadecimal digits (":" may separate
+ * octets, an odd number has a 0 before it) or "0s" and base64 stand for octets. An editor's byte
+ * order mark and the end of the line, LF or CR LF, are not part of it. Anything else that cannot be
+ * meant is an error that says what is wrong, never a key that fits nobody. */
 #include "node/config/schema.h"
 
 #include <openssl/base64.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A [[user]]'s password from a file: the text of the one line that is there, in UTF-8, whatever it
- * looks like ("0x..." is a password too). An editor's byte order mark and the end of the line, LF or
- * CR LF, are no part of it. What is kept is the hash that MS-CHAP-V2 needs. */
+/* A [[user]]'s password from a file: the text of its only line, in UTF-8, whatever it looks like
+ * ("0x..." is a password too). An editor's byte order mark and the end of the line, LF or CR LF, are
+ * not part of it. Only the hash that MS-CHAP-V2 needs is kept. */
 #include "node/config/schema.h"
 
 #include <openssl/mem.h>

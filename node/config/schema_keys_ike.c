@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keys of [[connection]], [[secret]] and [[user]]: who may come, and what is offered to him. */
+/* The keys of [[connection]], [[secret]] and [[user]]: who may connect, and what is offered. */
 #include "node/config/schema.h"
 #include "proto/auth/eap_auth.h"
 #include "proto/auth/method.h"

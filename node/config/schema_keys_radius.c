@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keys of [[radius]], servers that are asked whether a client may come. */
+/* The keys of [[radius]]: servers that decide whether a client may connect. */
 #include "node/config/schema.h"
 
 #include <string.h>

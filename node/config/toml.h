@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TOML as a tree of plain C values, each with its line: all that we need of the
- * C++ library that reads it (toml.cc). */
+/* TOML as a tree of plain C values, each with its line: all that we need from the C++ library that
+ * reads it (toml.cc). */
 #ifndef NODE_CONFIG_TOML_H
 #define NODE_CONFIG_TOML_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values of cluster.toml: each is checked where it is read, and what is wrong
- * with it is said with its line. */
+/* Values of cluster.toml: each is checked where it is read, and an error names its line. */
 #include "node/config/schema.h"
 
 #include <openssl/mem.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests are strict: each verb has the keys it takes, and no others, so that a slip in one
- * is not taken for its absence. */
+/* Requests are strict: each verb has its keys and no others, so that a misspelled key is not taken
+ * for a missing one. */
 #include "node/control/control_line.h"
 
 #include "proto/ike/ike_config.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is said on a control socket: one line of JSON there, one line back.
+/* The protocol of a control socket: one line of JSON as request, one as answer.
  *
  *   {"do":"end","session":7}          {"ok":true,"sessions":1,"text":"session 7 is ended"}
  *   {"do":"end","identity":"cl"}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The control socket of a running node, and the core that answers on it. It is bound while the
- * process may still write into /run; nobody can connect before there is a core. */
+ * process may still write to /run; nobody can connect before there is a core. */
 #include "node/process/node.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A connection is one line in and one line out. It has a fixed place with room for both, and
- * PATIENCE_MS: a client that says nothing makes room for others then. All runs on the
- * control loop; on it the core is asked (node_start.c), and it answers by perform.c. */
+ * PATIENCE_MS: a client that says nothing then makes room for others. All of it runs on the control
+ * loop, which asks the core (node_start.c); the core answers through perform.c. */
 #include "node/control/control_socket.h"
 
 #include <assert.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The control socket: who may open it may end sessions and revoke identities. It is for
- * `baton end` and its like (cmd_control.c); the file's mode is the guard. */
+/* The control socket: anybody who may open it may end sessions and revoke identities. It serves
+ * `baton end` and similar commands (cmd_control.c); the file's mode is the guard. */
 #ifndef NODE_CONTROL_CONTROL_SOCKET_H
 #define NODE_CONTROL_CONTROL_SOCKET_H
 

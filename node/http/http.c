@@ -2,12 +2,11 @@
 /* libmicrohttpd on the control loop: its epoll descriptor under uv_poll, its
  * timeouts under one uv_timer. Who may stay connected, and how long: http_conn.c.
  *
- * The list of sessions is made in slices as it is taken (status_sessions.c), one in a
- * turn of the loop, for each waits for the packet workers; STREAMS_MAX at a time.
+ * The list of sessions is made in slices as the client takes it (status_sessions.c), one in a turn
+ * of the loop, because each waits for the packet workers; STREAMS_MAX lists at a time.
  *
- * A browser of somebody who can reach the port may be led here by a page whose name
- * resolves to our address (DNS rebinding): it then says that name as Host, and is
- * refused. */
+ * A page whose name resolves to our address may lead here the browser of somebody who can reach the
+ * port (DNS rebinding): the browser then sends that name as Host, and is refused. */
 #include "node/http/http_internal.h"
 
 #include <arpa/inet.h>

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The status endpoint: GET /livez /readyz /healthz /metrics /v1/status
- * /v1/sessions /v1/events and / for people. Read-only. Runs on the control loop;
- * connections, their memory and their time are bounded. /v1/sessions?after=ID&limit=N
- * gives the sessions behind that id, so many at most. */
+/* The status endpoint: GET /livez /readyz /healthz /metrics /v1/status /v1/sessions /v1/events and
+ * / for people. Read-only. Runs on the control loop; connections, their memory and their time are
+ * bounded. /v1/sessions?after=ID&limit=N returns at most N sessions after that id. */
 #ifndef NODE_HTTP_HTTP_H
 #define NODE_HTTP_HTTP_H
 

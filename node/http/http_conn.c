@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who may stay connected to the status endpoint. Anybody who reaches the port can connect and say
- * nothing, or ask and not listen. So there are HTTP_CONNECTIONS_MAX at a time and each has
- * until a deadline: a request must be whole in REQUEST_MS, an answer taken in ANSWER_MS.
- * One more connection ends the one that stood longest without an answer on its way. */
+ * nothing, or ask and not listen. So there are at most HTTP_CONNECTIONS_MAX, each with a deadline:
+ * a request must be complete in REQUEST_MS, an answer taken in ANSWER_MS. One more connection ends
+ * the one that has been open longest without an answer on its way. */
 #include "node/http/http_internal.h"
 
 #include <assert.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a node tells of itself, as JSON and as Prometheus text (DESIGN section 11).
- * No secret is in any of it. Control thread only, between two steps. */
+/* What a node reports about itself, as JSON and as Prometheus text (DESIGN section 11). It contains
+ * no secret. Control thread only, between two steps. */
 #ifndef NODE_HTTP_STATUS_JSON_H
 #define NODE_HTTP_STATUS_JSON_H
 

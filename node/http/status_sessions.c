@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /v1/sessions, a slice at a time: the loop goes on between two, and no more than one is
- * in memory, however many sessions there are and however slowly they are taken. The
- * packet workers are asked once for all Child SAs of a slice. What changes meanwhile may
- * be in the list or not; no session is in it twice, for ids only grow. */
+/* /v1/sessions, a slice at a time: the loop goes on between two, and only one is in memory, however
+ * many sessions there are and however slowly the client reads. The packet workers are asked once
+ * for all Child SAs of a slice. Sessions that change meanwhile may be in the list or not; none is
+ * in it twice, because ids only grow. */
 #include "node/http/status_json.h"
 
 #include <assert.h>

@@ -4,15 +4,14 @@
  *   bit 31 MORE: the frame goes on in the next chunk; bit 30 URGENT: a whole frame
  *   of its own, between the chunks of another; bits 0-23: octets that follow
  *
- * so a heartbeat never waits for the end of a snapshot. For the same reason
- * little is handed to TLS and the kernel ahead of time (TCP_NOTSENT_LOWAT), and between
- * two pieces of work link_beat() sends what heartbeats are due. A frame
- * grows with the octets that really arrive, up to the limit of its type.
+ * so a heartbeat never waits for the end of a snapshot. For the same reason little is given to TLS
+ * and the kernel ahead of time (TCP_NOTSENT_LOWAT), and between two pieces of work link_beat()
+ * sends the heartbeats that are due. A frame's memory grows with the octets that really arrive, up
+ * to the limit of its type.
  *
- * The first chunk of each side is its proof (cluster/link/proof.h); nothing else is read
- * before it has been verified, and the link is up from then on. In TLS 1.3 the connecting
- * side is done before the other has seen its certificate: the proof is a sign of that,
- * too. */
+ * The first chunk of each side is its proof (cluster/link/proof.h); nothing else is read before it
+ * has been verified, and the link is up from then on. In TLS 1.3 the connecting side is done before
+ * the other has seen its certificate: the proof shows that, too. */
 #include "node/link/link_internal.h"
 
 #include <assert.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the link thread does every heartbeat: send heartbeats through the links (those
- * that wait for nothing go another way, heartbeat_thread.c), end connections that are silent,
- * and see whether the control loop still answers.
+/* What the link thread does every heartbeat: send heartbeats through the links (heartbeat_thread.c
+ * sends those that nothing may delay), end silent connections, and check whether the control loop
+ * still answers.
  *
- * What the others sent while we slept lies in our sockets, so after a late tick no
- * connection is silent before that was read. */
+ * Data that the others sent while we slept is in our sockets, so after a late tick no connection
+ * counts as silent before that was read. */
 #include "node/link/link_internal.h"
 #include "node/link/forward.h"
 

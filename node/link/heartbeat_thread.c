@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The heartbeat thread: it sends heartbeats as datagrams, reads those of the others, lets the
  * detector judge, and publishes the time of contact. It does nothing else, so no handshake, no
- * snapshot and no full socket of the link thread stands before a heartbeat, here or there.
- * Heartbeats go through the links as well, at the same pace: where UDP is not let through,
- * all is as if this thread were not, but for a line in the log.
+ * snapshot and no full socket of the link thread delays a heartbeat, here or there. Heartbeats go
+ * through the links as well, at the same pace: where UDP is filtered, everything works as without
+ * this thread, except for a line in the log.
  *
- * In each pass it reads first what waits, then sends, then judges: what has come is no
- * silence, however late we look. After a pause of our own nobody is judged before what the
- * links have for us was read, too.
+ * In each pass it first reads what has arrived, then sends, then judges: an arrived heartbeat is no
+ * silence, however late we look. After a pause of our own nobody is judged before the links have
+ * been read, too.
  *
- * A datagram counts for the link whose keys it was made with, as long as that link is up, and
- * only if it left after the last one that we took: a heartbeat that is repeated, or that was
- * overtaken, says nothing. Heartbeats say that this process lives and that its link thread
- * turns: if that stands still for as long as a silent link is given up after, they stop. Whether the
- * control loop lives is reported apart (heartbeat.c); without it contact ends, for it counts by
- * what was applied.
+ * A datagram counts for the link whose keys it was made with, as long as that link is up, and only
+ * if it left after the last one that we took: a repeated or overtaken heartbeat does not count.
+ * Heartbeats say that this process lives and that its link thread runs: if that thread stands still
+ * for as long as a silent link is kept, they stop. Whether the control loop lives is reported
+ * separately (heartbeat.c); without it contact ends, because contact depends on what was applied.
  *
- * The clock is CLOCK_BOOTTIME: a host that slept has been out of contact all that time.
- * Isolation is judged at once: contact is by the *send* time of our own heartbeats. */
+ * The clock is CLOCK_BOOTTIME: a host that slept has been out of contact all that time. Isolation
+ * is judged at once: contact counts from the *send* time of our own heartbeats. */
 #include "node/link/link_internal.h"
 #include "xdp/thread/privilege.h"
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The link thread: who is connected, and who dials whom.
  *
- * One rule: of two nodes the one that stands first in the file dials. When a link
- * ends it dials again at once, then backs off from 20 to 500 ms. The other one
- * *probes*: it connects and closes. A refused connection means that the
- * process is gone, which the detector so learns within a round trip instead of by
- * silence; a link that merely broke is refused by nobody.
+ * One rule: of two nodes the first one in the file dials. When a link ends it dials again at once,
+ * then backs off from 20 to 500 ms. The other one *probes*: it connects and closes. A refused
+ * connection means that the process is gone, so the detector learns that within a round trip
+ * instead of by silence; if only the link broke, nobody refuses.
  *
  * All handles and connections belong to the link thread. Other threads touch
  * queues, under `lock`, and atomics (link_send.c). */

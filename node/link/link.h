@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The links between nodes: one mutual-TLS connection per pair, on a thread of its
- * own, and the failure detector on another. A control loop that is busy for a second so
- * does not look like a dead node; it is watched from here instead.
+/* The links between nodes: one mutual-TLS connection per pair, on their own thread, and the failure
+ * detector on another. So a control loop that is busy for a second does not look like a dead node;
+ * it is watched from here instead.
  *
- * What comes in goes to the inbox as INBOX_LINK, EVENT_FRAME, EVENT_SUSPECT and
- * EVENT_ISOLATION; forwarded packets go to the data path directly. */
+ * Input goes to the inbox as INBOX_LINK, EVENT_FRAME, EVENT_SUSPECT and EVENT_ISOLATION; forwarded
+ * packets go to the data path directly. */
 #ifndef NODE_LINK_LINK_H
 #define NODE_LINK_LINK_H
 

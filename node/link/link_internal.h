@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of the links: link.c has the thread and the peers, heartbeat.c its time,
- * heartbeat_thread.c the detector, link_send.c what other threads see of it, connection.c one connection, stranger.c who may try, link_proof.c
- * who has proved to be a node. */
+/* The inside of the links: link.c has the thread and the peers, heartbeat.c its periodic work, heartbeat_thread.c the
+ * detector, link_send.c the interface for other threads, connection.c one connection, stranger.c unproved connections,
+ * link_proof.c the proof. */
 #ifndef NODE_LINK_LINK_INTERNAL_H
 #define NODE_LINK_LINK_INTERNAL_H
 

@@ -2,9 +2,9 @@
 /* The edge of cluster/link/proof.h: both ends of a connection send their proof as soon as
  * TLS stands, and neither reads anything else before it has the other's.
  *
- * Both hold the storage key, so both link secrets of the pair can be derived; they live
- * for the moment. Unresolved: a node that holds its own secret alone (none is built), and
- * a second storage key while it is rotated (proof_keys_add() once more). */
+ * Both have the storage key, so both link secrets of the pair can be derived; they exist only for
+ * the moment. Unresolved: a node with its own secret alone (not built), and a second storage key
+ * during rotation (one more proof_keys_add()). */
 #include "node/link/link_internal.h"
 
 #include <openssl/mem.h>

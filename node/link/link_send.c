@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What other threads ask of the links: frames go into a peer's queues, under the lock, and
- * the link thread is woken; everything else is an atomic. */
+/* What other threads ask the links to do: frames go into a peer's queues, under the lock, and the
+ * link thread is woken; everything else is an atomic. */
 #include "node/link/link_internal.h"
 
 #include <assert.h>

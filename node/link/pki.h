@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cluster's own small PKI, for node links only: a CA and one certificate a
- * node, P-256, made by `baton init`. The CA's key is not needed to run. */
+/* The cluster's own small PKI, for node links only: a CA and one certificate per node, P-256, made
+ * by `baton init`. Running a node does not need the CA's key. */
 #ifndef NODE_LINK_PKI_H
 #define NODE_LINK_PKI_H
 

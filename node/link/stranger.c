@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections that have not proved yet to be a node's. Anybody who reaches the port can
- * make them, so they are few, short, and in each other's way only:
+/* Connections that have not proved yet that they come from a node. Anybody who reaches the port can
+ * make them, so they are few and short, and disturb only each other:
  *
  *   from the address of a configured node   STRANGERS_PER_NODE of that address, a reserve
  *                                           that nobody else can use

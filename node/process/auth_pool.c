@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libuv's threads. They start with the first question, when capabilities are dropped and system
- * calls filtered; a thread has what the control thread has, and no higher priority than other
- * programs: what takes milliseconds waits for what takes microseconds.
+ * calls filtered; they have the control thread's rights, and no higher priority than other
+ * programs: work that takes milliseconds waits for work that takes microseconds.
  *
- * A job has references to the keys that it uses. They are counted in the loop's thread alone: a job
- * is made and ended there, and only worked at elsewhere. The wall clock is read there, too, as
- * the fact by which this leader judges dates. */
+ * A job has references to the keys that it uses. Only the loop's thread counts references: it makes
+ * and ends each job, and the other threads only work on it. The loop's thread also reads the wall
+ * clock, by which this leader judges dates. */
 #include "node/process/auth_pool.h"
 
 #include "build_time.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who answers what authentication methods ask outside (ACTION_AUTH_ASK): signatures and chains of
- * certificates by a few threads, so that the control loop stands still for none of them. */
+/* Answers the questions that authentication methods ask outside (ACTION_AUTH_ASK): a few threads
+ * check signatures and certificate chains, so that the control loop never stands still for one. */
 #ifndef NODE_PROCESS_AUTH_POOL_H
 #define NODE_PROCESS_AUTH_POOL_H
 

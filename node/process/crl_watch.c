@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A file is read by one of libuv's threads, for it may be long. Only the CRLs of a trust ever change
- * while its policy is in force, so what comes of it is a copy of that trust with other CRLs. If a
- * reload has put another policy in force meanwhile, the copy is dropped: the reload has read the
- * file, too, and says how it was then.
+/* One of libuv's threads reads a file, because it may be long. Only the CRLs of a trust ever change
+ * while its policy is in force, so the result is a copy of that trust with other CRLs. If a reload
+ * has put another policy in force meanwhile, the copy is dropped, because the reload has read the
+ * file, too.
  *
- * The node reads as the user that it has become. A file that only root may read takes effect by
+ * The node reads as the user that it has become. A file that only root may read takes effect at
  * `baton reload`, whose reader still is root (config_reader.h). */
 #include "node/process/crl_watch.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of CRLs that change while a node runs are read again, and used from then on. */
+/* When a file of CRLs changes while a node runs, it is read again, and used from then on. */
 #ifndef NODE_PROCESS_CRL_WATCH_H
 #define NODE_PROCESS_CRL_WATCH_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The same threads as for signatures (auth_pool.c), and as humble. A job has all that it needs. */
+/* The same threads as for signatures (auth_pool.c), with the same low priority. A job contains all
+ * that it needs. */
 #include "node/process/dh_pool.h"
 
 #include "cluster/core/action.h"

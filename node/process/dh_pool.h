@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who computes what of Diffie-Hellman takes long (ACTION_DH): libuv's threads. */
+/* Computes slow Diffie-Hellman values (ACTION_DH) on libuv's threads. */
 #ifndef NODE_PROCESS_DH_POOL_H
 #define NODE_PROCESS_DH_POOL_H
 

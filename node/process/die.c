@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Dies where a test says. [test] die_file names a file that holds one line,
+/* Dies where a test says so. [test] die_file names a file that contains one line,
  *
  *    KIND:TEXT:WHEN        such as  commit:IKE rekey:before
  *
@@ -10,9 +10,9 @@
  *    after   all of it is done
  *    sent    and the next IKE datagram, the reply, has left too
  *
- * The file is looked for at each such event, so a test can choose the next point while
- * the cluster runs, and whichever node leads then takes it. It is removed first: one
- * line, one death. The death is SIGKILL, so nothing is tidied up. */
+ * The file is looked for at each such event, so a test can choose the next point while the cluster
+ * runs, and the node that leads then dies. It is removed first: one line, one death. The death is
+ * SIGKILL, so nothing is cleaned up. */
 #include "node/process/node.h"
 
 #include "cluster/link/frame.h"

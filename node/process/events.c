@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One line an event: "time level node kind text". Text from outside (a peer's
- * identity, say) may be in it, so control characters are replaced: a line stays
- * one line. Nothing here ever sees a secret. */
+/* One line per event: "time level node kind text". The text may contain input from outside (a
+ * peer's identity, for instance), so control characters are replaced: a line stays one line.
+ * Nothing here ever sees a secret. */
 #include "node/process/events.h"
 
 #include <assert.h>

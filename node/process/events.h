@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is worth telling: a line on stderr, and a ring of the last ones for
- * /v1/events. Any thread may add. */
+/* The log: lines on stderr, and a ring of the last ones for /v1/events. Any thread may add. */
 #ifndef NODE_PROCESS_EVENTS_H
 #define NODE_PROCESS_EVENTS_H
 

@@ -2,13 +2,14 @@
 /* Three fences; a fourth, the user id, is in user.c.
  *
  * Memory: no core dump, no ptrace by others, and the heap with its keys is not swapped out
- * (mlockall with MCL_ONFAULT: nothing is brought in before it is used). Shared maps of files
- * are let go again: LMDB's holds nothing that is not sealed, and pinning it would pin a page
- * for each that was ever read. Where the limit on locked memory is finite, and we have no
- * CAP_IPC_LOCK, locking what will be allocated would make allocations fail later, so then
- * it is the storage key's pages alone.
+ * (mlockall with MCL_ONFAULT: nothing is brought in before it is used). Shared maps of files are
+ * unlocked again: LMDB's contains only sealed or authenticated records, and locking it would lock
+ * every page that was ever read. If the limit on locked memory is finite and we have no
+ * CAP_IPC_LOCK, locking future allocations would make them fail later, so then only the storage
+ * key's pages are locked.
  *
- * Capabilities: each thread has dropped its own (xdp/thread/privilege.h); the control thread here.
+ * Capabilities: each thread has dropped its own (xdp/thread/privilege.h); the control thread does
+ * so here.
  *
  * System calls: syscalls.c. */
 #include "node/process/guard.h"

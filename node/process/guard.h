@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the process gives up, so that an intruder in it has little. All of it is
- * best effort: what a host or a container does not allow is told in the log, and the node
- * runs. */
+/* What the process gives up, so that an intruder in it has little. All of it is best effort: if a
+ * host or a container does not allow a step, the log says so, and the node runs. */
 #ifndef NODE_PROCESS_GUARD_H
 #define NODE_PROCESS_GUARD_H
 

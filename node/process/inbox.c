@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lock is held for pointer swaps only. Items of the store must never be
- * dropped (Raft waits for each), nor reports of the packet workers (a lease that
- * runs low is told once): they have no limit here and are bounded at their source. */
+/* The lock is held for pointer swaps only. Items of the store must never be dropped (Raft waits for
+ * each), nor reports of the packet workers (a low lease is reported once): they have no limit here
+ * and are bounded at their source. */
 #include "node/process/inbox.h"
 
 #include <assert.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What other threads have to tell the control loop, in order: a bounded queue
- * and a wake-up. */
+/* Messages from other threads to the control loop, in order: a bounded queue and a wake-up. */
 #ifndef NODE_PROCESS_INBOX_H
 #define NODE_PROCESS_INBOX_H
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bringing a node up and down. The data path comes first of all that touches the
- * network, since it lays the blackhole routes (DESIGN section 6); what can be wrong in
- * files is looked at before; and a store that was there is written to only when nothing
- * can fail any more. Everything that fails says in one sentence what, and
- * which field of the configuration to look at. */
+/* Bringing a node up and down. Files are checked first. Of everything that touches the network, the
+ * data path starts first, since it adds the blackhole routes (DESIGN section 6). An existing store
+ * is written to only when nothing can fail any more. Every failure says in one sentence what
+ * failed, and which field of the configuration to look at. */
 #include "node/process/crl_watch.h"
 #include "node/process/node.h"
 

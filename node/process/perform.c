@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Performs actions. Each kind goes to the thread that it belongs to, and none is
- * waited for; completions come back as events. SA updates that follow each other
- * are posted as one.
+/* Performs actions. Each kind goes to its thread, and the loop waits for none; completions come
+ * back as events. Consecutive SA updates are posted as one.
  *
- * What tells somebody that an SA is in effect, an IKE answer or FRAME_APPLIED, leaves
- * when the packet workers have it: a client's first packet follows within
- * microseconds. Until then it is deferred, in order; the loop goes on. */
+ * An IKE answer or FRAME_APPLIED, which tells somebody that an SA is in effect, leaves only when
+ * the packet workers have the SA: a client's first packet follows within microseconds. Until then
+ * it is deferred, in order; the loop goes on. */
 #include "node/process/auth_pool.h"
 #include "node/process/dh_pool.h"
 #include "node/process/node.h"

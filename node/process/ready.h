@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why the node is unready, as far as the host is to blame: each part of the process
- * says by a name of its own that it stands in the way, and when it no longer does.
- * /readyz and /v1/status give these reasons beside the core's (core_unready_text()).
+/* Why the node is unready, as far as the host is the cause: each part of the process reports under
+ * its own name that it is not ready, and when it is again. /readyz and /v1/status show these
+ * reasons beside the core's (core_unready_text()).
  *
- * The first time, a line in the log says so, then one a minute while it lasts, and one
- * when it is over. Any thread may call. */
+ * The log has a line when a reason begins, one a minute while it lasts, and one when it is over.
+ * Any thread may call. */
 #ifndef NODE_PROCESS_READY_H
 #define NODE_PROCESS_READY_H
 

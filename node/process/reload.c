@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One reading at a time. Who asks while one is under way gets the next one: the file may have
+/* One reading at a time. A request during a reading gets the next one, because the file may have
  * changed since the first began. */
 #include "node/process/reload.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cluster.toml is read again while the node runs: by `baton reload` (the control socket) and by
- * SIGHUP. A file that is bad, or whose facts are not those that the node runs with, is refused with
- * the key's name, and the policy that is in force stays. */
+/* Reads cluster.toml again while the node runs, on `baton reload` (the control socket) and SIGHUP.
+ * A bad file, or one whose facts are not those that the node runs with, is refused with the key's
+ * name, and the policy in force stays. */
 #ifndef NODE_PROCESS_RELOAD_H
 #define NODE_PROCESS_RELOAD_H
 

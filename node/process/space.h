@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Want of room on a disk: the one error of a file system that passes by itself, so it is told
- * apart from all others wherever something is written at a start. */
+/* Lack of room on a disk: the only file system error that passes by itself, so it is told apart
+ * from all others wherever a start writes something. */
 #ifndef NODE_PROCESS_SPACE_H
 #define NODE_PROCESS_SPACE_H
 

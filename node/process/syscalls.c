@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A list of what is allowed, by libseccomp, of what a node does once it runs: its files are
- * open, its threads started, its BPF program attached. What is not on it fails with EPERM and
- * leaves a line in the kernel's audit (or its log). Not with the end of the process: a new
- * libc that takes another call for an old thing would then be an outage of all nodes at
- * once, while EPERM is an error that the caller handles; and to who is inside already either
- * is a closed door.
+/* The system calls that libseccomp allows once a node runs: its files are open, its threads
+ * started, its BPF program attached. Any other call fails with EPERM and leaves a line in the
+ * kernel's audit (or its log). It does not end the process: a new libc that uses another call for
+ * an old purpose would then be an outage of all nodes at once, while the caller handles EPERM; to
+ * an intruder both are a closed door.
  *
- * clone3(2) keeps its flags in memory, where no filter reads: ENOSYS sends glibc to
- * clone(2), which may make threads, and neither processes nor namespaces. kill and tgkill
- * reach this process alone; memory is never executable anew; ioctls are those of sockets. Open
- * files are not looked at by name, no filter can: that is what the user id is for (user.h).
+ * clone3(2) keeps its flags in memory, where no filter reads: ENOSYS sends glibc to clone(2), which
+ * may make threads, but neither processes nor namespaces. kill and tgkill reach only this process;
+ * no memory becomes executable; ioctls are those of sockets. No filter can check the names of files
+ * to open: that is what the user id is for (user.h).
  *
- * Other ABIs of the same kernel (x32, i386) are refused whole. */
+ * Other ABIs of the same kernel (x32, i386) are refused altogether. */
 #include "node/process/syscalls.h"
 
 #include <errno.h>

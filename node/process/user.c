@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Root is needed to read secrets and to give the data directory away, and for nothing else:
- * interfaces, sockets and BPF programs want capabilities, which are kept (PR_SET_KEEPCAPS).
- * So the change comes right after the secrets are read, while there is one thread, and the
- * whole start runs as it runs under a unit with User= and AmbientCapabilities=.
+/* Root is needed only to read secrets and to give the data directory away: interfaces, sockets and
+ * BPF programs need capabilities, which are kept (PR_SET_KEEPCAPS). So the change comes right after
+ * the secrets are read, while there is one thread, and the rest of the start runs as under a unit
+ * with User= and AmbientCapabilities=.
  *
- * Which user: [cluster] user, or "baton", or, on a host without that one, a number that no
- * user has, out of those that systemd gives to its dynamic users. It depends on data_dir
- * alone, so two nodes of one host have two; and whoever in that range owns the data already
- * stays. A container that maps no other user than root runs as what it has, and says so.
+ * Which user: [cluster] user, or "baton", or, on a host without that one, an unused number from the
+ * range of systemd's dynamic users. It depends only on data_dir, so two nodes of one host have two;
+ * if a number in that range already owns the data, it stays. A container that maps only root stays
+ * root, and says so.
  *
- * The data is given away once. What is not ours by name, or has a second name (a hard link
- * that somebody put there), stays whose it is: a chown by root must not be lent to others. */
+ * The data is given away once. A file that is not ours by name, or has a second name (a hard link
+ * that somebody put there), keeps its owner: nobody may borrow root's chown. */
 #include "node/process/user.h"
 
 #include "node/process/space.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who the process is. Started as root it becomes somebody else before it touches the network,
- * and keeps the capabilities of the start; started as somebody else, with capabilities
- * (AmbientCapabilities= of a unit), it stays that. */
+/* The user of the process. Started as root, it becomes another user before it touches the network,
+ * and keeps the capabilities of the start; started as another user, with capabilities
+ * (AmbientCapabilities= of a unit), it stays that user. */
 #ifndef NODE_PROCESS_USER_H
 #define NODE_PROCESS_USER_H
 

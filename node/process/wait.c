@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looked at four times a second rather than followed: a start waits rarely, and then for
- * seconds. The log has a line when it begins, one a minute, and one when it is over. */
+/* Conditions are polled four times a second: a start waits rarely, and then for seconds. The log
+ * has a line when a wait begins, one a minute, and one when it is over. */
 #include "node/process/wait.h"
 
 #include "xdp/host/interface.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A start is no race: what the host does not have yet is waited for, and the node is unready
- * by that name meanwhile (ready.h). Anything that will not come by itself is an error. */
+/* The start waits for what the host does not have yet, and the node is unready by that name
+ * meanwhile (ready.h). Anything that will not come by itself is an error. */
 #ifndef NODE_PROCESS_WAIT_H
 #define NODE_PROCESS_WAIT_H
 

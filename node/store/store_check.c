@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* LMDB trusts its file: a flipped bit in a branch page can lead it outside the
- * map, or round in circles. So a child process reads everything first; if
- * it dies, the store is damaged. What LMDB hands out is then held against the
- * authenticated tip: every record it counts must be there, in its place, and no
- * other.
+/* LMDB trusts its file: a flipped bit in a branch page can lead it outside the map, or round in
+ * circles. So a child process reads everything first; if it dies, the store is damaged. The records
+ * that LMDB returns are then compared with the authenticated tip: every record it counts must be
+ * there, in its place, and no other.
  *
- * LMDB's two meta pages carry no checksum: a flipped bit in the newer one can make
- * the older one count, and its whole, well authenticated tree with it: the state
- * before the last transaction. The tip file knows the number of that transaction.
- * It is written after each commit and not synced: after a power loss it may be behind
- * the tree, never ahead of it.
+ * LMDB's two meta pages carry no checksum: a flipped bit in the newer one can make the older one
+ * count, with its whole, well authenticated tree: the state before the last transaction. The tip
+ * file knows the number of that transaction. It is written after each commit and not synced: after
+ * a power loss it may be behind the tree, never ahead of it.
  *
- * A list of free pages is not authenticated by any record; a page that is listed
- * as free while a record lies in it, or while it leads to one, would be overwritten some
- * day: checked here too. So is the number of the last page, behind which the next one
- * is made: that page was made once, so it is in use or free. */
+ * A list of free pages is not authenticated by any record; a page that is listed as free while a
+ * record lies in it, or while it leads to one, would be overwritten some day: checked here too. So
+ * is the number of the last page, after which the next one is made: the last page must be in use or
+ * free. */
 #include "node/store/store_check.h"
 #include "node/store/store_check_pages.h"
 #include "proto/mutant.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading a store whole, trusting nothing in it. */
+/* Reads a whole store, trusting nothing in it. */
 #ifndef NODE_STORE_STORE_CHECK_H
 #define NODE_STORE_STORE_CHECK_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* LMDB's file as pages. Its interface hands out records, not the pages that lead to
- * them; so which pages are in use is read here from the file itself, by its format
- * (data version 1, which LMDB has checked, in the byte order of this machine):
+/* LMDB's file as pages. Its interface returns records, not the pages that lead to them; so this
+ * file finds the pages in use from the file itself, by its format (data version 1, which LMDB has
+ * checked, in the byte order of this machine):
  *
  *   page    number (8), unused (2), flags (2), end of the pointers (2), begin of the nodes (2);
  *           of the first page of a long value: its length in pages (4) in place of these two

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which pages of an LMDB file are in use, by the file alone. */
+/* Which pages of an LMDB file are in use, from the file alone. */
 #ifndef NODE_STORE_STORE_CHECK_PAGES_H
 #define NODE_STORE_STORE_CHECK_PAGES_H
 

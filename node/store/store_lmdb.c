@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store: opening it under all circumstances, and committing to it.
  *
- * It is made in DATA_DIR/store.new, which is renamed to DATA_DIR/store once it is
- * whole and synced; what a crash leaves of store.new holds nothing that anybody was
- * promised. From then on nothing but store_commit() writes, and a store that does not
- * open is left as it is: an operator may still want to copy it.
+ * It is made in DATA_DIR/store.new, which is renamed to DATA_DIR/store once it is complete and
+ * synced; a store.new that a crash left behind contains nothing that anybody was promised. From
+ * then on only store_commit() writes, and a store that does not open is left as it is: an operator
+ * may still want to copy it.
  *
  * LMDB syncs data, then the meta page, with each commit (no MDB_NOSYNC, no
  * MDB_WRITEMAP). It runs without its own lock file: flock() on DATA_DIR/lock keeps

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A node's stable storage (DESIGN section 9): Raft's term, vote, log and snapshot,
- * and who this node is, in an LMDB file, every record authenticated. What opens
- * is bit for bit what was committed; everything else is refused and left alone.
+/* A node's stable storage (DESIGN section 9): Raft's term, vote, log and snapshot, and the node's
+ * identity, in an LMDB file, every record authenticated. A store that opens is bit for bit what was
+ * committed; any other is refused and left alone.
  *
  *   DATA_DIR/lock           flock()ed while a process uses the directory; holds its pid
  *   DATA_DIR/store/data.mdb the records

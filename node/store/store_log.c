@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an update does to the tree: one record each, and the tip that they all add up
- * to, which is kept in step but not yet written. */
+/* What an update does to the tree: one record each, and the tip that they add up to, which is kept
+ * up to date but not yet written. */
 #include "node/store/store_log.h"
 
 #include <assert.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A record is a MAC and a body. The MAC is HMAC-SHA256 over the kind and the
- * body, and for a log entry over its index and the MAC of the entry before it:
- * so an entry verifies only in its place, after its predecessor, and the last
- * one's MAC stands for the whole log. Commands and snapshots are sealed before they
- * get here (cluster/core/seal.h): nothing in this file needs to be secret. */
+/* A record is a MAC and a body. The MAC is HMAC-SHA256 over the kind and the body, and for a log
+ * entry also over its index and the MAC of the entry before it: so an entry verifies only in its
+ * place, after its predecessor, and the last one's MAC stands for the whole log. Commands and
+ * snapshots are sealed before they get here (cluster/core/seal.h): nothing in this file needs to be
+ * secret. */
 #include "node/store/store_record.h"
 #include "proto/mutant.h"
 

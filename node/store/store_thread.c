@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Work is queued as inbox items, which go back as they are when durable: what the
- * control thread made is freed by the control thread, so blobs need no locks (the
- * storage thread reads their octets and leaves their reference counts alone). */
+/* Work is queued as inbox items, which go back unchanged when durable: the control thread frees
+ * what it made, so blobs need no locks (the storage thread reads their octets and leaves their
+ * reference counts alone). */
 #include "node/store/store_thread.h"
 #include "xdp/thread/privilege.h"
 

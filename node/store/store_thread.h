@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store on a thread of its own: a slow disk never stops the control loop. */
+/* The store on its own thread: a slow disk never stops the control loop. */
 #ifndef NODE_STORE_STORE_THREAD_H
 #define NODE_STORE_STORE_THREAD_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 7427 4: hashes are announced where signatures may be made or verified. RFC 7296 3.7: CERTREQ
- * may stand in the IKE_SA_INIT response; it names CAs by hashes of their keys, and whoever
- * has several certificates chooses by it. Nobody is refused because of it. */
+ * may be in the IKE_SA_INIT response; it names CAs by hashes of their keys, and a peer that has
+ * several certificates chooses by it. Nobody is refused because of it. */
 #include "proto/auth/announce.h"
 
 #include "proto/auth/trust.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What IKE_SA_INIT says of certificates, before anybody has said who he is. */
+/* What IKE_SA_INIT says about certificates, before either side has named itself. */
 #ifndef PROTO_AUTH_ANNOUNCE_H
 #define PROTO_AUTH_ANNOUNCE_H
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which certificate a client is shown. CERTREQ (RFC 7296 3.7) names CAs by hashes of their keys:
  * "If an end entity certificate exists that satisfies the criteria specified in the CERTREQ, a
- * certificate or certificate chain SHOULD be sent back to the certificate requestor". Many
- * clients send none, or not for the CA that they know us by, so the first certificate that the
- * client can verify is shown to them. A root in the file only serves to be recognised; nobody
- * believes a root because it was sent. */
+ * certificate or certificate chain SHOULD be sent back to the certificate requestor". Many clients
+ * send none, or none for the CA by which they know us, so they are shown the first certificate that
+ * they can verify. A root in the file only helps to recognise it; nobody believes a root because it
+ * was sent. */
 #include "proto/auth/credential.h"
 
 #include <openssl/asn1.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Certificates with which we show who we are, and their private keys; a connection may have
+/* Certificates with which we prove our identity, and their private keys; a connection may have
  * several, and each client is shown the one that it can verify. Immutable, with a reference count
- * for one thread; another thread may use a key as long as who asked it keeps a reference.
- * Keys stay in the process: a question (outside.h) names a certificate by its hash. */
+ * for one thread; another thread may use a key as long as its caller keeps a reference. Keys stay
+ * in the process: a question (outside.h) names a certificate by its hash. */
 #ifndef PROTO_AUTH_CREDENTIAL_H
 #define PROTO_AUTH_CREDENTIAL_H
 

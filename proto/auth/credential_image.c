@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A count before each list; DER with 3 octets of length before each certificate, key and CRL. What
- * is taken passes the same checks as what is read from files. A chain's root is not among what is
- * sent to clients, so the hashes of its CAs go as they are. */
+/* A count before each list; DER with 3 octets of length before each certificate, key and CRL.
+ * Images pass the same checks as files. A chain's root is not sent to clients, so the hashes of its
+ * CAs are copied as they are. */
 #include "proto/auth/credential_image.h"
 
 #include <openssl/err.h>

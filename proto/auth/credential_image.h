@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Certificates, private keys, CAs and CRLs as octets, from one process of a node to the other
- * (node/config/config_image.h). The octets hold private keys: whoever has them cleanses them. */
+ * (node/config/config_image.h). The octets contain private keys: their owner cleanses them. */
 #ifndef PROTO_AUTH_CREDENTIAL_IMAGE_H
 #define PROTO_AUTH_CREDENTIAL_IMAGE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The frame around EAP. A refusal looks the same whatever is behind it: EAP failure and
+/* The frame around EAP. A refusal looks the same whatever the reason: EAP failure and
  * AUTHENTICATION_FAILED. */
 #include "proto/auth/eap_auth.h"
 

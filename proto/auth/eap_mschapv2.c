@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* auth = "eap-mschapv2": a user name and a password, which end here (RFC 7296 2.16 with
+/* auth = "eap-mschapv2": a user name and a password, checked here (RFC 7296 2.16 with
  * draft-kamath-pppext-eap-mschapv2):
  *
- *	IDi, SA, TS ...  -->          <--  IDr, AUTH, EAP Request/Identity
- *	EAP Response/Identity  -->    <--  EAP Request/Challenge          drawn, and shared
- *	EAP Response/Response  -->    <--  EAP Request/Success "S=..."    or Failure "E=691 R=0"
- *	EAP Response/Success   -->    <--  EAP Success
- *	AUTH  -->                     <--  AUTH, CP, SA, TS
+ * 	IDi, SA, TS ...  -->          <--  IDr, AUTH, EAP Request/Identity
+ * 	EAP Response/Identity  -->    <--  EAP Request/Challenge          drawn, and shared
+ * 	EAP Response/Response  -->    <--  EAP Request/Success "S=..."    or Failure "E=691 R=0"
+ * 	EAP Response/Success   -->    <--  EAP Success
+ * 	AUTH  -->                     <--  AUTH, CP, SA, TS
  *
- * The identity is asked for always: Windows has no other one that means anything. The client's
- * identity is then the [[user]]'s, whatever IDi is, and whatever name it writes in MS-CHAP-V2:
- * that user's password is what it must know.
+ * We always ask for the EAP identity: Windows has no other meaningful one. The client's identity is
+ * then the [[user]]'s, whatever IDi is and whatever name it writes in MS-CHAP-V2: it must know that
+ * user's password.
  *
- * A user that is not there is a wrong password: the same work with the same answers. It is told
- * in MS-CHAP-V2's own way first, for then clients ask for the password again instead of showing
- * the number of an error; and it is told that it may not try again in the same EAP. */
+ * An unknown user is treated like a wrong password: the same work, the same answers. The client is
+ * told in MS-CHAP-V2's own way first, because clients then ask for the password again instead of
+ * showing an error number; and it is told that it may not try again in the same EAP. */
 #include "proto/auth/eap_auth.h"
 #include "proto/auth/eap_mschapv2_packet.h"
 

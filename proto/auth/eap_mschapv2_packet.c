@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Type-Data of EAP-MSCHAPv2:
  *
- *	OpCode (1)  MS-CHAPv2-ID (1)  MS-Length (2)  and
- *	  challenge   request   16, Challenge (16), Name
- *	  response    response  49, Peer-Challenge (16), 0 (8), NT-Response (24), Flags (1), Name
- *	  success     request   "S=" and 40 digits, " M=" and a text
- *	  failure     request   "E=691 R=0 C=" and 32 digits, " V=3 M=" and a text
- *	OpCode (1)              the response to success and to failure
+ * 	OpCode (1)  MS-CHAPv2-ID (1)  MS-Length (2)  and
+ * 	  challenge   request   16, Challenge (16), Name
+ * 	  response    response  49, Peer-Challenge (16), 0 (8), NT-Response (24), Flags (1), Name
+ * 	  success     request   "S=" and 40 digits, " M=" and a text
+ * 	  failure     request   "E=691 R=0 C=" and 32 digits, " V=3 M=" and a text
+ * 	OpCode (1)              the response to success and to failure
  *
- * MS-Length counts from OpCode on, so it says what is known. A peer that sends Flags other
- * than 0 means nothing by it. */
+ * MS-Length counts from OpCode on, so it tells nothing new. Flags other than 0 mean nothing. */
 #include "proto/auth/eap_mschapv2_packet.h"
 
 #include <string.h>

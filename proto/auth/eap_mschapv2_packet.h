@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is in EAP packets of type 26 (draft-kamath-pppext-eap-mschapv2), which has MS-CHAP-V2 in
- * EAP, as every client speaks it. */
+/* The contents of EAP packets of type 26 (draft-kamath-pppext-eap-mschapv2): MS-CHAP-V2 in EAP, as
+ * every client speaks it. */
 #ifndef PROTO_AUTH_EAP_MSCHAPV2_PACKET_H
 #define PROTO_AUTH_EAP_MSCHAPV2_PACKET_H
 

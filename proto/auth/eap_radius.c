@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* auth = "eap-radius": EAP of whatever kind, between the client and a RADIUS server (RFC 7296 2.16,
- * RFC 3579). What is in it is no business of ours but for its first packet and its end:
+ * RFC 3579). We look only at its first packet and its end:
  *
- *	IDi, SA, TS ...  -->             <--  IDr, AUTH, EAP Request/Identity
- *	EAP Response/Identity  -->       asked outside: Access-Request; Access-Challenge
- *	                                 <--  EAP Request
- *	EAP Response  -->                asked outside ... as often as the two want
- *	                                 Access-Accept, with the MSK
- *	                                 <--  EAP Success
- *	AUTH  -->                        <--  AUTH, CP, SA, TS
+ * 	IDi, SA, TS ...  -->             <--  IDr, AUTH, EAP Request/Identity
+ * 	EAP Response/Identity  -->       asked outside: Access-Request; Access-Challenge
+ * 	                                 <--  EAP Request
+ * 	EAP Response  -->                asked outside ... as often as the two want
+ * 	                                 Access-Accept, with the MSK
+ * 	                                 <--  EAP Success
+ * 	AUTH  -->                        <--  AUTH, CP, SA, TS
  *
- * The client's identity is the User-Name of Access-Accept, or else its EAP identity, which with
- * methods that have a tunnel only the server can hold against who it is.
+ * The client's identity is the User-Name of Access-Accept, or else its EAP identity; with methods
+ * that have a tunnel, only the server can compare that with the identity inside.
  *
- * Whatever goes wrong the client gets to know that it failed; the log, what. Unresolved: methods that
- * leave no key are refused (RFC 7296 2.16 has AUTH by SK_p for them, and calls that insecure). */
+ * Whatever goes wrong, the client learns only that it failed; the log says why. Unresolved: methods
+ * that yield no key are refused (RFC 7296 2.16 has AUTH by SK_p for them, and calls that
+ * insecure). */
 #include "proto/auth/eap_auth.h"
 #include "proto/auth/radius_question.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client's half of auth = "eap-mschapv2" (eap_mschapv2.c). It talks to nobody before it has
- * seen that this is its gateway, and takes no success from who does not know its password. */
+/* The client's half of auth = "eap-mschapv2" (eap_mschapv2.c). It says nothing before it has
+ * verified its gateway, and accepts success only from a peer that knows its password. */
 #include "proto/ike/initiator_step.h"
 #include "proto/auth/eap_mschapv2_packet.h"
 #include "proto/ike/answer.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client's half of auth = "pubkey", and of a gateway that shows a certificate to clients
- * with a key. A client waits for nobody, so all of it is done at once. */
+/* The client's half of auth = "pubkey", and of a gateway that shows a certificate to clients with a
+ * PSK. A client need not ask outside, so everything is done at once. */
 #include "proto/auth/outside.h"
 #include "proto/ike/initiator_step.h"
 #include "proto/ike/payload.h"

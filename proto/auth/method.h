@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a client shows who it is, and we who we are: one struct ike_auth_method for each way,
- * in a table (methods.c). IKE_AUTH is a line of rounds, each a request and its
- * response (RFC 7296 1.2, 2.16):
+/* How a client and the gateway prove their identities: one struct ike_auth_method for each method,
+ * in a table (methods.c). IKE_AUTH is a series of rounds, each a request and its response (RFC 7296
+ * 1.2, 2.16):
  *
- *	begin()   the first request: IDi, what the Child SA is to be, AUTH or not
- *	step()    each one after it
- *	answer()  what the method asked somebody outside is answered (a RADIUS server, a thread
- *	          that signs); no request came
- *	finish()  the client is let in: what shows who we are goes into the last response
+ * 	begin()   the first request: IDi, what the Child SA is to be, AUTH or not
+ * 	step()    each one after it
+ * 	answer()  what the method asked somebody outside is answered (a RADIUS server, a thread
+ * 	          that signs); no request came
+ * 	finish()  the client is let in: what shows who we are goes into the last response
  *
- * A method is pure and keeps nothing: what it must know in the next round it puts into
- * `state`. That is shared with the other nodes before the round's response, or question,
- * leaves (DESIGN section 4), so any of them can go on. Everything that all methods have in
- * common is done in auth.c: opening, sealing, the window, identities that are revoked,
- * limits, the session.
+ * A method is pure and keeps nothing: it puts what it must know in the next round into `state`.
+ * That is shared with the other nodes before the round's response, or question, leaves (DESIGN
+ * section 4), so any of them can go on. auth.c does what all methods have in common: opening,
+ * sealing, the window, revoked identities, limits, the session.
  *
  * A new method is one file with its functions, its declaration below and its line in the
  * table. */

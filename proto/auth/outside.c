@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Question: kind, connection; certificates or none ...; sign or not ... Everything has its length,
- * and what is left over makes it none. A question comes from ourselves or from the leader before
- * us, sealed, but it holds what a stranger sent. */
+/* Question: kind, connection; certificates or none ...; sign or not ... Every part has its length;
+ * octets left over make the question invalid. A question comes from ourselves or from the leader
+ * before us, sealed, but it contains what a stranger sent. */
 #include "proto/auth/outside.h"
 
 #include "proto/mutant.h"

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The work of signatures and certificates: it takes up to some milliseconds, and the control loop
- * waits for nobody. So a method asks (AUTH_VERDICT_ASK) and a thread works. Its question says
- * all that is needed but keys, which stay in the process; they are found by the names in
- * it. It is
+/* Signatures and certificates take up to several milliseconds, and the control loop never waits. So
+ * a method asks (AUTH_VERDICT_ASK) and a thread works. The question contains all that is needed
+ * except keys, which stay in the process and are found by the names in it. It is
  *
- *	verify this AUTH, by the first of these certificates, for this identity;   or not
- *	sign this, by our certificate with this hash;                              or not
+ * 	verify this AUTH, by the first of these certificates, for this identity;   or not
+ * 	sign this, by our certificate with this hash;                              or not
  *
- * and the answer is yes, with our AUTH, or a phrase for the log. What is asked again is worked
- * through again, and may have another answer: time has gone on. */
+ * and the answer is yes, with our AUTH, or a phrase for the log. A question that is asked again is
+ * worked on again, and may get another answer: time has passed. */
 #ifndef PROTO_AUTH_OUTSIDE_H
 #define PROTO_AUTH_OUTSIDE_H
 

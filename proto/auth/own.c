@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which of our certificates it is follows from what the client announced in IKE_SA_INIT (hashes)
- * and asks for in its first IKE_AUTH request (CERTREQ). What is signed is the same in every
- * round: our IKE_SA_INIT response, its nonce, our identity (RFC 7296 2.15). */
+/* The choice of our certificate follows from what the client announced in IKE_SA_INIT (hashes) and
+ * asks for in its first IKE_AUTH request (CERTREQ). The signed octets are the same in every round:
+ * our IKE_SA_INIT response, its nonce, our identity (RFC 7296 2.15). */
 #include "proto/auth/own.h"
 
 #include "proto/auth/outside.h"

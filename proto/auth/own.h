@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What shows who we are by certificate: IDr, CERT, AUTH. Any method may use it, in whichever
- * response it wants to (with EAP that is the first): it asks, and with the answer it adds them.
+/* Our own proof of identity by certificate: IDr, CERT, AUTH. Any method may use it, in any response
+ * (with EAP, the first): it asks, and when the answer comes it adds these payloads.
  *
- *	begin()   ... return auth_own_ask(r, false);
- *	answer()  if (!auth_own_answered(r)) return AUTH_VERDICT_REFUSE;
- *	          auth_own_add(r, r->answer, r->reply); ... or keep the answer in r->state
- *	finish()  auth_own_add(r, r->state, b);
+ * 	begin()   ... return auth_own_ask(r, false);
+ * 	answer()  if (!auth_own_answered(r)) return AUTH_VERDICT_REFUSE;
+ * 	          auth_own_add(r, r->answer, r->reply); ... or keep the answer in r->state
+ * 	finish()  auth_own_add(r, r->state, b);
  */
 #ifndef PROTO_AUTH_OWN_H
 #define PROTO_AUTH_OWN_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* auth = "psk": a pre-shared key shows who the client is (RFC 7296 2.15), in one round, and who we
- * are, unless the connection has a certificate for that. An unknown identity is the same work
- * with the same result as a wrong key. */
+/* auth = "psk": a pre-shared key authenticates the client (RFC 7296 2.15), in one round, and us
+ * too, unless the connection has a certificate. An unknown identity takes the same work, with the
+ * same result, as a wrong key. */
 #include "proto/auth/method.h"
 #include "proto/auth/own.h"
 #include "proto/ike/answer.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* auth = "pubkey": the client shows a certificate and signs, and so do we, in one round:
  *
- *	IDi, CERT..., [CERTREQ,] AUTH, SA, TS ...  -->       asked outside: is it the client? and
- *	                                                     our own signature
- *	                  <--  IDr, CERT..., AUTH, SA, TS ...
+ * 	IDi, CERT..., [CERTREQ,] AUTH, SA, TS ...  -->       asked outside: is it the client? and
+ * 	                                                     our own signature
+ * 	                  <--  IDr, CERT..., AUTH, SA, TS ...
  *
- * Whatever is wrong with what it shows, the client hears AUTHENTICATION_FAILED. */
+ * Whatever is wrong with its proof, the client hears AUTHENTICATION_FAILED. */
 #include "proto/auth/method.h"
 #include "proto/auth/own.h"
 #include "proto/auth/trust.h"

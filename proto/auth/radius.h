@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RADIUS packets (RFC 2865, 2866; with EAP: RFC 3579), written and read. Everything of it hangs on
- * MD5 and a shared secret: whoever is on the path and knows neither can turn a reject into an
- * accept unless each packet has a Message-Authenticator (CVE-2024-3596). So we send one, before
- * all other attributes, and take no answer without.
+/* RADIUS packets (RFC 2865, 2866; with EAP: RFC 3579), written and read. Their security depends on
+ * MD5 and a shared secret: somebody on the path who does not know the secret can turn a reject into
+ * an accept unless each packet has a Message-Authenticator (CVE-2024-3596). So we send one, before
+ * all other attributes, and accept no answer without one.
  *
- *	struct radius_builder b;
- *	radius_begin(&b, RADIUS_ACCESS_REQUEST, id, authenticator);
- *	radius_add(&b, RADIUS_USER_NAME, name, len);
- *	request = radius_finish(&b, secret);
- *	...
- *	if (radius_parse(&answer, data) == OK && radius_is_answer(&answer, request, secret)) ... */
+ * 	struct radius_builder b;
+ * 	radius_begin(&b, RADIUS_ACCESS_REQUEST, id, authenticator);
+ * 	radius_add(&b, RADIUS_USER_NAME, name, len);
+ * 	request = radius_finish(&b, secret);
+ * 	...
+ * 	if (radius_parse(&answer, data) == OK && radius_is_answer(&answer, request, secret)) ... */
 #ifndef PROTO_AUTH_RADIUS_H
 #define PROTO_AUTH_RADIUS_H
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is asked of RADIUS, as a question for outside (outside.h): whole Access-Requests, each
- * with the server that it is for. Whoever asks, and asks again, sends these octets, for another
- * request would be no repetition (RFC 5080 2.2.2). The first of a conversation may go to any server,
- * so there is one for each; later ones go to who has answered: its State means nothing to others.
+/* A question to RADIUS, to be asked outside (outside.h): whole Access-Requests, each with the server
+ * that it is for. Every leader sends these octets, the first time and again, because another request
+ * would be no repetition (RFC 5080 2.2.2). The first request of a conversation may go to any server,
+ * so there is one for each; later ones go to the server that has answered, because its State means
+ * nothing to others.
  *
  * The answer is the packet of one of them, or a phrase for the log. */
 #ifndef PROTO_AUTH_RADIUS_QUESTION_H

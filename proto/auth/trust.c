@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Is a certificate that a stranger sends one that counts here? In the order: it can be read; a
- * chain leads from it to a configured CA, over certificates that he sent along (no other are
- * fetched), all valid now, none revoked; it is made for this purpose; it names him; he is
- * one of those who may come. BoringSSL builds the chain, one candidate for each step and bounded in
- * depth, so CAs that have issued each other end in a refusal.
+/* Does a stranger's certificate count here? In this order: it can be read; a chain leads from it to
+ * a configured CA, over certificates that the peer sent along (no others are fetched), all valid
+ * now, none revoked; it is made for this purpose; it names the peer's identity; that identity may
+ * connect. BoringSSL builds the chain, with one candidate for each step and bounded depth, so CAs
+ * that have issued each other end in a refusal.
  *
  * Purpose, RFC 4945 5.1.3: key usage, if there is any, must allow signatures (3.2); extended
  * key usage, if there is any, must be for IKE (3.12) or, as certificates of clients are made
  * today, clientAuth or any. A gateway's may be for serverAuth.
  *
- * The time comes from outside. Nothing here is remembered. */
+ * The time is an argument. Nothing here is remembered. */
 #include "proto/auth/trust.h"
 
 #include "proto/mutant.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whom we believe by certificate: CAs, the CRLs that they have issued, and which identities may
- * come. Immutable, with a reference count for one thread; trust_verify() may run in another as
- * long as who asked for it keeps a reference. New CRLs make a new one. */
+/* Which certificates we trust: CAs, the CRLs that they have issued, and which identities may
+ * connect. Immutable, with a reference count for one thread; trust_verify() may run in another as
+ * long as its caller keeps a reference. New CRLs make a new object. */
 #ifndef PROTO_AUTH_TRUST_H
 #define PROTO_AUTH_TRUST_H
 

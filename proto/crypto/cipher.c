@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The library's primitives, put together as the RFCs of IPsec have it:
+/* The library's primitives, combined as the RFCs of IPsec require:
  *
  *   AES-GCM            RFC 4106 (ESP), RFC 5282 (IKE): nonce = salt | IV
  *   ChaCha20-Poly1305  RFC 7634: the same
  *   AES-CTR            RFC 3686 (ESP), RFC 5930 (IKE): counter block = salt | IV | 1, 2, ...
  *   AES-CBC            RFC 3602
  *
- * The last two with HMAC over what is encrypted. In every counter mode the salt is the end of
- * the key material, and the IV a number that never comes twice (DESIGN section 5); whoever
- * calls has drawn it. Nothing here allocates after cipher_init(). */
+ * The last two with HMAC over the encrypted octets. In every counter mode the salt is the end of
+ * the key material, and the IV a number that never repeats (DESIGN section 5); the caller has drawn
+ * it. Nothing here allocates after cipher_init(). */
 #include "proto/crypto/cipher.h"
 
 #include <openssl/mem.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Encryption and integrity as a suite has them, for ESP and for IKE's SK payload, which lie the
- * same way:
+/* Encryption and integrity as a suite has them, for ESP and for IKE's SK payload, which have the
+ * same layout:
  *
  *   | header | IV | text | ICV |
  *             ^iv  ^text  ^icv  ^end
  *
- * An AEAD authenticates `ad` and the text, HMAC all before the ICV, then `tail`. */
+ * An AEAD authenticates `ad` and the text; HMAC everything before the ICV, then `tail`. */
 #ifndef PROTO_CRYPTO_CIPHER_H
 #define PROTO_CRYPTO_CIPHER_H
 

@@ -9,9 +9,9 @@
  *              is all (the point at infinity has no such encoding).
  *   MODP       dh_modp.c
  *
- * Private values are new for each exchange, so reuse (RFC 6989 2's reason) does
- * not arise; the checks are made all the same, they cost nothing. Every operation
- * on a private value is the library's constant-time one. */
+ * Private values are new for each exchange, so the reuse that RFC 6989 2 worries about does not
+ * arise; the checks are made all the same, because they cost nothing. Every operation on a private
+ * value is one of the library's constant-time operations. */
 #include "proto/crypto/dh.h"
 
 #include "proto/crypto/dh_modp.h"

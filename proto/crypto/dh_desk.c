@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A task is what the desk knows a value by: the group, our private value if there is one, the
- * other side's public value if there is one. Two clients that send the same public value get
- * two values, for each is handed out once. */
+/* A task identifies a value: the group, our private value if there is one, the other side's public
+ * value if there is one. Two clients that send the same public value get two values, because each
+ * is handed out once. */
 #include "proto/crypto/dh_desk.h"
 
 #include <openssl/mem.h>

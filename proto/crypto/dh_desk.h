@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Diffie-Hellman with groups that take long, done by somebody else. The control loop waits for
- * nobody, and MODP-4096 takes 4 ms. So whoever needs a value asks at a desk. If it is not there
- * yet, the desk says "later", has it computed, and the step that needed it counts for nothing:
- * its message is handled once more when the value is there. Then the desk has it.
+/* Diffie-Hellman with slow groups, computed elsewhere. The control loop never waits, and MODP-4096
+ * takes 4 ms. So a step that needs a value asks at a desk. If the value is not there yet, the desk
+ * says "later" and has it computed, and the step is discarded: its message is handled once more
+ * when the desk has the value.
  *
- * A step is a pure function, so nothing is lost by throwing one away. */
+ * A step is a pure function, so discarding it loses nothing. */
 #ifndef PROTO_CRYPTO_DH_DESK_H
 #define PROTO_CRYPTO_DH_DESK_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The MODP groups of RFC 3526 (14 to 16) and group 2 of RFC 2409 6.2: safe primes, generator 2.
- * RFC 6989 2.1: 1 < r < p-1. The exponent's length is twice the strength of the group (RFC 3526
- * 8 gives two estimates of it, NIST SP 800-56A a third; the lower ones). */
+/* The MODP groups of RFC 3526 (14 to 16) and group 2 of RFC 2409 6.2: safe primes, generator 2. RFC
+ * 6989 2.1: 1 < r < p-1. The exponent's length is twice the strength of the group (RFC 3526 8 gives
+ * two estimates, NIST SP 800-56A a third; we use the lower ones). */
 #include "proto/crypto/dh_modp.h"
 
 #include <openssl/bn.h>

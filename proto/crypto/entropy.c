@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Expands the 32 octets an event brings into as many as it needs: the key stream
- * of ChaCha20 (RFC 8439 2.4) under that seed, nonce zero, counter from zero. A
- * seed serves one event, so a nonce is never reused; what was given out is wiped
- * from the pool. The 2^32 blocks of one seed are 256 GiB: the assert is for loops
- * that do not end. */
+/* Expands the 32 octets that an event brings into as many as it needs: the key stream of ChaCha20
+ * (RFC 8439 2.4) under that seed, nonce zero, counter from zero. A seed serves one event, so a
+ * nonce is never reused; octets that were given out are wiped from the pool. The 2^32 blocks of one
+ * seed are 256 GiB: the assert catches loops that do not end. */
 #include "proto/crypto/entropy.h"
 
 #include <openssl/chacha.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Randomness as an argument. The edge draws 32 octets from the system for each
- * event; all that the pure code needs for that event is expanded from them with
- * ChaCha20. The same seed gives the same octets, so a simulated run repeats. */
+/* Randomness as an argument. The edge draws 32 octets from the system for each event; ChaCha20
+ * expands them into all that the pure code needs for that event. The same seed gives the same
+ * octets, so a simulated run repeats. */
 #ifndef PROTO_CRYPTO_ENTROPY_H
 #define PROTO_CRYPTO_ENTROPY_H
 

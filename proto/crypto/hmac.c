@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HMAC = H(K ^ opad | H(K ^ ipad | text)). The states after the two key blocks are kept
- * instead of the key. The library's own HMAC allocates for each copy of its state, so the
- * hashes are called themselves. They do not fail (sha.h: "returns one"). */
+/* HMAC = H(K ^ opad | H(K ^ ipad | text)). The states after the two key blocks are kept instead of
+ * the key. The library's own HMAC allocates for each copy of its state, so we call the hashes
+ * directly. They do not fail (sha.h: "returns one"). */
 #include "proto/crypto/hmac.h"
 
 #include "proto/crypto/suite.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HMAC (RFC 2104) as the integrity algorithm of an SA, cut off by suite_icv_len(): SHA-1
- * RFC 2404, SHA-2 RFC 4868. The two key blocks are hashed beforehand: no allocation and two
- * compressions less for each packet. Holds key material: cleanse it. */
+/* HMAC (RFC 2104) as the integrity algorithm of an SA, truncated to suite_icv_len(): SHA-1 RFC
+ * 2404, SHA-2 RFC 4868. The two key blocks are hashed beforehand, which saves an allocation and two
+ * compressions for each packet. Holds key material: cleanse it. */
 #ifndef PROTO_CRYPTO_HMAC_H
 #define PROTO_CRYPTO_HMAC_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MS-CHAP-V2 (RFC 2759): two sides show each other that they know a password, and have keys
- * of it afterwards (RFC 3079). MD4 and DES make it weak: who sees an exchange can try passwords,
- * or spend a day and have the hash. So it is good only inside of something that shows the
- * client first that it talks to its gateway, as IKE_AUTH does. */
+/* MS-CHAP-V2 (RFC 2759): two sides prove to each other that they know a password, and derive keys
+ * from it (RFC 3079). MD4 and DES make it weak: somebody who sees an exchange can try passwords, or
+ * spend a day and have the hash. So it is safe only inside a protocol that first proves the
+ * gateway's identity to the client, as IKE_AUTH does. */
 #ifndef PROTO_CRYPTO_MSCHAPV2_H
 #define PROTO_CRYPTO_MSCHAPV2_H
 

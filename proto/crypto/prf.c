@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The PRFs of IKEv2 are HMACs at full length. Their key may be of any length
- * (Ni | Nr is one), HMAC hashes what is longer than a block; so the shortened
- * nonces of RFC 7296 2.14, meant for AES-XCBC and AES-CMAC, do not concern us. */
+/* The PRFs of IKEv2 are HMACs at full length. Their key may be of any length (Ni | Nr is one): HMAC
+ * hashes a key longer than a block. So the shortened nonces of RFC 7296 2.14, meant for AES-XCBC
+ * and AES-CMAC, do not concern us. */
 #include "proto/crypto/prf.h"
 
 #include <openssl/hmac.h>

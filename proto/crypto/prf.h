@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pseudo-random functions of IKEv2 (RFC 7296 2.13, HMAC-SHA2: RFC 4868), and
- * the keyed and plain hashes that the rest needs. Inputs are lists of pieces, so
- * that nobody has to glue "Ni | Nr | SPIi | SPIr" together first. None of these
- * can fail: an unknown PRF is a programmer's error (choose by suite.h). */
+/* Pseudo-random functions of IKEv2 (RFC 7296 2.13, HMAC-SHA2: RFC 4868), and the keyed and plain
+ * hashes that the rest needs. Inputs are lists of pieces, so that callers need not concatenate "Ni
+ * | Nr | SPIi | SPIr" first. None of these can fail: an unknown PRF is a programmer's error (choose
+ * by suite.h). */
 #ifndef PROTO_CRYPTO_PRF_H
 #define PROTO_CRYPTO_PRF_H
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Proposals as an administrator writes them, in strongSwan's spelling. A string
- * that could never lead to an SA is an error here and not a surprise at the
- * first client: no AEAD beside other ciphers (RFC 7296 3.3: "it must include two
- * proposals"), every mandatory type present (3.3.3), nothing given twice.
+/* Proposals as an administrator writes them, in strongSwan's spelling. A string that could never
+ * lead to an SA is an error here, not a surprise with the first client: no AEAD beside other
+ * ciphers (RFC 7296 3.3: "it must include two proposals"), every mandatory type present (3.3.3),
+ * nothing given twice.
  *
- * A prf that is not given follows the integrity algorithms, as with strongSwan;
- * with an AEAD there is none to follow, so it must be spelled out. */
+ * If no PRF is given, it follows the integrity algorithms, as with strongSwan; with an AEAD there
+ * is none to follow, so it must be spelled out. */
 #include "proto/crypto/suite_names.h"
 
 #include <stdio.h>

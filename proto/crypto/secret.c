@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The octets behind len are kept zero, so a secret may be compared, copied by
- * assignment and encoded without a stale tail of an earlier, longer one. */
+/* The octets after len are kept zero, so a secret may be compared, copied by assignment and encoded
+ * without the tail of an earlier, longer one. */
 #include "proto/crypto/secret.h"
 
 #include <openssl/mem.h>

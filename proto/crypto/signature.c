@@ -2,16 +2,16 @@
 /* One table of algorithms serves both directions (signature_algorithm.h). Method 14 names one by
  * an AlgorithmIdentifier in DER (RFC 7427 3):
  *
- *	length of it (1 octet), AlgorithmIdentifier, signature value
+ * 	length of it (1 octet), AlgorithmIdentifier, signature value
  *
  * For ECDSA the value is an Ecdsa-Sig-Value there, and r | s of fixed width in methods 9 and 10
  * (RFC 4754 7). Method 1 names nothing: "implementations that support this authentication method
- * SHOULD support signatures that use SHA-1 as the hash function and SHOULD use SHA-1 as the
- * default hash function when generating signatures" (RFC 7296 3.8). The octets hold a fresh
- * nonce of each side, so a collision would have to be found within one exchange.
+ * SHOULD support signatures that use SHA-1 as the hash function and SHOULD use SHA-1 as the default
+ * hash function when generating signatures" (RFC 7296 3.8). The octets contain a fresh nonce of
+ * each side, so a collision would have to be found within one exchange.
  *
- * What BoringSSL is given was chosen by the key's type before: an AlgorithmIdentifier that does
- * not fit the key is refused, not tried. */
+ * The key's type is checked before BoringSSL is called: an AlgorithmIdentifier that does not fit
+ * the key is refused, not tried. */
 #include "proto/crypto/signature_algorithm.h"
 
 #include <openssl/bn.h>

@@ -2,13 +2,13 @@
 /* Signatures of AUTH payloads (RFC 7296 2.15, 3.8): which one a key makes for a peer, making it,
  * verifying one. Keys: RSA of 2048 to 4096 bits, P-256, P-384, Ed25519.
  *
- *	1   RSA, PKCS #1 v1.5: the older way, here with SHA-1 or SHA-2
- *	9   ECDSA, P-256 with SHA-256 (RFC 4754)
- *	10  ECDSA, P-384 with SHA-384
- *	14  Digital Signature (RFC 7427, Ed25519: RFC 8420): AUTH data says itself which algorithm
+ * 	1   RSA, PKCS #1 v1.5: the older way, here with SHA-1 or SHA-2
+ * 	9   ECDSA, P-256 with SHA-256 (RFC 4754)
+ * 	10  ECDSA, P-384 with SHA-384
+ * 	14  Digital Signature (RFC 7427, Ed25519: RFC 8420): AUTH data says itself which algorithm
  *
- * 14 is for who has announced hashes in SIGNATURE_HASH_ALGORITHMS, the others for who has not.
- * Some of this takes milliseconds (RSA): see proto/auth/outside.h for who may wait for it. */
+ * 14 is for peers that announced hashes in SIGNATURE_HASH_ALGORITHMS, the others for those that did
+ * not. Some of this takes milliseconds (RSA): see proto/auth/outside.h for who may wait for it. */
 #ifndef PROTO_CRYPTO_SIGNATURE_H
 #define PROTO_CRYPTO_SIGNATURE_H
 

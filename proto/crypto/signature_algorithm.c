@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AlgorithmIdentifiers in DER (RFC 7427 appendix A, RFC 8420 appendix A). RSASSA-PSS names its
- * hash, MGF1 with the same hash, and the length of the salt; any salt is taken, ours is as long
- * as the hash. What has no parameters there has none here. */
+ * hash, MGF1 with the same hash, and the length of the salt; any salt length is accepted, ours is
+ * the hash's. Algorithms without parameters there have none here. */
 #include "proto/crypto/signature_algorithm.h"
 
 #include <openssl/digest.h>

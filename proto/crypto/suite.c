@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One table of algorithms: numbers, sizes and the names strongSwan gives them.
- * proposal.c reads the same names; what is not in the table we do not speak.
- * Sizes: AES-GCM RFC 4106 (ESP), RFC 5282 (IKE); ChaCha20-Poly1305 RFC 7634; AES-CBC
- * RFC 3602; AES-CTR RFC 3686, RFC 5930; HMAC-SHA2 RFC 4868; groups RFC 2409, RFC 3526, RFC 5903, RFC 8031. */
+/* One table of algorithms: numbers, sizes and the names strongSwan gives them. proposal.c reads the same
+ * names; we speak only what is in the table. Sizes: AES-GCM RFC 4106 (ESP), RFC 5282 (IKE);
+ * ChaCha20-Poly1305 RFC 7634; AES-CBC RFC 3602; AES-CTR RFC 3686, RFC 5930; HMAC-SHA2 RFC 4868; groups RFC
+ * 2409, RFC 3526, RFC 5903, RFC 8031. */
 #include "proto/crypto/suite_names.h"
 
 #include <assert.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pair of ESP SAs made by one exchange (RFC 7296 1.3): what both directions
- * of the data path need to know, and nothing that changes with a packet. */
+/* A pair of ESP SAs made by one exchange (RFC 7296 1.3): what both directions of the data path
+ * need, and nothing that changes with a packet. */
 #ifndef PROTO_ESP_CHILD_SA_H
 #define PROTO_ESP_CHILD_SA_H
 

@@ -9,10 +9,10 @@
  *   HMAC:    the ICV covers everything before it and, with ESN, then Seq-high, which "is
  *            not transmitted" (RFC 4303 2.2.1).
  *
- * Authenticate, decrypt, look at the padding, look at the inner packet's length:
- * in this order. What is told apart after authentication is no oracle, the peer
- * itself wrote it. Nothing here allocates: a context's keys are expanded once.
- * The sequence number's meaning (window, lease) is sad.c's. */
+ * Authenticate, decrypt, check the padding, check the inner packet's length: in this order.
+ * Different errors after authentication are no oracle, because the peer itself wrote the packet.
+ * Nothing here allocates: a context's keys are expanded once. The meaning of the sequence number
+ * (window, lease) is the business of sad.c. */
 #include "proto/esp/esp.h"
 #include "proto/mutant.h"
 

@@ -6,13 +6,12 @@
  *   ------|--- too old ------|==== the map ====|---- new: accepted ---->
  *         refused            refused if its bit is set
  *
- * The map is a ring: raising top clears the bits it passes over and shifts
- * nothing (RFC 6479's idea). The ring is exactly as long as the window and is
- * cleared to the bit, so the window has the size it is said to have.
+ * The map is a ring: raising top clears the bits it passes over and shifts nothing (RFC 6479's
+ * idea). The ring is exactly as long as the window and is cleared to the bit, so the window has
+ * exactly the configured size.
  *
- * The floor is what RFC 4303 does not have: everything at or below it was, or may
- * have been, received by another node, so it is refused even where the map is
- * empty. It only rises. */
+ * RFC 4303 has no floor: every number at or below it was, or may have been, received by another
+ * node, so it is refused even where the map is empty. The floor only rises. */
 #include "proto/esp/replay.h"
 
 #include <assert.h>

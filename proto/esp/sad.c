@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a node may do with an SA. Everything that keeps a (key, sequence number)
- * from being used twice, or a packet from being let in twice, by *this* node is
- * in this file; that two nodes never hold overlapping grants is the replicated
- * state's part (DESIGN section 5).
+/* What a node may do with an SA. This file keeps *this* node from using a (key, sequence number)
+ * twice and from letting a packet in twice. The replicated state sees to it that two nodes never
+ * have overlapping grants (DESIGN section 5).
  *
  *   never granted --grant(e)--> granted in e --grant(e+n)--> granted in e+n
  *                                 |    ^  end may rise
@@ -10,11 +9,10 @@
  *                                 v    |
  *                               revoked --grant(e+n)--> granted in e+n
  *
- * Two things are stricter than a grant says, because a node knows them from its
- * own experience: a number it drew in an earlier epoch is not drawn again even if
- * a new lease began below it, and what it accepted in an earlier epoch stays
- * accepted even if the mark never got around. For grants that follow the rules
- * the first never applies. */
+ * In two points the code is stricter than the grant, because a node remembers what it did: a number
+ * that it drew in an earlier epoch is not drawn again even if a new lease began below it, and a
+ * packet that it accepted in an earlier epoch stays accepted even if the mark reached nobody. For
+ * grants that follow the rules the first case never arises. */
 #include "proto/esp/sad.h"
 
 #include <openssl/mem.h>

@@ -9,8 +9,8 @@
  * to one epoch; a new epoch starts at the lease's start and with a window whose
  * floor is the mark (DESIGN section 5). Not thread-safe: one worker owns it.
  *
- * An *exact* SA has a horizon: no number from there on is accepted. What it accepted
- * waits until a majority holds its mark (`quorum`), and only then goes inward. */
+ * An *exact* SA has a horizon: no number at or above it is accepted. An accepted packet waits until
+ * a majority holds its mark (`quorum`), and only then goes inward. */
 #ifndef PROTO_ESP_SAD_H
 #define PROTO_ESP_SAD_H
 

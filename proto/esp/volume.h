@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an SA pair has carried: whole inner packets (RFC 4301 4.4.2.1, "byte count"), each direction by
- * itself. A number only rises: who knows less learns the greater one. */
+/* What an SA pair has carried: whole inner packets (RFC 4301 4.4.2.1, "byte count"), per direction. A
+ * number only rises: of two, the greater one counts. */
 #ifndef PROTO_ESP_VOLUME_H
 #define PROTO_ESP_VOLUME_H
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the initiator of an exchange does with the answer, whichever side it is: the
- * client in IKE_SA_INIT, IKE_AUTH and CREATE_CHILD_SA, the gateway when it rekeys a
- * Child SA itself. The other side chose from what we offered; here it is checked that
- * it did, and nothing else: "The initiator of an exchange MUST check that the accepted
- * offer is consistent with one of its proposals, and if not MUST terminate the
- * exchange" (RFC 7296 3.3.6). Nothing is changed by looking. */
+/* What the initiator of an exchange does with the answer, whichever side it is: the client in
+ * IKE_SA_INIT, IKE_AUTH and CREATE_CHILD_SA, the gateway when it rekeys a Child SA itself. The
+ * other side must have chosen from our offer; this file checks that, and nothing else: "The
+ * initiator of an exchange MUST check that the accepted offer is consistent with one of its
+ * proposals, and if not MUST terminate the exchange" (RFC 7296 3.3.6). Checking changes nothing. */
 #include "proto/ike/answer.h"
 #include "proto/crypto/dh_desk.h"
 #include "proto/ike/builder.h"

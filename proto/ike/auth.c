@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE_AUTH as responder (RFC 7296 1.2, 2.15, 2.16), in rounds:
  *
- *	HDR, SK {IDi, [IDr,] [AUTH,] [CP(CFG_REQUEST),] SAi2, TSi, TSr}  -->
- *	                                     <--  HDR, SK {...}   as often as
- *	HDR, SK {...}  -->                                        the method wants
- *	       <--  HDR, SK {[IDr,] AUTH, [CP(CFG_REPLY),] SAr2, TSi, TSr}
+ * 	HDR, SK {IDi, [IDr,] [AUTH,] [CP(CFG_REQUEST),] SAi2, TSi, TSr}  -->
+ * 	                                     <--  HDR, SK {...}   as often as
+ * 	HDR, SK {...}  -->                                        the method wants
+ * 	       <--  HDR, SK {[IDr,] AUTH, [CP(CFG_REPLY),] SAr2, TSi, TSr}
  *
- * What the rounds are about is the method's (proto/auth); that it is the client's, and comes
- * in its turn, is ours. After each round that is not the last the half-open SA has come one
- * step further: whoever calls shares that before the response leaves, or before a question
- * does that the method asks outside. While that is open the client waits.
+ * The method decides what the rounds contain (proto/auth); this file sees to it that a message is
+ * the client's and comes in its turn. Each round but the last takes the half-open SA one step
+ * further: the caller shares that before the response leaves, or before a question that the method
+ * asks outside. While a question is open the client waits.
  *
- * Authentication fails for good (verdict REFUSE): one answer, AUTHENTICATION_FAILED, computed
- * in one way, whatever was wrong; only the log line tells an unknown identity from a wrong
- * key, or from one that is revoked. What follows when it succeeds: auth_session.c. */
+ * A failed authentication is final (verdict REFUSE): one answer, AUTHENTICATION_FAILED, computed in
+ * one way, whatever was wrong; only the log line tells an unknown identity from a wrong key or a
+ * revoked identity. After success: auth_session.c. */
 #include "proto/ike/auth_step.h"
 #include "proto/ike/ike_keys.h"
 #include "proto/ike/ike_seal.h"

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The last response of IKE_AUTH: the client is who it says, now it gets its session, its
+/* The last response of IKE_AUTH: the client has proved its identity and now gets its session, its
  * address and its first Child SA (RFC 7296 1.2, 2.19):
  *
- *	<--  HDR, SK {[IDr,] AUTH, [CP(CFG_REPLY),] SAr2, TSi, TSr}
+ * 	<--  HDR, SK {[IDr,] AUTH, [CP(CFG_REPLY),] SAr2, TSi, TSr}
  *
- * What it gets was asked for in the first request, however many rounds ago that was. The
- * Child SA, or the address, may fail and the IKE SA stands (2.21.2): the response then has
- * AUTH and the error. */
+ * The client asked for these in its first request, however many rounds ago that was. If the Child
+ * SA or the address fails, the IKE SA stands (2.21.2): the response then has AUTH and the error. */
 #include "proto/ike/auth_step.h"
 #include "proto/ike/child_make.h"
 #include "proto/ike/ike_keys.h"

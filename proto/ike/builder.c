@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The writing side of the codec. A chain is flat bytes in one CBB: the type of
- * each payload is entered where the one before it (or the IKE header) left an
- * octet for it, lengths are entered when a structure ends. What we send has
- * all RESERVED fields zero and never the critical bit (RFC 7296 2.5, 3.2), unless a
- * test asks for it. */
+/* The writing side of the codec. A chain is flat bytes in one CBB: the type of each payload goes
+ * into the octet that the one before it (or the IKE header) left for it, lengths are entered when a
+ * structure ends. All RESERVED fields are zero and the critical bit is never set (RFC 7296 2.5,
+ * 3.2), unless a test asks for it. */
 #include "proto/ike/builder.h"
 
 #include "proto/wire/wire.h"

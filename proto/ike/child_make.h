@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Child SAs as they are agreed on and made, whichever side asks; and our half of a
- * Diffie-Hellman exchange for one. */
+/* Agreeing on Child SAs and making them, whichever side asks; and our half of a Diffie-Hellman
+ * exchange for one. */
 #ifndef PROTO_IKE_CHILD_MAKE_H
 #define PROTO_IKE_CHILD_MAKE_H
 

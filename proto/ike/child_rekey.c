@@ -1,24 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CREATE_CHILD_SA as initiator: the gateway rekeys a Child SA itself (RFC 7296 1.3.3,
- * 2.8, 2.17), because its sequence numbers run out or may no longer be used.
+/* CREATE_CHILD_SA as initiator: the gateway rekeys a Child SA itself (RFC 7296 1.3.3, 2.8, 2.17),
+ * because its sequence numbers run out or may no longer be used.
  *
- *	<--  HDR, SK {N(REKEY_SA), SA, Ni, [KEi,] TSi, TSr}
- *	HDR, SK {SA, Nr, [KEr,] TSi, TSr}  -->
- *	<--  HDR, SK {D(old)}          by the same commit as the new Child SA
- *	HDR, SK {D(old)}  -->
+ * 	<--  HDR, SK {N(REKEY_SA), SA, Ni, [KEi,] TSi, TSr}
+ * 	HDR, SK {SA, Nr, [KEr,] TSi, TSr}  -->
+ * 	<--  HDR, SK {D(old)}          by the same commit as the new Child SA
+ * 	HDR, SK {D(old)}  -->
  *
- * The node that leads when the answer comes finishes it: what that takes besides the answer
- * (SPI, nonce, private DH value) is committed with the request, as ike_sa.finish. What
- * follows from the answer, a DELETE or one more try with the group that the client
- * wants, is outstanding by the same step that consumes it, so it cannot be forgotten
- * between two leaders.
+ * The node that leads when the answer comes finishes the rekey: everything it needs besides the
+ * answer (SPI, nonce, private DH value) is committed with the request, as ike_sa.finish. The step
+ * that consumes the answer also makes the next request outstanding (a DELETE, or one more try with
+ * the group that the client wants), so it cannot be forgotten between two leaders.
  *
- * Both may rekey the same Child SA at once. We reply as usual and let the four nonces
- * decide, as 2.25.1 and 2.8.1 have it, and not with TEMPORARY_FAILURE, although that
- * would be simpler: strongSwan answers our request as usual while its own is
- * outstanding, and has the nonce rule; refused, it would take its old Child SA for
- * installed again, see our DELETE as the end of the connection (updown, close_action),
- * and try once more after a quarter of a minute, with an SPI that is gone. */
+ * Both sides may rekey the same Child SA at once. We reply as usual and let the four nonces decide,
+ * as 2.25.1 and 2.8.1 say. TEMPORARY_FAILURE would be simpler, but strongSwan answers our request
+ * as usual while its own is outstanding, and has the nonce rule; if refused, it would consider its
+ * old Child SA installed again, treat our DELETE as the end of the connection (updown,
+ * close_action), and try once more after a quarter of a minute, with an SPI that is gone. */
 #include "proto/ike/child_rekey.h"
 #include "proto/crypto/dh.h"
 #include "proto/ike/answer.h"

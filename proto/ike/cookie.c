@@ -3,18 +3,16 @@
  *
  *     Cookie = <VersionIDofSecret> | Hash(Ni | IPi | SPIi | <secret>)
  *
- * and that the "responder should change the value of <secret> frequently, especially if
- * under attack".
- * Ours is <low octet of epoch> | HMAC-SHA-256(key of that epoch, Ni | IPi | SPIi | port).
- * An epoch lasts two minutes of cluster time, and its key is derived from the cluster's,
- * so all nodes change together and nobody has to tell anybody. The epoch before is good
- * too, or who asked at its end would be asked again, and the one after, for a node whose clock lags behind that of the node that
- * made the cookie.
+ * and that the "responder should change the value of <secret> frequently, especially if under attack". Ours is <low
+ * octet of epoch> | HMAC-SHA-256(key of that epoch, Ni | IPi | SPIi | port). An epoch lasts two minutes of cluster
+ * time, and its key is derived from the cluster's, so all nodes change together without a message. The epoch before is
+ * accepted too, or a client that asked at its end would be asked again; so is the one after, for a node whose clock
+ * lags behind that of the node that made the cookie.
  *
- * Everything behind the nonce has a fixed length, so two different requests never give the
- * same octets to the HMAC. The port is included because several initiators
- * share an address behind a NAT; a cookie taken by one does not serve another. A cookie
- * that does not verify is no error: the initiator is given a new one. */
+ * Everything after the nonce has a fixed length, so two different requests never give the same
+ * octets to the HMAC. The port is included because several initiators share an address behind a
+ * NAT; one initiator's cookie does not serve another. A cookie that does not verify is no error:
+ * the initiator gets a new one. */
 #include "proto/ike/cookie.h"
 
 #include "proto/wire/wire.h"

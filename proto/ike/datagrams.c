@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sets of datagrams. They hold references to blobs, which are what is sent: a set and all
- * its copies in a session, a command and an action are one allocation for each datagram. */
+/* Sets of datagrams. They hold references to the blobs that are sent: a set and its copies in a
+ * session, a command and an action share one allocation for each datagram. */
 #include "proto/ike/datagrams.h"
 
 #include <assert.h>

@@ -2,10 +2,10 @@
 /* Distinguished names as identities (ID_DER_ASN1_DN, RFC 7296 3.5): a Name in DER, and the text
  * that stands for it, in the order of the DER as strongSwan has it:
  *
- *	C=CH, O=Linux strongSwan, CN=moon
+ * 	C=CH, O=Linux strongSwan, CN=moon
  *
- * A backslash takes "," and "\" as they are. Attributes are written with the names below; a name with
- * others, or with values that are not printable, has no text. */
+ * A backslash escapes "," and "\". Attributes are written with the names below; a name with other
+ * attributes, or with unprintable values, has no text. */
 #ifndef PROTO_IKE_DN_H
 #define PROTO_IKE_DN_H
 

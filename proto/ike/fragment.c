@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IKE fragmentation (RFC 7383 2.5): the content of a message is cut wherever a datagram is
- * full, and each piece is a content of its own, with an IV and an ICV:
+/* IKE fragmentation (RFC 7383 2.5): the content of a message is cut wherever a datagram is full,
+ * and each piece is sealed by itself, with its own IV and ICV:
  *
- *	HDR(MID=n), SK(NextPld=PLD1) {PLD1 ... PLDN}          is
- *	HDR(MID=n), SKF(NextPld=PLD1, Frag#=1, TotalFrags=m) {...},
- *	HDR(MID=n), SKF(NextPld=0, Frag#=2, TotalFrags=m) {...}, ...
+ * 	HDR(MID=n), SK(NextPld=PLD1) {PLD1 ... PLDN}          is
+ * 	HDR(MID=n), SKF(NextPld=PLD1, Frag#=1, TotalFrags=m) {...},
+ * 	HDR(MID=n), SKF(NextPld=0, Frag#=2, TotalFrags=m) {...}, ...
  *
- * So a fragment is worth something by itself: nobody without the keys can put one among those
- * of another, which is why the pieces are not cut from the sealed message (Appendix A).
+ * So each fragment authenticates by itself: nobody without the keys can add one, which is why the
+ * pieces are not cut from the sealed message (Appendix A).
  *
- * No payload stands in clear beside SKF: no exchange has one (2.5.3), and ike_message_parse()
- * refuses any. Not here: PMTU discovery, which is OPTIONAL (2.5.2) and would say one
- * request in several ways, where ours are committed as they leave and repeated bit for bit. */
+ * No payload is in clear beside SKF: no exchange has one (2.5.3), and ike_message_parse() refuses
+ * any. Not here: PMTU discovery, which is OPTIONAL (2.5.2) and would send one request in several
+ * forms; ours are committed as they leave and repeated bit for bit. */
 #include "proto/ike/fragment.h"
 #include "proto/wire/wire.h"
 

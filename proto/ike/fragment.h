@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IKE fragmentation (RFC 7383), what needs no memory: how long a datagram may be, which
- * fragment one is, cutting a message, joining the fragments of one. Collecting them:
- * reassembly.h. */
+/* IKE fragmentation (RFC 7383), as far as it needs no memory: the longest datagram, the number of a
+ * fragment, splitting a message, joining its fragments. Collecting them: reassembly.h. */
 #ifndef PROTO_IKE_FRAGMENT_H
 #define PROTO_IKE_FRAGMENT_H
 

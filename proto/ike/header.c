@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The IKE header, RFC 7296 3.1: all that a node can judge without state. A node
- * that is not the leader uses it to drop what nobody could answer. */
+/* The IKE header, RFC 7296 3.1: all that a node can judge without state. A node that does not lead
+ * uses it to drop what no leader could answer. */
 #include "proto/ike/ike_message.h"
 
 #include <string.h>

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The responder's front door for established sessions (RFC 7296 2.2, 2.3).
  *
- *	a datagram on one of the session's IKE SAs
- *	  |- request,  ID = expected - 1, same bytes,
- *	  |            or cut otherwise and authentic: the cached response again
- *	  |- request,  ID = expected, authenticates:   one exchange -> next state
- *	  |- response, ID = outstanding, authenticates: our request is done
- *	  '- anything else:                             dropped, nothing changes
+ * 	a datagram on one of the session's IKE SAs
+ * 	  |- request,  ID = expected - 1, same bytes,
+ * 	  |            or cut otherwise and authentic: the cached response again
+ * 	  |- request,  ID = expected, authenticates:   one exchange -> next state
+ * 	  |- response, ID = outstanding, authenticates: our request is done
+ * 	  '- anything else:                             dropped, nothing changes
  *
- * The window is window.c. The next state is a copy that the exchange
- * works on; the session that was given stays as it is. An exchange adds payloads
- * to the response and edits the copy; everything that all exchanges share (IDs,
- * caching, sealing, address updates, replacing and ending IKE SAs) happens here. */
+ * The window is in window.c. The exchange works on a copy, the next state; the given session stays
+ * as it is. An exchange adds payloads to the response and edits the copy; everything that all
+ * exchanges share (IDs, caching, sealing, address updates, replacing and ending IKE SAs) happens
+ * here. */
 #include "proto/ike/ike.h"
 #include "proto/ike/builder.h"
 #include "proto/ike/fragment.h"

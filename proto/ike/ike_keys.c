@@ -9,9 +9,8 @@
  *         KEYMAT = prf+(SK_d, g^ir (new) | Ni | Nr)
  *   2.15  AUTH = prf(prf(Shared Secret, "Key Pad for IKEv2"), <SignedOctets>)
  *
- * "The keys are taken from the output string without regard to boundaries": all
- * material is made at once and then cut up. Everything on this stack that is
- * secret is cleansed before the return. */
+ * "The keys are taken from the output string without regard to boundaries": all material is made at
+ * once and then cut up. Secrets on the stack are cleansed before the return. */
 #include "proto/ike/ike_keys.h"
 
 #include <openssl/mem.h>

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which payloads an exchange has in which direction (RFC 7296 1.2 to 1.4, Appendix
- * C), as a table. That a payload occurs once only is settled when it is parsed;
- * here stand what is allowed and what must be there. Order is free: "implementations
- * MUST NOT reject as invalid a message with those payloads in any other order" (2.5).
- * Unknown payloads never get here. */
+/* Which payloads an exchange has in which direction (RFC 7296 1.2 to 1.4, Appendix C), as a table.
+ * Parsing has checked that a payload occurs only once; here is what is allowed and what must be
+ * there. Order is free: "implementations MUST NOT reject as invalid a message with those payloads
+ * in any other order" (2.5). Unknown payloads never get here. */
 #include "proto/ike/ike_message.h"
 
 enum need {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CREATE_CHILD_SA that rekeys the IKE SA, as responder (RFC 7296 1.3.2, 2.18):
  *
- *	HDR, SK {SA, Ni, KEi}  -->
- *	                  <--  HDR, SK {SA, Nr, KEr}
+ * 	HDR, SK {SA, Ni, KEi}  -->
+ * 	                  <--  HDR, SK {SA, Nr, KEr}
  *
- * The new IKE SA has SPIs of its own (in the proposals), fresh keys, and message IDs
- * that start at 0 in both directions. It becomes the session's current one, Child
- * SAs and all; the old one answers until the client deletes it. */
+ * The new IKE SA has its own SPIs (in the proposals), fresh keys, and message IDs that start at 0
+ * in both directions. It becomes the session's current one and inherits the Child SAs; the old one
+ * answers until the client deletes it. */
 #include "proto/ike/builder.h"
 #include "proto/ike/child_make.h"
 #include "proto/ike/ike_keys.h"

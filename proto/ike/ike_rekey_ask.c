@@ -2,17 +2,17 @@
 /* CREATE_CHILD_SA that rekeys the IKE SA, as initiator: the gateway does it by age (RFC 7296
  * 1.3.2, 2.18).
  *
- *	<--  HDR, SK {SA, Ni, KEi}
- *	HDR, SK {SA, Nr, KEr}  -->
- *	<--  HDR, SK {D}                on the old IKE SA, by the same commit as the new one
- *	HDR, SK {D}  -->
+ * 	<--  HDR, SK {SA, Ni, KEi}
+ * 	HDR, SK {SA, Nr, KEr}  -->
+ * 	<--  HDR, SK {D}                on the old IKE SA, by the same commit as the new one
+ * 	HDR, SK {D}  -->
  *
  * We are the original initiator of the new IKE SA (3.1). Until the answer is committed a failure
  * leaves the session as it was. From then on both IKE SAs answer; the DELETE has the old one's
- * window to itself, so it holds up nothing, and if nobody answers it the old one makes room
- * only when the new one is replaced in its turn, by a client that has used it.
+ * window to itself, so it holds up nothing. If nobody answers it, the old one goes only when the
+ * new one is replaced in its turn, by a client that has used it.
  *
- * Where both sides ask at once each tells the other TEMPORARY_FAILURE, and tries later (2.25). */
+ * If both sides ask at once, each answers TEMPORARY_FAILURE and tries later (2.25). */
 #include "proto/ike/ike_rekey.h"
 #include "proto/crypto/dh_desk.h"
 #include "proto/ike/answer.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an IKE SA *is*: plain data, everything another node needs to go on with
- * it, and nothing else. The machine that changes it is in ike.h; replication
- * is the cluster's business.
+/* An IKE SA as plain data: everything another node needs to go on with it, and nothing else. The
+ * machine that changes it is in ike.h; replicating it is cluster/'s business.
  *
  * An ike_session is a client as RFC 7296 sees it: its IKE SA (two of them while
  * one replaces the other, 2.18), their Child SAs, its identity, its virtual IP.

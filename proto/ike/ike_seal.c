@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between a message as it travels and its payloads: opening what the other side protected,
- * and protecting what we say. A message is worth nothing before sk_open() says
- * DROP_NONE; from then on its faults are the other side's own, and RFC 7296 2.21
- * wants them answered. Of a fragmented one nothing is read before all is there (RFC 7383 5). */
+/* Between a message as it travels and its payloads: opening what the other side protected, and
+ * protecting what we send. A message counts for nothing before sk_open() returns DROP_NONE; from
+ * then on its faults are the other side's own, and RFC 7296 2.21 wants them answered. A fragmented
+ * message is not read before it is complete (RFC 7383 5). */
 #include "proto/ike/ike_seal.h"
 #include "proto/ike/builder.h"
 #include "proto/ike/fragment.h"

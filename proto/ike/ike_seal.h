@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between a message as it travels and its payloads: opening what the other side protected,
- * sealing what we say, the header of a response. */
+/* Between a message as it travels and its payloads: opening what the other side protected, sealing
+ * what we send, the header of a response. */
 #ifndef PROTO_IKE_IKE_SEAL_H
 #define PROTO_IKE_IKE_SEAL_H
 

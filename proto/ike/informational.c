@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* INFORMATIONAL as responder (RFC 7296 1.4): DELETE of Child SAs and of the IKE SA,
- * MOBIKE (mobike.c), and everything else, which is a liveness
- * check: "An INFORMATIONAL request with no payloads ... is commonly used". What we
- * do not know is ignored and answered. */
+/* INFORMATIONAL as responder (RFC 7296 1.4): DELETE of Child SAs and of the IKE SA, MOBIKE
+ * (mobike.c), and everything else, which is a liveness check: "An INFORMATIONAL request with no
+ * payloads ... is commonly used". Unknown content is ignored and answered. */
 #include "proto/ike/builder.h"
 #include "proto/ike/child_make.h"
 #include "proto/ike/ike_message.h"

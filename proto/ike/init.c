@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE_SA_INIT as responder (RFC 7296 1.2):
  *
- *	HDR(SPIi,0), SAi1, KEi, Ni  -->
- *	                  <--  HDR(SPIi,SPIr), SAr1, KEr, Nr, N(NAT_DETECTION_*), [CERTREQ]
+ * 	HDR(SPIi,0), SAi1, KEi, Ni  -->
+ * 	                  <--  HDR(SPIi,SPIr), SAr1, KEr, Nr, N(NAT_DETECTION_*), [CERTREQ]
  *
- * Nothing here is authenticated: the work is ordered so that what is cheap comes
- * first, and Diffie-Hellman last. Errors are answered only where RFC 7296
- * defines what the client does with the answer (2.21.1): COOKIE,
- * INVALID_KE_PAYLOAD, NO_PROPOSAL_CHOSEN, INVALID_MAJOR_VERSION and
- * UNSUPPORTED_CRITICAL_PAYLOAD, always with an SPIr of zero. */
+ * Nothing here is authenticated: cheap work comes first, and Diffie-Hellman last. Errors are
+ * answered only where RFC 7296 defines what the client does with the answer (2.21.1): COOKIE,
+ * INVALID_KE_PAYLOAD, NO_PROPOSAL_CHOSEN, INVALID_MAJOR_VERSION and UNSUPPORTED_CRITICAL_PAYLOAD,
+ * always with an SPIr of zero. */
 #include "proto/auth/announce.h"
 #include "proto/ike/cookie.h"
 #include "proto/ike/builder.h"

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The initiator's front door, and its own INFORMATIONAL requests.
  *
- *	a datagram
- *	  |- IKE_SA_INIT, while we wait for it          initiator_auth.c
- *	  '- on one of our IKE SAs
- *	       |- response, ID = outstanding, same exchange, authenticates
- *	       |- a fragment of one of the next three: kept until all have come
- *	       |- request,  ID = expected - 1, same bytes, or cut otherwise: the cached response
- *	       |- request,  ID = expected, authenticates: one exchange
- *	       |- request,  ID = 0, where RFC 6311 was agreed on: sets the message IDs
- *	       '- anything else is ignored, and nothing changes
+ * 	a datagram
+ * 	  |- IKE_SA_INIT, while we wait for it          initiator_auth.c
+ * 	  '- on one of our IKE SAs
+ * 	       |- response, ID = outstanding, same exchange, authenticates
+ * 	       |- a fragment of one of the next three: kept until all have come
+ * 	       |- request,  ID = expected - 1, same bytes, or cut otherwise: the cached response
+ * 	       |- request,  ID = expected, authenticates: one exchange
+ * 	       |- request,  ID = 0, where RFC 6311 was agreed on: sets the message IDs
+ * 	       '- anything else is ignored, and nothing changes
  *
- * The window is window.c. An authenticated request with malformed content
- * is answered with INVALID_SYNTAX and ends the IKE SA, here as at the responder
- * (RFC 7296 2.21.3).
+ * The window is in window.c. An authenticated request with malformed content is answered with
+ * INVALID_SYNTAX and ends the IKE SA, here as at the responder (RFC 7296 2.21.3).
  *
  * Not here: EAP, certificates, rekeying of the IKE SA by the
  * gateway (refused with NO_ADDITIONAL_SAS), a Child SA that the gateway asks for out

@@ -3,22 +3,20 @@
  * deterministic: one seed, no clock, no sockets. Unlike the responder (ike.h) it keeps
  * its state in place: a client is not replicated.
  *
- *	initiator_create_init()  -->  send; then each datagram to initiator_consume(),
- *	                              which returns what to send next
- *	initiator_retransmit()        what to repeat while nothing comes
+ * 	initiator_create_init()  -->  send; then each datagram to initiator_consume(),
+ * 	                              which returns what to send next
+ * 	initiator_retransmit()        what to repeat while nothing comes
  *
- * It is as strict as the strictest clients: a request of the gateway is processed
- * if its message ID is exactly the next one; the one before is answered from the
- * cache if it has the same bytes; everything else is ignored, and counted. Nothing
- * changes by a message before it is verified. Before the gateway's AUTH is, nothing it
- * says counts but what RFC 7296 defines an answer to (COOKIE, INVALID_KE_PAYLOAD).
- * The gateway must choose suite, group and traffic selectors from the offer. A
- * Child SA that is not is never taken, and deleted at the gateway.
+ * It is as strict as the strictest clients: a request of the gateway is processed if its message ID
+ * is exactly the next one; the one before is answered from the cache if it has the same bytes;
+ * everything else is ignored, and counted. A message changes nothing before it is verified. Until
+ * the gateway's AUTH has been verified, only the errors to which RFC 7296 defines a reaction count
+ * (COOKIE, INVALID_KE_PAYLOAD). The gateway must choose suite, group and traffic selectors from the
+ * offer. A Child SA that is outside the offer is never used, and deleted at the gateway.
  *
- * Datagrams are without non-ESP marker; the caller owns returned blobs. A message may be
- * several (RFC 7383): what is returned is the first, and initiator_next_datagram() has the
- * others. SAs are seen
- * from the client: child.spi_in is the client's, child.local is TSi of IKE_AUTH. */
+ * Datagrams are without non-ESP marker; the caller owns returned blobs. A message may consist of
+ * several (RFC 7383): functions return the first, and initiator_next_datagram() the others. SAs are
+ * seen from the client: child.spi_in is the client's, child.local is TSi of IKE_AUTH. */
 #ifndef PROTO_IKE_INITIATOR_H
 #define PROTO_IKE_INITIATOR_H
 

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE_SA_INIT and IKE_AUTH as initiator (RFC 7296 1.2, 2.15):
  *
- *	HDR(SPIi,0), SAi1, KEi, Ni  -->
- *	                  <--  HDR(SPIi,SPIr), SAr1, KEr, Nr   or COOKIE, INVALID_KE_PAYLOAD
- *	HDR, SK {IDi, [IDr,] [AUTH,] [CP(CFG_REQUEST),] SAi2, TSi, TSr}  -->
- *	                  <--  HDR, SK {[IDr,] AUTH, [CP(CFG_REPLY),] SAr2, TSi, TSr}
+ * 	HDR(SPIi,0), SAi1, KEi, Ni  -->
+ * 	                  <--  HDR(SPIi,SPIr), SAr1, KEr, Nr   or COOKIE, INVALID_KE_PAYLOAD
+ * 	HDR, SK {IDi, [IDr,] [AUTH,] [CP(CFG_REQUEST),] SAi2, TSi, TSr}  -->
+ * 	                  <--  HDR, SK {[IDr,] AUTH, [CP(CFG_REPLY),] SAr2, TSi, TSr}
  *
  * with as many rounds between as the method wants (2.16).
  *
- * The first answer is nobody's: anyone can forge it, so one that is no good is only
- * counted and the true one still waited for (2.21.1: "the recipient should not
- * immediately act based on the error notification unless corrective actions are
- * defined in this specification"). Corrections are bounded, and a group is only
- * changed to one that we offered; that nobody talked us down to it in a forged answer
- * is what AUTH proves, for it covers both messages of the exchange that counts. */
+ * Anyone can forge the first answer, so a bad one is only counted, and we go on waiting for the
+ * true one (2.21.1: "the recipient should not immediately act based on the error notification
+ * unless corrective actions are defined in this specification"). Corrections are bounded, and a
+ * group is only changed to one that we offered. AUTH proves that no forged answer talked us down to
+ * it, because it covers both messages of the exchange that counts. */
 #include "proto/ike/initiator_step.h"
 #include "proto/crypto/dh.h"
 #include "proto/crypto/signature.h"

@@ -3,10 +3,10 @@
  * rekey of one or of the IKE SA; and as the client that is asked to take part when the
  * gateway rekeys a Child SA.
  *
- * When both rekey the same Child SA at once there are two successors, and four nonces
- * tell which one stays: "the SA created with the lowest of the four nonces ... SHOULD
- * be closed by the endpoint that created it" (2.8.1), and who made the survivor
- * deletes what it replaced. */
+ * When both rekey the same Child SA at once there are two successors, and four nonces tell which
+ * one stays: "the SA created with the lowest of the four nonces ... SHOULD be closed by the
+ * endpoint that created it" (2.8.1), and the side that made the survivor deletes what it
+ * replaced. */
 #include "proto/ike/initiator_step.h"
 #include "proto/crypto/dh.h"
 #include "proto/ike/answer.h"

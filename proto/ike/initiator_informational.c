@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gateway's INFORMATIONAL requests: DELETE, the takeover notice, and RFC 6311. What
- * is unknown is ignored and answered; an empty one is a liveness check.
+/* The gateway's INFORMATIONAL requests: DELETE, the takeover notice, and RFC 6311. Unknown content
+ * is ignored and answered; an empty request is a liveness check.
  *
  * RFC 6311 lets a gateway that lost count after a failover set both message IDs by a
  * request with ID 0. Its one danger is a replay, which section 5.1 counters: the send

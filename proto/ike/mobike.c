@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MOBIKE as the responder. The client decides which addresses are used, and says so:
  *
- *	HDR, SK {N(UPDATE_SA_ADDRESSES), [N(NAT_DETECTION_*),] [N(NO_NATS_ALLOWED),] [N(COOKIE2)]}  -->
- *	<--  HDR, SK {[N(NAT_DETECTION_*),] [N(COOKIE2)]}
- *	<--  HDR, SK {N(COOKIE2)}               outstanding by the same commit
- *	HDR, SK {N(COOKIE2)}  -->
+ * 	HDR, SK {N(UPDATE_SA_ADDRESSES), [N(NAT_DETECTION_*),] [N(NO_NATS_ALLOWED),] [N(COOKIE2)]}  -->
+ * 	<--  HDR, SK {[N(NAT_DETECTION_*),] [N(COOKIE2)]}
+ * 	<--  HDR, SK {N(COOKIE2)}               outstanding by the same commit
+ * 	HDR, SK {N(COOKIE2)}  -->
  *
  * IKE messages go to the new address from the first of these on; ESP goes there once the second
- * COOKIE2 has come back from it (3.7). Until then whoever has a client's keys could point its
- * traffic at anybody. That the client is moving, from where, and what it is asked is part of
- * the session's state, so any leader goes on with it. */
+ * COOKIE2 has come back from it (3.7): otherwise anyone with a client's keys could point its
+ * traffic at a third party. The session's state says that the client is moving, from where, and
+ * what it was asked, so any leader can go on. */
 #include "proto/ike/mobike.h"
 #include "proto/ike/builder.h"
 #include "proto/ike/ike.h"

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* NAT detection (RFC 7296 2.23): each side sends SHA-1(SPIs | address | port) of the
- * ends of the path as it knows them, and compares what it gets with what it
- * sees. A client may lie about its source on purpose to get UDP encapsulation
- * (strongSwan does with a userland IPsec); the hash then matches nothing, and it
- * counts as being behind a NAT, which is all it wanted. */
+/* NAT detection (RFC 7296 2.23): each side sends SHA-1(SPIs | address | port) of the ends of the
+ * path as it knows them, and compares what it gets with what it sees. A client may lie about its
+ * source on purpose to get UDP encapsulation (strongSwan does with a userland IPsec); the hash then
+ * matches nothing, and the client counts as being behind a NAT, which is all it wanted. */
 #include "proto/ike/nat.h"
 #include "proto/ike/builder.h"
 #include "proto/ike/ike_message.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An operator searches for a name; nobody remembers that 14 is NO_PROPOSAL_CHOSEN. */
+/* Operators search for names; nobody remembers that 14 is NO_PROPOSAL_CHOSEN. */
 #include "proto/ike/notify_text.h"
 
 #include "proto/ike/ike_message.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whatever a client offers has a name here, also what we do not speak: that is what the
- * line is about. Numbers without a name (IANA, "IKEv2 Parameters") are told as such. */
+/* Everything that a client may offer has a name here, even what we do not speak: the log line is
+ * about just that. A number without a name (IANA, "IKEv2 Parameters") is shown as a number. */
 #include "proto/ike/offer_text.h"
 
 #include "proto/ike/sa_payload.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is offered and what would be taken, in strongSwan's spelling: for the one line that
- * tells an operator why the two do not meet. */
+/* The offer and what we would accept, in strongSwan's spelling: for the log line that tells an
+ * operator why the two have nothing in common. */
 #ifndef PROTO_IKE_OFFER_TEXT_H
 #define PROTO_IKE_OFFER_TEXT_H
 

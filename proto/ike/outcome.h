@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a step of the responder came to, while it is being made (struct ike_outcome). */
+/* The outcome of a responder's step, while it is being made (struct ike_outcome). */
 #ifndef PROTO_IKE_OUTCOME_H
 #define PROTO_IKE_OUTCOME_H
 

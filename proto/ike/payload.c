@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The contents of ID, CP, TS and D payloads. They are read with what RFC 7296 2.5
- * asks for: what is unknown is passed over, what does not fit its length is not. */
+/* The contents of ID, CP, TS and D payloads. As RFC 7296 2.5 asks, unknown parts are skipped; a
+ * part that does not fit its length is an error. */
 #include "proto/ike/payload.h"
 
 #include "proto/wire/wire.h"

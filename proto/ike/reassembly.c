@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Collecting the fragments of a message (RFC 7383 2.6). They are kept as they came, sealed:
- * nothing here is a secret, and the whole set is then handled, queued, kept and relayed like
- * one datagram. Each is opened once before it gets in, and once more when all are here.
+/* Collecting the fragments of a message (RFC 7383 2.6). They are kept as they came, sealed: nothing
+ * here is a secret, and the whole set is then handled, queued, kept and relayed like one datagram.
+ * Each fragment is opened once before it is kept, and once more when all are here.
  *
- * Only the other side can put anything in, or throw anything out: a set with more fragments
- * replaces one with fewer (2.5.2), and a later message an earlier one, once it authenticates.
- * What fails before that leaves no trace. */
+ * Only the other side can add or replace anything: a set with more fragments replaces one with
+ * fewer (2.5.2), and a later message replaces an earlier one, once it authenticates. A fragment
+ * that fails before that leaves no trace. */
 #include "proto/ike/reassembly.h"
 #include "proto/ike/fragment.h"
 #include "proto/ike/ike_message.h"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fragments of one message, while they come (RFC 7383 2.6): of one IKE SA, in one
- * direction. Who has it sees to it that only fragments of a message that could be taken now
- * get here, and forgets it when that changes, or some time after it was begun. Zeroed it is
- * empty. */
+/* The fragments of one message, while they come (RFC 7383 2.6): of one IKE SA, in one direction.
+ * The caller passes only fragments of a message that could be accepted now, and clears the
+ * reassembly when that changes, or some time after it was begun. A zeroed one is empty. */
 #ifndef PROTO_IKE_REASSEMBLY_H
 #define PROTO_IKE_REASSEMBLY_H
 

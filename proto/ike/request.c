@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests of our own: INFORMATIONAL ones, which are the takeover notice, the liveness
- * check, DELETE, the check of an address (mobike.c); and the rekey of a Child SA (child_rekey.c). A request is part of the session's state from before it
- * leaves until it is answered, so that whichever node leads sends the same
- * bytes under the same message ID: clients ignore anything else.
+/* Requests of our own: the INFORMATIONAL ones (takeover notice, liveness check, DELETE, the check of an address,
+ * mobike.c) and the rekey of a Child SA (child_rekey.c). A request is part of the session's state from before it leaves
+ * until it is answered, so that any leader sends the same bytes under the same message ID: clients ignore anything
+ * else.
  *
  * Only NOTIFY payloads without protocol and SPI, never critical: RFC 7296 2.5 and
  * 3.10.1 make every client that does not know them ignore them and answer. */

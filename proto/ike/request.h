@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Our requests to a client, and what their answers finish. */
+/* Our requests to a client, and what their answers complete. */
 #ifndef PROTO_IKE_REQUEST_H
 #define PROTO_IKE_REQUEST_H
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which connection of the configuration a client means. At IKE_SA_INIT it has not
- * said who it wants to talk to, so the suite is chosen from all connections; at
- * IKE_AUTH it may name us (IDr), and only connections that would have chosen
- * that suite count. */
+/* Which connection of the configuration a client means. At IKE_SA_INIT it has not said whom it
+ * wants to talk to, so the suite is chosen from all connections. At IKE_AUTH it may name us (IDr),
+ * and only connections that would have chosen that suite count. */
 #include "proto/auth/method.h"
 #include "proto/ike/select.h"
 #include "proto/ike/ike_message.h"

@@ -9,11 +9,11 @@
  * chain, without the SK header between: the SK header's Next Payload is "the type
  * of the first embedded payload", the one the header in clear names.
  *
- * SKF (RFC 7383 2.5) is the same with two numbers more in its header, which are authenticated
- * with it, and with a piece of the chain instead of all of it.
+ * SKF (RFC 7383 2.5) is the same with two more numbers in its header, which are authenticated too,
+ * and with a piece of the chain instead of all of it.
  *
- * Nothing of a message is believed before it authenticates, except where its SK
- * payload lies; that must span the rest of the datagram, so there is one reading. */
+ * Nothing in a message is believed before it authenticates, except where its SK payload lies; that
+ * must span the rest of the datagram, so there is only one reading. */
 #include "proto/ike/sk.h"
 
 #include <openssl/bytestring.h>

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The window. A repeated request is known by its hash, not by its ID alone: RFC 7296 2.1 has
- * it "bitwise identical to the original request". Nobody gets an answer to a message that
- * only claims to be one which was answered. With RFC 7383 the original may come in other
- * pieces: as more fragments, as one after no fragments, or the other way round. Then the keys
- * have to tell.
+/* The window. A repeated request is recognised by its hash, not by its ID alone: RFC 7296 2.1 has
+ * it "bitwise identical to the original request". A message that only claims to be a repetition
+ * gets no answer. With RFC 7383 the original may be repeated in other pieces: as more fragments, in
+ * fragments instead of whole, or the other way round. Then it must authenticate.
  *
  * Not here: a window above 1 (nobody asks for it by SET_WINDOW_SIZE). */
 #include "proto/ike/window.h"

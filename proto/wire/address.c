@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Addresses as values, and their text. The text side is ours and not inet_pton():
- * configuration wants one reading of each string on every platform, so there
- * are no zone suffixes, no octal, no short forms of IPv4. IPv6 text follows RFC
- * 4291 2.2 and is written as RFC 5952 says. */
+/* Addresses as values, and their text. We parse the text ourselves instead of using inet_pton(): a
+ * string in the configuration must mean the same on every platform, so there are no zone suffixes,
+ * no octal, no short forms of IPv4. IPv6 text follows RFC 4291 2.2 and is written as RFC 5952
+ * says. */
 #include "proto/wire/address.h"
 
 #include <assert.h>

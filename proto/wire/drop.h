@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why a packet went no further. Every value is also the index of a counter, so
- * no packet can vanish without being counted. */
+/* Why a packet was dropped. Every value is also the index of a counter, so no packet can vanish
+ * without being counted. */
 #ifndef PROTO_WIRE_DROP_H
 #define PROTO_WIRE_DROP_H
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operating errors. A programmer's error is an assert; a packet that goes no
- * further is an enum drop (drop.h); everything else that can fail at run time
- * returns one of these. */
+/* Operating errors. A programmer's error is an assert; a dropped packet is an enum drop (drop.h);
+ * everything else that can fail at run time returns one of these. */
 #ifndef PROTO_WIRE_STATUS_H
 #define PROTO_WIRE_STATUS_H
 

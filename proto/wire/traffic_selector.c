@@ -3,9 +3,9 @@
  * protocol; two of them meet in a box or not at all, so narrowing (RFC 7296 2.9)
  * is intersection, done per pair.
  *
- * The client may put the packet that triggered it first, as a selector of its own
- * (RFC 7296 2.9: "a very specific Traffic Selector"); keeping the order offered keeps
- * it first. A result that an earlier one already contains is left out. */
+ * The client may put the packet that triggered the exchange first, as a separate selector (RFC 7296
+ * 2.9: "a very specific Traffic Selector"); the order of the offer is kept, so it stays first. A
+ * result that an earlier one already contains is left out. */
 #include "proto/wire/traffic_selector.h"
 
 #include <string.h>

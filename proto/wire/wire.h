@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one odd thing about IKE's lengths: a 16-bit length at offset 2 of payload
- * headers, proposals, transforms and selectors counts the four octets it is
- * part of. Wrapped here once, for reading and for writing. */
+/* The one oddity of IKE's lengths: the 16-bit length at offset 2 of payload headers, proposals,
+ * transforms and selectors includes the four octets that contain it. Wrapped here once, for reading
+ * and for writing. */
 #ifndef PROTO_WIRE_WIRE_H
 #define PROTO_WIRE_WIRE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A list of the SAs that have carried something since the list was last gone through. Who was told
- * by a mark meanwhile stays on it, and is passed over: to take it off costs more. */
+/* A list of the SAs that have carried something since the list was last walked. An SA whose volume
+ * was reported with a mark meanwhile stays on it and is skipped: taking it off costs more. */
 #include "xdp/engine/carried.h"
 
 void carried_later(struct engine *e, struct sa *sa)

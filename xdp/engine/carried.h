@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What SAs have carried, told to the control plane: with each mark, and where there is none within
- * VOLUMES_US of the packet. */
+/* What SAs have carried, reported to the control plane: with each mark, or within VOLUMES_US of the
+ * packet where there is no mark. */
 #ifndef XDP_ENGINE_CARRIED_H
 #define XDP_ENGINE_CARRIED_H
 

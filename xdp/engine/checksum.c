@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums in words of eight octets: the one's complement sum does not mind how wide
- * its words are, nor their byte order, as long as the result is turned back. */
+/* Sums in words of eight octets: the one's complement sum does not depend on the width of its
+ * words, nor on their byte order, as long as the result is swapped back. */
 #include "xdp/engine/checksum.h"
 
 #include <endian.h>

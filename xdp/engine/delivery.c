@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inward, after all stages: what was accepted goes out at once, or (exact) once a majority has its
- * mark. Here alone packets of clients leave the engine for the network behind, and are counted. */
+/* Inward, after all stages: an accepted packet goes out at once, or (exact) once a majority has its
+ * mark. Only here do clients' packets leave the engine for the network behind, and are counted. */
 #include "xdp/engine/delivery.h"
 #include "xdp/engine/carried.h"
 

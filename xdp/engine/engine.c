@@ -2,8 +2,8 @@
 /* The engine's state: SAs come and go by struct sa_update, reports leave by struct
  * sa_report. inbound.c and outbound.c hold the two directions.
  *
- * Every update is idempotent and may name an SA that is gone; the replicated
- * state decides, not the order of arrival of what derives from it. */
+ * Every update is idempotent and may name an SA that is gone; the replicated state decides, not the
+ * order in which updates arrive. */
 #include "xdp/engine/engine.h"
 #include "proto/mutant.h"
 #include "xdp/engine/forwarding.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between a packet worker and its host: what a worker reports, and what it counts.
- * The gateway has threads and queues behind this face, the simulator a seeded world. */
+/* Between a packet worker and its host: what a worker reports, and what it counts. Behind this
+ * interface the gateway has threads and queues, the simulator a seeded world. */
 #ifndef XDP_ENGINE_FACE_H
 #define XDP_ENGINE_FACE_H
 

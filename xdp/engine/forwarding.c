@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which node owns an SA that this one does not, and its packets on their way there.
+/* Which node owns an SA that this node does not own, and forwarding its packets there.
  *
- * A loss moves slots, not SAs (DESIGN section 3), so an entry has its slot, and who owns a slot is
- * known once for all SAs in it. A packet is forwarded as it came, unopened, and once: where it
- * arrives nobody forwards it again, so two nodes that each take the other one for the owner
+ * A loss moves slots, not SAs (DESIGN section 3), so an entry has its slot, and the owner of a slot
+ * is stored once for all SAs in it. A packet is forwarded as it came, unopened, and once: the
+ * receiving node never forwards it again, so two nodes that each believe the other is the owner
  * send nothing to and fro. */
 #include "xdp/engine/forwarding.h"
 

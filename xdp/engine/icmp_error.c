@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A router that cannot pass a client's packet on says so from an address of its own, which
- * need not be one that the client's selectors name. RFC 4301 6.2: the implementation
- * "extracts the header for the packet that triggered the error (from the ICMP message
- * payload), reverses the source and destination IP address fields, extracts the protocol
- * field, and reverses the port fields (if accessible)", and takes the SA of that.
+/* A router that cannot pass a client's packet on says so from its own address, which need not be
+ * one that the client's selectors name. RFC 4301 6.2: the implementation "extracts the header for
+ * the packet that triggered the error (from the ICMP message payload), reverses the source and
+ * destination IP address fields, extracts the protocol field, and reverses the port fields (if
+ * accessible)", and takes the SA of that.
  *
- * Only what reports a loss counts. A redirect or a source quench asks a host to change its
- * ways, and no router beyond a tunnel has reason to. */
+ * Only messages that report a loss count. A redirect or a source quench asks a host to change its
+ * behaviour, and no router beyond a tunnel has reason to. */
 #include "xdp/engine/icmp_error.h"
 #include "proto/mutant.h"
 

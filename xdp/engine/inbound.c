@@ -4,10 +4,9 @@
  *
  *   parse -> look up -> replay check -> open -> accept -> policy -> [wait] -> inner out
  *
- * check is a filter that keeps replays from costing a decryption; accept is the
- * test-and-set that decides, after authentication and just before delivery
- * (DESIGN section 5). Nothing before accept changes an SA: unauthenticated input
- * moves counters only. */
+ * The replay check is a filter that keeps replays from costing a decryption; accept is the
+ * test-and-set that decides, after authentication and just before delivery (DESIGN section 5).
+ * Nothing before accept changes an SA: unauthenticated input changes only counters. */
 #include "xdp/engine/engine.h"
 #include "proto/mutant.h"
 #include "xdp/engine/delivery.h"

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inner packets: the parser that the policy stands on, and the policy itself.
+/* Inner packets: the parser that the policy relies on, and the policy itself.
  *
- * RFC 4301 5.2: "This processing step checks the header of the packet (inner
- * header, if tunnel mode) against the selectors of the SA"; so an authenticated
- * client may still send only from the addresses it negotiated, and only to what
- * it was let see. Fragments but the first carry no ports: they pass only
- * selectors that span all ports (RFC 4301 7.1).
+ * RFC 4301 5.2: "This processing step checks the header of the packet (inner header, if tunnel
+ * mode) against the selectors of the SA"; so an authenticated client may still send only from the
+ * addresses it negotiated, and only to the networks it was granted. Fragments after the first carry
+ * no ports: they pass only selectors that span all ports (RFC 4301 7.1).
  *
  * ICMP errors that fail here get a second look, icmp_error.h.
  *

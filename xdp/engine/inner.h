@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the policy wants to know of an inner packet: RFC 4301 4.4.1.1. */
+/* What the policy needs to know about an inner packet: RFC 4301 4.4.1.1. */
 #ifndef XDP_ENGINE_INNER_H
 #define XDP_ENGINE_INNER_H
 

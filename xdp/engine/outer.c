@@ -2,13 +2,13 @@
 /* Outer framing, both ways, without the kernel's help: the demultiplexer of UDP
  * 4500 and the Ethernet/IP/UDP headers that an AF_XDP port reads and writes.
  *
- * The XDP program has looked at the same headers before; it runs in another
- * address space with other bounds, so nothing it found is believed here.
+ * The XDP program has parsed the same headers before, but with other bounds and in another address
+ * space, so its result is not trusted here.
  *
- * IPv4 checksums of received frames are not verified: the NIC or the sender's
- * kernel did, and ESP's ICV covers what matters. UDP checksums are zero over
- * IPv4 (RFC 3948 2.1: "SHOULD be transmitted as a zero value") and computed over
- * IPv6, where zero is not allowed without RFC 6935's exception. */
+ * IPv4 checksums of received frames are not verified: the NIC or the sender's kernel did, and ESP's
+ * ICV covers everything that matters. UDP checksums are zero over IPv4 (RFC 3948 2.1: "SHOULD be
+ * transmitted as a zero value") and computed over IPv6, where zero is not allowed without RFC
+ * 6935's exception. */
 #include "xdp/engine/outer.h"
 #include "proto/esp/esp.h"
 #include "xdp/engine/checksum.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What comes in on the outer side: UDP payloads (RFC 3948) and whole Ethernet
- * frames, both told apart into ESP, IKE and the rest. */
+/* Input of the outer side: UDP payloads (RFC 3948) and whole Ethernet frames, both sorted into ESP,
+ * IKE and the rest. */
 #ifndef XDP_ENGINE_OUTER_H
 #define XDP_ENGINE_OUTER_H
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two tables of the packet worker. Both belong to it alone; SAs are
- * allocated by whoever posts them, and only linked here.
+/* The two tables of the packet worker, which alone uses them. SAs are allocated by the thread that
+ * posts them, and only linked here.
  *
- * The SPI table removes by shifting back, so a lookup that misses stops at the
- * first empty slot however many SAs came and went. It is at most half full. */
+ * The SPI table shifts entries back when one is removed, so a lookup that misses stops at the first
+ * empty slot, however many SAs came and went. It is at most half full. */
 #include "xdp/engine/sa.h"
 #include "xdp/engine/inner.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the packet worker keeps of an SA, and the two ways it is found: by SPI
- * when a packet comes in (RFC 4301 4.1: for unicast, the SPI alone suffices), by
- * inner destination when one goes out. Nothing here allocates after *_init(). */
+/* The packet worker's entry for an SA, and the two ways to find it: by SPI when a packet comes in
+ * (RFC 4301 4.1: for unicast, the SPI alone suffices), by inner destination when one goes out.
+ * Nothing here allocates after *_init(). */
 #ifndef XDP_ENGINE_SA_H
 #define XDP_ENGINE_SA_H
 

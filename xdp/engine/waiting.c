@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opened packets of exact SAs that wait until a majority holds their mark (DESIGN
- * section 5): a pool for all SAs, a list for each, in the order of arrival. A grant that
- * ends takes the list with it: those numbers count as received, and nobody delivers
- * them. The pool is of the worker alone; nothing is allocated after the first grant that
- * needs it. */
+/* Opened packets of exact SAs that wait until a majority holds their mark (DESIGN section 5): a
+ * pool for all SAs, a list for each, in the order of arrival. When a grant ends, its list is
+ * dropped: those numbers count as received, and nobody delivers the packets. Only the worker uses
+ * the pool; nothing is allocated after the first grant that needs it. */
 #include "xdp/engine/waiting.h"
 #include "xdp/engine/delivery.h"
 

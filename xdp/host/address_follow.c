@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The host changes under us, and the address mover follows (it has CAP_NET_ADMIN, as its
- * only capability but for memory):
+/* The host changes under us, and the address mover follows (its only capabilities are CAP_NET_ADMIN
+ * and the one to lock memory):
  *
  *   another index, MAC        the packet socket is bound anew, addresses are announced again
  *   MTU of the outer side     the TUN device gets the one that leaves room for ESP
@@ -12,7 +12,7 @@
  *   XDP program, AF_XDP's     leave: new ones take capabilities that nobody here has
  *   device, TUN device gone
  *
- * The rules are host.c's; what is told goes to the node. */
+ * The rules are in host.c; results are reported to the node. */
 #include "xdp/host/address_internal.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The address mover's two rooms: address_mover.c holds and announces, address_follow.c follows
- * what becomes of the host. One thread for both. */
+/* The two halves of the address mover: address_mover.c holds and announces addresses,
+ * address_follow.c follows changes of the host. One thread runs both. */
 #ifndef XDP_HOST_ADDRESS_INTERNAL_H
 #define XDP_HOST_ADDRESS_INTERNAL_H
 

@@ -5,16 +5,16 @@
  *   away ------> held: addresses and pool route on TUN, ARP/ND answered ------> away
  *                announced at 0, 50, 200, 1000 ms and 1.5 x isolation
  *
- * What is wanted (by the control plane) and what stands (on the device) are kept
- * apart: isolation takes the addresses down without changing what is wanted, and
- * contact brings them back. The check for isolation comes first in every pass,
- * so a process that was stopped and continues gives up before it answers.
+ * What is wanted (by the control plane) and what stands (on the device) are kept apart: isolation
+ * takes the addresses down without changing what is wanted, and contact brings them back. The check
+ * for isolation comes first in every pass, so a process that was stopped gives its addresses up
+ * before it answers again.
  *
- * Nothing of this hangs on the interfaces' names: address_follow.c tells when they are other
- * devices, and sets again what others have taken away.
+ * None of this depends on the interfaces' names: address_follow.c reports when they are other
+ * devices, and restores what others have removed.
  *
- * The last announcement comes after an isolated former holder must have let go,
- * and corrects whoever it misled until then. */
+ * The last announcement comes after an isolated former holder must have given up, and corrects
+ * every host that it misled until then. */
 #include "xdp/host/address_internal.h"
 #include "xdp/thread/clock.h"
 #include "xdp/thread/isolation.h"

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The addresses that move between nodes (DESIGN section 6): service addresses on
- * the outer side, inner addresses that the protected network routes the pool to,
- * and the pool's route. While held they stand as host addresses on the TUN
- * device, so they vanish with the process; baton itself answers ARP for them and
- * announces them. A thread of its own does all that; it gives everything up by
+/* The addresses that move between nodes (DESIGN section 6): service addresses on the outer side,
+ * inner addresses that the protected network routes the pool to, and the pool's route. While held
+ * they stand as host addresses on the TUN device, so they vanish with the process; baton itself
+ * answers ARP for them and announces them. Its own thread does all that, and gives everything up by
  * itself when the node is isolated. */
 #ifndef XDP_HOST_ADDRESS_MOVER_H
 #define XDP_HOST_ADDRESS_MOVER_H

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ARP by hand. The kernel must not answer for service addresses, because it
- * would go on doing so for a process that is stopped (arp_ignore=1 sees to
- * that); so the process that holds an address answers itself, and falls silent
- * with itself. */
+/* ARP by hand. The kernel must not answer for service addresses, because it would go on doing so
+ * for a process that is stopped (arp_ignore=1 sees to that); so the process that holds an address
+ * answers itself, and the answers end with it. */
 #include "xdp/host/arp.h"
 
 #include <arpa/inet.h>

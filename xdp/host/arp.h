@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ARP (RFC 826) for addresses that stand on another device than the one they
- * are asked for on: answers, and announcements (RFC 5227 3, RFC 5944 4.6). */
+/* ARP (RFC 826) for addresses on another device than the one on which the request arrives: answers,
+ * and announcements (RFC 5227 3, RFC 5944 4.6). */
 #ifndef XDP_HOST_ARP_H
 #define XDP_HOST_ARP_H
 

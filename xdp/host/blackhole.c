@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pools and service addresses, for packets to clients and to ourselves; and the inside's own
- * subnets: while the inner interface is gone, so are its routes, and what clients send there
- * would go out in clear by the default route. */
+/* Pools and service addresses, for packets to clients and to ourselves; and the inner subnets:
+ * while the inner interface is gone, so are its routes, and clients' packets to these subnets would
+ * go out in clear by the default route. */
 #include "xdp/host/blackhole.h"
 
 bool blackholes_contain(const struct blackholes *b, const struct prefix *p)

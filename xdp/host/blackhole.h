@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which blackhole routes a node lays: they catch a client's packets where
- * every better route is gone, so that these never leave in clear. The list is the same for laying
- * them, for noticing that one is gone, and for laying it again. */
+/* Which blackhole routes a node adds: they catch a client's packets when every better route is
+ * gone, so that these never leave in clear. The same list serves to add them, to notice that one is
+ * gone, and to add it again. */
 #ifndef XDP_HOST_BLACKHOLE_H
 #define XDP_HOST_BLACKHOLE_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rules, one a line. What can be followed (another index, name, MTU or link-layer
- * address) is no verdict. AF_XDP is the exception: its sockets and its program hang on the
- * device, and new ones take capabilities that nobody has any more. */
+/* The rules, one per line. A change that we can follow (another index, name, MTU or link-layer
+ * address) gives no verdict. AF_XDP is the exception: its sockets and its program belong to the
+ * device, and making new ones takes capabilities that no thread has any more. */
 #include "xdp/host/host.h"
 
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The host under a running node: what became of an interface that we use, and what to do
- * about it. Pure: host_watch.h looks, address_mover.c and the node do. */
+/* The host under a running node: what became of an interface that we use, and what to do about it.
+ * Pure: host_watch.h looks, address_mover.c and the node act. */
 #ifndef XDP_HOST_HOST_H
 #define XDP_HOST_HOST_H
 

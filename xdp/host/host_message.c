@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel writes these messages; their lengths are held against what was received all
- * the same. Only routes of the main table count: ours stand there. */
+/* The kernel writes these messages; their lengths are still checked against what was received. Only
+ * routes of the main table count: ours are there. */
 #include "xdp/host/host_message.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What rtnetlink says (RFC 3549), as far as host_watch.h and netlink.h want to know. */
+/* Messages of rtnetlink (RFC 3549), as far as host_watch.h and netlink.h need them. */
 #ifndef XDP_HOST_HOST_MESSAGE_H
 #define XDP_HOST_HOST_MESSAGE_H
 

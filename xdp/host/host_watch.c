@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two sockets: one listens to all that is told about links, addresses and routes, the other
- * asks. What is told is only a reason to look, so a message that is lost or misunderstood
- * costs a second at most; but for addresses and routes on the TUN device, which are set
- * again when somebody takes them away. */
+/* Two sockets: one listens to news about links, addresses and routes, the other asks. A message is
+ * only a reason to look, so one that is lost or misunderstood costs at most a second. The
+ * exceptions are addresses and routes on the TUN device, which are set again when somebody removes
+ * them. */
 #include "xdp/host/host_watch.h"
 #include "xdp/host/blackhole.h"
 #include "xdp/host/host_message.h"

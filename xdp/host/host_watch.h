@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looks at the host: when rtnetlink says that something changed, and once a second, for
- * some changes it does not tell. Belongs to the address mover's thread. */
+/* Looks at the host when rtnetlink reports a change, and once a second, because it does not report
+ * all changes. Belongs to the address mover's thread. */
 #ifndef XDP_HOST_HOST_WATCH_H
 #define XDP_HOST_HOST_WATCH_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One question to the kernel. Up is what an administrator says of it (IFF_UP): a cable that is
- * out comes and goes while a node runs, and is no reason not to start. */
+/* One question to the kernel. "Up" is what the administrator set (IFF_UP): a cable may be unplugged
+ * while a node runs, which is no reason not to start. */
 #include "xdp/host/interface.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IPv6 neighbour discovery (RFC 4861) for addresses that stand on another device
- * than the one they are asked for on: what arp.h is for IPv4. */
+/* IPv6 neighbour discovery (RFC 4861) for addresses on another device than the one on which the
+ * request arrives: what arp.h is for IPv4. */
 #ifndef XDP_HOST_ND_H
 #define XDP_HOST_ND_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One request, one answer, on a blocking socket with a time limit: the kernel answers in
- * microseconds. libmnl writes, host_message.c reads. libmnl's own loop (mnl_cb_run) is not
- * used: to it an answer that came too late is an error of the next request. */
+ * microseconds. libmnl writes, host_message.c reads. libmnl's own loop (mnl_cb_run) is not used: it
+ * treats an answer that came too late as an error of the next request. */
 #include "xdp/host/netlink.h"
 
 #include <assert.h>

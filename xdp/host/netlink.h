@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rtnetlink (RFC 3549): asking, the few requests that the address mover makes, and the
- * sysctls that go with them. Each waits for the kernel's answer. */
+/* rtnetlink (RFC 3549): queries, the few requests that the address mover makes, and the sysctls
+ * that go with them. Each waits for the kernel's answer. */
 #ifndef XDP_HOST_NETLINK_H
 #define XDP_HOST_NETLINK_H
 

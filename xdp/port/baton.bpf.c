@@ -9,10 +9,9 @@
  *       unknown, to another address     -> pass (transit, or the host's own IPsec)
  *   fragments, IP options, extension headers, jumbo frames, IKE, the rest -> pass
  *
- * An SA is found by its SPI alone, never by addresses. What decides here comes
- * from the worker, which writes only after authentication: no packet changes
- * anything but counters. Where the queue has no socket the packet passes, and the
- * slow path takes it. */
+ * An SA is found by its SPI alone, never by addresses. The worker writes the maps that decide here,
+ * and only after authentication: no packet changes anything but counters. If the queue has no
+ * socket, the packet passes to the slow path. */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>

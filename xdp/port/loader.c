@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libbpf directly: libxdp's dispatcher would want bpffs and BTF, which containers
- * lack. The program hangs on a BPF link, not on the device, so that it goes with
- * the process however that ends: a dead node's kernel must not go on sending
- * packets to a socket that is no more. */
+/* libbpf directly: libxdp's dispatcher would want bpffs and BTF, which containers lack. The program
+ * is attached by a BPF link, so that it goes when the process ends, however that happens: a dead
+ * node's kernel must not go on sending packets to a socket that no longer exists. */
 #include "xdp/port/loader.h"
 
 #include <bpf/bpf.h>

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Superpackets, both ways. A system call and a trip through the kernel's stack per
- * packet cost ten times what decryption does; per superpacket they do not matter.
+/* Superpackets, in both directions. A system call and a trip through the kernel's stack for each
+ * packet cost ten times as much as decryption; for each superpacket they do not matter.
  *
- * Merging is only undone exactly if every header of the run is what segmenting the
- * superpacket will make: same header but for length, sequence number and IPv4 ID
- * that count up (the ID means nothing where DF is set, RFC 6864 4.1) and, of flags,
- * PSH on the last. What is not so starts anew. And
- * since the kernel writes new checksums, each packet's own is verified first: a
- * packet that was broken before it was encrypted must not come out whole.
+ * Merging can be undone exactly only if every header of the run is what segmenting the superpacket
+ * will make: the same header except that length, sequence number and IPv4 ID count up (the ID means
+ * nothing where DF is set, RFC 6864 4.1) and that the last one may have PSH. Any other packet
+ * starts a new run. Because the kernel writes new checksums, each packet's own is verified first: a
+ * packet that was broken before it was encrypted must not come out as a good one.
  *
  * IPv4 options, IPv6 extension headers and fragments are left alone. */
 #include "xdp/port/offload.h"

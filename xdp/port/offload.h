@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a NIC would do for the kernel, done for the TUN device: runs of packets of
- * one flow are written as one superpacket, and superpackets that are read are cut
- * into packets. Pure; only octets and the virtio header that describes them. */
+/* What a NIC would do for the kernel, done for the TUN device: runs of packets of one flow are
+ * written as one superpacket, and superpackets that are read are split into packets. Pure: only
+ * octets and the virtio header that describes them. */
 #ifndef XDP_PORT_OFFLOAD_H
 #define XDP_PORT_OFFLOAD_H
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* UDP and raw sockets, a burst per system call.
+/* UDP and raw sockets, one burst per system call.
  *
- * Each socket is bound to its service address whether or not the address is here
- * (IP_FREEBIND), and may send from it (IP_TRANSPARENT): nothing is opened, and so
- * nothing can fail, at a take-over. No PMTU discovery on the outside: a packet
- * that is too long for the path is fragmented, as RFC 4301 8.1 allows for a gateway whose inner
- * MTU is already small: at our interface by the kernel, further on by a router. So over IPv4 ICMP
- * errors about what we sent, which anybody can forge, are believed in nothing: OMIT. IPv6 has no
- * routers that fragment; there the kernel believes those that quote a packet of this socket. */
+ * Each socket is bound to its service address whether or not the address is here (IP_FREEBIND), and
+ * may send from it (IP_TRANSPARENT): at a takeover nothing is opened, so nothing can fail. There is
+ * no PMTU discovery on the outside: a packet that is too long for the path is fragmented, as RFC
+ * 4301 8.1 allows for a gateway whose inner MTU is already small, by the kernel at our interface
+ * and by routers further on. So over IPv4 the kernel ignores ICMP errors about our packets, which
+ * anybody can forge (OMIT). IPv6 routers do not fragment; there the kernel believes errors that
+ * quote a packet of this socket. */
 #include "xdp/port/sockets.h"
 
 #include <assert.h>

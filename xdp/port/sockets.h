@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The last rung of the ladder, and the way of IKE on every rung: for each service
- * address a UDP socket on port 500, one on 4500, and a raw ESP socket. Others beside
- * them are for what the control plane itself talks to servers (RADIUS). */
+/* The last rung, and the path of IKE on every rung: for each service address a UDP socket on port
+ * 500, one on 4500, and a raw ESP socket. Further sockets are for the control plane's own traffic
+ * to servers (RADIUS). */
 #ifndef XDP_PORT_SOCKETS_H
 #define XDP_PORT_SOCKETS_H
 

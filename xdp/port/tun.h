@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inner side: one queue of a TUN device. The kernel routes what is written
- * to it and delivers what clients are sent. */
+/* The inner side: one queue of a TUN device. The kernel routes what is written to it and delivers
+ * packets for clients. */
 #ifndef XDP_PORT_TUN_H
 #define XDP_PORT_TUN_H
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AF_XDP through libxdp's ring helpers, with a program of our own.
+/* AF_XDP through libxdp's ring helpers, with our own program.
  *
- * Each queue has its own UMEM: RX_FRAMES of it circulate between the fill ring,
- * the kernel, the rx ring and the worker; TX_FRAMES between the worker, the tx
- * ring, the kernel and the completion ring. Inbound packets are opened where they
- * lie; outbound ones are copied once, behind room for their headers.
+ * Each queue has its own UMEM: RX_FRAMES of it circulate between the fill ring, the kernel, the rx
+ * ring and the worker; TX_FRAMES between the worker, the tx ring, the kernel and the completion
+ * ring. Inbound packets are opened in place; outbound ones are copied once, behind room for their
+ * headers.
  *
- * The worker serves all queues; it sends by the first. The kernel neither routes
- * nor filters what leaves here: it goes back to the router that the newest
- * authenticated packet of that peer came from.
+ * The worker serves all queues and sends through the first. The kernel neither routes nor filters
+ * packets that leave here: they go back to the router from which the newest authenticated packet of
+ * that peer came.
  *
- * Unresolved: one worker only; with zero-copy and several queues each should have
- * its own. Jumbo frames go by the sockets. */
+ * Unresolved: one worker only; with zero-copy and several queues each should have its own. Jumbo
+ * frames go through the sockets. */
 #include "xdp/port/xsk.h"
 
 #include <bpf/bpf.h>

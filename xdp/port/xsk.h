@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The AF_XDP port: sockets on the queues of the outer interface, fed by the XDP
- * program. Inbound ESP comes in by it; outbound leaves by it where the link layer
- * of the peer is known, else by the sockets of the slow path. */
+/* The AF_XDP port: sockets on the queues of the outer interface, fed by the XDP program. Inbound
+ * ESP arrives through it; outbound ESP leaves through it if the link-layer address of the peer is
+ * known, else through the sockets of the slow path. */
 #ifndef XDP_PORT_XSK_H
 #define XDP_PORT_XSK_H
 

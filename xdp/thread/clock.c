@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Read where packets, heartbeats and addresses are at the edge; what decides about them
- * is told the time. */
+/* Read at the edge, for packets, heartbeats and addresses; the code that decides gets the time as
+ * an argument. */
 #include "xdp/thread/clock.h"
 
 #include <time.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one clock of the edge: CLOCK_BOOTTIME, which goes on while the machine sleeps. A
- * host that slept has been out of contact all that time. */
+/* The only clock of the edge: CLOCK_BOOTTIME, which goes on while the machine sleeps. A host that
+ * slept has been out of contact all that time. */
 #ifndef XDP_THREAD_CLOCK_H
 #define XDP_THREAD_CLOCK_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asked by the packet worker before each burst and by the address mover in each pass:
- * nobody need tell them, so a control thread that hangs keeps neither of them going. */
+/* The packet worker asks before each burst and the address mover in each pass. Nobody has to tell
+ * them, so they stop even if the control thread hangs. */
 #include "xdp/thread/isolation.h"
 
 bool isolation_reached(uint64_t now_us, uint64_t contact_us, uint32_t isolation_ms)

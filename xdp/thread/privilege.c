@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* capset(2) itself: libcap would be one more library, for one call. */
+/* capset(2) directly: libcap would be one more library, for one call. */
 #include "xdp/thread/privilege.h"
 
 #include <errno.h>

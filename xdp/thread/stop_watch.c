@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two threads may be the first to run again. If it is the packet worker, it sees that no
- * heartbeat has left for long; if it is the one that sends them, that one says so. A worker that
- * slept alone while heartbeats left was not missed by anybody, and needs not wait.
+/* Two threads may be the first to run again. The packet worker sees that no heartbeat has left for
+ * long; the thread that sends them reports it. If the worker alone slept while heartbeats left,
+ * nobody missed this process, and the worker need not wait.
  *
- * What a clock does not show, as of a machine that was put aside with its clock, is not seen
- * here: then late marks are all there is. */
+ * A stop that the clock does not show, as when a machine is frozen together with its clock, is not
+ * seen here: then only late marks help. */
 #include "xdp/thread/stop_watch.h"
 
 void stop_watch_look(struct stop_watch *s, uint64_t now_us, uint64_t alive_us, uint64_t stopped_us)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Has this process stood still, as in a virtual machine that was not run? Then it may have been
- * lost to the others meanwhile, and lets nothing in before it can know (DESIGN section 5). */
+/* Has this process stood still, as in a paused virtual machine? Then the others may have lost it
+ * meanwhile, and it lets nothing in before it can know (DESIGN section 5). */
 #ifndef XDP_STOP_WATCH_H
 #define XDP_STOP_WATCH_H
 
