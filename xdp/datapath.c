@@ -34,28 +34,6 @@ struct datapath {
 	_Atomic bool detached; /* The XDP program is gone: the sockets get all packets. */
 };
 
-static bool start_engine(struct datapath *dp, const struct datapath_config *c,
-			 const struct datapath_face *face, char *err)
-{
-	struct engine_output out = {.ctx = &dp->worker};
-	struct engine_config config = {
-		.sa_max = c->sa_max ? c->sa_max : SA_MAX_DEFAULT,
-		.replay_bits = c->replay_bits,
-		.iv_salt = c->iv_salt,
-		.seed = c->seed,
-		.face = face,
-		.out = &out,
-	};
-
-	worker_output(&dp->worker, &out);
-	if (engine_init(&dp->worker.engine, &config) != OK) {
-		snprintf(err, DATAPATH_ERR_LEN, "no memory for %u SAs", config.sa_max);
-		return false;
-	}
-	dp->engine_ready = true;
-	return true;
-}
-
 /* What is sealed should leave in one piece: too long inner packets are the kernel's to
  * refuse, with the right number, where they enter. */
 uint32_t datapath_tun_mtu(int outer_mtu, uint8_t family)
@@ -74,6 +52,29 @@ static uint32_t tun_mtu(const struct datapath_config *c)
 		family = c->addresses[i].address.family == 6 ? 6 : family;
 	return c->tun_mtu ? c->tun_mtu
 			  : datapath_tun_mtu(interface_mtu(c->outer_interface), family);
+}
+
+static bool start_engine(struct datapath *dp, const struct datapath_config *c,
+			 const struct datapath_face *face, char *err)
+{
+	struct engine_output out = {.ctx = &dp->worker};
+	struct engine_config config = {
+		.sa_max = c->sa_max ? c->sa_max : SA_MAX_DEFAULT,
+		.replay_bits = c->replay_bits,
+		.iv_salt = c->iv_salt,
+		.seed = c->seed,
+		.mss_mtu = c->mss_clamp ? tun_mtu(c) : 0,
+		.face = face,
+		.out = &out,
+	};
+
+	worker_output(&dp->worker, &out);
+	if (engine_init(&dp->worker.engine, &config) != OK) {
+		snprintf(err, DATAPATH_ERR_LEN, "no memory for %u SAs", config.sa_max);
+		return false;
+	}
+	dp->engine_ready = true;
+	return true;
 }
 
 static bool open_ports(struct datapath *dp, const struct datapath_config *c, char *err)

@@ -48,6 +48,7 @@ struct datapath_config { /* Borrowed during datapath_start(), contact until data
 	const char *inner_interface; /* Towards the protected network. May equal outer. */
 	const char *tun;             /* Name of the TUN device to make. */
 	uint16_t tun_mtu;            /* 0: what the outer interface has room for. */
+	bool mss_clamp;              /* TCP segments are made to fit that. */
 	const struct prefix *addresses; /* What clients connect to; bits name the subnet only. */
 	size_t n_addresses;
 	const struct prefix *inner_addresses; /* What the inside routes the pool to. */

@@ -92,6 +92,7 @@ struct node_config {
 	enum config_datapath datapath; /* [datapath] mode */
 	char tun[IF_NAMESIZE];         /* "baton0" */
 	uint16_t tun_mtu;              /* 0 = default */
+	bool mss_clamp;                /* TCP segments of and to clients are made to fit the tunnel. */
 
 	uint64_t max_store_age_ms;     /* [cluster] max_store_age: 30 min */
 	bool accept_old_store;         /* --accept-old-store */

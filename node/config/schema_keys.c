@@ -250,7 +250,10 @@ SETTER(datapath_mtu)
 	r->c->tun_mtu = (uint16_t)mtu;
 }
 
+SETTER(datapath_mss_clamp) { r->c->mss_clamp = v->boolean; }
+
 static const struct config_key datapath_keys[] = {
+	{ "mss_clamp", TOML_BOOLEAN, false, datapath_mss_clamp },
 	{ "mode", TOML_STRING, false, datapath_mode },
 	{ "tun", TOML_STRING, false, datapath_tun },
 	{ "mtu", TOML_INTEGER, false, datapath_mtu },

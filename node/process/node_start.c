@@ -209,6 +209,7 @@ static bool start_datapath(struct node *n, char *err)
 		.inner_interface = self(n)->inner_interface,
 		.tun = c->tun,
 		.tun_mtu = c->tun_mtu,
+		.mss_clamp = c->mss_clamp,
 		.addresses = c->outer,
 		.n_addresses = c->n_outer,
 		.inner_addresses = c->inner,

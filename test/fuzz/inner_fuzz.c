@@ -3,6 +3,7 @@
  * is said of a packet holds. */
 #include "xdp/engine/ecn.h"
 #include "xdp/engine/icmp_error.h"
+#include "xdp/engine/mss.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -24,6 +25,14 @@ static void change(const uint8_t *data, const struct inner_packet *p)
 		assert((ecn_traffic_class(copy) ^ ecn_traffic_class(data)) <= 3);
 		assert(inner_parse(&again, copy, p->len) == DROP_NONE);
 		assert(memcmp(&again, p, sizeof(again)) == 0);
+	}
+	memcpy(copy, data, p->len);
+	if (mss_clamp(copy, p, 576)) {
+		assert(p->protocol == 6 && !mss_clamp(copy, p, 576));
+		assert(inner_parse(&again, copy, p->len) == DROP_NONE);
+		assert(memcmp(&again, p, sizeof(again)) == 0);
+	} else {
+		assert(memcmp(copy, data, p->len) == 0);
 	}
 	free(copy);
 }

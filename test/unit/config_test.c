@@ -47,6 +47,8 @@ static const struct row {
 	{NULL, "[[connection]]\nname = \"b\"\nlocal_id = \"b\"\npool = \"10.30.1.0/24\"\n"
 	       "ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\n" CONNECTION, 51, false, "overlaps 10.30.0.0/16"},
 	{"local_ts = [\"10.20.0.0/16\"]", "local_ts = [\"10.20.0.1/16\"]", 41, false, "write \"10.20.0.0/16\""},
+	{"[[connection]]", "[datapath]\nmss_clamp = 1\n[[connection]]", 38, false, "\"mss_clamp\""},
+	{"[[connection]]", "[datapath]\nmss_clamp = true\n[[connection]]", 38, false, NULL},
 	/* Who may have how many sessions, and what it is told. */
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nunique_ids = \"yes\"", 43, false, "\"unique_ids\""},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nunique_ids = \"replace\"", 43, false, NULL},

@@ -278,6 +278,51 @@ static void test_congestion(void **state)
 	memory_node_free(client);
 }
 
+/* The MSS option of a SYN through the tunnel, from one side to the other. */
+static uint16_t mss_after(struct memory_node *from, struct memory_node *to, const char *src, const char *dst)
+{
+	static const uint8_t tcp[24] = {[12] = 0x60, [13] = 0x02, [20] = 2, 4, 0x05, 0xb4}; /* 1460 */
+	uint8_t buffer[PACKET_BUFFER] = {0}, *ip = buffer + PACKET_HEAD_ROOM;
+	struct packet p = {.data = ip, .len = 20 + sizeof(tcp)};
+	struct address a;
+	const uint8_t *got;
+
+	ip[0] = 0x45;
+	ip[3] = (uint8_t)p.len;
+	ip[9] = 6;
+	assert_int_equal(address_parse(&a, src), OK);
+	memcpy(ip + 12, a.octets, 4);
+	assert_int_equal(address_parse(&a, dst), OK);
+	memcpy(ip + 16, a.octets, 4);
+	memcpy(ip + 20, tcp, sizeof(tcp));
+	engine_outbound(&from->e, &p, 1);
+	assert_true(from->n_outer > 0);
+	arrive(to, from, from->n_outer - 1);
+	assert_true(to->n_inner > 0);
+	got = to->inner[to->n_inner - 1].data + 40;
+	return (uint16_t)(got[2] << 8 | got[3]);
+}
+
+/* Both ends of a connection learn what fits, if it is so configured; the gateway alone does it. */
+static void test_segment_size(void **state)
+{
+	static const char inside[] = "10.20.0.9", away[] = "10.30.0.5";
+	struct memory_node *gateway, *client;
+
+	(void)state;
+	pair(&gateway, &client, (struct sa_options){0});
+	assert_int_equal(mss_after(gateway, client, inside, away), 1460);
+	assert_int_equal(mss_after(client, gateway, away, inside), 1460);
+	assert_int_equal(gateway->e.counters.mss_clamped, 0);
+	gateway->e.mss_mtu = 1000;
+	assert_int_equal(mss_after(gateway, client, inside, away), 960);
+	assert_int_equal(mss_after(client, gateway, away, inside), 960);
+	assert_int_equal(gateway->e.counters.mss_clamped, 2);
+	assert_int_equal(gateway->e.counters.packets_in, 2);
+	memory_node_free(gateway);
+	memory_node_free(client);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +335,7 @@ int main(void)
 		cmocka_unit_test(test_stopped_room),
 		cmocka_unit_test(test_stopped_exact),
 		cmocka_unit_test(test_congestion),
+		cmocka_unit_test(test_segment_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@ enum status engine_init(struct engine *e, const struct engine_config *config)
 {
 	memset(e, 0, sizeof(*e));
 	e->iv_salt = config->iv_salt;
+	e->mss_mtu = config->mss_mtu;
 	e->replay_bits = config->replay_bits ? config->replay_bits : REPLAY_BITS_DEFAULT;
 	e->face = *config->face;
 	e->out = *config->out;

@@ -63,6 +63,7 @@ struct engine {
 	struct entropy entropy;
 	uint32_t iv_salt;
 	uint32_t replay_bits;
+	uint32_t mss_mtu; /* TCP segments are made to fit inner packets of so many octets; 0: not. */
 	struct datapath_face face;
 	struct engine_output out;
 	struct datapath_counters counters;
@@ -86,6 +87,7 @@ struct engine {
 
 struct engine_config {
 	uint32_t sa_max, replay_bits, iv_salt;
+	uint32_t mss_mtu; /* See struct engine. */
 	const uint8_t *seed;
 	const struct datapath_face *face;
 	const struct engine_output *out;

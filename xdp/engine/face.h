@@ -49,6 +49,7 @@ struct datapath_face { /* Worker thread; arguments are borrowed for the call. */
 	X(stops, "counter")      /* The process stood still for longer than others wait for it. */ \
 	X(waited, "counter")     /* Exact SAs': for a majority to have their marks. */                \
 	X(keepalives, "counter") /* RFC 3948 2.3 */                                                \
+	X(mss_clamped, "counter") /* SYNs whose segment size was made to fit. */                 \
 	X(xdp_in, "counter")     /* Outer packets that went by AF_XDP. */            \
 	X(xdp_out, "counter")                                                                      \
 	X(ike_in, "counter")                                                                       \

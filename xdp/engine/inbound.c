@@ -13,6 +13,7 @@
 #include "xdp/engine/ecn.h"
 #include "xdp/engine/forwarding.h"
 #include "xdp/engine/icmp_error.h"
+#include "xdp/engine/mss.h"
 #include "xdp/engine/waiting.h"
 
 #include <assert.h>
@@ -218,7 +219,7 @@ static enum drop check_selectors(const struct inner_packet *inner, const struct 
 	return inner_check_inbound(&back, &child->local, &child->remote);
 }
 
-static void check_policy(struct packet *packets, size_t n)
+static void check_policy(struct engine *e, struct packet *packets, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct packet *p = &packets[i];
@@ -236,6 +237,8 @@ static void check_policy(struct packet *packets, size_t n)
 		p->drop = check_selectors(&inner, p);
 		if (p->drop == DROP_NONE)
 			p->drop = ecn_decapsulate(p->data, p->len, p->path.class);
+		if (p->drop == DROP_NONE && e->mss_mtu && mss_clamp(p->data, &inner, e->mss_mtu))
+			counter_add(&e->counters.mss_clamped, 1);
 	}
 }
 
@@ -270,7 +273,7 @@ void engine_inbound(struct engine *e, struct packet *packets, size_t n)
 	check(e, packets, n);
 	open_burst(packets, n);
 	accept_burst(e, packets, n);
-	check_policy(packets, n);
+	check_policy(e, packets, n);
 	wait_for_majority(e, packets, n);
 	engine_deliver(e, packets, n);
 	note_marks(e);

@@ -10,6 +10,7 @@
 #include "xdp/engine/ecn.h"
 #include "xdp/engine/forwarding.h"
 #include "xdp/engine/icmp_error.h"
+#include "xdp/engine/mss.h"
 #include "xdp/engine/carried.h"
 
 #include <assert.h>
@@ -42,6 +43,8 @@ static void route(struct engine *e, struct packet *packets, size_t n)
 		if (p->drop != DROP_NONE)
 			continue;
 		p->len = inner.len;
+		if (e->mss_mtu && mss_clamp(p->data, &inner, e->mss_mtu))
+			counter_add(&e->counters.mss_clamped, 1);
 		p->next_header = inner.next_header;
 		p->tos = ecn_traffic_class(p->data);
 		if (e->isolated)
