@@ -8,7 +8,8 @@
  * address back, at any node, unless another client needed it. The last STATE_FREED_MAX are
  * remembered for good, more only for FREED_MS; a forgotten address counts as never used. To find the
  * lowest free address without a walk over all that are in use, a hint for each pool remembers up to
- * where all are taken; forgetting a freed address lowers the hint again. */
+ * where all are taken; forgetting a freed address lowers the hint again. The hint also has the pool's first freed
+ * address: else each request to a full pool would walk over the freed addresses of other pools. */
 #include "cluster/state/state_internal.h"
 #include "proto/ike/ike_config.h"
 #include "proto/mutant.h"
@@ -16,6 +17,8 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LAST_LOOK 64u /* Addresses of one identity: it may have had them all, in another pool. */
 
 struct address address_key(const struct address *a)
 {
@@ -55,6 +58,9 @@ bool freed_contains(const struct state *s, const struct address *a)
 /* Out of the list and of its peer's; the caller frees it. */
 static void freed_remove(struct state *s, struct freed *f)
 {
+	for (unsigned i = 0; i < POOL_HINTS; i++)
+		if (s->hints->hint[i].oldest == f)
+			s->hints->hint[i].oldest = f->hh.next;
 	HASH_DEL(s->freed, f);
 	if (f->older)
 		f->older->newer = f->newer;
@@ -201,7 +207,10 @@ bool freed_add(struct state *s, const struct address *a, uint64_t peer, uint64_t
 	f->peer = peer;
 	f->at_ms = at_ms;
 	f->serial = s->freed_serial++;
-	HASH_ADD(hh, s->freed, address, sizeof(f->address), f);
+	HASH_ADD(hh, s->freed, address, sizeof(f->address), f); /* The last of the list. */
+	for (unsigned i = 0; i < POOL_HINTS; i++)
+		if (!s->hints->hint[i].oldest)
+			s->hints->hint[i].oldest = f;
 	HASH_FIND(by_peer, s->freed_by_peer, &peer, sizeof(peer), f->older);
 	if (f->older) {
 		f->older->newer = f;
@@ -298,7 +307,7 @@ static struct pool_hint *pool_hint(const struct state *s, const struct prefix *p
 			return h;
 	}
 	h = &hints->hint[hints->next++ % POOL_HINTS];
-	*h = (struct pool_hint){.pool = *pool, .valid = true};
+	*h = (struct pool_hint){.pool = *pool, .oldest = s->freed, .valid = true};
 	pool_bounds(pool, &h->low, &last);
 	for (e = s->by_ip; e; e = e->by_ip.next)
 		h->used += prefix_contains(pool, &e->virtual_ip);
@@ -372,7 +381,24 @@ static bool pool_last(const struct state *s, const struct prefix *pool, const st
 	HASH_FIND(by_peer, s->freed_by_peer, &key, sizeof(key), f);
 	if (!f || !was_his(f, peer)) /* So are all that it had. */
 		return false;
-	for (; f; f = f->older)
+	for (unsigned i = 0; f && i < LAST_LOOK; i++, f = f->older)
+		if (prefix_contains(pool, &f->address) && !pool_reserved(pool, &f->address) &&
+		    !is_taken(taken, &f->address)) {
+			*out = f->address;
+			return true;
+		}
+	return false;
+}
+
+/* The one freed longest ago. */
+static bool pool_oldest(const struct state *s, const struct prefix *pool, uint64_t rest_ms,
+			const struct pool_taken *taken, struct address *out)
+{
+	struct pool_hint *h = pool_hint(s, pool);
+
+	while (h->oldest && (!prefix_contains(pool, &h->oldest->address) || pool_reserved(pool, &h->oldest->address)))
+		h->oldest = h->oldest->hh.next;
+	for (const struct freed *f = h->oldest; f && rested(s, f, rest_ms); f = f->hh.next)
 		if (prefix_contains(pool, &f->address) && !pool_reserved(pool, &f->address) &&
 		    !is_taken(taken, &f->address)) {
 			*out = f->address;
@@ -397,13 +423,5 @@ bool state_pool_pick(const struct state *s, const struct prefix *pool, const str
 	}
 	if (wish && wish->peer && pool_last(s, pool, wish->peer, taken, out))
 		return true;
-	if (pool_lowest(s, pool, taken, out))
-		return true;
-	for (f = s->freed; f && rested(s, f, rest_ms); f = f->hh.next)
-		if (prefix_contains(pool, &f->address) && !pool_reserved(pool, &f->address) &&
-		    !is_taken(taken, &f->address)) {
-			*out = f->address;
-			return true;
-		}
-	return false;
+	return pool_lowest(s, pool, taken, out) || pool_oldest(s, pool, rest_ms, taken, out);
 }

@@ -112,10 +112,12 @@ struct freed {
 	UT_hash_handle hh, by_peer;
 };
 
-/* No address of the pool below low is free: where to begin to look. */
+/* Where to begin to look: no address of the pool below low is free, and of the freed ones none
+ * before that is of the pool. */
 struct pool_hint {
 	struct prefix pool;
 	struct address low;
+	const struct freed *oldest; /* NULL: none is. */
 	uint64_t used; /* Addresses of it that sessions have. */
 	bool valid, full; /* full: none at all is free. */
 };

@@ -319,12 +319,57 @@ static void test_pool_ipv6(void **unused)
 	state_free(s);
 }
 
+/* What was freed in another pool is passed over once, not at each request, and the order stays. */
+static void test_pool_of_two(void **unused)
+{
+	static const char small[] = "10.30.0.0/30", large[] = "10.30.0.64/26";
+	struct state *s = apply_three_nodes();
+	const struct pool_hint *h = s->hints->hint;
+	struct address first = address_ipv4(0x0a1e0001), out;
+	struct prefix p;
+
+	(void)unused;
+	assert_int_equal(prefix_parse(&p, small), OK);
+	for (uint32_t n = 1; n <= 2; n++)
+		apply_put(s, n);
+	for (uint32_t n = 65; n < 125; n++)
+		apply_put(s, n);
+	assert_int_equal(pick(s, small, NULL, 0), 0xffff);
+	assert_null(h->oldest);
+	for (uint64_t id = 3; id < 33; id++)
+		apply_del(s, id);
+	assert_int_equal(pick(s, small, NULL, 0), 0xffff);
+	assert_null(h->oldest);
+	apply_del(s, 2);
+	apply_time(s, 1000);
+	for (uint64_t id = 33; id < 63; id++)
+		apply_del(s, id);
+	apply_del(s, 1);
+	assert_int_equal(pick(s, small, NULL, 5000), 0xffff);
+	assert_int_equal(pick(s, small, NULL, 0), 2);
+	assert_int_equal(h->oldest->address.octets[3], 2);
+	assert_int_equal(pick(s, large, NULL, 0), 125); /* Two were never used, ... */
+	apply_put(s, 125);
+	apply_put(s, 126);
+	assert_int_equal(pick(s, large, NULL, 0), 65);  /* ... then the one freed longest ago. */
+	assert_true(state_pool_pick(s, &p, NULL, 0, &(struct pool_taken){is_this, &h->oldest->address}, &out));
+	assert_true(address_equal(&out, &first)); /* The other one is on its way to somebody. */
+	put_of_first(s, 202, &h->oldest->address);
+	assert_int_equal(pick(s, small, NULL, 0), 1);
+	put_of_first(s, 201, &first);
+	assert_int_equal(pick(s, small, NULL, 0), 0xffff);
+	assert_null(h->oldest);
+	assert_int_equal(pick(s, large, NULL, 0), 65);
+	state_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pool),
 		cmocka_unit_test(test_pool_same_client), cmocka_unit_test(test_pool_several),
 		cmocka_unit_test(test_pool_remembers),
+		cmocka_unit_test(test_pool_of_two),
 		cmocka_unit_test(test_pool_use),
 		cmocka_unit_test(test_pass),
 		cmocka_unit_test(test_pool_ipv6),
