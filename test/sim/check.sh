@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs the simulator on fixed seeds, Raft alone beside the whole; the last line counts. A
+# Runs the simulator on fixed seeds, Raft alone and one run in 31 of the sweep beside the whole; the last line counts. A
 # failure prints the command that repeats it. SIM_SEEDS=N runs N seeds of each kind instead.
 sim=${1:?usage: check.sh BIN}
 work=$(mktemp -d) || exit 1
@@ -21,11 +21,21 @@ run() { # name, kind, how many: from seed 1 on, in lots of ten, each by itself
 	echo "$passed $failed" > "$work/$1"
 }
 
-run toy --toy 100 &
+sweep() { # one fault at one datagram: every 31st of the runs
+	local runs
+	if runs=$("$sim" --seed 1 --sweep 31 | tee "$work/sweep.out" | sed -n 's/^sweep: \([0-9]*\) runs$/\1/p') && [ -n "$runs" ]; then
+		echo "$runs 0" > "$work/sweep"
+	else
+		cat "$work/sweep.out"
+		echo "0 1" > "$work/sweep"
+	fi
+}
+
+{ run toy --toy 100; sweep; } &
 run whole "" 20 &
 wait
 passed=0 failed=0
-for kind in toy whole; do
+for kind in toy sweep whole; do
 	read -r p f < "$work/$kind" || { p=0 f=1; }
 	passed=$((passed + p)) failed=$((failed + f))
 done

@@ -12,6 +12,7 @@
 
 #include "test/lib/toy_auth.h"
 #include "test/sim/certificates.h"
+#include "test/sim/sweep.h"
 
 #include "proto/ike/fragment.h"
 #include "proto/ike/ike_message.h"
@@ -100,6 +101,8 @@ void client_connect(struct client *c)
 {
 	c->leaving = c->must_tell = false;
 	c->old.attempts++;
+	if (c->full->sweep)
+		sweep_connects(c);
 	c->ike.config.initial_contact = !client_has_old(c);
 	c->ike.config.local = outside_client(c->index, c->full->moves[c->index]);
 	if (c->index % 4 != 3) /* Re-authentication: it wants to stay who it was. */
@@ -186,7 +189,7 @@ static struct blob *tidy(struct client *c)
 }
 
 /* Another address: with MOBIKE it says so, behind a NAT it does not know. */
-static void move(struct client *c)
+void client_move(struct client *c)
 {
 	if (!c->mobike && !c->behind_nat)
 		return;
@@ -222,7 +225,7 @@ static struct blob *do_something(struct client *c)
 		return initiator_create_child_rekey(
 			&c->ike, c->ike.child[c->ike.n_child - 1].spi_in, DH_NONE);
 	case 4:
-		move(c);
+		client_move(c);
 		return NULL;
 	case 5:
 		if (random_chance(r, 100))
@@ -254,9 +257,11 @@ static void manage(struct client *c)
 		b = initiator_create_move(&c->ike, &here);
 		c->must_tell = b == NULL;
 	}
-	if (!b && !c->full->calm && random_chance(r, 10))
+	if (!b && c->full->sweep)
+		b = sweep_step(c);
+	else if (!b && !c->full->calm && random_chance(r, 10))
 		b = do_something(c);
-	if (!b)
+	if (!b && c->full->plan.reauth && client_may_reauth(c) && random_chance(&c->full->reauth.random, 3))
 		client_reauth_begin(c);
 	send_new(c, b);
 	client_watch_outstanding(c);
@@ -345,8 +350,10 @@ void clients_init(struct full *f, unsigned n)
 		c->mobike = config.mobike;
 		c->behind_nat = config.fake_nat;
 		initiator_init(&c->ike, &config, seed);
-		world_at(&f->world, random_between(&f->world.random, 500, 3000) * MS, on_wake, c, 0,
-			 NULL);
+		c->dead = f->sweep && !sweep_is_of(f, i);
+		if (!c->dead)
+			world_at(&f->world, random_between(&f->world.random, 500, 3000) * MS, on_wake,
+				 c, 0, NULL);
 	}
 }
 

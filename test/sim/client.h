@@ -43,13 +43,15 @@ struct client {
 const struct initiator *client_current(const struct client *c);
 void client_talk(struct client *c);
 void client_connect(struct client *c);
+void client_move(struct client *c);
 /* The message that begins with b, adopted. */
 void client_send_ike(struct client *c, const struct initiator *from, struct blob *b);
 void client_watch_outstanding(struct client *c);
 void client_follow_children(struct client *c); /* The SAD follows the Child SAs that it has. */
 
 /* ---- client_reauth.c ---- */
-void client_reauth_begin(struct client *c);
+bool client_may_reauth(const struct client *c);
+void client_reauth_begin(struct client *c); /* It may. */
 void client_reauth_go_on(struct client *c); /* At each of its turns. */
 void client_reauth_established(struct client *c);
 /* Is the message for the old one? Then it is consumed. */

@@ -26,16 +26,18 @@ void client_forget_old(struct client *c)
 	memset(&c->old, 0, sizeof(c->old));
 }
 
+bool client_may_reauth(const struct client *c)
+{
+	return !c->full->calm && !client_has_old(c) && c->ike.n_child == 1 && c->ike.ike[1].state == 0 &&
+	       !c->must_tell && !c->leaving && !c->dead && !initiator_retransmit(&c->ike);
+}
+
 void client_reauth_begin(struct client *c)
 {
 	struct full *f = c->full;
 	struct initiator_config config = c->ike.config;
 	uint8_t seed[ENTROPY_SEED_LEN];
 
-	if (!f->plan.reauth || f->calm || client_has_old(c) || c->ike.n_child != 1 ||
-	    c->ike.ike[1].state != 0 || c->must_tell || c->leaving || c->dead ||
-	    initiator_retransmit(&c->ike) || !random_chance(&f->reauth.random, 3))
-		return;
 	c->old.ike = c->ike;
 	c->old.leaving = false;
 	c->old.attempts = c->old.tries = 0;

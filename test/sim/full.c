@@ -7,6 +7,7 @@
 #include "test/lib/toy_auth.h"
 #include "test/sim/certificates.h"
 #include "test/sim/net.h"
+#include "test/sim/sweep.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -109,12 +110,11 @@ static void configure(struct full *f)
 	c->policy->hash = 1;
 }
 
-static struct full *full_new(uint64_t seed, bool verbose, const char *command)
+/* Chance has sources of its own: a seed that is remembered stays what it was. */
+static void draw(struct full *f, uint64_t seed)
 {
-	struct full *f = calloc(1, sizeof(*f));
 	struct random r;
 
-	assert(f);
 	random_init(&r, seed ^ UINT64_C(0x706c616e));
 	plan_draw(&f->plan, &r);
 	random_init(&f->reauth.random, seed ^ UINT64_C(0x72656175));
@@ -129,6 +129,17 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 		f->plan.certificates = random_chance(&r, 500) ? CERTIFICATES_BOTH : CERTIFICATES_MIXED;
 	if (f->plan.eap && random_chance(&r, 700))
 		f->plan.certificates = CERTIFICATES_MIXED;
+}
+
+struct full *full_new(uint64_t seed, bool verbose, const char *command, struct sweep *sweep)
+{
+	struct full *f = calloc(1, sizeof(*f));
+
+	assert(f);
+	draw(f, seed);
+	f->sweep = sweep;
+	if (sweep)
+		sweep_plan(f);
 	world_init(&f->world, seed, f->plan.hosts, &node_program, f);
 	f->world.verbose = verbose;
 	f->world.command = command;
@@ -151,7 +162,7 @@ static struct full *full_new(uint64_t seed, bool verbose, const char *command)
 	return f;
 }
 
-static void full_free(struct full *f)
+void full_free(struct full *f)
 {
 	world_fini(&f->world);
 	clients_fini(f);
@@ -173,7 +184,7 @@ void full_entropy(struct full *f, struct entropy *e)
 	entropy_init(e, seed);
 }
 
-static void add_up(const struct full *f, struct totals *t)
+void full_add_up(const struct full *f, struct totals *t)
 {
 	const struct checkers *c = &f->checkers;
 
@@ -191,24 +202,8 @@ static void add_up(const struct full *f, struct totals *t)
 		t->longest_us = c->i5.longest_us;
 }
 
-uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct totals *totals)
+void full_calm(struct full *f)
 {
-	struct full *f = full_new(seed, verbose, command);
-	uint64_t trace, end = QUIET_US + f->plan.fault_time_us;
-
-	faults_init(&f->faults, &f->world, end, f->plan.fault_mean_us);
-	f->faults.weight[FAULT_CLOCK] = 4;
-	f->faults.weight[FAULT_WALL] = 2;
-	outside_begin(f);
-	attack_begin(f);
-	stop_begin(f);
-	unfit_begin(f);
-	policies_begin(f);
-	world_run(&f->world, QUIET_US);
-	faults_begin(&f->faults);
-	operator_begin(f);
-	orders_begin(f);
-	world_run(&f->world, end);
 	faults_end(&f->faults);
 	clients_calm(f);
 	operator_calm(f);
@@ -225,6 +220,27 @@ uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct total
 	i6_end(&f->checkers.i6);
 	i7_end(&f->checkers.i7);
 	i9_end(&f->checkers.i9);
+}
+
+uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct totals *totals)
+{
+	struct full *f = full_new(seed, verbose, command, NULL);
+	uint64_t trace, end = QUIET_US + f->plan.fault_time_us;
+
+	faults_init(&f->faults, &f->world, end, f->plan.fault_mean_us);
+	f->faults.weight[FAULT_CLOCK] = 4;
+	f->faults.weight[FAULT_WALL] = 2;
+	outside_begin(f);
+	attack_begin(f);
+	stop_begin(f);
+	unfit_begin(f);
+	policies_begin(f);
+	world_run(&f->world, QUIET_US);
+	faults_begin(&f->faults);
+	operator_begin(f);
+	orders_begin(f);
+	world_run(&f->world, end);
+	full_calm(f);
 	if (f->plan.all_back) {
 		operator_puts_all_back(f);
 		world_run(&f->world, f->world.now_us + 3 * SECOND);
@@ -239,7 +255,7 @@ uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct total
 		       (unsigned long long)f->checkers.i7.n_digests,
 		       (unsigned long long)f->checkers.i8.n_checked,
 		       (unsigned long long)f->world.events_done);
-	add_up(f, totals);
+	full_add_up(f, totals);
 	trace = f->world.trace;
 	full_free(f);
 	return trace;

@@ -26,6 +26,7 @@ enum datagram_kind { DATAGRAM_IKE, DATAGRAM_ESP, DATAGRAM_INNER };
 
 struct full;
 struct client;
+struct sweep;
 
 /* What a seed stands for; drawn first of all (plan.c). */
 struct plan {
@@ -134,9 +135,17 @@ struct full {
 		enum datagram_kind kind;
 	} ring[REPLAY_RING];
 	unsigned ring_next;
+	struct sweep *sweep;          /* NULL: what goes wrong is drawn. */
 	struct checkers checkers;
 };
 
+/* From nothing to nodes that have just been started; sweep: NULL, or what is swept. */
+struct full *full_new(uint64_t seed, bool verbose, const char *command, struct sweep *sweep);
+/* Nothing goes wrong any more: waits until all clients are served, and looks at what is checked
+ * at the end. */
+void full_calm(struct full *f);
+void full_free(struct full *f);
+void full_add_up(const struct full *f, struct totals *t);
 /* Runs one seed; ends the program if an invariant breaks. Returns the trace's hash. */
 uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct totals *totals);
 /* A new one: every client may come, by the connection of the plan. Its hash is for the caller. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim --seed S [--count N] [--toy] [--mutant M] [-v] [-s]: runs N seeds from S on. A seed
+/* sim --seed S [--count N] [--toy] [--mutant M] [-v] [-s]: runs N seeds from S on.
+ * --sweep N: every Nth run of sweep.h instead; --sweep-one NAME: one of them. A seed
  * that breaks an invariant ends the program with status 1 and the command to repeat it;
  * the first seed is run twice, to see that a run depends on nothing but its seed. -s:
  * says at the end what was done and checked. */
 #include "test/lib/mutant.h"
 #include "test/sim/full.h"
+#include "test/sim/sweep.h"
 #include "test/sim/toy.h"
 
 #include <errno.h>
@@ -13,14 +15,15 @@
 #include <string.h>
 
 struct arguments {
-	uint64_t seed, count;
-	const char *mutant;
+	uint64_t seed, count, sweep;
+	const char *mutant, *sweep_one;
 	bool toy, verbose, summary;
 };
 
 static int usage(void)
 {
 	fprintf(stderr, "usage: sim --seed S [--count N] [--toy] [--mutant M] [-v] [-s]\n"
+			"       sim --seed S --sweep N | --sweep-one NAME [--mutant M] [-v] [-s]\n"
 			"       sim --mutants\n");
 	return 2;
 }
@@ -43,6 +46,10 @@ static bool parse(struct arguments *a, char **argv)
 			argv++;
 		else if (strcmp(*argv, "--count") == 0 && get_number(argv[1], &a->count))
 			argv++;
+		else if (strcmp(*argv, "--sweep") == 0 && get_number(argv[1], &a->sweep) && a->sweep)
+			argv++;
+		else if (strcmp(*argv, "--sweep-one") == 0 && argv[1])
+			a->sweep_one = *++argv;
 		else if (strcmp(*argv, "--mutant") == 0 && argv[1])
 			a->mutant = *++argv;
 		else if (strcmp(*argv, "--toy") == 0)
@@ -78,6 +85,25 @@ static uint64_t run(const struct arguments *a, uint64_t seed, const char *comman
 		      : full_run(seed, a->verbose, command, t);
 }
 
+static int sweep(const struct arguments *a, const char *binary)
+{
+	struct totals t = { 0 };
+	char command[128];
+	uint64_t runs = 1;
+
+	snprintf(command, sizeof(command), "%s --mutant %s", binary, a->mutant);
+	if (a->sweep_one && !sweep_run_one(a->seed, a->sweep_one, a->verbose, command, &t)) {
+		fprintf(stderr, "sim: there is no run %s\n", a->sweep_one);
+		return 2;
+	}
+	if (!a->sweep_one)
+		runs = sweep_run(a->seed, a->sweep, a->verbose, command, &t);
+	printf("sweep: %llu runs\n", (unsigned long long)runs);
+	if (a->summary)
+		say_totals(&t);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct totals totals = { 0 }, again = { 0 };
@@ -95,6 +121,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "sim: this build has no mutant %s, see `make mutants`\n", a.mutant);
 		return 2;
 	}
+	if (a.sweep || a.sweep_one)
+		return sweep(&a, argv[0]);
 	for (uint64_t i = 0; i <= a.count; i++) {
 		uint64_t seed = a.seed + i % a.count, trace;
 

@@ -8,6 +8,7 @@
 #include "test/sim/full.h"
 
 #include "test/sim/net.h"
+#include "test/sim/sweep.h"
 
 #include <string.h>
 
@@ -106,13 +107,20 @@ static void record(struct full *f, unsigned client, enum datagram_kind kind, str
 	f->ring[i].kind = kind;
 }
 
+/* a: its kind in the lowest octet; fn arrives there. */
+static void pass_on(struct full *f, world_fn fn, uint64_t a, struct blob *data)
+{
+	if (f->sweep && (a & 0xff) == DATAGRAM_IKE && sweep_takes(f, fn, a, data))
+		return;
+	net_datagram(&f->world, fn, f, a, data);
+}
+
 void outside_to_gateway(struct full *f, unsigned client, enum datagram_kind kind,
 			struct blob *data)
 {
 	if (kind == DATAGRAM_IKE || random_chance(&f->world.random, 300))
 		record(f, client, kind, data);
-	net_datagram(&f->world, on_gateway, f,
-		     (uint64_t)client << 16 | (uint64_t)f->moves[client] << 8 | kind, data);
+	pass_on(f, on_gateway, (uint64_t)client << 16 | (uint64_t)f->moves[client] << 8 | kind, data);
 }
 
 /* ---- To the clients ---- */
@@ -139,7 +147,7 @@ void outside_to_client(struct full *f, const struct endpoint *remote, enum datag
 		blob_unref(data);
 		return;
 	}
-	net_datagram(&f->world, on_client, f, client << 16 | moves << 8 | kind, data);
+	pass_on(f, on_client, client << 16 | moves << 8 | kind, data);
 }
 
 /* ---- Inside ---- */

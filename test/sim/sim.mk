@@ -30,12 +30,17 @@ sim:
 	$(MAKE) SAN=1 $(T)/sim
 	test/sim/run.sh $(T)/sim $(or $(SIM_FRESH),60) $(SIM_BASE)
 
+# One fault at each IKE datagram of a client's life, for each method: SWEEP_SEED=S.
+## sweep: one fault at each IKE datagram, for each method of authentication
+sweep: build/sim
+	build/sim --seed $(or $(SWEEP_SEED),1) --sweep 1 -s
+
 # Nightly, on all processors: SIM_SEEDS=N SIM_BASE=S; resumes in the same SIM_DIR. SIM_BIN:
 # another build, as build/asserts/sim.
 ## sim-long: 10,000 seeds; resumes
 sim-long: build/sim
 	test/sim/long.sh $(or $(SIM_BIN),build/sim) $(or $(SIM_DIR),build/sim-long) $(or $(SIM_SEEDS),10000) $(SIM_BASE)
-.PHONY: check-sim sim sim-long
+.PHONY: check-sim sim sim-long sweep
 
 # Against a libraft with its asserts, where its source can be had; the same seeds variables.
 ## sim-asserts: against a libraft with its asserts
