@@ -23,7 +23,7 @@ $(T)/unit/%: $(T)/obj/test/unit/%.c.o $(TESTLIB) $(T)/libxdpath.a $(T)/libcluste
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(CLUSTER_LIBS) $(XDP_LIBS) $(UNIT_LIBS)
 # What a test needs of node/ besides.
 $(T)/unit/ready_test: $(patsubst %,$(T)/obj/node/process/%.c.o,ready events)
-CONFIG_TESTS := $(addprefix $(T)/unit/config_,test files_test facts_test certificates_test)
+CONFIG_TESTS := $(addprefix $(T)/unit/config_,test files_test facts_test certificates_test stock_test)
 $(CONFIG_TESTS): $(patsubst %,$(T)/obj/%.o,$(CONFIG_C) node/config/toml.cc)
 $(CONFIG_TESTS): UNIT_LIBS := -lstdc++
 # Cuts what is sealed into datagrams.
@@ -135,7 +135,7 @@ MUTANT_NODE := $(call mutant_objs,node/*/*.c) $(call objs,$(wildcard node/*/*.cc
 build/mutants/sim: $(MUTANT_SIM)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
-MUTANT_CONFIG_TESTS := $(addprefix build/mutants/unit/config_,test files_test facts_test certificates_test)
+MUTANT_CONFIG_TESTS := $(addprefix build/mutants/unit/config_,test files_test facts_test certificates_test stock_test)
 $(MUTANT_CONFIG_TESTS): $(call mutant_objs,$(CONFIG_C)) build/obj/node/config/toml.cc.o
 $(MUTANT_CONFIG_TESTS): UNIT_LIBS := -lstdc++
 build/mutants/unit/ready_test: $(call mutant_objs,node/process/ready.c node/process/events.c)

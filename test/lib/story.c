@@ -61,8 +61,9 @@ void story_later(struct story *l, struct story_frame what)
 	l->last = &f->next;
 }
 
-static void count(struct story *l, uint32_t node, const char *kind)
+static void count(struct story *l, uint32_t node, const struct action *x)
 {
+	const char *kind = x->event.kind;
 	unsigned i = 0;
 
 	while (l->happened[i].kind &&
@@ -72,6 +73,7 @@ static void count(struct story *l, uint32_t node, const char *kind)
 	l->happened[i].node = node;
 	l->happened[i].kind = kind; /* A literal. */
 	l->happened[i].n++;
+	snprintf(l->happened[i].text, sizeof(l->happened[i].text), "%s", x->event.text);
 }
 
 unsigned story_happened(const struct story *l, uint32_t node, const char *kind)
@@ -80,6 +82,14 @@ unsigned story_happened(const struct story *l, uint32_t node, const char *kind)
 		if (l->happened[i].node == node && strcmp(l->happened[i].kind, kind) == 0)
 			return l->happened[i].n;
 	return 0;
+}
+
+const char *story_told(const struct story *l, uint32_t node, const char *kind)
+{
+	for (unsigned i = 0; l->happened[i].kind; i++)
+		if (l->happened[i].node == node && strcmp(l->happened[i].kind, kind) == 0)
+			return l->happened[i].text;
+	return "";
 }
 
 /* A method asks. */
@@ -149,7 +159,7 @@ static void perform(struct story *l, uint32_t node, struct actions *a)
 			n->holds = x->hold.hold;
 			break;
 		case ACTION_EVENT:
-			count(l, node, x->event.kind);
+			count(l, node, x);
 			if (l->verbose)
 				printf("# %6llu ms n%u %s: %s\n",
 				       (unsigned long long)l->now_us / 1000, node + 1, x->event.kind,

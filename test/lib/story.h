@@ -64,6 +64,7 @@ struct story {
 		uint32_t node;
 		const char *kind;
 		unsigned n;
+		char text[480]; /* The last one's. */
 	} happened[64]; /* ACTION_EVENTs, counted. */
 	struct {
 		unsigned n; /* How many there were. */
@@ -89,6 +90,7 @@ uint32_t story_leader(const struct story *l);      /* STORY_NODES: none */
 uint32_t story_holder(const struct story *l);      /* Who holds the addresses; STORY_NODES: none */
 
 unsigned story_happened(const struct story *l, uint32_t node, const char *kind);
+const char *story_told(const struct story *l, uint32_t node, const char *kind); /* The last one's text; "": none was. */
 /* One event for one node, then everything that follows. */
 void story_event(struct story *l, uint32_t node, struct event *e);
 

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -69,6 +70,29 @@ static void what_nobody_would_take_is_told_and_counted(void **unused)
 	only_take(&l, "aes128gcm16-prfsha256-x25519");
 	begins(&l, "aes256-sha256-modp2048", 4500);
 	assert_int_equal(counted(&l), 1);
+	assert_int_equal(told(&l), 1);
+	story_fini(&l);
+}
+
+/* Who reads it need not ask the client what it offers, nor where it was. */
+static void the_line_has_both_sides_and_the_address(void **unused)
+{
+	char want[200], from[ENDPOINT_TEXT_LEN];
+	struct endpoint client;
+	unsigned lines = 0;
+	struct story l;
+
+	(void)unused;
+	story_begin(&l, 3);
+	only_take(&l, "aes128gcm16-prfsha256-x25519");
+	begins(&l, "aes256-sha256-modp2048", 4501);
+	client = l.client.config.local;
+	client.port = 4501;
+	snprintf(want, sizeof(want), "%s: NO_PROPOSAL_CHOSEN: offers aes256-sha256-prfsha256-modp2048; "
+		 "taken would be aes128gcm16-prfsha256-x25519", endpoint_format(&client, from));
+	for (uint32_t i = 0; i < l.n; i++)
+		lines += strcmp(story_told(&l, i, "refused"), want) == 0;
+	assert_int_equal(lines, 1);
 	assert_int_equal(told(&l), 1);
 	story_fini(&l);
 }
@@ -155,6 +179,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_nobody_would_take_is_told_and_counted),
+		cmocka_unit_test(the_line_has_both_sides_and_the_address),
 		cmocka_unit_test(a_flood_of_them_makes_few_lines),
 		cmocka_unit_test(offers_are_spelt_as_strongswan_does),
 		cmocka_unit_test(notifies_have_names),
