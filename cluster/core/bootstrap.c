@@ -128,7 +128,8 @@ void bootstrap_raft(struct core *c, uint64_t from, const uint8_t *data, size_t l
 	if (!c->consensus || (c->old_s && !consensus_message_leads(data, len)))
 		return;
 	if (c->old_s)
-		action_event(c->actions, "old_store", "the store is %llu s old, but the cluster lives",
+		action_event(c->actions, "old_store", "the store is %llu s old, but the cluster is "
+						      "alive",
 			     (unsigned long long)c->old_s);
 	c->old_s = 0;
 	consensus_receive(c->consensus, core_now_ms(c), from, data, len);
@@ -319,8 +320,8 @@ bool bootstrap_hello(struct core *c, uint32_t node, const struct frame *f)
 	}
 	if (first && p->differs)
 		action_event(c->actions, "config_differs",
-			     "%s runs with another cluster.toml, beside [[connection]], [[secret]] and [[user]]: "
-			     "make it the same on all nodes",
+			     "%s runs with a different cluster.toml, apart from [[connection]], "
+			     "[[secret]], [[user]] and [[radius]]: make it the same on all nodes",
 			     c->config->node[node]);
 	c->applied_sent = 0; /* A new leader is told anew. */
 	if (h->cluster_id == 0 && c->consensus && identity_names(c->identity, h->raft_id))

@@ -82,7 +82,7 @@ void control_request(struct core *c, const struct control_request *r)
 		       ike_id_format(&r->id, id, sizeof(id)));
 	else if ((r->verb == CONTROL_PRUNE || r->verb == CONTROL_PRUNE_YES) && !policy_is_shown(c))
 		answer(c, a, false, 0,
-		       "this node's policy is not that of most voters: ask one that has theirs");
+		       "most voters have another policy in force than this node: ask one of them");
 }
 
 static void propose(struct core *c, const struct control_asked *a)
@@ -116,11 +116,12 @@ static void pruned(struct core *c, struct control_asked *a)
 	if (a->request.verb == CONTROL_PRUNE_YES)
 		answer(c, a, true, a->ended, "%s ended", sessions_text(a->ended, n));
 	else if (gone == 0)
-		answer(c, a, true, 0, "all %llu sessions are configured", seen);
+		answer(c, a, true, 0, "the identities and connections of all %llu sessions are "
+				      "configured", seen);
 	else
 		answer(c, a, true, (uint32_t)gone,
-		       "%llu of %llu sessions are of an identity or a connection that is not configured: "
-		       "`baton prune --yes` ends them", gone, seen);
+		       "%llu of %llu sessions have an identity or a connection that is not "
+		       "configured: `baton prune --yes` ends them", gone, seen);
 }
 
 static void prune(struct core *c, struct control_asked *a)
@@ -159,8 +160,8 @@ static void answer_identity(struct core *c, struct control_asked *a, const struc
 	else if (r->status == OK)
 		answer(c, a, true, r->n_ended, "'%s' is revoked, %s ended", id, n);
 	else
-		answer(c, a, false, 0, "%u identities are revoked already, which is all there may be: "
-		       "allow those whose [[secret]] is gone", STATE_REVOKED_MAX);
+		answer(c, a, false, 0, "%u identities are revoked already, the most that is possible: "
+				       "allow those whose [[secret]] is gone", STATE_REVOKED_MAX);
 }
 
 static void answer_applied(struct core *c, struct control_asked *a, const struct apply_result *r)
@@ -226,8 +227,8 @@ void control_tick(struct core *c)
 		if (a->request.from == 0)
 			continue;
 		if (c->now_us >= a->until_us) {
-			answer(c, a, false, 0, "not committed within %llu s: is there a leader? It may "
-			       "still come about: look, or say it again",
+			answer(c, a, false, 0, "not committed within %llu s: is there a leader? It "
+					       "may still be committed: check, or repeat it",
 			       (unsigned long long)(PATIENCE_US / (1000 * MS)));
 			continue;
 		}

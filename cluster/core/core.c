@@ -83,7 +83,7 @@ static void on_event(struct core *c, const struct event *e)
 	case EVENT_ISOLATION:
 		c->isolated = e->isolation.isolated;
 		action_event(c->actions, e->isolation.isolated ? "isolated" : "rejoined",
-			     e->isolation.isolated ? "no contact to a quorum: silent"
+			     e->isolation.isolated ? "no contact with a quorum: the node falls silent"
 						   : "in contact with a quorum");
 		membership_applied(c);
 		break;

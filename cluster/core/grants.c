@@ -423,7 +423,8 @@ void grants_collected(struct core *c, const uint8_t *how)
 	if (c->grants->from_horizon > before)
 		action_event(
 			c->actions, "replay_horizon",
-			"too few nodes remember what %llu SAs have received: they begin at the horizon",
+			"too few nodes remember what %llu SAs have received: their replay windows "
+			"begin at the horizon",
 			(unsigned long long)(c->grants->from_horizon - before));
 }
 

@@ -64,7 +64,7 @@ void holder_applied(struct core *c)
 	h->holding = hold;
 	action_hold(c->actions, hold);
 	action_event(c->actions, hold ? "address_hold" : "address_release", "%s %s the service addresses",
-		     c->config->node[c->config->self], hold ? "takes" : "lets go of");
+		     c->config->node[c->config->self], hold ? "takes" : "releases");
 }
 
 void holder_init(struct core *c)

@@ -81,7 +81,7 @@ void membership_suspect(struct core *c, const struct event *e)
 	p->never_heard = false;
 	p->silent_us = e->suspect.silent_us;
 	if (p->suspect && p->leaving)
-		action_event(c->actions, "ended", "%s has ended, as it said", c->config->node[e->suspect.node]);
+		action_event(c->actions, "ended", "%s has ended, as announced", c->config->node[e->suspect.node]);
 	else
 		action_event(c->actions, p->suspect ? "suspect" : "heard", "%s%s",
 			     c->config->node[e->suspect.node], p->suspect ? " does not answer" : " answers");

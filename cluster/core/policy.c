@@ -114,7 +114,7 @@ void policy_set(struct core *c, struct cluster_policy *policy)
 	know_all(c);
 	if (!other)
 		return;
-	action_event(c->actions, "policy_new", "another policy is in force");
+	action_event(c->actions, "policy_new", "a new policy is in force");
 	c->policy->held = false; /* Of those that the one before lacked. */
 	policy_look(c);
 }
@@ -239,8 +239,9 @@ static void tell_astray(struct core *c)
 
 	if (p->walk.astray > 0 && !p->astray)
 		action_event(c->actions, "pool_left",
-			     "%llu of %llu sessions have a virtual IP that is in no pool any more, so nothing reaches "
-			     "them: name their pool in a [[connection]] again, or end them by `baton end`",
+			     "%llu of %llu sessions have a virtual IP that is no longer in a pool, so "
+			     "nothing reaches them: name their pool in a [[connection]] again, or end "
+			     "them with `baton end`",
 			     (unsigned long long)p->walk.astray, (unsigned long long)p->walk.seen);
 	p->astray = p->walk.astray > 0;
 }
@@ -257,13 +258,13 @@ static void counted(struct core *c)
 	p->held = gone > 0 && (said || policy_is_held(gone, seen));
 	if (p->held && !said)
 		action_event(c->actions, "policy_held",
-			     "%llu of %llu sessions are of an identity or a connection that is not "
+			     "%llu of %llu sessions have an identity or a connection that is not "
 			     "configured: `baton prune --yes` ends them",
 			     (unsigned long long)gone, (unsigned long long)seen);
 	if (gone == 0 || p->held)
 		return;
 	action_event(c->actions, "policy",
-		     "%llu of %llu sessions are of an identity or a connection that is not configured: "
+		     "%llu of %llu sessions have an identity or a connection that is not configured: "
 		     "they end",
 		     (unsigned long long)gone, (unsigned long long)seen);
 	p->stage = POLICY_END;
@@ -299,7 +300,8 @@ static void tell_differing(struct core *c)
 		differ |= 1u << i;
 		if (!(before & 1u << i))
 			action_event(c->actions, "policy_differs",
-				     "%s has another policy in force: `baton reload` where the file is newer",
+				     "%s has a different policy in force: run `baton reload` where "
+				     "the file is newer",
 				     c->config->node[i]);
 	}
 	c->policy->differ = differ;

@@ -49,7 +49,8 @@ static void look(struct core *c, const struct ike_connection *connection)
 	} else if (i == p->n && i < STATE_POOLS_MAX && use.used * 10 >= use.size * LOW_OF_TEN) {
 		p->low[p->n++] = connection->pool;
 		action_event(c->actions, "pool_low",
-			     "pool %s/%u of connection %s: %llu of %llu addresses are in use; a larger one wants a start of each node",
+			     "pool %s/%u of connection %s: %llu of %llu addresses are in use; to "
+			     "enlarge it, change cluster.toml and restart each node",
 			     address_format(&connection->pool.address, text), connection->pool.bits,
 			     connection->name, (unsigned long long)use.used, (unsigned long long)use.size);
 	}

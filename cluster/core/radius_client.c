@@ -238,7 +238,8 @@ static void find_dead(struct core *c, struct server *s)
 	char at[ENDPOINT_TEXT_LEN];
 
 	if (c->now_us >= s->dead_until_us)
-		action_event(c->actions, "radius_silent", "RADIUS server %s does not answer: others come first",
+		action_event(c->actions, "radius_silent", "RADIUS server %s does not answer: others "
+							  "are asked first",
 			     endpoint_format(&s->at, at));
 	s->dead_until_us = c->now_us + DEAD_US;
 }

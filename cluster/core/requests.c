@@ -102,8 +102,10 @@ static void refuse_too_long(struct core *c, const struct session *s, const struc
 	assert(ike || r->purpose == IKE_PURPOSE_REKEY_CHILD);
 	*(ike ? &e->ike_rekey_us : &e->rekey_us) = c->now_us + TOO_LONG_AGAIN_US;
 	exchange_release(c, s->id);
-	action_event(c->actions, "request_too_long", "session %llu: a rekey that offers all that is configured "
-		     "is too long: give connection %s fewer \"%s\", or raise \"fragment_size\"",
+	action_event(c->actions, "request_too_long", "session %llu: a rekey that offers all "
+						     "configured proposals is too long: give "
+						     "connection %s fewer \"%s\", or raise "
+						     "\"fragment_size\"",
 		     (unsigned long long)s->id, s->ike.connection, ike ? "ike_proposals" : "esp_proposals");
 }
 
@@ -215,7 +217,8 @@ static void end(struct core *c, const struct session *s)
 	struct ike_request r = { .purpose = IKE_PURPOSE_DELETE_IKE };
 
 	if (requests_make(c, s, &r))
-		action_event(c->actions, "session_delete", "session %llu: the client is told that it ends",
+		action_event(c->actions, "session_delete", "session %llu: its client is told that it "
+							   "ends",
 			     (unsigned long long)s->id);
 }
 

@@ -57,7 +57,7 @@ bool requests_ike_turn(struct core *c, const struct session *s, struct task *e)
 		if (c->now_us < e->ike_expire_us)
 			return false;
 		e->ike_expire_us = c->now_us + IKE_EXPIRE_AGAIN_US;
-		expire(c, s, ends ? "its time is over, which was set when it was let in"
+		expire(c, s, ends ? "the time that was set when it was let in is over"
 				  : "its IKE SA is past its hard lifetime");
 		return true;
 	}

@@ -199,7 +199,7 @@ static void correct(struct core *c, struct takeover *t)
 	if (age <= t->age_us)
 		return;
 	if (t->late_us == 0)
-		action_event(c->actions, "late_mark", "%s was lost and lived on: mark age %llu us",
+		action_event(c->actions, "late_mark", "%s was lost but went on: mark age %llu us",
 			     core_node_name(c, t->node), (unsigned long long)age);
 	t->age_us = age;
 	t->late_us = c->now_us - t->at_us;

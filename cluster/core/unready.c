@@ -81,7 +81,7 @@ void core_unready_text(const struct core *c, enum unready u, char text[UNREADY_T
 			 "the others elect", (unsigned long long)c->old_s);
 		break;
 	case UNREADY_ISOLATED:
-		snprintf(text, UNREADY_TEXT_LEN, "no contact to a majority of the nodes");
+		snprintf(text, UNREADY_TEXT_LEN, "no contact with a majority of the nodes");
 		say_missing(c, text);
 		break;
 	case UNREADY_NOT_UP:
@@ -91,12 +91,13 @@ void core_unready_text(const struct core *c, enum unready u, char text[UNREADY_T
 		snprintf(text, UNREADY_TEXT_LEN, "the node was told to end and hands over");
 		break;
 	case UNREADY_DIFFERS:
-		snprintf(text, UNREADY_TEXT_LEN, "cluster.toml, beside [[connection]], [[secret]], [[user]], differs from what %s "
-			 "has, which leads", leader < c->config->n_nodes ? c->config->node[leader] : "the node");
+		snprintf(text, UNREADY_TEXT_LEN, "cluster.toml, apart from [[connection]], "
+						 "[[secret]], [[user]], [[radius]], differs from that "
+						 "of %s, which leads", leader < c->config->n_nodes ? c->config->node[leader] : "the node");
 		break;
 	case UNREADY_UNFIT:
 		snprintf(text, UNREADY_TEXT_LEN, "the host does not let it serve, so it owns nothing "
-			 "while another node can");
+						 "while another node can serve");
 		break;
 	case UNREADY_COUNT:
 		break;

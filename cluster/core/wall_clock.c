@@ -55,8 +55,8 @@ static void keep(struct core *c, uint32_t node, int64_t unix_s)
 	wrong = wall_clock_is_wrong(c, c->config->self);
 	if (wrong != w->told_wrong)
 		action_event(c->actions, wrong ? "clock_wrong" : "clock",
-			     wrong ? "our wall clock is more than %u s from those of most nodes: no certificate is "
-				     "judged by it. Set it (NTP)"
+			     wrong ? "our wall clock is more than %u s from those of most nodes: this "
+				     "node judges no certificate. Set the clock (NTP)"
 				   : "our wall clock is again within %u s of the others'",
 			     WALL_CLOCK_APART_S);
 	w->told_wrong = wrong;

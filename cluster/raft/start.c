@@ -29,7 +29,7 @@ static const char *check_entries(const struct store_image *i, uint64_t snapshot_
 		term = e->term;
 	}
 	if (i->entries[0].index == 0 || i->entries[0].index > snapshot_index + 1)
-		return "entries are missing behind the snapshot";
+		return "entries are missing after the snapshot";
 	if (i->entries[i->n_entries - 1].index < snapshot_index)
 		return "the log ends before its snapshot";
 	if (!i->snapshot && i->entries[0].type != RAFT_CHANGE)

@@ -12,7 +12,7 @@ static int usage(FILE *out, int status)
 {
 	fputs("usage: baton check --config FILE [--node NAME]\n"
 	      "  -c, --config FILE  cluster.toml; each error in it is printed as FILE:LINE: message,\n"
-	      "                     and as a warning what works but is probably a mistake\n"
+	      "                     and each probable mistake that works as a warning\n"
 	      "  -n, --node NAME    the [[node]] that runs on this machine: certificate and key must be here,\n"
 	      "                     interfaces and link address are checked\n"
 	      "exit status: 0 good (there may be warnings), 1 errors, 2 usage\n",

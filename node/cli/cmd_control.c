@@ -96,9 +96,9 @@ static int usage(FILE *out, const char *verb)
 	fprintf(out,
 		"usage: baton %s%s%s --config FILE --node NAME [-o table|json]\n"
 		"       baton %s%s%s --control PATH [-o table|json]\n"
-		"  -c, --config FILE   cluster.toml; its \"control\" of the node is asked\n"
+		"  -c, --config FILE   cluster.toml; names the node's \"control\" socket\n"
 		"  -n, --node NAME     which [[node]]: one that runs on this machine\n"
-		"  -o, --output FORMAT table (for people) or json (as the node says it)\n",
+		"  -o, --output FORMAT table (for people) or json (as the node sends it)\n",
 		verb, *what ? " " : "", what, verb, *what ? " " : "", what);
 	if (strcmp(verb, "end") == 0)
 		fputs("  --identity          an argument of digits is an identity, not the ID of a session\n",

@@ -19,7 +19,7 @@ static int usage(FILE *out, int status)
 {
 	fputs("usage: baton run --config FILE --node NAME\n"
 	      "  -c, --config FILE  cluster.toml, the same on all nodes\n"
-	      "  -n, --node NAME    which [[node]] of it this process is\n"
+	      "  -n, --node NAME    the [[node]] that this process is\n"
 	      "  --accept-old-store start a whole cluster from data older than max_store_age_s\n",
 	      out);
 	return status;

@@ -102,9 +102,9 @@ static int usage(FILE *out, const char *name)
 	fprintf(out,
 		"usage: baton %s --config FILE --node NAME [-o table|json]\n"
 		"       baton %s --http ADDRESS:PORT [-o table|json]\n"
-		"  -c, --config FILE   cluster.toml; its \"http\" of the node is asked\n"
+		"  -c, --config FILE   cluster.toml; names the node's \"http\" address\n"
 		"  -n, --node NAME     which [[node]]\n"
-		"  -o, --output FORMAT table (for people) or json (as the node says it)\n"
+		"  -o, --output FORMAT table (for people) or json (as the node sends it)\n"
 		"exit status: 0 ok, 1 failed, 2 usage, 3 degraded, 4 no answer\n",
 		name, name);
 	return CMD_USAGE;

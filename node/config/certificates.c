@@ -93,8 +93,8 @@ static void read_pair(struct reader *r, size_t i, size_t k)
 	else if (why)
 		reader_error(r, line, "\"cert_file\": %s: %s", f->cert[k], why);
 	else if (chain && key && !certificate_names(list[0], &c->local_id))
-		reader_error(r, line, "\"cert_file\": %s does not name \"local_id\" among its subjectAltNames, nor "
-			     "is that its subject: clients would not believe it", f->cert[k]);
+		reader_error(r, line, "\"cert_file\": %s does not name \"local_id\" as subjectAltName "
+				      "or subject: clients would refuse it", f->cert[k]);
 	sk_X509_pop_free(chain, X509_free);
 	EVP_PKEY_free(key);
 }

@@ -54,7 +54,7 @@ static void check_node_pair(struct reader *r, size_t i, size_t k)
 
 		/* A credential has the same name on each machine. */
 		if (same_text(r, "node", files[f], i, k) && strncmp(v->string, "credential:", 11) != 0)
-			reader_error(r, v->line, "%s and %s have the same \"%s\": each needs one of its own",
+			reader_error(r, v->line, "%s and %s have the same \"%s\": each needs its own",
 				     a, b, files[f]);
 	}
 	if (same_text(r, "node", "data_dir", i, k)) {
@@ -63,8 +63,8 @@ static void check_node_pair(struct reader *r, size_t i, size_t k)
 		if (one_host)
 			reader_error(r, line, "%s and %s have the same \"data_dir\": give each its own", a, b);
 		else
-			reader_warning(r, line, "%s and %s have the same \"data_dir\": on one machine they "
-				       "would refuse each other's", a, b);
+			reader_warning(r, line, "%s and %s have the same \"data_dir\": on one machine "
+						"each would refuse the other's", a, b);
 	}
 	if (same_text(r, "node", "http", i, k) && (one_host || !is_local(c->node[i].http)))
 		reader_error(r, config_line(r, "node", i, "http"), "%s and %s have the same \"http\": give "
@@ -82,7 +82,7 @@ static void check_repeated(struct reader *r)
 		for (size_t k = 0; k < i; k++) {
 			if (same_text(r, "connection", "name", i, k))
 				reader_error(r, config_line(r, "connection", i, "name"),
-					     "connection \"%s\" is there twice: give each another name",
+					     "connection \"%s\" is there twice: give each its own name",
 					     ike->connections[i].name);
 			else if (same_text(r, "connection", "local_id", i, k) &&
 				 same_text(r, "connection", "ike_proposals", i, k) &&
@@ -137,12 +137,13 @@ static void check_auth(struct reader *r, size_t i)
 	    config_find(r->root, "connection", i, "cert_file"))
 		return;
 	if (has_own_secret(ike, connection))
-		reader_warning(r, line, "auth = \"%s\": the gateway shows itself by the [[secret]] of its "
-			       "\"local_id\": whoever knows that can play the gateway; add \"cert_file\" and \"key_file\"",
+		reader_warning(r, line, "auth = \"%s\": the gateway authenticates by the [[secret]] "
+					"of its \"local_id\": anybody who knows it can pose as the "
+					"gateway; add \"cert_file\" and \"key_file\"",
 			       method->name);
 	else
-		reader_error(r, line, "auth = \"%s\": the gateway has nothing to show: add \"cert_file\" and "
-			     "\"key_file\"", method->name);
+		reader_error(r, line, "auth = \"%s\": the gateway cannot prove who it is: add "
+				      "\"cert_file\" and \"key_file\"", method->name);
 }
 
 /* ---- Numbers that do not go together ---- */
@@ -154,10 +155,10 @@ static void check_sessions(struct reader *r, size_t i)
 
 	if (c->sessions_per_identity && (c->unique == IKE_UNIQUE_KEEP || c->unique == IKE_UNIQUE_REPLACE))
 		reader_error(r, config_line(r, "connection", i, "sessions_per_identity"),
-			     "with this \"unique_ids\" it is one: remove \"sessions_per_identity\"");
+			     "this \"unique_ids\" allows one session: remove \"sessions_per_identity\"");
 	if (c->n_domains > 0 && c->n_dns == 0)
 		reader_error(r, config_line(r, "connection", i, "dns_domains"),
-			     "\"dns_domains\" needs \"dns\": the servers that know them");
+			     "\"dns_domains\" needs \"dns\": the servers that answer for them");
 }
 
 static void check_numbers(struct reader *r)
@@ -177,8 +178,9 @@ static void check_numbers(struct reader *r)
 			     "between heartbeat_ms x heartbeats_missed = %u and isolation_ms = %u",
 			     t->detection_max_ms, detection_ms, t->isolation_ms);
 	if (t->raft_election_ms < 2 * t->raft_heartbeat_ms)
-		reader_error(r, config_line(r, "timing", 0, "raft_election_ms"), "\"raft_election_ms\" of %u is less "
-			     "than two times raft_heartbeat_ms of %u: leaders would be voted out for nothing",
+		reader_error(r, config_line(r, "timing", 0, "raft_election_ms"),
+			     "\"raft_election_ms\" of %u is less than two times raft_heartbeat_ms of %u: "
+			     "leaders would be voted out without reason",
 			     t->raft_election_ms, t->raft_heartbeat_ms);
 	if (limits->cookie_above >= limits->half_open_max)
 		reader_error(r, config_line(r, "cluster", 0, "cookie_above"), "\"cookie_above\" of %u is not below "
@@ -186,8 +188,9 @@ static void check_numbers(struct reader *r)
 			     limits->half_open_max);
 	for (size_t i = 0; i < c->policy->ike.n_connections; i++)
 		if (c->policy->ike.connections[i].dpd_ms > 0 && c->policy->ike.connections[i].dpd_ms < t->retransmit_ms)
-			reader_error(r, config_line(r, "connection", i, "dpd_delay_ms"), "\"dpd_delay_ms\" of %u is "
-				     "less than retransmit_ms of %u: use 0 for none, or more",
+			reader_error(r, config_line(r, "connection", i, "dpd_delay_ms"),
+			     "\"dpd_delay_ms\" of %u is less than retransmit_ms of %u: use 0 for no checks, "
+			     "or a greater value",
 				     c->policy->ike.connections[i].dpd_ms, t->retransmit_ms);
 }
 
@@ -237,13 +240,15 @@ static void check_size(struct reader *r)
 		if (line <= 0 && config_find(r->root, "cluster", 0, keys[i]))
 			line = config_line(r, "cluster", 0, keys[i]);
 	if (fit > 0)
-		reader_error(r, line, "a state of %u sessions, %u Child SAs and %u tombstones could be %llu MiB "
-			     "where a snapshot is at most %llu: \"sessions_max\" of at most %u would do",
+		reader_error(r, line, "a state of %u sessions, %u Child SAs and %u tombstones could "
+				      "be %llu MiB, but a snapshot at most %llu: lower "
+				      "\"sessions_max\" to at most %u",
 			     c->sessions_max, cluster_config_child_sas(c), c->policy->limits.tombstones_max,
 			     (unsigned long long)(full >> 20), (unsigned long long)(most >> 20), fit);
 	else
-		reader_error(r, line, "%u Child SAs and %u tombstones could be %llu MiB where a snapshot is at most "
-			     "%llu: lower \"child_sas_max\" or \"tombstones_max\"", cluster_config_child_sas(c),
+		reader_error(r, line, "%u Child SAs and %u tombstones could be %llu MiB, but a "
+				      "snapshot at most %llu: lower \"child_sas_max\" or "
+				      "\"tombstones_max\"", cluster_config_child_sas(c),
 			     c->policy->limits.tombstones_max, (unsigned long long)(full >> 20),
 			     (unsigned long long)(most >> 20));
 }

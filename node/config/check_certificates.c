@@ -179,7 +179,7 @@ static void check_certificate(struct pki *p, uint32_t node, const struct chain *
 	}
 	check_dates(p, c->leaf, n->cert_line, what);
 	if (error)
-		reader_error(&p->r, n->cert_line, "%s is not by the CA in ca_file: %s", what,
+		reader_error(&p->r, n->cert_line, "%s is not issued by the CA in ca_file: %s", what,
 			     X509_verify_cert_error_string(error));
 	if (!pki_names(c->leaf, p->r.c->cluster.node[node]))
 		reader_error(&p->r, n->cert_line, "%s is not for node \"%s\": neither its SAN nor its CN "
@@ -274,7 +274,7 @@ int node_config_check_pki(const struct node_config *c, const char *node_name, in
 		int line = c->node[missing[k]].cert_line;
 
 		if (n_missing == c->cluster.n_nodes)
-			reader_error(&p.r, line, "\"cert_file\": %s is not there, nor is \"key_file\"",
+			reader_error(&p.r, line, "\"cert_file\": %s is missing, and so is \"key_file\"",
 				     c->node[missing[k]].cert_file);
 		else
 			reader_warning(&p.r, line, "certificate and key of %s are not here: check them on that node",

@@ -66,7 +66,7 @@ static void add(struct reader *r, struct places *l, const struct prefix *p, cons
 	if (p->address.family == 0)
 		return; /* Said already. */
 	if (is_no_host(p) && !loopback)
-		reader_error(r, line, "%s: %s is no address of a host", what, prefix_text(p, text));
+		reader_error(r, line, "%s: %s is not a host address", what, prefix_text(p, text));
 	for (size_t i = 0; i < l->n; i++)
 		if (address_equal(&l->list[i].p.address, &p->address) &&
 		    (strncmp(what, "link", 4) != 0 || strncmp(l->list[i].what, "link", 4) != 0))
@@ -112,12 +112,14 @@ static void check_local_ts(struct reader *r, size_t i, const struct prefix *pool
 			continue; /* Said already. */
 		network = prefix_network(&ts);
 		if (!pool && !is_network(&ts))
-			reader_error(r, v->child[k].line, "\"%s\" has bits behind its prefix: write \"%s\"",
+			reader_error(r, v->child[k].line, "\"%s\" has bits set after its prefix: "
+							  "write \"%s\"",
 				     v->child[k].string, prefix_text(&network, a));
 		if (pool && prefix_contains(pool, &network.address) && network.address.family == 4 &&
 		    network.bits >= pool->bits)
-			reader_error(r, pool_line, "\"pool\" %s contains \"local_ts\" %s: clients get addresses of "
-				     "the network that they want to reach; choose another pool",
+			reader_error(r, pool_line, "\"pool\" %s contains \"local_ts\" %s: clients "
+						   "would get addresses of the network that they want "
+						   "to reach; choose another pool",
 				     prefix_text(pool, a), prefix_text(&network, b));
 	}
 }
@@ -131,11 +133,11 @@ static void check_pool(struct reader *r, const struct places *l, size_t i)
 	char a[PREFIX_TEXT_LEN], b[PREFIX_TEXT_LEN];
 
 	if (!is_network(pool))
-		reader_error(r, line, "\"pool\" %s has bits behind its prefix: write \"%s\"",
+		reader_error(r, line, "\"pool\" %s has bits set after its prefix: write \"%s\"",
 			     prefix_text(pool, a), prefix_text(&network, b));
 	if (network.address.octets[0] == 0 || network.address.octets[0] == 127 ||
 	    network.address.octets[0] >= 224)
-		reader_error(r, line, "\"pool\" %s holds no addresses of hosts", prefix_text(pool, a));
+		reader_error(r, line, "\"pool\" %s contains no host addresses", prefix_text(pool, a));
 	for (size_t k = 0; k < l->n; k++)
 		if (overlap(pool, &l->list[k].p))
 			reader_error(r, line, "\"pool\" %s overlaps %s of %s: its route would cut that network "
@@ -146,7 +148,8 @@ static void check_pool(struct reader *r, const struct places *l, size_t i)
 
 		if (k < i && ike->connections[k].has_pool && overlap(pool, other) &&
 		    (pool->bits != other->bits || !address_equal(&pool->address, &other->address)))
-			reader_error(r, line, "\"pool\" %s overlaps %s of \"%s\": share one, or keep them apart",
+			reader_error(r, line, "\"pool\" %s overlaps %s of \"%s\": use one pool for "
+					      "both, or pools that do not overlap",
 				     prefix_text(pool, a), prefix_text(other, b), ike->connections[k].name);
 		check_local_ts(r, k, pool, line);
 	}
@@ -226,8 +229,8 @@ static void check_radius(struct reader *r)
 				break;
 			}
 		if (e->address.family && !r->c->cluster.inside[e->address.family == 6].family)
-			reader_error(r, line, "a server at an IPv%u address: there is no address of that kind in "
-				     "[service] to ask it from", e->address.family);
+			reader_error(r, line, "the server has an IPv%u address, but [service] has no "
+					      "address of that family to ask it from", e->address.family);
 	}
 }
 

@@ -254,7 +254,8 @@ static char *sentence(const struct node_config *c, const struct config_fact *f, 
 {
 	char *text = NULL;
 
-	if (asprintf(&text, "%s:%d: %s %s; a node takes that at its start only: restart one after another, the leader last", c->file, f->line, f->name,
+	if (asprintf(&text, "%s:%d: %s %s; a node reads that only at its start: restart the nodes one "
+			    "after another, the leader last", c->file, f->line, f->name,
 		     what) < 0)
 		abort();
 	return text;

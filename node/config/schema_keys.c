@@ -126,7 +126,7 @@ SETTER(node_name)
 		snprintf(NODE->control, sizeof(NODE->control), "/run/baton/%s.sock", name);
 	for (uint32_t i = 0; i < r->node; i++)
 		if (strcmp(r->c->cluster.node[i], name) == 0)
-			reader_error(r, v->line, "node \"%s\" is there twice: give each another name",
+			reader_error(r, v->line, "node \"%s\" is there twice: give each its own name",
 				     name);
 }
 SETTER(node_link)
@@ -176,8 +176,8 @@ SETTER(node_control)
 	if (v->string[0])
 		config_set_path(r, v, path);
 	if (strlen(path) >= sizeof(NODE->control))
-		reader_error(r, v->line, "\"control\" must have less than %zu octets, as a socket's path, "
-			     "with its folder", sizeof(NODE->control));
+		reader_error(r, v->line, "\"control\" must be a path of less than %zu octets, with "
+					 "its folder", sizeof(NODE->control));
 	else
 		strcpy(NODE->control, path);
 }

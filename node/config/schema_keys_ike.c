@@ -186,9 +186,10 @@ static size_t set_proposals(struct reader *r, const struct toml_value *v, struct
 			reader_error(r, v->child[i].line, "\"%s\": %s", v->child[i].string,
 				     why ? why : "not a proposal");
 		else if (proposal_weakness(&out[i]))
-			reader_warning(r, v->child[i].line, "\"%s\": WEAK: \"%s\" has had its time (RFC 8247) "
-				       "and is for clients that know nothing better: give them a "
-				       "[[connection]] of their own",
+			reader_warning(r, v->child[i].line, "\"%s\": WEAK: \"%s\" is obsolete (RFC "
+							    "8247), and only for clients that know "
+							    "nothing better: give them their own "
+							    "[[connection]]",
 				       v->child[i].string, proposal_weakness(&out[i]));
 	}
 	return v->n < CONNECTION_PROPOSALS_MAX ? v->n : CONNECTION_PROPOSALS_MAX;
@@ -314,7 +315,8 @@ SETTER(secret_psk_file)
 		return;
 	}
 	if (v->n == 0 || v->n > 2)
-		reader_error(r, v->line, "\"psk_file\" takes 1 or 2 files: the key, and the other one while it is changed");
+		reader_error(r, v->line, "\"psk_file\" takes 1 or 2 files: the key, and a second one "
+					 "while the key changes");
 	for (size_t i = 0; i < v->n && i < 2; i++) {
 		struct toml_value one = v->child[i];
 

@@ -23,7 +23,7 @@ static bool read_identity(struct control_request *r, const json_t *v, char why[C
 
 	/* A NUL inside would cut it. */
 	if (!text || strlen(text) != json_string_length(v) || ike_id_parse(&r->id, text) != OK)
-		return wrong(why, "\"identity\" is not an identity, as one in a [[secret]] is");
+		return wrong(why, "\"identity\" is not an identity such as one in a [[secret]]");
 	return true;
 }
 
@@ -89,7 +89,7 @@ bool control_line_read(struct control_request *r, const char *line, size_t len,
 	bool good;
 
 	memset(r, 0, sizeof(*r));
-	good = json_is_object(o) ? read_verb(r, o, why) : wrong(why, "it is not an object in JSON");
+	good = json_is_object(o) ? read_verb(r, o, why) : wrong(why, "it is not a JSON object");
 	json_decref(o);
 	return good;
 }

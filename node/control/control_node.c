@@ -43,7 +43,7 @@ static bool control_failed(struct node *n, const char *why, char *err)
 	}
 	/* Where none was named it is no reason not to serve, but one to tell. */
 	events_add(n->events, CONFIG_LOG_WARNING, "control",
-		   "%s: `baton revoke` and its like do not work here; set \"control\"", why);
+		   "%s: `baton revoke` and similar commands do not work here; set \"control\"", why);
 	return true;
 }
 

@@ -251,7 +251,7 @@ static const char *make_room(const struct sockaddr_un *at)
 	if (lstat(at->sun_path, &st) != 0)
 		return NULL;
 	if (!S_ISSOCK(st.st_mode))
-		return "something that is no socket is there";
+		return "something other than a socket is there";
 	if (is_alive(at))
 		return "another process listens there";
 	return unlink(at->sun_path) == 0 ? NULL : strerror(errno);

@@ -136,8 +136,8 @@ bool link_established(struct conn *c)
 	stranger_leave(c);
 	if (c->server) {
 		if (c->node >= l->cluster->self) {
-			link_say(l, c->node, "it connects to us, where we connect to it: are the nodes in "
-					     "the same order in its cluster.toml?");
+			link_say(l, c->node, "it connects to us, but we are to connect to it: are the "
+					     "nodes in the same order in its cluster.toml?");
 			c->node = CLUSTER_NODES_MAX;
 			return false;
 		}
@@ -268,8 +268,9 @@ static void be_punctual(struct link *l)
 {
 	if (setpriority(PRIO_PROCESS, (id_t)gettid(), LINK_NICE) != 0)
 		events_add(l->events, CONFIG_LOG_WARNING, "detector",
-			   "no priority for heartbeats, a busy machine may look dead: it needs LimitNICE=%d in the "
-			   "unit (ulimit nice=%d in a container) or CAP_SYS_NICE", LINK_NICE, 20 - LINK_NICE);
+			   "heartbeats have no priority, so a busy machine may look dead: set "
+			   "LimitNICE=%d in the unit (ulimit nice=%d in a container), or give it "
+			   "CAP_SYS_NICE", LINK_NICE, 20 - LINK_NICE);
 }
 
 static void close_all(struct link *l)

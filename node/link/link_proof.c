@@ -82,7 +82,7 @@ void link_proved(struct conn *c, const uint8_t *frame, size_t len)
 	else
 		link_say(l, c->node,
 			 "refused: it does not begin with a proof that it holds the storage key: it "
-			 "runs another version of baton, or is no node");
+			 "runs another version of baton, or is not a node");
 	conn_close(c);
 }
 

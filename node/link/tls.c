@@ -237,8 +237,8 @@ static enum tls_result failed(struct tls *t)
 		    X509_verify_cert_error_string(verify));
 	else if (ERR_GET_LIB(e) == ERR_LIB_SSL &&
 		 ERR_GET_REASON(e) == SSL_R_TLSV1_ALERT_UNKNOWN_CA)
-		say(t->error, "the peer does not accept our certificate (cert_file %s): its CA is "
-			      "another one",
+		say(t->error, "the peer does not accept our certificate (cert_file %s): it trusts "
+			      "another CA",
 		    t->context->cert_file);
 	else if (ERR_GET_LIB(e) == ERR_LIB_SSL &&
 		 ERR_GET_REASON(e) == SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED)

@@ -68,8 +68,8 @@ static void on_done(uv_work_t *work, int status)
 			   c->name);
 	} else {
 		events_add(n->events, CONFIG_LOG_WARNING, "crl",
-			   "%s: those read before stay in force; mend the file, or let this node's user read it, or "
-			   "run `baton reload`", w->why);
+			   "%s: the CRLs read before stay in force; mend the file, or let this node's "
+			   "user read it, or run `baton reload`", w->why);
 	}
 	trust_unref(w->old);
 	free(w);

@@ -232,7 +232,7 @@ static void on_hangup(uv_signal_t *handle, int number)
 
 	(void)number;
 	events_add(n->events, CONFIG_LOG_INFO, "signal", "SIGHUP: %s",
-		   n->running ? "cluster.toml is read again" : "nothing is done: the node is starting");
+		   n->running ? "cluster.toml is read again" : "ignored, the node is starting");
 	if (n->running)
 		reload_ask(n->reload, 0);
 }
@@ -242,7 +242,7 @@ static void on_other_signal(uv_signal_t *handle, int number)
 {
 	const struct node *n = handle->data;
 
-	events_add(n->events, CONFIG_LOG_INFO, "signal", "%s: nothing is done: it has no meaning",
+	events_add(n->events, CONFIG_LOG_INFO, "signal", "%s is ignored: it has no meaning",
 		   number == SIGUSR1 ? "SIGUSR1" : "SIGUSR2");
 }
 

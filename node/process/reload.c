@@ -58,7 +58,7 @@ static void __attribute__((format(printf, 3, 4))) tell(struct reload *r, bool go
 static void others(const struct node *n, uint64_t hash, char *text, size_t size)
 {
 	const struct cluster_config *c = &n->config->cluster;
-	const char *before = "; another one is still in force at ";
+	const char *before = "; a different one is still in force at ";
 	size_t at = 0;
 
 	text[0] = '\0';
@@ -97,7 +97,7 @@ static void put_in_force(struct reload *r, const struct config_reading *reading)
 	crl_watch_files(r->node, reading->crl, reading->n_crls);
 	others(r->node, policy->hash, differ, sizeof(differ));
 	if (before.policy_hash == policy->hash && !crls)
-		tell(r, true, "in force: other CRLs; nothing else has changed%s", differ);
+		tell(r, true, "in force: new CRLs; nothing else has changed%s", differ);
 	else if (before.policy_hash == policy->hash)
 		tell(r, true, "nothing has changed: this policy is in force already%s", differ);
 	else
@@ -216,7 +216,7 @@ void reload_ask(struct reload *r, uint64_t from)
 	if (from != 0 && a->n < WAITING_MAX)
 		a->from[a->n++] = from;
 	if (r->fd < 0)
-		tell(r, false, "nobody reads cluster.toml again: restart this node");
+		tell(r, false, "no process is there to read cluster.toml again: restart this node");
 	else if (!busy)
 		ask(r);
 }

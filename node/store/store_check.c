@@ -311,12 +311,12 @@ static enum status read_free(struct store_reader *r, MDB_txn *txn)
 	if (s == OK && rc != MDB_NOTFOUND)
 		s = damaged(r, "%s", mdb_strerror(rc));
 	if (s == OK && !store_pages_walk(&pages))
-		s = damaged(r, "its pages are no tree");
+		s = damaged(r, "its pages do not form a tree");
 	for (uint64_t i = 0; s == OK && i <= r->last_page; i++)
 		if (seen[i] && r->used[i])
 			s = damaged(r, "a page in use is listed as free");
 	if (s == OK && !seen[r->last_page] && !r->used[r->last_page])
-		s = damaged(r, "its last page is not its last page");
+		s = damaged(r, "the number of its last page is wrong");
 	mdb_cursor_close(cursor);
 	free(seen);
 	return s;

@@ -116,7 +116,7 @@ enum ike_auth_verdict eap_auth_conclude(struct ike_auth_round *r, CBS msk)
 			good = true;
 		secret_cleanse(&key);
 	}
-	r->why = "its AUTH is not made with the key that EAP has left";
+	r->why = "its AUTH is not made with the key of its EAP method";
 	return good ? AUTH_VERDICT_DONE : AUTH_VERDICT_REFUSE;
 }
 

@@ -200,7 +200,7 @@ static enum ike_auth_verdict take_mschapv2(struct ike_auth_round *r, struct prog
 	if (p->phase == PHASE_CHALLENGE && m.op == MSCHAPV2_RESPONSE)
 		return take_response(r, p, &m);
 	if (p->phase != PHASE_SUCCESS || m.op != MSCHAPV2_SUCCESS)
-		return refuse(r, p, m.op == MSCHAPV2_FAILURE ? "it does not take us for its gateway"
+		return refuse(r, p, m.op == MSCHAPV2_FAILURE ? "it does not accept us as its gateway"
 							     : "not the MS-CHAP-V2 packet that comes next");
 	p->phase = PHASE_AUTH;
 	put(r, p);
@@ -221,7 +221,7 @@ static enum ike_auth_verdict mschapv2_step(struct ike_auth_round *r)
 	}
 	CBS_init(&msk, p.msk, sizeof(p.msk));
 	if (p.phase == PHASE_AUTH && !eap_auth_user(r->env->config, name_of(&p)))
-		verdict = refuse(r, &p, "it is configured no longer");
+		verdict = refuse(r, &p, "it is no longer configured");
 	else if (p.phase == PHASE_AUTH)
 		verdict = eap_auth_conclude(r, msk);
 	else if (!eap_auth_packet(r, p.id, &e))

@@ -174,7 +174,7 @@ static enum ike_auth_verdict ask(struct ike_auth_round *r, const struct radius_p
 	for (size_t i = 0; i < q.n; i++)
 		blob_unref(packet[i]);
 	if (!r->question)
-		return refuse(r, p, "no RADIUS server is configured to go on with it");
+		return refuse(r, p, "the RADIUS server that it began with is no longer configured");
 	put(r, p);
 	return AUTH_VERDICT_ASK;
 }
@@ -185,7 +185,7 @@ static enum ike_auth_verdict take_identity(struct ike_auth_round *r, struct radi
 	if (e->type != EAP_TYPE_IDENTITY)
 		return refuse(r, p, "it does not say its EAP identity");
 	if (!eap_auth_identity(&r->peer, e->data))
-		return refuse(r, p, "its EAP identity can be nobody's");
+		return refuse(r, p, "its EAP identity is not a possible identity");
 	p->name_len = (uint8_t)CBS_len(&e->data);
 	memcpy(p->name, CBS_data(&e->data), p->name_len);
 	return ask(r, p);
@@ -292,7 +292,7 @@ static enum ike_auth_verdict take_accept(struct ike_auth_round *r, struct radius
 	if (eap_parse(&e, in) != OK || e.code != EAP_SUCCESS)
 		return refuse_by(r, p, &server, "accepts it without EAP success");
 	if (radius_find(a, RADIUS_USER_NAME, &name) && !eap_auth_identity(&r->peer, name))
-		return refuse_by(r, p, &server, "gives it a User-Name that can be nobody's");
+		return refuse_by(r, p, &server, "gives it a User-Name that is not a possible identity");
 	take_number(p->framed, a, RADIUS_FRAMED_IP_ADDRESS);
 	take_number(p->timeout, a, RADIUS_SESSION_TIMEOUT);
 	p->phase = PHASE_AUTH;
@@ -314,7 +314,7 @@ static enum ike_auth_verdict take_packet(struct ike_auth_round *r, struct radius
 	else if (a->code != RADIUS_ACCESS_ACCEPT)
 		verdict = refuse_by(r, p, &server, "rejects it");
 	else if (!take_msk(p, a, request, &known->secret))
-		verdict = refuse_by(r, p, &server, "accepts it by an EAP method that leaves no key");
+		verdict = refuse_by(r, p, &server, "accepts it by an EAP method that yields no key");
 	else
 		verdict = take_accept(r, p, a, packet);
 	blob_unref(packet);
@@ -336,14 +336,14 @@ static enum ike_auth_verdict take_answer(struct ike_auth_round *r, struct radius
 	struct radius_answer a;
 
 	if (!radius_question_read(&q, r->half_open->auth.question) || !radius_answer_read(&a, r->answer))
-		return refuse(r, p, "those outside did not answer");
+		return refuse(r, p, "no answer came from outside");
 	if (a.why) {
 		snprintf(r->text, sizeof(r->text), "%s", a.why);
 		return refuse(r, p, r->text);
 	}
 	if (!radius_question_accepts(&q, r->env->config, &a.server, a.packet) ||
 	    !request_to(&request, &q, &a.server) || radius_parse(&packet, a.packet) != OK)
-		return refuse_by(r, p, &a.server, "is configured no longer");
+		return refuse_by(r, p, &a.server, "is no longer configured");
 	server_set(p, &a.server);
 	return take_packet(r, p, &packet, &request);
 }

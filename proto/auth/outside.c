@@ -178,15 +178,16 @@ static bool verify(struct auth_job *j, const struct auth_clock *clock)
 	bool good;
 
 	if (!j->trust) {
-		refuse(j, "its connection is configured no longer");
+		refuse(j, "its connection is no longer configured");
 		return false;
 	}
 	if (clock->unix_now < clock->unix_least) {
-		refuse(j, "clock: ours is before the day this program was built, so no certificate can be judged");
+		refuse(j, "clock: ours is before the day on which this program was built, so it "
+			  "judges no certificate");
 		return false;
 	}
 	if (clock->differs) {
-		refuse(j, "clock: ours is far from those of most nodes, so no certificate can be judged");
+		refuse(j, "clock: ours is far from those of most nodes, so it judges no certificate");
 		return false;
 	}
 	key = trust_verify(j->trust, &claim, j->why);
@@ -207,7 +208,8 @@ void auth_job_run(struct auth_job *j, const struct auth_clock *clock)
 		return;
 	j->auth = j->key ? signature_create(j->key, &j->q.scheme, j->q.own_octets) : NULL;
 	if (!j->auth)
-		refuse(j, j->key ? "our certificate's key does not sign" : "our certificate is configured no longer");
+		refuse(j, j->key ? "our certificate's key does not sign" : "our certificate is no "
+									   "longer configured");
 }
 
 struct blob *auth_job_end(struct auth_job *j)

@@ -106,11 +106,11 @@ bool auth_own_answered(struct ike_auth_round *r)
 	struct auth_outcome o;
 
 	if (!auth_outcome_read(&o, r->answer))
-		r->why = "those outside did not answer";
+		r->why = "no answer came from outside";
 	else if (o.why)
 		r->why = o.why;
 	else if (o.method == 0 || !credentials_find(r->connection->own, o.hash))
-		r->why = "our certificate is configured no longer";
+		r->why = "our certificate is no longer configured";
 	else
 		return true;
 	return false;

@@ -210,7 +210,7 @@ static const char *chain_text(int error)
 static void chain_refuse(char why[TRUST_WHY_LEN], int error, int depth)
 {
 	if (is_strange(error))
-		snprintf(why, TRUST_WHY_LEN, "its certificate is not by a CA in client_ca_file");
+		snprintf(why, TRUST_WHY_LEN, "its certificate is not issued by a CA in client_ca_file");
 	else if (depth > 0)
 		snprintf(why, TRUST_WHY_LEN, "the CA %d above its certificate %s", depth, chain_text(error));
 	else
@@ -269,7 +269,7 @@ static bool leaf_verify(const struct trust *t, X509 *leaf, const struct certific
 	if (refused)
 		snprintf(why, TRUST_WHY_LEN, "its certificate: %s", refused);
 	else if (!named)
-		snprintf(why, TRUST_WHY_LEN, "its certificate is for somebody else");
+		snprintf(why, TRUST_WHY_LEN, "its certificate is for another identity");
 	else if (!trust_admits(t, c->id))
 		snprintf(why, TRUST_WHY_LEN, "client_ids has no such identity");
 	else

@@ -299,7 +299,7 @@ static bool verify_digital(EVP_PKEY *key, CBS auth, CBS octets, const char **why
 	if (CBS_get_u8_length_prefixed(&auth, &der))
 		a = signature_algorithm_read(der, &salt);
 	if (!a || !(SIGNATURE_HASHES_OURS >> a->hash & 1))
-		*why = "its signature algorithm is not taken";
+		*why = "its signature algorithm is not accepted";
 	else if (!kind_fits(a->kind, key))
 		*why = "its signature algorithm is not that of its key";
 	else

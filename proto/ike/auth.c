@@ -300,7 +300,7 @@ static bool resume(struct auth_step *s, struct ike_message *first)
 	s->method = s->round.connection ? ike_connection_auth(s->round.connection) : NULL;
 	if (first_decode(first, p->first) && s->method)
 		return true;
-	ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED, "its connection is configured no longer");
+	ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED, "its connection is no longer configured");
 	return false;
 }
 

@@ -326,7 +326,8 @@ static uint16_t install(struct ike_step *s, const struct child_sa *old, const st
 		ike_note(s->out, "Child SA rekeyed by us%s", input.shared ? ", with KE" : "");
 	} else if (!error) {
 		then_delete_made(s, f);
-		ike_note(s->out, "client has rekeyed the Child SA at the same time, and its stays");
+		ike_note(s->out, "client has rekeyed the Child SA at the same time, and its successor "
+				 "stays");
 	}
 	dh_secret_cleanse(&shared);
 	return error;
@@ -340,7 +341,7 @@ void ike_step_rekey_answer(struct ike_step *s)
 	struct finish f;
 
 	if (!finish_decode(&f, s->sa->finish)) {
-		ike_note(s->out, "what finishes our rekey is unreadable");
+		ike_note(s->out, "the record that finishes our rekey is unreadable");
 	} else if (s->content == OK && error) {
 		answer_error(s, error, &f);
 	} else {
@@ -354,7 +355,7 @@ void ike_step_rekey_answer(struct ike_step *s)
 			ike_note(s->out, "client's answer to our rekey is refused: %u", refused);
 		}
 		if (!old)
-			ike_note(s->out, "client deleted meanwhile what we rekeyed");
+			ike_note(s->out, "client has deleted the Child SA that we were rekeying");
 	}
 	finish_cleanse(&f);
 }

@@ -260,7 +260,7 @@ void ike_step_sa_rekey_answer(struct ike_step *s)
 	struct ike_finish f;
 
 	if (!finish_decode(&f, s->sa->finish))
-		ike_note(s->out, "what finishes our rekey of the IKE SA is unreadable");
+		ike_note(s->out, "the record that finishes our rekey of the IKE SA is unreadable");
 	else if (s->content == OK && error)
 		answer_error(s, error, &f);
 	else if (s->content != OK || !install(s, &f))

@@ -128,7 +128,7 @@ static void proposals_note(struct init_step *s)
 
 	for (size_t i = 0; i < c->n_connections; i++)
 		proposals_format(c->connections[i].ike, c->connections[i].n_ike, ours, sizeof(ours));
-	ike_note(s->out, "offers %s; taken would be %s",
+	ike_note(s->out, "offers %s; accepted would be %s",
 		 offer_format(&s->message.sa, offered, sizeof(offered)), ours);
 }
 

@@ -151,7 +151,7 @@ void ike_step_mobike(struct ike_step *s)
 		ike_note(s->out, "client forbids NATs, and there is one");
 	} else if (updates && !is_acceptable(&s->path)) {
 		ike_add_notify(&s->reply, IKE_NOTIFY_UNACCEPTABLE_ADDRESSES, NULL, 0);
-		ike_note(s->out, "client moves to where no host can be");
+		ike_note(s->out, "client moves to an address that no host can have");
 	} else if (updates) {
 		update_addresses(s);
 	}
@@ -210,14 +210,14 @@ void ike_step_check_answer(struct ike_step *s)
 	struct check k;
 
 	if (!check_decode(&k, s->sa->finish)) {
-		ike_note(s->out, "what finishes the check of an address is unreadable");
+		ike_note(s->out, "the record that finishes the check of an address is unreadable");
 	} else if (s->content != OK || !is_copied(s->message, &k)) {
 		/* 3.7: "If the values do not match, the IKE_SA MUST be closed." */
 		s->sa_ends = true;
 		ike_note(s->out, "client does not repeat the COOKIE2 that it was sent: its IKE SA is closed");
 	} else if (next->moving && !endpoint_equal(&k.remote, &next->remote)) {
 		s->follow = (struct ike_request){.purpose = IKE_PURPOSE_CHECK_ADDRESS};
-		ike_note(s->out, "client has moved on, and is asked there");
+		ike_note(s->out, "client has moved again, and is asked there");
 	} else {
 		next->moving = false;
 		next->before = (struct ike_esp_path){.nat = 0};

@@ -128,7 +128,7 @@ const char *refusal_format(const CBS *sa, const struct proposal *p, size_t n, ch
 {
 	char ours[REFUSAL_TEXT_LEN / 2 - 16] = "", offered[REFUSAL_TEXT_LEN / 2 - 16];
 
-	snprintf(text, REFUSAL_TEXT_LEN, "offers %s; taken would be %s",
+	snprintf(text, REFUSAL_TEXT_LEN, "offers %s; accepted would be %s",
 		 offer_format(sa, offered, sizeof(offered)),
 		 proposals_format(p, n, ours, sizeof(ours)));
 	return text;

@@ -13,7 +13,7 @@
 const char *offer_format(const CBS *sa, char *text, size_t room);
 /* The same of what we are configured with; appends to text. */
 const char *proposals_format(const struct proposal *p, size_t n, char *text, size_t room);
-/* "offers ...; taken would be ...", both sides of a refusal. */
+/* "offers ...; accepted would be ...", both sides of a refusal. */
 #define REFUSAL_TEXT_LEN 320u
 const char *refusal_format(const CBS *sa, const struct proposal *p, size_t n, char text[REFUSAL_TEXT_LEN]);
 

@@ -63,14 +63,14 @@ for a in $INNER $VIP; do
 	at "$victim" ip addr del "$a/32" dev baton0
 	check "address $a taken away: set again" until_ok 5 has_address "$a"
 	check "... with its route" until_ok 5 has_route
-	check "... and told" says "host address $a/32 was taken away"
+	check "... and told" says "host address $a/32 was removed"
 	stays "address $a"
 done
 
 settle
 at "$victim" ip route del 10.30.0.0/16 dev baton0
 check "route taken away: set again" until_ok 5 has_route
-check "... and told" says 'host route to 10.30.0.0/16 was taken away'
+check "... and told" says 'host route to 10.30.0.0/16 was removed'
 stays "route"
 
 settle
@@ -84,7 +84,7 @@ for p in 10.30.0.0/16 $VIP/32 $INNER/32 10.20.0.0/24; do # Pool, service address
 	check "blackhole $p stands" has_hole $p
 	at "$victim" ip route del blackhole "$p"
 	check "blackhole $p taken away: laid again" until_ok 5 has_hole "$p"
-	check "... and told" says "host blackhole route to $p was taken away"
+	check "... and told" says "host blackhole route to $p was removed"
 	stays "blackhole $p"
 done
 
@@ -167,7 +167,7 @@ if [ "$MODE" = xdp ]; then
 	link=$(bpftool -j link show | jq "map(select(.prog_id == $program))[0].id")
 	bpftool link detach id "$link"
 	check "XDP detached: the status says so" until_ok 3 not_xdp
-	ends "XDP detached" "XDP program was taken off"
+	ends "XDP detached" "XDP program was detached from"
 	comes_back
 fi
 

@@ -156,7 +156,7 @@ before=$(serial)
 (cd "$LAB/pki" && issue gw root "/O=lab/CN=gw2" "FALSE;subjectAltName=DNS:vpn.example.org,DNS:mixed.example.org" 30) >> "$LAB/pki.log" 2>&1
 check "the gateway has another certificate" test "$(serial)" != "$before"
 check "it is taken" all_reload
-check "as another policy" reload_says 'in force: 3 connections'
+check "as a different policy" reload_says 'in force: 3 connections'
 comes alice alice.example.org "with the gateway's new certificate"
 check "which the client has seen" said alice 'received end entity cert "O=lab, CN=gw2"'
 secrets_said() { grep -qE 'PRIVATE KEY' "$LAB"/n?.log; }

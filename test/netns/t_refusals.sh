@@ -38,7 +38,7 @@ refuses "another storage key" 'data_dir .*data/n1 .*storage_key_file'
 restore
 names_link() { sed -i "0,/^key_file/s|^key_file|link_secret_file = \"secrets/$1.link\"\nkey_file|" "$conf"; }
 names_link n2
-refuses "another node's link secret" 'cluster.toml:[0-9]+: .*link_secret_file.*n2.link is not of node "n1"'
+refuses "another node's link secret" 'cluster.toml:[0-9]+: .*link_secret_file.*n2.link is not that of node "n1"'
 restore
 names_link n1
 chmod 644 "$LAB/conf/secrets/n1.link"

@@ -104,7 +104,7 @@ f=$(other "$(leader)" "$(owner)")
 node_term "$f"
 node_gone_and_back "$f"
 check "a follower with a newer file is ready" node_ready "$f"
-check "and says who has another policy" grep -q 'has another policy in force' "$LAB/$f.log"
+check "and says who has another policy" grep -q 'has a different policy in force' "$LAB/$f.log"
 check "the leader's counts: he does not get in" refused
 unharmed "at the end"
 outer_clean

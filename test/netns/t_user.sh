@@ -88,7 +88,7 @@ punctual() { # TEXT
 	nodes_start 20
 	check "$1: the threads of the heartbeats have their priority" same "$(nice_of 'baton-link|baton-beat')" "$nice "
 	check "$1: no other has" same "$(nice_of 'baton-link|baton-beat' not)" "$(setting service Nice) "
-	check "$1: nothing is said of it" same "$(lines 'no priority for heartbeats')" 0
+	check "$1: nothing is said of it" same "$(lines 'heartbeats have no priority')" 0
 	node_term n1
 }
 # limited TEXT: by what unit and container grant, where root may raise that limit at all.
@@ -111,7 +111,7 @@ under=(setpriv --no-new-privs --bounding-set "-all,$bounded")
 limited "root with these"
 under=(prlimit --nice=0:0 setpriv --no-new-privs --bounding-set "-all,$bounded")
 nodes_start 20
-check "without the limit: it runs, and says what it needs" says "no priority for heartbeats.*LimitNICE=$nice .*nice=$limit"
+check "without the limit: it runs, and says what it needs" says "heartbeats have no priority.*LimitNICE=$nice .*nice=$limit"
 check "without the limit: it has none" same "$(nice_of 'baton-link|baton-beat')" "0 "
 node_term n1
 

@@ -29,7 +29,7 @@ check "the client cannot tell one from the other" same "$(answer_size psk)" "$(a
 	client_up cl-old 5
 	swan cl-old stop
 )
-offered() { grep -hq "refused $CLIENT:[0-9]*: NO_PROPOSAL_CHOSEN: offers aes192-sha384-prfsha384-modp4096; taken would be aes128gcm16-prfsha256-x25519, " "$LAB"/n?.log; }
+offered() { grep -hq "refused $CLIENT:[0-9]*: NO_PROPOSAL_CHOSEN: offers aes192-sha384-prfsha384-modp4096; accepted would be aes128gcm16-prfsha256-x25519, " "$LAB"/n?.log; }
 check "no common proposal: logged with source and both sides" until_ok 3 offered
 counted() { local n; for n in $LAB_NODES; do api "$n" /metrics; done | grep -qE "^baton_ike_refused_total\{notify=\"$1\"\} [1-9]"; }
 check "it is counted" counted NO_PROPOSAL_CHOSEN

@@ -53,7 +53,7 @@ static void take_address(struct node *n, bool hold)
 	int self = (int)n->host->index;
 
 	n->holds = hold;
-	world_say(n->host->world, "n%d %s the addresses", self + 1, hold ? "takes" : "lets go of");
+	world_say(n->host->world, "n%d %s the addresses", self + 1, hold ? "takes" : "releases");
 	if (!hold && f->holder == self)
 		f->holder = -1;
 	if (!hold)

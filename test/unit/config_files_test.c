@@ -80,7 +80,7 @@ static void certificates_are_looked_at(void **unused)
 	put_node("n1", "n2", ca, ca_key, PKI_DAYS);
 	expect(6, NULL, 8, false, "not for node \"n1\"");
 	put_node("n1", "n1", other, other_key, PKI_DAYS);
-	expect(7, NULL, 8, false, "not by the CA in ca_file");
+	expect(7, NULL, 8, false, "not issued by the CA in ca_file");
 	put_good_files();
 	put("n1.pem", "garbage\n");
 	expect(8, NULL, 8, false, "holds no certificate in PEM");

@@ -21,7 +21,7 @@ static void the_good_file_is_good(void **unused)
 	expect_good(NULL);
 	/* The same local_id and proposals, but one is for clients with a PSK, one for those with EAP. */
 	put_changed(NULL, EAP ALICE);
-	expect(0, NULL, 52, true, "whoever knows that can play the gateway");
+	expect(0, NULL, 52, true, "anybody who knows it can pose as the gateway");
 }
 
 #define NODE2 "[[node]]\nname = \"n2\"\nlink = \"10.77.0.12:7500\"\ncert_file = \"n2.pem\"\nkey_file = \"n2.key\"\n" \
@@ -43,7 +43,7 @@ static const struct row {
 	 "[[connection]]\nname = \"road\"\nlocal_id = \"gw\"\nauth = \"psk\"\nlocal_ts = [\"10.30.1.0/24\"]\npool = \"10.30.0.0/16\"", 39, false, "contains \"local_ts\""},
 	{"10.30.0.0/16", "10.20.9.0/24", 42, false, NULL}, /* In local_ts, beside the LAN: good. */
 	{"10.30.0.0/16", "10.30.0.5/16", 42, false, "write \"10.30.0.0/16\""},
-	{"10.30.0.0/16", "127.0.0.0/16", 42, false, "no addresses of hosts"},
+	{"10.30.0.0/16", "127.0.0.0/16", 42, false, "no host addresses"},
 	{NULL, "[[connection]]\nname = \"b\"\nlocal_id = \"b\"\npool = \"10.30.1.0/24\"\n"
 	       "ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\n" CONNECTION, 51, false, "overlaps 10.30.0.0/16"},
 	{"local_ts = [\"10.20.0.0/16\"]", "local_ts = [\"10.20.0.1/16\"]", 41, false, "write \"10.20.0.0/16\""},
@@ -54,7 +54,7 @@ static const struct row {
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nunique_ids = \"replace\"", 43, false, NULL},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nsessions_per_identity = 0", 43, false, "\"sessions_per_identity\""},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nsessions_per_identity = 3", 43, false, NULL},
-	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nunique_ids = \"keep\"\nsessions_per_identity = 3", 44, false, "is one"},
+	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nunique_ids = \"keep\"\nsessions_per_identity = 3", 44, false, "allows one session"},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\ndns = [\"10.20.0.53\"]\ndns_domains = [\"example.org\", \"_a-1.b.\"]", 44, false, NULL},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\ndns = [\"10.20.0.53\"]\ndns_domains = [\"a..b\"]", 44, false, "not a domain"},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\ndns_domains = [\"example.org\"]", 43, false, "needs \"dns\""},
@@ -76,24 +76,24 @@ static const struct row {
 	/* What only a client that knows nothing better should get. */
 	{"[\"aes128gcm16\"]", "[\"aes128gcm16\", \"aes256-sha1\"]", 44, true, "\"aes256-sha1\": WEAK"},
 	{NULL, "[[connection]]\nname = \"b\"\nlocal_id = \"b\"\nike_proposals = [\"aes256-sha256-ecp256\",\n"
-	       "\"aes256-sha256-modp1024\"]\n" CONNECTION, 52, true, "\"modp1024\" has had its time"},
+	       "\"aes256-sha256-modp1024\"]\n" CONNECTION, 52, true, "\"modp1024\" is obsolete (RFC 8247)"},
 	/* Ways to authenticate that nobody can use. */
 	{"[[secret]]\nid = \"cl\"\npsk_file = \"cl.psk\"\n", "", 40, false, "at least one [[secret]]"},
 	{"auth = \"psk\"", "auth = \"eap-mschapv2\"", 40, false, "at least one [[user]]"},
 	{NULL, EAP, 52, false, "at least one [[user]]"},
-	{"auth = \"psk\"", "auth = \"eap-mschapv2\"", 40, false, "the gateway has nothing to show"},
+	{"auth = \"psk\"", "auth = \"eap-mschapv2\"", 40, false, "the gateway cannot prove who it is"},
 	{NULL, "[[user]]\nname = \"\"\npassword_file = \"alice.pw\"\n", 49, false, "is not a user's name"},
 	{NULL, "[[user]]\nname = \"alice\"\n", 48, false, "lacks \"password_file\""},
 	{"auth = \"psk\"", "auth = \"eap-radius\"", 40, false, "at least one [[radius]]"},
 	{NULL, SERVER SERVER, 52, false, "two [[radius]] have the same \"address\""},
 	{NULL, SERVER "[[radius]]\naddress = \"10.20.0.9\"\nsecret_file = \"cl.psk\"\n", 52, false, "an address and port"},
-	{NULL, "[[radius]]\naddress = \"[2001:db8::9]:1812\"\nsecret_file = \"cl.psk\"\n", 49, false, "a server at an IPv6 address"},
+	{NULL, "[[radius]]\naddress = \"[2001:db8::9]:1812\"\nsecret_file = \"cl.psk\"\n", 49, false, "the server has an IPv6 address"},
 	{NULL, "[[radius]]\naddress = \"10.20.0.9:1812\"\n", 48, false, "lacks \"secret_file\""},
 	{NULL, "[[radius]]\naddress = \"10.20.0.9:1812\"\nsecret_file = \"none\"\n", 50, false, "none"},
 	/* Addresses that nobody can have. */
-	{"10.79.0.100/24", "10.79.0.0/24", 33, false, "no address of a host"},
-	{"10.20.0.1/24", "10.20.0.255/24", 34, false, "no address of a host"},
-	{"10.77.0.12:7500", "0.0.0.0:7500", 16, false, "no address of a host"},
+	{"10.79.0.100/24", "10.79.0.0/24", 33, false, "not a host address"},
+	{"10.20.0.1/24", "10.20.0.255/24", 34, false, "not a host address"},
+	{"10.77.0.12:7500", "0.0.0.0:7500", 16, false, "not a host address"},
 	{"10.77.0.12:7500", "127.0.0.1:7500", 0, false, NULL},
 	{"10.77.0.12:7500", "10.77.0.12:0", 16, false, "address and port"},
 	{"[\"10.20.0.1/24\"]", "[\"10.79.0.1/24\"]", 34, true, "in one network"},
@@ -115,7 +115,7 @@ static const struct row {
 				     "rekey_packets = 1000", 0, false, NULL},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\ndpd_delay_ms = 1", 43, false, "dpd_delay_ms"},
 	{"name = \"lab\"", "name = \"lab\"\nhalf_open_max = 100\ncookie_above = 100", 4, false, "no cookie"},
-	{"name = \"lab\"", "name = \"lab\"\nsessions_max = 1000000", 3, false, "\"sessions_max\" of at most 1"},
+	{"name = \"lab\"", "name = \"lab\"\nsessions_max = 1000000", 3, false, "lower \"sessions_max\" to at most 1"},
 	{"name = \"lab\"", "name = \"lab\"\nsessions_max = 100\nchild_sas_max = 8000000", 3, false, "lower \"child_sas_max\""},
 	{"name = \"lab\"", "name = \"lab\"\ntombstones_max = 10000000", 3, false, "lower \"child_sas_max\" or \"tombstones_max\""},
 	{"name = \"lab\"", "name = \"lab\"\nsessions_max = 50000\ntombstones_max = 2000000", 2, false, NULL},

@@ -136,8 +136,8 @@ static void one_file_ends_nobody(void **unused)
 		/* Nor can it be asked to. */
 		story_control(&l, n, CONTROL_PRUNE_YES, 0, NULL);
 		passes(&l, 500);
-		assert_string_equal(l.answer.text, "this node's policy is not that of most voters: "
-						   "ask one that has theirs");
+		assert_string_equal(l.answer.text, "most voters have another policy in force than this node: "
+						   "ask one of them");
 		assert_int_equal(state_child_sas(state_of(&l)), CLIENTS);
 		file(&l, n)->n_secrets = 2;
 		snprintf(file(&l, n)->connections->name, 64, "road");
@@ -169,7 +169,7 @@ static void many_are_held_until_somebody_says_so(void **unused)
 	story_control(&l, story_third(&l), CONTROL_PRUNE, 0, NULL);
 	passes(&l, 100);
 	assert_string_equal(l.answer.text,
-			    "12 of 12 sessions are of an identity or a connection that is not "
+			    "12 of 12 sessions have an identity or a connection that is not "
 			    "configured: `baton prune --yes` ends them");
 	assert_int_equal(l.answer.sessions, CLIENTS);
 	assert_int_equal(state_child_sas(state_of(&l)), CLIENTS);

@@ -89,7 +89,7 @@ static void the_line_has_both_sides_and_the_address(void **unused)
 	client = l.client.config.local;
 	client.port = 4501;
 	snprintf(want, sizeof(want), "%s: NO_PROPOSAL_CHOSEN: offers aes256-sha256-prfsha256-modp2048; "
-		 "taken would be aes128gcm16-prfsha256-x25519", endpoint_format(&client, from));
+		 "accepted would be aes128gcm16-prfsha256-x25519", endpoint_format(&client, from));
 	for (uint32_t i = 0; i < l.n; i++)
 		lines += strcmp(story_told(&l, i, "refused"), want) == 0;
 	assert_int_equal(lines, 1);

@@ -249,7 +249,7 @@ static void without_a_leader_that_is_said(void **unused)
 			story_kill(&l, i);
 	story_control(&l, third, CONTROL_REVOKE, 0, "cl");
 	told(&l, false, 0,
-	     "not committed within 5 s: is there a leader? It may still come about: look, or say it again");
+	     "not committed within 5 s: is there a leader? It may still be committed: check, or repeat it");
 	story_fini(&l);
 }
 

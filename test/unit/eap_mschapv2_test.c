@@ -231,7 +231,7 @@ static void what_is_no_answer_is_refused(void **unused)
 		{3, "02id0006 1a02", "malformed MS-CHAP-V2 packet"},
 		{3, "02id0009 01616c6963", "malformed MS-CHAP-V2 packet"},
 		{3, "02id0006 1a03", "not the MS-CHAP-V2 packet that comes next"},
-		{4, "02id0006 1a04", "does not take us for its gateway"},
+		{4, "02id0006 1a04", "does not accept us as its gateway"},
 		{4, "02id0009 01616c6963", "malformed MS-CHAP-V2 packet"},
 	};
 	struct fixture f;
@@ -283,7 +283,7 @@ static void a_user_can_go_between_rounds(void **unused)
 	begin(&f);
 	d = request(&f, ROUNDS);
 	f.g.config.n_users = 0;
-	assert_refused(&f, d, "configured no longer");
+	assert_refused(&f, d, "no longer configured");
 	fixture_teardown(&f);
 	/* A password that was changed after it was shown lets in this once. */
 	begin(&f);

@@ -246,7 +246,7 @@ static void who_is_not_accepted_is_refused(void **unused)
 
 	begin(&f);
 	servers[0].keyless = true;
-	assert_refused(&f, request(&f, 4), "accepts it by an EAP method that leaves no key");
+	assert_refused(&f, request(&f, 4), "accepts it by an EAP method that yields no key");
 	end(&f);
 
 	begin(&f);
@@ -255,7 +255,7 @@ static void who_is_not_accepted_is_refused(void **unused)
 	servers[0].extra[0].value = "a\0b";
 	servers[0].extra[0].len = 3;
 	servers[0].user_name = NULL;
-	assert_refused(&f, request(&f, 4), "gives it a User-Name that can be nobody's");
+	assert_refused(&f, request(&f, 4), "gives it a User-Name that is not a possible identity");
 	end(&f);
 
 	begin(&f); /* There is no server any more. */
@@ -263,7 +263,7 @@ static void who_is_not_accepted_is_refused(void **unused)
 		struct blob *d = request(&f, 3);
 
 		f.g.config.n_radius = 0;
-		assert_refused(&f, d, "no RADIUS server is configured to go on with it");
+		assert_refused(&f, d, "the RADIUS server that it began with is no longer configured");
 	}
 	end(&f);
 }
@@ -280,7 +280,7 @@ static void auth_is_made_with_the_msk(void **unused)
 	d = request(&f, 4);
 	servers[0].msk[3] ^= 1; /* The server has another one. */
 	d = fixture_to_client(&f, response(&f, d));
-	assert_refused(&f, d, "its AUTH is not made with the key that EAP has left");
+	assert_refused(&f, d, "its AUTH is not made with the key of its EAP method");
 	end(&f);
 }
 

@@ -58,7 +58,7 @@ static void child_is_rekeyed(void **state)
 		assert_int_equal(f.i.error, rows[k].error);
 		if (rows[k].error == IKE_NOTIFY_NO_PROPOSAL_CHOSEN) { /* Both sides, in one line. */
 			assert_non_null(strstr(f.g.note, "offers aes128gcm16"));
-			assert_non_null(strstr(f.g.note, "; taken would be aes128gcm16-ecp256-noesn"));
+			assert_non_null(strstr(f.g.note, "; accepted would be aes128gcm16-ecp256-noesn"));
 		}
 		if (!rows[k].error) {
 			assert_int_equal(f.g.session->n_child, 2);

@@ -166,7 +166,7 @@ static void any_round_can_refuse(void **unused)
 	begin(&f);
 	d = request(&f, 3);
 	strcpy(f.g.connections[0].name, "rail");
-	assert_refused(&f, fixture_to_gateway(&f, d), "configured no longer");
+	assert_refused(&f, fixture_to_gateway(&f, d), "no longer configured");
 	begin(&f);
 	d = request(&f, 3);
 	f.g.connections[0].auth = NULL;

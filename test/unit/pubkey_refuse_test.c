@@ -28,9 +28,9 @@ static void a_wrong_certificate_is_refused_by_name(void **unused)
 		{{.purpose = "1.3.6.1.5.5.7.3.17"}, false, NULL},
 		{{.purpose = "1.3.6.1.5.5.8.2.2"}, false, NULL},
 		{{.purpose = "2.5.29.37.0"}, false, NULL},
-		{{.dns = "else"}, false, "its certificate is for somebody else"},
-		{{.dns = "*"}, false, "its certificate is for somebody else"},
-		{{.until = 0}, true, "its certificate is not by a CA in client_ca_file"},
+		{{.dns = "else"}, false, "its certificate is for another identity"},
+		{{.dns = "*"}, false, "its certificate is for another identity"},
+		{{.until = 0}, true, "its certificate is not issued by a CA in client_ca_file"},
 		{{.ca = true}, false, NULL}, /* A CA may be a client. */
 	};
 
@@ -87,7 +87,7 @@ static void a_ca_counts_only_as_one(void **unused)
 	pki_cert_free(&leaf);
 	leaf = pki_issue(&(struct pki_wish){.subject = "CN=cl", .dns = "cl", .number = 35});
 	show(&b, &leaf, NULL);
-	assert_refused(&b, "its certificate is not by a CA in client_ca_file");
+	assert_refused(&b, "its certificate is not issued by a CA in client_ca_file");
 	pki_cert_free(&leaf);
 	pki_cert_free(&old);
 	pki_cert_free(&stranger);
@@ -113,7 +113,7 @@ static void a_chain_with_a_loop_ends(void **unused)
 	b.pki.clients_own = credentials_new();
 	assert_null(credentials_add(b.pki.clients_own, (X509 *[]){leaf.x, a.x, b1.x, b0.x}, 4, leaf.key));
 	b.f.config.own = b.pki.clients_own;
-	assert_refused(&b, "its certificate is not by a CA in client_ca_file");
+	assert_refused(&b, "its certificate is not issued by a CA in client_ca_file");
 	pki_cert_free(&a0);
 	pki_cert_free(&b0);
 	pki_cert_free(&a);
@@ -193,11 +193,11 @@ static void a_clock_from_before_the_program_was_built_judges_nobody(void **unuse
 	(void)unused;
 	setup(&b, PKI_ED25519);
 	b.f.g.clock.unix_least = PKI_NOW + 1;
-	assert_refused(&b, "clock: ours is before the day this program was built, so no certificate can be "
-			   "judged");
+	assert_refused(&b, "clock: ours is before the day on which this program was built, so it judges "
+			   "no certificate");
 	b.f.g.clock.unix_least = PKI_NOW;
 	b.f.g.clock.differs = true;
-	assert_refused(&b, "clock: ours is far from those of most nodes, so no certificate can be judged");
+	assert_refused(&b, "clock: ours is far from those of most nodes, so it judges no certificate");
 	b.f.g.clock.differs = false;
 	assert_in(&b);
 	teardown(&b);

@@ -94,7 +94,7 @@ static void an_identity_is_what_the_certificate_names(void **unused)
 		if (rows[k].good)
 			assert_in(&b);
 		else
-			assert_refused(&b, "its certificate is for somebody else");
+			assert_refused(&b, "its certificate is for another identity");
 		teardown(&b);
 	}
 }
@@ -215,7 +215,7 @@ static void another_node_works_it_through(void **unused)
 	b.f.g.connections[0].own = b.pki.clients_own;
 	reply = gateway_outside(&b.f.g);
 	assert_int_equal(b.f.g.verdict, IKE_VERDICT_REFUSE);
-	assert_string_equal(b.f.g.note, "authentication of 'cl' failed: our certificate is configured no longer");
+	assert_string_equal(b.f.g.note, "authentication of 'cl' failed: our certificate is no longer configured");
 	blob_unref(reply);
 	teardown(&b);
 }

@@ -204,13 +204,13 @@ static void algorithms_are_read_to_the_letter(void **unused)
 		const char *key, *auth, *why;
 	} rows[] = {
 		/* sha1WithRSAEncryption, ecdsa-with-SHA1: not announced */
-		{"rsa2048", "0f300d06092a864886f70d0101050500", "its signature algorithm is not taken"},
-		{"p256", "0b300906072a8648ce3d0401", "its signature algorithm is not taken"},
+		{"rsa2048", "0f300d06092a864886f70d0101050500", "its signature algorithm is not accepted"},
+		{"p256", "0b300906072a8648ce3d0401", "its signature algorithm is not accepted"},
 		/* RSASSA-PSS with its defaults, and with SHA-1 said */
-		{"rsa2048", "0f300d06092a864886f70d01010a3000", "its signature algorithm is not taken"},
+		{"rsa2048", "0f300d06092a864886f70d01010a3000", "its signature algorithm is not accepted"},
 		{"rsa2048",
 		 "40303e06092a864886f70d01010a3031a00b300906052b0e03021a0500a118301606092a864886f70d010108"
-		 "300906052b0e03021a0500a203020114a303020101", "its signature algorithm is not taken"},
+		 "300906052b0e03021a0500a203020114a303020101", "its signature algorithm is not accepted"},
 		/* ... with SHA-256, as A.4.3 has it: read, and no signature */
 		{"rsa2048",
 		 "48304606092a864886f70d01010a3039a00f300d06096086480165030402010500a11c301a06092a864886f7"
@@ -219,26 +219,26 @@ static void algorithms_are_read_to_the_letter(void **unused)
 		{"rsa2048",
 		 "48304606092a864886f70d01010a3039a00f300d06096086480165030402010500a11c301a06092a864886f7"
 		 "0d010108300d06096086480165030402020500a203020120a303020101",
-		 "its signature algorithm is not taken"},
+		 "its signature algorithm is not accepted"},
 		{"rsa2048",
 		 "48304606092a864886f70d01010a3039a00f300d06096086480165030402010500a11c301a06092a864886f7"
 		 "0d010108300d06096086480165030402010500a203020120a303020102",
-		 "its signature algorithm is not taken"},
+		 "its signature algorithm is not accepted"},
 		{"rsa2048",
 		 "49304606092a864886f70d01010a3039a00f300d06096086480165030402010500a11c301a06092a864886f7"
 		 "0d010108300d06096086480165030402010500a203020120a30302010100",
-		 "its signature algorithm is not taken"},
+		 "its signature algorithm is not accepted"},
 		/* sha256WithRSAEncryption without NULL is taken, with something else not */
 		{"rsa2048", "0d300b06092a864886f70d01010b", "its signature does not verify"},
-		{"rsa2048", "0f300d06092a864886f70d01010b0400", "its signature algorithm is not taken"},
+		{"rsa2048", "0f300d06092a864886f70d01010b0400", "its signature algorithm is not accepted"},
 		/* ecdsa-with-SHA256 "absent": no NULL */
-		{"p256", "0e300c06082a8648ce3d0403020500", "its signature algorithm is not taken"},
+		{"p256", "0e300c06082a8648ce3d0403020500", "its signature algorithm is not accepted"},
 		{"p256", "0f300d06092a864886f70d01010b0500", "its signature algorithm is not that of its key"},
 		{"rsa2048", "07300506032b6570", "its signature algorithm is not that of its key"},
 		{"rsa2048", "0c300a06082a8648ce3d040302", "its signature algorithm is not that of its key"},
-		{"ed25519", "", "its signature algorithm is not taken"},
-		{"ed25519", "00", "its signature algorithm is not taken"},
-		{"ed25519", "20300506032b6570", "its signature algorithm is not taken"},
+		{"ed25519", "", "its signature algorithm is not accepted"},
+		{"ed25519", "00", "its signature algorithm is not accepted"},
+		{"ed25519", "20300506032b6570", "its signature algorithm is not accepted"},
 	};
 
 	(void)unused;

@@ -35,10 +35,11 @@ enum host_verdict host_judge(const struct host_port *was, const struct host_port
 		return say(program ? HOST_LEAVE : HOST_UNFIT, why, "%s interface '%s' is gone", port,
 			   was->name);
 	if (program && now->ifindex != was->ifindex)
-		return say(HOST_LEAVE, why, "%s interface '%s' is another device now: AF_XDP needs a new start",
+		return say(HOST_LEAVE, why, "%s interface '%s' is another device now: AF_XDP needs a "
+					    "restart",
 			   port, now->name);
 	if (program && !carries(now, program))
-		return say(HOST_LEAVE, why, "the XDP program was taken off %s interface '%s'", port,
+		return say(HOST_LEAVE, why, "the XDP program was detached from %s interface '%s'", port,
 			   now->name);
 	if (!now->up)
 		return say(HOST_UNFIT, why, "%s interface '%s' is down", port, now->name);

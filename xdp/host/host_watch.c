@@ -161,7 +161,7 @@ static void stir(struct host_watch *w, const struct host_message *m, const char 
 	if (w->what[0]) /* An address takes its route along: the first is the cause. */
 		return;
 	snprintf(w->what, sizeof(w->what), "%s %s/%u %s", what, address_format(&m->prefix.address, text),
-		 m->prefix.bits, m->kind == HOST_MESSAGE_ROUTE ? "was replaced" : "was taken away");
+		 m->prefix.bits, m->kind == HOST_MESSAGE_ROUTE ? "was replaced" : "was removed");
 }
 
 /* Is it a reason to look? */
