@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What stock clients offer, against the configuration that `baton init` writes.
  *
- * strongSwan's and Libreswan's offers are as these programs sent them from Debian 12. Those of Apple,
+ * strongSwan's, Libreswan's and OpenIKED's offers are as these programs sent them from Debian 12. Those of Apple,
  * Android, Windows and pfSense are as their makers or gateways' logs list them. An
  * INVALID_KE_PAYLOAD costs the client a round trip; it may lead to no weaker group. */
 #include "node/cli/cmd_init.c"
@@ -46,6 +46,11 @@ static const struct stock {
 	 "1 aes256gcm16",
 	 SPI "E20/256,D14,S1,S0 " SPI "E20/128,D14,S1,S0 " SPI "E12/256,I14,I12,D14,S1,S0 " SPI "E12/128,I14,I12,D14,S1,S0",
 	 14, "1 aes256gcm16-modp2048"},
+	{"OpenIKED 7.2, whose PF_KEY has no HMAC-SHA2-256",
+	 "1::E20/128,E20/256,P5,P6,P7,P2,D31,D21,D20,D19,D16,D15,D14,D5,D2 "
+	 "1::E12/256,E12/192,E12/128,E3,P5,P6,P7,P2,I12,I13,I14,I2,D31,D21,D20,D19,D16,D15,D14,D5,D2",
+	 31, "1 aes128gcm16-prfsha256-x25519", 0,
+	 SPI "E12/256,E12/192,E12/128,I13,I14,I2,S0", "1 aes256-sha384", NULL, 0, "1 aes256-sha384"},
 	{"iOS 16",
 	 "1::E12/256,I12,P5,D14 1::E12/256,I12,P5,D19 1::E12/256,I12,P5,D5 1::E12/128,I2,P2,D2 1::E3,I2,P2,D2",
 	 14, "1 aes256-sha256-prfsha256-modp2048", 0,
