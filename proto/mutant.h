@@ -120,6 +120,8 @@
 	X(MUTANT_UNIQUE_BOTH, "what a newer session replaces goes on")                              \
 	X(MUTANT_IDENTITY_SLIPS_IN, "apply() does not count the sessions of an identity")          \
 	X(MUTANT_ECN_IGNORED, "congestion that a router outside has seen is not told inside")       \
+	X(MUTANT_ROUTE_UNASKED, "a client has an address whose pool not all nodes route")          \
+	X(MUTANT_ROUTE_GOES, "the route of a pool goes although sessions have addresses of it")    \
 	X(MUTANT_PRUNE_UNASKED, "however many sessions a file lacks, nobody is asked")
 
 enum mutant {

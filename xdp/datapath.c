@@ -143,7 +143,7 @@ struct datapath *datapath_start(const struct datapath_config *c, const struct da
 	struct datapath *dp = calloc(1, sizeof(*dp));
 	int error;
 
-	assert(c->n_addresses <= DATAPATH_ADDRESSES_MAX && c->n_pools <= DATAPATH_ADDRESSES_MAX &&
+	assert(c->n_addresses <= DATAPATH_ADDRESSES_MAX && prefix_list_sound(&c->pools) &&
 	       c->n_inner_addresses <= DATAPATH_ADDRESSES_MAX && c->n_others <= DATAPATH_OTHERS_MAX);
 	assert(!c->isolation_ms || c->contact);
 	if (!dp) {
@@ -265,6 +265,11 @@ void datapath_hold(struct datapath *dp)
 void datapath_release(struct datapath *dp)
 {
 	address_mover_release(dp->mover);
+}
+
+void datapath_pools(struct datapath *dp, const struct prefix_list *pools)
+{
+	address_mover_pools(dp->mover, pools);
 }
 
 bool datapath_holds(const struct datapath *dp)

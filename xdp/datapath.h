@@ -12,12 +12,13 @@
 #define XDP_DATAPATH_H
 
 #include "xdp/engine/face.h"
+#include "proto/wire/prefix_list.h"
 #include "xdp/thread/contact.h"
 
 #include <sys/types.h>
 
 #define DATAPATH_ERR_LEN 256u
-#define DATAPATH_ADDRESSES_MAX 16u /* For each kind: service, inner, pools. */
+#define DATAPATH_ADDRESSES_MAX 16u /* For each kind: service, inner. */
 #define DATAPATH_OTHERS_MAX 4u     /* UDP sockets beside IKE's. */
 #define DATAPATH_TUN_MTU 1400u     /* Less where the outer interface has no room for that ... */
 #define DATAPATH_TUN_MTU_MIN 576u  /* ... but not less than this: then outer packets are cut. */
@@ -28,6 +29,7 @@ enum host_event_kind {
 	HOST_NEWS_EVENT, /* Something was followed, or could not be. */
 	HOST_NEWS_UNFIT, /* The node cannot serve because of that ... */
 	HOST_NEWS_OVER,  /* ... and is not hindered by it any more. */
+	HOST_NEWS_POOLS, /* datapath_pools() is done; what stands: */
 	HOST_NEWS_LEAVE  /* It never can again: hand over, end, start anew. */
 };
 
@@ -36,6 +38,7 @@ struct host_event { /* About the host under the data path. */
 	const char *name; /* UNFIT, OVER, LEAVE: one word, the reason's. */
 	const char *text; /* A sentence for the operator. */
 	bool fit;         /* No reason stands. */
+	const struct prefix_list *pools; /* POOLS */
 };
 
 /* The largest inner packet where the outer interface has that MTU. family: of the outer
@@ -57,8 +60,7 @@ struct datapath_config { /* Borrowed during datapath_start(), contact until data
 	 * to face->ike() as it is. */
 	const struct endpoint *others;
 	size_t n_others;
-	const struct prefix *pools; /* Virtual IPs, and other remote selectors to route inside. */
-	size_t n_pools;
+	struct prefix_list pools;   /* Virtual IPs: routed inside. */
 	bool announce;              /* `vip`: answer and announce by ARP. `lb`: false. */
 	uint32_t iv_salt;           /* 32 random bits of this incarnation; esp_iv(). */
 	uint8_t seed[ENTROPY_SEED_LEN]; /* For AES-CBC's IVs. The caller cleanses its copy. */
@@ -110,6 +112,10 @@ enum status datapath_send_ike(struct datapath *dp, const struct endpoint *local,
 void datapath_hold(struct datapath *dp);
 void datapath_release(struct datapath *dp);
 bool datapath_holds(const struct datapath *dp); /* Stand on the device now. */
+
+/* These pools shall be routed, and no other one. Returns at once; the address thread does it, lays blackholes first,
+ * and tells what stands by HOST_NEWS_POOLS, once for each call. */
+void datapath_pools(struct datapath *dp, const struct prefix_list *pools);
 
 /* ---- What can be seen ---- */
 

@@ -45,6 +45,7 @@ static void action_drop(struct action *x)
 		free(x->sa.child);
 		break;
 	case ACTION_HOLD:
+	case ACTION_ROUTES:
 	case ACTION_EVENT:
 	case ACTION_CONTROL:
 	case ACTION_EXIT:
@@ -168,6 +169,11 @@ void action_sa(struct actions *a, const struct sa_update *u)
 void action_hold(struct actions *a, bool hold)
 {
 	action_add(a, ACTION_HOLD)->hold.hold = hold;
+}
+
+void action_routes(struct actions *a, const struct prefix_list *pools)
+{
+	action_add(a, ACTION_ROUTES)->routes = *pools;
 }
 
 void action_event(struct actions *a, const char *kind, const char *format, ...)

@@ -9,6 +9,7 @@
 #include "proto/crypto/dh_desk.h"
 #include "proto/wire/address.h"
 #include "proto/wire/blob.h"
+#include "proto/wire/prefix_list.h"
 #include "proto/esp/sad.h"
 
 enum action_type {
@@ -20,6 +21,7 @@ enum action_type {
 	ACTION_AUTH_ASK,       /* An authentication method asks, then EVENT_AUTH_ANSWER. */
 	ACTION_SA,             /* For the packet workers. */
 	ACTION_HOLD,           /* Take the service addresses, or let go of them. */
+	ACTION_ROUTES,         /* These pools' routes shall stand, and no other pool's; then EVENT_ROUTES. */
 	ACTION_EVENT,          /* Something worth a line in the log and in /v1/events. */
 	ACTION_CONTROL,        /* The answer to an operator. */
 	ACTION_EXIT            /* End the process. */
@@ -59,6 +61,7 @@ struct action {
 		struct {
 			bool hold;
 		} hold;
+		struct prefix_list routes;
 		struct {
 			const char *kind;  /* "node_down", "session_up", ... a literal */
 			char text[480];    /* No secrets. */
@@ -99,6 +102,7 @@ void dh_work_free(struct dh_work *w);                                /* NULL is 
 void action_auth_ask(struct actions *a, const struct auth_question *question, struct blob *data);
 void action_sa(struct actions *a, const struct sa_update *u); /* Copies, with the child. */
 void action_hold(struct actions *a, bool hold);
+void action_routes(struct actions *a, const struct prefix_list *pools);
 void action_event(struct actions *a, const char *kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void action_control(struct actions *a, uint64_t from, bool done, uint32_t sessions,

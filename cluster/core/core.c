@@ -33,6 +33,7 @@
 #include "cluster/core/owned_sa.h"
 #include "cluster/core/policy.h"
 #include "cluster/core/pools.h"
+#include "cluster/core/routes.h"
 #include "cluster/core/proposals.h"
 #include "cluster/core/quorum.h"
 #include "cluster/core/radius_client.h"
@@ -118,7 +119,12 @@ static void on_event(struct core *c, const struct event *e)
 	case EVENT_POLICY:
 		policy_set(c, e->policy);
 		radius_policy(c);
-		membership_policy(c);
+		routes_look(c);
+		membership_say_again(c);
+		break;
+	case EVENT_ROUTES:
+		routes_laid(c, e->routes);
+		membership_say_again(c);
 		break;
 	}
 }
@@ -144,6 +150,7 @@ static void tick(struct core *c)
 		return;
 	if (c->consensus && !c->old_s && core_now_ms(c) >= consensus_deadline_ms(c->consensus))
 		consensus_tick(c->consensus, core_now_ms(c));
+	routes_tick(c);
 	membership_tick(c);
 	if (c->consensus && !c->stopped && core_leads(c))
 		bootstrap_admit(c);
@@ -288,6 +295,7 @@ static const struct {
 	{ policy_init, policy_fini },
 	{ control_init, control_fini },
 	{ pools_init, pools_fini },
+	{ routes_init, routes_fini },
 };
 #define ROOMS (sizeof(rooms) / sizeof(rooms[0]))
 

@@ -8,7 +8,7 @@
 #include "cluster/cluster_policy.h"
 #include "cluster/core/auth_question.h"
 #include "cluster/core/control.h"
-#include "proto/wire/address.h"
+#include "proto/wire/prefix_list.h"
 #include "proto/crypto/dh_desk.h"
 #include "proto/crypto/entropy.h"
 #include "proto/esp/sad.h"
@@ -29,6 +29,7 @@ enum event_type {
 	EVENT_CLOCK,       /* What the wall clock says, about twice a second. */
 	EVENT_DH,          /* To an ACTION_DH; comes once, for each. */
 	EVENT_AUTH_ANSWER, /* To an ACTION_AUTH_ASK, at whoever asked; late, twice or never. */
+	EVENT_ROUTES,      /* What stands of the last ACTION_ROUTES; comes once, for each. */
 	EVENT_POLICY      /* Another policy is in force from now on. */
 };
 
@@ -82,6 +83,7 @@ struct event {
 			size_t n;
 		} sa_reports;
 		const struct control_request *control;
+		const struct prefix_list *routes;
 		struct cluster_policy *policy; /* The core takes a reference. */
 	};
 };

@@ -9,6 +9,7 @@
 #include "cluster/core/lane_reserve.h"
 #include "cluster/core/slow_dh.h"
 #include "cluster/core/radius_client.h"
+#include "cluster/core/routes.h"
 #include "cluster/core/unique.h"
 #include "proto/ike/select.h"
 #include "proto/mutant.h"
@@ -56,7 +57,7 @@ static bool assign_address(void *ctx, const struct ike_connection *connection,
 	const struct pool_taken taken = { is_taken, c };
 	const struct address *wanted = wish->address;
 
-	if (!connection->has_pool)
+	if (!connection->has_pool || !routes_everywhere(c, &connection->pool))
 		return false;
 	if (wanted && !exchange_takes(c, wanted) && prefix_contains(&connection->pool, wanted) &&
 	    is_own(c, wish)) {

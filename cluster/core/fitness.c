@@ -10,6 +10,7 @@
 #include "cluster/core/fitness.h"
 
 #include "cluster/core/rooms.h"
+#include "cluster/core/routes.h"
 #include "proto/mutant.h"
 
 bool fitness_ready(const struct core *c, uint32_t node)
@@ -18,7 +19,7 @@ bool fitness_ready(const struct core *c, uint32_t node)
 		return !c->unfit;
 	if (MUTANT(MUTANT_SUCCESSOR_UNFIT))
 		return !c->peer[node].differs;
-	return !c->peer[node].differs && !c->peer[node].unfit;
+	return !c->peer[node].differs && !c->peer[node].unfit && routes_reach(c, node);
 }
 
 bool fitness_lacks(const struct core *c)

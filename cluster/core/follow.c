@@ -21,6 +21,7 @@
 #include "cluster/core/policy.h"
 #include "cluster/core/radius_client.h"
 #include "cluster/core/requests.h"
+#include "cluster/core/routes.h"
 #include "cluster/core/slots_told.h"
 #include "cluster/core/takeover.h"
 
@@ -105,8 +106,10 @@ static void look_nodes(struct core *c, const struct follow *now)
 {
 	if (now->slots || now->holder || now->nodes || now->all)
 		membership_applied(c);
-	if (now->nodes || now->all)
+	if (now->nodes || now->all) {
 		policy_look(c);
+		routes_look(c);
+	}
 	if (now->members)
 		bootstrap_admit(c);
 }

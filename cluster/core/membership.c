@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nodes up and down (DESIGN section 6).
  *
- * A node repeats NodeUp until the state shows it as up, with its running incarnation and the policy
- * in force at it. When the detector reports a follower as dead, the leader proposes NodeDown. */
+ * A node repeats NodeUp until the state shows it as up, with its running incarnation, the policy
+ * in force at it and the routes that it has added. When the detector reports a follower as dead, the leader
+ * proposes NodeDown. */
 #include "cluster/core/membership.h"
 
 #include "cluster/core/cluster_time.h"
@@ -15,6 +16,7 @@
 #include "cluster/core/event.h"
 #include "cluster/core/holder.h"
 #include "cluster/core/proposals.h"
+#include "cluster/core/routes.h"
 #include "proto/mutant.h"
 
 #include <stdio.h>
@@ -127,15 +129,16 @@ void membership_tell_down(struct core *c, const struct node_down *down)
 		     core_node_name(c, down->successor));
 }
 
-/* In its running incarnation, with the policy that is in force. */
+/* In its running incarnation, with the policy that is in force and the routes that stand. */
 static bool is_shown(const struct core *c)
 {
 	const struct node_record *n = state_node(c->state, c->raft_id);
 
-	return core_is_up(c, c->raft_id, c->incarnation) && n->policy_hash == c->in_force->hash;
+	return core_is_up(c, c->raft_id, c->incarnation) && n->policy_hash == c->in_force->hash &&
+	       prefix_list_equal(&n->routes, routes_shown(c));
 }
 
-void membership_policy(struct core *c)
+void membership_say_again(struct core *c)
 {
 	c->membership->node_up_at_us = 0;
 }
@@ -154,6 +157,7 @@ static void say_up(struct core *c)
 	up.node_up.incarnation = c->incarnation;
 	up.node_up.config_hash = c->config->hash;
 	up.node_up.policy_hash = c->in_force->hash;
+	up.node_up.routes = *routes_shown(c);
 	up.node_up.level = c->config->level;
 	snprintf(up.node_up.name, sizeof(up.node_up.name), "%s", c->config->node[c->config->self]);
 	proposals_add(c, URGENT_NODE, &up);

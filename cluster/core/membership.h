@@ -12,7 +12,7 @@ struct node_down;
 
 void membership_suspect(struct core *c, const struct event *e);
 void membership_role(struct core *c);
-void membership_policy(struct core *c); /* Another is in force: it is said at once. */
+void membership_say_again(struct core *c); /* Its policy or its routes are others: they are said at once. */
 void membership_applied(struct core *c);     /* Nodes, slots or the holder changed. */
 /* NodeDown was applied: an event, unless it is of the past. */
 void membership_tell_down(struct core *c, const struct node_down *down);

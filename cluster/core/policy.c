@@ -144,7 +144,7 @@ static bool is_configured(const struct core *c, const struct session *s)
 	return connection && (where == AUTH_LISTED_NOWHERE || (listed(c, &s->ike.peer_id) & where));
 }
 
-/* A pool was made smaller, or taken out, while its client was here: no node lays a route to it. */
+/* A pool was made smaller, or taken out, while its client was here. Its route stays (routes.c). */
 static bool is_astray(const struct core *c, const struct session *s)
 {
 	const struct ike_config *ike = &c->in_force->ike;
@@ -239,9 +239,8 @@ static void tell_astray(struct core *c)
 
 	if (p->walk.astray > 0 && !p->astray)
 		action_event(c->actions, "pool_left",
-			     "%llu of %llu sessions have a virtual IP that is no longer in a pool, so "
-			     "nothing reaches them: name their pool in a [[connection]] again, or end "
-			     "them with `baton end`",
+			     "%llu of %llu sessions have a virtual IP that is no longer in a pool: they go "
+			     "on, and its routes stay until they end; end them with `baton end`",
 			     (unsigned long long)p->walk.astray, (unsigned long long)p->walk.seen);
 	p->astray = p->walk.astray > 0;
 }

@@ -50,7 +50,7 @@ static void look(struct core *c, const struct ike_connection *connection)
 		p->low[p->n++] = connection->pool;
 		action_event(c->actions, "pool_low",
 			     "pool %s/%u of connection %s: %llu of %llu addresses are in use; to "
-			     "enlarge it, change cluster.toml and restart each node",
+			     "enlarge it, change cluster.toml and reload each node",
 			     address_format(&connection->pool.address, text), connection->pool.bits,
 			     connection->name, (unsigned long long)use.used, (unsigned long long)use.size);
 	}

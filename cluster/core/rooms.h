@@ -29,6 +29,7 @@
  *   exchange*.c       IKE messages at the leader: respond, commit, answer; lane.c
  *   requests*.c       requests of our own: notices, DPD, rekeys, deletions, retransmission
  *   pools.c           pools that run dry
+ *   routes.c          routes of pools, at every node before a client has an address of one
  *   unique.c          how many sessions an identity may have
  *   grants.c          the applied state, told to the packet workers
  *   slots_told.c      the owners of slots, told to the packet workers
@@ -129,6 +130,7 @@ struct core {
 	struct policy *policy;
 	struct control *control;
 	struct pools *pools;
+	struct routes *routes;
 };
 
 #endif

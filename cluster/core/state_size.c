@@ -19,7 +19,7 @@
 
 /* A slot is 44 octets at most, an identity 130, a node 80. */
 _Static_assert(STATE_HEAD_OCTETS_MAX > STATE_SLOTS_ALL * 44u + STATE_REVOKED_MAX * 130u +
-					       STATE_NODES_MAX * 80u + 1024u, "a snapshot's head");
+					       STATE_NODES_MAX * (80u + PREFIX_LIST_MAX * sizeof(struct prefix)) + 1024u, "a snapshot's head");
 
 static uint64_t full_octets(const struct cluster_config *config, uint64_t sessions)
 {

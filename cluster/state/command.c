@@ -87,6 +87,7 @@ static void codec_node_up(struct codec *c, struct node_up *p)
 	codec_u64(c, &p->config_hash);
 	codec_u64(c, &p->policy_hash);
 	codec_u8(c, &p->level);
+	codec_prefixes(c, &p->routes);
 	codec_check(c, p->id != 0 && p->level >= LEVEL_FIRST);
 }
 

@@ -6,6 +6,7 @@
 
 #include "proto/esp/volume.h"
 #include "proto/ike/ike_sa.h"
+#include "proto/wire/prefix_list.h"
 #include "proto/wire/status.h"
 
 #define COMMAND_SUPERSEDES_MAX 4u
@@ -97,7 +98,7 @@ struct seq_batch {
 
 /* A node runs, with a new incarnation. Slots it owned in an older incarnation
  * get the next epoch and the new incarnation: it forgot where it stood. When the state
- * shows this incarnation already, only its policy may be another. Refused with ERR_UNSUPPORTED if it cannot read what
+ * shows this incarnation already, only its policy and its routes may be others. Refused with ERR_UNSUPPORTED if it cannot read what
  * the cluster writes. */
 struct node_up {
 	uint64_t id;
@@ -106,6 +107,7 @@ struct node_up {
 	uint64_t config_hash; /* Facts ... */
 	uint64_t policy_hash; /* ... and policy: cluster_config.h */
 	uint8_t level; /* Which forms it can read: cluster/level.h */
+	struct prefix_list routes; /* Pools whose addresses it lets nobody send elsewhere: core/routes.h */
 };
 
 /* Refused with ERR_STALE unless the node is up in that incarnation and successor, if not 0,

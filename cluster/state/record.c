@@ -241,6 +241,16 @@ void codec_address(struct codec *c, struct address *a)
 		memset(a->octets + len, 0, sizeof(a->octets) - len);
 }
 
+void codec_prefixes(struct codec *c, struct prefix_list *l)
+{
+	codec_count(c, &l->n, PREFIX_LIST_MAX);
+	for (uint32_t i = 0; i < l->n; i++) {
+		codec_address(c, &l->at[i].address);
+		codec_u8(c, &l->at[i].bits);
+	}
+	codec_check(c, !c->bad && prefix_list_sound(l));
+}
+
 static void codec_endpoint(struct codec *c, struct endpoint *e)
 {
 	codec_address(c, &e->address);

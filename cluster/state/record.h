@@ -13,6 +13,7 @@
 
 #include "cluster/state/lease.h"
 #include "proto/ike/ike_sa.h"
+#include "proto/wire/prefix_list.h"
 
 #include <openssl/bytestring.h>
 
@@ -49,6 +50,7 @@ void codec_blob(struct codec *c, struct blob **b);
 void codec_datagrams(struct codec *c, struct ike_datagrams **d, uint32_t max);
 
 void codec_address(struct codec *c, struct address *a); /* Family 0 allowed. */
+void codec_prefixes(struct codec *c, struct prefix_list *l);
 void codec_id(struct codec *c, struct ike_id *id);
 void codec_seq_record(struct codec *c, struct seq_record *r, const struct child_sa *child);
 

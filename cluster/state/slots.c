@@ -139,8 +139,9 @@ void apply_node_up(struct state *s, const struct node_up *c, struct apply_result
 		return;
 	}
 	if (n && n->up && n->incarnation == c->incarnation) {
-		r->nodes_changed = n->policy_hash != c->policy_hash;
+		r->nodes_changed = n->policy_hash != c->policy_hash || !prefix_list_equal(&n->routes, &c->routes);
 		n->policy_hash = c->policy_hash;
+		n->routes = c->routes;
 		return;
 	}
 	if (c->level < s->level) {
@@ -161,6 +162,7 @@ void apply_node_up(struct state *s, const struct node_up *c, struct apply_result
 	n->up = true;
 	n->config_hash = c->config_hash;
 	n->policy_hash = c->policy_hash;
+	n->routes = c->routes;
 	n->level = c->level;
 	r->nodes_changed = true;
 

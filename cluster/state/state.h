@@ -11,7 +11,7 @@
 #define STATE_NODES_MAX 16u
 #define STATE_SLOTS 4096u /* Shared owner slots; then each node's private one. */
 #define STATE_SLOTS_ALL (STATE_SLOTS + STATE_NODES_MAX)
-#define STATE_POOLS_MAX 16u /* Of which it is known at any time how full they are. */
+#define STATE_POOLS_MAX PREFIX_LIST_MAX /* Of which it is known at any time how full they are. */
 #define STATE_FREED_MAX 65536u /* Addresses of which it is known for good who had them last. */
 #define STATE_REVOKED_MAX 1024u /* Identities: each snapshot begins with them all. */
 
@@ -21,6 +21,7 @@ struct node_record {
 	uint64_t incarnation;  /* Drawn at each start of the process. */
 	bool up;
 	uint64_t config_hash, policy_hash;
+	struct prefix_list routes; /* NodeUp's. */
 	uint8_t level;         /* As it said, not below state_level(). */
 	uint64_t stored_index; /* Highest index it is known to have stored (ClusterTime). */
 };

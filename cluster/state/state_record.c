@@ -36,6 +36,7 @@ static void codec_node(struct codec *c, struct node_record *n)
 	codec_bool(c, &n->up);
 	codec_u64(c, &n->config_hash);
 	codec_u64(c, &n->policy_hash);
+	codec_prefixes(c, &n->routes);
 	codec_u8(c, &n->level);
 	codec_u64(c, &n->stored_index);
 }

@@ -8,6 +8,7 @@
 
 #include "cluster/cluster_config.h"
 #include "proto/auth/trust.h"
+#include "proto/wire/prefix_list.h"
 
 #include <net/if.h>
 #include <sys/stat.h>
@@ -85,9 +86,9 @@ struct node_config {
 	size_t n_outer;
 	struct prefix inner[CONFIG_ADDRESSES_MAX];
 	size_t n_inner;
-	/* Distinct pools of all connections, in the order of the file. */
-	struct prefix pool[CONFIG_POOLS_MAX];
-	size_t n_pools;
+	/* Pools of all connections, at most CONFIG_POOLS_MAX: whose routes are laid at the start. Later
+	 * the core says (ACTION_ROUTES). */
+	struct prefix_list pools;
 
 	enum config_datapath datapath; /* [datapath] mode */
 	char tun[IF_NAMESIZE];         /* "baton0" */

@@ -8,9 +8,8 @@
  * these name are part of it. A few keys concern their node alone (CONFIG_OWN): they may change too,
  * and nobody compares them.
  *
- * Three facts have no key of their own: the storage key, because a file of the same name may contain
- * another one; the pools of all connections, because their routes are added at the start; and whether
- * there is a [[radius]], because a socket is opened for it. */
+ * Two facts have no key of their own: the storage key, because a file of the same name may contain
+ * another one; and whether there is a [[radius]], because a socket is opened for it. */
 #include "node/config/schema.h"
 
 #include "cluster/core/seal.h"
@@ -176,31 +175,6 @@ static void add_storage_key(const struct reader *r, const uint8_t digest[KEY_LEN
 	memcpy(&f->hash, digest, sizeof(f->hash));
 }
 
-static int by_octets(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct prefix));
-}
-
-/* In whatever order connections name them. */
-static void add_pools(const struct reader *r)
-{
-	struct config_fact *f = add(r->c, config_line(r, "connection", 0, "pool"));
-	struct prefix pool[CONFIG_POOLS_MAX];
-	SHA256_CTX h;
-
-	memset(pool, 0, sizeof(pool));
-	for (size_t i = 0; i < r->c->n_pools; i++) {
-		pool[i].address.family = r->c->pool[i].address.family;
-		memcpy(pool[i].address.octets, r->c->pool[i].address.octets, sizeof(pool[i].address.octets));
-		pool[i].bits = r->c->pool[i].bits;
-	}
-	qsort(pool, r->c->n_pools, sizeof(pool[0]), by_octets);
-	snprintf(f->name, sizeof(f->name), "the set of all \"pool\" of [[connection]]");
-	SHA256_Init(&h);
-	SHA256_Update(&h, pool, sizeof(pool));
-	f->hash = finish(&h);
-}
-
 /* Its sockets are opened at a start. */
 static void add_radius(const struct reader *r)
 {
@@ -233,7 +207,6 @@ void config_facts(struct reader *r)
 			add_section(c, s, &r->root->child[i]);
 	}
 	add_storage_key(r, digest);
-	add_pools(r);
 	add_radius(r);
 	qsort(c->fact, c->n_facts, sizeof(*c->fact), by_name);
 	SHA256_Init(&h);

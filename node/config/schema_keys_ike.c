@@ -112,13 +112,9 @@ SETTER(connection_pool)
 		return;
 	}
 	r->connection->has_pool = true;
-	for (size_t i = 0; i < c->n_pools; i++)
-		if (address_equal(&c->pool[i].address, &p->address) && c->pool[i].bits == p->bits)
-			return;
-	if (c->n_pools == CONFIG_POOLS_MAX)
+	if (!prefix_list_has(&c->pools, p) &&
+	    (c->pools.n == CONFIG_POOLS_MAX || !prefix_list_add(&c->pools, p)))
 		reader_error(r, v->line, "at most %u different pools", CONFIG_POOLS_MAX);
-	else
-		c->pool[c->n_pools++] = *p;
 }
 SETTER(connection_dns)
 {

@@ -167,6 +167,15 @@ static void on_applied(void *ctx, uint64_t ticket)
 		uv_async_send(&n->wake);
 }
 
+void node_routes(struct node *n, const struct prefix_list *laid)
+{
+	struct inbox_item *i = inbox_item_new(INBOX_EVENT, laid, sizeof(*laid));
+
+	i->event.type = EVENT_ROUTES;
+	i->event.routes = (const struct prefix_list *)i->data;
+	inbox_put(&n->inbox, i, INBOX_OTHER);
+}
+
 /* On the address mover's thread. The core is told only whether the host lets us serve. */
 static void on_host(void *ctx, const struct host_event *event)
 {
@@ -176,6 +185,9 @@ static void on_host(void *ctx, const struct host_event *event)
 	switch (event->kind) {
 	case HOST_NEWS_EVENT:
 		events_add(n->events, CONFIG_LOG_WARNING, "host", "%s", event->text);
+		return;
+	case HOST_NEWS_POOLS:
+		node_routes(n, event->pools);
 		return;
 	case HOST_NEWS_UNFIT:
 		ready_block(n->ready, event->name, "%s", event->text);
@@ -214,8 +226,7 @@ static bool start_datapath(struct node *n, char *err)
 		.n_addresses = c->n_outer,
 		.inner_addresses = c->inner,
 		.n_inner_addresses = c->n_inner,
-		.pools = c->pool,
-		.n_pools = c->n_pools,
+		.pools = c->pools,
 		.announce = c->cluster.mode == SERVICE_VIP,
 		.iv_salt = (uint32_t)(n->start.incarnation >> 32),
 		.sa_max = cluster_config_sa_tables(&c->cluster),

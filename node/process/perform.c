@@ -154,7 +154,7 @@ static enum config_log_level level_of(const char *kind)
 	static const char *const warnings[] = {"node_down", "isolated", "refused",
 					       "config_differs", "suspect", "sequence_high",
 					       "sequence_end", "revoked", "policy", "policy_held",
-					       "pool_left", "pool_low", "radius_silent", "clock_wrong"};
+					       "pool_low", "pool_waits", "radius_silent", "clock_wrong"};
 
 	for (size_t i = 0; i < sizeof(warnings) / sizeof(warnings[0]); i++)
 		if (strcmp(kind, warnings[i]) == 0)
@@ -208,6 +208,12 @@ static void perform(struct node *n, struct action *a)
 			datapath_hold(n->datapath);
 		else if (n->datapath)
 			datapath_release(n->datapath);
+		break;
+	case ACTION_ROUTES:
+		if (n->datapath)
+			datapath_pools(n->datapath, &a->routes);
+		else
+			node_routes(n, &a->routes);
 		break;
 	case ACTION_EVENT:
 		events_add(n->events, level_of(a->event.kind), a->event.kind, "%s", a->event.text);

@@ -158,6 +158,12 @@ static void perform(struct story *l, uint32_t node, struct actions *a)
 		case ACTION_HOLD:
 			n->holds = x->hold.hold;
 			break;
+		case ACTION_ROUTES:
+			if (!n->lays_none)
+				n->routes = x->routes;
+			story_later(l, (struct story_frame){ .to = node, .lays = true,
+						.data = blob_new(&n->routes, sizeof(n->routes)) });
+			break;
 		case ACTION_EVENT:
 			count(l, node, x);
 			if (l->verbose)
@@ -207,6 +213,7 @@ static bool is_lost(const struct story *l, const struct story_frame *f)
 static void happen(struct story *l, const struct story_frame *f)
 {
 	struct event e = { .type = EVENT_FRAME };
+	struct prefix_list routes;
 	struct dh_result result;
 
 	if (!l->node[f->to].core || l->node[f->to].core != f->life)
@@ -220,6 +227,10 @@ static void happen(struct story *l, const struct story_frame *f)
 		e.type = EVENT_DH;
 		e.dh.id = f->computed;
 		e.dh.result = &result;
+	} else if (f->lays) {
+		e.type = EVENT_ROUTES;
+		memcpy(&routes, f->data->data, sizeof(routes));
+		e.routes = &routes;
 	} else if (f->answers) {
 		e.type = EVENT_AUTH_ANSWER;
 		e.auth_answer.question = f->question;
@@ -325,6 +336,19 @@ void story_suspect(struct story *l, uint32_t node)
 			suspect_set(l, i, node, true);
 }
 
+/* As the edge does before there is a core. */
+static void lay_own(struct story *l, uint32_t node)
+{
+	const struct ike_config *ike = &l->config[node].policy->ike;
+	struct prefix_list *routes = &l->node[node].routes;
+	bool room = true;
+
+	routes->n = 0;
+	for (size_t i = 0; i < ike->n_connections && room; i++)
+		room = !ike->connections[i].has_pool || prefix_list_add(routes, &ike->connections[i].pool);
+	assert(room);
+}
+
 void story_start(struct story *l, uint32_t node)
 {
 	struct story_node *n = &l->node[node];
@@ -341,6 +365,7 @@ void story_start(struct story *l, uint32_t node)
 	story_seed(l, start.seed);
 	n->exited = -1;
 	n->holds = n->stalls = false;
+	lay_own(l, node);
 	story_worker_start(l, node);
 	n->core = core_new(&l->config[node], &start, &a, &why);
 	if (n->core) {

@@ -18,6 +18,7 @@ struct story_frame { /* Something to happen next, in order. */
 	struct blob *reports; /* Or what its workers report: struct sa_report. */
 	uint64_t stored;     /* Its seq; 0: the identity. */
 	uint64_t computed;   /* Or data is the value of this name (EVENT_DH). */
+	bool lays;           /* Or data is what stands of routes (EVENT_ROUTES). */
 	bool answers;        /* Or data is the answer to this question: */
 	struct auth_question question;
 	bool arrives;        /* Or data is a datagram: */
@@ -38,6 +39,8 @@ struct story_node {
 		uint32_t node;
 	} worker;
 	bool holds;
+	struct prefix_list routes; /* That stand. */
+	bool lays_none;           /* No more of them: the kernel refuses. */
 	uint64_t old_s;           /* core_start's. */
 	int64_t logged_us;        /* What was accepted until then has its mark in what is stored. */
 	bool stalls;              /* Its disk does not answer. */

@@ -203,7 +203,7 @@ int main(int argc, char **argv)
 		.outer_interface = argv[4], .inner_interface = argv[5], .tun = tun,
 		.addresses = &local, .n_addresses = 1,
 		.inner_addresses = &inner, .n_inner_addresses = 1,
-		.pools = &remote_ts, .n_pools = 1, .announce = true,
+		.announce = true,
 		.isolation_ms = 200, .contact = &contact,
 		.iv_salt = a ? 0x11111111 : 0x22222222, .sa_max = 1024,
 	};
@@ -213,6 +213,8 @@ int main(int argc, char **argv)
 	struct child_sa sa;
 
 	snprintf(tun, sizeof(tun), "dp-%s", argv[1]);
+	if (!prefix_list_add(&config.pools, &remote_ts))
+		return 2;
 	struct datapath *dp = datapath_start(&config, &face, err);
 	if (!dp) {
 		fprintf(stderr, "%s\n", err);

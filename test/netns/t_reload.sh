@@ -3,7 +3,8 @@
 # modes: socket
 # A user is added to cluster.toml while a client's traffic goes on: `baton reload` on each node lets
 # him in, no node starts anew or turns unready, nobody's SAs change. A file that is bad, or has another
-# fact, is refused by its key, and the policy stays. SIGHUP does the same. A follower that starts
+# fact, is refused by its key, and the policy stays. SIGHUP does the same. Another pool is routed by all
+# nodes before a client has an address of it; the old one is as long as one has. A follower that starts
 # with a newer file than the leader's is ready.
 set -u
 . "$(dirname "$0")/steps.sh"
@@ -33,6 +34,16 @@ watch_ready() {
 	done >> "$LAB/unready-$1.log" 2>&1
 }
 never_unready() { local n; for n in $LAB_NODES; do [ ! -s "$LAB/unready-$n.log" ] || { cat "$LAB/unready-$n.log"; return 1; }; done; }
+# all_route POOL...: at no node does a packet for one leave by another route.
+all_route() {
+	local n p
+	for n in $LAB_NODES; do
+		for p in "$@"; do
+			at "$n" ip route show type blackhole | grep -q "^blackhole $p " || { echo "$n does not route $p"; return 1; }
+		done
+	done
+}
+other_has() { other_up; other_client ctl --list-sas --raw | grep -q "local-vips=\[$1"; }
 policies() { status n1 '[.nodes[].policy] | unique | length'; }
 
 cluster_up
@@ -83,6 +94,18 @@ say "      $(cat "$LAB/reload.log")"
 check "all nodes have one policy" until_ok 10 same "$(policies)" 1
 check "he gets in" until_ok 5 other_up
 check "with traffic" until_ok 5 other_pings
+
+# ---- another pool, while the clients have addresses of the old one
+sed -i 's/^pool = .*/pool = "10.31.0.0\/24"/' "$(conf)"
+check "the file with another pool is taken by one node" reload "$(leader)"
+check "all nodes route both pools" until_ok 5 all_route 10.30.0.0/16 10.31.0.0/24
+check "and by the others" all_reload
+other_client ctl --terminate --ike gw > /dev/null 2>&1
+check "a client that comes has an address of the new pool" until_ok 10 other_has 10.31.0.
+check "with traffic" until_ok 5 other_pings
+sed -i 's/^pool = .*/pool = "10.30.0.0\/16"/' "$(conf)"
+check "and back" all_reload
+check "who is here keeps his, with traffic" other_pings
 check "no node has started anew" same "$(pids)" "$before"
 cp "$LAB/good.toml" "$(conf)"
 for n in $LAB_NODES; do kill -HUP "$(pid_of "$n")"; done

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define ROUTES_US 300u /* What the kernel takes to lay a route or two. */
+
 /* What comes back, as octets: in front of it, what it is. */
 struct computed {
 	enum action_type asked;
@@ -51,6 +53,10 @@ void node_ask(struct node *n, const struct action *a)
 		compute(n, a);
 		return;
 	}
+	if (a->type == ACTION_ROUTES) {
+		host_later(n->host, ROUTES_US, OWN_ROUTES, blob_new(&a->routes, sizeof(a->routes)));
+		return;
+	}
 	answer = outside_answer(&n->config.policy->ike, a->auth_ask.data, random_u64(r),
 				certificates_now(n->host->world->context));
 	b = blob_new(NULL, sizeof(*head) + answer->len);
@@ -60,7 +66,8 @@ void node_ask(struct node *n, const struct action *a)
 	head->question = a->auth_ask.question;
 	memcpy(head->data, answer->data, answer->len);
 	blob_unref(answer);
-	if (n->full->sweep || random_chance(r, 900)) /* There the one fault is another. */
+	/* To get none is a fault like any other; in a sweep the one fault is another. */
+	if (n->full->sweep || random_chance(r, 900) || n->full->calm)
 		host_later(n->host, random_between(r, 100, 30000), OWN_ANSWER, b);
 	else
 		blob_unref(b);
@@ -78,5 +85,13 @@ void node_answered(struct node *n, const struct blob *data)
 	e.auth_answer.question = head->question;
 	e.auth_answer.data = head->data;
 	e.auth_answer.len = data->len - sizeof(*head);
+	node_event(n, &e);
+}
+
+void node_routes_laid(struct node *n, const struct blob *data)
+{
+	struct event e = { .type = EVENT_ROUTES, .routes = &n->routes };
+
+	memcpy(&n->routes, data->data, sizeof(n->routes));
 	node_event(n, &e);
 }

@@ -92,6 +92,7 @@ static void perform(struct node *n, struct action *a)
 		break;
 	case ACTION_DH:
 	case ACTION_AUTH_ASK:
+	case ACTION_ROUTES:
 		node_ask(n, a);
 		break;
 	case ACTION_SA:
@@ -335,6 +336,8 @@ static bool on_own(struct node *n, uint64_t what, const struct blob *data)
 		on_control(n, data);
 	else if (what == OWN_ANSWER)
 		node_answered(n, data);
+	else if (what == OWN_ROUTES)
+		node_routes_laid(n, data);
 	else if (what == OWN_WAKE)
 		worker_wake(n);
 	else if (what == OWN_MARKS)

@@ -22,6 +22,7 @@ struct node {
 	int exit_status;  /* -1 = runs on. */
 	char exit_text[240];
 
+	struct prefix_list routes; /* That stand, if the core has asked for other ones than at its start. */
 	struct worker worker;
 	struct heard heard[HOSTS_MAX]; /* Newest marks from each host. */
 };
@@ -35,6 +36,7 @@ enum { /* DELIVER_OWN */
 	OWN_CONTROL,
 	OWN_FITNESS,
 	OWN_ANSWER, /* To what is asked outside, or computed there. */
+	OWN_ROUTES,
 	OWN_EXIT
 };
 
@@ -44,8 +46,9 @@ uint64_t node_accepted_until(const struct node *n); /* In the marks that leave n
 void node_send_frame(struct node *n, unsigned to, const uint8_t *data, size_t len);
 
 /* ---- ask.c ---- */
-void node_ask(struct node *n, const struct action *a);        /* ACTION_AUTH_ASK, ACTION_DH */
+void node_ask(struct node *n, const struct action *a);        /* ..._AUTH_ASK, ..._DH, ..._ROUTES */
 void node_answered(struct node *n, const struct blob *data);  /* OWN_ANSWER */
+void node_routes_laid(struct node *n, const struct blob *data); /* OWN_ROUTES */
 
 /* ---- beat.c ---- */
 void node_look(struct node *n); /* What the detector sees becomes events. */

@@ -18,6 +18,15 @@ static size_t read_all(struct prefix *out, const char *const *text)
 	return n;
 }
 
+static struct prefix_list list(const struct prefix *p, size_t n)
+{
+	struct prefix_list l = {.n = 0};
+
+	for (size_t i = 0; i < n; i++)
+		assert_true(prefix_list_add(&l, &p[i]));
+	return l;
+}
+
 static const struct row {
 	const char *what;
 	const char *pools[3], *addresses[3], *inner[3];
@@ -43,7 +52,7 @@ static void test_rows(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct prefix pools[3], addresses[3], inner[3], wanted[8];
 		struct datapath_config c = {
-			.pools = pools, .n_pools = read_all(pools, rows[i].pools),
+			.pools = list(pools, read_all(pools, rows[i].pools)),
 			.addresses = addresses, .n_addresses = read_all(addresses, rows[i].addresses),
 			.inner_addresses = inner, .n_inner_addresses = read_all(inner, rows[i].inner),
 		};
@@ -77,9 +86,8 @@ static void test_others(void **state)
 /* All that a configuration may name finds room. */
 static void test_room(void **state)
 {
-	struct prefix pools[DATAPATH_ADDRESSES_MAX], addresses[DATAPATH_ADDRESSES_MAX], inner[DATAPATH_ADDRESSES_MAX];
+	struct prefix addresses[DATAPATH_ADDRESSES_MAX], inner[DATAPATH_ADDRESSES_MAX];
 	struct datapath_config c = {
-		.pools = pools, .n_pools = DATAPATH_ADDRESSES_MAX,
 		.addresses = addresses, .n_addresses = DATAPATH_ADDRESSES_MAX,
 		.inner_addresses = inner, .n_inner_addresses = DATAPATH_ADDRESSES_MAX,
 	};
@@ -87,12 +95,37 @@ static void test_room(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < DATAPATH_ADDRESSES_MAX; i++) {
-		pools[i] = (struct prefix){.address = address_ipv4(0x0a1e0000 + (i << 8)), .bits = 24};
 		addresses[i] = (struct prefix){.address = address_ipv4(0x0a4f0064 + i), .bits = 24};
 		inner[i] = (struct prefix){.address = address_ipv4(0x0a140001 + (i << 8)), .bits = 24};
 	}
+	for (uint32_t i = 0; i < PREFIX_LIST_MAX; i++) {
+		struct prefix pool = {.address = address_ipv4(0x0a1e0000 + (i << 8)), .bits = 24};
+
+		assert_true(prefix_list_add(&c.pools, &pool));
+	}
 	blackholes_init(&b, &c);
-	assert_int_equal(b.n, 4 * DATAPATH_ADDRESSES_MAX);
+	assert_int_equal(b.n, 3 * DATAPATH_ADDRESSES_MAX + PREFIX_LIST_MAX);
+}
+
+/* Other pools, while the node runs: all else stays. */
+static void test_other_pools(void **state)
+{
+	struct prefix inner, pool, other;
+	struct datapath_config c = {.inner_addresses = &inner, .n_inner_addresses = 1};
+	struct blackholes without, with;
+
+	(void)state;
+	assert_int_equal(prefix_parse(&inner, "10.20.0.1/24"), OK);
+	assert_int_equal(prefix_parse(&pool, "10.30.0.0/16"), OK);
+	assert_int_equal(prefix_parse(&other, "10.31.0.0/16"), OK);
+	blackholes_init(&without, &c);
+	with = blackholes_with(&without, &(struct prefix_list){.n = 1, .at = {pool}});
+	assert_int_equal(with.n, without.n + 1);
+	assert_true(blackholes_contain(&with, &pool));
+	with = blackholes_with(&without, &(struct prefix_list){.n = 1, .at = {other}});
+	assert_int_equal(with.n, without.n + 1);
+	assert_false(blackholes_contain(&with, &pool));
+	assert_true(blackholes_contain(&with, &other));
 }
 
 int main(void)
@@ -101,6 +134,7 @@ int main(void)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_room),
+		cmocka_unit_test(test_other_pools),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

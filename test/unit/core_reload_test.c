@@ -414,8 +414,8 @@ static void a_lower_limit_ends_nobody(void **unused)
 	story_fini(&l);
 }
 
-/* A pool is made smaller than what its clients have: they stay, and the leader says once whom
- * nothing reaches. */
+/* A pool is made smaller than what its clients have: they stay, and the leader says once how many are
+ * outside. */
 static void who_has_no_pool_any_more_is_told(void **unused)
 {
 	struct story l;

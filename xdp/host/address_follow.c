@@ -91,6 +91,19 @@ static void leave(struct follower *f, const char *name, const char *why)
 	tell(f, HOST_NEWS_LEAVE, name, why);
 }
 
+void follow_pools(struct address_mover *m)
+{
+	struct host_event event = {.kind = HOST_NEWS_POOLS, .name = "", .text = "", .pools = &m->pools};
+
+	if (m->follower.tell)
+		m->follower.tell(m->follower.ctx, &event);
+}
+
+void follow_tell(struct address_mover *m, const char *text)
+{
+	tell(&m->follower, HOST_NEWS_EVENT, "host", text);
+}
+
 /* ---- Addresses and routes ---- */
 
 void follow_trouble(struct address_mover *m, const char *trouble, uint64_t now_us)

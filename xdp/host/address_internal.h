@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two halves of the address mover: address_mover.c holds and announces addresses,
- * address_follow.c follows changes of the host. One thread runs both. */
+/* The parts of the address mover: address_mover.c holds and announces addresses, address_follow.c
+ * follows changes of the host, address_pools.c changes which pools are routed. One thread runs all. */
 #ifndef XDP_HOST_ADDRESS_INTERNAL_H
 #define XDP_HOST_ADDRESS_INTERNAL_H
 
@@ -42,9 +42,13 @@ struct side { /* One port and the addresses that are asked for on it. */
 
 struct address_mover {
 	struct side outer, inner;
-	struct prefix pools[DATAPATH_ADDRESSES_MAX];
-	size_t n_pools;
-	struct blackholes blackholes;
+	struct prefix_list pools;     /* Whose routes are ours to keep. */
+	struct blackholes fixed, blackholes; /* Without those of pools, and with them. */
+	struct { /* address_mover_pools(): by any thread. */
+		pthread_mutex_t lock;
+		struct prefix_list pools;
+		unsigned calls, done;
+	} asked;
 	unsigned tun;
 	bool announce;
 	uint32_t isolation_ms;
@@ -60,12 +64,17 @@ struct address_mover {
 	struct follower follower;
 };
 
-/* address_mover.c. The first that could not be done is described in trouble, else that is "". */
+/* address_mover.c. NULL: no inner address of the family. */
+const struct address *address_inner_source(const struct address_mover *m, uint8_t family);
+/* The first that could not be done is described in trouble, else that is "". */
 void address_stand(struct address_mover *m, bool up, char trouble[HOST_TEXT_LEN]);
 /* Again; 0 or a negative errno, and its text. */
 int address_lay_blackholes(struct address_mover *m, char err[DATAPATH_ERR_LEN]);
 int address_prepare_port(const char *interface, char *err);
 void address_announce_again(struct address_mover *m, uint64_t now_us);
+
+/* address_pools.c: what address_mover_pools() has asked for, if it has since. */
+void address_change_pools(struct address_mover *m);
 
 /* address_follow.c */
 int follow_start(struct address_mover *m, const struct datapath_config *c,
@@ -73,6 +82,8 @@ int follow_start(struct address_mover *m, const struct datapath_config *c,
 void follow_stop(struct address_mover *m);
 void follow_read(struct address_mover *m); /* The watch's descriptor is readable. */
 void follow_pass(struct address_mover *m, uint64_t now_us); /* Looks, if it is time. */
+void follow_tell(struct address_mover *m, const char *text); /* A line for the log. */
+void follow_pools(struct address_mover *m); /* m->pools are done. */
 /* What came of setting (or taking away) addresses and routes. */
 void follow_trouble(struct address_mover *m, const char *trouble, uint64_t now_us);
 

@@ -120,7 +120,7 @@ int address_prepare(const struct datapath_config *c, char err[DATAPATH_ERR_LEN])
 	(void)sysctl_set("ipv4", "all", "send_redirects", 0); /* The kernel ORs the two. */
 	if (sysctl_get("ipv4", "all", "forwarding") != 1)
 		error = sysctl_set("ipv4", "all", "forwarding", 1);
-	if (!error && any_ipv6(c->pools, c->n_pools))
+	if (!error && any_ipv6(c->pools.at, c->pools.n))
 		error = sysctl_set("ipv6", "all", "forwarding", 1);
 	if (error)
 		snprintf(err, DATAPATH_ERR_LEN, "ip forwarding: %s", strerror(-error));
@@ -159,8 +159,8 @@ int address_lay_blackholes(struct address_mover *m, char err[DATAPATH_ERR_LEN])
 }
 
 /* The kernel's own ICMP errors to clients come from inside, where they may: a service
- * address in them would be outside of the clients' selectors. NULL: none of the family. */
-static const struct address *inner_source(const struct address_mover *m, uint8_t family)
+ * address in them would be outside of the clients' selectors. */
+const struct address *address_inner_source(const struct address_mover *m, uint8_t family)
 {
 	for (size_t i = 0; i < m->inner.n; i++)
 		if (m->inner.addresses[i].family == family)
@@ -173,11 +173,13 @@ void address_stand(struct address_mover *m, bool up, char trouble[HOST_TEXT_LEN]
 	trouble[0] = '\0';
 	stand(m, &m->outer, up, trouble);
 	stand(m, &m->inner, up, trouble);
-	for (size_t i = 0; i < m->n_pools; i++)
-		complain(trouble, &m->pools[i], up,
-			 up ? netlink_route_add(&m->netlink, m->tun, &m->pools[i],
-						inner_source(m, m->pools[i].address.family))
-			    : netlink_route_del(&m->netlink, m->tun, &m->pools[i]));
+	for (uint32_t i = 0; i < m->pools.n; i++) {
+		const struct prefix *p = &m->pools.at[i];
+
+		complain(trouble, p, up,
+			 up ? netlink_route_add(&m->netlink, m->tun, p, address_inner_source(m, p->address.family))
+			    : netlink_route_del(&m->netlink, m->tun, p));
+	}
 }
 
 void address_announce_again(struct address_mover *m, uint64_t now_us)
@@ -281,6 +283,7 @@ static int pass(struct address_mover *m)
 	bool hold = m->wanted && !isolated;
 	int sleep_ms = HOST_LOOK_MS;
 
+	address_change_pools(m);
 	if (hold != m->stands)
 		move(m, hold, now);
 	follow_pass(m, now);
@@ -355,9 +358,11 @@ struct address_mover *address_mover_start(const struct datapath_config *c,
 					  char err[DATAPATH_ERR_LEN])
 {
 	struct address_mover *m = calloc(1, sizeof(*m));
+	struct datapath_config without_pools = *c;
 	const char *what = "memory";
 	int error = -ENOMEM;
 
+	without_pools.pools.n = 0;
 	if (!m)
 		goto fail;
 	m->wake = m->outer.port.fd = m->inner.port.fd = -1;
@@ -366,9 +371,10 @@ struct address_mover *address_mover_start(const struct datapath_config *c,
 	m->announce = c->announce;
 	m->isolation_ms = c->isolation_ms;
 	m->contact = c->contact;
+	pthread_mutex_init(&m->asked.lock, NULL);
+	blackholes_init(&m->fixed, &without_pools);
 	blackholes_init(&m->blackholes, c);
-	m->n_pools = c->n_pools;
-	memcpy(m->pools, c->pools, c->n_pools * sizeof(*c->pools));
+	m->pools = c->pools;
 	what = "netlink";
 	if ((error = netlink_open(&m->netlink)))
 		goto fail;
@@ -428,6 +434,7 @@ void address_mover_stop(struct address_mover *m)
 	netlink_close(&m->netlink);
 	if (m->wake >= 0)
 		close(m->wake);
+	pthread_mutex_destroy(&m->asked.lock);
 	free(m);
 }
 
@@ -440,6 +447,15 @@ void address_mover_hold(struct address_mover *m)
 void address_mover_release(struct address_mover *m)
 {
 	m->wanted = false;
+	wake(m);
+}
+
+void address_mover_pools(struct address_mover *m, const struct prefix_list *pools)
+{
+	pthread_mutex_lock(&m->asked.lock);
+	m->asked.pools = *pools;
+	m->asked.calls++;
+	pthread_mutex_unlock(&m->asked.lock);
 	wake(m);
 }
 

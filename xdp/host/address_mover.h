@@ -32,6 +32,8 @@ void address_mover_stop(struct address_mover *m); /* Gives up what is held. */
 /* Any thread; both return at once and are idempotent. */
 void address_mover_hold(struct address_mover *m);
 void address_mover_release(struct address_mover *m);
+/* Returns at once, too: HOST_NEWS_POOLS says what came of it. */
+void address_mover_pools(struct address_mover *m, const struct prefix_list *pools);
 bool address_mover_holds(const struct address_mover *m);
 /* Adds arp_replies and announcements. */
 void address_mover_count(const struct address_mover *m, struct datapath_counters *counters);

@@ -29,11 +29,24 @@ static void add_hosts(struct blackholes *b, const struct prefix *p, size_t n)
 	}
 }
 
+static void add_pools(struct blackholes *b, const struct prefix_list *pools)
+{
+	for (uint32_t i = 0; i < pools->n; i++)
+		add(b, &pools->at[i]);
+}
+
+struct blackholes blackholes_with(const struct blackholes *b, const struct prefix_list *pools)
+{
+	struct blackholes with = *b;
+
+	add_pools(&with, pools);
+	return with;
+}
+
 void blackholes_init(struct blackholes *b, const struct datapath_config *c)
 {
 	b->n = 0;
-	for (size_t i = 0; i < c->n_pools; i++)
-		add(b, &c->pools[i]);
+	add_pools(b, &c->pools);
 	add_hosts(b, c->addresses, c->n_addresses);
 	add_hosts(b, c->inner_addresses, c->n_inner_addresses);
 	for (size_t i = 0; i < c->n_inner_addresses; i++)

@@ -8,11 +8,13 @@
 #include "xdp/datapath.h"
 
 struct blackholes {
-	struct prefix list[4 * DATAPATH_ADDRESSES_MAX]; /* Networks, each once. */
+	struct prefix list[3 * DATAPATH_ADDRESSES_MAX + PREFIX_LIST_MAX]; /* Networks, each once. */
 	size_t n;
 };
 
-void blackholes_init(struct blackholes *b, const struct datapath_config *c);
+void blackholes_init(struct blackholes *b, const struct datapath_config *c); /* With its pools. */
+/* Those of other pools instead: b is without any, made of a configuration that has none. */
+struct blackholes blackholes_with(const struct blackholes *b, const struct prefix_list *pools);
 bool blackholes_contain(const struct blackholes *b, const struct prefix *p);
 
 #endif

@@ -31,8 +31,9 @@ struct watched {
 
 struct host_watch {
 	struct watched port[HOST_PORTS];
-	struct prefix own[3 * DATAPATH_ADDRESSES_MAX]; /* Addresses, then pools. */
-	size_t n_addresses, n_own;
+	struct prefix address[2 * DATAPATH_ADDRESSES_MAX];
+	size_t n_addresses;
+	struct prefix_list pools;
 	struct blackholes blackholes;
 	char names[2][HOST_NAME_LEN];
 	uint32_t own_port; /* The mover's socket's. */
@@ -145,12 +146,10 @@ bool host_watch_look(struct host_watch *w, struct host_look *look)
 /* Is it an address (or a pool) that the mover sets on the TUN device? */
 static bool is_ours(const struct host_watch *w, const struct prefix *p, bool pool)
 {
-	size_t from = pool ? w->n_addresses : 0, to = pool ? w->n_own : w->n_addresses;
-
-	for (size_t i = from; i < to; i++)
-		if (address_equal(&w->own[i].address, &p->address) && w->own[i].bits == p->bits)
+	for (size_t i = 0; !pool && i < w->n_addresses; i++)
+		if (address_equal(&w->address[i].address, &p->address) && w->address[i].bits == p->bits)
 			return true;
-	return false;
+	return pool && prefix_list_has(&w->pools, p);
 }
 
 static void stir(struct host_watch *w, const struct host_message *m, const char *what)
@@ -235,10 +234,10 @@ static int open_events(struct host_watch *w)
 	return mnl_socket_bind(w->events, groups, MNL_SOCKET_AUTOPID) ? -errno : 0;
 }
 
-static void own_add(struct host_watch *w, const struct prefix *p, size_t n, bool host)
+static void add_addresses(struct host_watch *w, const struct prefix *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		w->own[w->n_own++] = host ? prefix_host(&p[i].address) : prefix_network(&p[i]);
+		w->address[w->n_addresses++] = prefix_host(&p[i].address);
 }
 
 struct host_watch *host_watch_new(const struct datapath_config *c, unsigned tun, uint32_t program,
@@ -251,10 +250,9 @@ struct host_watch *host_watch_new(const struct datapath_config *c, unsigned tun,
 	if (!w)
 		goto fail;
 	blackholes_init(&w->blackholes, c);
-	own_add(w, c->addresses, c->n_addresses, true);
-	own_add(w, c->inner_addresses, c->n_inner_addresses, true);
-	w->n_addresses = w->n_own;
-	own_add(w, c->pools, c->n_pools, false);
+	add_addresses(w, c->addresses, c->n_addresses);
+	add_addresses(w, c->inner_addresses, c->n_inner_addresses);
+	w->pools = c->pools;
 	strncpy(w->names[0], c->outer_interface, HOST_NAME_LEN - 1);
 	strncpy(w->names[1], c->inner_interface, HOST_NAME_LEN - 1);
 	w->port[HOST_OUTER] = (struct watched){.name = w->names[0], .port = "outer", .program = program};
@@ -289,4 +287,10 @@ int host_watch_fd(const struct host_watch *w)
 void host_watch_own(struct host_watch *w, const struct netlink *nl)
 {
 	w->own_port = mnl_socket_get_portid(nl->socket);
+}
+
+void host_watch_pools(struct host_watch *w, const struct prefix_list *pools, const struct blackholes *blackholes)
+{
+	w->pools = *pools;
+	w->blackholes = *blackholes;
 }

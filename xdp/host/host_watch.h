@@ -5,6 +5,7 @@
 #define XDP_HOST_HOST_WATCH_H
 
 #include "xdp/datapath.h"
+#include "xdp/host/blackhole.h"
 #include "xdp/host/host.h"
 #include "xdp/host/netlink.h"
 
@@ -32,6 +33,9 @@ void host_watch_free(struct host_watch *w); /* NULL is accepted. */
 int host_watch_fd(const struct host_watch *w);
 /* Messages that follow from this socket's requests are no news. */
 void host_watch_own(struct host_watch *w, const struct netlink *nl);
+
+/* Other pools, with the blackholes of all. */
+void host_watch_pools(struct host_watch *w, const struct prefix_list *pools, const struct blackholes *blackholes);
 
 /* Reads what there is. True: something that we use has changed, so look. */
 bool host_watch_read(struct host_watch *w);

@@ -212,6 +212,16 @@ int netlink_blackhole_add(struct netlink *nl, const struct prefix *p)
 	return transact(nl, &r, EEXIST);
 }
 
+int netlink_blackhole_del(struct netlink *nl, const struct prefix *p)
+{
+	struct netlink_request r;
+	uint32_t metric = NETLINK_METRIC_LAST;
+
+	route_request(&r, RTM_DELROUTE, 0, RTN_BLACKHOLE, p);
+	put(&r, RTA_PRIORITY, &metric, sizeof(metric));
+	return transact(nl, &r, ESRCH);
+}
+
 /* ---- Interfaces ---- */
 
 int interface_mtu(const char *interface)

@@ -41,6 +41,7 @@ int netlink_route_add(struct netlink *nl, unsigned ifindex, const struct prefix 
 int netlink_route_del(struct netlink *nl, unsigned ifindex, const struct prefix *p);
 /* It has the lowest precedence, and outlives the process. */
 int netlink_blackhole_add(struct netlink *nl, const struct prefix *p);
+int netlink_blackhole_del(struct netlink *nl, const struct prefix *p);
 
 int interface_mtu(const char *interface);
 
