@@ -10,14 +10,14 @@
 #define CLUSTER_NODES_MAX 16u
 #define CLUSTER_NAME_MAX 32u /* With the final NUL. */
 #define STORAGE_KEY_LEN 32u
-#define RADIUS_LOCAL_PORT 11812u /* Of cluster_config.inside: one that nobody else has. */
+#define RADIUS_LOCAL_PORT 11812u /* Flag in cluster_config.inside: an address that nobody else has. */
 
 enum service_mode { SERVICE_VIP, SERVICE_LB };
 
 struct cluster_timing { /* Milliseconds, unless the name says otherwise. */
 	uint32_t heartbeat_ms;       /* Failure detector: one heartbeat each (10) ... */
-	uint32_t heartbeats_missed;  /* ... and so many missed mean "dead" (3), at the least. */
-	uint32_t detection_max_ms;   /* At the most, where heartbeats have been late: 200. */
+	uint32_t heartbeats_missed;  /* ... and at least so many missed mean "dead" (3). */
+	uint32_t detection_max_ms;   /* Upper limit, where heartbeats have been late: 200. */
 	uint32_t raft_heartbeat_ms;  /* 50 */
 	uint32_t raft_election_ms;   /* 250: the fallback when the detector cannot tell. */
 	uint32_t isolation_ms;       /* 1000 */
@@ -38,17 +38,19 @@ struct cluster_config {
 	enum service_mode mode;
 	struct address service[8];                      /* Outer service addresses. */
 	uint32_t n_service;
-	struct address inside[2];                       /* Where RADIUS is asked from: IPv4, IPv6; family 0: no. */
+	struct address inside[2];                       /* Our addresses towards RADIUS servers:
+	                                                 * IPv4, IPv6; family 0: none. */
 	uint64_t lease;                                 /* L: 65536 */
 	uint32_t sessions_max;                          /* 100000 */
 	uint32_t child_sas_max;                         /* Places, see ike_session_places(); 0: 2 x sessions_max */
 	uint8_t storage_key[STORAGE_KEY_LEN];
 	uint8_t level;                                  /* What this program can read: LEVEL. Test hook: another. */
-	bool leader_holds;                              /* Test hook: the two in one node, not apart. */
+	bool leader_holds;                              /* Test hook: leader and holder are one node. */
 	uint64_t snapshot_bytes;                        /* Log between two snapshots: 8 MiB. */
 	uint32_t snapshot_slice;                        /* Octets of it that are written in a millisecond: 16 KiB */
 	uint32_t snapshot_trailing;                     /* Entries kept behind one: 1024 */
-	uint64_t hash;                                  /* Of the facts: all that must be equal on all nodes. */
+	uint64_t hash;                                  /* Hash of the facts: everything that must
+	                                                 * be equal on all nodes. */
 	struct cluster_timing timing;
 	struct cluster_policy *policy;                  /* What a node starts with. */
 };
@@ -57,7 +59,7 @@ struct cluster_config {
 void cluster_config_defaults(struct cluster_config *c);
 /* The one number that Child SAs are counted against; see child_sas_max. */
 uint32_t cluster_config_child_sas(const struct cluster_config *c);
-/* ... and what they are sized for: who re-authenticates has everything twice, and is counted
+/* ... and what they are sized for: a client that re-authenticates has everything twice, and counts
  * once (room.c). */
 uint32_t cluster_config_sa_tables(const struct cluster_config *c);
 

@@ -7,7 +7,7 @@
 
 #include "proto/ike/ike_config.h"
 
-/* What the leader grants to those who are not clients yet, and to those who come and go. */
+/* What the leader grants to peers that are not clients yet, and to clients that come and go. */
 struct policy_limits {
 	uint32_t half_open_max;           /* Half-open IKE SAs: 10000 */
 	uint32_t cookie_above;            /* ... above which a COOKIE is demanded: 500 */
@@ -21,7 +21,7 @@ extern const struct policy_limits policy_limits_default;
 
 struct cluster_policy {
 	unsigned refs;
-	uint64_t hash;         /* Of all that makes it, keys too. */
+	uint64_t hash;         /* Hash of everything in it, keys too. */
 	struct policy_limits limits;
 	struct ike_config ike; /* Its lists are on the heap, and its own. */
 };

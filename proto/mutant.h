@@ -31,7 +31,7 @@
 	X(MUTANT_TOMBSTONE_SHORT, "tombstones expire at once")                                     \
 	X(MUTANT_TOMBSTONES_UNBOUNDED, "a client leaves as many tombstones as it likes")            \
 	X(MUTANT_SAS_UNBOUNDED, "more Child SAs are granted than the tables have room for")        \
-	X(MUTANT_FOLLOWER_COUNTS, "there is no room for who re-authenticates when the tables are full") \
+	X(MUTANT_FOLLOWER_COUNTS, "a client that re-authenticates finds no room when the tables are full") \
 	X(MUTANT_CONTACT_OF_FOUR, "INITIAL_CONTACT ends as many sessions as one command does")     \
 	X(MUTANT_NO_SPARE_PLACE, "the tables have no room for the successors of what is granted")  \
 	X(MUTANT_REFUSED_REMEMBERED, "the others keep the half-open SA of an IKE_AUTH that was refused") \
@@ -48,11 +48,11 @@
 	X(MUTANT_HOLD_ISOLATED, "an isolated holder keeps the service addresses")                  \
 	X(MUTANT_CONTACT_RECEIVED, "contact is when a heartbeat comes, not when what it echoes left") \
 	X(MUTANT_LATE_MARK_IGNORED, "a mark below the highest known says nothing, whatever its epoch is") \
-	X(MUTANT_LATE_MARK_KEPT, "marks of an epoch before the newest are not told on")          \
-	X(MUTANT_LATE_MARK_MASKED, "who was lost does not tell its mark if it heard of a higher one") \
-	X(MUTANT_LATE_MARK_UNSAID, "who was lost does not propose its last mark when it learns of that") \
+	X(MUTANT_LATE_MARK_KEPT, "marks of an epoch before the newest are not passed on")          \
+	X(MUTANT_LATE_MARK_MASKED, "a lost owner does not tell its mark if it heard of a higher one") \
+	X(MUTANT_LATE_MARK_UNSAID, "a lost owner does not propose its last mark when it learns of its loss") \
 	X(MUTANT_AGE_NOT_CORRECTED, "the mark age leaves out how long a lost owner lived on")     \
-	X(MUTANT_STOP_IGNORED, "who was stopped lets in what waits before it can know that it was lost")    \
+	X(MUTANT_STOP_IGNORED, "a stopped owner lets waiting packets in before it can know that it was lost")    \
 	X(MUTANT_AGE_RECEIVED, "marks count as fresh when they come, however long they were under way")    \
 	X(MUTANT_AGE_OF_LAST, "the mark age leaves out what the lost owner had taken over just before")    \
 	X(MUTANT_COLD_AGE_ZERO, "the mark age is 0 where nobody was heard, as after a loss of all power") \
@@ -60,7 +60,7 @@
 	X(MUTANT_LOGGED_UNLED, "marks count as logged within their time, whether somebody led or not") \
 	X(MUTANT_MARKS_OF_ANYONE, "marks are taken from nodes that never were the owner")          \
 	X(MUTANT_PROPOSALS_OF_ANYONE, "a node may propose what only a leader may")                 \
-	X(MUTANT_ROWS_OF_ANYONE, "leases and marks are committed for who never was the owner")     \
+	X(MUTANT_ROWS_OF_ANYONE, "leases and marks are committed for a node that never was the owner")     \
 	X(MUTANT_FRAMES_UNGREETED, "frames are taken from a node that was refused")                \
 	X(MUTANT_OLD_STORE, "a node with an older copy of its store is let in")                    \
 	X(MUTANT_STORE_CUT, "a store that lacks its last transaction is taken")                    \
@@ -81,8 +81,8 @@
 	X(MUTANT_ACK_UNFENCED, "marks of an epoch that is over are acknowledged")                  \
 	X(MUTANT_INFORMED_AT_START, "a restarted voter counts as if it had forgotten nothing")        \
 	X(MUTANT_MARK_PROPOSED_ONCE, "a mark whose proposal was lost waits for the next second")   \
-	X(MUTANT_DONE_WITHOUT_MARKS, "a word counts whose marks found no room")                    \
-	X(MUTANT_DONE_OUTLIVES_MARKS, "a word counts on when its marks had to be forgotten")       \
+	X(MUTANT_DONE_WITHOUT_MARKS, "an answer counts although its marks found no room")                    \
+	X(MUTANT_DONE_OUTLIVES_MARKS, "an answer still counts when its marks had to be forgotten")       \
 	X(MUTANT_ASKED_BEFORE, "what was asked for in an earlier epoch is asked for again")        \
 	X(MUTANT_AGE_OF_NOTHING, "a mark age is measured though the lost node owned nothing")      \
 	X(MUTANT_ACK_OF_BEFORE, "an acknowledgement counts that is older than the SA")             \
@@ -110,12 +110,12 @@
 	X(MUTANT_LEVEL_UNGATED, "commands are written as the leader can, not as all can read them") \
 	X(MUTANT_CERT_TIME_UNCHECKED, "a certificate counts whenever it is shown")                 \
 	X(MUTANT_CERT_NAME_UNCHECKED, "a certificate counts for whoever shows it")                 \
-	X(MUTANT_CERT_AUTH_UNCHECKED, "who shows a certificate need not have its key")             \
+	X(MUTANT_CERT_AUTH_UNCHECKED, "a peer that shows a certificate need not have its key")             \
 	X(MUTANT_ANSWER_BEFORE_SHARED, "a question is asked outside before the others have it")    \
 	X(MUTANT_DELETE_ENDS_SESSION, "a DELETE that nobody answers after our rekey ends the session") \
 	X(MUTANT_OLD_DROPPED, "what our rekey replaces goes before the client has confirmed that") \
 	X(MUTANT_MOVE_UNCHECKED, "MOBIKE: traffic goes to a new address before COOKIE2 came back from it") \
-	X(MUTANT_FLOW_IS_NO_LIFE, "who does not answer DPD is dead though its packets come")       \
+	X(MUTANT_FLOW_IS_NO_LIFE, "a client that does not answer DPD is dead although its packets come")       \
 	X(MUTANT_VOLUME_GOES, "what a Child SA has carried goes with it") \
 	X(MUTANT_UNIQUE_BOTH, "what a newer session replaces goes on")                              \
 	X(MUTANT_IDENTITY_SLIPS_IN, "apply() does not count the sessions of an identity")          \

@@ -28,9 +28,9 @@ enum datapath_mode { DATAPATH_AUTO, DATAPATH_XDP, DATAPATH_SOCKET };
 enum host_event_kind {
 	HOST_NEWS_EVENT, /* Something was followed, or could not be. */
 	HOST_NEWS_UNFIT, /* The node cannot serve because of that ... */
-	HOST_NEWS_OVER,  /* ... and is not hindered by it any more. */
+	HOST_NEWS_OVER,  /* ... and is no longer hindered by it. */
 	HOST_NEWS_POOLS, /* datapath_pools() is done; what stands: */
-	HOST_NEWS_LEAVE  /* It never can again: hand over, end, start anew. */
+	HOST_NEWS_LEAVE  /* It never will again: hand over, end, restart. */
 };
 
 struct host_event { /* About the host under the data path. */
@@ -66,10 +66,10 @@ struct datapath_config { /* Borrowed during datapath_start(), contact until data
 	uint8_t seed[ENTROPY_SEED_LEN]; /* For AES-CBC's IVs. The caller cleanses its copy. */
 	uint32_t replay_bits;       /* 0: REPLAY_BITS_DEFAULT. */
 	uint32_t sa_max;            /* Capacity in SAs; 0: 65536. */
-	/* Contact to a quorum, written by the control plane. Older than isolation_ms:
-	 * nothing is sealed or opened, no address is held, until it is newer again.
-	 * After standing still for longer than stop_ms: nothing is let in before it is
-	 * newer than that. isolation_ms 0 (one node): neither, contact may be NULL. */
+	/* Contact with a quorum, written by the control plane. Older than isolation_ms: nothing is
+	 * sealed or opened, no address is held, until it is newer again. After a stop of more than
+	 * stop_ms: nothing is let in before it is newer than the stop. isolation_ms 0 (one node):
+	 * neither, contact may be NULL. */
 	uint32_t isolation_ms, stop_ms;
 	const struct contact *contact;
 	/* Address thread; must only copy and queue. May be NULL. */
@@ -79,9 +79,9 @@ struct datapath_config { /* Borrowed during datapath_start(), contact until data
 
 struct datapath;
 
-/* Lays blackhole routes, makes the TUN device, opens ports and starts threads.
- * On failure NULL, with the reason in err. Needs CAP_NET_ADMIN, CAP_NET_RAW and,
- * for XDP, CAP_BPF. face is copied. */
+/* Adds blackhole routes, makes the TUN device, opens ports and starts threads. On failure NULL,
+ * with the reason in err. Needs CAP_NET_ADMIN, CAP_NET_RAW and, for XDP, CAP_BPF. face is
+ * copied. */
 struct datapath *datapath_start(const struct datapath_config *config,
 				const struct datapath_face *face, char err[DATAPATH_ERR_LEN]);
 /* Stops threads, wipes keys; the blackhole routes stay. NULL is accepted. */

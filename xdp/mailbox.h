@@ -63,7 +63,7 @@ void mailbox_wake(struct mailbox *b);
 /* Worker. take swaps *m, which keeps its array for the next time. */
 void mailbox_take(struct mailbox *b, struct mail *m);
 void mailbox_answer(struct mailbox *b, struct stats_question *q);
-void mailbox_close(struct mailbox *b); /* Nobody takes any more; questions return. */
+void mailbox_close(struct mailbox *b); /* Nobody takes items any more; questions return. */
 void mail_fini(struct mail *m);
 
 #endif

@@ -309,8 +309,8 @@ static void forget_sa(void *ctx, const struct sa *sa)
 		loader_spi_del(&w->xsk.loader, sa->e.child.spi_in, sa->xdp_slot);
 }
 
-/* What the window cannot accept any more need not come up here. With ESN the low
- * 32 bits alone do not tell. */
+/* Numbers that the window can no longer accept need not come up here. With ESN the low 32 bits
+ * alone do not tell. */
 static void raise_minimum(void *ctx, const struct sa *sa)
 {
 	struct worker *w = ctx;

@@ -20,7 +20,7 @@ enum action_type {
 	ACTION_DH,             /* Compute what takes long, then EVENT_DH. */
 	ACTION_AUTH_ASK,       /* An authentication method asks, then EVENT_AUTH_ANSWER. */
 	ACTION_SA,             /* For the packet workers. */
-	ACTION_HOLD,           /* Take the service addresses, or let go of them. */
+	ACTION_HOLD,           /* Take the service addresses, or release them. */
 	ACTION_ROUTES,         /* These pools' routes shall stand, and no other pool's; then EVENT_ROUTES. */
 	ACTION_EVENT,          /* Something worth a line in the log and in /v1/events. */
 	ACTION_CONTROL,        /* The answer to an operator. */
@@ -52,7 +52,7 @@ struct action {
 		} dh;
 		struct {
 			struct auth_question question;
-			struct blob *data; /* Whom and what: the method's. May hold secrets. */
+			struct blob *data; /* Whom and what to ask: the method decides. May hold secrets. */
 		} auth_ask;
 		struct {
 			struct sa_update update; /* .child points to child when it is a PUT. */
@@ -69,7 +69,7 @@ struct action {
 		struct {
 			uint64_t from;     /* See struct control_request. */
 			bool done;
-			uint32_t sessions; /* How many it has ended; PRUNE: would end. */
+			uint32_t sessions; /* Sessions that it ended; PRUNE: would end. */
 			char text[240];    /* A sentence, for people. */
 		} control;
 		struct {

@@ -10,7 +10,7 @@ struct core;
 
 void activity_send(struct core *c, enum session_activity what, const struct sa_report *r);
 void activity_receive(struct core *c, const struct frame *f); /* At the leader. */
-/* A client stays below the horizon: told again until its Child SA has a successor. */
+/* A client stays below the horizon: repeated until its Child SA has a successor. */
 void activity_below_horizon(struct core *c, const struct sa_report *r);
 void activity_tick(struct core *c);
 void activity_init(struct core *c);

@@ -250,7 +250,7 @@ static void refuse(struct core *c, uint32_t node, const char *why)
 	action_event(c->actions, "refused", "%s: %s", c->config->node[node], why);
 }
 
-/* Who has this Raft id already: it is drawn once for each data directory. */
+/* The node that has this Raft id already: each data directory draws one once. */
 static uint32_t who_has(const struct core *c, uint32_t node, uint64_t raft_id)
 {
 	if (raft_id == c->raft_id)

@@ -9,7 +9,7 @@ struct core;
 
 void cluster_time_lead(struct core *c);    /* We lead from now on, and count from now on. */
 void cluster_time_advance(struct core *c); /* Leader. */
-/* Leader: the level that is committed, or on its way to be. Who reads less cannot join. */
+/* Leader: the level that is committed, or on its way to be. A node that reads less cannot join. */
 uint8_t cluster_time_level(const struct core *c);
 void cluster_time_init(struct core *c);
 void cluster_time_fini(struct core *c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who has forgotten what, and what a successor does about it (DESIGN section 5, exact).
  *
- * For each slot a process knows of itself whether it is
+ * For each slot a process knows whether it is
  *
  *   informed  no mark that a majority with this *node* in it holds is unknown here. A
  *             process that starts is not: what its node acknowledged before is gone.

@@ -13,14 +13,14 @@ void collect_slots(struct core *c); /* Slots changed, or a snapshot came. Before
 void collect_down(struct core *c); /* NodeDown was applied. */
 uint8_t collect_known(const struct core *c, uint32_t slot); /* FRAME_INFORMED, FRAME_COMPLETE. */
 void collect_done(struct core *c, uint32_t node, const struct frame *f);
-/* A mark that these nodes told, of an SA that our state does not show yet, is not kept. */
+/* A mark from these nodes, of an SA that our state does not show yet, is not kept. */
 void collect_forgot(struct core *c, uint32_t nodes);
 /* Is the session ours, and do we not know yet what was accepted before? */
 bool collect_awaits(const struct core *c, const struct session *s);
 bool collect_is_open(const struct core *c); /* ... of any session that is ours? */
-/* Are marks in that slot for the node to know: is it its owner's, or ours? */
+/* Does the node need the marks of that slot: does it or do we own it? */
 bool collect_concerns(const struct core *c, const struct slot *slot, uint32_t node);
-/* What is known by now of slots that are ours; NOTHING: too few could say. */
+/* What is known by now about slots of ours; NOTHING: too few could say. */
 enum collected { COLLECTED_NOT, COLLECTED_WHOLLY, COLLECTED_NOTHING };
 /* True: for some, waiting is over; how[slot], then set, is an enum collected. */
 bool collect_tick(struct core *c, uint8_t how[STATE_SLOTS_ALL]);

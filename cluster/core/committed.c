@@ -94,7 +94,7 @@ static void note(struct core *c, uint64_t index, const struct command *command,
 		follow_rows(c, &command->seq_batch);
 		break;
 	case COMMAND_NODE_DOWN:
-		/* What our store held at this start is history, not news. */
+		/* Entries that our store held at the start are history, not events. */
 		if (r->status != OK || index <= c->replay_until || w->n_down == CLUSTER_NODES_MAX)
 			break;
 		w->down[w->n_down].command = command->node_down;

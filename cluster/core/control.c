@@ -54,7 +54,7 @@ static const char *sessions_text(uint32_t n, char text[40])
 
 /* ---- Asking ---- */
 
-/* A name that nobody has is a slip, and who made it would think that somebody is out. */
+/* A name that nobody has is a slip: the operator would think that somebody is locked out. */
 static bool is_anybody(const struct core *c, const struct ike_id *id)
 {
 	return policy_knows(c, id) || policy_admits(c, id) || state_is_revoked(c->state, id) ||

@@ -339,7 +339,7 @@ void core_free(struct core *c)
 	consensus_free(c->consensus);
 	state_free(c->state);
 	seal_key_free(c->seal);
-	entropy_fini(&c->entropy); /* Of a step that did not end: the store was refused. */
+	entropy_fini(&c->entropy); /* Left by a step that did not end: the store was refused. */
 	cluster_policy_unref(c->in_force);
 	free(c);
 }

@@ -27,8 +27,8 @@ void core_free(struct core *core);
 /* Is our wall clock far from those of most nodes? Then dates are not to be judged by it. */
 bool core_clock_is_wrong(const struct core *core);
 
-/* A node's clock: a heartbeat of its left at that time, by that clock, and came here. Its clock
- * is that of its core's events. */
+/* A node's clock: when, by its own clock, one of its heartbeats that came here left. Its clock is
+ * that of its core's events. */
 void core_peer_clock(struct core *core, uint32_t node, uint64_t clock_us);
 
 void cluster_step(struct core *core, const struct event *event, struct actions *actions);
@@ -45,12 +45,12 @@ struct core_status {
 	bool isolated, holds_address, quorum_wiped;
 	uint64_t takeovers, takeovers_acknowledged;
 	uint64_t last_mark_age_us; /* The last takeover in which we were the successor. */
-	uint64_t last_gap_us;      /* Lost owner last heard, until its clients' first packet here. */
+	uint64_t last_gap_us;      /* From the lost owner's last sign to its clients' first packet here. */
 	uint64_t held_expired;     /* Takeovers in which marks did not arrive in time. */
 	uint64_t false_node_downs; /* NodeDown of a node that was alive. */
 	size_t half_open, pending;
 	size_t fragments; /* Octets of incomplete IKE messages. */
-	uint64_t policy_hash;      /* Of the policy in force here; others' are in their node_record. */
+	uint64_t policy_hash;      /* Hash of the policy in force here; others' are in their node_record. */
 	uint64_t revoked_refused;  /* IKE_AUTH of identities that are revoked, here as leader. */
 	uint64_t drops[DROP_COUNT];
 	uint64_t refusals[NOTIFY_ERRORS + 1]; /* Error NOTIFYs to clients, by notify_error_index(). */

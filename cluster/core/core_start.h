@@ -14,8 +14,8 @@ struct core_start {
 	/* The newest record of the store is that old, too old for a cold start: only a leader
 	 * that others have elected may use it. 0: it is not. */
 	uint64_t old_s;
-	/* By the wall clock, since the time that the store's last update gave: marks of all that was
-	 * accepted until then are in the log. 0: not known. */
+	/* Since the time, by the wall clock, that the store's last update gave: the marks of
+	 * everything accepted until then are in the log. 0: not known. */
 	uint64_t unlogged_ms;
 	uint64_t now_us;
 	uint8_t seed[ENTROPY_SEED_LEN];

@@ -26,8 +26,8 @@ struct departure {
 	uint64_t until_us;
 };
 
-/* Who could lead at once: a voter that is up and close behind, for nothing is taken into
- * the log until it has caught up. Better not the holder. 0: nobody. */
+/* A node that could lead at once: a voter that is up and close behind, because nothing enters the
+ * log until it has caught up. Preferably not the holder. 0: none. */
 static uint64_t successor(const struct core *c)
 {
 	uint64_t last = consensus_last_index(c->consensus), holder = state_holder(c->state, NULL);
@@ -67,7 +67,7 @@ void departure_transfer(struct core *c)
 	to = successor(c);
 	if (!to)
 		return; /* Looked for again with the next tick. */
-	/* What this step has proposed so far would not be taken any more. */
+	/* Proposals of this step so far would no longer be accepted. */
 	proposals_flush(c);
 	d->transfer_at_us = c->now_us + (c->leaving ? TRANSFER_LEAVING_US : TRANSFER_AGAIN_US);
 	if (consensus_transfer(c->consensus, core_now_ms(c), to) != OK)

@@ -6,7 +6,7 @@
 struct core;
 
 void departure_begin(struct core *c);    /* This node was told to end. */
-void departure_transfer(struct core *c); /* Leader: to whom it should be, if it is not we. */
+void departure_transfer(struct core *c); /* Leader: the node that should lead instead, if any. */
 void departure_applied(struct core *c);  /* Nodes, slots or the holder changed. */
 void departure_role(struct core *c);
 void departure_tick(struct core *c);     /* At a node that was told to end. */

@@ -14,7 +14,7 @@
 #define SUSPICION_VALID_US (200 * MS)
 
 struct election {
-	uint64_t since_us; /* The leader is dead by a majority's word since; 0 = it is not. */
+	uint64_t since_us; /* A majority has reported the leader dead since then; 0 = it has not. */
 	uint64_t next_us;
 	uint64_t sent_us;  /* Tell the others (again) that it is. */
 	struct suspicion { /* What each of them says: FRAME_SUSPECT ... */
@@ -40,8 +40,8 @@ static bool suspects_too(const struct core *c, uint32_t node)
 	       c->now_us - s->at_us < SUSPICION_VALID_US;
 }
 
-/* Our place among those who could stand: longest log first, then who does not hold
- * the addresses, then the order of the file. */
+/* Our place among those that could stand: longest log first, then nodes that do not hold the
+ * addresses, then the order of the file. */
 static uint32_t election_place(const struct core *c)
 {
 	uint64_t holder = state_holder(c->state, NULL);
@@ -104,7 +104,7 @@ void election_tick(struct core *c)
 	consensus_timeout_now(c->consensus, core_now_ms(c));
 }
 
-/* Our detector's word has changed. */
+/* Our detector has changed its verdict. */
 void election_look(struct core *c)
 {
 	c->election->sent_us = 0;

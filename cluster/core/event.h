@@ -18,19 +18,20 @@ enum event_type {
 	EVENT_DATAGRAM,   /* An IKE datagram came to one of our addresses. */
 	EVENT_FRAME,      /* A frame came over the verified link of a node. */
 	EVENT_LINK,       /* A link came up or went down. */
-	EVENT_SUSPECT,    /* The failure detector changed its mind about a node. */
-	EVENT_ISOLATION,  /* Contact to a quorum was lost for longer than `isolation`, or is back. */
+	EVENT_SUSPECT,    /* The failure detector changed its verdict on a node. */
+	EVENT_ISOLATION,  /* Contact with a quorum was lost for longer than `isolation`, or is back. */
 	EVENT_STORED,     /* A store_update is durable. */
 	EVENT_IDENTITY_STORED, /* An ACTION_STORE_IDENTITY is durable. */
 	EVENT_SA_REPORTS, /* From the packet workers. */
 	EVENT_SHUTDOWN,   /* SIGTERM: hand over, then ACTION_EXIT. */
-	EVENT_FITNESS,    /* The host lost, or has again, what serving clients takes. */
+	EVENT_FITNESS,    /* The host can no longer serve clients, or can again. */
 	EVENT_CONTROL,    /* An operator asks for something; answered by one ACTION_CONTROL. */
 	EVENT_CLOCK,       /* What the wall clock says, about twice a second. */
-	EVENT_DH,          /* To an ACTION_DH; comes once, for each. */
-	EVENT_AUTH_ANSWER, /* To an ACTION_AUTH_ASK, at whoever asked; late, twice or never. */
+	EVENT_DH,          /* The answer to an ACTION_DH: one for each. */
+	EVENT_AUTH_ANSWER, /* The answer to an ACTION_AUTH_ASK, at the node that asked; may come
+	                    * late, twice or never. */
 	EVENT_ROUTES,      /* What stands of the last ACTION_ROUTES; comes once, for each. */
-	EVENT_POLICY      /* Another policy is in force from now on. */
+	EVENT_POLICY      /* A new policy is in force from now on. */
 };
 
 struct event {

@@ -56,14 +56,14 @@ static bool send_final_response(struct core *c, const struct received *t)
 	return message != NULL;
 }
 
-/* What a request of IKE_AUTH came to that ends nothing yet. */
+/* The outcome of an IKE_AUTH request that is not the last. */
 static void conclude_auth(struct core *c, struct lane *l, const struct ike_header *h,
 			  struct ike_outcome *out)
 {
 	struct received *t = &l->received[0];
 
 	switch (out->verdict) {
-	case IKE_VERDICT_HALF_OPEN: /* Its response leaves by and by. */
+	case IKE_VERDICT_HALF_OPEN: /* Its response leaves later. */
 		half_open_step(c, t->via, out->half_open);
 		lane_pop(l);
 		break;
@@ -91,7 +91,8 @@ static void note(struct core *c, const struct received *t, const struct ike_outc
 		action_event(c->actions, "ike", "%s", out->note);
 }
 
-/* What the message at the head came to; h: its header. s: its session, or NULL. Ends out. */
+/* Handles the outcome of the message at the head; h: its header. s: its session, or NULL. Ends
+ * out. */
 static void conclude(struct core *c, struct lane *l, const struct ike_header *h,
 		     const struct session *s, struct ike_outcome *out)
 {
@@ -341,7 +342,7 @@ void exchange_applied(struct core *c, const struct follow_session *f)
 	}
 	if (s && f->step)
 		fragments_settle(c, s);
-	/* Renewals and marks change the session too, but nobody's turn. */
+	/* Renewals and marks change the session too, but not whose turn it is. */
 	if (f->session && (f->step || f->deleted) && (l = lane_find(c, f->session, 0)) && l->busy)
 		lane_done(c, l, f);
 	if (f->deleted && core_leads(c))
@@ -420,8 +421,8 @@ static void keep(struct core *c, const struct received *t, struct blob *b)
 		relay_keep(c, t->via, &h, &t->local, &t->remote, b);
 }
 
-/* What was on its way may not arrive, and nobody will say so: all begins anew. The
- * messages wait for who leads next, or for ourselves. */
+/* Commands on their way may be lost without notice: everything begins anew. The messages wait for
+ * the next leader, or for ourselves. */
 void exchange_lost(struct core *c)
 {
 	struct slow_dh_waiter w;

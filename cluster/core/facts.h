@@ -16,17 +16,18 @@ uint64_t core_applied(const struct core *core);
 struct cluster_policy *core_policy(const struct core *core); /* In force; borrowed. */
 uint64_t core_last_index(const struct core *core); /* The log's. */
 uint32_t core_voters(const struct core *core); /* In the configuration that was applied last. */
-/* Who counts for contact, by the same configuration. */
+/* The nodes that count for contact, by the same configuration. */
 void core_quorum(const struct core *core, struct detector_quorum *out);
 /* Index in config.node of a Raft id; CLUSTER_NODES_MAX if unknown. */
 uint32_t core_node_index(const struct core *core, uint64_t raft_id);
-/* It is linked, and we work with it: whoever is not gets nothing and is heard in nothing. */
+/* It is linked and we work with it: to any other node we send nothing, and from it we take
+ * nothing. */
 bool core_node_linked(const struct core *core, uint32_t node);
 /* Its HELLO came over this link, and we will not work with it. */
 bool core_node_refused(const struct core *core, uint32_t node);
 
-/* The mark age of each of the last takeovers of which we are the successor, by whose slots they were:
- * the last one last. *changes: how often any of it has changed. Gives how many. */
+/* The mark age of each of the last takeovers in which we are the successor, by the lost process: the
+ * newest last. *changes: how often any of it has changed. Returns how many. */
 #define TAKEOVERS_KEPT 16u
 struct core_mark_age {
 	uint64_t node, incarnation;

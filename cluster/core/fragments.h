@@ -10,15 +10,14 @@
 struct core;
 struct session;
 
-/* All messages that are incomplete, in octets with what it takes to keep them. To fill it takes
- * that much authenticated traffic within the time that one message is under way. */
+/* All incomplete messages, in octets with their overhead. Filling it takes that much authenticated
+ * traffic within the time that one message may be under way. */
 #define FRAGMENTS_OCTETS_MAX (8u << 20)
 
-/* A datagram that came, with its header. Returns the message that it is, or completes, to be
- * handled: the caller's reference. NULL: the rest of its message is missing, or it was dropped,
- * and counted. */
+/* Takes a received datagram, with its header. Returns the message that it is or completes, as the
+ * caller's reference. NULL: the rest of its message is missing, or it was dropped and counted. */
 struct ike_datagrams *fragments_collect(struct core *c, const struct ike_header *h, struct blob *datagram);
-/* The session has made a step: what it cannot take any more is forgotten. */
+/* The session has made a step: fragments that it can no longer use are forgotten. */
 void fragments_settle(struct core *c, const struct session *s);
 void fragments_forget(struct core *c, uint64_t spi_i, uint64_t spi_r); /* The IKE SA is gone. */
 void fragments_clear(struct core *c);                                  /* We do not lead. */

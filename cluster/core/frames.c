@@ -132,7 +132,7 @@ void frames_receive(struct core *c, uint32_t node, const uint8_t *data, size_t l
 	}
 	if (!p->greeted)
 		return;
-	/* It may end us: of somebody who has not said who he is, nothing is taken. */
+	/* It may end us: nothing is taken from a node that has not identified itself. */
 	if (f.type == FRAME_REFUSED) {
 		bootstrap_refused(c, node, &f);
 		return;

@@ -136,8 +136,8 @@ static uint64_t floor_of(const struct core *c, const struct seq_record *r, uint3
 	return known < logged ? logged : known;
 }
 
-/* A mark of an epoch before came into the log since the grant. It is no news if we knew it, and
- * may have put it there ourselves. */
+/* A mark of an earlier epoch came into the log since the grant. It tells nothing new if we knew it;
+ * we may have put it there ourselves. */
 static void follow_late(struct core *c, const struct session *s, const struct seq_record *r,
 			struct owned_sa *sa)
 {
@@ -313,8 +313,8 @@ void grants_drop_gone(struct core *c, uint64_t session)
 		grants_gone(c, session);
 }
 
-/* Slots changed, and nothing else: of a hundred thousand sessions only those are looked
- * at that come to us or go from us, so at most nodes nothing is to be done. */
+/* Only slots changed: of a hundred thousand sessions only those that come to us or leave us are
+ * looked at, so most nodes have nothing to do. */
 void grants_slots(struct core *c)
 {
 	bool changed[STATE_SLOTS_ALL], any = false;

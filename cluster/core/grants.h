@@ -10,11 +10,12 @@ struct core;
 
 void grants_session(struct core *c, const struct session *s);
 void grants_gone(struct core *c, uint64_t session);
-/* What is gone of it. First of all that changed: another one may have its SPI by now. */
+/* Removes what is gone. Call it first of all: another SA may have the SPI by now. */
 void grants_drop_gone(struct core *c, uint64_t session);
 void grants_slots(struct core *c);        /* Slots changed, nothing else. */
 void grants_all(struct core *c);          /* Every session, and what is no longer there. */
-/* Takeovers await nobody any more: what is held for them goes, but of exact SAs. */
+/* Takeovers wait for nobody any more: packets held for them are released, except those of exact
+ * SAs. */
 void grants_release(struct core *c);
 void grants_first_in(struct core *c, uint32_t spi_in);
 /* Exact SAs: how[slot], an enum collected, says where waiting is over. */

@@ -31,7 +31,7 @@ struct source_key { /* RFC 7296 2.1: the initiator's address, and the packet. */
 	uint8_t request_hash[IKE_HASH_LEN];
 };
 
-struct half_open_host { /* An address; of IPv6 the network part, which one host has whole. */
+struct half_open_host { /* An address; for IPv6 its network part, all of which one host may have. */
 	struct address address;
 	uint32_t n;
 	uint64_t demand_until_us; /* Cookies are demanded of it. */
@@ -50,8 +50,8 @@ struct half_open_entry {
 	bool waiting;            /* Its response or question has not left yet, ... */
 	uint64_t act_at_us;      /* ... but does so then. */
 	uint64_t asked_term;     /* Its question was asked outside in this term of ours. */
-	uint64_t led_term;       /* A term of ours: no other node had come further when it was ours. */
-	bool quiet;              /* It waits for that, and has nothing to say. */
+	uint64_t led_term;       /* In this term of ours no other node had come further with it. */
+	bool quiet;              /* It waits for that, and sends nothing yet. */
 	struct half_open_entry *prev, *next;           /* By since_us: fresh, or stepped. */
 	struct half_open_entry *wait_prev, *wait_next; /* By act_at_us. */
 	UT_hash_handle hh, hh_source;
@@ -62,14 +62,13 @@ struct half_open_entry *half_open_entry(const struct core *c, uint64_t spi_i, ui
 /* Adopts h's content. NULL: it is none, or there already. In a full table another one makes
  * room. */
 struct half_open_entry *half_open_add(struct core *c, struct ike_half_open *h, uint64_t term);
-/* It has come further: adopts h's content. Nobody else has it so, as far as we know. */
+/* It has come further: adopts h's content. As far as we know no other node has it like this. */
 void half_open_replace(struct core *c, struct half_open_entry *e, struct ike_half_open *h,
 		       uint64_t term);
 void half_open_changed(struct core *c, const struct half_open_entry *e); /* Noted: next_changed. */
 
 /* ---- half_open_share.c ---- */
-/* Lets it say what it has to say, the response or a question, once a majority holds it, or
- * after 5 ms. */
+/* Lets its response or question leave, once a majority holds it, or after 5 ms. */
 void half_open_settle(struct core *c, struct half_open_entry *e);
 void half_open_stop_waiting(struct core *c, struct half_open_entry *e);
 

@@ -214,9 +214,9 @@ static void correct(struct core *c, uint32_t node, const struct half_open_entry 
 	blob_unref(sealed);
 }
 
-/* Takes h unless ours is better. Is what we now have this one? Who leads takes only what has
- * come further than its own; the others take nothing of a leader before the one that they
- * know it from. */
+/* Takes h unless ours is further; returns whether h is what we now have. A leader takes only what
+ * is further than its own; the others take nothing from a leader before the one that sent them
+ * theirs. */
 static bool take(struct core *c, uint32_t node, struct ike_half_open *h, uint64_t term)
 {
 	struct half_open_entry *e = half_open_entry(c, h->spi_i, h->spi_r);

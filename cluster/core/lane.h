@@ -48,11 +48,11 @@ struct exchange {
 struct lane *lane_find(const struct core *c, uint64_t a, uint64_t b);
 struct lane *lane_get(struct core *c, uint64_t a, uint64_t b); /* NULL: too many. */
 void lane_pop(struct lane *l);
-/* Its first datagram: the header is that of all, and by it a request is known again. */
+/* Its first datagram: its header is that of all, and it identifies a repeated request. */
 const struct blob *received_first(const struct received *t);
 void lane_free(struct core *c, struct lane *l);
 uint32_t lane_owner(const struct core *c, uint64_t raft_id); /* As a bit of lane.owners; 0: none. */
-/* Nobody else shall be given this address while the lane's command is on its way. */
+/* Nobody else may be given this address while the lane's command is on its way. */
 void lane_take_address(struct core *c, struct lane *l, const struct address *a);
 void lane_drop_address(struct core *c, struct lane *l);
 

@@ -26,14 +26,14 @@
 
 struct logged {
 	int64_t until_us;       /* What was accepted until then is in the log; may be before our start. */
-	uint64_t term;          /* Of the last entry. */
+	uint64_t term;          /* The last entry's. */
 	uint64_t began_us;      /* This term, and these owners, began then at the latest. */
 	uint64_t index, index_us; /* An entry that came then; 0: none that may still prove something. */
 	struct {
 		uint64_t node, incarnation;
-	} owner[STATE_NODES_MAX]; /* Of sessions, without us. */
+	} owner[STATE_NODES_MAX]; /* Owners of sessions, without us. */
 	uint32_t n_owners;
-	uint64_t looked_us;     /* Who they are was looked up then. */
+	uint64_t looked_us;     /* When they were looked up. */
 };
 
 static int64_t commit_us(const struct core *c)

@@ -12,7 +12,7 @@ struct store_update;
 void logged_init(struct core *c); /* After started_us and unlogged_us. */
 /* Slots may have changed. After owners were noted, before grants. */
 void logged_slots(struct core *c, bool changed);
-/* What Raft stores: gets to know it, and says how far the marks in the log reach. */
+/* Raft stores something: notes it, and adds how far the marks in the log reach. */
 void logged_store(struct core *c, struct store_update *u);
 void logged_fini(struct core *c);
 

@@ -121,7 +121,7 @@ void membership_tell_down(struct core *c, const struct node_down *down)
 	bool left = i != NODE_NONE &&
 		    (i == c->config->self ? c->leaving : c->peer[i].leaving);
 
-	/* What the log tells a node that comes back is no news. */
+	/* The log of a node that comes back tells no new events. */
 	if (!voter_may_vote(c) && !(left && i == c->config->self))
 		return;
 	action_event(c->actions, left ? "node_left" : "node_down", "%s %s, successor %s",

@@ -12,8 +12,9 @@ struct frame;
 #define OWED_NOTHING INT64_MAX
 
 void owed_init(struct core *c);
-int64_t owed_ours_us(const struct core *c); /* What came to us in this step was accepted since then. */
-/* Slots may have changed: what follows from that. Before takeovers are noted. */
+int64_t owed_ours_us(const struct core *c); /* Packets of SAs that came to us in this step may have
+                                             * been accepted since then. */
+/* Slots may have changed. Call it before takeovers are noted. */
 void owed_slots(struct core *c, bool changed);
 /* A frame of marks of the node's own: it says what it has applied. */
 void owed_shown(struct core *c, uint32_t node, const struct frame *f);

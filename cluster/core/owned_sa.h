@@ -20,7 +20,7 @@ struct owned_sa;
 enum owned_sa_list {
 	SAS_CHANGED,  /* sequence.c: marks of ours, not yet sent to the others. */
 	SAS_FRESH,    /* ... that are newer than the log's, as far as we know. */
-	SAS_PROPOSED, /* ... that were proposed lately: it may be lost with who led. */
+	SAS_PROPOSED, /* ... that were proposed lately: the proposal may be lost with the leader. */
 	SAS_ASKED,    /* lease_requests.c: asked for and perhaps not there yet. */
 	SAS_COUNTED,  /* volumes.c: carried more than is in the log, to be proposed ... */
 	SAS_VOLUME_ASKED, /* ... and proposed lately. */
@@ -49,7 +49,7 @@ struct sa_grant { /* grants.c: what the packet workers were told. */
 struct sa_mark { /* sequence.c */
 	struct mark_memory known; /* By whomever. */
 	struct mark own;     /* Accepted here: the last epoch's. */
-	bool ended;          /* That epoch is over for us: `own` has to get around. */
+	bool ended;          /* That epoch is over for us: `own` must reach the others. */
 	uint8_t unknown;     /* Looked at so often without an SA for it ... */
 	uint32_t told_by;    /* ... and told by these nodes: bits of config indices. */
 	uint64_t commit_us;  /* On the list of the fresh: to be looked at then. */
@@ -57,7 +57,7 @@ struct sa_mark { /* sequence.c */
 };
 
 struct sa_lease { /* lease_requests.c */
-	int64_t epoch; /* In which it was asked: the next one's owner begins anew. */
+	int64_t epoch; /* In which it was asked: the owner in the next epoch begins anew. */
 	struct asked { /* When, and where it stood then: for the rate since. */
 		uint64_t end, us, next;
 	} lease, horizon;
@@ -75,7 +75,7 @@ struct sa_volume { /* volumes.c: of SAs that we own. */
 struct sa_quorum { /* quorum.c: of exact SAs that we own. */
 	bool counted;
 	int64_t epoch;
-	uint64_t since; /* The index at which we saw the SA: whose word is older means another. */
+	uint64_t since; /* The index at which we saw the SA: an older acknowledgement is about another SA. */
 	uint64_t held[CLUSTER_NODES_MAX]; /* By node: the highest mark of this epoch. */
 	uint64_t delivered;
 };
@@ -100,9 +100,9 @@ struct owned_sa {
 struct owned_sa *owned_sa_find(const struct core *c, uint32_t spi_in); /* NULL: none. */
 struct owned_sa *owned_sa_get(struct core *c, uint32_t spi_in);        /* Made if need be. */
 uint32_t owned_sa_count(const struct core *c);
-/* We had applied so much when we saw it: the SA was not made after that index. */
+/* What we had applied when we saw it: the SA was not made after that index. */
 uint64_t owned_sa_since(const struct core *c, const struct owned_sa *sa);
-/* The SA is no more: it leaves all lists and is freed. */
+/* The SA is gone: it leaves all lists and is freed. */
 void owned_sa_gone(struct core *c, struct owned_sa *sa);
 
 struct owned_sa *owned_sa_first(const struct core *c, enum owned_sa_list list); /* NULL: none. */

@@ -15,7 +15,7 @@ struct peer {
 	bool refuses;        /* It will not work with us. */
 	bool suspect;        /* By our failure detector. */
 	bool leaving;        /* It said so, in this incarnation. */
-	bool never_heard;    /* suspect since our start: not the detector's word yet. */
+	bool never_heard;    /* suspect since our start: not the detector's verdict yet. */
 	bool differs;        /* Its facts are not ours (cluster_config.hash). */
 	uint8_t level;       /* What it can read: HELLO. */
 	bool unfit;          /* FRAME_FITNESS: its host does not let it serve. */

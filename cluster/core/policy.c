@@ -36,12 +36,12 @@
 struct known;
 
 struct policy {
-	struct known *known; /* By identity: who has a [[secret]], or is a [[user]]. */
+	struct known *known; /* By identity: those with a [[secret]], or that are a [[user]]. */
 	enum { POLICY_REST, POLICY_COUNT, POLICY_END } stage;
 	struct policy_walk walk;
 	uint64_t again_us;
 	bool held; /* They were too many. */
-	bool astray; /* Of those it was said. */
+	bool astray; /* The event was given for these. */
 	uint32_t differ; /* Nodes that have another one, of which that was said: 1 << index. */
 };
 
@@ -115,7 +115,7 @@ void policy_set(struct core *c, struct cluster_policy *policy)
 	if (!other)
 		return;
 	action_event(c->actions, "policy_new", "a new policy is in force");
-	c->policy->held = false; /* Of those that the one before lacked. */
+	c->policy->held = false; /* Those that the previous policy lacked. */
 	policy_look(c);
 }
 

@@ -8,7 +8,7 @@
 
 struct core;
 
-/* Through all sessions, a few at a time: how many are of what is configured, and of what is not. */
+/* A walk through all sessions, a few at a time: how many are configured, and how many are not. */
 struct policy_walk {
 	uint64_t after, seen, gone, astray;
 	bool over;
@@ -21,7 +21,7 @@ void policy_set(struct core *c, struct cluster_policy *policy); /* In force from
 bool policy_knows(const struct core *c, const struct ike_id *id); /* Has it a [[secret]]? */
 bool policy_admits(const struct core *c, const struct ike_id *id); /* May a certificate name it? */
 bool policy_is_shown(const struct core *c); /* Has a majority of voters our facts and our policy? */
-bool policy_is_held(uint64_t gone, uint64_t seen); /* Too many to end without being asked to? */
+bool policy_is_held(uint64_t gone, uint64_t seen); /* Too many to end unless an operator says so? */
 void policy_walk(const struct core *c, struct policy_walk *w); /* Further; never if it is over. */
 void policy_propose(struct core *c, struct policy_walk *w, uint64_t ticket);
 void policy_look(struct core *c); /* Nodes changed. */

@@ -12,7 +12,7 @@
 #define LOOK_US (1000 * MS)
 
 struct pools {
-	struct prefix low[STATE_POOLS_MAX]; /* Of which it was said. */
+	struct prefix low[STATE_POOLS_MAX]; /* Pools with an event. */
 	unsigned n;
 	uint64_t next_us;
 };
@@ -64,7 +64,7 @@ void pools_tick(struct core *c)
 		return;
 	c->pools->next_us = c->now_us + LOOK_US;
 	if (!core_leads(c))
-		c->pools->n = 0; /* Who leads says it, also if another one did. */
+		c->pools->n = 0; /* The leader says it, even if an earlier leader did. */
 	for (size_t i = 0; core_leads(c) && i < ike->n_connections; i++)
 		if (ike->connections[i].has_pool)
 			look(c, &ike->connections[i]);

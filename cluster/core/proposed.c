@@ -36,9 +36,9 @@ static bool may_propose(const struct core *c, uint32_t node, const struct comman
 	}
 }
 
-/* Leases and marks come from an SA's owner: what others say of it would use up its numbers,
- * or shut its client out. A mark comes from who owned it in that epoch, too, as far as the
- * state can say who that was. */
+/* Leases and marks come from an SA's owner: anybody else's would use up its numbers, or shut its
+ * client out. A mark may also come from the owner in its epoch, as far as the state can say who
+ * that was. */
 static bool may_say(const struct core *c, uint64_t id, const struct seq_row *row)
 {
 	const struct session *s = state_session_by_spi(c->state, row->spi_in, NULL);

@@ -9,7 +9,7 @@
 struct core;
 
 void proposed_receive(struct core *c, uint32_t node, const uint8_t *data, size_t len);
-uint64_t proposed_false_downs(const struct core *c); /* Nodes that were put down, and live. */
+uint64_t proposed_false_downs(const struct core *c); /* Nodes that were declared down, and live. */
 void proposed_init(struct core *c);
 void proposed_fini(struct core *c);
 

@@ -12,17 +12,18 @@
 
 struct core;
 
-/* Is a datagram that came to this address of ours RADIUS's, and not IKE's? */
+/* Does a datagram that came to this address of ours belong to RADIUS, and not to IKE? */
 bool radius_is_for(const struct core *c, const struct endpoint *local);
 void radius_datagram(struct core *c, uint32_t via, const struct endpoint *local,
 		     const struct endpoint *remote, const uint8_t *data, size_t len);
 /* A question for RADIUS (radius_question.h), which a majority holds. */
 void radius_ask(struct core *c, const struct auth_question *name, struct blob *question);
-/* One that was answered since this was asked last: the answer is the caller's. False: there is none. */
+/* A question that was answered since the last call: the answer is the caller's. False: there is
+ * none. */
 bool radius_next_answer(struct core *c, struct auth_question *name, struct blob **answer);
 /* Nobody waits for the answer any more. */
 void radius_forget(struct core *c, uint64_t spi_i, uint64_t spi_r, uint32_t step);
-/* An identifier for a request to that server that is not one of an open request. */
+/* An identifier for a request to that server which no open request uses. */
 uint8_t radius_draw_id(struct core *c, const struct endpoint *server);
 void radius_policy(struct core *c); /* Another one is in force. */
 void radius_role(struct core *c);

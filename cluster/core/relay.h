@@ -8,7 +8,7 @@
 struct core;
 
 bool relay_possible(const struct core *c, uint32_t leader);
-/* Drops what came by another node: that is never relayed again. */
+/* Drops a datagram that another node relayed: it is never relayed again. */
 void relay_forward(struct core *c, uint32_t via, const struct endpoint *local,
 		   const struct endpoint *remote, const uint8_t *data, size_t len);
 void relay_keep(struct core *c, uint32_t via, const struct ike_header *h,

@@ -83,9 +83,9 @@ static bool notice_due(struct core *c, const struct session *s)
 
 	if (session_ends(s) || session_epoch(c->state, s) == s->acknowledged_epoch)
 		return false;
-	/* Where owners come and go a client hears of where it stands in the end, and back where
-	 * it was is one step. It is served meanwhile: the notice is news, no condition. One
-	 * that was lost with its IKE SA is no other one. */
+	/* If owners come and go, a client hears of the last one, and a return to the first is one
+	 * step. It is served meanwhile: nothing depends on the notice. A notice that was lost with
+	 * its IKE SA is not repeated as another one. */
 	e = task_get(c, s->id);
 	if (MUTANT(MUTANT_NOTICE_EACH_MOVE))
 		return true;
@@ -222,9 +222,9 @@ static void end(struct core *c, const struct session *s)
 			     (unsigned long long)s->id);
 }
 
-/* Its INITIAL_CONTACT said that it is the only session of its client (RFC 7296 2.4): a command
- * that puts one ends COMMAND_SUPERSEDES_MAX others, and if there were more it is done here, by
- * whoever leads: what is older than such a session ends. */
+/* Its INITIAL_CONTACT said that it is the only session of its client (RFC 7296 2.4). SessionPut
+ * ends COMMAND_SUPERSEDES_MAX others; if there are more, the leader ends them here: all that are
+ * older than such a session. */
 static bool contact_turn(struct core *c, const struct session *s)
 {
 	const struct session *old;

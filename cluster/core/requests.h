@@ -12,13 +12,13 @@ void requests_scan(struct core *c);       /* Ownership changed: look for notices
 void requests_applied(struct core *c, const struct session *s);
 void requests_forget(struct core *c, uint64_t session);
 void requests_alive(struct core *c, const struct session *s); /* Authenticated sign of life. */
-/* Its packets come, though perhaps replayed ones, from `seen`: what it did not answer is
- * sent again, there too if it is behind a NAT. */
+/* Its packets, perhaps replayed ones, come from `seen`: an unanswered request is sent again, to
+ * that address too if the client is behind a NAT. */
 void requests_wake(struct core *c, const struct session *s, const struct endpoint *seen);
 void requests_delete_child(struct core *c, uint32_t spi_in);
-/* The Child SA wants a successor: its rekey is made at the session's next turn, and made
- * again, ever more slowly, until there is one or the SA is gone. Who wants it says so to
- * each new leader; what has used 75 % of its numbers needs nobody to say so. */
+/* The Child SA needs a successor: its rekey is made at the session's next turn, and again, ever
+ * more slowly, until there is one or the SA is gone. The room that wants it must tell each new
+ * leader; for an SA that has used 75 % of its numbers nobody need do so. */
 void requests_rekey_child(struct core *c, const struct session *s, uint32_t spi_in);
 void requests_role(struct core *c);
 void requests_tick(struct core *c);

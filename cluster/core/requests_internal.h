@@ -11,7 +11,7 @@ struct open_request {
 	struct ike_datagrams *request; /* NULL: there is none. */
 	uint32_t purpose;
 	uint64_t next_us;  /* Repeat; NEVER = given up until the client shows itself. */
-	uint64_t since_us; /* Asked, for its silence to be counted, at this time. */
+	uint64_t since_us; /* When it was asked; its silence counts from then. */
 	uint32_t tries;
 };
 
@@ -23,7 +23,7 @@ struct task {
 				   * of its own, and holds up nothing. */
 	uint64_t alive_us;     /* Last authenticated sign of life. */
 	uint64_t marks;        /* Sum of its marks then. */
-	bool probing;          /* A notice in place of dead peer detection: its silence counts. */
+	bool probing;          /* A notice that replaces dead peer detection: silence counts. */
 	uint32_t rekey;        /* spi_in of a Child SA that is to be rekeyed; 0 = none. */
 	uint64_t rekey_us;     /* Not (again) before. */
 	uint32_t rekey_tries;
@@ -42,7 +42,7 @@ struct task {
  * was asked when the client rekeys meanwhile: RFC 7296 2.18 keeps windows apart. */
 const struct ike_sa *requests_asking(const struct session *s);
 
-struct task *task_get(struct core *c, uint64_t session); /* Makes it where there is none. */
+struct task *task_get(struct core *c, uint64_t session); /* Makes one if there is none. */
 /* The request goes into the log, to be sent once it is committed. False: the session has
  * one outstanding, or a command on its way; or it is a rekey that is too long, and is put off. */
 bool requests_make(struct core *c, const struct session *s, const struct ike_request *r);
@@ -50,13 +50,13 @@ bool requests_make(struct core *c, const struct session *s, const struct ike_req
 void requests_send(struct core *c, const struct session *s, const struct ike_datagrams *message);
 /* ---- requests_repeat.c ---- */
 
-/* What is outstanding by the applied state, sent if that is new. Returns the purpose of what is
- * answered by it, or NONE. */
+/* Sends what has become outstanding in the applied state. Returns the purpose of the request that
+ * was answered, or NONE. */
 enum ike_purpose requests_follow(struct core *c, const struct session *s, struct task *e);
 /* Repeats what is due. False: nothing is. */
 bool requests_repeat_turn(struct core *c, const struct session *s, struct task *e);
-/* Window 1: while a notice is unanswered there can be no other question. So it is asked
- * once more, and this time it is what DPD would have asked. */
+/* Window 1: while a notice is unanswered there can be no other request. So the notice is sent once
+ * more, and this time it does the work of DPD. */
 void requests_probe(struct core *c, struct task *e);
 
 /* What the session's Child SAs need, at its turn (requests_child.c). False: nothing. */

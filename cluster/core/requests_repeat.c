@@ -175,7 +175,7 @@ static void give_up(struct core *c, const struct session *s, struct task *e)
 		e->probing = false;
 		return;
 	}
-	/* Should the deletion be refused, for the client has just said something. */
+	/* In case the deletion is refused because the client has just sent something. */
 	e->question.next_us = c->now_us + c->config->timing.retransmit_ms * MS;
 	if (!exchange_reserve(c, s->id))
 		return;

@@ -72,16 +72,16 @@ struct core {
 	struct state *state;
 	struct consensus *consensus;   /* NULL until we know which cluster we belong to. */
 	bool stopped;                  /* ACTION_EXIT was given: nothing more happens. */
-	bool isolated;                 /* EVENT_ISOLATION: no contact to a quorum. */
+	bool isolated;                 /* EVENT_ISOLATION: no contact with a quorum. */
 	bool unfit;                    /* EVENT_FITNESS: our host does not let us serve. */
 	bool leaving;                  /* EVENT_SHUTDOWN: we hand over, and end. */
 	uint64_t old_s, old_until_us;  /* Our store is old: until then somebody must lead us. */
-	uint64_t led_since_us;         /* When we came to lead last. */
+	uint64_t led_since_us;         /* When we last became the leader. */
 	uint64_t applied_sent;
 	uint64_t replay_until;         /* Last index that our store held when we started ... */
-	uint64_t started_us, unlogged_us; /* core_start's; not less than within which marks are committed. */
+	uint64_t started_us, unlogged_us; /* core_start's; not less than the time within which marks are committed. */
 	uint64_t housekeeping_us;
-	uint64_t slept_until_us; /* This process stood still, and has not caught up before that. */
+	uint64_t slept_until_us; /* This process stood still, and has not caught up before this time. */
 
 	/* The event being handled. */
 	uint64_t now_us;

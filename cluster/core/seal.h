@@ -30,8 +30,8 @@ struct blob *seal_create(const struct seal_key *k, enum seal_kind kind, struct e
  * ERR_DAMAGED: our key, but the tag does not verify. */
 enum status seal_open(const struct seal_key *k, enum seal_kind kind, const uint8_t *sealed,
 		      size_t len, struct blob **plain) must_check;
-/* Another 32-octet key of the same source, for one purpose: HMAC-SHA256(key, label).
- * Labels that begin with "baton seal" are this file's own. */
+/* Another 32-octet key from the same source, for one purpose: HMAC-SHA256(key, label). Labels that
+ * begin with "baton seal" are reserved for this file. */
 void seal_derive(const struct seal_key *k, const char *label, uint8_t out[32]);
 
 #endif

@@ -47,8 +47,8 @@ uint64_t sequence_before(const struct core *c, uint32_t spi_in, int64_t epoch)
 
 /* ---- Into the log ---- */
 
-/* Is there a mark to be put into the log by us? By an owner its own, and what it was handed
- * of its predecessors; by who owned the SA before, its last one. */
+/* Is there a mark that we must put into the log? An owner its own, and those of its predecessors
+ * that it was given; a former owner its last one. */
 static bool wanted(const struct core *c, const struct owned_sa *sa, const struct session *s,
 		   struct mark rows[2])
 {
@@ -105,7 +105,7 @@ static void send_within(struct core *c, uint64_t us)
 		c->sequence->send_at_us = c->now_us + us;
 }
 
-/* The worker's word of an epoch that is over for us comes late, too. */
+/* The worker's report about an epoch that is over for us comes late, too. */
 void sequence_marked(struct core *c, const struct session *s, unsigned child,
 		     const struct sa_report *r)
 {
@@ -203,8 +203,8 @@ static void marks_commit(struct core *c)
 		const struct session *s = state_session_by_spi(c->state, sa->spi_in, &i);
 
 		owned_sa_remove(c, sa, SAS_FRESH);
-		/* The SA is gone; or our state lags, long when nobody leads. Nothing is forgotten
-		 * while we collect: no word would count, one after the other. */
+		/* The SA is gone, or our state lags (for long, if nobody leads). Nothing is
+		 * forgotten while we collect: else no answer would ever count. */
 		if (!s) {
 			if (c->isolated || collect_is_open(c) || sa->mark.unknown++ < 3) {
 				sequence_fresh(c, sa);

@@ -17,10 +17,10 @@ void sequence_marked(struct core *c, const struct session *s, unsigned child,
 void sequence_marks(struct core *c, uint32_t node, const struct frame *f);
 /* Highest known in memory that was accepted in an epoch before that one. */
 uint64_t sequence_before(const struct core *c, uint32_t spi_in, int64_t epoch);
-/* To a node, all that is newer than the log: of all, or of slots that it or we own. */
+/* To a node, all marks newer than the log's: of all slots, or of those that it or we own. */
 void sequence_tell(struct core *c, uint32_t node, bool all);
 void sequence_again(struct core *c, uint32_t spi_in); /* Our mark to all nodes once more. */
-/* We owned it in that epoch, and do so no more: our last mark is told and proposed. */
+/* We owned it in that epoch, and no longer do: our last mark is sent and proposed. */
 void sequence_ended(struct core *c, uint32_t spi_in, int64_t epoch);
 void sequence_fall(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t floor);
 void sequence_tick(struct core *c);

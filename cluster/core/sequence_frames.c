@@ -39,7 +39,7 @@ void sequence_send(struct core *c)
 	c->sequence->send_at_us = owned_sa_first(c, SAS_CHANGED) ? c->now_us : NEVER;
 }
 
-/* To one node: as its memory, not as our word. */
+/* To one node: as remembered, not as our own. */
 static void rows_tell(struct core *c, uint32_t node, const struct frame_mark *rows, size_t n)
 {
 	if (n)
@@ -74,9 +74,9 @@ void sequence_tell(struct core *c, uint32_t node, bool all)
 	rows_tell(c, node, rows, n);
 }
 
-/* An owner's own marks, by its verified link and incarnation, or (incarnation 0)
- * what another node remembers of them. Who owned the SA in an epoch that is long over the state
- * cannot say: then it may be the sender, and what it says must not be lost. */
+/* An owner's own marks, by its verified link and incarnation, or (incarnation 0) what another node
+ * remembers of them. The state cannot say who owned the SA in an epoch that is long over: it may
+ * have been the sender, whose mark must not be lost. */
 static bool mark_acceptable(const struct core *c, uint32_t node, uint64_t incarnation,
 			    const struct session *s, int64_t epoch)
 {
@@ -91,7 +91,7 @@ static bool mark_acceptable(const struct core *c, uint32_t node, uint64_t incarn
 	       (owner == c->peer[node].raft_id && its_incarnation == incarnation);
 }
 
-/* Late marks, to be told to who owns the SAs now. */
+/* Late marks, to be passed to the present owners of the SAs. */
 struct pass {
 	struct frame_mark rows[FRAME_MARKS_MAX];
 	size_t n;

@@ -8,7 +8,7 @@
 
 struct core;
 
-/* Does this slot now give us, or take from us, what we did not know yet? From now on we do. */
+/* Has this slot come to us, or left us, since the last look? From now on that is known. */
 bool slots_seen_changed(struct core *c, uint32_t slot);
 bool slots_seen_had(const struct core *c, uint32_t slot, int64_t epoch); /* Known as ours, then. */
 void slots_seen_init(struct core *c);

@@ -15,7 +15,7 @@ struct slots_told {
 	uint8_t owner[STATE_SLOTS_ALL]; /* Index in the configuration; SAD_OWNER_NONE. */
 };
 
-/* What is ours is granted or nobody's: a process before this one forwards nothing to itself. */
+/* Our own slots are granted or nobody's: the process before this one forwards nothing to itself. */
 static uint8_t owner_of(const struct core *c, uint32_t slot)
 {
 	uint32_t node = core_node_index(c, state_slot(c->state, slot)->node);

@@ -5,8 +5,8 @@
 
 struct core;
 
-/* Slots may have changed, or who has which Raft id. Before grants: what a revocation lets go is
- * for the new owner. */
+/* Slots may have changed, or the nodes' Raft ids. Call it before grants: packets that a revocation
+ * releases go to the new owner. */
 void slots_told_look(struct core *c);
 void slots_told_init(struct core *c);
 void slots_told_fini(struct core *c);

@@ -8,12 +8,12 @@
 
 struct core;
 
-/* Begins one of the state as it is now, or goes on; the whole, when that is done, else NULL. */
+/* Begins a snapshot of the state as it is now, or goes on; returns it when complete, else NULL. */
 struct blob *snapshot_slice(struct core *c, bool begin);
 void snapshot_init(struct core *c);
 void snapshot_forget(struct core *c); /* The one that is being made. */
-/* A whole one: the state, or why not, as seal_open() says; ERR_MALFORMED also if it is none,
- * ERR_UNSUPPORTED if it is of a level above `own`. */
+/* Reads a complete one: the state, or seal_open()'s error; also ERR_MALFORMED, and ERR_UNSUPPORTED
+ * if its level is above `own`. */
 enum status snapshot_open(const struct seal_key *k, const uint8_t *data, size_t len, uint8_t own,
 			  struct state **state) must_check;
 void snapshot_fini(struct core *c);

@@ -40,8 +40,8 @@ uint64_t successor_of(const struct core *c, uint64_t lost)
 	return successor == 0 && we_can ? c->raft_id : successor;
 }
 
-/* A load balancer spreads: no successor means by rendezvous over all that are up. The state
- * does not know who is unfit, so then it is one successor. */
+/* Behind a load balancer sessions are spread: no successor means rendezvous over all nodes that are
+ * up. The state does not know which are unfit; if one is, there is a single successor. */
 uint64_t successor_of_slots(const struct core *c, uint64_t lost)
 {
 	return c->config->mode == SERVICE_LB && !fitness_lacks(c) ? 0 : successor_of(c, lost);

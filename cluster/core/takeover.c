@@ -27,7 +27,7 @@
 #include <stdlib.h>
 
 struct takeover {
-	uint64_t node, incarnation; /* Whose slots came to us; Raft id. */
+	uint64_t node, incarnation; /* The node whose slots came to us; Raft id. */
 	uint64_t at_us, age_us;
 	uint64_t late_us;           /* Its last late mark came so long after; 0: none. */
 	uint32_t awaited;           /* Nodes whose marks we wait for: bits of config indices. */
@@ -41,7 +41,7 @@ struct takeovers {
 	unsigned n;
 	uint64_t changes;        /* In it. */
 	struct node_down orphan; /* The last that moved slots, perhaps to nobody. */
-	bool release;            /* One of them awaits nobody any more: held packets go. */
+	bool release;            /* One of them waits for nobody any more: held packets are released. */
 	uint64_t held_expired;
 	uint64_t last_gap_us;
 	uint64_t done_index[CLUSTER_NODES_MAX]; /* FRAME_MARKS_DONE of each node, which may come before our apply. */
@@ -61,7 +61,7 @@ static struct takeover *find(const struct core *c, uint64_t node, uint64_t incar
 	return NULL;
 }
 
-/* By which a slot of ours came to us. */
+/* The takeover by which a slot came to us. */
 static struct takeover *of_slot(const struct core *c, const struct slot *slot)
 {
 	return find(c, slot->previous_node, slot->previous_incarnation);
@@ -85,8 +85,8 @@ static void stop_waiting(struct core *c, struct takeover *t)
 	c->takeovers->release = true;
 }
 
-/* All that are up; and the lost one too when it seems alive to us, for it leaves in order, or
- * was lost to the leader alone. */
+/* All that are up, and also the lost one if it seems alive to us: it leaves in order, or only the
+ * leader lost it. */
 static uint32_t who_knows_marks(const struct core *c, uint64_t index)
 {
 	uint32_t who = 0;
@@ -256,8 +256,8 @@ uint64_t takeover_last_age_us(const struct core *c)
 
 /* ---- What happens ---- */
 
-/* Did slots of the lost node come to us? Those of an earlier loss are ours already: who
- * has come back since, and is lost again, may have owned nothing. */
+/* Did slots of the lost node come to us? Those of an earlier loss are ours already: a node that
+ * came back since, and is lost again, may have owned nothing. */
 static bool inherited(const struct core *c, const struct node_down *down)
 {
 	for (uint32_t i = 0; i < STATE_SLOTS; i++) {

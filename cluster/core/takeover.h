@@ -10,14 +10,15 @@ struct core;
 
 /* NodeDown was applied, at that index, and moved slots or not. Before grants. */
 void takeover_down(struct core *c, const struct node_down *down, uint64_t index, bool moved);
-/* It is ours, since just now, and there are sessions in it. */
+/* The slot has just become ours, and has sessions in it. */
 void takeover_slot(struct core *c, const struct slot *slot);
 void takeover_marks_done(struct core *c, uint32_t node, uint64_t index);
-/* It is ours: are marks of the process that was lost still to come? */
+/* For a slot of ours: are marks of the lost process still to come? */
 bool takeover_awaits(const struct core *c, const struct slot *slot);
-/* Of a process none are any more, since this was asked last: held packets go. */
+/* Since the last call, the marks of some process are no longer awaited: held packets are
+ * released. */
 bool takeover_releases(struct core *c);
-/* It is ours, and that was accepted in another epoch: what is below is refused. */
+/* For an SA of ours: this number was accepted in another epoch; numbers up to it are refused. */
 void takeover_floor(struct core *c, uint32_t spi_in, struct mark mark);
 void takeover_first_in(struct core *c, uint32_t spi_in); /* A packet came in by it. */
 uint64_t takeover_last_age_us(const struct core *c);

@@ -45,7 +45,7 @@ const char *unready_name(enum unready u)
 	return name[u];
 }
 
-/* The nodes that nothing can come from, for the end of a sentence. */
+/* The nodes from which nothing can come, as the end of a sentence. */
 static void say_missing(const struct core *c, char *text)
 {
 	size_t at = strlen(text);

@@ -21,7 +21,7 @@ enum unready {
 
 uint32_t core_unready(const struct core *core); /* Bits 1 << enum unready; 0: it is ready. */
 const char *unready_name(enum unready u);       /* One word. */
-/* What stands behind a bit of core_unready(), in a sentence for the operator. */
+/* The meaning of a bit of core_unready(), as a sentence for the operator. */
 void core_unready_text(const struct core *core, enum unready u, char text[UNREADY_TEXT_LEN]);
 
 #endif

@@ -12,7 +12,7 @@ struct core;
 
 /* What each member can read, by what it last said; 0: one has not said it yet. */
 uint8_t upgrade_level(const struct core *c, const struct consensus_member *m, size_t n);
-/* Who reads up to `level` cannot read what is written: why, in `text`, else NULL. */
+/* If a node that reads up to `level` cannot read what is written: why, in `text`; else NULL. */
 const char *upgrade_objection(uint8_t level, uint8_t written, char *text, size_t size);
 
 #endif

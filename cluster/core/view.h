@@ -26,7 +26,7 @@ bool core_owns(const struct core *c, const struct session *s);
 /* The [[connection]] it came by; NULL: no longer configured. */
 const struct ike_connection *core_connection(const struct core *c, const struct session *s);
 bool core_has_successor(const struct session *s, uint32_t spi_in); /* Its Child SA was rekeyed. */
-/* Of Child SAs that the session gets now; 0: they are not exact. */
+/* Horizon of Child SAs that the session gets now; 0: they are not exact. */
 uint64_t core_first_horizon(const struct core *c, const struct ike_session *ike);
 /* Does the applied state show that process as up? */
 bool core_is_up(const struct core *c, uint64_t id, uint64_t incarnation);

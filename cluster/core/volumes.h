@@ -11,7 +11,7 @@ struct core;
 struct session;
 
 void volumes_counted(struct core *c, const struct session *s, const struct sa_report *r);
-/* A row of the SA goes into the log anyway: so does this. */
+/* A row of the SA goes into the log anyway: adds the volume. */
 void volumes_ride(struct core *c, struct owned_sa *sa, struct seq_row *row);
 void volumes_tick(struct core *c);
 

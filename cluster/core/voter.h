@@ -10,7 +10,8 @@ struct core;
 struct frame_mark;
 
 uint32_t voter_majority(const struct core *c); /* A majority of all nodes. */
-/* The applied state shows this process as up: it lags behind none that was here before. */
+/* The applied state shows this process as up: it does not lag behind an earlier process of this
+ * node. */
 bool voter_may_vote(const struct core *c);
 /* May we say that we hold this mark, which came from the node in that incarnation? */
 bool voter_acknowledges(const struct core *c, uint32_t node, uint64_t incarnation,

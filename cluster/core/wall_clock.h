@@ -14,8 +14,8 @@ struct core;
 /* EVENT_CLOCK, and a node's FRAME_CLOCK: seconds since 1970. */
 void wall_clock_set(struct core *c, int64_t unix_s);
 void wall_clock_heard(struct core *c, uint32_t node, int64_t unix_s);
-/* Is it more than WALL_CLOCK_APART_S from the clocks of a majority of all nodes? Only what was heard
- * lately counts, so who hears of too few is not judged. */
+/* Is it more than WALL_CLOCK_APART_S from the clocks of a majority of all nodes? Only clocks heard
+ * lately count, so a node that hears too few is not judged. */
 bool wall_clock_is_wrong(const struct core *c, uint32_t node);
 void wall_clock_init(struct core *c);
 void wall_clock_fini(struct core *c);

@@ -13,24 +13,23 @@
 #include "cluster/cluster_config.h"
 
 
-/* How long nothing may be heard depends on how late its heartbeats were lately: on a busy
- * machine one that is late is no sign of death. heartbeats_missed x heartbeat_ms is the
- * least, and what holds while all are in time; twice the worst delay of the last seconds is
- * waited for besides an interval, up to detection_max_ms. Our own delays count like theirs, so
- * that patience comes before the first false alarm. A process that is gone is known
- * otherwise: detector_gone(). */
+/* How long a node may be silent depends on how late its heartbeats were lately: on a busy machine a
+ * late one is no sign of death. While all are in time it is heartbeats_missed x heartbeat_ms, which
+ * is the minimum; otherwise an interval plus twice the worst delay of the last seconds, up to
+ * detection_max_ms. Our own delays count like theirs, so that the time grows before the first false
+ * alarm. The end of a process shows otherwise: detector_gone(). */
 #define HEARTBEAT_LEN 33u /* type octet, then four 64-bit numbers */
 
-/* Who counts, by the committed configuration that we know. */
+/* The voters, by the committed configuration that we know. */
 struct detector_quorum {
 	uint64_t self;                     /* Our Raft id. */
 	uint64_t voter[CLUSTER_NODES_MAX]; /* Each configured node's Raft id; 0 = it has no vote. */
-	uint32_t n_voters;                 /* Also those that are configured no more. */
+	uint32_t n_voters;                 /* Also those that are no longer configured. */
 };
 
 struct detector_peer {
 	uint64_t id;            /* Raft id that its last heartbeat told. */
-	uint64_t heard_us;      /* Last heartbeat from it; 0 = never since it was suspected for good. */
+	uint64_t heard_us;      /* Last heartbeat from it; 0 = never since it was last suspected. */
 	uint64_t echoed_us;     /* Send time of our newest heartbeat that it echoed. */
 	uint64_t its_send_us;   /* Its newest send time: what we echo. */
 	uint64_t its_last;      /* Last index of its log at that time. */
@@ -67,17 +66,16 @@ void detector_heartbeat_create(struct detector *d, uint32_t peer, uint64_t now_u
 			       uint8_t out[HEARTBEAT_LEN]);
 enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64_t now_us,
 				       const uint8_t *frame, size_t len) must_check;
-/* How long nothing may be heard of it. */
+/* How long it may be silent. */
 uint64_t detector_timeout_us(const struct detector *d, uint32_t peer);
-/* The newest time, by its clock, at which a heartbeat of its left that we have; 0: none. */
+/* When the newest of its heartbeats that we have left, by its clock; 0: none. */
 uint64_t detector_peer_clock(const struct detector *d, uint32_t peer);
-/* It is alive, but nobody to be in contact with until it has been let in. */
+/* It is alive, but does not count for contact until it has been let in. */
 void detector_heard(struct detector *d, uint32_t peer, uint64_t now_us);
 /* The link ended and a new connection was refused: the process is gone. */
 void detector_gone(struct detector *d, uint32_t peer);
-/* Changes of mind since the last call; at most d->n. Call at least every interval: what
- * is missing longer was our own pause, and nobody is found dead for that.
- * applied, last: of our own log. */
+/* Changes of verdict since the last call; at most d->n. Call it at least every interval: a longer
+ * gap is our own pause, for which nobody is declared dead. applied, last: of our own log. */
 size_t detector_poll(struct detector *d, uint64_t now_us, uint64_t applied, uint64_t last,
 		     struct detector_report *out);
 /* See above; `now_us` when a quorum is ourselves alone. */

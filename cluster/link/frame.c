@@ -51,8 +51,8 @@ static bool get_rows(CBS *in, size_t row_len, size_t max, const uint8_t **rows, 
 	return CBS_skip(in, CBS_len(in));
 }
 
-/* What the sender has applied, and the time that it echoes, go as a first row of SPI 0, which is
- * nobody's (RFC 4303 2.1): who does not know of it looks for such an SA, and goes on. */
+/* What the sender has applied, and the time that it echoes, travel as a first row of SPI 0, which
+ * no SA has (RFC 4303 2.1): an older program looks for such an SA, and goes on. */
 static bool get_index(struct frame *f)
 {
 	struct frame_mark first = f->marks.n ? frame_mark_at(f, 0) : (struct frame_mark){ .spi_in = 1 };

@@ -10,8 +10,9 @@
 #include "proto/wire/blob.h"
 #include "proto/wire/status.h"
 
-/* A type never changes its form, and a new one is sent only when the cluster's level has come to
- * it (cluster/level.h). HELLO alone grows, at its end: who is of a later level may say more. */
+/* A type never changes its encoding, and a new one is sent only when the cluster's level has
+ * reached it (cluster/level.h). Only HELLO grows, at its end: a node of a later level may say
+ * more. */
 #define FRAME_LEN_MAX (3585u << 20) /* A snapshot; everything else is below 128 KiB. */
 
 enum frame_type {
@@ -26,14 +27,14 @@ enum frame_type {
 	FRAME_HALF_OPEN_ACK, /* I keep it. SPI pair, step */
 	FRAME_MARKS,         /* From an owner: highest accepted numbers. */
 	FRAME_MARKS_DONE,    /* You have all my marks of your slots and of mine. */
-	FRAME_SUSPECT,       /* I hold the leader of this term for dead; my last index. */
+	FRAME_SUSPECT,       /* I believe the leader of this term dead; my last index. */
 	FRAME_APPLIED,       /* To the leader: I have applied up to here. */
 	FRAME_SESSION,       /* To the leader: what an owner saw of a session (enum session_activity). */
 	FRAME_MARKS_ACK,     /* To an owner: the marks of exact SAs that I hold, and what I applied. */
 	FRAME_MARKS_ASK,     /* Once you have applied this index: your marks, then DONE. */
 	FRAME_HALF_OPEN_END, /* From the leader: its IKE_AUTH was refused. SPI pair, as in ACK. */
 	FRAME_LEAVING,       /* I was told to end: my NodeDown is no accident. */
-	FRAME_FITNESS,       /* Whether my host lets me serve clients. Not said: it does. */
+	FRAME_FITNESS,       /* Whether my host lets me serve clients. If not said: it does. */
 	FRAME_CLOCK,         /* What my wall clock says. */
 	FRAME_EDGE = 64,
 	FRAME_HEARTBEAT = 64,
@@ -55,7 +56,7 @@ struct frame_mark {
 	uint64_t seq;
 };
 
-/* What a node says of the marks of `count` slots that stand side by side. */
+/* What a node says about the marks of `count` neighbouring slots. */
 struct frame_run {
 	uint16_t first, count;
 	uint8_t known; /* FRAME_INFORMED, FRAME_COMPLETE or 0 */
@@ -135,8 +136,8 @@ struct blob *frame_create_marks(enum frame_type type, uint64_t incarnation,
 struct frame_marks_head {
 	uint64_t incarnation;
 	uint64_t index;
-	uint64_t echo_us; /* MARKS: the receiver's clock, as the sender knew it: the newest time at
-			   * which a heartbeat had left there that came; 0: it knew of none. */
+	uint64_t echo_us; /* MARKS: by the receiver's clock: when the newest heartbeat that the
+			   * sender had from it left; 0: none. */
 };
 struct blob *frame_create_marks_at(enum frame_type type, const struct frame_marks_head *head,
 				   const struct frame_mark *rows, size_t n);

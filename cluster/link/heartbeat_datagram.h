@@ -30,7 +30,7 @@ struct heartbeat_key {
 	uint8_t id[HEARTBEAT_ID_LEN], key[HEARTBEAT_KEY_LEN];
 };
 
-struct heartbeat_keys { /* Of one connection. Cleanse it. */
+struct heartbeat_keys { /* Keys of one connection. Cleanse it. */
 	struct heartbeat_key ours, its;
 };
 
@@ -41,9 +41,9 @@ void heartbeat_datagram_create(const struct heartbeat_key *k, const uint8_t fram
 /* ERR_MALFORMED: its length; ERR_NOT_FOUND: of another connection, or direction; ERR_AUTH. */
 enum status heartbeat_datagram_open(const struct heartbeat_key *k, const uint8_t *data, size_t len,
 				    uint8_t frame[HEARTBEAT_LEN]) must_check;
-/* Did it leave after the newest one that we took? Then it is that. One that is repeated, or was
- * overtaken, says nothing: not that its sender lives, nor how long its log is. newest_us is 0
- * when a connection begins. */
+/* Did it leave after the newest one that we took? Then it becomes the newest. A repeated or
+ * overtaken one shows neither that its sender lives nor how long its log is. newest_us is 0 when a
+ * connection begins. */
 bool heartbeat_is_new(uint64_t *newest_us, const uint8_t frame[HEARTBEAT_LEN]);
 
 #endif

@@ -31,7 +31,7 @@
 #define PROOF_KEYS_MAX 2u /* Storage keys that count at once. */
 #define PROOF_LEN_MAX (12u + PROOF_KEYS_MAX * 32u)
 
-enum proof_role { PROOF_DIALS = 1, PROOF_LISTENS = 2 }; /* Who made the connection. */
+enum proof_role { PROOF_DIALS = 1, PROOF_LISTENS = 2 }; /* The end that made the connection. */
 
 struct proof_keys { /* For one pair of nodes. Cleanse it. */
 	uint8_t key[PROOF_KEYS_MAX][32];
@@ -48,14 +48,14 @@ struct proof_claim { /* What is proved; borrowed. */
 /* The link secret of a node under one storage key. */
 void proof_secret_derive(const uint8_t storage_key[32], const char *node,
 			 uint8_t out[PROOF_SECRET_LEN]);
-/* For one more storage key: the secrets of who dials and of who listens. NULL for the end
- * that holds the storage key when the other holds its own secret alone. */
+/* For one more storage key: the secrets of the dialing and of the listening end. NULL for an end
+ * that has the storage key when the other has only its own secret. */
 void proof_keys_add(struct proof_keys *k, const uint8_t *dials, const uint8_t *listens);
 
 size_t proof_create(const struct proof_keys *k, const struct proof_claim *claim,
 		    uint8_t out[PROOF_LEN_MAX]);
-/* expected: all but the incarnation, which it tells. ERR_MALFORMED; ERR_AUTH: by no key of
- * ours, or for another connection, sender, receiver or role. */
+/* expected: everything but the incarnation, which the proof tells. ERR_MALFORMED; ERR_AUTH: not
+ * made with a key of ours, or for another connection, sender, receiver or role. */
 enum status proof_verify(const struct proof_keys *k, const struct proof_claim *expected,
 			 const uint8_t *frame, size_t len, uint64_t *incarnation) must_check;
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libraft 0.22.1 through raft_step(), its pure core: an event in, an update out.
  *
- * Who owns what. An update is valid until the next step, so everything in it is copied first:
- * entries into blobs of our own log, messages into bytes. Arrays of entries are always ours; the
- * batch that entries share is libraft's until it comes back in an update (then we free it), and
- * ours again when a step fails. Configurations in events become libraft's. Committed entries are
- * applied only after all that, because applying may step libraft again (a committed configuration).
+ * Ownership: an update is valid until the next step, so everything in it is copied first: entries
+ * into blobs of our own log, messages into bytes. Arrays of entries are always ours; the batch that
+ * entries share is libraft's until it comes back in an update (then we free it), and ours again
+ * when a step fails. Configurations in events become libraft's. Committed entries are applied only
+ * after all that, because applying may step libraft again (a committed configuration).
  *
  * Undocumented rules of libraft that this file keeps: an AppendEntries or InstallSnapshot of our
  * own term never reaches a leader; a configuration entry is always the first of its AppendEntries

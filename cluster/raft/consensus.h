@@ -78,13 +78,13 @@ enum status consensus_barrier(struct consensus *c, uint64_t now_ms) must_check;
 /* Has this leader applied an entry of its own term? Before that it may not act as one. */
 bool consensus_is_current(const struct consensus *c);
 
-/* Is it being handed over? Until then, or until that has failed, nothing is taken. */
+/* Is leadership being handed over? Until that is done, or has failed, nothing is accepted. */
 bool consensus_is_leaving(const struct consensus *c);
 
 /* Hand leadership to another voter. */
 enum status consensus_transfer(struct consensus *c, uint64_t now_ms, uint64_t to) must_check;
-/* The leader is dead by a majority's word: stand for election now. Repeat every
- * few ms until the role changes (it is ignored while writes are pending). */
+/* A majority reports the leader dead: stand for election now. Repeat every few ms until the role
+ * changes (it is ignored while writes are pending). */
 void consensus_timeout_now(struct consensus *c, uint64_t now_ms);
 
 /* Leader only, one at a time, else ERR_FULL. A new node becomes standby, then

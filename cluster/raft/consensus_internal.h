@@ -9,8 +9,8 @@
 
 #include <raft.h>
 
-/* For libraft's messages, which want the sender's address. Nobody reads it, and one
- * out of libraft's configuration would not live through a step that changes it. */
+/* For libraft's messages, which need a sender's address. Nobody reads it, and one from libraft's
+ * configuration would not survive a step that changes it. */
 #define CONSENSUS_NO_ADDRESS "-"
 
 /* A message that waits for its transaction. */
@@ -66,8 +66,8 @@ struct consensus {
 	uint64_t malformed;
 };
 
-/* Steps libraft and takes over all that it says. Only for events that cannot fail
- * otherwise than by a lack of memory or a broken invariant: asserts. */
+/* Steps libraft and takes over the update. Only for events that fail only for lack of memory or by
+ * a broken invariant: asserts. */
 void consensus_step(struct consensus *c, struct raft_event *event);
 /* The same for events that may be refused: libraft's error, 0 = done. */
 int consensus_try_step(struct consensus *c, struct raft_event *event);

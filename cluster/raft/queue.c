@@ -228,9 +228,9 @@ static void queue_one(struct consensus *c, const struct raft_message *m)
 		}
 		break;
 	case RAFT_REQUEST_VOTE_RESULT:
-		/* libraft repeats the asker's term when it denies a pre-vote. One whose
-		 * log is the longest but whose term is behind would never learn ours and
-		 * never be elected: the cluster could stand still for good. */
+		/* libraft repeats the asker's term when it denies a pre-vote. A node whose log is
+		 * the longest but whose term is behind would never learn ours and never be elected:
+		 * the cluster could stand still for ever. */
 		if (clean.request_vote_result.pre_vote && !clean.request_vote_result.vote_granted &&
 		    clean.request_vote_result.term < raft_current_term(&c->raft))
 			clean.request_vote_result.term = raft_current_term(&c->raft);

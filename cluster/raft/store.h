@@ -34,8 +34,8 @@ struct store_update {
 	struct log_entry *entries;
 	size_t n_entries;
 	uint64_t trim_to;                /* Entries with an index <= this go (0 = none). */
-	/* Marks of all that was accepted so long before the update was made, or longer, are in
-	 * the log. The edge writes down by its wall clock when that was (0 = leave that alone). */
+	/* The marks of everything accepted until so long before the update was made are in the log.
+	 * The edge records that time by its wall clock (0 = leave it alone). */
 	uint64_t unlogged_ms, logged_at_ms;
 };
 

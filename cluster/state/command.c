@@ -234,7 +234,7 @@ struct blob *command_encode(const struct command *c, uint8_t level)
 	return blob_of(&whole, &codec);
 }
 
-/* Can it be read, by who reads all up to `own`? */
+/* Can a program that reads all levels up to `own` read it? */
 static bool level_readable(uint8_t level, uint8_t own)
 {
 	return level >= LEVEL_FIRST && level <= own;

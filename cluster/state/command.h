@@ -28,18 +28,17 @@ enum command_type {
 	COMMAND_IDENTITY         /* What an operator says of a peer identity. */
 };
 
-/* What the tables of every node are sized for, by who proposes: apply() does not read a
- * configuration. A command that would take more than that is refused with ERR_FULL; one that
- * takes no more than there was is not. 0: no limit. */
+/* What the tables of every node are sized for, as the proposer sees it: apply() reads no
+ * configuration. A command that would exceed that is refused with ERR_FULL, unless it takes no more
+ * than before. 0: no limit. */
 struct room {
 	uint32_t sessions;
 	uint32_t places; /* Of Child SAs: ike_session_places() of all sessions. See room.c. */
 };
 
-/* The session's id is drawn by apply. Refused: ERR_STALE when the IKE SPI pair has a
- * tombstone or belongs to a session; ERR_EXISTS when an inbound SPI or the virtual IP
- * is in use (after the superseded sessions are gone, and not by takes_from); ERR_FULL when there is no room, or its identity
- * would have too many. */
+/* apply gives the session its id. Refused: ERR_STALE when the IKE SPI pair has a tombstone or belongs to a session;
+ * ERR_EXISTS when an inbound SPI or the virtual IP is in use (after the superseded sessions are gone, and not by
+ * takes_from); ERR_FULL when there is no room, or its identity would have too many. */
 struct session_put {
 	struct ike_session ike;
 	uint32_t slot;  /* < STATE_SLOTS */
@@ -47,19 +46,18 @@ struct session_put {
 	uint64_t horizon; /* ... and their first one; 0: they are not exact. */
 	uint64_t supersedes[COMMAND_SUPERSEDES_MAX]; /* INITIAL_CONTACT: deleted by the same command. */
 	uint32_t n_supersedes;
-	/* It follows this session, of the same identity: make-before-break. The virtual IP passes
-	 * from that, which from now on only receives; and of both the greater one counts for
-	 * struct room. 0: it follows nobody, the address is free. */
+	/* It follows this session, of the same identity: make-before-break. It takes the virtual IP
+	 * of that session, which from now on only receives; only the greater of the two counts for
+	 * struct room. 0: it follows none, the address is free. */
 	uint64_t takes_from;
 	struct room room;
-	uint32_t identity_max; /* So many sessions may its identity have then; 0: any number. */
+	uint32_t identity_max; /* How many sessions its identity may have then; 0: any number. */
 };
 
-/* The session as it shall be, whole: a few hundred octets more than a patch, and
- * nothing to put together wrongly. Refused with ERR_STALE unless serial is the
- * session's, with ERR_FULL if there is no room for its new Child SAs. Child SAs that were not
- * there get their first lease in the session's epoch at apply; sequence records of the others
- * stay as they are. */
+/* The whole new session: a few hundred octets more than a patch, and nothing that can be put
+ * together wrongly. Refused with ERR_STALE unless serial is the session's, with ERR_FULL if there
+ * is no room for its new Child SAs. Child SAs that were not there get their first lease in the
+ * session's epoch at apply; sequence records of the others stay as they are. */
 struct session_step {
 	uint64_t session, serial;
 	struct ike_session ike;
@@ -71,9 +69,9 @@ struct session_step {
 	struct room room;
 };
 
-/* The session's IKE SA becomes a tombstone. If the client asked for it, that keeps the
- * answer, as long as COMMAND_FINAL_RESPONSE_MAX at most: who has lost it asks again, for minutes,
- * and of whichever node leads by then. */
+/* The session's IKE SA becomes a tombstone. If the client asked for the deletion, the tombstone
+ * keeps the answer, of at most COMMAND_FINAL_RESPONSE_MAX octets: a client that lost the answer
+ * asks again, for minutes, whichever node leads by then. */
 #define COMMAND_FINAL_RESPONSE_MAX 512u
 struct session_del {
 	uint64_t session, serial;
@@ -106,7 +104,7 @@ struct node_up {
 	uint64_t incarnation;
 	uint64_t config_hash; /* Facts ... */
 	uint64_t policy_hash; /* ... and policy: cluster_config.h */
-	uint8_t level; /* Which forms it can read: cluster/level.h */
+	uint8_t level; /* What it can read: cluster/level.h */
 	struct prefix_list routes; /* Pools whose addresses it lets nobody send elsewhere: core/routes.h */
 };
 
@@ -155,17 +153,18 @@ struct node_gone {
 	uint64_t config_hash; /* As in node_down. */
 };
 
-/* A ticket tells who asked that it was done: it is drawn there, and 0 is of nobody. */
+/* A ticket tells the asking node that the command was applied: that node drew it, and 0 is
+ * nobody's. */
 
 enum end_reason {
 	END_ASKED = 1, /* By an operator. */
-	END_POLICY,    /* Its identity or its connection is configured no longer. */
+	END_POLICY,    /* Its identity or its connection is no longer configured. */
 	END_LIFETIME,  /* Its IKE SA is past its hard lifetime. */
 	END_REPLACED   /* Its identity has a newer one: unique_ids. */
 };
 
-/* Each of these sessions ends, as ike_session_end() says; ids that are of none, or of one
- * that ends already, count for nothing. ERR_NOT_FOUND: all of them are. */
+/* Each of these sessions ends, as ike_session_end() says; unknown ids, and those of sessions that
+ * already end, are ignored. ERR_NOT_FOUND: all are. */
 #define SESSIONS_END_MAX 500u /* By one command: what an apply takes at once. */
 struct sessions_end {
 	uint64_t ticket;
@@ -176,8 +175,8 @@ struct sessions_end {
 
 enum identity_verdict {
 	IDENTITY_END = 1, /* All its sessions end. ERR_NOT_FOUND: there are none. */
-	IDENTITY_REVOKE,  /* That, and it is let in no more. ERR_FULL: STATE_REVOKED_MAX are. */
-	IDENTITY_ALLOW    /* It may come again. ERR_NOT_FOUND: it was not revoked. */
+	IDENTITY_REVOKE,  /* The same, and it is no longer let in. ERR_FULL: STATE_REVOKED_MAX are revoked. */
+	IDENTITY_ALLOW    /* It may connect again. ERR_NOT_FOUND: it was not revoked. */
 };
 
 struct identity_command {
@@ -206,7 +205,7 @@ struct command {
 
 void command_fini(struct command *c); /* Frees and cleanses what it holds. */
 
-/* Plain bytes, length-prefixed: batches are these put end to end, then sealed. In the form of
+/* Plain bytes, length-prefixed: batches are these put end to end, then sealed. In the encoding of
  * that level (cluster/level.h). */
 struct blob *command_encode(const struct command *c, uint8_t level);
 

@@ -6,7 +6,7 @@
 
 #include "cluster/state/lease.h"
 
-/* Exact at all? Decided when the SA is made, for its life. */
+/* Is the SA exact? Decided when it is made, for its life. */
 bool horizon_exact(const struct seq_record *r);
 
 /* A new SA, after lease_init(). horizon 0: not exact. */

@@ -46,9 +46,9 @@ bool lease_is_high(const struct seq_record *r, int64_t epoch);
  * epoch is not current. Writes the epoch's start and end first, then takes the maximum. */
 bool lease_renew(struct seq_record *r, int64_t epoch, int64_t current, uint64_t end);
 
-/* Planned hand-over into epoch (= current + 1), from the exact next number of the
- * old owner, who sends no more. One outside the old lease, so also 0 for "not
- * known", means: from the old lease's end. */
+/* Planned hand-over into epoch (= current + 1), from the exact next number of the old owner, which
+ * sends no more. A number outside the old lease, such as 0 for "not known", means: from the old
+ * lease's end. */
 void lease_move(struct seq_record *r, int64_t epoch, uint64_t next);
 
 #endif

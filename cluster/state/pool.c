@@ -345,7 +345,7 @@ static bool pool_lowest(const struct state *s, const struct prefix *pool,
 	}
 	if (h->full)
 		return false;
-	/* What is taken may come free again without a word: the hint stays before it. */
+	/* A taken address may be freed again without notice: the hint stays below it. */
 	a = h->low;
 	while (is_taken(taken, &a) || pool_reserved(pool, &a) || pool_user(s, &a) ||
 	       freed_contains(s, &a))
@@ -355,8 +355,8 @@ static bool pool_lowest(const struct state *s, const struct prefix *pool,
 	return true;
 }
 
-/* Who had it last, and by which identity, may have it back at once, and gets it if he names none: the rest is for somebody
- * else, whose packets an owner that has not heard of the end would mix with his. */
+/* The identity that had it last may have it back at once, and gets it if it names none. Others wait: an owner that has
+ * not heard of the session's end would mix their packets with its own. */
 static bool was_his(const struct freed *f, const struct ike_id *peer)
 {
 	if (MUTANT(MUTANT_IP_REST_FOR_ALL))

@@ -25,7 +25,7 @@ struct codec {
 };
 
 bool codec_reads(const struct codec *c);
-/* Has the form what came with this level? A field that it has not is left as it is: zero. */
+/* Does the encoding have what came with this level? A missing field stays zero. */
 bool codec_since(const struct codec *c, uint8_t level);
 /* Refuses unless the condition, which the record's reader relies on, holds. */
 void codec_check(struct codec *c, bool condition);
@@ -37,7 +37,7 @@ void codec_i64(struct codec *c, int64_t *v);
 void codec_bool(struct codec *c, bool *v);
 /* A number that mostly is 0: then it takes one octet. */
 void codec_rare(struct codec *c, uint64_t *v);
-/* Of so many octets as it needs. */
+/* As many octets as it needs. */
 void codec_volume(struct codec *c, struct volume *v);
 void codec_octets(struct codec *c, uint8_t *data, size_t len);
 /* A number of things, at most max; zero when it is more. */

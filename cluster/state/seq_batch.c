@@ -37,7 +37,8 @@ void apply_seq_batch(struct state *s, const struct seq_batch *c, struct apply_re
 			r->sequence_changed = true;
 		if (mark_raise(rec, child, (struct mark){ row->epoch, row->mark }, current))
 			r->sequence_changed = true;
-		/* Of another epoch it says nothing: the present owner counts on from what is here. */
+		/* A row of another epoch does not count: the present owner counts on from what is
+		 * here. */
 		if (row->epoch == current)
 			(void)volume_raise(&rec->volume, &row->volume);
 		if (row->horizon != 0 && horizon_raise(rec, row->epoch, current, row->horizon))

@@ -70,7 +70,7 @@ static enum status check_room(const struct state *s, const struct room *limit, s
 	return lacks_places || room_lacks(limit->sessions, now.sessions, then.sessions) ? ERR_FULL : OK;
 }
 
-/* Who has the address then: nobody, or takes_from, of the same identity. */
+/* The address then belongs to nobody, or to takes_from, of the same identity. */
 static enum status check_address_put(const struct state *s, const struct session_put *c)
 {
 	uint64_t user = state_address_user(s, &c->ike.virtual_ip, c->supersedes, c->n_supersedes);
@@ -138,7 +138,7 @@ static enum status check_revoked(const struct state *s, const struct ike_id *id)
 	return state_is_revoked(s, id) ? ERR_STALE : OK;
 }
 
-/* Of several of an identity that came together some find none of the others there yet. */
+/* If several of an identity come together, some do not find the others there yet. */
 static enum status check_identity(const struct state *s, const struct session_put *c)
 {
 	if (MUTANT(MUTANT_IDENTITY_SLIPS_IN))

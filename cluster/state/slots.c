@@ -56,7 +56,7 @@ static bool eligible(const struct node_record *n, uint64_t config_hash)
 	return n->id != 0 && n->up && (config_hash == 0 || n->config_hash == config_hash);
 }
 
-/* The facts to look for: none in particular, if nobody who is up has these. */
+/* The facts to look for: any, if no node that is up has these. */
 static uint64_t successors_hash(const struct state *s, uint64_t config_hash)
 {
 	for (uint32_t i = 0; i < STATE_NODES_MAX; i++)
@@ -84,8 +84,8 @@ static const struct node_record *rendezvous(const struct state *s, uint32_t slot
 	return best;
 }
 
-/* Everything that `id` owned, and shared slots of nobody, to successor or by rendezvous. With
- * no node up they are nobody's, in a new epoch all the same. */
+/* Gives everything that `id` owned, and shared slots of nobody, to successor or by rendezvous. With
+ * no node up they become nobody's, still in a new epoch. */
 static void slots_leave(struct state *s, uint64_t id, const struct node_record *successor,
 			uint64_t config_hash, struct apply_result *r)
 {

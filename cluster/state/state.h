@@ -11,8 +11,8 @@
 #define STATE_NODES_MAX 16u
 #define STATE_SLOTS 4096u /* Shared owner slots; then each node's private one. */
 #define STATE_SLOTS_ALL (STATE_SLOTS + STATE_NODES_MAX)
-#define STATE_POOLS_MAX PREFIX_LIST_MAX /* Of which it is known at any time how full they are. */
-#define STATE_FREED_MAX 65536u /* Addresses of which it is known for good who had them last. */
+#define STATE_POOLS_MAX PREFIX_LIST_MAX /* Pools whose fill is known at any time. */
+#define STATE_FREED_MAX 65536u /* Addresses whose last user is remembered for good. */
 #define STATE_REVOKED_MAX 1024u /* Identities: each snapshot begins with them all. */
 
 struct node_record {
@@ -26,7 +26,7 @@ struct node_record {
 	uint64_t stored_index; /* Highest index it is known to have stored (ClusterTime). */
 };
 
-/* An owner slot names who owns the sessions in it. */
+/* An owner slot names the owner of the sessions in it. */
 struct slot {
 	uint64_t node;        /* Raft id; 0 = nobody yet. */
 	uint64_t incarnation;
@@ -35,7 +35,7 @@ struct slot {
 };
 
 struct session {
-	uint64_t id;                /* Unique for good: a counter in the state. */
+	uint64_t id;                /* Never reused: a counter in the state. */
 	uint64_t serial;            /* Counts changes; a step names the one it was computed from. */
 	uint32_t slot;
 	int64_t epoch_base;         /* epoch = epoch_base + the slot's epoch */
@@ -49,7 +49,7 @@ struct session {
 	struct volume gone;         /* What its Child SAs that are deleted had carried. */
 	struct {                    /* By OwnerMove, last; or made: */
 		int64_t epoch;      /* The first after it ... */
-		uint64_t node, incarnation; /* ... and whose it was before; 0: nobody's. */
+		uint64_t node, incarnation; /* ... and the owner before; 0: none. */
 	} moved;
 };
 
@@ -79,7 +79,7 @@ void state_apply(struct state *s, const struct command *c, struct apply_result *
 
 /* ---- Reading. Pointers are valid until the next apply. ---- */
 uint64_t state_time_ms(const struct state *s);      /* Committed cluster time. */
-uint8_t state_level(const struct state *s);         /* The form in which all is written: cluster/level.h */
+uint8_t state_level(const struct state *s);         /* The level at which everything is written: cluster/level.h */
 const struct node_record *state_node(const struct state *s, uint64_t id); /* NULL: unknown. */
 const struct node_record *state_node_at(const struct state *s, uint32_t place); /* NULL: empty. */
 const struct slot *state_slot(const struct state *s, uint32_t slot);
@@ -106,15 +106,15 @@ uint32_t state_slot_sessions(const struct state *s, uint32_t slot); /* Sessions 
 struct room state_taken(const struct state *s);
 struct room state_taken_with(const struct state *s, const struct session_put *c,
 			     const struct ike_session *next);
-/* How many sessions the identity of next has then: those that end count no more, and of two of
- * which one follows the other one counts. */
+/* How many sessions the identity of next has then: those that end do not count, and of two of which
+ * one follows the other, one counts. */
 uint32_t state_identity_sessions(const struct state *s, const struct session_put *c,
 				 const struct ike_session *next);
-/* Is it too much? What takes no more than there was never is. limit 0: there is none. */
+/* Is it too much? Never, if it takes no more than before. limit 0: there is none. */
 bool room_lacks(uint32_t limit, uint32_t now, uint32_t then);
 size_t state_places(const struct state *s); /* state_taken().places */
-/* For c->takes_from: the session that `next` follows, of the same identity: whose address it
- * gets, or, where there are none, that of the same connection and client address. 0: none. */
+/* For c->takes_from: the session of the same identity that `next` follows: the one whose address it
+ * gets, or, without virtual IPs, the one with the same connection and client address. 0: none. */
 uint64_t state_follows(const struct state *s, const struct session_put *c, const struct ike_session *next);
 size_t state_sessions_owned(const struct state *s, uint64_t node); /* By its slots, of a node's id. */
 /* Sessions in ascending id; start with after = 0; NULL at the end. */
@@ -123,7 +123,7 @@ const struct session *state_next_session(const struct state *s, uint64_t after);
 const struct session *state_next_session_of(const struct state *s, const struct ike_id *peer,
 					    uint64_t after);
 
-/* Is it told to end? It has no Child SA any more, and the client is to be told. */
+/* Is it to end? It has no Child SA any more, and the client is to be told. */
 bool session_ends(const struct session *session);
 
 /* Identities that are not let in, whatever case they are spelled in. */
@@ -147,7 +147,7 @@ const struct slot *session_slot(const struct state *s, const struct session *ses
 uint64_t state_address_user(const struct state *s, const struct address *a, const uint64_t *gone,
 			    uint32_t n_gone);
 
-struct pool_taken { /* Is it on its way to somebody? */
+struct pool_taken { /* Is it on its way to a client? */
 	bool (*is)(const void *ctx, const struct address *a);
 	const void *ctx;
 };
@@ -155,11 +155,11 @@ struct pool_wish { /* May be NULL, and each of it. */
 	const struct address *address; /* What it asks for. */
 	const struct ike_id *peer;     /* Its authenticated identity. */
 };
-/* A free address of the pool that is not `taken` (NULL: none is): what is asked for if
- * that is free, else what the same peer freed last, else the lowest never used, else the one
- * freed longest ago; never network, broadcast, nor one that somebody else freed less than
- * rest_ms ago. Who had an address is forgotten ten minutes of cluster time later at the earliest, so rest_ms must
- * not be more, and for the last STATE_FREED_MAX of them not at all. */
+/* A free address of the pool that is not `taken` (NULL: none is): the requested one if it is free, else the one
+ * that the same peer freed last, else the lowest never used, else the one freed longest ago; never network,
+ * broadcast, nor one that another peer freed less than rest_ms ago. The last user of an address is forgotten
+ * after ten minutes of cluster time at the earliest, so rest_ms must not be more; the last STATE_FREED_MAX are
+ * never forgotten. */
 bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct pool_wish *wish,
 		     uint64_t rest_ms, const struct pool_taken *taken, struct address *out);
 

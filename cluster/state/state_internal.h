@@ -26,7 +26,7 @@
 #include <uthash.h>
 
 #define TOMBSTONE_MS 600000u  /* In cluster time; a half-open copy lives 30 s. */
-#define FREED_MS 600000u      /* Before it nobody forgets who had an address. */
+#define FREED_MS 600000u      /* Until then the last user of an address is remembered. */
 #define POOL_HINTS STATE_POOLS_MAX
 
 struct session_entry;
@@ -58,7 +58,7 @@ struct session_entry {
 	struct session_entry *before;            /* The entry whose s.successor this is, or NULL. */
 };
 
-/* Sessions whose keys are free for the taking, for they change or go in this command; and one. */
+/* Sessions whose keys may be reused, because they change or go in this command; and one. */
 struct exempt {
 	struct session_entry *entry[COMMAND_SUPERSEDES_MAX + 1];
 	uint32_t n;
@@ -81,7 +81,7 @@ struct session_list {
 	size_t n, room, holes;
 };
 
-/* Pairs and addresses that were let go of, in the order of that. */
+/* Pairs and addresses that were freed, in that order. */
 struct tombstone {
 	uint64_t pair[2];
 	uint64_t peer;  /* Its identity: tombstone_peer(). */
@@ -108,12 +108,12 @@ struct freed {
 	uint64_t peer;   /* Its last user: tombstone_peer(). */
 	uint64_t at_ms;
 	uint64_t serial; /* Grows along the list. */
-	struct freed *older, *newer; /* Of the same peer; the newest is in freed_by_peer. */
+	struct freed *older, *newer; /* The same peer's; the newest is in freed_by_peer. */
 	UT_hash_handle hh, by_peer;
 };
 
-/* Where to begin to look: no address of the pool below low is free, and of the freed ones none
- * before that is of the pool. */
+/* Where a search begins: below low no address of the pool is free, and no earlier freed address is
+ * in the pool. */
 struct pool_hint {
 	struct prefix pool;
 	struct address low;
@@ -176,11 +176,11 @@ void apply_session_del(struct state *s, const struct session_del *c, struct appl
 /* ---- room.c ---- */
 bool exempt_contains(const struct exempt *x, const struct session_entry *e);
 struct exempt exempt_of(const struct state *s, const struct session_put *c); /* What it supersedes. */
-/* Before, and after, the places of a session that e is in a pair with, or its own, change, or
- * the pair itself. False: it was in none. */
+/* Call before and after the places of e, or of the session that it is paired with, change, or the
+ * pair itself. False: it was in none. */
 bool room_pair_breaks(struct state *s, struct session_entry *e);
 void room_pair_forms(struct state *s, struct session_entry *e);
-/* Whom the session that is put follows: pool_pass() from it; NULL: nobody. */
+/* The session that the new one follows: pool_pass() from it; NULL: none. */
 struct session_entry *room_followed(const struct state *s, const struct session_put *c,
 				    const struct ike_session *next, const struct exempt *gone);
 struct room room_after_step(const struct state *s, struct session_entry *e, const struct ike_session *next);

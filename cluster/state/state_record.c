@@ -18,7 +18,7 @@ static bool epoch_possible(int64_t epoch)
 	return epoch >= -EPOCH_MAX && epoch <= EPOCH_MAX;
 }
 
-/* Who owns or holds something is up, in its current incarnation; or it is nobody. */
+/* An owner or holder is up, in its current incarnation; or there is none. */
 static bool owner_possible(const struct state *s, uint64_t id, uint64_t incarnation)
 {
 	const struct node_record *n = state_node_up(s, id, 0);
@@ -97,7 +97,7 @@ static void codec_moved(struct codec *c, struct session *x, int64_t epoch)
 {
 	codec_i64(c, &x->moved.epoch);
 	codec_check(c, x->moved.epoch >= x->first_epoch && x->moved.epoch <= epoch);
-	if (x->moved.epoch == x->first_epoch) /* As it was made: nobody's before. */
+	if (x->moved.epoch == x->first_epoch) /* As it was made: no owner before. */
 		return;
 	codec_u64(c, &x->moved.node);
 	codec_u64(c, &x->moved.incarnation);

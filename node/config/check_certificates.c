@@ -233,7 +233,7 @@ static unsigned check_node(struct pki *p, uint32_t node)
 	return gone ? 0 : 1;
 }
 
-/* Of [[connection]]: what they hold was looked at when it was read. */
+/* Certificates of [[connection]]: their contents were checked when they were read. */
 static void check_connections(struct pki *p)
 {
 	const struct node_config *c = p->r.c;

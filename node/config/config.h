@@ -35,7 +35,7 @@ struct node_entry { /* One [[node]]; its name is cluster.node[] at the same inde
 	char http[64];        /* "127.0.0.1:9505"; "" = off. */
 	char control[108];    /* Path of its control socket (sun_path); "" = off. */
 	bool control_named;   /* ... in the file: it must be to be had. */
-	char http_name[256];  /* A Host that its clients may say besides addresses; "" = none. */
+	char http_name[256];  /* A Host that HTTP clients may send besides addresses; "" = none. */
 };
 
 struct crl_file { /* "crl_file" of a [[connection]], which is called so. */
@@ -44,7 +44,7 @@ struct crl_file { /* "crl_file" of a [[connection]], which is called so. */
 	struct stat seen; /* As it was before it was read. */
 };
 
-struct connection_files { /* Of one [[connection]]: certificates; certificates.c. "" or n = 0: none. */
+struct connection_files { /* The certificate files of one [[connection]]: certificates.c. "" or n = 0: none. */
 	char name[64]; /* The connection's. */
 	char cert[CREDENTIALS_MAX][CONFIG_PATH_MAX], key[CREDENTIALS_MAX][CONFIG_PATH_MAX];
 	size_t n_cert, n_key;
@@ -55,7 +55,7 @@ struct connection_files { /* Of one [[connection]]: certificates; certificates.c
 struct node_test_hooks { /* [test]; all zero unless set. Not for use in production. */
 	bool no_datapath;         /* Control plane only: no TUN, no sockets for packets. */
 	uint32_t store_delay_ms;  /* Each transaction of the store takes so much longer. */
-	bool heartbeats_off;      /* The detector sends none: others hold us for dead. */
+	bool heartbeats_off;      /* The detector sends no heartbeats: the others believe us dead. */
 	uint64_t store_map_bytes; /* Size of the LMDB map; 0 = default (node/store/store_lmdb.h). */
 	char die_file[CONFIG_PATH_MAX]; /* Says at which point to die: node/process/die.c. "" = off. */
 };
@@ -65,7 +65,7 @@ struct node_test_hooks { /* [test]; all zero unless set. Not for use in producti
 struct config_fact {
 	char name[CONFIG_FACT_LEN]; /* "\"link\" of [[node]] \"n2\"" */
 	int line;
-	uint64_t hash;              /* Of its value. */
+	uint64_t hash;              /* Line of its value. */
 };
 
 struct node_config {
@@ -74,11 +74,11 @@ struct node_config {
 	char ca_file[CONFIG_PATH_MAX];
 	int ca_line;
 	char storage_key_file[CONFIG_PATH_MAX];
-	char user[CONFIG_USER_MAX];    /* [cluster] user: who the process becomes; "" = default. */
+	char user[CONFIG_USER_MAX];    /* [cluster] user: the user that the process becomes; "" = default. */
 	struct node_entry node[CLUSTER_NODES_MAX];
 	struct connection_files *files; /* Of each connection of the file; the policy itself may change. */
 	size_t n_files;
-	struct crl_file *crl; /* Of those that have one. */
+	struct crl_file *crl; /* Number of those that have one. */
 	size_t n_crls;
 
 	/* [service]: with prefix length; cluster.service[] has the addresses alone. */
@@ -131,18 +131,17 @@ void node_config_fini(struct node_config *c); /* Cleanses secrets, frees lists. 
 int node_config_check_pki(const struct node_config *c, const char *node_name, int64_t unix_now,
 			  struct config_errors *errors) must_check;
 
-/* certificates.c: the CRLs of a connection read anew, beside what else of `old` it believes: for
- * the caller to put in its place. NULL: *why says what is wrong, and things stay
- * as they are. */
+/* certificates.c: `old` with the CRLs of a connection read anew, for the caller to put in its
+ * place. NULL: *why says what is wrong, and `old` stays. */
 struct trust *node_config_read_crls(const struct crl_file *f, const struct trust *old,
 				    char why[CONFIG_WHY_LEN]) must_check;
 
-/* check_host.c: what this machine, which is node c->cluster.self, lacks of what the file says
- * of it. Only warnings: it may come yet, and `baton run` waits. */
+/* check_host.c: what the file says about this machine, node c->cluster.self, and it lacks. Only
+ * warnings: it may still come, and `baton run` waits. */
 void node_config_check_host(const struct node_config *c, struct config_errors *errors);
 
-/* The first of n facts, sorted by name, that is not as it runs, as a sentence with the file's name;
- * NULL: all are. The caller frees it. */
+/* The first of n facts, sorted by name, that differs from those in use, as a sentence with the
+ * file's name; NULL: none does. The caller frees it. */
 char *config_facts_differ(const struct node_config *runs, const struct config_fact *fact, size_t n);
 
 /* One text of one [[node]] (NULL: the first), for tools that may read no secret and have none of

@@ -134,7 +134,7 @@ static struct config_fact *add(struct node_config *c, int line)
 	return f;
 }
 
-/* at: its place in the list of its tables, for the order of nodes counts. */
+/* at: its place in the list of its tables, because the order of nodes counts. */
 static void add_key(struct node_config *c, const struct toml_value *v, const char *where, size_t at)
 {
 	struct config_fact *f = add(c, v->line);

@@ -24,7 +24,7 @@ struct config_reading {
 uint8_t *config_image_encode(const struct node_config *c, const struct config_errors *errors, size_t *len);
 /* How long the image that begins so is; 0: more must be read to know. */
 size_t config_image_len(const uint8_t *data, size_t len);
-/* A whole one. False: it is none. */
+/* Reads a complete image. False: it is malformed. */
 bool config_image_decode(struct config_reading *r, const uint8_t *data, size_t len) must_check;
 void config_reading_fini(struct config_reading *r);
 

@@ -95,8 +95,8 @@ int config_unhex(const uint8_t *text, size_t digits, uint8_t *out); /* -1: not h
 /* A file of so many octets in hexadecimal digits, for the nodes alone. False: said why. */
 bool config_read_key(struct reader *r, const struct toml_value *v, const char *path, uint8_t *out, size_t len);
 
-/* check_link_secret.c. The link secret of a node must be the storage key's (cluster/link/proof.h). absent:
- * a file that is not there is another host's. */
+/* check_link_secret.c. The link secret of a node must be derived from the storage key
+ * (cluster/link/proof.h). absent: a missing file is on another host. */
 void config_check_link_secret(struct reader *r, uint32_t node, bool absent);
 
 /* certificates.c: once all is read, what the files of connections hold. */
@@ -107,7 +107,7 @@ BIO *config_read_pem(const char *path, bool *others, const char **why);
 /* All certificates of it. */
 STACK_OF(X509) *config_read_chain(BIO *bio);
 
-/* The key that is in a file, from its text: config_psk.c. Says what is wrong with it. */
+/* Reads the key in a file from its text: config_psk.c. Reports what is wrong with it. */
 void config_read_psk(struct reader *r, const struct toml_value *v, const char *path,
 		     struct secret *psk);
 /* A [[user]]'s, likewise: password.c. */

@@ -23,8 +23,8 @@ struct control_face {
 
 struct control_socket;
 
-/* At path, with mode 0660; its folder is made if only that is missing. What a process that
- * is gone has left there goes. NULL: err says why. Nobody can connect yet: this comes before
+/* Binds at path, with mode 0660; makes its folder if only that is missing, and removes a socket
+ * that an ended process left there. NULL: err says why. Nobody can connect yet: this comes before
  * the process gives up the rights that it may take ... */
 struct control_socket *control_socket_open(uv_loop_t *loop, const char *path,
 					   char err[CONTROL_ERR_LEN]);

@@ -21,7 +21,7 @@ struct http_conn *http_conn_of(struct MHD_Connection *connection)
 	return info ? info->socket_context : NULL;
 }
 
-/* The library notices, with its next turn, that nothing can be said any more. */
+/* In its next turn the library notices that nothing can be sent any more. */
 static void conn_end(struct http *h, struct http_conn *c)
 {
 	if (c->until_ms == 0)

@@ -36,10 +36,11 @@ void http_on_completed(void *ctx, struct MHD_Connection *connection, void **requ
 		       enum MHD_RequestTerminationCode why);
 
 struct http_conn *http_conn_of(struct MHD_Connection *connection); /* May be NULL. */
-/* The request is whole: there is time for the answer to be taken. */
+/* The request is complete: now the answer has its time. */
 void http_conn_answers(const struct http *h, struct MHD_Connection *connection);
 void http_conn_end_overdue(struct http *h);
-/* Who takes a list slowly gives way to the next one who asks, once it comes again. */
+/* A client that takes a list slowly gives way to the next one that asks, once that one comes
+ * again. */
 void http_conn_end_slow(struct http *h);
 
 #endif

@@ -35,7 +35,7 @@ size_t status_unready(const struct status_view *v, struct ready_reason out[STATU
 bool status_ready(const struct status_view *v);
 /* Ready, and no configured node is missing. */
 bool status_healthy(const struct status_view *v);
-/* What /readyz (without `healthy`) or /healthz says when it says no: malloc'ed lines. */
+/* The text of /readyz (without `healthy`) or /healthz when the answer is no: malloc'ed lines. */
 char *status_no_text(const struct status_view *v, bool healthy);
 
 /* The sessions with ids above `after`, at most `limit`, as one JSON array. */

@@ -77,7 +77,7 @@ static void publish(struct link *l, uint64_t now)
 					     .isolation.isolated = isolated});
 }
 
-/* Before the core's verdict on who that is, it counts as alive, no more. */
+/* Before the core has judged who that is, it counts as alive, no more. */
 static void take(struct link *l, uint32_t node, const uint8_t frame[HEARTBEAT_LEN], uint64_t now)
 {
 	struct beat_peer *p = &l->beat.peer[node];

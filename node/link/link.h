@@ -40,12 +40,12 @@ void link_start(struct link *l, struct datapath *datapath);
 void link_stop(struct link *l);
 void link_free(struct link *l);
 
-/* Any thread. Copies. Lost silently if that connection is no more; a queue that
- * is full ends the connection, so that it begins anew with HELLO. */
+/* Any thread. Copies. Lost silently if that connection is gone; a full queue ends the connection,
+ * so that it begins anew with HELLO. */
 void link_send(struct link *l, uint32_t node, uint64_t generation, const uint8_t *frame, size_t len);
 
-/* The core's verdict on who is at the other end of that connection. Before it, the node
- * counts as alive, no more; forwarded packets are taken of one that it works with, alone. */
+/* The core's verdict on who is at the other end of that connection. Before it, the node counts as
+ * alive, no more; forwarded packets are taken only from a node that the core works with. */
 void link_judge(struct link *l, uint32_t node, uint64_t generation, bool accepted);
 
 /* ---- Between the control loop and the detector ---- */
@@ -59,7 +59,7 @@ const struct contact *link_contact(const struct link *l); /* For the data path. 
 struct link_counters {
 	uint64_t frames_in, frames_out, octets_in, octets_out;
 	uint64_t connections;    /* Established since the start. */
-	uint64_t refused;        /* Handshakes that failed, or of nobody we know. */
+	uint64_t refused;        /* Handshakes that failed, or came from strangers. */
 	uint64_t unproved;       /* Certificates that were good, but no proof with them. */
 	uint64_t forwards_lost;  /* Packets that found a queue full. */
 	uint64_t relays_lost;    /* IKE datagrams that did. */

@@ -55,10 +55,10 @@ struct conn { /* Freed when its handle is closed. */
 	bool stranger;     /* Has not proved to be a node, and is counted as such ... */
 	bool reserved;     /* ... with those that come from a node's address. */
 	struct address from; /* Where a stranger connects from. */
-	uint32_t node;     /* Whom we dialed, or who it turned out to be; CLUSTER_NODES_MAX. */
+	uint32_t node;     /* The node that we dialed, or that it proved to be; CLUSTER_NODES_MAX. */
 	uint64_t started_us, heard_us;
 	bool greeted;      /* Its HELLO came. */
-	bool unproved;     /* It ends because its proof is none. */
+	bool unproved;     /* It ends because its proof is wrong. */
 	uint64_t incarnation; /* That it has proved. */
 	uint64_t generation;  /* Its link's: peer_link.generation. */
 	size_t writing;    /* Octets handed to libuv and not yet written. */
@@ -143,7 +143,7 @@ struct link {
 	_Atomic uint64_t clock_us[CLUSTER_NODES_MAX]; /* detector_peer_clock() */
 	_Atomic uint64_t applied, last;
 	_Atomic uint64_t asked_us, answered_us; /* Liveness of the control loop. */
-	/* The core's word on a link: its generation twice, plus 1 if it works with that node. */
+	/* The core's verdict on a link: twice its generation, plus 1 if it works with that node. */
 	_Atomic uint64_t verdict[CLUSTER_NODES_MAX];
 	bool stalled;
 	_Atomic uint64_t frames_in, frames_out, octets_in, octets_out, connections, refused,
@@ -164,7 +164,7 @@ void link_proved(struct conn *c, const uint8_t *frame, size_t len); /* Its proof
 bool link_hello_fits(const struct conn *c, const uint8_t *frame, size_t len); /* ... the proof. */
 
 /* stranger.c */
-bool stranger_admit(struct conn *c); /* Makes room for it; false: too many came of late. */
+bool stranger_admit(struct conn *c); /* Makes room for it; false: too many came lately. */
 void stranger_leave(struct conn *c); /* It has authenticated, or ends. */
 
 /* link.c */

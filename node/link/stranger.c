@@ -16,7 +16,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* Of IPv6 the network part, which one host has whole. */
+/* For IPv6 the network part, all of which one host may have. */
 static struct address address_of(const struct conn *c)
 {
 	struct sockaddr_storage ss = {0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mutual TLS 1.3 without sockets: octets from the wire go in, octets for the wire
- * come out. Whoever the cluster's own CA certified under a configured node's name
- * is that node; no other root is trusted. One thread at a time. */
+/* Mutual TLS 1.3 without sockets: octets from the wire go in, octets for the wire come out. A peer
+ * that the cluster's own CA certified under a configured node's name is that node; no other root is
+ * trusted. One thread at a time. */
 #ifndef NODE_LINK_TLS_H
 #define NODE_LINK_TLS_H
 

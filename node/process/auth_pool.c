@@ -80,7 +80,7 @@ void auth_pool_ask(struct node *n, const struct auth_question *question, const s
 	w->clock = (struct auth_clock){.unix_now = time(NULL), .unix_least = BATON_BUILT,
 					.differs = core_clock_is_wrong(n->core)};
 	w->job = auth_job_new(&core_policy(n->core)->ike, data);
-	if (!w->job) { /* Of a kind that nobody here answers. */
+	if (!w->job) { /* A kind that nobody here answers. */
 		free(w);
 		return;
 	}

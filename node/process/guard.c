@@ -23,7 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-/* Of "from-to perms ...", what is shared. */
+/* Reads "from-to perms ..." of a shared map. */
 static void unlock_shared(void)
 {
 	FILE *f = fopen("/proc/self/maps", "re");

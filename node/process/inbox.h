@@ -23,8 +23,8 @@ enum inbox_kind {
 enum inbox_lane {
 	INBOX_OTHER,   /* No limit here. */
 	INBOX_FRAMES,  /* From the links. */
-	INBOX_IKE,     /* IKE datagrams, those that were relayed too: from anybody ... */
-	INBOX_INIT,    /* ... but who begins anew does not delay those who go on. */
+	INBOX_IKE,     /* IKE datagrams, relayed ones too: from anybody ... */
+	INBOX_INIT,    /* ... but new clients do not delay existing ones. */
 	INBOX_PACKETS, /* For other owners. */
 	INBOX_LANES
 };
@@ -56,8 +56,8 @@ struct inbox {
 	void *ctx;
 };
 
-/* Octets that may wait. Frames: two snapshots and something. IKE: what is
- * handled within some 20 ms each, for Raft's messages stand in the same line. */
+/* Octets that may wait. Frames: two snapshots and a bit. IKE: what takes some 20 ms each, because
+ * Raft's messages wait in the same queue. */
 #define INBOX_FRAMES_MAX (544u << 20)
 #define INBOX_IKE_MAX (1u << 20)
 #define INBOX_INIT_MAX (1u << 20)

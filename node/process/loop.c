@@ -173,8 +173,8 @@ static void on_timer(uv_poll_t *poll, int status, int events)
 	arm(n);
 }
 
-/* The core's reasons are looked at now and then: one that comes and goes at once is no
- * news, and the log stays short whatever the network does. */
+/* The core's reasons are looked at now and then: one that comes and goes at once is not logged, and
+ * the log stays short whatever the network does. */
 static void on_look(uv_timer_t *timer)
 {
 	struct node *n = timer->data;
@@ -237,7 +237,7 @@ static void on_hangup(uv_signal_t *handle, int number)
 		reload_ask(n->reload, 0);
 }
 
-/* What other daemons take for a word: nobody's service ends by it. */
+/* Signals that other daemons give a meaning: they must not end anybody's service. */
 static void on_other_signal(uv_signal_t *handle, int number)
 {
 	const struct node *n = handle->data;

@@ -57,7 +57,7 @@ struct node {
 	int exit_status;
 	struct sa_update updates[PERFORM_UPDATES_MAX]; /* Collected by perform(). */
 	size_t n_updates;
-	uint64_t sas_refused;       /* Child SAs without room there, of which was told. */
+	uint64_t sas_refused;       /* Child SAs without room there, as last reported. */
 	uint64_t ticket;            /* The last updates posted to the packet workers ... */
 	_Atomic uint64_t in_effect; /* ... and of the last that they have applied. */
 	_Atomic bool awaited;       /* Something waits for them: wake the loop. */

@@ -332,7 +332,7 @@ static bool start_http(struct node *n, char *err)
 
 /* ---- All of it ---- */
 
-/* The first that is written to a store that was there: nothing else can fail any more. */
+/* The first write to an existing store: nothing else can fail any more. */
 static bool begin_store(struct node *n, char *err)
 {
 	char why[STORE_ERR_LEN] = "";

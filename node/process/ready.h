@@ -27,9 +27,9 @@ void ready_free(struct ready *r);
 /* The node is unready because of that. A name that stands already gets the new text. */
 void ready_block(struct ready *r, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-void ready_unblock(struct ready *r, const char *name); /* Nothing, if it does not stand. */
+void ready_unblock(struct ready *r, const char *name); /* Does nothing if the name is not there. */
 
-/* Copies what stands, in the order of its beginning; how many. */
+/* Copies the reasons, oldest first; returns how many. */
 size_t ready_list(struct ready *r, struct ready_reason out[READY_REASONS_MAX]);
 
 #endif

@@ -12,7 +12,7 @@ struct reload;
 
 /* reader: config_reader_start()'s, adopted; -1: there is none. */
 struct reload *reload_new(struct node *n, int reader);
-/* from: who asks on the control socket, and is answered there; 0: a signal. */
+/* from: the asker on the control socket, who is answered there; 0: a signal. */
 void reload_ask(struct reload *r, uint64_t from);
 void reload_free(struct reload *r); /* In a later turn of the loop. NULL is fine. */
 

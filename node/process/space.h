@@ -27,7 +27,7 @@ static inline bool space_is_wanting(int error) /* An errno. */
 	return error == ENOSPC || error == EDQUOT;
 }
 
-/* LMDB tells of a write that was cut short as EIO: was it for want of room on fd's disk? */
+/* LMDB reports a short write as EIO: was it for lack of room on fd's disk? */
 static inline int space_error(int error, int fd)
 {
 	return error == EIO && space_below(fd, SPACE_TO_WRITE) ? ENOSPC : error;

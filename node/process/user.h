@@ -11,10 +11,10 @@
 
 #define USER_ERR_LEN 1024u
 
-/* To be called once the secrets are read, while there is one thread. Makes data_dir, gives it
- * to the user that the node will be, becomes that, and makes data_dir the working directory:
- * no folder above it need be open to that user. ERR_NO_SPACE: the disk of data_dir is full;
- * to be called again. ERR_IO: err says what to do. */
+/* Call it once the secrets are read, while there is one thread. Makes data_dir, gives it to the
+ * node's user, becomes that user, and makes data_dir the working directory: no folder above it need
+ * be open to that user. ERR_NO_SPACE: the disk of data_dir is full; call it again. ERR_IO: err says
+ * what to do. */
 enum status user_become(const struct node_config *c, struct events *events, char err[USER_ERR_LEN])
 	must_check;
 

@@ -6,9 +6,9 @@
 
 #include "node/process/node.h"
 
-/* Something is missing: name and text are ready_block()'s. Lets the loop turn for a moment (the
- * status endpoint answers, signals are heard), then it is to be tried again. false: the node was
- * told to end. */
+/* Something is missing: name and text as for ready_block(). Lets the loop run for a moment (the
+ * status endpoint answers, signals are handled); then try again. false: the node was told to
+ * end. */
 bool wait_turn(struct node *n, const char *name, const char *format, ...) must_check
 	__attribute__((format(printf, 3, 4)));
 

@@ -26,17 +26,16 @@ struct store_options { /* Borrowed during store_open(). */
 	const char *cluster;              /* Name: records of another one are foreign. */
 	const uint8_t *key;               /* STORE_KEY_LEN octets, seal_derive(k, "store"). */
 	uint64_t map_bytes;               /* Most it can hold; 0: STORE_MAP_BYTES. */
-	uint64_t new_raft_id;             /* Taken if the directory is empty; non-zero, random. */
+	uint64_t new_raft_id;             /* Used if the directory is empty; non-zero, random. */
 	const uint8_t *new_store_id;      /* 16 random octets, likewise. */
 	const char *node;                 /* Name: the store of another node is foreign. */
 };
 
-/* Creates the store in an empty directory, else checks every record in a child
- * process (a damaged tree can crash who reads it) and opens it; writes nothing to
- * one that is there. *image is the caller's (store_image_fini). Errors, with a sentence in
- * err that names the directory and the way out: ERR_EXISTS (another process runs in
- * it), ERR_FOREIGN, ERR_DAMAGED, ERR_IO (cannot be created, read or written),
- * ERR_NO_SPACE (likewise: to be tried again once there is some). */
+/* Creates the store in an empty directory, else checks every record in a child process (a damaged
+ * tree can crash its reader) and opens it; writes nothing to an existing one. *image is the
+ * caller's (store_image_fini). Errors, with a sentence in err that names the directory and the way
+ * out: ERR_EXISTS (another process runs in it), ERR_FOREIGN, ERR_DAMAGED, ERR_IO (cannot be
+ * created, read or written), ERR_NO_SPACE (likewise: to be tried again once there is some). */
 enum status store_open(const struct store_options *o, struct store **out, struct store_image *image,
 		       char err[STORE_ERR_LEN]) must_check;
 void store_close(struct store *s); /* NULL is accepted. */

@@ -9,9 +9,9 @@
 
 struct store_thread;
 
-/* Adopts store. Completions arrive in done, in order, as INBOX_STORED and
- * INBOX_IDENTITY. If a transaction fails the process ends, with the reason on
- * stderr: what it promised to keep it no longer can. delay_ms: test hook. */
+/* Adopts store. Completions arrive in done, in order, as INBOX_STORED and INBOX_IDENTITY. If a
+ * transaction fails the process ends, with the reason on stderr, because it can no longer keep its
+ * promises. delay_ms: test hook. */
 struct store_thread *store_thread_start(struct store *store, struct inbox *done,
 					struct events *events, uint32_t delay_ms);
 /* Finishes what was handed in, then closes the store. */

@@ -6,8 +6,8 @@
 #include "proto/ike/builder.h"
 #include "proto/ike/ike_message.h"
 
-/* The response: SIGNATURE_HASH_ALGORITHMS, for who has sent it, too, and CERTREQ for the CAs that
- * connections with this suite believe. */
+/* The response: SIGNATURE_HASH_ALGORITHMS if the client has sent it, and CERTREQ for the CAs that
+ * connections with this suite trust. */
 void auth_announce(struct ike_builder *b, const struct ike_config *config, const struct suite *suite,
 		   const struct ike_message *request);
 

@@ -212,7 +212,7 @@ static bool subject_is(X509 *leaf, const struct ike_id *id)
 	return is;
 }
 
-/* A name in a certificate is nobody's pattern: "*.example.org" there is only itself. */
+/* A name in a certificate is no pattern: "*.example.org" there means only itself. */
 bool certificate_names(X509 *leaf, const struct ike_id *id)
 {
 	GENERAL_NAMES *names;

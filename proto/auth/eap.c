@@ -27,7 +27,7 @@ enum status eap_parse(struct eap *e, CBS packet)
 		return (e->code == EAP_SUCCESS || e->code == EAP_FAILURE) && whole == EAP_HEADER_LEN
 			       ? OK
 			       : ERR_MALFORMED;
-	/* "Type 0" is nobody's (RFC 3748 6.2 begins at 1). */
+	/* There is no type 0 (RFC 3748 6.2 begins at 1). */
 	if (!CBS_get_u8(&packet, &e->type) || e->type == 0)
 		return ERR_MALFORMED;
 	e->data = packet;

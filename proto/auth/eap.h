@@ -26,7 +26,7 @@ enum { /* Types of requests and responses */
 };
 
 #define EAP_HEADER_LEN 4u
-#define EAP_LEN_MAX 2048u /* So long are ours, and those that we take, at most. */
+#define EAP_LEN_MAX 2048u /* The longest that we send or accept. */
 
 struct eap {
 	uint8_t code, id;

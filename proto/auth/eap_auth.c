@@ -20,8 +20,8 @@ bool eap_auth_takes(const struct ike_message *first)
 	return !ike_message_has(first, IKE_PAYLOAD_AUTH);
 }
 
-/* Without a certificate: a secret that goes by the gateway's own identity. Who knows it can play the gateway: for
- * tests only, "the responder MUST" have a certificate (2.16). */
+/* Without a certificate: a secret under the gateway's own identity. Anybody who knows it can pose as the gateway:
+ * for tests only, "the responder MUST" have a certificate (2.16). */
 static const struct secret *own_secret(const struct ike_auth_round *r)
 {
 	const struct ike_config *c = r->env->config;
@@ -160,7 +160,7 @@ static const struct ike_user *user_find(const struct ike_config *c, CBS name)
 
 	if (!eap_auth_identity(&id, name))
 		return NULL;
-	/* To the end, so that who is not there takes as long. */
+	/* To the end, so that an unknown user takes as long. */
 	for (size_t i = 0; i < c->n_users; i++)
 		if (ike_id_equal(&c->users[i].id, &id))
 			found = &c->users[i];

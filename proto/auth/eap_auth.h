@@ -15,7 +15,7 @@
 
 bool eap_auth_takes(const struct ike_message *first);
 /* IDr and our AUTH, by certificate or by a secret. CONTINUE: they are added, and the method's first
- * packet is to follow; ASK: answer() comes first, and eap_auth_answered(); REFUSE, with r->why. */
+ * packet follows; ASK: answer() comes first, then eap_auth_answered(); REFUSE, with r->why. */
 enum ike_auth_verdict eap_auth_begin(struct ike_auth_round *r) must_check;
 enum ike_auth_verdict eap_auth_answered(struct ike_auth_round *r) must_check; /* CONTINUE or REFUSE */
 /* Adds a packet, adopted. */
@@ -24,7 +24,7 @@ void eap_auth_add(struct ike_auth_round *r, struct blob *packet);
 void eap_auth_end(struct ike_auth_round *r, uint8_t code, uint8_t id);
 /* The peer's packet, the response to our request with that identifier. False, with r->why. */
 bool eap_auth_packet(struct ike_auth_round *r, uint8_t id, struct eap *e) must_check;
-/* Verdict REFUSE with the EAP failure that goes with it. why NULL: it was told before. */
+/* Verdict REFUSE with the matching EAP failure. why NULL: already logged. */
 enum ike_auth_verdict eap_auth_refuse(struct ike_auth_round *r, uint8_t id, const char *why);
 /* The last request: verdict DONE if its AUTH is made with the MSK. */
 enum ike_auth_verdict eap_auth_conclude(struct ike_auth_round *r, CBS msk);
@@ -34,7 +34,7 @@ void eap_auth_finish(const struct ike_auth_round *r, struct ike_builder *b, CBS 
 /* The identity that a name in EAP stands for: as in the configuration. False: it cannot be one,
  * and *id is what the log may call it. */
 bool eap_auth_identity(struct ike_id *id, CBS name);
-/* Whose name this is, perhaps with "DOMAIN\" before it; NULL: nobody's. */
+/* The user with this name, perhaps with "DOMAIN\" before it; NULL: there is none. */
 const struct ike_user *eap_auth_user(const struct ike_config *c, CBS name);
 
 #endif

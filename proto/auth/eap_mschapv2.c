@@ -104,7 +104,7 @@ static enum ike_auth_verdict mschapv2_answer(struct ike_auth_round *r)
 	return verdict == AUTH_VERDICT_CONTINUE ? ask_identity(r) : verdict;
 }
 
-/* The name of who asks is "the name of the authenticator", which nobody looks at. */
+/* The name in a challenge is "the name of the authenticator", which nobody looks at. */
 static enum ike_auth_verdict challenge(struct ike_auth_round *r, struct progress *p)
 {
 	struct mschapv2_packet m = {.op = MSCHAPV2_CHALLENGE, .id = ++p->id};
@@ -151,7 +151,7 @@ static enum ike_auth_verdict take_identity(struct ike_auth_round *r, struct prog
 	user = eap_auth_user(r->env->config, e->data);
 	if (user)
 		r->peer = user->id;
-	/* Too long, it is nobody's. */
+	/* If it is too long, no user has it. */
 	p->name_len = CBS_len(&e->data) <= sizeof(p->name) ? (uint8_t)CBS_len(&e->data) : 0;
 	if (p->name_len > 0)
 		memcpy(p->name, CBS_data(&e->data), p->name_len);

@@ -26,10 +26,11 @@
 
 enum ike_auth_verdict {
 	AUTH_VERDICT_CONTINUE, /* `reply` has this round's payloads; a further request will come. With
-	                        * `why`: the client fails, and what comes will be refused. */
+	                        * `why`: the client has failed, and its next request will be
+	                        * refused. */
 	AUTH_VERDICT_DONE,     /* The client is `peer`. */
-	AUTH_VERDICT_REFUSE,   /* `why`, for the log; NULL: it was told. The client gets what is in
-	                        * `reply`, and AUTHENTICATION_FAILED. */
+	AUTH_VERDICT_REFUSE,   /* `why` is for the log; NULL: already logged. The client gets the
+	                        * payloads in `reply`, and AUTHENTICATION_FAILED. */
 	AUTH_VERDICT_ASK       /* `question` is for outside; the client waits. Then answer(). */
 };
 
@@ -40,23 +41,24 @@ struct ike_grant {
 };
 
 struct ike_auth_round {
-	/* What there is: */
+	/* Arguments: */
 	const struct ike_env *env;
-	const struct ike_half_open *half_open;   /* As it was before this round. */
-	const struct ike_connection *connection; /* NULL: none fits what the client asks for. That is
-	                                          * said only to who has shown who it is. */
+	const struct ike_half_open *half_open;   /* State before this round. */
+	const struct ike_connection *connection; /* NULL: none fits what the client asks for. Only a
+	                                          * client that has proved its identity is told
+	                                          * so. */
 	const struct ike_message *first;         /* The first request of all: what the client wants. */
 	const struct ike_message *message;       /* The request; in answer(): NULL. */
 	const struct blob *answer;               /* In answer(). */
-	const struct endpoint *local, *remote;   /* Where the client is, and where it came to. */
+	const struct endpoint *local, *remote;   /* The client's address, and the one that it sent to. */
 	struct ike_builder *reply;
-	/* What the method says: */
+	/* Results of the method: */
 	struct ike_id peer;    /* It is IDi, until the method knows better. */
 	struct blob *state;    /* NULL in begin(); to be set with blob_set(). */
 	struct blob *question; /* Set by ASK; the round owns it. */
 	struct ike_grant grant;
 	const char *why;
-	const char *by;        /* For the log: what the client showed, where there is a choice; or NULL. */
+	const char *by;        /* For the log: which proof the client gave, where there is a choice; or NULL. */
 	char text[320]; /* Room for why. */
 };
 
@@ -87,7 +89,7 @@ extern const struct ike_auth_method ike_auth_eap_radius;   /* auth = "eap-radius
 
 /* NULL: there is none of that name. */
 const struct ike_auth_method *ike_auth_method_find(const char *name);
-/* The names, for who reads a configuration; ends with NULL. */
+/* The names, for the reader of a configuration; ends with NULL. */
 const char *const *ike_auth_method_names(void);
 /* The first that takes it; NULL: none does. */
 const struct ike_auth_method *ike_auth_method_for(const struct ike_message *first);

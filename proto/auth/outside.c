@@ -115,7 +115,7 @@ struct auth_job {
 	char connection[256];
 	struct trust *trust;
 	struct credentials *own;
-	EVP_PKEY *key; /* Of own. */
+	EVP_PKEY *key; /* Our own. */
 	char why[TRUST_WHY_LEN]; /* Empty: yes. */
 	struct blob *auth;
 };
@@ -168,7 +168,7 @@ static void refuse(struct auth_job *j, const char *why)
 	snprintf(j->why, sizeof(j->why), "%s", why);
 }
 
-/* First who he is, then whether it is he: a refusal names the first thing that is wrong. */
+/* First the identity, then the signature: a refusal names the first thing that is wrong. */
 static bool verify(struct auth_job *j, const struct auth_clock *clock)
 {
 	const struct certificate_claim claim = {

@@ -22,12 +22,12 @@ enum {
 
 /* What a method puts into a question; the views are borrowed. */
 struct auth_question_parts {
-	const char *connection;   /* Its name: whom it trusts, and our certificates. */
+	const char *connection;   /* Its name: decides whom we trust, and our certificates. */
 	bool verify;
-	struct ike_id id;         /* verify: who says so, ... */
-	CBS cert[IKE_CERTS_MAX];  /* ... his certificates, his own first, ... */
+	struct ike_id id;         /* verify: the claimed identity, ... */
+	CBS cert[IKE_CERTS_MAX];  /* ... its certificates, its own first, ... */
 	uint8_t n_certs;
-	uint8_t auth_method;      /* ... and his AUTH ... */
+	uint8_t auth_method;      /* ... and its AUTH ... */
 	CBS auth;
 	CBS octets;               /* ... over this. */
 	bool sign;
@@ -43,15 +43,15 @@ struct blob *auth_question_encode(const struct auth_question_parts *q) must_chec
 
 struct auth_job;
 
-/* By what time certificates are judged. A clock that is before unix_least (when the program was
- * built) cannot be right, and nobody is let in by it. */
+/* The time by which certificates are judged. A clock before unix_least (when the program was built)
+ * cannot be right, and lets nobody in. */
 struct auth_clock {
 	int64_t unix_now, unix_least;
-	bool differs; /* It is far from most nodes' clocks, and nobody is let in by it either. */
+	bool differs; /* It is far from most nodes' clocks, and lets nobody in either. */
 };
 
-/* Takes what it needs of the configuration, which may change meanwhile. NULL: it is no question
- * of this kind. */
+/* Copies what it needs from the configuration, which may change meanwhile. NULL: the question is of
+ * another kind. */
 struct auth_job *auth_job_new(const struct ike_config *config, const struct blob *question);
 void auth_job_run(struct auth_job *j, const struct auth_clock *clock); /* In any thread. */
 struct blob *auth_job_end(struct auth_job *j); /* The answer: the caller's. Frees j. */
@@ -65,7 +65,7 @@ struct auth_outcome {
 	CBS auth;
 };
 
-/* Views of the answer. False: it is none. */
+/* Views of the answer. False: it is malformed. */
 bool auth_outcome_read(struct auth_outcome *o, const struct blob *answer) must_check;
 
 #endif

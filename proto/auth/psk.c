@@ -17,7 +17,7 @@ static bool psk_takes(const struct ike_message *first)
 	return ike_message_has(first, IKE_PAYLOAD_AUTH) && first->auth.method == IKE_AUTH_SHARED_KEY;
 }
 
-#define KEYS 2u /* Of an identity: the key, and the other one while it is changed. */
+#define KEYS 2u /* The keys of an identity: one, and a second while it is changed. */
 
 static void nobodys_key(struct secret *psk, struct entropy *e)
 {

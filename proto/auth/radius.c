@@ -108,7 +108,7 @@ struct blob *radius_eap(const struct radius *r)
 
 /* ---- Who knows the secret ---- */
 
-/* Of the packet whose Message-Authenticator is there (16 octets of zero or not), with that
+/* HMAC of the packet that has a Message-Authenticator (16 octets, taken as zero), with that
  * authenticator in place of its own. */
 static void message_authenticator(uint8_t out[16], CBS packet, CBS authenticator, const uint8_t *there,
 				  const struct secret *secret)

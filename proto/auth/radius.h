@@ -26,7 +26,7 @@ enum { /* Codes */
 	RADIUS_ACCESS_CHALLENGE = 11
 };
 
-enum { /* Attributes; what is not named here is passed over. */
+enum { /* Attributes; others are skipped. */
 	RADIUS_USER_NAME = 1,
 	RADIUS_NAS_PORT_TYPE = 61,
 	RADIUS_SERVICE_TYPE = 6,
@@ -62,7 +62,7 @@ struct radius {
 	uint8_t code, id;
 	CBS packet;        /* All of it, without padding. */
 	CBS authenticator; /* 16 octets */
-	CBS attributes;    /* Each of which is whole. */
+	CBS attributes;    /* Each one is complete. */
 };
 
 struct radius_attribute {
@@ -79,8 +79,8 @@ bool radius_find(const struct radius *r, uint8_t type, CBS *value);
 /* The first of that type of Microsoft's. */
 bool radius_find_microsoft(const struct radius *r, uint8_t type, CBS *value);
 
-/* Does it answer that request, and come from who knows the secret? Its Response Authenticator
- * must be right and its Message-Authenticator there, once, and right. Constant time. */
+/* Does it answer that request, and does its sender know the secret? Its Response Authenticator must
+ * be right, and it must have one Message-Authenticator, which is right. Constant time. */
 bool radius_is_answer(const struct radius *r, const struct radius *request, const struct secret *secret);
 
 /* All EAP-Message attributes, one after the other; NULL: there is none. */
@@ -102,7 +102,7 @@ void radius_begin(struct radius_builder *b, uint8_t code, uint8_t id,
 void radius_add(struct radius_builder *b, uint8_t type, const void *value, size_t len);
 void radius_add_u32(struct radius_builder *b, uint8_t type, uint32_t value);
 void radius_add_eap(struct radius_builder *b, CBS packet); /* In as many attributes as it takes. */
-/* Signs it; ends b. NULL: it would be too long, or was given what does not fit. */
+/* Signs it; ends b. NULL: it would be too long, or a value did not fit. */
 struct blob *radius_finish(struct radius_builder *b, const struct secret *secret);
 /* The same for the answer to that request: with its Response Authenticator. For tests. */
 struct blob *radius_finish_answer(struct radius_builder *b, const struct radius *request,

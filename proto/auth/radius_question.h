@@ -25,10 +25,10 @@ struct blob *radius_question_encode(const struct radius_question *q) must_check;
 /* Views of b, each a whole packet. False: it is none of this kind. */
 bool radius_question_read(struct radius_question *q, const struct blob *b) must_check;
 
-/* NULL: it is configured no longer. */
+/* NULL: it is no longer configured. */
 const struct ike_radius *radius_server_find(const struct ike_config *c, const struct endpoint *server);
-/* Does what has come from a server answer what the question has for it? False for everything that
- * is not signed with the server's secret over that request. */
+/* Does a server's packet answer the question's request to it? False unless it is signed with the
+ * server's secret over that request. */
 bool radius_question_accepts(const struct radius_question *q, const struct ike_config *c,
 			     const struct endpoint *server, CBS datagram) must_check;
 
@@ -40,7 +40,7 @@ struct radius_answer {
 	CBS packet;
 };
 
-/* Of that server; why: nobody answers. */
+/* From that server; why: nobody answers. */
 struct blob *radius_answer_encode(const struct endpoint *server, CBS packet);
 struct blob *radius_answer_none(const char *why);
 /* Views of b. False: it is none. */

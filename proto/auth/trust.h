@@ -16,7 +16,7 @@
 struct trust {
 	unsigned refs;
 	X509_STORE *store;
-	STACK_OF(X509_CRL) *crls; /* NULL: nobody asks for any. */
+	STACK_OF(X509_CRL) *crls; /* NULL: none are required. */
 	uint8_t ca[TRUST_CAS_MAX][CERT_CA_HASH_LEN];
 	X509 *ca_cert[TRUST_CAS_MAX]; /* Of the same. */
 	size_t n_cas;
@@ -29,7 +29,8 @@ struct trust *trust_ref(struct trust *t); /* NULL is accepted. */
 void trust_unref(struct trust *t);
 struct trust *trust_copy(const struct trust *t); /* Without its CRLs; refs = 1 */
 
-/* While it is made. NULL: it is in; else what is wrong. They keep references of their own. */
+/* Only while the trust is being made. NULL: added; else what is wrong. They take their own
+ * references. */
 const char *trust_add_ca(struct trust *t, X509 *ca);
 const char *trust_add_crl(struct trust *t, X509_CRL *crl);
 const char *trust_add_id(struct trust *t, const struct ike_id *pattern);
@@ -39,12 +40,12 @@ void trust_demand_crls(struct trust *t);
 /* Do both have the same CRLs, in the same order? */
 bool trust_same_crls(const struct trust *a, const struct trust *b);
 
-/* May this identity come, if a certificate names it? */
+/* May this identity connect, if a certificate names it? */
 bool trust_admits(const struct trust *t, const struct ike_id *id);
 
-/* CERT payloads of somebody, the leaf first. */
+/* The peer's CERT payloads, the leaf first. */
 struct certificate_claim {
-	const struct ike_id *id; /* Who he says he is. */
+	const struct ike_id *id; /* The claimed identity. */
 	const CBS *cert;         /* DER */
 	size_t n;
 	int64_t unix_now;

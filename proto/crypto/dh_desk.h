@@ -31,7 +31,7 @@ struct dh_desk {
 	void *ctx;
 	/* True: *result is there, and the desk has forgotten it. False: later. */
 	bool (*find)(void *ctx, const struct dh_task *task, struct dh_result *result);
-	bool later; /* find() said so: whatever came of the step counts for nothing. */
+	bool later; /* find() returned false: the step's outcome must be discarded. */
 };
 
 /* Does it take more than a millisecond to answer with this group? Others are done at once. */

@@ -38,7 +38,8 @@ enum { /* Hash Algorithms, RFC 7427 7, RFC 8420 */
 
 #define SIGNATURE_MAX 600u /* Octets of AUTH data: length, AlgorithmIdentifier, RSA-4096. */
 #define SIGNATURE_HASHES_LEN 8u
-/* What we announce: SHA2 and Identity. SHA-1 is taken from who speaks only method 1. */
+/* What we announce: SHA2 and Identity. SHA-1 is accepted only from peers that speak only method
+ * 1. */
 #define SIGNATURE_HASHES_OURS (1u << SIGNATURE_HASH_SHA2_256 | 1u << SIGNATURE_HASH_SHA2_384 | \
 			       1u << SIGNATURE_HASH_SHA2_512 | 1u << SIGNATURE_HASH_IDENTITY)
 
@@ -52,14 +53,14 @@ const char *signature_key_refused(const EVP_PKEY *key);
 
 struct signature_scheme {
 	uint8_t method;    /* SIGNATURE_*: for the AUTH payload. */
-	uint8_t algorithm; /* Of signature.c's table. */
+	uint8_t algorithm; /* From the table in signature.c. */
 };
 
 /* How the key signs for a peer that announced those hashes (0: none). pss: the peer itself signs
  * with RSASSA-PSS, so it can verify that. False: it cannot verify anything of this key. */
 bool signature_choose(struct signature_scheme *out, const EVP_PKEY *key, uint32_t hashes,
 		      bool pss) must_check;
-/* Is it one that signature_choose() gives for this key? For who has it from outside. */
+/* Could signature_choose() have returned it for this key? For a choice that came from outside. */
 bool signature_fits(const struct signature_scheme *s, const EVP_PKEY *key) must_check;
 
 /* AUTH data over octets; NULL: it cannot be made. */

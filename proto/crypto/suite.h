@@ -50,12 +50,12 @@ struct suite {
 	uint16_t esn;
 };
 
-/* Does the table have all of it, and does the integrity algorithm go with the cipher? */
+/* Is all of it in the table, and does the integrity algorithm go with the cipher? */
 bool suite_supported(const struct suite *s);
 bool suite_encr_supported(const struct suite *s); /* The same of these two alone. */
 bool encr_is_aead(uint16_t encr);
 bool suite_is_aead(const struct suite *s);
-/* A counter mode: under one key no IV may come twice. Else (CBC) it is drawn at random. */
+/* A counter mode: no IV may repeat under one key. Otherwise (CBC) the IV is random. */
 bool suite_counts_iv(const struct suite *s);
 size_t suite_encr_key_len(const struct suite *s);  /* Octets, with the 4 of a counter mode's salt. */
 size_t suite_integ_key_len(const struct suite *s); /* Octets; 0 with an AEAD. */
@@ -95,9 +95,9 @@ struct proposal {
 enum status proposal_parse_ike(struct proposal *p, const char *text, const char **why) must_check;
 enum status proposal_parse_esp(struct proposal *p, const char *text, const char **why) must_check;
 
-/* Weak is what is there only for clients that know nothing else: HMAC-SHA1-96, PRF HMAC-SHA1,
- * MODP-1024 (RFC 8247). A connection has it only if it names it. The first such name,
- * as it is spelled ("modp1024"); NULL: there is none. */
+/* Weak algorithms are only for clients that know nothing else: HMAC-SHA1-96, PRF HMAC-SHA1,
+ * MODP-1024 (RFC 8247). A connection has one only if it names it. The first such name, as spelled
+ * ("modp1024"); NULL: there is none. */
 const char *proposal_weakness(const struct proposal *p);
 
 /* "aes128gcm16-prfsha256-x25519" for logs; returns text. */

@@ -20,8 +20,8 @@
 #include <assert.h>
 #include <string.h>
 
-/* The leader may have missed it, or the client may have moved behind its NAT since, and
- * who gets no answer sends little: after so few packets it is told again. */
+/* The leader may have missed it, or the client may have moved behind its NAT since; a client
+ * without answers sends little, so it is reported again after a few packets. */
 #define HORIZON_REPEAT 4u
 
 /* One past the last number the SA may ever use. */

@@ -45,9 +45,9 @@ struct sad_entry {
 	struct child_sa child; /* SPIs, suite, selectors; keys are in the contexts. */
 	struct esp_context in, out;
 	struct sad_path path;
-	uint16_t slot;         /* Whose owner is the SA's: to be known where it is not granted. */
+	uint16_t slot;         /* The slot whose owner is the SA's: needed when it is not granted here. */
 	bool granted, hold;
-	bool outbound;         /* Newest of its session: inner packets leave by it. */
+	bool outbound;         /* Newest of its session: inner packets leave through it. */
 	bool reported_low;     /* Lease-low was reported for this lease end. */
 	int64_t epoch;
 	uint64_t next, end;    /* Outbound lease: numbers [next, end) are ours. */
@@ -69,18 +69,17 @@ enum status sad_entry_init(struct sad_entry *e, uint64_t session, const struct c
 			   const struct sad_path *path, uint32_t replay_bits) must_check;
 void sad_entry_fini(struct sad_entry *e);
 
-/* Same epoch: the end and the horizon may rise, nothing else (after a revocation it
- * goes on where it stood). New epoch (always greater): position = start, window empty above
- * floor; but neither below what this node itself drew or accepted before. An
- * older epoch is ignored. */
+/* Same epoch: the end and the horizon may rise, nothing else (after a revocation it goes on where
+ * it stood). New epoch (always greater): position = start, window empty above floor, but never
+ * below what this node itself drew or accepted before. An older epoch is ignored. */
 void sad_entry_grant(struct sad_entry *e, const struct seq_grant *g);
 void sad_entry_revoke(struct sad_entry *e); /* Whatever its epoch. */
-/* What another one accepted, so no mark of ours: that stays what was accepted here.
- * from_horizon: the mark is unknown, and this is the last number below the horizon. */
+/* What another owner accepted. Our own mark does not change: it stays the highest number accepted
+ * here. from_horizon: the mark is unknown, and this is the last number below the horizon. */
 void sad_entry_raise_floor(struct sad_entry *e, uint64_t mark, bool from_horizon);
 
-/* The mark: the highest number accepted here in this epoch. False: it was reported already;
- * else it counts as reported now. To be asked before the epoch ends. */
+/* The mark: the highest number accepted here in this epoch. False: it was reported already; else it
+ * counts as reported now. Call it before the epoch ends. */
 bool sad_entry_mark(struct sad_entry *e, uint64_t *mark);
 
 /* Draws the next number to seal with: DROP_NONE, DROP_NOT_OWNER, DROP_LEASE or
@@ -102,14 +101,14 @@ enum drop sad_entry_accept(struct sad_entry *e, uint64_t seq, int64_t epoch);
 bool sad_entry_must_wait(const struct sad_entry *e, uint64_t seq);
 /* A majority holds the mark `seq` of that epoch. An older epoch is ignored. */
 void sad_entry_raise_delivered(struct sad_entry *e, uint64_t seq, int64_t epoch);
-/* The test at delivery of what waited: DROP_NONE, or DROP_UNDELIVERED when the grant
- * that it was accepted under is over. Only for what need not wait any more. */
+/* The test when a waiting packet is delivered: DROP_NONE, or DROP_UNDELIVERED when the grant that
+ * it was accepted under is over. Only for packets that need no longer wait. */
 enum drop sad_entry_deliver(const struct sad_entry *e, uint64_t seq, int64_t epoch);
 
 /* Half of the way to the horizon is gone and this one was not reported yet. */
 bool sad_entry_horizon_low(struct sad_entry *e);
-/* An authentic packet was refused: is it so because the floor had to be set to the
- * horizon? Such an SA wants a rekey. */
+/* An authentic packet was refused: because the floor had to be set to the horizon? Such an SA needs
+ * a rekey. */
 bool sad_entry_below_horizon(struct sad_entry *e, uint64_t seq);
 
 /* Half of the lease is used and this end was not reported yet: ask for more. */
@@ -127,7 +126,7 @@ enum sa_update_kind {
 	SA_UPDATE_DELIVER, /* mark, epoch: a majority holds it. */
 	SA_UPDATE_PATH,    /* path */
 	SA_UPDATE_OUTBOUND, /* This entry now carries its session's outbound packets. */
-	SA_UPDATE_INBOUND, /* It carries none any more, and only receives. */
+	SA_UPDATE_INBOUND, /* It no longer carries any, and only receives. */
 	SA_UPDATE_SLOT,    /* slot: its session was moved there. */
 	SA_UPDATE_OWNER    /* slot, n_slots, owner: these slots are that node's. Names no SA. */
 };

@@ -15,6 +15,6 @@ bool volume_is_zero(const struct volume *v);
 bool volume_covers(const struct volume *a, const struct volume *b); /* Is none of a's numbers less? */
 /* The greater of each number. True: one of a's has risen. */
 bool volume_raise(struct volume *a, const struct volume *b);
-void volume_add(struct volume *a, const struct volume *b); /* Of another SA: the sum, up to 2^64 - 1. */
+void volume_add(struct volume *a, const struct volume *b); /* Adds the volume of another SA, up to 2^64 - 1. */
 
 #endif

@@ -9,12 +9,12 @@
 #include "proto/ike/ike_keys.h"
 #include "proto/ike/ike_message.h"
 
-/* May the session have one more Child SA, in the place of `replaces` (0: of none)? Returns 0,
- * NO_ADDITIONAL_SAS (RFC 7296 1.3), or, for a successor, TEMPORARY_FAILURE: once the client
- * has deleted what it replaced before, there is room. */
+/* May the session have one more Child SA, to replace `replaces` (0: none)? Returns 0,
+ * NO_ADDITIONAL_SAS (RFC 7296 1.3), or, for a successor, TEMPORARY_FAILURE: once the client has
+ * deleted what it replaced before, there is room. */
 uint16_t ike_child_admit(const struct ike_env *env, const struct ike_session *s, uint32_t replaces);
 
-/* What a new Child SA may be. */
+/* Bounds of a new Child SA. */
 struct child_terms {
 	uint16_t refused; /* The NOTIFY if there is no room for it; 0: there is. */
 	const struct proposal *proposals;
@@ -23,13 +23,13 @@ struct child_terms {
 	const struct ts_set *local, *remote; /* Ours and the client's side, at most. */
 };
 
-/* What client and gateway agree on: suite and the client's SPI, selectors. */
+/* The agreement of client and gateway: suite and the client's SPI, selectors. */
 struct child_plan {
 	struct sa_choice choice;
 	struct ts_set local, remote;
 };
 
-/* The Child SAs that there are: a new one must be told from them. */
+/* The existing Child SAs: a new one must differ from them. */
 struct child_list {
 	const struct child_sa *child;
 	size_t n;

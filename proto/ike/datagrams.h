@@ -10,8 +10,8 @@
 
 #include <stdbool.h>
 
-/* Both bounds are checked where a set is made or read. A message of the second fits into fewer
- * than the first where datagrams hold the 576 octets of RFC 791. */
+/* Both bounds are checked where a set is made or read. With datagrams of RFC 791's 576 octets, a
+ * message of the second size needs fewer datagrams than the first. */
 #define IKE_DATAGRAMS_MAX 20u       /* Datagrams of one message. */
 #define IKE_DATAGRAMS_LEN_MAX 8192u /* Octets of them all: far below what a log entry holds. */
 

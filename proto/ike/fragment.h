@@ -13,9 +13,8 @@
 #define IKE_FRAGMENT_SIZE_ALL 576u
 #define IKE_FRAGMENT_SIZE_MAX 1500u
 /* The defaults. IPv6: what RFC 7383 recommends, and all links carry (RFC 8200 5). IPv4: what
- * becomes 1280 octets of IPv6 where a phone's network translates (RFC 6877). The 576 of
- * RFC 7383 would be twice as many datagrams, each of which can be lost, for paths that nobody
- * has any more. */
+ * becomes 1280 octets of IPv6 where a phone's network translates (RFC 6877). The 576 of RFC 7383
+ * would make twice as many datagrams, each of which can be lost, for paths that no longer exist. */
 #define IKE_FRAGMENT_SIZE_IP4 1260u
 #define IKE_FRAGMENT_SIZE_IP6 1280u
 
@@ -27,8 +26,8 @@ struct ike_fragment {
 	uint16_t number, total; /* Fragment Number and Total Fragments; 0: it is no fragment. */
 };
 
-/* Of a datagram whose header was parsed. What it says is not authenticated, and may make no
- * sense: ike_message_parse() looks at that. */
+/* For a datagram whose header was parsed. The numbers are not authenticated, and may make no sense:
+ * ike_message_parse() checks them. */
 struct ike_fragment ike_fragment_of(const uint8_t *data, size_t len);
 
 /* Are these headers of one message? All but Length and Next Payload "MUST be taken intact

@@ -22,7 +22,7 @@ static bool take_header(struct ike_header *h, const uint8_t *data, size_t len)
 	return true;
 }
 
-/* The initiator's flag tells who made the IKE SA, the response flag who asks. */
+/* The initiator's flag tells which side made the IKE SA, the response flag which side asks. */
 static bool flags_fit(const struct ike_header *h)
 {
 	bool initiator = h->flags & IKE_FLAG_INITIATOR;

@@ -105,9 +105,9 @@ static void replace_sa(struct ike_step *s)
 	next->ike[0] = *s->successor;
 }
 
-/* What follows from the message is outstanding by the same commit, if nothing else is; else the
- * leader asks by and by. A rekey with the group that the client wants may be too long to be kept:
- * there is none then. */
+/* A request that follows from the message becomes outstanding by the same commit, if nothing else
+ * is; else the leader asks later. A rekey with the group that the client wants may be too long to
+ * be kept: then there is none. */
 static void ask_next(struct ike_step *s)
 {
 	const enum ike_purpose what = s->follow.purpose;

@@ -51,21 +51,23 @@ struct ike_env {
 	 * or not in the pool. */
 	bool (*assign_address)(void *ctx, const struct ike_connection *c,
 			       const struct ike_address_wish *wish, struct address *out);
-	/* May the client have that address, which is its own, inside? False: another identity has it.
-	 * NULL: nobody keeps account of that. */
+	/* May the client use its own outer address inside? False: another identity has it. NULL:
+	 * nobody keeps account of that. */
 	bool (*claim_address)(void *ctx, const struct ike_address_wish *wish);
-	/* May this peer, which is authenticated, have one more IKE SA now? False: it is told
+	/* May this authenticated peer have one more IKE SA now? False: it is told
 	 * TEMPORARY_FAILURE. NULL: always. */
 	bool (*admit)(void *ctx, const struct ike_id *peer);
-	/* Why this session is one too many of its identity; NULL: it is not. NULL: it never is. */
+	/* Why this session is one too many of its identity; NULL: it is not. If the function is
+	 * NULL, none is. */
 	const char *(*one_too_many)(void *ctx, const struct ike_connection *c, const struct ike_session *next);
-	/* Is there room for this session, with its first Child SA? It may take that of those that
-	 * its INITIAL_CONTACT ends, or of one that it follows. NULL: always. */
+	/* Is there room for this session, with its first Child SA? It may take the room of those
+	 * that its INITIAL_CONTACT ends, or of one that it follows. NULL: always. */
 	bool (*has_room)(void *ctx, const struct ike_session *next);
-	/* Is there room for so many more places of Child SAs (ike_session_places())? NULL: always. */
+	/* Is there room for this many more places of Child SAs (ike_session_places())? NULL:
+	 * always. */
 	bool (*has_places)(void *ctx, unsigned more);
-	/* Is this peer, who has just shown that it is who it says, not to be let in any more? It
-	 * is told what who has a wrong key is told. NULL: nobody. */
+	/* Is this peer, which has just authenticated, revoked? It gets the same answer as a peer
+	 * with a wrong key. NULL: none is. */
 	bool (*revoked)(void *ctx, const struct ike_id *peer);
 };
 
@@ -132,9 +134,9 @@ void ike_respond_init(const struct ike_env *env, const struct endpoint *local,
 		      const struct endpoint *remote, const uint8_t *data, size_t len,
 		      struct ike_outcome *out);
 
-/* The first half of that, for a node that would hand the request on: false: the outcome
- * is REPLY or DROP, and that is all; true: it may go on, and the outcome says nothing. With
- * demand_cookie only those go on that show one. */
+/* The first half of that, for a node that would relay the request. False: the outcome is REPLY or
+ * DROP. True: the request may go on, and the outcome is empty. With demand_cookie only requests
+ * with a cookie go on. */
 bool ike_screen_init(const struct ike_env *env, const struct endpoint *local,
 		     const struct endpoint *remote, const uint8_t *data, size_t len,
 		     struct ike_outcome *out) must_check;
@@ -200,9 +202,9 @@ bool ike_rekey_possible(const struct ike_config *config, const struct ike_sessio
 
 /* The same of its IKE SA. */
 bool ike_sa_rekey_possible(const struct ike_config *config, const struct ike_session *s);
-/* May it be rekeyed, by whichever side, as far as the tombstones go? Where there is no room for
- * more of them an IKE SA that is older than a tombstone gets may be, all the same: what a
- * client was granted can be renewed. */
+/* Do the tombstones allow a rekey, by either side? Even when there is no room for more of them, an
+ * IKE SA older than a tombstone's maximum age may be rekeyed: what a client was granted can be
+ * renewed. */
 bool ike_may_renew(const struct ike_env *env, const struct ike_session *s);
 
 /* Makes the request on session->ike[0], which must have none outstanding (REKEY_CHILD:

@@ -18,9 +18,9 @@ struct trust;
 
 /* How long an SA is used. Each 0: no limit. */
 struct lifetime {
-	uint32_t rekey_s; /* Soft: it is replaced; a tenth before that or less, by its SPI. */
+	uint32_t rekey_s; /* Soft: it is replaced, up to a tenth earlier, depending on its SPI. */
 	uint32_t hard_s;  /* Hard: it ends. */
-	struct lifetime_volume { /* Of a Child SA: as soon as one of its directions has carried that. */
+	struct lifetime_volume { /* Limit of a Child SA: reached as soon as one of its directions has carried that. */
 		uint64_t octets, packets;
 	} rekey, hard;
 };
@@ -32,7 +32,7 @@ struct ike_connection {
 	char name[64];
 	const struct ike_auth_method *auth; /* proto/auth; NULL: "psk" */
 	struct credentials *own;          /* Certificates that show who we are; NULL: a secret does. */
-	struct trust *clients;            /* auth = "pubkey": who may come. */
+	struct trust *clients;            /* auth = "pubkey": who may connect. */
 	struct ike_id local_id;           /* IDr */
 	struct ts_set local_ts;
 	bool has_pool;

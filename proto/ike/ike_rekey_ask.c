@@ -97,10 +97,10 @@ static void only_prf(struct proposal *p, uint16_t prf)
 	p->n_prf = 1;
 }
 
-/* The suite of the IKE SA, with the groups that the connection has beside it: a client that chooses
- * by its own order would leave an AEAD for AES-CBC. Where the connection has that suite no more, what
- * has the same PRF: with another one strongSwan computes other keys than RFC 7296 2.18, for it
- * takes the old PRF also for prf+. All, if there is none. */
+/* The suite of the IKE SA, with the groups that the connection lists beside it: a client that chooses
+ * by its own order would leave an AEAD for AES-CBC. If the connection no longer has that suite,
+ * suites with the same PRF: with another one strongSwan computes other keys than RFC 7296 2.18,
+ * because it uses the old PRF for prf+, too. If there is none, all suites. */
 static struct offered what_is_offered(const struct ike_connection *c, const struct suite *now)
 {
 	struct offered o = {.n = 0};

@@ -18,7 +18,7 @@
 static enum drop open_whole(struct ike_opened *o, const struct sk_direction *theirs,
 			    const struct blob *b, CBS *chain, uint8_t *first)
 {
-	/* Nothing is authenticated yet: what does not parse is nobody's. */
+	/* Nothing is authenticated yet: what does not parse is dropped. */
 	if (ike_message_parse(&o->message, b->data, b->len) != OK)
 		return DROP_IKE_PAYLOAD;
 	if (!ike_message_has(&o->message, IKE_PAYLOAD_SK))

@@ -120,7 +120,7 @@ static bool cookie_accept(struct init_step *s)
 	return false;
 }
 
-/* Both sides, so that whoever reads it need not look at the client. */
+/* Both sides, so that the reader need not look at the client. */
 static void proposals_note(struct init_step *s)
 {
 	const struct ike_config *c = s->env->config;

@@ -142,8 +142,8 @@ struct initiator {
 	uint64_t new_spi;     /* Offered: IKE or ESP. */
 	struct initiator_rekeyed rekeyed;
 
-	struct ike_sa ike[IKE_SA_MAX]; /* [1]: the rekeyed one, until it is deleted, by who asked:
-					* by us if ike[0].original_initiator. */
+	struct ike_sa ike[IKE_SA_MAX]; /* [1]: the rekeyed one, until the side that asked deletes
+					* it: we do if ike[0].original_initiator. */
 	struct ike_sa successor;       /* While the gateway's rekey of ike[0] is answered. */
 	/* In the order of their use: the last one carries packets out. child.replaces is what
 	 * the client is to delete because of that Child SA, or 0: what the gateway
@@ -158,8 +158,9 @@ struct initiator {
 	uint32_t features;        /* IKE_PEER_*, of the gateway; IKE_SELF_BEHIND_NAT: with either
 	                           * of the NAT flags ESP goes in UDP. */
 	uint32_t additional;      /* Addresses that the gateway has besides (RFC 4555 3.4). */
-	uint64_t skip;            /* So many outbound ESP numbers the gateway asked to be left out
-	                           * on all Child SAs (RFC 6311 5.2); whoever does it takes it off. */
+	uint64_t skip;            /* How many outbound ESP numbers the gateway asked us to skip on
+	                           * all Child SAs (RFC 6311 5.2); the caller that skips them resets
+	                           * it. */
 	struct initiator_sync sync;
 	struct ike_reassembly request, response; /* What comes in fragments. */
 	int64_t notice_epoch;     /* From the last takeover notice: */

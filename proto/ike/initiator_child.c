@@ -220,7 +220,8 @@ struct blob *initiator_consume_child(struct initiator *i, struct ike_sa *sa,
 			initiator_end(i, INITIATOR_FAILED, refused);
 		return NULL;
 	}
-	/* 2.25: who gets it "SHOULD silently delete the Child SA (if it still exists)". */
+	/* 2.25: the side that gets it "SHOULD silently delete the Child SA (if it still
+	 * exists)". */
 	if (i->error == IKE_NOTIFY_CHILD_SA_NOT_FOUND && purpose == INITIATOR_REKEY_CHILD)
 		child_list_remove(i->child, &i->n_child, sa->purpose_arg);
 	refused = i->error ? 0 : initiator_take_child(i, sa, m, &fresh);

@@ -26,8 +26,7 @@ bool initiator_may_sync(const struct initiator *i, const struct ike_sa *sa)
 	return sa == &i->ike[0] && sa->state == IKE_SA_ESTABLISHED && (i->features & IKE_PEER_SYNC);
 }
 
-/* Of a message with ID 0; what must not be in it besides is checked when it is
- * answered. */
+/* Contents of a message with ID 0; forbidden contents are checked when it is answered. */
 bool initiator_is_sync(const struct ike_message *m)
 {
 	return m->header.exchange == IKE_EXCHANGE_INFORMATIONAL &&
@@ -111,7 +110,7 @@ struct blob *initiator_answer_sync(struct initiator *i, const struct ike_message
 		return initiator_ignore(i);
 	i->counts.syncs++;
 	i->sync.floor = (uint64_t)asked.send + 1;
-	/* Section 9: "should not wait for any pending responses". Who asked sees that nothing is
+	/* Section 9: "should not wait for any pending responses". The caller sees that nothing is
 	 * outstanding, and asks again if it still wants to know. */
 	now.nonce = asked.nonce;
 	now.receive = asked.send;                               /* M2 */

@@ -94,8 +94,8 @@ static bool is_acceptable(const struct ike_path *path)
 	return a->octets[0] != 0xff && a->octets[0] != 0;
 }
 
-/* What is outstanding is repeated to where the session is: also to where it goes now, and maybe to
- * where it has been. Whoever was at any of these can answer it for another. */
+/* An outstanding request is repeated to the session's address: the one it moves to now, and maybe
+ * one it has left. A host that was at any of these could answer it for another. */
 static void note_check(struct ike_session *s, const struct endpoint *there)
 {
 	struct check k;
@@ -138,8 +138,8 @@ static bool names_addresses(const struct ike_message *m)
 	       ike_message_notify(m, IKE_NOTIFY_NO_ADDITIONAL_ADDRESSES);
 }
 
-/* The client's other addresses (3.6) are not kept: we ask from one address that is ours for
- * good, and follow it where it says. */
+/* The client's other addresses (3.6) are not kept: we always ask from the same address of ours, and
+ * follow the client where it says. */
 void ike_step_mobike(struct ike_step *s)
 {
 	const struct ike_message *m = s->message;

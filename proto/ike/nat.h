@@ -6,7 +6,7 @@
 #include "proto/ike/builder.h"
 #include "proto/ike/ike_message.h"
 
-/* Where a message of the client came to (local) and from (remote). */
+/* The destination (local) and source (remote) of a client's message. */
 struct ike_path {
 	const struct endpoint *local, *remote;
 };

@@ -247,7 +247,7 @@ enum drop sk_open(const struct sk_direction *d, const uint8_t *data, size_t len,
 		break;
 	case ERR_AUTH:
 		return DROP_IKE_INTEGRITY;
-	case ERR_MALFORMED: /* Who holds the key and sends half a block is broken, not forged. */
+	case ERR_MALFORMED: /* A sender that has the key and sends half a block is broken, not a forger. */
 		return DROP_IKE_PAYLOAD;
 	default:
 		return DROP_CRYPTO;

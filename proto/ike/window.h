@@ -21,7 +21,7 @@ struct ike_header;
 
 /* By what a request is known when it comes again. */
 struct ike_request_id {
-	uint8_t hash[IKE_HASH_LEN]; /* Of its datagram; of its first fragment. */
+	uint8_t hash[IKE_HASH_LEN]; /* Hash of its datagram; of its first fragment. */
 	uint16_t total;             /* Total Fragments (RFC 7383); 0: it was one datagram. */
 };
 struct ike_request_id ike_request_identify(const uint8_t *first, size_t len);
@@ -49,7 +49,7 @@ enum ike_window_place ike_window_place(const struct ike_window *w, const struct 
 /* The request in place NEXT is answered: adopts the response. */
 void ike_window_respond(struct ike_window *w, const struct ike_datagrams *request,
 			struct ike_datagrams *response);
-/* The same where the request itself is not there any more. */
+/* The same, when the request itself is no longer there. */
 void ike_window_respond_to(struct ike_window *w, const struct ike_request_id *request,
 			   struct ike_datagrams *response);
 

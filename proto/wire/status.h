@@ -17,7 +17,7 @@
 	X(ERR_NOT_LEADER, "not the leader")                                                        \
 	X(ERR_CRYPTO, "cryptographic failure")  /* The library refused: bad key share, no memory */\
 	X(ERR_IO, "input/output error")                                                            \
-	X(ERR_NO_SPACE, "no space left")        /* Of the disk: it may get some. */                \
+	X(ERR_NO_SPACE, "no space left")        /* On the disk: it may get some. */                \
 	X(ERR_DAMAGED, "damaged")               /* Stored data does not authenticate. */           \
 	X(ERR_FOREIGN, "belongs to another cluster or key")
 

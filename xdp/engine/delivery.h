@@ -5,7 +5,7 @@
 
 #include "xdp/engine/engine.h"
 
-/* Of packets of a burst: those that are neither dropped nor done go inward, drops are counted. */
+/* Packets of a burst that are neither dropped nor done go inward; drops are counted. */
 void engine_deliver(struct engine *e, struct packet *packets, size_t n);
 
 #endif

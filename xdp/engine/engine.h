@@ -28,7 +28,7 @@ struct packet {
 	uint8_t tos;          /* Outbound: of the inner packet, for the outer header. */
 	/* Between stages. */
 	enum drop drop;       /* Why it goes no further. */
-	bool done;            /* Held or forwarded: not ours any more. */
+	bool done;            /* Held or forwarded: no longer ours. */
 	uint8_t next_header;
 	struct sa *sa;
 	uint64_t seq;
@@ -68,7 +68,7 @@ struct engine {
 	struct engine_output out;
 	struct datapath_counters counters;
 	uint64_t now_us;  /* This burst's; for ageing only. */
-	bool isolated;    /* No contact to a quorum: nothing is opened or sealed. */
+	bool isolated;    /* No contact with a quorum: nothing is opened or sealed. */
 	bool stopped;     /* We stood still: nothing is let in before a majority has answered. */
 	bool release_due; /* Held packets may have become free. */
 	struct held_packet *held, *held_spare; /* HELD_MAX each; they change places. */
@@ -105,9 +105,9 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa);
 /* After the last update of a series: lets held packets go that may. */
 void engine_update_done(struct engine *e);
 
-/* The process stood still for so long that others may have taken it for dead: packets that come
- * are held, for they may be another owner's by now. Until it has heard what they know, and that
- * was applied by engine_update(). */
+/* The process stood still so long that others may believe it dead: incoming packets are held,
+ * because they may be another owner's by now, until it has heard what the others know and
+ * engine_update() has applied that. */
 void engine_stop(struct engine *e);
 void engine_go_on(struct engine *e); /* Held packets go on. */
 

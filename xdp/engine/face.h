@@ -22,8 +22,8 @@ struct datapath_forward { /* A packet for the owner of its session. */
 
 struct datapath_face { /* Worker thread; arguments are borrowed for the call. */
 	void *ctx;
-	/* What a burst had to tell, n >= 1. Marks come at most once a millisecond, of all
-	 * SAs together. */
+	/* The reports of a burst, n >= 1. Marks come at most once a millisecond, for all SAs
+	 * together. */
 	void (*report)(void *ctx, const struct sa_report *reports, size_t n);
 	/* An IKE message; the non-ESP marker is gone. local.port is 500 or 4500. */
 	void (*ike)(void *ctx, const struct endpoint *local, const struct endpoint *remote,
@@ -36,7 +36,8 @@ struct datapath_face { /* Worker thread; arguments are borrowed for the call. */
 	void (*unknown_spi)(void *ctx, uint32_t spi);
 };
 
-/* X(name, metric type). Whatever stands here is counted and told; a new one needs no more. */
+/* X(name, metric type). Every counter here is counted and reported; a new one needs nothing
+ * else. */
 #define DATAPATH_COUNTERS(X)                                                                       \
 	X(packets_in, "counter") /* Delivered inward. */                                           \
 	X(octets_in, "counter")  /* Inner packets'. */                                           \
@@ -56,7 +57,7 @@ struct datapath_face { /* Worker thread; arguments are borrowed for the call. */
 	X(ike_out, "counter")                                                                      \
 	X(updates, "counter")                                                                      \
 	X(sas, "gauge")          /* Entries now. */                                                \
-	X(sas_refused, "counter") /* That found no room: the tables are too small for what was granted. */ \
+	X(sas_refused, "counter") /* SAs that found no room: the tables are too small for what was granted. */ \
 	X(arp_replies, "counter")                                                                  \
 	X(announcements, "counter")
 

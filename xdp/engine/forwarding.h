@@ -7,8 +7,8 @@
 
 void forwarding_init(struct engine *e);
 void forwarding_owner(struct engine *e, const struct sa_update *u); /* SA_UPDATE_OWNER */
-/* Out by the face, with the node named: p is done; or dropped, for it came from another node
- * (DROP_FORWARD_TWICE), or nobody is known to own it (DROP_NOT_OWNER). */
+/* Sends p out through the face to the owner's node: p is done; or drops it, because it came from
+ * another node (DROP_FORWARD_TWICE) or no owner is known (DROP_NOT_OWNER). */
 void engine_forward(struct engine *e, struct packet *p, enum datapath_direction direction);
 
 #endif

@@ -5,9 +5,9 @@
 
 #include "xdp/engine/inner.h"
 
-/* Is p, as inner_parse() saw it in data, an ICMP error that goes to who sent the packet it
- * is about? Then *back is what would be that packet's return traffic: its addresses and
- * ports reversed, to be held against selectors. Reads p->len octets of data. */
+/* Is p, as inner_parse() saw it in data, an ICMP error for the sender of the packet that it is
+ * about? Then *back is that packet's return traffic: its addresses and ports reversed, to be
+ * compared with selectors. Reads p->len octets of data. */
 bool icmp_error_return(struct inner_packet *back, const struct inner_packet *p, const uint8_t *data);
 
 #endif

@@ -20,7 +20,7 @@
 #include <string.h>
 
 #define PEER_REPEAT 256u /* Packets after which an address change is told again ... */
-#define PEER_AGAIN_US 200000u /* ... or the time: who gets no answer sends little. */
+#define PEER_AGAIN_US 200000u /* ... or the time: a client without answers sends little. */
 
 static void look_up(struct engine *e, struct packet *packets, size_t n)
 {

@@ -88,7 +88,7 @@ void waiting_drop(struct engine *e, struct sa *sa)
 	drop_all(e, sa, DROP_UNDELIVERED);
 }
 
-/* Takes up to BURST packets off the list that need not wait any more. */
+/* Takes up to BURST packets that need no longer wait off the list. */
 static size_t take_burst(struct sa *sa, struct waiting_packet *out[BURST])
 {
 	struct waiting_packet **at = &sa->waiting, *last = NULL;

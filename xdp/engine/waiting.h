@@ -8,7 +8,7 @@
 bool waiting_prepare(struct engine *e); /* False: no memory. */
 void waiting_fini(struct engine *e);
 void waiting_add(struct engine *e, struct packet *p); /* Copies it; p is done, or dropped. */
-void waiting_deliver(struct engine *e, struct sa *sa); /* What need not wait any more. */
+void waiting_deliver(struct engine *e, struct sa *sa); /* Packets that need no longer wait. */
 void waiting_drop(struct engine *e, struct sa *sa);
 
 #endif

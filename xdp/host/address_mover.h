@@ -20,7 +20,7 @@ struct address_wiring {
 	unsigned tun;      /* Index of the TUN device, which is up. */
 	uint32_t program;  /* Id of the XDP program on the outer interface; 0: none. */
 	_Atomic uint32_t *outer_mtu; /* Gets each new one ... */
-	_Atomic bool *detached;      /* ... and true when the program is not there any more. */
+	_Atomic bool *detached;      /* ... and true when the program is gone. */
 };
 
 /* NULL and err on failure. */

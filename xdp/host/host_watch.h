@@ -31,7 +31,7 @@ struct host_watch *host_watch_new(const struct datapath_config *c, unsigned tun,
 				  char err[DATAPATH_ERR_LEN]);
 void host_watch_free(struct host_watch *w); /* NULL is accepted. */
 int host_watch_fd(const struct host_watch *w);
-/* Messages that follow from this socket's requests are no news. */
+/* Messages that follow from this socket's requests do not count. */
 void host_watch_own(struct host_watch *w, const struct netlink *nl);
 
 /* Other pools, with the blackholes of all. */

@@ -72,7 +72,7 @@ static int read_answer(uint32_t seq, const uint8_t *data, size_t len,
 	size_t used;
 
 	for (; (used = host_message_parse(&m, data, len)) > 0; data += used, len -= used) {
-		if (m.seq != seq) /* To a request that nobody waits for any more. */
+		if (m.seq != seq) /* The answer to a request that nobody waits for any more. */
 			continue;
 		if (m.kind == HOST_MESSAGE_VERDICT)
 			return m.error;

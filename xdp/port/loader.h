@@ -33,7 +33,7 @@ int loader_xsks(const struct loader *l);
 /* Makes an SPI known; *slot is where its minimum stands. -ENOSPC: no slot left. */
 int loader_spi_put(struct loader *l, uint32_t spi, uint32_t *slot);
 void loader_spi_del(struct loader *l, uint32_t spi, uint32_t slot);
-/* Nothing below least will be let through any more. Authenticated knowledge only. */
+/* From now on nothing below least passes. Call it only with authenticated numbers. */
 void loader_spi_min(struct loader *l, uint32_t slot, uint32_t least);
 
 uint64_t loader_count(const struct loader *l, unsigned what); /* enum baton_count */

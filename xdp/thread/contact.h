@@ -14,7 +14,7 @@ struct contact {
 	/* It found then that it had not run for longer than others wait for heartbeats; 0: never.
 	 * Written before alive_us. */
 	_Atomic uint64_t stopped_us;
-	_Atomic uint64_t alive_us; /* It ran then, for the last time; 0: it does not say. */
+	_Atomic uint64_t alive_us; /* When it last ran; 0: unknown. */
 };
 
 #endif

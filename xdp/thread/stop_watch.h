@@ -12,9 +12,9 @@ struct stop_watch {
 	uint64_t until_us; /* It did so last until then, at the latest; 0: never. */
 };
 
-/* Now, by its own clock. alive_us: the thread that sends heartbeats ran then, for the last time
- * (0: there is none); stopped_us: it found at that time that it had not for longer than the bound
- * (0: never). Read in this order, and written the other way round. */
+/* now_us: by the caller's clock. alive_us: when the thread that sends heartbeats last ran (0: there
+ * is none); stopped_us: when it found that it had not run for longer than the bound (0: never).
+ * Read them in this order; they are written in the other. */
 void stop_watch_look(struct stop_watch *s, uint64_t now_us, uint64_t alive_us, uint64_t stopped_us);
 /* Has a majority answered what left here since? contact_us: see struct contact. */
 bool stop_watch_is_over(const struct stop_watch *s, uint64_t contact_us);
