@@ -54,8 +54,8 @@ void activity_receive(struct core *c, const struct frame *f)
 		return;
 	}
 	requests_alive(c, s);
-	/* RFC 7296 2.23: follow a client that is behind a NAT, and only such a one; and none that
-	 * is about to show where it is. */
+	/* RFC 7296 2.23: follow only a client that is behind a NAT, and not one that is about to
+	 * show where it is (MOBIKE). */
 	if (f->session.activity != ACTIVITY_PEER || !(s->ike.features & IKE_PEER_BEHIND_NAT) || s->ike.moving ||
 	    endpoint_equal(&s->ike.remote, &f->session.remote) || f->session.remote.port == 0 ||
 	    f->session.remote.address.family != s->ike.local.address.family ||

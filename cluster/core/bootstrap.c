@@ -70,7 +70,7 @@ static void found_cluster(struct core *c)
 	keep_identity(c, &id);
 }
 
-/* All configured nodes have answered and all are empty, and it is ours to found. */
+/* All configured nodes have answered, all are empty, and it is our part to found the cluster. */
 static bool may_found(const struct core *c)
 {
 	if (c->config->self != 0 || c->identity->cluster_id != 0)
@@ -331,9 +331,9 @@ bool bootstrap_hello(struct core *c, uint32_t node, const struct frame *f)
 	return true;
 }
 
-/* Somebody will not work with us; are we the one to go? Not if the cluster shows this
- * incarnation as up: then the other is the odd one. And of two whose clusters differ the
- * one goes that a majority refuses, or one stray data directory would end them all. */
+/* Another node will not work with us; must we go? Not if the cluster shows this incarnation as up:
+ * then the other is the odd one. Of two whose clusters differ, the one that a majority refuses
+ * goes: otherwise one stray data directory would end them all. */
 void bootstrap_refused(struct core *c, uint32_t node, const struct frame *f)
 {
 	const struct node_record *self = state_node(c->state, c->raft_id);
@@ -364,8 +364,8 @@ static const struct consensus_member *member_named(const struct consensus_member
 	return NULL;
 }
 
-/* What is no longer a member is nothing in the state either: whatever it owned and held
- * goes to others. Any leader sees to that, so no crash in between leaves it behind. */
+/* A node that is no longer a member leaves the state too: what it owned and held goes to others.
+ * Any leader sees to that, so no crash in between leaves it behind. */
 static void forget_removed(struct core *c, const struct consensus_member *m, size_t n)
 {
 	if (n == 0 || c->now_us < c->identity->forget_at_us)

@@ -138,9 +138,8 @@ void collect_done(struct core *c, uint32_t node, const struct frame *f)
 	}
 }
 
-/* An answer counts with all the marks that came before it on the link. One of these is gone,
- * or never found room: neither the answer that was said counts, nor the one that may be on
- * its way to us. */
+/* An answer counts only with all the marks that came before it on the link. If one of these is
+ * gone, or never found room, neither that answer counts nor one that may be on its way to us. */
 void collect_forgot(struct core *c, uint32_t nodes)
 {
 	c->collect->forgot |= nodes;

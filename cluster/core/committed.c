@@ -39,7 +39,7 @@ static void follow_rows(struct core *c, const struct seq_batch *b)
 	}
 }
 
-/* Those that end now, or ended already: at this very commit the workers stop. */
+/* Sessions that end now, or ended already: the workers stop at this very commit. */
 static void follow_ended(struct core *c, const struct command *x, const struct apply_result *r)
 {
 	const struct sessions_end *p = &x->sessions_end;
@@ -142,7 +142,7 @@ static void on_apply(void *ctx, uint64_t index, uint64_t term, struct blob *data
 	}
 	blob_unref(plain);
 	if (s != OK && !c->stopped) {
-		/* Never skipped: a node that leaves out a command is another state machine. */
+		/* Never skipped: a node that leaves out a command is a different state machine. */
 		action_exit(c->actions, 1, "log entry %llu: %s%s", (unsigned long long)index,
 			    status_text(s),
 			    s == ERR_UNSUPPORTED ? "; " NEWER_BATON : "");
@@ -210,8 +210,8 @@ static void on_members(void *ctx)
 	((struct core *)ctx)->follow->members = true;
 }
 
-/* Opens the newest command of a store first: a wrong key, or a program that is too old, is an
- * answer to give before anything starts. Levels only rise, so none before it is of a higher one. */
+/* Opens the newest command of a store first, so that a wrong key, or a program that is too old,
+ * shows before anything starts. Levels only rise, so no earlier command has a higher one. */
 static enum status open_last(const struct core *c, const struct store_image *image, const char **why)
 {
 	const struct log_entry *e = NULL;

@@ -198,7 +198,7 @@ static void begin(struct core *c, uint64_t now_us, const uint8_t *seed, struct a
 	assert(now_us >= c->now_us);
 	if (c->now_us && now_us - c->now_us > 2 * beat_us)
 		c->slept_until_us = now_us + beat_us;
-	/* A node that stood still has not heard yet what its worker accepted before. */
+	/* A node that stood still has not yet heard what its worker accepted before. */
 	for (uint32_t i = 0; i < c->config->n_nodes && now_us >= c->slept_until_us; i++)
 		c->peer[i].clock_us = c->peer[i].clock_next_us;
 	c->now_us = now_us;

@@ -39,7 +39,7 @@
 
 static void to_lane(struct core *c, const struct ike_header *h, const struct received *received);
 
-/* Is it the DELETE that ended an IKE SA, perhaps once more? Its answer is in the state. */
+/* Is it the DELETE that ended an IKE SA, or a repetition? Its answer is in the state. */
 static bool send_final_response(struct core *c, const struct received *t)
 {
 	const struct blob *first = received_first(t);
@@ -277,7 +277,7 @@ static void wait_for_owners(struct core *c, struct lane *l, const struct session
 		c->exchange->next_us = l->wait_until_us;
 }
 
-/* Running one lane may free any other: so first the keys, then the lanes. */
+/* Running one lane may free any other: so collect the keys first, then run the lanes. */
 void exchange_owner_applied(struct core *c)
 {
 	struct lane_key *keys;

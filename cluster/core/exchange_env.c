@@ -37,10 +37,10 @@ static bool is_taken(const void *ctx, const struct address *a)
 	return exchange_takes(ctx, a);
 }
 
-/* Make before break: it asks for the address of a session of its own, from where that is.
- * One identity may be several devices: another one of them is elsewhere, and gets another,
- * unless its INITIAL_CONTACT ends all the sessions that there are. What is assigned to the identity goes to
- * the one that came last. */
+/* Make before break: a client asks for the address of its own session, from that session's outer address.
+ * One identity may be several devices: a device at another address gets another virtual IP, unless its
+ * INITIAL_CONTACT ends all existing sessions. An address that is assigned to the identity goes to the
+ * device that came last. */
 static bool is_own(const struct core *c, const struct ike_address_wish *wish)
 {
 	const struct session *old =
@@ -77,7 +77,7 @@ static bool claim_address(void *ctx, const struct ike_address_wish *wish)
 	       (state_address_user(c->state, wish->address, NULL, 0) == 0 || is_own(c, wish));
 }
 
-/* Each IKE SA leaves a tombstone one day: there shall not be too many of them. */
+/* Each IKE SA will leave a tombstone: there must not be too many of them. */
 static bool admit(void *ctx, const struct ike_id *peer)
 {
 	const struct core *c = ctx;

@@ -123,8 +123,8 @@ static struct ike_datagrams *take(struct core *c, const struct ike_header *h, co
 
 /* ---- What comes ---- */
 
-/* A fragment by itself: the first one of a request that may have been answered is handled as
- * it is, and what it was is found out there (2.6.1); nobody answers the others. */
+/* A single fragment: if it is the first of a request that may have been answered, it is handled as
+ * it is, and the window decides (2.6.1); nobody answers the others. */
 static struct ike_datagrams *alone(struct core *c, struct blob *datagram, enum drop why)
 {
 	if (ike_fragment_of(datagram->data, datagram->len).number == 1)

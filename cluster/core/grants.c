@@ -127,7 +127,7 @@ static bool must_hold(const struct core *c, const struct session *s, const struc
 	return takeover_awaits(c, session_slot(c->state, s));
 }
 
-/* What may have been accepted in the epochs before, as far as anybody here knows. */
+/* The highest number that may have been accepted in earlier epochs, as far as this node knows. */
 static uint64_t floor_of(const struct core *c, const struct seq_record *r, uint32_t spi_in,
 			 int64_t epoch)
 {
@@ -199,9 +199,9 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 	action_sa(c->actions, &u);
 }
 
-/* A Child SA that replaces another carries packets out when the client has used
- * it, as we or an owner before us heard, or has deleted the old one: RFC 7296 2.8 lets it
- * arrive at the client before the response that makes it. */
+/* A Child SA that replaces another carries packets out once the client has used it, as we or an
+ * owner before us saw, or has deleted the old one: otherwise a packet may reach the client before
+ * the response that makes the SA (RFC 7296 2.8). */
 static bool carries(struct grant_shadow *g, const struct session *s, unsigned i)
 {
 	const struct child_sa *child = &s->ike.child[i];
@@ -212,8 +212,8 @@ static bool carries(struct grant_shadow *g, const struct session *s, unsigned i)
 	return sa->grant.heard || s->seq[i].mark != 0 || child->replaces == 0 || !child_find(g, child->replaces) || i == 0;
 }
 
-/* Out go the packets of a session by its last Child SA that carries them, and where others
- * have other selectors, by these; by none if another session has its address. */
+/* A session's packets leave through its last Child SA that carries any, and for other selectors
+ * through those that have them; through none if another session has its address. */
 static void carry(struct core *c, struct grant_shadow *g, const struct session *s)
 {
 	bool passed = s->successor && s->ike.virtual_ip.family != 0;
@@ -388,9 +388,9 @@ void grants_release(struct core *c)
 	}
 }
 
-/* Nobody can say what was accepted, only what was not: from the horizon on. The horizon
- * rises when an authentic packet comes from there: while the mark stands right below it,
- * every later owner sees that it is no mark, and tells of a client that stays below. */
+/* Nobody can say what was accepted, only that nothing at or above the horizon was. The horizon
+ * rises when an authentic packet comes from there. While the mark stands right below it, every
+ * later owner sees that this is no real mark, and reports a client that stays below. */
 static void fall(struct core *c, const struct session *s, const struct seq_record *r)
 {
 	struct sa_update u = { .kind = SA_UPDATE_FLOOR, .session = s->id, .from_horizon = true };

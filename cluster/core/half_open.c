@@ -202,7 +202,8 @@ struct half_open_entry *half_open_add(struct core *c, struct ike_half_open *h, u
 		ike_half_open_fini(h);
 		return NULL;
 	}
-	/* A client comes back with its IKE_AUTH at once, who fills the table never does. */
+	/* A client comes back with its IKE_AUTH at once; an attacker who fills the table never
+	 * does. */
 	while (t->n > 0 && t->n >= c->in_force->limits.half_open_max) /* Perhaps many: a reload. */
 		make_room(c);
 	if (MUTANT(MUTANT_INIT_BY_SPI))
@@ -219,8 +220,8 @@ struct half_open_entry *half_open_add(struct core *c, struct ike_half_open *h, u
 	e->via = NODE_NONE;
 	e->acks = 1u << c->config->self;
 	HASH_ADD(hh, t->by_pair, pair, sizeof(e->pair), e);
-	/* Perhaps beside another answer to the same request, by another leader: whose came first is
-	 * what the client goes on with. */
+	/* Another leader may have answered the same request differently: the client goes on with
+	 * the answer that came first. */
 	HASH_ADD(hh_source, t->by_source, source, sizeof(e->source), e);
 	DL_APPEND(*list_of(t, e), e);
 	t->n++;

@@ -34,8 +34,8 @@ int64_t heard_unheard_us(const struct core *c, uint64_t node, uint64_t incarnati
 	return h && h->left_us ? (int64_t)h->left_us : heard_cold_us(c);
 }
 
-/* By our clock it did not leave before this; 0: we cannot tell. It may have been under way for
- * long, and have waited for us. */
+/* By our clock it did not leave before this; 0: unknown. It may have been under way, or waited for
+ * us, for long. */
 static uint64_t left_us(const struct core *c, const struct frame *f)
 {
 	uint64_t us = f->marks.echo_us <= c->now_us ? f->marks.echo_us : 0;

@@ -9,7 +9,7 @@
 
 #define IDENTITY_VERSION 1u
 
-/* Raft takes no member twice, and what is kept here is taken again at every start. */
+/* Raft accepts no member twice, and this record is used again at every start. */
 static bool is_new_founder(const struct identity *id, const struct consensus_member *m)
 {
 	for (size_t i = 0; i < id->n_founders; i++)

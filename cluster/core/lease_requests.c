@@ -29,8 +29,8 @@ struct leases {
 #define WANT_MAX (UINT64_C(1) << 32)
 #define AGAIN_US (100 * MS)
 
-/* Where numbers stood in an earlier epoch says nothing in this one: the SA may have fallen to
- * its horizon since, which must not rise for what was asked before. */
+/* The position in an earlier epoch says nothing in this one: the SA may have been set to its
+ * horizon since, which must not rise for an earlier request. */
 static struct owned_sa *of_epoch(struct core *c, uint32_t spi_in, int64_t epoch)
 {
 	struct owned_sa *sa = owned_sa_get(c, spi_in);
@@ -113,7 +113,7 @@ static uint64_t wanted(const struct core *c, const struct asked *a, uint64_t nex
 	return traffic > c->config->lease ? traffic : c->config->lease;
 }
 
-/* Asks for what is wanted from next on, where `has` is there already. False: it is on its
+/* Asks for what is wanted from next on; up to `has` is there already. False: a request is on its
  * way. */
 static bool ask(struct core *c, struct owned_sa *sa, struct asked *a, uint64_t next, uint64_t has)
 {
@@ -159,8 +159,8 @@ void leases_low(struct core *c, const struct sa_report *r)
 	leases_row(c, &row);
 }
 
-/* It jumped up to there, over what was lost outside, if what came was refused for the horizon:
- * that was no traffic. */
+/* If the horizon refused what came, the number has jumped up to it, over packets lost outside: that
+ * was no traffic. */
 void leases_horizon_low(struct core *c, const struct sa_report *r)
 {
 	unsigned i;

@@ -75,7 +75,7 @@ void logged_slots(struct core *c, bool changed)
 	look_owners(c);
 }
 
-/* The owner that was heard of last at the earliest time: until then all could reach the others. */
+/* The time up to which every owner was heard: until then all could reach the others. */
 static uint64_t owners_us(const struct core *c, uint64_t us)
 {
 	const struct logged *g = c->logged;

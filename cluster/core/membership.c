@@ -129,7 +129,7 @@ void membership_tell_down(struct core *c, const struct node_down *down)
 		     core_node_name(c, down->successor));
 }
 
-/* In its running incarnation, with the policy that is in force and the routes that stand. */
+/* In its running incarnation, with the policy in force and the routes that exist. */
 static bool is_shown(const struct core *c)
 {
 	const struct node_record *n = state_node(c->state, c->raft_id);

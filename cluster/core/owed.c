@@ -69,7 +69,7 @@ static int64_t since(const struct core *c, struct before *before, uint64_t node,
 	return d ? earlier(us, d->from_us) : us;
 }
 
-/* Owners that came and went between two looks of ours are unknown but for the last one. */
+/* Of owners that came and went between two looks of ours, only the last one is known. */
 static int64_t slot_since(const struct core *c, struct before *before,
 			  const struct owed_slot *seen, const struct slot *now)
 {

@@ -133,7 +133,7 @@ bool policy_knows(const struct core *c, const struct ike_id *id)
 	return listed(c, id) != AUTH_LISTED_NOWHERE;
 }
 
-/* Would it be let in today? Its connection is there, and so is it where that one looks. */
+/* Would it be let in today? Its connection exists, and its identity is where that one looks. */
 static bool is_configured(const struct core *c, const struct session *s)
 {
 	const struct ike_connection *connection = core_connection(c, s);
@@ -282,7 +282,7 @@ void policy_propose(struct core *c, struct policy_walk *w, uint64_t ticket)
 	proposals_add(c, URGENT_REQUEST, &end);
 }
 
-/* What the log tells a node that comes back is of the past: first it must be up. */
+/* The log of a node that comes back tells of the past: first it must be up. */
 static void tell_differing(struct core *c)
 {
 	uint32_t differ = 0, before = c->policy->differ;

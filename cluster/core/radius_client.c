@@ -104,7 +104,7 @@ static bool is_dead(const struct core *c, const struct ask *a, size_t i)
 	return !s || c->now_us < s->dead_until_us;
 }
 
-/* The next one that was not asked, of those that live before the others. False: there is none. */
+/* The next server that was not asked, live ones before dead ones. False: there is none. */
 static bool choose(const struct core *c, struct ask *a)
 {
 	size_t best = a->q.n;

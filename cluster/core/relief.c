@@ -17,7 +17,7 @@ struct relief {
 	uint64_t again_us[CLUSTER_NODES_MAX]; /* For that node; not (again) before. */
 };
 
-/* Does that process own anything? Of an earlier one it is NodeUp that comes first. */
+/* Does that process own anything? If the state shows an earlier one, NodeUp comes first. */
 static bool owns(const struct core *c, uint64_t id, uint64_t incarnation)
 {
 	const struct node_record *n = state_node(c->state, id);
@@ -43,8 +43,8 @@ static void relieve(struct core *c, uint32_t i, uint64_t id, uint64_t incarnatio
 	proposals_add(c, URGENT_NODE, &down);
 }
 
-/* Ourselves too: a leader that is to hold as well, or that owns its share behind a load
- * balancer, gives leadership to nobody. */
+/* Ourselves too: a leader that must also hold, or that owns its share behind a load balancer, does
+ * not give leadership away. */
 void relief_tick(struct core *c)
 {
 	for (uint32_t i = 0; i < c->config->n_nodes; i++) {

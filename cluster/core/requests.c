@@ -93,7 +93,8 @@ static bool notice_due(struct core *c, const struct session *s)
 	       c->now_us >= e->notice_us;
 }
 
-/* No session keeps it: a rekey that offers many long proposals, in small fragments. All else fits. */
+/* A session's record has no room for it: a rekey that offers many long proposals, in small
+ * fragments. Everything else fits. */
 static void refuse_too_long(struct core *c, const struct session *s, const struct ike_request *r)
 {
 	bool ike = r->purpose == IKE_PURPOSE_REKEY_IKE;
@@ -330,7 +331,7 @@ static void scan(struct core *c)
 {
 	struct requests *r = c->requests;
 
-	/* What was missed, while there was no leader to speak of, is not made up at once. */
+	/* Turns missed while there was no leader are not made up at once. */
 	if (c->now_us > r->scan_next_us + SCAN_BURST_US)
 		r->scan_next_us = c->now_us - SCAN_BURST_US;
 	for (unsigned i = 0; r->scanning && c->now_us >= r->scan_next_us; i++) {

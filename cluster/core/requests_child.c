@@ -45,8 +45,8 @@ void requests_delete_child(struct core *c, uint32_t spi_in)
 
 /* ---- Hard lifetimes ---- */
 
-/* It ends whether or not the client can be told now: where something else is outstanding it
- * only expires, and its DELETE is made when that is over. */
+/* It ends whether or not the client can be told now: if something else is outstanding it only
+ * expires, and its DELETE is made afterwards. */
 static void expire(struct core *c, const struct session *s, const struct child_sa *child)
 {
 	struct ike_request r = { .purpose = IKE_PURPOSE_DELETE_CHILD, .spi_in = child->spi_in, .expires = true };
@@ -96,8 +96,8 @@ bool requests_expire_turn(struct core *c, const struct session *s)
 
 /* ---- Rekeying ---- */
 
-/* Does the client surely have it? What it rekeyed itself it tells us by deleting the old
- * one; until then our answer may be lost, and it would say CHILD_SA_NOT_FOUND. */
+/* Does the client surely have it? If the client rekeyed, it shows that by deleting the old one;
+ * until then our answer may be lost, and it would say CHILD_SA_NOT_FOUND. */
 static bool is_settled(const struct session *s, const struct child_sa *child)
 {
 	return child->replaces == 0 ||
@@ -114,8 +114,8 @@ static bool is_due(const struct core *c, const struct session *s, unsigned i)
 			      lifetime_is_used(&connection->child_life, &s->seq[i].volume, child->spi_in));
 }
 
-/* The Child SA that wants a successor and has none: as somebody asked, because three
- * quarters of its numbers are used, or because of its soft lifetime. 0: there is none, or it is not yet time. */
+/* The Child SA that needs a successor and has none: because another room asked, three quarters of its numbers
+ * are used, or its soft lifetime is over. 0: there is none, or it is not yet time. */
 static uint32_t rekey_due(const struct core *c, const struct session *s, struct task *e)
 {
 	int64_t epoch = session_epoch(c->state, s);
@@ -139,8 +139,8 @@ static uint32_t rekey_due(const struct core *c, const struct session *s, struct 
 	return c->now_us >= e->rekey_us && ike_rekey_possible(&c->in_force->ike, &s->ike, due) ? due : 0;
 }
 
-/* Whatever the client answers, TEMPORARY_FAILURE or that it will not: the next try is later
- * (RFC 7296 2.25). A lower group than wanted is settled within one try. */
+/* Whether the client answers TEMPORARY_FAILURE or refuses, the next try is later (RFC 7296 2.25). A
+ * wrong group is settled within one try. */
 static void rekey(struct core *c, const struct session *s, struct task *e, uint32_t spi_in)
 {
 	struct ike_request r = { .purpose = IKE_PURPOSE_REKEY_CHILD, .spi_in = spi_in };

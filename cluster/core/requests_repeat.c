@@ -50,7 +50,7 @@ static bool is_rekey(uint32_t purpose)
 }
 
 /* The client goes over to the new SA when it is told to delete the old one: by then its packets
- * shall find it. */
+ * must find it. */
 static void ask(struct core *c, const struct session *s, struct open_request *q, const struct ike_sa *sa)
 {
 	bool settles = is_rekey(q->purpose) && sa->purpose == IKE_PURPOSE_DELETE_CHILD;
@@ -68,7 +68,7 @@ static void ask(struct core *c, const struct session *s, struct open_request *q,
 		requests_send(c, s, q->request);
 }
 
-/* What is outstanding on sa (NULL: nothing is) becomes q. True: what was is answered. */
+/* Sets q to what is outstanding on sa (NULL: nothing). True: the previous request was answered. */
 static bool follow(struct core *c, const struct session *s, struct open_request *q, const struct ike_sa *sa)
 {
 	if (sa) {
@@ -109,8 +109,8 @@ enum ike_purpose requests_follow(struct core *c, const struct session *s, struct
 
 /* ---- The client shows itself ---- */
 
-/* It slept; now it is here. The same where it shows itself after the last repetition, before that
- * is given up. */
+/* It slept; now it is here. The same if it shows itself after the last repetition, before the
+ * request is given up. */
 static void wake(const struct core *c, struct open_request *q)
 {
 	if (!q->request || (q->next_us != NEVER && q->tries < c->config->timing.retransmit_tries))
@@ -141,8 +141,8 @@ void requests_wake(struct core *c, const struct session *s, const struct endpoin
 		return;
 	e = task_get(c, s->id);
 	q = &e->question;
-	/* Only its answer, which is authenticated and new, can move the session there. What asks for a
-	 * COOKIE2 goes to no other address than the one that it is to show. */
+	/* Only its answer, which is authenticated and new, can move the session there. A request with
+	 * a COOKIE2 goes only to the address that it is to prove. */
 	if (q->request && q->purpose != IKE_PURPOSE_CHECK_ADDRESS &&
 	    (s->ike.features & IKE_PEER_BEHIND_NAT) && seen->port != 0 &&
 	    seen->address.family == s->ike.local.address.family &&

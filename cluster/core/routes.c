@@ -136,7 +136,7 @@ static bool is_shown(const struct core *c, const struct prefix *pool)
 	return !n || prefix_list_has(&n->routes, pool);
 }
 
-/* Of a pool that is not in our policy: is it wanted, or does it only stand a while longer? */
+/* For a pool that is not in our policy: is it needed, or does it only stay a while longer? */
 static void judge(struct core *c, const struct prefix_list *own, const struct prefix *pool, bool differ,
 		  struct prefix_list *stay)
 {

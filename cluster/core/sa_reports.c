@@ -12,7 +12,7 @@
 #include "cluster/core/volumes.h"
 #include "cluster/state/horizon.h"
 
-/* First who waits for a majority: what the others are told follows from it. */
+/* First the SAs that wait for a majority: what the others are told follows from it. */
 static void marked(struct core *c, const struct sa_report *r)
 {
 	unsigned child;

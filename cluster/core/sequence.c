@@ -157,7 +157,7 @@ void sequence_again(struct core *c, uint32_t spi_in)
 	send_within(c, 0);
 }
 
-/* Too few remember what was accepted: everything up to there counts as that. */
+/* Too few remember what was accepted: everything up to there counts as accepted. */
 void sequence_fall(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t floor)
 {
 	struct owned_sa *sa = owned_sa_get(c, spi_in);
@@ -174,8 +174,8 @@ void sequence_fall(struct core *c, uint32_t spi_in, int64_t epoch, uint64_t floo
 
 /* ---- Time ---- */
 
-/* The leader it was proposed to may be gone, and the mark is to be in the log within a
- * second: those that are not there soon are proposed again. */
+/* The leader that got the proposal may be gone, but the mark must be in the log within a second:
+ * marks that are not there soon are proposed again. */
 static void marks_again(struct core *c)
 {
 	struct owned_sa *sa;

@@ -114,8 +114,8 @@ static void pass_on(struct core *c, struct pass *p, const struct session *s, uin
 	p->rows[p->n++] = *row;
 }
 
-/* Something new: it is remembered, an owner's floor rises by it if it is of another epoch than
- * its own, and an owner commits what it was handed. */
+/* A new mark: it is remembered; an owner's floor rises to it unless it is of the owner's own epoch;
+ * and an owner commits what it was given. */
 static void learned(struct core *c, struct owned_sa *sa, const struct session *s, struct mark mark)
 {
 	sequence_fresh(c, sa);
@@ -140,7 +140,8 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 		const struct session *s = state_session_by_spi(c->state, row.spi_in, NULL);
 		struct owned_sa *sa;
 
-		/* What is not taken now does not come again, so an SA need not be known yet. */
+		/* A mark that is not taken now does not come again, so its SA need not be known
+		 * yet. */
 		if (s && !mark_acceptable(c, node, f->marks.incarnation, s, row.epoch))
 			continue;
 		if (!s && owned_sa_count(c) >= 2u * cluster_config_sa_tables(c->config)) {

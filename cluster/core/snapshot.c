@@ -72,8 +72,8 @@ static void seal_slice(struct core *c, const struct blob *octets, bool last)
 	seal_part(c, at, left, last);
 }
 
-/* Some more of the parts into one blob; true: that was all. It could be done at once, or by
- * letting the blob grow, were it not for snapshots of 100 MB. */
+/* Copies some more parts into one blob; true: that was all. Copying all at once, or growing the
+ * blob, would take too long for snapshots of 100 MB. */
 static bool join(struct snapshots *x)
 {
 	if (!x->whole)

@@ -148,8 +148,8 @@ uint64_t takeover_deadline_us(const struct core *c)
 
 /* ---- Mark ages ---- */
 
-/* How far back something can lie that was accepted and that neither we nor the log know of: by
- * that process, or by those before it for which it has not answered yet. */
+/* How far back packets may lie that neither we nor the log know of: accepted by that process, or by
+ * those before it whose age it still owes. */
 static uint64_t age_of(const struct core *c, uint64_t node, uint64_t incarnation)
 {
 	int64_t since = heard_unheard_us(c, node, incarnation);

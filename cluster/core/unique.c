@@ -57,7 +57,7 @@ static bool is_unique(const struct core *c, const struct session *s)
 	return connection && connection->unique == IKE_UNIQUE_REPLACE;
 }
 
-/* It is followed by a session that came from where it is, and by no other one: the client will end it. */
+/* Only a session from the same address follows it: the client will end the old one. */
 static bool is_reauthenticated(const struct core *c, const struct session *s)
 {
 	const struct session *next = s->successor ? state_session(c->state, s->successor) : NULL;

@@ -31,7 +31,7 @@ void volumes_counted(struct core *c, const struct session *s, const struct sa_re
 		wait_for_commit(c, sa);
 }
 
-/* Its record, if it is ours to count in the epoch that it was counted in. */
+/* Its record, if we are still its owner in the epoch of the count. */
 static const struct seq_record *record_of(const struct core *c, const struct owned_sa *sa)
 {
 	unsigned i;

@@ -53,7 +53,7 @@ void detector_heartbeat_create(struct detector *d, uint32_t peer, uint64_t now_u
 	assert(ok && len == HEARTBEAT_LEN);
 }
 
-/* A log gets shorter only by what never was committed: nobody waits for that. */
+/* A log gets shorter only by entries that were never committed: nobody waits for those. */
 static void its_last_is(struct detector_peer *p, uint64_t last)
 {
 	p->its_last = last;
@@ -143,9 +143,9 @@ static void count_echo(struct detector_peer *p, uint64_t applied)
 	}
 }
 
-/* A node that slept, or had no turn, has heard nobody; what they sent is still to be read:
- * had the time stood still for us, it would be so for them. A delay that is no sleep says that
- * this machine is busy: theirs may be as well, or may be this one. */
+/* A node that slept, or had no turn, has heard nobody, and what the others sent is still to be
+ * read: our own delay is taken off their silence. A delay that is no sleep says that this machine
+ * is busy; theirs may be busy as well, or may be this one. */
 static void forgive_own_pause(struct detector *d, uint64_t now_us)
 {
 	uint64_t gap = d->polled_us ? now_us - d->polled_us : 0;

@@ -86,7 +86,7 @@ static bool parse_body(struct frame *f, CBS *in)
 		return get_rest(in, &f->bytes.data, &f->bytes.len) && f->bytes.len > 0;
 	case FRAME_RELAY:
 	case FRAME_SEND:
-		/* What follows from a datagram, selectors for one, relies on its addresses. */
+		/* Later code (selectors, for instance) relies on a datagram's addresses. */
 		return get_endpoint(in, &f->datagram.local) &&
 		       get_endpoint(in, &f->datagram.remote) &&
 		       f->datagram.local.address.family != 0 &&

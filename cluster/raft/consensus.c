@@ -34,7 +34,7 @@ static bool has_entries(const struct raft_update *u)
 	return u->flags & (RAFT_UPDATE_ENTRIES);
 }
 
-/* All of an update but the commit index, which consensus_settle() follows. */
+/* Everything in an update except the commit index, which consensus_settle() follows. */
 static void take_update(struct consensus *c, struct raft_update *u)
 {
 	uint64_t barrier = 0;

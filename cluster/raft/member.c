@@ -118,8 +118,8 @@ enum status consensus_remove(struct consensus *c, uint64_t now_ms, uint64_t id)
 	return status_of(consensus_append(c, RAFT_CHANGE, b));
 }
 
-/* libraft looks at the round only when the standby acknowledges something new: one
- * that has everything already would never be done, hence the barrier. */
+/* libraft looks at the round only when the standby acknowledges something new: for one that already
+ * has everything it would never end, hence the barrier. */
 static void start_catch_up(struct consensus *c, uint64_t id)
 {
 	struct raft_event e = { .type = RAFT_CATCH_UP };

@@ -219,9 +219,9 @@ static void queue_one(struct consensus *c, const struct raft_message *m)
 			      consensus_message_encode(m, NULL, c->snapshot));
 		return;
 	case RAFT_APPEND_ENTRIES_RESULT:
-		/* When it answers an older term libraft may leave either index unset, or zero.
-		 * The sender may lead our term by now, and a zero "rejected" says that all up
-		 * to the other one is stored: nothing is. */
+		/* When it answers an older term, libraft may leave either index unset, or zero. The
+		 * sender may lead our term by now, and a zero "rejected" would say that everything
+		 * up to the other index is stored, although nothing is. */
 		if (c->outdated) {
 			clean.append_entries_result.rejected = 0;
 			clean.append_entries_result.last_log_index = 0;

@@ -38,8 +38,8 @@ struct store_snapshot *consensus_snapshot_adopt(struct raft_update *u)
 	return s;
 }
 
-/* Octets of log after which the next one is due. Making and storing one takes a while when
- * the state is large: so not more often than it pays, nor on all nodes at the same entry. */
+/* Octets of log after which the next one is due. Making and storing one takes a while when the
+ * state is large: so not too often, and not on all nodes at the same entry. */
 static uint64_t due_after(const struct consensus *c)
 {
 	uint64_t large = c->snapshot ? 2 * (uint64_t)c->snapshot->data->len : 0;

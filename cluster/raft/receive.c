@@ -11,8 +11,8 @@
 #include <assert.h>
 #include <string.h>
 
-/* libraft lets its commit index fall back with an old heartbeat; what is applied
- * is committed all the same. */
+/* libraft lets its commit index fall back with an old heartbeat, but what is applied stays
+ * committed. */
 static uint64_t committed(const struct consensus *c)
 {
 	uint64_t commit = raft_commit_index(&c->raft);
@@ -20,8 +20,8 @@ static uint64_t committed(const struct consensus *c)
 	return c->applied > commit ? c->applied : commit;
 }
 
-/* Does it contradict what is committed here? Then the sender's log, or ours, is not
- * what it once was: such a leader is not followed. libraft would end the process. */
+/* Does it contradict what is committed here? Then the sender's log, or ours, has lost entries: such
+ * a leader is not followed. libraft would end the process. */
 static bool contradicts_committed(const struct consensus *c, const struct raft_append_entries *p)
 {
 	uint64_t commit = committed(c), mine;
@@ -37,8 +37,8 @@ static bool contradicts_committed(const struct consensus *c, const struct raft_a
 	return false;
 }
 
-/* Messages that libraft would take badly. Those of an older term it only answers,
- * so that a leader which slept learns that its time is over. */
+/* Messages that libraft would mishandle. Those of an older term it only answers, so that a leader
+ * that slept learns that its term is over. */
 static bool is_foul(const struct consensus *c, const struct raft_message *m)
 {
 	uint64_t term = raft_current_term(&c->raft), mine;
@@ -167,8 +167,8 @@ void consensus_receive(struct consensus *c, uint64_t now_ms, uint64_t from, cons
 		consensus_message_fini(&m);
 		return;
 	}
-	/* libraft would look whether its vote is a pre-vote even if there is none, where a
-	 * follower has its leader's address; and may take the term or not. */
+	/* libraft would check whether its vote is a pre-vote even if there is none, reading where a
+	 * follower keeps its leader's address; and may or may not adopt the term. */
 	if (m.type == RAFT_REQUEST_VOTE_RESULT && c->raft.state != RAFT_CANDIDATE)
 		return;
 	m.server_address = CONSENSUS_NO_ADDRESS;

@@ -93,8 +93,8 @@ void lease_move(struct seq_record *r, int64_t epoch, uint64_t next)
 
 	assert(epoch > r->e0);
 	old = lease_at(r, epoch - 1);
-	/* A number that the old epoch could not stand at says nothing about what
-	 * was sent; the end of its lease does. */
+	/* A number outside the old epoch's lease says nothing about what was sent; the end of that
+	 * lease does. */
 	if (next < old.start || next > old.end)
 		next = old.end;
 	r->e0 = epoch;

@@ -123,8 +123,9 @@ void pool_release(struct state *s, struct session_entry *e)
 
 /* ---- Make before break ---- */
 
-/* A client that re-authenticates makes its new session first, with the address of the old
- * one, if there are addresses. That belongs to the new one; if that goes first, it goes back. */
+/* A client that re-authenticates makes its new session first, with the address of the old one, if
+ * there are addresses. The address then belongs to the new session; if that one ends first, the
+ * address goes back. */
 void pool_pass(struct state *s, struct session_entry *from, struct session_entry *to)
 {
 	cut_before_session_changes(s, from);
@@ -371,7 +372,7 @@ static bool rested(const struct state *s, const struct freed *f, uint64_t rest_m
 	return s->time_ms - f->at_ms >= rest_ms;
 }
 
-/* What that identity had last: most clients name no address, and come back to the one they had. */
+/* The address that the identity had last: most clients name none, and get this one back. */
 static bool pool_last(const struct state *s, const struct prefix *pool, const struct ike_id *peer,
 		      const struct pool_taken *taken, struct address *out)
 {

@@ -136,7 +136,7 @@ uint64_t state_follows(const struct state *s, const struct session_put *c, const
 
 /* ---- After a command ---- */
 
-/* The newest of the row that e is in; one without an address has two at most. */
+/* The newest in the row of sessions that e is in; a row without an address has at most two. */
 static struct session_entry *newest(const struct state *s, struct session_entry *e)
 {
 	struct session_entry *user = NULL;
@@ -150,7 +150,7 @@ static struct session_entry *newest(const struct state *s, struct session_entry 
 	return user ? user : e;
 }
 
-/* What the last two of the row share, once gone are gone and next (or NULL) came. */
+/* What the last two of the row share, after `gone` have gone and next (or NULL) has come. */
 static struct room share_then(const struct session_entry *e, const struct exempt *gone,
 			      const struct ike_session *next)
 {
@@ -194,8 +194,8 @@ struct room state_taken_with(const struct state *s, const struct session_put *c,
 	return then;
 }
 
-/* The last two of a row count as one: is e the older of these, once gone are gone and a new one has
- * come behind from? */
+/* The last two of a row count as one: is e the older of these, after `gone` have gone and a new one
+ * has come behind `from`? */
 static bool is_followed(const struct state *s, const struct session_entry *e, const struct exempt *gone,
 			const struct session_entry *from)
 {

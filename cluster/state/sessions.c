@@ -199,9 +199,9 @@ static bool child_same(const struct child_sa *a, const struct child_sa *b)
 	       CRYPTO_memcmp(a->out.integ, b->out.integ, integ) == 0;
 }
 
-/* Sequence records of the session as it shall be: a Child SA that stays goes on where it
- * is, a new one starts. False: an SPI that stays with other keys or other rules would
- * carry its numbers into another SA, or an SA into other numbers. */
+/* Sequence records of the new session: a Child SA that stays keeps its record, a new one starts.
+ * False: an SPI that stays with other keys or other rules would carry its numbers into another SA,
+ * or an SA into other numbers. */
 static bool step_records(const struct session *old, const struct session_step *c, int64_t epoch,
 			 struct seq_record seq[IKE_CHILD_MAX])
 {

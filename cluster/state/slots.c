@@ -195,7 +195,7 @@ void apply_node_down(struct state *s, const struct node_down *c, struct apply_re
 	struct node_record *n = state_find_node(s, c->id);
 	const struct node_record *successor = c->successor ? state_node_up(s, c->successor, 0) : NULL;
 
-	/* Its incarnation is over, or this was said before: it moves nothing again. */
+	/* Its incarnation is over, or this command was applied before: it moves nothing again. */
 	if (!n || !n->up || n->incarnation != c->incarnation) {
 		r->status = ERR_STALE;
 		return;

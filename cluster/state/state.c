@@ -75,8 +75,8 @@ int64_t session_epoch(const struct state *s, const struct session *session)
 	return session->epoch_base + s->slot[session->slot].epoch;
 }
 
-/* The slot's previous owner is the session's only if it changed hands in the slot: it may have
- * come there by OwnerMove since. */
+/* The slot's previous owner was the session's only if the session changed hands in the slot: it may
+ * have come there by OwnerMove since. */
 bool session_owner_in(const struct state *s, const struct session *session, int64_t epoch,
 		      uint64_t *node, uint64_t *incarnation)
 {
