@@ -34,8 +34,8 @@ struct datapath {
 	_Atomic bool detached; /* The XDP program is gone: the sockets get all packets. */
 };
 
-/* What is sealed should leave in one piece: too long inner packets are the kernel's to
- * refuse, with the right number, where they enter. */
+/* A sealed packet should leave in one piece: the kernel refuses inner packets that are too long
+ * where they enter, with the right MTU. */
 uint32_t datapath_tun_mtu(int outer_mtu, uint8_t family)
 {
 	size_t fits = outer_mtu > 0 ? outer_inner_max((size_t)outer_mtu, family) : DATAPATH_TUN_MTU;
@@ -105,8 +105,8 @@ static bool open_ports(struct datapath *dp, const struct datapath_config *c, cha
 	return true;
 }
 
-/* The ladder, from the top: AF_XDP zero-copy, native, generic, then sockets, which
- * are open in any case. */
+/* The rungs, from the top: AF_XDP zero-copy, native, generic, then sockets, which are open in any
+ * case. */
 static bool climb(struct datapath *dp, const struct datapath_config *c, char *err)
 {
 	dp->mode = DATAPATH_SOCKET;

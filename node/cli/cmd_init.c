@@ -241,7 +241,7 @@ static void interfaces(char *text, size_t room)
 	if_freenameindex(all);
 }
 
-/* Commands that can be pasted: nobody has installed anything yet, or changed the folder. */
+/* Commands that can be pasted as they are: nothing may be installed yet. */
 static void say_next(const char *dir, long nodes)
 {
 	char self[4096] = "baton", folder[4096], own[256];

@@ -172,8 +172,8 @@ static int unreachable(const struct question *q)
 	return CMD_UNREACHABLE;
 }
 
-/* For a terminal, which obeys control characters: whoever answers, and whatever a client is
- * called, it gets none of C0 and C1. Good until TEXTS more were asked for. */
+/* For a terminal, which obeys control characters: it gets none of C0 and C1, whoever answers and
+ * whatever a client is called. Valid for the next TEXTS calls. */
 static const char *text_of(const json_t *o, const char *key)
 {
 	static char texts[TEXTS][TEXT_MAX];

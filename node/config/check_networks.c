@@ -41,7 +41,7 @@ static bool overlap(const struct prefix *a, const struct prefix *b)
 	       (prefix_contains(a, &b->address) || prefix_contains(b, &a->address));
 }
 
-/* No host has it: unspecified, loopback, multicast, or its network's first or last. */
+/* An address that no host has: unspecified, loopback, multicast, or its network's first or last. */
 static bool is_no_host(const struct prefix *p)
 {
 	const uint8_t *o = p->address.octets;
@@ -200,8 +200,8 @@ static void check_node(struct reader *r, size_t i)
 
 /* ---- RADIUS ---- */
 
-/* It is asked from the inner address of its family, which moves with the service address, or where
- * there is none from an outer one. */
+/* The server is asked from the inner address of its family, which moves with the service address;
+ * if there is none, from an outer one. */
 static void find_inside(struct node_config *c)
 {
 	struct address *inside = c->cluster.inside;

@@ -68,8 +68,8 @@ static void hash_mac(SHA256_CTX *h, const uint8_t key[KEY_LEN], const uint8_t *o
 	SHA256_Update(h, mac, sizeof(mac));
 }
 
-/* Nodes tell each other the hash: PSKs and passwords go in under a key that comes from the storage
- * key, so that it tells nobody anything to try passwords against. */
+/* Nodes tell each other the hash: PSKs and passwords go in under a key derived from the storage
+ * key, so that the hash does not help in guessing them. */
 static void hash_secrets(SHA256_CTX *h, const struct ike_config *ike, const uint8_t key[KEY_LEN])
 {
 	for (size_t i = 0; i < ike->n_secrets; i++) {

@@ -116,7 +116,7 @@ static void node_begin(struct reader *r, const struct toml_value *v, size_t i, s
 }
 
 #define NODE (&r->c->node[r->node])
-/* Should two clusters have a node of one name on one machine, one names its control socket. */
+/* If two clusters have a node of the same name on one machine, one must name its control socket. */
 SETTER(node_name)
 {
 	char *name = r->c->cluster.node[r->node];
@@ -280,7 +280,7 @@ SETTER(test_leader_holds) { r->c->cluster.leader_holds = v->boolean; }
 SETTER(test_heartbeats_off) { r->c->test.heartbeats_off = v->boolean; }
 SETTER(test_die_file) { config_set_path(r, v, r->c->test.die_file); }
 SETTER(test_store_delay) { config_set_number(r, v, 0, 60000, &r->c->test.store_delay_ms); }
-/* Longer than any in earnest, so that the next owner starts near the end of the space. */
+/* Longer than any real one, so that the next owner starts near the end of the space. */
 SETTER(test_lease)
 {
 	if (v->integer < 1 || v->integer > INT64_C(1) << 40)

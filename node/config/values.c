@@ -108,7 +108,7 @@ int config_open(const char *path, struct stat *st, const char **why)
 	return -1;
 }
 
-/* systemd keeps others from the folder of credentials; a unit's own User= may read them by an
+/* systemd closes the folder of credentials to others; a unit's own User= may read them through an
  * ACL, which looks like a mode for the group. */
 static bool is_open_to_others(const struct toml_value *v, const struct stat *st)
 {

@@ -278,8 +278,8 @@ static void run(struct http *h)
 		uv_timer_stop(&h->timer);
 }
 
-/* A socket that listens there, or -errno. An address that the host does not have yet will
- * do (IP_FREEBIND): *absent. The gateway does not wait for it. */
+/* A socket that listens there, or -errno. The host need not have the address yet (IP_FREEBIND;
+ * *absent): the gateway does not wait for it. */
 static int listen_at(const struct sockaddr *at, socklen_t len, bool *absent)
 {
 	int one = 1, error, fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -39,8 +39,8 @@ static void out_queue_clear(struct out_queue *q)
 	q->octets = 0;
 }
 
-/* Trouble with a node: what is new, a few lines in ten seconds. Strangers have one line,
- * whatever they think of; what was not said is counted and told with the next. */
+/* Trouble with a node: only new lines, and a few in ten seconds. Strangers get one line, whatever
+ * they do; lines left out are counted, and the next line says how many. */
 void link_say(struct link *l, uint32_t node, const char *format, ...)
 {
 	bool stranger = node >= l->cluster->n_nodes;
@@ -323,9 +323,9 @@ static void *run(void *ctx)
 	return NULL;
 }
 
-/* The kernel closes a killed process's files from the highest descriptor down, and
- * those of the data path take it tens of milliseconds. So the listener gets a high
- * one: it refuses connections before the links end, and the probes see it. */
+/* The kernel closes a killed process's files from the highest descriptor down, and those of the
+ * data path take tens of milliseconds. So the listener gets a high one: connections are refused
+ * before the links end, and the probes see it. */
 static int listen_open(struct link *l, const struct sockaddr_storage *at)
 {
 	int fd = socket(at->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), high, rc;

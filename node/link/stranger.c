@@ -48,8 +48,8 @@ static bool same_network(const struct address *a, const struct address *b)
 	return a->family == b->family && memcmp(a->octets, b->octets, a->family == 6 ? 8 : 4) == 0;
 }
 
-/* Closes the oldest of them (from: of that address alone) while there are max. New ones
- * stand first in the list. */
+/* Closes the oldest of them (with from: of that address alone) while there are max. New ones are
+ * first in the list. */
 static void make_room(struct link *l, const struct conn *newcomer, bool of_address, unsigned max)
 {
 	struct conn *oldest = NULL;

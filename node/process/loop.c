@@ -80,7 +80,8 @@ static void hand_over(struct node *n)
 	step(n, &e);
 }
 
-/* The host has lost what only a new start brings back: the unit starts whoever failed. */
+/* The host has lost something that only a restart brings back: the unit restarts a failed
+ * process. */
 static void leave(struct node *n, const char *why)
 {
 	events_add(n->events, CONFIG_LOG_ERROR, "host", "%s: handing over, to start anew", why);

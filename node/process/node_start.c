@@ -45,8 +45,8 @@ static uint64_t random_u64(void)
 	return v;
 }
 
-/* What was deleted or moved since then is unknown to an old store. Whether anybody knows
- * better only the core can find out, but for a cluster of one. */
+/* An old store does not know what was deleted or moved since then. Except in a cluster of one, only
+ * the core can find out whether another node knows better. */
 static bool check_age(struct node *n, char *err)
 {
 	const struct node_config *c = n->config;
@@ -68,8 +68,8 @@ static bool check_age(struct node *n, char *err)
 		    self(n)->data_dir, (unsigned long long)age_s);
 }
 
-/* Only root may make data_dir and give it away, and no port is open to anybody while we are
- * root: the log alone tells that its disk is full. */
+/* Only root may make data_dir and give it away, and no port is open while we are root: so only the
+ * log says that its disk is full. */
 static bool become_user(struct node *n, char *err)
 {
 	char why[USER_ERR_LEN] = "";
@@ -176,7 +176,7 @@ void node_routes(struct node *n, const struct prefix_list *laid)
 	inbox_put(&n->inbox, i, INBOX_OTHER);
 }
 
-/* On the address mover's thread. The core is told only whether the host lets us serve. */
+/* On the address mover's thread. The core learns only whether the host lets us serve. */
 static void on_host(void *ctx, const struct host_event *event)
 {
 	struct node *n = ctx;
@@ -380,8 +380,9 @@ bool node_start(struct node *n, const struct node_config *config, int reader, ch
 				 c->node[c->self], why);
 	if (!n->tls)
 		return fail(err, "%.512s: node \"%s\": %s", config->file, c->node[c->self], why);
-	/* What only root may make, such as a socket in /run, comes before. From here on without root;
-	 * and from the status endpoint on it can be asked what it waits for. */
+	/* Things that only root may make, such as a socket in /run, come before. From here on the
+	 * process is not root; once the status endpoint is open, it can be asked what the start waits
+	 * for. */
 	if (!control_open(n, err) || !become_user(n, err) || !start_http(n, err) ||
 	    !wait_clock(n) || !start_store(n, err) || !start_link(n, err))
 		return false;

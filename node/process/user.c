@@ -135,8 +135,8 @@ static int give_at(int dir, const char *name, const struct user_ids *who)
 	return error;
 }
 
-/* A folder of ours: first root's own, who need not have CAP_DAC_OVERRIDE; then what is in
- * it; then itself, so that a start that was cut short gives again. */
+/* A folder of ours: made root's first, who need not have CAP_DAC_OVERRIDE; then its contents are
+ * given away, then the folder itself, so that an interrupted start gives again. */
 static int give_folder(int dir, const char *name, const char *const *files,
 		       const struct user_ids *who)
 {
@@ -247,8 +247,8 @@ static enum status become(const struct node_config *c, struct events *events, in
 	return OK;
 }
 
-/* The folders above it too: on a new machine there is not even /var/lib/baton. They are open to
- * look through, the last one is not. */
+/* Makes the folders above it too: on a new machine there is not even /var/lib/baton. They are open
+ * to others, the last one is not. */
 static int make_folder(const char *dir)
 {
 	char path[CONFIG_PATH_MAX];

@@ -77,8 +77,8 @@ damaged(struct store_reader *r, const char *format, ...)
 	return ERR_DAMAGED;
 }
 
-/* Notes the pages that a value lies in. LMDB's page header begins with the
- * page's own number, which tells where the map begins. */
+/* Notes the pages that contain a value. LMDB's page header begins with the page's own number, which
+ * tells where the map begins. */
 static enum status page_note(struct store_reader *r, const MDB_val *v)
 {
 	const uint8_t *at = v->mv_data;
@@ -213,8 +213,8 @@ static bool key_is_single(const MDB_val *key)
 	return key->mv_size == 1 && memchr("hist", *(const char *)key->mv_data, 4);
 }
 
-/* A walk from leaf to leaf does not look at the keys that lead there. One that has changed
- * would send what is written later, or looked for, to another leaf. */
+/* A walk from leaf to leaf does not look at the keys in branch pages. A changed one would send
+ * later writes and searches to another leaf. */
 static enum status search_finds(struct store_reader *r, MDB_cursor *cursor, MDB_val *key, const MDB_val *v)
 {
 	MDB_val found;
@@ -225,8 +225,7 @@ static enum status search_finds(struct store_reader *r, MDB_cursor *cursor, MDB_
 	return OK;
 }
 
-/* All pairs in order: entries dense from first to last, chained, and nothing that
- * is not known. */
+/* All pairs in order: entries dense from first to last, chained, and nothing unknown. */
 static enum status read_entries(struct store_reader *r, MDB_cursor *cursor)
 {
 	struct record_tip *t = &r->c->tip;

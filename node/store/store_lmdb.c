@@ -82,7 +82,7 @@ static enum status write_error(const struct store *s, int rc, char *err)
 		      mdb_strerror(rc), advice(rc));
 }
 
-/* Not an update of term and vote alone: those come from a node that nobody leads, too. */
+/* Not for an update of only term and vote: a node without a leader writes those, too. */
 static bool brings_records(struct store_update *const *updates, size_t n)
 {
 	bool any = false;

@@ -28,8 +28,8 @@ static void nobodys_key(struct secret *psk, struct entropy *e)
 	OPENSSL_cleanse(nobodys, sizeof(nobodys));
 }
 
-/* The keys of an identity. An unknown one gets keys nobody has, and so does one that has a
- * single key for the second: there are always two to try. */
+/* The keys of an identity. An unknown identity gets keys that nobody has, and so does the second
+ * place of one with a single key: there are always two to try. */
 static bool secrets_find(struct secret psk[KEYS], const struct ike_env *env, const struct ike_id *peer)
 {
 	const struct ike_config *c = env->config;
@@ -47,8 +47,8 @@ static bool secrets_find(struct secret psk[KEYS], const struct ike_env *env, con
 	return false;
 }
 
-/* Both are tried, whichever fits: how long it takes tells nobody which one a client has.
- * Returns which one it is, or KEYS. */
+/* Both are always tried, so the time does not tell which one a client has. Returns which one fits,
+ * or KEYS. */
 static size_t keys_try(const struct ike_auth_round *r, const struct secret psk[KEYS])
 {
 	struct auth_octets octets = ike_auth_octets(r->half_open, true, r->message->idi.body);
@@ -66,7 +66,7 @@ static enum ike_auth_verdict psk_begin(struct ike_auth_round *r)
 	size_t which = keys_try(r, psk);
 
 	good = which < KEYS;
-	/* For finish(): it stays in this round. We show that we have the key that the client has. */
+	/* For finish(): kept in this round. We authenticate with the key that the client used. */
 	if (known && good && !auth_own_is_certificate(r))
 		blob_set(&r->state, blob_new(psk[which].bytes, psk[which].len));
 	r->by = known && which == 1 ? "its second key" : NULL;

@@ -217,8 +217,8 @@ static void chain_refuse(char why[TRUST_WHY_LEN], int error, int depth)
 		snprintf(why, TRUST_WHY_LEN, "its certificate %s", chain_text(error));
 }
 
-/* A CA of client_ca_file is believed because it stands there, also one below a root: nobody need
- * say that it is not revoked. */
+/* A CA is trusted because client_ca_file contains it, even one below a root: it needs no CRL of its
+ * own issuer. */
 static int on_error(int ok, X509_STORE_CTX *v)
 {
 	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(v);

@@ -71,7 +71,7 @@ static void nonce_of(const struct cipher *c, const struct cipher_packet *p, uint
 }
 
 /* "the block counter ... begins with the value of one" (RFC 3686 4): a packet is too short to
- * use it up. Encryption and decryption are the same. */
+ * exhaust it. Encryption and decryption are the same. */
 static void ctr_crypt(const struct cipher *c, const struct cipher_packet *p)
 {
 	uint8_t counter[AES_BLOCK_SIZE] = { 0 }, stream[AES_BLOCK_SIZE] = { 0 };

@@ -79,8 +79,8 @@ static bool ecp_init(struct ecp *p, const struct curve *c, const struct secret *
 	return p->point && p->peer && p->d && p->x && p->y;
 }
 
-/* RFC 5903 7: the scalar is from 1..n-1, evenly. What does not fit is drawn
- * again, which happens once in 2^32, or less. */
+/* RFC 5903 7: the scalar is uniform in 1..n-1. A value outside is drawn again, which happens once
+ * in 2^32, or less. */
 static bool ecp_draw(const struct curve *c, struct entropy *e, struct secret *private_value)
 {
 	EC_GROUP *group = EC_GROUP_new_by_curve_name(c->nid);

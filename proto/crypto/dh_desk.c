@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-/* To answer with one of these takes two multiplications or powers of half a millisecond and more each. */
+/* Answering with one of these takes two multiplications or exponentiations of half a millisecond or
+ * more each. */
 bool dh_is_slow(uint16_t group)
 {
 	return group == DH_ECP_384 || group == DH_ECP_521 || group == DH_MODP_3072 || group == DH_MODP_4096;

@@ -39,8 +39,8 @@ static const EVP_MD *prf_md(uint16_t id)
 	}
 }
 
-/* The library fails only without memory, and then, as for malloc elsewhere,
- * there is no better place to stop than here. */
+/* The library fails only when memory runs out, and then, as with malloc elsewhere, there is no
+ * better place to stop than here. */
 static void require(int ok)
 {
 	assert(ok == 1);

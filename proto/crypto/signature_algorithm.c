@@ -89,7 +89,7 @@ static bool read_pss(CBS *in, uint8_t *hash, uint64_t *salt)
 	       CBS_len(&field) == 0 && trailer == 1 && CBS_len(&params) == 0;
 }
 
-/* What the AlgorithmIdentifier means for a key of this type; NULL: nothing that we take. */
+/* The meaning of the AlgorithmIdentifier for a key of this type; NULL: not one that we accept. */
 const struct signature_algorithm *signature_algorithm_read(CBS der, uint64_t *salt)
 {
 	CBS id, oid, none, params;

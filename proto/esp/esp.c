@@ -198,8 +198,8 @@ uint64_t esp_iv(uint32_t salt, uint64_t seq, bool esn)
 	return (uint64_t)(salt & 0xffffff) << 40 | seq;
 }
 
-/* What the number becomes in a counter mode must not repeat; CBC's IV is random, and then the
- * number must not repeat on the wire either. */
+/* In a counter mode the IV comes from the number, which must not repeat; CBC's IV is random, but
+ * the number must not repeat on the wire either. */
 static void put_iv(const struct suite *s, uint64_t seq, uint32_t salt, struct entropy *e, uint8_t *out)
 {
 	uint64_t iv;

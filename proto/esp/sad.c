@@ -170,8 +170,8 @@ enum drop sad_entry_check(struct sad_entry *e, uint32_t seq_low, uint64_t *seq, 
 		e->horizon_repeat--;
 		return d;
 	}
-	/* Beyond the horizon, or 2^32 below that? The ICV tells; every other number is tried
-	 * as the one, and the rest as the other, so a forged packet has no say in it. */
+	/* Beyond the horizon, or 2^32 below that? The ICV tells. Packets are tried alternately as
+	 * the one and as the other, so a forged packet cannot decide it. */
 	if (d == DROP_NONE && (seq_low & 1))
 		return d;
 	*seq = below;

@@ -35,8 +35,8 @@ bool ike_answer_suite(struct sa_choice *out, const struct sa_offer *offer,
 		      ? ike_proposal_allows(p, &out->suite)
 		      : esp_proposal_allows(p, &out->suite, offer->with_dh)))
 		return false;
-	/* A group that we offered, but sent no KE for, is asked for by INVALID_KE_PAYLOAD and
-	 * never just taken. */
+	/* The peer must ask with INVALID_KE_PAYLOAD for a group that we offered without a KE; it
+	 * may not simply choose it. */
 	return out->suite.dh == DH_NONE || out->suite.dh == ours->dh->group;
 }
 

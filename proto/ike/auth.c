@@ -103,7 +103,7 @@ static void reject(struct auth_step *s, const struct ike_opened *o)
 
 /* ---- The next step of a half-open SA ---- */
 
-/* The first request's content goes with it: type of its first payload, and the chain. */
+/* The first request's content is kept with it: type of its first payload, and the chain. */
 static struct blob *first_encode(const struct ike_message *m)
 {
 	struct blob *b = blob_new(NULL, 1 + CBS_len(&m->chain));
@@ -252,8 +252,8 @@ static void run(struct auth_step *s, enum ike_auth_verdict (*method)(struct ike_
 
 /* ---- The rounds ---- */
 
-/* Which connection the client wants, of those whose method takes its request. IDr that cannot
- * be one of ours: NULL. */
+/* The connection that the client wants, of those whose method takes its request. NULL: IDr cannot
+ * be one of ours. */
 static const struct ike_connection *connection_of(const struct auth_step *s)
 {
 	const struct ike_message *m = s->round.first;

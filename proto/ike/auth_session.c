@@ -67,9 +67,9 @@ static void session_make(struct auth_step *s)
 
 /* ---- Configuration payload, RFC 7296 2.19 ---- */
 
-/* Without a pool a client's inner address is its outer one. Behind a NAT that is several clients', and
- * what is for the one would go to whoever came last: so the first one has it, and another identity
- * gets none. */
+/* Without a pool a client's inner address is its outer one. Behind a NAT several clients share that,
+ * and traffic for one would go to the one that came last: so the first one has it, and another
+ * identity gets none. */
 static uint16_t address_claim(struct auth_step *s, struct ike_address_wish *wish)
 {
 	wish->address = &s->path.remote->address;
@@ -215,8 +215,8 @@ static void session_note(const struct auth_step *s, uint16_t error)
 		ike_note(s->out, "established with '%s', virtual IP %s%s%s", id, text, by, s->round.by ? s->round.by : "");
 }
 
-/* Refused for good where one session is all it can have (strongSwan says the same); else it may
- * find one of its sessions gone when it tries again. */
+/* Refused for good if it may have only one session (strongSwan says the same); otherwise one of its
+ * sessions may be gone when it tries again. */
 static bool is_one_too_many(struct auth_step *s)
 {
 	const struct ike_env *env = s->env;
@@ -254,8 +254,8 @@ void ike_auth_establish(struct auth_step *s)
 	}
 	if (is_one_too_many(s))
 		return;
-	/* A session without a Child SA would be of no use, so it is refused as a whole: the client
-	 * tries again (2.25), and does not take an IKE SA for a connection. */
+	/* A session without a Child SA would be useless, so it is refused as a whole: the client
+	 * tries again (2.25), and does not mistake an IKE SA for a connection. */
 	if (s->env->has_room && !s->env->has_room(s->env->ctx, s->session)) {
 		ike_auth_refuse(s, IKE_NOTIFY_TEMPORARY_FAILURE,
 				"no room for one more session (sessions_max, child_sas_max)");

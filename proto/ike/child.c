@@ -61,8 +61,8 @@ static bool rekey_accept(struct ike_step *s, const struct ike_notify *rekey,
 	uint32_t spi_out = spi_of(rekey);
 
 	*old = rekeyed_child(s->next, spi_out);
-	/* What the client made of our own rekey we learn with its answer, which this request
-	 * may have overtaken. Told that it does not exist, the client would delete it. */
+	/* The client's answer to our own rekey tells us which SA it has made, but this request may
+	 * have overtaken it. If we said that the SA does not exist, the client would delete it. */
 	if (!*old && s->sa->purpose == IKE_PURPOSE_REKEY_CHILD) {
 		child_fail(s, IKE_NOTIFY_TEMPORARY_FAILURE);
 		return false;

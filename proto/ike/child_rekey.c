@@ -126,9 +126,9 @@ static void add_groups(struct proposal *p, uint16_t first)
 			p->dh[p->n_dh++] = dh_strong[i];
 }
 
-/* As configured. Where no group is configured a client may insist on one all the same, as
- * it may when it asks itself (sa_select_esp()); so there is a second row, with groups. If
- * what is replaced has a group, only that row: never weaker than it was. */
+/* As configured. If no group is configured, a client may still insist on one, as it may when it
+ * asks itself (sa_select_esp()); so there is a second row, with groups. If the replaced SA has a
+ * group, there is only that row: never weaker than before. */
 static void offer_make(struct rekey_offer *o, const struct ike_connection *c, const struct finish *f)
 {
 	size_t n = 0;
@@ -345,8 +345,8 @@ void ike_step_rekey_answer(struct ike_step *s)
 	} else if (s->content == OK && error) {
 		answer_error(s, error, &f);
 	} else {
-		/* What the client has made and we will not have is deleted; also when it deleted the
-		 * old one meanwhile, for then it wants none of them. */
+		/* A Child SA that the client has made and we refuse is deleted; also if the client
+		 * deleted the old one meanwhile, because then it wants neither. */
 		if (s->content == OK && old && s->connection &&
 		    !ike_session_has_child(s->next, f.spi_in))
 			refused = install(s, old, &f);

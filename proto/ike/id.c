@@ -134,8 +134,8 @@ static uint8_t lower(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
 }
 
-/* Names of hosts and mailboxes match in any case, as strongSwan matches them; all
- * else bit for bit. */
+/* Names of hosts and mailboxes match without regard to case, as in strongSwan; everything else bit
+ * for bit. */
 struct ike_id ike_id_key(const struct ike_id *id)
 {
 	bool any_case = id->type == IKE_ID_FQDN || id->type == IKE_ID_RFC822_ADDR;
@@ -195,8 +195,8 @@ static const char *format_bytes(const struct ike_id *id, const char *lead, char 
 	return text;
 }
 
-/* Text that reads back as the same identity where that is possible. What a peer sent
- * goes to logs and status pages: only printable ASCII gets through as it is. */
+/* Text that reads back as the same identity if possible. A peer's identity goes to logs and status
+ * pages: only printable ASCII passes unchanged. */
 const char *ike_id_format(const struct ike_id *id, char *text, size_t size)
 {
 	struct address a = {.family = id->type == IKE_ID_IPV4_ADDR ? 4 : 6};

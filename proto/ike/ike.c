@@ -49,9 +49,8 @@ static void follow_address(struct ike_step *s)
 	next->remote = *s->path.remote;
 }
 
-/* The exchange ends s->sa. The current one takes the session with it. The old one of a
- * rekeyed pair goes alone; what remains can say once more that it is gone, since
- * this very response may be lost. */
+/* The exchange ends s->sa. The current IKE SA takes the session with it. The old one of a rekeyed
+ * pair goes alone; a remainder can repeat that it is gone, since this very response may be lost. */
 static void stop_asking(struct ike_sa *sa)
 {
 	if (MUTANT(MUTANT_DELETED_ASKS))
@@ -183,8 +182,8 @@ static void take_answer(struct ike_step *s, const struct ike_opened *o)
 	blob_set(&s->sa->finish, NULL);
 	s->sa->purpose = IKE_PURPOSE_NONE;
 	s->sa->purpose_arg = 0;
-	/* What makes a response bad cannot be answered (2.21), but a client that refused
-	 * our syntax has deleted its end (2.21.3). */
+	/* A bad response cannot be answered (2.21), but a client that refused our syntax has
+	 * deleted its end (2.21.3). */
 	if (s->successor) {
 		replace_sa(s);
 		if (!ike_request_close_old(s->env, s->next))

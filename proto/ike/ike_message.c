@@ -230,8 +230,8 @@ enum status ike_message_parse(struct ike_message *m, const uint8_t *data, size_t
 	m->skf.aad_len = len - CBS_len(&m->skf.body);
 	if (m->header.exchange == IKE_EXCHANGE_SA_INIT)
 		return m->present & encrypted ? ERR_MALFORMED : s;
-	/* What stands in clear beside SK would be read by nobody, and to answer a critical
-	 * payload before anything is authenticated would answer a stranger. */
+	/* Nobody would read payloads in clear beside SK, and answering a critical one before
+	 * anything is authenticated would answer a stranger. */
 	if (m->present != UINT64_C(1) << IKE_PAYLOAD_SK && m->present != UINT64_C(1) << IKE_PAYLOAD_SKF)
 		return ERR_MALFORMED;
 	return s == OK ? OK : ERR_MALFORMED;

@@ -56,9 +56,9 @@ static void refuse(struct ike_outcome *out, const struct ike_header *request, ui
 	out->refused = type < IKE_NOTIFY_STATUS_FIRST ? type : 0;
 }
 
-/* RFC 7296 1.5: "a response message ... with the same IKE SPIs and the Message ID and
- * Exchange Type are copied from the request". What the exchange types of that version are
- * we cannot know, so only what every version has is looked at: IKEv1 is just dropped. */
+/* RFC 7296 1.5: "a response message ... with the same IKE SPIs and the Message ID and Exchange Type
+ * are copied from the request". We cannot know the exchange types of that version, so only fields
+ * common to all versions are looked at: IKEv1 is just dropped. */
 struct ike_datagrams *ike_version_refuse(const uint8_t *data, size_t len)
 {
 	struct ike_outcome out;

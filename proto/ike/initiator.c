@@ -333,8 +333,8 @@ static struct blob *consume_request(struct initiator *i, struct ike_sa *sa,
 	struct blob *out;
 	bool closes = false;
 
-	/* 2.3, window 1: it asks again only when it has our last answer. That the Child SA which
-	 * it replaced is gone would not do: we may have deleted that ourselves. */
+	/* 2.3, window 1: it asks again only when it has our last answer. The absence of the
+	 * replaced Child SA would not show that: we may have deleted it ourselves. */
 	if (sa == &i->ike[0])
 		i->rekeyed.settled = true;
 	ike_builder_init_message(&b, &h);

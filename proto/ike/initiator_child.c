@@ -143,8 +143,8 @@ uint16_t initiator_take_child(struct initiator *i, const struct ike_sa *sa,
 	return error;
 }
 
-/* Our rekey is done. Was there another one of the same Child SA, also if it came before ours
- * (the gateway may not have our answer), and whose stays? If not ours, its DELETE goes out. */
+/* Our rekey is done. Was there another one of the same Child SA, even before ours (the gateway may
+ * not have our answer), and which successor stays? If not ours, its DELETE goes out. */
 static struct blob *settle(struct initiator *i, uint32_t old, const struct ike_message *m)
 {
 	struct child_sa *made = &i->child[i->n_child - 1];
@@ -244,8 +244,8 @@ static struct child_sa *rekeyed_child(struct initiator *i, const struct ike_noti
 	return initiator_child_by_spi_out(i, *spi);
 }
 
-/* RFC 7296 2.25.1, 2.25.2: what we are doing ourselves goes first. What we have replaced we
- * are trying to close, "whether or not" the DELETE has left (2.8.2 says so of IKE SAs). */
+/* RFC 7296 2.25.1, 2.25.2: our own exchanges go first. An SA that we have replaced counts as being
+ * closed, "whether or not" the DELETE has left (2.8.2 says so of IKE SAs). */
 static bool is_busy_with(const struct initiator *i, const struct ike_sa *sa,
 			 const struct child_sa *old)
 {
@@ -263,8 +263,8 @@ static bool is_busy_with(const struct initiator *i, const struct ike_sa *sa,
 	}
 }
 
-/* In the place before what it replaces: that carries our packets until the gateway
- * deletes it, for only then it is sure to have the new one. */
+/* It is inserted before the one that it replaces: that one carries our packets until the gateway
+ * deletes it, because only then does the gateway surely have the new one. */
 static void insert_before(struct initiator *i, const struct child_sa *made, uint32_t old)
 {
 	size_t at = 0;

@@ -6,8 +6,8 @@
 
 /* ---- What comes ---- */
 
-/* One reassembly for both IKE SAs: where the gateway goes on with the other one, what it
- * began before is left. */
+/* One reassembly for both IKE SAs: if the gateway goes on with the other one, the message that it
+ * began before is dropped. */
 static enum drop reassemble(struct ike_reassembly *r, const struct ike_sa *sa, const uint8_t *data,
 			    size_t len, struct ike_datagrams **message)
 {

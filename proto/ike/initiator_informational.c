@@ -141,8 +141,8 @@ static void take_notice(struct initiator *i, const struct ike_message *m)
 	i->counts.notices++;
 }
 
-/* RFC 7296 1.4.1: our half of each pair goes into the answer, but for the one that we
- * are closing ourselves. */
+/* RFC 7296 1.4.1: our half of each pair goes into the answer, except for the one that we are
+ * closing ourselves. */
 static void answer_deletes(struct initiator *i, const struct ike_delete *d, struct ike_builder *b)
 {
 	const struct ike_sa *sa = &i->ike[0];

@@ -105,7 +105,7 @@ static bool parse_range(struct traffic_selector *ts, uint8_t family, CBS *in)
 	       address_compare(&ts->start, &ts->end) <= 0;
 }
 
-/* The next selector; *usable: it is one that can be agreed on. False: it is malformed. */
+/* The next selector; *usable: we can agree on it. False: it is malformed. */
 static bool take_selector(CBS *in, struct traffic_selector *ts, bool *usable)
 {
 	struct wire_head head; /* TS Type, IP Protocol ID */

@@ -302,7 +302,7 @@ static bool is_for(const struct query *q, const struct proposal_view *p, uint64_
 	return q->protocol == IKE_PROTOCOL_ESP ? *spi >= ESP_SPI_MIN : q->spi_len == 0 || *spi != 0;
 }
 
-/* One of ours, held against all that is offered: the first offer that it accepts, but rather one
+/* Compares one of our proposals with the whole offer: the first that it accepts, preferably one
  * whose group has its KE already. */
 static bool choose(struct sa_choice *out, const CBS *sa, const struct query *q,
 		   const struct proposal *ours)

@@ -189,9 +189,9 @@ enum status sk_seal(const struct sk_direction *d, struct iv_source *iv, struct e
 
 /* ---- Open ---- */
 
-/* Finds the SK or SKF payload. Those before it are not interpreted: nothing that matters
- * is ever sent in clear once there are keys. "If the critical flag is set and the
- * payload type is unrecognized, the message MUST be rejected" (RFC 7296 2.5). */
+/* Finds the SK or SKF payload. Payloads before it are not interpreted: once there are keys, nothing
+ * that matters is sent in clear. "If the critical flag is set and the payload type is unrecognized,
+ * the message MUST be rejected" (RFC 7296 2.5). */
 static enum drop locate(const struct sk_direction *d, const uint8_t *data, size_t len,
 			struct cipher_packet *at, uint8_t *first)
 {

@@ -23,8 +23,8 @@ struct ike_request_id ike_request_identify(const uint8_t *first, size_t len)
 	return id;
 }
 
-/* A message with the Message ID of the last request. RFC 7383 2.6.1: its fragments may come
- * again too, and then the first one alone counts. */
+/* A message with the Message ID of the last request. RFC 7383 2.6.1: its fragments may come again
+ * too, and then only the first one counts. */
 static enum ike_window_place place_of_last(const struct ike_window *w, const uint8_t *data, size_t len)
 {
 	const struct ike_request_id id = ike_request_identify(data, len);

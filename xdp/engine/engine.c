@@ -79,8 +79,8 @@ void engine_sa_free(struct sa *sa)
 
 static void mark_unlink(struct sa *sa);
 
-/* A PUT that is repeated keeps the old entry. Any other that finds no room is a client's
- * traffic lost: nobody may pass over that. */
+/* A repeated PUT keeps the old entry. A new one that finds no room loses a client's traffic: that
+ * must not go unnoticed. */
 static void put(struct engine *e, struct sa *sa)
 {
 	const struct sa *old = spi_table_find(&e->spis, sa->e.child.spi_in);
@@ -210,8 +210,8 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 	}
 }
 
-/* Runs all held packets again. Those that must still wait are held again, in the
- * other of two arrays: the order stays. */
+/* Runs all held packets again. Those that must still wait are held again, in the second of two
+ * arrays, so the order stays. */
 void engine_update_done(struct engine *e)
 {
 	struct held_packet *waiting = e->held;

@@ -44,7 +44,7 @@ static void look_up(struct engine *e, struct packet *packets, size_t n)
 		e->face.unknown_spi(e->face.ctx, unknown);
 }
 
-/* For marks of the owner before us; or, after a stop, for those of the owner after us. */
+/* Waits for marks of the owner before us, or, after a stop, of the owner after us. */
 static bool must_hold(const struct engine *e, const struct packet *p)
 {
 	if (MUTANT(MUTANT_STOP_IGNORED))
@@ -111,9 +111,8 @@ static bool same_peer(const struct sad_path *a, const struct endpoint *remote, b
 	return a->udp_encap == udp_encap && endpoint_equal(&a->remote, remote);
 }
 
-/* RFC 7296 2.23: the peer is where its newest authenticated packet came from.
- * Told once per change, and now and then again: the report may have been lost
- * with the leader it was meant for. */
+/* RFC 7296 2.23: the peer is where its newest authenticated packet came from. Reported once per
+ * change, and now and then again: the report may have been lost with the leader. */
 static void learn_peer(struct engine *e, struct packet *p)
 {
 	struct sa *sa = p->sa;
@@ -148,8 +147,8 @@ static void touch(struct engine *e, struct sa *sa)
 	e->touched[e->n_touched++] = sa;
 }
 
-/* RFC 4303 3.4.3 has nothing to say to an authentic packet that is refused. Here it may
- * mean that the horizon must rise, or that the SA is of no more use. */
+/* RFC 4303 3.4.3 says nothing about an authentic packet that is refused. Here it may mean that the
+ * horizon must rise, or that the SA is useless now. */
 static void refused(struct engine *e, struct packet *p, const struct sa **told)
 {
 	struct sa *sa = p->sa;
@@ -204,9 +203,9 @@ static void accept_burst(struct engine *e, struct packet *packets, size_t n)
 	}
 }
 
-/* RFC 4301 6.2 once more: what an SA's selectors refuse may be an error about a packet that
- * the SA has carried to the client. Its sender must be the client all the same: its
- * address is looked at, protocol and ports are not. */
+/* RFC 4301 6.2 again: a packet that an SA's selectors refuse may be an error about a packet that
+ * the SA has carried to the client. Its sender must still be the client: the address is checked,
+ * protocol and ports are not. */
 static enum drop check_selectors(const struct inner_packet *inner, const struct packet *p)
 {
 	const struct child_sa *child = &p->sa->e.child;

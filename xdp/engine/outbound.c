@@ -18,9 +18,9 @@
 #define L2_FRESH_US UINT64_C(5000000) /* A router may have changed since. */
 #define LEASE_REMIND 4096u /* Numbers after which a lease that runs low is told again. */
 
-/* RFC 4301 6.2: an ICMP error that no SA would carry goes by the SA that carries "the
- * return traffic associated with the packet that triggered" it: a router on the way may
- * have an address that is none of the selectors'. */
+/* RFC 4301 6.2: an ICMP error that no SA would carry uses the SA that carries "the return traffic
+ * associated with the packet that triggered" it: a router on the way may have an address outside
+ * the selectors. */
 static enum drop find_sa(const struct engine *e, const struct inner_packet *inner, struct packet *p)
 {
 	struct inner_packet back;
@@ -54,8 +54,8 @@ static void route(struct engine *e, struct packet *packets, size_t n)
 	}
 }
 
-/* The lease runs low, is empty, or the number space is: the leader must know. A
- * report can be lost with the leader, so it is repeated while nothing changes. */
+/* The lease runs low or is empty, or the number space is used up: the leader must know. A report
+ * can be lost with the leader, so it is repeated while nothing changes. */
 static void report_lease(struct engine *e, struct sa *sa, enum drop d)
 {
 	uint64_t left = sa->e.end - sa->e.next;

@@ -20,8 +20,8 @@ static uint32_t round_up(uint64_t n)
 	return size;
 }
 
-/* SPIs are drawn by the cluster at random; the multiplication guards only
- * against one that draws them in steps. */
+/* The cluster draws SPIs at random; the multiplication only guards against a cluster that draws
+ * them in steps. */
 static uint32_t spi_home(const struct spi_table *t, uint32_t spi)
 {
 	return (uint32_t)((spi * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & t->mask;

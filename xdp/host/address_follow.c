@@ -224,8 +224,8 @@ static void follow_tun(struct address_mover *m, const struct host_look *look)
 	}
 }
 
-/* Blackholes stand whether or not addresses are held: without them packets for clients
- * would leave in clear. */
+/* Blackhole routes stay whether or not addresses are held: without them packets for clients would
+ * leave in clear. */
 static void mend(struct address_mover *m, const char *what)
 {
 	char err[DATAPATH_ERR_LEN];

@@ -73,7 +73,8 @@ int address_prepare_port(const char *interface, char *err)
 	return 0;
 }
 
-/* All of them, whatever fails: 0, or the first error and, where err is not NULL, its text. */
+/* Does all of them even if some fail: returns 0, or the first error, with its text if err is not
+ * NULL. */
 static int lay_blackholes(struct netlink *nl, const struct blackholes *b, char *err)
 {
 	int first = 0;
@@ -158,8 +159,8 @@ int address_lay_blackholes(struct address_mover *m, char err[DATAPATH_ERR_LEN])
 	return lay_blackholes(&m->netlink, &m->blackholes, err);
 }
 
-/* The kernel's own ICMP errors to clients come from inside, where they may: a service
- * address in them would be outside of the clients' selectors. */
+/* The kernel's own ICMP errors to clients must come from an inner address: a service address would
+ * be outside the clients' selectors. */
 const struct address *address_inner_source(const struct address_mover *m, uint8_t family)
 {
 	for (size_t i = 0; i < m->inner.n; i++)

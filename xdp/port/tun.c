@@ -24,9 +24,9 @@
 #define OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6)
 #define TUN_FD_LEAST 512 /* Above all that the process opens. */
 
-/* When a process dies the kernel lets go of its files from the highest number
- * down. The device, and with it the service addresses, must go before the sockets
- * do: else the kernel answers clients' packets with ICMP port unreachable. */
+/* When a process dies the kernel closes its files from the highest number down. The device, and
+ * with it the service addresses, must go before the sockets: else the kernel answers clients'
+ * packets with ICMP port unreachable. */
 static void tun_close_first(struct tun *t)
 {
 	int high = fcntl(t->fd, F_DUPFD_CLOEXEC, TUN_FD_LEAST);
@@ -64,8 +64,8 @@ int tun_open(struct tun *t, const char *name, uint32_t mtu)
 	t->ifindex = if_nametoindex(name);
 	if (!t->ifindex)
 		goto fail;
-	/* The pool's route stands here only while held; clients' packets come in
-	 * always. And no router solicitations out of it. */
+	/* The pool's route exists here only while the addresses are held; clients' packets always
+	 * come in. No router solicitations leave through it. */
 	if ((error = sysctl_rp_filter(name, 0))) {
 		tun_close(t);
 		return error;
