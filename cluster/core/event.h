@@ -30,7 +30,7 @@ enum event_type {
 	EVENT_DH,          /* The answer to an ACTION_DH: one for each. */
 	EVENT_AUTH_ANSWER, /* The answer to an ACTION_AUTH_ASK, at the node that asked; may come
 	                    * late, twice or never. */
-	EVENT_ROUTES,      /* What stands of the last ACTION_ROUTES; comes once, for each. */
+	EVENT_ROUTES,      /* The routes that exist after an ACTION_ROUTES; comes once for each. */
 	EVENT_POLICY      /* A new policy is in force from now on. */
 };
 

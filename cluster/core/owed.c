@@ -38,7 +38,7 @@ struct owed {
 		uint64_t shown_us; /* ... and said so at that time; 0: it has not. */
 	} by[OWNERS_MAX];
 	uint32_t n;
-	int64_t ours_us;           /* What came to us in this step: accepted since then. */
+	int64_t ours_us;           /* Packets of what came to us in this step: accepted since then. */
 };
 
 struct before { /* The debts before slots changed. */

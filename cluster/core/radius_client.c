@@ -52,7 +52,7 @@ struct ask {
 	unsigned sent;
 	uint64_t next_us, until_us;
 	struct blob *answer;      /* It has come. */
-	struct ask *prev, *next;  /* Of those that are answered. */
+	struct ask *prev, *next;  /* In the list of answered ones. */
 	UT_hash_handle hh;
 };
 

@@ -28,10 +28,10 @@ struct task {
 	uint64_t rekey_us;     /* Not (again) before. */
 	uint32_t rekey_tries;
 	uint32_t ended;        /* spi_in of a Child SA that has no numbers left, to be deleted; or 0. */
-	uint64_t ike_rekey_us; /* Its IKE SA is not to be rekeyed (again) before. */
+	uint64_t ike_rekey_us; /* Before this time its IKE SA is not rekeyed (again). */
 	uint32_t ike_rekey_tries;
-	uint64_t replaced_us;   /* It is not to be ended (again), for a newer session, before. */
-	uint64_t ike_expire_us; /* Nor ended (again), at its hard lifetime. */
+	uint64_t replaced_us;   /* Before this time it is not ended (again) for a newer session. */
+	uint64_t ike_expire_us; /* Before this time it is not ended (again) at its hard lifetime. */
 	uint64_t notice_us;    /* No other notice before. */
 	bool greeted;          /* Its cached response was resent in this epoch. */
 	int64_t greeted_epoch;

@@ -4,27 +4,27 @@
  * and call it.
  *
  *   core.c            events to rooms, what is due, status
- *   frames.c          what other nodes say, to the room that it is for
- *   follow.c          what follows from commands that were applied, in which order
+ *   frames.c          frames of other nodes, passed to their rooms
+ *   follow.c          what follows from applied commands, in which order
  *   view.c            what every room may ask: who leads, who is who
  *   bootstrap.c       who we are: HELLO, founding, joining, refusing old copies
  *   proposals.c       commands to the leader, and into the log
  *   proposed.c        what other nodes propose
- *   committed.c       out of the log into the state: Raft's face
+ *   committed.c       out of the log into the state: the interface to Raft
  *   snapshot.c        the state, sealed, a slice at a time
  *   membership.c      nodes up and down
- *   successor.c            who could take over
+ *   successor.c       who could take over
  *   holder.c          who holds the service addresses
  *   election.c        the leader is gone
  *   departure.c       leadership handed on, a node that ends
  *   cluster_time.c    the time that all agree on
  *   wall_clock.c      whose wall clock is wrong
- *   fitness.c         hosts that do not let their node serve; relief.c takes their clients away
- *   refusals.c        what clients were refused: counters, and a line now and then
+ *   fitness.c         hosts that do not let their nodes serve; relief.c takes their sessions away
+ *   refusals.c        refusals of clients: counters, and a log line now and then
  *   half_open*.c      IKE SAs between IKE_SA_INIT and the last IKE_AUTH
  *   radius_client.c   RADIUS servers, asked by the leader
- *   fragments.c       fragments of IKE messages, until all of a message are there
- *   slow_dh.c         values of Diffie-Hellman that are computed outside
+ *   fragments.c       fragments of IKE messages, until their messages are complete
+ *   slow_dh.c         Diffie-Hellman values that are computed outside
  *   relay.c           IKE messages at a node that does not lead
  *   exchange*.c       IKE messages at the leader: respond, commit, answer; lane.c
  *   requests*.c       requests of our own: notices, DPD, rekeys, deletions, retransmission
@@ -33,19 +33,19 @@
  *   unique.c          how many sessions an identity may have
  *   grants.c          the applied state, told to the packet workers
  *   slots_told.c      the owners of slots, told to the packet workers
- *   heard.c           when each process told its marks last
- *   takeover.c        what becomes ours: whose marks are awaited, how old they were
+ *   heard.c           when each process last sent its marks
+ *   takeover.c        what this process takes over: whose marks it waits for, how old they were
  *   owed.c            mark ages that other owners have yet to publish
- *   logged.c          up to when all marks are in the log
- *   owned_sa.c        one entry an SA, with the part that each of the next ones keeps of it
- *   sa_reports.c      what the packet workers say of SAs
+ *   logged.c          the time up to which all marks are in the log
+ *   owned_sa.c        one entry per SA, with a part for each of the rooms below
+ *   sa_reports.c      what the packet workers report about SAs
  *   sequence*.c       marks: what was accepted, here and elsewhere, by epoch
- *   quorum.c          exact SAs: what a majority holds is delivered; voter.c, the other end of it
+ *   quorum.c          exact SAs: what a majority holds is delivered; voter.c is the other end
  *   collect.c         exact SAs: who has forgotten what, and what a successor does
- *   marks_done.c      says that all marks were told
- *   lease_requests.c  what owners ask of the log: leases, horizons, marks
+ *   marks_done.c      says that all marks were sent
+ *   lease_requests.c  what owners ask the log for: leases, horizons, marks
  *   volumes.c         what SAs have carried, from their owners into the log
- *   activity.c            what owners tell the leader of their clients
+ *   activity.c        what owners report to the leader about their clients
  *   control.c         what an operator asks for
  *   policy.c          the policy in force; sessions whose identity or connection it lacks */
 #ifndef CLUSTER_CORE_CORE_INTERNAL_H

@@ -8,7 +8,7 @@
 
 struct core;
 
-/* Has this slot come to us, or left us, since the last look? From now on that is known. */
+/* Has this slot come to us, or left us, since the last look? The answer counts as seen. */
 bool slots_seen_changed(struct core *c, uint32_t slot);
 bool slots_seen_had(const struct core *c, uint32_t slot, int64_t epoch); /* Known as ours, then. */
 void slots_seen_init(struct core *c);

@@ -30,7 +30,7 @@ struct snapshots {
 
 #define PART_LENGTH_LEN 4u
 #define PART_HEADER_LEN (SNAPSHOT_SERIES_LEN + 4u + 1u)
-#define PART_MAX (1u << 20) /* Of octets. */
+#define PART_MAX (1u << 20) /* Octets of a part. */
 #define JOIN_PARTS 16u /* In one slice: copying is much faster than writing. */
 
 _Static_assert(FRAME_LEN_MAX >= CONSENSUS_SNAPSHOT_MAX + (1u << 20), "a snapshot fits a frame");

@@ -33,7 +33,7 @@ enum command_type {
  * than before. 0: no limit. */
 struct room {
 	uint32_t sessions;
-	uint32_t places; /* Of Child SAs: ike_session_places() of all sessions. See room.c. */
+	uint32_t places; /* Places of Child SAs: ike_session_places() of all sessions. See room.c. */
 };
 
 /* apply gives the session its id. Refused: ERR_STALE when the IKE SPI pair has a tombstone or belongs to a session;

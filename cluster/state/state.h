@@ -172,7 +172,7 @@ struct pool_use state_pool_use(const struct state *s, const struct prefix *pool)
 struct blob *state_encode(const struct state *s); /* Plain: seal it. Canonical: equal states, equal bytes. */
 /* NULL: malformed, or of a level above `own`. */
 struct state *state_decode(const uint8_t *data, size_t len, uint8_t own);
-uint8_t state_level_of(const uint8_t *data, size_t len); /* Of such octets; 0: there are none. */
+uint8_t state_level_of(const uint8_t *data, size_t len); /* The level of such octets; 0: they have none. */
 /* The same octets in pieces, while commands go on being applied: they are those of the state
  * as it was at state_cut_begin(). One cut at a time: another one forgets it. */
 void state_cut_begin(struct state *s);

@@ -59,7 +59,7 @@ static void add(struct reader *r, struct places *l, const struct prefix *p, cons
 {
 	struct place *at = &l->list[l->n];
 	char text[PREFIX_TEXT_LEN];
-	/* Nodes that are all on one machine, for a trial. */
+	/* All nodes are on one machine, for a trial. */
 	bool loopback = strncmp(what, "link", 4) == 0 && p->address.octets[0] == 127 &&
 			p->address.family == 4;
 

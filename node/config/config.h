@@ -76,7 +76,7 @@ struct node_config {
 	char storage_key_file[CONFIG_PATH_MAX];
 	char user[CONFIG_USER_MAX];    /* [cluster] user: the user that the process becomes; "" = default. */
 	struct node_entry node[CLUSTER_NODES_MAX];
-	struct connection_files *files; /* Of each connection of the file; the policy itself may change. */
+	struct connection_files *files; /* One for each connection of the file; the policy itself may change. */
 	size_t n_files;
 	struct crl_file *crl; /* Number of those that have one. */
 	size_t n_crls;

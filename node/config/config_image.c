@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define CERTIFICATES_MAX (UINT64_C(1) << 40)
-#define COUNT_MAX (1u << 24) /* Of anything: no product of sizes below overflows. */
+#define COUNT_MAX (1u << 24) /* Limit of any count: no product of sizes below overflows. */
 
 struct image_head {
 	uint64_t len; /* Of all, with this. */

@@ -92,7 +92,8 @@ int config_open(const char *path, struct stat *st, const char **why);
 ssize_t config_read_secret(struct reader *r, const struct toml_value *v, const char *path,
 			   uint8_t *out, size_t size);
 int config_unhex(const uint8_t *text, size_t digits, uint8_t *out); /* -1: not hexadecimal */
-/* A file of so many octets in hexadecimal digits, for the nodes alone. False: said why. */
+/* Reads a file of so many octets in hexadecimal digits, which only the nodes may read. False: the
+ * reason was reported. */
 bool config_read_key(struct reader *r, const struct toml_value *v, const char *path, uint8_t *out, size_t len);
 
 /* check_link_secret.c. The link secret of a node must be derived from the storage key

@@ -268,7 +268,7 @@ static int open_socket(const char *path, const char **why)
 	if (*why)
 		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* Linux takes the mode of the socket, less the umask, for that of the file. */
+	/* Linux gives the file the mode of the socket, less the umask. */
 	if (fd >= 0 && fchmod(fd, MODE) == 0 &&
 	    bind(fd, (const struct sockaddr *)&at, sizeof(at)) == 0 && chmod(path, MODE) == 0)
 		return fd;

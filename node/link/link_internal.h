@@ -29,7 +29,7 @@
 #define DIAL_US 500000u
 #define SILENCE_US 500000u           /* Nothing received: the connection is given up. */
 #define BACKOFF_UNPROVED_MS 5000u    /* Until a node that has no proof is dialed again. */
-#define LINK_NICE (-15)              /* Of the threads that send heartbeats. */
+#define LINK_NICE (-15)              /* Priority of the threads that send heartbeats. */
 
 struct out_frame {
 	struct out_frame *next;
@@ -97,7 +97,7 @@ struct beat { /* heartbeat_thread.c */
 	struct detector detector;   /* Under the lock, but for its times. */
 	struct beat_peer {          /* Under the lock, but for where it listens. */
 		struct sockaddr_storage to;
-		struct heartbeat_keys keys; /* Of the link, if it is up. */
+		struct heartbeat_keys keys; /* The link's, if it is up. */
 		uint64_t generation;
 		uint64_t newest_us; /* Its newest heartbeat left then, by its clock. */
 		bool up;

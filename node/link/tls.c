@@ -224,7 +224,7 @@ void tls_sent(struct tls *t, size_t n)
 	}
 }
 
-/* In words, and with the file at fault where it is ours. */
+/* In words, and with the file at fault if it is ours. */
 static enum tls_result failed(struct tls *t)
 {
 	uint32_t e = ERR_peek_error();

@@ -69,7 +69,7 @@ struct node {
 bool node_start(struct node *n, const struct node_config *config, int reader, char err[NODE_ERR_LEN]);
 void node_stop(struct node *n); /* Also after a failed start. */
 
-/* What stands of pools' routes, for the core. Any thread. */
+/* The routes of pools that exist, for the core. Any thread. */
 void node_routes(struct node *n, const struct prefix_list *laid);
 
 /* loop.c: runs until the core says exit; returns the exit status. */

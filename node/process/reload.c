@@ -32,7 +32,7 @@ struct reload {
 	struct node *node;
 	int fd;                  /* -1: nobody reads. */
 	uv_poll_t poll;
-	struct askers now, next; /* Of the reading that is under way, and of the one after it. */
+	struct askers now, next; /* Those who asked for the reading under way, and for the one after it. */
 	uint8_t *image;
 	size_t len, room;
 };

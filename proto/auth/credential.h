@@ -11,7 +11,7 @@
 
 #include <openssl/x509.h>
 
-#define CREDENTIALS_MAX 4u           /* Of one connection. */
+#define CREDENTIALS_MAX 4u           /* Certificates of one connection. */
 #define CREDENTIAL_CHAIN_MAX 6u      /* Certificates of one, with those above it. */
 #define CREDENTIAL_CHAIN_LEN_MAX 6144u /* Octets of them in CERT payloads: a response holds more. */
 #define CREDENTIAL_HASH_LEN 32u

@@ -40,7 +40,7 @@ struct radius_progress {
 	uint8_t phase;
 	uint8_t id; /* The identifier of the last EAP request. */
 	uint8_t name_len, name[IKE_ID_MAX]; /* EAP-Identity */
-	uint8_t family, address[16], port[2]; /* Of the server that has answered. */
+	uint8_t family, address[16], port[2]; /* The server that has answered. */
 	uint8_t state_len, state[RADIUS_VALUE_MAX]; /* Its State. */
 	uint8_t msk[MSK_LEN];
 	uint8_t framed[4], timeout[4]; /* What it grants: Framed-IP-Address, Session-Timeout; 0: nothing. */

@@ -45,7 +45,7 @@ enum { /* Attributes; others are skipped. */
 	RADIUS_MESSAGE_AUTHENTICATOR = 80
 };
 
-enum { /* Of Microsoft, vendor 311 (RFC 2548) */
+enum { /* Attributes of Microsoft, vendor 311 (RFC 2548) */
 	RADIUS_MS_MPPE_SEND_KEY = 16,
 	RADIUS_MS_MPPE_RECV_KEY = 17
 };
@@ -54,7 +54,7 @@ enum { /* Of Microsoft, vendor 311 (RFC 2548) */
 #define RADIUS_LEN_MAX 4096u
 #define RADIUS_AUTHENTICATOR_LEN 16u
 #define RADIUS_VALUE_MAX 253u
-#define RADIUS_KEY_MAX 64u /* Of an MPPE key in clear; EAP's are of 32. */
+#define RADIUS_KEY_MAX 64u /* Octets of an MPPE key in clear; EAP's have 32. */
 
 /* ---- Reading ---- */
 

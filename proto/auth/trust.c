@@ -184,7 +184,7 @@ static bool is_strange(int error)
 	       error == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT;
 }
 
-/* In our words, where an operator is likely to meet it. */
+/* In our words, if an operator is likely to see it. */
 static const char *chain_text(int error)
 {
 	switch (error) {

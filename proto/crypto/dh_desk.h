@@ -22,7 +22,7 @@ struct dh_task {
 struct dh_result {
 	enum status status; /* As dh_generate() and dh_shared() have it. */
 	struct dh_keypair pair;
-	size_t len; /* Of our public value; 0: the task had a private one. */
+	size_t len; /* Length of our public value; 0: the task had a private one. */
 	uint8_t public_value[DH_PUBLIC_MAX];
 	struct dh_secret shared; /* Empty without a public value of the other side. */
 };

@@ -11,7 +11,7 @@
 
 static const struct {
 	const char *name;
-	uint8_t tag; /* Of the string that we write; any is read. */
+	uint8_t tag; /* Tag of the strings that we write; any is read. */
 	uint8_t len;
 	uint8_t oid[10];
 } attributes[] = {
