@@ -64,6 +64,7 @@ struct initiator_config {
 	bool request_split;            /* The domains and the subnets that are behind the gateway. */
 	struct address wanted_address; /* family 4: asks for this one. */
 	bool mobike, initial_contact;
+	bool cookie2_with_nat;         /* Repeats COOKIE2 only beside NAT_DETECTION_*, as Libreswan does. */
 	bool sync;                     /* RFC 6311: offers both capabilities. */
 	bool fake_nat;                 /* Hides its source to get UDP encapsulation. */
 	bool fragmentation;            /* RFC 7383: offers it, and uses it once it is agreed on. */

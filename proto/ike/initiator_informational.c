@@ -173,7 +173,8 @@ void initiator_answer_informational(struct initiator *i, const struct ike_messag
 	if (*closes)
 		return; /* 1.4.1: an empty response; the Child SAs go with it. */
 	take_notice(i, m);
-	if (cookie) /* RFC 4555 3.7 */
+	if (cookie && (!i->config.cookie2_with_nat ||
+		       ike_message_notify(m, IKE_NOTIFY_NAT_DETECTION_SOURCE_IP))) /* RFC 4555 3.7 */
 		ike_add_notify(b, IKE_NOTIFY_COOKIE2, CBS_data(&cookie->data), CBS_len(&cookie->data));
 	i->counts.checks += cookie != NULL;
 	/* With a message ID of its own it is an ordinary request. */

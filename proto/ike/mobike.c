@@ -3,8 +3,8 @@
  *
  * 	HDR, SK {N(UPDATE_SA_ADDRESSES), [N(NAT_DETECTION_*),] [N(NO_NATS_ALLOWED),] [N(COOKIE2)]}  -->
  * 	<--  HDR, SK {[N(NAT_DETECTION_*),] [N(COOKIE2)]}
- * 	<--  HDR, SK {N(COOKIE2)}               outstanding by the same commit
- * 	HDR, SK {N(COOKIE2)}  -->
+ * 	<--  HDR, SK {N(NAT_DETECTION_*), N(COOKIE2)}    outstanding by the same commit
+ * 	HDR, SK {[N(NAT_DETECTION_*),] N(COOKIE2)}  -->
  *
  * IKE messages go to the new address from the first of these on; ESP goes there once the second
  * COOKIE2 has come back from it (3.7): otherwise anyone with a client's keys could point its
@@ -185,11 +185,14 @@ void ike_mobike_add(struct ike_builder *b, const struct ike_env *env, const stru
 
 /* ---- The check ---- */
 
+/* Libreswan leaves out the COOKIE2 of a request that has no NAT_DETECTION_*; others do not mind them. */
 bool ike_check_ask(struct ike_builder *b, const struct ike_env *env, struct ike_session *s)
 {
+	const struct ike_path path = {.local = &s->local, .remote = &s->remote};
 	struct check k = {.remote = s->remote};
 
 	entropy_draw(env->entropy, k.cookie, sizeof(k.cookie));
+	ike_nat_add(b, s->ike[0].spi_i, s->ike[0].spi_r, &path);
 	ike_add_notify(b, IKE_NOTIFY_COOKIE2, k.cookie, sizeof(k.cookie));
 	blob_set(&s->ike[0].finish, check_encode(&k));
 	return s->ike[0].finish != NULL;

@@ -100,6 +100,30 @@ static void the_leader_is_lost_meanwhile(void **unused)
 		moves(lost);
 }
 
+/* Libreswan 4.10 and later leave out the COOKIE2 of a request that detects no NATs. */
+static void who_repeats_a_cookie_only_beside_nat_detection_moves(void **unused)
+{
+	struct endpoint away = endpoint(AWAY);
+	struct story l;
+
+	(void)unused;
+	story_init(&l, 3);
+	l.client.config.mobike = true;
+	l.client.config.cookie2_with_nat = true;
+	story_start_all(&l);
+	story_run(&l, 2000);
+	story_client_connect(&l);
+	story_client_send(&l, initiator_create_move(&l.client, &away));
+	for (unsigned k = 0; k < 20; k++) {
+		story_client_listen(&l);
+		story_run(&l, 50);
+	}
+	assert_int_equal(l.client.error, 0);
+	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
+	assert_esp_at(&l, AWAY);
+	story_fini(&l);
+}
+
 /* Nothing of the check gets through: its packets go on to where it was, and nothing ends. */
 static void an_unanswered_check_moves_nothing(void **unused)
 {
@@ -170,6 +194,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_client_moves),
 		cmocka_unit_test(the_leader_is_lost_meanwhile),
+		cmocka_unit_test(who_repeats_a_cookie_only_beside_nat_detection_moves),
 		cmocka_unit_test(an_unanswered_check_moves_nothing),
 		cmocka_unit_test(a_check_goes_nowhere_else),
 	};
