@@ -93,9 +93,13 @@ void i3_received(struct i3_reply *c, unsigned client, const struct initiator *i,
 struct i4_memory {
 	struct full *full;
 	uint64_t n_checked;
+	struct seen there;         /* (spi_in) or (spi_i, spi_r): the last index at which it was. */
+	uint64_t index;            /* Of this state: */
+	const struct state *state;
 };
 void i4_ended(struct i4_memory *c, unsigned client, bool asked_for);
 void i4_lost_child(struct i4_memory *c, unsigned client);
+void i4_state(struct i4_memory *c, uint64_t index, const struct state *s); /* A node has it. */
 void i4_end(struct i4_memory *c);
 
 /* ---- I5: after faults end, all go on, with what they had ---- */

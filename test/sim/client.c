@@ -454,6 +454,14 @@ const char *clients_unhappy(struct full *f, char *text, size_t size)
 	return NULL;
 }
 
+static bool asks_for_end(const struct initiator *ike, enum initiator_purpose purpose, uint32_t arg)
+{
+	for (unsigned i = 0; i < IKE_SA_MAX; i++)
+		if (ike->ike[i].state != 0 && ike->ike[i].purpose == purpose && ike->ike[i].purpose_arg == arg)
+			return true;
+	return false;
+}
+
 static void believe(struct full *f, unsigned client, const struct initiator *ike,
 		    void (*fn)(struct full *f, const struct belief *b))
 {
@@ -461,10 +469,15 @@ static void believe(struct full *f, unsigned client, const struct initiator *ike
 
 	b.spi_i = ike->ike[0].spi_i;
 	b.spi_r = ike->ike[0].spi_r;
+	if (ike->ike[1].state != 0 && !ike->ike[0].original_initiator) {
+		b.before_i = ike->ike[1].spi_i;
+		b.before_r = ike->ike[1].spi_r;
+	}
 	fn(f, &b);
 	for (size_t k = 0; k < ike->n_child; k++) {
 		b.spi_in = ike->child[k].spi_out;
 		b.settled = initiator_is_settled(ike, ike->child[k].spi_in);
+		b.ends = asks_for_end(ike, INITIATOR_DELETE_CHILD, ike->child[k].spi_in);
 		fn(f, &b);
 	}
 }

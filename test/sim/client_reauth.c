@@ -96,6 +96,15 @@ void client_reauth_go_on(struct client *c)
 	client_follow_children(c);
 }
 
+/* Also by the IKE SA that the gateway is replacing. */
+static bool is_of(const struct initiator *ike, uint64_t spi_i, uint64_t spi_r)
+{
+	for (unsigned i = 0; i < IKE_SA_MAX; i++)
+		if ((i == 0 || ike->ike[i].state != 0) && ike->ike[i].spi_i == spi_i && ike->ike[i].spi_r == spi_r)
+			return true;
+	return false;
+}
+
 bool client_reauth_receive(struct client *c, const struct blob *data)
 {
 	struct initiator *old = &c->old.ike;
@@ -103,7 +112,7 @@ bool client_reauth_receive(struct client *c, const struct blob *data)
 	struct ike_header h;
 
 	if (!client_has_old(c) || ike_header_parse(&h, data->data, data->len) != DROP_NONE ||
-	    h.spi_i != spi_i || h.spi_r != spi_r)
+	    !is_of(old, h.spi_i, h.spi_r))
 		return false;
 	i3_received(&c->full->checkers.i3, c->index, old, data);
 	say(c, initiator_consume(old, data->data, data->len));

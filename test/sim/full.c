@@ -30,6 +30,8 @@ static void configure_connection(struct full *f)
 	r->replay_bits = 256;
 	r->dpd_ms = f->plan.dpd_ms;
 	r->exact = f->plan.exact;
+	r->child_life = f->plan.child_life;
+	r->ike_life = f->plan.ike_life;
 	r->auth = f->plan.rounds ? &toy_auth : f->plan.eap ? &ike_auth_eap_mschapv2 : NULL;
 	certificates_begin(f);
 	if (ike_id_parse(&r->local_id, "gw") != OK ||
@@ -129,6 +131,7 @@ static void draw(struct full *f, uint64_t seed)
 		f->plan.certificates = random_chance(&r, 500) ? CERTIFICATES_BOTH : CERTIFICATES_MIXED;
 	if (f->plan.eap && random_chance(&r, 700))
 		f->plan.certificates = CERTIFICATES_MIXED;
+	plan_lifetimes(&f->plan, seed);
 }
 
 struct full *full_new(uint64_t seed, bool verbose, const char *command, struct sweep *sweep)
@@ -144,6 +147,9 @@ struct full *full_new(uint64_t seed, bool verbose, const char *command, struct s
 	f->world.verbose = verbose;
 	f->world.command = command;
 	f->holder = f->stale = -1;
+	world_say(&f->world, "the gateway rekeys Child SAs after %u s, %llu packets, %llu octets, IKE SAs after %u s",
+		  f->plan.child_life.rekey_s, (unsigned long long)f->plan.child_life.rekey.packets,
+		  (unsigned long long)f->plan.child_life.rekey.octets, f->plan.ike_life.rekey_s);
 	world_say(&f->world,
 		  "%u nodes, %u clients, mode %s, replay %s, attacks %u/1000, %s, %s, dpd %u ms, pool /%u%s%s%s",
 		  f->plan.hosts, f->plan.clients, f->plan.mode == SERVICE_LB ? "lb" : "vip",

@@ -50,8 +50,10 @@ struct plan {
 	bool fragments;            /* IKE messages come in fragments, of 224 octets at most. */
 	enum { CERTIFICATES_NONE, CERTIFICATES_BOTH, CERTIFICATES_MIXED } certificates;
 	bool orders;               /* The operator ends sessions, revokes and allows. */
+	struct lifetime child_life, ike_life; /* The gateway rekeys; 0: never. */
 };
 void plan_draw(struct plan *p, struct random *r);
+void plan_lifetimes(struct plan *p, uint64_t seed);
 
 /* What the operator has said of a client (orders.c). */
 struct order {
@@ -189,6 +191,7 @@ void stop_begin(struct full *f);
  * mutants.txt): salts for a source of its own. ---- */
 #define EAP_SALT UINT64_C(0x656170000bac)
 #define CERTIFICATES_SALT UINT64_C(0x6365f988)
+#define LIFETIMES_SALT UINT64_C(0x6c696665746f50)
 
 /* ---- unfit.c: hosts that do not let their nodes serve ---- */
 /* Such that none of the seeds that are remembered for something else (seeds, mutants.txt) has any. */
@@ -260,8 +263,11 @@ bool client_was_answered(const struct full *f, unsigned client, uint64_t spi_i, 
 struct belief {
 	unsigned client;
 	uint64_t spi_i, spi_r;
+	uint64_t before_i, before_r; /* What that IKE SA replaces, where the gateway asked for it and may not have heard
+				      * the answer; 0: nothing. */
 	uint32_t spi_in; /* The gateway's; 0: no Child SA. */
 	bool settled;    /* Else the gateway may not have heard that the client made it. */
+	bool ends;       /* The client has asked for its end, and has no answer yet. */
 };
 void clients_believe(struct full *f, void (*fn)(struct full *f, const struct belief *b));
 

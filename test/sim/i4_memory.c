@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* I4: what a client was told exists survives. While the run lasts: no client is told
- * that its IKE SA is gone unless it asked for that, or the operator did, and none is left without a Child SA.
+ * that its IKE SA is gone unless it asked for that, or the operator did, and none is left without a Child SA. Nor
+ * does an SA that the client has go from the state before the client was asked to end it: what the gateway
+ * rekeys stays until the client has confirmed that (DESIGN section 4).
  * When all is over: every node knows each IKE SA and each Child SA that a client
  * believes to have, also a client that died long ago and never asked for anything. */
 #include "test/sim/full.h"
+
+#define LEVEL_MS 1000u /* Nothing else goes on at the end. */
 
 void i4_ended(struct i4_memory *c, unsigned client, bool asked_for)
 {
@@ -33,13 +37,25 @@ static bool is_under_way(const struct session *s, const struct belief *b)
 	return false;
 }
 
+/* The session that it is, or is to become: the gateway still asks for the IKE SA that the client has made. */
+static const struct session *session_of(const struct state *s, const struct belief *b)
+{
+	const struct session *session = state_session_by_ike(s, b->spi_i, b->spi_r);
+
+	if (session || !b->before_i)
+		return session;
+	session = state_session_by_ike(s, b->before_i, b->before_r);
+	return session && session->ike.ike[0].window.outstanding && session->ike.ike[0].purpose == IKE_PURPOSE_REKEY_IKE
+		       ? session : NULL;
+}
+
 static void check_belief(struct full *f, const struct belief *b)
 {
 	if (word_has_ended(f, b->client))
 		return;
 	for (unsigned i = 0; i < f->world.n_hosts; i++) {
 		const struct state *s = core_state(node_core(&f->world.host[i]));
-		const struct session *session = state_session_by_ike(s, b->spi_i, b->spi_r);
+		const struct session *session = session_of(s, b);
 
 		if (!session)
 			world_fail(&f->world, "I4: n%u knows nothing of client %u's IKE SA", i + 1,
@@ -52,7 +68,58 @@ static void check_belief(struct full *f, const struct belief *b)
 	}
 }
 
+/* Since the client has it, and nobody has asked it to end it, it stays where it was once. */
+static void stays(struct full *f, uint64_t a, uint64_t b, bool there)
+{
+	struct i4_memory *c = &f->checkers.i4;
+	bool fresh;
+	uint64_t *index = seen_get(&c->there, a, b, 0, &fresh);
+
+	if (there)
+		index[0] = c->index > index[0] ? c->index : index[0];
+	else if (index[0] != 0 && c->index > index[0])
+		world_fail(&f->world, "I4: %s %08llx is gone at index %llu, and its client was not asked", b ? "IKE SA" : "Child SA",
+			   (unsigned long long)a, (unsigned long long)c->index);
+}
+
+static void check_stays(struct full *f, const struct belief *b)
+{
+	const struct state *s = f->checkers.i4.state;
+
+	if (f->orders.of[b->client].touched || f->checkers.i1.rolled_back || b->ends)
+		return;
+	if (b->spi_in) {
+		stays(f, b->spi_in, 0, state_session_by_spi(s, b->spi_in, NULL) != NULL);
+		return;
+	}
+	stays(f, b->spi_i, b->spi_r, state_session_by_ike(s, b->spi_i, b->spi_r) != NULL);
+	if (b->before_i)
+		stays(f, b->before_i, b->before_r, state_session_by_ike(s, b->before_i, b->before_r) != NULL);
+}
+
+void i4_state(struct i4_memory *c, uint64_t index, const struct state *s)
+{
+	c->index = index;
+	c->state = s;
+	clients_believe(c->full, check_stays);
+	c->state = NULL;
+}
+
+/* A node learns of a commit with the leader's next message. */
+static bool is_level(const struct full *f)
+{
+	for (unsigned i = 1; i < f->world.n_hosts; i++)
+		if (core_applied(node_core(&f->world.host[i])) != core_applied(node_core(&f->world.host[0])))
+			return false;
+	return true;
+}
+
 void i4_end(struct i4_memory *c)
 {
+	struct world *w = &c->full->world;
+
+	/* The gateway may have rekeyed a moment ago. */
+	for (unsigned i = 0; i < LEVEL_MS && !is_level(c->full); i++)
+		world_run(w, w->now_us + MS);
 	clients_believe(c->full, check_belief);
 }

@@ -29,6 +29,7 @@ void i7_stepped(struct i7_owner *c, unsigned host, const struct core *core, uint
 	v[0] = head;
 	v[1] = host;
 	c->n_digests++;
+	i4_state(&c->full->checkers.i4, index, core_state(core));
 	i6_state(&c->full->checkers.i6, host, index, core_state(core));
 	i9_state(&c->full->checkers.i9, host, core_state(core));
 	i11_state(&c->full->checkers.i11, host, core_state(core));

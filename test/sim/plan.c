@@ -89,3 +89,19 @@ void plan_draw(struct plan *p, struct random *r)
 	p->orders = random_chance(r, 250);
 	p->rounds = random_below(r, 8) == 2;
 }
+
+/* Soft ones alone: what is past a hard one ends, and that is the client's loss. */
+void plan_lifetimes(struct plan *p, uint64_t seed)
+{
+	struct random r;
+
+	random_init(&r, seed ^ LIFETIMES_SALT);
+	if (!random_chance(&r, 200))
+		return;
+	p->child_life.rekey_s = (uint32_t)random_below(&r, 4);
+	p->ike_life.rekey_s = (uint32_t)random_between(&r, p->child_life.rekey_s == 0, 3);
+	if (random_chance(&r, 300))
+		p->child_life.rekey.packets = random_between(&r, 20, 200);
+	if (random_chance(&r, 300))
+		p->child_life.rekey.octets = random_between(&r, 2000, 20000);
+}
