@@ -1,46 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libuv's threads. They start with the first question, when capabilities are dropped and system
- * calls filtered; they have the control thread's rights, and no higher priority than other
- * programs: work that takes milliseconds waits for work that takes microseconds.
- *
- * A job has references to the keys that it uses. Only the loop's thread counts references: it makes
+/* A job has references to the keys that it uses. Only the loop's thread counts references: it makes
  * and ends each job, and the other threads only work on it. The loop's thread also reads the wall
  * clock, by which this leader judges dates. */
 #include "node/process/auth_pool.h"
 
 #include "build_time.h"
 #include "node/process/node.h"
+#include "node/process/work_threads.h"
 #include "proto/auth/outside.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
-
-#define THREADS "2"
-
-/* ---- Threads ---- */
-
-void auth_pool_humble(void)
-{
-	static __thread bool humble;
-
-	if (!humble)
-		setpriority(PRIO_PROCESS, 0, 0); /* This thread's alone. */
-	humble = true;
-}
-
-void auth_pool_queue(struct node *n, uv_work_t *work, uv_work_cb run, uv_after_work_cb done)
-{
-	int rc;
-
-	(void)setenv("UV_THREADPOOL_SIZE", THREADS, 0); /* Read when the first one starts. */
-	rc = uv_queue_work(&n->loop, work, run, done);
-	assert(rc == 0);
-}
-
-/* ---- Signatures ---- */
 
 struct auth_work {
 	uv_work_t work;
@@ -54,7 +26,7 @@ static void on_work(uv_work_t *work)
 {
 	struct auth_work *w = work->data;
 
-	auth_pool_humble();
+	work_threads_humble();
 	auth_job_run(w->job, &w->clock);
 }
 
@@ -84,5 +56,5 @@ void auth_pool_ask(struct node *n, const struct auth_question *question, const s
 		free(w);
 		return;
 	}
-	auth_pool_queue(n, &w->work, on_work, on_done);
+	work_threads_queue(&n->loop, &w->work, on_work, on_done);
 }

@@ -8,8 +8,8 @@
  * `baton reload`, whose reader still is root (config_reader.h). */
 #include "node/process/crl_watch.h"
 
-#include "node/process/auth_pool.h"
 #include "node/process/node.h"
+#include "node/process/work_threads.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ static void on_work(uv_work_t *work)
 {
 	struct crl_work *w = work->data;
 
-	auth_pool_humble();
+	work_threads_humble();
 	w->made = node_config_read_crls(&w->file, w->old, w->why);
 }
 
@@ -89,7 +89,7 @@ static void read_anew(struct node *n, const struct crl_file *file)
 	w->file = *file;
 	w->old = trust_ref(c->clients);
 	n->crl_watch->reading = true;
-	auth_pool_queue(n, &w->work, on_work, on_done);
+	work_threads_queue(&n->loop, &w->work, on_work, on_done);
 }
 
 static bool has_changed(struct crl_file *f)

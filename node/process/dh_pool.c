@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The same threads as for signatures (auth_pool.c), with the same low priority. A job contains all
- * that it needs. */
+/* A job contains all that it needs, and is done by the threads of work_threads.h. */
 #include "node/process/dh_pool.h"
 
 #include "cluster/core/action.h"
-#include "node/process/auth_pool.h"
 #include "node/process/node.h"
+#include "node/process/work_threads.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -22,7 +21,7 @@ static void on_work(uv_work_t *work)
 {
 	struct dh_job *j = work->data;
 
-	auth_pool_humble();
+	work_threads_humble();
 	dh_work_run(j->task, &j->result);
 }
 
@@ -46,5 +45,5 @@ void dh_pool_run(struct node *n, uint64_t id, struct dh_work *work)
 	j->n = n;
 	j->id = id;
 	j->task = work;
-	auth_pool_queue(n, &j->work, on_work, on_done);
+	work_threads_queue(&n->loop, &j->work, on_work, on_done);
 }
