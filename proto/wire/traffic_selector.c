@@ -117,7 +117,7 @@ bool ts_names(const struct ts_set *set, const struct address *a)
 	return false;
 }
 
-bool ts_covers(const struct ts_set *set, const struct address *a, uint8_t protocol, uint16_t port)
+bool ts_covers(const struct ts_set *set, const struct address *a, uint8_t protocol, const uint16_t *port)
 {
 	for (uint8_t i = 0; i < set->n; i++) {
 		const struct traffic_selector *ts = &set->ts[i];
@@ -127,8 +127,8 @@ bool ts_covers(const struct ts_set *set, const struct address *a, uint8_t protoc
 		if (ts->protocol != 0 && ts->protocol != protocol)
 			continue;
 		/* RFC 4301 4.4.1.1: where a port cannot be seen, only ANY matches. */
-		if (port == 0 ? ts->port_start == 0 && ts->port_end == UINT16_MAX
-			      : port >= ts->port_start && port <= ts->port_end)
+		if (port ? *port >= ts->port_start && *port <= ts->port_end
+			 : ts->port_start == 0 && ts->port_end == UINT16_MAX)
 			return true;
 	}
 	return false;

@@ -30,9 +30,9 @@ bool ts_narrow(struct ts_set *out, const struct ts_set *offered, const struct ts
 void ts_narrow_one(struct ts_set *out, const struct traffic_selector *offered,
 		   const struct ts_set *allowed);
 
-/* Does an address/protocol/port fall in the set? For packets without ports
- * (ICMP, fragments) port is 0 and matches only selectors that span all ports. */
-bool ts_covers(const struct ts_set *set, const struct address *a, uint8_t protocol, uint16_t port);
+/* Does an address/protocol/port fall in the set? For packets whose ports cannot be seen (fragments
+ * but the first, protocols without ports) port is NULL and matches only selectors that span all ports. */
+bool ts_covers(const struct ts_set *set, const struct address *a, uint8_t protocol, const uint16_t *port);
 /* Is the address one of the set's, for any protocol and port? */
 bool ts_names(const struct ts_set *set, const struct address *a);
 bool ts_set_equal(const struct ts_set *a, const struct ts_set *b);

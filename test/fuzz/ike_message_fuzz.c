@@ -84,7 +84,8 @@ static void read_ts(const CBS *body)
 		ts_narrow(&again, &narrowed, &allowed);
 		assert(ts_set_equal(&again, &narrowed));
 	}
-	ts_covers(&offered, &p.address, 6, 80);
+	ts_covers(&offered, &p.address, 6, &(uint16_t){80});
+	ts_covers(&offered, &p.address, 6, NULL);
 }
 
 static void read_id(const struct ike_payload_id *p)

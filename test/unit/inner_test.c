@@ -32,7 +32,7 @@ static const struct row {
 	{"6 DF is no fragment", {IP4(0, 28, 0x40, 0, 17), 1, 2, 3, 4}, 28, DROP_NONE, 17, 0x102, 0x304, false, 28},
 	{"7 first fragment", {IP4(0, 28, 0x20, 0, 17), 1, 2, 3, 4}, 28, DROP_NONE, 17, 0x102, 0x304, true, 28},
 	{"8 later fragment", {IP4(0, 28, 0, 5, 17), 1, 2, 3, 4}, 28, DROP_NONE, 17, 0, 0, true, 28},
-	{"9 ICMP", {IP4(0, 28, 0, 0, 1), 8, 0}, 28, DROP_NONE, 1, 0, 0, false, 28},
+	{"9 ICMP", {IP4(0, 28, 0, 0, 1), 8, 0}, 28, DROP_NONE, 1, 0x800, 0x800, false, 28},
 	{"10 19 octets", {IP4(0, 20, 0, 0, 1)}, 19, DROP_SHORT, 0, 0, 0, false, 0},
 	{"11 IHL 4", {0x44, 0, 0, 20}, 20, DROP_MALFORMED, 0, 0, 0, false, 0},
 	{"12 IHL beyond total", {0x4f, 0, 0, 20}, 20, DROP_MALFORMED, 0, 0, 0, false, 0},
@@ -53,6 +53,13 @@ static const struct row {
 	{"22 nine extension headers", {IP6(40, 60), 60, 0, 0, 0, 0, 0, 0, 0, 60, 0, 0, 0, 0, 0, 0, 0,
 				       60, 0, 0, 0, 0, 0, 0, 0, 60, 0, 0, 0, 0, 0, 0, 0, 60, 0},
 	 80, DROP_SHORT, 0, 0, 0, false, 0},
+	{"24 ICMP with a code", {IP4(0, 28, 0, 0, 1), 3, 4, 9, 9}, 28, DROP_NONE, 1, 0x304, 0x304, false, 28},
+	{"25 ICMP cut after the type", {IP4(0, 21, 0, 0, 1), 8}, 21, DROP_NONE, 1, 0, 0, false, 21},
+	{"26 ICMP, a later fragment", {IP4(0, 28, 0, 5, 1), 8, 0}, 28, DROP_NONE, 1, 0, 0, true, 28},
+	{"27 ICMPv6 in IPv4", {IP4(0, 28, 0, 0, 58), 8, 1}, 28, DROP_NONE, 58, 0, 0, false, 28},
+	{"28 ICMPv6", {IP6(8, 58), 128, 0, 3, 4}, 48, DROP_NONE, 58, 0x8000, 0x8000, false, 48},
+	{"29 ICMP in IPv6", {IP6(8, 1), 8, 1, 3, 4}, 48, DROP_NONE, 1, 0, 0, false, 48},
+	{"30 UDP cut after one port", {IP4(0, 23, 0, 0, 17), 1, 2, 3}, 23, DROP_NONE, 17, 0, 0, false, 23},
 	{"23 IPv6, 39 octets", {IP6(0, 59)}, 39, DROP_SHORT, 0, 0, 0, false, 0},
 };
 
@@ -115,11 +122,38 @@ static void test_policy(void **state)
 	assert_int_equal(inner_check_inbound(&p, &local, &remote), DROP_NONE);
 }
 
+/* RFC 4301 4.4.1.1: type and code of ICMP are selected like ports, the same number at both ends. */
+static void test_icmp_policy(void **state)
+{
+	struct ts_set local = set("10.20.0.0/16", 1, 0), any = set("10.30.0.5/32", 0, 0), ping = set("10.30.0.5/32", 1, 0x800);
+	static const uint8_t echo[] = {IP4(0, 24, 0, 0, 1), 8, 0, 0, 0}, reply[] = {IP4(0, 24, 0, 0, 1), 0, 0, 0, 0};
+	static const uint8_t unreachable[] = {IP4(0, 24, 0, 0, 1), 3, 1, 0, 0}, later[] = {IP4(0, 24, 0, 9, 1), 8, 0, 0, 0};
+	struct inner_packet p;
+
+	(void)state;
+	assert_int_equal(inner_parse(&p, echo, sizeof(echo)), DROP_NONE);
+	assert_int_equal(inner_check_inbound(&p, &local, &any), DROP_NONE);
+	assert_int_equal(inner_check_inbound(&p, &local, &ping), DROP_NONE);
+	assert_int_equal(inner_parse(&p, reply, sizeof(reply)), DROP_NONE);
+	assert_int_equal(inner_check_inbound(&p, &local, &any), DROP_NONE);
+	assert_int_equal(inner_check_inbound(&p, &local, &ping), DROP_POLICY);
+	ping.ts[0].port_start = 0; /* Types 0 to 8. */
+	assert_int_equal(inner_check_inbound(&p, &local, &ping), DROP_NONE);
+	assert_int_equal(inner_parse(&p, unreachable, sizeof(unreachable)), DROP_NONE);
+	assert_int_equal(inner_check_inbound(&p, &local, &ping), DROP_NONE);
+	ping.ts[0].port_start = ping.ts[0].port_end = 0x300; /* Another code. */
+	assert_int_equal(inner_check_inbound(&p, &local, &ping), DROP_POLICY);
+	assert_int_equal(inner_parse(&p, later, sizeof(later)), DROP_NONE);
+	assert_int_equal(inner_check_inbound(&p, &local, &ping), DROP_POLICY);
+	assert_int_equal(inner_check_inbound(&p, &local, &any), DROP_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_icmp_policy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,9 +130,33 @@ static void test_covers(void **state)
 		struct address a;
 
 		assert_int_equal(address_parse(&a, cover_rows[i].address), OK);
-		if (ts_covers(&set, &a, cover_rows[i].protocol, cover_rows[i].port) !=
+		if (ts_covers(&set, &a, cover_rows[i].protocol, cover_rows[i].port ? &cover_rows[i].port : NULL) !=
 		    cover_rows[i].covered)
 			fail_msg("row %d", cover_rows[i].row);
+	}
+}
+
+/* Port 0 that is seen is a number like others: an ICMP echo reply is type 0, code 0. */
+static void test_covers_zero(void **state)
+{
+	static const struct {
+		const char *set;
+		bool covered;
+	} zero[] = {{"10.0.0.0-10.0.0.255[1/0-0]", true},
+		    {"10.0.0.0-10.0.0.255[1/0-255]", true},
+		    {"10.0.0.0-10.0.0.255[1/1-65535]", false},
+		    {"10.0.0.0-10.0.0.255[6/0-0]", false},
+		    {"10.0.0.0-10.0.0.255", true}};
+	const uint16_t port = 0;
+	struct address a;
+
+	(void)state;
+	assert_int_equal(address_parse(&a, "10.0.0.1"), OK);
+	for (size_t i = 0; i < sizeof(zero) / sizeof(zero[0]); i++) {
+		struct ts_set set = set_of(zero[i].set);
+
+		if (ts_covers(&set, &a, 1, &port) != zero[i].covered)
+			fail_msg("row %zu", i + 1);
 	}
 }
 
@@ -196,6 +220,7 @@ int main(void)
 		cmocka_unit_test(test_is_prefix),
 		cmocka_unit_test(test_narrow),
 		cmocka_unit_test(test_covers),
+		cmocka_unit_test(test_covers_zero),
 		cmocka_unit_test(test_make),
 	};
 

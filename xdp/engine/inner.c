@@ -8,8 +8,8 @@
  *
  * ICMP errors that fail here get a second look, icmp_error.h.
  *
- * Unresolved: ICMP type and code as ports (RFC 4301 4.4.1.1) are not read; ICMP
- * passes selectors of all ports only. */
+ * ICMP has no ports, but a type and a code: RFC 7296 3.13.1 makes them one number, which both selectors
+ * are about. */
 #include "proto/wire/drop.h"
 #include "xdp/engine/inner.h"
 
@@ -25,12 +25,22 @@ static bool has_ports(uint8_t protocol)
 	       protocol == IPPROTO_DCCP || protocol == IPPROTO_UDPLITE;
 }
 
+/* RFC 4301 4.4.1.1: "a single 16-bit selector", the type before the code. In IPv4 only ICMP is ICMP. */
+static bool has_type(const struct inner_packet *p)
+{
+	return p->protocol == (p->next_header == INNER_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+}
+
 static void read_ports(struct inner_packet *p, CBS *transport)
 {
-	if (has_ports(p->protocol) && CBS_len(transport) >= 4) {
-		(void)CBS_get_u16(transport, &p->src_port);
-		(void)CBS_get_u16(transport, &p->dst_port);
+	if (has_ports(p->protocol)) {
+		p->ports = CBS_get_u16(transport, &p->src_port) && CBS_get_u16(transport, &p->dst_port);
+	} else if (has_type(p) && CBS_get_u16(transport, &p->src_port)) {
+		p->dst_port = p->src_port;
+		p->ports = true;
 	}
+	if (!p->ports)
+		p->src_port = p->dst_port = 0;
 }
 
 static enum drop parse_ipv4(struct inner_packet *p, const uint8_t *data, size_t len, bool quoted)
@@ -153,8 +163,8 @@ enum drop inner_parse_quoted(struct inner_packet *p, const uint8_t *data, size_t
 enum drop inner_check_inbound(const struct inner_packet *p, const struct ts_set *local,
 			      const struct ts_set *remote)
 {
-	return ts_covers(remote, &p->src, p->protocol, p->src_port) &&
-			       ts_covers(local, &p->dst, p->protocol, p->dst_port)
+	return ts_covers(remote, &p->src, p->protocol, p->ports ? &p->src_port : NULL) &&
+			       ts_covers(local, &p->dst, p->protocol, p->ports ? &p->dst_port : NULL)
 		       ? DROP_NONE
 		       : DROP_POLICY;
 }
@@ -162,8 +172,8 @@ enum drop inner_check_inbound(const struct inner_packet *p, const struct ts_set 
 enum drop inner_check_outbound(const struct inner_packet *p, const struct ts_set *local,
 			       const struct ts_set *remote)
 {
-	return ts_covers(local, &p->src, p->protocol, p->src_port) &&
-			       ts_covers(remote, &p->dst, p->protocol, p->dst_port)
+	return ts_covers(local, &p->src, p->protocol, p->ports ? &p->src_port : NULL) &&
+			       ts_covers(remote, &p->dst, p->protocol, p->ports ? &p->dst_port : NULL)
 		       ? DROP_NONE
 		       : DROP_POLICY;
 }
