@@ -31,9 +31,12 @@ struct events *events_new(const char *node, enum config_log_level level)
 	return e;
 }
 
-void events_set_level(struct events *e, enum config_log_level level)
+enum config_log_level events_set_level(struct events *e, enum config_log_level level)
 {
+	enum config_log_level before = e->level;
+
 	e->level = level;
+	return before;
 }
 
 void events_free(struct events *e)

@@ -21,7 +21,8 @@ struct event_line {
 struct events;
 
 struct events *events_new(const char *node, enum config_log_level level);
-void events_set_level(struct events *e, enum config_log_level level); /* Any thread. */
+/* Any thread. Returns the level before. */
+enum config_log_level events_set_level(struct events *e, enum config_log_level level);
 void events_free(struct events *e);
 
 /* kind: one word. Lines below the level are dropped, kept lines are flushed at once. */

@@ -88,16 +88,17 @@ static void put_in_force(struct reload *r, const struct config_reading *reading)
 {
 	struct cluster_policy *policy = reading->policy;
 	bool crls = same_crls(&core_policy(r->node->core)->ike, &policy->ike);
+	bool level = events_set_level(r->node->events, reading->log_level) == reading->log_level;
 	struct core_status before;
 	char differ[TEXT_LEN / 2];
 
 	core_status(r->node->core, &before);
-	events_set_level(r->node->events, reading->log_level);
 	loop_policy(r->node, policy);
 	crl_watch_files(r->node, reading->crl, reading->n_crls);
 	others(r->node, policy->hash, differ, sizeof(differ));
-	if (before.policy_hash == policy->hash && !crls)
-		tell(r, true, "in force: new CRLs; nothing else has changed%s", differ);
+	if (before.policy_hash == policy->hash && !(crls && level))
+		tell(r, true, "in force: %s%s%s; nothing else has changed%s", crls ? "" : "new CRLs",
+		     crls || level ? "" : " and ", level ? "" : "a new [log] level", differ);
 	else if (before.policy_hash == policy->hash)
 		tell(r, true, "nothing has changed: this policy is in force already%s", differ);
 	else

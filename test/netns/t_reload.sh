@@ -81,6 +81,7 @@ check "a limit is taken" all_reload
 check "and in force at once" same "$(status n1 .limits.half_open_without_cookie)" 7
 sed -i 's/^level = .*/level = "error"/' "$(conf)"
 reload n1
+check "another log level is not nothing" says 'in force: a new [log] level; nothing else has changed'
 lines=$(wc -l < "$LAB/n1.log")
 reload n1
 check "the log's level, too" same "$(wc -l < "$LAB/n1.log")" "$lines"
