@@ -255,7 +255,7 @@ static bool replaced_turn(struct core *c, const struct session *s, struct task *
 {
 	struct command end = { .type = COMMAND_SESSIONS_END };
 
-	if (c->now_us < e->replaced_us || !unique_is_replaced(c, s))
+	if (c->now_us < e->replaced_us || !unique_is_replaced(c, s, &e->newer))
 		return false;
 	e->replaced_us = c->now_us + REPLACED_AGAIN_US;
 	end.sessions_end.reason = END_REPLACED;

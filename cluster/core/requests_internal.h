@@ -31,6 +31,7 @@ struct task {
 	uint64_t ike_rekey_us; /* Before this time its IKE SA is not rekeyed (again). */
 	uint32_t ike_rekey_tries;
 	uint64_t replaced_us;   /* Before this time it is not ended (again) for a newer session. */
+	uint64_t newer;         /* The newer session of its identity that was looked at last; 0: none. */
 	uint64_t ike_expire_us; /* Before this time it is not ended (again) at its hard lifetime. */
 	uint64_t notice_us;    /* No other notice before. */
 	bool greeted;          /* Its cached response was resent in this epoch. */

@@ -21,6 +21,8 @@
 #include "cluster/core/rooms.h"
 #include "proto/mutant.h"
 
+#define NEWER_LOOK 16u
+
 uint32_t unique_limit(const struct ike_connection *connection)
 {
 	if (connection->unique == IKE_UNIQUE_KEEP)
@@ -65,16 +67,28 @@ static bool is_reauthenticated(const struct core *c, const struct session *s)
 	return next && !next->successor && address_equal(&next->ike.remote.address, &s->ike.remote.address);
 }
 
-bool unique_is_replaced(const struct core *c, const struct session *s)
+/* Newer sessions that end, or came by a connection that replaces nothing, may be very many: a few at a time. */
+static bool has_unique_newer(const struct core *c, const struct session *s, uint64_t *after)
 {
 	const struct session *newer;
+	uint64_t at = *after > s->id ? *after : s->id;
 
+	for (unsigned i = 0; i < NEWER_LOOK; i++) {
+		newer = state_next_session_of(c->state, &s->ike.peer_id, at);
+		if (!newer) {
+			*after = 0;
+			return false;
+		}
+		if (!session_ends(newer) && is_unique(c, newer))
+			return true;
+		*after = at = newer->id;
+	}
+	return false;
+}
+
+bool unique_is_replaced(const struct core *c, const struct session *s, uint64_t *after)
+{
 	if (MUTANT(MUTANT_UNIQUE_BOTH))
 		return false;
-	if (!anybody_replaces(c)) /* Else one identity of very many sessions would be walked for each. */
-		return false;
-	newer = state_next_session_of(c->state, &s->ike.peer_id, s->id);
-	while (newer && (session_ends(newer) || !is_unique(c, newer)))
-		newer = state_next_session_of(c->state, &s->ike.peer_id, newer->id);
-	return newer && !session_ends(s) && !is_reauthenticated(c, s);
+	return anybody_replaces(c) && !session_ends(s) && !is_reauthenticated(c, s) && has_unique_newer(c, s, after);
 }

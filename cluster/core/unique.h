@@ -20,6 +20,7 @@ uint32_t unique_limit(const struct ike_connection *connection);
 const char *unique_refuses(const struct core *c, const struct ike_connection *connection,
 			   const struct session_put *put, const struct ike_session *next);
 /* Has this session been replaced by a newer one of its identity, so that it is to end? */
-bool unique_is_replaced(const struct core *c, const struct session *s);
+/* Looks at a few newer ones, from *after (0: the first) on, and says in it where to go on. */
+bool unique_is_replaced(const struct core *c, const struct session *s, uint64_t *after);
 
 #endif

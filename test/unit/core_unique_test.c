@@ -1,98 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stories of several sessions of one identity, and of addresses: how many it may have, which one
  * ends, whose an address is, and that a pool says when it runs dry. */
+#include "proto/auth/credential.h"
+#include "proto/auth/trust.h"
 #include "proto/ike/ike_message.h"
-#include "test/lib/story.h"
+#include "test/unit/comers.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-struct comer {
-	const char *id, *from;
-	bool contact;
-	const struct address *wanted;
-};
-
-static struct ike_connection *connection(struct story *l, uint32_t node)
-{
-	return l->config[node].policy->ike.connections;
-}
-
-/* Three nodes; "cl" and "other" may come. */
-static void begin(struct story *l, enum ike_unique unique, uint32_t per_identity)
-{
-	story_init(l, 3);
-	for (uint32_t i = 0; i < 3; i++) {
-		struct ike_config *c = &l->config[i].policy->ike;
-
-		c->secrets = realloc(c->secrets, 2 * sizeof(*c->secrets));
-		assert_non_null(c->secrets);
-		c->secrets[1] = c->secrets[0];
-		assert_int_equal(ike_id_parse(&c->secrets[1].id, "other"), OK);
-		c->n_secrets = 2;
-		connection(l, i)->unique = unique;
-		connection(l, i)->sessions_per_identity = per_identity;
-	}
-	story_start_all(l);
-	story_run(l, 2000);
-}
-
-/* Returns the error that it was told. */
-static uint16_t comes(struct story *l, struct initiator *i, const struct comer *who)
-{
-	struct initiator_config config = l->client.config;
-	struct blob *auth;
-
-	assert_int_equal(ike_id_parse(&config.id, who->id), OK);
-	assert_int_equal(endpoint_parse(&config.local, who->from), OK);
-	config.initial_contact = who->contact;
-	config.wanted_address = who->wanted ? *who->wanted : (struct address){0};
-	story_client_other(l, i, &config);
-	auth = story_say(l, i, initiator_create_init(i));
-	story_swallow(l);
-	assert_null(story_say(l, i, auth));
-	story_run(l, 60);
-	story_swallow(l);
-	return i->error;
-}
-
-static void leaves(struct story *l, struct initiator *i)
-{
-	assert_null(story_say(l, i, initiator_create_ike_delete(i, 0)));
-	story_run(l, 60);
-	story_swallow(l);
-	initiator_fini(i);
-}
-
-static const struct state *state_of(const struct story *l)
-{
-	return core_state(l->node[story_leader(l)].core);
-}
-
-static unsigned said(const struct story *l, const char *kind)
-{
-	return story_happened(l, 0, kind) + story_happened(l, 1, kind) + story_happened(l, 2, kind);
-}
-
-/* How many sessions can do anything. */
-static unsigned serve(const struct story *l)
-{
-	const struct state *s = state_of(l);
-	unsigned n = 0;
-
-	for (const struct session *x = state_next_session(s, 0); x; x = state_next_session(s, x->id))
-		n += !session_ends(x);
-	return n;
-}
-
-#define HERE (&(struct comer){"cl", "10.79.0.50:4500", false, NULL})
-#define THERE (&(struct comer){"cl", "10.79.0.51:4500", false, NULL})
+#include <string.h>
 
 static void the_newest_replaces_the_others(void **unused)
 {
@@ -356,6 +271,44 @@ static void who_is_the_only_one_is_let_in(void **unused)
 	story_fini(&l);
 }
 
+/* What came by a connection that replaces nothing may be any number: it hides no newer session. */
+static void very_many_others_hide_nothing(void **unused)
+{
+	struct initiator i[22];
+	struct story l;
+
+	(void)unused;
+	begin(&l, IKE_UNIQUE_NO, 0);
+	for (uint32_t n = 0; n < 3; n++) {
+		struct cluster_policy *policy = story_policy_copy(&l, n, 2);
+		struct ike_config *c = &policy->ike;
+
+		c->connections = realloc(c->connections, 2 * sizeof(*c->connections));
+		assert_non_null(c->connections);
+		c->connections[1] = c->connections[0];
+		credentials_ref(c->connections[1].own);
+		trust_ref(c->connections[1].clients);
+		strcpy(c->connections[1].name, "one");
+		assert_int_equal(ike_id_parse(&c->connections[1].local_id, "one"), OK);
+		c->connections[1].unique = IKE_UNIQUE_REPLACE;
+		c->n_connections = 2;
+		story_policy(&l, n, policy);
+	}
+	for (unsigned k = 0; k < 22; k++) {
+		char from[32];
+
+		snprintf(from, sizeof(from), "10.79.0.%u:4500", 60 + k);
+		assert_int_equal(ike_id_parse(&l.client.config.remote_id, k == 0 || k == 21 ? "one" : "gw"), OK);
+		assert_int_equal(comes(&l, &i[k], &(struct comer){"cl", from, false, NULL}), 0);
+	}
+	story_run(&l, 3000);
+	assert_int_equal(serve(&l), 1); /* Those of the other connection, too. */
+	assert_true(session_ends(state_session_by_ike(state_of(&l), i[0].ike[0].spi_i, i[0].ike[0].spi_r)));
+	for (unsigned k = 0; k < 22; k++)
+		initiator_fini(&i[k]);
+	story_fini(&l);
+}
+
 static void a_pool_says_that_it_runs_dry(void **unused)
 {
 	struct initiator i[10];
@@ -399,6 +352,7 @@ int main(void)
 		cmocka_unit_test(nobody_takes_the_address_of_another),
 		cmocka_unit_test(a_row_of_sessions_passes_no_bound),
 		cmocka_unit_test(who_is_the_only_one_is_let_in),
+		cmocka_unit_test(very_many_others_hide_nothing),
 		cmocka_unit_test(a_pool_says_that_it_runs_dry),
 	};
 
