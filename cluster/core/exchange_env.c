@@ -11,6 +11,7 @@
 #include "cluster/core/radius_client.h"
 #include "cluster/core/routes.h"
 #include "cluster/core/unique.h"
+#include "proto/ike/ike_message.h"
 #include "proto/ike/select.h"
 #include "proto/mutant.h"
 
@@ -69,12 +70,14 @@ static bool assign_address(void *ctx, const struct ike_connection *connection,
 	       (!wish->assigned || address_equal(out, wanted));
 }
 
-static bool claim_address(void *ctx, const struct ike_address_wish *wish)
+static uint16_t claim_address(void *ctx, const struct ike_address_wish *wish)
 {
 	const struct core *c = ctx;
 
-	return !exchange_takes(c, wish->address) &&
-	       (state_address_user(c->state, wish->address, NULL, 0) == 0 || is_own(c, wish));
+	if (exchange_takes(c, wish->address)) /* Whose it will be is not known yet. */
+		return IKE_NOTIFY_TEMPORARY_FAILURE;
+	return state_address_user(c->state, wish->address, NULL, 0) == 0 || is_own(c, wish)
+		       ? 0 : IKE_NOTIFY_TS_UNACCEPTABLE;
 }
 
 /* Each IKE SA will leave a tombstone: there must not be too many of them. */

@@ -72,13 +72,15 @@ static void session_make(struct auth_step *s)
  * identity gets none. */
 static uint16_t address_claim(struct auth_step *s, struct ike_address_wish *wish)
 {
+	uint16_t error;
+
 	wish->address = &s->path.remote->address;
 	if (!s->env->claim_address)
 		return 0;
-	if (!s->env->claim_address(s->env->ctx, wish))
-		return IKE_NOTIFY_TS_UNACCEPTABLE;
-	s->session->virtual_ip = *wish->address;
-	return 0;
+	error = s->env->claim_address(s->env->ctx, wish);
+	if (!error)
+		s->session->virtual_ip = *wish->address;
+	return error;
 }
 
 /* Assigns a virtual IP. Returns 0 or the error to report; cp is what was asked for. */
@@ -250,6 +252,10 @@ void ike_auth_establish(struct auth_step *s)
 		error = child_make(s, &plan);
 	if (error == IKE_NOTIFY_INVALID_SYNTAX) {
 		ike_auth_refuse(s, error, "malformed Child SA payloads");
+		return;
+	}
+	if (error == IKE_NOTIFY_TEMPORARY_FAILURE) {
+		ike_auth_refuse(s, error, "its address is on its way to another session: it may try again");
 		return;
 	}
 	if (is_one_too_many(s))

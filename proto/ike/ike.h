@@ -51,9 +51,10 @@ struct ike_env {
 	 * or not in the pool. */
 	bool (*assign_address)(void *ctx, const struct ike_connection *c,
 			       const struct ike_address_wish *wish, struct address *out);
-	/* May the client use its own outer address inside? False: another identity has it. NULL:
-	 * nobody keeps account of that. */
-	bool (*claim_address)(void *ctx, const struct ike_address_wish *wish);
+	/* May the client use its own outer address inside? 0: yes. TS_UNACCEPTABLE: another identity
+	 * has it. TEMPORARY_FAILURE: a command on its way gives it to another session. NULL: nobody
+	 * keeps account of that. */
+	uint16_t (*claim_address)(void *ctx, const struct ike_address_wish *wish);
 	/* May this authenticated peer have one more IKE SA now? False: it is told
 	 * TEMPORARY_FAILURE. NULL: always. */
 	bool (*admit)(void *ctx, const struct ike_id *peer);
