@@ -47,6 +47,7 @@ struct cluster_policy *cluster_policy_copy(const struct cluster_policy *p)
 	ike->connections = copy(ike->connections, ike->n_connections * sizeof(*ike->connections));
 	ike->secrets = copy(ike->secrets, ike->n_secrets * sizeof(*ike->secrets));
 	ike->users = copy(ike->users, ike->n_users * sizeof(*ike->users));
+	ike->reserved = copy(ike->reserved, ike->n_reserved * sizeof(*ike->reserved));
 	for (size_t i = 0; i < ike->n_connections; i++) {
 		credentials_ref(ike->connections[i].own);
 		trust_ref(ike->connections[i].clients);
@@ -81,6 +82,7 @@ void cluster_policy_unref(struct cluster_policy *p)
 	}
 	free(p->ike.secrets);
 	free(p->ike.users);
+	free(p->ike.reserved);
 	free(p->ike.connections);
 	free(p);
 }

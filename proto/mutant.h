@@ -119,6 +119,7 @@
 	X(MUTANT_VOLUME_GOES, "what a Child SA has carried goes with it") \
 	X(MUTANT_UNIQUE_BOTH, "what a newer session replaces goes on")                              \
 	X(MUTANT_IDENTITY_SLIPS_IN, "apply() does not count the sessions of an identity")          \
+	X(MUTANT_RESERVED_GIVEN, "an address that belongs to an identity is given to another")      \
 	X(MUTANT_ECN_IGNORED, "congestion that a router outside has seen is not told inside")       \
 	X(MUTANT_ROUTE_UNASKED, "a client has an address whose pool not all nodes route")          \
 	X(MUTANT_ROUTE_GOES, "the route of a pool goes although sessions have addresses of it")    \

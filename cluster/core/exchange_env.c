@@ -7,6 +7,7 @@
 
 #include "cluster/core/lane.h"
 #include "cluster/core/lane_reserve.h"
+#include "cluster/core/policy.h"
 #include "cluster/core/slow_dh.h"
 #include "cluster/core/radius_client.h"
 #include "cluster/core/routes.h"
@@ -35,6 +36,16 @@ static uint8_t draw_radius_id(void *ctx, const struct endpoint *server)
 
 static bool is_taken(const void *ctx, const struct address *a)
 {
+	return exchange_takes(ctx, a) || policy_is_reserved(ctx, a);
+}
+
+static bool is_kept(const void *ctx, const struct address *a)
+{
+	return policy_is_reserved(ctx, a);
+}
+
+static bool is_on_its_way(const void *ctx, const struct address *a)
+{
 	return exchange_takes(ctx, a);
 }
 
@@ -51,16 +62,37 @@ static bool is_own(const struct core *c, const struct ike_address_wish *wish)
 	       (wish->replaces || wish->assigned || address_equal(&old->ike.remote.address, &wish->remote->address));
 }
 
+/* The address that belongs to the client, of whichever session of its it is now; it is no other one's
+ * once who had it before that was configured has gone. */
+static bool assign_own(const struct core *c, const struct prefix *pool, const struct ike_address_wish *wish,
+		       const struct address *own, struct address *out)
+{
+	const struct session *old = state_session(c->state, state_address_user(c->state, own, NULL, 0));
+	const struct pool_taken taken = { .is = is_on_its_way, .ctx = c };
+
+	*out = *own;
+	if (old)
+		return !exchange_takes(c, own) && ike_id_equal(&old->ike.peer_id, wish->peer);
+	return state_pool_pick(c->state, pool, &(struct pool_wish){ own, wish->peer },
+			       10ull * c->config->timing.isolation_ms, &taken, out) &&
+	       address_equal(out, own);
+}
+
 static bool assign_address(void *ctx, const struct ike_connection *connection,
 			   const struct ike_address_wish *wish, struct address *out)
 {
 	const struct core *c = ctx;
-	const struct pool_taken taken = { is_taken, c };
+	const struct pool_taken taken = { is_taken, c, is_kept };
 	const struct address *wanted = wish->address;
+	struct address own;
 
 	if (!connection->has_pool || !routes_everywhere(c, &connection->pool))
 		return false;
-	if (wanted && !exchange_takes(c, wanted) && prefix_contains(&connection->pool, wanted) &&
+	/* What RADIUS assigns counts more than what the file says. */
+	if (policy_address_of(c, wish->peer, &own) && prefix_contains(&connection->pool, &own) &&
+	    (!wish->assigned || address_equal(wanted, &own)))
+		return assign_own(c, &connection->pool, wish, &own, out);
+	if (wanted && !is_taken(c, wanted) && prefix_contains(&connection->pool, wanted) &&
 	    is_own(c, wish)) {
 		*out = *wanted;
 		return true;

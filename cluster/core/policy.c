@@ -32,11 +32,13 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct known;
 
 struct policy {
-	struct known *known; /* By identity: those with a [[secret]], or that are a [[user]]. */
+	struct known *known; /* By identity: those with a [[secret]], or that are a [[user]]; ... */
+	struct known *by_address; /* ... and those that have a fixed address. */
 	enum { POLICY_REST, POLICY_COUNT, POLICY_END } stage;
 	struct policy_walk walk;
 	uint64_t again_us;
@@ -52,10 +54,11 @@ struct policy {
 struct known { /* The identity of a [[secret]] or a [[user]]. */
 	struct ike_id id;
 	unsigned listed; /* enum ike_auth_listed, of all that are */
-	UT_hash_handle hh;
+	struct address address; /* family 0: it has none. Octets behind it are zero. */
+	UT_hash_handle hh, by_address;
 };
 
-static void know(struct core *c, const struct ike_id *id, enum ike_auth_listed listed)
+static struct known *know(struct core *c, const struct ike_id *id, enum ike_auth_listed listed)
 {
 	struct ike_id key = ike_id_key(id);
 	struct known *k;
@@ -68,6 +71,15 @@ static void know(struct core *c, const struct ike_id *id, enum ike_auth_listed l
 		HASH_ADD(hh, c->policy->known, id, sizeof(k->id), k);
 	}
 	k->listed |= listed;
+	return k;
+}
+
+static struct address key_of(const struct address *a)
+{
+	struct address key = { .family = a->family };
+
+	memcpy(key.octets, a->octets, address_len(a));
+	return key;
 }
 
 static void know_all(struct core *c)
@@ -78,12 +90,21 @@ static void know_all(struct core *c)
 		know(c, &ike->secrets[i].id, AUTH_LISTED_SECRET);
 	for (size_t i = 0; i < ike->n_users; i++)
 		know(c, &ike->users[i].id, AUTH_LISTED_USER);
+	for (size_t i = 0; i < ike->n_reserved; i++) {
+		struct known *k = know(c, &ike->reserved[i].id, AUTH_LISTED_NOWHERE);
+
+		if (k->address.family != 0)
+			continue; /* `baton check` lets nobody have two. */
+		k->address = key_of(&ike->reserved[i].address);
+		HASH_ADD(by_address, c->policy->by_address, address, sizeof(k->address), k);
+	}
 }
 
 static void forget(struct core *c)
 {
 	struct known *k, *next;
 
+	HASH_CLEAR(by_address, c->policy->by_address);
 	HASH_ITER(hh, c->policy->known, k, next)
 	{
 		HASH_DEL(c->policy->known, k);
@@ -112,6 +133,7 @@ void policy_set(struct core *c, struct cluster_policy *policy)
 	c->in_force = policy;
 	forget(c);
 	know_all(c);
+	state_pools_look_anew(c->state);
 	if (!other)
 		return;
 	action_event(c->actions, "policy_new", "a new policy is in force");
@@ -126,6 +148,29 @@ static unsigned listed(const struct core *c, const struct ike_id *id)
 
 	HASH_FIND(hh, c->policy->known, &key, sizeof(key), k);
 	return k ? k->listed : AUTH_LISTED_NOWHERE;
+}
+
+bool policy_address_of(const struct core *c, const struct ike_id *id, struct address *out)
+{
+	struct ike_id key = ike_id_key(id);
+	struct known *k;
+
+	HASH_FIND(hh, c->policy->known, &key, sizeof(key), k);
+	if (!k || k->address.family == 0)
+		return false;
+	*out = k->address;
+	return true;
+}
+
+bool policy_is_reserved(const struct core *c, const struct address *a)
+{
+	struct address key = key_of(a);
+	struct known *k;
+
+	HASH_FIND(by_address, c->policy->by_address, &key, sizeof(key), k);
+	if (MUTANT(MUTANT_RESERVED_GIVEN))
+		return false;
+	return k != NULL;
 }
 
 bool policy_knows(const struct core *c, const struct ike_id *id)

@@ -19,6 +19,9 @@ struct policy_walk {
 void policy_init(struct core *c);
 void policy_set(struct core *c, struct cluster_policy *policy); /* In force from now on. */
 bool policy_knows(const struct core *c, const struct ike_id *id); /* Has it a [[secret]]? */
+/* Virtual IPs that are of one identity: its own; and whether an address is anybody's. */
+bool policy_address_of(const struct core *c, const struct ike_id *id, struct address *out);
+bool policy_is_reserved(const struct core *c, const struct address *a);
 bool policy_admits(const struct core *c, const struct ike_id *id); /* May a certificate name it? */
 bool policy_is_shown(const struct core *c); /* Has a majority of voters our facts and our policy? */
 bool policy_is_held(uint64_t gone, uint64_t seen); /* Too many to end unless an operator says so? */

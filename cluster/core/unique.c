@@ -12,6 +12,9 @@
  * the old one to the client, which is about to end it. Such a client is recognised by its unchanged
  * address.
  *
+ * An identity with an address of its own ("address") has that in the newest of its sessions, wherever that
+ * comes from: the one that had it ends likewise.
+ *
  * "keep" and sessions_per_identity are bounds, checked where the grant is made, by apply() too: of two
  * clients that authenticate together, the first one's command finds room. "replace" needs no such
  * check: any leader sees two sessions, and ends the older one, now or later. */
@@ -67,6 +70,15 @@ static bool is_reauthenticated(const struct core *c, const struct session *s)
 	return next && !next->successor && address_equal(&next->ike.remote.address, &s->ike.remote.address);
 }
 
+/* Its address is its identity's own, and has passed to another session. */
+static bool has_passed_its_own(const struct core *c, const struct session *s)
+{
+	struct address own;
+
+	return s->successor && policy_address_of(c, &s->ike.peer_id, &own) &&
+	       address_equal(&own, &s->ike.virtual_ip);
+}
+
 /* Newer sessions that end, or came by a connection that replaces nothing, may be very many: a few at a time. */
 static bool has_unique_newer(const struct core *c, const struct session *s, uint64_t *after)
 {
@@ -90,5 +102,7 @@ bool unique_is_replaced(const struct core *c, const struct session *s, uint64_t 
 {
 	if (MUTANT(MUTANT_UNIQUE_BOTH))
 		return false;
-	return anybody_replaces(c) && !session_ends(s) && !is_reauthenticated(c, s) && has_unique_newer(c, s, after);
+	if (session_ends(s) || is_reauthenticated(c, s))
+		return false;
+	return has_passed_its_own(c, s) || (anybody_replaces(c) && has_unique_newer(c, s, after));
 }

@@ -325,6 +325,26 @@ struct pool_use state_pool_use(const struct state *s, const struct prefix *pool)
 	return (struct pool_use){pool_hint(s, pool)->used, all - reserved};
 }
 
+void state_pools_look_anew(const struct state *s)
+{
+	struct address last;
+
+	for (unsigned i = 0; i < POOL_HINTS; i++) {
+		struct pool_hint *h = &s->hints->hint[i];
+
+		if (!h->valid)
+			continue;
+		pool_bounds(&h->pool, &h->low, &last);
+		h->full = false;
+		h->oldest = s->freed;
+	}
+}
+
+static bool is_kept(const struct pool_taken *taken, const struct address *a)
+{
+	return taken && taken->kept && taken->kept(taken->ctx, a);
+}
+
 static bool is_taken(const struct pool_taken *taken, const struct address *a)
 {
 	return taken && taken->is(taken->ctx, a);
@@ -339,7 +359,7 @@ static bool pool_lowest(const struct state *s, const struct prefix *pool,
 
 	while (!h->full) {
 		if (!pool_reserved(pool, &h->low) && !pool_user(s, &h->low) &&
-		    !freed_contains(s, &h->low))
+		    !freed_contains(s, &h->low) && !is_kept(taken, &h->low))
 			break;
 		if (!address_increment(&h->low) || !prefix_contains(pool, &h->low))
 			h->full = true;
@@ -397,7 +417,8 @@ static bool pool_oldest(const struct state *s, const struct prefix *pool, uint64
 {
 	struct pool_hint *h = pool_hint(s, pool);
 
-	while (h->oldest && (!prefix_contains(pool, &h->oldest->address) || pool_reserved(pool, &h->oldest->address)))
+	while (h->oldest && (!prefix_contains(pool, &h->oldest->address) || pool_reserved(pool, &h->oldest->address) ||
+			     is_kept(taken, &h->oldest->address)))
 		h->oldest = h->oldest->hh.next;
 	for (const struct freed *f = h->oldest; f && rested(s, f, rest_ms); f = f->hh.next)
 		if (prefix_contains(pool, &f->address) && !pool_reserved(pool, &f->address) &&

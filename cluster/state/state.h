@@ -147,9 +147,11 @@ const struct slot *session_slot(const struct state *s, const struct session *ses
 uint64_t state_address_user(const struct state *s, const struct address *a, const uint64_t *gone,
 			    uint32_t n_gone);
 
-struct pool_taken { /* Is it on its way to a client? */
+struct pool_taken { /* Is it on its way to a client, or kept for one? */
 	bool (*is)(const void *ctx, const struct address *a);
 	const void *ctx;
+	/* Kept: until state_pools_look_anew(), so that it need not be asked again. NULL: none is. */
+	bool (*kept)(const void *ctx, const struct address *a);
 };
 struct pool_wish { /* May be NULL, and each of it. */
 	const struct address *address; /* What it asks for. */
@@ -162,6 +164,8 @@ struct pool_wish { /* May be NULL, and each of it. */
  * never forgotten. */
 bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct pool_wish *wish,
 		     uint64_t rest_ms, const struct pool_taken *taken, struct address *out);
+
+void state_pools_look_anew(const struct state *s); /* Others are kept from now on. */
 
 struct pool_use {
 	uint64_t used, size; /* Addresses: those that sessions have, and all that can be given. */

@@ -368,6 +368,7 @@ int node_config_load(struct node_config *c, const char *path, const char *node_n
 	r.root = root;
 	walk(&r, root);
 	config_read_certificates(&r);
+	config_read_reserved(&r);
 	config_check_whole(&r);
 	snprintf(c->cluster.policy->ike.nas_identifier, sizeof(c->cluster.policy->ike.nas_identifier), "%s",
 		 c->cluster.name);

@@ -27,7 +27,8 @@ static uint64_t length(const struct image_head *h)
 {
 	return sizeof(*h) + h->text + h->ike.n_connections * sizeof(struct ike_connection) +
 	       h->ike.n_secrets * sizeof(struct ike_peer_secret) + h->ike.n_users * sizeof(struct ike_user) +
-	       h->n_facts * sizeof(struct config_fact) + h->n_crls * sizeof(struct crl_file) + h->certificates;
+	       h->ike.n_reserved * sizeof(struct ike_reservation) + h->n_facts * sizeof(struct config_fact) +
+	       h->n_crls * sizeof(struct crl_file) + h->certificates;
 }
 
 static uint8_t *put(uint8_t *at, const void *from, size_t len)
@@ -81,6 +82,7 @@ uint8_t *config_image_encode(const struct node_config *c, const struct config_er
 		h.ike.connections = NULL;
 		h.ike.secrets = NULL;
 		h.ike.users = NULL;
+		h.ike.reserved = NULL;
 		h.n_facts = c->n_facts;
 		h.n_crls = c->n_crls;
 		h.certificates = CBB_len(&certificates);
@@ -96,6 +98,7 @@ uint8_t *config_image_encode(const struct node_config *c, const struct config_er
 	at = put(at, ike->connections, h.ike.n_connections * sizeof(*ike->connections));
 	at = put(at, ike->secrets, h.ike.n_secrets * sizeof(*ike->secrets));
 	at = put(at, ike->users, h.ike.n_users * sizeof(*ike->users));
+	at = put(at, ike->reserved, h.ike.n_reserved * sizeof(*ike->reserved));
 	at = put(at, c->fact, h.n_facts * sizeof(*c->fact));
 	at = put(at, c->crl, h.n_crls * sizeof(*c->crl));
 	at = put(at, CBB_data(&certificates), h.certificates);
@@ -137,7 +140,8 @@ bool config_image_decode(struct config_reading *r, const uint8_t *data, size_t l
 		return false;
 	memcpy(&h, data, sizeof(h));
 	if (h.text > COUNT_MAX || h.ike.n_connections > COUNT_MAX || h.ike.n_secrets > COUNT_MAX ||
-	    h.ike.n_users > COUNT_MAX || h.ike.n_radius > IKE_RADIUS_MAX || h.n_facts > COUNT_MAX ||
+	    h.ike.n_users > COUNT_MAX || h.ike.n_reserved > COUNT_MAX ||
+	    h.ike.n_radius > IKE_RADIUS_MAX || h.n_facts > COUNT_MAX ||
 	    h.n_crls > COUNT_MAX || h.certificates > CERTIFICATES_MAX || h.len != len || length(&h) != len)
 		return false;
 	r->n_errors = h.n_errors;
@@ -155,6 +159,7 @@ bool config_image_decode(struct config_reading *r, const uint8_t *data, size_t l
 	ike->connections = take(&at, h.ike.n_connections * sizeof(*ike->connections));
 	ike->secrets = take(&at, h.ike.n_secrets * sizeof(*ike->secrets));
 	ike->users = take(&at, h.ike.n_users * sizeof(*ike->users));
+	ike->reserved = take(&at, h.ike.n_reserved * sizeof(*ike->reserved));
 	r->fact = take(&at, h.n_facts * sizeof(*r->fact));
 	r->n_facts = h.n_facts;
 	r->crl = take(&at, h.n_crls * sizeof(*r->crl));

@@ -55,10 +55,11 @@ struct config_section {
 extern const struct config_section config_sections[]; /* Ends with name NULL. */
 
 /* schema_keys_ike.c */
-extern const struct config_key config_connection_keys[], config_secret_keys[], config_user_keys[];
+extern const struct config_key config_connection_keys[], config_secret_keys[], config_user_keys[], config_client_keys[];
 void config_connection_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n);
 void config_secret_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n);
 void config_user_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n);
+void config_client_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n);
 
 /* schema_keys_radius.c */
 extern const struct config_key config_radius_keys[];
@@ -121,5 +122,6 @@ void config_facts(struct reader *r);
 /* After the walk: what no single key can tell. */
 void config_check_whole(struct reader *r);
 void config_check_networks(struct reader *r); /* check_networks.c */
+void config_read_reserved(struct reader *r);  /* Likewise: addresses that belong to an identity. */
 
 #endif

@@ -328,6 +328,7 @@ const struct config_section config_sections[] = {
 	{ "connection", true, true, true, config_connection_keys, config_connection_begin },
 	{ "secret", true, false, true, config_secret_keys, config_secret_begin },
 	{ "user", true, false, true, config_user_keys, config_user_begin },
+	{ "client", true, false, true, config_client_keys, config_client_begin },
 	{ "radius", true, false, true, config_radius_keys, config_radius_begin },
 	{ "test", false, false, false, test_keys, NULL },
 	{ 0 }

@@ -277,6 +277,17 @@ const struct config_key config_connection_keys[] = {
 	{ 0 }
 };
 
+/* ---- "address" of several ---- */
+
+/* Whose it is: config_read_reserved(). */
+SETTER(reserved_address)
+{
+	struct address a;
+
+	if (address_parse(&a, v->string) != OK)
+		reader_error(r, v->line, "\"%s\" is not an address", v->string);
+}
+
 /* ---- [[secret]] ---- */
 
 void config_secret_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n)
@@ -327,6 +338,7 @@ const struct config_key config_secret_keys[] = {
 	{ "id", TOML_STRING, true, secret_id },
 	{ "psk_file", TOML_STRING, true, secret_psk_file },
 	{ "psk_file", TOML_ARRAY, false, secret_psk_file },
+	{ "address", TOML_STRING, false, reserved_address },
 	{ 0 }
 };
 
@@ -363,5 +375,30 @@ SETTER(user_password_file)
 const struct config_key config_user_keys[] = {
 	{ "name", TOML_STRING, true, user_name },
 	{ "password_file", TOML_STRING, true, user_password_file },
+	{ "address", TOML_STRING, false, reserved_address },
+	{ 0 }
+};
+
+/* ---- [[client]] ---- */
+
+void config_client_begin(struct reader *r, const struct toml_value *v, size_t i, size_t n)
+{
+	(void)r;
+	(void)v;
+	(void)i;
+	(void)n;
+}
+
+SETTER(client_id)
+{
+	struct ike_id id;
+
+	if (ike_id_parse(&id, v->string) != OK)
+		reader_error(r, v->line, "\"%s\" is not an identity", v->string);
+}
+
+const struct config_key config_client_keys[] = {
+	{ "id", TOML_STRING, true, client_id },
+	{ "address", TOML_STRING, true, reserved_address },
 	{ 0 }
 };

@@ -60,6 +60,11 @@ struct ike_peer_secret {
 	struct secret other; /* While keys are changed: it lets in, too. len 0: there is none. */
 };
 
+struct ike_reservation { /* A virtual IP that nobody else gets. */
+	struct ike_id id;
+	struct address address;
+};
+
 struct ike_user { /* Of auth = "eap-mschapv2" */
 	struct ike_id id;
 	struct nt_hash password;
@@ -78,6 +83,8 @@ struct ike_config {
 	size_t n_secrets;
 	struct ike_user *users;
 	size_t n_users;
+	struct ike_reservation *reserved;
+	size_t n_reserved;
 	struct ike_radius radius[IKE_RADIUS_MAX]; /* The first that answers is asked. */
 	size_t n_radius;
 	char nas_identifier[64]; /* What the cluster calls itself to them. */

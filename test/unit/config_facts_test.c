@@ -146,7 +146,7 @@ static void a_reading_comes_over_as_it_was(void **unused)
 	size_t len;
 
 	(void)unused;
-	put_changed(NULL, "[[secret]]\nid = \"c2\"\npsk_file = \"cl.psk\"\n");
+	put_changed(NULL, "[[secret]]\nid = \"c2\"\npsk_file = \"cl.psk\"\naddress = \"10.30.0.9\"\n");
 	c = load();
 	c->cluster.policy->ike.fragmentation = false;
 	c->cluster.policy->ike.fragment_size = 700;
@@ -168,6 +168,8 @@ static void a_reading_comes_over_as_it_was(void **unused)
 	assert_memory_equal(r.policy->ike.connections, ike->connections, sizeof(*ike->connections));
 	assert_int_equal(r.policy->ike.n_secrets, 2);
 	assert_memory_equal(r.policy->ike.secrets, ike->secrets, 2 * sizeof(*ike->secrets));
+	assert_int_equal(r.policy->ike.n_reserved, 1);
+	assert_memory_equal(r.policy->ike.reserved, ike->reserved, sizeof(*ike->reserved));
 	assert_null(config_facts_differ(c, r.fact, r.n_facts));
 	config_reading_fini(&r);
 	free(image);

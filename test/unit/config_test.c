@@ -49,6 +49,15 @@ static const struct row {
 	{"local_ts = [\"10.20.0.0/16\"]", "local_ts = [\"10.20.0.1/16\"]", 41, false, "write \"10.20.0.0/16\""},
 	{"[[connection]]", "[datapath]\nmss_clamp = 1\n[[connection]]", 38, false, "\"mss_clamp\""},
 	{"[[connection]]", "[datapath]\nmss_clamp = true\n[[connection]]", 38, false, NULL},
+	/* Addresses of identities. */
+	{"psk_file = \"cl.psk\"", "psk_file = \"cl.psk\"\naddress = \"10.30.0.9\"", 48, false, NULL},
+	{"psk_file = \"cl.psk\"", "psk_file = \"cl.psk\"\naddress = \"10.31.0.9\"", 48, false, "\"pool\" of no"},
+	{"psk_file = \"cl.psk\"", "psk_file = \"cl.psk\"\naddress = \"10.30.255.255\"", 48, false, "\"pool\" of no"},
+	{"psk_file = \"cl.psk\"", "psk_file = \"cl.psk\"\naddress = \"ten\"", 48, false, "is not an address"},
+	{"psk_file = \"cl.psk\"", "psk_file = \"cl.psk\"\naddress = \"10.30.0.9\"\n[[client]]\nid = \"b\"\naddress = \"10.30.0.9\"", 51, false, "another identity's"},
+	{"psk_file = \"cl.psk\"", "psk_file = \"cl.psk\"\naddress = \"10.30.0.9\"\n[[client]]\nid = \"cl\"\naddress = \"10.30.0.8\"", 51, false, "already"},
+	{"psk_file = \"cl.psk\"", "psk_file = \"cl.psk\"\naddress = \"10.30.0.9\"\n[[client]]\nid = \"b\"\naddress = \"10.30.0.8\"", 51, false, NULL},
+	{NULL, "[[client]]\nid = \"b\"\n", 48, false, "lacks \"address\""},
 	/* Who may have how many sessions, and what it is told. */
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nunique_ids = \"yes\"", 43, false, "\"unique_ids\""},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nunique_ids = \"replace\"", 43, false, NULL},

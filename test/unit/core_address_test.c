@@ -45,10 +45,53 @@ static void two_come_at_once(void **unused)
 	story_fini(&l);
 }
 
+/* Nobody else gets it, whoever asks for it; its identity has it in its newest session, and once. */
+static void an_address_may_be_of_an_identity(void **unused)
+{
+	struct initiator a, b, c;
+	struct address own, other;
+	struct story l;
+
+	(void)unused;
+	begin(&l, IKE_UNIQUE_NO, 0);
+	assert_int_equal(address_parse(&own, "10.30.0.1"), OK);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct cluster_policy *next = story_policy_copy(&l, i, 7);
+
+		next->ike.reserved = calloc(1, sizeof(*next->ike.reserved));
+		next->ike.n_reserved = 1;
+		next->ike.reserved->address = own;
+		assert_int_equal(ike_id_parse(&next->ike.reserved->id, "other"), OK);
+		story_policy(&l, i, next);
+	}
+	story_run(&l, 100);
+	assert_int_equal(comes(&l, &a, &(struct comer){"cl", "10.79.0.50:4500", false, &own}), 0);
+	assert_false(address_equal(&a.virtual_ip, &own));
+	other = a.virtual_ip;
+	assert_int_equal(comes(&l, &b, &(struct comer){"other", "10.79.0.52:4500", false, &other}), 0);
+	assert_true(address_equal(&b.virtual_ip, &own));
+	story_lose_leader(&l);
+	assert_int_equal(comes(&l, &c, &(struct comer){"other", "10.79.0.53:4500", false, NULL}), 0);
+	assert_true(address_equal(&c.virtual_ip, &own));
+	story_run(&l, 3000);
+	story_swallow(&l);
+	assert_int_equal(serve(&l), 2);
+	assert_true(story_sad(&l, story_holder(&l), c.child[0].spi_out)->outbound);
+	story_level(&l);
+	leaves(&l, &c);
+	assert_int_equal(comes(&l, &c, &(struct comer){"cl", "10.79.0.54:4500", false, &own}), 0);
+	assert_false(address_equal(&c.virtual_ip, &own));
+	initiator_fini(&a);
+	initiator_fini(&b);
+	initiator_fini(&c);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_come_at_once),
+		cmocka_unit_test(an_address_may_be_of_an_identity),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,12 +111,12 @@ static void test_pool_several(void **unused)
 	}
 	/* The last is on its way to somebody. */
 	assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 5000,
-				    &(struct pool_taken){is_this, &had[1]}, &out));
+				    &(struct pool_taken){.is = is_this, .ctx = &had[1]}, &out));
 	assert_true(address_equal(&out, &had[3]));
 	/* One in the middle is used again, then goes with age like the others. */
 	put_of_first(s, 4, &had[3]);
 	assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 5000,
-				    &(struct pool_taken){is_this, &had[1]}, &out));
+				    &(struct pool_taken){.is = is_this, .ctx = &had[1]}, &out));
 	assert_true(address_equal(&out, &had[2]));
 	apply_time(s, 700000);
 	assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 5000, NULL, &out));
@@ -352,7 +352,7 @@ static void test_pool_of_two(void **unused)
 	apply_put(s, 125);
 	apply_put(s, 126);
 	assert_int_equal(pick(s, large, NULL, 0), 65);  /* ... then the one freed longest ago. */
-	assert_true(state_pool_pick(s, &p, NULL, 0, &(struct pool_taken){is_this, &h->oldest->address}, &out));
+	assert_true(state_pool_pick(s, &p, NULL, 0, &(struct pool_taken){.is = is_this, .ctx = &h->oldest->address}, &out));
 	assert_true(address_equal(&out, &first)); /* The other one is on its way to somebody. */
 	put_of_first(s, 202, &h->oldest->address);
 	assert_int_equal(pick(s, small, NULL, 0), 1);
@@ -363,6 +363,41 @@ static void test_pool_of_two(void **unused)
 	state_free(s);
 }
 
+static bool is_low(const void *ctx, const struct address *a)
+{
+	(void)ctx;
+	return a->octets[3] <= 4;
+}
+
+/* What is kept for somebody is passed over, used or freed before or not, and given again once it is not. */
+static void test_pool_kept(void **unused)
+{
+	const struct pool_taken kept = {.is = is_low, .kept = is_low};
+	struct state *s = apply_three_nodes();
+	struct address out;
+	struct prefix p;
+
+	(void)unused;
+	assert_int_equal(prefix_parse(&p, "10.30.0.0/29"), OK);
+	apply_put(s, 3);
+	apply_put(s, 5);
+	apply_del(s, 1);
+	assert_true(state_pool_pick(s, &p, NULL, 0, &kept, &out));
+	assert_int_equal(out.octets[3], 6);
+	assert_int_equal(s->hints->hint[0].low.octets[3], 6); /* Nobody looks at the lower ones any more. */
+	apply_put(s, 6);
+	assert_false(state_pool_pick(s, &p, NULL, 0, &kept, &out));
+	assert_null(s->hints->hint[0].oldest);
+	state_pools_look_anew(s);
+	assert_true(state_pool_pick(s, &p, NULL, 0, NULL, &out));
+	assert_int_equal(out.octets[3], 1);
+	for (uint32_t n = 1; n <= 4; n += n == 2 ? 2 : 1)
+		apply_put(s, n);
+	assert_true(state_pool_pick(s, &p, NULL, 0, NULL, &out));
+	assert_int_equal(out.octets[3], 3);
+	state_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_pool_same_client), cmocka_unit_test(test_pool_several),
 		cmocka_unit_test(test_pool_remembers),
 		cmocka_unit_test(test_pool_of_two),
+		cmocka_unit_test(test_pool_kept),
 		cmocka_unit_test(test_pool_use),
 		cmocka_unit_test(test_pass),
 		cmocka_unit_test(test_pool_ipv6),
