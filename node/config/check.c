@@ -87,7 +87,9 @@ static void check_repeated(struct reader *r)
 			else if (same_text(r, "connection", "local_id", i, k) &&
 				 same_text(r, "connection", "ike_proposals", i, k) &&
 				 ike_connection_auth(&ike->connections[i])->takes ==
-					 ike_connection_auth(&ike->connections[k])->takes)
+					 ike_connection_auth(&ike->connections[k])->takes &&
+				 !(config_find(r->root, "connection", k, "client_ids") &&
+				   !same_text(r, "connection", "client_ids", i, k)))
 				reader_error(r, config_line(r, "connection", i, "local_id"),
 					     "connection \"%s\" is never chosen: \"%s\" has the same \"local_id\" "
 					     "and \"ike_proposals\"", ike->connections[i].name,

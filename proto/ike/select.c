@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which connection of the configuration a client means. At IKE_SA_INIT it has not said whom it
  * wants to talk to, so the suite is chosen from all connections. At IKE_AUTH it may name us (IDr),
- * and only connections that would have chosen that suite count. */
+ * and only connections that would have chosen that suite count. Of several connections for clients with certificates a client
+ * gets the first whose client_ids name it; its certificate must then prove that identity. */
 #include "proto/auth/method.h"
+#include "proto/auth/trust.h"
 #include "proto/ike/select.h"
 #include "proto/ike/ike_message.h"
+#include "proto/ike/payload.h"
 
 #include <string.h>
 
@@ -79,21 +82,33 @@ bool esp_proposal_allows(const struct proposal *p, const struct suite *s, bool w
 	return with_dh && p->n_dh > 0 ? has(p->dh, p->n_dh, s->dh) : s->dh == DH_NONE;
 }
 
-const struct ike_connection *ike_select_connection(const struct ike_config *c,
-						   const struct suite *suite,
-						   const struct ike_id *idr,
-						   const struct ike_message *first)
+static bool allows(const struct ike_connection *connection, const struct suite *suite)
 {
+	for (size_t j = 0; j < connection->n_ike; j++)
+		if (ike_proposal_allows(&connection->ike[j], suite))
+			return true;
+	return false;
+}
+
+const struct ike_connection *ike_select_connection(const struct ike_config *c, const struct suite *suite,
+						   const struct ike_id *idr, const struct ike_message *first)
+{
+	const struct ike_connection *refuses = NULL;
+	struct ike_id peer;
+	bool known = ike_message_has(first, IKE_PAYLOAD_IDi) && ike_id_from_payload(&peer, &first->idi) == OK;
+
 	for (size_t i = 0; i < c->n_connections; i++) {
 		const struct ike_connection *connection = &c->connections[i];
 
 		if (idr && !ike_id_equal(idr, &connection->local_id))
 			continue;
-		if (!ike_connection_auth(connection)->takes(first))
+		if (!ike_connection_auth(connection)->takes(first) || !allows(connection, suite))
 			continue;
-		for (size_t j = 0; j < connection->n_ike; j++)
-			if (ike_proposal_allows(&connection->ike[j], suite))
-				return connection;
+		/* It names who may come by certificate: perhaps another one names this client. If none
+		 * does the first one refuses it, with its reason. */
+		if (!connection->clients || !known || trust_admits(connection->clients, &peer))
+			return connection;
+		refuses = refuses ? refuses : connection;
 	}
-	return NULL;
+	return refuses;
 }

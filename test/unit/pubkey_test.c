@@ -241,6 +241,55 @@ static void a_cut_question_is_none(void **unused)
 	teardown(&b);
 }
 
+/* Two connections with one local_id, for the staff and for the others: each client gets the first that
+ * names it, and who is named by none is refused. */
+static void who_may_come_by_a_connection_gets_it(void **unused)
+{
+	static const struct {
+		const char *first, *second;
+		const char *gets; /* NULL: none. */
+	} rows[] = {
+		{"cl", "other", "road"},
+		{"other", "cl", "staff"},
+		{"other", "*", "staff"},
+		{"*", "cl", "road"},
+		{"other", "another", NULL},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct trust *first, *second;
+		struct ike_connection *c;
+		struct ike_id pattern;
+		struct bench b;
+
+		setup(&b, PKI_ED25519);
+		c = b.f.g.connections;
+		first = trust_copy(b.pki.trust);
+		second = trust_copy(b.pki.trust);
+		assert_int_equal(ike_id_parse(&pattern, rows[i].first), OK);
+		assert_null(trust_add_id(first, &pattern));
+		assert_int_equal(ike_id_parse(&pattern, rows[i].second), OK);
+		assert_null(trust_add_id(second, &pattern));
+		c[1] = c[0];
+		strcpy(c[1].name, "staff");
+		c[0].clients = first;
+		c[1].clients = second;
+		b.f.g.config.n_connections = 2;
+		if (rows[i].gets) {
+			assert_in(&b);
+			assert_string_equal(b.f.g.session->connection, rows[i].gets);
+		} else {
+			fixture_handshake(&b.f);
+			assert_int_equal(b.f.g.verdict, IKE_VERDICT_REFUSE);
+			assert_non_null(strstr(b.f.g.note, "client_ids"));
+		}
+		trust_unref(first);
+		trust_unref(second);
+		teardown(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +302,7 @@ int main(void)
 		cmocka_unit_test(certreq_chooses),
 		cmocka_unit_test(another_node_works_it_through),
 		cmocka_unit_test(a_cut_question_is_none),
+		cmocka_unit_test(who_may_come_by_a_connection_gets_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
