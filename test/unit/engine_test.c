@@ -83,6 +83,71 @@ static void test_peer_told_again(void **state)
 	memory_node_free(client);
 }
 
+/* RFC 7296 2.23: "either side can decide whether or not to use UDP encapsulation for ESP irrespective of
+ * the choice made by the other side". But Linux takes ESP only in the form in which it sends it. */
+static void test_answers_in_udp_what_comes_in_udp(void **state)
+{
+	struct sad_path raw = path_of("10.79.0.100:4500", "192.0.2.7:4500");
+	struct memory_node *gateway, *client;
+
+	(void)state;
+	pair(&gateway, &client, (struct sa_options){0});
+	raw.udp_encap = false;
+	raw.local.port = raw.remote.port = 0;
+	update(gateway, (struct sa_update){.kind = SA_UPDATE_PATH, .spi_in = SPI_GATEWAY, .path = raw});
+	for (size_t i = 0; i < 5; i++)
+		client_sends(client, 1);
+	gateway_sends(gateway, 1);
+	assert_false(gateway->outer[0].path.udp_encap);
+	client->outer[0].path.local.port = 41000;
+	arrive(gateway, client, 0);
+	gateway_sends(gateway, 1);
+	assert_true(gateway->outer[1].path.udp_encap);
+	assert_int_equal(gateway->outer[1].path.remote.port, 41000);
+	assert_int_equal(gateway->outer[1].path.local.port, 4500);
+	client->outer[1].path.local.port = 42000;
+	arrive(gateway, client, 1);
+	gateway_sends(gateway, 1);
+	assert_int_equal(gateway->outer[2].path.remote.port, 42000);
+	client->outer[2].path.local = path_of("192.0.2.66:4500", "10.79.0.100:4500").local;
+	arrive(gateway, client, 2); /* Another address is not ours to follow. */
+	gateway_sends(gateway, 1);
+	assert_int_equal(gateway->outer[3].path.remote.port, 42000);
+	update(gateway, (struct sa_update){.kind = SA_UPDATE_PATH, .spi_in = SPI_GATEWAY, .path = raw});
+	gateway_sends(gateway, 1);
+	assert_false(gateway->outer[4].path.udp_encap);
+	client->outer[3].path.local.port = 42000;
+	arrive(gateway, client, 3); /* As it was before, and told before. */
+	gateway_sends(gateway, 1);
+	assert_true(gateway->outer[5].path.udp_encap);
+	client->outer[4].path.udp_encap = false;
+	client->outer[4].path.local.port = client->outer[4].path.remote.port = 0;
+	arrive(gateway, client, 4);
+	gateway_sends(gateway, 1);
+	assert_false(gateway->outer[6].path.udp_encap);
+	assert_int_equal(gateway->outer[6].path.remote.port, 0);
+	memory_node_free(gateway);
+	memory_node_free(client);
+}
+
+/* Where there is a NAT the gateway's own ESP goes in UDP, whatever comes. */
+static void test_stays_in_udp_behind_a_nat(void **state)
+{
+	struct memory_node *gateway, *client;
+
+	(void)state;
+	pair(&gateway, &client, (struct sa_options){0});
+	client_sends(client, 1);
+	client->outer[0].path.udp_encap = false;
+	client->outer[0].path.local.port = client->outer[0].path.remote.port = 0;
+	arrive(gateway, client, 0);
+	gateway_sends(gateway, 1);
+	assert_true(gateway->outer[0].path.udp_encap);
+	assert_int_equal(gateway->outer[0].path.remote.port, 4500);
+	memory_node_free(gateway);
+	memory_node_free(client);
+}
+
 /* ---- After the process stood still ---- */
 
 static void test_stopped_holds(void **state)
@@ -330,6 +395,8 @@ int main(void)
 		cmocka_unit_test(test_hold_and_release),
 		cmocka_unit_test(test_held_of_deleted),
 		cmocka_unit_test(test_peer_told_again),
+		cmocka_unit_test(test_answers_in_udp_what_comes_in_udp),
+		cmocka_unit_test(test_stays_in_udp_behind_a_nat),
 		cmocka_unit_test(test_stopped_holds),
 		cmocka_unit_test(test_stopped_and_lost),
 		cmocka_unit_test(test_stopped_room),

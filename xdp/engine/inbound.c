@@ -111,6 +111,22 @@ static bool same_peer(const struct sad_path *a, const struct endpoint *remote, b
 	return a->udp_encap == udp_encap && endpoint_equal(&a->remote, remote);
 }
 
+/* RFC 7296 2.23 lets each side choose whether its ESP goes in UDP. But Linux takes ESP only in the form
+ * in which it sends it, and goes on sending in UDP when it has moved to where no NAT is (Libreswan), or
+ * when its operator wants that. So where no NAT is known, ESP from the peer's address is answered in
+ * the form in which it came. This is no news for the control plane: a new owner learns it anew. */
+static void follow_encap(struct sa *sa, const struct packet *p)
+{
+	struct sad_path *path = &sa->e.path;
+
+	if ((path->udp_encap && !sa->follows_encap) ||
+	    !address_equal(&path->remote.address, &p->path.remote.address))
+		return;
+	path->udp_encap = sa->follows_encap = p->path.udp_encap;
+	path->local.port = p->path.udp_encap ? p->path.local.port : 0;
+	path->remote.port = p->path.udp_encap ? p->path.remote.port : 0;
+}
+
 /* RFC 7296 2.23: the peer is where its newest authenticated packet came from. Reported once per
  * change, and now and then again: the report may have been lost with the leader. */
 static void learn_peer(struct engine *e, struct packet *p)
@@ -127,6 +143,7 @@ static void learn_peer(struct engine *e, struct packet *p)
 		sa->peer_repeat = 0;
 		return;
 	}
+	follow_encap(sa, p);
 	if (sa->peer_repeat && --sa->peer_repeat && e->now_us - sa->peer_at_us < PEER_AGAIN_US &&
 	    sa->reported_peer_encap == p->path.udp_encap &&
 	    endpoint_equal(&sa->reported_peer, &p->path.remote))
