@@ -113,4 +113,4 @@ clean:
 	rm -rf build
 
 .PHONY: all clean help format FORCE
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -type f -name '*.d' 2>/dev/null)

@@ -47,6 +47,12 @@ build/netns/%: test/netns/%.c build/libxdpath.a build/libproto.a
 build/netns/link_peer: $(patsubst %,build/obj/node/link/%.c.o,tls forward pki) build/libcluster.a
 build/netns/link_peer: XDP_LIBS += build/libproto.a -lssl $(CLUSTER_LIBS)
 
+# A kernel's IPsec for IKE daemons that are peers.
+build/netns/ipsec_preload.so: test/matrix/kernel/preload.c
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $< -ldl
+
 build/netns/%.so: test/netns/%.c
 	@mkdir -p $(@D)
 	$(call say,LINK)
@@ -201,7 +207,7 @@ check-root: all $(NETNS_TOOLS)
 	test/netns/run.sh
 # ROWS="android windows": these only, of test/matrix/rows.
 ## matrix ROWS="android windows": what kind of client does which step, as one table (root)
-matrix: all
+matrix: all build/netns/ipsec_preload.so
 	test/matrix/run.sh $(ROWS)
 .PHONY: matrix mutants mutants-unit check check-tidy check-unit check-sim check-root san-all unit-all fuzz-all
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """ESP (RFC 4303) in user space, one direction at a time: AES-GCM-16 (RFC 4106), ChaCha20-Poly1305
-(RFC 7634), AES-CBC and AES-CTR with HMAC-SHA2-256-128 (RFC 3602, 3686, 4868), with and without ESN."""
+(RFC 7634), AES-CBC and AES-CTR with HMAC-SHA2 (RFC 3602, 3686, 4868), with and without ESN."""
 import hashlib
 import hmac
 import os
@@ -31,7 +31,10 @@ class Suite:
         self.salt_len = 0 if self.encr == CBC else 4
         self.enc_len = (self.key_bits or 256) // 8 + self.salt_len
         self.iv_len = 16 if self.encr == CBC else 8
-        self.integ_len = 0 if self.aead else 32
+        self.hash = next((h for h in (hashlib.sha384, hashlib.sha512) if h().name in name), hashlib.sha256)
+        # RFC 4868, 2.6: the key is as long as the hash, the ICV half as long.
+        self.integ_len = 0 if self.aead else self.hash().digest_size
+        self.icv_len = 16 if self.aead else self.integ_len // 2
 
     @property
     def length(self):
@@ -75,7 +78,7 @@ class EspSa:
 
     def _icv(self, body, seq):
         high = struct.pack(">I", seq >> 32) if self.esn else b""
-        return hmac.new(self.integ, body + high, hashlib.sha256).digest()[:16]
+        return hmac.new(self.integ, body + high, self.suite.hash).digest()[:self.suite.icv_len]
 
     def full_seq(self, low):
         """The 64-bit number that RFC 4303, appendix A infers from 32 bits of it."""
@@ -89,7 +92,7 @@ class EspSa:
 
     def open(self, packet):
         """(seq, next header, inner). No replay check: the caller sees every number."""
-        if len(packet) < 8 + self.suite.iv_len + 16 + (0 if self.suite.aead else 2):
+        if len(packet) < 8 + self.suite.iv_len + self.suite.icv_len + (0 if self.suite.aead else 2):
             raise EspError("too short")
         spi, low = struct.unpack(">II", packet[:8])
         if spi != self.spi:
@@ -102,11 +105,11 @@ class EspSa:
             except InvalidTag:
                 raise EspError("does not authenticate") from None
         else:
-            body, icv = packet[:-16], packet[-16:]
+            body, icv = packet[:-self.suite.icv_len], packet[-self.suite.icv_len:]
             if not hmac.compare_digest(icv, self._icv(body, seq)) or self.suite.encr == CBC and (len(body) - 24) % 16:
                 raise EspError("does not authenticate")
             c = self._cipher(iv).decryptor()
-            plain = c.update(rest[:-16]) + c.finalize()
+            plain = c.update(rest[:-self.suite.icv_len]) + c.finalize()
         pad, next_header = plain[-2], plain[-1]
         if pad + 2 > len(plain) or plain[-2 - pad:-2] != bytes(range(1, pad + 1)):
             raise EspError("bad padding")

@@ -97,9 +97,12 @@ hurry() {
 
 # sessions_at ADDRESS-PREFIX JQ: what any live node says of the sessions of who is there.
 sessions_at() { ask_any /v1/sessions "[.[] | select(.remote | startswith(\"$1\"))] | $2"; }
-# seen_by NODE: the SPIs of the client's sessions as that node sees them, sorted, a line.
+# seen_by NODE: the SPIs of the client's sessions as that node sees them, sorted, a line; those of IKE
+# SAs are only counted where the peer does not tell its own.
 seen_by() {
-	api "$1" /v1/sessions | jq -r '.[] | select(.remote | startswith("10.79.0.5")) | .ike_spi_i, .ike_spi_r, (.children[] | .spi_in, .spi_out)' |
+	local ike='.ike_spi_i, .ike_spi_r'
+	[ "${PEER_IKE_SPIS:-yes}" = yes ] || ike='"ike", "ike"'
+	api "$1" /v1/sessions | jq -r ".[] | select(.remote | startswith(\"10.79.0.5\")) | $ike, (.children[] | .spi_in, .spi_out)" |
 		sort | tr '\n' ' '
 }
 dead() {

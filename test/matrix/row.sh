@@ -11,7 +11,8 @@
 #    LOCAL_ID REMOTE_ID                  the gateway's, as it says it and as the client expects it
 #    IKE ESP                             what the client proposes; unset: the peer's default
 #    OPT_IN                              what init's proposals lack: lines for [[connection]]
-#    DNS MOBIKE PACKETS                  yes or no: asks for DNS; moves; has user-space ESP
+#    DNS MOBIKE PACKETS                  yes or no: asks for DNS; moves; has user-space ESP. MOBIKE=unrekeyed:
+#                                        moves until it has rekeyed its IKE SA
 # and what is the peer's alone. A row also gets what `baton init` writes, as its proposals.
 set -u
 . "$(dirname "$0")/../netns/steps.sh"
@@ -19,6 +20,7 @@ set -u
 ROWS=$(cd "$(dirname "$0")/rows" && pwd)
 row=$1 out=$2
 PACKETS=yes DNS=yes MOBIKE=yes
+address=
 export SNAPLEN=1600 # groups.py reads whole IKE_SA_INIT requests.
 . "$ROWS/$row.sh"
 . "$(dirname "$0")/peer_$PEER.sh"
@@ -30,6 +32,7 @@ mkdir -p "$out"
 # cell STEP FUNCTION: 0 pass, 77 not applicable, with the reason in its last line; else fail.
 cell() {
 	local step=$1 rc result why from=$SECONDS; shift
+	case " ${STEPS:-$step} " in *" $step "*) ;; *) return 0 ;; esac
 	if grep -q '^connect	fail' "$out/cells"; then
 		result='-' why="it did not connect"
 	else
