@@ -54,6 +54,10 @@ void activity_receive(struct core *c, const struct frame *f)
 		return;
 	}
 	requests_alive(c, s);
+	/* A client with MOBIKE has moved, and may be unable to say so: if it has answered our rekey of the IKE SA
+	 * and the answer was lost, it speaks by an IKE SA that nobody here knows. */
+	if (f->session.activity == ACTIVITY_PEER && (s->ike.features & IKE_PEER_MOBIKE))
+		requests_wake(c, s, &f->session.remote);
 	/* RFC 7296 2.23: follow only a client that is behind a NAT, and not one that is about to
 	 * show where it is (MOBIKE). */
 	if (f->session.activity != ACTIVITY_PEER || !(s->ike.features & IKE_PEER_BEHIND_NAT) || s->ike.moving ||

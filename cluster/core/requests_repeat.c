@@ -134,6 +134,7 @@ void requests_alive(struct core *c, const struct session *s)
 
 void requests_wake(struct core *c, const struct session *s, const struct endpoint *seen)
 {
+	struct endpoint there = *seen;
 	struct open_request *q;
 	struct task *e;
 
@@ -141,14 +142,15 @@ void requests_wake(struct core *c, const struct session *s, const struct endpoin
 		return;
 	e = task_get(c, s->id);
 	q = &e->question;
+	if (there.port == 0) /* ESP without UDP. */
+		there.port = s->ike.remote.port;
 	/* Only its answer, which is authenticated and new, can move the session there. A request with
 	 * a COOKIE2 goes only to the address that it is to prove. */
 	if (q->request && q->purpose != IKE_PURPOSE_CHECK_ADDRESS &&
-	    (s->ike.features & IKE_PEER_BEHIND_NAT) && seen->port != 0 &&
-	    seen->address.family == s->ike.local.address.family &&
-	    !endpoint_equal(seen, &s->ike.remote))
+	    (s->ike.features & (IKE_PEER_BEHIND_NAT | IKE_PEER_MOBIKE)) &&
+	    there.address.family == s->ike.local.address.family && !endpoint_equal(&there, &s->ike.remote))
 		outgoing_send(c, core_node_index(c, session_slot(c->state, s)->node), &s->ike.local,
-			      seen, q->request);
+			      &there, q->request);
 	if (!e->probing)
 		wake(c, q);
 }

@@ -189,6 +189,50 @@ static void a_check_goes_nowhere_else(void **unused)
 	story_fini(&l);
 }
 
+/* The gateway rekeys the IKE SA; the client's answer is lost, and it moves. What it says by the new IKE SA nobody
+ * knows, and where it was nobody hears the question. Its packets show where it is: it is asked there, too. */
+static void who_moves_before_our_rekey_is_answered_is_asked_where_he_is(void **unused)
+{
+	struct sa_report r = {.kind = SA_REPORT_PEER, .remote = endpoint("10.79.0.66:0")};
+	struct event e = {.type = EVENT_SA_REPORTS};
+	struct blob *answer;
+	struct story l;
+
+	(void)unused;
+	story_init(&l, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		l.config[i].policy->ike.connections->ike_life.rekey_s = 1;
+	l.client.config.mobike = true;
+	l.client.config.fake_nat = false;
+	story_start_all(&l);
+	story_run(&l, 2000);
+	story_client_connect(&l);
+	assert_false(session(&l)->ike.features & IKE_PEER_BEHIND_NAT);
+	for (unsigned i = 0; i < 3000 && l.n_to_client == 0; i++)
+		story_run(&l, 1);
+	answer = story_say(&l, &l.client, NULL);
+	assert_int_equal(l.client.counts.ike_rekeys, 1);
+	blob_unref(answer); /* It is lost. */
+	story_swallow(&l);
+	r.spi_in = story_owned(&l)->child.spi_in;
+	r.session = story_owned(&l)->session;
+	r.epoch = story_owned(&l)->epoch;
+	e.sa_reports.reports = &r;
+	e.sa_reports.n = 1;
+	story_event(&l, story_holder(&l), &e);
+	story_run(&l, 5);
+	assert_int_equal(l.n_to_client, 1);
+	l.client.config.local = endpoint(AWAY);
+	answer = story_say(&l, &l.client, NULL);
+	assert_non_null(answer);
+	story_swallow(&l);
+	blob_unref(story_say(&l, &l.client, answer));
+	story_run(&l, 5);
+	assert_int_equal(session(&l)->ike.ike[0].spi_i, l.client.ike[0].spi_i);
+	assert_int_equal(session(&l)->ike.ike[0].spi_r, l.client.ike[0].spi_r);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +241,7 @@ int main(void)
 		cmocka_unit_test(who_repeats_a_cookie_only_beside_nat_detection_moves),
 		cmocka_unit_test(an_unanswered_check_moves_nothing),
 		cmocka_unit_test(a_check_goes_nowhere_else),
+		cmocka_unit_test(who_moves_before_our_rekey_is_answered_is_asked_where_he_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
