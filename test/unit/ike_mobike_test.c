@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MOBIKE (RFC 4555), the responder: where IKE messages go, where ESP goes, and from when on. */
+#include "proto/ike/builder.h"
 #include "proto/ike/ike_keys.h"
+#include "proto/ike/ike_message.h"
 #include "proto/ike/ike_seal.h"
+#include "proto/ike/initiator_step.h"
+#include "proto/ike/nat.h"
 #include "proto/ike/sk.h"
 #include "test/lib/gateway.h"
 
@@ -155,6 +159,125 @@ static void another_cookie_closes_it(void **state)
 	}
 }
 
+/* A request of the client's, with these notifications, from there; and the answer to it, which is for
+ * ike_opened_fini(). */
+struct question {
+	const uint16_t *types; /* Ends with 0. */
+	const void *cookie;
+	size_t cookie_len;
+	const char *sees; /* Where the client takes itself to be. */
+};
+
+static void ask(struct fixture *f, const char *from, const struct question *q, struct ike_opened *o)
+{
+	struct endpoint there = gateway_endpoint(from), here = gateway_endpoint(q->sees);
+	const struct ike_path path = {.local = &here, .remote = &f->i.config.remote};
+	struct sk_direction theirs = sk_direction_of(&f->i.ike[0].suite, &f->i.ike[0].keys, false);
+	struct ike_datagrams *one;
+	struct ike_builder b;
+	struct blob *reply;
+
+	initiator_begin(&f->i, 0, IKE_EXCHANGE_INFORMATIONAL, &b);
+	for (const uint16_t *type = q->types; *type; type++)
+		ike_add_notify(&b, *type, *type == IKE_NOTIFY_ADDITIONAL_IP4_ADDRESS ? "\x0a\0\0\1" : NULL,
+			       *type == IKE_NOTIFY_ADDITIONAL_IP4_ADDRESS ? 4 : 0);
+	ike_nat_add(&b, f->i.ike[0].spi_i, f->i.ike[0].spi_r, &path);
+	ike_add_notify(&b, IKE_NOTIFY_COOKIE2, q->cookie, q->cookie_len);
+	reply = gateway_receive(&f->g, &there, initiator_send(&f->i, 0, INITIATOR_OTHER, &b));
+	assert_non_null(reply);
+	one = ike_datagrams_of(blob_ref(reply));
+	assert_int_equal(ike_open(o, &theirs, one), DROP_NONE);
+	assert_int_equal(o->content, OK);
+	ike_datagrams_unref(one);
+	assert_null(fixture_to_client(f, reply));
+}
+
+static const uint16_t no_types[] = {0};
+
+/* 3.10, 3.8: a path is tested by a request that updates nothing; the answer says what the gateway saw, and
+ * has the client's COOKIE2 as it was (3.7), if it is one (4.2.5). */
+static void a_path_is_tested(void **state)
+{
+	static const uint8_t cookie[65] = "any octets will do, also zeros";
+	static const struct {
+		size_t len;
+		bool copied;
+	} rows[] = {{8, true}, {64, true}, {16, true}, {7, false}, {65, false}, {0, false}};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+		struct question q = {no_types, cookie, rows[k].len, AWAY};
+		struct endpoint here = gateway_endpoint(AWAY);
+		const struct ike_notify *n;
+		uint32_t seen = 0;
+		struct ike_opened o;
+		struct fixture f;
+
+		setup(&f);
+		ask(&f, FAR, &q, &o);
+		n = ike_message_notify(&o.message, IKE_NOTIFY_COOKIE2);
+		assert_int_equal(n != NULL, rows[k].copied);
+		if (n)
+			assert_true(CBS_mem_equal(&n->data, cookie, rows[k].len));
+		ike_nat_detect(&seen, &o.message, &(struct ike_path){.local = &here, .remote = &f.i.config.remote});
+		assert_int_equal(seen, IKE_SELF_BEHIND_NAT); /* It was seen at FAR. */
+		ike_opened_fini(&o);
+		assert_at(&f, HOME, HOME);
+		assert_int_equal(f.g.session->features & IKE_PEER_BEHIND_NAT, 0);
+		assert_null(f.g.session->ike[0].window.outstanding);
+		fixture_teardown(&f);
+	}
+}
+
+/* 3.6: the client's other addresses change nothing, and are no error. */
+static void other_addresses_of_a_client(void **state)
+{
+	static const uint16_t none[] = {IKE_NOTIFY_NO_ADDITIONAL_ADDRESSES, 0};
+	static const uint16_t some[] = {IKE_NOTIFY_ADDITIONAL_IP4_ADDRESS, IKE_NOTIFY_ADDITIONAL_IP4_ADDRESS, 0};
+	static const uint16_t moves[] = {IKE_NOTIFY_UPDATE_SA_ADDRESSES, IKE_NOTIFY_ADDITIONAL_IP4_ADDRESS, 0};
+	static const struct {
+		const uint16_t *types;
+		bool moves;
+	} rows[] = {{none, false}, {some, false}, {moves, true}};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+		struct question q = {rows[k].types, "12345678", 8, AWAY};
+		struct ike_opened o;
+		struct fixture f;
+
+		setup(&f);
+		ask(&f, AWAY, &q, &o);
+		assert_null(ike_message_error(&o.message));
+		ike_opened_fini(&o);
+		assert_at(&f, rows[k].moves ? AWAY : HOME, HOME);
+		fixture_teardown(&f);
+	}
+}
+
+/* 3.8: NAT traversal begins and ends with an update: by what the client takes for its address. */
+static void a_nat_is_where_it_moves_to(void **state)
+{
+	static const uint16_t types[] = {IKE_NOTIFY_UPDATE_SA_ADDRESSES, 0};
+	static const struct {
+		const char *from, *sees;
+		bool nat;
+	} rows[] = {{AWAY, "10.0.0.1:4500", true}, {FAR, FAR, false}, {FAR, "203.0.113.99:4501", true}, {AWAY, AWAY, false}};
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+		struct question q = {types, "12345678", 8, rows[k].sees};
+		struct ike_opened o;
+
+		ask(&f, rows[k].from, &q, &o);
+		ike_opened_fini(&o);
+		assert_int_equal(!!(f.g.session->features & IKE_PEER_BEHIND_NAT), rows[k].nat);
+	}
+	fixture_teardown(&f);
+}
+
 static void nobody_is_there(void **state)
 {
 	static const char *const nowhere[] = {"0.0.0.0:4500", "127.0.0.1:4500", "224.0.0.1:4500",
@@ -204,6 +327,9 @@ int main(void)
 		cmocka_unit_test(who_goes_to_and_fro_is_asked_anew),
 		cmocka_unit_test(who_comes_back_is_where_it_was),
 		cmocka_unit_test(another_cookie_closes_it),
+		cmocka_unit_test(a_path_is_tested),
+		cmocka_unit_test(other_addresses_of_a_client),
+		cmocka_unit_test(a_nat_is_where_it_moves_to),
 		cmocka_unit_test(nobody_is_there),
 		cmocka_unit_test(says_where_else_it_is),
 	};
