@@ -123,6 +123,9 @@
 	X(MUTANT_ECN_IGNORED, "congestion that a router outside has seen is not told inside")       \
 	X(MUTANT_ROUTE_UNASKED, "a client has an address whose pool not all nodes route")          \
 	X(MUTANT_ROUTE_GOES, "the route of a pool goes although sessions have addresses of it")    \
+	X(MUTANT_STOP_TWICE, "the end of a session is told to RADIUS once more when it is gone")   \
+	X(MUTANT_STOP_LOST, "a report to RADIUS counts as told once it has left")                  \
+	X(MUTANT_ACCOUNT_ABOVE, "RADIUS is told twice what Child SAs that are gone had carried")   \
 	X(MUTANT_PRUNE_UNASKED, "however many sessions a file lacks, nobody is asked")
 
 enum mutant {

@@ -80,7 +80,7 @@ build/unsealed/baton: build/obj/test/netns/unsealed.c.o $(NODE) build/libxdpath.
 # UBSan, in build/fuzz-cov to see which lines are reached.
 FUZZ_UNDER := $(wildcard proto/*/*.c cluster/*.c cluster/*/*.c xdp/engine/*.c) xdp/port/offload.c \
 	$(patsubst %,xdp/host/%.c,arp host host_message nd blackhole) xdp/thread/isolation.c \
-	$(wildcard test/lib/gateway.c test/lib/story*.c test/lib/sample.c test/lib/toy_auth.c test/lib/eap_client.c test/lib/radius_server.c test/lib/outside_answer.c test/lib/pki.c)
+	$(wildcard test/lib/gateway.c test/lib/story*.c test/lib/sample.c test/lib/toy_auth.c test/lib/eap_client.c test/lib/radius_server.c test/lib/radius_accountant.c test/lib/outside_answer.c test/lib/pki.c)
 define fuzz_build
 $(1)/obj/%.o: %
 	@mkdir -p $$(@D)

@@ -7,6 +7,7 @@
 #include "cluster/core/rooms.h"
 #include "cluster/core/proposals.h"
 #include "cluster/core/upgrade.h"
+#include "cluster/core/wall_clock.h"
 
 #include <stdlib.h>
 
@@ -39,6 +40,7 @@ void cluster_time_advance(struct core *c)
 		t.cluster_time.stored[t.cluster_time.n++].stored_index =
 			match < applied ? match : applied;
 	}
+	t.cluster_time.unix_s = wall_clock_unix_s(c);
 	t.cluster_time.level = upgrade_level(c, member, n);
 	if (t.cluster_time.level > k->level)
 		k->level = t.cluster_time.level;

@@ -36,7 +36,9 @@
 #include "cluster/core/routes.h"
 #include "cluster/core/proposals.h"
 #include "cluster/core/quorum.h"
+#include "cluster/core/accounting.h"
 #include "cluster/core/radius_client.h"
+#include "cluster/core/radius_port.h"
 #include "cluster/core/refusals.h"
 #include "cluster/core/relay.h"
 #include "cluster/core/requests.h"
@@ -119,6 +121,7 @@ static void on_event(struct core *c, const struct event *e)
 	case EVENT_POLICY:
 		policy_set(c, e->policy);
 		radius_policy(c);
+		accounting_policy(c);
 		routes_look(c);
 		membership_say_again(c);
 		break;
@@ -175,6 +178,7 @@ static void tick(struct core *c)
 	control_tick(c);
 	policy_tick(c);
 	pools_tick(c);
+	accounting_tick(c);
 	if (c->now_us >= c->housekeeping_us)
 		c->housekeeping_us = c->now_us + c->config->timing.sequence_tick_ms * MS;
 }
@@ -271,7 +275,9 @@ static const struct {
 	{ wall_clock_init, wall_clock_fini },
 	{ relief_init, relief_fini },
 	{ fragments_init, fragments_fini },
+	{ radius_port_init, radius_port_fini },
 	{ radius_init, radius_fini },
+	{ accounting_init, accounting_end },
 	{ half_open_init, half_open_fini },
 	{ slow_dh_init, slow_dh_fini },
 	{ relay_init, relay_fini },

@@ -8,6 +8,7 @@
 #include "cluster/core/follow.h"
 #include "cluster/core/changes.h"
 
+#include "cluster/core/accounting.h"
 #include "cluster/core/bootstrap.h"
 #include "cluster/core/collect.h"
 #include "cluster/core/rooms.h"
@@ -61,6 +62,7 @@ static void look_role(struct core *c, const struct follow *now)
 		return;
 	membership_role(c);
 	radius_role(c);
+	accounting_role(c);
 	exchange_role(c);
 	requests_role(c);
 	policy_role(c);

@@ -17,6 +17,7 @@
 #include "cluster/core/proposed.h"
 #include "cluster/core/quorum.h"
 #include "cluster/core/radius_client.h"
+#include "cluster/core/radius_port.h"
 #include "cluster/core/sequence.h"
 #include "cluster/core/slots_told.h"
 #include "cluster/core/takeover.h"
@@ -58,6 +59,7 @@ static void take(struct core *c, uint32_t node, const struct frame *f)
 				f->datagram.len);
 		break;
 	case FRAME_SEND:
+		radius_port_sent(c, &f->datagram.local, &f->datagram.remote);
 		action_send_datagram(c->actions, &f->datagram.local, &f->datagram.remote,
 				     blob_new(f->datagram.data, f->datagram.len));
 		break;

@@ -18,7 +18,8 @@
  * repeated waits while its identifier is in use. */
 #include "cluster/core/radius_client.h"
 
-#include "cluster/core/outgoing.h"
+#include "cluster/core/accounting.h"
+#include "cluster/core/radius_port.h"
 #include "cluster/core/rooms.h"
 #include "proto/auth/radius_question.h"
 
@@ -31,7 +32,7 @@
 
 #define TRIES 3u
 #define DEAD_US (30000 * MS)
-#define OCCUPIED_US (50 * MS) /* Its identifier is another request's: tried again then. */
+#define WAITS_US (50 * MS)    /* It cannot leave, or its identifier is another request's: tried again then. */
 #define OPEN_US (30000 * MS)  /* A question is open for so long at most. */
 static const uint64_t again_us[TRIES] = {1000 * MS, 2000 * MS, 2000 * MS};
 
@@ -214,23 +215,14 @@ static void nobody_answers(struct core *c, struct ask *a)
 
 /* ---- Out ---- */
 
-/* Where the answers come: at the node that holds the addresses. */
-static void send_request(struct core *c, const struct ask *a)
+static bool send_request(struct core *c, const struct ask *a)
 {
-	const struct endpoint *remote = &a->q.to[a->now].server;
 	const CBS *packet = &a->q.to[a->now].packet;
-	uint64_t incarnation, holder = state_holder(c->state, &incarnation);
-	struct endpoint local = {.address = c->config->inside[remote->address.family == 6],
-				 .port = RADIUS_LOCAL_PORT};
-	struct ike_datagrams *message;
-	uint32_t node;
+	struct blob *b = blob_new(CBS_data(packet), CBS_len(packet));
+	bool sent = radius_send(c, &a->q.to[a->now].server, b);
 
-	if (local.address.family != remote->address.family || !core_is_up(c, holder, incarnation))
-		return;
-	node = core_node_index(c, holder);
-	message = ike_datagrams_of(blob_new(CBS_data(packet), CBS_len(packet)));
-	outgoing_send(c, node, &local, remote, message);
-	ike_datagrams_unref(message);
+	blob_unref(b);
+	return sent;
 }
 
 static void find_dead(struct core *c, struct server *s)
@@ -259,14 +251,16 @@ static void advance(struct core *c, struct ask *a)
 		}
 	}
 	s = server_at(c, &a->q.to[a->now].server);
-	if (!a->on && s->by_id[id_of(a)]) {
-		a->sent = c->now_us >= a->until_us ? TRIES : a->sent;
-		a->next_us = c->now_us + OCCUPIED_US;
+	/* What has not left says nothing of the server. */
+	if ((!a->on && s->by_id[id_of(a)]) || !send_request(c, a)) {
+		if (c->now_us >= a->until_us)
+			nobody_answers(c, a);
+		else
+			a->next_us = c->now_us + WAITS_US;
 		return;
 	}
 	s->by_id[id_of(a)] = a;
 	a->on = s;
-	send_request(c, a);
 	a->next_us = c->now_us + again_us[a->sent++];
 }
 
@@ -322,10 +316,13 @@ void radius_datagram(struct core *c, uint32_t via, const struct endpoint *local,
 			  .datagram = {.local = *local, .remote = *remote, .data = data, .len = len}};
 	uint32_t leader = core_leader_index(c);
 
-	if (len > RADIUS_LEN_MAX || !radius_server_find(&c->in_force->ike, remote))
+	if (len > RADIUS_LEN_MAX ||
+	    !(radius_port_expects(c, remote) || radius_server_find(&c->in_force->ike, remote) || core_leads(c)))
 		core_drop(c, DROP_RADIUS);
-	else if (core_leads(c))
+	else if (core_leads(c) && !accounting_datagram(c, remote, data, len))
 		take(c, remote, data, len);
+	else if (core_leads(c))
+		return;
 	else if (via == c->config->self && leader != NODE_NONE)
 		core_send(c, leader, &f);
 	else

@@ -241,6 +241,7 @@ static bool contact_turn(struct core *c, const struct session *s)
 
 		del.session_del.session = old->id;
 		del.session_del.serial = old->serial;
+		del.session_del.lost = true;
 		if (exchange_reserve(c, old->id)) {
 			proposals_add(c, URGENT_REQUEST, &del);
 			some = true;

@@ -185,6 +185,7 @@ static void give_up(struct core *c, const struct session *s, struct task *e)
 		     (unsigned long long)s->id);
 	del.session_del.session = s->id;
 	del.session_del.serial = s->serial;
+	del.session_del.lost = true;
 	proposals_add(c, URGENT_REQUEST, &del);
 }
 

@@ -22,7 +22,8 @@
  *   fitness.c         hosts that do not let their nodes serve; relief.c takes their sessions away
  *   refusals.c        refusals of clients: counters, and a log line now and then
  *   half_open*.c      IKE SAs between IKE_SA_INIT and the last IKE_AUTH
- *   radius_client.c   RADIUS servers, asked by the leader
+ *   radius_client.c   RADIUS servers, asked by the leader; radius_port.c, where that leaves and comes
+ *   accounting.c      what RADIUS is told of sessions
  *   fragments.c       fragments of IKE messages, until their messages are complete
  *   slow_dh.c         Diffie-Hellman values that are computed outside
  *   relay.c           IKE messages at a node that does not lead
@@ -109,6 +110,8 @@ struct core {
 	struct half_opens *half_opens;
 	struct slow_dh *slow_dh;
 	struct radius_client *radius_client;
+	struct radius_port *radius_port;
+	struct accounting *accounting;
 	struct relay *relay;
 	struct exchange *exchange;
 	struct refusals *refusals;

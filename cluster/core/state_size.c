@@ -13,7 +13,7 @@
 
 #include "cluster/raft/raft_message.h"
 #include "cluster/core/seal.h"
-#include "cluster/state/state.h"
+#include "cluster/state/accounting_report.h"
 
 #define PART_OVERHEAD (4u + 16u + 4u + 1u + SEAL_OVERHEAD) /* snapshot.c */
 
@@ -26,6 +26,7 @@ static uint64_t full_octets(const struct cluster_config *config, uint64_t sessio
 	uint64_t children = config->child_sas_max ? config->child_sas_max : 2 * sessions;
 
 	return STATE_HEAD_OCTETS_MAX + STATE_FREED_MAX * (uint64_t)STATE_FREED_OCTETS_MAX +
+	       ACCOUNTING_MAX * (uint64_t)STATE_REPORT_OCTETS_MAX +
 	       config->policy->limits.tombstones_max * (uint64_t)(STATE_TOMBSTONE_OCTETS_MAX + STATE_FREED_OCTETS_MAX) +
 	       2 * sessions * (STATE_SESSION_OCTETS_MAX + STATE_TOMBSTONE_OCTETS_MAX) + 2 * children * STATE_CHILD_OCTETS_MAX;
 }

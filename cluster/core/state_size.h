@@ -9,7 +9,8 @@
 #define STATE_HEAD_OCTETS_MAX (512u << 10) /* Nodes, slots, revoked identities, counts. */
 #define STATE_TOMBSTONE_OCTETS_MAX 657u
 #define STATE_FREED_OCTETS_MAX 33u
-#define STATE_SESSION_OCTETS_MAX 14336u    /* Without its Child SAs. */
+#define STATE_REPORT_OCTETS_MAX 704u       /* To RADIUS: ACCOUNTING_MAX of them. */
+#define STATE_SESSION_OCTETS_MAX 14848u    /* Without its Child SAs. */
 #define STATE_CHILD_OCTETS_MAX 980u        /* With its sequence record. */
 
 /* The state that these bounds admit: sessions_max, child_sas_max, tombstones_max of c->policy. */

@@ -78,6 +78,13 @@ void wall_clock_heard(struct core *c, uint32_t node, int64_t unix_s)
 	keep(c, node, unix_s);
 }
 
+uint64_t wall_clock_unix_s(const struct core *c)
+{
+	int64_t now;
+
+	return now_of(c, c->config->self, &now) && !wall_clock_is_wrong(c, c->config->self) && now > 0 ? (uint64_t)now : 0;
+}
+
 void wall_clock_init(struct core *c)
 {
 	c->wall_clocks = core_room(sizeof(*c->wall_clocks));

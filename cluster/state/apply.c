@@ -31,6 +31,7 @@ void state_free(struct state *s)
 	tombstones_fini(s);
 	revoked_fini(s);
 	pool_fini(s);
+	accounting_fini(s);
 	free(s->hints);
 	free(s);
 }
@@ -50,6 +51,7 @@ static void level_raise(struct state *s, uint8_t level)
 static void apply_cluster_time(struct state *s, const struct cluster_time *c)
 {
 	level_raise(s, c->level);
+	s->unix_s = c->unix_s;
 	if (__builtin_add_overflow(s->time_ms, c->delta_ms, &s->time_ms))
 		s->time_ms = UINT64_MAX;
 	for (uint32_t i = 0; i < c->n; i++) {
@@ -104,6 +106,9 @@ void state_apply(struct state *s, const struct command *c, struct apply_result *
 		return;
 	case COMMAND_IDENTITY:
 		apply_identity(s, &c->identity, r);
+		return;
+	case COMMAND_ACCOUNTING:
+		apply_accounting(s, &c->accounting, r);
 		return;
 	}
 	assert(0 && "command_decode() gives only commands that it knows");

@@ -56,6 +56,7 @@ static void codec_session_del(struct codec *c, struct session_del *p)
 	codec_u64(c, &p->serial);
 	codec_octets(c, p->request_hash, sizeof(p->request_hash));
 	codec_datagrams(c, &p->final_response, COMMAND_FINAL_RESPONSE_MAX);
+	codec_bool(c, &p->lost);
 }
 
 static void codec_seq_row(struct codec *c, struct seq_row *r)
@@ -112,6 +113,7 @@ static void codec_owner_move(struct codec *c, struct owner_move *p)
 static void codec_cluster_time(struct codec *c, struct cluster_time *p)
 {
 	codec_u64(c, &p->delta_ms);
+	codec_u64(c, &p->unix_s);
 	codec_u8(c, &p->level);
 	codec_count(c, &p->n, COMMAND_NODES_MAX);
 	for (uint32_t i = 0; i < p->n; i++) {
@@ -137,6 +139,15 @@ static void codec_identity(struct codec *c, struct identity_command *p)
 	codec_check(c, p->verdict >= IDENTITY_END && p->verdict <= IDENTITY_ALLOW);
 	codec_id(c, &p->id);
 	codec_check(c, p->id.len > 0);
+}
+
+static void codec_accounting(struct codec *c, struct accounting_command *p)
+{
+	codec_u8(c, &p->verdict);
+	codec_check(c, p->verdict >= ACCOUNTING_DONE && p->verdict <= ACCOUNTING_INTERIM);
+	codec_count(c, &p->n, ACCOUNTING_IDS_MAX);
+	for (uint32_t i = 0; i < p->n; i++)
+		codec_u64(c, &p->id[i]);
 }
 
 /* False: an unknown type. */
@@ -181,6 +192,9 @@ static bool codec_command(struct codec *c, struct command *cmd)
 		return true;
 	case COMMAND_IDENTITY:
 		codec_identity(c, &cmd->identity);
+		return true;
+	case COMMAND_ACCOUNTING:
+		codec_accounting(c, &cmd->accounting);
 		return true;
 	}
 	return false;

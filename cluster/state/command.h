@@ -25,7 +25,8 @@ enum command_type {
 	COMMAND_CLUSTER_TIME,
 	COMMAND_NODE_GONE,       /* A node id was removed from the cluster for good. */
 	COMMAND_SESSIONS_END,    /* These sessions shall end. */
-	COMMAND_IDENTITY         /* What an operator says of a peer identity. */
+	COMMAND_IDENTITY,        /* What an operator says of a peer identity. */
+	COMMAND_ACCOUNTING       /* How far reports to RADIUS have come. */
 };
 
 /* What the tables of every node are sized for, as the proposer sees it: apply() reads no
@@ -77,6 +78,7 @@ struct session_del {
 	uint64_t session, serial;
 	uint8_t request_hash[IKE_HASH_LEN]; /* The DELETE that final_response answers. */
 	struct ike_datagrams *final_response;    /* NULL: nobody asked. */
+	bool lost; /* It did not ask to go: nobody has heard of it. */
 };
 
 struct seq_row {
@@ -140,6 +142,7 @@ struct address_hold {
 
 struct cluster_time {
 	uint64_t delta_ms; /* Since the last one of this leader, by its monotonic clock. */
+	uint64_t unix_s;   /* What the leader's wall clock says, for reports to RADIUS alone; 0: it does not know. */
 	uint8_t level;     /* What each member can read: the committed level rises to it, if each
 			    * node of the state can. */
 	struct {
@@ -185,6 +188,20 @@ struct identity_command {
 	struct ike_id id;
 };
 
+enum accounting_verdict {
+	ACCOUNTING_DONE = 1, /* These reports have arrived, or nobody wants them. */
+	ACCOUNTING_AGAIN,    /* Nobody has answered these: each is made anew, behind all others. */
+	ACCOUNTING_INTERIM   /* Of these sessions it is time for one. */
+};
+
+/* Ids that are of none count for nothing. ERR_NOT_FOUND: all of them are. */
+#define ACCOUNTING_IDS_MAX 256u
+struct accounting_command {
+	uint8_t verdict; /* enum accounting_verdict */
+	uint32_t n;
+	uint64_t id[ACCOUNTING_IDS_MAX];
+};
+
 struct command {
 	enum command_type type;
 	union {
@@ -200,6 +217,7 @@ struct command {
 		struct node_gone node_gone;
 		struct sessions_end sessions_end;
 		struct identity_command identity;
+		struct accounting_command accounting;
 	};
 };
 

@@ -4,7 +4,7 @@
  * for heartbeats or answers.
  *
  * Nothing is copied in advance. The head, some hundred octets, is written at once, and the rest in
- * order: tombstones, freed addresses, sessions by id. When a command is about to change or remove
+ * order: tombstones, freed addresses, reports, sessions by id. When a command is about to change or remove
  * something that the cut has not reached yet, that is written first, out of order, and waits for
  * its turn: a *row*. What came later is known by its place: behind so many tombstones, above a
  * serial, above the last id. So each thing is written once, as it was when the cut began, and a
@@ -12,7 +12,9 @@
  *
  *   tombstones  go from the front only, in order: one that goes unwritten is the next one
  *   freed       also go from the middle: each has a serial, rows wait in `freed_rows`
+ *   reports     likewise, by id; none changes
  *   sessions    a changed one carries its row; that of a deleted one is in `session_rows` */
+#include "cluster/state/accounting_report.h"
 #include "cluster/state/state_internal.h"
 #include "proto/mutant.h"
 
@@ -22,7 +24,7 @@
 
 #define CUT_ROOM 4096u
 
-enum cut_stage { CUT_TOMBSTONES, CUT_FREED, CUT_SESSIONS, CUT_WHOLE };
+enum cut_stage { CUT_TOMBSTONES, CUT_FREED, CUT_REPORTS, CUT_SESSIONS, CUT_WHOLE };
 
 /* Rows of what is gone, in ascending order of key; those before `next` are written. */
 struct rows {
@@ -43,6 +45,10 @@ struct state_cut {
 	uint64_t freed_from, freed_end;    /* ... and the serials that are not written. */
 	uint32_t n_freed;
 	struct rows freed_rows;
+	const struct accounting_report *report; /* As with freed. */
+	uint64_t reports_after, last_report;    /* Ids that are not written: (reports_after, last_report]. */
+	uint32_t n_reports;
+	struct rows report_rows;
 	uint64_t after, last;              /* The ids of sessions that are not written: (after, last]. */
 	uint32_t n_sessions;
 	struct rows session_rows;
@@ -143,6 +149,23 @@ void cut_before_freed_goes(struct state *s, struct freed *f)
 	rows_add(&x->freed_rows, f->serial, row_end(&c, &row));
 }
 
+void cut_before_report_goes(struct state *s, struct accounting_report *r)
+{
+	struct state_cut *x = s->cut;
+	struct codec c;
+	CBB row;
+
+	if (!x || x->stage > CUT_REPORTS)
+		return;
+	if (x->report == r)
+		x->report = state_next_report(s, r);
+	if (r->id <= x->reports_after || r->id > x->last_report)
+		return;
+	c = row_begin(x, &row);
+	codec_report(&c, s, r);
+	rows_add(&x->report_rows, r->id, row_end(&c, &row));
+}
+
 static bool is_to_come(const struct state_cut *x, uint64_t id)
 {
 	return x->stage != CUT_WHOLE && id > x->after && id <= x->last;
@@ -201,6 +224,28 @@ static void write_freed(struct state_cut *x)
 		x->n_freed--;
 	} else {
 		assert(x->n_freed == 0);
+		codec_u32(&x->codec, &x->n_reports);
+		x->stage = CUT_REPORTS;
+	}
+}
+
+static void write_report(struct state *s, struct state_cut *x)
+{
+	struct accounting_report *r = (struct accounting_report *)x->report;
+
+	if (r && r->id > x->last_report)
+		r = NULL;
+	if (rows_key(&x->report_rows) < (r ? r->id : UINT64_MAX)) {
+		x->reports_after = rows_key(&x->report_rows);
+		row_write_next(x, &x->report_rows);
+		x->n_reports--;
+	} else if (r) {
+		x->reports_after = r->id;
+		codec_report(&x->codec, s, r);
+		x->report = state_next_report(s, r);
+		x->n_reports--;
+	} else {
+		assert(x->n_reports == 0);
 		codec_u32(&x->codec, &x->n_sessions);
 		x->stage = CUT_SESSIONS;
 	}
@@ -245,6 +290,9 @@ void state_cut_begin(struct state *s)
 	x->freed = s->freed;
 	x->freed_end = s->freed_serial;
 	x->n_freed = HASH_CNT(hh, s->freed);
+	x->report = state_next_report(s, NULL);
+	x->last_report = s->last_report;
+	x->n_reports = (uint32_t)state_reports(s);
 	x->last = s->last_session;
 	x->n_sessions = (uint32_t)state_sessions(s);
 	codec_head(&x->codec, s, s->level);
@@ -263,6 +311,8 @@ struct blob *state_cut_next(struct state *s, size_t octets, bool *whole)
 			write_tombstone(s, x);
 		else if (x->stage == CUT_FREED)
 			write_freed(x);
+		else if (x->stage == CUT_REPORTS)
+			write_report(s, x);
 		else
 			write_session(s, x);
 		ok = CBB_flush(&x->out);
@@ -289,6 +339,7 @@ void state_cut_drop(struct state *s)
 	     next && next->id <= x->last; next = state_next_session(s, next->id))
 		blob_set(&session_entry_of((struct session *)next)->row, NULL);
 	rows_fini(&x->freed_rows);
+	rows_fini(&x->report_rows);
 	rows_fini(&x->session_rows);
 	CBB_cleanup(&x->out);
 	free(x);

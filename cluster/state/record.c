@@ -190,6 +190,13 @@ void codec_blob(struct codec *c, struct blob **b)
 	*b = blob_new(CBS_data(&octets), CBS_len(&octets));
 }
 
+/* A copy is only made where there is room for it: what is read is held to the same. */
+void codec_blob_of(struct codec *c, struct blob **b, uint32_t max)
+{
+	codec_blob(c, b);
+	codec_check(c, !*b || (*b)->len <= max);
+}
+
 void codec_datagrams(struct codec *c, struct ike_datagrams **d, uint32_t max)
 {
 	struct blob *datagram[IKE_DATAGRAMS_MAX] = {0};
@@ -377,6 +384,16 @@ static void codec_child_sa(struct codec *c, struct child_sa *child)
 	codec_bool(c, &child->expired);
 }
 
+static void codec_account(struct codec *c, struct ike_account *a)
+{
+	codec_bool(c, &a->kept);
+	if (c->bad || !a->kept)
+		return;
+	codec_u32(c, &a->interim_s);
+	codec_blob_of(c, &a->attributes, IKE_ACCOUNT_MAX);
+	codec_check(c, a->attributes && (a->interim_s == 0 || a->interim_s >= IKE_INTERIM_MIN_S));
+}
+
 void codec_session(struct codec *c, struct ike_session *s)
 {
 	for (unsigned i = 0; i < IKE_SA_MAX; i++)
@@ -396,6 +413,7 @@ void codec_session(struct codec *c, struct ike_session *s)
 	codec_u32(c, &s->features);
 	codec_u64(c, &s->established_ms);
 	codec_rare(c, &s->ends_ms);
+	codec_account(c, &s->account);
 	codec_bool(c, &s->moving);
 	if (s->moving) {
 		codec_endpoint(c, &s->before.local);
@@ -404,13 +422,6 @@ void codec_session(struct codec *c, struct ike_session *s)
 		codec_check(c, s->before.local.address.family != 0 && s->before.remote.address.family != 0);
 		codec_check(c, (s->before.nat & ~IKE_NAT_FLAGS) == 0);
 	}
-}
-
-/* A copy is only made where there is room for it: what is read is held to the same. */
-static void codec_blob_of(struct codec *c, struct blob **b, uint32_t max)
-{
-	codec_blob(c, b);
-	codec_check(c, !*b || (*b)->len <= max);
 }
 
 static void codec_auth_progress(struct codec *c, struct ike_auth_progress *p)

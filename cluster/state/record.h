@@ -46,6 +46,7 @@ void codec_count(struct codec *c, uint32_t *n, uint32_t max);
 void codec_text(struct codec *c, char *text, size_t size);
 /* Length-prefixed; reading makes a new blob. */
 void codec_blob(struct codec *c, struct blob **b);
+void codec_blob_of(struct codec *c, struct blob **b, uint32_t max);
 /* A message, or none; of IKE_DATAGRAMS_MAX datagrams and max octets at most. */
 void codec_datagrams(struct codec *c, struct ike_datagrams **d, uint32_t max);
 

@@ -8,6 +8,7 @@
  *
  * A revoked identity is looked up without regard to case, as its secret is. There are
  * STATE_REVOKED_MAX at most; one more is refused here, where they are granted. */
+#include "cluster/state/accounting_report.h"
 #include "cluster/state/state_internal.h"
 #include "proto/ike/ike_config.h"
 #include "proto/mutant.h"
@@ -22,7 +23,7 @@ bool session_ends(const struct session *session)
 }
 
 /* False: it does already. */
-static bool session_end(struct state *s, struct session_entry *e)
+static bool session_end(struct state *s, struct session_entry *e, uint8_t cause)
 {
 	static const struct seq_record none[IKE_CHILD_MAX];
 	const struct seq_record *seq = none;
@@ -30,6 +31,7 @@ static bool session_end(struct state *s, struct session_entry *e)
 
 	if (session_ends(&e->s))
 		return false;
+	accounting_stop(s, e, cause);
 	ike_session_copy(&next, &e->s.ike);
 	ike_session_end(&next);
 	if (MUTANT(MUTANT_END_KEEPS_SAS)) {
@@ -43,12 +45,19 @@ static bool session_end(struct state *s, struct session_entry *e)
 	return true;
 }
 
+static uint8_t cause_of(uint8_t reason)
+{
+	return reason == END_LIFETIME ? RADIUS_CAUSE_SESSION_TIMEOUT
+	       : reason == END_REPLACED ? RADIUS_CAUSE_PORT_PREEMPTED
+					: RADIUS_CAUSE_ADMIN_RESET;
+}
+
 void apply_sessions_end(struct state *s, const struct sessions_end *c, struct apply_result *r)
 {
 	for (uint32_t i = 0; i < c->n; i++) {
 		struct session_entry *e = session_find(s, c->session[i]);
 
-		r->n_ended += e && session_end(s, e);
+		r->n_ended += e && session_end(s, e, cause_of(c->reason));
 	}
 	if (r->n_ended == 0)
 		r->status = ERR_NOT_FOUND;
@@ -112,7 +121,7 @@ static uint32_t end_all_of(struct state *s, const struct ike_id *id)
 	uint32_t n = 0;
 
 	while ((x = state_next_session_of(s, id, x ? x->id : 0)) != NULL)
-		n += session_end(s, session_entry_of((struct session *)x));
+		n += session_end(s, session_entry_of((struct session *)x), RADIUS_CAUSE_ADMIN_RESET);
 	return n;
 }
 

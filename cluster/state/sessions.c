@@ -5,6 +5,7 @@
  * A pair of IKE SPIs that has a tombstone (tombstones.c), or that is in use, is refused. A step
  * names the serial that it was computed from, so a step that was overtaken cannot restore what
  * another removed. */
+#include "cluster/state/accounting_report.h"
 #include "cluster/state/state_internal.h"
 #include "proto/ike/ike_config.h"
 #include "cluster/state/horizon.h"
@@ -116,6 +117,7 @@ static struct session_entry *session_create(const struct state *s, const struct 
 	e->s.serial = 1;
 	e->s.slot = c->slot;
 	e->s.epoch_base = 0;
+	e->s.spi = c->ike.ike[0].spi_r;
 	e->s.first_epoch = e->s.noticed_epoch = e->s.acknowledged_epoch = epoch;
 	e->s.moved.epoch = epoch;
 	ike_session_copy(&e->s.ike, &c->ike);
@@ -170,6 +172,7 @@ void apply_session_put(struct state *s, const struct session_put *c, struct appl
 	from = room_followed(s, c, &c->ike, &gone);
 	for (uint32_t i = 0; i < gone.n; i++) {
 		r->superseded[r->n_superseded++] = gone.entry[i]->s.id;
+		accounting_stop(s, gone.entry[i], RADIUS_CAUSE_LOST_CARRIER);
 		passed(r, session_remove(s, gone.entry[i]));
 	}
 	e = session_create(s, c);
@@ -180,6 +183,7 @@ void apply_session_put(struct state *s, const struct session_put *c, struct appl
 	inserted = session_insert(s, e);
 	assert(inserted == OK);
 	s->last_session = e->s.id;
+	accounting_start(s, e);
 	r->session = e->s.id;
 }
 
@@ -272,6 +276,8 @@ void apply_session_step(struct state *s, const struct session_step *c, struct ap
 			tombstone_add(s, sa->spi_i, sa->spi_r, tombstone_peer(&e->s.ike.peer_id),
 				      s->time_ms);
 	}
+	if (c->ike.features & IKE_ENDS)
+		accounting_stop(s, e, RADIUS_CAUSE_ADMIN_RESET);
 	session_replace(s, e, &c->ike, seq);
 	e->s.serial++;
 	if (c->noticed)
@@ -300,6 +306,7 @@ void apply_session_del(struct state *s, const struct session_del *c, struct appl
 	spi_r = e->s.ike.ike[0].spi_r;
 	r->session = e->s.id;
 	r->session_deleted = true;
+	accounting_stop(s, e, c->lost ? RADIUS_CAUSE_LOST_CARRIER : RADIUS_CAUSE_USER_REQUEST);
 	passed(r, session_remove(s, e));
 	tombstone_say(s, spi_i, spi_r, c->final_response, c->request_hash);
 }

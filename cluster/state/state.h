@@ -46,6 +46,8 @@ struct session {
 	int64_t acknowledged_epoch; /* ... and has answered it. */
 	uint64_t successor;         /* The session that follows it, and has its virtual IP now, if
 				     * there is one: this one then only receives. 0: none. */
+	uint64_t spi;               /* Its first spi_r, for good: see accounting_report.h. */
+	uint64_t reported_ms;       /* Cluster time of its last report, if account is kept. */
 	struct volume gone;         /* What its Child SAs that are deleted had carried. */
 	struct {                    /* By OwnerMove, last; or made: */
 		int64_t epoch;      /* The first after it ... */

@@ -9,6 +9,7 @@
  *   revoked.c         sessions that are told to end, identities that are not let in
  *   table.c           the table of sessions and its indexes
  *   seq_batch.c       leases, marks, the planned hand-over
+ *   accounting_report.c  what is to be told to RADIUS
  *   pool.c            virtual IPs: in use, freed, free
  *   room.c            what all of it takes of struct room
  *   state_record.c    its records as octets, one by one
@@ -31,6 +32,7 @@
 
 struct session_entry;
 struct peer_sessions;
+struct accounting_report;
 
 /* A key of the index by SPI pair ... */
 struct pair_index {
@@ -129,6 +131,7 @@ struct pool_hints {
 struct state {
 	uint8_t level;
 	uint64_t time_ms;
+	uint64_t unix_s;       /* What a wall clock said with that time; 0: unknown. */
 	uint64_t last_session; /* The id given last. */
 	struct node_record node[STATE_NODES_MAX];
 	uint64_t holder, holder_incarnation;
@@ -137,6 +140,8 @@ struct state {
 	struct revoked *revoked; /* In the order of their revocation. */
 	struct freed *freed, *freed_by_peer;
 	uint64_t freed_serial; /* The next one's. */
+	struct accounting_report *reports, *reports_by_key; /* In ascending id. */
+	uint64_t last_report, reports_lost; /* The id given last; how many found no room. */
 	size_t n_exact;        /* Child SAs with a horizon. */
 	struct state_cut *cut; /* NULL: none is being written. */
 
@@ -223,6 +228,14 @@ void session_entry_free(struct session_entry *entry); /* For one that was not ad
 void session_set_slot(struct state *s, struct session_entry *entry, uint32_t slot);
 void sessions_fini(struct state *s);
 
+/* ---- accounting_report.c: nothing happens for a session of which no account is kept ---- */
+void accounting_start(struct state *s, struct session_entry *e);
+void accounting_stop(struct state *s, struct session_entry *e, uint8_t cause); /* Before it ends. */
+void apply_accounting(struct state *s, const struct accounting_command *c, struct apply_result *result);
+void codec_report(struct codec *c, const struct state *s, struct accounting_report *r);
+bool accounting_insert(struct state *s, struct accounting_report *r); /* Adopts r. False: it cannot be. */
+void accounting_fini(struct state *s);
+
 /* ---- state_record.c ---- */
 void codec_tombstone(struct codec *c, struct tombstone *t);
 void codec_freed(struct codec *c, struct freed *f);
@@ -233,6 +246,7 @@ void codec_head(struct codec *c, struct state *s, uint8_t own);
 /* ---- cut.c: to be called before it happens ---- */
 void cut_before_tombstone_goes(struct state *s, struct tombstone *t);
 void cut_before_freed_goes(struct state *s, struct freed *f);
+void cut_before_report_goes(struct state *s, struct accounting_report *r);
 void cut_before_session_changes(struct state *s, struct session_entry *e);
 void cut_before_session_goes(struct state *s, struct session_entry *e);
 

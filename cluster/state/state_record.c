@@ -115,6 +115,9 @@ void codec_session_record(struct codec *c, const struct state *s, struct session
 	codec_i64(c, &x->noticed_epoch);
 	codec_i64(c, &x->acknowledged_epoch);
 	codec_u64(c, &x->successor);
+	codec_u64(c, &x->spi);
+	codec_u64(c, &x->reported_ms);
+	codec_check(c, x->reported_ms <= s->time_ms);
 	codec_volume(c, &x->gone);
 	codec_check(c, x->slot < STATE_SLOTS_ALL && epoch_possible(x->epoch_base));
 	if (c->bad)
@@ -162,7 +165,10 @@ void codec_head(struct codec *c, struct state *s, uint8_t own)
 	codec_check(c, s->level >= LEVEL_FIRST && s->level <= own);
 	c->level = s->level;
 	codec_u64(c, &s->time_ms);
+	codec_u64(c, &s->unix_s);
 	codec_u64(c, &s->last_session);
+	codec_u64(c, &s->last_report);
+	codec_u64(c, &s->reports_lost);
 	codec_nodes(c, s);
 	codec_slots(c, s);
 	codec_revoked(c, s);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The replicated state as octets: level, scalars, nodes, slots, revoked identities, tombstones,
- * freed addresses, sessions. Canonical, so the digest of the octets is that of the state: places in
+ * freed addresses, reports to RADIUS, sessions. Canonical, so the digest of the octets is that of the state: places in
  * their order, sessions by id, tombstones and freed addresses in the order in which they were made.
  *
  * Reading checks whatever apply() relies on: every command keeps each rule below, so a snapshot
  * that breaks one was not made by us. The digest is computed piece by piece, without the whole in
  * memory. */
 #include "cluster/level.h"
+#include "cluster/state/accounting_report.h"
 #include "cluster/state/state_internal.h"
 #include "proto/mutant.h"
 
@@ -51,7 +52,8 @@ static void state_write(struct state *s, struct sink *k)
 {
 	struct codec c = {.out = &k->cbb};
 	uint32_t n_tombstones = HASH_CNT(hh, s->tombstones), n_freed = HASH_CNT(hh, s->freed);
-	uint32_t n_sessions = (uint32_t)state_sessions(s);
+	uint32_t n_sessions = (uint32_t)state_sessions(s), n_reports = (uint32_t)state_reports(s);
+	const struct accounting_report *r = NULL;
 
 	codec_head(&c, s, s->level);
 	codec_u32(&c, &n_tombstones);
@@ -62,6 +64,11 @@ static void state_write(struct state *s, struct sink *k)
 	codec_u32(&c, &n_freed);
 	for (struct freed *f = s->freed; f; f = f->hh.next) {
 		codec_freed(&c, f);
+		sink_drain(k, DIGEST_CHUNK);
+	}
+	codec_u32(&c, &n_reports);
+	while ((r = state_next_report(s, r)) != NULL) {
+		codec_report(&c, s, (struct accounting_report *)r);
 		sink_drain(k, DIGEST_CHUNK);
 	}
 	codec_u32(&c, &n_sessions);
@@ -141,6 +148,28 @@ static void read_freed(struct codec *c, struct state *s)
 	}
 }
 
+static void read_reports(struct codec *c, struct state *s)
+{
+	uint32_t n = 0;
+	uint64_t id = 0;
+
+	codec_u32(c, &n);
+	for (uint32_t i = 0; i < n && !c->bad; i++) {
+		struct accounting_report *r = calloc(1, sizeof(*r));
+
+		assert(r);
+		codec_report(c, s, r);
+		codec_check(c, r->id > id);
+		if (c->bad) {
+			blob_unref(r->attributes);
+			free(r);
+			return;
+		}
+		id = r->id;
+		codec_check(c, accounting_insert(s, r));
+	}
+}
+
 static bool session_admissible(const struct state *s, const struct session *x, uint64_t previous_id)
 {
 	for (unsigned i = 0; i < IKE_SA_MAX; i++)
@@ -189,6 +218,8 @@ struct state *state_decode(const uint8_t *data, size_t len, uint8_t own)
 		read_tombstones(&c, s);
 	if (!c.bad)
 		read_freed(&c, s);
+	if (!c.bad)
+		read_reports(&c, s);
 	if (!c.bad)
 		read_sessions(&c, s);
 	if (c.bad || CBS_len(&in) != 0) {

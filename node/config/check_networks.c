@@ -299,13 +299,24 @@ static void find_inside(struct node_config *c)
 
 static void check_radius(struct reader *r)
 {
-	const struct ike_config *ike = &r->c->cluster.policy->ike;
+	struct ike_config *ike = &r->c->cluster.policy->ike;
 
 	if (ike->n_radius > 0)
 		find_inside(r->c);
 	for (size_t i = 0; i < ike->n_radius; i++) {
 		const struct endpoint *e = &ike->radius[i].address;
+		struct endpoint *accounting = &ike->radius[i].accounting;
 		int line = config_line(r, "radius", i, "address");
+
+		if (accounting->address.family)
+			accounting->address = e->address;
+		for (size_t k = 0; accounting->address.family && k <= i; k++)
+			if (endpoint_equal(&ike->radius[k].address, accounting) ||
+			    (k < i && endpoint_equal(&ike->radius[k].accounting, accounting))) {
+				reader_error(r, line, "what takes its accounts has the address and port of another "
+					     "[[radius]], or its own: choose another \"accounting_port\"");
+				break;
+			}
 
 		for (size_t k = 0; k < i; k++)
 			if (endpoint_equal(&ike->radius[k].address, e)) {

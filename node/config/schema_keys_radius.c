@@ -14,6 +14,8 @@ void config_radius_begin(struct reader *r, const struct toml_value *v, size_t i,
 		i = IKE_RADIUS_MAX - 1;
 	ike->n_radius = i + 1;
 	r->radius = &ike->radius[i];
+	r->radius->accounting.port = 1813; /* RFC 2866 */
+	r->radius->interim_s = 600;
 }
 
 SETTER(radius_address)
@@ -34,8 +36,33 @@ SETTER(radius_secret_file)
 	config_read_psk(r, v, path, &r->radius->secret);
 }
 
+SETTER(radius_accounting)
+{
+	r->radius->accounting.address.family = v->boolean ? 4 : 0; /* config_check_radius() */
+}
+
+SETTER(radius_accounting_port)
+{
+	if (v->integer < 1 || v->integer > 65535)
+		reader_error(r, v->line, "\"accounting_port\" = %lld: a port is 1 to 65535", (long long)v->integer);
+	else
+		r->radius->accounting.port = (uint16_t)v->integer;
+}
+
+SETTER(radius_interim)
+{
+	if (v->integer != 0 && (v->integer < IKE_INTERIM_MIN_S || v->integer > 86400))
+		reader_error(r, v->line, "\"interim_s\" = %lld: %u to 86400 seconds, or 0: no Interim-Updates",
+			     (long long)v->integer, IKE_INTERIM_MIN_S);
+	else
+		r->radius->interim_s = (uint32_t)v->integer;
+}
+
 const struct config_key config_radius_keys[] = {
 	{ "address", TOML_STRING, true, radius_address },
 	{ "secret_file", TOML_STRING, true, radius_secret_file },
+	{ "accounting", TOML_BOOLEAN, false, radius_accounting },
+	{ "accounting_port", TOML_INTEGER, false, radius_accounting_port },
+	{ "interim_s", TOML_INTEGER, false, radius_interim },
 	{ 0 }
 };

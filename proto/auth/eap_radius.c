@@ -44,7 +44,14 @@ struct radius_progress {
 	uint8_t state_len, state[RADIUS_VALUE_MAX]; /* Its State. */
 	uint8_t msk[MSK_LEN];
 	uint8_t framed[4], timeout[4]; /* What it grants: Framed-IP-Address, Session-Timeout; 0: nothing. */
+	uint8_t interim[4];            /* Acct-Interim-Interval; 0: it does not say. */
+	uint8_t account_len[2], account[IKE_ACCOUNT_MAX]; /* User-Name and each Class, for accounting. */
 };
+
+static size_t account_len(const struct radius_progress *p)
+{
+	return (size_t)p->account_len[0] << 8 | p->account_len[1];
+}
 
 /* It is of octets alone, and one length for all: nothing can be read wrongly. */
 static void put(struct ike_auth_round *r, const struct radius_progress *p)
@@ -58,7 +65,7 @@ static bool take(const struct ike_auth_round *r, struct radius_progress *p)
 		return false;
 	memcpy(p, r->state->data, sizeof(*p));
 	return p->phase >= PHASE_IDENTITY && p->phase <= PHASE_AUTH && p->name_len <= sizeof(p->name) &&
-	       p->state_len <= sizeof(p->state);
+	       p->state_len <= sizeof(p->state) && account_len(p) <= sizeof(p->account);
 }
 
 static enum ike_auth_verdict refuse(struct ike_auth_round *r, const struct radius_progress *p, const char *why)
@@ -196,6 +203,29 @@ static uint32_t number(const uint8_t octets[4])
 	return (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 | (uint32_t)octets[2] << 8 | octets[3];
 }
 
+/* The first server that takes accounts; NULL: none does. */
+static const struct ike_radius *accountant(const struct ike_config *c)
+{
+	for (size_t i = 0; i < c->n_radius; i++)
+		if (c->radius[i].accounting.address.family)
+			return &c->radius[i];
+	return NULL;
+}
+
+static void grant_account(struct ike_auth_round *r, const struct radius_progress *p)
+{
+	const struct ike_radius *by = accountant(r->env->config);
+	struct ike_account *a = &r->grant.account;
+
+	if (!by)
+		return;
+	a->kept = true;
+	a->interim_s = number(p->interim) ? number(p->interim) : by->interim_s;
+	if (a->interim_s != 0 && a->interim_s < IKE_INTERIM_MIN_S)
+		a->interim_s = IKE_INTERIM_MIN_S;
+	a->attributes = blob_new(p->account, account_len(p));
+}
+
 static void grant(struct ike_auth_round *r, const struct radius_progress *p)
 {
 	uint32_t framed = number(p->framed);
@@ -204,6 +234,7 @@ static void grant(struct ike_auth_round *r, const struct radius_progress *p)
 	if (framed != 0 && framed < 0xfffffffe)
 		r->grant.address = address_ipv4(framed);
 	r->grant.session_s = number(p->timeout);
+	grant_account(r, p);
 }
 
 static enum ike_auth_verdict radius_step(struct ike_auth_round *r)
@@ -281,6 +312,39 @@ static void take_number(uint8_t out[4], const struct radius *a, uint8_t type)
 		memcpy(out, CBS_data(&value), 4);
 }
 
+static bool account_add(struct radius_progress *p, uint8_t type, CBS value)
+{
+	size_t len = account_len(p), more = 2 + CBS_len(&value);
+
+	if (CBS_len(&value) == 0)
+		return true;
+	if (more > sizeof(p->account) - len)
+		return false;
+	p->account[len] = type;
+	p->account[len + 1] = (uint8_t)more;
+	memcpy(p->account + len + 2, CBS_data(&value), CBS_len(&value));
+	p->account_len[0] = (uint8_t)((len + more) >> 8);
+	p->account_len[1] = (uint8_t)(len + more);
+	return true;
+}
+
+/* RFC 2865 5.1: its User-Name is that of accounting; 5.25: each Class goes there unmodified. False: there is
+ * no room for them. */
+static bool take_account(struct radius_progress *p, const struct radius *a)
+{
+	CBS rest = a->attributes, name;
+	struct radius_attribute x;
+	bool fits;
+
+	memset(p->account_len, 0, sizeof(p->account_len));
+	if (!radius_find(a, RADIUS_USER_NAME, &name))
+		CBS_init(&name, p->name, p->name_len);
+	fits = account_add(p, RADIUS_USER_NAME, name);
+	while (radius_next(&rest, &x))
+		fits = fits && (x.type != RADIUS_CLASS || account_add(p, RADIUS_CLASS, x.value));
+	return fits;
+}
+
 static enum ike_auth_verdict take_accept(struct ike_auth_round *r, struct radius_progress *p,
 					 const struct radius *a, const struct blob *packet)
 {
@@ -295,6 +359,9 @@ static enum ike_auth_verdict take_accept(struct ike_auth_round *r, struct radius
 		return refuse_by(r, p, &server, "gives it a User-Name that is not a possible identity");
 	take_number(p->framed, a, RADIUS_FRAMED_IP_ADDRESS);
 	take_number(p->timeout, a, RADIUS_SESSION_TIMEOUT);
+	take_number(p->interim, a, RADIUS_ACCT_INTERIM_INTERVAL);
+	if (!take_account(p, a) && accountant(r->env->config))
+		return refuse_by(r, p, &server, "gives it more than 512 octets of User-Name and Class");
 	p->phase = PHASE_AUTH;
 	put(r, p);
 	eap_auth_end(r, EAP_SUCCESS, p->id);

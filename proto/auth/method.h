@@ -38,6 +38,7 @@ enum ike_auth_verdict {
 struct ike_grant {
 	struct address address; /* This virtual IP and no other; family 0: any. */
 	uint32_t session_s;     /* So long at most; 0: without limit. */
+	struct ike_account account;
 };
 
 struct ike_auth_round {

@@ -21,6 +21,8 @@
 
 #define MICROSOFT 311u
 
+static const uint8_t zeroes[RADIUS_AUTHENTICATOR_LEN];
+
 /* ---- Reading ---- */
 
 static bool take(CBS *in, struct radius_attribute *a)
@@ -113,7 +115,6 @@ struct blob *radius_eap(const struct radius *r)
 static void message_authenticator(uint8_t out[16], CBS packet, CBS authenticator, const uint8_t *there,
 				  const struct secret *secret)
 {
-	static const uint8_t zeroes[16];
 	const uint8_t *data = CBS_data(&packet);
 	size_t before = (size_t)(there - data) - RADIUS_HEADER_LEN;
 	size_t after = CBS_len(&packet) - (size_t)(there - data) - 16;
@@ -147,8 +148,8 @@ static void response_authenticator(uint8_t out[16], CBS packet, CBS authenticato
 	OPENSSL_cleanse(&h, sizeof(h));
 }
 
-/* The only one. */
-static bool find_message_authenticator(const struct radius *r, CBS *value)
+/* How many there are; one of another length counts as two. */
+static unsigned find_message_authenticator(const struct radius *r, CBS *value)
 {
 	CBS rest = r->attributes;
 	struct radius_attribute a;
@@ -160,7 +161,7 @@ static bool find_message_authenticator(const struct radius *r, CBS *value)
 		*value = a.value;
 		n++;
 	}
-	return n == 1 && CBS_len(value) == 16;
+	return n == 1 && CBS_len(value) != 16 ? 2 : n;
 }
 
 static bool is_signed(const struct radius *r, CBS authenticator, const struct secret *secret)
@@ -168,7 +169,7 @@ static bool is_signed(const struct radius *r, CBS authenticator, const struct se
 	uint8_t mac[16];
 	CBS there;
 
-	if (!find_message_authenticator(r, &there))
+	if (find_message_authenticator(r, &there) != 1)
 		return false;
 	message_authenticator(mac, r->packet, authenticator, CBS_data(&there), secret);
 	return CBS_mem_equal(&there, mac, sizeof(mac));
@@ -186,6 +187,18 @@ bool radius_is_answer(const struct radius *r, const struct radius *request, cons
 	if (MUTANT(MUTANT_RADIUS_UNSIGNED))
 		return true;
 	return is_signed(r, request->authenticator, secret);
+}
+
+bool radius_is_accounted(const struct radius *r, const struct radius *request, const struct secret *secret)
+{
+	uint8_t digest[16];
+	CBS there;
+
+	if (r->id != request->id || secret->len == 0)
+		return false;
+	response_authenticator(digest, r->packet, request->authenticator, secret);
+	return CBS_mem_equal(&r->authenticator, digest, sizeof(digest)) &&
+	       (find_message_authenticator(r, &there) == 0 || is_signed(r, request->authenticator, secret));
 }
 
 /* RFC 2548 2.4.2: salt (2), then blocks of 16 that hold length, key and padding. */
@@ -228,14 +241,22 @@ static void check(struct radius_builder *b, int ok)
 	b->failed |= !ok;
 }
 
-void radius_begin(struct radius_builder *b, uint8_t code, uint8_t id,
-		  const uint8_t authenticator[RADIUS_AUTHENTICATOR_LEN])
+static void begin(struct radius_builder *b, uint8_t code, uint8_t id, const uint8_t *authenticator)
 {
-	static const uint8_t zeroes[16];
-
 	b->failed = !CBB_init(&b->cbb, 256);
 	check(b, CBB_add_u8(&b->cbb, code) && CBB_add_u8(&b->cbb, id) && CBB_add_u16(&b->cbb, 0) &&
 			 CBB_add_bytes(&b->cbb, authenticator, RADIUS_AUTHENTICATOR_LEN));
+}
+
+void radius_begin_unsigned(struct radius_builder *b, uint8_t code, uint8_t id)
+{
+	begin(b, code, id, zeroes);
+}
+
+void radius_begin(struct radius_builder *b, uint8_t code, uint8_t id,
+		  const uint8_t authenticator[RADIUS_AUTHENTICATOR_LEN])
+{
+	begin(b, code, id, authenticator);
 	radius_add(b, RADIUS_MESSAGE_AUTHENTICATOR, zeroes, sizeof(zeroes));
 }
 
@@ -266,26 +287,49 @@ void radius_add_eap(struct radius_builder *b, CBS packet)
 	}
 }
 
-/* authenticator: the request's; in an answer our own follows from it. */
-static struct blob *finish(struct radius_builder *b, const CBS *authenticator, const struct secret *secret)
+/* The packet with its length, for what is computed of it; NULL: there is none. Ends b. */
+static struct blob *whole(struct radius_builder *b, const struct secret *secret)
 {
 	size_t len = CBB_len(&b->cbb);
 	struct blob *out = NULL;
-	uint8_t *there;
-	CBS packet, own;
 
 	if (!b->failed && len <= RADIUS_LEN_MAX && secret->len > 0) {
 		out = blob_new(CBB_data(&b->cbb), len);
 		out->data[2] = (uint8_t)(len >> 8);
 		out->data[3] = (uint8_t)len;
-		there = out->data + RADIUS_HEADER_LEN + 2;
-		CBS_init(&packet, out->data, len);
-		CBS_init(&own, out->data + 4, RADIUS_AUTHENTICATOR_LEN);
-		message_authenticator(there, packet, authenticator ? *authenticator : own, there, secret);
-		if (authenticator)
-			response_authenticator(out->data + 4, packet, *authenticator, secret);
 	}
 	CBB_cleanup(&b->cbb);
+	return out;
+}
+
+/* authenticator: the request's; in an answer our own follows from it. */
+static struct blob *finish(struct radius_builder *b, const CBS *authenticator, const struct secret *secret)
+{
+	struct blob *out = whole(b, secret);
+	uint8_t *there;
+	CBS packet, own;
+
+	if (!out)
+		return NULL;
+	there = out->data + RADIUS_HEADER_LEN + 2;
+	CBS_init(&packet, out->data, out->len);
+	CBS_init(&own, out->data + 4, RADIUS_AUTHENTICATOR_LEN);
+	message_authenticator(there, packet, authenticator ? *authenticator : own, there, secret);
+	if (authenticator)
+		response_authenticator(out->data + 4, packet, *authenticator, secret);
+	return out;
+}
+
+struct blob *radius_finish_unsigned(struct radius_builder *b, const struct secret *secret)
+{
+	struct blob *out = whole(b, secret);
+	CBS packet, none;
+
+	if (!out)
+		return NULL;
+	CBS_init(&packet, out->data, out->len);
+	CBS_init(&none, zeroes, sizeof(zeroes));
+	response_authenticator(out->data + 4, packet, none, secret);
 	return out;
 }
 

@@ -23,6 +23,8 @@ enum { /* Codes */
 	RADIUS_ACCESS_REQUEST = 1,
 	RADIUS_ACCESS_ACCEPT = 2,
 	RADIUS_ACCESS_REJECT = 3,
+	RADIUS_ACCOUNTING_REQUEST = 4,
+	RADIUS_ACCOUNTING_RESPONSE = 5,
 	RADIUS_ACCESS_CHALLENGE = 11
 };
 
@@ -40,9 +42,23 @@ enum { /* Attributes; others are skipped. */
 	RADIUS_CALLED_STATION_ID = 30,
 	RADIUS_CALLING_STATION_ID = 31,
 	RADIUS_NAS_IDENTIFIER = 32,
+	RADIUS_ACCT_STATUS_TYPE = 40,
+	RADIUS_ACCT_DELAY_TIME = 41,
+	RADIUS_ACCT_INPUT_OCTETS = 42,
+	RADIUS_ACCT_OUTPUT_OCTETS = 43,
 	RADIUS_ACCT_SESSION_ID = 44,
+	RADIUS_ACCT_AUTHENTIC = 45,
+	RADIUS_ACCT_SESSION_TIME = 46,
+	RADIUS_ACCT_INPUT_PACKETS = 47,
+	RADIUS_ACCT_OUTPUT_PACKETS = 48,
+	RADIUS_ACCT_TERMINATE_CAUSE = 49,
+	RADIUS_ACCT_INPUT_GIGAWORDS = 52,
+	RADIUS_ACCT_OUTPUT_GIGAWORDS = 53,
+	RADIUS_EVENT_TIMESTAMP = 55,
 	RADIUS_EAP_MESSAGE = 79,
-	RADIUS_MESSAGE_AUTHENTICATOR = 80
+	RADIUS_MESSAGE_AUTHENTICATOR = 80,
+	RADIUS_ACCT_INTERIM_INTERVAL = 85,
+	RADIUS_FRAMED_IPV6_ADDRESS = 168
 };
 
 enum { /* Attributes of Microsoft, vendor 311 (RFC 2548) */
@@ -83,6 +99,10 @@ bool radius_find_microsoft(const struct radius *r, uint8_t type, CBS *value);
  * be right, and it must have one Message-Authenticator, which is right. Constant time. */
 bool radius_is_answer(const struct radius *r, const struct radius *request, const struct secret *secret);
 
+/* The same of an answer about accounting (RFC 2866 3): it need not have a Message-Authenticator, for nothing of
+ * the request comes from strangers; one that is there must be right. */
+bool radius_is_accounted(const struct radius *r, const struct radius *request, const struct secret *secret);
+
 /* All EAP-Message attributes, one after the other; NULL: there is none. */
 struct blob *radius_eap(const struct radius *r);
 /* An MPPE key in clear (RFC 2548 2.4.2), from an answer to that request. Its length; 0: it is none. */
@@ -98,12 +118,16 @@ struct radius_builder {
 
 void radius_begin(struct radius_builder *b, uint8_t code, uint8_t id,
 		  const uint8_t authenticator[RADIUS_AUTHENTICATOR_LEN]);
+/* Without Message-Authenticator; ends with radius_finish_unsigned(). */
+void radius_begin_unsigned(struct radius_builder *b, uint8_t code, uint8_t id);
 /* 1 to RADIUS_VALUE_MAX octets. */
 void radius_add(struct radius_builder *b, uint8_t type, const void *value, size_t len);
 void radius_add_u32(struct radius_builder *b, uint8_t type, uint32_t value);
 void radius_add_eap(struct radius_builder *b, CBS packet); /* In as many attributes as it takes. */
 /* Signs it; ends b. NULL: it would be too long, or a value did not fit. */
 struct blob *radius_finish(struct radius_builder *b, const struct secret *secret);
+/* Its authenticator is the MD5 of it all (RFC 2866 3). */
+struct blob *radius_finish_unsigned(struct radius_builder *b, const struct secret *secret);
 /* The same for the answer to that request: with its Response Authenticator. For tests. */
 struct blob *radius_finish_answer(struct radius_builder *b, const struct radius *request,
 				  const struct secret *secret);

@@ -244,6 +244,7 @@ static void run(struct auth_step *s, enum ike_auth_verdict (*method)(struct ike_
 	}
 	blob_unref(s->round.state);
 	blob_unref(s->round.question);
+	blob_unref(s->round.grant.account.attributes);
 	if (s->session) { /* Made, but not handed out. */
 		ike_session_fini(s->session);
 		free(s->session);

@@ -50,6 +50,8 @@ static void session_make(struct auth_step *s)
 	session->established_ms = s->env->now_ms;
 	if (s->round.grant.session_s > 0)
 		session->ends_ms = s->env->now_ms + s->round.grant.session_s * UINT64_C(1000);
+	session->account = s->round.grant.account;
+	blob_ref(session->account.attributes);
 	sa = &session->ike[0];
 	sa->spi_i = h->spi_i;
 	sa->spi_r = h->spi_r;

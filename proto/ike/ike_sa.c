@@ -18,6 +18,7 @@ void ike_session_copy(struct ike_session *to, const struct ike_session *from)
 		ike_window_share(&to->ike[i].window);
 		blob_ref(to->ike[i].finish);
 	}
+	blob_ref(to->account.attributes);
 }
 
 void ike_session_fini(struct ike_session *s)
@@ -26,6 +27,7 @@ void ike_session_fini(struct ike_session *s)
 		ike_window_fini(&s->ike[i].window);
 		blob_unref(s->ike[i].finish);
 	}
+	blob_unref(s->account.attributes);
 	OPENSSL_cleanse(s, sizeof(*s));
 }
 

@@ -94,6 +94,15 @@ struct ike_esp_path {
 };
 #define IKE_NAT_FLAGS (IKE_PEER_BEHIND_NAT | IKE_SELF_BEHIND_NAT)
 
+/* What is told of it to who keeps account (RADIUS, RFC 2866). */
+#define IKE_ACCOUNT_MAX 512u
+#define IKE_INTERIM_MIN_S 60u /* RFC 2869 5.16 */
+struct ike_account {
+	bool kept;               /* Account is kept of it at all. */
+	uint32_t interim_s;      /* How often, while it lives; 0: not. */
+	struct blob *attributes; /* What is repeated each time, as RADIUS has it; NULL: nothing. */
+};
+
 struct ike_session {
 	struct ike_sa ike[IKE_SA_MAX];       /* [0] is the current one. */
 	struct child_sa child[IKE_CHILD_MAX];
@@ -107,6 +116,7 @@ struct ike_session {
 	uint32_t features;
 	uint64_t established_ms;             /* Cluster time. */
 	uint64_t ends_ms;                    /* ... at which it is to end, at the latest; 0: it has no such limit. */
+	struct ike_account account;
 };
 
 /* What an authentication method may keep and ask: programmer's errors beyond. */

@@ -34,4 +34,29 @@ void radius_server_fini(struct radius_server *s);
 /* Borrows the request. NULL: it says nothing. */
 struct blob *radius_server_answer(struct radius_server *s, const uint8_t *data, size_t len);
 
+/* ---- Accounting ---- */
+
+#define ACCOUNTANT_MAX 64u
+
+/* Takes Accounting-Requests at `at`; each once, as who repeats one sends the same octets. */
+struct radius_accountant {
+	struct endpoint at;
+	struct secret secret;
+	bool silent;
+	unsigned repeated, malformed;
+	struct radius_told {
+		struct blob *request;
+		uint32_t status, cause, octets_in, octets_out, gigawords_in, packets_in, session_s, delay_s, event_s;
+		uint8_t framed[4];
+		unsigned classes;
+		char session[64], user[64];
+	} told[ACCOUNTANT_MAX];
+	unsigned n;
+};
+
+void radius_accountant_init(struct radius_accountant *a, const char *at, const char *secret);
+void radius_accountant_fini(struct radius_accountant *a);
+/* NULL: it is silent, or was told what is no Accounting-Request of who knows the secret. */
+struct blob *radius_accountant_answer(struct radius_accountant *a, const uint8_t *data, size_t len);
+
 #endif

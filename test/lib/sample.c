@@ -126,6 +126,10 @@ void sample_session(struct ike_session *s, uint32_t seed)
 	s->features = IKE_PEER_BEHIND_NAT | IKE_PEER_MOBIKE;
 	s->established_ms = 1000 + seed;
 	s->ends_ms = seed % 2 ? 2000 + seed : 0;
+	s->account.kept = seed % 2 == 0;
+	if (s->account.kept)
+		s->account.attributes = blob_new("\1\3a\31\4xy", 7);
+	s->account.interim_s = seed % 4 == 0 ? 60 : 0;
 	s->moving = seed % 3 == 0;
 	if (s->moving)
 		s->before = (struct ike_esp_path){s->local, {ipv4(0xc0000300 + seed % 200), 4500}, IKE_PEER_BEHIND_NAT};
@@ -242,6 +246,7 @@ static void random_sessions(struct command *c, uint64_t *r)
 		c->session_del.serial = 1 + below(r, 3);
 		if (below(r, 2) == 0)
 			c->session_del.final_response = ike_datagrams_of(blob_new("gone", 4));
+		c->session_del.lost = c->session_del.serial == 2;
 		break;
 	case COMMAND_SEQ_BATCH:
 		c->seq_batch.n = 1 + below(r, 9);
@@ -268,7 +273,7 @@ void sample_command(struct command *c, uint64_t *r)
 		COMMAND_SESSION_PUT,  COMMAND_SESSION_PUT, COMMAND_SESSION_PUT, COMMAND_SESSION_STEP,
 		COMMAND_SESSION_STEP, COMMAND_SESSION_DEL, COMMAND_SEQ_BATCH,	COMMAND_SEQ_BATCH,
 		COMMAND_OWNER_MOVE,   COMMAND_OWNER_MOVE,  COMMAND_CLUSTER_TIME, COMMAND_SESSIONS_END,
-		COMMAND_IDENTITY};
+		COMMAND_IDENTITY,     COMMAND_ACCOUNTING};
 
 	memset(c, 0, sizeof(*c));
 	c->type = below(r, 3) != 0 ? often[below(r, sizeof(often) / sizeof(often[0]))]
@@ -296,6 +301,7 @@ void sample_command(struct command *c, uint64_t *r)
 		break;
 	case COMMAND_CLUSTER_TIME:
 		c->cluster_time.delta_ms = below(r, 200000);
+		c->cluster_time.unix_s = c->cluster_time.delta_ms % 3;
 		c->cluster_time.level = (uint8_t)(c->cluster_time.delta_ms % (LEVEL + 2));
 		c->cluster_time.n = 1;
 		c->cluster_time.stored[0].id = 100 + below(r, NODES);
@@ -314,6 +320,12 @@ void sample_command(struct command *c, uint64_t *r)
 	case COMMAND_IDENTITY:
 		c->identity.verdict = (uint8_t)(1 + below(r, IDENTITY_ALLOW));
 		random_identity(&c->identity.id, r);
+		break;
+	case COMMAND_ACCOUNTING:
+		c->accounting.verdict = (uint8_t)(1 + below(r, ACCOUNTING_INTERIM));
+		c->accounting.n = 1 + below(r, 5);
+		for (uint32_t i = 0; i < c->accounting.n; i++)
+			c->accounting.id[i] = 1 + sample_random(r) % 200;
 		break;
 	default:
 		random_sessions(c, r);

@@ -17,7 +17,8 @@ radius_pki() (
 	chmod 600 ./*.key
 )
 
-# radius_conf NAME PORT: $LAB/NAME with a server for EAP-TTLS (with MSCHAPv2 inside) and EAP-TLS.
+# radius_conf NAME PORT: $LAB/NAME with a server for EAP-TTLS (with MSCHAPv2 inside) and EAP-TLS; for accounting, at the next
+# port, which goes to $LAB/NAME/detail.
 radius_conf() {
 	local dir=$LAB/$1
 	mkdir -p "$dir"
@@ -51,6 +52,10 @@ radius_conf() {
 	modules {
 		mschap {
 		}
+		detail {
+			filename = $dir/detail
+			permissions = 0600
+		}
 		eap {
 			default_eap_type = ttls
 			tls-config common {
@@ -79,6 +84,14 @@ radius_conf() {
 			type = auth
 			ipaddr = $SERVER
 			port = $2
+		}
+		listen {
+			type = acct
+			ipaddr = $SERVER
+			port = $(($2 + 1))
+		}
+		accounting {
+			detail
 		}
 		authorize {
 			eap

@@ -3,7 +3,8 @@
 # modes: socket
 # Stock clients that RADIUS lets in, by two freeradius: EAP-TTLS, while the leader is lost with a request
 # open there, and EAP-TLS; a tunnel survives the loss of its owner; a wrong password is one line in
-# the log; when the first server is gone the second is asked.
+# the log; accounting has a Start and a Stop of a session, though the leader is lost in between; when the first server is gone the
+# second is asked.
 set -u
 . "$(dirname "$0")/steps.sh"
 . "$(dirname "$0")/radius.sh"
@@ -17,6 +18,7 @@ servers() {
 	[[radius]]
 	address = "$SERVER:1812"
 	secret_file = "$LAB/pw/radius"
+	accounting = true
 
 	[[radius]]
 	address = "$SERVER:1822"
@@ -98,7 +100,26 @@ node_kill "$victim"
 check "another node owns it" until_ok 10 moved "$victim"
 check "packets pass again" pinged
 unharmed "after the loss of its owner"
+node_gone_and_back "$victim"
+until_ok 20 all_nodes_up
+
+# ---- Accounting: the leader is lost with a Stop untold ----
+deaf() { at sv nft "add table ip deaf; add chain ip deaf in { type filter hook input priority 0; }; add rule ip deaf in udp dport 1813 drop"; }
+accounts() { grep -c "Acct-Status-Type = $1" "$LAB/one/detail"; }
+number_of() { sed -n "s/^\\tAcct-$1 = //p" "$LAB/one/detail"; }
+check "accounting: a Start" until_ok 5 eval 'same "$(accounts Start)" 1'
+deaf
 swan cl stop
+gone() { same "$(ask_any /v1/sessions length)" 0; }
+until_ok 10 gone || die "the session does not end"
+victim=$(leader)
+node_kill "$victim"
+at sv nft delete table ip deaf
+check "accounting: the next leader tells the Stop" until_ok 10 eval 'same "$(accounts Stop)" 1'
+check "accounting: Start and Stop, once each, of one Acct-Session-Id" same "$(number_of Session-Id | sort | uniq -c | awk '{ print $1 }')" 2
+counted() { local in; in=$(number_of Input-Octets); [ "$in" -ge 84 ] && [ "$in" -le 8400 ]; }
+check "accounting: it says what was carried" counted
+node_gone_and_back "$victim"
 
 # ---- A wrong password ----
 eap_conf cl-wrong alice wrong

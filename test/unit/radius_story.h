@@ -10,6 +10,7 @@
 #include "test/unit/same.h"
 
 #include "cluster/link/frame.h"
+#include "cluster/state/accounting_report.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,6 +25,7 @@
 #define SERVERS 2u
 
 static struct radius_server servers[SERVERS];
+static struct radius_accountant accountants[SERVERS]; /* Of which nothing is told unless policies say so: keep_account(). */
 static unsigned elsewhere; /* Requests that left by another node than the holder, or not from its address. */
 static bool lost;          /* Answers are lost. */
 
@@ -35,14 +37,15 @@ static inline bool serves(struct story *l, uint32_t node, const struct endpoint 
 {
 	struct blob *answer;
 
-	if (remote->port != 1812)
+	if (remote->port != 1812 && remote->port != 1813)
 		return false;
 	elsewhere += node != story_holder(l) || local->port != RADIUS_LOCAL_PORT ||
 		     !address_equal(&local->address, &l->config[0].inside[0]);
 	for (unsigned i = 0; i < SERVERS; i++) {
-		if (!endpoint_equal(remote, &servers[i].at))
+		if (!endpoint_equal(remote, &servers[i].at) && !endpoint_equal(remote, &accountants[i].at))
 			continue;
-		answer = radius_server_answer(&servers[i], data->data, data->len);
+		answer = remote->port == 1812 ? radius_server_answer(&servers[i], data->data, data->len)
+					      : radius_accountant_answer(&accountants[i], data->data, data->len);
 		if (forge && answer)
 			answer = forge(answer);
 		if (answer && !lost)
@@ -57,13 +60,16 @@ static inline bool serves(struct story *l, uint32_t node, const struct endpoint 
 static inline void begin(struct story *l)
 {
 	static const char *const at[SERVERS] = {"10.20.0.9:1812", "10.20.0.10:1812"};
+	static const char *const accounts[SERVERS] = {"10.20.0.9:1813", "10.20.0.10:1813"};
 
 	elsewhere = 0;
 	lost = false;
 	forge = NULL;
 	story_init(l, 3);
-	for (unsigned i = 0; i < SERVERS; i++)
+	for (unsigned i = 0; i < SERVERS; i++) {
 		radius_server_init(&servers[i], at[i], "in wonderland");
+		radius_accountant_init(&accountants[i], accounts[i], at[i]);
+	}
 	for (uint32_t n = 0; n < 3; n++) {
 		struct ike_config *c = &l->config[n].policy->ike;
 
@@ -71,7 +77,7 @@ static inline void begin(struct story *l)
 		c->secrets->id = c->connections->local_id;
 		strcpy(c->nas_identifier, "story");
 		for (unsigned i = 0; i < SERVERS; i++)
-			c->radius[c->n_radius++] = (struct ike_radius){servers[i].at, servers[i].secret};
+			c->radius[c->n_radius++] = (struct ike_radius){.address = servers[i].at, .secret = servers[i].secret};
 		l->config[n].inside[0] = address_ipv4(0x0a140001);
 	}
 	l->serves = serves;
@@ -82,11 +88,29 @@ static inline void begin(struct story *l)
 	l->client.config.password = servers[0].password;
 }
 
+/* From now on the first n servers are told of sessions, every interim_s; 0: not in between. */
+static inline void keep_account(struct story *l, unsigned n, uint32_t interim_s)
+{
+	for (uint32_t i = 0; i < 3; i++) {
+		struct cluster_policy *p = story_policy_copy(l, i, 100 + n);
+
+		for (unsigned k = 0; k < SERVERS; k++) {
+			p->ike.radius[k].accounting = k < n ? accountants[k].at : (struct endpoint){.port = 1813};
+			p->ike.radius[k].interim_s = interim_s;
+		}
+		story_policy(l, i, p);
+	}
+	story_run(l, 10);
+}
+
 static inline void end(struct story *l)
 {
 	assert_int_equal(elsewhere, 0);
-	for (unsigned i = 0; i < SERVERS; i++)
+	for (unsigned i = 0; i < SERVERS; i++) {
+		assert_int_equal(accountants[i].malformed, 0);
 		radius_server_fini(&servers[i]);
+		radius_accountant_fini(&accountants[i]);
+	}
 	story_fini(l);
 }
 

@@ -3,6 +3,7 @@
  * that is full of them is within what is said of its bounds. */
 #include "cluster/raft/raft_message.h"
 #include "cluster/core/state_size.h"
+#include "cluster/state/accounting_report.h"
 #include "cluster/state/state_internal.h"
 #include "test/lib/apply.h"
 #include "test/lib/sample.h"
@@ -68,6 +69,8 @@ static struct command long_put(uint32_t seed, unsigned n_child)
 	struct ike_session *s = &c.session_put.ike;
 	uint8_t finish[IKE_REQUEST_MAX - 2048] = {3};
 
+	_Static_assert(sizeof(finish) == IKE_ACCOUNT_MAX, "the longest, too");
+
 	sample_session(s, seed);
 	s->ike[1] = s->ike[0];
 	s->ike[1].state = IKE_SA_REKEYED;
@@ -89,6 +92,8 @@ static struct command long_put(uint32_t seed, unsigned n_child)
 	s->virtual_ip = ipv6(seed);
 	s->local.address = s->remote.address = ipv6(1);
 	s->ends_ms = UINT64_MAX;
+	blob_unref(s->account.attributes);
+	s->account = (struct ike_account){true, 60, blob_new(finish, sizeof(finish))};
 	c.session_put.lease = APPLY_LEASE;
 	c.session_put.horizon = 65537;
 	return c;
@@ -127,6 +132,18 @@ static void carry(struct state *s, const struct session *x)
 	assert_int_equal(apply_command(s, &c).status, OK);
 }
 
+/* What is to be told to RADIUS of it is told. */
+static void told(struct state *s)
+{
+	const struct accounting_report *r;
+
+	while ((r = state_next_report(s, NULL)) != NULL) {
+		struct command c = {.type = COMMAND_ACCOUNTING, .accounting = {ACCOUNTING_DONE, 1, {r->id}}};
+
+		apply_command(s, &c);
+	}
+}
+
 static size_t grows(struct state *s, struct command *c)
 {
 	size_t before = octets(s);
@@ -134,7 +151,33 @@ static size_t grows(struct state *s, struct command *c)
 
 	assert_int_equal(r.status, OK);
 	carry(s, state_session(s, r.session));
+	told(s);
 	return octets(s) - before;
+}
+
+static bool add_long_report(struct state *s)
+{
+	struct accounting_report *r = calloc(1, sizeof(*r));
+	uint8_t attributes[IKE_ACCOUNT_MAX] = {4};
+
+	r->id = ++s->last_report;
+	r->session = ++s->last_session;
+	r->status = RADIUS_STATUS_STOP;
+	r->volume = (struct volume){UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+	r->framed = r->called = r->calling = ipv6(1);
+	r->attributes = blob_new(attributes, sizeof(attributes));
+	return accounting_insert(s, r);
+}
+
+static void test_report(void **unused)
+{
+	struct state *s = apply_three_nodes();
+	size_t before = octets(s);
+
+	(void)unused;
+	assert_true(add_long_report(s));
+	assert_close(octets(s) - before, STATE_REPORT_OCTETS_MAX);
+	state_free(s);
 }
 
 static void test_session(void **unused)
@@ -167,6 +210,7 @@ static struct command short_put(uint32_t seed)
 
 	sample_session(&c.session_put.ike, seed);
 	c.session_put.ike.virtual_ip = ipv6(seed);
+	c.session_put.ike.account.kept = false;
 	c.session_put.lease = APPLY_LEASE;
 	return c;
 }
@@ -222,6 +266,8 @@ static void test_full(void **unused)
 
 		assert_true(freed_add(s, &a, 1 + i, 0));
 	}
+	for (uint32_t i = 0; i < ACCOUNTING_MAX; i++)
+		assert_true(add_long_report(s));
 	for (uint32_t seed = 1; seed <= policy.limits.tombstones_max; seed++) {
 		c = short_put(100 + seed);
 		end(s, apply_command(s, &c).session);
@@ -268,6 +314,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_session),
+		cmocka_unit_test(test_report),
 		cmocka_unit_test(test_let_go),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_bound),
