@@ -7,7 +7,8 @@
  * A renewal or a hand-over in a later epoch e moves the record to e: it first writes down what e
  * already has, then changes it. Every lease of an epoch after e begins at or above the end written
  * here, and every epoch before e is over for all nodes, because all apply in the same order. So two
- * epochs never share a number (I1). A node that lags computes from an older record, in which its
+ * epochs never share a number (I1). A hand-over begins where the old owner, which sends no more,
+ * says that it stopped. A node that lags computes from an older record, in which its
  * end can only be smaller.
  *
  * All sums are 64 bit and stop at the limit: no product or sum can wrap, and an

@@ -58,7 +58,7 @@ static const char tail[] =
 	"# key_file = \"secrets/gw.key\"    # file, instead of using a secret; both may be lists of the same length\n"
 	"# auth = \"pubkey\"                # clients show one, too, issued by a CA of\n"
 	"# client_ca_file = \"secrets/clients-ca.pem\"\n"
-	"# crl_file = \"secrets/clients.crl\"       # read again when it changes; each CA that issues needs a CRL in it\n"
+	"# crl_file = \"clients.crl\"               # outside of secrets/, so that the node can read it again; a CRL of each CA that issues\n"
 	"# client_ids = [\"*.example.org\", \"O=Example, CN=*\"]   # which of them may connect; unset: all\n"
 	"local_ts = [\"10.20.0.0/16\"]              # what clients may reach\n"
 	"pool = \"10.30.0.0/16\"                    # virtual IPs of the clients\n"

@@ -19,7 +19,7 @@ static const struct {
 	{"end", cmd_end, "end a session, or all sessions of an identity"},
 	{"revoke", cmd_revoke, "lock an identity out, and end its sessions"},
 	{"allow", cmd_allow, "undo a revocation"},
-	{"prune", cmd_prune, "end sessions whose [[secret]] or [[connection]] is gone"},
+	{"prune", cmd_prune, "end sessions that cluster.toml no longer allows"},
 	{"reload", cmd_reload, "have a running node read cluster.toml again"},
 };
 
