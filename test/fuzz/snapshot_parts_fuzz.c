@@ -47,7 +47,7 @@ static void begin(void)
 		}
 		n_parts = n;
 	}
-	assert(n_parts == 3); /* The corpus counts on it. */
+	assert(n_parts == 4); /* The corpus counts on it. */
 	snapshot_fini(c);
 	state_free(c->state);
 	entropy_fini(&c->entropy);
