@@ -11,6 +11,7 @@ struct open_request {
 	struct ike_datagrams *request; /* NULL: there is none. */
 	uint32_t purpose;
 	uint64_t next_us;  /* Repeat; NEVER = given up until the client shows itself. */
+	uint64_t elsewhere_us; /* When it last went to where the client seemed to be; 0: never. */
 	uint64_t since_us; /* When it was asked; its silence counts from then. */
 	uint32_t tries;
 };

@@ -58,6 +58,7 @@ static void ask(struct core *c, const struct session *s, struct open_request *q,
 	ike_datagrams_set(&q->request, ike_datagrams_ref(sa->window.outstanding));
 	q->purpose = sa->purpose;
 	q->tries = 0;
+	q->elsewhere_us = 0;
 	q->since_us = c->now_us;
 	q->next_us = c->now_us + c->config->timing.retransmit_ms * MS;
 	if (sa->purpose == IKE_PURPOSE_CHECK_ADDRESS)
@@ -132,6 +133,11 @@ void requests_alive(struct core *c, const struct session *s)
 	wake(c, &e->closing);
 }
 
+static bool may_go_elsewhere(const struct core *c, const struct open_request *q)
+{
+	return q->elsewhere_us == 0 || c->now_us - q->elsewhere_us >= c->config->timing.retransmit_ms * MS;
+}
+
 void requests_wake(struct core *c, const struct session *s, const struct endpoint *seen)
 {
 	struct endpoint there = *seen;
@@ -145,12 +151,15 @@ void requests_wake(struct core *c, const struct session *s, const struct endpoin
 	if (there.port == 0) /* ESP without UDP. */
 		there.port = s->ike.remote.port;
 	/* Only its answer, which is authenticated and new, can move the session there. A request with
-	 * a COOKIE2 goes only to the address that it is to prove. */
-	if (q->request && q->purpose != IKE_PURPOSE_CHECK_ADDRESS &&
+	 * a COOKIE2 goes only to the address that it is to prove. No more often than it is repeated: the
+	 * address is not proved, and whoever lives there may know nothing of us. */
+	if (q->request && may_go_elsewhere(c, q) && q->purpose != IKE_PURPOSE_CHECK_ADDRESS &&
 	    (s->ike.features & (IKE_PEER_BEHIND_NAT | IKE_PEER_MOBIKE)) &&
-	    there.address.family == s->ike.local.address.family && !endpoint_equal(&there, &s->ike.remote))
+	    there.address.family == s->ike.local.address.family && !endpoint_equal(&there, &s->ike.remote)) {
+		q->elsewhere_us = c->now_us;
 		outgoing_send(c, core_node_index(c, session_slot(c->state, s)->node), &s->ike.local,
 			      &there, q->request);
+	}
 	if (!e->probing)
 		wake(c, q);
 }

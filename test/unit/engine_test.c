@@ -95,7 +95,7 @@ static void test_answers_in_udp_what_comes_in_udp(void **state)
 	raw.udp_encap = false;
 	raw.local.port = raw.remote.port = 0;
 	update(gateway, (struct sa_update){.kind = SA_UPDATE_PATH, .spi_in = SPI_GATEWAY, .path = raw});
-	for (size_t i = 0; i < 5; i++)
+	for (size_t i = 0; i < 6; i++)
 		client_sends(client, 1);
 	gateway_sends(gateway, 1);
 	assert_false(gateway->outer[0].path.udp_encap);
@@ -126,6 +126,10 @@ static void test_answers_in_udp_what_comes_in_udp(void **state)
 	gateway_sends(gateway, 1);
 	assert_false(gateway->outer[6].path.udp_encap);
 	assert_int_equal(gateway->outer[6].path.remote.port, 0);
+	client->outer[5].path.local.port = 43000; /* It has sent raw ESP: somebody else's doing. */
+	arrive(gateway, client, 5);
+	gateway_sends(gateway, 1);
+	assert_false(gateway->outer[7].path.udp_encap);
 	memory_node_free(gateway);
 	memory_node_free(client);
 }

@@ -193,7 +193,7 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 		break;
 	case SA_UPDATE_PATH:
 		sa->e.path = u->path;
-		sa->follows_encap = false;
+		sa->follows_encap = sa->raw_seen = false;
 		break;
 	case SA_UPDATE_OUTBOUND:
 		carry_outbound(e, sa);

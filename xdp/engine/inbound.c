@@ -114,12 +114,16 @@ static bool same_peer(const struct sad_path *a, const struct endpoint *remote, b
 /* RFC 7296 2.23 lets each side choose whether its ESP goes in UDP. But Linux takes ESP only in the form
  * in which it sends it, and goes on sending in UDP when it has moved to where no NAT is (Libreswan), or
  * when its operator wants that. So where no NAT is known, ESP from the peer's address is answered in
- * the form in which it came. This is no news for the control plane: a new owner learns it anew. */
+ * the form in which it came. This is no news for the control plane: a new owner learns it anew.
+ *
+ * The ICV does not cover the outer header: somebody on the way could put a packet into UDP and be first,
+ * and a client that then has nothing to send would stay lost. An SA of Linux has one form for life, so
+ * whoever has sent raw ESP on this path is not followed into UDP. */
 static void follow_encap(struct sa *sa, const struct packet *p)
 {
 	struct sad_path *path = &sa->e.path;
 
-	if ((path->udp_encap && !sa->follows_encap) ||
+	if ((p->path.udp_encap && sa->raw_seen) || (path->udp_encap && !sa->follows_encap) ||
 	    !address_equal(&path->remote.address, &p->path.remote.address))
 		return;
 	path->udp_encap = sa->follows_encap = p->path.udp_encap;
@@ -139,6 +143,7 @@ static void learn_peer(struct engine *e, struct packet *p)
 		sa->l2_remote = p->path.remote;
 		sa->l2_at_us = e->now_us;
 	}
+	sa->raw_seen = sa->raw_seen || !p->path.udp_encap;
 	if (same_peer(&sa->e.path, &p->path.remote, p->path.udp_encap)) {
 		sa->peer_repeat = 0;
 		return;
