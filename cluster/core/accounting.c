@@ -13,6 +13,7 @@
  * taken out of the state by a command; who leads before that has come repeats it. */
 #include "cluster/core/accounting.h"
 
+#include "cluster/core/policy.h"
 #include "cluster/core/proposals.h"
 #include "cluster/core/radius_port.h"
 #include "cluster/core/rooms.h"
@@ -296,11 +297,14 @@ static void look_waiting(struct core *c)
 	}
 }
 
-/* Nobody takes accounts any more. */
+/* Nobody takes accounts any more. One node with an old file must not say so: what is dropped is gone for
+ * all. */
 static void drop_waiting(struct core *c)
 {
 	const struct accounting_report *r = NULL;
 
+	if (!policy_is_shown(c))
+		return;
 	for (unsigned i = 0; i < LOOK_MAX && (r = state_next_report(c->state, r)) != NULL; i++)
 		propose(c, ACCOUNTING_DONE, r->id);
 }
@@ -329,7 +333,7 @@ static void look_lost(struct core *c)
 
 	if (lost > x->lost)
 		action_event(c->actions, "accounting_lost",
-			     "RADIUS accounting: %llu reports found no room, for %zu wait already; no server answers",
+			     "RADIUS accounting: %llu reports found no room, for %zu wait already",
 			     (unsigned long long)(lost - x->lost), state_reports(c->state));
 	x->lost = lost;
 }

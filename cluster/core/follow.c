@@ -104,14 +104,15 @@ static void look_sessions(struct core *c, const struct follow *now)
 		follow_session(c, &now->sessions[i], now->all);
 }
 
+/* Routes first: a node that takes an address has the packets that are sent to it at once. */
 static void look_nodes(struct core *c, const struct follow *now)
 {
+	if (now->nodes || now->all)
+		routes_look(c);
 	if (now->slots || now->holder || now->nodes || now->all)
 		membership_applied(c);
-	if (now->nodes || now->all) {
+	if (now->nodes || now->all)
 		policy_look(c);
-		routes_look(c);
-	}
 	if (now->members)
 		bootstrap_admit(c);
 }

@@ -247,7 +247,8 @@ static void look(struct core *c)
 
 void routes_look(struct core *c)
 {
-	c->routes->look_us = 0;
+	c->routes->look_us = c->now_us + LOOK_US;
+	look(c);
 }
 
 void routes_laid(struct core *c, const struct prefix_list *laid)
@@ -260,8 +261,7 @@ void routes_tick(struct core *c)
 {
 	if (c->now_us < c->routes->look_us)
 		return;
-	c->routes->look_us = c->now_us + LOOK_US;
-	look(c);
+	routes_look(c);
 }
 
 const struct prefix_list *routes_shown(const struct core *c)

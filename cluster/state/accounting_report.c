@@ -176,10 +176,22 @@ void accounting_stop(struct state *s, struct session_entry *e, uint8_t cause)
 	report_make(s, e, RADIUS_STATUS_STOP, cause);
 }
 
+/* What of the same session waits for it goes with it: so whatever stands in front and cannot be told yet has
+ * in front of it what can, and the leader need not look far. */
 static void again(struct state *s, struct accounting_report *r)
 {
+	static const uint8_t behind[] = {RADIUS_STATUS_INTERIM, RADIUS_STATUS_STOP};
+
 	report_take_out(s, r);
 	put(s, r);
+	for (size_t i = 0; i < sizeof(behind) && r->status == RADIUS_STATUS_START; i++) {
+		struct accounting_report *waits = find_of(s, r->session, behind[i]);
+
+		if (!waits)
+			continue;
+		report_take_out(s, waits);
+		put(s, waits);
+	}
 }
 
 void apply_accounting(struct state *s, const struct accounting_command *c, struct apply_result *result)

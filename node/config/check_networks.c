@@ -322,6 +322,10 @@ static void check_radius(struct reader *r)
 			if (endpoint_equal(&ike->radius[k].address, e)) {
 				reader_error(r, line, "two [[radius]] have the same \"address\": remove one");
 				break;
+			} else if (endpoint_equal(&ike->radius[k].accounting, e)) {
+				reader_error(r, line, "this address and port take the accounts of another [[radius]]: "
+						      "choose another \"accounting_port\" there");
+				break;
 			}
 		if (e->address.family && !r->c->cluster.inside[e->address.family == 6].family)
 			reader_error(r, line, "the server has an IPv%u address, but [service] has no "

@@ -154,7 +154,8 @@ static enum config_log_level level_of(const char *kind)
 	static const char *const warnings[] = {"node_down", "isolated", "refused",
 					       "config_differs", "suspect", "sequence_high",
 					       "sequence_end", "revoked", "policy", "policy_held",
-					       "pool_low", "pool_waits", "radius_silent", "clock_wrong"};
+					       "pool_low", "pool_waits", "radius_silent",
+					       "accounting_silent", "accounting_lost", "clock_wrong"};
 
 	for (size_t i = 0; i < sizeof(warnings) / sizeof(warnings[0]); i++)
 		if (strcmp(kind, warnings[i]) == 0)

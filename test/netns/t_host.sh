@@ -15,7 +15,7 @@ settle() { # Owner and leader apart, everybody up: who owns now.
 	until_ok 30 owner_apart || die "leader and owner are one"
 	victim=$(owner)
 	lines=$(wc -l < "$LAB/$victim.log")
-	traffic_begin ping "${1:-3}"
+	traffic_begin ping "${1:-4}"
 	sleep 1
 }
 said() { tail -n "+$((lines + 1))" "$LAB/$victim.log" | grep -E "$1"; }

@@ -94,6 +94,7 @@ static const struct row {
 	{NULL, "[[user]]\nname = \"\"\npassword_file = \"alice.pw\"\n", 49, false, "is not a user's name"},
 	{NULL, "[[user]]\nname = \"alice\"\n", 48, false, "lacks \"password_file\""},
 	{"auth = \"psk\"", "auth = \"eap-radius\"", 40, false, "at least one [[radius]]"},
+	{NULL, SERVER "accounting = true\n[[radius]]\naddress = \"10.20.0.9:1813\"\nsecret_file = \"cl.psk\"\n", 53, false, "take the accounts of another"},
 	{NULL, SERVER SERVER, 52, false, "two [[radius]] have the same \"address\""},
 	{NULL, SERVER "[[radius]]\naddress = \"10.20.0.9\"\nsecret_file = \"cl.psk\"\n", 52, false, "an address and port"},
 	{NULL, "[[radius]]\naddress = \"[2001:db8::9]:1812\"\nsecret_file = \"cl.psk\"\n", 49, false, "the server has an IPv6 address"},

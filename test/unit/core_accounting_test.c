@@ -303,6 +303,25 @@ static void without_a_server_nothing_waits(void **unused)
 	end(&l);
 }
 
+/* ... but not by the word of one leader whose file is old: reports are everybody's. */
+static void an_old_file_drops_nothing(void **unused)
+{
+	struct cluster_policy *old;
+	struct story l;
+
+	(void)unused;
+	begin(&l);
+	keep_account(&l, 1, 0);
+	accountants[0].silent = true;
+	connects(&l);
+	old = story_policy_copy(&l, story_leader(&l), 99);
+	old->ike.radius[0].accounting = (struct endpoint){.port = 1813};
+	story_policy(&l, story_leader(&l), old);
+	story_run(&l, 3000);
+	assert_int_equal(state_reports(core_state(l.node[0].core)), 1);
+	end(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +334,7 @@ int main(void)
 		cmocka_unit_test(an_end_by_our_own_will_is_told_once),
 		cmocka_unit_test(strangers_answer_nothing),
 		cmocka_unit_test(without_a_server_nothing_waits),
+		cmocka_unit_test(an_old_file_drops_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,6 +200,15 @@ static void test_again(void **unused)
 	assert_int_equal(r->made_ms, 0);
 	assert_int_equal(r->given_ms, 7000);
 	assert_ptr_equal(state_next_report(s, state_report_of(s, two, RADIUS_STATUS_START)), r);
+	/* Its Stop, which waits for it, goes with it: nothing stands in front that cannot be told. */
+	assert_int_equal(apply_del(s, one).status, OK);
+	assert_int_equal(apply_del(s, two).status, OK);
+	report(s, ACCOUNTING_AGAIN, r->id);
+	assert_int_equal(state_next_report(s, NULL)->session, two);
+	r = state_report_of(s, two, RADIUS_STATUS_STOP);
+	assert_ptr_equal(state_next_report(s, state_next_report(s, NULL)), r);
+	r = state_report_of(s, one, RADIUS_STATUS_START);
+	assert_ptr_equal(state_next_report(s, r), state_report_of(s, one, RADIUS_STATUS_STOP));
 	state_free(s);
 }
 
