@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two rings of a node's packets: from clients and the server, and from other nodes. One that is
- * full takes no more, as a device's does. */
+/* Two rings of a node's packets: from clients and the server, and from other nodes. A full ring
+ * takes no more, as a device's does. */
 #include "test/sim/arrivals.h"
 
 static void arrive(struct node *n, struct arrivals *q, struct arrival a)

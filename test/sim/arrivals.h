@@ -7,7 +7,7 @@
 
 #define ARRIVALS_BURST_MAX 4u
 
-/* How many of the n at the front are one burst: some that are alike; what is hostile goes alone
+/* How many of the n at the front are one burst: some that are alike; a hostile packet goes alone
  * (i8_attack.c). */
 size_t arrivals_burst(struct random *r, const struct arrival *a, size_t n);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Those who are asked outside (test/lib/outside_answer.h). They take their time, and some answers never
- * come. */
+/* Servers that are asked outside (test/lib/outside_answer.h). They take their time, and some
+ * answers never come. */
 #include "test/sim/node.h"
 
 #include "test/lib/outside_answer.h"
@@ -8,9 +8,9 @@
 
 #include <string.h>
 
-#define ROUTES_US 300u /* What the kernel takes to lay a route or two. */
+#define ROUTES_US 300u /* How long the kernel takes to add a route or two. */
 
-/* What comes back, as octets: in front of it, what it is. */
+/* What comes back, as octets: its kind comes first. */
 struct computed {
 	enum action_type asked;
 	uint64_t id;
@@ -66,7 +66,7 @@ void node_ask(struct node *n, const struct action *a)
 	head->question = a->auth_ask.question;
 	memcpy(head->data, answer->data, answer->len);
 	blob_unref(answer);
-	/* To get none is a fault like any other; in a sweep the one fault is another. */
+	/* A missing answer is a fault like any other; a sweep has one fault only, and that is another. */
 	if (n->full->sweep || random_chance(r, 900) || n->full->calm)
 		host_later(n->host, random_between(r, 100, 30000), OWN_ANSWER, b);
 	else

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who sits on the path: sees all datagrams of clients, keeps some, and sends what he
- * likes from whatever address. He holds no keys. What he makes or changes is marked as
- * hostile and must change nothing (i8_attack.c); what he only repeats is judged by the
- * other invariants: an old ESP packet (I2), an old IKE_AUTH (I6), an old request (I3).
+/* The attacker on the path: he sees all datagrams of clients, keeps some, and sends what he likes
+ * from any address. He holds no keys. What he makes or changes is marked as hostile and must change
+ * nothing (i8_attack.c); what he only repeats is judged by the other invariants: an old ESP packet
+ * (I2), an old IKE_AUTH (I6), an old request (I3).
  *
- * He does not keep a packet back and then send it from an address of his own before
- * the client's copy comes: RFC 7296 2.23 and RFC 3948 let him divert a client behind a NAT
- * that way until its next packet, and no gateway can tell. */
+ * He does not hold a packet back to send it from his own address before the client's copy comes:
+ * RFC 7296 2.23 and RFC 3948 let him divert a client behind a NAT in this way until its next
+ * packet, and no gateway can tell. */
 #include "test/sim/full.h"
 
 #include "proto/ike/fragment.h"
@@ -65,8 +65,8 @@ static void garbage(struct full *f)
 	send_hostile(f, &from, esp ? DATAGRAM_ESP : DATAGRAM_IKE, b);
 }
 
-/* A recorded message with SPIs that live, but not what its sender made. IKE_SA_INIT
- * is nobody's to authenticate: leave it out. */
+/* A recorded message with SPIs in use, but changed on the way. Nothing authenticates IKE_SA_INIT,
+ * so it is left out. */
 static void forge(struct full *f, unsigned slot)
 {
 	struct random *r = &f->world.random;
@@ -94,7 +94,7 @@ static void forge(struct full *f, unsigned slot)
 	send_hostile(f, &from, f->ring[slot].kind, b);
 }
 
-/* A fragment with other numbers: of a newer set, or in the place of one that is still missing. */
+/* A fragment with other numbers: as if from a newer set, or in the place of one that is still missing. */
 static void forge_fragment(struct full *f, unsigned slot)
 {
 	struct random *r = &f->fragments.random;
@@ -151,8 +151,8 @@ static void flood(struct full *f)
 	initiator_fini(&i);
 }
 
-/* What has had its answer, or belongs to an IKE SA that is gone, changes nothing any more,
- * even if it is authentic. */
+/* A request that was answered, or whose IKE SA is gone, changes nothing any more, even if it is
+ * authentic. */
 static bool is_over(struct full *f, unsigned slot)
 {
 	const struct blob *old = f->ring[slot].data;
@@ -162,15 +162,15 @@ static bool is_over(struct full *f, unsigned slot)
 	    ike_header_parse(&h, old->data, old->len) != DROP_NONE || h.spi_r == 0 ||
 	    (h.flags & IKE_FLAG_RESPONSE))
 		return false;
-	/* Whom the operator has ended may know of it before the gateway knows that it does; a
-	 * request of its own that was lost is still new there. */
+	/* A client that the operator has ended may know of it before the gateway knows that; its
+	 * own lost request is still new there. */
 	return client_was_answered(f, f->ring[slot].client, h.spi_i, h.spi_r, h.message_id) ||
 	       (!f->orders.of[f->ring[slot].client].touched &&
 		seen_find(&f->checkers.i6.dead, h.spi_i, h.spi_r, 0));
 }
 
-/* As it was, from where it came from; or from an address of his own what has had its
- * answer, while the cluster remembers that. */
+/* Unchanged, from where it came; or, if it was answered and the cluster remembers that, from an
+ * address of his own. */
 static void repeat(struct full *f, unsigned slot)
 {
 	const struct blob *old = f->ring[slot].data;

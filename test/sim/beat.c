@@ -6,8 +6,8 @@
 
 #define REPORTS_US (3 * MS) /* What a worker has accepted is reported by then. */
 
-/* Up to when what was accepted here is in the marks that leave now: who was just stopped has not
- * heard yet what its worker accepted before. */
+/* Marks that leave now hold what was accepted up to then: a node that was just stopped has not yet
+ * heard of its worker's last. */
 uint64_t node_accepted_until(const struct node *n)
 {
 	const struct host *h = n->host;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Certificates of a whole run: the gateway's, and one for each client, by one CA. Their keys are
  * Ed25519, which signs the same way each time, so a seed stays one run. Clients show theirs, or
- * have their key and believe the gateway's. */
+ * have a PSK and trust the gateway's. */
 #include "test/sim/certificates.h"
 
 #include "test/lib/pki.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Certificates of a run (certificates.c), for who makes gateway and clients. */
+/* Certificates of a run (certificates.c), for the code that makes gateway and clients. */
 #ifndef TEST_SIM_CERTIFICATES_H
 #define TEST_SIM_CERTIFICATES_H
 
@@ -8,7 +8,7 @@
 #include "proto/ike/initiator.h"
 
 void certificates_begin(struct full *f);
-/* What the client shows and believes. */
+/* What the client shows and trusts. */
 void certificates_client(struct full *f, unsigned i, struct initiator_config *c);
 int64_t certificates_now(const struct full *f); /* Wall time. */
 void certificates_end(struct full *f);

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs the simulator on fixed seeds, Raft alone and one run in 31 of the sweep beside the whole; the last line counts. A
+# Runs the simulator on fixed seeds, for the whole, for Raft alone, and one sweep run in 31; the last line counts. A
 # failure prints the command that repeats it. SIM_SEEDS=N runs N seeds of each kind instead.
 sim=${1:?usage: check.sh BIN}
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
-run() { # name, kind, how many: from seed 1 on, in lots of ten, each by itself
+run() { # name, kind, how many: from seed 1 on, in lots of ten, each lot in its own process
 	local seed=1 end=$((1 + ${SIM_SEEDS:-$3})) n passed=0 failed=0
 	while [ "$seed" -lt "$end" ]; do
 		n=$((end - seed < 10 ? end - seed : 10))

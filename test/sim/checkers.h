@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One checker for each invariant of DESIGN section 10, each in a file of its own that
- * can be read alone. They see what the world sees: packets, states, actions; none asks
- * the product whether it did right. Each ends the run with what it saw. */
+/* One checker for each invariant of DESIGN section 10, each in a file of its own that can be read
+ * alone. They see what the world sees: packets, states, actions; none asks the product whether it
+ * did right. Each ends the run if it sees a violation, and prints it. */
 #ifndef TEST_SIM_CHECKERS_H
 #define TEST_SIM_CHECKERS_H
 
@@ -18,31 +18,31 @@ struct full;
 /* ---- I1: no (key, IV) for two packets ---- */
 struct i1_nonce {
 	struct full *full;
-	struct seen numbers; /* (spi_in, number): who sealed it. */
+	struct seen numbers; /* (spi_in, number): its sealer. */
 	struct seen esp;     /* (spi_in, first 8 octets of the IV) */
 	struct seen ike;     /* (spi_i, spi_r, IV) */
 	struct seen lease;   /* (spi_in): the newest epoch, its first number, one past its last. */
-	bool rolled_back;    /* Every disk was put back: from now on the salt has to do. */
+	bool rolled_back;    /* Every disk was put back: from now on only the salt tells IVs apart. */
 	uint64_t n_sealed;
 };
 void i1_sealed(struct i1_nonce *c, unsigned host, uint32_t spi_in, uint64_t seq,
 	       const uint8_t *packet, size_t len);
 void i1_ike(struct i1_nonce *c, unsigned host, const uint8_t *message, size_t len);
-/* A worker may send the numbers [start, end) in that epoch. */
+/* A worker may use the numbers [start, end) in that epoch. */
 void i1_granted(struct i1_nonce *c, unsigned host, uint32_t spi_in, int64_t epoch, uint64_t start,
 		uint64_t end);
 
 /* ---- I2: no packet is delivered twice, none outside its selectors ---- */
 struct i2_delivery {
 	struct full *full;
-	struct seen delivered; /* (spi_in, number): when, by whom, in which epoch. */
+	struct seen delivered; /* (spi_in, number): time, process, epoch. */
 	struct seen led;       /* (incarnation): see i2_led(). */
 	struct i2_ages *ages;  /* i2_ages.c */
 	uint64_t n_delivered, n_excused;
 };
-/* Until when a process has told us of what it let in. */
+/* Up to when a process has told us what it let in. */
 struct heard {
-	uint64_t incarnation, sent_us;         /* The one that runs, and the one before. */
+	uint64_t incarnation, sent_us;         /* The running process, and the one before. */
 	uint64_t old_incarnation, old_sent_us;
 };
 struct acceptance {
@@ -50,19 +50,19 @@ struct acceptance {
 	unsigned host;
 	uint64_t incarnation;
 	int64_t epoch;
-	const struct heard *heard; /* By host; of which all that follows has reached the worker. */
+	const struct heard *heard; /* By host; all later ones have reached the worker. */
 	bool exact;                /* The SA: nothing is excused. */
 };
 void i2_delivered(struct i2_delivery *c, uint32_t spi_in, uint64_t seq, const struct acceptance *a);
 /* That process runs, and a leader of this term commits what it proposes; 0: there is none.
  * Called with each heartbeat. */
 void i2_led(struct i2_delivery *c, uint64_t incarnation, uint64_t term);
-/* Its step is done: which mark ages does it publish, and has it corrected any? */
+/* After its step: which mark ages does it publish, and has it corrected any? */
 void i2_stepped(struct i2_delivery *c, unsigned host, uint64_t incarnation, const struct core *core);
-void i2_ended(struct i2_delivery *c, uint64_t incarnation); /* That process is no more. */
-void i2_end(struct i2_delivery *c); /* All that was let in twice is covered by a mark age. */
-/* i2_ages.c: what the process `lost` let in at that time was let in again; `successor` is the one
- * that owned the SA later. */
+void i2_ended(struct i2_delivery *c, uint64_t incarnation); /* That process has ended. */
+void i2_end(struct i2_delivery *c); /* A mark age covers all that was let in twice. */
+/* i2_ages.c: a packet that process `lost` let in at that time was let in again; `successor` owned
+ * the SA later. */
 void i2_again(struct i2_delivery *c, uint64_t at_us, uint64_t lost, uint64_t successor, const char *what);
 void i2_ages_fini(struct i2_delivery *c);
 /* The inner packet reached the protected network. */
@@ -74,7 +74,7 @@ struct i3_reply {
 	struct full *full;
 	struct seen bytes; /* (spi_r, flags, Message ID) */
 	struct seen asked;  /* (spi_i, Message ID) of IKE_AUTH: when the client first sent it. */
-	struct seen rounds; /* (spi_r, Message ID) of its responses, but for the last. */
+	struct seen rounds; /* (spi_r, Message ID) of its responses, except the last. */
 	uint64_t started_us[HOSTS_MAX];
 	uint64_t n_checked, n_rounds;
 };
@@ -93,8 +93,8 @@ void i3_received(struct i3_reply *c, unsigned client, const struct initiator *i,
 struct i4_memory {
 	struct full *full;
 	uint64_t n_checked;
-	struct seen there;         /* (spi_in) or (spi_i, spi_r): the last index at which it was. */
-	uint64_t index;            /* Of this state: */
+	struct seen there;         /* (spi_in) or (spi_i, spi_r): the last index at which it existed. */
+	uint64_t index;            /* In this state: */
 	const struct state *state;
 };
 void i4_ended(struct i4_memory *c, unsigned client, bool asked_for);
@@ -102,7 +102,7 @@ void i4_lost_child(struct i4_memory *c, unsigned client);
 void i4_state(struct i4_memory *c, uint64_t index, const struct state *s); /* A node has it. */
 void i4_end(struct i4_memory *c);
 
-/* ---- I5: after faults end, all go on, with what they had ---- */
+/* ---- I5: after faults end, all clients go on, with the SAs they had ---- */
 struct i5_liveness {
 	struct full *full;
 	uint64_t longest_us; /* From the end of the faults until all were served. */
@@ -127,10 +127,10 @@ struct i7_owner {
 	struct seen digest; /* (applied index) */
 	struct seen owner;  /* (spi_in, epoch) */
 	struct seen newest; /* (spi_in): epoch and when it was first granted. */
-	struct {            /* Of the service addresses: by the newest state that was seen. */
+	struct {            /* Who holds the service addresses, by the newest state seen. */
 		unsigned host;
 		uint64_t index, since_us;
-		int64_t epoch; /* Of the slots, which go with them. */
+		int64_t epoch; /* Epoch of the slots, which go with them. */
 	} holder;
 	uint64_t n_digests;
 };
@@ -143,7 +143,7 @@ void i7_used(struct i7_owner *c, unsigned host, uint32_t spi_in, int64_t epoch);
 void i7_holds(struct i7_owner *c, unsigned host, const struct core *core);
 void i7_end(struct i7_owner *c);
 
-/* ---- I8: who cannot authenticate changes nothing ---- */
+/* ---- I8: an attacker without keys changes nothing ---- */
 struct node;
 struct watched_sa;
 struct sa;
@@ -151,7 +151,7 @@ struct i8_attack {
 	struct full *full;
 	uint64_t n_checked, most_half_open;
 };
-struct i8_before { /* Of a node, right before it handles what an attacker made. */
+struct i8_before { /* A node, right before it handles what an attacker made. */
 	uint64_t applied, last_index, digest;
 	size_t pending, fragments;
 	bool digested;
@@ -159,12 +159,12 @@ struct i8_before { /* Of a node, right before it handles what an attacker made. 
 void i8_before(struct i8_attack *c, const struct node *n, struct i8_before *b);
 /* Its step is done, its actions are not yet performed. */
 void i8_after(struct i8_attack *c, const struct node *n, const struct i8_before *b);
-/* All of a SAD entry that a packet could change. */
+/* Everything in a SAD entry that a packet could change. */
 uint64_t i8_entry(const struct sa *s);
-/* A node sends to an address that is no client's and never was. */
+/* A node sends to an address that never was a client's. */
 void i8_sent(struct i8_attack *c, bool ike, const uint8_t *data, size_t len);
 
-/* ---- I9: what is told to end has ended; who is revoked stays out ---- */
+/* ---- I9: an ended session stays ended; a revoked identity stays out ---- */
 struct i9_revoked {
 	struct full *full;
 	uint64_t n_checked;
@@ -174,23 +174,23 @@ void i9_passes(struct i9_revoked *c, const struct node *n, struct watched_sa *s,
 void i9_state(struct i9_revoked *c, unsigned host, const struct state *s);
 void i9_end(struct i9_revoked *c);
 
-/* ---- I10: who cannot serve is given nothing, and keeps nothing ---- */
+/* ---- I10: a node that cannot serve is given nothing, and keeps nothing ---- */
 #define I10_ENTRIES 4096u
 struct i10_fitness {
 	struct full *full;
-	uint32_t told[HOSTS_MAX]; /* By host: who has told it that they are unfit; bits. */
+	uint32_t told[HOSTS_MAX]; /* By host, bits: nodes that have told it that they are unfit. */
 	struct i10_entry {        /* What its leader knew when it put this entry into its log. */
 		uint64_t index;
 		uint32_t told, available;
 	} entry[HOSTS_MAX][I10_ENTRIES];
 	struct i10_relief {
-		uint64_t since_us, beat_us; /* Since then it ought to be relieved; 0: it ought not. */
+		uint64_t since_us, beat_us; /* Time since when it should be relieved; 0: it should not. */
 	} relief[HOSTS_MAX];
-	/* Before the step at hand: */
+	/* Before the current step: */
 	bool leads;
 	uint32_t available;
 	uint64_t last, applied, holder;
-	uint64_t slot[STATE_SLOTS_ALL]; /* Whose; 0: nobody's, or empty. By the state ... */
+	uint64_t slot[STATE_SLOTS_ALL]; /* Owner; 0: none, or empty. By the state ... */
 	uint64_t slots_of, slots_at;    /* ... of this process, at this index. */
 	uint64_t n_checked;
 };
@@ -200,10 +200,10 @@ void i10_before(struct i10_fitness *c, const struct node *n); /* A step. */
 void i10_after(struct i10_fitness *c, const struct node *n);
 void i10_beat(struct i10_fitness *c, const struct node *n);
 
-/* ---- I11: nobody says that an SA has carried more than it has ---- */
+/* ---- I11: no state says that an SA has carried more than it has ---- */
 struct i11_volume {
 	struct full *full;
-	struct seen carried; /* (spi_in): octets and packets in, out. Of octets out, those that were sealed. */
+	struct seen carried; /* (spi_in): octets and packets in, out. Octets out: only those sealed. */
 	uint64_t n_checked;
 };
 void i11_passed(struct i11_volume *c, uint32_t spi_in, const struct volume *v);

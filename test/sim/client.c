@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client: the strict initiator of proto, SAD entries of its own for ESP, and
- * a habit (client_esp.c). Now and then one rekeys, asks whether the gateway lives, moves
- * to another address, is moved by its NAT without knowing, leaves and comes back,
- * re-authenticates while it goes on (client_reauth.c), or
- * dies without a word; then it may come back as somebody new.
+/* A client: the strict initiator of proto, SAD entries of its own for ESP, and a habit
+ * (client_esp.c). Now and then it rekeys, asks whether the gateway lives, moves to another address,
+ * is moved by its NAT without knowing, leaves and comes back, re-authenticates while it goes on
+ * (client_reauth.c), or dies without a word; then it may come back as a new client.
  *
- * An established client never starts anew on its own, however long nobody answers:
- * if it has to, the cluster has failed (I5). Nor does one that leaves: the answer to its
- * DELETE is in the replicated state, whoever has said it before. */
+ * An established client never starts anew on its own, however long nobody answers: if it has to,
+ * the cluster has failed (I5). Nor does one that leaves: the answer to its DELETE is in the
+ * replicated state, so any leader can repeat it. */
 #include "test/sim/client.h"
 
 #include "test/lib/toy_auth.h"
@@ -122,7 +121,7 @@ static void retransmit(struct client *c)
 							      : c->backoff_us * 2;
 	c->retry_us = now + c->backoff_us;
 	if (++c->tries > INIT_TRIES && c->ike.state != INITIATOR_ESTABLISHED) {
-		client_forget_old(c); /* Whatever it has by now, it begins anew. */
+		client_forget_old(c); /* It begins anew, whatever it has by now. */
 		client_connect(c);
 	} else {
 		client_send_ike(c, &c->ike, blob_ref(c->pending));
@@ -165,15 +164,15 @@ static void receive_ike(struct client *c, const struct blob *data)
 	after_message(c, before, spi_i, spi_r, children);
 }
 
-/* There was no address for it: RFC 7296 2.21.2 leaves it an IKE SA that is good for nothing.
- * It ends that, and tries again. */
+/* There was no address for it: RFC 7296 2.21.2 leaves it an IKE SA without a Child SA. It ends
+ * that, and tries again. */
 static struct blob *give_up(struct client *c)
 {
 	c->leaving = true;
 	return initiator_create_ike_delete(&c->ike, 0);
 }
 
-/* What a rekey replaced is deleted by who asked for it (RFC 7296 2.8). */
+/* The side that asked for the rekey deletes the replaced SA (RFC 7296 2.8). */
 static struct blob *tidy(struct client *c)
 {
 	if (c->ike.ike[1].state != 0 && c->ike.ike[0].original_initiator)
@@ -188,7 +187,7 @@ static struct blob *tidy(struct client *c)
 	return NULL;
 }
 
-/* Another address: with MOBIKE it says so, behind a NAT it does not know. */
+/* Another address: with MOBIKE it says so; behind a NAT it does not know. */
 void client_move(struct client *c)
 {
 	if (!c->mobike && !c->behind_nat)
@@ -220,8 +219,8 @@ static struct blob *do_something(struct client *c)
 		return initiator_create_ike_rekey(&c->ike, DH_CURVE25519);
 	case 2:
 	case 3:
-		/* The last one carries its packets; one that the gateway has asked for may not
-		 * be there yet. */
+		/* The last one carries its packets; the gateway may not have one yet that it asked
+		 * for itself. */
 		return initiator_create_child_rekey(
 			&c->ike, c->ike.child[c->ike.n_child - 1].spi_in, DH_NONE);
 	case 4:
@@ -289,7 +288,7 @@ static void on_wake(struct world *w, void *ctx, uint64_t a, struct blob *data)
 		world_at(w, WAKE_MAX_US * c->full->plan.pace, on_wake, c, 0, NULL);
 		return;
 	}
-	if (c->dead) { /* It remembers nothing: what it had, the gateway may forget. */
+	if (c->dead) { /* It remembers nothing: the gateway may forget what the client had. */
 		c->dead = false;
 		client_connect(c);
 	}
@@ -326,7 +325,7 @@ static void configure(struct full *f, unsigned i, struct initiator_config *c)
 	c->tsi = c->tsr = everything();
 	c->request_address = true;
 	c->initial_contact = true;
-	c->fragmentation = f->plan.fragments && i % 5 != 4; /* One in five knows nothing of it. */
+	c->fragmentation = f->plan.fragments && i % 5 != 4; /* One in five does not support it. */
 	c->fragment_size = IKE_FRAGMENT_SIZE_MIN;
 	c->fake_nat = i % 2; /* Behind a NAT, or raw ESP. */
 	c->mobike = i / 2 % 2;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client from inside; other parts see it through full.h. */
+/* A client's internals; other parts see it through full.h. */
 #ifndef TEST_SIM_CLIENT_H
 #define TEST_SIM_CLIENT_H
 
 #include "test/sim/full.h"
 
-#define CLIENT_SAS (2 * IKE_CHILD_MAX) /* Of two IKE SAs, while it re-authenticates. */
+#define CLIENT_SAS (2 * IKE_CHILD_MAX) /* Its two IKE SAs, while it re-authenticates. */
 
 struct client_sa {
 	bool used;
@@ -23,23 +23,23 @@ struct client {
 	struct {
 		struct initiator ike; /* What it had before; INITIATOR_IDLE: nothing. */
 		bool leaving;
-		unsigned attempts;    /* IKE_SA_INITs of the new one. */
-		unsigned tries;       /* Its DELETE was sent so often. */
+		unsigned attempts;    /* IKE_SA_INITs sent for the new one. */
+		unsigned tries;       /* How often its DELETE was sent. */
 		uint64_t retry_us;
 	} old;
-	uint64_t retry_us, backoff_us; /* Of the outstanding request. */
+	uint64_t retry_us, backoff_us; /* Time of the outstanding request. */
 	unsigned tries;
 	struct blob *pending;          /* What was sent last, to notice a new one. */
 	uint64_t ask_us;               /* Next packet. */
 	uint32_t asked, answered;      /* Numbers of questions. */
 	uint32_t calm_from;            /* The first question that counts for I5. */
 	bool had_session;              /* When calm began. */
-	bool leaving;                  /* It asked for the end of its IKE SA. */
+	bool leaving;                  /* It has sent a DELETE for its IKE SA. */
 	bool dead;                     /* Its host is off, and it said no goodbye. */
 	bool must_tell;                /* It has moved and the gateway does not know yet. */
 };
 
-/* By which it sends. */
+/* The SA by which it sends. */
 const struct initiator *client_current(const struct client *c);
 void client_talk(struct client *c);
 void client_connect(struct client *c);
@@ -47,7 +47,7 @@ void client_move(struct client *c);
 /* The message that begins with b, adopted. */
 void client_send_ike(struct client *c, const struct initiator *from, struct blob *b);
 void client_watch_outstanding(struct client *c);
-void client_follow_children(struct client *c); /* The SAD follows the Child SAs that it has. */
+void client_follow_children(struct client *c); /* Makes its SAD agree with its Child SAs. */
 
 /* ---- client_reauth.c ---- */
 bool client_may_reauth(const struct client *c);

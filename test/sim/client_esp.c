@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What clients do with their SAs. Half of them ask and wait for the answer before they
- * ask again, like a person (the closed loop); the others send all the time, like a
- * call, and now and then many at once, like a picture. One packet in a hundred has a
- * source that is not the client's: it authenticates, and must not get through. */
+/* What clients do with their SAs. Half of them wait for each answer before they ask again, like a
+ * person (the closed loop); the others send all the time, like a call, and now and then many at
+ * once, like a picture. One packet in a hundred has a source that is not the client's: it
+ * authenticates, but must not get through. */
 #include "test/sim/client.h"
 
 #include <string.h>
@@ -92,7 +92,7 @@ static void answered(struct client *c, const uint8_t *inner, size_t len)
 	uint32_t number;
 
 	if (c->full->checkers.i1.rolled_back)
-		return; /* Addresses are given out anew. */
+		return; /* Addresses are given out again. */
 	if (len != INNER_LEN || (inner[INNER_CLIENT] | inner[INNER_CLIENT + 1] << 8) != (int)c->index)
 		world_fail(&c->full->world, "client %u gets a packet of another", c->index);
 	memcpy(&number, inner + INNER_NUMBER, 4);

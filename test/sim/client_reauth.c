@@ -4,8 +4,8 @@
  * it deletes the old ones. Both of its sessions live for a while, and the gateway may change
  * owner, leader, or both, at any point of that.
  *
- * It draws from a source of its own, so that a seed in which nobody does this is what it would be
- * without. */
+ * It has its own source of random numbers, so a seed without re-authentication runs as if this file
+ * did not exist. */
 #include "test/sim/client.h"
 
 #include "proto/ike/ike_message.h"
@@ -50,7 +50,7 @@ void client_reauth_begin(struct client *c)
 	client_connect(c);
 }
 
-/* The address rule: who never moved, and asks for what it has, has it in the new session too. */
+/* The address rule: a client that never moved, and asks for the address it has, keeps it in the new session. */
 void client_reauth_established(struct client *c)
 {
 	struct full *f = c->full;
@@ -96,7 +96,7 @@ void client_reauth_go_on(struct client *c)
 	client_follow_children(c);
 }
 
-/* Also by the IKE SA that the gateway is replacing. */
+/* Also on the IKE SA that the gateway is replacing. */
 static bool is_of(const struct initiator *ike, uint64_t spi_i, uint64_t spi_r)
 {
 	for (unsigned i = 0; i < IKE_SA_MAX; i++)

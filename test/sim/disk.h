@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A disk with the face of the real store: transactions become durable whole and in
- * order, some time after they were asked for; a crash loses the rest, except that the
- * last ones may have made it without anyone having heard.
+/* A disk with the interface of the real store: transactions become durable whole and in order, some
+ * time after they were asked for; a crash loses the rest, except that the last ones may have become
+ * durable unnoticed.
  *
  * What it holds are the product's own records (node/store/store_record.h), written by
  * node/store/store_log.c and read by node/store/store_check.c; only LMDB and the file system are
@@ -24,12 +24,12 @@ struct disk {
 	struct record_key key;
 	MDB_env *tree;               /* What is durable; NULL: nothing was ever stored. */
 	struct blob *tip_file, *synced_tip_file;
-	struct record_header header; /* Of the process that runs. */
+	struct record_header header; /* For the running process. */
 	struct record_tip tip;
 	struct disk_write *writes;   /* What is on its way, in order. */
 	uint64_t slow_us;            /* Added to each sync: a disk that stalls. */
-	uint64_t last_us;            /* When the last one will be done. */
-	bool full;                   /* What would make it larger fails: the process ends. */
+	uint64_t last_us;            /* When the last one will be durable. */
+	bool full;                   /* A write that would make it larger fails: the process ends. */
 };
 
 void disk_init(struct disk *d, struct host *h);

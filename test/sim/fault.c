@@ -107,7 +107,7 @@ static void end_datagrams(struct world *w, void *ctx, uint64_t a, struct blob *d
 
 /* ---- Faults ---- */
 
-/* Short ones test what nobody noticed, long ones what everybody did. */
+/* Short ones stay unnoticed; every node notices long ones. */
 static uint64_t some_time(struct world *w)
 {
 	switch (random_below(&w->random, 3)) {
@@ -269,7 +269,7 @@ static bool disturb_clock(struct world *w, struct host *h)
 	return true;
 }
 
-/* Up to two hours back or forth. */
+/* Up to two hours backward or forward. */
 static bool set_wall_clocks(struct world *w)
 {
 	int64_t by = ((int64_t)random_below(&w->random, 14400) - 7200) * (int64_t)SECOND;

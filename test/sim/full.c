@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The run of the whole: nodes, clients, faults, calm, the end. */
+/* The run of a whole cluster: nodes, clients, faults, calm, the end. */
 #include "test/sim/full.h"
 
 #include "proto/ike/fragment.h"
@@ -52,7 +52,7 @@ static void configure_client(struct full *f, unsigned i)
 	secret_set(&f->secret[i].psk, psk, strlen(psk));
 }
 
-/* The clients are users with their secrets as passwords; the gateway has another secret to show. */
+/* The clients are users with their secrets as passwords; the gateway authenticates with another secret. */
 static void configure_users(struct full *f)
 {
 	for (size_t i = 0; i < f->plan.clients; i++) {
@@ -96,9 +96,9 @@ static void configure(struct full *f)
 	c->n_service = 1;
 	c->lease = 64; /* Many renewals. */
 	c->snapshot_bytes = 15000; /* ... and snapshots. */
-	c->snapshot_slice = 1; /* ... each of which takes long: one thing in a millisecond. */
+	c->snapshot_slice = 1; /* ... each of which takes long: one record in a millisecond. */
 	c->snapshot_trailing = 8;
-	/* No more than what the clients need: any leak of places is met. */
+	/* No more than the clients need, so any leak of places is noticed. */
 	c->child_sas_max = 2 * f->plan.clients + 1;
 	c->timing.isolation_ms = f->plan.isolation_ms;
 	c->hash = 1;
@@ -112,7 +112,7 @@ static void configure(struct full *f)
 	c->policy->hash = 1;
 }
 
-/* Chance has sources of its own: a seed that is remembered stays what it was. */
+/* They have their own sources of random numbers, so a remembered seed stays what it was. */
 static void draw(struct full *f, uint64_t seed)
 {
 	struct random r;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* I10: a node whose host does not let it serve is given no client while another is there that
- * can serve; and what it owns is taken from it.
+/* I10: a node whose host does not let it serve is given no client while another node can serve; and
+ * what it owns is taken from it.
  *
- * Who is fit is no part of the replicated state. So each entry is judged by what its leader knew
- * when it put it into the log: which nodes had told it (in a frame that arrived over the link that
- * it still has) that they are unfit, and which others it could have chosen. */
+ * Fitness is no part of the replicated state. So each entry is judged by what its leader knew when
+ * it put it into the log: which nodes had told it (in a frame over the link that it still has) that
+ * they are unfit, and which others it could have chosen. */
 #include "test/sim/node.h"
 
-#define RELIEVED_US (3 * SECOND) /* From when nothing stands in the way. */
+#define RELIEVED_US (3 * SECOND) /* Time from when nothing stands in the way. */
 #define BEAT_MAX_US (200 * MS)   /* Longer: the node stood still. */
 
 void i10_told(struct i10_fitness *c, unsigned host, unsigned by, bool unfit)
@@ -32,7 +32,7 @@ static bool leads(const struct core *core)
 	return s.role == CONSENSUS_LEADER;
 }
 
-/* Who could take clients over, for all that this node can know. */
+/* Which nodes could take clients over, as far as this node can know. */
 static uint32_t available(const struct node *n)
 {
 	const struct full *f = n->full;
@@ -81,7 +81,7 @@ void i10_before(struct i10_fitness *c, const struct node *n)
 		c->slot[i] = state_slot_sessions(s, i) ? state_slot(s, i)->node : 0;
 }
 
-/* Could each entry of (before, applied] have named another than `to`, instead of `from`? */
+/* Could each entry of (before, applied] have moved it from `from` to a node other than `to`? */
 static bool had_choice(const struct i10_fitness *c, unsigned host, unsigned to, unsigned from,
 		       uint64_t before, uint64_t applied)
 {
@@ -131,7 +131,7 @@ void i10_after(struct i10_fitness *c, const struct node *n)
 
 /* ---- What is taken ---- */
 
-/* At once there is a leader that commits at once, knows, and has another. */
+/* There is a leader that can commit at once, knows of it, and has another node to choose. */
 static bool can_be_relieved(const struct full *f, const struct node *n)
 {
 	unsigned host = n->host->index;

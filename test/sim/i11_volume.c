@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* I11: no state says that an SA has carried more than it has, by all owners together. (What is
- * missing may be what was carried in the last second of each owner: core_volume_test.) */
+/* I11: no state says that an SA has carried more than all its owners together have. (It may miss
+ * the last second of each owner: core_volume_test.) */
 #include "test/sim/full.h"
 
 void i11_passed(struct i11_volume *c, uint32_t spi_in, const struct volume *v)

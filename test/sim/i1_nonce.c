@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* I1: no (key, IV) is ever used for two different packets, by whomever. The IV is read
- * from the packet: behind the ESP header, or at the start of IKE's SK payload. Of the 16
- * octets of a CBC IV the first 8 have to do.
+/* I1: no (key, IV) is ever used for two different packets, by any node. The IV is read from the
+ * packet: behind the ESP header, or at the start of IKE's SK payload. The check uses only the first
+ * 8 of a CBC IV's 16 octets.
  *
- * Leases alone make ESP's numbers unique, so this asks for more than I1: no number twice
- * under one SA. Only when every disk was put back to an older copy, which nothing can
- * notice, do numbers come again; then the salt in the IV has to do. An IKE IV may carry the
- * same bytes again, nothing else.
+ * Leases alone make ESP's numbers unique, so this asks for more than I1: no number twice under one
+ * SA. Numbers come again only if every disk was put back to an older copy, which nothing can
+ * notice; then the salt in the IV must differ. An IKE IV may repeat only with the same bytes.
  *
- * And one step before a number is used: what one epoch may send no other epoch may, and what
- * an owner was once allowed is not taken back in its epoch: it may have been used. */
+ * It also checks each lease: no two epochs may send the same number, and no lease shrinks within
+ * its epoch, for its numbers may have been used. */
 #include "test/sim/full.h"
 
 #include "proto/ike/ike_message.h"

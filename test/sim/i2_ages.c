@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* I2, what is published: a packet that was let in twice was first let in, by an owner that was
- * lost, within the mark age that its successor publishes. That age is corrected when the late marks
- * of an owner come that lived on, so this is looked at in the end. An owner that ended before
- * its late mark could get around leaves an age that is too short by as long as it lived on
- * unheard; it can do so only until it finds itself isolated. */
+ * lost, within the mark age that its successor publishes. Late marks of an owner that lived on
+ * correct that age, so this is checked at the end. If an owner ended before its late mark reached
+ * others, the age is too short by as long as it lived on unheard; it can do so only until it finds
+ * itself isolated. */
 #include "test/sim/full.h"
 
 #include <assert.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define SLACK_US (4 * MS) /* Reports, updates and frames on their way. */
-#define UNHEARD_US (200 * MS) /* Until isolation is noticed, and between hosts' clocks. */
+#define UNHEARD_US (200 * MS) /* Until isolation is noticed; clocks differ, too. */
 
 struct i2_ages {
 	struct window { /* What a successor publishes, in the world's time. */
@@ -105,7 +105,7 @@ void i2_again(struct i2_delivery *c, uint64_t at_us, uint64_t lost, uint64_t suc
 	snprintf(a->what, sizeof(a->what), "%s", what);
 }
 
-/* How old the log is, the wall clock alone tells. */
+/* Only the wall clock tells how old the log is. */
 static bool is_misdated(const struct i2_delivery *c, const struct window *w)
 {
 	return c->full->world.walls_set && w->age_us >= c->full->config.timing.mark_commit_ms * MS;

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* I2: no packet is let in twice, and none that its SA's selectors do not cover.
  *
- * A second process may let in again only what the first let in after the newest marks that
- * the second has heard from it: also when these come late, after its takeover. If it has heard
- * none (it is newer), what the first let in so late that there was no leader for long enough,
- * since then and without a break, to have the mark committed. And only within the mark age that
- * is published in the end (i2_ages.c). Of an exact SA nothing is let in again, unless all disks
- * were put back at once: nobody is left then who knows better. */
+ * A second process may let in again only what the first let in after the newest marks that the
+ * second has heard from it, also if these come late, after its takeover. If it has heard none (it
+ * is newer): what the first let in so late that no leader since then has led long enough, without a
+ * break, to commit the mark. And only within the mark age that is published in the end (i2_ages.c).
+ * Of an exact SA nothing is let in again, unless all disks were put back at once: then no node is
+ * left that knows better. */
 #include "test/sim/full.h"
 
 #include <stdio.h>
 
 #define REPORT_SLACK_US (3 * MS)      /* From acceptance to the next frame of marks. */
 #define COMMIT_US (1100 * MS)         /* ... to the committed mark, once there is a leader. */
-#define LOOK_US (30 * MS)             /* Its leader is looked at at least so often. */
+#define LOOK_US (30 * MS)             /* Its leader is checked at least this often. */
 
-/* Up to when the second knew what the process that was first had let in; 0 = never. */
+/* Up to when the second process knew what the first had let in; 0 = never. */
 static uint64_t covered_until(const uint64_t *first, const struct acceptance *a)
 {
 	const struct heard *h = &a->heard[first[1]];
@@ -25,7 +25,7 @@ static uint64_t covered_until(const uint64_t *first, const struct acceptance *a)
 	return h->old_incarnation == first[2] ? h->old_sent_us : 0;
 }
 
-/* Up to when what that process let in must be in the log. */
+/* What that process let in until then must be in the log. */
 static uint64_t committed_until(const struct i2_delivery *c, uint64_t incarnation)
 {
 	const uint64_t *v = seen_find(&c->led, incarnation, 0, 0);
@@ -40,14 +40,14 @@ static bool excused(const struct i2_delivery *c, const uint64_t *first, const st
 	if (first[2] == a->incarnation || (a->exact && !c->full->checkers.i1.rolled_back))
 		return false;
 	if (c->full->checkers.i1.rolled_back)
-		return true; /* The marks are those of the past. */
+		return true; /* The marks are old ones. */
 	if (covered != 0)
 		return first[0] + REPORT_SLACK_US >= covered;
 	/* Not yet lost, as far as it knows: nobody has told it anything. */
 	return (int64_t)first[3] > a->epoch || first[0] > committed_until(c, first[2]);
 }
 
-/* The one that owned the SA in the lower epoch was lost, and is first or second here. */
+/* The owner in the lower epoch was lost; it may be the first or the second process here. */
 static void let_in_again(struct i2_delivery *c, uint32_t spi_in, uint64_t seq,
 			 const uint64_t *first, const struct acceptance *a)
 {

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* I3, at the place where IKE messages come from: the core that leads. Right after
- * a step its state is what it has applied; a response that it sends must be the
- * cached one of the session there, a request the outstanding one. Two different
- * messages never have one Message ID. Seen from the client, a request never has a Message ID
- * beyond the next: the one before it must have been answered.
+/* I3, at the core that leads, where IKE messages are made. Right after a step, each response that
+ * it sends must be the session's cached one in its applied state, each request the outstanding one.
+ * Two different messages never have one Message ID. Seen from the client, a request never has a
+ * Message ID beyond the next: the one before it must have been answered.
  *
- * A response to a round of IKE_AUTH that is not the last is in no state: a majority of nodes
- * must hold it in memory, or 5 ms have passed since the client asked. Then another one may
- * come later; and if too many of those who held it have been started anew. */
+ * A response to a round of IKE_AUTH before the last is in no state: a majority of nodes must hold
+ * it in memory, or 5 ms have passed since the client asked. After such a wait another response may
+ * follow; also once too many of its holders have restarted. */
 #include "test/sim/full.h"
 
 #include "proto/ike/fragment.h"
@@ -44,7 +43,7 @@ static bool committed(const struct state *s, const struct ike_header *h, const u
 	return false;
 }
 
-/* What has one Message ID, of fragments (RFC 7383) each by its number, has the same bytes. */
+/* Equal Message IDs mean equal bytes; of fragments (RFC 7383), equal numbers too. */
 static uint64_t place_of(const struct ike_header *h, const uint8_t *message, size_t len)
 {
 	return h->message_id | (uint64_t)ike_fragment_of(message, len).number << 32;
@@ -67,7 +66,7 @@ static bool is_majority(const struct full *f, uint32_t hosts)
 	return (unsigned)__builtin_popcount(hosts) > f->world.n_hosts / 2;
 }
 
-/* Those that hold this response as the half-open SA's last one. */
+/* The nodes that hold this response as the half-open SA's last one. */
 static uint32_t holders(const struct full *f, const struct ike_header *h, const uint8_t *data,
 			size_t len)
 {
@@ -115,7 +114,7 @@ static void round_sent(struct i3_reply *c, unsigned host, const struct ike_heade
 		world_fail(&f->world, "I3: n%u answers message %u of exchange %u, but few hold it",
 			   host + 1, h->message_id, h->exchange);
 	c->n_rounds++;
-	/* Its hash, who held it, and when it was said. */
+	/* Its hash, the nodes that held it, and when it was sent. */
 	v = seen_get(&c->rounds, h->spi_r, place_of(h, message, len), 0, &fresh);
 	if (!fresh && v[0] != hash && is_majority(f, without_started_since(c, (uint32_t)v[1], v[2])))
 		world_fail(&f->world, "I3: n%u sends message %u of exchange %u with other bytes than before",
@@ -174,7 +173,7 @@ void i3_sent(struct i3_reply *c, unsigned host, const struct core *core, const u
 		return;
 	}
 	if (c->full->checkers.i1.rolled_back)
-		return; /* Nobody remembers what was said since. */
+		return; /* No node remembers what was sent since. */
 	v = seen_get(&c->bytes, h.spi_r, h.flags, place_of(&h, message, len), &fresh);
 	if (!fresh && v[0] != hash)
 		world_fail(&c->full->world,

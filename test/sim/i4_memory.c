@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* I4: what a client was told exists survives. While the run lasts: no client is told
- * that its IKE SA is gone unless it asked for that, or the operator did, and none is left without a Child SA. Nor
- * does an SA that the client has go from the state before the client was asked to end it: what the gateway
- * rekeys stays until the client has confirmed that (DESIGN section 4).
- * When all is over: every node knows each IKE SA and each Child SA that a client
- * believes to have, also a client that died long ago and never asked for anything. */
+/* I4: what a client was told exists survives. While the run lasts: no client is told that its IKE
+ * SA is gone unless it or the operator asked for that, and none is left without a Child SA. No SA
+ * that the client has leaves the state before the client was asked to end it: an SA that the
+ * gateway rekeys stays until the client has confirmed the rekey (DESIGN section 4). When all is
+ * over: every node knows each IKE SA and each Child SA that a client believes to have, also a
+ * client that died long ago and never asked for anything. */
 #include "test/sim/full.h"
 
-#define LEVEL_MS 1000u /* Nothing else goes on at the end. */
+#define LEVEL_MS 1000u /* At the end nothing else happens. */
 
 void i4_ended(struct i4_memory *c, unsigned client, bool asked_for)
 {
@@ -21,9 +21,9 @@ void i4_lost_child(struct i4_memory *c, unsigned client)
 		world_fail(&c->full->world, "I4: client %u lost its Child SA", client);
 }
 
-/* Is the gateway about to say the last word on that Child SA? Either it tells the client to
- * delete it, and the client has not answered that: it may have died before it could. Or it
- * still asks for what the client has already made. */
+/* Has the gateway a request about that Child SA outstanding? Either it tells the client to delete
+ * it, and the client has not answered that: it may have died before it could. Or it still asks for
+ * what the client has already made. */
 static bool is_under_way(const struct session *s, const struct belief *b)
 {
 	for (unsigned i = 0; s && i < IKE_SA_MAX; i++) {
@@ -37,7 +37,7 @@ static bool is_under_way(const struct session *s, const struct belief *b)
 	return false;
 }
 
-/* The session that it is, or is to become: the gateway still asks for the IKE SA that the client has made. */
+/* The session that has it, or will: the gateway still asks for the IKE SA that the client has made. */
 static const struct session *session_of(const struct state *s, const struct belief *b)
 {
 	const struct session *session = state_session_by_ike(s, b->spi_i, b->spi_r);
@@ -68,7 +68,7 @@ static void check_belief(struct full *f, const struct belief *b)
 	}
 }
 
-/* Since the client has it, and nobody has asked it to end it, it stays where it was once. */
+/* While the client has it and was not asked to end it, no state may lose it. */
 static void stays(struct full *f, uint64_t a, uint64_t b, bool there)
 {
 	struct i4_memory *c = &f->checkers.i4;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* I5: once nothing goes wrong any more, every client that had a session has an answer
- * to a question asked since, within a bound, and by what it had: it sends no
- * IKE_SA_INIT, no IKE_AUTH, no CREATE_CHILD_SA that it had not begun before. Clients that
- * had none may come in now. The nodes are all ready and vote. */
+/* I5: once nothing goes wrong any more, every client that had a session gets an answer to a
+ * question asked since, within a bound, over the SAs that it had: it sends no IKE_SA_INIT, IKE_AUTH
+ * or CREATE_CHILD_SA that it had not begun before. Clients that had none may come in now. The nodes
+ * are all ready and vote. */
 #include "test/sim/full.h"
 
 #include "proto/ike/ike_message.h"
@@ -24,7 +24,7 @@ void i5_exchange(struct i5_liveness *c, unsigned client, uint8_t exchange)
 		world_fail(&c->full->world, "I5: client %u needs a new %s", client, name[exchange]);
 }
 
-/* For who reads a failure. */
+/* For the reader of a failure. */
 static void tell_nodes(struct full *f)
 {
 	for (unsigned i = 0; i < f->world.n_hosts; i++) {
@@ -60,7 +60,7 @@ void i5_wait(struct i5_liveness *c)
 		bool happy = !clients_unhappy(f, text, sizeof(text));
 
 		if (happy)
-			unfit_over(f); /* They are served without it. */
+			unfit_over(f); /* The clients are served without it. */
 		if (happy && full_is_whole(f))
 			break;
 		if (f->world.now_us - from < BOUND_US) {

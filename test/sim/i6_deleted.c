@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* I6: a session that its client was told is gone is in no node's state when all is
- * over, whatever was replayed since; and in no state, ever, have two sessions one inner
- * address.
+/* I6: a session that its client was told is gone is in no node's state when all is over, whatever
+ * was replayed since; and no state ever has two sessions with one inner address.
  *
- * An IKE SPI pair is of one session for good: if it is seen with another one, somebody's
- * old IKE_AUTH has brought it back, with the keys that it had. An inner address that is
- * given to another identity has rested before: a node that does not know of its end yet may
- * still send its packets to who had it. How long is counted in the cluster's own time, from
- * the newest state that the old session was seen in. */
+ * An IKE SPI pair belongs to one session for good: if it is seen with another, an old IKE_AUTH has
+ * brought it back, with its old keys. An inner address rests before another identity gets it: a
+ * node that has not heard of the old session's end may still send packets to the old client. The
+ * rest is counted in cluster time, from the newest state that had the old session. */
 #include "test/sim/full.h"
 
 #include <string.h>
@@ -83,8 +81,8 @@ void i6_state(struct i6_deleted *c, unsigned host, uint64_t index, const struct 
 
 		check_pairs(c, host, x);
 		if (x->ike.virtual_ip.family == 0)
-			continue; /* There was none left for it. */
-		if (x->successor) { /* It only receives: the address is that one's. */
+			continue; /* No address was left for it. */
+		if (x->successor) { /* It only receives: its successor has the address. */
 			check_passed(c, host, s, x);
 			continue;
 		}
@@ -101,7 +99,7 @@ void i6_state(struct i6_deleted *c, unsigned host, uint64_t index, const struct 
 	seen_fini(&taken);
 }
 
-/* Have all applied the same? */
+/* Have all nodes applied the same? */
 static bool level(const struct world *w)
 {
 	for (unsigned i = 1; i < w->n_hosts; i++)
@@ -124,7 +122,7 @@ void i6_end(struct i6_deleted *c)
 		i6_state(c, i, core_applied(core), s);
 		for (const struct session *x = state_next_session(s, 0); x;
 		     x = state_next_session(s, x->id))
-			/* What ends waits for an answer that may have been lost. */
+			/* An ending session waits for an answer that may be lost. */
 			if (!session_ends(x) &&
 			    seen_find(&c->dead, x->ike.ike[0].spi_i, x->ike.ike[0].spi_r, 0))
 				world_fail(&f->world, "I6: n%u still has session %llu, or again",

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* I7: nodes that have applied the same have the same state, to the last octet; an SA
- * has one owner in each epoch; an owner whose time is over falls silent within
- * `isolation`, and so does who held the service addresses: his neighbours would go on
- * sending to him. When all is over the workers of each node have just what its state says. */
+/* I7: nodes that have applied the same have the same state, to the last octet; an SA has one owner
+ * in each epoch; a former owner falls silent within `isolation`, and so does a former holder of the
+ * service addresses, for its neighbours would go on sending to it. When all is over, each node's
+ * workers have exactly what its state says. */
 #include "test/sim/full.h"
 
 #include <string.h>
 
-#define SILENT_SLACK_US (150 * MS) /* For an owner whose time is over to fall silent. */
-#define DIGEST_EVERY 4u       /* Digests of so many indexes are compared: it costs an ... */
+#define SILENT_SLACK_US (150 * MS) /* For a former owner to fall silent. */
+#define DIGEST_EVERY 4u       /* Every this many indexes digests are compared: each costs an ... */
 #define DIGEST_SESSIONS 8u    /* ... encoding, the more so the more sessions there are. */
 
 void i7_stepped(struct i7_owner *c, unsigned host, const struct core *core, uint64_t applied_before)
@@ -42,7 +42,7 @@ void i7_granted(struct i7_owner *c, unsigned host, uint64_t incarnation, uint32_
 	uint64_t *v = seen_get(&c->owner, spi_in, (uint64_t)epoch, 0, &fresh);
 
 	if (c->full->checkers.i1.rolled_back)
-		return; /* Epochs come again; numbers and salts are what counts (I1). */
+		return; /* Epochs come again; only numbers and salts count (I1). */
 	if (!fresh && (v[0] != host || v[1] != incarnation))
 		world_fail(&c->full->world,
 			   "I7: n%u owns SA %08x in epoch %lld, as n%llu did in another process",
@@ -56,8 +56,8 @@ void i7_granted(struct i7_owner *c, unsigned host, uint64_t incarnation, uint32_
 	}
 }
 
-/* An owner that does not know of its end yet is without a quorum: `isolation` later
- * at the latest it is silent. */
+/* A former owner that does not know it yet is without a quorum: it is silent after `isolation` at
+ * the latest. */
 void i7_used(struct i7_owner *c, unsigned host, uint32_t spi_in, int64_t epoch)
 {
 	const uint64_t *v = seen_find(&c->newest, spi_in, 0, 0);
@@ -69,9 +69,9 @@ void i7_used(struct i7_owner *c, unsigned host, uint32_t spi_in, int64_t epoch)
 			   host + 1, (long long)epoch, spi_in, (long long)v[0], (double)v[1] / 1e6);
 }
 
-/* Who holds is a matter of the index; only an older state can still name another. It may
- * be a state that nobody acted on: held by one, given to another who learned it late, and
- * given back. So it is the epoch that tells since when they are held. */
+/* Each index has one holder; only an older state can name another. Perhaps no node acted on that
+ * state: the addresses went to a node that learned it late, and back. So the epoch tells since when
+ * they are held. */
 void i7_holds(struct i7_owner *c, unsigned host, const struct core *core)
 {
 	struct full *f = c->full;

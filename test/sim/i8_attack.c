@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* I8: what comes from who holds no key changes nothing but counters and bounded
- * caches. attack.c makes such datagrams and marks them; the mark travels with a packet
- * that is forwarded and a message that is relayed, for the checkers only. A node that
- * handles a marked one did all that was due in a step before; so what changes now
- * changed because of it.
+/* I8: datagrams from an attacker without keys change nothing but counters and bounded caches.
+ * attack.c makes such datagrams and marks them; the mark travels with a packet that is forwarded
+ * and a message that is relayed, for the checkers only. Before a node handles a marked one, it does
+ * all that is due; so any change after that comes from the marked one.
  *
- * An address that never was a client's is answered at most by what IKE_SA_INIT gives
- * anybody, and by old responses, repeated; never by ESP. */
+ * An address that never was a client's gets at most the answers to IKE_SA_INIT that anybody gets,
+ * and repeated old responses; never ESP. */
 #include "test/sim/node.h"
 
 #include "cluster/link/frame.h"
@@ -35,8 +34,8 @@ void i8_before(struct i8_attack *c, const struct node *n, struct i8_before *b)
 	b->last_index = core_last_index(n->core);
 	b->pending = s.pending;
 	b->fragments = s.fragments;
-	/* Only apply changes the state, says the design: held against the state itself,
-	 * but not each time. */
+	/* By design only apply changes the state: sometimes this is checked against the state
+	 * itself. */
 	b->digested = c->n_checked % (DIGEST_ONE_IN * (1 + c->full->n_clients / 8)) == 0;
 	b->digest = b->digested ? digest(n->core) : 0;
 }
@@ -58,9 +57,9 @@ static void check_actions(struct i8_attack *c, const struct node *n)
 	}
 }
 
-/* Messages that may wait since this step, for no command: an IKE_SA_INIT for a value of Diffie-Hellman, of which the core
- * grants each address a few; and a repeated IKE_AUTH, at a leader that is new, for what the others know of its
- * half-open SA. */
+/* Messages that may wait since this step, though for no command: an IKE_SA_INIT for a
+ * Diffie-Hellman value (the core grants each address a few), and a repeated IKE_AUTH, at a new
+ * leader, for what other nodes know of its half-open SA. */
 static size_t waits(const struct node *n)
 {
 	size_t values = 0, asks = 0;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* I9: what is told to end has ended. In no state has a session that ends a Child SA, nor a
- * revoked identity a session that does not end. A node lets no packet of such a session
- * pass once it has applied its end, but for what its workers take to hear of it; and nobody
- * does for a client whose revocation was answered for, `isolation` later: who has not applied
- * it by then is silent. When all is over every node knows who is revoked, and no one else is. */
+/* I9: an ended session stays ended. In no state does an ending session have a Child SA, or a
+ * revoked identity a session that is not ending. Once a node has applied the end, it lets no packet
+ * of that session pass, apart from the time until its workers hear of it. `isolation` after the
+ * operator got the answer to a revocation, no node does: a node that has not applied it by then is
+ * silent. When all is over every node knows exactly which identities are revoked. */
 #include "test/sim/node.h"
 
 #define HEARD_US (1 * MS)          /* Until a worker has heard of its SA's end. */
 #define SILENT_SLACK_US (150 * MS) /* As in I7. */
 
-/* Whose session it is; NULL: nobody's whom the operator knows. */
+/* The client whose session it is; NULL: none that the operator knows. */
 static const struct order *order_of(const struct full *f, const struct session *x)
 {
 	for (unsigned i = 0; i < f->n_clients; i++)

@@ -59,7 +59,7 @@ uint64_t full_led_term(struct full *f, unsigned host)
 	core_status(c, &led);
 	if (led.role != CONSENSUS_LEADER || led.term != s.term)
 		return 0;
-	if (f->led.term != led.term) { /* What it begins its term with is in its log already. */
+	if (f->led.term != led.term) { /* The first entries of its term are in its log already. */
 		f->led.term = led.term;
 		f->led.first = core_last_index(c);
 	}

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Debian builds libraft without its asserts. Builds it with them, from the source package
-# of the version that is installed, into DIR/libraft.a. Where that source cannot be had
-# it prints SKIPPED and why, and ends with status 3.
+# of the version that is installed, into DIR/libraft.a. If that source is not available, it prints
+# SKIPPED and why, and ends with status 3.
 #   libraft_asserts.sh DIR
 dir=${1:?usage: libraft_asserts.sh DIR}
 skip() { echo "SKIPPED: $1"; exit 3; }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One history for all: at every index all nodes apply the same command or none,
- * what one node has applied is never lost, a term has one leader, and equal
- * indexes have equal digests (half of invariant I7). */
+/* One history for all: at every index all nodes apply the same command or none, a command that one
+ * node has applied is never lost, a term has one leader, and equal indexes have equal digests (half
+ * of I7). */
 #ifndef TEST_SIM_LOG_CHECKER_H
 #define TEST_SIM_LOG_CHECKER_H
 
@@ -23,7 +23,7 @@ struct log_checker {
 		unsigned host;
 	} *leader;
 	size_t n_leaders;
-	uint64_t applied[HOSTS_MAX]; /* Of the running process. */
+	uint64_t applied[HOSTS_MAX]; /* For the running process. */
 };
 
 void log_checker_init(struct log_checker *c, struct world *w);

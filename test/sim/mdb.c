@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A sorted array of records. Who reads gets pointers into an image of pages as LMDB
- * lays them out, each with its own number in front, for the product's check looks at
- * that too; who writes gets them into the records. */
+/* A sorted array of records. A reader gets pointers into an image of pages as LMDB lays them out,
+ * each with its own number in front, for the product's check looks at that too; a writer gets
+ * pointers into the records. */
 #include "test/sim/mdb.h"
 
 #include "node/store/store_check_pages.h"
@@ -39,7 +39,7 @@ struct MDB_env {
 struct MDB_cursor {
 	MDB_env *env;
 	size_t at;
-	bool empty; /* The tree of free pages: there are none. */
+	bool empty; /* The tree of free pages: always empty. */
 };
 
 /* ---- The tree ---- */
@@ -290,8 +290,8 @@ int mdb_cursor_get(MDB_cursor *c, MDB_val *key, MDB_val *data, MDB_cursor_op op)
 	return 0;
 }
 
-/* LMDB's own pages, which lead to those of records, are not simulated: there are none to
- * walk. The files themselves are test/fuzz's (store) and store_lmdb_test's. */
+/* LMDB's branch pages are not simulated: there are none to walk. test/fuzz (store) and
+ * store_lmdb_test cover the files themselves. */
 bool store_pages_walk(struct store_pages *p)
 {
 	(void)p;
@@ -306,7 +306,7 @@ char *mdb_strerror(int err)
 	return text;
 }
 
-/* ---- What opens files: the simulator has none ---- */
+/* ---- Opening files: the simulator has none ---- */
 
 int mdb_env_create(MDB_env **e)
 {

@@ -1,19 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Plants each bug of proto/mutant.h and of test/sim/patches in turn and looks for who notices: a checker of the
-# simulator (which one, with which seed), or a unit test. One that nobody notices is a
+# Plants each bug of proto/mutant.h and of test/sim/patches in turn and finds which test notices: a checker of the
+# simulator (which one, with which seed), or a unit test. A bug that no test notices is a
 # failure: a checker that cannot fail proves nothing. Prints the table of test/README.md.
 #
-# test/sim/mutants.txt remembers who noticed, and with which seed, counted from 1 on; these
-# are tried first. If none of them notices any more, all are, from seed 1 on. What is needed is
-# built. A program that cannot be built or started, dies without saying what is wrong, or fails
-# without the bug too has noticed nothing: that is an ERROR of the run, and fails it.
-# MUTANT=NAMES     only these
-# MUTANT_HUNT=1    begin with seed 1, whatever is remembered
-# MUTANT_WRITE=1   write what was found into mutants.txt
-# MUTANT_SEEDS=N   how many seeds of each kind are tried (100)
-# MUTANT_JOBS=N    how many at once (the number of processors)
-# MUTANT_ROWS=FILE keep what was found there, and go on behind it
+# test/sim/mutants.txt remembers which test noticed, and with which seed, counted from 1 on; these
+# are tried first. If none of them notices any more, all are, from seed 1 on. The script builds what
+# it needs. A program that cannot be built or started, dies without saying what is wrong, or fails
+# without the bug too has noticed nothing: that is an ERROR of the run, and fails it. MUTANT=NAMES
+# only these MUTANT_HUNT=1 begin with seed 1, whatever is remembered MUTANT_WRITE=1 write what was
+# found into mutants.txt MUTANT_SEEDS=N how many seeds of each kind are tried (100) MUTANT_JOBS=N
+# how many at once (the number of processors) MUTANT_ROWS=FILE keep what was found there, and go on
+# behind it
 set -u
 export LC_ALL=C CMOCKA_MESSAGE_OUTPUT=stdout
 unset MAKEFLAGS MAKELEVEL
@@ -75,7 +73,7 @@ run_unit() {
 	fi
 }
 
-# All unit tests that could notice. Those of node/ are of no use where proto/ or cluster/ is patched.
+# All unit tests that could notice. Those of node/ are left out where proto/ or cluster/ is patched.
 units() {
 	local unit
 	for unit in test/unit/*_test.c; do
@@ -134,7 +132,7 @@ if grep '^ERROR ' <<< "$wanted"; then
 	echo "there is no such mutant"
 	exit 1
 fi
-# What noticed before, and a unit test without the bug as well.
+# The test that noticed before; a unit test also runs without the bug.
 programs() {
 	while read -r name kind where; do
 		from "$name"
@@ -165,7 +163,7 @@ order() {
 	awk -F '\t' 'NR == FNR { row[$2] = $0; next } { split($0, a, " ") } a[1] in row { print row[a[1]] }' "$result" - <<< "$planted"
 }
 if [ -n "${MUTANT_WRITE:-}" ]; then
-	# First what noticed now, then what was remembered before.
+	# First the test that noticed now, then those remembered before.
 	order | awk -F '\t' '$1 == "caught" { print $2, $5 }' | awk -v known="$known" '
 		{ found[$1] = $0; names[++n] = $1 }
 		function say(name) { if (name in found && !(name in said)) print found[name]; said[name] = 1 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Does mutants.sh take only that for "caught" which is a test's verdict? Programs that are
-# nothing but an exit code stand in for a unit test that notices DELETED_ASKS.
+# Does mutants.sh take only a test's verdict for "caught"? Programs that only return an exit code
+# stand in for a unit test that notices DELETED_ASKS.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 dir=$(mktemp -d) || exit 1

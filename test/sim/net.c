@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One struct link for each pair of hosts; its two directions are struct pipe. An
- * epoch counts connections: what belongs to an earlier one never arrives. */
+/* One struct link for each pair of hosts; its two directions are struct pipe. An epoch counts
+ * connections: frames of an earlier one never arrive. */
 #include "test/sim/net.h"
 
 #include <assert.h>
@@ -8,7 +8,7 @@
 
 #define GIVE_UP_US (3 * SECOND)        /* A stalled connection ends after this. */
 #define PROMPT_US (5 * MS)
-#define RETRANSMIT_US (200 * MS)       /* After a block ends TCP needs up to this. */
+#define RETRANSMIT_US (200 * MS)       /* TCP needs up to this after a block ends. */
 
 struct held {
 	struct blob *frame;
@@ -20,7 +20,7 @@ struct pipe {
 	bool blocked;
 	uint64_t blocked_us; /* Since when. */
 	uint64_t slow_us, last_us;
-	uint64_t full_until_us, late_us; /* What is not urgent; when its last one arrives. */
+	uint64_t full_until_us, late_us; /* Until when non-urgent frames wait; when the last arrives. */
 	struct held *held, **tail;
 };
 
@@ -126,7 +126,7 @@ static void connection_ends(struct world *w, struct link *l, uint64_t refused_a,
 	tell(w, l->b, l->a, DELIVER_LINK_DOWN, refused_b);
 }
 
-/* Tries over and over, and looks after stalled connections. */
+/* Tries again and again, and ends stalled connections. */
 static void on_connect(struct world *w, void *ctx, uint64_t a, struct blob *data)
 {
 	struct link *l = ctx;
@@ -139,7 +139,7 @@ static void on_connect(struct world *w, void *ctx, uint64_t a, struct blob *data
 		l->up = true;
 		l->silent_us = 0;
 		l->pipe[0].last_us = l->pipe[1].last_us = w->now_us;
-		l->pipe[0].late_us = l->pipe[1].late_us = 0; /* What was in the way is gone. */
+		l->pipe[0].late_us = l->pipe[1].late_us = 0; /* The obstacle is gone. */
 		l->pipe[0].full_until_us = l->pipe[1].full_until_us = 0;
 		world_say(w, "link n%u-n%u", l->a + 1, l->b + 1);
 		tell(w, l->a, l->b, DELIVER_LINK_UP, 0);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Links between hosts and the wild outside.
+/* Links between hosts, and the network outside.
  *
- * A link stands for a TLS connection over TCP: frames arrive in order or the link
- * ends. A direction that is blocked holds frames back, as TCP would, and delivers
- * them when it is open again; if that takes too long the link ends. A crashed
- * process's kernel resets its links; a host that lost power says nothing. Datagrams
- * have none of these comforts.
+ * A link stands for a TLS connection over TCP: frames arrive in order or the link ends. A direction
+ * that is blocked holds frames back, as TCP would, and delivers them when it is open again; if that
+ * takes too long the link ends. A crashed process's kernel resets its links; a host that lost power
+ * says nothing. Datagrams have none of these guarantees.
  *
- * A link carries two kinds of frames, as node/link/connection.c has them: what is urgent
- * (heartbeats, forwarded packets) does not wait behind what is not, say a snapshot. */
+ * A link carries two kinds of frames, as node/link/connection.c has them: urgent ones (heartbeats,
+ * forwarded packets) do not wait behind others, say a snapshot. */
 #ifndef TEST_SIM_NET_H
 #define TEST_SIM_NET_H
 
@@ -24,8 +23,8 @@ struct net_fault {
 struct net *net_new(struct world *w);
 void net_free(struct net *n);
 void net_host_started(struct host *h);
-/* A process that ends has its links reset by its kernel: who can be reached sees the
- * end, and that nobody listens any more. A host without power is just silent. */
+/* A process that ends has its links reset by its kernel: a reachable peer sees the end, and that
+ * nothing listens any more. A host without power is just silent. */
 void net_host_stopped(struct host *h, bool power_lost);
 
 /* Over the link; lost if it is down. Borrows frame. */
@@ -38,7 +37,7 @@ bool net_is_prompt(struct world *w, unsigned from, unsigned to);
 void net_block(struct world *w, unsigned from, unsigned to, bool blocked); /* One way. */
 void net_reset(struct world *w, unsigned a, unsigned b);                   /* The link ends. */
 void net_slow(struct world *w, unsigned from, unsigned to, uint64_t extra_us);
-/* Something large is in the way: what is not urgent arrives then. */
+/* Something large is in the way: non-urgent frames arrive then. */
 void net_fill(struct world *w, unsigned from, unsigned to, uint64_t until_us);
 void net_set_fault(struct world *w, const struct net_fault *f);
 void net_clog(struct world *w, uint64_t until_us); /* Datagrams wait until then. */

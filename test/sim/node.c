@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Deliveries become events, actions are performed. Every frame is preceded by
- * its send time (8 octets) and whether somebody hostile caused it (1), which only the
- * checkers read. */
+/* Deliveries become events, actions are performed. Every frame is preceded by its send time (8
+ * octets) and whether the attacker caused it (1), which only the checkers read. */
 #include "test/sim/node.h"
 
 #include "cluster/link/frame.h"
@@ -63,8 +62,8 @@ static void take_address(struct node *n, bool hold)
 		f->stale_until_us = n->host->world->now_us + 100 * MS;
 		f->holder = self;
 	}
-	/* Announced again and again (DESIGN section 6): another one may have claimed it
-	 * for a moment, or the first announcement was lost. */
+	/* Announced again and again (DESIGN section 6): another node may have claimed it for a
+	 * moment, or an announcement was lost. */
 	for (size_t i = 0; i < sizeof(again_ms) / sizeof(again_ms[0]); i++)
 		host_later(n->host, again_ms[i] * MS, OWN_ANNOUNCE, NULL);
 }
@@ -122,8 +121,8 @@ static void perform_all(struct node *n)
 	actions_clear(&n->actions);
 }
 
-/* Who led until a later term began does not know what was answered since, and takes a
- * repeated request for a new one: what it then proposes never commits (I3, I7 hold it to that). */
+/* A leader of an earlier term does not know what was answered since, and takes a repeated request
+ * for a new one: what it then proposes never commits (I3 and I7 check that). */
 static bool is_superseded(const struct node *n)
 {
 	struct core_status own, other;
@@ -169,7 +168,7 @@ void node_event(struct node *n, struct event *e)
 	bool hostile = n->hostile, relays = n->step_relays;
 	struct event tick = { .type = EVENT_TICK };
 
-	if (hostile) { /* What is due is done first: it is not the attacker's doing. */
+	if (hostile) { /* Due work comes first: the attacker did not cause it. */
 		n->hostile = n->step_relays = false;
 		step(n, &tick);
 		n->hostile = hostile;
@@ -190,7 +189,7 @@ static void hear_marks(struct heard *h, uint64_t incarnation, const uint8_t stam
 	memcpy(&h->sent_us, stamp, 8);
 }
 
-/* What is told counts for the steps after this one, and no more from this one on. */
+/* "Unfit" counts after this step; "fit" takes it back before this step. */
 static void on_fitness_frame(struct node *n, unsigned by, struct event *e, bool unfit)
 {
 	struct i10_fitness *c = &n->full->checkers.i10;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A simulated node: what node/ and xdp/ are in production, in three hundred
- * lines, around the same core, detector and packet engine. */
+/* A simulated node: it replaces node/ and xdp/ around the same core, detector and packet engine. */
 #ifndef TEST_SIM_NODE_H
 #define TEST_SIM_NODE_H
 
@@ -15,14 +14,14 @@ struct node {
 	struct actions actions;
 	struct detector detector;
 	uint64_t incarnation, heartbeat_us;
-	bool holds;       /* The addresses, by its core's word. */
+	bool holds;       /* It holds the addresses, as its core says. */
 	bool step_relays; /* The event at hand is a frame to be sent on: not ours to check. */
 	bool shuts_down;  /* It was told to end. */
-	bool hostile;     /* It was made by who holds no key (i8_attack.c). */
+	bool hostile;     /* It was made without keys (i8_attack.c). */
 	int exit_status;  /* -1 = runs on. */
 	char exit_text[240];
 
-	struct prefix_list routes; /* That stand, if the core has asked for other ones than at its start. */
+	struct prefix_list routes; /* Those in place, if the core has asked for others than at its start. */
 	struct worker worker;
 	struct heard heard[HOSTS_MAX]; /* Newest marks from each host. */
 };
@@ -35,7 +34,7 @@ enum { /* DELIVER_OWN */
 	OWN_SHUTDOWN,
 	OWN_CONTROL,
 	OWN_FITNESS,
-	OWN_ANSWER, /* To what is asked outside, or computed there. */
+	OWN_ANSWER, /* To what is asked or computed outside. */
 	OWN_ROUTES,
 	OWN_EXIT
 };

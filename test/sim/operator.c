@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operator tells nodes to end (they are started again), replaces disks, and is the
- * one who has to deal with disks that went bad: a node that finds its store damaged, or
- * is refused because it is an old copy, is wiped and joins anew. At most one node at a
- * time is without its data, and the next one not before that one has its vote: so much
- * a cluster of three can bear, and nothing committed may be lost by it (I4).
+/* The operator tells nodes to end (they are started again), replaces disks, and deals with disks
+ * that went bad: a node that finds its store damaged, or is refused because it is an old copy, is
+ * wiped and joins anew. At most one node at a time is without its data, and the next one not before
+ * that one has its vote: a cluster of three can bear that without loss of anything committed (I4).
  *
- * Not drawn: a disk that loses its last second of acknowledged writes and the tip file
- * with them. The cluster remembers what each node has acknowledged only once a second
- * (DESIGN section 7); nothing can notice less, and a disk like that breaks its word. */
+ * Not drawn: a disk that loses its last second of acknowledged writes and the tip file with them.
+ * The cluster remembers what each node has acknowledged only once a second (DESIGN section 7);
+ * nothing can notice a smaller loss, and such a disk breaks its promise. */
 #include "test/sim/full.h"
 
 #include <string.h>
@@ -85,7 +84,7 @@ static void replace_disk(struct full *f, struct host *h)
 	host_start(h);
 }
 
-/* I4: what it lacks it would never miss. */
+/* I4: a node that ran would never notice its loss. */
 static void must_refuse(struct full *f, struct host *h, const char *what)
 {
 	host_start(h);
@@ -113,8 +112,8 @@ static void flip_bit(struct full *f, struct host *h)
 	start_later(h, 1, 1000);
 }
 
-/* LMDB falls back to the older of its two meta pages when the newer one is damaged: a
- * whole tree, but not the last one. Only the tip file knows. */
+/* LMDB falls back to the older of its two meta pages when the newer one is damaged: a whole tree,
+ * but not the last one. Only the tip file shows that. */
 static void on_tail(struct world *w, void *ctx, uint64_t counter, struct blob *data)
 {
 	struct full *f = w->context;
@@ -184,7 +183,7 @@ void operator_ended(struct full *f, unsigned host, int status, const char *text)
 	start_later(h, 10, f->calm ? 100 : 2000);
 }
 
-/* A cold start from old disks waits for somebody to decide. */
+/* A cold start from old disks waits for the operator's decision. */
 static void accept_old_disks(struct full *f)
 {
 	for (unsigned i = 0; i < f->world.n_hosts; i++) {

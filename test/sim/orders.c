@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operator's order: now and then he ends a client's session, or all that it has, revokes
- * its identity, allows it again; at any node, while whatever else goes wrong. He asks one
- * thing of a client at a time, and waits for the answer. Where none comes, for the node that
- * he asked is gone, he does not know what became of it, and neither do the checkers from
- * then on: it may still commit.
+/* The operator's orders: now and then he ends one or all sessions of a client, revokes its
+ * identity, or allows it again; at any node, while other faults go on. He gives one order about a
+ * client at a time, and waits for the answer. If none comes, because the node that he asked is
+ * gone, neither he nor the checkers know what became of it: it may still commit.
  *
- * He draws from a source of his own, so that a seed in which he says nothing is what it
- * would be without him. */
+ * He has his own source of random numbers, so a seed without orders runs as it would without
+ * him. */
 #include "test/sim/client.h"
 
 #include <stdlib.h>
@@ -22,7 +21,7 @@ static struct host *some_host(struct full *f)
 	return host_runs(h) && !h->paused ? h : NULL;
 }
 
-/* The id of the session that the client believes to have, by what that node knows; 0: none. */
+/* That node's id for the session that the client believes it has; 0: none. */
 static uint64_t session_of(struct full *f, const struct host *h, unsigned client)
 {
 	const struct ike_sa *sa = &f->client[client].ike.ike[0];
@@ -119,7 +118,7 @@ void orders_begin(struct full *f)
 		world_at(&f->world, SPEAKS_FROM_US, on_order, f, 0, NULL);
 }
 
-/* Half of those who are revoked may come again, and then they shall (I5). */
+/* Half of the revoked may come again, and then they must (I5). */
 void orders_calm(struct full *f)
 {
 	for (unsigned i = 0; i < f->n_clients; i++) {

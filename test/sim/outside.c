@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Everything between the clients, the nodes and the server. A client's address tells
- * who it is and how often it has moved; what is sent to an address that it left is lost.
+/* Everything between the clients, the nodes and the server. A client's address tells which client
+ * it is and how often it has moved; what is sent to an address that it left is lost.
  *
- * Mode vip: the service address leads to who holds it; for a while after a move
- * neighbours may still know who did before. Mode lb: a balancer spreads addresses over
- * the hosts that looked well when it last asked. */
+ * Mode vip: the service address leads to its holder; for a while after a move, neighbours may still
+ * send to the last one. Mode lb: a balancer spreads addresses over the hosts that were healthy at
+ * its last check. */
 #include "test/sim/full.h"
 
 #include "test/sim/net.h"

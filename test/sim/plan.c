@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Most seeds are three nodes and a handful of clients, so that there can be many seeds;
- * some are large. Where there are many clients each takes its time, so that a run has
- * about as many packets in any case. */
+/* Most seeds have three nodes and a handful of clients, so that many seeds can run; some are large.
+ * Many clients are slower each, so that every run has about as many packets. */
 #include "test/sim/full.h"
 
 #include <string.h>
 
-#define CALM_CLIENTS 8u /* So many at full speed. */
+#define CALM_CLIENTS 8u /* Up to this many run at full speed. */
 
 static unsigned draw_hosts(struct random *r)
 {
@@ -48,8 +47,8 @@ static void draw_suites(struct plan *p, struct random *r)
 	p->esp = random_chance(r, 400) ? esp[random_below(r, COUNT(esp))] : "aes128gcm16";
 }
 
-/* Addresses for all, and a few more: then one that was freed has to be given out again
- * while the run lasts. It rests for 10 times `isolation`, which is shorter here. */
+/* A few more addresses than clients, so that freed ones are given out again while the run lasts.
+ * They rest for 10 times `isolation`, which is shorter here. */
 static void draw_pool(struct plan *p, struct random *r)
 {
 	p->pool_bits = 20;
@@ -66,7 +65,7 @@ static void draw_pool(struct plan *p, struct random *r)
 void plan_draw(struct plan *p, struct random *r)
 {
 	static const unsigned attack[] = { 0, 100, 100, 300 };
-	/* Where little goes wrong otherwise, disks can be lost. */
+	/* Disks can be lost only where few other faults occur. */
 	static const uint64_t mean_ms[] = { 100, 300, 300, 300, 1000, 3000 };
 
 	memset(p, 0, sizeof(*p));
@@ -90,7 +89,7 @@ void plan_draw(struct plan *p, struct random *r)
 	p->rounds = random_below(r, 8) == 2;
 }
 
-/* Soft ones alone: what is past a hard one ends, and that is the client's loss. */
+/* Soft ones only: past a hard one an SA ends, and its client loses it. */
 void plan_lifetimes(struct plan *p, uint64_t seed)
 {
 	struct random r;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operator changes the policy while clients come and go: in a quarter of the seeds he hands a
- * new one to one node after another, as `baton reload` does, in any order and as slowly as it
- * comes; now and then the next one before the last node has this one. A node that does not run
- * finds it at its start. Users come and go whom no client is, and what only new SAs notice
- * changes; every client stays in each policy, so nothing may become of it: no checker knows of
- * this file. No node may hold it against another (UNREADY_DIFFERS), and when all is over the
- * state says of each node what it has in force.
+ * new one to one node after another, as `baton reload` does, in any order and at any speed; now and
+ * then the next one comes before the last node has this one. A node that does not run finds it at
+ * its start. Only users that are no client come and go, and values change that only new SAs use;
+ * every policy has every client, so the run must not suffer, and no checker knows of this file. No
+ * node may call another different for it (UNREADY_DIFFERS), and when all is over the state names
+ * each node's policy in force.
  *
- * He draws from a source of his own, with a salt by which no seed that is remembered for
- * something else (seeds, mutants.txt) has any. */
+ * It has its own source of random numbers, with a salt that keeps it out of seeds remembered for
+ * something else (seeds, mutants.txt). */
 #include "test/sim/node.h"
 
 #include "cluster/core/unready.h"
@@ -68,7 +68,7 @@ static void hand_to(struct full *f, struct host *h)
 			  (unsigned long long)f->policies.newest->hash);
 		f->faults.count[FAULT_POLICY]++;
 		n->config.policy = f->policies.newest;
-		n->hostile = n->step_relays = false; /* Of what was delivered before. */
+		n->hostile = n->step_relays = false; /* Left from the last delivery. */
 		node_event(n, &e);
 	}
 	cluster_policy_unref(before);

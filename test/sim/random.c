@@ -35,7 +35,7 @@ uint64_t random_u64(struct random *r)
 
 uint64_t random_below(struct random *r, uint64_t n)
 {
-	return random_u64(r) % n; /* The bias is of no consequence here. */
+	return random_u64(r) % n; /* The bias does not matter here. */
 }
 
 uint64_t random_between(struct random *r, uint64_t a, uint64_t b)

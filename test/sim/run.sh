@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The fixed seeds (each of which once found something, see seeds), then fresh ones.
-#   run.sh BIN [FRESH [BASE]]     so many fresh seeds (60); BASE repeats a run.
+#   run.sh BIN [FRESH [BASE]]     so many fresh seeds (60); BASE repeats the run.
 sim=${1:?usage: run.sh BIN [FRESH [BASE]]}
 here=$(dirname "$0")
 fresh=${2:-60}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Open addressing with linear probing; never more than half full, nothing is ever
- * taken out. */
+/* Open addressing with linear probing; it is never more than half full, and nothing is ever
+ * removed. */
 #include "test/sim/seen.h"
 
 #include <assert.h>

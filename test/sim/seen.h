@@ -15,8 +15,8 @@ struct seen {
 	size_t room, n;
 };
 
-/* The value for (a, b, c): made, and zero, if it was not there (*fresh). Good until the
- * next call for the same map. */
+/* The value for (a, b, c): made as zero if it was not there (*fresh). Valid until the next call for
+ * the same map. */
 uint64_t *seen_get(struct seen *s, uint64_t a, uint64_t b, uint64_t c, bool *fresh);
 uint64_t *seen_find(const struct seen *s, uint64_t a, uint64_t b, uint64_t c); /* NULL: not there */
 void seen_fini(struct seen *s);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The simulator, included by test/test.mk. It has the store's own records and check, over
+# The simulator, included by test/test.mk. It uses the store's own records and check, over
 # an LMDB in memory (mdb.h), and the packet engine of the gateway.
 ENGINE_C := $(wildcard xdp/engine/*.c) $(addprefix xdp/thread/,isolation.c stop_watch.c)
 SIM_C := $(wildcard test/sim/*.c) $(addprefix node/store/store_,check.c log.c record.c) \
@@ -42,7 +42,7 @@ sim-long: build/sim
 	test/sim/long.sh $(or $(SIM_BIN),build/sim) $(or $(SIM_DIR),build/sim-long) $(or $(SIM_SEEDS),10000) $(SIM_BASE)
 .PHONY: check-sim sim sim-long sweep
 
-# Against a libraft with its asserts, where its source can be had; the same seeds variables.
+# Against a libraft with its asserts, where its source is available; the same variables for seeds.
 ## sim-asserts: against a libraft with its asserts
 sim-asserts: $(SIM_FAST)
 	@test/sim/libraft_asserts.sh build/asserts || { [ $$? -eq 3 ] && exit 0; exit 1; }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An owner that is stopped for 20 to 200 ms, as a virtual machine is, and goes on: most times it
- * was taken for dead meanwhile, and does not know. What was sent to it lies in its queue and is
- * let in before it learns of its loss. Then somebody sends again what its clients have sent, at
- * once and a while later. In some seeds this happens again and again, beside all other faults; by
- * random numbers of its own, so that other seeds are what they were. */
+/* An owner is stopped for 20 to 200 ms, as a virtual machine may be, and goes on: mostly the others
+ * took it for dead meanwhile, and it does not know. Packets sent to it lie in its queue and are let
+ * in before it learns of its loss. Then the attacker sends all its clients' packets again, at once
+ * and a while later. In some seeds this happens again and again, beside all other faults; it has
+ * its own random numbers, so other seeds stay. */
 #include "test/sim/full.h"
 
 static void on_repeat(struct world *w, void *ctx, uint64_t a, struct blob *data)

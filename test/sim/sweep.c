@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A run is named METHOD:FAULT:N, N being the number of the datagram, in either direction, from
- * the client's first IKE_SA_INIT on. Until then it is the run without a fault, which says how
- * many datagrams there are. The client connects, rekeys its Child SA and its IKE SA, asks for
- * life, moves, re-authenticates, leaves and comes back: three IKE_SA_INITs, and no more in any
- * run in which the farm remembers what it was told. */
+/* A run is named METHOD:FAULT:N, N being the number of the datagram, in either direction, from the
+ * client's first IKE_SA_INIT on. Up to there it equals the run without a fault, which counts the
+ * datagrams. The client connects, rekeys its Child SA and its IKE SA, probes the gateway, moves,
+ * re-authenticates, leaves and comes back: three IKE_SA_INITs, and no more in any run in which the
+ * cluster forgets nothing. */
 #include "test/sim/sweep.h"
 
 #include "test/sim/client.h"
@@ -16,13 +16,13 @@
 #define REST_US (60 * MS)    /* Between two steps: packets pass. */
 #define LATE_US (450 * MS)   /* Its repetition has been answered by then ... */
 #define SWAPPED_US (1 * MS)  /* ... or the next one, sent at once, has overtaken it. */
-#define AGAIN_US (2 * SECOND) /* Who died starts. */
+#define AGAIN_US (2 * SECOND) /* Dead processes start. */
 #define STUCK_US (60 * SECOND)
 #define CONNECTS 3u
 
 static const struct method {
 	const char *name;
-	unsigned client; /* Of its kind: odd ones are behind a NAT, in half of all pairs with MOBIKE. */
+	unsigned client; /* Which one: odd ones are behind a NAT, half of all pairs have MOBIKE. */
 	bool rounds, eap, fragments;
 	int certificates;
 	uint32_t rekey_s; /* The gateway rekeys, too: Child and IKE SA. 0: never. */
@@ -46,7 +46,7 @@ static const struct fault_of {
 	uint64_t after_us; /* The datagram left ... */
 	bool loses;        /* ... and does not arrive. */
 } sweep_faults[] = {
-	{ "none", FAULT_NONE, 0, false }, /* The first: it only counts. */
+	{ "none", FAULT_NONE, 0, false }, /* Comes first: it only counts. */
 	{ "lost", FAULT_LOST, 0, false },
 	{ "twice", FAULT_TWICE, 0, false },
 	{ "late", FAULT_LATE, 0, false },
@@ -71,8 +71,8 @@ struct sweep {
 	const struct method *method;
 	const struct fault_of *fault;
 	uint64_t at;        /* The datagram's number; 0: none. */
-	uint64_t datagrams; /* So many have left. */
-	uint64_t next_us;   /* Of the next step. */
+	uint64_t datagrams; /* This many have left. */
+	uint64_t next_us;   /* Time of the next step. */
 	unsigned step, connects, allowed;
 	bool done;
 };
@@ -124,7 +124,7 @@ struct blob *sweep_step(struct client *c)
 	if (c->full->calm || client_has_old(c) || c->answered == 0 || now < s->next_us)
 		return NULL;
 	if (s->step == 1 && s->method->rekey_s && (c->ike.counts.rekeys < 2 || c->ike.counts.ike_rekeys < 2))
-		return NULL; /* First the gateway does, of what it has made itself, too. */
+		return NULL; /* The gateway rekeys first, also the SAs it made itself. */
 	s->next_us = now + REST_US;
 	switch (s->step++) {
 	case 0:
@@ -205,7 +205,7 @@ static void on_death(struct world *w, void *ctx, uint64_t a, struct blob *data)
 			dies(f, (int)i, true);
 }
 
-/* What the nodes only have in memory, half-open IKE SAs, is forgotten if all of them die. */
+/* If all nodes die, they forget what is only in memory: half-open IKE SAs. */
 static bool may_be_forgotten(struct full *f)
 {
 	const struct client *c = &f->client[f->sweep->method->client];
@@ -218,7 +218,7 @@ bool sweep_takes(struct full *f, world_fn fn, uint64_t a, struct blob *data)
 	struct sweep *s = f->sweep;
 	struct world *w = &f->world;
 
-	if (f->calm && s->method->rekey_s) /* There is no end of these. */
+	if (f->calm && s->method->rekey_s) /* These never end. */
 		return false;
 	if (++s->datagrams != s->at)
 		return false;

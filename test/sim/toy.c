@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each node: heartbeats every 10 ms to all; a leader that was silent for 30 ms is
- * suspected; when a majority of the voters suspects it, the node among them with
- * the longest log stands for election at once. That is too eager on purpose.
+/* Each node: heartbeats every 10 ms to all; a leader that was silent for 30 ms is suspected; when a
+ * majority of the voters suspects it, the one of them with the longest log stands for election at
+ * once. That is too eager on purpose.
  *
- * A host may lose its disk. It comes back with a new Raft id and an empty store,
- * and the leader, which learns ids from the links' hellos, removes the old id and
- * adds the new. One at a time: with two of three disks gone there is nothing to
- * come back to, and no algorithm could tell. */
+ * A host may lose its disk. It comes back with a new Raft id and an empty store, and the leader,
+ * which learns ids from the links' hellos, removes the old id and adds the new. One at a time: with
+ * two of three disks gone nothing is left to come back to, and no algorithm could notice. */
 #include "test/sim/toy.h"
 
 #include "cluster/raft/consensus.h"
@@ -24,7 +23,7 @@
 struct toy_peer {
 	uint64_t raft_id; /* 0 = not known. */
 	uint64_t heard_us, last_index;
-	bool suspects;    /* The leader that we follow too. */
+	bool suspects;    /* It suspects the leader that this node follows, too. */
 };
 
 struct toy {
@@ -36,7 +35,7 @@ struct toy {
 	enum consensus_role role;
 };
 
-/* Ids are made so that the host can be told from them. */
+/* Ids are made so that they show the host. */
 static unsigned host_of(uint64_t raft_id)
 {
 	return (unsigned)(raft_id % 100 - 1);
@@ -234,7 +233,7 @@ static void on_heartbeat(struct toy *t, unsigned from, const struct blob *b)
 	memcpy(&p->last_index, b->data + 10, 8);
 }
 
-/* As leader: hosts whose id is new take the place of what they were before. */
+/* As leader: a host with a new id replaces its old id. */
 static void look_after_members(struct toy *t)
 {
 	struct consensus_member m[HOSTS_MAX + 1];

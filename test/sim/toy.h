@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The toy: consensus nodes whose state is a hash over all commands. It proves the
- * consensus, the simulated disk, links and faults before anything stands on them. */
+/* The toy: consensus nodes whose state is a hash over all commands. It tests the consensus, the
+ * simulated disk, links and faults before anything else uses them. */
 #ifndef TEST_SIM_TOY_H
 #define TEST_SIM_TOY_H
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host that does not let its node serve for a time: outer or inner interface, or both, pass
- * nothing (or all passes, and an address is gone), and the node is told so (EVENT_FITNESS), as
- * the address mover tells it: up to a second later, and so is the end of it. The host stays so
- * when the process starts anew. Owners, leaders and others are hit in turn, several at a time,
- * in three seeds of ten, beside all other faults; by random numbers of its own, so that other
- * seeds are what they were.
+/* A host does not let its node serve for a time: the outer or inner interface, or both, pass
+ * nothing (or all passes, and an address is gone). The node is told so (EVENT_FITNESS) up to a
+ * second later, as by the address mover, and likewise of the end. A restart of the process does not
+ * mend the host. Owners, leaders and others are hit in turn, several at a time, in three seeds of
+ * ten, beside all other faults; they have their own random numbers, so other seeds stay.
  *
  * When faults end, one stays unfit in some seeds until all clients are served without it. */
 #include "test/sim/node.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Programs of two levels in one cluster (cluster/level.h): in three seeds of ten each host begins
- * with today's or with one that reads a level more, and one that starts again may have been
- * upgraded meanwhile. When faults end the others are, one after the other; but for one, in some
- * seeds. What the later level writes differs in its number alone, so whoever is given it before
- * its time ends, and says why.
+ * with today's program or with one that reads one level more, and may be upgraded before a later
+ * start. When faults end the rest are upgraded, one after the other; in some seeds one never is.
+ * The later level differs only in its number, so a program that gets it too early ends, and says
+ * why.
  *
- * By random numbers of its own, so that other seeds are what they were. */
+ * It has its own random numbers, so other seeds stay as they were. */
 #include "test/sim/node.h"
 
 #include "cluster/level.h"
@@ -42,8 +42,8 @@ uint8_t upgrade_start(struct full *f, unsigned host)
 	return *level;
 }
 
-/* While its old id is gone nobody counts with it, and the level may rise without it: what is
- * installed anew is today's newest program, or it would be refused, and rightly. */
+/* While its old id is gone it does not count, and the level may rise without it: so the newest
+ * program is installed, or the node would be refused, and rightly. */
 void upgrade_wiped(struct full *f, unsigned host)
 {
 	if (!f->upgrade.two)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the checkers see of a packet worker: each grant that it is given, each packet that
- * it lets in or seals, each report. Beside I1, I2 and I7, which are told, it holds the
- * engine to what its header promises: nothing passes after a revocation or in another epoch
- * than it was accepted in; marks are told before their epoch ends; nothing is held or kept
- * waiting for an SA whose grant is over; a packet is forwarded to the owner that the state
- * knows, once; and a session moves only for a packet that is newer than all before (I8). */
+/* What the checkers see of a packet worker: each grant that it gets, each packet that it lets in or
+ * seals, each report. It feeds I1, I2 and I7, and checks what the engine's header promises: nothing
+ * passes after a revocation, or in an epoch other than the one that accepted it; marks are told
+ * before their epoch ends; nothing is held or kept waiting for an SA whose grant is over; a packet
+ * is forwarded to the owner that the state knows, once; and a session moves only for a packet newer
+ * than all before (I8). */
 #include "test/sim/node.h"
 
 #include <assert.h>
@@ -104,7 +104,7 @@ static void check_grant(struct node *n, const struct watched_sa *s, int64_t epoc
 	i7_used(&n->full->checkers.i7, n->host->index, s->spi_in, epoch);
 }
 
-/* What waits for a majority already, of exact SAs, is not at stake: who comes next has its mark. */
+/* Packets of exact SAs that wait for a majority already are safe: the next owner has their mark. */
 static void check_stop(struct node *n, const struct packet *p)
 {
 	const struct host *h = n->host;
@@ -186,9 +186,9 @@ void watch_report(struct node *n, const struct sa_report *r)
 			   (unsigned long long)s->before);
 }
 
-/* ---- What is hostile changes nothing ---- */
+/* ---- Hostile packets change nothing ---- */
 
-/* Whoever led when it was told may be gone: each burst that finds a lease empty tells it. */
+/* The leader that was told may be gone: each burst that finds a lease empty tells it again. */
 static void check_leases(struct node *n, const struct packet *burst, size_t k, size_t told)
 {
 	for (size_t i = 0; i < k; i++)
@@ -235,7 +235,7 @@ void watch_burst(struct node *n, enum datapath_direction direction, struct packe
 		process(n, direction, burst, k);
 		return;
 	}
-	(void)engine_marks(&w->engine); /* What is due is done first. */
+	(void)engine_marks(&w->engine); /* Due work comes first. */
 	told = w->n_told;
 	before = sa ? i8_entry(sa) : 0;
 	process(n, direction, burst, k);
@@ -258,7 +258,7 @@ static uint64_t entries(const struct engine *e, const uint32_t *spi_in, size_t n
 	return sum;
 }
 
-/* What is held runs through the engine again: if all of it is hostile, in vain. */
+/* Held packets run through the engine again: in vain, if all are hostile. */
 void watch_release(struct node *n, bool go_on)
 {
 	struct worker *w = &n->worker;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Drives the packet engine of a node as xdp/worker.c does, but for the ports: SA updates
- * and packets of other nodes come by one queue, packets of clients and of the server by
- * another, and both wait up to a fraction of a millisecond, so that which is served first,
- * and how many packets are one burst, is the seed's choice. */
+/* Drives the packet engine of a node as xdp/worker.c does, but for the ports: SA updates and
+ * packets of other nodes come by one queue, packets of clients and of the server by another, and
+ * both wait up to a fraction of a millisecond, so the seed decides which is served first and how
+ * many packets are one burst. */
 #include "test/sim/arrivals.h"
 #include "test/sim/node.h"
 
@@ -33,7 +33,7 @@ void worker_init(struct node *n)
 		world_fail(n->host->world, "no memory for an engine");
 }
 
-/* ---- What it is given ---- */
+/* ---- What it gets ---- */
 
 void worker_wake_later(struct node *n)
 {

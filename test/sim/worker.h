@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A packet worker of the simulator: the engine that runs on a gateway (xdp/engine/engine.h), with
- * queues in the place of its ports and a seeded clock in the place of its thread. */
+ * queues instead of its ports and a seeded clock instead of its thread. */
 #ifndef TEST_SIM_WORKER_H
 #define TEST_SIM_WORKER_H
 
@@ -12,11 +12,11 @@
 
 #define ARRIVALS_MAX 128u
 #define REPORTS_ROOM 2048u
-#define CAME_BY_LINK 1u /* Local port of what another node forwarded: for the checkers only. */
+#define CAME_BY_LINK 1u /* Local port of packets that another node forwarded: for the checkers only. */
 
 struct node;
 
-struct arrival { /* A packet that nobody has looked at yet. */
+struct arrival { /* A packet that was not examined yet. */
 	struct blob *data;
 	struct sad_path path;
 	enum datapath_direction direction;
@@ -31,7 +31,7 @@ struct arrivals {
 struct update { /* On its way to the worker. */
 	struct sa_update update;
 	struct sa *sa;
-	struct heard heard[HOSTS_MAX]; /* When it was made. */
+	struct heard heard[HOSTS_MAX]; /* When it was sent. */
 	struct update *next;
 };
 
@@ -43,7 +43,7 @@ struct watched_sa {
 	int64_t epoch;                 /* In which it let something in last ... */
 	uint64_t let_in, before;       /* ... up to this number; before this burst. */
 	uint64_t over_us;              /* I9: it passed a packet then though its session ended. */
-	uint64_t told;                 /* Up to this one its marks are known outside. */
+	uint64_t told;                 /* Other nodes know its marks up to this one. */
 	size_t lease_told;             /* w->n_told when its lease was last told to be low. */
 	UT_hash_handle hh;
 };
@@ -54,13 +54,13 @@ struct worker {
 	struct update *updates, **updates_tail;
 	bool wakes, marks_due, volumes_due;
 	struct sa_report reports[REPORTS_ROOM];
-	size_t n_reports, n_told; /* Waiting; and ever, but marks. */
+	size_t n_reports, n_told; /* Waiting; in all, without marks. */
 	bool reports_due;
 	uint64_t contact_us, alive_us, stopped_us; /* As the link thread publishes them. */
 	struct stop_watch stop;
 	struct watched_sa *watched;
 	bool injects;             /* The burst at hand came from another node. */
-	size_t hostile_held;      /* So many of those that the engine holds are hostile. */
+	size_t hostile_held;      /* Hostile packets among those that the engine holds. */
 };
 
 /* ---- worker.c: the driver ---- */
@@ -72,7 +72,7 @@ void worker_wake_later(struct node *n);
 void worker_run_marks(struct node *n);
 
 /* ---- arrivals.c: packets for it ---- */
-/* n->hostile: the packet was made by who holds no key. */
+/* n->hostile: the packet was made without keys. */
 void worker_arrive(struct node *n, enum datapath_direction direction, const struct sad_path *path,
 		   struct blob *packet);
 void worker_inject(struct node *n, const struct datapath_forward *f);
@@ -86,7 +86,7 @@ void watch_put(struct worker *w, uint32_t spi_in);
 void watch_del(struct worker *w, uint32_t spi_in);
 void watch_fini(struct worker *w);
 void watch_update(struct node *n, const struct update *x); /* Right before it is applied. */
-void watch_updated(struct node *n, uint32_t spi_in);       /* All of its series are in effect. */
+void watch_updated(struct node *n, uint32_t spi_in);       /* Its whole series is in effect. */
 void watch_inner(struct node *n, const struct packet *p);
 void watch_outer(struct node *n, const struct packet *p);
 void watch_forward(struct node *n, const struct datapath_forward *f);

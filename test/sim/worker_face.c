@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a worker's engine says: packets go on into the world, reports to the core, as late
- * as over the ring between the threads. The checkers see each of them first. */
+/* The engine's output: packets go on into the world, reports to the core, as late as over the ring
+ * between threads. The checkers see each of them first. */
 #include "test/sim/node.h"
 
 #include "cluster/link/frame.h"

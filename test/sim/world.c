@@ -164,7 +164,7 @@ void host_set_clock(struct host *h, uint64_t jump_us, int32_t ppm)
 	host_rearm(h);
 }
 
-/* When it will show this, rounded up. */
+/* The world's time when it will show this, rounded up. */
 static uint64_t world_time(const struct host *h, uint64_t clock_us)
 {
 	uint64_t now = host_now_us(h), left = clock_us > now ? clock_us - now : 0;

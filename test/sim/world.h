@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A world on one seed: a virtual clock, an event queue, hosts with a process, a
- * disk and links each. Everything that happens is an event at a microsecond; equal
- * seeds give equal runs, to the last event. What runs on the hosts is a struct
- * program: the toy state machine, or the whole of baton. */
+/* A world driven by one seed: a virtual clock, an event queue, and hosts, each with a process, a
+ * disk and links. Everything that happens is an event at a microsecond; equal seeds give equal
+ * runs, to the last event. The hosts run a struct program: the toy state machine, or the whole of
+ * baton. */
 #ifndef TEST_SIM_WORLD_H
 #define TEST_SIM_WORLD_H
 
@@ -26,7 +26,7 @@ enum delivery_kind {
 	DELIVER_STORED,    /* value: seq */
 	DELIVER_IDENTITY_STORED,
 	DELIVER_DATAGRAM,  /* local, remote, data; value: the program's */
-	DELIVER_OWN        /* What the process asked for with host_later(): value, data */
+	DELIVER_OWN        /* The process asked for it with host_later(): value, data */
 };
 
 struct delivery {
@@ -45,8 +45,8 @@ struct host {
 	bool paused;
 	uint64_t paused_from_us, paused_until_us; /* The last time, by its own clock ... */
 	uint64_t pause_began_us, pause_ended_us;  /* ... and by the world's. */
-	struct inbox *inbox; /* What waits for the end of a pause. */
-	uint64_t timer_us;   /* When a timer event is queued for; 0 = none. */
+	struct inbox *inbox; /* Deliveries that wait for the end of a pause. */
+	uint64_t timer_us;   /* Time of the queued timer event; 0 = none. */
 	/* Its clocks: the boot-time clock showed clock_us at clock_at_us, and runs fast by
 	 * so many parts per million. */
 	uint64_t clock_us, clock_at_us;
@@ -58,7 +58,7 @@ struct host {
 struct program {
 	const char *name;
 	void *(*start)(struct host *h);
-	void (*stop)(struct host *h, void *process); /* It dies: nothing may be said any more. */
+	void (*stop)(struct host *h, void *process); /* It dies: it may send nothing any more. */
 	void (*deliver)(struct host *h, void *process, const struct delivery *d);
 	uint64_t (*deadline_us)(void *process);
 };
@@ -110,7 +110,7 @@ static inline bool host_runs(const struct host *h)
 /* The time by its boot-time clock, which never goes back, and by its wall clock. */
 uint64_t host_now_us(const struct host *h);
 uint64_t host_wall_us(const struct host *h);
-/* Its boot-time clock runs on from here: so much later, and at that rate. */
+/* Its boot-time clock jumps ahead by that much and then runs at that rate. */
 void host_set_clock(struct host *h, uint64_t jump_us, int32_t ppm);
 /* Hands d to the process of this generation, now or when its pause ends. */
 void host_deliver(struct host *h, uint64_t generation, const struct delivery *d);
