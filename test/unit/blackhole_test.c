@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which routes keep a packet from leaving in clear where every better one is gone. */
+/* Which routes keep a packet from leaving in clear when every better route is gone. */
 #include "xdp/host/blackhole.h"
 
 #include <setjmp.h>
@@ -107,7 +107,7 @@ static void test_room(void **state)
 	assert_int_equal(b.n, 3 * DATAPATH_ADDRESSES_MAX + PREFIX_LIST_MAX);
 }
 
-/* Other pools, while the node runs: all else stays. */
+/* Other pools, while the node runs: all other routes stay. */
 static void test_other_pools(void **state)
 {
 	struct prefix inner, pool, other;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clients of several identities that come to a cluster of three, one after the other. */
+/* Clients of several identities connect to a cluster of three, one after the other. */
 #ifndef TEST_UNIT_COMERS_H
 #define TEST_UNIT_COMERS_H
 
@@ -80,7 +80,7 @@ static inline unsigned said(const struct story *l, const char *kind)
 	return story_happened(l, 0, kind) + story_happened(l, 1, kind) + story_happened(l, 2, kind);
 }
 
-/* How many sessions can do anything. */
+/* How many sessions are not ending. */
 static inline unsigned serve(const struct story *l)
 {
 	const struct state *s = state_of(l);

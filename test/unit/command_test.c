@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commands and half-open SAs as octets: what is written reads back as the same octets,
- * every truncation and every trailing octet is refused, and so is each value that a
- * reader could not trust. */
+/* Commands and half-open SAs as octets: a written one reads back as the same octets; each
+ * truncation, each trailing octet and each value that a reader cannot trust is refused. */
 #include "cluster/level.h"
 #include "cluster/state/command.h"
 #include "cluster/state/record.h"

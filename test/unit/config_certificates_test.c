@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Certificates of connections in cluster.toml: what is wrong with them is said with the line, the
- * thing and what to do; and CRLs are read anew. */
+/* Certificates of connections in cluster.toml: an error names the line, the thing and the fix; CRLs
+ * are read again. */
 #include "test/lib/pki.h"
 #include "test/unit/config_sample.h"
 
@@ -155,7 +155,7 @@ static uint64_t hash_now(void)
 	return hash;
 }
 
-/* Nodes with other certificates differ; CRLs come when they come. */
+/* Nodes with other certificates differ; other CRLs make no difference. */
 static void the_hash_covers_certificates(void **unused)
 {
 	struct pki_cert other = issue("gw", 5, time(NULL) + PKI_YEAR);
@@ -214,7 +214,7 @@ static struct node_config *load(void)
 	return c;
 }
 
-/* What a message needs of a key: a signature by the one that came over verifies by the certificate. */
+/* What a message needs from a key: a signature made with the key that came over verifies with the certificate. */
 static void assert_signs(const struct credential *c)
 {
 	static const uint8_t words[] = "these octets";
@@ -269,7 +269,7 @@ static void certificates_come_over(void **unused)
 	assert_non_null(strstr(r.crl->path, "clients.crl"));
 	assert_true(r.crl->seen.st_size > 0);
 	config_reading_fini(&r);
-	/* Cut short, or with an octet of a certificate or key that is another, it is none; nor does it leak. */
+	/* An image that is cut short, or has a changed octet in a certificate or key, is refused, without a leak. */
 	for (size_t at = 1; at < 1500; at += 7) {
 		image[len - at] ^= 0x41;
 		if (config_image_decode(&r, image, len))
@@ -282,7 +282,7 @@ static void certificates_come_over(void **unused)
 	free(c);
 }
 
-/* Another list of a CA does not change the hash that nodes compare, and is noticed. */
+/* Another CRL of a CA does not change the hash that nodes compare, but is noticed. */
 static void other_crls_are_others(void **unused)
 {
 	uint8_t numbers[2] = {7, 8};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What of cluster.toml is a fact, for which a node starts anew, and what is policy, which it
- * takes while it runs: each has its hash, and a fact that is another is called by its name. */
+/* Which parts of cluster.toml are facts, which need a restart, and which are policy, which a
+ * running node takes: each kind has its hash, and a changed fact is named. */
 #include "test/unit/config_sample.h"
 
 #include "node/config/config_image.h"
@@ -29,8 +29,8 @@ static void drop(struct node_config *c)
 
 static const struct row {
 	const char *from, *to;
-	bool policy;      /* Has it another hash? */
-	const char *fact; /* ... of facts, then; NULL: it has none. */
+	bool policy;      /* Does it change the hash? */
+	const char *fact; /* ... that of facts; NULL: no. */
 } rows[] = {
 	{NULL, "", false, NULL},
 	{NULL, "# Nothing is said.\n", false, NULL},
@@ -46,7 +46,7 @@ static const struct row {
 	{"name = \"lab\"", "name = \"lab\"\ntombstones_per_identity = 9", true, NULL},
 	{"[service]", "[service]\nfragmentation = false", true, NULL},
 	{"[service]", "[service]\nfragment_size = 1300", true, NULL},
-	/* Of this node alone. */
+	/* For this node alone. */
 	{NULL, "[log]\nlevel = \"debug\"\n", false, NULL},
 	{NULL, POOL2, true, NULL},
 	{NULL, POOL2 "pool = \"10.30.0.0/16\"\n", true, NULL},
@@ -88,7 +88,7 @@ static void each_key_is_one_or_the_other(void **unused)
 	drop(runs);
 }
 
-/* What the files hold that it names. */
+/* The contents of the files that it names. */
 static void keys_count_too(void **unused)
 {
 	static const char key2[] = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
@@ -117,7 +117,7 @@ static void keys_count_too(void **unused)
 	put_good_files();
 }
 
-/* What a start lays, whatever the order of connections. */
+/* Routes that a start adds, whatever the order of connections. */
 static void pools_are_one_set(void **unused)
 {
 	struct node_config *a, *b;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files that cluster.toml names: `baton check` looks at what is in them, and at who may
- * read them. */
+/* The files that cluster.toml names: `baton check` looks at their contents and permissions. */
 #include "test/unit/config_sample.h"
 
 /* ---- Files ---- */
@@ -294,8 +293,8 @@ static uint64_t hash_with(const char *psk, const char *storage)
 	return hash;
 }
 
-/* Nodes compare the hash of the policy: another PSK shows in it, another way to write it does not, and
- * without the storage key nobody can tell which PSK it is of. */
+/* Nodes compare the hash of the policy: it shows another PSK, but not another way to write the same
+ * one, and without the storage key it does not reveal the PSK. */
 static void the_hash_knows_the_psk(void **unused)
 {
 	static const char key[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";

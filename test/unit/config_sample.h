@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A good cluster.toml with all files that it names, in a folder of its own, to be made wrong
- * in one place; and what must be said of it then. */
+/* A good cluster.toml with all files that it names, in its own folder; tests break one place and
+ * expect a message. */
 #ifndef TEST_UNIT_CONFIG_SAMPLE_H
 #define TEST_UNIT_CONFIG_SAMPLE_H
 
@@ -165,7 +165,7 @@ static inline void put_changed(const char *from, const char *to)
 }
 
 static struct node_config *config;
-static int wrong; /* Rows that were; each is told of. */
+static int wrong; /* Rows that ran; each is reported. */
 
 static inline int check_as(const char *node, struct config_errors *e)
 {
@@ -184,7 +184,7 @@ static inline bool is_said(const struct config_error *list, size_t n, const char
 	return false;
 }
 
-/* A message at that line, with that text. warning: it does no harm, and nothing else does. */
+/* A message at that line, with that text. warning: it is a warning, and there is no error. */
 static inline void expect(int row, const char *node, int line, bool warning, const char *text)
 {
 	struct config_errors e;

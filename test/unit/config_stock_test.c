@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What stock clients offer, against the configuration that `baton init` writes.
  *
- * strongSwan's, Libreswan's and OpenIKED's offers are as these programs sent them from Debian 12. Those of Apple,
- * Android, Windows and pfSense are as their makers or gateways' logs list them. An
- * INVALID_KE_PAYLOAD costs the client a round trip; it may lead to no weaker group. */
+ * strongSwan's, Libreswan's and OpenIKED's offers are as these programs sent them from Debian 12.
+ * Those of Apple, Android, Windows and pfSense are as their makers or gateways' logs list them. An
+ * INVALID_KE_PAYLOAD costs the client a round trip; it must not lead to a weaker group. */
 #include "node/cli/cmd_init.c"
 
 #include "proto/ike/sa_payload.h"
@@ -83,7 +83,7 @@ static const struct stock {
 	 SPI "E12/128,I12,D14,S0 " SPI "E20/128,D14,S0", 14, "2 aes128gcm16-modp2048"},
 };
 
-/* The list of that name in what init writes. */
+/* The list of that name in init's output. */
 static size_t written(const char *key, bool ike, struct proposal out[8])
 {
 	const char *at = strstr(tail, key), *end;
@@ -92,7 +92,7 @@ static size_t written(const char *key, bool ike, struct proposal out[8])
 
 	assert_non_null(at);
 	end = strchr(at, ']');
-	for (at = strchr(at, '"'); at && at < end; at = strchr(at, '"')) { /* What is quoted, with blanks between. */
+	for (at = strchr(at, '"'); at && at < end; at = strchr(at, '"')) { /* Quoted strings, blanks between. */
 		for (at++; *at != '"'; at++)
 			text[n++] = *at;
 		text[n++] = ' ';

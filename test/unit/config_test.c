@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `baton check` over files that are wrong in one place each: it names the place and the
- * fix. Each row replaces a piece of a good file, and says what must be said of it. */
+/* `baton check` over files that are wrong in one place each: it names the place and the fix. Each
+ * row replaces a piece of a good file, and gives the message that must follow. */
 #include "test/unit/config_sample.h"
 
 #define EAP "[[secret]]\nid = \"gw\"\npsk_file = \"cl.psk\"\n[[connection]]\nauth = \"eap-mschapv2\"\nname = \"b\"\n" \
@@ -58,7 +58,7 @@ static const struct row {
 	{"psk_file = \"cl.psk\"", "psk_file = \"cl.psk\"\naddress = \"10.30.0.9\"\n[[client]]\nid = \"cl\"\naddress = \"10.30.0.8\"", 51, false, "already"},
 	{"psk_file = \"cl.psk\"", "psk_file = \"cl.psk\"\naddress = \"10.30.0.9\"\n[[client]]\nid = \"b\"\naddress = \"10.30.0.8\"", 51, false, NULL},
 	{NULL, "[[client]]\nid = \"b\"\n", 48, false, "lacks \"address\""},
-	/* Who may have how many sessions, and what it is told. */
+	/* Sessions per identity, and what clients are told. */
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nunique_ids = \"yes\"", 43, false, "\"unique_ids\""},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nunique_ids = \"replace\"", 43, false, NULL},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nsessions_per_identity = 0", 43, false, "\"sessions_per_identity\""},
@@ -67,7 +67,7 @@ static const struct row {
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\ndns = [\"10.20.0.53\"]\ndns_domains = [\"example.org\", \"_a-1.b.\"]", 44, false, NULL},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\ndns = [\"10.20.0.53\"]\ndns_domains = [\"a..b\"]", 44, false, "not a domain"},
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\ndns_domains = [\"example.org\"]", 43, false, "needs \"dns\""},
-	/* Things that are there twice. */
+	/* Duplicates. */
 	{"[\"10.79.0.100/24\"]", "[\"10.79.0.100/24\", \"10.79.0.100/24\"]", 33, false, "twice"},
 	{"[\"10.20.0.1/24\"]", "[\"10.20.0.1/24\", \"10.20.0.1/16\"]", 34, false, "the same address as an inner"},
 	{"10.77.0.12:7500", "10.77.0.11:7500", 16, false, "n1 and n2 have the same \"link\""},
@@ -82,11 +82,11 @@ static const struct row {
 	{NULL, "[[connection]]\nname = \"b\"\nlocal_id = \"gw\"\n"
 	       "ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\n" CONNECTION, 50, false, "is never chosen"},
 	{"[\"aes128gcm16\"]", "[\"aes128gcm16\", \"aes128gcm16\"]", 44, false, "twice"},
-	/* What only a client that knows nothing better should get. */
+	/* Suites that only a client without better ones should get. */
 	{"[\"aes128gcm16\"]", "[\"aes128gcm16\", \"aes256-sha1\"]", 44, true, "\"aes256-sha1\": WEAK"},
 	{NULL, "[[connection]]\nname = \"b\"\nlocal_id = \"b\"\nike_proposals = [\"aes256-sha256-ecp256\",\n"
 	       "\"aes256-sha256-modp1024\"]\n" CONNECTION, 52, true, "\"modp1024\" is obsolete (RFC 8247)"},
-	/* Ways to authenticate that nobody can use. */
+	/* Ways to authenticate that no client can use. */
 	{"[[secret]]\nid = \"cl\"\npsk_file = \"cl.psk\"\n", "", 40, false, "at least one [[secret]]"},
 	{"auth = \"psk\"", "auth = \"eap-mschapv2\"", 40, false, "at least one [[user]]"},
 	{NULL, EAP, 52, false, "at least one [[user]]"},
@@ -100,7 +100,7 @@ static const struct row {
 	{NULL, "[[radius]]\naddress = \"[2001:db8::9]:1812\"\nsecret_file = \"cl.psk\"\n", 49, false, "the server has an IPv6 address"},
 	{NULL, "[[radius]]\naddress = \"10.20.0.9:1812\"\n", 48, false, "lacks \"secret_file\""},
 	{NULL, "[[radius]]\naddress = \"10.20.0.9:1812\"\nsecret_file = \"none\"\n", 50, false, "none"},
-	/* Addresses that nobody can have. */
+	/* Addresses that no node or client can have. */
 	{"10.79.0.100/24", "10.79.0.0/24", 33, false, "not a host address"},
 	{"10.20.0.1/24", "10.20.0.255/24", 34, false, "not a host address"},
 	{"10.77.0.12:7500", "0.0.0.0:7500", 16, false, "not a host address"},
@@ -137,7 +137,7 @@ static const struct row {
 	{"mode = \"vip\"", "mode = \"vip\"\nfragment_size = \"576\"", 33, false, "fragment_size"},
 	{"mode = \"vip\"", "mode = \"vip\"\nfragmentation = 1", 33, false, "fragmentation"},
 	{"mode = \"vip\"", "mode = \"vip\"\nfragmentation = false", 0, false, NULL},
-	/* What is not for use. */
+	/* Values that must not be used. */
 	{NULL, "[test]\nno_datapath = true\n", 48, true, "[test]"},
 	{"mode = \"vip\"", "mode = \"lb\"", 32, false, "not built"},
 	{NODE2, "", 15, true, "2 nodes"},
@@ -165,7 +165,7 @@ static void each_fault_is_named(void **unused)
 	expect(101, NULL, 22, false, "have the same port");
 }
 
-/* ---- For those who only ask ---- */
+/* ---- Calls that only ask ---- */
 
 static void an_address_is_read_without_any_secret(void **unused)
 {

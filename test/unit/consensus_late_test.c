@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What comes late, of a term that is over, is answered in the term of now: to a leader that
- * leads again the answer must not say that anything was stored. */
+/* A late message of a past term is answered in the current term: a leader that leads again must not
+ * read in the answer that anything was stored. */
 #include "test/lib/raft_lab.h"
 
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The consensus by hand: nodes whose disks and links the test works one by one.
- * Faults in numbers are the simulator's (test/sim). */
+/* The consensus by hand: the test works each node's disk and links. The simulator (test/sim) has
+ * the random faults. */
 #include "test/lib/raft_lab.h"
 
 #include <setjmp.h>
@@ -113,8 +113,8 @@ static void a_vote_leaves_after_it_is_stored(void **state)
 	assert_non_null(lab_leader());
 }
 
-/* Raft 5.2: "each server will vote for at most one candidate in a given term", and a
- * process that starts again does not know what it said but from its store. */
+/* Raft 5.2: "each server will vote for at most one candidate in a given term", and a restarted
+ * process knows its vote only from its store. */
 static void a_vote_outlives_its_process(void **state)
 {
 	struct lab_node *l = lab_start_three();
@@ -238,7 +238,7 @@ static void a_node_is_added_and_another_removed(void **state)
 	assert_int_equal(consensus_members(n4->c, m, 8), 3);
 	assert_int_equal(consensus_members(n4->c, m, 1), 1);
 	f->cut = true;
-	/* The leader may remove itself; the two that are left go on. */
+	/* The leader may remove itself; the other two go on. */
 	assert_int_equal(consensus_remove(l->c, lab_now_ms, l->id), OK);
 	lab_run(100);
 	l->cut = true;
@@ -294,8 +294,8 @@ static void a_configuration_amid_other_entries(void **state)
 
 /* ---- Messages by hand ---- */
 
-/* A snapshot takes its time, and entries are applied meanwhile: it is of the index at which
- * it was begun, and what came after it is still in the log. */
+/* A snapshot takes time, and entries are applied meanwhile: it has the index at which it began, and
+ * later entries are still in the log. */
 static void a_snapshot_is_of_the_index_at_which_it_was_begun(void **state)
 {
 	struct lab_node *l;
@@ -329,7 +329,7 @@ static void a_snapshot_is_of_the_index_at_which_it_was_begun(void **state)
 		assert_state(&lab_nodes[i], want);
 }
 
-/* The leader's arrives while ours is being made: ours is forgotten, and a later one is not. */
+/* The leader's snapshot arrives while ours is being made: ours is dropped, and a later one is not. */
 static void the_leaders_snapshot_ends_ours(void **state)
 {
 	struct lab_node *l, *f;
@@ -367,7 +367,7 @@ static void the_leaders_snapshot_ends_ours(void **state)
 	assert_int_equal(f->n_state, begun + 310);
 }
 
-/* A message from the past, sent again, behind a log that was trimmed since. */
+/* An old message is sent again; the log was trimmed since. */
 static void old_entries_do_no_harm(void **state)
 {
 	struct lab_node *l, *f;
@@ -415,7 +415,7 @@ static void a_false_leader_is_not_followed(void **state)
 	lab_receive(f, l->id, lab_append_entries(term + 5, 1, 1, 9, &e, 1));
 	assert_int_equal(consensus_malformed(f->c), ignored + 1);
 	assert_int_equal(consensus_term(f->c), term);
-	/* Our own term to a leader, and anything from ourselves. */
+	/* A leader gets its own term, and a node gets its own message. */
 	lab_receive(l, f->id, lab_append_entries(term, 1, 1, 1, NULL, 0));
 	lab_receive(l, l->id, lab_append_entries(term, 1, 1, 1, NULL, 0));
 	assert_int_equal(consensus_malformed(l->c), 2);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of RADIUS accounting: each session is told of once, whoever leads and owns, and whatever a server does
- * harms none. */
+/* Stories of RADIUS accounting: each session is reported once, whoever leads and owns, and no
+ * server can harm a session. */
 #include "test/unit/radius_story.h"
 
 static const struct volume some = {100, 1, 3000, 3}, more = {500, 5, 1000, 1};
@@ -24,7 +24,7 @@ static void leaves(struct story *l)
 	assert_int_equal(l->client.state, INITIATOR_CLOSED);
 }
 
-/* Nothing is left to tell, at any node. */
+/* No node has a report left. */
 static void assert_all_told(const struct story *l)
 {
 	for (uint32_t i = 0; i < 3; i++)
@@ -93,7 +93,7 @@ static void a_session_is_told_of(void **unused)
 	end(&l);
 }
 
-/* The server has it, and its answer is lost with the leader: the next one sends the same octets. */
+/* The server has the report, and its answer is lost with the leader: the next leader sends the same octets. */
 static void the_next_leader_repeats_a_report(void **unused)
 {
 	for (unsigned stop = 0; stop < 2; stop++) {
@@ -128,7 +128,7 @@ static void the_next_leader_repeats_a_report(void **unused)
 	}
 }
 
-/* Committed, and not on its way: the leader and the owner are lost, one after the other. */
+/* Committed, but not yet sent: the leader and the owner are lost, one after the other. */
 static void a_stop_outlives_who_made_it(void **unused)
 {
 	struct story l;
@@ -178,7 +178,7 @@ static void a_silent_server_harms_nobody(void **unused)
 	assert_int_equal(accountants[0].n, 2);
 	assert_int_equal(told(0)->status, RADIUS_STATUS_START);
 	assert_int_equal(told(1)->status, RADIUS_STATUS_STOP);
-	assert_in_range(told(0)->delay_s, 5, 110); /* It was made anew, and says how late it is. */
+	assert_in_range(told(0)->delay_s, 5, 110); /* It was made again, and says how late it is. */
 	assert_int_equal(story_happened(&l, story_leader(&l), "accounting"), 1);
 	assert_all_told(&l);
 	end(&l);
@@ -202,7 +202,7 @@ static void the_next_server_is_told(void **unused)
 	end(&l);
 }
 
-/* What it has carried so far, each minute; over the loss of its owner. */
+/* Each minute the volume so far; also when its owner is lost. */
 static void it_is_told_of_in_between(void **unused)
 {
 	struct story l;
@@ -235,7 +235,7 @@ static void it_is_told_of_in_between(void **unused)
 	end(&l);
 }
 
-/* An operator ends it: told at once, and not once more when the client has answered. */
+/* An operator ends it: reported at once, and not again when the client has answered. */
 static void an_end_by_our_own_will_is_told_once(void **unused)
 {
 	struct story l;
@@ -264,7 +264,7 @@ static struct blob *damaged(struct blob *answer)
 	return answer;
 }
 
-/* Who does not know the secret makes no report go away. */
+/* Without the secret an answer removes no report. */
 static void strangers_answer_nothing(void **unused)
 {
 	struct story l;
@@ -284,7 +284,7 @@ static void strangers_answer_nothing(void **unused)
 	end(&l);
 }
 
-/* Another policy: nobody takes accounts any more, and nothing waits for ever. */
+/* Another policy: accounting ends, and no report waits for ever. */
 static void without_a_server_nothing_waits(void **unused)
 {
 	struct story l;
@@ -303,7 +303,7 @@ static void without_a_server_nothing_waits(void **unused)
 	end(&l);
 }
 
-/* ... but not by the word of one leader whose file is old: reports are everybody's. */
+/* ... but one leader with an old file removes none: reports belong to all nodes. */
 static void an_old_file_drops_nothing(void **unused)
 {
 	struct cluster_policy *old;

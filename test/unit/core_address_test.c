@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of addresses that more than one client could have. */
+/* Stories of addresses that several clients want. */
 #include "proto/ike/ike_message.h"
 #include "test/unit/comers.h"
 
-/* Two devices of one identity, behind one NAT, without a pool, at the same time: whose the address is is on
- * its way into the log, so the second comes once more, and is not refused for good. */
+/* Two devices of one identity, behind one NAT, without a pool, at the same time: the command that gives the
+ * address away is not committed yet, so the second device tries again, and is not refused for good. */
 static void two_come_at_once(void **unused)
 {
 	struct initiator i[2], again;
@@ -45,7 +45,7 @@ static void two_come_at_once(void **unused)
 	story_fini(&l);
 }
 
-/* Nobody else gets it, whoever asks for it; its identity has it in its newest session, and once. */
+/* No other identity gets it; its own has it once, in its newest session. */
 static void an_address_may_be_of_an_identity(void **unused)
 {
 	struct initiator a, b, c;

@@ -19,8 +19,7 @@ static void stop_all(struct story *l)
 	story_run(l, 100);
 }
 
-/* Nobody is there who would remember what was deleted since: none of them leads, and each
- * says why it ends. */
+/* No node remembers what was deleted since: none of them leads, and each says why it ends. */
 static void a_cold_start_from_old_stores_is_refused(void **unused)
 {
 	struct story l;
@@ -54,7 +53,7 @@ static void a_cold_start_from_old_stores_is_refused(void **unused)
 	story_fini(&l);
 }
 
-/* One that is alone in being young: it stands, and gets no vote. */
+/* Only one is young: it stands, and gets no vote. */
 static void an_old_store_does_not_vote(void **unused)
 {
 	struct story l;
@@ -72,11 +71,11 @@ static void an_old_store_does_not_vote(void **unused)
 }
 
 static struct {
-	uint32_t node;        /* Gets nothing of Raft as soon as its next process owns. */
-	uint64_t incarnation; /* Of the process before. */
+	uint32_t node;        /* Gets no Raft messages once its next process owns. */
+	uint64_t incarnation; /* Of the previous process. */
 } slow;
 
-/* Who owns the client's session, as a node sees it. */
+/* The owner of the client's session, as a node sees it. */
 static const struct slot *owner_at(const struct story *l, uint32_t node)
 {
 	const struct state *s = core_state(l->node[node].core);
@@ -103,8 +102,8 @@ static bool loses_raft_to_slow(const struct story *l, uint32_t from, uint32_t to
 	return f->data[0] == FRAME_RAFT && to == slow.node && is_over(l);
 }
 
-/* Of the process before the lost one nobody heard anything, and the lost one has not come to
- * say so: it did not even learn that it was an owner again. Its successor says it. */
+/* No node heard anything from the process before the lost one, and the lost one could not say so:
+ * it did not even learn that it was an owner again. Its successor says it. */
 static void an_age_covers_the_process_before_the_lost_one(void **unused)
 {
 	struct core_status status;
@@ -142,7 +141,7 @@ static void an_age_covers_the_process_before_the_lost_one(void **unused)
 	story_fini(&l);
 }
 
-/* ---- How far back what nobody remembers may lie ---- */
+/* ---- How far back forgotten numbers may lie ---- */
 
 /* The worker accepts a number, and reports the mark. */
 static void accept(struct story *l, uint32_t node, uint64_t seq)
@@ -156,7 +155,7 @@ static void accept(struct story *l, uint32_t node, uint64_t seq)
 	story_run(l, 1);
 }
 
-/* Somebody has led for seconds, and all that was accepted is in the log. Returns who owns. */
+/* A leader has led for seconds, and all accepted numbers are in the log. Returns the owner. */
 static uint32_t begin_led(struct story *l)
 {
 	uint32_t owner;
@@ -171,8 +170,8 @@ static uint32_t begin_led(struct story *l)
 	return owner;
 }
 
-/* Power is lost now, for 300 ms. What was accepted since since_us, and after the mark that is
- * in the log, is within the age that the owner now publishes; gives how much older that is. */
+/* Power is lost now, for 300 ms. The age that the owner now publishes covers all that was accepted
+ * since since_us and after the mark in the log; returns how much larger that age is. */
 static int64_t age_covers(struct story *l, uint64_t since_us)
 {
 	struct core_mark_age age[TAKEOVERS_KEPT];
@@ -198,7 +197,7 @@ static int64_t age_covers(struct story *l, uint64_t since_us)
 	return (int64_t)since_us - ((int64_t)age[n - 1].at_us - (int64_t)age[n - 1].age_us);
 }
 
-/* The ordinary case: it is as old as a mark may be that is not in the log, no older. */
+/* The ordinary case: it is as old as a mark that is not in the log may be, no older. */
 static void an_age_is_what_marks_may_take(void **unused)
 {
 	struct story l;
@@ -222,7 +221,7 @@ static bool loses_raft(const struct story *l, uint32_t from, uint32_t to, const 
 	return f->data[0] == FRAME_RAFT;
 }
 
-/* The new leader has written its first entries, and no mark yet that waited for it. */
+/* The new leader has written its first entries, but no mark that waited for it. */
 static void an_age_covers_a_time_without_leader(void **unused)
 {
 	struct story l;
@@ -251,7 +250,7 @@ static void an_age_covers_a_time_without_leader(void **unused)
 	story_fini(&l);
 }
 
-/* What the owner accepted before it was lost its successor has heard, and not committed yet. */
+/* The successor has heard what the owner accepted before its loss, but not committed it yet. */
 static void an_age_covers_what_a_successor_heard(void **unused)
 {
 	struct story l;
@@ -273,8 +272,8 @@ static void an_age_covers_what_a_successor_heard(void **unused)
 	story_fini(&l);
 }
 
-static uint32_t cut_off; /* Gets nothing of Raft, and nothing of its gets out. */
-static bool gets;        /* ... but what it gets. */
+static uint32_t cut_off; /* Neither gets nor sends Raft messages. */
+static bool gets;        /* ... but it does get them. */
 
 static bool loses_raft_of_one(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
 {
@@ -282,7 +281,7 @@ static bool loses_raft_of_one(const struct story *l, uint32_t from, uint32_t to,
 	return f->data[0] == FRAME_RAFT && (from == cut_off || (to == cut_off && !gets));
 }
 
-/* It goes on writing until it finds out. Then another one leads, and what it wrote is gone. */
+/* It writes on until it notices. Then another node leads, and its entries are gone. */
 static void an_age_covers_a_leader_that_was_cut_off(void **unused)
 {
 	struct core_mark_age age[TAKEOVERS_KEPT];

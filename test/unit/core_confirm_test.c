@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of what happens when the DELETE that ends our rekey is not answered: the client may
- * have obeyed (RFC 7296 2.8), so nothing ends by time, least of all the session. And of who is
- * taken for dead: only who is silent in ESP too. */
+/* Stories of a DELETE that ends our rekey and is not answered: the client may have obeyed (RFC 7296
+ * 2.8), so nothing ends by time, least of all the session. Only a client that is silent in ESP,
+ * too, is taken for dead. */
 #include "test/lib/story.h"
 #include "test/unit/same.h"
 
@@ -37,8 +37,8 @@ static const struct session *session(const struct story *l)
 	return state_next_session(s, 0);
 }
 
-/* No IKE message reaches the client for so long; its packets come in by that Child SA, once in a
- * while (0: none do). */
+/* For so long no IKE message reaches the client; now and then its packets come in by that Child SA
+ * (0: none do). */
 static void deaf(struct story *l, uint32_t ms, uint32_t flows_by)
 {
 	static uint64_t seq = 100;
@@ -57,7 +57,7 @@ static struct sad_entry *owned(struct story *l, uint32_t spi_in)
 	return story_sad(l, story_holder(l), spi_in);
 }
 
-/* Our rekey is answered, and the DELETE of the old one is outstanding. Returns that one's SPI. */
+/* Our rekey is answered, and the DELETE of the old SA is outstanding. Returns the old SPI. */
 static uint32_t is_rekeyed(struct story *l, uint32_t dpd_ms)
 {
 	uint32_t old;
@@ -93,7 +93,7 @@ static void an_unanswered_delete_ends_nothing(void **unused)
 	deaf(&l, GIVEN_UP_MS, old);
 	assert_non_null(session(&l));
 	assert_int_equal(session(&l)->ike.n_child, 2);
-	/* It sends by the old one, and so do we. */
+	/* It sends on the old SA, and so do we. */
 	assert_true(owned(&l, old)->granted && owned(&l, made)->granted);
 	assert_true(owned(&l, old)->outbound);
 	assert_false(owned(&l, made)->outbound);
@@ -120,7 +120,7 @@ static void an_unanswered_delete_ends_nothing(void **unused)
 	story_fini(&l);
 }
 
-/* Not even then is it forgotten which one the client uses: the mark says so. */
+/* Even then the node knows which SA the client uses: the mark says so. */
 static void the_next_owner_sends_by_what_the_client_used(void **unused)
 {
 	struct story l;
@@ -143,7 +143,7 @@ static void the_next_owner_sends_by_what_the_client_used(void **unused)
 	story_fini(&l);
 }
 
-/* The DELETE is no question whether it lives; that is asked of the silent, and it is. */
+/* The DELETE does not ask whether it lives; a silent client is asked that, and so is this one. */
 static void who_is_silent_is_asked_and_ends(void **unused)
 {
 	struct story l;
@@ -177,7 +177,7 @@ static void a_live_flow_is_life(void **unused)
 	story_fini(&l);
 }
 
-/* It is asked anew, where it fell silent since. */
+/* It is asked again, if it fell silent since. */
 static void a_flow_that_ends_is_asked_again(void **unused)
 {
 	struct story l;

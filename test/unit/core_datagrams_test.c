@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages of several datagrams: whoever leads sends what was committed, bit for bit. Real
- * fragments (core_fragments_test) need a message that is long enough; here the linker puts
- * something that cuts any message between the sealing and who asks for it (--wrap=ike_seal). No
- * client could put the pieces together: the stories look at what leaves. */
+/* Messages of several datagrams: any leader sends the committed octets, bit for bit. Real fragments
+ * (core_fragments_test) need a long message; here a wrapper (--wrap=ike_seal) cuts every sealed
+ * message. No client could put the pieces together: the stories look at what leaves. */
 #include "proto/ike/builder.h"
 #include "proto/ike/ike_seal.h"
 #include "proto/ike/sk.h"
@@ -23,7 +22,7 @@ enum status __real_ike_seal(const struct ike_sealer *s, struct ike_builder *b,
 enum status __wrap_ike_seal(const struct ike_sealer *s, struct ike_builder *b,
 			    struct ike_datagrams **out);
 
-/* What the gateway says comes in three. */
+/* The gateway's messages come in three datagrams. */
 enum status __wrap_ike_seal(const struct ike_sealer *sealer, struct ike_builder *b,
 			    struct ike_datagrams **out)
 {

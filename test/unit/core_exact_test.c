@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of replay = "exact" (DESIGN section 5): what is accepted waits for a majority,
- * a voter that knows better is silent, who has forgotten does not count, and when nobody
- * remembers the horizon does. */
+/* Stories of replay = "exact" (DESIGN section 5): accepted packets wait for a majority, a voter
+ * that knows a later epoch is silent, a node that has forgotten does not count, and when no node
+ * remembers the horizon decides. */
 #include "test/lib/story.h"
 
 #include <setjmp.h>
@@ -67,7 +67,7 @@ static void a_node_cut_off_delivers_nothing(void **unused)
 	story_fini(&l);
 }
 
-/* The fence. The old owner still has links, and does not know yet. */
+/* The fence. The old owner still has links, and does not know of its loss. */
 static void no_voter_acknowledges_an_epoch_that_is_over(void **unused)
 {
 	struct sad_entry *e;
@@ -118,7 +118,7 @@ static void a_successor_waits_for_a_majority(void **unused)
 	story_fini(&l);
 }
 
-/* Before anybody missed it: it is its own successor, and has forgotten everything. */
+/* Before any node missed it: it is its own successor, and has forgotten everything. */
 static void an_owner_that_restarts_asks_the_others(void **unused)
 {
 	struct story l;
@@ -186,8 +186,8 @@ static bool lose_successors_marks(const struct story *l, uint32_t from, uint32_t
 	return to == successor && (f->data[0] == FRAME_MARKS || f->data[0] == FRAME_MARKS_DONE);
 }
 
-/* The successor missed a mark that the old owner commits after its NodeDown. When the others'
- * word comes at last they leave it out, for it is in the log. */
+/* The successor missed a mark that the old owner commits after its NodeDown. The others' words,
+ * which come late, leave it out, for it is in the log. */
 static void a_mark_that_came_by_the_log_counts(void **unused)
 {
 	struct story l;
@@ -217,8 +217,8 @@ static void a_mark_that_came_by_the_log_counts(void **unused)
 	story_fini(&l);
 }
 
-/* The successor learns late of the SA, and of being its successor; what it was told of the SA
- * meanwhile it had to forget. */
+/* The successor learns late of the SA, and that it owns it; it had to forget the marks of that SA
+ * that came before. */
 static void a_word_does_not_outlive_the_marks_that_came_with_it(void **unused)
 {
 	struct story l;
@@ -279,9 +279,9 @@ static void lose_power(struct story *l)
 	story_run(l, 100);
 }
 
-/* The owner is lost before the client said anything. The next one is told a number by a
- * majority, and must see that it is no mark: else a client below it would be refused for
- * good, and its Child SA never replaced. */
+/* The owner is lost before the client sent anything. A majority tells the next one a number, which
+ * it must not take for a mark: else a client below it would be refused for good, and its Child SA
+ * never replaced. */
 static void that_the_horizon_is_the_floor_is_inherited(void **unused)
 {
 	struct story l;
@@ -309,8 +309,8 @@ static bool lose_words_of_successor(const struct story *l, uint32_t from, uint32
 	return f->data[0] == FRAME_PROPOSE || (to == successor && f->data[0] == FRAME_MARKS_DONE);
 }
 
-/* An owner asked for a higher horizon in vain, lost the SA, and got it back after it had
- * fallen to its horizon. Above that nothing came since: whoever is next must see the fall. */
+/* An owner asked for a higher horizon in vain, lost the SA, and got it back after the SA had fallen
+ * to its horizon. Nothing above came since: the next owner must see the fall. */
 static void what_was_asked_for_before_a_fall_raises_nothing_after_it(void **unused)
 {
 	struct story l;
@@ -330,7 +330,7 @@ static void what_was_asked_for_before_a_fall_raises_nothing_after_it(void **unus
 	l.loses = NULL;
 	for (uint32_t i = 0; i < 3; i++)
 		if (i != first)
-			story_link(&l, first, i, true); /* It is missed no more. */
+			story_link(&l, first, i, true); /* The others hear it again. */
 	story_run(&l, 300);
 	story_lose(&l, successor);
 	story_run(&l, 500);
@@ -343,8 +343,8 @@ static void what_was_asked_for_before_a_fall_raises_nothing_after_it(void **unus
 	story_fini(&l);
 }
 
-/* All power was lost: nobody remembers, so nothing below the horizon is let in again, and
- * the Child SA of who stays below is replaced. */
+/* All power was lost: no node remembers, so nothing below the horizon is let in, and if a client
+ * stays below, its Child SA is replaced. */
 static void after_a_power_loss_the_horizon_is_the_floor(void **unused)
 {
 	struct sad_entry *e;
@@ -405,8 +405,8 @@ static uint64_t mark_age_us(const struct story *l, uint32_t node)
 	return s.last_mark_age_us;
 }
 
-/* An owner that was lost and lives: what it accepts is not delivered, its late mark is a floor
- * all the same. As nothing can come twice there is no age to publish. */
+/* An owner that was lost and lives: packets that it accepts are not delivered, but its late mark is
+ * a floor. As nothing can come twice, no age is published. */
 static void no_mark_age_is_published(void **unused)
 {
 	struct story l;

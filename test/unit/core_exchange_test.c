@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of IKE messages at the leader: what waits for what, and what becomes of
- * it when a command does not commit (DESIGN section 4). */
+/* Stories of IKE messages at the leader: which waits for which, and what follows when a command
+ * does not commit (DESIGN section 4). */
 #include "test/lib/story.h"
 #include "test/unit/same.h"
 
@@ -16,8 +16,8 @@
 
 #define RAFT_MESSAGE_TIMEOUT_NOW 6u
 
-/* A renewal of the session commits between a request and its command: that is not
- * the request's turn, it is executed once. */
+/* A lease renewal commits between a request and its command: the request keeps its turn, and is
+ * executed once. */
 static void a_renewal_does_not_end_a_requests_turn(void **unused)
 {
 	const struct sad_entry *e;
@@ -51,8 +51,8 @@ static bool lose_timeout_now(const struct story *l, uint32_t from, uint32_t to, 
 	return f->data[0] == FRAME_RAFT && f->len > 2 && f->data[2] == RAFT_MESSAGE_TIMEOUT_NOW;
 }
 
-/* While leadership is on its way to another nothing is taken into the log. If it never
- * arrives, what was asked meanwhile is answered all the same. */
+/* While leadership moves to another node, nothing enters the log. If the move fails, requests that
+ * came meanwhile are answered all the same. */
 static void a_hand_over_that_fails_forgets_nobody(void **unused)
 {
 	struct event leave = { .type = EVENT_SHUTDOWN };
@@ -71,15 +71,15 @@ static void a_hand_over_that_fails_forgets_nobody(void **unused)
 	story_client_send(&l, blob_ref(request));
 	story_run(&l, 500);
 	story_client_listen(&l);
-	story_run(&l, 55); /* libraft gives up; before the next try there is time. */
-	story_client_send(&l, request); /* The client repeats it at the latest. */
+	story_run(&l, 55); /* libraft gives up; the next try comes later. */
+	story_client_send(&l, request); /* The client's repetition comes by then. */
 	story_client_listen(&l);
 	assert_int_equal(l.client.counts.responses, 1);
 	assert_int_equal(l.node[leader].exited, -1);
 	story_fini(&l);
 }
 
-/* ... and if it does arrive, the next leader answers what the client repeats. */
+/* ... and if it succeeds, the next leader answers the client's repetition. */
 static void a_hand_over_under_load_loses_no_request(void **unused)
 {
 	struct event leave = { .type = EVENT_SHUTDOWN };
@@ -90,7 +90,7 @@ static void a_hand_over_under_load_loses_no_request(void **unused)
 	story_begin(&l, 3);
 	story_client_connect(&l);
 	leader = story_leader(&l);
-	story_stall_all(&l, leader); /* So that the hand-over takes its time. */
+	story_stall_all(&l, leader); /* Makes the hand-over slow. */
 	story_event(&l, leader, &leave);
 	story_client_send(&l, initiator_create_dpd(&l.client));
 	story_resume_all(&l);
@@ -138,7 +138,7 @@ static void second_client(struct story *l, struct initiator *other, bool initial
 	story_client_other(l, other, &config);
 }
 
-/* Both are in the log at once; neither has to be refused and executed again. */
+/* Both are in the log at once; neither is refused and executed again. */
 static void two_at_once_get_two_addresses(void **unused)
 {
 	struct blob *auth_a, *auth_b;
@@ -195,8 +195,8 @@ static void a_client_that_starts_anew_keeps_its_address(void **unused)
 	story_fini(&l);
 }
 
-/* Re-authentication, break before make: its own DELETE, and anew at once. It has the address
- * that it had; another identity that asks for that does not get it. */
+/* Re-authentication, break before make: its own DELETE, then a new IKE SA at once. It keeps its
+ * address; another identity that asks for that does not get it. */
 static void a_client_that_comes_back_keeps_its_address(void **unused)
 {
 	struct address had;
@@ -217,7 +217,7 @@ static void a_client_that_comes_back_keeps_its_address(void **unused)
 
 /* ---- What a client may not do ---- */
 
-/* The answer to this would not fit into a log entry; nobody ends over it. */
+/* The answer to this would not fit into a log entry; no process ends because of it. */
 static void an_oversize_cookie2_is_not_echoed(void **unused)
 {
 	static const uint8_t huge[60000];
@@ -241,7 +241,7 @@ static void an_oversize_cookie2_is_not_echoed(void **unused)
 
 /* ---- The last word ---- */
 
-/* What comes back, one datagram or none; nobody consumes it. */
+/* The reply, one datagram or none; no client consumes it. */
 static struct blob *ask(struct story *l, const struct blob *request)
 {
 	struct blob *answer;
@@ -292,7 +292,7 @@ static bool keep_half_open(const struct story *l, uint32_t from, uint32_t to, co
 	return false;
 }
 
-/* It may have the IKE SA half-open still: its copy came late, or the session with a snapshot. */
+/* It may still have the half-open IKE SA: its copy came late, or the session came in a snapshot. */
 static void a_delete_is_answered_beside_a_half_open_copy(void **unused)
 {
 	struct blob *request, *first;
@@ -319,8 +319,8 @@ static void a_delete_is_answered_beside_a_half_open_copy(void **unused)
 	story_fini(&l);
 }
 
-/* An IKE_SA_INIT of the same SPI, from the same address, but another one: who saw the first go
- * by may have sent it. Before it, or behind it: the client's exchange goes on. */
+/* Another IKE_SA_INIT with the same SPI and address, perhaps from an attacker who saw the first. It
+ * comes before or after that: the client's exchange goes on. */
 static void a_second_init_throws_no_exchange_out(void **unused)
 {
 	(void)unused;
@@ -341,7 +341,7 @@ static void a_second_init_throws_no_exchange_out(void **unused)
 		story_datagram(&l, story_holder(&l), &l.client, other);
 		assert_int_equal(l.n_to_client, 1);
 		story_swallow(&l);
-		story_datagram(&l, story_holder(&l), &l.client, init); /* Each repeat gets its own. */
+		story_datagram(&l, story_holder(&l), &l.client, init); /* Each repetition gets its own reply. */
 		assert_int_equal(l.n_to_client, 1);
 		assert_same(l.to_client[0], answer);
 		story_swallow(&l);
@@ -354,7 +354,7 @@ static void a_second_init_throws_no_exchange_out(void **unused)
 	}
 }
 
-/* Nobody leads: both are kept for who will. */
+/* There is no leader: both are kept for the next one. */
 static void a_second_init_throws_no_kept_one_out(void **unused)
 {
 	struct blob *init, *other;
@@ -378,8 +378,8 @@ static void a_second_init_throws_no_kept_one_out(void **unused)
 	story_fini(&l);
 }
 
-/* Whoever was told that his SA is gone finds that nothing more is let in: the answer waits for
- * the owner to have applied it; not for ever, for the owner may be lost. */
+/* Once a client is told that its SA is gone, nothing more is let in: the answer waits until the
+ * owner has applied that; not for ever, for the owner may be lost. */
 static void a_delete_waits_for_the_owner(void **unused)
 {
 	for (unsigned child = 0; child < 2; child++) {
@@ -403,14 +403,14 @@ static void a_delete_waits_for_the_owner(void **unused)
 	}
 }
 
-/* A message at the second node, which does not lead; what comes out is counted. */
+/* A message at the second node, which does not lead; counts the replies. */
 static unsigned send_version(struct story *l, uint8_t version, uint8_t flags)
 {
 	struct blob *d = initiator_create_init(&l->client);
 	unsigned n;
 
 	d->data[17] = version;
-	d->data[18] = 99; /* Who knows what that will be. */
+	d->data[18] = 99; /* An unknown exchange. */
 	d->data[19] = flags;
 	story_datagram(l, (story_leader(l) + 1) % l->n, &l->client, d);
 	n = l->n_to_client;

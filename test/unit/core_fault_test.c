@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-/* A request is answered without a wait for anyone's timer. */
+/* A request is answered without waiting for a timer. */
 static void assert_answered_at_once(struct story *l)
 {
 	uint32_t before = l->client.counts.responses;
@@ -20,7 +20,7 @@ static void assert_answered_at_once(struct story *l)
 	assert_int_equal(l->client.counts.responses, before + 1);
 }
 
-/* libraft sends to who is out of step only with the next heartbeat. */
+/* libraft sends to a node that is out of step only with the next heartbeat. */
 static void commits_do_not_wait_for_a_dead_node(void **unused)
 {
 	(void)unused;
@@ -40,8 +40,8 @@ static void commits_do_not_wait_for_a_dead_node(void **unused)
 	}
 }
 
-/* A client that is gone with the node: its notice is never answered. Where dead peers are
- * looked for the session goes in the end; where not, it waits for the client. */
+/* A client vanishes together with the node: its notice is never answered. With dead peer detection
+ * the session ends at last; without it, it waits for the client. */
 static void silent_for_good(uint32_t dpd_ms, size_t left)
 {
 	struct story l;
@@ -99,7 +99,7 @@ static void assert_alike(struct story *l)
 	}
 }
 
-/* Who was away while sessions came and went learns of both by a snapshot alone. */
+/* A node that was away while sessions came and went learns of both by a snapshot alone. */
 static void a_snapshot_brings_sessions_and_takes_them(void **unused)
 {
 	struct story l;
@@ -144,7 +144,7 @@ static void connect_drawing(struct story *l, uint32_t draws)
 	assert_int_equal(l->client.state, INITIATOR_ESTABLISHED);
 }
 
-/* Of a hundred thousand SPIs that were deleted while it was away, some were drawn again. */
+/* A hundred thousand SPIs were deleted while it was away; some were drawn again. */
 static void a_snapshot_may_give_a_deleted_sas_spi_to_another(void **unused)
 {
 	struct story l;
@@ -273,8 +273,8 @@ static void nodes_restart_in_turn_under_load(void **unused)
 	story_fini(&l);
 }
 
-/* What the others' heartbeats say of the log is of all that is in it: an owner whose
- * end is already logged, but not yet applied, is to count that as something it lacks. */
+/* Heartbeats report the whole log: an owner whose end is logged but not yet applied must count that
+ * entry as one it lacks. */
 static void the_log_is_told_to_its_end(void **unused)
 {
 	struct story l;
@@ -293,7 +293,7 @@ static void the_log_is_told_to_its_end(void **unused)
 	story_fini(&l);
 }
 
-/* One that is alive is taken for dead, and heard again. */
+/* A live node is taken for dead, then heard again. */
 static void false_alarm(struct story *l, uint32_t node)
 {
 	uint32_t before = story_holder(l);
@@ -311,8 +311,8 @@ static void false_alarm(struct story *l, uint32_t node)
 	story_run(l, 250); /* It says that it is up. */
 }
 
-/* On a busy machine owners come and go by false alarms. A client whose session went away and
- * came back within a second hears of the first, and then of where it stands. */
+/* On a busy machine false alarms move owners. A client whose session went away and came back within
+ * a second gets a notice of the first move, then of the present owner. */
 static void a_client_hears_once_of_a_way_and_back(void **unused)
 {
 	struct story l;

@@ -42,7 +42,7 @@ static size_t owned(const struct story *l, uint32_t node)
 
 /* ---- How a story begins ---- */
 
-/* Three nodes, a client, and who is what. */
+/* Three nodes, a client, and their roles. */
 struct fitness {
 	struct story l;
 	uint32_t leader, holder, third;
@@ -91,7 +91,7 @@ static int end(void **state)
 
 /* ---- Stories ---- */
 
-/* Addresses and session leave it; it stays in the cluster, and is not called lost. */
+/* Addresses and session leave it; it stays in the cluster, and does not count as lost. */
 static void an_unfit_holder_is_relieved(void **state)
 {
 	struct core_status status;
@@ -131,7 +131,7 @@ static void who_is_unfit_is_no_successor(void **state)
 	assert_int_equal(story_happened(l, f->third, "address_hold"), 0); /* Not for a moment. */
 }
 
-/* It says so again to who has just come, before that one has to choose. */
+/* It says so again to a node that has just come, before that node has to choose. */
 static void a_new_leader_knows(void **state)
 {
 	uint32_t holder;
@@ -154,7 +154,7 @@ static void a_new_leader_knows(void **state)
 	assert_int_equal(story_happened(l, f->third, "address_hold"), 0);
 }
 
-/* A switch is gone, and nobody is fit: who holds goes on holding. The first that is fit again
+/* A switch fails, and no node is fit: the holder goes on holding. The first node that is fit again
  * gets it all. */
 static void nobody_is_fit(void **state)
 {
@@ -174,7 +174,7 @@ static void nobody_is_fit(void **state)
 	assert_serves(l);
 }
 
-/* The leader holds because nobody else could; then it cannot, and another can again. */
+/* The leader holds because no other node could; then it cannot, and another can again. */
 static void an_unfit_leader_gives_up_both(void **state)
 {
 	struct fitness *f = *state;
@@ -212,7 +212,7 @@ static void a_leader_that_is_to_hold_is_relieved(void **state)
 	story_level(l);
 }
 
-/* Behind a load balancer nobody looks whether the leader holds. */
+/* Behind a load balancer it does not matter whether the leader holds. */
 static void a_leader_that_owns_its_share_is_relieved(void **state)
 {
 	struct fitness *f = *state;

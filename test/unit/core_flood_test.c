@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of floods of IKE_SA_INIT: who is asked for a cookie, and who gets in all the
+/* Stories of floods of IKE_SA_INIT: which clients are asked for a cookie, and which get in all the
  * same (RFC 7296 2.6). */
 #include "proto/ike/ike_message.h"
 #include "test/lib/story.h"
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-/* One more client begins, from there; returns what it would say next, and may not. */
+/* One more client begins, from there; returns its next message, which is not sent. */
 static struct blob *begins(struct story *l, struct initiator *i, uint8_t address, uint16_t port)
 {
 	struct initiator_config config = l->client.config;
@@ -28,7 +28,7 @@ static struct blob *begins(struct story *l, struct initiator *i, uint8_t address
 	return next;
 }
 
-/* Who has many addresses can fill the table; who goes on is not kept waiting by it. */
+/* A sender with many addresses can fill the table; a client that goes on does not wait for that. */
 static void a_full_table_of_half_open_sas_takes_another_client(void **unused)
 {
 	struct initiator flood[9];
@@ -54,7 +54,7 @@ static void a_full_table_of_half_open_sas_takes_another_client(void **unused)
 	story_fini(&l);
 }
 
-/* Cookies show that it is there, and still it has no more than its share of the table. */
+/* Cookies prove its address, but it still gets no more than its share of the table. */
 static void one_address_has_at_most_256_half_open_sas(void **unused)
 {
 	enum { MANY = 300, SHARE = 256 };
@@ -85,8 +85,8 @@ static void one_address_has_at_most_256_half_open_sas(void **unused)
 	story_fini(&l);
 }
 
-/* One address opens many IKE SAs and goes on with none. From the 65th on it must
- * show that it is there; and another one is served as before. */
+/* One address opens many IKE SAs and goes on with none. From the 65th on it needs a cookie; another
+ * address is served as before. */
 static void a_flood_from_one_address_meets_cookies_alone(void **unused)
 {
 	struct initiator flood[66], other;
@@ -109,8 +109,8 @@ static void a_flood_from_one_address_meets_cookies_alone(void **unused)
 	story_fini(&l);
 }
 
-/* An IKE_SA_INIT went on without a cookie; then cookies are demanded, and it comes again. A
- * COOKIE now would have the client change its request, and sign another than we answered. */
+/* An IKE_SA_INIT was answered without a cookie; then cookies are demanded, and it comes again. A
+ * COOKIE now would make the client change its request, and sign another than we answered. */
 static void a_repeated_init_is_not_asked_for_a_cookie(void **unused)
 {
 	struct blob *init, *first;
@@ -133,7 +133,7 @@ static void a_repeated_init_is_not_asked_for_a_cookie(void **unused)
 	story_fini(&l);
 }
 
-/* And the other way round: who was asked is asked again, though the flood is over. */
+/* And the other way round: a client that was asked is asked again, though the flood is over. */
 static void who_was_asked_for_a_cookie_is_asked_again(void **unused)
 {
 	struct blob *init;
@@ -199,8 +199,8 @@ static uint64_t core_drops(const struct story *l, enum drop d)
 	return st.drops[d];
 }
 
-/* A client with a key makes and deletes IKE SAs without end: at the limit of its identity it
- * is told to come later; others are not, before there are too many of all of them. */
+/* A client with a key makes and deletes IKE SAs without end: at the limit of its identity it must
+ * wait; other clients must not, until there are too many in all. */
 static void who_deletes_too_much_waits(void **unused)
 {
 	struct initiator_config mine, others;
@@ -238,8 +238,8 @@ static void who_deletes_too_much_waits(void **unused)
 	story_fini(&l);
 }
 
-/* Room for two sessions of one Child SA and a half: whoever comes third is refused, whoever is
- * there goes on, rekeys, and may start anew. */
+/* Room for two and a half sessions of one Child SA: the third client is refused; the others go on,
+ * rekey, and may start anew. */
 static void who_is_there_goes_on_in_full_tables(void **unused)
 {
 	struct initiator other;
@@ -300,8 +300,8 @@ static void more_sessions_than_there_may_be_are_refused(void **unused)
 	story_fini(&l);
 }
 
-/* Refused for want of room, then repeated by somebody when there is some, at another leader: the
- * client was told no, and has perhaps come in by another exchange since. */
+/* Refused for lack of room, then repeated, perhaps by an attacker, at another leader with room: the
+ * client was refused, and may have come in by another exchange since. */
 static void a_refused_auth_is_refused_for_good(void **unused)
 {
 	struct initiator late;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of messages in fragments (RFC 7383): leaders come and go between any two of them;
- * what is kept, for how long, and that nobody without keys has us keep anything. */
+/* Stories of messages in fragments (RFC 7383): leaders come and go between any two of them; what is
+ * kept, and how long; and an attacker without keys cannot make us keep anything. */
 #include "test/lib/story.h"
 #include "test/unit/same.h"
 
@@ -35,7 +35,7 @@ static size_t kept(struct story *l)
 	return s.fragments;
 }
 
-/* The client's message that begins with data, which is adopted: all of it. */
+/* The client's whole message that begins with data; adopts data. */
 static struct ike_datagrams *all_of(const struct initiator *i, struct blob *data)
 {
 	struct blob *b[IKE_DATAGRAMS_MAX];
@@ -71,7 +71,7 @@ static struct ike_datagrams *auth_of(struct story *l)
 	return all_of(&l->client, d);
 }
 
-/* Half-open: the leader is lost after each number of fragments. */
+/* Half-open: the leader is lost after any number of fragments. */
 static void the_leader_is_lost_between_fragments_of_ike_auth(void **unused)
 {
 	uint32_t n = 1;
@@ -136,7 +136,7 @@ static void the_next_leader_repeats_all_fragments_for_the_first(void **unused)
 	assert_true(answer->n > 1);
 	assert_int_equal(kept(&l), 0);
 	story_lose_leader(&l);
-	story_swallow(&l); /* What a new leader says by itself: notices, the cached response. */
+	story_swallow(&l); /* What a new leader sends by itself: notices, the cached response. */
 	give(&l, m, 1, m->n);
 	assert_int_equal(l.n_to_client, 0);
 	assert_int_equal(kept(&l), 0);
@@ -191,7 +191,7 @@ static void what_the_window_has_passed_is_forgotten(void **unused)
 	story_fini(&l);
 }
 
-/* Whoever has no keys: of a session, of a half-open SA, of nothing. */
+/* Forged fragments: for a session, for a half-open SA, for no SA. */
 static void forged_fragments_are_not_kept(void **unused)
 {
 	struct ike_datagrams *m;
@@ -250,8 +250,8 @@ static void fill_one(struct story *l, struct initiator *i, unsigned n)
 	ike_datagrams_unref(m);
 }
 
-/* Many who have a half-open SA each, and never the last fragment: there is a bound, and an honest
- * client gets through. */
+/* Many half-open SAs, and never a last fragment: what is kept is bounded, and an honest client gets
+ * through. */
 static void all_together_have_a_bound(void **unused)
 {
 	struct initiator_config c;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of an owner that was lost to the others and lives (DESIGN section 5): what it accepts
- * until it learns of that becomes known late, and must be refused by who owns the SA then,
- * whatever that one has accepted itself. */
+/* Stories of an owner that the others lost, but that lives (DESIGN section 5): the numbers that it
+ * accepts until it learns of that become known late, and the next owner must refuse them, whatever
+ * it has accepted itself. */
 #include "test/lib/story.h"
 
 #include "cluster/link/frame.h"
@@ -14,10 +14,10 @@
 
 #include <cmocka.h>
 
-static uint32_t lost;           /* Gets nothing of Raft: it does not know of its loss. */
+static uint32_t lost;           /* Gets no Raft messages: it does not know of its loss. */
 static uint32_t mute_to;        /* ... and its marks do not reach this one, ... */
 static bool hears_marks;        /* ... nor it those of others, unless this says so. */
-static bool no_marks;           /* Nobody's marks reach anybody. */
+static bool no_marks;           /* No marks reach any node. */
 
 static bool loses(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
 {
@@ -34,7 +34,7 @@ static enum drop try_accept(struct story *l, uint32_t node, uint64_t seq)
 	return sad_entry_accept(e, seq, e->epoch);
 }
 
-/* The worker of a node accepts a number, and reports its mark if there is one to be reported. */
+/* The worker of a node accepts a number, and reports a mark if one is due. */
 static void accept(struct story *l, uint32_t node, uint64_t seq)
 {
 	struct sad_entry *e = story_entry(l, node);
@@ -59,8 +59,8 @@ struct late {
 	uint32_t old, successor, third; /* third leads. */
 };
 
-/* The owner has accepted up to 50 and told so; then it is found dead, and the successor accepts
- * 101 and 103. */
+/* The owner has accepted up to 50 and reported that; then it is found dead, and the successor
+ * accepts 101 and 103. */
 static void begin(struct late *t)
 {
 	struct story *l = &t->l;
@@ -82,7 +82,7 @@ static void begin(struct late *t)
 	accept(l, t->successor, 103);
 }
 
-/* What the successor must refuse, and what it must not. */
+/* Which numbers the successor must refuse, and which it must not. */
 static void assert_floor(struct late *t, uint64_t floor)
 {
 	assert_int_equal(story_entry(&t->l, t->successor)->window.floor, floor);
@@ -90,7 +90,7 @@ static void assert_floor(struct late *t, uint64_t floor)
 	assert_int_equal(try_accept(&t->l, t->successor, 102), DROP_NONE);
 }
 
-/* The lost one learns what happened: it is missed no more. */
+/* The lost node learns what happened: it is up again. */
 static void rejoin(struct late *t)
 {
 	t->l.loses = NULL;
@@ -112,7 +112,7 @@ static void a_late_mark_is_below_what_the_successor_has_accepted(void **unused)
 	story_fini(&t.l);
 }
 
-/* Its worker has accepted 60, and not said so when the successor's mark comes. */
+/* Its worker has accepted 60, but not reported it when the successor's mark comes. */
 static void a_late_mark_is_told_by_who_heard_of_higher_ones(void **unused)
 {
 	struct sad_entry *e;
@@ -166,7 +166,7 @@ static void a_late_mark_is_told_on(void **unused)
 	story_fini(&t.l);
 }
 
-/* No marks get around at all: the log has to do. */
+/* No marks pass between nodes: only the log has them. */
 static void a_late_mark_comes_by_the_log(void **unused)
 {
 	struct late t;
@@ -185,7 +185,7 @@ static void a_late_mark_comes_by_the_log(void **unused)
 	story_fini(&t.l);
 }
 
-/* What its worker still says then. */
+/* What its worker still reports then. */
 static void a_worker_that_learns_of_the_loss_last_is_heard(void **unused)
 {
 	struct late t;
@@ -205,7 +205,7 @@ static void a_worker_that_learns_of_the_loss_last_is_heard(void **unused)
 	story_fini(&t.l);
 }
 
-/* The late mark was higher than all that the successor accepted: who comes after both knows it, by
+/* The late mark was higher than all that the successor accepted: the owner after both knows it, by
  * the memory of nodes alone. */
 static void both_marks_are_remembered_and_told(void **unused)
 {
@@ -214,7 +214,7 @@ static void both_marks_are_remembered_and_told(void **unused)
 
 	(void)unused;
 	begin(&t);
-	mute_to = t.third; /* Who did not hear it. */
+	mute_to = t.third; /* The node that did not hear it. */
 	accept(&t.l, t.old, 200);
 	assert_int_equal(story_entry(&t.l, t.successor)->window.floor, 200);
 	story_kill(&t.l, t.old);
@@ -231,7 +231,7 @@ static void both_marks_are_remembered_and_told(void **unused)
 	story_fini(&t.l);
 }
 
-/* Two changes of owner later the state cannot say any more whose epoch it was. */
+/* Two changes of owner later the state no longer says whose epoch it was. */
 static void a_mark_of_an_owner_long_before_counts(void **unused)
 {
 	struct late t;
@@ -271,7 +271,7 @@ static void the_mark_age_covers_an_owner_that_lives_on(void **unused)
 	story_fini(&t.l);
 }
 
-/* The successor itself commits what it was handed, and reads it in the log. */
+/* The successor itself commits the mark it was handed, and reads it in the log. */
 static void what_was_known_before_is_no_late_mark(void **unused)
 {
 	struct late t;
@@ -301,7 +301,7 @@ static bool delays_marks(const struct story *l, uint32_t from, uint32_t to, cons
 	return true;
 }
 
-/* Behind other frames on a slow link: it says nothing of what was accepted since it left. */
+/* Behind other frames on a slow link: it says nothing of numbers accepted since it left. */
 static void a_mark_that_was_long_under_way_is_old(void **unused)
 {
 	struct story l;
@@ -329,8 +329,8 @@ static void a_mark_that_was_long_under_way_is_old(void **unused)
 	story_fini(&l);
 }
 
-/* A second takeover right after the first: nobody but the first successor has said how long the
- * owner before it was not heard, and what it alone had heard need not be in the log yet. */
+/* A second takeover right after the first: only the first successor has said how long the owner
+ * before it was not heard, and marks that it alone had heard may not be in the log yet. */
 static uint64_t age_of_second_takeover(uint64_t after_ms)
 {
 	struct late t;
@@ -355,7 +355,7 @@ static void the_age_of_a_second_takeover_covers_the_first(void **unused)
 	assert_true(age_of_second_takeover(1500) < 100000);
 }
 
-/* The successor itself stood still for 50 ms: the mark that it reads then may be as old as that. */
+/* The successor itself stood still for 50 ms: the mark that it then reads may be that old. */
 static void a_mark_that_waited_for_its_hearer_is_old(void **unused)
 {
 	struct story l;
@@ -388,7 +388,7 @@ static void lose_power(struct story *l, uint64_t off_ms)
 	story_client_listen(l);
 }
 
-/* Nobody remembers: only what is committed counts, and its age is what is published. */
+/* No node remembers: only committed marks count, and their age is published. */
 static void lose_all_power(uint32_t nodes)
 {
 	struct story l;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Programs of two levels in one cluster (cluster/level.h): they work together in the form that
- * the older one reads; once the last one is upgraded all is written as the newer one does, and
- * there is no way back. */
+/* Programs of two levels in one cluster (cluster/level.h): they work together in the older one's
+ * encoding; once the last node is upgraded all use the newer encoding, and there is no way back. */
 #include "cluster/level.h"
 #include "test/lib/story.h"
 
@@ -18,7 +17,7 @@ static uint8_t level_at(const struct story *l, uint32_t node)
 	return state_level(core_state(l->node[node].core));
 }
 
-/* All that live write that, and have the same state. */
+/* All live nodes write that level, and have the same state. */
 static void all_are_at(struct story *l, uint8_t level)
 {
 	story_level(l);
@@ -94,7 +93,7 @@ static void test_the_last_upgrade_raises_it(void **unused)
 	story_client_new(&l);
 	story_client_connect(&l);
 	story_level(&l);
-	/* It is what the stores hold, too. */
+	/* The stores hold that, too. */
 	story_kill_all(&l);
 	story_start_all(&l);
 	story_run(&l, 3000);
@@ -120,7 +119,7 @@ static void test_there_is_no_way_back(void **unused)
 	story_fini(&l);
 }
 
-/* Nor for who has no store, and would join. */
+/* Nor for a node without a store that would join. */
 static void test_who_reads_less_does_not_join(void **unused)
 {
 	struct story l;

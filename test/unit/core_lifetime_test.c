@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of lifetimes: soft ones, at which the gateway rekeys, and hard ones, at which an SA
- * ends whether or not its client says a word. */
+/* Stories of lifetimes: soft ones, at which the gateway rekeys, and hard ones, at which an SA ends
+ * even if its client is silent. */
 #include "cluster/core/lifetime.h"
 #include "proto/ike/fragment.h"
 #include "test/lib/story.h"
@@ -32,7 +32,7 @@ static const struct session *session(const struct story *l)
 	return state_next_session(core_state(l->node[story_leader(l)].core), 0);
 }
 
-/* The client answers what it is asked. */
+/* The client answers our requests. */
 static void listen(struct story *l, uint32_t ms)
 {
 	for (uint32_t k = 0; k < ms / 100; k++) {
@@ -128,7 +128,7 @@ static void carries_out(struct story *l, uint64_t octets)
 	story_report(l, story_holder(l), e, SA_REPORT_VOLUME, 0);
 }
 
-/* What it had carried at the owner before counts, too. */
+/* Its volume at the previous owner counts, too. */
 static void what_has_carried_much_is_rekeyed(void **unused)
 {
 	struct story l;
@@ -161,7 +161,7 @@ static bool passes_anywhere(struct story *l, uint32_t spi)
 	return false;
 }
 
-/* Nothing reaches the client: the rekey is not answered, and the SA ends all the same. */
+/* Nothing reaches the client: the rekey is unanswered, and the SA ends all the same. */
 static void hard_is_hard(void **unused)
 {
 	struct story l;
@@ -178,7 +178,7 @@ static void hard_is_hard(void **unused)
 	story_lose(&l, story_holder(&l));
 	deaf(&l, 2000);
 	assert_false(passes_anywhere(&l, old));
-	/* The session goes on: once the client hears again it has a new one, or none, as we. */
+	/* The session goes on: once the client hears again, it has a new SA, or none, like us. */
 	story_client_send(&l, initiator_create_dpd(&l.client));
 	listen(&l, 3000);
 	assert_non_null(session(&l));
@@ -214,8 +214,8 @@ static void what_has_carried_too_much_ends(void **unused)
 	story_fini(&l);
 }
 
-/* The client is put off, by a leader that is lost then; the next one has the same question, and that
- * is answered. One IKE SA is left. */
+/* A leader tells the client to wait, and is lost; the next one repeats the same question, and the
+ * client answers. One IKE SA is left. */
 static void both_rekey_the_ike_sa_and_the_leader_is_lost(void **unused)
 {
 	struct story l;
@@ -242,7 +242,7 @@ static void both_rekey_the_ike_sa_and_the_leader_is_lost(void **unused)
 	story_fini(&l);
 }
 
-/* The IKE SA is replaced, by whoever leads then, and an unanswered DELETE of the old one ends
+/* The leader of the time replaces the IKE SA, and an unanswered DELETE of the old one ends
  * nothing. */
 static void an_old_ike_sa_is_rekeyed(void **unused)
 {
@@ -292,7 +292,7 @@ static void an_ike_sa_past_its_hard_lifetime_ends(void **unused)
 	story_fini(&l);
 }
 
-/* ... however long it would be until the next try, with a client that refuses each. */
+/* ... however late the next try is due, with a client that refuses each. */
 static void refusals_put_off_no_end(void **unused)
 {
 	struct story l;
@@ -308,8 +308,8 @@ static void refusals_put_off_no_end(void **unused)
 	story_fini(&l);
 }
 
-/* As long as proposals can be, in the smallest fragments, and none of them has the PRF of the IKE SA:
- * no session keeps such a request. */
+/* The longest proposals, in the smallest fragments, none with the IKE SA's PRF: no session keeps
+ * such a request. */
 static void a_rekey_too_long_to_keep_is_not_made(void **unused)
 {
 	const char *all = "aes256-aes128-aes256ctr-aes128ctr-sha512-sha384-sha256-sha1-"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of two nodes of five that are lost within milliseconds, and of the one that inherits
- * from both: each takeover waits for the marks of those that it asks, and for no others. */
+/* Stories of two nodes of five that are lost within milliseconds, and of the one that inherits from
+ * both: each takeover waits for the marks of the nodes that it asks, and for no others. */
 #include "test/lib/story.h"
 
 #include "cluster/link/frame.h"
@@ -18,8 +18,8 @@
 #define NOBODY STORY_NODES
 
 static uint32_t mute; /* Its FRAME_MARKS_DONE are lost. */
-static uint32_t late; /* Raft's frames for it come later, but the first: it stores, and does not know
-		       * what is committed. */
+static uint32_t late; /* Raft's frames for it come late, except the first: it stores entries, but
+		       * does not know which are committed. */
 static bool stores;   /* The first one has come. */
 static struct {
 	uint32_t from;
@@ -46,8 +46,8 @@ static bool loses(const struct story *l, uint32_t from, uint32_t to, const struc
 struct losses {
 	struct story l;
 	struct initiator client[CLIENTS];
-	uint32_t first, second;      /* Nodes: who is lost first, and right after it. */
-	uint32_t successor;          /* Of both; it does not lead. */
+	uint32_t first, second;      /* Nodes: the first loss, and the second, right after it. */
+	uint32_t successor;          /* Inherits from both; it does not lead. */
 	uint32_t of_first, of_second; /* spi_in of an SA that it gets from each. */
 };
 
@@ -104,7 +104,7 @@ static void serve(struct losses *t)
 	story_run(l, 2000);
 	for (unsigned i = 0; i < CLIENTS; i++)
 		connect(t, i);
-	/* It has owned all that there is: the others share it. */
+	/* It has owned everything: the others share it. */
 	holder = story_holder(l);
 	lose(t, holder);
 	story_run(l, 500);
@@ -145,7 +145,7 @@ static void choose_lost(struct losses *t)
 	assert_true(t->first != NOBODY && t->second != NOBODY);
 }
 
-/* Who inherits which SA is told by a rehearsal: all that happens here happens again. */
+/* A rehearsal tells which node inherits which SA: all that happens here happens again. */
 static void choose_successor(struct losses *t)
 {
 	uint32_t owner[CLIENTS], successor;
@@ -201,8 +201,8 @@ static uint64_t expired(const struct losses *t)
 	return s.held_expired;
 }
 
-/* Those that are asked about the second one say all that they know; what the second one knows of
- * the first may still be on its way. */
+/* The nodes that are asked about the second one say all that they know; the second one's own marks
+ * of the first may still be on their way. */
 static void the_second_loss_does_not_end_the_first_takeover(void **unused)
 {
 	struct losses t;
@@ -220,7 +220,7 @@ static void the_second_loss_does_not_end_the_first_takeover(void **unused)
 	end(&t);
 }
 
-/* ... and that is all that was missing. */
+/* ... and nothing else was missing. */
 static void the_first_takeover_ends_by_its_own_answers(void **unused)
 {
 	struct losses t;
@@ -238,7 +238,7 @@ static void the_first_takeover_ends_by_its_own_answers(void **unused)
 	end(&t);
 }
 
-/* The successor applies the second loss last: of those that it could ask, all have answered. */
+/* The successor applies the second loss last: all nodes that it could ask have answered. */
 static void a_takeover_that_waits_for_nobody_does_not_forget_the_first(void **unused)
 {
 	struct losses t;
@@ -258,7 +258,7 @@ static void a_takeover_that_waits_for_nobody_does_not_forget_the_first(void **un
 	end(&t);
 }
 
-/* Which other node a packet of that slot is for, as that node's state has it. */
+/* The other node that owns that slot, by this node's state. */
 static uint8_t other_owner(const struct story *l, uint32_t node, uint32_t slot)
 {
 	const struct core *core = l->node[node].core;
@@ -281,8 +281,7 @@ static unsigned check_workers(const struct story *l)
 	return others;
 }
 
-/* Those to whom nothing comes and from whom nothing goes are told, too; and who was not there, as
- * soon as he knows who the others are. */
+/* Nodes without traffic are told, too; and a node that was away, as soon as it knows the others. */
 static void workers_know_who_owns_what(void **unused)
 {
 	struct losses t;

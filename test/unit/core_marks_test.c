@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of marks of exact SAs (DESIGN section 5) that get lost, come late or find no
- * room: what they say must not get lost with them. */
+/* Stories of marks of exact SAs (DESIGN section 5) that get lost, come late or find no room: their
+ * content must not get lost with them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #include "test/unit/exact_story.h"
 
-/* Nobody leads when the owner proposes its mark, and nobody tells the owner so. */
+/* There is no leader when the owner proposes its mark, and no node tells the owner so. */
 static void a_mark_whose_proposal_was_lost_is_proposed_again(void **unused)
 {
 	struct story l;
@@ -84,7 +84,7 @@ static void fill_marks(struct story *l, uint32_t from, uint32_t at)
 	story_frame(l, from, at, frame_create_marks(FRAME_MARKS, 0, row, 2 * IKE_CHILD_MAX));
 }
 
-static uint32_t mute; /* Its marks and its word do not reach who is deaf. */
+static uint32_t mute; /* Its marks and its word do not reach the deaf node. */
 static bool lose_raft_and_words(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
 {
 	return lose_raft(l, from, to, f) || f->data[0] == FRAME_PROPOSE ||
@@ -92,8 +92,8 @@ static bool lose_raft_and_words(const struct story *l, uint32_t from, uint32_t t
 		(f->data[0] == FRAME_MARKS || f->data[0] == FRAME_MARKS_DONE));
 }
 
-/* The successor learns late of the SA, and of being its successor. What it was told of it meanwhile
- * it had no room for: the word that came with that must not count. */
+/* The successor learns late of the SA, and that it owns it. It had no room for marks that came
+ * before: the word that came with them must not count. */
 static void a_word_does_not_count_whose_marks_found_no_room(void **unused)
 {
 	struct story l;
@@ -136,7 +136,7 @@ static bool delay_word(const struct story *l, uint32_t from, uint32_t to, const 
 	return lose_raft(l, from, to, f) || f->data[0] == FRAME_PROPOSE;
 }
 
-/* The successor knew a mark when it was told it again, and had to forget it before the word. */
+/* The successor knew a mark when it came again, and had to forget it before the word came. */
 static void a_word_does_not_count_whose_marks_are_gone_when_it_comes(void **unused)
 {
 	struct story l;
@@ -171,8 +171,8 @@ static void a_word_does_not_count_whose_marks_are_gone_when_it_comes(void **unus
 	story_fini(&l);
 }
 
-/* Marks of SAs that were just deleted come late, many in a second: long after, each is
- * forgotten. A successor that is collecting then must not discard one word after the other. */
+/* Late marks of SAs that were just deleted come, many in a second: each is forgotten long after. A
+ * successor that is collecting then must not discard word after word. */
 static void forgetting_waits_until_the_words_have_come(void **unused)
 {
 	struct frame_mark row = { .epoch = 1, .seq = 1 };
@@ -200,8 +200,8 @@ static void forgetting_waits_until_the_words_have_come(void **unused)
 
 /* ---- Late marks ---- */
 
-/* A successor that has let its packets go hears late of what its predecessor accepted, in
- * vain, for nobody acknowledges that any more. The predecessor does not know yet. */
+/* A successor that has released its packets hears late what its predecessor accepted, in vain, for
+ * no node acknowledges that any more. The predecessor does not know yet. */
 struct late {
 	struct story l;
 	uint32_t old;
@@ -226,7 +226,7 @@ static void begin_late(struct late *t)
 	assert_int_equal(t->e->window.floor, 5);
 }
 
-/* What the successor accepted before was told, but nobody's answer came. Its client is silent. */
+/* The successor reported what it accepted before, but no answer came. Its client is silent. */
 static void a_late_mark_does_not_keep_back_what_is_below(void **unused)
 {
 	struct late t;
@@ -247,7 +247,7 @@ static void a_late_mark_does_not_keep_back_what_is_below(void **unused)
 	story_fini(&t.l);
 }
 
-/* The late mark overtakes what the successor's own worker says. */
+/* The late mark overtakes a report of the successor's own worker. */
 static void what_was_accepted_below_a_late_mark_is_delivered(void **unused)
 {
 	struct late t;
@@ -259,11 +259,11 @@ static void what_was_accepted_below_a_late_mark_is_delivered(void **unused)
 	assert_int_equal(t.e->window.floor, 100);
 	story_report(&t.l, t.successor, t.e, SA_REPORT_MARK, 50);
 	assert_false(sad_entry_must_wait(t.e, 50)); /* At once. */
-	/* And who comes next knows it. */
+	/* And the next owner knows it. */
 	t.l.loses = NULL;
 	for (uint32_t i = 0; i < 3; i++)
 		if (i != t.old)
-			story_link(&t.l, t.old, i, true); /* It is missed no more. */
+			story_link(&t.l, t.old, i, true); /* The others hear it again. */
 	story_run(&t.l, 300);
 	story_lose(&t.l, t.successor);
 	story_run(&t.l, 500);
@@ -272,8 +272,8 @@ static void what_was_accepted_below_a_late_mark_is_delivered(void **unused)
 	story_fini(&t.l);
 }
 
-/* Stopped, taken for dead, awake again before it knows: what it accepts now waits for good, for
- * nobody acknowledges it. It is told late all the same, and its successor refuses it, too. */
+/* Stopped, taken for dead, awake again before it knows: packets that it accepts now wait for good, for no
+ * node acknowledges them. Their late mark is told all the same, and its successor refuses them, too. */
 static void an_owner_that_wakes_up_delivers_nothing(void **unused)
 {
 	struct sad_entry *e;
@@ -303,8 +303,8 @@ static void an_owner_that_wakes_up_delivers_nothing(void **unused)
 
 /* ---- Acknowledgements ---- */
 
-/* On its way for so long that the SA it speaks of was deleted, and another one drew its SPI:
- * the voter had not applied what made that one. */
+/* It was on its way for so long that its SA was deleted, and another SA drew the SPI: the voter had
+ * not applied the command that made that one. */
 static void an_acknowledgement_older_than_the_sa_does_not_count(void **unused)
 {
 	struct frame_mark row = { .seq = 5 };

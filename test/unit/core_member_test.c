@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of nodes that should not take part, or not as they are: foreign, old,
- * copied and wiped stores (DESIGN sections 7 and 9). */
+/* Stories of nodes that must not take part, or not as they are: foreign, old, copied and wiped
+ * stores (DESIGN sections 7 and 9). */
 #include "cluster/core/unready.h"
 #include "test/lib/story.h"
 
@@ -62,7 +62,7 @@ static void a_node_of_another_cluster_goes_and_harms_nobody(void **unused)
 	story_fini(&l);
 }
 
-/* The same at a cold start, when nobody is in good standing yet. */
+/* The same at a cold start, when no node is accepted yet. */
 static void a_foreign_node_at_a_cold_start_goes_alone(void **unused)
 {
 	struct story l;
@@ -106,7 +106,7 @@ static void an_old_copy_of_a_store_is_refused(void **unused)
 	story_fini(&l);
 }
 
-/* What a node had stored but nobody committed may go: that is no old copy. */
+/* A node may lose entries that it stored but no leader committed: that is no old copy. */
 static void a_truncated_tail_is_no_old_copy(void **unused)
 {
 	struct story l;
@@ -130,8 +130,8 @@ static void a_truncated_tail_is_no_old_copy(void **unused)
 	story_fini(&l);
 }
 
-/* Of a founder: the record of who founded says whose it is. Of one that joined: the
- * running original says so. */
+/* A copy of a founder's store: the founding record names its node. A copy of a joiner's: the
+ * running original refutes it. */
 static void a_copy_goes(bool of_founder)
 {
 	struct story l;
@@ -232,7 +232,7 @@ static void founders_are_not_named_twice(void **unused)
 	struct story l;
 
 	(void)unused;
-	story_init(&l, 3); /* Without the third nobody founds. */
+	story_init(&l, 3); /* Without the third node the cluster is not founded. */
 	story_start(&l, 0);
 	story_start(&l, 1);
 	story_run(&l, 100);
@@ -285,7 +285,7 @@ static void a_wiped_node_joins_again(void **unused)
 	story_fini(&l);
 }
 
-/* So fast that nobody missed it: its old id is still up, and owns everything. */
+/* So fast that no node missed it: its old id is still up, and owns everything. */
 static void a_holder_wiped_in_no_time_loses_its_sessions_to_another(void **unused)
 {
 	struct story l;
@@ -326,7 +326,7 @@ static void two_wiped_nodes_found_nothing(void **unused)
 	story_fini(&l);
 }
 
-/* Founding wants all, and says who is not there; a node alone says so; so does one that leaves. */
+/* Founding needs all nodes, and names the missing; a node that is alone says so; so does one that leaves. */
 static void unready_has_a_reason(void **unused)
 {
 	char text[UNREADY_TEXT_LEN];
@@ -363,8 +363,8 @@ static void unready_has_a_reason(void **unused)
 	story_fini(&l);
 }
 
-/* Who leaves in order is told apart from who is lost; and who comes back does not tell what
- * it reads in the log as news. */
+/* The log tells an orderly leave from a loss; and a node that comes back does not report old log
+ * entries as news. */
 static void a_planned_leave_is_no_accident_and_history_no_news(void **unused)
 {
 	struct event shutdown = { .type = EVENT_SHUTDOWN };
@@ -420,7 +420,7 @@ static void another_configuration_is_not_ready(void **unused)
 	story_fini(&l);
 }
 
-/* The holder is lost; of the others one has another configuration. */
+/* The holder is lost; one of the others has another configuration. */
 static void another_configuration_is_no_successor(void **unused)
 {
 	uint32_t f, holder, leader;
@@ -442,7 +442,7 @@ static void another_configuration_is_no_successor(void **unused)
 	story_fini(&l);
 }
 
-/* Behind a load balancer slots are spread, but not to who has another configuration. */
+/* Behind a load balancer slots are spread, but not to a node with another configuration. */
 static void another_configuration_gets_no_share(void **unused)
 {
 	uint32_t f, lost, leader;

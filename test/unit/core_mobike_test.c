@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of a client that changes its address (RFC 4555) while the leader is lost, at each of
- * the four messages of that. */
+/* Stories of a client that changes its address (RFC 4555) while the leader is lost, at each of the
+ * four messages. */
 #include "test/lib/story.h"
 
 #include <setjmp.h>
@@ -124,7 +124,7 @@ static void who_repeats_a_cookie_only_beside_nat_detection_moves(void **unused)
 	story_fini(&l);
 }
 
-/* Nothing of the check gets through: its packets go on to where it was, and nothing ends. */
+/* The check's messages are lost: packets still go to the old address, and nothing ends. */
 static void an_unanswered_check_moves_nothing(void **unused)
 {
 	struct endpoint away = endpoint(AWAY);
@@ -155,8 +155,8 @@ static void an_unanswered_check_moves_nothing(void **unused)
 	story_fini(&l);
 }
 
-/* A packet from elsewhere, which may be a replayed one, has a question repeated there: not the one
- * that is to show where the client is. */
+/* A packet from elsewhere, perhaps a replayed one, has a question repeated there: not the one that
+ * must show where the client is. */
 static void a_check_goes_nowhere_else(void **unused)
 {
 	struct endpoint away = endpoint(AWAY);
@@ -189,8 +189,8 @@ static void a_check_goes_nowhere_else(void **unused)
 	story_fini(&l);
 }
 
-/* The gateway rekeys the IKE SA; the client's answer is lost, and it moves. What it says by the new IKE SA nobody
- * knows, and where it was nobody hears the question. Its packets show where it is: it is asked there, too. */
+/* The gateway rekeys the IKE SA; the client's answer is lost, and it moves. No node knows its new IKE SA yet,
+ * and at its old address our question is lost. Its packets show where it is: it is asked there, too. */
 static void who_moves_before_our_rekey_is_answered_is_asked_where_he_is(void **unused)
 {
 	struct sa_report r = {.kind = SA_REPORT_PEER, .remote = endpoint("10.79.0.66:0")};
@@ -222,7 +222,7 @@ static void who_moves_before_our_rekey_is_answered_is_asked_where_he_is(void **u
 	story_event(&l, story_holder(&l), &e);
 	story_run(&l, 5);
 	assert_int_equal(l.n_to_client, 1);
-	r.remote = endpoint("10.79.0.99:0"); /* Nobody makes us send to addresses as fast as he sends. */
+	r.remote = endpoint("10.79.0.99:0"); /* No sender makes us send to addresses as fast as he sends. */
 	story_event(&l, story_holder(&l), &e);
 	story_run(&l, 5);
 	assert_int_equal(l.n_to_client, 1);

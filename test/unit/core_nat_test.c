@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of clients behind one NAT, whose mapping changes: each session follows its own client's packets
- * (RFC 7296 2.23), also while an owner or a leader is lost, and no other one does. */
+/* Stories of clients behind one NAT, whose mapping changes: each session follows its own client's
+ * packets only (RFC 7296 2.23), also while an owner or a leader is lost. */
 #include "test/unit/comers.h"
 
 static struct endpoint at(const char *text)
@@ -79,7 +79,7 @@ static void two_clients_behind_one_nat(void **unused)
 	story_fini(&l);
 }
 
-/* The leader is lost with what the owner told it: told again, the next one follows. */
+/* The leader is lost with the owner's report: the owner reports again, and the next leader follows. */
 static void the_leader_is_lost_with_it(void **unused)
 {
 	struct initiator a, b;

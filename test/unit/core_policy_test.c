@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of a cluster.toml that a [[secret]] or a [[connection]] is taken out of: the sessions
- * end once most voters run with it; one node's file ends nobody's, and no file ends many
- * unless somebody says so. */
+/* Stories of a cluster.toml that loses a [[secret]] or a [[connection]]: its sessions end once most
+ * voters run with it; one node's file ends none, and no file ends many unless the operator says
+ * so. */
 #include "test/lib/story.h"
 
 #include <setjmp.h>
@@ -27,7 +27,7 @@ static struct ike_config *file(struct story *l, uint32_t node)
 	return &l->config[node].policy->ike;
 }
 
-/* The next start of the node is with a file that lacks these. */
+/* The node's next start uses a file that lacks these. */
 static void changes(struct story *l, uint32_t node, bool secret, bool connection)
 {
 	if (secret)
@@ -37,7 +37,7 @@ static void changes(struct story *l, uint32_t node, bool secret, bool connection
 	l->config[node].policy->hash = 2;
 }
 
-/* Time passes; the client takes what is for it. */
+/* Time passes; the client takes its messages. */
 static void passes(struct story *l, unsigned ms)
 {
 	for (unsigned i = 0; i < ms; i++) {
@@ -127,7 +127,7 @@ static void one_file_ends_nobody(void **unused)
 	for (uint32_t i = 0; i < 3; i++) {
 		uint32_t n = story_leader(&l);
 
-		/* Whoever leads has it once, also the one that leads then. */
+		/* Every leader has it once, also the next one. */
 		changes(&l, n, true, true);
 		restarts(&l, n);
 		passes(&l, 2000);
@@ -182,7 +182,7 @@ static void many_are_held_until_somebody_says_so(void **unused)
 	story_fini(&l);
 }
 
-/* They are not let go only because others came meanwhile. */
+/* Held sessions do not end only because others came meanwhile. */
 static void what_is_held_stays_held(void **unused)
 {
 	struct story l;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of what a RADIUS server grants with Access-Accept: an inner address, and for how long. */
+/* Stories of a RADIUS server's grants in Access-Accept: an inner address, and a time. */
 #include "test/unit/radius_story.h"
 
 #include <stdio.h>
@@ -43,7 +43,7 @@ static void a_server_assigns_the_address(void **unused)
 	assert_goes_on(&l, request(&l, 2));
 	assert_memory_equal(l.client.virtual_ip.octets, framed, 4);
 	end(&l);
-	/* Another identity's, or of no pool: no Child SA, and one line that says so. */
+	/* An address of another identity, or outside all pools: no Child SA, and one log line. */
 	for (unsigned k = 0; k < 2; k++) {
 		struct blob *d;
 
@@ -97,7 +97,7 @@ static void a_session_ends_when_its_time_is_over(void **unused)
 	end(&l);
 }
 
-/* Its connection is gone from the file, and so many at once that none ends by that. */
+/* Its connection is gone from the file, with so many sessions that none ends by that. */
 static void its_time_is_over_without_a_connection_too(void **unused)
 {
 	static const uint8_t timeout[4] = {0, 0, 0, 60};

@@ -42,7 +42,7 @@ static void the_next_leader_repeats_the_request(void **unused)
 				story_lose_leader(&l);
 			lost = false;
 			if (holder)
-				story_run(&l, 1000); /* It is repeated by itself, and the answer went its way. */
+				story_run(&l, 1000); /* The question is repeated, and its answer arrived. */
 			assert_goes_on(&l, d);
 			assert_int_equal(servers[0].requests, 3);
 			assert_true(servers[0].repeated >= (round == ROUNDS - 1));
@@ -50,7 +50,7 @@ static void the_next_leader_repeats_the_request(void **unused)
 		}
 }
 
-/* Who leads next is to know the octets before the server has them. */
+/* The next leader must know the octets before the server has them. */
 static void a_request_is_shared_before_it_leaves(void **unused)
 {
 	struct blob *d;
@@ -83,7 +83,7 @@ static void a_silent_server_is_asked_again_then_the_next(void **unused)
 	assert_null(response(&l, d, 4990));
 	assert_int_equal(servers[0].requests + servers[0].repeated, 3);
 	assert_int_equal(servers[1].requests, 0);
-	assert_null(response(&l, d, 5)); /* The client's own repetition asks nobody. */
+	assert_null(response(&l, d, 5)); /* The client's own repetition asks no server. */
 	assert_int_equal(servers[0].requests + servers[0].repeated, 3);
 	story_run(&l, 20);
 	assert_int_equal(servers[1].requests, 1);
@@ -186,7 +186,7 @@ static struct blob *change(struct blob *answer)
 	return b;
 }
 
-/* Nothing follows of such an answer, not even that the client fails: the right one may come yet. */
+/* Such an answer has no effect, and does not fail the client: the right one may still come. */
 static void an_answer_that_is_not_signed_is_none(void **unused)
 {
 	static struct blob *(*const forgeries[])(struct blob *) = {unsign, change};
@@ -212,7 +212,7 @@ static void an_answer_that_is_not_signed_is_none(void **unused)
 	}
 }
 
-/* From who is no server, to a port that only servers know. */
+/* From a sender that is no server, to a port that only servers know. */
 static void strangers_are_not_heard(void **unused)
 {
 	struct event e = {.type = EVENT_DATAGRAM};
@@ -228,7 +228,7 @@ static void strangers_are_not_heard(void **unused)
 	story_event(&l, story_holder(&l), &e);
 	core_status(l.node[story_holder(&l)].core, &s);
 	assert_int_equal(s.drops[DROP_RADIUS], 1);
-	/* A server, of which nothing was asked: that only the leader can tell. */
+	/* A server that was asked nothing: only the leader knows that. */
 	e.datagram.remote = servers[0].at;
 	story_event(&l, story_holder(&l), &e);
 	core_status(l.node[story_leader(&l)].core, &s);
@@ -238,7 +238,7 @@ static void strangers_are_not_heard(void **unused)
 
 /* ---- Bounds ---- */
 
-/* Another policy: the server has another secret, and is another one. */
+/* Another policy: with another secret the server is another one. */
 static void a_policy_without_the_server_ends_what_it_was_asked(void **unused)
 {
 	struct blob *d;

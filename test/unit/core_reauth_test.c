@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-/* The same identity once more, from there, without INITIAL_CONTACT. */
+/* The same identity connects again, from there, without INITIAL_CONTACT. */
 static void join(struct story *l, struct initiator *i, const char *from)
 {
 	struct initiator_config config = l->client.config;
@@ -36,7 +36,7 @@ static void leave(struct story *l, struct initiator *i)
 	story_swallow(l);
 }
 
-/* Which of the two carries what goes to the client, at the owner. */
+/* Which of the two carries outbound packets, at the owner. */
 static void carries(struct story *l, const struct initiator *yes, const struct initiator *no)
 {
 	uint32_t owner = story_holder(l);
@@ -89,7 +89,7 @@ static void the_address_comes_back(void **unused)
 	story_fini(&l);
 }
 
-/* One identity, several devices: a second one somewhere else gets an address of its own. */
+/* One identity, several devices: a second one elsewhere gets its own address. */
 static void another_device_gets_another_address(void **unused)
 {
 	struct initiator next;
@@ -106,8 +106,8 @@ static void another_device_gets_another_address(void **unused)
 	story_fini(&l);
 }
 
-/* Full tables: there is room for who re-authenticates, also at the next leader, and for a
- * rekey while both sessions live; for nobody else. */
+/* Full tables: there is room for a client that re-authenticates, also at the next leader, and for a
+ * rekey while both sessions live; for no other. */
 static void there_is_room_in_full_tables(void **unused)
 {
 	struct initiator next, third;

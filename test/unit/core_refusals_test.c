@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clients that are refused: each is counted by the NOTIFY it gets, and told of with both
- * sides' proposals; who provokes thousands of lines gets a few. */
+/* Clients that are refused: each is counted by its NOTIFY, and logged with both sides' proposals; a
+ * flood of refusals gets a few lines. */
 #include "proto/ike/offer_text.h"
 #include "test/lib/story.h"
 
@@ -74,7 +74,7 @@ static void what_nobody_would_take_is_told_and_counted(void **unused)
 	story_fini(&l);
 }
 
-/* Who reads it need not ask the client what it offers, nor where it was. */
+/* The line shows the client's address and offers, so an operator need not ask. */
 static void the_line_has_both_sides_and_the_address(void **unused)
 {
 	char want[200], from[ENDPOINT_TEXT_LEN];
@@ -117,8 +117,8 @@ static void a_flood_of_them_makes_few_lines(void **unused)
 
 /* ---- Texts ---- */
 
-/* Two proposals as some client sends them: 3DES with SHA-1 and a 1024-bit group, then AES-GCM with
- * what nobody has a name for. */
+/* Two proposals as a client may send them: 3DES with SHA-1 and a 1024-bit group, then AES-GCM with
+ * unknown numbers. */
 static const uint8_t sa[] = {
 	2, 0, 0, 40, 1, 1, 0, 4,
 	3, 0, 0, 8, 1, 0, 0, 3,

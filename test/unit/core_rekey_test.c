@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of the gateway's own rekey of a Child SA: who leads when its answer comes
- * need not be who asked (DESIGN section 4). With PFS, so that it takes the private
- * Diffie-Hellman value of who did. */
+/* Stories of the gateway's own rekey of a Child SA: the leader that gets the answer need not be the
+ * one that asked (DESIGN section 4). With PFS, so it needs the private Diffie-Hellman value of the
+ * one that asked. */
 #include "test/lib/story.h"
 #include "test/unit/same.h"
 
@@ -32,7 +32,7 @@ static void begin(struct story *l)
 	assert_int_equal(l->client.n_child, 1);
 }
 
-/* What came out for the client and is of that exchange; the last one, a new reference. */
+/* The last message for the client of that exchange; a new reference. */
 static struct blob *heard(const struct story *l, uint8_t exchange)
 {
 	struct blob *found = NULL;
@@ -60,8 +60,8 @@ static uint32_t is_asked(struct story *l)
 	return story_spi(l);
 }
 
-/* Whatever was under way: in the end both have one Child SA, the same and a new one, every
- * node serves it, and all have the same state. */
+/* Whatever was under way: in the end both ends have one Child SA, the same new one, every node
+ * serves it, and all have the same state. */
 static void finishes(struct story *l, uint32_t old)
 {
 	const struct session *s;
@@ -168,7 +168,7 @@ static void it_survives_a_power_loss(void **unused)
 	story_fini(&l);
 }
 
-/* What the client is to delete because it rekeyed it, it deletes; what comes is answered. */
+/* The client deletes the SAs that it rekeyed, and answers what comes. */
 static void go_on(struct story *l)
 {
 	for (unsigned k = 0; k < 20; k++) {

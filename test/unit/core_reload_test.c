@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of a policy that changes while nodes run (EVENT_POLICY): whom it lets in, what becomes
- * of exchanges and sessions that began under the one before, and that nodes with different ones
- * serve on. Each policy is freed when nobody has it any more, so under ASan a room that kept a
- * pointer into one would be found. */
+/* Stories of a policy that changes while nodes run (EVENT_POLICY): which clients it lets in, what
+ * becomes of exchanges and sessions that began under the last one, and that nodes with different
+ * policies serve on. Each policy is freed when no node has it, so ASan finds a room that kept a
+ * pointer into one. */
 #include "test/lib/story.h"
 #include "test/lib/toy_auth.h"
 
@@ -100,7 +100,7 @@ static void the_leader_negotiates_by_its_own(void **unused)
 	client_is(&l, "new");
 	story_client_connect(&l);
 	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
-	/* The next one does not know him: what he has goes on. */
+	/* The next leader does not know the client: its session goes on. */
 	story_lose_leader(&l);
 	story_client_send(&l, initiator_create_dpd(&l.client));
 	assert_int_equal(l.client.counts.responses, 1);
@@ -110,7 +110,7 @@ static void the_leader_negotiates_by_its_own(void **unused)
 	story_fini(&l);
 }
 
-/* ---- Nodes with different ones ---- */
+/* ---- Nodes with different policies ---- */
 
 static void different_policies_make_nobody_unready(void **unused)
 {
@@ -125,7 +125,7 @@ static void different_policies_make_nobody_unready(void **unused)
 	reloads(&l, f, ADDS, 2);
 	story_run(&l, 1000);
 	assert_all_ready(&l);
-	assert_int_equal(said(&l, "policy_differs"), 4); /* It says it of two, and they of it. */
+	assert_int_equal(said(&l, "policy_differs"), 4); /* It says so of two, and they of it. */
 	assert_int_equal(said(&l, "config_differs"), 0);
 	n = state_node(state_of(&l), l.node[f].raft_id);
 	assert_int_equal(n->policy_hash, 2);
@@ -201,7 +201,7 @@ static void a_handshake_goes_on_under_the_next_policy(void **unused)
 	story_fini(&l);
 }
 
-/* He was half-way in when he was taken out of the file. */
+/* The client was half-way in when it was taken out of the file. */
 static void who_was_taken_out_does_not_get_in(void **unused)
 {
 	(void)unused;
@@ -248,7 +248,7 @@ static void rounds_end_with_their_connection(void **unused)
 	}
 }
 
-/* ---- Sessions of who is gone ---- */
+/* ---- Sessions of removed clients ---- */
 
 #define MANY 11u
 
@@ -286,7 +286,7 @@ static void who_is_taken_out_ends(void **unused)
 	other = (leader + 1) % 3;
 	reloads(&l, leader, LACKS, 3);
 	listens(&l, 3000);
-	assert_int_equal(state_child_sas(state_of(&l)), MANY + 1); /* One file ends nobody. */
+	assert_int_equal(state_child_sas(state_of(&l)), MANY + 1); /* One file ends no session. */
 	reloads(&l, other, LACKS, 3);
 	listens(&l, 1000);
 	assert_int_equal(state_child_sas(state_of(&l)), MANY);
@@ -307,7 +307,7 @@ static void many_are_held(void **unused)
 	listens(&l, 3000);
 	assert_int_equal(state_child_sas(state_of(&l)), MANY + 1);
 	assert_int_equal(said(&l, "policy_held"), 1);
-	/* The slip is mended: nobody was lost, and nobody is later. */
+	/* The mistake is corrected: no session was lost, and none is later. */
 	for (uint32_t i = 0; i < 3; i++) {
 		struct cluster_policy *p = story_policy_copy(&l, i, 2);
 
@@ -384,7 +384,7 @@ static void a_smaller_table_is_smaller_at_once(void **unused)
 	story_fini(&l);
 }
 
-/* With a limit on tombstones below what there is, whoever is here stays, and nobody else comes. */
+/* With a limit below the present tombstones, clients stay, and no new one comes. */
 static void a_lower_limit_ends_nobody(void **unused)
 {
 	struct policy_limits now = policy_limits_default;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of an operator who ends sessions and revokes identities, at any node: nobody serves
- * a Child SA once that is applied, the client is told by a DELETE that outlives the leader,
- * and who is revoked does not come back until it is allowed. */
+/* Stories of an operator who ends sessions and revokes identities, at any node: no node serves a
+ * Child SA once that is applied, a DELETE that outlives the leader tells the client, and a revoked
+ * identity does not come back until it is allowed. */
 #include "test/lib/story.h"
 
 #include <setjmp.h>
@@ -20,7 +20,7 @@ static const struct state *state_at(const struct story *l, uint32_t node)
 	return core_state(l->node[node].core);
 }
 
-/* What the operator is told, once it is. */
+/* The operator's answer, once it comes. */
 static void told(struct story *l, bool done, uint32_t sessions, const char *text)
 {
 	unsigned n = l->answer.n;
@@ -80,7 +80,7 @@ static void ends_and_comes_back_when_allowed(void **unused)
 	begin(&l);
 	spi_in = story_spi(&l);
 	asks(&l, CONTROL_REVOKE, "cl", "'cl' is revoked, 1 session is ended", 1);
-	/* The client has not heard of it, and nobody serves it. */
+	/* The client has not heard of it, and no node serves it. */
 	story_level(&l);
 	is_served_by_nobody(&l, spi_in);
 	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
@@ -106,7 +106,7 @@ static void ends_and_comes_back_when_allowed(void **unused)
 	story_fini(&l);
 }
 
-/* As the secret lets it in, so the revocation finds it: in whatever case. */
+/* A revocation ignores case, as the secret does. */
 static void is_found_in_any_case(void **unused)
 {
 	struct story l;
@@ -213,7 +213,7 @@ static void the_next_leader_tells_the_client(void **unused)
 	}
 }
 
-/* The leader was lost with what was asked: who was asked asks the next one. */
+/* The leader was lost with the order: the node that the operator asked asks the next leader. */
 static void what_was_lost_is_asked_again(void **unused)
 {
 	struct story l;
@@ -317,7 +317,7 @@ static void it_survives_a_power_loss(void **unused)
 	story_run(&l, 2000);
 	story_level(&l);
 	assert_int_equal(state_revoked(state_at(&l, 0)), 1);
-	/* What was said then is not news. */
+	/* Old words are not news. */
 	assert_int_equal(story_happened(&l, 0, "revoked"), 1);
 	story_client_listen(&l);
 	assert_int_equal(l.client.state, INITIATOR_CLOSED);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of IKE_AUTH in three rounds (test/lib/toy_auth.h), with EAP in five, and by certificates,
- * which are judged outside: leaders come and go in between, and the client notices nothing. */
+/* Stories of IKE_AUTH in three rounds (test/lib/toy_auth.h), with EAP in five, and with certificates, which
+ * are judged outside: leaders come and go in between, and the client notices nothing. */
 #include "test/lib/outside_answer.h"
 #include "test/lib/pki.h"
 #include "test/lib/story.h"
@@ -118,7 +118,7 @@ static struct blob *response(struct story *l, const struct blob *data)
 	return b;
 }
 
-/* The client has that response, adopted: what it says next. */
+/* The client takes that response (adopted): its next message. */
 static struct blob *next(struct story *l, struct blob *b)
 {
 	struct blob *d;
@@ -219,7 +219,7 @@ static void what_was_asked_outside_the_next_leader_asks_again(void **unused)
 		l.outside_is_silent = true;
 		d = request(&l, w->asks);
 		assert_null(response(&l, d));
-		assert_null(response(&l, d)); /* It waits; nobody is asked twice. */
+		assert_null(response(&l, d)); /* It waits; nothing is asked twice. */
 		assert_int_equal(l.n_asked, 1);
 		question = blob_ref(l.question);
 		story_lose_leader(&l);
@@ -286,7 +286,7 @@ static void answer_late(const struct way *w, enum taken taken)
 	story_fini(&l);
 }
 
-/* What was judged by certificates that are configured no longer lets nobody in. */
+/* A judgement by certificates that were since removed lets no client in. */
 static void what_is_taken_out_meanwhile_does_not_count(void **unused)
 {
 	(void)unused;
@@ -297,7 +297,7 @@ static void what_is_taken_out_meanwhile_does_not_count(void **unused)
 	}
 }
 
-/* An answer that is late, of nothing, or comes twice, is none. */
+/* A late, unasked or repeated answer counts for nothing. */
 static void answers_that_nobody_waits_for_change_nothing(void **unused)
 {
 	static const uint8_t yes[17] = {1};
@@ -352,7 +352,7 @@ static void a_round_is_shared_before_its_response_leaves(void **unused)
 	story_fini(&l);
 }
 
-/* The same for a question: who leads next is to know what was asked. */
+/* The same for a question: the next leader must know it. */
 static void a_question_is_shared_before_it_is_asked(void **unused)
 {
 	struct blob *d;
@@ -381,7 +381,7 @@ static bool lose_for_the_deaf(const struct story *l, uint32_t from, uint32_t to,
 	return to == deaf && f->data[0] == FRAME_HALF_OPEN;
 }
 
-/* Who leads next has missed a round; the third has it. */
+/* The next leader has missed a round; the third node has it. */
 static void a_leader_that_missed_a_round_learns_of_it(void **unused)
 {
 	struct blob *d, *first;
@@ -448,7 +448,7 @@ static void a_question_dies_with_its_half_open_sa(void **unused)
 	story_fini(&l);
 }
 
-/* It counts from the first IKE_AUTH of each, whoever made the last step. */
+/* The time counts from each one's first IKE_AUTH, whichever node took the last step. */
 static void later_rounds_win_no_time(void **unused)
 {
 	struct initiator first;

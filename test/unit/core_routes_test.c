@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of pools that come and go while nodes run: no client has an address before the route
- * of its pool stands at each node that is up, and the route stands as long as anybody has one. */
+/* Stories of pools that come and go while nodes run: no client gets an address before each node
+ * that is up has the route of its pool, and the route stays as long as a client has one. */
 #include "test/lib/story.h"
 
 #include "cluster/core/unready.h"
@@ -78,7 +78,7 @@ static void assert_all_ready(const struct story *l)
 			assert_int_equal(core_unready(l->node[i].core), 0);
 }
 
-/* Whoever is last to read the file has the route before he does. */
+/* The last node to read the file has the route before that. */
 static void one_file_lays_the_route_everywhere(void **unused)
 {
 	struct story l;
@@ -98,7 +98,7 @@ static void one_file_lays_the_route_everywhere(void **unused)
 	story_fini(&l);
 }
 
-/* A node that cannot lay it: nobody gets an address of the pool until that one can, or is gone. */
+/* A node cannot add it: no client gets an address of the pool until that node can, or is gone. */
 static void no_address_before_all_have_the_route(void **unused)
 {
 	(void)unused;
@@ -127,8 +127,8 @@ static void no_address_before_all_have_the_route(void **unused)
 	}
 }
 
-/* What a client has stays reachable, wherever its session goes, also by nodes that never read the file
- * with its pool, and after all power was lost. When the last one is gone the route goes. */
+/* A client's address stays reachable, wherever its session goes, also at nodes that never read the
+ * file with its pool, and after a loss of all power. When the last one is gone the route goes. */
 static void a_pool_that_is_taken_out_keeps_its_route_for_who_is_here(void **unused)
 {
 	char old[64], text[ADDRESS_TEXT_LEN];
@@ -187,7 +187,7 @@ static void a_pool_that_shrinks_keeps_its_route_for_who_is_outside(void **unused
 	story_fini(&l);
 }
 
-/* As long as one node has the file with the old pool it may lead, and give out addresses of it. */
+/* As long as one node has the file with the old pool, it may lead and give out its addresses. */
 static void a_pool_of_one_file_stays(void **unused)
 {
 	struct story l;
@@ -217,7 +217,7 @@ static void a_pool_of_one_file_stays(void **unused)
 	story_fini(&l);
 }
 
-/* It has no route for what a client has, for its kernel refuses: it inherits only if no other can. */
+/* Its kernel refuses the route to a client's address: it inherits only if no other node can. */
 static void who_has_no_route_inherits_last(void **unused)
 {
 	struct story l;

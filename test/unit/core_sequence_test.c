@@ -63,7 +63,7 @@ static void a_lease_is_for_two_seconds_of_traffic(void **unused)
 	story_fini(&l);
 }
 
-/* One packet worker may say the same thing many times before the answer is there. */
+/* A packet worker may repeat a report many times before the answer is there. */
 static void asking_often_does_not_make_it_longer(void **unused)
 {
 	struct sad_entry *e;
@@ -84,7 +84,7 @@ static void asking_often_does_not_make_it_longer(void **unused)
 	story_fini(&l);
 }
 
-/* The worker says it once. */
+/* The worker reports it once. */
 static void a_renewal_that_got_lost_is_asked_for_again(void **unused)
 {
 	struct sad_entry *e;
@@ -121,7 +121,7 @@ static void a_mark_is_committed_within_a_second(void **unused)
 	story_fini(&l);
 }
 
-/* What the lost owner had told the others is the floor, and goes into the log. */
+/* The marks that the lost owner had told the others are the floor, and go into the log. */
 static void a_successor_commits_what_the_lost_owner_had_told(void **unused)
 {
 	struct story l;
@@ -166,8 +166,8 @@ static uint64_t held_expired(const struct story *l, uint32_t node)
 	return s.held_expired;
 }
 
-/* The same node is lost twice in one incarnation: what was handed over the first time
- * is not what is to be handed over the second time. */
+/* The same node is lost twice in one incarnation: the second hand-over has other marks than the
+ * first. */
 static void marks_of_an_earlier_loss_are_not_those_of_this_one(void **unused)
 {
 	struct story l;
@@ -292,8 +292,8 @@ static void an_sa_with_few_numbers_left_is_replaced(void **unused)
 	story_fini(&l);
 }
 
-/* A client that refuses is asked again, ever more slowly; one that is silent is repeated to
- * and then left alone: phones sleep. */
+/* A client that refuses is asked again, ever more slowly; a silent one gets repetitions and is then
+ * left alone: phones sleep. */
 static void a_rekey_that_is_refused_is_tried_again_later(void **unused)
 {
 	struct story l;

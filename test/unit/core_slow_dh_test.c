@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of groups that take long: the loop computes none of their values, each message waits
- * for its own, and whatever comes meanwhile, again or from another leader, costs no value more. */
+/* Stories of slow groups: the loop computes none of their values, each message waits for its own,
+ * and messages that come meanwhile, again or through another leader, cost no further value. */
 #include "test/lib/story.h"
 
 #include <setjmp.h>
@@ -82,7 +82,7 @@ static void a_request_again_is_computed_once(void **unused)
 	story_fini(&l);
 }
 
-/* Somebody who has seen it sends the client's public value first, from elsewhere. */
+/* An attacker who has seen it sends the client's public value first, from elsewhere. */
 static void the_same_value_from_elsewhere_delays_nobody(void **unused)
 {
 	struct initiator other;
@@ -104,7 +104,7 @@ static void the_same_value_from_elsewhere_delays_nobody(void **unused)
 	story_fini(&l);
 }
 
-/* Nobody answers, so all that is asked for stays. */
+/* Nothing is answered, so all questions stay. */
 static void who_asks_for_much_shows_where_it_is(void **unused)
 {
 	struct blob *init;
@@ -166,7 +166,7 @@ static void a_bad_value_is_dropped(void **unused)
 	story_fini(&l);
 }
 
-/* The one that would have been told the value is gone. */
+/* The leader that would have got the value is gone. */
 static void the_next_leader_computes_anew(void **unused)
 {
 	struct blob *init;

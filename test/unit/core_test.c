@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A cluster's stories, told with real cores and a real IKE client: what
- * DESIGN sections 4 to 6 promise, one at a time. */
+/* Stories of a cluster, with real cores and a real IKE client: the promises of DESIGN sections 4 to
+ * 6, one at a time. */
 #include "test/lib/story.h"
 
 #include <setjmp.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of what one node takes from another: little, and only from who can know
- * (DESIGN sections 3 and 5). A node that is misled, or not what it says, sends what it
- * should not. */
+/* Stories of what one node accepts from another: little, and only from a node that can know (DESIGN
+ * sections 3 and 5). A misled or false node sends what it should not. */
 #include "cluster/level.h"
 #include "test/lib/story.h"
 #include "test/unit/same.h"
@@ -17,7 +16,7 @@
 
 #include <cmocka.h>
 
-/* Three nodes and a client; owner: who serves it, leader, and the third. */
+/* Three nodes and a client; owner, leader, and the third node. */
 struct roles {
 	uint32_t owner, leader, third;
 	uint32_t spi_in;
@@ -117,7 +116,7 @@ static void leases_and_marks_are_proposed_by_an_owner_alone(void **unused)
 	story_fini(&l);
 }
 
-/* Deleting sessions, moving addresses, burying others: that is for who leads. */
+/* Only a leader may delete sessions, move addresses, or declare nodes lost. */
 static void a_node_proposes_nothing_about_others(void **unused)
 {
 	struct command del = { .type = COMMAND_SESSION_DEL };
@@ -143,7 +142,7 @@ static void a_node_proposes_nothing_about_others(void **unused)
 	story_fini(&l);
 }
 
-/* Who was refused is not heard, whatever it says. */
+/* A refused node is not heard, whatever it sends. */
 static void a_refused_node_is_not_heard(void **unused)
 {
 	static const uint8_t word[] = "nothing that the gateway would say";
@@ -195,7 +194,7 @@ static void a_refused_node_is_told_nothing(void **unused)
 	told = 0;
 	l.loses = count_told;
 	story_report(&l, r.owner, e, SA_REPORT_PEER, 1);
-	assert_true(told > 0); /* What an owner sees goes to who leads. */
+	assert_true(told > 0); /* An owner's reports go to the leader. */
 	hello.hello.level = LEVEL;
 	hello.hello.raft_id = l.node[r.leader].raft_id;
 	hello.hello.incarnation = incarnation(&l, r.leader);
@@ -210,7 +209,7 @@ static void a_refused_node_is_told_nothing(void **unused)
 	story_fini(&l);
 }
 
-/* REFUSED may end a process: it takes somebody who has said who he is. */
+/* REFUSED may end a process: only a node that has said who it is can send it. */
 static void nobody_unknown_ends_a_node(void **unused)
 {
 	static const char why[] = "because";
@@ -231,7 +230,7 @@ static void nobody_unknown_ends_a_node(void **unused)
 	story_fini(&l);
 }
 
-/* What the lost owner told another node may be newer than what it told the successor. */
+/* The lost owner may have told another node a newer mark than the successor. */
 static void a_successor_lets_nothing_in_before_it_has_all_marks(void **unused)
 {
 	struct story l;
@@ -267,7 +266,7 @@ static void a_repeated_init_gets_the_same_bytes(void **unused)
 	request = initiator_create_init(&i);
 	assert_non_null(request);
 	for (unsigned k = 0; k < 3; k++)
-		story_datagram(&l, k == 1 ? r.third : r.owner, &i, request); /* By whatever node. */
+		story_datagram(&l, k == 1 ? r.third : r.owner, &i, request); /* Through any node. */
 	assert_int_equal(l.n_to_client, 3);
 	for (unsigned k = 1; k < 3; k++)
 		assert_same(l.to_client[k], l.to_client[0]);

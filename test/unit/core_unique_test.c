@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stories of several sessions of one identity, and of addresses: how many it may have, which one
- * ends, whose an address is, and that a pool says when it runs dry. */
+ * ends, which session has an address, and that a pool warns before it runs dry. */
 #include "proto/auth/credential.h"
 #include "proto/auth/trust.h"
 #include "proto/ike/ike_message.h"
@@ -65,7 +65,7 @@ static void the_next_leader_replaces_too(void **unused)
 	story_fini(&l);
 }
 
-/* Who re-authenticates has two for a moment, and ends the old one itself. */
+/* A client that re-authenticates has two for a moment, and ends the old one itself. */
 static void who_reauthenticates_is_left_alone(void **unused)
 {
 	static const enum ike_unique kinds[] = {IKE_UNIQUE_REPLACE, IKE_UNIQUE_KEEP};
@@ -125,7 +125,7 @@ static void an_identity_has_so_many(void **unused)
 			 IKE_NOTIFY_TEMPORARY_FAILURE);
 	initiator_fini(&c);
 	assert_int_equal(comes(&l, &other, &(struct comer){"other", "10.79.0.52:4500", false, NULL}), 0);
-	/* Who re-authenticates counts once. */
+	/* A client that re-authenticates counts once. */
 	assert_int_equal(comes(&l, &c, &(struct comer){"cl", "10.79.0.51:4501", false, &b.virtual_ip}), 0);
 	leaves(&l, &b);
 	leaves(&l, &a);
@@ -154,7 +154,7 @@ static void contact_may_be_ignored(void **unused)
 
 /* ---- Addresses ---- */
 
-/* In another order, of another leader, after longer than anything rests, and without asking. */
+/* In another order, from another leader, after the longest rest, and without asking. */
 static void who_comes_back_gets_its_address_back(void **unused)
 {
 	static const struct comer other = {"other", "10.79.0.52:4500", false, NULL};
@@ -182,8 +182,8 @@ static void who_comes_back_gets_its_address_back(void **unused)
 	story_fini(&l);
 }
 
-/* Without a pool a client is inside what it is outside. Of two identities behind one NAT the second
- * gets no Child SA, instead of what is for the first; of one identity the newest has it. */
+/* Without a pool a client's inner address is its outer one. If two identities are behind one NAT, the second
+ * gets no Child SA, so no packets of the first; within one identity the newest session has it. */
 static void nobody_takes_the_address_of_another(void **unused)
 {
 	struct initiator a, b, again;
@@ -214,7 +214,7 @@ static void nobody_takes_the_address_of_another(void **unused)
 	assert_int_equal(again.n_child, 1);
 	assert_true(story_sad(&l, story_holder(&l), again.child[0].spi_out)->outbound);
 	assert_false(story_sad(&l, story_holder(&l), a.child[0].spi_out)->outbound);
-	story_run(&l, 61000); /* Policies are looked through: an outer address is in no pool, and right so. */
+	story_run(&l, 61000); /* Policies are checked: an outer address is in no pool, and need not be. */
 	for (uint32_t i = 0; i < 3; i++)
 		assert_int_equal(story_happened(&l, i, "pool_left"), 0);
 	story_level(&l);

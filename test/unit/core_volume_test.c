@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of what SAs have carried: into the log within a second, and on from there at the next
- * owner. Up to a second's traffic is missing in the end, and nothing is counted twice. */
+/* Stories of the volume of SAs: it is in the log within a second, and the next owner goes on from
+ * there. In the end up to a second's traffic is missing, and nothing is counted twice. */
 #include "test/lib/story.h"
 
 #include "cluster/link/frame.h"
@@ -23,7 +23,7 @@ static uint32_t a_node(const struct story *l)
 	return l->node[0].core ? 0 : 1;
 }
 
-/* So much more has passed at the holder, and its worker says so. */
+/* That much more has passed at the holder, and its worker reports it. */
 static void carries(struct story *l, const struct volume *more)
 {
 	struct sad_entry *e = story_owned(l);

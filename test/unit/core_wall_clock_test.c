@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of wall clocks that are wrong: whose is, who leads then, and what is not judged. */
+/* Stories of wrong wall clocks: whose is wrong, which node leads then, and what is not judged. */
 #include "cluster/core/wall_clock.h"
 #include "proto/auth/outside.h"
 #include "test/lib/story.h"
@@ -55,7 +55,7 @@ static void a_leader_with_a_wrong_clock_hands_on(void **unused)
 	assert_int_not_equal(story_leader(&l), leader);
 	assert_int_not_equal(story_leader(&l), STORY_NODES);
 	assert_int_equal(story_happened(&l, leader, "clock_wrong"), 1);
-	/* It serves all the same, and is told once it is right again. */
+	/* It serves all the same; the log says once that it is right again. */
 	story_client_connect(&l);
 	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
 	off[leader] = 0;
@@ -95,7 +95,7 @@ static void one_other_wrong_clock_is_no_majority(void **unused)
 	dead = story_third(&l);
 	story_lose(&l, dead);
 	off[story_holder(&l)] = 500;
-	live(&l, 40); /* What the dead one said is forgotten. */
+	live(&l, 40); /* The dead node's time is forgotten. */
 	assert_int_equal(story_leader(&l), leader);
 	for (uint32_t i = 0; i < 3; i++)
 		assert_true(!l.node[i].core || !core_clock_is_wrong(l.node[i].core));

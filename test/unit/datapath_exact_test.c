@@ -51,7 +51,7 @@ static void test_exact_waits(void **state)
 	deliver(gateway, 2, 5);
 	gateway->e.isolated = false;
 	assert_int_equal(DROPS(gateway, DROP_ISOLATED), 1);
-	/* The epoch ends while it waits: its number counts as received, nobody delivers it. */
+	/* The epoch ends while it waits: its number counts as received, but it is never delivered. */
 	arrive(gateway, client, 5);
 	update(gateway, (struct sa_update){.kind = SA_UPDATE_REVOKE, .spi_in = SPI_GATEWAY});
 	assert_int_equal(DROPS(gateway, DROP_UNDELIVERED), 1);
@@ -73,8 +73,8 @@ static void test_exact_waits(void **state)
 	memory_node_free(client);
 }
 
-/* A late mark above what waits: no other number below it is let in, but what was accepted
- * goes inward with its own majority, and need not wait for one from above. */
+/* A late mark above a waiting packet: no other number below it is let in, but the accepted packet
+ * goes inward with its own majority, and need not wait for that of the mark. */
 static void test_exact_late_mark(void **state)
 {
 	struct seq_grant g = {.epoch = 2, .start = 1000, .end = 2000, .quorum = true, .horizon = 99};
@@ -106,7 +106,7 @@ static void test_exact_late_mark(void **state)
 	memory_node_free(client);
 }
 
-/* Nobody remembers: below the horizon nothing is let in, and that is told. */
+/* No node remembers: below the horizon nothing is let in, and that is reported. */
 static void test_exact_horizon_floor(void **state)
 {
 	struct seq_grant g = {.epoch = 2, .start = 1000, .end = 2000, .hold = true, .quorum = true,

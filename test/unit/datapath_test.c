@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xdp/engine/engine.c, inbound.c, outbound.c: packets through the stages that
- * run on a gateway, without a kernel. */
+/* xdp/engine/engine.c, inbound.c, outbound.c: packets through a gateway's stages, without a
+ * kernel. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -100,7 +100,7 @@ static void test_unknown_and_short(void **state)
 	memory_node_free(gateway);
 }
 
-/* The ESP trailer says IPv6, the packet is IPv4 (RFC 4303 2.6): what is it to be judged by? */
+/* The ESP trailer says IPv6, the packet is IPv4 (RFC 4303 2.6): which one counts? */
 static void test_next_header(void **state)
 {
 	struct memory_node *gateway, *client;
@@ -208,7 +208,7 @@ static void test_held_room(void **state)
 	memory_node_free(client);
 }
 
-/* A table that is too small for what was granted says so: a client's traffic is lost. */
+/* A table too small for the grants reports that: a client's traffic is lost. */
 static void test_full_table_is_counted(void **state)
 {
 	struct memory_node *gateway = memory_node_new();
@@ -259,7 +259,7 @@ static void test_lease(void **state)
 		assert_int_equal(seq_of(&gateway->outer[i]), 100 + i);
 	assert_int_equal(DROPS(gateway, DROP_LEASE), 4);
 	assert_int_equal(reports_of(gateway, SA_REPORT_LEASE_LOW), 1 + 4);
-	/* A renewal goes on where it stood; an older epoch changes nothing. */
+	/* A renewal continues at the same number; an older epoch changes nothing. */
 	grant(gateway, SPI_GATEWAY, (struct seq_grant){.epoch = 2, .start = 100, .end = 120});
 	grant(gateway, SPI_GATEWAY, (struct seq_grant){.epoch = 1, .start = 1, .end = 1000});
 	for (int i = 0; i < 14; i++)
@@ -277,8 +277,8 @@ static void test_lease(void **state)
 	memory_node_free(client);
 }
 
-/* However fast packets come, marks are told at a bounded rate, and none is lost:
- * neither when it falls silent, nor when the epoch changes or the grant goes. */
+/* However fast packets come, marks are told at a bounded rate, and none is lost, whether the client
+ * falls silent, the epoch changes or the grant ends. */
 static void test_marks_are_batched(void **state)
 {
 	struct memory_node *gateway, *client;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The failure detector: who is dead, and when we were last in contact with a quorum.
- * Three detectors and a clock moved by hand. */
+/* The failure detector: which nodes are dead, and when we were last in contact with a quorum. Three
+ * detectors and a clock moved by hand. */
 #include "cluster/link/detector.h"
 
 #include <setjmp.h>
@@ -97,7 +97,7 @@ static int fresh(void **state)
 	return 0;
 }
 
-/* All have heard all, and nobody has anything to report. */
+/* All have heard all, and no node has anything to report. */
 static int in_contact(void **state)
 {
 	struct lab *l;
@@ -164,7 +164,7 @@ static unsigned intervals_to_death(struct lab *l)
 	return 0;
 }
 
-/* A busy machine: each heartbeat that is late says how late the next may be. */
+/* A busy machine: each late heartbeat sets how late the next may be. */
 static void late_heartbeats_make_it_patient(void **state)
 {
 	struct lab *l = *state;
@@ -199,7 +199,7 @@ static void patience_fades(void **state)
 	assert_int_equal(intervals_to_death(l), 4);
 }
 
-/* Who was away, for a restart or with a cable pulled, was not late. */
+/* A node that was away, for a restart or with a cable pulled, was not late. */
 static void an_absence_teaches_nothing(void **state)
 {
 	struct lab *l = *state;
@@ -239,7 +239,7 @@ static void a_process_that_is_gone_is_dead_at_once(void **state)
 	assert_true(l->report[0][0].suspect);
 }
 
-/* Our own pause is nobody's death; a death during it is found in time after it. */
+/* Our own pause makes no other node dead; a death during it is found in time after it. */
 static void who_slept_buries_nobody(void **state)
 {
 	struct lab *l = *state;
@@ -258,7 +258,7 @@ static void who_slept_buries_nobody(void **state)
 	assert_false(l->d[0].peer[1].suspect);
 }
 
-/* Only every 25 ms it comes to look, though all heartbeats are in time. */
+/* It looks only every 25 ms, though all heartbeats are in time. */
 static void look_late(struct lab *l, unsigned times)
 {
 	for (unsigned k = 1; k <= 5 * times; k++) {
@@ -270,7 +270,7 @@ static void look_late(struct lab *l, unsigned times)
 	}
 }
 
-/* It does not take a false alarm, nor another's delay, to become patient. */
+/* It becomes patient without a false alarm, and without another node's delay. */
 static void who_is_late_itself_is_patient_before_the_first_alarm(void **state)
 {
 	struct lab *l = *state;
@@ -317,7 +317,7 @@ static void contact_is_the_send_time_of_what_a_quorum_echoed(void **state)
 	assert_false(isolated(l, 0));
 }
 
-/* A node that slept is not back before it knows what happened meanwhile. */
+/* A node that slept is back only once it knows what happened meanwhile. */
 static void contact_counts_when_what_they_have_is_applied(void **state)
 {
 	struct lab *l = *state;
@@ -349,7 +349,7 @@ static void contact_goes_on_under_load(void **state)
 	}
 }
 
-/* Who led alone has a tail that nobody will ever commit. */
+/* A leader that was alone has a log tail that no leader will ever commit. */
 static void a_tail_that_was_cut_off_is_not_waited_for(void **state)
 {
 	struct lab *l = *state;
@@ -413,8 +413,8 @@ static void an_echo_of_what_was_not_sent_yet_is_no_contact(void **state)
 	assert_int_equal(l->d[0].peer[1].contact_us, 0);
 }
 
-/* What it knew before is gone with its store: its word would make an old owner work on
- * (simulator, seed 1000238). */
+/* Its knowledge is gone with its store: its word would make an old owner work on (simulator, seed
+ * 1000238). */
 static void who_lost_its_store_has_no_say(void **state)
 {
 	struct lab *l = *state;

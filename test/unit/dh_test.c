@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-/* A private value, a peer's public value, what is shared. */
+/* A private value, a peer's public value, the shared secret. */
 static const struct {
 	int row;
 	uint16_t group;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* auth = "eap-mschapv2", message by message. Between all rounds the gateway forgets everything but
- * what another node would have been sent. */
+/* auth = "eap-mschapv2", message by message. Between all rounds the gateway forgets everything
+ * except what it would have sent to another node. */
 #include "cluster/level.h"
 #include "cluster/state/command.h"
 #include "proto/auth/eap_mschapv2_packet.h"
@@ -25,7 +25,7 @@ static void begin(struct fixture *f)
 	eap_client_setup(f);
 }
 
-/* The gateway is another one now: it knows what was shared. */
+/* Now another gateway goes on: it knows only what was shared. */
 static void move(struct fixture *f)
 {
 	struct blob *record = half_open_encode(f->g.half_open, LEVEL);
@@ -55,7 +55,7 @@ static struct blob *request(struct fixture *f, unsigned nth)
 	return d;
 }
 
-/* The client's request d is refused for that, and the client gets to know no more than that it is. */
+/* The client's request d is refused for that reason, and the client learns only that it is refused. */
 static void assert_refused(struct fixture *f, struct blob *d, const char *why)
 {
 	struct blob *reply = fixture_to_gateway(f, d);
@@ -84,7 +84,7 @@ static void a_password_makes_a_session(void **unused)
 		assert_int_equal(f.g.verdict, IKE_VERDICT_ESTABLISH);
 		assert_int_equal(f.i.state, INITIATOR_ESTABLISHED);
 		assert_int_equal(f.i.n_child, 1);
-		/* It is the user, whoever its IDi said it was. */
+		/* The identity is the user, whatever its IDi said. */
 		assert_string_equal(ike_id_format(&f.g.session->peer_id, text, sizeof(text)), "alice");
 		assert_int_equal(f.g.session->ike[0].window.next_in, 1 + ROUNDS);
 		assert_int_equal(f.g.session->ike[0].keys.pi.len, 0);
@@ -94,7 +94,7 @@ static void a_password_makes_a_session(void **unused)
 	}
 }
 
-/* What shows who the gateway is comes first: its certificate, where there is one. */
+/* The gateway authenticates first: with its certificate, if there is one. */
 static void the_gateway_shows_a_certificate(void **unused)
 {
 	struct fixture f;
@@ -170,8 +170,8 @@ static void wrong_passwords_and_unknown_users_look_alike(void **unused)
 	assert_memory_equal(len[0], len[1], sizeof(len[0]));
 }
 
-/* Who it is its EAP-Identity says: it must know that user's password, whatever other name it
- * writes beside it. */
+/* The EAP-Identity names the user: the client must know that user's password, whatever other name
+ * it writes beside it. */
 static void the_identity_chooses_the_password(void **unused)
 {
 	struct blob *reply;
@@ -196,7 +196,7 @@ static void the_identity_chooses_the_password(void **unused)
 	fixture_teardown(&f);
 }
 
-/* Everybody can have EAP succeed elsewhere and pass it on: AUTH by its key is what counts. */
+/* Anybody can have EAP succeed elsewhere and pass it on: only AUTH by its key counts. */
 static void the_key_of_eap_is_shown(void **unused)
 {
 	static const uint8_t zeroes[32];
@@ -266,7 +266,7 @@ static void the_empty_identity_is_nobodys(void **unused)
 	}
 }
 
-/* Who is no user any more is not let in, however far he has got. */
+/* A removed user is not let in, however far he has got. */
 static void a_user_can_go_between_rounds(void **unused)
 {
 	struct blob *d, *reply;
@@ -285,7 +285,7 @@ static void a_user_can_go_between_rounds(void **unused)
 	f.g.config.n_users = 0;
 	assert_refused(&f, d, "no longer configured");
 	fixture_teardown(&f);
-	/* A password that was changed after it was shown lets in this once. */
+	/* A password that is changed after the client proved it lets in this once. */
 	begin(&f);
 	d = request(&f, ROUNDS);
 	memset(&f.g.users[0].password, 0, sizeof(f.g.users[0].password));
@@ -305,8 +305,8 @@ static void a_gateway_with_nothing_to_show_says_nothing(void **unused)
 	fixture_teardown(&f);
 }
 
-/* The client: it speaks EAP to its gateway alone, and lets nobody succeed who does not know its
- * password. */
+/* The client: it speaks EAP only to its gateway, and accepts no success from a peer that does not
+ * know its password. */
 static void the_client_takes_no_other_gateway(void **unused)
 {
 	struct fixture f;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* auth = "eap-radius", message by message. Between all rounds the gateway forgets everything but
- * what another node would have been sent. */
+/* auth = "eap-radius", message by message. Between all rounds the gateway forgets everything except
+ * what it would have sent to another node. */
 #include "cluster/level.h"
 #include "cluster/state/command.h"
 #include "proto/auth/radius_question.h"
@@ -56,7 +56,7 @@ static void end(struct fixture *f)
 	fixture_teardown(f);
 }
 
-/* The gateway is another one now: it knows what was shared. */
+/* Now another gateway goes on: it knows only what was shared. */
 static void move(struct fixture *f)
 {
 	struct blob *record = half_open_encode(f->g.half_open, LEVEL);
@@ -95,7 +95,7 @@ static struct blob *ask(struct fixture *f)
 	return reply;
 }
 
-/* The gateway's response to that, whoever it has to ask. */
+/* The gateway's response to that, after all questions to servers. */
 static struct blob *response(struct fixture *f, struct blob *d)
 {
 	struct blob *reply = fixture_to_gateway(f, d);
@@ -124,7 +124,7 @@ static struct blob *request(struct fixture *f, unsigned nth)
 	return d;
 }
 
-/* d is refused for that, and the client gets to know no more than that it is. */
+/* d is refused for that reason, and the client learns only that it is refused. */
 static void assert_refused(struct fixture *f, struct blob *d, const char *why)
 {
 	struct blob *reply = response(f, d);
@@ -163,8 +163,8 @@ static void a_server_lets_in(void **unused)
 	which = 0;
 }
 
-/* What makes the request is in it: who, by whom, from where; and to whoever it goes, it is signed
- * for that one. */
+/* The request names the client, the gateway and the client's address; and it is signed for the
+ * server it goes to. */
 static void a_request_says_who_asks(void **unused)
 {
 	static const struct {
@@ -268,7 +268,7 @@ static void who_is_not_accepted_is_refused(void **unused)
 	end(&f);
 }
 
-/* Whoever has the MSK is the client. */
+/* The holder of the MSK is the client. */
 static void auth_is_made_with_the_msk(void **unused)
 {
 	struct fixture f;
@@ -284,7 +284,7 @@ static void auth_is_made_with_the_msk(void **unused)
 	end(&f);
 }
 
-/* An answer to something else, of another server, or that is none. */
+/* An answer to another request, from another server, or a malformed one. */
 static void only_the_servers_answer_counts(void **unused)
 {
 	struct radius_question q;

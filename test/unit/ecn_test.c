@@ -52,7 +52,7 @@ static void test_ipv4(void **unused)
 		make_ipv4(ip, (uint8_t)(DSCP | rows[i].inner));
 		make_ipv4(want, (uint8_t)(DSCP | (rows[i].onward == DROPPED ? rows[i].inner : rows[i].onward)));
 		assert_int_equal(ecn_traffic_class(ip), DSCP | rows[i].inner);
-		/* The outer DSCP is another: it ends here. */
+		/* The outer DSCP differs: it ends here. */
 		assert_int_equal(ecn_decapsulate(ip, 20, (uint8_t)(0x28 | rows[i].outer)),
 				 rows[i].onward == DROPPED ? DROP_ECN : DROP_NONE);
 		assert_memory_equal(ip, want, 40); /* With its checksum. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xdp/engine/engine.c: what it keeps between bursts, and what it tells again. */
+/* xdp/engine/engine.c: what it keeps between bursts, and what it reports again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,7 +42,7 @@ static void test_hold_and_release(void **state)
 	memory_node_free(client);
 }
 
-/* What is held of an SA that is gone takes no room from others. */
+/* Held packets of a deleted SA take no room from others. */
 static void test_held_of_deleted(void **state)
 {
 	struct memory_node *gateway, *client;
@@ -61,7 +61,7 @@ static void test_held_of_deleted(void **state)
 	memory_node_free(client);
 }
 
-/* Whoever led when it was told may be gone; and who gets no answer sends little. */
+/* The leader that was told may be gone; and a worker without an answer sends little. */
 static void test_peer_told_again(void **state)
 {
 	struct memory_node *gateway, *client;
@@ -134,7 +134,7 @@ static void test_answers_in_udp_what_comes_in_udp(void **state)
 	memory_node_free(client);
 }
 
-/* Where there is a NAT the gateway's own ESP goes in UDP, whatever comes. */
+/* Behind a NAT the gateway's own ESP goes in UDP, whatever comes. */
 static void test_stays_in_udp_behind_a_nat(void **state)
 {
 	struct memory_node *gateway, *client;
@@ -167,13 +167,13 @@ static void test_stopped_holds(void **state)
 	arrive(gateway, client, 0);
 	engine_stop(&gateway->e);
 	arrive(gateway, client, 1);
-	arrive(gateway, client, 0); /* What is a replay in any case needs no room. */
+	arrive(gateway, client, 0); /* A sure replay needs no room. */
 	arrive_as(gateway, client, 2, true);
 	engine_stop(&gateway->e);
 	assert_int_equal(gateway->n_inner, 1);
 	assert_int_equal(gateway->e.counters.held, 2);
 	assert_int_equal(gateway->e.counters.stops, 1);
-	gateway_sends(gateway, 1); /* Leases need nobody's word. */
+	gateway_sends(gateway, 1); /* Leases need no other node's word. */
 	assert_int_equal(gateway->n_outer, 1);
 	/* Another SA's updates, and marks of this one, come first. */
 	update(gateway, (struct sa_update){.kind = SA_UPDATE_RELEASE, .spi_in = SPI_GATEWAY + 16});
@@ -189,7 +189,7 @@ static void test_stopped_holds(void **state)
 	memory_node_free(client);
 }
 
-/* It was lost to the others: what came meanwhile is for the new owner. */
+/* The others took it for lost: packets that came meanwhile are for the new owner. */
 static void test_stopped_and_lost(void **state)
 {
 	struct memory_node *gateway, *client;
@@ -211,8 +211,8 @@ static void test_stopped_and_lost(void **state)
 	memory_node_free(client);
 }
 
-/* Nobody answers: what does not fit is dropped by that name, what waits until there is isolation
- * too goes the way of all packets then. */
+/* No node answers: packets that do not fit are dropped and counted as that; those that wait until
+ * isolation go the way of all packets then. */
 static void test_stopped_room(void **state)
 {
 	struct memory_node *gateway, *client;
@@ -234,8 +234,8 @@ static void test_stopped_room(void **state)
 	memory_node_free(client);
 }
 
-/* Exact SAs alike, and without the bound that is for those who wait for marks; what waits for a
- * majority already goes on, for it has the mark. */
+/* Exact SAs likewise, without the bound for SAs that wait for marks; packets that wait for a
+ * majority already go on, for it has the mark. */
 static void test_stopped_exact(void **state)
 {
 	struct seq_grant g = {.epoch = 2, .start = 1000, .end = 2000, .quorum = true, .horizon = 900};
@@ -269,7 +269,7 @@ static void owner_is(struct memory_node *node, uint16_t first, uint16_t n, uint8
 		       .kind = SA_UPDATE_OWNER, .slot = first, .n_slots = n, .owner = owner});
 }
 
-/* Who owns an SA is told by its slot: one update for a run of slots, whatever is in them. */
+/* An SA's slot tells its owner: one update covers a run of slots, whatever is in them. */
 static void test_owners_of_slots(void **state)
 {
 	struct memory_node *gateway, *client;
@@ -299,7 +299,7 @@ static void test_owners_of_slots(void **state)
 	owner_is(gateway, 0, SAD_SLOTS_MAX, SAD_OWNER_NONE);
 	arrive(gateway, client, 2);
 	assert_int_equal(DROPS(gateway, DROP_NOT_OWNER), 3);
-	/* It does not matter who is told to own what is granted here. */
+	/* For SAs granted here the slot's owner does not matter. */
 	owner_is(gateway, 0, SAD_SLOTS_MAX, 3);
 	grant(gateway, SPI_GATEWAY, (struct seq_grant){.epoch = 2, .start = 1000, .end = 2000});
 	arrive(gateway, client, 3);
@@ -308,8 +308,8 @@ static void test_owners_of_slots(void **state)
 	memory_node_free(client);
 }
 
-/* What a router outside has marked is known inside, also of packets that were held, or came by way of
- * another node; where nobody inside could be told, the packet is dropped, and its number is spent. */
+/* A congestion mark of an outside router goes inside, also on packets that were held or came through another
+ * node; if the inner packet cannot carry it, the packet is dropped, and its number is spent. */
 static void test_congestion(void **state)
 {
 	enum { NOT_ECT = 0, ECT_0 = 2, CE = 3 };

@@ -46,7 +46,7 @@ static void test_numbers(void **state)
 	assert_true(entropy_u64(&e) == UINT64_C(0xbdd219b8a08ded1a));
 }
 
-/* What was given out is not to be found in memory any more. */
+/* Octets that were given out are wiped from memory. */
 static void test_forgets(void **state)
 {
 	uint8_t seed[ENTROPY_SEED_LEN] = {7}, out[24];

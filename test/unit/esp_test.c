@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ESP against RFC 3602's sample packets, rows of an independent implementation
- * (test/vectors/crypto.py), and everything that may be wrong with a packet. */
+ * (test/vectors/crypto.py), and every way a packet can be wrong. */
 #include "proto/esp/esp.h"
 #include "test/unit/hex.h"
 #include "test/vectors/esp_rows.h"

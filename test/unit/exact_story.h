@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories (test/lib/story.h) whose one client has an exact SA: what its owner's worker
- * accepts, and who does not get to know.
+/* Stories (test/lib/story.h) whose one client has an exact SA: what its owner's worker accepts, and
+ * which node does not learn of it.
  *
  * For tests that include it, after cmocka.h. */
 #ifndef TEST_UNIT_EXACT_STORY_H
@@ -34,7 +34,7 @@ static enum drop try_accept(struct story *l, uint32_t node, uint64_t seq)
 	return sad_entry_accept(e, seq, e->epoch);
 }
 
-/* The worker of a node accepts up to seq, and says so. */
+/* The worker of a node accepts up to seq, and reports it. */
 static void accept(struct story *l, uint32_t node, uint64_t seq)
 {
 	struct sad_entry *e = story_entry(l, node);
@@ -44,7 +44,7 @@ static void accept(struct story *l, uint32_t node, uint64_t seq)
 	story_report(l, node, e, SA_REPORT_MARK, seq);
 }
 
-static uint32_t deaf = STORY_NODES; /* Gets nothing of Raft: its state stays where it was. */
+static uint32_t deaf = STORY_NODES; /* Gets no Raft messages: its state stays where it was. */
 static bool lose_raft(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
 {
 	(void)l;

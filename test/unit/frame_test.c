@@ -52,7 +52,7 @@ static void hello_comes_back(void **unused)
 	b = round_trip(&f, &back);
 	assert_memory_equal(&back.hello, &f.hello, sizeof(f.hello));
 	blob_unref(b);
-	/* Who is of a later level may say more; nobody else. */
+	/* A frame of a later level may be longer; no other. */
 	b = frame_create(&f);
 	b = blob_longer(b);
 	assert_int_equal(frame_parse(&back, b->data, b->len), ERR_MALFORMED);
@@ -63,7 +63,7 @@ static void hello_comes_back(void **unused)
 	b->data[1] = LEVEL_FIRST - 1;
 	assert_int_equal(frame_parse(&back, b->data, b->len), ERR_MALFORMED);
 	blob_unref(b);
-	/* Nobody has Raft id 0. */
+	/* No node has Raft id 0. */
 	f.hello.raft_id = 0;
 	b = frame_create(&f);
 	assert_int_equal(frame_parse(&back, b->data, b->len), ERR_MALFORMED);

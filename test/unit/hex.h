@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An allocation of exactly the size, so that ASan sees a read behind it. */
+/* An allocation of exactly that size, so that ASan sees a read past it. */
 static inline uint8_t *hex_bytes(const char *text, size_t *len)
 {
 	uint8_t *out = malloc(strlen(text) / 2 + 1), *exact;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xdp/host/host.c: what became of an interface, row by row. xdp/host/host_message.c: what rtnetlink says
- * of it, in messages that libmnl has written, and cut. */
+/* xdp/host/host.c: what happened to an interface, row by row. xdp/host/host_message.c: rtnetlink's
+ * messages about it, written by libmnl, whole and cut. */
 #include "xdp/host/host_message.h"
 
 #include <errno.h>
@@ -73,7 +73,7 @@ static void test_rows(void **state)
 	}
 }
 
-/* Who never had an address needs none. */
+/* An interface that never had an address needs none. */
 static void test_without_address(void **state)
 {
 	struct host_port bare = PORT(1, 1, 0, 3, 1500, 0, "wan", 0, 7);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A gateway that says whatever a test wants, sealed under the right keys. */
+/* A gateway that sends whatever a test wants, sealed with the right keys. */
 #ifndef TEST_UNIT_HOSTILE_H
 #define TEST_UNIT_HOSTILE_H
 

@@ -18,7 +18,7 @@
 #define ICMP(type) type, 4, 0, 0, 0, 0, 0, 0
 #define TO_WEB 0x30, 0x39, 0, 80, 0, 0, 0, 0
 
-/* Of a router .99.1 about what 10.30.0.5 has sent to 10.20.0.9 port 80. */
+/* From a router .99.1 about a packet of 10.30.0.5 to 10.20.0.9 port 80. */
 #define ABOUT(len) IP4(len, 0, 6, 30, 5, 20, 9), TO_WEB
 
 static const struct row {
@@ -107,8 +107,8 @@ static void test_out(void **state)
 	assert_int_equal(client->n_inner, 1);
 	assert_memory_equal(client->inner[0].data, rows[0].data, rows[0].len);
 	send(gateway, plain, sizeof(plain)); /* Not an error. */
-	send(gateway, hostile, sizeof(hostile)); /* About what the client may not send. */
-	send(gateway, rows[6].data, rows[6].len); /* Not to who has sent it. */
+	send(gateway, hostile, sizeof(hostile)); /* About a packet that the client may not send. */
+	send(gateway, rows[6].data, rows[6].len); /* Not to the sender. */
 	send(gateway, other, sizeof(other));
 	assert_int_equal(gateway->n_outer, 1);
 	assert_int_equal(DROPS(gateway, DROP_POLICY), 2);
