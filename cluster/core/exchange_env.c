@@ -62,6 +62,15 @@ static bool is_own(const struct core *c, const struct ike_address_wish *wish)
 	       (wish->replaces || wish->assigned || address_equal(&old->ike.remote.address, &wish->remote->address));
 }
 
+/* Another client of that name, which proves it by another method, may have had it before that was configured. */
+static bool is_namesake(const struct core *c, const struct session *old, const struct address *own)
+{
+	const struct ike_connection *connection = core_connection(c, old);
+	struct address its;
+
+	return connection && !(policy_address_of(c, connection, &old->ike.peer_id, &its) && address_equal(&its, own));
+}
+
 /* The address that belongs to the client, of whichever session of its it is now; it is no other one's
  * once who had it before that was configured has gone. */
 static bool assign_own(const struct core *c, const struct prefix *pool, const struct ike_address_wish *wish,
@@ -72,7 +81,8 @@ static bool assign_own(const struct core *c, const struct prefix *pool, const st
 
 	*out = *own;
 	if (old)
-		return !exchange_takes(c, own) && ike_id_equal(&old->ike.peer_id, wish->peer);
+		return !exchange_takes(c, own) && ike_id_equal(&old->ike.peer_id, wish->peer) &&
+		       !is_namesake(c, old, own);
 	return state_pool_pick(c->state, pool, &(struct pool_wish){ own, wish->peer },
 			       10ull * c->config->timing.isolation_ms, &taken, out) &&
 	       address_equal(out, own);
@@ -89,7 +99,7 @@ static bool assign_address(void *ctx, const struct ike_connection *connection,
 	if (!connection->has_pool || !routes_everywhere(c, &connection->pool))
 		return false;
 	/* What RADIUS assigns counts more than what the file says. */
-	if (policy_address_of(c, wish->peer, &own) && prefix_contains(&connection->pool, &own) &&
+	if (policy_address_of(c, connection, wish->peer, &own) && prefix_contains(&connection->pool, &own) &&
 	    (!wish->assigned || address_equal(wanted, &own)))
 		return assign_own(c, &connection->pool, wish, &own, out);
 	if (wanted && !is_taken(c, wanted) && prefix_contains(&connection->pool, wanted) &&

@@ -55,6 +55,7 @@ struct known { /* The identity of a [[secret]] or a [[user]]. */
 	struct ike_id id;
 	unsigned listed; /* enum ike_auth_listed, of all that are */
 	struct address address; /* family 0: it has none. Octets behind it are zero. */
+	unsigned own;           /* The address is for who is let in by such an entry. */
 	UT_hash_handle hh, by_address;
 };
 
@@ -96,6 +97,7 @@ static void know_all(struct core *c)
 		if (k->address.family != 0)
 			continue; /* `baton check` lets nobody have two. */
 		k->address = key_of(&ike->reserved[i].address);
+		k->own = ike->reserved[i].listed;
 		HASH_ADD(by_address, c->policy->by_address, address, sizeof(k->address), k);
 	}
 }
@@ -150,13 +152,14 @@ static unsigned listed(const struct core *c, const struct ike_id *id)
 	return k ? k->listed : AUTH_LISTED_NOWHERE;
 }
 
-bool policy_address_of(const struct core *c, const struct ike_id *id, struct address *out)
+bool policy_address_of(const struct core *c, const struct ike_connection *connection, const struct ike_id *id,
+		       struct address *out)
 {
 	struct ike_id key = ike_id_key(id);
 	struct known *k;
 
 	HASH_FIND(hh, c->policy->known, &key, sizeof(key), k);
-	if (!k || k->address.family == 0)
+	if (!k || k->address.family == 0 || k->own != (unsigned)ike_connection_auth(connection)->listed)
 		return false;
 	*out = k->address;
 	return true;

@@ -19,8 +19,10 @@ struct policy_walk {
 void policy_init(struct core *c);
 void policy_set(struct core *c, struct cluster_policy *policy); /* In force from now on. */
 bool policy_knows(const struct core *c, const struct ike_id *id); /* Has it a [[secret]]? */
-/* Virtual IPs that are of one identity: its own; and whether an address is anybody's. */
-bool policy_address_of(const struct core *c, const struct ike_id *id, struct address *out);
+/* Virtual IPs that are of one identity: its own, if it comes by a connection of the kind that the address was
+ * given for (another may prove the same name by another method); and whether an address is anybody's. */
+bool policy_address_of(const struct core *c, const struct ike_connection *connection, const struct ike_id *id,
+		       struct address *out);
 bool policy_is_reserved(const struct core *c, const struct address *a);
 bool policy_admits(const struct core *c, const struct ike_id *id); /* May a certificate name it? */
 bool policy_is_shown(const struct core *c); /* Has a majority of voters our facts and our policy? */

@@ -73,9 +73,10 @@ static bool is_reauthenticated(const struct core *c, const struct session *s)
 /* Its address is its identity's own, and has passed to another session. */
 static bool has_passed_its_own(const struct core *c, const struct session *s)
 {
+	const struct ike_connection *connection = core_connection(c, s);
 	struct address own;
 
-	return s->successor && policy_address_of(c, &s->ike.peer_id, &own) &&
+	return s->successor && connection && policy_address_of(c, connection, &s->ike.peer_id, &own) &&
 	       address_equal(&own, &s->ike.virtual_ip);
 }
 

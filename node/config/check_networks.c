@@ -3,6 +3,8 @@
  * the pool overlaps an existing network, it would cut that off. */
 #include "node/config/schema.h"
 
+#include "proto/auth/method.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +187,7 @@ static void check_dns(struct reader *r, size_t i)
 
 #define SECTIONS 3u
 static const char *const owner_section[SECTIONS] = { "secret", "user", "client" };
+static const enum ike_auth_listed owner_listed[SECTIONS] = { AUTH_LISTED_SECRET, AUTH_LISTED_USER, AUTH_LISTED_NOWHERE };
 
 static bool parse_own(struct address *a, const struct toml_value *v)
 {
@@ -256,6 +259,7 @@ void config_read_reserved(struct reader *r)
 
 			if (!v || !parse_own(&new->address, v) || !whose(r, &new->id, kind, i))
 				continue; /* Not there, or said already. */
+			new->listed = owner_listed[kind];
 			check_own(r, ike, new, v->line);
 			ike->n_reserved++;
 		}

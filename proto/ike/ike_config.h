@@ -62,6 +62,7 @@ struct ike_peer_secret {
 
 struct ike_reservation { /* A virtual IP that nobody else gets. */
 	struct ike_id id;
+	unsigned listed; /* enum ike_auth_listed: it is for who is let in by that. */
 	struct address address;
 };
 

@@ -4,6 +4,7 @@
 #include "test/unit/config_sample.h"
 
 #include "node/config/config_image.h"
+#include "proto/auth/method.h"
 
 static struct node_config *load(void)
 {
@@ -170,6 +171,7 @@ static void a_reading_comes_over_as_it_was(void **unused)
 	assert_memory_equal(r.policy->ike.secrets, ike->secrets, 2 * sizeof(*ike->secrets));
 	assert_int_equal(r.policy->ike.n_reserved, 1);
 	assert_memory_equal(r.policy->ike.reserved, ike->reserved, sizeof(*ike->reserved));
+	assert_int_equal(ike->reserved->listed, AUTH_LISTED_SECRET);
 	assert_null(config_facts_differ(c, r.fact, r.n_facts));
 	config_reading_fini(&r);
 	free(image);

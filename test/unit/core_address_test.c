@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stories of addresses that several clients want. */
+#include "proto/auth/credential.h"
+#include "proto/auth/trust.h"
 #include "proto/ike/ike_message.h"
 #include "test/unit/comers.h"
+
+#include <string.h>
 
 /* Two devices of one identity, behind one NAT, without a pool, at the same time: the command that gives the
  * address away is not committed yet, so the second device tries again, and is not refused for good. */
@@ -45,6 +49,74 @@ static void two_come_at_once(void **unused)
 	story_fini(&l);
 }
 
+/* A [[secret]] with an "address". */
+static void reserve(struct story *l, const char *id, struct address *own)
+{
+	assert_int_equal(address_parse(own, "10.30.0.1"), OK);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct cluster_policy *next = story_policy_copy(l, i, 7);
+
+		next->ike.reserved = calloc(1, sizeof(*next->ike.reserved));
+		next->ike.n_reserved = 1;
+		next->ike.reserved->address = *own;
+		next->ike.reserved->listed = AUTH_LISTED_SECRET;
+		assert_int_equal(ike_id_parse(&next->ike.reserved->id, id), OK);
+		story_policy(l, i, next);
+	}
+	story_run(l, 100);
+}
+
+/* Another connection, "one", for users with passwords: "other" is one of these, too. */
+static void users_may_come(struct story *l)
+{
+	static const char *const name = "one";
+
+	for (uint32_t n = 0; n < 3; n++) {
+		struct cluster_policy *policy = story_policy_copy(l, n, 8);
+		struct ike_config *c = &policy->ike;
+
+		c->connections = realloc(c->connections, 2 * sizeof(*c->connections));
+		c->secrets = realloc(c->secrets, 3 * sizeof(*c->secrets));
+		c->users = calloc(1, sizeof(*c->users));
+		assert_true(c->connections && c->secrets && c->users);
+		c->connections[1] = c->connections[0];
+		credentials_ref(c->connections[1].own);
+		trust_ref(c->connections[1].clients);
+		strcpy(c->connections[1].name, name);
+		c->connections[1].auth = &ike_auth_eap_mschapv2;
+		c->secrets[2] = c->secrets[0];
+		assert_int_equal(ike_id_parse(&c->connections[1].local_id, name), OK);
+		assert_int_equal(ike_id_parse(&c->secrets[2].id, name), OK);
+		assert_int_equal(ike_id_parse(&c->users->id, "other"), OK);
+		c->n_connections = 2;
+		c->n_secrets = 3;
+		c->n_users = 1;
+		story_policy(l, n, policy);
+	}
+	story_run(l, 100);
+}
+
+/* By name and password; it asks for that address. */
+static void user_comes(struct story *l, struct initiator *i, const struct address *wanted)
+{
+	struct initiator_config config = l->client.config;
+	struct blob *next;
+
+	config.auth = &initiator_eap_mschapv2;
+	strcpy(config.user, "other");
+	config.wanted_address = *wanted;
+	assert_int_equal(ike_id_parse(&config.id, "other"), OK);
+	assert_int_equal(ike_id_parse(&config.remote_id, "one"), OK);
+	assert_int_equal(endpoint_parse(&config.local, "10.79.0.60:4500"), OK);
+	story_client_other(l, i, &config);
+	for (next = initiator_create_init(i); next; story_swallow(l))
+		next = story_say(l, i, next);
+	story_run(l, 60);
+	story_swallow(l);
+	assert_int_equal(i->state, INITIATOR_ESTABLISHED);
+	assert_int_equal(i->n_child, 1);
+}
+
 /* No other identity gets it; its own has it once, in its newest session. */
 static void an_address_may_be_of_an_identity(void **unused)
 {
@@ -54,17 +126,7 @@ static void an_address_may_be_of_an_identity(void **unused)
 
 	(void)unused;
 	begin(&l, IKE_UNIQUE_NO, 0);
-	assert_int_equal(address_parse(&own, "10.30.0.1"), OK);
-	for (uint32_t i = 0; i < 3; i++) {
-		struct cluster_policy *next = story_policy_copy(&l, i, 7);
-
-		next->ike.reserved = calloc(1, sizeof(*next->ike.reserved));
-		next->ike.n_reserved = 1;
-		next->ike.reserved->address = own;
-		assert_int_equal(ike_id_parse(&next->ike.reserved->id, "other"), OK);
-		story_policy(&l, i, next);
-	}
-	story_run(&l, 100);
+	reserve(&l, "other", &own);
 	assert_int_equal(comes(&l, &a, &(struct comer){"cl", "10.79.0.50:4500", false, &own}), 0);
 	assert_false(address_equal(&a.virtual_ip, &own));
 	other = a.virtual_ip;
@@ -87,11 +149,66 @@ static void an_address_may_be_of_an_identity(void **unused)
 	story_fini(&l);
 }
 
+/* It is of who has that [[secret]], not of whoever proves the same name in another way, before or after. */
+static void an_address_is_not_of_a_namesake(void **unused)
+{
+	struct address own;
+	struct initiator a, b, c;
+	struct story l;
+
+	(void)unused;
+	begin(&l, IKE_UNIQUE_NO, 0);
+	reserve(&l, "other", &own);
+	users_may_come(&l);
+	user_comes(&l, &a, &own);
+	assert_false(address_equal(&a.virtual_ip, &own));
+	assert_int_equal(comes(&l, &b, &(struct comer){"other", "10.79.0.52:4500", false, NULL}), 0);
+	assert_true(address_equal(&b.virtual_ip, &own));
+	user_comes(&l, &c, &own);
+	assert_false(address_equal(&c.virtual_ip, &own));
+	story_run(&l, 3000);
+	story_swallow(&l);
+	assert_int_equal(serve(&l), 3);
+	assert_true(story_sad(&l, story_holder(&l), b.child[0].spi_out)->outbound);
+	story_level(&l);
+	initiator_fini(&a);
+	initiator_fini(&b);
+	initiator_fini(&c);
+	story_fini(&l);
+}
+
+/* A namesake had it before the file said whose it is: it is given once that one has gone, not to both. */
+static void a_namesake_keeps_what_it_had(void **unused)
+{
+	struct initiator a, b;
+	struct address own;
+	struct story l;
+
+	(void)unused;
+	begin(&l, IKE_UNIQUE_NO, 0);
+	users_may_come(&l);
+	assert_int_equal(address_parse(&own, "10.30.0.1"), OK);
+	user_comes(&l, &a, &own);
+	assert_true(address_equal(&a.virtual_ip, &own));
+	reserve(&l, "other", &own);
+	assert_int_equal(comes(&l, &b, &(struct comer){"other", "10.79.0.52:4500", false, NULL}),
+			 IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE);
+	initiator_fini(&b);
+	leaves(&l, &a);
+	assert_int_equal(comes(&l, &b, &(struct comer){"other", "10.79.0.52:4500", false, NULL}), 0);
+	assert_true(address_equal(&b.virtual_ip, &own));
+	story_level(&l);
+	initiator_fini(&b);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_come_at_once),
 		cmocka_unit_test(an_address_may_be_of_an_identity),
+		cmocka_unit_test(an_address_is_not_of_a_namesake),
+		cmocka_unit_test(a_namesake_keeps_what_it_had),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
