@@ -52,14 +52,22 @@ static bool is_on_its_way(const void *ctx, const struct address *a)
 /* Make before break: a client asks for the address of its own session, from that session's outer address.
  * One identity may be several devices: a device at another address gets another virtual IP, unless its
  * INITIAL_CONTACT ends all existing sessions. An address that is assigned to the identity goes to the
- * device that came last. */
+ * device that came last; but with "keep" the one that has it stays, and the other is refused (unique.c). */
+static bool gives(const struct session *old, const struct ike_address_wish *wish, bool assigned)
+{
+	bool keeps = wish->keeps && !session_ends(old);
+
+	return ike_id_equal(&old->ike.peer_id, wish->peer) &&
+	       (wish->replaces || (assigned && !keeps) ||
+		address_equal(&old->ike.remote.address, &wish->remote->address));
+}
+
 static bool is_own(const struct core *c, const struct ike_address_wish *wish)
 {
 	const struct session *old =
 		state_session(c->state, state_address_user(c->state, wish->address, NULL, 0));
 
-	return old && ike_id_equal(&old->ike.peer_id, wish->peer) &&
-	       (wish->replaces || wish->assigned || address_equal(&old->ike.remote.address, &wish->remote->address));
+	return old && gives(old, wish, wish->assigned);
 }
 
 /* Another client of that name, which proves it by another method, may have had it before that was configured. */
@@ -81,8 +89,7 @@ static bool assign_own(const struct core *c, const struct prefix *pool, const st
 
 	*out = *own;
 	if (old)
-		return !exchange_takes(c, own) && ike_id_equal(&old->ike.peer_id, wish->peer) &&
-		       !is_namesake(c, old, own);
+		return !exchange_takes(c, own) && gives(old, wish, true) && !is_namesake(c, old, own);
 	return state_pool_pick(c->state, pool, &(struct pool_wish){ own, wish->peer },
 			       10ull * c->config->timing.isolation_ms, &taken, out) &&
 	       address_equal(out, own);

@@ -92,8 +92,10 @@ static uint16_t address_assign(struct auth_step *s, struct ike_cp_request *cp)
 	struct ike_address_wish wish = {.peer = &s->session->peer_id,
 					.remote = s->path.remote,
 					.replaces = (s->session->features & IKE_INITIAL_CONTACT) ||
-						    c->unique == IKE_UNIQUE_REPLACE};
+						    c->unique == IKE_UNIQUE_REPLACE,
+					.keeps = c->unique == IKE_UNIQUE_KEEP};
 	bool ip4 = c->pool.address.family == 4;
+	struct address address;
 
 	memset(cp, 0, sizeof(*cp));
 	if (!c->has_pool && s->round.grant.address.family != 0)
@@ -115,8 +117,9 @@ static uint16_t address_assign(struct auth_step *s, struct ike_cp_request *cp)
 		wish.address = &s->round.grant.address;
 	/* 3.15.4: "only if no addresses can be assigned" */
 	if (!(ip4 ? cp->ip4 : cp->ip6) ||
-	    !s->env->assign_address(s->env->ctx, c, &wish, &s->session->virtual_ip))
+	    !s->env->assign_address(s->env->ctx, c, &wish, &address))
 		return IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE;
+	s->session->virtual_ip = address; /* Only now: by an address a session follows who had it. */
 	return 0;
 }
 

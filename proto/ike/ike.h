@@ -25,6 +25,7 @@ struct ike_address_wish {
 	const struct ike_id *peer;
 	const struct endpoint *remote; /* Where it is. */
 	bool replaces;                 /* Its older sessions end: INITIAL_CONTACT, unique_ids. */
+	bool keeps;                    /* Its older session stays, and a second one is refused: unique_ids. */
 	bool assigned;                 /* It is to have this one or none: who let it in says so. */
 	const struct address *address; /* The one that it asks for; NULL: any. */
 };

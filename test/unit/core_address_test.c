@@ -193,12 +193,52 @@ static void a_namesake_keeps_what_it_had(void **unused)
 	reserve(&l, "other", &own);
 	assert_int_equal(comes(&l, &b, &(struct comer){"other", "10.79.0.52:4500", false, NULL}),
 			 IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE);
-	initiator_fini(&b);
+	story_run(&l, 3000);
+	story_swallow(&l);
+	assert_int_equal(serve(&l), 2);
+	assert_true(story_sad(&l, story_holder(&l), a.child[0].spi_out)->outbound);
+	leaves(&l, &b);
 	leaves(&l, &a);
 	assert_int_equal(comes(&l, &b, &(struct comer){"other", "10.79.0.52:4500", false, NULL}), 0);
 	assert_true(address_equal(&b.virtual_ip, &own));
 	story_level(&l);
 	initiator_fini(&b);
+	story_fini(&l);
+}
+
+/* With "keep" a device elsewhere is refused, and with the reason that is the right one, though it would get an
+ * address of its own; the same device, or one that says that it is the only one, is not. */
+static void who_has_an_address_is_kept(void **unused)
+{
+	struct initiator a, b, c;
+	struct address own;
+	struct story l;
+
+	(void)unused;
+	begin(&l, IKE_UNIQUE_KEEP, 0);
+	reserve(&l, "cl", &own);
+	assert_int_equal(comes(&l, &a, HERE), 0);
+	assert_true(address_equal(&a.virtual_ip, &own));
+	assert_int_equal(comes(&l, &b, THERE), IKE_NOTIFY_AUTHENTICATION_FAILED);
+	assert_int_equal(b.state, INITIATOR_FAILED);
+	assert_int_equal(said(&l, "refused"), 1);
+	initiator_fini(&b);
+	assert_int_equal(comes(&l, &b, &(struct comer){"cl", "10.79.0.51:4500", false, &own}),
+			 IKE_NOTIFY_AUTHENTICATION_FAILED);
+	story_run(&l, 3000);
+	story_swallow(&l);
+	assert_int_equal(serve(&l), 1);
+	assert_true(story_sad(&l, story_holder(&l), a.child[0].spi_out)->outbound);
+	initiator_fini(&b);
+	assert_int_equal(comes(&l, &b, HERE), 0);
+	assert_true(address_equal(&b.virtual_ip, &own));
+	leaves(&l, &a);
+	assert_int_equal(comes(&l, &c, &(struct comer){"cl", "10.79.0.51:4500", true, NULL}), 0);
+	assert_true(address_equal(&c.virtual_ip, &own));
+	assert_int_equal(serve(&l), 1);
+	story_level(&l);
+	initiator_fini(&b);
+	initiator_fini(&c);
 	story_fini(&l);
 }
 
@@ -209,6 +249,7 @@ int main(void)
 		cmocka_unit_test(an_address_may_be_of_an_identity),
 		cmocka_unit_test(an_address_is_not_of_a_namesake),
 		cmocka_unit_test(a_namesake_keeps_what_it_had),
+		cmocka_unit_test(who_has_an_address_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,6 +71,35 @@ static void a_server_assigns_the_address(void **unused)
 	}
 }
 
+/* With "keep" the device that has what the server assigns keeps it, and the other one is told why. */
+static void who_has_what_is_assigned_is_kept(void **unused)
+{
+	struct initiator first, other;
+	struct story l;
+
+	(void)unused;
+	begin(&l);
+	for (uint32_t i = 0; i < 3; i++)
+		l.config[i].policy->ike.connections->unique = IKE_UNIQUE_KEEP;
+	grants(0, RADIUS_FRAMED_IP_ADDRESS, framed);
+	story_client_other(&l, &other, &l.client.config);
+	assert_goes_on(&l, request(&l, 2));
+	first = l.client;
+	l.client = other;
+	l.client.config.local.address.octets[3] ^= 1;
+	for (struct blob *d = request(&l, 2); d;) {
+		struct blob *b = response(&l, d, 10);
+
+		blob_unref(d);
+		d = next(&l, b);
+	}
+	assert_int_equal(l.client.state, INITIATOR_FAILED);
+	assert_int_equal(story_happened(&l, story_leader(&l), "refused"), 1);
+	assert_memory_equal(only_session(&l)->ike.virtual_ip.octets, framed, 4);
+	initiator_fini(&first);
+	end(&l);
+}
+
 /* The leader changes meanwhile: the time is in the session's record. */
 static void a_session_ends_when_its_time_is_over(void **unused)
 {
@@ -130,6 +159,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_server_assigns_the_address),
+		cmocka_unit_test(who_has_what_is_assigned_is_kept),
 		cmocka_unit_test(a_session_ends_when_its_time_is_over),
 		cmocka_unit_test(its_time_is_over_without_a_connection_too),
 	};
