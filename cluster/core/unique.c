@@ -13,7 +13,8 @@
  * address.
  *
  * An identity with an address of its own ("address") has that in the newest of its sessions, wherever that
- * comes from: the one that had it ends likewise.
+ * comes from: the one that had it ends likewise, also behind one NAT, where only a client that keeps its
+ * socket counts as one that re-authenticates.
  *
  * "keep" and sessions_per_identity are bounds, checked where the grant is made, by apply() too: of two
  * clients that authenticate together, the first one's command finds room. "replace" needs no such
@@ -62,22 +63,33 @@ static bool is_unique(const struct core *c, const struct session *s)
 	return connection && connection->unique == IKE_UNIQUE_REPLACE;
 }
 
-/* Only a session from the same address follows it: the client will end the old one. */
-static bool is_reauthenticated(const struct core *c, const struct session *s)
+/* The session that follows it, if that is the newest. */
+static const struct session *newest_after(const struct core *c, const struct session *s)
 {
 	const struct session *next = s->successor ? state_session(c->state, s->successor) : NULL;
 
-	return next && !next->successor && address_equal(&next->ike.remote.address, &s->ike.remote.address);
+	return next && !next->successor ? next : NULL;
 }
 
-/* Its address is its identity's own, and has passed to another session. */
+/* Only a session from the same address follows it: the client will end the old one. */
+static bool is_reauthenticated(const struct core *c, const struct session *s)
+{
+	const struct session *next = newest_after(c, s);
+
+	return next && address_equal(&next->ike.remote.address, &s->ike.remote.address);
+}
+
+/* Its address is its identity's own, and has passed to another session. Behind one NAT may be another device
+ * of that identity: only a client that keeps its socket is known to be the same. */
 static bool has_passed_its_own(const struct core *c, const struct session *s)
 {
 	const struct ike_connection *connection = core_connection(c, s);
+	const struct session *next = newest_after(c, s);
 	struct address own;
 
 	return s->successor && connection && policy_address_of(c, connection, &s->ike.peer_id, &own) &&
-	       address_equal(&own, &s->ike.virtual_ip);
+	       address_equal(&own, &s->ike.virtual_ip) &&
+	       !(next && endpoint_equal(&next->ike.remote, &s->ike.remote));
 }
 
 /* Newer sessions that end, or came by a connection that replaces nothing, may be very many: a few at a time. */
@@ -103,7 +115,9 @@ bool unique_is_replaced(const struct core *c, const struct session *s, uint64_t 
 {
 	if (MUTANT(MUTANT_UNIQUE_BOTH))
 		return false;
-	if (session_ends(s) || is_reauthenticated(c, s))
+	if (session_ends(s))
 		return false;
-	return has_passed_its_own(c, s) || (anybody_replaces(c) && has_unique_newer(c, s, after));
+	if (has_passed_its_own(c, s))
+		return true;
+	return !is_reauthenticated(c, s) && anybody_replaces(c) && has_unique_newer(c, s, after);
 }

@@ -242,6 +242,34 @@ static void who_has_an_address_is_kept(void **unused)
 	story_fini(&l);
 }
 
+/* Two devices of one identity behind one NAT: the newest has the address, and the other one ends. A device that
+ * re-authenticates keeps its socket: it ends its old session itself. */
+static void one_device_behind_a_nat_has_the_address(void **unused)
+{
+	struct initiator a, b, again;
+	struct address own;
+	struct story l;
+
+	(void)unused;
+	begin(&l, IKE_UNIQUE_NO, 0);
+	reserve(&l, "cl", &own);
+	assert_int_equal(comes(&l, &a, HERE), 0);
+	assert_int_equal(comes(&l, &again, &(struct comer){"cl", "10.79.0.50:4500", false, &own}), 0);
+	story_run(&l, 3000);
+	assert_int_equal(serve(&l), 2);
+	leaves(&l, &a);
+	assert_int_equal(comes(&l, &b, &(struct comer){"cl", "10.79.0.50:4501", false, NULL}), 0);
+	assert_true(address_equal(&b.virtual_ip, &own));
+	story_run(&l, 3000);
+	story_swallow(&l);
+	assert_int_equal(serve(&l), 1);
+	assert_true(story_sad(&l, story_holder(&l), b.child[0].spi_out)->outbound);
+	story_level(&l);
+	initiator_fini(&again);
+	initiator_fini(&b);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +278,7 @@ int main(void)
 		cmocka_unit_test(an_address_is_not_of_a_namesake),
 		cmocka_unit_test(a_namesake_keeps_what_it_had),
 		cmocka_unit_test(who_has_an_address_is_kept),
+		cmocka_unit_test(one_device_behind_a_nat_has_the_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
