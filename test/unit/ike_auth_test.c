@@ -176,8 +176,8 @@ static void failed_authentication_tells_nothing(void **state)
 	}
 }
 
-/* A key is changed at the gateway first, and at the client some day: till then either lets in,
- * and the gateway shows that it has the one that the client has. */
+/* A key changes at the gateway first, and at the client later: until then either lets the client
+ * in, and the gateway authenticates with the one that the client has. */
 static void either_of_two_keys_lets_in(void **state)
 {
 	static const struct {
@@ -328,7 +328,7 @@ static void pool_of_the_other_family(void **state)
 	fixture_teardown(&f);
 }
 
-/* RFC 8598, and what is behind us; each only to who asks. */
+/* RFC 8598, and the networks behind us; each only for a client that asks. */
 static void domains_and_subnets_are_told(void **state)
 {
 	static const uint8_t told[] = {

@@ -9,7 +9,7 @@ static void both_rekey_at_once(void **state)
 	unsigned ours = 0, theirs = 0;
 
 	(void)state;
-	/* Whose nonce is the lowest depends on what was drawn before. In each order of arrival. */
+	/* Either side may draw the lowest nonce. In each order of arrival. */
 	for (unsigned k = 0; k < 32; k++) {
 		struct fixture f;
 		struct blob *request, *crossing, *answer, *theirs_answer;
@@ -38,7 +38,7 @@ static void both_rekey_at_once(void **state)
 		tidy(&f);
 		settle(&f);
 		tidy(&f);
-		/* One is left, the same at both ends, and it is not the old one. */
+		/* One SA is left, the same at both ends, and it is a new one. */
 		assert_int_equal(f.i.n_child, 1);
 		assert_agree(&f);
 		assert_int_not_equal(f.g.session->child[0].spi_in, old);
@@ -80,7 +80,7 @@ static void answer_is_lost_and_client_rekeys(void **state)
 		}
 		client_goes_on(&f, crossing);
 		tidy(&f);
-		/* Whatever the client has deleted itself, we have yet to say that we know it. */
+		/* The client may have deleted it already: we have yet to confirm that. */
 		assert_false(initiator_is_settled(&f.i, lost));
 		assert_null(initiator_create_child_rekey(&f.i, lost, DH_NONE));
 		settle(&f);
@@ -134,7 +134,7 @@ static void client_deletes_what_we_rekey(void **state)
 	fixture_handshake(&f);
 	request = ask(&f);
 	crossing = initiator_create_child_delete(&f.i, f.i.child[0].spi_in);
-	/* 2.25.1: the one is answered as usual, the other with TEMPORARY_FAILURE. */
+	/* 2.25.1: one is answered as usual, the other with TEMPORARY_FAILURE. */
 	crossing = fixture_to_gateway(&f, crossing);
 	assert_int_equal(f.g.session->n_child, 0);
 	request = fixture_to_client(&f, request);
@@ -145,8 +145,8 @@ static void client_deletes_what_we_rekey(void **state)
 	fixture_teardown(&f);
 }
 
-/* Who asks about what the other has just made, in an answer that is still on its way, is
- * put off: told that there is no such SA it would delete it. */
+/* A request about an SA that the peer has just made, in an answer still on its way, gets
+ * TEMPORARY_FAILURE: told that there is no such SA, the sender would delete it. */
 static void news_may_be_overtaken(void **state)
 {
 	struct blob *request, *answer, *crossing;
@@ -194,7 +194,7 @@ static void ike_rekey_waits(void **state)
 	request = ask(&f);
 	gateway_exchange(&f.g, &f.i, initiator_create_ike_rekey(&f.i, 0));
 	assert_int_equal(f.i.error, IKE_NOTIFY_TEMPORARY_FAILURE);
-	/* Nor while we delete the old one: what is outstanding would go with the old IKE SA. */
+	/* Nor while we delete the old one: an outstanding request would go with the old IKE SA. */
 	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, request)));
 	assert_int_equal(f.g.session->ike[0].purpose, IKE_PURPOSE_DELETE_CHILD);
 	gateway_exchange(&f.g, &f.i, initiator_create_ike_rekey(&f.i, 0));

@@ -63,7 +63,7 @@ static void gateway_rekeys(void **state)
 	}
 }
 
-/* The new one is there by the step that consumes the answer, and with it the DELETE. */
+/* The step that consumes the answer makes the new SA and the DELETE. */
 static void one_step_makes_both(void **state)
 {
 	struct fixture f;
@@ -87,7 +87,7 @@ static void one_step_makes_both(void **state)
 	assert_int_equal(f.g.session->ike[0].purpose, IKE_PURPOSE_DELETE_CHILD);
 	assert_int_equal(f.g.session->ike[0].purpose_arg, old);
 	assert_int_equal(f.g.session->ike[0].window.next_out, 1);
-	/* The answer again answers nothing. */
+	/* A repeated answer answers nothing. */
 	assert_null(fixture_to_gateway(&f, answer));
 	assert_int_equal(f.g.drop, DROP_IKE_MESSAGE_ID);
 	settle(&f);
@@ -191,7 +191,7 @@ static void groups_are_not_chased(void **state)
 	fixture_teardown(&f);
 }
 
-/* What was not offered is not taken, and deleted at the client. */
+/* A suite that was not offered is refused, and the SA deleted at the client. */
 static void answers_are_checked(void **state)
 {
 	enum { WIDER = 1, SUITE, NUMBER, SPI, NONCE, NO_TS, MALFORMED, GONE, KINDS };

@@ -132,8 +132,8 @@ static void room_for_children_ends(void **state)
 	fixture_teardown(&f);
 }
 
-/* What was granted can be renewed: each of as many Child SAs as there may be, one by one. And
- * who does not delete what it has replaced is told to come later, not that it is too many. */
+/* Granted Child SAs can be renewed, one by one, also at the limit. And a client that does not
+ * delete a replaced SA is told to come later, not that it has too many. */
 static void all_children_are_rekeyed(void **state)
 {
 	struct fixture f;
@@ -159,7 +159,7 @@ static void all_children_are_rekeyed(void **state)
 	fixture_teardown(&f);
 }
 
-/* Places: one for each, and one for a successor. An exchange that replaces takes none more. */
+/* Places: one for each, and one for a successor. A rekey takes no further place. */
 static void places_are_counted(void **state)
 {
 	static const struct {
@@ -259,8 +259,8 @@ static void old_ike_sa_makes_nothing_new(void **state)
 	fixture_teardown(&f);
 }
 
-/* What we asked on an IKE SA that the client has replaced and deleted is asked no more: there
- * are no keys left to open the answer with. */
+/* A request of ours on an IKE SA that the client has replaced and deleted ends: no keys are left to
+ * open its answer. */
 static void a_deleted_ike_sa_asks_no_more(void **state)
 {
 	const struct ike_request r = {.purpose = IKE_PURPOSE_NOTICE, .epoch = 2, .node = 7};

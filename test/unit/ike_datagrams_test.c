@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sets of datagrams: references, order, sizes, and the one form they are written in. */
+/* Sets of datagrams: references, order, sizes, and their one encoding. */
 #include "proto/ike/datagrams.h"
 #include "cluster/state/record.h"
 

@@ -131,7 +131,7 @@ static void everything_in_fragments(void **unused)
 	fixture_teardown(&f);
 }
 
-/* Whoever did not offer it does not take it. */
+/* A side that did not offer it does not accept it. */
 static void fragments_unasked(void **unused)
 {
 	struct ike_datagrams *m;
@@ -149,7 +149,7 @@ static void fragments_unasked(void **unused)
 	fixture_teardown(&f);
 }
 
-/* One fragment is none: nothing is read of it, whichever it is. */
+/* A single fragment is no message: none of it is read, whichever it is. */
 static void nobody_answers_a_part(void **unused)
 {
 	struct ike_datagrams *m;
@@ -209,8 +209,8 @@ static struct ike_datagrams *cut_again(struct fixture *f, uint32_t fragment_size
 	return m;
 }
 
-/* 2.4: "might first try to send an unfragmented message and resend it as fragmented"; 2.5.2: it
- * may try smaller fragments then. Which of the forms was executed, the others get its answer. */
+/* 2.4: "might first try to send an unfragmented message and resend it as fragmented"; 2.5.2: it may
+ * try smaller fragments then. Once one form was executed, the others get its answer. */
 static void cut_otherwise(void **unused)
 {
 	static const struct {
@@ -237,7 +237,7 @@ static void cut_otherwise(void **unused)
 		ike_datagrams_unref(m);
 		m = cut_again(&f, rows[k].then);
 		b = blob_new(m->datagram[0]->data, m->datagram[0]->len);
-		b->data[b->len - 1] ^= 1; /* Whoever has no key gets nothing by it. */
+		b->data[b->len - 1] ^= 1; /* Without a key an attacker gains nothing. */
 		assert_int_equal(give(&f, b), IKE_VERDICT_DROP);
 		blob_unref(b);
 		assert_int_equal(give(&f, m->datagram[0]),
@@ -276,7 +276,7 @@ static void the_initiator_repeats_its_answer(void **unused)
 	fixture_teardown(&f);
 }
 
-/* Half of a request, then the client gives up on it: the next one is not mixed up with it. */
+/* Half of a request, then the client gives up on it: the next one does not mix with it. */
 static void half_of_a_request_is_left(void **unused)
 {
 	struct ike_datagrams *half, *m;

@@ -12,7 +12,7 @@
  *	2.6    one message only                                      fragments_of_two_messages
  *	5      a bound on what is kept                               more_than_a_message_may_have
  *
- * What is about exchanges: ike_fragment_session_test.c. */
+ * Exchanges: ike_fragment_session_test.c. */
 #include "proto/ike/fragment.h"
 #include "proto/ike/reassembly.h"
 #include "test/unit/same.h"
@@ -350,7 +350,7 @@ static void a_set_that_is_newer(void **unused)
 	ends_fini(&e);
 }
 
-/* Who forges one with a greater total throws nothing out. */
+/* A forged one with a greater total removes nothing. */
 static void a_set_that_is_newer_and_forged(void **unused)
 {
 	struct ike_datagrams *m;
@@ -382,13 +382,13 @@ static void fragments_of_two_messages(void **unused)
 	m[1] = message_of(&e, 4, 400);
 	assert_kept(&e, m[0]->datagram[0]);
 	assert_kept(&e, m[0]->datagram[1]);
-	/* The later one begins: what is here of the one before goes, and does not come back. */
+	/* The later message begins: fragments of the earlier one go, and do not come back. */
 	assert_kept(&e, m[1]->datagram[2]);
 	assert_int_equal(e.r.n, 1);
 	assert_refused(&e, m[0]->datagram[2], DROP_IKE_MESSAGE_ID);
 	assert_kept(&e, m[1]->datagram[0]);
 	assert_completes(&e, m[1]->datagram[1], m[1]);
-	/* Nor would anybody take them for one. */
+	/* Nor do they pass for a whole message. */
 	for (unsigned i = 0; i < 3; i++)
 		parts[i] = blob_ref(m[i == 1]->datagram[i]);
 	mixed = ike_datagrams_new(parts, 3);

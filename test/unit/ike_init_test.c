@@ -164,7 +164,7 @@ static void other_versions(void **state)
 	blob_unref(d);
 	d = initiator_create_init(&f.i);
 	d->data[17] = 0x30;
-	d->data[19] = IKE_FLAG_RESPONSE; /* Never answered, or two nodes would go on for ever. */
+	d->data[19] = IKE_FLAG_RESPONSE; /* Never answered, or two nodes would answer each other for ever. */
 	assert_null(gateway_receive(&f.g, &f.config.local, d));
 	d = initiator_create_init(&f.i);
 	d->data[17] = 0x30;

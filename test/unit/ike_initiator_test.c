@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The initiator against gateways that lie, forge and downgrade. What an honest one
- * says is in the tests of the responder. */
+/* The initiator against gateways that lie, forge and downgrade. The responder's tests have the
+ * honest ones. */
 #include "proto/ike/ike_keys.h"
 #include "proto/ike/payload.h"
 #include "proto/crypto/prf.h"
@@ -129,7 +129,7 @@ struct auth_answer {
 static const struct auth_answer honest = {
 	"gw", "correct horse", IKE_AUTH_SHARED_KEY, 1, ESP_DEFAULT, "10.30.0.1/32", "10.20.0.0/16", 0x1000, false};
 
-/* The gateway's AUTH as it must be for that identity and key. */
+/* The right AUTH of the gateway for that identity and key. */
 static void add_auth(struct fixture *f, struct ike_builder *b, const struct auth_answer *a)
 {
 	const struct ike_half_open *h = f->g.half_open;
@@ -165,7 +165,7 @@ static void add_child(struct ike_builder *b, const struct auth_answer *a)
 	ike_add_ts(b, IKE_PAYLOAD_TSr, &tsr);
 }
 
-/* Everything up to the answer of IKE_AUTH, which is a's. Returns what the client says. */
+/* Everything up to the answer to IKE_AUTH, which is a's. Returns the client's next message. */
 static struct blob *auth_with(struct fixture *f, const struct auth_answer *a)
 {
 	struct ike_header h;

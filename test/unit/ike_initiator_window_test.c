@@ -101,7 +101,7 @@ static void gateway_may_rekey(void **state)
 	/* Its SPI cannot be given twice. */
 	assert_int_equal(says(&f, to_client(&f, gateway_rekey(&f, 4, old.spi_out, ESP_DEFAULT)), NULL),
 			 IKE_NOTIFY_NO_PROPOSAL_CHOSEN);
-	/* What we are closing is not rekeyed. */
+	/* An SA that we are closing is not rekeyed. */
 	blob_unref(initiator_create_child_delete(&f.i, old.spi_in));
 	assert_int_equal(says(&f, to_client(&f, gateway_rekey(&f, 5, old.spi_out, ESP_DEFAULT)), NULL),
 			 IKE_NOTIFY_TEMPORARY_FAILURE);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MOBIKE (RFC 4555), the responder: where IKE messages go, where ESP goes, and from when on. */
+/* MOBIKE (RFC 4555), the responder: where IKE messages and ESP go, and from when on. */
 #include "proto/ike/builder.h"
 #include "proto/ike/ike_keys.h"
 #include "proto/ike/ike_message.h"
@@ -96,7 +96,7 @@ static void who_moves_on_is_asked_there(void **state)
 	fixture_teardown(&f);
 }
 
-/* ... nor of the first, once it went to the second: who is there answers for another. */
+/* ... nor of the first, once it went to the second: the host there could answer it. */
 static void who_goes_to_and_fro_is_asked_anew(void **state)
 {
 	struct fixture f;
@@ -255,7 +255,7 @@ static void other_addresses_of_a_client(void **state)
 	}
 }
 
-/* 3.8: NAT traversal begins and ends with an update: by what the client takes for its address. */
+/* 3.8: NAT traversal begins and ends with an update: by the address that the client believes it has. */
 static void a_nat_is_where_it_moves_to(void **state)
 {
 	static const uint16_t types[] = {IKE_NOTIFY_UPDATE_SA_ADDRESSES, 0};
@@ -298,7 +298,7 @@ static void nobody_is_there(void **state)
 	}
 }
 
-/* 3.4: at which addresses we are besides. */
+/* 3.4: our other addresses. */
 static void says_where_else_it_is(void **state)
 {
 	(void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE_AUTH in rounds, with the method of test/lib/toy_auth.h. Between all rounds the gateway
- * forgets everything but what another node would have been sent. */
+ * forgets everything except what it would have sent to another node. */
 #include "cluster/level.h"
 #include "cluster/state/command.h"
 #include "test/lib/gateway.h"
@@ -24,7 +24,7 @@ static void begin(struct fixture *f)
 	f->i.config = f->config;
 }
 
-/* The gateway is another one now: it knows what was shared. */
+/* Now another gateway goes on: it knows only what was shared. */
 static void move(struct fixture *f)
 {
 	struct blob *record = half_open_encode(f->g.half_open, LEVEL);
@@ -146,7 +146,7 @@ static void any_round_can_refuse(void **unused)
 	struct fixture f;
 
 	(void)unused;
-	/* Those outside say no. */
+	/* The server outside refuses. */
 	begin(&f);
 	secret_set(&f.i.config.psk, "another one", 11);
 	assert_null(fixture_to_gateway(&f, request(&f, 2)));
@@ -190,7 +190,7 @@ static void rounds_have_an_end(void **unused)
 	d = request(&f, 2);
 	f.g.half_open->auth.step = IKE_AUTH_STEPS_MAX;
 	assert_refused(&f, fixture_to_gateway(&f, d), "too many rounds");
-	begin(&f); /* Who is revoked meanwhile is refused in the last one. */
+	begin(&f); /* An identity revoked meanwhile is refused in the last round. */
 	d = request(&f, 3);
 	f.g.env.revoked = everybody;
 	assert_refused(&f, fixture_to_gateway(&f, d), "revoked");

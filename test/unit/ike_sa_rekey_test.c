@@ -93,7 +93,7 @@ static void an_unanswered_delete_is_in_nobodys_way(void **state)
 	fixture_teardown(&f);
 }
 
-/* 2.25: who is busy says so, and nothing ends. */
+/* 2.25: a busy side says so, and nothing ends. */
 static void both_at_once(void **state)
 {
 	struct blob *request, *answer;
@@ -140,8 +140,8 @@ static void ours_comes_late(void **state)
 	fixture_teardown(&f);
 }
 
-/* Only the client knows yet that it is rekeyed. What it says on the new IKE SA is nobody's, until our
- * request comes again and is answered with the same octets. */
+/* So far only the client knows of the rekey. Its messages on the new IKE SA have no session, until
+ * our request comes again and gets the same octets in answer. */
 static void the_answer_to_ours_is_lost(void **state)
 {
 	struct ike_datagrams *asked;
@@ -227,7 +227,7 @@ static void a_second_try_too_long_is_none(void **state)
 	fixture_teardown(&f);
 }
 
-/* A client that would rather have another suite than the one in use, and a policy that has lost it. */
+/* A client that prefers another suite to the one in use, and a policy that lost the one in use. */
 static void the_suite_stays_and_the_prf(void **state)
 {
 	struct ike_connection *c;

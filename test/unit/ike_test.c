@@ -35,7 +35,7 @@ static void repeated_request_gets_the_same_bytes(void **state)
 	}
 	assert_null(fixture_to_client(&f, first));
 	assert_int_equal(f.i.counts.responses, 1);
-	/* Once the next request is in, the old one is nobody's. */
+	/* After the next request the old one gets no answer. */
 	assert_int_equal(gateway_exchange(&f.g, &f.i, initiator_create_dpd(&f.i)), 2);
 	assert_dropped(&f, request, DROP_IKE_MESSAGE_ID);
 	fixture_teardown(&f);
@@ -170,7 +170,7 @@ static void notices_have_exact_ids(void **state)
 		request = gateway_request(&f.g, &r);
 		assert_int_equal(f.g.session->ike[0].window.next_out, k);
 		assert_int_equal(request->data[23], k);
-		if (old) /* The answer to the one before is none to this one. */
+		if (old) /* An answer to the previous request does not answer this one. */
 			assert_dropped(&f, old, DROP_IKE_MESSAGE_ID);
 		/* <-- INFORMATIONAL(N(takeover))   INFORMATIONAL -->, lost   again */
 		answer = initiator_consume(&f.i, request->data, request->len);

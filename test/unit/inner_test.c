@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xdp/engine/inner.c: rows of packets and what is seen in them; the policy. */
+/* xdp/engine/inner.c: rows of packets and their parsed fields; the policy. */
 #include "xdp/engine/inner.h"
 
 #include <setjmp.h>

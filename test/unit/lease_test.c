@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Leases: a numbered table of the arithmetic in DESIGN section 5, and the property
- * it is for: no two epochs ever have a number in common. */
+/* Leases: a numbered table of the arithmetic in DESIGN section 5, and its purpose: no two epochs
+ * ever share a number. */
 #include "cluster/state/lease.h"
 #include "proto/esp/esp.h"
 #include "test/lib/sample.h"
@@ -161,7 +161,7 @@ static void run_property(uint64_t seed, bool esn)
 			owner[epoch].next = owner[epoch].lease.start;
 		}
 	}
-	/* What each epoch sent, or may still send, is before what the next one may. */
+	/* Numbers that an epoch sent or may still send come before those of the next. */
 	for (unsigned e = 0; e < epoch; e++) {
 		uint64_t end = owner[e].frozen ? owner[e].next : owner[e].lease.end;
 

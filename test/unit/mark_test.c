@@ -84,7 +84,7 @@ static void test_commit(void **unused)
 		{1, {2, 90}, false, 0, 50},   /* Not begun. */
 		{2, {1, 50}, false, 50, 50},  /* Known. */
 		{2, {1, 60}, true, 60, 60},   /* Late. */
-		{2, {2, 55}, false, 60, 60},  /* Of no consequence to anybody. */
+		{2, {2, 55}, false, 60, 60},  /* Without any effect. */
 		{2, {2, 100}, true, 60, 100}, /* Its own is no floor now. */
 		{2, {1, 80}, true, 80, 100},  /* Later. */
 		{2, {1, 70}, false, 80, 100},

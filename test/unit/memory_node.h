@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A node's packet engine with ports of memory. Packets of one become packets of
- * another by hand, so each may be repeated, spoiled, delayed or sent to the wrong
- * node.
+/* A node's packet engine with ports of memory. Tests carry packets from node to node, so each may
+ * be repeated, spoiled, delayed or sent to the wrong node.
  *
  * For tests that include it, after cmocka.h.
  *

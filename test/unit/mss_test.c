@@ -116,7 +116,7 @@ static void test_rows(void **unused)
 		}
 }
 
-/* What is no whole TCP header of a first packet is left alone, wherever it is cut. */
+/* Anything but a whole TCP header in a first packet is left alone, wherever it is cut. */
 static void test_others(void **unused)
 {
 	uint8_t ip[256], before[256];

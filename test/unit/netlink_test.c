@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What rtnetlink is asked, read as it would tell it; and what its answers are taken for,
- * whoever wrote them. */
+/* Requests to rtnetlink, read back; and how answers are understood, whoever wrote them. */
 #include <libmnl/libmnl.h>
 #include <sys/types.h>
 
@@ -117,7 +116,7 @@ static void test_answers(void **state)
 	}
 }
 
-/* After a failure the next request is not taken for answered by what was late. */
+/* After a failure a late answer does not count for the next request. */
 static void test_late(void **state)
 {
 	const struct address a = address_ipv4(0x0a4f0064);
@@ -277,7 +276,7 @@ static void test_requests(void **state)
 	assert_true(told().port.up);
 }
 
-/* One that is there already stays as it is, whoever laid it. */
+/* A route that is there already stays as it is, whoever added it. */
 static void test_blackhole(void **state)
 {
 	const struct nlmsghdr *h = (struct nlmsghdr *)sent;

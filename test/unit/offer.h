@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SA payloads as text, for vectors: what is offered, and what is configured. */
+/* SA payloads as text, for vectors: offers and configured proposals. */
 #ifndef TEST_UNIT_OFFER_H
 #define TEST_UNIT_OFFER_H
 
@@ -14,10 +14,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-/* Offers as text: proposals with blanks between, numbered from 1, each
- * "protocol:spi:transforms". A transform is type letter and ID (E ENCR, P PRF, I INTEG,
- * D D-H, S ESN, X a type nobody knows), "/128" a key length, "?" an unknown attribute in
- * TV and "~" one in TLV form. */
+/* Offers as text: proposals with blanks between, numbered from 1, each "protocol:spi:transforms". A
+ * transform is type letter and ID (E ENCR, P PRF, I INTEG, D D-H, S ESN, X an unknown type), "/128"
+ * a key length, "?" an unknown attribute in TV and "~" one in TLV form. */
 struct offer_bytes {
 	uint8_t data[4096];
 	size_t len;

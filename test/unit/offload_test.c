@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xdp/port/offload.c, xdp/engine/checksum.c: what is merged must be, octet for octet, what
- * cutting gives back; what may not be merged must stay as it is. */
+/* xdp/port/offload.c, xdp/engine/checksum.c: cutting must give back, octet for octet, what was
+ * merged; packets that may not be merged must stay as they are. */
 #include "xdp/engine/checksum.h"
 #include "xdp/port/offload.h"
 
@@ -280,7 +280,7 @@ static void test_cutting_in_pieces(void **state)
 	free(l);
 }
 
-/* A header that says what is not so is refused, whatever it says. */
+/* A header with any false field is refused. */
 static void test_malformed_superpackets(void **state)
 {
 	struct lab *l = lab_new();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xdp/engine/outer.c and xdp/host/arp.c: the demultiplexer of port 4500, frames in, frames
- * out, and that the two agree. */
+/* xdp/engine/outer.c and xdp/host/arp.c: the demultiplexer of port 4500, frames in and out, and
+ * that the two agree. */
 #include "xdp/host/arp.h"
 #include "xdp/engine/checksum.h"
 #include "xdp/host/nd.h"
@@ -62,8 +62,7 @@ static uint32_t sum16(const uint8_t *p, size_t len)
 	return sum;
 }
 
-/* What outer_build() makes for local -> remote, turned around, is what
- * outer_parse() must take apart again. */
+/* outer_parse() must read the frame that outer_build() makes for local -> remote, turned around. */
 static void check_round(const char *local, const char *remote, bool udp, size_t l2_len)
 {
 	static const uint8_t l2v4[] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0};
@@ -255,7 +254,7 @@ static void test_nd(void **state)
 	assert_memory_equal(reply + 62, target.octets, 16);
 	assert_memory_equal(reply + 80, mine, 6);
 	assert_false(nd_parse_solicitation(&s, reply, sizeof(reply)));
-	/* Who has no address is answered by a word to all. */
+	/* A host without an address gets a broadcast answer. */
 	solicit(frame, &nobody, &target);
 	assert_true(nd_parse_solicitation(&s, frame, sizeof(frame)));
 	nd_build_reply(reply, &s, mine);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The proof with which a node link begins: the rows of an independent implementation, and
- * that nothing else proves: not an echo, not another connection, name, role, incarnation
- * or key, not one octet less or more. */
+/* The proof at the start of a node link: rows of an independent implementation; and nothing else is
+ * a proof: no echo, no other connection, name, role, incarnation or key, no octet less or more. */
 #include "cluster/link/proof.h"
 
 #include "test/unit/hex.h"
@@ -139,7 +138,7 @@ static void test_nothing_else_proves(void **unused)
 	assert_int_equal(verify(&k, &c, frame, len), OK);
 }
 
-/* Who has a certificate alone sees the other's proof, and says it back. */
+/* A peer with only a certificate sees the other's proof, and echoes it. */
 static void test_an_echo_proves_nothing(void **unused)
 {
 	struct proof_keys k = keys_of(storage);
@@ -154,7 +153,7 @@ static void test_an_echo_proves_nothing(void **unused)
 	assert_int_equal(verify(&k, &expected, frame, len), ERR_AUTH);
 }
 
-/* Three stages: only the old key, both, only the new one; whoever is a stage apart works. */
+/* Three stages: only the old key, both, only the new one; nodes one stage apart work together. */
 static void test_while_a_storage_key_is_rotated_either_proves(void **unused)
 {
 	struct proof_keys stage[3] = {{{{0}}, 0}};
@@ -173,7 +172,7 @@ static void test_while_a_storage_key_is_rotated_either_proves(void **unused)
 			assert_int_equal(verify(&stage[to], &c, frame, len),
 					 abs(from - to) < 2 ? OK : ERR_AUTH);
 		}
-	/* The order in which a node has them is its own. */
+	/* Each node may have them in its own order. */
 	memset(&stage[0], 0, sizeof(stage[0]));
 	add_key(&stage[0], storage, "n1", "n2");
 	add_key(&stage[0], old_storage, "n1", "n2");

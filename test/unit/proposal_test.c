@@ -136,7 +136,7 @@ static const struct {
 	{7, {ENCR_AES_CTR, 256, AUTH_HMAC_SHA2_512_256, 0, DH_NONE, 1}, 36, 64, 8, 4, 32, "aes256ctr-sha512-esn"},
 };
 
-/* What a table of sizes has no row for is refused, before any size is asked for. */
+/* Algorithms without a row in a table of sizes are refused before any size is needed. */
 static const struct {
 	int row;
 	struct suite suite;
@@ -189,7 +189,7 @@ static void test_suites(void **state)
 	assert_false(dh_supported(5)); /* 1536 bits */
 }
 
-/* Who names what is weak is told which; nobody has it otherwise. */
+/* A weak algorithm in a proposal is reported by name; no other proposal has one. */
 static void test_weakness(void **state)
 {
 	static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A gateway and a client with certificates of one PKI; each test makes something of it wrong. */
+/* A gateway and a client with certificates of one PKI; each test breaks one thing. */
 #ifndef TEST_UNIT_PUBKEY_BENCH_H
 #define TEST_UNIT_PUBKEY_BENCH_H
 

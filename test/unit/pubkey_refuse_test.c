@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What keeps a client with a certificate out, each by a line of its own in the log: dates, purpose,
- * names, chains, CRLs, keys, our clock. */
+/* Reasons to refuse a client with a certificate, each with its own log line: dates, purpose, names,
+ * chains, CRLs, keys, our clock. */
 #include "test/unit/pubkey_bench.h"
 
 static void show(struct bench *b, const struct pki_cert *leaf, const struct pki_cert *ca)
@@ -184,7 +184,7 @@ static void crls_are_obeyed(void **unused)
 	teardown(&b);
 }
 
-/* ---- Time, keys, and what is not there ---- */
+/* ---- Time, keys, and missing things ---- */
 
 static void a_clock_from_before_the_program_was_built_judges_nobody(void **unused)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IKE_AUTH by certificate, of both sides and of each alone: what lets a client in, which of our
- * certificates it is shown. What keeps it out: pubkey_refuse_test.c. */
+/* IKE_AUTH by certificate, of both sides and of each alone: what lets a client in, and which of our
+ * certificates it sees. Refusals: pubkey_refuse_test.c. */
 #include "test/unit/pubkey_bench.h"
 
 static void both_sides_show_a_certificate(void **unused)
@@ -39,7 +39,7 @@ static void a_client_with_a_key_is_shown_our_certificate(void **unused)
 	assert_int_equal(b.f.i.state, INITIATOR_FAILED);
 	teardown(&b);
 
-	setup(&b, PKI_P256); /* And nobody is asked to sign for who has the wrong one. */
+	setup(&b, PKI_P256); /* And no signature is asked for a client with the wrong one. */
 	b.f.g.connections[0].auth = NULL;
 	b.f.config.auth = NULL;
 	secret_set(&b.f.config.psk, "wrong", 5);
@@ -49,7 +49,7 @@ static void a_client_with_a_key_is_shown_our_certificate(void **unused)
 	teardown(&b);
 }
 
-/* The gateway too is who it says, or nobody's client. */
+/* The gateway, too, must be who it says, or no client accepts it. */
 static void a_client_believes_no_other_gateway(void **unused)
 {
 	struct pki_cert other = pki_issue(&(struct pki_wish){.subject = "CN=other root", .ca = true, .number = 9});
@@ -140,7 +140,7 @@ static void the_certificate_is_one_that_the_client_can_verify(void **unused)
 	(void)unused;
 	setup(&b, PKI_RSA2048);
 	pki_init(&other, PKI_ED25519);
-	/* Ed25519 first: who does not announce Identity, or nothing, gets RSA. */
+	/* Ed25519 first: a client that does not announce Identity gets RSA. */
 	b.f.g.connections[0].own = credentials_new();
 	assert_null(credentials_add(b.f.g.connections[0].own, (X509 *[]){other.gateway.x, other.ca.x}, 2,
 				    other.gateway.key));
@@ -198,8 +198,8 @@ static void certreq_chooses(void **unused)
 
 /* ---- Questions ---- */
 
-/* A question that waits is found by who leads next: its own keys, the same octets. Whoever has
- * no such certificate says so. */
+/* The next leader finds a waiting question: its own keys, the same octets. A node without such a
+ * certificate says so. */
 static void another_node_works_it_through(void **unused)
 {
 	struct blob *reply, *d;
@@ -241,8 +241,8 @@ static void a_cut_question_is_none(void **unused)
 	teardown(&b);
 }
 
-/* Two connections with one local_id, for the staff and for the others: each client gets the first that
- * names it, and who is named by none is refused. */
+/* Two connections with one local_id, for the staff and for the others: each client gets the first
+ * that names it, and a client that none names is refused. */
 static void who_may_come_by_a_connection_gets_it(void **unused)
 {
 	static const struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Published vectors (test/vectors/published_rows.h) through the code that clients' packets and
- * handshakes go through. Not here, for there is no such suite: AES-192. Elsewhere: RFC 3602's packets (esp_test), RFC 4868's PRF (prf_test),
- * RFC 5903 and RFC 7748 (dh_test), RFC 4303's window (replay_test). */
+/* Published vectors (test/vectors/published_rows.h) run through the code for clients' packets and handshakes.
+ * AES-192 is missing, for there is no such suite. Elsewhere: RFC 3602's packets (esp_test), RFC 4868's PRF
+ * (prf_test), RFC 5903 and RFC 7748 (dh_test), RFC 4303's window (replay_test). */
 #include "proto/esp/esp.h"
 #include "proto/ike/ike_keys.h"
 #include "proto/ike/sk.h"
@@ -173,7 +173,7 @@ static void test_hmac(void **state)
 	}
 }
 
-/* The texts have no ICV there; ours, behind them, is another matter. */
+/* The texts have no ICV there; ours, after them, is not compared. */
 static void test_aes_ctr(void **state)
 {
 	(void)state;

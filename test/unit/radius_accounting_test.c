@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Accounting-Requests and their answers. test/netns/t_radius.sh has a server of somebody else for them. */
+/* Accounting-Requests and their answers. test/netns/t_radius.sh has a foreign server for them. */
 #include "proto/auth/radius_accounting.h"
 
 #include <setjmp.h>
@@ -127,7 +127,7 @@ static void test_start(void **unused)
 	blob_unref(b);
 }
 
-/* With a Message-Authenticator or without; what was changed, or signed with another secret, is none. */
+/* With a Message-Authenticator or without; an answer changed, or signed with another secret, is none. */
 static void test_answers(void **unused)
 {
 	static const uint8_t zero[RADIUS_AUTHENTICATOR_LEN];

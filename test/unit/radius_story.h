@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How stories of clients that RADIUS lets in begin: two servers (test/lib/radius_server.h) behind three
- * nodes, and a client with EAP. */
+/* The beginning of stories of clients that RADIUS lets in: two servers (test/lib/radius_server.h)
+ * behind three nodes, and a client with EAP. */
 #ifndef TEST_UNIT_RADIUS_STORY_H
 #define TEST_UNIT_RADIUS_STORY_H
 
@@ -29,7 +29,7 @@ static struct radius_accountant accountants[SERVERS]; /* Of which nothing is tol
 static unsigned elsewhere; /* Requests that left by another node than the holder, or not from its address. */
 static bool lost;          /* Answers are lost. */
 
-/* What does a stranger on the path make of the answer, adopted? */
+/* How does a stranger on the path change the answer (adopted)? */
 static struct blob *(*forge)(struct blob *answer);
 
 static inline bool serves(struct story *l, uint32_t node, const struct endpoint *local,
@@ -169,7 +169,7 @@ static inline void assert_goes_on(struct story *l, struct blob *d)
 	assert_int_equal(l->client.counts.ignored, 0);
 }
 
-/* It waits in vain, and is told no more than anybody who fails. */
+/* It waits in vain, and is told no more than any client that fails. */
 static inline void assert_refused(struct story *l, struct blob *d, unsigned ms)
 {
 	uint32_t leader = story_leader(l);

@@ -27,7 +27,7 @@ static inline struct blob *ask(struct fixture *f)
 	return d;
 }
 
-/* What is outstanding to the client, its answer back, until nothing is. */
+/* Delivers outstanding requests to the client, and its answers, until none is left. */
 static inline unsigned settle(struct fixture *f)
 {
 	unsigned n = 0;
@@ -60,7 +60,7 @@ static inline void assert_agree(struct fixture *f)
 	}
 }
 
-/* Deletes what the client's list says is the client's to delete. */
+/* Deletes the SAs that the client's list says it must delete. */
 static inline void tidy(struct fixture *f)
 {
 	for (size_t k = 0; k < f->i.n_child; k++) {
@@ -73,7 +73,7 @@ static inline void tidy(struct fixture *f)
 	}
 }
 
-/* The client takes an answer, and may have to delete what is one too many. */
+/* The client takes an answer, and may have to delete a redundant SA. */
 static inline void client_goes_on(struct fixture *f, struct blob *answer)
 {
 	gateway_exchange(&f->g, &f->i, fixture_to_client(f, answer));

@@ -181,9 +181,9 @@ static void test_infer_as_printed(void **state)
 	}
 }
 
-/* A receiver with ESN across the wrap, RFC 4303 A2.1 to A2.3: what stands in the packet, which
- * number that is, and what becomes of it. Window 64, begun at 2^32 - 10. AHEAD: what lies
- * behind the window is taken for the next subspace, and only its ICV tells. */
+/* A receiver with ESN across the wrap, RFC 4303 A2.1 to A2.3: the packet's field, its number, and
+ * the verdict. Window 64, begun at 2^32 - 10. AHEAD: a number behind the window is taken for the
+ * next subspace, and only its ICV shows the truth. */
 enum { AHEAD = -1 };
 static const struct {
 	int row;

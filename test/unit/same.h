@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The same octets, as RFC 7296 2.1 wants of whatever is sent again. */
+/* The same octets, as RFC 7296 2.1 wants for every retransmission. */
 #ifndef TEST_UNIT_SAME_H
 #define TEST_UNIT_SAME_H
 

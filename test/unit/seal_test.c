@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sealing: opens with the same key, kind and cluster, and with nothing else; tells
- * a foreign key from damage; no octet can be changed. */
+/* Sealing: a sealed text opens only with the same key, kind and cluster; a foreign key is told from
+ * damage; no octet can be changed. */
 #include "cluster/core/seal.h"
 
 #include <openssl/hmac.h>

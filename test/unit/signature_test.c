@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signatures of AUTH payloads: those that openssl made are verified, ours are verified by
- * ourselves, and what is not what it says is refused by name. */
+/* Signatures of AUTH payloads: openssl's verify, ours verify with our own code, and a false one is
+ * refused with its reason. */
 #include "proto/crypto/signature.h"
 #include "test/unit/hex.h"
 #include "test/vectors/signature_rows.h"
@@ -70,7 +70,7 @@ static void what_openssl_signed_is_verified(void **unused)
 	}
 }
 
-/* Whatever octet is changed, of length, algorithm or value, or left out. */
+/* Any octet of length, algorithm or value is changed, or left out. */
 static void no_changed_octet_passes(void **unused)
 {
 	(void)unused;
@@ -128,7 +128,7 @@ static void a_key_signs_what_the_peer_can_verify(void **unused)
 		uint32_t hashes;
 		bool pss;
 		uint8_t method; /* 0: there is none */
-		const char *algorithm; /* What AUTH data begins with. */
+		const char *algorithm; /* The start of AUTH data. */
 	} rows[] = {
 		{"rsa2048", 0, false, 1, ""},
 		{"rsa4096", sha256 | sha384, false, 14, "0f300d06092a864886f70d01010b0500"},

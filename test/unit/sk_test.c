@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Encrypted payload against rows of an independent implementation
- * (test/vectors/crypto.py), and against everything that may be wrong with one. */
+/* The Encrypted payload against rows of an independent implementation (test/vectors/crypto.py), and
+ * against every way one can be wrong. */
 #include "proto/ike/sk.h"
 #include "test/unit/hex.h"
 #include "test/vectors/sk_rows.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Snapshots in sealed parts: the state as it was at the first slice, and nothing that is
- * left out, moved or put in from another one. What is in the octets is
- * state_property_test.c's. */
+/* Snapshots in sealed parts: the state as it was at the first slice; no part can be left out, moved
+ * or taken from another snapshot. state_property_test.c checks the content. */
 #include "cluster/level.h"
 #include "cluster/core/rooms.h"
 #include "cluster/core/snapshot.h"
@@ -199,7 +198,7 @@ static void test_parts_are_bound(void **unused)
 	maker_free(m);
 }
 
-/* Of a later level: told apart from damage, for the mend is another one. */
+/* A later level is told apart from damage, for the fix differs. */
 static void test_of_a_later_level(void **unused)
 {
 	struct maker *m = maker_new();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reports to RADIUS in the replicated state: who makes one, what is in it, when it goes. */
+/* Reports to RADIUS in the replicated state: what makes one, its content, and when it goes. */
 #include "cluster/state/accounting_report.h"
 #include "cluster/state/state_internal.h"
 #include "cluster/level.h"
@@ -58,7 +58,7 @@ static void test_start_and_stop(void **unused)
 	(void)unused;
 	time_goes(s, 5000, 1700000000);
 	assert_true(apply_put(s, KEPT + 1).session != 0);
-	assert_int_equal(state_reports(s), 0); /* Nobody keeps account of that one. */
+	assert_int_equal(state_reports(s), 0); /* That session has no accounting. */
 	id = apply_put(s, KEPT).session;
 	r = state_report_of(s, id, RADIUS_STATUS_START);
 	assert_int_equal(state_reports(s), 1);
@@ -86,7 +86,7 @@ static void test_start_and_stop(void **unused)
 	state_free(s);
 }
 
-/* What its Child SAs that are gone had carried counts once. */
+/* The volume of its deleted Child SAs counts once. */
 static void test_volume(void **unused)
 {
 	struct state *s = apply_three_nodes();
@@ -135,7 +135,7 @@ static void test_causes(void **unused)
 		assert_int_equal(apply_del(s, id).status, OK);
 		assert_null(state_report_of(s, id, RADIUS_STATUS_STOP));
 	}
-	/* Nobody has heard of it. */
+	/* No server has heard of it. */
 	id = apply_put(s, 20).session;
 	c = (struct command){.type = COMMAND_SESSION_DEL, .session_del = {.session = id, .serial = 1, .lost = true}};
 	assert_int_equal(apply_command(s, &c).status, OK);
@@ -183,7 +183,7 @@ static void test_interim(void **unused)
 	state_free(s);
 }
 
-/* What nobody answered is made anew: the same, later, behind what is there. */
+/* A report without an answer is made again: the same, later, after those present. */
 static void test_again(void **unused)
 {
 	struct state *s = apply_three_nodes();
@@ -200,7 +200,7 @@ static void test_again(void **unused)
 	assert_int_equal(r->made_ms, 0);
 	assert_int_equal(r->given_ms, 7000);
 	assert_ptr_equal(state_next_report(s, state_report_of(s, two, RADIUS_STATUS_START)), r);
-	/* Its Stop, which waits for it, goes with it: nothing stands in front that cannot be told. */
+	/* Its waiting Stop goes with it: no report that cannot be sent stays in front. */
 	assert_int_equal(apply_del(s, one).status, OK);
 	assert_int_equal(apply_del(s, two).status, OK);
 	report(s, ACCOUNTING_AGAIN, r->id);

@@ -29,8 +29,8 @@ static uint32_t pick(const struct state *s, const char *pool, const char *wanted
 		       : 0xffff;
 }
 
-/* The same client asks for what it had, or for any: it gets that at once, and nobody else does, nor
- * it another one that rests. Of two that it had it gets the later one first. */
+/* A client that asks for its old address, or for any, gets the old one at once; no other client
+ * does, and it gets no other resting one. If it had two, it gets the later one first. */
 static void test_pool_same_client(void **unused)
 {
 	struct state *s = apply_three_nodes();
@@ -120,7 +120,7 @@ static void test_pool_several(void **unused)
 	assert_true(address_equal(&out, &had[2]));
 	apply_time(s, 700000);
 	assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 5000, NULL, &out));
-	assert_true(address_equal(&out, &had[1])); /* However long ago that was. */
+	assert_true(address_equal(&out, &had[1])); /* However long ago. */
 	state_free(s);
 }
 
@@ -161,7 +161,7 @@ static void test_pool(void **unused)
 	state_free(s);
 }
 
-/* So many are remembered, and no more: then those freed longest ago count as never used. */
+/* Only that many are remembered: beyond, those freed longest ago count as never used. */
 static void test_pool_remembers(void **unused)
 {
 	struct state *s = apply_three_nodes();
@@ -245,8 +245,8 @@ static uint64_t user(const struct state *s)
 	return state_address_user(s, &a, NULL, 0);
 }
 
-/* Make before break: the address passes along a row of sessions of one identity, and back
- * when the last one goes; to nobody else, and from nobody who does not have it. */
+/* Make before break: the address passes along a row of sessions of one identity, and back when the
+ * last one goes; to no other, and only from a session that has it. */
 static void test_pass(void **unused)
 {
 	struct state *s = apply_three_nodes();
@@ -319,7 +319,7 @@ static void test_pool_ipv6(void **unused)
 	state_free(s);
 }
 
-/* What was freed in another pool is passed over once, not at each request, and the order stays. */
+/* Addresses freed in another pool are passed over once, not at each request, and the order stays. */
 static void test_pool_of_two(void **unused)
 {
 	static const char small[] = "10.30.0.0/30", large[] = "10.30.0.64/26";
@@ -369,7 +369,7 @@ static bool is_low(const void *ctx, const struct address *a)
 	return a->octets[3] <= 4;
 }
 
-/* What is kept for somebody is passed over, used or freed before or not, and given again once it is not. */
+/* A reserved address is passed over, whatever its past, and given again once it is not reserved. */
 static void test_pool_kept(void **unused)
 {
 	const struct pool_taken kept = {.is = is_low, .kept = is_low};
@@ -384,7 +384,7 @@ static void test_pool_kept(void **unused)
 	apply_del(s, 1);
 	assert_true(state_pool_pick(s, &p, NULL, 0, &kept, &out));
 	assert_int_equal(out.octets[3], 6);
-	assert_int_equal(s->hints->hint[0].low.octets[3], 6); /* Nobody looks at the lower ones any more. */
+	assert_int_equal(s->hints->hint[0].low.octets[3], 6); /* The lower ones are not examined any more. */
 	apply_put(s, 6);
 	assert_false(state_pool_pick(s, &p, NULL, 0, &kept, &out));
 	assert_null(s->hints->hint[0].oldest);

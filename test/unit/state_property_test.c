@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What must hold for any sequence of commands, tried with random ones that meet each
- * other often (few nodes, slots, SPIs, addresses):
+/* Properties of any sequence of commands, tried with random ones that often touch the same nodes,
+ * slots, SPIs and addresses:
  *
  *   - a refused command has changed nothing;
  *   - equal commands give equal digests, also through snapshots in between;
  *   - I7: an epoch has one owner, and a new owner comes with epoch + 1;
  *   - I6: no address has two sessions, no SPI pair comes back;
- *   - I1: a later epoch's lease begins behind whatever an earlier one could have sent. */
+ * - I1: a later epoch's lease begins after all numbers that an earlier one could send. */
 #include "cluster/state/mark.h"
 #include "cluster/state/state.h"
 #include "test/lib/apply.h"
@@ -24,7 +24,7 @@
 #define PAIRS_MAX 4096u
 #define TOMBSTONE_MS 600000u
 
-/* What was seen of a session before the command. */
+/* A session as it was before the command. */
 struct seen {
 	uint64_t id, node, incarnation;
 	int64_t epoch;
@@ -55,7 +55,7 @@ struct world {
 	unsigned accepted[COMMAND_ACCOUNTING + 1];
 	unsigned new_epochs, leases, pairs;
 	struct cut cut;
-	uint64_t cut_random; /* Its own: commands shall be what they were. */
+	uint64_t cut_random; /* Its own source, so that the commands stay the same. */
 };
 
 static const struct session *some_session(struct world *w)
@@ -154,8 +154,8 @@ static void look(struct world *w)
 	}
 }
 
-/* How far the owner of the epoch that ends may have sent: to the end of its lease, or,
- * in a hand-over, to the number that it stopped at and named. */
+/* How far the owner of the ending epoch may have sent: to the end of its lease, or, in a hand-over,
+ * to the number at which it stopped. */
 static uint64_t sent_until(const struct command *c, const struct seen *o, unsigned i)
 {
 	uint64_t until = o->lease[i].end;
@@ -182,7 +182,7 @@ static void check_leases(struct world *w, const struct command *c, const struct 
 		w->leases++;
 		assert_true(x->seq[k].mark >= o->mark[i]);
 		assert_true(x->seq[k].late >= o->late[i]);
-		/* Whoever owns it next refuses all that any mark said. */
+		/* The next owner refuses all numbers up to any mark. */
 		assert_true(mark_floor(&x->seq[k], epoch + 1) >= o->mark[i]);
 		assert_true(mark_floor(&x->seq[k], epoch + 1) >= o->late[i]);
 		if (epoch == o->epoch) {
@@ -382,7 +382,7 @@ static void test_random_commands(void **unused)
 	(void)unused;
 	for (uint64_t seed = 1; seed <= 32; seed++)
 		run(seed, total);
-	/* It was about something: every command was accepted often enough, ... */
+	/* The run was no empty one: every command was accepted often enough, ... */
 	for (unsigned type = COMMAND_SESSION_PUT; type <= COMMAND_ACCOUNTING; type++)
 		if (total->accepted[type] < 25)
 			fail_msg("command %u was accepted %u times only", type,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions that are told to end and identities that are revoked, as the replicated state
- * has them. */
+/* Ending sessions and revoked identities in the replicated state. */
 #include "cluster/level.h"
 #include "cluster/state/state.h"
 #include "proto/ike/ike_config.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Room in the replicated state: what is refused when the tables are full, what always finds
- * room, and how sessions are counted that follow one another (make before break). */
+/* Room in the replicated state: which commands full tables refuse, which always find room, and how
+ * sessions that follow one another (make before break) are counted. */
 #include "cluster/level.h"
 #include "test/lib/apply.h"
 #include "test/lib/sample.h"
@@ -33,8 +33,8 @@ static struct command put_within(uint32_t seed, uint32_t sessions, uint32_t plac
 	return c;
 }
 
-/* Commands that were on their way together when there was room for one of them. What takes no
- * more than there was always finds room: a rekey, a client that starts anew. */
+/* Two commands were on their way when there was room for one. A command that takes no further room
+ * always finds it: a rekey, a client that starts anew. */
 static void test_room(void **unused)
 {
 	struct state *s = apply_three_nodes();
@@ -98,7 +98,7 @@ static void assert_taken(const struct state *s, uint32_t sessions, uint32_t plac
 	assert_int_equal(taken.places, places);
 }
 
-/* Make before break at the very bound: who follows a session takes its room, once. */
+/* Make before break at the bound: the session that follows another takes its room, once. */
 static void follow(bool address)
 {
 	struct state *s = apply_three_nodes();
@@ -131,7 +131,7 @@ static void follow(bool address)
 	apply_del(s, 1);
 	assert_taken(s, 2, 4);
 	c = follow_within(s, 4, 3, full);
-	c.session_put.ike.peer_id = state_session(s, 2)->ike.peer_id; /* Nobody follows another's. */
+	c.session_put.ike.peer_id = state_session(s, 2)->ike.peer_id; /* No session follows another identity's. */
 	assert_int_equal(apply_command(s, &c).status, address ? ERR_EXISTS : ERR_FULL);
 	apply_del(s, 2);
 	assert_taken(s, 1, 2);

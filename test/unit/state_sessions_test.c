@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions in the replicated state: put, step, delete, what is refused, and the order
- * in which they are read. */
+/* Sessions in the replicated state: put, step, delete, refusals, and the order in which they are
+ * read. */
 #include "cluster/level.h"
 #include "test/lib/apply.h"
 #include "test/lib/sample.h"
@@ -274,7 +274,7 @@ static void test_step_refused(void **unused)
 }
 
 /* RFC 7296 2.18: a new IKE SA beside the old one, then the old one is deleted. */
-/* Its row is of the current epoch, or says nothing. What a Child SA has carried stays when it goes. */
+/* Its row is of the current epoch, or says nothing. A Child SA's volume stays when it goes. */
 static void test_volume(void **unused)
 {
 	struct state *s = apply_three_nodes();
@@ -424,7 +424,7 @@ static void test_peers(void **unused)
 			c.session_put.ike.peer_id = same;
 		assert_int_equal(apply_command(s, &c).status, OK);
 	}
-	same.data[same.len] = 0xff; /* What lies behind an identity is not part of it. */
+	same.data[same.len] = 0xff; /* Octets after an identity are not part of it. */
 	assert_int_equal(state_next_session_of(s, &same, 0)->id, 1);
 	assert_int_equal(state_next_session_of(s, &same, 1)->id, 2);
 	assert_int_equal(state_next_session_of(s, &same, 2)->id, 4);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a full state takes: records at their longest are what cluster/core/state_size.h says, and a state
- * that is full of them is within what is said of its bounds. */
+/* The size of a full state: the longest records have the sizes in cluster/core/state_size.h, and a
+ * state full of them is within its stated bounds. */
 #include "cluster/raft/raft_message.h"
 #include "cluster/core/state_size.h"
 #include "cluster/state/accounting_report.h"
@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-/* ---- Whatever is as long as it can be ---- */
+/* ---- The longest of everything ---- */
 
 static struct ike_datagrams *message(uint32_t len)
 {
@@ -132,7 +132,7 @@ static void carry(struct state *s, const struct session *x)
 	assert_int_equal(apply_command(s, &c).status, OK);
 }
 
-/* What is to be told to RADIUS of it is told. */
+/* Its reports to RADIUS are answered. */
 static void told(struct state *s)
 {
 	const struct accounting_report *r;
@@ -289,7 +289,7 @@ static void test_full(void **unused)
 	state_free(s);
 }
 
-/* The defaults fit; what does not is told what would. */
+/* The defaults fit; a refused configuration is told what would fit. */
 static void test_bound(void **unused)
 {
 	struct cluster_policy policy = { .limits = policy_limits_default };

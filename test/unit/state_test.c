@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The replicated state machine, command by command: nodes, slots, sequence state, time.
- * Sessions are state_sessions_test.c's, the pool state_pool_test.c's; what must hold
- * for any sequence of commands, state_property_test.c's. */
+ * state_sessions_test.c has the sessions, state_pool_test.c the pool, state_property_test.c the
+ * properties of any sequence. */
 #include "cluster/level.h"
 #include "cluster/state/mark.h"
 #include "test/lib/apply.h"
@@ -332,12 +332,12 @@ static void test_owner_move(void **unused)
 	assert_int_equal(apply_move(s, id, 3, 2, NULL).status, OK);
 	assert_int_equal(owner_of(s, id), 2);
 	assert_int_equal(epoch_of(s, id), 4);
-	/* What was not said exactly begins behind the old lease. */
+	/* Without an exact number the next lease begins after the old one. */
 	assert_int_equal(x->seq[0].start, 777 + APPLY_LEASE + APPLY_LEASE);
 	state_free(s);
 }
 
-/* Whose a session was: a slot's previous owner need not be its own. */
+/* A session's previous owner need not be its slot's. */
 static void test_owner_in(void **unused)
 {
 	struct state *s = apply_three_nodes(), *back;
@@ -378,7 +378,7 @@ static void test_owner_in(void **unused)
 	state_free(s);
 }
 
-/* Of an exact SA a hand-over says up to where it was accepted; or nobody knows. */
+/* A hand-over of an exact SA says up to which number it accepted; or no node knows. */
 static void test_owner_move_exact(void **unused)
 {
 	struct state *s = apply_three_nodes(), *back;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xdp/thread/stop_watch.c: who stood still, and until when that counts. */
+/* xdp/thread/stop_watch.c: which threads stood still, and until when that counts. */
 #include "xdp/thread/stop_watch.h"
 
 #include <setjmp.h>

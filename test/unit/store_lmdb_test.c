@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store gives back what was committed, bit for bit, or refuses. A model keeps
- * what should be there; every reopening is held against it. */
+/* The store gives back the committed records, bit for bit, or refuses. A model holds what should be
+ * there; every reopening is compared with it. */
 #include "test/unit/store_model.h"
 
 static void test_reopens_as_it_was(void **state)
@@ -49,7 +49,7 @@ static void test_many_updates_in_one(void **state)
 	store_close(open_as(&m));
 }
 
-/* Only what somebody led us to keep makes a store newer: not a start, not a vote. */
+/* Only entries of a leader make a store newer: not a start, not a vote. */
 static void test_age_is_of_the_newest_record(void **state)
 {
 	struct model m = fresh();
@@ -75,7 +75,7 @@ static void test_age_is_of_the_newest_record(void **state)
 	store_close(s);
 }
 
-/* ... and how far marks reach in it, the last update that says so. */
+/* ... and how far its marks reach, by the last update. */
 static void test_logged_is_kept(void **state)
 {
 	struct model m = fresh();
@@ -183,7 +183,7 @@ static void read_page(off_t at, uint8_t page[4096])
 
 enum outcome { INTACT, REFUSED, LATER, DIFFERENT, CRASHED }; /* LATER: refused, after it had been taken. */
 
-/* In a process of its own: opens, and if that goes well writes and opens again. */
+/* In its own process: opens, and if that succeeds writes and opens again. */
 static enum outcome outcome_of(const struct model *m)
 {
 	int status;
@@ -244,8 +244,8 @@ static void test_flipped_bits_are_never_silent(void **state)
 	}
 }
 
-/* A key in a branch page leads nobody astray who walks the leaves in order: a store with
- * such a flipped bit was taken, and what was written next went to a wrong leaf. */
+/* A walk over the leaves in order does not notice a wrong key in a branch page: a store with such a
+ * flipped bit was accepted, and the next write went to a wrong leaf. */
 static void test_flipped_bits_in_branches_are_seen_at_once(void **state)
 {
 	struct model m = fresh();
@@ -293,9 +293,9 @@ static void write_at(off_t at, const void *octets, size_t n)
 	close(fd);
 }
 
-/* What no record authenticates, and who writes next believes: the list of free pages, and
- * the number of the last one. Of a meta page: root of the free list at 80, of the records at
- * 128, last page at 136, transaction at 144. */
+/* What no record authenticates, but the next writer trusts: the list of free pages, and the last
+ * page's number. In a meta page: root of the free list at 80, of the records at 128, last page at
+ * 136, transaction at 144. */
 static void test_next_pages_are_free(void **state)
 {
 	struct model m = fresh();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What should be in a store: changed along with it, held against it. Included by
- * the store's test alone. */
+/* The expected content of a store: changed along with it, compared with it. Included by the store's
+ * test alone. */
 #ifndef TEST_UNIT_STORE_MODEL_H
 #define TEST_UNIT_STORE_MODEL_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What SA pairs have carried: numbers that rise, and sums; and what the packet engine counts and
- * tells. */
+/* The volume of SA pairs: rising numbers, and sums; and what the packet engine counts and
+ * reports. */
 #include "proto/esp/volume.h"
 #include "xdp/engine/carried.h"
 
@@ -78,8 +78,8 @@ static void test_told(void **unused)
 	memory_node_free(client);
 }
 
-/* What is dropped is not counted. An epoch ends with what it carried, and the next one goes on from
- * what the log says, but not from less than was carried here. */
+/* Dropped packets do not count. An epoch ends with its volume; the next one goes on from the volume
+ * in the log, but not from less than was carried here. */
 static void test_epochs(void **unused)
 {
 	struct memory_node *gateway, *client;
