@@ -8,7 +8,7 @@
 
 #define APPLY_LEASE 65536u
 
-/* Applies and forgets the command. */
+/* Applies the command and frees it. */
 struct apply_result apply_command(struct state *s, struct command *c);
 struct apply_result apply_up(struct state *s, uint64_t id, uint64_t incarnation);
 struct apply_result apply_down(struct state *s, uint64_t id, uint64_t incarnation, uint64_t successor);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random commands hardly ever make a session that follows another of the same client: these
- * do. And what such sessions take of struct room, counted in the plainest way. */
+/* Random commands hardly ever make a session that follows another of the same client: these do.
+ * Also counts, in the plainest way, the room (struct room) that such sessions take. */
 #include "test/lib/follow.h"
 #include "test/lib/sample.h"
 
@@ -35,7 +35,7 @@ struct room follow_taken(const struct state *s, unsigned *pairs)
 		taken.places += mine;
 		if (!y || y->successor)
 			continue;
-		taken.sessions--; /* Of the last two in a row the greater one counts. */
+		taken.sessions--; /* The greater of the last two in a row counts. */
 		taken.places -= mine < next ? mine : next;
 		(*pairs)++;
 	}

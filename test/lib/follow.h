@@ -7,7 +7,7 @@
 
 /* Some SessionPuts become those of a client that has a session, with its address or without. */
 void follow_some(const struct state *s, struct command *c, uint64_t *random);
-/* state_taken(), counted session by session; *pairs grows by those of which one counts. */
+/* state_taken(), counted session by session; *pairs grows by the pairs of which one counts. */
 struct room follow_taken(const struct state *s, unsigned *pairs);
 
 #endif

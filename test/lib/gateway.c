@@ -194,8 +194,8 @@ static struct blob *commit(struct gateway *g, struct ike_outcome *o)
 	return reply;
 }
 
-/* What cluster/core/fragments.c does. NULL: nothing is complete, and out says why (WAIT: it was
- * kept). */
+/* Does the work of cluster/core/fragments.c. NULL: nothing is complete, and out says why (WAIT: it
+ * was kept). */
 static struct ike_datagrams *collect(struct gateway *g, const struct ike_header *h,
 				     const struct blob *d, struct ike_outcome *out)
 {
@@ -318,7 +318,7 @@ struct initiator_config gateway_client_config(const char *ike, const char *esp)
 	return c;
 }
 
-/* All datagrams of the client's message; what is left of it is the first of its answer. */
+/* Delivers all datagrams of the client's message; returns the first datagram of the answer. */
 static struct blob *to_gateway(struct gateway *g, const struct initiator *i, struct blob *datagram,
 			       unsigned *n)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A gateway of one client in memory: calls the responder and commits at once what
- * it decides, as the cluster would. For tests that pass datagrams by hand. */
+/* A gateway with one client, in memory: calls the responder and commits its decisions at once, as
+ * the cluster would. For tests that pass datagrams by hand. */
 #ifndef TEST_LIB_GATEWAY_H
 #define TEST_LIB_GATEWAY_H
 
@@ -43,9 +43,8 @@ struct initiator_config gateway_client_config(const char *ike, const char *esp);
 struct endpoint gateway_endpoint(const char *text); /* "192.0.2.7:500" */
 struct ike_id gateway_id(const char *text);
 
-/* One datagram from remote, adopted. Returns the reply, its first datagram (all of it:
- * g->reply), or NULL. A fragment that is kept: WAIT. Asserts that what it was computed from is as
- * it was. */
+/* One datagram from remote, adopted. Returns the reply, its first datagram (all of it: g->reply),
+ * or NULL. A fragment that is kept: WAIT. Asserts that its input is unchanged. */
 struct blob *gateway_receive(struct gateway *g, const struct endpoint *remote,
 			     struct blob *datagram);
 /* The question of the half-open SA is answered. Returns the reply or NULL. */
@@ -53,11 +52,11 @@ struct blob *gateway_answer(struct gateway *g, const struct blob *answer);
 /* The question is worked through (proto/auth/outside.h). NULL: it is of another kind, or there is
  * no response to the answer. */
 struct blob *gateway_outside(struct gateway *g);
-/* A request of its own, committed; the session must have none outstanding. */
+/* A request of the gateway's own, committed; the session must have none outstanding. */
 struct blob *gateway_request(struct gateway *g, const struct ike_request *request);
 
-/* Passes datagram (from the client, adopted) and all that follows from it to and fro
- * until nobody answers. Returns the number of datagrams that were delivered. */
+/* Passes datagram (from the client, adopted) and all replies to and fro until no side answers.
+ * Returns the number of datagrams that were delivered. */
 unsigned gateway_exchange(struct gateway *g, struct initiator *i, struct blob *datagram);
 
 /* ---- Both ends ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whoever is asked outside by any method of the tests, at once and in this thread. */
+/* All that the tests' methods ask outside, answered at once and in this thread. */
 #ifndef TEST_LIB_OUTSIDE_ANSWER_H
 #define TEST_LIB_OUTSIDE_ANSWER_H
 

@@ -22,7 +22,7 @@ void radius_accountant_fini(struct radius_accountant *a)
 		blob_unref(a->told[i].request);
 }
 
-/* RFC 2866 3, computed here once more. */
+/* RFC 2866 3, computed here independently. */
 static bool is_signed(const struct radius_accountant *a, const uint8_t *data, size_t len)
 {
 	static const uint8_t zero[16];

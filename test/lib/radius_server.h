@@ -11,7 +11,7 @@
 struct radius_server {
 	struct endpoint at;
 	struct secret secret;
-	struct nt_hash password; /* Of whoever comes. */
+	struct nt_hash password; /* Shared with all clients. */
 	bool silent;
 	bool keyless;            /* Accepts without MS-MPPE keys. */
 	const char *user_name;   /* In Access-Accept; NULL: none. */
@@ -26,19 +26,19 @@ struct radius_server {
 	uint8_t challenge[MSCHAPV2_CHALLENGE_LEN];
 	uint8_t msk[MSCHAPV2_MSK_LEN];
 	struct blob *request, *answer; /* The last ones. */
-	unsigned requests, repeated;   /* Others; the last one once more. */
+	unsigned requests, repeated;   /* New ones; repetitions of the last one. */
 };
 
 void radius_server_init(struct radius_server *s, const char *at, const char *password);
 void radius_server_fini(struct radius_server *s);
-/* Borrows the request. NULL: it says nothing. */
+/* Borrows the request. NULL: it stays silent. */
 struct blob *radius_server_answer(struct radius_server *s, const uint8_t *data, size_t len);
 
 /* ---- Accounting ---- */
 
 #define ACCOUNTANT_MAX 64u
 
-/* Takes Accounting-Requests at `at`; each once, as who repeats one sends the same octets. */
+/* Takes Accounting-Requests at `at`; each once, for a repetition has the same octets. */
 struct radius_accountant {
 	struct endpoint at;
 	struct secret secret;
@@ -56,7 +56,7 @@ struct radius_accountant {
 
 void radius_accountant_init(struct radius_accountant *a, const char *at, const char *secret);
 void radius_accountant_fini(struct radius_accountant *a);
-/* NULL: it is silent, or was told what is no Accounting-Request of who knows the secret. */
+/* NULL: it is silent, or this is no Accounting-Request made with the secret. */
 struct blob *radius_accountant_answer(struct radius_accountant *a, const uint8_t *data, size_t len);
 
 #endif

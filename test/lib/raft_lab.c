@@ -54,7 +54,7 @@ static void on_restore(void *ctx, uint64_t index, struct blob *b)
 	struct lab_node *n = ctx;
 
 	n->restores++;
-	blob_set(&n->making, NULL); /* What was being made is forgotten. */
+	blob_set(&n->making, NULL); /* An unfinished snapshot is dropped. */
 	n->last_applied = index;
 	n->n_state = b->len - 1;
 	memcpy(n->state, b->data + 1, b->len - 1);

@@ -20,7 +20,7 @@ struct lab_node {
 	unsigned restores, members_called;
 	bool cut, no_disk;
 	uint64_t snapshot_bytes;
-	unsigned slices, sliced; /* A snapshot takes so many milliseconds, and so many have passed. */
+	unsigned slices, sliced; /* How many milliseconds a snapshot takes, and how many have passed. */
 	struct blob *making;
 };
 
@@ -30,7 +30,7 @@ extern size_t lab_n_mail;
 
 void lab_init(void);
 void lab_fini(void);
-void lab_start_node(struct lab_node *n, size_t bootstrap); /* bootstrap: so many first voters; 0 = none */
+void lab_start_node(struct lab_node *n, size_t bootstrap); /* bootstrap: how many first voters; 0 = none */
 void lab_stop_node(struct lab_node *n);                    /* Loses what was pending. */
 void lab_sync_one(struct lab_node *n);                     /* One transaction becomes durable. */
 void lab_deliver(void);                                /* All mail that waits. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A few cores in one process, without faults but those that the story tells of:
- * frames and transactions take no time, the clock moves by hand. For tests that tell
- * a story; the simulator (test/sim) is for what no story foresees. */
+/* A few cores in one process, with only the faults that a story brings: frames and transactions
+ * take no time, the clock moves by hand. For tests that tell a story; the simulator (test/sim)
+ * finds what no story foresees. */
 #ifndef TEST_LIB_CLUSTER_STORY_H
 #define TEST_LIB_CLUSTER_STORY_H
 
@@ -42,7 +42,7 @@ struct story_node {
 	struct prefix_list routes; /* That stand. */
 	bool lays_none;           /* No more of them: the kernel refuses. */
 	uint64_t old_s;           /* core_start's. */
-	int64_t logged_us;        /* What was accepted until then has its mark in what is stored. */
+	int64_t logged_us;        /* The stored marks cover all that was accepted until then. */
 	bool stalls;              /* Its disk does not answer. */
 	int exited;               /* -1 = runs */
 	char exit_text[240];
@@ -59,9 +59,9 @@ struct story {
 	struct blob *to_client[64]; /* Datagrams that came out of the cluster. */
 	unsigned n_to_client;
 	bool verbose;
-	bool outside_is_silent; /* Nobody answers what methods ask. */
+	bool outside_is_silent; /* Questions of methods get no answer. */
 	unsigned n_asked, n_computed;
-	bool computes_never; /* Nobody computes what takes long. */
+	bool computes_never; /* Long computations give no result. */
 	struct blob *question; /* The last one. */
 	struct {
 		uint32_t node;
@@ -75,10 +75,10 @@ struct story {
 		uint32_t sessions;
 		char text[240];
 	} answer; /* To an operator, the last one. */
-	/* True: this datagram was for somebody else than a client. NULL: none is. */
+	/* True: this datagram was not for a client. NULL: none is. */
 	bool (*serves)(struct story *l, uint32_t node, const struct endpoint *local,
 		       const struct endpoint *remote, const struct blob *data);
-	uint8_t lost_type; /* Frames of this type are lost; 0: of none. */
+	uint8_t lost_type; /* Frames of this type are lost; 0: none. */
 	/* True: this frame is lost. NULL: none is. */
 	bool (*loses)(const struct story *l, uint32_t from, uint32_t to, const struct blob *frame);
 };
@@ -90,7 +90,7 @@ void story_kill(struct story *l, uint32_t node);   /* Links drop, memory is gone
 void story_suspect(struct story *l, uint32_t node); /* All others find it silent. */
 void story_run(struct story *l, uint64_t ms);      /* Lets time pass. */
 uint32_t story_leader(const struct story *l);      /* STORY_NODES: none */
-uint32_t story_holder(const struct story *l);      /* Who holds the addresses; STORY_NODES: none */
+uint32_t story_holder(const struct story *l);      /* The holder; STORY_NODES: none */
 
 unsigned story_happened(const struct story *l, uint32_t node, const char *kind);
 const char *story_told(const struct story *l, uint32_t node, const char *kind); /* The last one's text; "": none was. */
@@ -106,30 +106,29 @@ void story_worker_update(struct story *l, uint32_t node, const struct sa_update 
 void story_worker_done(struct story *l, uint32_t node); /* A series of updates ends. */
 struct sad_entry *story_sad(struct story *l, uint32_t node, uint32_t spi_in); /* NULL: there is none. */
 void story_later(struct story *l, struct story_frame what); /* Adopts its blobs. */
-/* The node's policy once more, to be changed before it is used; with that hash. */
+/* A copy of the node's policy with that hash, to be changed before its use. */
 struct cluster_policy *story_policy_copy(const struct story *l, uint32_t node, uint64_t hash);
-/* In force at the node from now on, also when it starts again. Adopts policy. */
+/* Puts policy in force at the node, also for later starts. Adopts policy. */
 void story_policy(struct story *l, uint32_t node, struct cluster_policy *policy);
 /* An operator asks a node; the answer may come later. id may be NULL. */
 void story_control(struct story *l, uint32_t node, enum control_verb verb, uint64_t session,
 		   const char *id);
 
 /* ---- story_client.c: clients ---- */
-/* The client's datagram to the holder; afterwards it has consumed what came back.
- * Adopts data. */
+/* Sends the client's datagram to the holder; the client then consumes the replies. Adopts data. */
 void story_client_send(struct story *l, struct blob *data);
 /* Handshake from nothing. */
 void story_client_connect(struct story *l);
-/* The client takes what came out of the cluster meanwhile, and answers. */
+/* The client takes the cluster's messages since then, and answers. */
 void story_client_listen(struct story *l);
 void story_client_new(struct story *l); /* story_init's own. */
 /* Beside the story's own one. The caller ends it. */
 void story_client_other(struct story *l, struct initiator *i, const struct initiator_config *c);
-/* Any client speaks to the holder: adopts data; NULL: it only listens. All that has come
- * out of the cluster is for it, and stays there. Returns what it would say next. */
+/* Any client speaks to the holder: adopts data; NULL: it only listens. All messages from the
+ * cluster are for it, and stay there. Returns its next message. */
 struct blob *story_say(struct story *l, struct initiator *i, struct blob *data);
 void story_swallow(struct story *l); /* All that has come out is lost. */
-/* One datagram of a client to a node; nobody consumes what comes out. */
+/* One datagram of a client to a node; no client consumes the replies. */
 void story_datagram(struct story *l, uint32_t node, const struct initiator *from,
 		    const struct blob *data);
 
@@ -146,7 +145,7 @@ uint32_t story_spi(const struct story *l);         /* spi_in of the client's new
 struct sad_entry *story_entry(struct story *l, uint32_t node); /* That Child SA there. */
 struct sad_entry *story_owned(struct story *l);                /* At the holder, who owns it. */
 const struct seq_record *story_record(const struct story *l, uint32_t node);
-/* All that live come to the same index, and have the same state (I7). */
+/* All live nodes reach the same index, and have the same state (I7). */
 void story_level(struct story *l);
 
 /* ---- story_fault.c: what goes wrong ---- */
@@ -159,7 +158,7 @@ void story_wipe(struct story *l, uint32_t node);    /* For a dead node: empty, w
 struct store_image story_image_copy(const struct story *l, uint32_t node);
 /* For a dead node: what its store has from now on. Adopts image. */
 void story_image_put(struct story *l, uint32_t node, struct store_image image);
-/* What the packet workers of the node say of an SA. */
+/* A report of the node's packet workers about an SA. */
 void story_report(struct story *l, uint32_t node, const struct sad_entry *e,
 		  enum sa_report_kind kind, uint64_t seq);
 /* A frame as if it had come over the link. Adopts data. */

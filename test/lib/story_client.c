@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The clients of a story: the one that every story has, and others that it brings. */
+/* The clients of a story: the one in every story, and further ones. */
 #include "test/lib/story.h"
 
 #include <assert.h>

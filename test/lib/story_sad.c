@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The packet workers of a story: the engine of the gateway, without packets. What it
- * reports reaches its core like a frame, after what is under way. */
+/* The packet workers of a story: the engine of the gateway, without packets. Its reports reach its
+ * core like frames, after those under way. */
 #include "test/lib/story.h"
 
 #include <assert.h>

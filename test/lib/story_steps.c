@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The steps that stories are told in: how most of them begin, who is who, and where
- * they look. They assert, for what a step is called for must come about. */
+/* The steps of stories: their usual beginning, the roles of nodes, and what they look at. Each
+ * asserts that its effect has come about. */
 #include "test/lib/story.h"
 
 #include <assert.h>
@@ -119,7 +119,7 @@ const struct seq_record *story_record(const struct story *l, uint32_t node)
 
 /* ---- The state ---- */
 
-/* Do all that live stand at the same index? */
+/* Are all live nodes at the same index? */
 static bool level(const struct story *l)
 {
 	uint32_t leader = story_leader(l);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* State of the gateway's half: which challenge it is (1 or 2), and the challenge. A question
- * is the identity, its challenge and its MAC; an answer is whether that is right, and the next
+/* The gateway's state: the number of the challenge (1 or 2), and the challenge. A question has the
+ * identity, its challenge and its MAC; an answer says whether that is right, and has the next
  * challenge. */
 #include "test/lib/toy_auth.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A method of authentication for tests, of three rounds, that asks somebody outside in the
- * middle, as EAP by RADIUS will:
+/* An authentication method for tests, of three rounds, that asks a server outside in the middle, as
+ * EAP by RADIUS does:
  *
  *	IDi, SA, TS ...  -->                            begin
  *	                  <--  IDr, EAP {challenge}
@@ -9,8 +9,8 @@
  *	EAP {MAC of it}  -->                            step
  *	                  <--  IDr, AUTH, SA, TS ...    finish
  *
- * The MACs and AUTH are made with the pre-shared key. Challenges are drawn: a gateway that
- * has forgotten a round says something else in it. */
+ * The MACs and AUTH are made with the pre-shared key. Challenges are drawn: a gateway that has
+ * forgotten a round sends another one. */
 #ifndef TEST_LIB_TOY_AUTH_H
 #define TEST_LIB_TOY_AUTH_H
 
@@ -21,7 +21,7 @@
 extern const struct ike_auth_method toy_auth;
 extern const struct initiator_auth initiator_toy;
 
-/* Who is asked outside: the answer to that question. seed: it draws, too. */
+/* The server outside: its answer to that question. seed: it draws, too. */
 struct blob *toy_auth_outside(const struct ike_config *config, const struct blob *question,
 			      uint64_t seed);
 

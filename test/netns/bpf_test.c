@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The XDP program, run by the kernel on rows of frames (BPF_PROG_TEST_RUN): what
- * it does with each, and which counter says so. Needs root; prints SKIP without. */
+/* The kernel runs the XDP program on rows of frames (BPF_PROG_TEST_RUN): its verdict on each, and
+ * the counter that moves. Needs root; prints SKIP without. */
 #include "xdp/port/loader.h"
 
 #include <bpf/bpf.h>
@@ -78,8 +78,8 @@ static const struct row {
 	{"23 ARP", BATON_COUNT_PASS, XDP_PASS, {ETH, 8, 6, 0, 1, 8, 0}, 0},
 	{"24 IPv6 fragment header", BATON_COUNT_PASS, XDP_PASS,
 	 {ETH, 0x86, 0xdd, IP6(44, 1), 50, 0, 0, 1, 0, 0, 0, 9, KNOWN}, 0},
-	/* UDP 4500: what is no ESP packet, by its own length and not by the frame's, which
-	 * Ethernet fills up to 60 octets. */
+	/* UDP 4500: packets that are not ESP, by their own length, not the frame's, which Ethernet
+	 * pads to 60 octets. */
 	{"25 keepalive, filled up", BATON_COUNT_PASS, XDP_PASS,
 	 {ETH, 8, 0, IP(0x45, 29, 0, 0, 17, 100), UDP_OF(4500, 9), 0xff}, 0},
 	{"26 UDP without octets", BATON_COUNT_PASS, XDP_PASS,
@@ -116,7 +116,7 @@ static const struct row {
 	 {ETH, 0x86, 0xdd, IP6(17, 1), UDP(4500), KNOWN, 0, 0, 0, 0}, 0},
 	{"42 a VLAN's type inside is no IP", BATON_COUNT_PASS, XDP_PASS,
 	 {ETH, 0x81, 0, 0, 7, 8, 6, IP(0x45, 60, 0, 0, 50, 100), KNOWN}, 0},
-	/* IPv6: extension headers are the slow path's, whatever stands behind them. */
+	/* IPv6: extension headers go the slow path, whatever follows them. */
 	{"43 hop-by-hop options", BATON_COUNT_PASS, XDP_PASS,
 	 {ETH, 0x86, 0xdd, IP6(0, 1), 50, 0, 1, 4, 0, 0, 0, 0, KNOWN, 0, 0, 1, 0}, 0},
 	{"44 routing header", BATON_COUNT_PASS, XDP_PASS,

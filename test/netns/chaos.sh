@@ -5,17 +5,16 @@
 #
 #   chaos.sh [--seed S] [--seconds N] [--mode mixed|xdp|socket] [--brisk] [--replay exact] [--lease N] [--snapshot BYTES] [--kinds K,...]
 #
-# mixed: n1 and n3 begin at the xdp rung, n2 on sockets; a process that is started again is
-# at the other rung than the one before it. --lease: of so few numbers that they are
-# dense, and one that two owners share is soon seen. --snapshot: after so much log, so that
-# a node that was wiped joins by one. --kinds: only such faults.
+# mixed: n1 and n3 begin at the xdp rung, n2 on sockets; a process that is started again is at the
+# other rung than the one before it. --lease: leases of N numbers, so few that they are dense, and
+# one that two owners share is soon seen. --snapshot: after that much log, so that a node that was
+# wiped joins by one. --kinds: only such faults.
 #
 # When the faults of an episode are over, all nodes must be well again, and all traffic
-# goes on by itself, with the same SPIs and no exchange of the client's own, but for
-# the rekeys that the schedule makes a client do. At the end observe.py looks for I1 at the
-# nodes' outer ports, chaos_inner.py for I2 between the clients' and the inner ports.
-# Each node has a disk (tmpfs) and a wall clock of its own (chaos_preload.c), and
-# a monotonic clock that begins somewhere else each time (a time namespace).
+# goes on by itself, with the same SPIs and no exchange begun by a client, except rekeys of the
+# schedule. At the end observe.py looks for I1 at the nodes' outer ports, chaos_inner.py for I2
+# between the clients' and the inner ports. Each node has a disk (tmpfs) and a wall clock of its own
+# (chaos_preload.c), and a monotonic clock that begins somewhere else each time (a time namespace).
 set -u
 SEED=$RANDOM SECONDS_ALL=60 BRISK='' REPLAY='' LEASE='' SNAPSHOT='' KINDS=''
 while [ $# -gt 0 ]; do
@@ -39,7 +38,7 @@ done
 [ "$MODE" != auto ] || MODE=mixed
 CLIENTS="cl cl2"
 FLOWS="udp loop down"
-WELL_S=60       # all nodes are well again so soon after the last fault's end,
+WELL_S=60       # all nodes are well again within this time after the last fault,
 ALIVE_S=30      # and then traffic flows;
 REKEY_S=45      # a client gives a request up after 40 s.
 [ -x "$BATON" ] || skip "no $BATON"
@@ -48,7 +47,7 @@ PRELOAD=$LAB_ROOT/build/netns/chaos_preload.so
 
 # ---- the lab ---------------------------------------------------------------
 
-# The second client has a namespace of its own; so swan (lib.sh) is told which.
+# The second client has its own namespace, so swan (lib.sh) is told which.
 swan() { local c=$1; shift; "$LAB_HERE/strongswan.sh" "$(ns "$c")" "$LAB/$c" "$@"; }
 # rung NODE: where the data path of its present life must be.
 rung() { tail -n 1 "$LAB/rung-$1"; }
@@ -151,14 +150,14 @@ remember() {
 	for c in $CLIENTS; do known_spis[$c]=$(client_spis "$c") known_exchanges[$c]=$(client_exchanges "$c"); done
 }
 spis_of() { tr ' ' '\n' <<< "$1" | grep "$2"; }
-# rekeyed_since CLIENT child|ike: it has done what it was told to.
+# rekeyed_since CLIENT child|ike: it has rekeyed as it was told.
 rekeyed_since() {
 	local what=spi-in=
 	[ "$2" = child ] || what=initiator-spi=
 	differ "$(spis_of "$(client_spis "$1")" $what)" "$(spis_of "${known_spis[$1]}" $what)"
 }
 first_exchanges() { grep -oE '(IKE_SA_INIT|IKE_AUTH)=[0-9]+' <<< "$1"; }
-# unharmed: same SPIs and no exchange of their own; where the schedule said so, rekeys and no more.
+# unharmed: same SPIs and no exchange of the clients' own, except rekeys of the schedule.
 unharmed_all() {
 	local c
 	for c in $rekeyed; do
@@ -188,7 +187,7 @@ start_refused() {
 	counted "refused by its clock"
 	node_start "$victim"
 }
-# settle: all faults are over. What had to be done is noted; how long it took is told.
+# settle: all faults are over. Notes what had to be done; prints how long it took.
 settle() {
 	local ended n took
 	ended=$(now_ms)
@@ -219,7 +218,7 @@ settle() {
 
 # ---- the run ---------------------------------------------------------------
 
-# episode ROLE KINDS: who it will be.
+# episode ROLE KINDS: which node it will be.
 begin_episode() {
 	role=$1 kinds=$2 rekeyed=
 	episode=$((episode + 1))
@@ -276,7 +275,7 @@ prepare() {
 	injector
 	remember
 }
-# verdicts: what was seen, by those who see only packets.
+# verdicts: of the observers, which see only packets.
 verdicts() {
 	local f n
 	for f in $FLOWS server; do kill -TERM "$(pid_of $f)"; await_end "$f" 5; done
@@ -298,13 +297,13 @@ verdicts() {
 	say "      takeovers by the rungs of the lost and the successor: $(jq -r '.rungs | to_entries | map("\(.key) \(.value)") | join(", ")' "$LAB/inner.json")"
 	[ -s "$LAB/inner.log" ] && cat "$LAB/inner.log"
 }
-# can_fail: the observers are no use if they are content with anything.
+# can_fail: observers that accept anything would be useless.
 can_fail() {
 	local d=$LAB/planted
 	mkdir "$d"
 	"$PYTHON" - "$LAB" "$d" <<-'PY'
 	import sys
-	# One node has sent what another sent; and one has delivered it again.
+	# One node has sent another's packet again; and one has delivered it again.
 	for kind in "wan", "lan":
 	    data = max((open("%s/%s-n%d.pcap" % (sys.argv[1], kind, n), "rb").read(400000) for n in (1, 2, 3)), key=len)
 	    for n in 1, 2:

@@ -20,7 +20,7 @@ bounce_begin() { counted "quick restart"; tell "quick restart"; kill_victim; }
 bounce_end() { node_start "$victim" "$@"; }
 stop_begin() { counted SIGSTOP; stopped=$(now_ms); node_signal "$victim" STOP; }
 stop_end() { tell "SIGSTOP $(since "$stopped") s"; node_signal "$victim" CONT; }
-# All at once, whoever is the victim.
+# All at once, whichever node is the victim.
 power_begin() {
 	local n from
 	counted "power loss"; tell "power loss"
@@ -48,7 +48,7 @@ rolling_begin() {
 		until_ok $WELL_S all_healthy || { problem "not well after $n was restarted"; return 1; }
 	done
 }
-# others_say owner|leader NODE: the others know of one that is not NODE.
+# others_say owner|leader NODE: the others know an owner or leader that is not NODE.
 others_say() {
 	local n is
 	for n in $LAB_NODES; do
@@ -60,9 +60,9 @@ others_say() {
 		[ -n "$is" ] && [ "$is" != "$2" ] || return 1
 	done
 }
-# back_begin owner|leader stop|cut: there and back. Who has it is silenced until another
-# has it, and so on, until the first one has it again, in the same life as before. Whoever
-# leads meanwhile has something to say to a client.
+# back_begin owner|leader stop|cut: there and back. The node that has the role is silenced until
+# another has it, and so on, until the first one has it again, in the same life. Each leader in
+# between has a request for a client.
 back_begin() {
 	local what=$1 how=$2 now path
 	now=$("$what") path=$now
@@ -102,8 +102,8 @@ full_begin() {
 	was_written=$(last_written)
 }
 last_written() { find "$LAB/data/$victim" -type f ! -name ballast -printf '%T@ %p\n' | sort; }
-# A node that cannot write ends and says so; it goes on when there is room again. One
-# that is cut off from the others as well may have nothing to write.
+# A node that cannot write ends and says so; it goes on when there is room again. A node that is
+# also cut off may have nothing to write.
 full_end() {
 	local lives=
 	if alive "$victim"; then
@@ -145,7 +145,7 @@ damage_begin() {
 	PY
 	node_start "$victim"
 }
-# One bit may have hit what is not in use: then the node runs, and its store is read whole.
+# One bit may have hit an unused place: then the node runs, and its store is read completely.
 decided() { ! alive "$victim" || logged ' started cluster '; }
 damage_end() {
 	until_ok 30 decided || problem "$victim neither starts with its damaged store nor refuses it"
@@ -170,7 +170,7 @@ clock_end() { clock_set 0; }
 
 # ---- its network -----------------------------------------------------------
 
-# cut NAME PORT WAY [OTHER PORT]: what comes in or goes out at a switch's port is dropped.
+# cut NAME PORT WAY [OTHER PORT]: drops packets in or out at a switch's port.
 cut() {
 	{
 		printf 'table bridge %s {\n chain c {\n  type filter hook forward priority 0; policy accept;\n' "$1"
@@ -221,7 +221,7 @@ unplug_end() { port_up "$victim" "$unplugged"; }
 
 # ---- clients and others ----------------------------------------------------
 
-# rekey child|ike CLIENT: of its own, in the middle of it all.
+# rekey child|ike CLIENT: the client's own rekey, while faults go on.
 rekey() { tell "$2 rekeys its $1"; rekey_begin "$1" "$2"; }
 rekey_begin() {
 	counted "client's rekey"
@@ -233,7 +233,7 @@ rekey_begin() {
 		timeout 20 "$LAB_HERE/strongswan.sh" "$(ns "$2")" "$LAB/$2" ctl --rekey --ike gw
 	fi >> "$LAB/rekey.log" 2>&1
 }
-# rekey_told CLIENT: a rekey of its Child SA that is over when it returns.
+# rekey_told CLIENT: rekeys its Child SA, and returns when that is over.
 rekey_told() {
 	local before
 	before=$(client_spis "$1")

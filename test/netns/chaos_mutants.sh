@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Are chaos.sh and its observers of any use? Nodes with a planted bug (proto/mutant.h and
-# MUTANT_PLANT, or a patch of test/sim/patches) run through it; each bug must be noticed, from
-# packets alone. One line each: what noticed it. `make chaos-mutants` builds
+# MUTANT_PLANT, or a patch of test/sim/patches) run through it; the observers must notice each bug from
+# packets alone. One line each: which one noticed it. `make chaos-mutants` builds
 # the nodes and names them.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -20,19 +20,19 @@ node() {
 for m in $mutants; do node "$m"; done
 survived=0 caught=0
 
-# noticed FILE: what failed, in a few words.
+# noticed FILE: the failure, in a few words.
 noticed() {
 	sed -nE 's/^FAIL  (I[12]),.*/\1/p; s/^FAIL  episode [0-9]+: (.*)/\1/p; s/^FAIL: (.*)/\1/p' "$1" | sort | uniq -c |
 		awk '{ n = $1; $1 = ""; printf "%s%s (%d)", sep, substr($0, 2, 70), n; sep = "; " }'
 }
-# faults MUTANT: where it takes a certain order of things, only faults that bring it about.
+# faults MUTANT: if a bug needs a certain order of events, only faults that cause it.
 faults() {
 	case $1 in
-	# A process that owned once owns again, and soon stands where another has begun.
+	# A process owns again, and soon reaches numbers with which another has begun.
 	NEXT_KEPT) echo "--kinds back_owner --lease 64" ;;
-	# What an owner has as its lease is not what its successor believes, for want of a renewal.
+	# An owner's lease is not the one that its successor assumes, for a renewal is missing.
 	RENEW_BY_STEP) echo "--kinds back_owner" ;;
-	# A process leads twice, and has something to say to the same client both times.
+	# A process leads twice, with a request for the same client both times.
 	IV_GOES_BACK) echo "--kinds back_leader" ;;
 	esac
 }
@@ -43,7 +43,7 @@ run() {
 	node "$m"
 	MUTANT_PLANT=$plant timeout -k 20 240 test/netns/chaos.sh --brisk --seed "$seed" --seconds 45 --mode mixed "$@" > "$out" 2>&1 < /dev/null
 }
-# content OPTIONS...: with nothing planted, there is nothing to notice.
+# content OPTIONS...: without a planted bug nothing is noticed.
 content() {
 	if run NONE 3 "$@"; then
 		echo "none    NONE $*: content"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Weather for one process (LD_PRELOAD), set from outside while it runs: its wall
- * clock is off by some milliseconds, its disk is slow to sync, or has no room left. And
- * with CHAOS_NO_XDP in its environment, its kernel knows no AF_XDP.
- * The file that CHAOS_CONTROL names holds three numbers in text, WIDTH octets in all:
- * step of the wall clock in ms, delay of each sync in ms, 1 = the disk is full. It is
- * mapped, so it must be overwritten in place, never truncated.
+/* Clock and disk faults for one process (LD_PRELOAD), set from outside while it runs: its wall
+ * clock is off by some milliseconds, its disk is slow to sync, or has no room left. And with
+ * CHAOS_NO_XDP in its environment, its kernel knows no AF_XDP. The file that CHAOS_CONTROL names
+ * holds three numbers in text, WIDTH octets in all: step of the wall clock in ms, delay of each
+ * sync in ms, 1 = the disk is full. It is mapped, so it must be overwritten in place, never
+ * truncated.
  *
- * A full disk is one that copies on write: what was there before can be written
- * no more than what is new. Only files on the file system of CHAOS_DATA are concerned. */
+ * A full disk is one that copies on write: old blocks cannot be written either. Only files on the
+ * file system of CHAOS_DATA are concerned. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

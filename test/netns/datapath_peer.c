@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 struct peer {
-	pthread_mutex_t lock; /* Of the last packet that was to be forwarded. */
+	pthread_mutex_t lock; /* From the last packet that was to be forwarded. */
 	struct datapath_forward forward;
 	uint8_t packet[DATAPATH_PACKET_MAX];
 	_Atomic uint64_t marks, lease_lows, peers, first_ins, ike, forwards, ticket;
@@ -121,7 +121,7 @@ static void change(struct datapath *dp, uint32_t spi, enum sa_update_kind kind)
 		exit(1);
 }
 
-/* What was to be forwarded comes back, as if from another node. */
+/* The packet that was to be forwarded comes back, as if from another node. */
 static void inject(struct datapath *dp, struct peer *p)
 {
 	pthread_mutex_lock(&p->lock);

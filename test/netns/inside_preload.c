@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Somebody inside a running node (LD_PRELOAD): on SIGURG, the thread that gets it tries what an
+/* An intruder inside a running node (LD_PRELOAD): on SIGURG, the thread that gets it tries what an
  * intruder would, and appends a line "THREAD ATTEMPT RESULT ERRNO" for each to the file that
- * INSIDE_OUT names. Nothing that could succeed harms the host. INSIDE_DIR is a folder that the
- * node may write to, with a file "lock" of its own in it; INSIDE_SECRET a file of root's.
+ * INSIDE_OUT names. No attempt, even a successful one, harms the host. INSIDE_DIR is a folder that
+ * the node may write to, with its own file "lock" in it; INSIDE_SECRET a file of root's.
  *
  * The workers of a node block all signals, so pthread_sigmask() leaves out this one. */
 #include <dlfcn.h>

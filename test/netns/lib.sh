@@ -9,14 +9,14 @@
 #                                ctl (10.77.0.0/24): node links, .11 .12 .13
 #
 # wan, lan and ctl are bridges in one more namespace, the switch (sw). All
-# captures are taken at the switch's ports: what is redirected by XDP is seen
+# captures are taken at the switch's ports: packets that XDP redirects are seen
 # there, and a node's port shows exactly what that node has sent. The nodes'
 # default route goes by the outer side, to 10.79.0.1 at the switch, so a packet
 # that leaks in clear is seen too. Checksum and segmentation offload are off on
-# every veth, so what is captured is what a wire would carry.
+# every veth, so captures show what a wire would carry.
 #
 # All state lives under $LAB (mktemp), names carry a prefix of this run, and
-# lab_clean, run on every exit, ends what was started, by pid, and removes both.
+# lab_clean, run on every exit, ends the processes, by pid, and removes both.
 # LAB_KEEP=1 leaves $LAB in place for a look.
 
 LAB_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -55,7 +55,7 @@ until_ok() {
 
 # ---- life and end --------------------------------------------------------
 
-# lab_possible: namespaces can be made and entered here, or why not.
+# lab_possible: true if namespaces can be made and entered here; else prints why not.
 lab_possible() {
 	local why
 	why=$(ip netns add "$LAB_NS-try" 2>&1 && ip netns exec "$LAB_NS-try" true 2>&1)
@@ -108,7 +108,7 @@ lab_clean() {
 		kill -CONT "$p" 2>/dev/null
 		kill -KILL "$p" 2>/dev/null
 	done < "$LAB/pids"
-	# What else runs in our namespaces was started by these scripts as well.
+	# These scripts started all other processes in our namespaces, too.
 	for n in $(ip netns list | awk -v p="$LAB_NS-" 'index($1, p) == 1 { print $1 }'); do
 		for p in $(ip netns pids "$n" 2>/dev/null); do kill -KILL "$p" 2>/dev/null; done
 		ip netns del "$n" 2>/dev/null
@@ -208,7 +208,7 @@ capture_end() {
 		rm -f "$f"
 	done
 }
-# inject_at NODE: what the capture "record" holds once more, to this node's outer port.
+# inject_at NODE: sends the capture "record" again, to this node's outer port.
 inject_at() { at sw "$PYTHON" "$LAB_HERE/inject.py" "$LAB/record.pcap" wan "02:00:00:79:1${1#n}:01"; }
 # observe ARGS...: test/netns/observe.py over all outer captures of this lab.
 observe() { "$PYTHON" "$LAB_HERE/observe.py" "$@" "$LAB"/wan-*.pcap; }
@@ -388,14 +388,13 @@ client_start() { swan "${1:-cl}" start || die "the client does not start"; }
 client_up() {
 	swan "${1:-cl}" ctl --initiate --child net --timeout "${2:-20}" > "$LAB/${1:-cl}-initiate.log" 2>&1
 }
-# client_spis: IKE and ESP SPIs as the client shows them, on one line; and each alone,
-# those of its Child SAs sorted.
+# client_spis: IKE and ESP SPIs as the client shows them, on one line; then each kind alone, Child SAs' sorted.
 spis_listed() { swan "$1" ctl --list-sas --raw | grep -oE "($2)=[0-9a-f]+"; }
 client_spis() { spis_listed "${1:-cl}" 'initiator-spi|responder-spi|spi-in|spi-out' | tr '\n' ' '; }
 client_ike_spis() { spis_listed cl 'initiator-spi|responder-spi' | tr '\n' ' '; }
 client_child_spis() { spis_listed cl 'spi-in|spi-out' | sort | tr '\n' ' '; }
 client_vip() { swan "${1:-cl}" ctl --list-sas --raw | grep -oE 'local-vips=\[[0-9.]+' | grep -oE '[0-9.]+$'; }
-# client_exchanges: what the client has started of these three, by its own log.
+# client_exchanges: which of these three the client has started, by its own log.
 client_exchanges() {
 	grep -oE 'generating (IKE_SA_INIT|IKE_AUTH|CREATE_CHILD_SA) request' "$LAB/${1:-cl}/run/charon.log" |
 		awk '{ print $2 }' | sort | uniq -c | awk '{ printf "%s=%s ", $2, $1 }'

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Somebody who has a node's certificate and key, at another node's link port.
+/* A thief with a node's certificate and key, at another node's link port.
  *
  *   link_peer ADDR:PORT CA CERT KEY SELF PEER PROOF WHAT
  *
- * SELF, PEER: the name in CERT, and whose port it is. PROOF: what the connection begins with:
+ * SELF, PEER: the name in CERT, and the node whose port it is. PROOF: the start of the connection:
  *   none | random | echo (what the peer itself has proved) | a file with the storage key
  * WHAT, right behind it, before anything is read:
  *   all      a frame of each kind, and a packet to be sealed for a client

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# A PKI made by openssl, in the current directory. To be sourced.
+# Makes a PKI with openssl, in the current directory. To be sourced.
 
 # issue NAME ISSUER SUBJECT EXTENSIONS DAYS: NAME.pem and NAME.key; KEY: "ec", "rsa" or "ed25519".
 issue() {

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# RADIUS servers of the lab, for stories: freeradius from Debian with a configuration of its own,
-# at the server's place in the network (lib.sh). To be sourced.
+# RADIUS servers of the lab, for stories: freeradius from Debian with its own configuration, at the
+# server's place in the network (lib.sh). To be sourced.
 
 # radius_pki: $LAB/pki with root, the server's certificate and alice's.
 radius_pki() (

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Run the namespace tests, one line each: test/netns/t_*.sh
 # and test/interop/selftest.sh, or those named. A script that exits 77 has been
-# skipped and says why in its last line. What a failing one printed is shown; its
+# skipped and says why in its last line. The output of a failing one is shown; its
 # logs and captures stay in build/netns/NAME. A script with a line "# modes: a b"
 # runs once for each, with MODE set. The last line is the summary.
 #
@@ -42,7 +42,7 @@ begin() {
 	MODE=$mode LAB_LOGS=$PWD/build/netns/$name timeout -k 20 "$limit" "$t" > "build/netns/$name.out" 2>&1 < /dev/null &
 	name_of[$!]=$name start_of[$!]=$SECONDS
 }
-# finish_one: wait until one has ended, and tell of it.
+# finish_one: wait until one has ended, and print its line.
 finish_one() {
 	local child rc name took out
 	wait -n -p child "${!name_of[@]}"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# The steps that the stories t_*.sh are told in. MODE is the data path's rung;
+# The steps of the stories t_*.sh. MODE is the data path's rung;
 # run.sh runs a script once for each word of its line "# modes: ...".
 # shellcheck source=test/netns/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -31,8 +31,8 @@ skip() { say "$*"; exit 77; }
 # of 10 ms x 3 finds nodes dead that are only late. Figures are the bench's job.
 relaxed() { printf '\n[log]\nlevel = "debug"\n[timing]\nheartbeat_ms = 20\nheartbeats_missed = %d\n' "${MISSED:-8}"; }
 
-# cluster_up [N]: the lab with N nodes (3) running and ready at $MODE; what the
-# command $EXTRA prints is added to the configuration.
+# cluster_up [N]: the lab with N nodes (3) running and ready at $MODE; the output of the command
+# $EXTRA is added to the configuration.
 cluster_up() {
 	[ -x "$BATON" ] || skip "no $BATON"
 	lab_new
@@ -55,7 +55,7 @@ client_joins() {
 	until_ok 10 owner || die "nobody owns the session"
 	until_ok 5 at cl ping -c 1 -W 1 $SERVER || die "no packet comes through the new tunnel"
 }
-# unharmed WHEN: same SPIs and no exchange of the client's own since client_joins.
+# unharmed WHEN: same SPIs and no exchange begun by the client since client_joins.
 unharmed() {
 	check "$1: the same SPIs" same "$(client_spis)" "$spis"
 	check "$1: no IKE_SA_INIT, IKE_AUTH or CREATE_CHILD_SA by the client" same "$(client_exchanges)" "$exchanges"
@@ -103,8 +103,8 @@ node_gone_and_back() { node_start "$1"; until_ok 30 node_ready "$1" || die "$1 d
 # moved FROM, led_by_other FROM: another node owns the session; leads.
 moved() { local o; o=$(owner) && [ "$o" != "$1" ]; }
 led_by_other() { local l; l=$(leader) && [ "$l" != "$1" ]; }
-# owner_carries KIND SECS: a cluster whose owner, $victim, does not lead, and carries that traffic
-# of a client; for two seconds already.
+# owner_carries KIND SECS: a cluster whose owner, $victim, does not lead, and has carried a client's
+# traffic for two seconds.
 owner_carries() {
 	cluster_up
 	client_joins
@@ -114,7 +114,7 @@ owner_carries() {
 	traffic_begin "$1" "$2"
 	sleep 2
 }
-# handed_over: the owner is killed, another takes over, and what it was comes back.
+# handed_over: the owner is killed, another takes over, and the killed node comes back.
 handed_over() {
 	local victim
 	until_ok 20 all_nodes_up || die "not all nodes are up"

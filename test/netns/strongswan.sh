@@ -50,7 +50,7 @@ private_copy() {
 # The order of plugins matters: the first that offers "kernel-ipsec" is taken,
 # so libipsec stands before netlink, which keeps addresses and routes. Plugins
 # that would touch the host (resolve, updown, bypass-lan, ...) are not listed.
-# The mark lets the daemon's own packets pass by the tunnel's routes.
+# The mark lets the daemon's own packets bypass the tunnel's routes.
 write_conf() {
 	cat > "$run/strongswan.conf" <<-CONF
 	charon-systemd {

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
 # alone
-# Somebody who can reach every port, but has no key. Under each attack a client that is there
-# keeps its tunnel, honest clients connect, nobody's ownership moves, and memory stays under
-# what the limits of /v1/status allow.
+# An attacker can reach every port, but has no key. Under each attack a connected client
+# keeps its tunnel, honest clients connect, no ownership moves, and memory stays below the limits of /v1/status.
 set -u
 . "$(dirname "$0")/steps.sh"
 make -s -C "$LAB_ROOT" build/bench/flood > /dev/null || exit 1
@@ -115,7 +114,7 @@ check "no certificate is refused" same "$(attack rogue 10.77.0.13:7500 none none
 check "a length of 16 MiB ends a link, with a stolen key too" same \
 	"$(attack oversize 10.77.0.13:7500 "$s/n1.pem" "$s/n1.key")" ended
 until_ok 10 all_nodes_up || die "n1's link does not come back"
-# Of two nodes the first one dials: it is the other's port that has to have room.
+# Of two nodes the first one dials: so the other's port must have room.
 victim=$idle
 [[ $lead > $victim ]] && port=$lead || port=$victim
 storm idle at "$PYTHON" "$ATTACK" idle "10.77.0.1${port#n}:7500" $MANY 6 "$nearby"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
-# IKE messages sent again. A repeated request gets the very same bytes, also from
+# IKE messages are sent again. A repeated request gets the very same bytes, also from
 # another leader; an IKE_AUTH recorded before a DELETE and sent again after the
 # leader's death creates nothing; a damaged copy gets no answer at all.
 set -u

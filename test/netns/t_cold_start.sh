@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
 # A cold start from data older than max_store_age_s is refused with a clear message,
-# also the second time, unless --accept-old-store says that there is no newer copy. A
-# node that alone was away for long just joins: the others know better. A cluster of three,
-# then one of one.
+# also the second time, unless --accept-old-store says that there is no newer copy. If only one node
+# was away for long, it just joins: the others have newer data. A cluster of three, then one of one.
 set -u
 . "$(dirname "$0")/steps.sh"
 AGE=5

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The demo's number, from runs that are written down here: the gap is the silence that contains
-# the kill, whatever the pinging process does later; and where no namespaces are to be had, the
-# demo says so instead of failing at the first thing that needs one.
+# The demo's number, from runs recorded here: the gap is the silence that contains
+# the kill, whatever the pinging process does later; and where namespaces cannot be made, the
+# demo says so instead of failing at the first use of one.
 set -u
 . "$(dirname "$0")/steps.sh"
 lab_new
-# Each packet every 8 ms from -1000 to 3000 ms around the kill at 10,000, answered after 0.2 ms
-# but for those in (FROM, TO), which are lost. moved: when another node was first seen.
+# A packet every 8 ms from -1000 to 3000 ms around the kill at 10,000, answered after 0.2 ms, except
+# those lost in (FROM, TO). moved: when another node was first seen.
 report() { "$PYTHON" - "$LAB_ROOT/deploy" "$@" <<-'PY'
 	import sys
 	sys.path.insert(0, sys.argv[1])

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket
 # A stock client with a user name and a password (EAP-MSCHAPv2): its tunnel survives the loss of its
-# owner; a leader that is lost between two rounds of IKE_AUTH is not missed; a wrong password and an
-# unknown user are alike to the client, and one line each in the log, with name, source and reason.
+# owner; the loss of a leader between two rounds of IKE_AUTH does no harm; a wrong password and an
+# unknown user look alike to the client, and give one log line each, with name, source and reason.
 set -u
 . "$(dirname "$0")/steps.sh"
 export PLUGINS="eap-identity eap-mschapv2"

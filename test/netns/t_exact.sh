@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
-# replay = "exact": the owner dies under load, and everything that its client ever sent is
-# injected at the successor, at all nodes, and at the end: no number is delivered inward twice,
-# without exception. Then all power is lost: nobody remembers, so the gateway rekeys the
+# replay = "exact": the owner dies under load, and all packets that its client ever sent are
+# injected at the successor, at all nodes, and again at the end: no number is delivered inward twice,
+# without exception. Then all power is lost: no node remembers, so the gateway rekeys the
 # Child SA, and traffic goes on in the same IKE SA.
 set -u
 . "$(dirname "$0")/steps.sh"

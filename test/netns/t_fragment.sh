@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket
 # IKE messages in fragments (RFC 7383), of 256 octets at most, with a stock client: it gets in,
-# lives through a takeover, and both sides rekey. What the client logs shows that fragments were
-# used both ways; what the switch has seen, that nothing was longer, and no packet an IP fragment.
+# survives a takeover, and both sides rekey. The client's log shows fragments in both directions;
+# the switch's captures show no longer datagram, and no IP fragment.
 set -u
 . "$(dirname "$0")/steps.sh"
 SERVICE_KEYS='fragment_size = 256'

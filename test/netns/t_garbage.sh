@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
-# Random bytes to every listening port, shaped and unshaped: no state, no crash,
+# Random bytes go to every listening port, with and without a header's shape: no state, no crash,
 # the counters move, and the client does not notice.
 set -u
 . "$(dirname "$0")/steps.sh"

@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
 # timeout: 900
-# The host changes under the node that owns the client, which has traffic all the while. What
-# can be followed is followed; what hinders the node makes it unready by the name of the
-# interface, and another one serves; what takes a new start ends it, with the reason.
+# The host of the client's owner changes while traffic goes on. The node follows where it can; a
+# change that hinders it makes it unready, naming the interface, and another node serves; a change
+# that needs a new start ends it, with the reason.
 set -u
 . "$(dirname "$0")/steps.sh"
 cluster_up
 client_joins
 
-settle() { # Owner and leader apart, everybody up: who owns now.
+settle() { # Owner and leader apart, all nodes up: prints the owner.
 	until_ok 30 all_nodes_up || die "not all nodes are up"
 	until_ok 30 owner_apart || die "leader and owner are one"
 	victim=$(owner)
@@ -29,9 +29,9 @@ holds_none() { ! has_address $VIP; }
 owns() { [ "$(owner)" = "$victim" ]; }
 has_route() { at "$victim" ip route show 10.30.0.0/16 dev baton0 | grep -q "src $INNER"; }
 tun_mtu_is() { [ "$(at "$victim" cat /sys/class/net/baton0/mtu)" = "$1" ]; }
-# default_route: what a host's own configuration would put back.
+# default_route: restores it as a host's own configuration would.
 default_route() { at "$victim" ip route replace default via 10.79.0.1 dev wan; }
-# stays WHAT: it was followed: the same owner, ready, and traffic goes on.
+# stays WHAT: the node followed: same owner, ready, and traffic goes on.
 stays() {
 	traffic_came_back ping
 	check "$1: it is still the owner" owns

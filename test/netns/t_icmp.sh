@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
-# What routers have to say about packets in the tunnel: "time exceeded", "unreachable" and
-# "fragmentation needed" reach the client with an address of the inside, or of a router that
+# ICMP errors of routers about packets in the tunnel: "time exceeded", "unreachable" and
+# "fragmentation needed" reach the client from an inner address, or from a router that
 # the client's selectors do not name; and path MTU discovery works both ways, on an outer
 # side that has no room for the default MTU, without one outer fragment.
 #
@@ -19,7 +19,7 @@ outer_is_narrow() {
 		at "$h" ip link set wan mtu $OUTER_MTU
 	done
 }
-# Of r1's two addresses the second stands for a router that the client knows nothing of.
+# r1's second address stands for a router that the client does not know.
 router() {
 	local n
 	host r1

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
-# Key exchange by way of nodes that do not lead. The holder of the address relays
-# to the leader and sends its answers; an exchange that began by one node goes on
-# by another when the first dies after the COOKIE, or after IKE_SA_INIT.
+# Key exchange through nodes that do not lead. The holder of the address relays
+# to the leader and sends its answers; an exchange that began through one node goes on
+# through another when the first dies after the COOKIE, or after IKE_SA_INIT.
 set -u
 . "$(dirname "$0")/steps.sh"
 CLUSTER_KEYS='cookie_above = 1' cluster_up

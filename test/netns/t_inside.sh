@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
-# Somebody is inside the process: in each thread of a running node he tries what would get
-# him further (inside_preload.c). Nothing of it may succeed, and the node serves its client
-# afterwards. That a try is a real one is shown outside of a node: there most succeed.
+# An intruder is inside the process: in each thread of a running node he tries to get further
+# (inside_preload.c). No attempt may succeed, and the node still serves its client. Outside a node
+# most attempts succeed, which shows that they are real.
 set -u
 . "$(dirname "$0")/steps.sh"
 make -s -C "$LAB_ROOT" build/netns/inside_preload.so > /dev/null || exit 1
@@ -13,7 +13,7 @@ lab_new
 lab_net 1
 relaxed >> "$LAB/extra.toml"
 lab_config "$MODE" 1
-chmod 711 "$LAB" "$LAB/data" # Not the way there is to stop him.
+chmod 711 "$LAB" "$LAB/data" # So that folder permissions are not what stops him.
 node_start() {
 	background "$1" ip netns exec "$(ns "$1")" env LD_PRELOAD="$LIBRARY" INSIDE_OUT="$LAB/tries" INSIDE_DIR="$LAB/data/$1" \
 		INSIDE_SECRET="$LAB/conf/secrets/storage.key" "$BATON" run --config "$LAB/conf/cluster.toml" --node "$1"
@@ -44,7 +44,7 @@ tries=$(awk '$2 != "end"' "$LAB/tries" | wc -l)
 passed() { ! awk '$2 != "end" && !($3 < 0 && ($4 == "EPERM" || $4 == "EACCES" || $4 == "ENOSYS" && $2 == "clone3"))' "$LAB/tries" | grep .; }
 check "none of $tries tries succeeds, or gets as far as another error" passed
 
-# ---- what the kernel says of it
+# ---- what the kernel says
 fences() {
 	local t k
 	for t in /proc/"$pid"/task/*; do

@@ -27,7 +27,7 @@ silent() {
 		'[.moves[] | select(.to == $n and .at_ms > $cut and .at_ms < $heal)] == []' "$LAB/outer.json"
 }
 check "the cut-off node falls silent and stays so" silent
-# Every takeover is told to the client once for its epoch: by whom, it must agree.
+# Each takeover is told to the client, once in its epoch: all notices of an epoch must name one owner.
 events > "$LAB/events.json"
 one_owner() {
 	jq -e '[.[] | select(.kind == "notice_sent") | .text | capture("epoch (?<e>[0-9]+), owner (?<o>.*)")] |

@@ -7,7 +7,7 @@
 # one working tunnel, and all nodes see what it sees: no second, half-alive one.
 set -u
 . "$(dirname "$0")/steps.sh"
-# The nodes are no root: what they are to remove must lie where they may.
+# The nodes are not root: files that they remove must lie where they may remove them.
 hooked() { mkdir -m 777 "$LAB/die"; chmod 711 "$LAB"; printf '\n[test]\ndie_file = "%s/die/die"\n' "$LAB"; }
 EXTRA=hooked cluster_up
 client_conf
@@ -38,7 +38,7 @@ begin() {
 log=$LAB/cl/run/charon.log
 answered() { tail -n "+$((lines + 1))" "$log" | grep -qE 'parsed (IKE_AUTH|CREATE_CHILD_SA) response'; }
 repeats() { grep -c 'retransmit [0-9]* of request' "$log"; }
-# dead: the node that has ended. Whoever leads at that moment takes the file.
+# dead: the node that has ended. The leader of that moment takes the file.
 dead() {
 	local n
 	for n in $LAB_NODES; do alive "$n" || { echo "$n"; return 0; }; done

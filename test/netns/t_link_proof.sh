@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket
-# Somebody with a stolen node's certificate and key, but not the storage key, at the link
-# ports: nothing that he says is taken. Who has the storage key as well, but whom the core
-# refuses, reaches no data path either; who is let in does, which shows that this test would see
+# A thief with a stolen node's certificate and key, but not the storage key, is at the link
+# ports: the nodes take nothing from him. A peer with the storage key as well, but whom the core
+# refuses, reaches no data path either; an admitted peer does, which shows that this test would see
 # it. And a node with another storage key is told what to do.
 set -u
 . "$(dirname "$0")/steps.sh"
@@ -22,7 +22,7 @@ counter() { api "${2:-$own}" /metrics | awk -v k="baton_$1" '$1 == k { print $2 
 SESSION=$(api "$own" /v1/sessions | jq -r '.[0].id') DESTINATION=$virtual
 export SESSION DESTINATION
 thief() { at at "$LAB_ROOT/build/netns/link_peer" "10.77.0.1${own#n}:7500" "$s/ca.pem" "$s/n1.pem" "$s/n1.key" n1 "$own" "$@"; }
-# packets_in: how many of the thief's packets the data path was given, and the client got.
+# packets_in: how many of the thief's packets the data path and the client got.
 packets_in() { echo $(($(counter injected_total) + 0)); }
 state() { api "$own" /v1/status | jq -c '[.leader, .term, .sessions, .half_open, (.nodes[] | .name, .state, .sessions_owned)]'; }
 view() { counter ike_out_total; packets_in; state; }
@@ -44,7 +44,7 @@ said=$(thief "$s/storage.key" copy)
 check "proved but refused: it is told so" grep -q ' 3\b' <<< "$said"
 check "proved but refused: no packet goes to the client" same "$(packets_in)" "$(sed -n 2p <<< "$before")"
 
-# With n1 there, its link is not the thief's to cut.
+# While n1 is there, the thief cannot cut its link.
 node_start n1
 until_ok 30 node_ready n1 || die "n1 does not come back"
 until_ok 10 all_nodes_up || die "n1's links do not come back"
@@ -71,7 +71,7 @@ check "it is not let in" same "$(api n1 /v1/status | jq -r .ready)" false
 node_kill n1
 unharmed "after all of it"
 
-# The control: whoever has the storage key, too, and is let in.
+# The control: a peer that also has the storage key, and is let in.
 packets=$(packets_in)
 said=$(thief "$s/storage.key" join)
 check "the control, with the storage key and let in: its packets reach the data path" [ "$(packets_in)" -gt "$packets" ]

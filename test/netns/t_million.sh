@@ -3,15 +3,14 @@
 # alone
 # modes: socket xdp
 # timeout: 480
-# The owner is killed after a million packets have gone through the tunnel: where
-# the sequence number stands makes no difference.
+# The owner is killed after a million packets through the tunnel: the value of the sequence number makes no difference.
 set -u
 . "$(dirname "$0")/steps.sh"
 cluster_up
 capture_end
 client_joins
 carried() { api "$(owner)" /v1/sessions | jq '[.[0].children[] | .packets_in + .packets_out] | add // 0'; }
-# At most 512 on their way: the client queues without a bound what it cannot seal.
+# At most 512 on their way: the client's queue of unsealed packets has no bound.
 for round in 1 2 3 4 5 6 7 8; do
 	traffic "flood$round" cl udp $SERVER --rate 40000 --window 512 --count 150000 --no-rows --linger 0.2 --size 64
 	await_end "flood$round" 60

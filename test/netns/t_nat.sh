@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket
 # A stock client behind a router that translates addresses. The mapping changes: to another port, to another address,
-# and while the owner of the session is dead. Packets go on, by the SAs of before.
+# and while the owner of the session is dead. Packets go on, on the same SAs.
 #
 #     cl (10.99.0.2) ---- nat (10.79.0.60, .61) ---- wan ---- n1 n2 n3 ---- sv
 set -u
 . "$(dirname "$0")/steps.sh"
-# It says nothing of NAT by itself: without MOBIKE, and with no DPD, only its packets show where it is.
+# It reports no NAT change itself: without MOBIKE and DPD only its packets show where it is.
 PORT=41000
 router() {
 	host nat
@@ -23,7 +23,7 @@ router() {
 	at cl ip link set home up
 	at cl ip route add default via 10.99.0.1
 }
-# mapped ADDRESS PORT: from now on the client is seen there. What the router knew is forgotten: it started anew.
+# mapped ADDRESS PORT: from now on the client is seen there. The router forgets its mappings, as after a restart.
 mapped() {
 	at nat nft -f - <<-NFT
 		table ip router

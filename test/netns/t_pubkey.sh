@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket
 # Certificates, with a stock client and a PKI made by openssl: an ECDSA and an RSA client by an
-# intermediate CA, the gateway's certificate for a client with a key (mixed), a takeover; who has
-# expired, is revoked, is meant for something else or is somebody else is refused by a line that says
-# so, and a CRL that comes while the nodes run counts.
+# intermediate CA, the gateway's certificate for a client with a key (mixed), a takeover; an
+# expired, revoked, wrong-purpose or wrong-name certificate is refused with a line that says so, and
+# a CRL that comes while the nodes run counts.
 set -u
 . "$(dirname "$0")/steps.sh"
 . "$(dirname "$0")/pki.sh"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket
-# Stock clients that RADIUS lets in, by two freeradius: EAP-TTLS, while the leader is lost with a request
+# Stock clients that two freeradius servers let in: EAP-TTLS, while the leader is lost with a request
 # open there, and EAP-TLS; a tunnel survives the loss of its owner; a wrong password is one line in
 # the log; accounting has a Start and a Stop of a session, though the leader is lost in between; when the first server is gone the
 # second is asked.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # modes: xdp socket
-# A stock client authenticates anew, as it is configured to: break before make (its own
+# A stock client re-authenticates, as it is configured to: break before make (its own
 # DELETE, then IKE_SA_INIT at once) and make before break. It keeps its virtual IP, and
 # afterwards one session is left.
 set -u

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
-# What a node refuses to start with: each a clear message that names file, line or
+# Faults with which a node refuses to start: each with a clear message that names file, line or
 # field, exit 1, and nothing overwritten.
 set -u
 . "$(dirname "$0")/steps.sh"
@@ -52,7 +52,7 @@ restore
 db=$(find "$LAB/data/n1" -name '*.mdb' ! -name 'lock*' | head -n 1)
 "$PYTHON" - "$db" <<'PY'
 import sys
-# One bit in every page that holds something, but for the two that LMDB keeps twice.
+# One bit in every page with content, except the two meta pages, which LMDB keeps twice.
 with open(sys.argv[1], "r+b") as f:
     data = bytearray(f.read())
     for page in range(2 * 4096, len(data), 4096):

@@ -17,7 +17,7 @@ gateway_spis() {
 	ask_any /v1/sessions '[.[0].children[] | "spi-in=\(.spi_out)", "spi-out=\(.spi_in)"] | sort | join(" ")' | tr -d '\n'
 	echo -n ' '
 }
-# the_same_one: both ends have one Child SA, the same, and not one of those before.
+# the_same_one: both ends have the same one Child SA, and it is a new one.
 the_same_one() {
 	local mine gw
 	mine=$(client_child_spis)
@@ -37,7 +37,7 @@ check "the same IKE SA" same "$(client_ike_spis)" "$ike"
 traffic_came_back ping
 check "packets go on without a loss, after the new one is in use" at cl ping -c 20 -i 0.05 -W 1 -q $SERVER
 
-# What is long and IKE does not reach the client: the gateway's request stays outstanding,
+# Long IKE messages do not reach the client: the gateway's request stays outstanding,
 # the client asks too; then each finds the other's question before its own answer.
 at cl nft -f - <<-'NFT'
 	table inet hold {

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket
 # A user is added to cluster.toml while a client's traffic goes on: `baton reload` on each node lets
-# him in, no node starts anew or turns unready, nobody's SAs change. A file that is bad, or has another
-# fact, is refused by its key, and the policy stays. SIGHUP does the same. Another pool is routed by all
-# nodes before a client has an address of it; the old one is as long as one has. A follower that starts
-# with a newer file than the leader's is ready.
+# him in, no node restarts or turns unready, no SAs change. A bad file, or one with another fact, is
+# refused naming the key, and the policy stays. SIGHUP does the same. All nodes route a new pool
+# before a client has an address of it, and the old one as long as a client has one. A follower that
+# starts with a newer file than the leader's is ready.
 set -u
 . "$(dirname "$0")/steps.sh"
 second() { printf '\n[[secret]]\nid = "cl2"\npsk_file = "secrets/cl2.psk"\n'; }
@@ -26,7 +26,7 @@ not_taken() {
 	done
 }
 pids() { local n; for n in $LAB_NODES; do pid_of "$n"; done | tr '\n' ' '; }
-# Asked as fast as it goes, until it is told to stop: each answer that is not 200 is kept.
+# Asks as fast as possible until it is told to stop: keeps each answer that is not 200.
 watch_ready() {
 	while [ -d "$LAB/conf" ] && [ ! -e "$LAB/watched" ]; do
 		at "$1" curl -s -m 5 -o "$LAB/readyz-$1" -w '%{http_code}\n' http://127.0.0.1:9505/readyz | grep -qx 200 ||
@@ -62,7 +62,7 @@ for n in $LAB_NODES; do watch_ready "$n" & watchers+=($!); done
 traffic_begin ping 30
 cp "$(conf)" "$LAB/good.toml"
 
-# ---- what is not taken
+# ---- refused files
 sed -i 's/^local_id = .*/&\npol = "10.30.0.0\/16"/' "$(conf)"
 not_taken "an unknown key" 'unknown key "pol"; did you mean "pool"?'
 cp "$LAB/good.toml" "$(conf)"

@@ -3,8 +3,8 @@
 # modes: socket xdp
 # Everything the client has sent is recorded and injected again: at the owner, at
 # its successor right after a kill, at all nodes later. Each datagram carries a unique
-# number; none is delivered inward twice but what the dead owner had accepted
-# after its last mark, and how many those are is printed.
+# number; none is delivered inward twice, except those that the dead owner had accepted
+# after its last mark; their number is printed.
 set -u
 . "$(dirname "$0")/steps.sh"
 cluster_up

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
 # An operator revokes a client under traffic, and the leader is killed in the middle: the
-# client is told by a DELETE, no packet of it passes any more, it gets in no more until it is
-# allowed; another client notices nothing. Then a [[secret]] goes: from one node's file, which
-# ends nobody; from all, which ends its client once somebody says so.
+# client gets a DELETE, none of its packets pass any more, and it cannot come back until it is
+# allowed; another client notices nothing. Then a [[secret]] is removed: from one node's file, which
+# ends no session; from all, which ends its client's once the operator confirms.
 set -u
 . "$(dirname "$0")/steps.sh"
 second() { printf '\n[[secret]]\nid = "cl2"\npsk_file = "secrets/cl.psk"\n'; }

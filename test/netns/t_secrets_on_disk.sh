@@ -3,8 +3,7 @@
 # modes: socket xdp
 # With every node link captured and the raw data directories in hand, neither the
 # PSK nor any SK_* or ESP key of the run, as the client's debug log has them, is
-# found there, before and after a takeover. The search is shown to find a key
-# that was planted.
+# found there, before and after a takeover. A planted key shows that the search works.
 set -u
 . "$(dirname "$0")/steps.sh"
 export LOGLEVEL=4

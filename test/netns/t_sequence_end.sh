@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
 # The end of the sequence space, with and without ESN: a warning when a lease ends
-# above 75 % of it; the last number is the last, none repeats; then the gateway deletes
+# above 75 % of it; no number follows the last, none repeats; then the gateway deletes
 # the Child SA, and the IKE SA stays. A test hook makes leases so long that the next
 # owner, after a kill, starts near the end.
 set -u

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
-# A start is no race: what the host does not have yet (interfaces, addresses, room on the
-# disk, the right time) is waited for. The node says once what it waits for, /readyz names it,
-# and it goes on by itself. And no signal of other daemons' ends a node.
+# A start is no race: the node waits for things the host lacks yet (interfaces, addresses, room on the
+# disk, the right time). It says once what it waits for, /readyz names it,
+# and it goes on by itself. And no signal meant for other daemons ends a node.
 set -u
 . "$(dirname "$0")/steps.sh"
 [ -x "$BATON" ] || skip "no $BATON"
@@ -136,7 +136,7 @@ write_some
 check "and is well" same "$i" 60
 node_term n1
 
-# ---- a store that is there, on a disk that copies what is written
+# ---- an existing store, on a disk that copies on write
 weather 0 0 1
 preloaded[2]=CHAOS_DATA=$LAB/disk
 under=("${preloaded[@]}")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket
-# What `baton init` writes, as it is, and a stock client that names no proposals: it ends in
+# The unchanged output of `baton init`, and a stock client that names no proposals: it ends in
 # AEAD suites with an elliptic curve, and its first guess of a group is right.
 set -u
 . "$(dirname "$0")/steps.sh"

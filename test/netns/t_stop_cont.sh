@@ -3,10 +3,10 @@
 # modes: socket xdp
 # The owner is stopped for 5 s (SIGSTOP) and goes on, believing that nothing has
 # happened: it must not send with a number of its own any more. Then owners are stopped for
-# 25 to 180 ms, as a virtual machine is: what lies in their rings they hold until they have learnt
-# of their loss, if any. Everything that the client has sent is injected again after each stop, at the
-# successor, and in the end at all nodes: nothing is delivered twice, for the late marks are known. The
-# same with replay = "exact", where there is no mark age to publish.
+# 25 to 180 ms, as a virtual machine may be: they hold the packets in their rings until they learn
+# whether they were lost. All the client's packets are injected again after each stop, at the
+# successor, and at the end at all nodes: nothing is delivered twice, for the late marks are known.
+# The same with replay = "exact", where no mark age is published.
 set -u
 . "$(dirname "$0")/steps.sh"
 long_stop() {

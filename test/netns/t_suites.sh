@@ -63,7 +63,7 @@ node_gone_and_back "$victim"
 none() { [ "$(ask_any /v1/sessions length)" = 0 ]; }
 check "no session is left" until_ok 5 none
 outer_clean
-# From outside: each of the SPIs of before was sent on by two nodes.
+# From outside: two nodes have sent on each of the earlier SPIs.
 observe --json > "$LAB/outside.json"
 by_two() { jq -e --arg spi "$(spis_of "$1")" '[.moves[] | select(.spi == $spi)] | length > 0' "$LAB/outside.json"; }
 for esp in $ESP_KINDS; do check "ESP $esp: its numbers went on at another node" by_two $esp; done

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
-# Who a node is: root never, however it is started; its data is given to it once; and the
+# A node's user: never root, however it is started; its data is given to that user once; and the
 # capabilities and limits that the unit and the container name are enough, also for the
 # priority of heartbeats.
 set -u

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
-# A wrong PSK and an unknown identity: AUTHENTICATION_FAILED, alike to the byte
+# A wrong PSK and an unknown identity: AUTHENTICATION_FAILED, equal to the byte
 # length for the client, logged with the peer's identity at the gateway;
 # no common proposal, logged with both sides'.
 set -u
@@ -21,7 +21,7 @@ refuses psk cl
 refuses identity mallory
 answer_size() { grep -oE 'parsed IKE_AUTH response.*' "$LAB/cl-$1/run/charon.log"; }
 check "the client cannot tell one from the other" same "$(answer_size psk)" "$(answer_size identity)"
-# A client that speaks nothing of ours.
+# A client with no suite of ours.
 (
 	export IKE_PROPOSAL=aes192-sha384-modp4096
 	client_conf cl-old

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Takes the place of cluster/core/seal.c's sealing in build/unsealed/baton (the linker's
- * --wrap): what is sealed in earnest lies open, so that a search for keys can be shown to
- * find them. Only for t_secrets_control.sh; it does not run without being told that it
- * is a test, and says loudly what it is. */
+/* Takes the place of cluster/core/seal.c's sealing in build/unsealed/baton (the linker's --wrap):
+ * nothing is really sealed, so that a test can show that a search finds keys. Only for
+ * t_secrets_control.sh; it runs only when told that it is a test, and says loudly what it is. */
 #include "cluster/core/seal.h"
 
 #include <stdio.h>
