@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The demonstration: three nodes and an unmodified strongSwan client in network
 # namespaces of this machine; the node that serves the client is killed with
-# SIGKILL; what happens is measured and told. Installs, builds, cleans up.
+# SIGKILL; the script measures and prints what happens. Installs, builds, cleans up.
 #
 #   sudo deploy/demo.sh [--json] [--mode auto|xdp|socket] [--no-install]
 #

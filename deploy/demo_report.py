@@ -15,7 +15,7 @@ def load(folder, name):
         return json.load(f)
 
 
-SIGNAL_MS = 20  # So late the victim may still answer, while the signal is on its way.
+SIGNAL_MS = 20  # Until then the victim may still answer, while the signal is on its way.
 
 
 def first_back(rows, kill, moved):

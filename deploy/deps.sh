@@ -5,10 +5,9 @@
 #   deploy/deps.sh            what the build and the demo need
 #   deploy/deps.sh --test     and what only the tests need
 #
-# Nothing is installed twice, and nothing at all is touched when everything is
-# there. Debian 12 has a libraft that can lose committed entries (0.15.0), so
-# there libraft and BoringSSL come from bookworm-backports, on the mirror that
-# apt already uses.
+# It installs nothing twice, and touches nothing when everything is there. Debian 12 has a libraft
+# that can lose committed entries (0.15.0), so there libraft and BoringSSL come from
+# bookworm-backports, on the mirror that apt already uses.
 set -eu
 
 build=(build-essential pkg-config clang llvm libuv1-dev liblmdb-dev libxdp-dev
@@ -45,10 +44,10 @@ esac
 [ "$(id -u)" = 0 ] || { echo "deps.sh: must be root to install: ${missing[*]} ${backported[*]}" >&2; exit 1; }
 echo "installing: ${missing[*]} ${backported[*]}"
 
-# charon-systemd and freeradius bring a service of the host; demo and tests run private
-# instances only. So while we install, it is not started, and when the package
-# is new here, it is not enabled after either. A host that had it keeps it as it
-# was. Outside of a booted system nothing may be started at all.
+# charon-systemd and freeradius come with a service of the host; demo and tests run private
+# instances only. So it is not started while we install, and if the package
+# is new here, it is not enabled later either. A host that had it keeps it as it
+# was. Outside a booted system nothing may be started at all.
 policy=/usr/sbin/policy-rc.d
 mark='# made by baton, deploy/deps.sh, while it runs'
 new_services=()
@@ -82,7 +81,7 @@ apt() {
 		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" < /dev/null > /dev/null
 }
 
-# An installation that was interrupted is taken up again.
+# Goes on with an interrupted installation.
 [ -z "$(ls -A /var/lib/dpkg/updates)" ] || dpkg --configure -a < /dev/null > /dev/null || true
 apt update
 target=()

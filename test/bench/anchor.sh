@@ -98,7 +98,7 @@ road_warrior() {
 	standby) DPD_DELAY=1s client_conf cl cl "$PSK" ;;
 	defaults) DPD_DELAY=5s client_conf cl cl "$PSK" ;;
 	esac
-	# Follow no other address, and come back by itself: what the anchor is about.
+	# The client follows no other address, and comes back by itself: the anchor measures that.
 	sed -i 's/^\( *\)version = 2/&\n\1mobike = no/; s/^\( *\)remote_ts = .*/&\n\1dpd_action = restart\n\1close_action = start/' "$LAB/cl/swanctl.conf"
 	[ "$kind" = standby ] &&
 		printf 'retransmit_timeout = 0.5\nretransmit_base = 1.2\nretransmit_tries = 3\n' > "$LAB/cl/charon.conf"
@@ -106,7 +106,7 @@ road_warrior() {
 	client_up || { cat "$LAB/cl-initiate.log" >&2; die "the client does not get its tunnel"; }
 }
 
-# hold NODE: the service addresses stand on this gateway only.
+# hold NODE: only this gateway has the service addresses.
 hold() {
 	local n
 	for n in n1 n2; do

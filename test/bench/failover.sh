@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# How long a client is without answers when a gateway is killed: baton, and on the
-# same machine in the same run two stock strongSwan arrangements as anchors.
+# How long a client gets no answers when a gateway is killed: baton, and as anchors, on the same
+# machine in the same run, two stock strongSwan set-ups.
 #
 #   failover.sh [--kills N] [--anchor-kills N] [--kinds LIST] [--rates LIST]
 #               [--warm SECS] [--mode auto|xdp|socket] [--out DIR] [--json]

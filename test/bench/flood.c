@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Floods of packets that anybody can make, each with another source address, for the tests
- * and the benchmark of this tree. It runs in their laboratory only.
+/* Floods of packets that need no keys, each with another source address, for the tests and the
+ * benchmark of this tree. It runs only in their namespaces.
  *
  *    flood init DST SECS RATE            IKE_SA_INIT requests that could be answered
  *    flood auth DST SECS RATE            IKE_AUTH requests of IKE SAs that there are not
@@ -92,7 +92,7 @@ static size_t make_esp(struct flood *f, uint8_t *p)
 	return 112;
 }
 
-/* One IP packet from an address that nobody had before. */
+/* One IP packet from an address not used before. */
 static size_t make(struct flood *f, uint8_t *p)
 {
 	size_t head = sizeof(struct iphdr) + sizeof(struct udphdr), len;
@@ -122,7 +122,7 @@ static double now_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* What it makes shall never leave a laboratory: those have these interfaces and no others. */
+/* Its packets must never leave the namespaces of a test: those have these interfaces and no others. */
 static void demand_laboratory(void)
 {
 	static const char known[] = " lo wan lan ctl tunl0 sit0 ip6tnl0 gre0 gretap0 erspan0 ip_vti0 ip6_vti0 ";

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # What a flood costs honest clients: handshakes a second under IKE_SA_INIT requests from
-# forged addresses, and a tunnel's throughput under forged ESP of its SPI; each beside the
-# same without a flood, and beside the same flood at another address, which is what the
-# generator takes from the processors that it shares with the nodes. In turns, ROUNDS times.
+# forged addresses, and a tunnel's throughput under forged ESP of its SPI; each compared with no
+# flood, and with the same flood at another address, which shows the generator's share of the
+# processors that the nodes use, too. In turns, ROUNDS times.
 #
 #   flood.sh [RATE [ROUNDS [SECS]]]                   20000 a second, 3 rounds, 4 s
 set -u
@@ -24,7 +24,7 @@ client_joins
 vm() { awk -v k="$1:" '$1 == k { printf "%.1f", $2 / 1024 }' "/proc/$(pid_of "$2")/status"; }
 spi=$(api "$(owner)" /v1/sessions | jq -r '.[0].children[0].spi_in')
 
-# flood KIND WHERE: in the background, a second longer than what is measured; WHERE none: not.
+# flood KIND WHERE: in the background, a second longer than the measurement; WHERE none: no flood.
 flood() {
 	[ "$2" != none ] || return 0
 	background flood ip netns exec "$(ns at)" "$FLOOD" "$1" "$2" $((secs + 1)) "$rate" "$spi"

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# To be sourced: what else runs on the machine is to disturb a measure little. Where
-# there is a cpu controller, this shell and its children go on in a control group of
-# their own, of the greatest weight. (Niceness would not do: with autogroups it
-# counts within a session only.) They go back, and the group goes, by group_leave.
+# To be sourced, so that other work on the machine disturbs a measurement little. If there is a cpu
+# controller, this shell and its children move to their own control group, of the greatest weight.
+# (Niceness is not enough: with autogroups it counts only within a session.) group_leave moves them
+# back and removes the group.
 bench_group=
 group_leave() {
 	[ -n "$bench_group" ] || return 0

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Load for the key exchange: many IKEv2 clients in one process (proto/ike/initiator.h),
- * each with a UDP socket of its own, over NAT-traversal's port.
+/* Load for the key exchange: many IKEv2 clients in one process (proto/ike/initiator.h), each with
+ * its own UDP socket, over port 4500.
  *
  *    handshakes rate ADDR ID PSKFILE SECS CLIENTS   CLIENTS handshakes at a time for SECS s
  *    handshakes commit ADDR ID PSKFILE COUNT        one client, COUNT empty INFORMATIONALs
  *
- * "rate": a handshake is IKE_SA_INIT and IKE_AUTH, with a Child SA and a virtual
- * address; what it makes is left in place. "commit": the gateway answers a new
- * request after a commit and a repeated one from its cache; both take the same way
- * otherwise, so each request is sent once more after its answer, and the difference of
- * the two round trips is the commit's (and one opening and sealing of an empty
- * message's). Prints JSON; cpu_s is this process's own processor time, user and
- * system, so that the gateway's and the generator's share can be told apart. */
+ * "rate": a handshake is IKE_SA_INIT and IKE_AUTH, with a Child SA and a virtual address; its SAs
+ * stay. "commit": the gateway answers a new request after a commit and a repeated one from its
+ * cache; otherwise both take the same path, so each request is sent again after its answer, and the
+ * difference of the two round trips is the commit (and opening and sealing one empty message).
+ * Prints JSON; cpu_s is this process's own processor time, user and system, so that the shares of
+ * gateway and generator can be told apart. */
 #include "proto/ike/initiator.h"
 
 #include <arpa/inet.h>

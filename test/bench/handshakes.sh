@@ -5,7 +5,7 @@
 #
 #   handshakes.sh [SECS [CLIENTS [REQUESTS]]]         10 s, 32 at a time, 1000 requests
 #
-# Needs root. Generator and nodes share this machine: cores are told with the figures.
+# Needs root. Generator and nodes share this machine: the figures come with its cores.
 set -u
 . "$(dirname "$0")/lib.sh"
 secs=${1:-10} clients=${2:-32} requests=${3:-1000}

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# To be sourced first, as `. lib.sh`, by a measure that is a script of its own: runs it once
-# more in a control group (group.sh; the laboratory has its own trap at the end, so one
-# process cannot do both), and there brings the laboratory.
+# To be sourced first, as `. lib.sh`, by a measurement's script: runs the script again in a control
+# group (group.sh; the laboratory has its own exit trap, so one process cannot do both), and loads
+# the laboratory there.
 # shellcheck source=test/bench/group.sh
 if [ -z "${IN_GROUP:-}" ]; then
 	. "$(dirname "${BASH_SOURCE[0]}")/group.sh"

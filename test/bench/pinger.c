@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbered UDP packets at an exact rate, and what became of each.
+/* Numbered UDP packets at an exact rate, and the fate of each.
  *
  *    pinger echo PORT                                  sends back what comes
  *    pinger send ADDR PORT RATE SECS LINGER FILE       RATE packets/s for SECS s
  *
- * "send" writes a line a packet to FILE when it ends (SIGTERM ends it early):
- * "number sent_us answered_us", the last one "-" if no answer came within LINGER s
- * of the end, and a last line "# duplicates N send_errors N late_us N". Times are
- * CLOCK_REALTIME in microseconds, so that a shell's EPOCHREALTIME at a kill
- * compares; an answer's is the kernel's (SO_TIMESTAMPNS), so that a busy machine
- * does not add the scheduler's delay to the network's. Packets leave on a schedule of
- * absolute times: one that is late does not delay the others; late_us is the
- * worst lateness, by which a reader can judge whether the machine kept up.
+ * "send" writes a line a packet to FILE when it ends (SIGTERM ends it early): "number sent_us
+ * answered_us", the last one "-" if no answer came within LINGER s of the end, and a last line "#
+ * duplicates N send_errors N late_us N". Times are CLOCK_REALTIME in microseconds, so that a
+ * shell's EPOCHREALTIME at a kill compares; an answer's is the kernel's (SO_TIMESTAMPNS), so that a
+ * busy machine does not add the scheduler's delay to the network's. Packets leave on a schedule of
+ * absolute times: a late one does not delay the others; late_us is the worst lateness, which shows
+ * whether the machine kept up.
  *
  * The socket is not connected, so that the source address is looked up for each
  * packet: a client that gets a new tunnel gets its packets through again. */

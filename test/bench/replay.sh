@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What replay = "exact" costs, beside the default, in one run: round-trip time of single
 # packets through the tunnel, and the throughput of one TCP stream from the client. Three
-# nodes and a stock client in namespaces, MODE=socket or xdp. ROUNDS=N (3): so many times
+# nodes and a stock client in namespaces, MODE=socket or xdp. ROUNDS=N (3): N times
 # one after the other, and the median of the differences. Needs root and a quiet machine.
 #   test/bench/replay.sh      make bench-replay
 set -u

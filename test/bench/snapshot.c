@@ -3,11 +3,10 @@
  *
  *    snapshot SESSIONS...
  *
- * "whole": all of it at once, as it would be without slices. "slice": the longest of those
- * that are made, one a millisecond, sealed. "begin": the first one, with the head.
- * "batch": the longest apply of a SeqBatch of SEQ_ROWS_MAX rows between two slices, when it is the
- * first to change its sessions, and "batch_alone": the same without a snapshot. Prints JSON,
- * times in microseconds. */
+ * "whole": all of it at once, as it would be without slices. "slice": the longest of the sealed
+ * slices, one a millisecond. "begin": the first one, with the head. "batch": the longest apply of a
+ * SeqBatch of SEQ_ROWS_MAX rows between two slices, when it is the first to change its sessions,
+ * and "batch_alone": the same without a snapshot. Prints JSON, times in microseconds. */
 #include "cluster/level.h"
 #include "cluster/core/rooms.h"
 #include "cluster/core/snapshot.h"
@@ -27,7 +26,7 @@ static double now_us_of(clockid_t clock)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-/* Of this thread: others' turns on a busy machine are not the loop's. */
+/* This thread's time only: on a busy machine others run in between. */
 static double cpu_us(void)
 {
 	return now_us_of(CLOCK_THREAD_CPUTIME_ID);
@@ -122,7 +121,7 @@ static void measure(unsigned sessions)
 	while (!sealed) {
 		double us;
 
-		/* From the far end: what the slices have not come to. */
+		/* From the far end, which the slices have not reached. */
 		if (slices % 16 == 1 && sessions > slices / 16 * SEQ_ROWS_MAX) {
 			uint64_t back = (uint64_t)(slices / 16 + 1) * SEQ_ROWS_MAX;
 

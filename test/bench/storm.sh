@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# How often nodes that live are taken for dead in a handshake storm, for each of several
-# binaries in turn: three nodes and as many clients as take all there is of the processor.
+# How often live nodes are taken for dead in a handshake storm, for each of several
+# binaries in turn: three nodes and enough clients to use the whole processor.
 #
 #   storm.sh [SECS [ROUNDS [BINARY...]]]              40 s, 1 round, build/baton
 #
-# DETECTION_MAX_MS=30: no patience is learned, so that each heartbeat which is late is counted.
+# DETECTION_MAX_MS=30: the time-out never adapts, so each late heartbeat counts.
 #
-# Needs root. NodeDowns of nodes that did not end, as the leaders count them, and what the nodes
-# said of it. Binaries are compared only side by side, in the same run: the machine's load is
-# told with them.
+# Needs root. Prints the NodeDowns of live nodes, as the leaders count them, and the nodes' log
+# lines about them. Compare binaries only side by side, in the same run: the machine's load is
+# printed with them.
 set -u
 . "$(dirname "$0")/lib.sh"
 secs=${1:-40} rounds=${2:-1}

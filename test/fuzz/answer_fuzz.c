@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `baton status` and `baton sessions` are answered, by a node or by whoever sits at its
- * address. The first octet chooses the command and the format; the rest is what comes back.
+/* Answers to `baton status` and `baton sessions`, from a node or an impostor at its address. The
+ * first octet chooses the command and the format; the rest is the answer.
  *
- * What must hold: the exit status is one that the usage tells of; a table is lines of what
- * can be printed (a terminal obeys the rest), and JSON is JSON. */
+ * What must hold: the exit status is a documented one; a table has only printable lines (a terminal
+ * obeys the rest), and JSON is JSON. */
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ static const uint8_t *answer;
 static size_t answer_len;
 static int other_end; /* Takes the request. */
 
-/* A connection whose other end has said it all. */
+/* A connection whose other end has sent everything. */
 static int fuzz_socket(void)
 {
 	static const int room = 1 << 20;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The replicated state under any commands at all, as a member that has gone wrong could
- * have them committed. The first octet chooses the state to begin with; commands follow,
- * put end to end as in a log entry.
+/* The replicated state under any commands, as a faulty member could have them committed. The first
+ * octet chooses the state to begin with; commands follow, put end to end as in a log entry.
  *
- * What must hold after each: a refused command has changed nothing; an epoch has one owner,
- * and none goes back (I7); no virtual IP and no inbound SPI has two sessions, a deleted SPI
- * pair stays deleted (I6); a later epoch's lease begins where no earlier one ends (I1). In
- * the end a snapshot gives the same state. */
+ * What must hold after each: a refused command has changed nothing; an epoch has one owner, and
+ * none goes back (I7); no virtual IP or inbound SPI has two sessions, and a deleted SPI pair stays
+ * deleted (I6); a later epoch's lease begins after the end of each earlier one (I1). At the end a
+ * snapshot gives the same state. */
 #include "cluster/level.h"
 #include "cluster/state/state.h"
 #include "test/lib/sample.c"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commands and half-open SAs: whatever decodes is canonical, so it encodes to the
- * same octets. The first octet chooses; the rest is the input. */
+/* Commands and half-open SAs: input that decodes is canonical, so it encodes to the same octets.
+ * The first octet chooses; the rest is the input. */
 #include "cluster/level.h"
 #include "cluster/state/command.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A cluster.toml through the parser that `baton run` uses. The secrets that it may name are
- * files in memory, and so are certificates and keys of nodes (all one file); no other file is
- * opened, whatever the text says. Two octets of 255, which no TOML has, begin the text of the
- * storage key, two more that of the secret, two more that of certificates and keys.
+/* A cluster.toml through the parser that `baton run` uses. The secrets that it may name are files
+ * in memory, and so are certificates and keys of nodes (all one file); no other file is opened,
+ * whatever the text names. Two octets of 255, which no TOML has, begin the text of the storage key,
+ * two more that of the secret, two more that of certificates and keys.
  *
- * What is taken is fit to start a node; what is refused says why, with the file's
- * name and without a secret; and reading it again gives the same hash. */
+ * An accepted file is fit to start a node; a refusal says why, with the file's name and without a
+ * secret; and reading the file again gives the same hash. */
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The control socket: what a program of the machine says to a node (an even first octet), and
- * what `baton revoke` and its like are answered by whoever sits at the path (an odd one).
+/* The control socket: requests of a local program to a node (an even first octet), and answers to
+ * `baton revoke` and the like from any process at the path (an odd one).
  *
- * What must hold: a request that is taken is one that the core can be asked, with just what
- * its verb takes; one that is not says why; an answer ends in an exit status that the usage
- * tells of, and a terminal is given lines of printable ASCII. */
+ * What must hold: an accepted request is one that the core knows, with exactly the keys of its
+ * verb; a refusal says why; an answer gives a documented exit status, and a terminal gets lines of
+ * printable ASCII. */
 #include "node/cli/cmd_control.c" /* For print_answer(). */
 
 #include "proto/ike/ike_config.h"

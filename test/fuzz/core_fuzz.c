@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One node of three, whole: the input is its life, event by event, as struct life_event
- * has it: datagrams from anybody, and frames from nodes that are not what they were.
- * Its disk and its packet workers are those of test/lib/story.c, which asserts that what
- * it orders is possible. The first octet says which node of three; from three on the SAs
- * are exact, so marks are acknowledged, and horizons are kept. What must hold besides: an
- * operator is answered at most once, and who is unfit is not ready.
- * The seeds are what a node saw in real stories:  core_fuzz --record DIR */
+/* One node of three, whole: the input is its life, event by event, as struct life_event has it:
+ * datagrams from anybody, and frames from nodes that have gone wrong. Its disk and its packet
+ * workers are those of test/lib/story.c, which asserts that what it orders is possible. The first
+ * octet says which node of three; from three on the SAs are exact, so marks are acknowledged, and
+ * horizons are kept. What must hold, too: an operator gets at most one answer, and an unfit node is
+ * not ready. The seeds are what a node saw in real stories: core_fuzz --record DIR */
 #include "cluster/core/core.h"
 
 static void recorded_step(struct core *core, const struct event *event, struct actions *actions);
@@ -254,7 +253,7 @@ static void begin(uint32_t who)
 		story.config[i].policy->ike.connections->exact = who / NODES % 2;
 }
 
-/* What the owner's workers say of an exact SA while it carries packets. */
+/* Reports of the owner's workers about an exact SA while it carries packets. */
 static void carry(void)
 {
 	const struct sad_entry *e = story_owned(&story);
@@ -278,7 +277,7 @@ static unsigned happened(void)
 	return n;
 }
 
-/* Lived again, as much must happen: else a record has gone stale, and says nothing. */
+/* On replay as much must happen, else the record is stale and tests nothing. */
 static void check_record(const char *path, unsigned n)
 {
 	static uint8_t life[65536];
@@ -297,8 +296,8 @@ static void check_record(const char *path, unsigned n)
 
 enum { OTHERS_DIE = 1, EXACT = 2, RULED = 4 }; /* Of a story. */
 
-/* It is unfit for a while; then an operator says all that he can of the client, who comes in
- * again where it may. */
+/* It is unfit for a while; then an operator gives all orders about the client, which comes back
+ * where it may. */
 static void rule(void)
 {
 	struct event e = {.type = EVENT_FITNESS};
@@ -407,7 +406,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 /* ---- Living one ---- */
 
-/* What was sent is thrown away; the oldest order to the disk is what `stored` may confirm. */
+/* Drops sent frames; `stored` may confirm the oldest order to the disk. */
 static bool stored(struct event *e, bool take)
 {
 	struct story_frame **at = &story.first;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Which lines the corpora reach: those of the tree, and those that `make fuzz-long` found.
 # Runs every file of them once, without sanitizers, and prints a table of the sources
-# that read what others wrote; all files are in build/fuzz-cov/all.txt. Nothing fails here.
+# that read foreign bytes; all files are in build/fuzz-cov/all.txt. Nothing fails here.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 dir=build/fuzz-cov

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* EAP packets, and what is in those of type 26. What is taken is written again: an EAP packet with the
- * same octets; of EAP-MSCHAPv2 one that means the same. */
+/* EAP packets, and the content of those of type 26. An accepted one is written again: an EAP packet
+ * with the same octets; EAP-MSCHAPv2 with the same meaning. */
 #include "proto/auth/eap_mschapv2_packet.h"
 
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  *   RAW      ESP as a stranger sends it
  *   INSIDE   the octets, sealed under the client's keys; its numbers advance by the argument
  *   AGAIN    an earlier one of these, once more
- *   OUTWARD  a packet from the network behind, to whom it may concern
+ *   OUTWARD  a packet from the network behind, to any address
  *   STATE    isolated or not, marks awaited or not, a new owner's epoch, another path
  *   DELIVER  a majority holds the mark (the argument); if this comes first, the SA is exact
  * What must hold (DESIGN section 10): nothing is delivered inward twice or outside the

@@ -4,8 +4,8 @@
  *   - a packet as it is, which exercises the walk up to the ICV; or
  *   - what is inside one: it is sealed (padding, trailer and all as the input has
  *     them), so that everything behind the ICV is reached.
- * What opens must lie in the packet and have the length its IP header says; what
- * esp_seal() makes of it must open to the same. */
+ * An opened packet must lie in the input and have the length in its IP header; sealed by esp_seal()
+ * it must open to the same. */
 #include "proto/esp/esp.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A forwarded packet's frame: what parses says the same when it is written again. */
+/* A forwarded packet's frame: one that parses means the same when it is written again. */
 #include "node/link/forward.c" /* The one file of node/ that this needs. */
 
 /* runs: 100000 */

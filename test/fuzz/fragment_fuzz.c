@@ -6,9 +6,9 @@
  *   - octets that nobody has sealed
  *   - a whole message, cut by our own hand, whose fragments come from any one on, around
  *
- * What must hold after each: a drop leaves all as it was; what is here is within its bounds; what was not
- * sealed never gets in. A message that is complete has all its fragments in their order, of one set and one
- * header, and its content is theirs, end to end. What was cut comes out as it went in. */
+ * What must hold after each: a drop changes nothing; the kept fragments are within their bounds;
+ * unsealed octets never get in. A complete message has all its fragments in order, of one set and
+ * one header, and their content, end to end. A message that we cut comes out as it went in. */
 #include "proto/ike/fragment.h"
 #include "proto/ike/reassembly.h"
 

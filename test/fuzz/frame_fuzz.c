@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames between nodes, and heartbeats: whatever parses encodes to the same octets. Whatever
- * heartbeats say, nobody is in contact with the future, and who hears nothing is isolated. */
+/* Frames between nodes, and heartbeats: input that parses encodes to the same octets. Whatever
+ * heartbeats say, no node has contact in the future, and a node that hears nothing is isolated. */
 #include "cluster/level.h"
 #include "cluster/link/detector.h"
 #include "cluster/link/frame.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What anybody sends to the port of the heartbeats. By bit 0 of the first octet the rest is
- * XORed to a good datagram, else it is the datagram as it is. What opens is what we would have
- * made of that frame; an untouched one opens. */
+/* Datagrams from anybody to the heartbeats' port. If bit 0 of the first octet is set, the rest is
+ * XORed to a good datagram, else it is the datagram. One that opens is what we would make of that
+ * frame; an untouched one opens. */
 #include "cluster/link/heartbeat_datagram.h"
 
 #include <assert.h>

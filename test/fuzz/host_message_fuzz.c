@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages of rtnetlink, one behind the other: nothing is read outside of what was received,
- * each is at least a header long, and what is said of one holds. */
+/* Messages of rtnetlink, one behind the other: nothing is read outside the received octets, each is
+ * at least a header long, and the parser's result is true. */
 #include "xdp/host/host_message.h"
 
 #include <assert.h>

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP requests to the status endpoint: libmicrohttpd parses, node/http/http.c answers.
- * The input is what a client sends on one connection, then it is done sending.
- * Whatever comes back is HTTP; only GET and HEAD are ever answered with 200, what is
- * called JSON is JSON, and the connection ends. */
+/* HTTP requests to the status endpoint: libmicrohttpd parses, node/http/http.c answers. The input
+ * is all that a client sends on one connection. Each answer is HTTP; only GET and HEAD ever get
+ * 200, JSON is JSON, and the connection ends. */
 #include "node/http/http.c" /* For run(), as its loop calls it. */
 #include "test/lib/story.h"
 

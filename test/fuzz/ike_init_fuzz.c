@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A stranger's first datagram. What is answered is a whole message and a response to it;
- * while cookies are demanded nothing is kept of who shows none, the cookie that was given
- * is good for the same request from the same place, and for no other place; no octets that
- * the input made up are one. */
+/* A stranger's first datagram. An answer is a whole message and a response to it; while cookies are
+ * demanded, nothing is kept about a client that shows none; a cookie is good for the same request
+ * from the same address only; no octets of the input are a valid cookie. */
 #include "proto/ike/cookie.h"
 #include "proto/ike/builder.h"
 #include "test/lib/gateway.h"

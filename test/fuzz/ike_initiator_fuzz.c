@@ -172,7 +172,7 @@ static void init_step(uint8_t first, const CBS *chain)
 	initiator_fini(&i);
 }
 
-/* Nobody but who knows the key gets in; the corpus has AUTH payloads that do. */
+/* Only a peer with the key gets in; the corpus has AUTH payloads that do. */
 static void auth_step(uint8_t first, const CBS *chain)
 {
 	struct initiator i = copy_of(&after_auth);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The IKEv2 codec. The first octet says what the rest is: 0 a datagram, else a decrypted
- * chain that starts with a payload of that type. Whatever parses is read to the
- * last octet, and what the codec chose is written and must read back the same. */
+/* The IKEv2 codec. The first octet says what the rest is: 0 a datagram, else a decrypted chain that
+ * starts with a payload of that type. Input that parses is read to the last octet, and the codec's
+ * choice is written and must read back the same. */
 #include "proto/ike/builder.h"
 #include "proto/ike/payload.h"
 

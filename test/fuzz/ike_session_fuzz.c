@@ -31,7 +31,7 @@ enum kind {
 	STEP_AUTH,
 	STEP_INIT,
 	STEP_DAMAGE, /* A liveness check with octets changed: position, mask. */
-	STEP_FINISH, /* What finishes the rekey under way is this instead, by the store's word. */
+	STEP_FINISH, /* Replaces the stored record that finishes the current rekey. */
 	STEP_KINDS
 };
 #define STEP_ELSEWHERE 0x80u
@@ -55,7 +55,7 @@ static void make_base(struct base *to, bool nat)
 	memset(&f, 0, sizeof(f));
 	fixture_setup(&f, nat ? "aes256-sha256-prfsha256-ecp256-x25519" : IKE_DEFAULT,
 		      nat ? "aes128gcm16-x25519-ecp256" : "aes128gcm16-esn-noesn");
-	/* Whoever sends no AUTH means the second one. */
+	/* A client without AUTH means the second one. */
 	f.g.connections[1] = f.g.connections[0];
 	f.g.connections[1].auth = &toy_auth;
 	strcpy(f.g.connections[1].name, "rounds");
@@ -247,7 +247,7 @@ static void half_open_step(struct gateway *g, enum kind kind, uint8_t first, con
 		if (!d)
 			return;
 		ike_respond_auth(&g->env, &base->half_open, &g->local, &from, d, &o);
-		/* Nobody but who knows the key gets in; the corpus has AUTH payloads that do. */
+		/* Only a peer with the key gets in; the corpus has AUTH payloads that do. */
 		if (o.verdict == IKE_VERDICT_ESTABLISH)
 			check_session(o.next);
 		if (o.verdict == IKE_VERDICT_HALF_OPEN)
@@ -270,7 +270,7 @@ static void damage_step(struct gateway *g, const CBS *chain)
 	blob_unref(gateway_receive(g, &from, d));
 }
 
-/* A record of ours that is not what it was: whatever it says, the answer to it is a step. */
+/* A damaged record of ours: whatever it says, the result is a step. */
 static void finish_step(struct gateway *g, const CBS *chain)
 {
 	struct ike_sa *sa = &g->session->ike[0];

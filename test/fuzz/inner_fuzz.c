@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inner packets, whole ones and those that ICMP quotes: nothing is read outside, and what
- * is said of a packet holds. */
+/* Inner packets, whole or quoted by ICMP: nothing is read outside, and the parser's result is
+ * true. */
 #include "xdp/engine/ecn.h"
 #include "xdp/engine/icmp_error.h"
 #include "xdp/engine/mss.h"
@@ -11,7 +11,7 @@
 
 /* runs: 200000 */
 
-/* What is changed on its way changes nothing else, and stays what it was to who reads it. */
+/* A change on the way changes nothing else, and the packet still parses the same. */
 static void change(const uint8_t *data, const struct inner_packet *p)
 {
 	uint8_t *copy = malloc(p->len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One end of a node link behind its TLS: chunks, as an authenticated node sends
- * them that is not what it was. The first octet says in which pieces they arrive;
- * the rest is a list of steps, each with a first octet:
+/* One end of a node link behind its TLS: chunks, as an authenticated node that has gone wrong sends
+ * them. The first octet says in which pieces they arrive; the rest is a list of steps, each with a
+ * first octet:
  *   even: so many octets as half of it says, as they are
  *   odd:  a chunk: its head (4 octets), the type of frame, then zeros
  * The highest bit of the first octet: the link is not up yet, and the first chunk has to be a

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mutations for core_fuzz.c, which includes it behind read_event(): events are moved,
- * repeated, taken out; what is in a frame is changed, and its length follows; two lives are
- * crossed between events. */
+/* Mutations for core_fuzz.c, which includes it behind read_event(): events are moved, repeated,
+ * taken out; a frame's content is changed, and its length follows; two lives are crossed between
+ * events. */
 #ifndef TEST_FUZZ_LIVES_H
 #define TEST_FUZZ_LIVES_H
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Fuzzing for a long time: FUZZ_SECONDS of processor time for each target, one after the
-# other on each of FUZZ_JOBS cores (all). What is new is kept in build/fuzz/corpus and is
+# other on each of FUZZ_JOBS cores (all). New inputs are kept in build/fuzz/corpus, which is
 # where the next run starts; a crash is kept in build/fuzz/crash and the target goes on.
 # Each target's line, and at the end the sum of all runs so far, comes from
 # build/fuzz/long.log. `make fuzz-coverage` says which lines all of it has reached.

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a netlink socket reads in answer to a request: the datagrams of the input, each
- * behind its length (2 octets), then nothing for two seconds. Bits of the length's top
- * octet put the sequence number that was asked with where the kernel would put it.
+/* Answers that a netlink socket reads: the datagrams of the input, each after its length (2
+ * octets), then nothing for two seconds. Bits of the length's top octet put the request's sequence
+ * number where the kernel would put it.
  *
- * What must hold: nothing is read outside what was received, what is said is 0 or a
- * negative errno, and 0 only if a datagram holds a whole acknowledgement that says so; of a
- * list, only if its end is there, and what is handed over before answers our request. */
+ * What must hold: nothing is read outside the received octets; the result is 0 or a negative errno,
+ * and 0 only if a datagram has a whole acknowledgement that says so; for a list only if its end is
+ * there, and the parts handed over before answer our request. */
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <stddef.h>
@@ -65,7 +65,7 @@ static void look(const uint8_t *data, size_t len)
 	}
 }
 
-/* Behind what was received stands what would be taken for an answer. */
+/* After the received octets stands a false answer. */
 static ssize_t fuzz_recv(void *out, size_t room)
 {
 	uint8_t *octets = out;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Outer frames, UDP 4500 payloads, ARP and ND: the same octets as all of them. What is
- * answered to them is read again, and is what was meant. */
+/* Outer frames, UDP 4500 payloads, ARP and ND: the same octets as all of them. Our answers to them
+ * are read again, and have their meaning. */
 #include "xdp/host/arp.h"
 #include "xdp/engine/checksum.h"
 #include "xdp/host/nd.h"
@@ -47,7 +47,7 @@ static void check_arp(const struct arp_request *r)
 	assert(r->target.family == 4);
 	arp_build_reply(frame, r, mac);
 	assert(memcmp(frame, r->sender_mac, 6) == 0 && memcmp(frame + 28, r->target.octets, 4) == 0);
-	assert(!arp_parse_request(&again, frame, sizeof(frame))); /* Nobody answers an answer. */
+	assert(!arp_parse_request(&again, frame, sizeof(frame))); /* An answer gets no answer. */
 	arp_build_announcement(frame, &r->target, mac, false);
 	assert(arp_parse_request(&again, frame, sizeof(frame)));
 	assert(address_equal(&again.target, &r->target) && address_equal(&again.sender, &r->target));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Chains of IKE payloads for steps.h: payloads made, moved, taken out, changed inside, with
- * every length and next-payload octet right again, so that a mutation gets past
- * ike_message_parse() and the rules, to what reads the payload itself. */
+/* Chains of IKE payloads for steps.h: payloads made, moved, taken out, changed inside, with every
+ * length and next-payload octet right again, so that a mutation gets past ike_message_parse() and
+ * the rules, to the payload's own parser. */
 #ifndef TEST_FUZZ_PAYLOADS_H
 #define TEST_FUZZ_PAYLOADS_H
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The first octets of a node link, as somebody with a stolen certificate may choose them.
- * The first one of the input says how many storage keys we have (bit 0) and, by bit 1, that the
- * rest is XORed to a good proof, else it is the frame as it is.
+/* The first octets of a node link, as a thief with a stolen certificate may choose them. The
+ * input's first one says how many storage keys we have (bit 0) and whether the rest is XORed to a
+ * good proof (bit 1) or is the frame itself.
  *
- * What is taken holds a MAC that we would make ourselves for that incarnation, and no length
- * but the one that its count says; an untouched proof is taken. */
+ * An accepted proof holds a MAC that we would make for that incarnation, and has exactly the length
+ * of its count; an untouched proof is accepted. */
 #include "cluster/link/proof.h"
 
 #include <assert.h>

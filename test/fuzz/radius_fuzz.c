@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RADIUS packets. What is no answer of who knows the secret is none, whatever is in it; the same attributes
- * in an answer that the secret was there for come back as they were, and with an octet changed it
- * is none any more. */
+/* RADIUS packets. A packet made without the secret is no answer, whatever is in it; the same
+ * attributes in an answer made with the secret come back as they were, and with an octet changed it
+ * is refused. */
 #include "proto/auth/radius.h"
 
 #include <stdlib.h>

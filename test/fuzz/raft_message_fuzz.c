@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A message from another node, and what it encodes to once it was taken. */
+/* A message from another node, and its encoding once it is accepted. */
 #include "cluster/raft/raft_message.h"
 
 #include <assert.h>

@@ -3,7 +3,7 @@
 # The fuzz targets. Each is run over all files of its corpus, then for a short time over
 # mutations of them, always the same ones: the seed is fixed, and the number of runs is
 # the target's own ("runs: N" in its source), so a slow machine only takes longer, up to
-# the limit below. What is found stays in build/fuzz/crash.
+# the limit below. Crashes stay in build/fuzz/crash.
 #
 #   test/fuzz/run.sh [NAME...]     FUZZ_LIMIT: seconds of mutation for each (10)
 #                                  FUZZ_SEED: other mutations (1)
@@ -31,7 +31,7 @@ targets=("${names[@]/#/build/fuzz/}")
 make -s -j"$jobs" "${targets[@]/%/_fuzz}" || exit 1
 mkdir -p build/fuzz/crash
 
-# one NAME: prints its line; what went wrong is shown whole.
+# one NAME: prints its line; a failure is shown completely.
 one() {
 	local name=$1 bin=build/fuzz/${1}_fuzz corpus=test/fuzz/corpus/$1 runs rc files
 	local out=$work/$name.out dict=()

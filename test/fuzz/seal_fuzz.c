@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nothing opens that was not sealed: the input is taken as sealed octets (the key id
- * is made ours, so that the tag decides), and as a plaintext that must come back. */
+/* Only sealed octets open: the input is taken as sealed octets (the key id is made ours, so that
+ * the tag decides), and as a plaintext that must come back. */
 #include "cluster/core/seal.h"
 
 #include <assert.h>

@@ -2,8 +2,8 @@
 /* AUTH data of anybody, with its AlgorithmIdentifier, against keys of each kind. The first octet
  * chooses the key, the second is the AUTH method.
  *
- * Nothing that openssl has not signed is taken (test/vectors/signature_rows.h), every refusal
- * says why, and what is taken is taken again. */
+ * Only openssl's signatures are accepted (test/vectors/signature_rows.h), every refusal says why,
+ * and an accepted one is accepted again. */
 #include "proto/crypto/signature.h"
 #include "test/vectors/signature_rows.h"
 

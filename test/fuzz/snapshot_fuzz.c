@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Snapshots: what decodes is canonical, has the digest of these octets, and is a state on which
- * any command can be applied. */
+/* Snapshots: one that decodes is canonical, has the digest of these octets, and gives a state on
+ * which any command can be applied. */
 #include "cluster/state/state.h"
 #include "test/lib/sample.c"
 

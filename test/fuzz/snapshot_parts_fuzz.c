@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Snapshots in sealed parts. The input is taken as octets, of which nothing opens; and as
- * an arrangement of the parts of two whole ones, of which only those two open. */
+/* Snapshots in sealed parts. The input is used as octets, which never open; and as an arrangement
+ * of the parts of two whole ones, of which only those two open. */
 #include "cluster/level.h"
 #include "cluster/core/rooms.h"
 #include "cluster/core/snapshot.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What comes out of a socket of the lowest rung: IKE, ESP, ESP or IKE in UDP, or what
- * is none of them. The first octet says which socket, of which family; the rest is what
- * it read. A raw IPv4 socket keeps the IP header, so its length is believed by no one. */
+/* Input from a socket of the lowest rung: IKE, ESP, ESP or IKE in UDP, or none of them. The first
+ * octet says which socket, of which family; the rest is what it read. A raw IPv4 socket keeps the
+ * IP header, so its length is believed by no one. */
 #include "xdp/port/sockets.c" /* For what is static in it. */
 
 /* runs: 200000 */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reports of a node on any state that a snapshot may hold. Peers choose their
- * identities: whatever they are, every session is in the list, the list is JSON, and
- * each line of the metrics is one of Prometheus. */
+/* The reports of a node on any state that a snapshot may hold. Peers choose their identities: for
+ * any of them every session is in the list, the list is JSON, and each line of the metrics is one
+ * of Prometheus. */
 #include "cluster/core/rooms.h"
 #include "node/http/status_json.h"
 

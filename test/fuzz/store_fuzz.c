@@ -8,9 +8,9 @@
  *   TIP    an octet of the file beside it is changed by the value (1)
  *   TIPOLD that file is of an older version: version (1)
  *   ZERO   so many octets are zero (2)
- * What must hold: what store_check() passes, by a child that may die of it, can be read and
- * written by this process, is what was written, to the last bit, and stays so. It is the last
- * version, unless the file beside is older. What is refused comes with a reason. */
+ * What must hold: a store that store_check() passes, in a child that may die of it, can be read and
+ * written by this process, equals what was written, to the last bit, and stays so. It is the last
+ * version, unless the file beside is older. A refusal has a reason. */
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records of a store that somebody else wrote. The header is parsed before its MAC
- * is known; of the rest the input is a body, authenticated here, so that what is
- * behind the MAC is reached. */
+/* Records of a store that an attacker wrote. The header is parsed before its MAC is known; for the
+ * rest the input is a body, authenticated here, so that the code behind the MAC is reached. */
 #include "node/store/store_record.c" /* The one file of node/ that this needs. */
 
 /* runs: 50000 */

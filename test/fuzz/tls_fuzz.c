@@ -5,9 +5,9 @@
  *           subject's CN, its SAN extension, notBefore and notAfter, each behind its length;
  *           a client shows it, and a node starts with it
  *   FLIGHT  what is changed in an honest client's octets: place (2), mask
- * What must hold: what is refused comes with a reason, and with no octet of the key; who is
- * taken for a node has its name, as a second reader of the certificate finds it; a changed
- * flight makes nobody anybody else; a client of another CA is nobody. */
+ * What must hold: a refusal has a reason, and no octet of the key; a peer accepted as a node has
+ * its name, as a second reader of the certificate finds it; a changed flight changes no peer's
+ * identity; a client of another CA is no node. */
 #include <sys/mman.h>
 
 #include "node/link/tls.c" /* For the names in certificates. */
@@ -165,7 +165,7 @@ static void carry(struct tls *from, struct tls *to, const struct flight_change *
 	tls_sent(from, len);
 }
 
-/* Whom the server takes the client for; CLUSTER_NODES_MAX: nobody, or not yet. */
+/* The node that the server takes the client for; CLUSTER_NODES_MAX: none, or not yet. */
 static uint32_t shake(struct tls_context *as, const struct flight_change *changes, size_t n)
 {
 	struct tls *a = tls_new(as, false), *b = tls_new(server, true);

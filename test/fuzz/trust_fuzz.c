@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Certificates of a stranger. The first octet says what the rest is: 0 a chain in DER, two octets of
- * length before each, to be verified against a CA with a CRL; 1 a CERTREQ payload's body, by which
- * one of our certificates is chosen; 2 and 3 what comes from the process that reads files
- * (credential_image.h), which is nobody's but ours, and still must not be read past its end.
+/* Certificates of a stranger. The first octet says what the rest is: 0 a chain in DER, two octets
+ * of length before each, to be verified against a CA with a CRL; 1 a CERTREQ payload's body, by
+ * which one of our certificates is chosen; 2 and 3 an image from the process that reads files
+ * (credential_image.h), which is our own, but still must not be read past its end.
  *
- * Nothing that our CA has not issued is believed, every refusal says why, and a certificate is always
- * chosen. What is taken of an image is written and taken again. */
+ * Only certificates that our CA has issued are accepted, every refusal says why, and a certificate
+ * is always chosen. An accepted image is written and accepted again. */
 #include "proto/auth/credential_image.h"
 #include "test/lib/pki.h"
 

@@ -51,7 +51,7 @@ def main():
                 raise AssertionError("a damaged packet was opened")
             except EspError:
                 pass
-        except Exception as e:          # any failure of a row is the row's result
+        except Exception as e:          # any failure in a row is the row's result
             failed += 1
             print("row %d: %s esn=%s seq=%d: %r" % (number, name, esn, seq, e))
     sa, other = EspSa(1, Suite("aes128gcm16"), bytes(20), True), EspSa(1, Suite("aes128gcm16"), bytes(20), True)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Is the Python initiator to be trusted? esp.py against scapy, then ikev2.py
+# Can the Python initiator be trusted? esp.py against scapy, then ikev2.py
 # against a stock strongSwan gateway: each cipher, each group, both rekeys, both
 # DELETEs, a refused group, a wrong PSK. Needs root. Raw ESP and ESN, which
-# kernel-libipsec has not, rest on the comparison with scapy.
+# kernel-libipsec lacks, rest on the comparison with scapy.
 set -u
 . "$(dirname "$0")/../netns/lib.sh"
 HERE=$LAB_ROOT/test/interop

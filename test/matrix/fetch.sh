@@ -10,7 +10,7 @@ dir=$PWD/build/peers
 [ ! -e "$dir/complete" ] || exit 0
 rm -rf "$dir"
 mkdir -p "$dir/debs/partial" "$dir/root"
-# With all that they need and the machine lacks.
+# With all their dependencies that the machine lacks.
 get() {
 	apt-get install -qq -y --no-install-recommends --reinstall --download-only -o Dir::Cache::archives="$dir/debs" \
 		-o Debug::NoLocking=1 libreswan libnss3-tools openiked < /dev/null > "$dir/log" 2>&1

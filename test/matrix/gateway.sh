@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # The gateway of a row: three nodes with one [[connection]], which has the proposals of `baton init`
-# and what the row opts in to; the secrets of two clients, "cl" and "cl2". To be sourced.
+# and the row's additions; the secrets of two clients, "cl" and "cl2". To be sourced.
 
 # init_says KEY: that list of the file that init writes, on one line.
 init_says() {
@@ -47,8 +47,7 @@ connection() {
 	secret_of cl "$CLIENT_ID"
 	secret_of cl2 "$GHOST_ID"
 }
-# What is so soon given up is given up at the end of a row that need not wait for it. A path that a
-# node is to remove must lie where it may.
+# Short limits, so that a row need not wait for a give-up at its end. A path that a node removes must lie where it may.
 times() {
 	mkdir -m 777 "$LAB/die"
 	chmod 711 "$LAB"
@@ -68,7 +67,7 @@ times() {
 gateway_up() {
 	local conf=$LAB/conf/cluster.toml name
 	lab_net 3
-	# An address that goes leaves the younger one of its subnet.
+	# When an address goes, the younger one of its subnet stays.
 	at cl sysctl -qw net.ipv4.conf.wan.promote_secondaries=1
 	host cl2
 	cable wan cl2 wan 02:00:00:79:60
@@ -95,7 +94,7 @@ hurry() {
 	sed -i "s/^# rekeying/rekey_time_s = $s\nike_rekey_time_s = $s/" "$LAB/conf/cluster.toml"
 }
 
-# sessions_at ADDRESS-PREFIX JQ: what any live node says of the sessions of who is there.
+# sessions_at ADDRESS-PREFIX JQ: any live node's data on the sessions of clients there.
 sessions_at() { ask_any /v1/sessions "[.[] | select(.remote | startswith(\"$1\"))] | $2"; }
 # seen_by NODE: the SPIs of the client's sessions as that node sees them, sorted, a line; those of IKE
 # SAs are only counted where the peer does not tell its own.

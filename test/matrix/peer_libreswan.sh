@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Libreswan, configured as a row says, in the part of a peer (row.sh). To be sourced. It follows its
-# addresses only as long as it knows its own by the default route; it names its IKE SAs by numbers of
-# its own, and no command tells their SPIs.
+# Libreswan, configured as a row says, as a peer (row.sh). To be sourced. It follows its addresses
+# only while it learns its own from the default route; it names its IKE SAs by its own numbers, and
+# no command shows their SPIs.
 . "$(dirname "${BASH_SOURCE[0]}")/stand_in.sh"
 PEER_IKE_SPIS=no
 

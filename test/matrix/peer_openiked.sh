@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# OpenIKED, configured as a row says, in the part of a peer (row.sh). To be sourced. It rekeys a Child
+# OpenIKED, configured as a row says, as a peer (row.sh). To be sourced. It rekeys a Child
 # SA when the kernel says that its soft lifetime is over; no command makes it rekey an IKE SA.
 . "$(dirname "${BASH_SOURCE[0]}")/stand_in.sh"
 PEER_REKEYS=child
@@ -29,7 +29,7 @@ peer_new() {
 	until_ok 10 iked_do "$name" show sa || { tail -n 5 "$LAB/$name-ike.log"; return 1; }
 }
 up() { [ "$(peer_spis "$1" | wc -w)" = 4 ]; }
-# In passive mode it makes nothing anew that was ended.
+# In passive mode it does not re-create SAs that were ended.
 peer_connect() {
 	iked_do "$1" active && until_ok 40 up "$1"
 	local rc=$?

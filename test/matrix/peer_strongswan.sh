@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# strongSwan, configured as a row says, in the part of a peer (row.sh). To be sourced.
+# strongSwan, configured as a row says, as a peer (row.sh). To be sourced.
 export PLUGINS="eap-identity eap-mschapv2 resolve"
 
 peer_possible() { command -v charon-systemd > /dev/null || [ -x /usr/sbin/charon-systemd ] || echo "charon-systemd is not installed"; }

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The matrix: what kind of client does which step, as one table.
+# The matrix: which kind of client passes which step, as one table.
 #
 #    run.sh [ROW...]     all of rows/, or these; ROWS_JOBS at a time (2); STEPS="connect move": only
 #                        these steps, by their names below; needs root
 #
-# Each row has a laboratory of its own. What it printed, its steps and, if one of them failed, the
-# logs of all sides stay in build/matrix/ROW. The exit status is 1 if a cell failed.
+# Each row has its own laboratory. Its output, its steps and, if one of them failed, the logs of all
+# sides stay in build/matrix/ROW. The exit status is 1 if a cell failed.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 rows=("$@")

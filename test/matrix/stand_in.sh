@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# What peers have in common that use the kernel's IPsec: its stand-in (kernel/), and Debian's
-# packages, unpacked (fetch.sh). To be sourced.
+# Shared by peers that use the kernel's IPsec: its stand-in (kernel/), and Debian's packages,
+# unpacked (fetch.sh). To be sourced.
 PEERS=$LAB_ROOT/build/peers/root
 PEERS_LIB=$PEERS/usr/lib/$(gcc -print-multiarch 2> /dev/null || echo x86_64-linux-gnu)
 
@@ -28,7 +28,7 @@ with_stand_in() {
 	background "$name-ike" ip netns exec "$(ns "$name")" env LD_LIBRARY_PATH="$PEERS_LIB" IPSEC_KERNEL="$LAB/$name/kernel.sock" \
 		LD_PRELOAD="$LAB_ROOT/build/netns/ipsec_preload.so" "$@"
 }
-# stand_in_kill NAME: daemon and kernel, as a machine dies that loses its power.
+# stand_in_kill NAME: daemon and kernel, as when a machine loses power.
 stand_in_kill() {
 	local what
 	for what in ike kernel; do

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # The steps of a row, in the order of row.sh. To be sourced. The client is "cl", at 10.79.0.50 or .51;
-# another one of its kind, "cl2", was killed after it had connected, and is found dead meanwhile.
+# another client of its kind, "cl2", was killed after it had connected, and is found dead meanwhile.
 
 # settled [OLD]: the client has one IKE SA and one Child SA, other ones than OLD, and all nodes agree.
 settled() {
@@ -14,7 +14,7 @@ settled() {
 		same "$(seen_by "$n")" "$(sed 's/ike-[^ ]*/ike/g' <<< "$mine")" || { echo "($n and the client)"; return 1; }
 	done
 }
-# await SECONDS COMMAND...: until it holds; what it says meanwhile is told when it changes.
+# await SECONDS COMMAND...: until it holds; prints the command's output when it changes.
 await() {
 	local end=$(($(now_ms) + $1 * 1000)) said='' was=''; shift
 	until said=$("$@" 2>&1); do
@@ -25,7 +25,7 @@ await() {
 	done
 }
 pings() { [ "$PACKETS" = no ] || at cl ping -q -c 3 -i 0.1 -W 1 $SERVER > /dev/null; }
-# unharmed: packets pass by the SAs of before, and the client began nothing.
+# unharmed: packets pass on the same SAs, and the client began no exchange.
 unharmed() {
 	await 15 pings || { echo "no packets"; return 1; }
 	same "$(peer_spis cl)" "$spis" || return 1
@@ -44,7 +44,7 @@ step_connect() {
 	remember
 	attempts=$begun # Two, where its guess of a group was another one.
 }
-# The client's first guess of a group is right, or leads it to nothing weaker.
+# The client's first guess of a group is right, or leads to no weaker one.
 step_first_ke() {
 	local groups
 	groups=$("$PYTHON" "$(dirname "$0")/groups.py" "$LAB/wan-cl.pcap") || { echo "$groups"; return 1; }
@@ -62,7 +62,7 @@ step_traffic() {
 	await 5 pings || { echo "from the client: nothing comes back"; return 1; }
 	at sv ping -q -c 3 -i 0.1 -W 1 "$address" || { echo "from the server: nothing comes back"; return 1; }
 }
-# in_both SPIS SPIS: so many are.
+# in_both SPIS SPIS: how many are in both.
 in_both() { comm -12 <(tr ' ' '\n' <<< "$1" | grep .) <(tr ' ' '\n' <<< "$2" | grep .) | wc -l; }
 # Half of the SPIs stay: after a rekey of the Child SA those of the IKE SA, and the other way round.
 only_replaced() {
@@ -138,7 +138,7 @@ lost() {
 }
 step_owner() { apart && lost "$(owner)"; }
 step_leader() { apart && lost "$(leader)"; }
-# dies POINT COMMAND...: the leader of the moment dies there, on what the command makes the client do.
+# dies POINT COMMAND...: the current leader dies there, in the exchange that the command starts.
 dies() {
 	local point=$1 victim rc; shift
 	await 20 all_nodes_up || return 1

@@ -7,11 +7,13 @@
 # test/sim/mutants.txt remembers which test noticed, and with which seed, counted from 1 on; these
 # are tried first. If none of them notices any more, all are, from seed 1 on. The script builds what
 # it needs. A program that cannot be built or started, dies without saying what is wrong, or fails
-# without the bug too has noticed nothing: that is an ERROR of the run, and fails it. MUTANT=NAMES
-# only these MUTANT_HUNT=1 begin with seed 1, whatever is remembered MUTANT_WRITE=1 write what was
-# found into mutants.txt MUTANT_SEEDS=N how many seeds of each kind are tried (100) MUTANT_JOBS=N
-# how many at once (the number of processors) MUTANT_ROWS=FILE keep what was found there, and go on
-# behind it
+# without the bug too has noticed nothing: that is an ERROR of the run, and fails it.
+# MUTANT=NAMES     only these
+# MUTANT_HUNT=1    begin with seed 1, whatever is remembered
+# MUTANT_WRITE=1   write what was found into mutants.txt
+# MUTANT_SEEDS=N   how many seeds of each kind are tried (100)
+# MUTANT_JOBS=N    how many at once (the number of processors)
+# MUTANT_ROWS=FILE keep what was found there, and go on behind it
 set -u
 export LC_ALL=C CMOCKA_MESSAGE_OUTPUT=stdout
 unset MAKEFLAGS MAKELEVEL

@@ -6,7 +6,7 @@
  *   - equal commands give equal digests, also through snapshots in between;
  *   - I7: an epoch has one owner, and a new owner comes with epoch + 1;
  *   - I6: no address has two sessions, no SPI pair comes back;
- * - I1: a later epoch's lease begins after all numbers that an earlier one could send. */
+ *   - I1: a later epoch's lease begins after all numbers that an earlier one could send. */
 #include "cluster/state/mark.h"
 #include "cluster/state/state.h"
 #include "test/lib/apply.h"

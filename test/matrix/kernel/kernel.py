@@ -35,7 +35,7 @@ def tun_open(name):
     fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(fd, 0x400454ca, struct.pack("16sH22x", name.encode(), 0x1001))     # TUNSETIFF: TUN, NO_PI
     ip("link", "set", name, "mtu", str(MTU), "up")
-    # An interface that loses its last address loses its routes. Of this scope it is nobody's source.
+    # An interface that loses its last address loses its routes. With this scope it is never chosen as a source.
     ip("addr", "add", "127.50.0.1/32", "scope", "host", "dev", name)
     ip("rule", "add", "pref", TABLE, "table", TABLE)
     return fd
@@ -100,7 +100,7 @@ class Kernel:
         try:
             conn.send((self.xfrm if netlink else self.pfkey).answer(message))
         except (BrokenPipeError, ConnectionResetError):
-            pass    # Who was killed is found so by the next read.
+            pass    # The next read shows that a process was killed.
         except (IndexError, KeyError, ValueError, struct.error) as why:
             print("cannot read %s: %r" % (message.hex(), why))
             events.unregister(conn)

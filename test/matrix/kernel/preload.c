@@ -28,7 +28,7 @@
 #define FDS_MAX 4096
 
 enum kind { OTHER, NETLINK, PFKEY };
-static unsigned char kind_of[FDS_MAX]; /* Of the sockets that became others. */
+static unsigned char kind_of[FDS_MAX]; /* For sockets that were replaced. */
 
 static enum kind kind_at(int fd)
 {
@@ -138,7 +138,7 @@ ssize_t recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *fr
 	return n;
 }
 
-/* OpenIKED waits one millisecond for the kernel's answer, which is enough for a kernel only. */
+/* OpenIKED waits one millisecond for the kernel's answer, which is enough only for a real kernel. */
 int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
 	int (*next)(struct pollfd *, nfds_t, int) = (int (*)(struct pollfd *, nfds_t, int))real("poll");
@@ -146,8 +146,8 @@ int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 	return next(fds, count, timeout_ms == 1 ? 5000 : timeout_ms);
 }
 
-/* Libreswan does not start without a helper at its place, which is not there where it is unpacked
- * and not installed. It is to read a configuration, which whoever starts the daemon does later. */
+/* Libreswan does not start without a helper at its place, which is missing where it is only unpacked. The
+ * helper would read the configuration; the script that starts the daemon does that later. */
 int access(const char *path, int mode)
 {
 	int (*next)(const char *, int) = (int (*)(const char *, int))real("access");
@@ -155,8 +155,8 @@ int access(const char *path, int mode)
 	return strcmp(path, "/usr/libexec/ipsec/addconn") == 0 ? 0 : next(path, mode);
 }
 
-/* OpenIKED is nobody, and finds its keys in $IPSEC_ETC. Of the process that has them the latter is
- * the root directory. */
+/* OpenIKED has no user of its own here, and finds its keys in $IPSEC_ETC, the root directory of the
+ * process that has them. */
 struct passwd *getpwnam(const char *name)
 {
 	struct passwd *(*next)(const char *) = (struct passwd * (*)(const char *)) real("getpwnam");

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# pfSense with what its forms begin with: addresses as identities, a pre-shared key, AES-CBC with
+# pfSense with the defaults of its forms: addresses as identities, a pre-shared key, AES-CBC with
 # MODP-2048, PFS; no MOBIKE.
 PEER=strongswan AUTH=psk MOBIKE=no
 CLIENT_ID=10.79.0.50 GHOST_ID=10.79.0.60 LOCAL_ID=10.79.0.100 REMOTE_ID=10.79.0.100
