@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The demo's story and verdict, from what the run left in its directory:
+"""The demo's story and verdict, from the files that the run left:
 run.json (times, SPIs, status), ping.json (each packet), events.json (the nodes'
 own), outer.json (the capture). Exit status 0: the tunnel has survived."""
 import argparse
@@ -20,7 +20,7 @@ SIGNAL_MS = 20  # Until then the victim may still answer, while the signal is on
 
 def first_back(rows, kill, moved):
     """When the silence that contains the kill ends: the longest of those that have begun when
-    the first packet of another node is on the wire (moved; None: nobody saw one). A later one
+    the first packet of another node is on the wire (moved; None: none was seen). A later one
     is the pinging process's own, or another fault; it is not the gap of this kill."""
     at = sorted(r[2] for r in rows if r[2] is not None)
     if not at or at[-1] < kill:

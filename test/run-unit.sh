@@ -3,7 +3,7 @@
 # Run the given test programs (cmocka), as many at a time as there are processors, one
 # line each; a failing one's output is shown whole. The last line is "N passed, N failed,
 # N skipped" and counts test cases; a program that dies without a summary counts as one
-# failure. UNIT_JOBS: so many at a time; UNIT_TIMEOUT: seconds for each (300).
+# failure. UNIT_JOBS: how many at a time; UNIT_TIMEOUT: seconds for each (300).
 set -u
 passed=0 failed=0 skipped=0
 work=$(mktemp -d) || exit 1

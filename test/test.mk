@@ -43,7 +43,7 @@ build/netns/%: test/netns/%.c build/libxdpath.a build/libproto.a
 	$(call say,LINK)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(XDP_LIBS)
 
-# A node's half of a link, for who has stolen its certificate.
+# A node's half of a link, for a thief of its certificate.
 build/netns/link_peer: $(patsubst %,build/obj/node/link/%.c.o,tls forward pki) build/libcluster.a
 build/netns/link_peer: XDP_LIBS += build/libproto.a -lssl $(CLUSTER_LIBS)
 
@@ -58,8 +58,8 @@ build/netns/%.so: test/netns/%.c
 	$(call say,LINK)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $< -ldl
 
-# Faults of all kinds against stock clients, for as long as one likes; needs root. And
-# the same with planted bugs in the nodes: those who see only packets must notice.
+# Faults of all kinds against stock clients, for any time; needs root. And the same with planted
+# bugs in the nodes: observers that see only packets must notice.
 ## chaos: faults at random against stock clients, as long as asked (root)
 chaos: all
 	test/netns/chaos.sh $(CHAOS)
@@ -97,7 +97,7 @@ $(1)/config_fuzz: $(patsubst %,$(1)/obj/%.o,$(filter-out %/values.c,$(CONFIG_C))
 $(1)/config_fuzz: FUZZ_LIBS := --driver-mode=g++
 $(1)/http_fuzz $(1)/status_fuzz: $(patsubst %,$(1)/obj/node/http/%.o,status_json.c status_sessions.c)
 $(1)/http_fuzz: $(1)/obj/node/http/http_conn.c.o
-# They would ask a data path and links; there are none, so nobody calls what is not there.
+# They would ask a data path and links; there are none, so nothing calls the missing functions.
 $(1)/http_fuzz: FUZZ_LIBS := -lmicrohttpd -ljansson -luv -no-pie -Wl,--unresolved-symbols=ignore-all
 $(1)/status_fuzz: FUZZ_LIBS := -ljansson -no-pie -Wl,--unresolved-symbols=ignore-all
 $(1)/host_message_fuzz $(1)/netlink_fuzz: FUZZ_LIBS := -lmnl
@@ -124,7 +124,7 @@ fuzz-coverage: $(FUZZ:build/fuzz/%=build/fuzz-cov/%)
 .PHONY: check-fuzz fuzz-long fuzz-coverage
 
 # Planted bugs (proto/mutant.h, test/sim/patches): a checker of the simulator must notice each of them, or
-# a unit test where it is out of the simulator's sight. mutants.sh builds what it needs.
+# a unit test if the simulator cannot see it. mutants.sh builds what it needs.
 MUTANT_FLAGS := -std=gnu11 -g -O1 $(WARN) -Wno-maybe-uninitialized -DBATON_MUTANTS
 mutant_objs = $(patsubst %.c,build/mutants/obj/%.o,$(filter-out %.bpf.c,$(wildcard $(1))))
 build/mutants/obj/%.o: %.c
@@ -156,7 +156,7 @@ build/mutants/baton: $(MUTANT_NODE) build/mutants/libunder.a
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(NODE_LIBS)
 # Bugs of the files that a reader must believe are patches, test/sim/patches/NAME.patch (the
 # second line says what it breaks): NAME has a simulator, unit tests and a node of its own,
-# in which the patched copies stand in for the sources that they are of.
+# in which the patched copies replace their sources.
 define mutant_patched
 build/mutants/patched/$(1)/applied: test/sim/patches/$(1).patch $(2)
 	@rm -rf $$(@D)
@@ -178,7 +178,7 @@ build/mutants/patched/$(1)/unit/core_datagrams_test: UNIT_LIBS := -Wl,--wrap=ike
 build/mutants/patched/$(1)/baton: $(2:%.c=build/mutants/patched/$(1)/%.o) $$(MUTANT_NODE) build/mutants/libunder.a
 	$$(call say,LINK)
 	$$(Q)$$(CXX) $$(LDFLAGS) -o $$@ $$^ $$(NODE_LIBS)
-# Node's own tests see nothing of them.
+# The tests of node/ do not see them.
 mutants-unit-$(1): $(patsubst test/unit/%.c,build/mutants/patched/$(1)/unit/%,$(filter-out %/config_test.c %/config_files_test.c %/config_facts_test.c %/config_certificates_test.c %/ready_test.c %/store_lmdb_test.c,$(wildcard test/unit/*_test.c)))
 .PHONY: mutants-unit-$(1)
 endef
@@ -199,7 +199,7 @@ check-tidy:
 check-unit:
 	$(MAKE) SAN=1 $(if $(T_UNIT),$(T_UNIT),unit-all)
 	test/run-unit.sh $(or $(T_UNIT),$(UNIT))
-# What the scripts would build themselves: not two of them at once.
+# The scripts would build these themselves: no two of them at once.
 NETNS_TOOLS := build/netns/bpf_test build/netns/datapath_peer build/netns/chaos_preload.so \
 	build/netns/inside_preload.so build/netns/link_peer build/bench/flood build/unsealed/baton
 ## check-root: the namespace tests (root)

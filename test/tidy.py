@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of the tree that want more than grep: how long a function may be, that no two
-structs share a name and no field is there for nobody, who may touch the struct of a room of
+"""The rules of the tree that need more than grep: how long a function may be, that no two
+structs share a name and no field is unused, which files may touch the struct of a room of
 the core, and how many files may call each other in a circle. Prints file:line: what."""
 import os
 import re

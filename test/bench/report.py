@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""report.py [--json] DIR: what failover.sh has measured, as tables."""
+"""report.py [--json] DIR: the results of failover.sh, as tables."""
 import argparse
 import glob
 import json

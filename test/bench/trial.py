@@ -7,7 +7,7 @@
 
 NN.ping is the pinger's, NN.kill "key value" lines with the time of the SIGKILL in
 unix microseconds; the anchors have no more. The nodes' events (1 ms resolution) and
-the wire (tcpdump's time stamps) are there for baton. Everything is told in
+the wire (tcpdump's time stamps) are there for baton. All output is in
 milliseconds from the kill.
 """
 import json

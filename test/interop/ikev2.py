@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A small IKEv2 initiator that owes nothing to the code under test.
+"""A small IKEv2 initiator that shares nothing with the code under test.
 
 It does what stock clients leave out (ESN, raw ESP, any sequence number, any
 message sent again) and sees what they hide: each sequence number, each message
@@ -8,7 +8,7 @@ ID. PSK, configuration payload, one Child SA and its rekey, IKE SA rekey, DELETE
 and DPD in both directions. It is strict: a request with another message ID than
 the next is not answered (a repeated one gets the same bytes again).
 
-As a program it does the steps named in --do, in order, and prints what came back:
+As a program it does the steps named in --do, in order, and prints the results:
 
     ikev2.py --local 10.79.0.50 --gateway 10.79.0.100 --id cl --psk-file F \\
         --esp aes128gcm16 --esn --raw --do ping:5,rekey-child,ping,rekey-ike,ping,delete

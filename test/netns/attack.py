@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What somebody who can reach a node does to it, and what an honest client sees meanwhile.
+"""Attacks by somebody who can reach a node, and what an honest client sees meanwhile.
 
     attack.py clients LOCAL GATEWAY PSKFILE N      N honest clients, one after the other (JSON)
     attack.py half LOCAL,LOCAL... GATEWAY N        N IKE SAs left half-open, with cookies
@@ -127,7 +127,7 @@ def auth(local, gateway, psk_file):
 
 
 def idle(at, n, secs, locals_=""):
-    """Those that are closed are made anew, 100 every 10 ms."""
+    """Closed ones are opened again, 100 every 10 ms."""
     n, end = int(n), time.time() + float(secs)
     resource.setrlimit(resource.RLIMIT_NOFILE, (n + 100, max(n + 100, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
     froms = [a for a in locals_.split(",") if a]
@@ -190,7 +190,7 @@ def dial(at, cert, key):
 
 
 def rogue(at, cert, key):
-    """The client's side of TLS 1.3 is done before the server has judged: what it says next counts."""
+    """The client's side of TLS 1.3 ends before the server has judged: the server's next octets count."""
     try:
         s = dial(at, cert, key)
         print("taken" if s.recv(100) else "refused")

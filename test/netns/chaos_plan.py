@@ -5,12 +5,12 @@
     chaos_plan.py SEED [--brisk] [--episodes N] [--kinds KIND,...]
 
 Lines "OFFSET_MS VERB ARGS", in episodes: each begins with "0 episode ROLE
-KINDS" and ends with "OFFSET_MS settle". All faults of an episode concern one node, whom ROLE
+KINDS" and ends with "OFFSET_MS settle". All faults of an episode hit one node, which ROLE
 names (owner, leader, n1, ...), so that a majority is well at any time, but for the
 kinds "power", which takes all at once, "rolling", one after another, and "back", which
 silences whoever is owner (leader) until it is who it was at first. What concerns a
 client's own link, its rekeys and recorded ESP may come at any time.
-The kinds are dealt like cards: all have had their turn before one comes again.
+The kinds are dealt like cards: each comes once before any comes again.
 """
 import argparse
 import random

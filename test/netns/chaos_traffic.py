@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Traffic that goes on for a whole chaos run, and tells meanwhile how it is doing.
+"""Traffic that goes on for a whole chaos run, and reports its progress meanwhile.
 
     chaos_traffic.py server                   echo and a slow download
     chaos_traffic.py udp|loop|down ADDR --out F [--rate N]

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Keys of a run, and where they must not be.
+"""Finds the keys of a run, also where they must not be.
 
     keys.py CHARON.LOG PSKFILE        the PSK, SK_* and ESP keys of a log at level 4, as hex
     keys.py --binary KEYS             the first key, as octets

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a wire-tapper at the switch's outer ports has seen.
+"""Checks what a wire-tapper at the switch's outer ports has seen.
 
     observe.py [--json] [--pool 10.30.0.0/16] [--inner 10.20.0.0/16]
                [--exempt SPI:SEQ ...] wan-n1.pcap wan-n2.pcap ... wan-cl.pcap

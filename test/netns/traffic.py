@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Traffic that knows what became of it.
+"""Traffic that records its own fate.
 
     traffic.py server --out F             in the protected network
     traffic.py ping ADDR | udp ADDR       numbered packets at --rate for --secs
@@ -41,7 +41,7 @@ def write(path, obj):
 # ---- server ----------------------------------------------------------------
 
 class Delivered:
-    """What the server has got by UDP: numbers per run, and every repetition."""
+    """The server's UDP packets: numbers per run, and every repetition."""
 
     def __init__(self):
         self.seen = {}

@@ -3,7 +3,7 @@
 # Runs many seeds on all processors and adds up what was done and checked. Results stay in DIR: run
 # it again with the same DIR, and it goes on where it stopped.
 #   long.sh BIN DIR SEEDS [BASE]     BASE: the first seed; drawn and kept if not given.
-# SIM_JOBS=N: so many at once. Status 1 if a seed failed; the commands that repeat them are in DIR/failed.
+# SIM_JOBS=N: N at once. Status 1 if a seed failed; the commands that repeat them are in DIR/failed.
 set -u
 [ $# -ge 3 ] || { echo "usage: long.sh BIN DIR SEEDS [BASE]" >&2; exit 2; }
 bin=$1 dir=$2 seeds=$3

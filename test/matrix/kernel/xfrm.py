@@ -36,7 +36,7 @@ def selector(data):
 
 
 def algorithm(data, lengths):
-    """(name, key) of an xfrm_algo with so many lengths, of which the first is the key's in bits."""
+    """(name, key) of an xfrm_algo with that many lengths; the first is the key's, in bits."""
     name = data[:64].split(b"\0")[0].decode()
     bits = struct.unpack("=I", data[64:68])[0]
     at = 64 + 4 * lengths
