@@ -158,7 +158,7 @@ void cut_before_report_goes(struct state *s, struct accounting_report *r)
 	if (!x || x->stage > CUT_REPORTS)
 		return;
 	if (x->report == r)
-		x->report = state_next_report(s, r);
+		x->report = r->hh.next;
 	if (r->id <= x->reports_after || r->id > x->last_report)
 		return;
 	c = row_begin(x, &row);
@@ -242,7 +242,7 @@ static void write_report(struct state *s, struct state_cut *x)
 	} else if (r) {
 		x->reports_after = r->id;
 		codec_report(&x->codec, s, r);
-		x->report = state_next_report(s, r);
+		x->report = r->hh.next;
 		x->n_reports--;
 	} else {
 		assert(x->n_reports == 0);
@@ -290,9 +290,9 @@ void state_cut_begin(struct state *s)
 	x->freed = s->freed;
 	x->freed_end = s->freed_serial;
 	x->n_freed = HASH_CNT(hh, s->freed);
-	x->report = state_next_report(s, NULL);
+	x->report = s->reports;
 	x->last_report = s->last_report;
-	x->n_reports = (uint32_t)state_reports(s);
+	x->n_reports = HASH_CNT(hh, s->reports);
 	x->last = s->last_session;
 	x->n_sessions = (uint32_t)state_sessions(s);
 	codec_head(&x->codec, s, s->level);

@@ -69,6 +69,11 @@ struct volume session_volume(const struct session *session)
 	return sum;
 }
 
+bool session_ends(const struct session *session)
+{
+	return (session->ike.features & IKE_ENDS) != 0;
+}
+
 int64_t session_epoch(const struct state *s, const struct session *session)
 {
 	assert(session->slot < STATE_SLOTS_ALL);

@@ -6,7 +6,8 @@
  *   slots.c           owner slots: who owns what, in which epoch
  *   sessions.c        put, step, delete
  *   tombstones.c      IKE SAs that are gone
- *   revoked.c         sessions that are told to end, identities that are not let in
+ *   ending.c          sessions that are told to end
+ *   revoked.c         identities that are not let in
  *   table.c           the table of sessions and its indexes
  *   seq_batch.c       leases, marks, the planned hand-over
  *   accounting_report.c  what is to be told to RADIUS
@@ -201,9 +202,13 @@ void tombstone_say(struct state *s, uint64_t spi_i, uint64_t spi_r, struct ike_d
 void tombstones_sweep(struct state *s);
 void tombstones_fini(struct state *s);
 
-/* ---- revoked.c ---- */
+/* ---- ending.c ---- */
 void apply_sessions_end(struct state *s, const struct sessions_end *c, struct apply_result *r);
 void apply_identity(struct state *s, const struct identity_command *c, struct apply_result *r);
+
+/* ---- revoked.c ---- */
+void revoked_add(struct state *s, const struct ike_id *id);    /* It is not there, and there is room. */
+void revoked_remove(struct state *s, const struct ike_id *id); /* It is there. */
 void codec_revoked(struct codec *c, struct state *s); /* All of them: for codec_head(). */
 void revoked_fini(struct state *s);
 

@@ -3,6 +3,7 @@
  * alike: 4112 slots of one owner take 50 octets. Reading checks whatever apply() relies on: every
  * command keeps each rule below, so a snapshot that breaks one was not made by us. */
 #include "cluster/level.h"
+#include "cluster/state/accounting_report.h"
 #include "cluster/state/state_internal.h"
 
 #include "proto/mutant.h"
@@ -91,6 +92,28 @@ static void codec_slots(struct codec *c, struct state *s)
 			s->slot[i + k] = *first;
 		i += run;
 	}
+}
+
+void codec_report(struct codec *c, const struct state *s, struct accounting_report *r)
+{
+	codec_u64(c, &r->id);
+	codec_u64(c, &r->session);
+	codec_u64(c, &r->spi);
+	codec_u8(c, &r->status);
+	codec_u8(c, &r->cause);
+	codec_u64(c, &r->made_ms);
+	codec_u64(c, &r->unix_s);
+	codec_u64(c, &r->given_ms);
+	codec_u32(c, &r->session_s);
+	codec_volume(c, &r->volume);
+	codec_address(c, &r->framed);
+	codec_address(c, &r->called);
+	codec_address(c, &r->calling);
+	codec_blob_of(c, &r->attributes, IKE_ACCOUNT_MAX);
+	codec_check(c, r->status >= RADIUS_STATUS_START && r->status <= RADIUS_STATUS_INTERIM);
+	codec_check(c, r->made_ms <= r->given_ms && r->given_ms <= s->time_ms && r->attributes);
+	codec_check(c, r->id != 0 && r->id <= s->last_report && r->session != 0 &&
+			       r->session <= s->last_session);
 }
 
 static void codec_moved(struct codec *c, struct session *x, int64_t epoch)

@@ -9,85 +9,10 @@
 #include <openssl/mem.h>
 
 #include <libgen.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* ---- Errors ---- */
-
-static void append(struct config_error **list, size_t *n, char *text)
-{
-	*list = realloc(*list, (*n + 1) * sizeof(**list));
-	if (!*list)
-		abort();
-	(*list)[(*n)++].text = text;
-}
-
-static char *format_text(const char *format, va_list ap)
-{
-	char *text = NULL;
-
-	if (vasprintf(&text, format, ap) < 0)
-		abort();
-	return text;
-}
-
-void config_errors_add(struct config_errors *e, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	append(&e->list, &e->n, format_text(format, ap));
-	va_end(ap);
-}
-
-void reader_error(struct reader *r, int line, const char *format, ...)
-{
-	char *message;
-	va_list ap;
-
-	va_start(ap, format);
-	message = format_text(format, ap);
-	va_end(ap);
-	config_errors_add(r->errors, "%s:%d: %s", r->c->file, line, message);
-	free(message);
-}
-
-void reader_warning(struct reader *r, int line, const char *format, ...)
-{
-	struct config_errors *e = r->errors;
-	char *message, *text = NULL;
-	va_list ap;
-
-	va_start(ap, format);
-	message = format_text(format, ap);
-	va_end(ap);
-	if (asprintf(&text, "%s:%d: warning: %s", r->c->file, line, message) < 0)
-		abort();
-	append(&e->warning, &e->n_warnings, text);
-	free(message);
-}
-
-void config_errors_print(const struct config_errors *e)
-{
-	for (size_t i = 0; i < e->n; i++)
-		fprintf(stderr, "%s\n", e->list[i].text);
-	for (size_t i = 0; i < e->n_warnings; i++)
-		fprintf(stderr, "%s\n", e->warning[i].text);
-}
-
-void config_errors_fini(struct config_errors *e)
-{
-	for (size_t i = 0; i < e->n; i++)
-		free(e->list[i].text);
-	for (size_t i = 0; i < e->n_warnings; i++)
-		free(e->warning[i].text);
-	free(e->list);
-	free(e->warning);
-	memset(e, 0, sizeof(*e));
-}
 
 /* ---- Suggestions: Levenshtein's distance, short words only ---- */
 
@@ -233,49 +158,10 @@ static void read_section(struct reader *r, const struct config_section *section,
 		reader_error(r, v->line, "there must be at least one [[%s]]", section->name);
 }
 
-static const struct toml_value *find(const struct toml_value *root, const char *key)
-{
-	for (size_t i = 0; i < root->n; i++)
-		if (strcmp(root->child[i].key, key) == 0)
-			return &root->child[i];
-	return NULL;
-}
-
-/* ---- Looking things up again ---- */
-
-const struct toml_value *config_find(const struct toml_value *root, const char *section, size_t i,
-				     const char *key)
-{
-	const struct toml_value *v = find(root, section);
-
-	if (v && v->type == TOML_ARRAY)
-		v = i < v->n ? &v->child[i] : NULL;
-	return v && v->type == TOML_TABLE ? find(v, key) : NULL;
-}
-
-int config_line(const struct reader *r, const char *section, size_t i, const char *key)
-{
-	const struct toml_value *v = config_find(r->root, section, i, key);
-
-	if (!v)
-		v = find(r->root, section);
-	if (v && v->type == TOML_ARRAY && i < v->n && v->child[i].type == TOML_TABLE)
-		v = &v->child[i];
-	return v ? v->line : 1;
-}
-
-int config_item_line(const struct reader *r, const char *section, const char *key, size_t k)
-{
-	const struct toml_value *v = config_find(r->root, section, 0, key);
-
-	return v && v->type == TOML_ARRAY && k < v->n ? v->child[k].line
-						      : config_line(r, section, 0, key);
-}
-
 static void walk(struct reader *r, const struct toml_value *root)
 {
 	for (const struct config_section *s = config_sections; s->name; s++) {
-		const struct toml_value *v = find(root, s->name);
+		const struct toml_value *v = config_find_section(root, s->name);
 
 		if (v)
 			read_section(r, s, v);
@@ -391,7 +277,7 @@ int node_config_text(const char *path, const char *node_name, const char *key,
 	memset(errors, 0, sizeof(*errors));
 	out[0] = '\0';
 	root = load_tree(path, errors);
-	nodes = root ? find(root, "node") : NULL;
+	nodes = root ? config_find_section(root, "node") : NULL;
 	for (; node_name && nodes && i < nodes->n; i++) {
 		v = config_find(root, "node", i, "name");
 		if (v && v->type == TOML_STRING && strcmp(v->string, node_name) == 0)

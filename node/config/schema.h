@@ -71,6 +71,8 @@ void reader_error(struct reader *r, int line, const char *format, ...)
 void reader_warning(struct reader *r, int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* A whole [section], or the array of its [[sections]]; NULL: it is not there. */
+const struct toml_value *config_find_section(const struct toml_value *root, const char *section);
 /* A key of a section, or of the i-th of its [[sections]]; NULL: it is not there. */
 const struct toml_value *config_find(const struct toml_value *root, const char *section, size_t i,
 				     const char *key);

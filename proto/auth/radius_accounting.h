@@ -22,12 +22,10 @@ enum radius_cause { /* Acct-Terminate-Cause, RFC 2866 5.10 */
 	RADIUS_CAUSE_PORT_PREEMPTED = 13
 };
 
-#define RADIUS_SESSION_ID_LEN 40u /* Of an Acct-Session-Id as text, with its NUL. */
-
 struct radius_accounting {
 	uint8_t status; /* enum radius_status */
 	uint8_t cause;  /* Of a Stop: enum radius_cause. */
-	uint64_t session, spi;  /* Acct-Session-Id: see radius_session_id(). */
+	uint64_t session, spi;  /* Acct-Session-Id is made of them. */
 	const char *nas_identifier; /* What the cluster calls itself. */
 	struct address framed;  /* Family 0: it has none. */
 	struct address called, calling; /* Outer addresses. */
@@ -37,12 +35,6 @@ struct radius_accounting {
 	uint64_t event_unix_s;  /* When it happened; 0: unknown ... */
 	uint32_t delay_s;       /* ... and how long before this packet was made. */
 };
-
-/* "1f-0011223344556677": the number of the session, and its first SPI, for a cluster that is founded anew counts
- * from 1 again. */
-const char *radius_session_id(uint64_t session, uint64_t spi, char text[RADIUS_SESSION_ID_LEN]);
-/* False: it is none. */
-bool radius_session_id_parse(uint64_t *session, uint64_t *spi, CBS text) must_check;
 
 /* NULL: it would be too long. */
 struct blob *radius_accounting_request(const struct radius_accounting *a, uint8_t id,

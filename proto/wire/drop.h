@@ -27,7 +27,6 @@
 	X(DROP_STOPPED, "stopped")                         /* No room to wait after a stop. */     \
 	X(DROP_TOO_BIG, "too_big")                         /* Would not fit the path MTU. */       \
 	X(DROP_ECN, "ecn")                                 /* RFC 6040, 4.2: CE, and nobody to tell. */ \
-	X(DROP_FRAGMENT, "fragment")                                                               \
 	X(DROP_FORWARD_TWICE, "forward_twice")             /* Forwarded packets stop here. */      \
 	X(DROP_OUTPUT, "output")                           /* The kernel refused it. */            \
 	X(DROP_CRYPTO, "crypto")                                                                   \

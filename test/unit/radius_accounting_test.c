@@ -155,37 +155,12 @@ static void test_answers(void **unused)
 	blob_unref(b);
 }
 
-static void test_session_id(void **unused)
-{
-	static const char *const none[] = {"", "-", "1f", "1f-", "1f-11223344556677", "1F-0011223344556677",
-					   "01f-0011223344556677", "1f-00112233445566778", "1f-0011223344556677-1",
-					   "1f-0011223344556677 ", "10000000000000000-0011223344556677"};
-	char text[RADIUS_SESSION_ID_LEN];
-	uint64_t session, spi;
-	CBS in;
-
-	(void)unused;
-	radius_session_id(UINT64_MAX, UINT64_MAX, text);
-	CBS_init(&in, (const uint8_t *)text, strlen(text));
-	assert_true(radius_session_id_parse(&session, &spi, in));
-	assert_true(session == UINT64_MAX && spi == UINT64_MAX);
-	CBS_init(&in, (const uint8_t *)"1f-0011223344556677", 19);
-	assert_true(radius_session_id_parse(&session, &spi, in));
-	assert_true(session == 0x1f && spi == 0x11223344556677);
-	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
-		CBS_init(&in, (const uint8_t *)none[i], strlen(none[i]));
-		if (radius_session_id_parse(&session, &spi, in))
-			fail_msg("\"%s\" is none", none[i]);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_start),
 		cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_session_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
