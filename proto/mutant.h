@@ -23,6 +23,7 @@
 	X(MUTANT_STEP_NO_SERIAL, "a SessionStep does not compare the serial")                      \
 	X(MUTANT_REQUEST_NO_DH, "a request of ours is committed without its private DH value")     \
 	X(MUTANT_REFUSED_KEPT, "what a client made is not deleted when our rekey came to nothing") \
+	X(MUTANT_ANSWER_WIDER, "a client's answer to our rekey may be wider than what it was asked for") \
 	X(MUTANT_IKE_REKEY_BUSY, "the IKE SA is replaced while a Child SA is rekeyed or closed")   \
 	X(MUTANT_RIVAL_FORGOTTEN, "a client takes no notice when both rekey a Child SA at once")   \
 	X(MUTANT_INIT_TWICE, "a repeated IKE_SA_INIT gets other bytes")                            \

@@ -12,6 +12,7 @@
 #include "proto/ike/ike_message.h"
 #include "proto/ike/payload.h"
 #include "proto/ike/select.h"
+#include "proto/mutant.h"
 
 #include <openssl/mem.h>
 
@@ -57,21 +58,30 @@ bool ike_answer_keys(struct ike_key_input *in, struct dh_secret *shared, const s
 	return true;
 }
 
+/* Of what the peer answers with, what was asked for. */
+static uint16_t take_selectors(struct ts_set *out, const CBS *body, const struct ts_set *asked,
+			       const struct child_question *q)
+{
+	if (MUTANT(MUTANT_ANSWER_WIDER))
+		return ts_payload_parse(out, body) == OK ? 0 : IKE_NOTIFY_INVALID_SYNTAX;
+	if (ts_payload_narrow(out, body, q->cut ? asked : NULL) != OK)
+		return IKE_NOTIFY_INVALID_SYNTAX;
+	return ts_set_within(out, asked) ? 0 : IKE_NOTIFY_TS_UNACCEPTABLE;
+}
+
 uint16_t ike_child_answer(struct child_plan *plan, const struct child_question *q,
 			  struct child_list have, const struct ike_message *m)
 {
+	uint16_t error;
+
 	memset(plan, 0, sizeof(*plan));
 	if (!ike_message_has(m, IKE_PAYLOAD_TSi) || !ike_message_has(m, IKE_PAYLOAD_TSr))
 		return IKE_NOTIFY_INVALID_SYNTAX;
 	if (!ike_answer_suite(&plan->choice, q->offer, q->ours, m) ||
 	    !child_spi_usable(have, plan->choice.spi) || have.n == IKE_CHILD_MAX)
 		return IKE_NOTIFY_NO_PROPOSAL_CHOSEN;
-	if (ts_payload_parse(&plan->local, &m->tsi) != OK ||
-	    ts_payload_parse(&plan->remote, &m->tsr) != OK)
-		return IKE_NOTIFY_INVALID_SYNTAX;
-	if (!ts_set_within(&plan->local, q->local) || !ts_set_within(&plan->remote, q->remote))
-		return IKE_NOTIFY_TS_UNACCEPTABLE;
-	return 0;
+	error = take_selectors(&plan->local, &m->tsi, q->local, q);
+	return error ? error : take_selectors(&plan->remote, &m->tsr, q->remote, q);
 }
 
 bool ike_nonce_is_lower(CBS a, CBS b)

@@ -28,9 +28,11 @@ struct child_question {
 	const struct sa_offer *offer;
 	const struct ts_set *local, *remote; /* TSi, TSr */
 	const struct ike_half *ours;
+	bool cut; /* What is wider in the answer is cut away; else it is refused. */
 };
 
-/* The plan that m answers with; the selectors within those that were sent (2.9). Returns 0
+/* The plan that m answers with; its selectors are within those that were sent (2.9: the responder
+ * may only narrow; OpenIKED answers with its policy's whatever it is offered). Returns 0
  * or what is wrong with it: NO_PROPOSAL_CHOSEN, TS_UNACCEPTABLE, INVALID_SYNTAX. */
 uint16_t ike_child_answer(struct child_plan *plan, const struct child_question *q,
 			  struct child_list have, const struct ike_message *m);

@@ -304,7 +304,7 @@ static uint16_t install(struct ike_step *s, const struct child_sa *old, const st
 	struct dh_secret shared = {0};
 	struct ike_key_input input;
 	struct rekey_offer o;
-	struct child_question q = {&o.offer, &old->local, &old->remote, &ours};
+	struct child_question q = {&o.offer, &old->local, &old->remote, &ours, .cut = true};
 	struct child_plan plan;
 	uint16_t error;
 

@@ -118,7 +118,7 @@ static uint16_t plan_of(struct child_plan *plan, const struct initiator *i,
 {
 	const struct ike_half ours = {i->nonce_i, &i->dh, NULL};
 	struct initiator_esp_offer esp;
-	struct child_question q = {&esp.offer, &i->config.tsi, &i->config.tsr, &ours};
+	struct child_question q = {&esp.offer, &i->config.tsi, &i->config.tsr, &ours, .cut = false};
 
 	initiator_esp_offer(i, i->dh.group, &esp);
 	return ike_child_answer(plan, &q, (struct child_list){i->child, i->n_child}, m);

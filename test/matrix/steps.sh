@@ -174,14 +174,8 @@ step_power() {
 }
 rekeyed() { [ "$(cat "$LAB"/n?.log | grep -c "$1")" -ge 1 ]; }
 all_new() { same "$(in_both "$(peer_spis cl)" "$spis")" 0; }
-# A client that does not narrow refuses our rekey of a Child SA, which stays: RFC 7296, 2.9.
 step_gateway_rekeys() {
 	local text=' ike_rekey '
-	if [ "${NARROWS:-yes}" = no ]; then
-		[ "$1" = ike ] || { not_here "it answers with wider selectors than it is offered, so the old Child SA stays"; return; }
-		await 25 rekeyed "$text" && await 30 settled "$spis" && await 5 pings && same "$(peer_begun cl)" "$begun"
-		return
-	fi
 	[ "$1" = ike ] || text=' child_rekey '
 	await 25 rekeyed "$text" && await 30 settled "$spis" && await 5 pings && same "$(peer_begun cl)" "$begun" || return 1
 	[ "$1" = child ] || await 30 all_new

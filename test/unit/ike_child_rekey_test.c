@@ -194,7 +194,7 @@ static void groups_are_not_chased(void **state)
 /* A suite that was not offered is refused, and the SA deleted at the client. */
 static void answers_are_checked(void **state)
 {
-	enum { WIDER = 1, SUITE, NUMBER, SPI, NONCE, NO_TS, MALFORMED, GONE, KINDS };
+	enum { ELSEWHERE = 1, SUITE, NUMBER, SPI, NONCE, NO_TS, MALFORMED, GONE, KINDS };
 
 	(void)state;
 	for (int kind = 0; kind < KINDS; kind++) {
@@ -212,8 +212,8 @@ static void answers_are_checked(void **state)
 		old = f.g.session->child[0].spi_in;
 		tsi = f.g.session->child[0].local;
 		tsr = f.g.session->child[0].remote;
-		if (kind == WIDER)
-			tsr.ts[0].end.octets[3]++;
+		if (kind == ELSEWHERE)
+			tsr.ts[0].start.octets[3] = ++tsr.ts[0].end.octets[3];
 		blob_unref(ask(&f));
 		if (kind == GONE)
 			f.g.session->n_child = 0;
@@ -232,6 +232,57 @@ static void answers_are_checked(void **state)
 		assert_int_equal(f.g.session->n_child, kind == 0 ? 2 : kind == GONE ? 0 : 1);
 		assert_int_equal(f.g.session->ike[0].purpose, IKE_PURPOSE_DELETE_CHILD);
 		assert_int_equal(f.g.session->ike[0].purpose_arg == old, kind == 0);
+		fixture_teardown(&f);
+	}
+}
+
+/* TSi 10.20.0.0 to 10.20.255.255; TSr 0.0.0.0 to 255.255.255.255. OpenIKED answers with the
+ * selectors of its policy, from where it is in IKE_AUTH, whatever it is offered; it was offered a
+ * single address as TSr. */
+static const uint8_t openiked_tsi[] = {1, 0, 0, 0, 7, 0, 0, 16, 0, 0, 0xff, 0xff, 10, 20, 0, 0, 10, 20, 255, 255};
+static const uint8_t openiked_tsr[] = {1, 0, 0, 0, 7, 0, 0, 16, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 255, 255, 255, 255};
+/* Of a selector that only touches what was offered, its part of it; of one beside it, nothing. */
+static const uint8_t parts_tsi[] = {3, 0, 0, 0, 7, 6, 0, 16, 0, 80, 0, 90, 10, 19, 0, 0, 10, 20, 0, 9,
+				    7, 0, 0, 16, 0, 0, 0xff, 0xff, 10, 21, 0, 0, 10, 21, 255, 255,
+				    7, 17, 0, 16, 0, 53, 0, 53, 10, 20, 255, 1, 10, 255, 0, 0};
+
+static void what_is_wider_is_cut_away(void **state)
+{
+	static const struct {
+		const uint8_t *tsi, *tsr;
+		size_t tsi_len, tsr_len;
+	} rows[] = {
+		{openiked_tsi, openiked_tsr, sizeof(openiked_tsi), sizeof(openiked_tsr)}, /* 0 */
+		{openiked_tsr, openiked_tsr, sizeof(openiked_tsr), sizeof(openiked_tsr)}, /* 1 */
+		{parts_tsi, openiked_tsr, sizeof(parts_tsi), sizeof(openiked_tsr)},       /* 2 */
+	};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(rows) / sizeof(*rows); k++) {
+		struct sa_choice c = {.number = 1, .protocol = IKE_PROTOCOL_ESP, .spi_len = 4,
+				      .suite = {.encr = ENCR_AES_GCM_16, .encr_key_bits = 128}};
+		struct ts_set local = {.n = 2}, *got;
+		struct ike_builder b;
+		struct child_sa old;
+		struct fixture f;
+
+		fixture_setup(&f, IKE_DEFAULT, ESP_DEFAULT);
+		fixture_handshake(&f);
+		old = f.g.session->child[0];
+		blob_unref(ask(&f));
+		answer_begin(&f, &b, IKE_EXCHANGE_CREATE_CHILD_SA);
+		ike_add_sa_answer(&b, &c, 0x7000);
+		ike_add_nonce(&b, (const uint8_t *)"0123456789abcdef0123456789abcdef", 32);
+		ike_add_payload(&b, IKE_PAYLOAD_TSi, false, rows[k].tsi, rows[k].tsi_len);
+		ike_add_payload(&b, IKE_PAYLOAD_TSr, false, rows[k].tsr, rows[k].tsr_len);
+		assert_null(fixture_to_gateway(&f, answer_with(&f, &b)));
+		assert_int_equal(f.g.session->n_child, 2);
+		assert_int_equal(f.g.session->child[1].replaces, old.spi_in);
+		assert_true(ts_set_equal(&f.g.session->child[1].remote, &old.remote));
+		got = &f.g.session->child[1].local;
+		local.ts[0] = (struct traffic_selector){{4, {10, 20, 0, 0}}, {4, {10, 20, 0, 9}}, 80, 90, 6};
+		local.ts[1] = (struct traffic_selector){{4, {10, 20, 255, 1}}, {4, {10, 20, 255, 255}}, 53, 53, 17};
+		assert_true(ts_set_equal(got, k == 2 ? &local : &old.local));
 		fixture_teardown(&f);
 	}
 }
@@ -282,6 +333,7 @@ int main(void)
 		cmocka_unit_test(not_found_drops_it),
 		cmocka_unit_test(groups_are_not_chased),
 		cmocka_unit_test(answers_are_checked),
+		cmocka_unit_test(what_is_wider_is_cut_away),
 		cmocka_unit_test(answers_have_their_exchange),
 		cmocka_unit_test(unreadable_finish_is_survived),
 	};
