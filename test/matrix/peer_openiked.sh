@@ -8,11 +8,22 @@ PEER_REKEYS=child
 peer_possible() { stand_in_possible; }
 iked_do() { local n=$1; shift; at "$n" env LD_LIBRARY_PATH="$PEERS_LIB" "$PEERS/usr/sbin/ikectl" -s "$LAB/$n/iked.sock" "$@"; }
 
+# iked_keys NAME: what it looks for in /etc/iked. It needs a key of its own also where it uses none.
+iked_keys() {
+	local dir=$LAB/$1/etc
+	if [ "$AUTH" = psk ]; then
+		openssl ecparam -genkey -name prime256v1 -noout -out "$dir/private/local.key"
+		return
+	fi
+	cp "$LAB/pki/root.pem" "$dir/ca/ca.crt"
+	cp "$LAB/pki/$1.pem" "$dir/certs/local.crt"
+	cp "$LAB/pki/$1.key" "$dir/private/local.key"
+}
 # peer_new NAME ID: configured and running, not connected.
 peer_new() {
 	local name=$1 id=$2 dir=$LAB/$1
 	mkdir -p "$dir/etc/private" "$dir/etc/ca" "$dir/etc/certs" "$dir/etc/crls" "$dir/etc/pubkeys"
-	openssl ecparam -genkey -name prime256v1 -noout -out "$dir/etc/private/local.key"
+	iked_keys "$name"
 	stand_in_start "$name" || return 1
 	(
 		umask 077
@@ -20,7 +31,7 @@ peer_new() {
 		${OPENIKED_SETS:-}
 		ikev2 "gw" active esp from 0.0.0.0/0 to ${REMOTE_TS:-10.20.0.0/16} \\
 			local $(at "$name" ip -o -4 addr show dev wan | awk '{ sub(/\/.*/, "", $4); print $4; exit }') peer $VIP \\
-			srcid $id dstid $REMOTE_ID psk "$(cat "$LAB/conf/secrets/$name.psk")" \\
+			srcid $id dstid $REMOTE_ID$([ "$AUTH" != psk ] || echo " psk \"$(cat "$LAB/conf/secrets/$name.psk")\"") \\
 			request address any request name-server any iface esp0
 		CONF
 	)
