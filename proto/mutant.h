@@ -34,7 +34,7 @@
 	X(MUTANT_SAS_UNBOUNDED, "more Child SAs are granted than the tables have room for")        \
 	X(MUTANT_FOLLOWER_COUNTS, "a client that re-authenticates finds no room when the tables are full") \
 	X(MUTANT_CONTACT_OF_FOUR, "INITIAL_CONTACT ends as many sessions as one command does")     \
-	X(MUTANT_NO_SPARE_PLACE, "the tables have no room for the successors of what is granted")  \
+	X(MUTANT_NO_SPARE_PLACE, "the tables have no room for the replacements of what is granted")  \
 	X(MUTANT_REFUSED_REMEMBERED, "the others keep the half-open SA of an IKE_AUTH that was refused") \
 	X(MUTANT_FRAGMENT_OF_OTHER_MESSAGE, "fragments of two messages are put together")          \
 	X(MUTANT_FRAGMENT_UNAUTHENTICATED, "a fragment is kept whoever made it")                   \
@@ -72,10 +72,10 @@
 	X(MUTANT_MOVE_REPLAYED, "a replayed packet moves its session")                             \
 	X(MUTANT_MOVE_OLDER, "an older packet moves its session back")                             \
 	X(MUTANT_FORWARD_TWICE, "a forwarded packet is forwarded again")                           \
-	X(MUTANT_SELECTORS_UNCHECKED, "inner packets are not held against the selectors")          \
+	X(MUTANT_SELECTORS_UNCHECKED, "inner packets are not compared with the selectors")          \
 	X(MUTANT_REVOKE_IGNORED, "a revocation reaches the workers and changes nothing")           \
 	X(MUTANT_MARKS_NOT_TOLD, "marks are not told before their epoch ends")                     \
-	X(MUTANT_HELD_KEPT, "what is held for a revoked SA is not handed on")                      \
+	X(MUTANT_DEFERRED_KEPT, "what is deferred for a revoked SA is not handed on")                      \
 	X(MUTANT_WAITING_KEPT, "what waits for a majority waits on when its grant is over")        \
 	X(MUTANT_LEASE_TOLD_ONCE, "that a lease is empty is not told again")                       \
 	X(MUTANT_ICMP_ERROR_ANY, "an ICMP error passes whatever packet it is about")               \

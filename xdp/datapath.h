@@ -130,7 +130,7 @@ const char *datapath_mode_why(const struct datapath *dp);
 struct datapath_sa_stats {
 	uint64_t session;
 	uint32_t spi_in, spi_out;
-	bool granted, hold, outbound;
+	bool granted, defer, outbound;
 	int64_t epoch;
 	uint64_t next, end;   /* Outbound lease. */
 	uint64_t top, floor;  /* Inbound window. */

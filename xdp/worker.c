@@ -4,7 +4,7 @@
  * through which grants are revoked.
  *
  * Before each burst the worker checks the boot-time clock for isolation and for a stop. After a
- * stop it holds inbound packets until a majority has answered: what the majority knows is then in
+ * stop it defers inbound packets until a majority has answered: what the majority knows is then in
  * the mailbox, and is applied before the packets go on. */
 #include "xdp/worker.h"
 #include "xdp/engine/carried.h"
@@ -167,7 +167,7 @@ static void answer(struct worker *w, struct stats_question *q)
 			.spi_in = sa->e.child.spi_in,
 			.spi_out = sa->e.child.spi_out,
 			.granted = sa->e.granted,
-			.hold = sa->e.hold,
+			.defer = sa->e.defer,
 			.outbound = sa->e.outbound,
 			.epoch = sa->e.epoch,
 			.next = sa->e.next,

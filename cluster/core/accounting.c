@@ -58,7 +58,7 @@ struct accounting {
 	struct telling *tellings;
 	uint64_t next_us;
 	uint64_t looked;           /* Sessions up to here. */
-	uint64_t lost;             /* Of state_reports_lost(): so many were said. */
+	uint64_t lost;             /* How many of state_reports_lost() were said. */
 	struct command command[ACCOUNTING_INTERIM + 1]; /* By verdict: what this tick proposes. */
 };
 

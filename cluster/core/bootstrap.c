@@ -61,7 +61,7 @@ static void found_cluster(struct core *c)
 	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
 		struct consensus_member *m = &id.founder[id.n_founders++];
 
-		m->id = i == c->config->self ? c->raft_id : c->peer[i].raft_id;
+		m->id = i == c->config->self ? c->raft_id : c->known[i].raft_id;
 		m->voter = true;
 		snprintf(m->address, sizeof(m->address), "%s", c->config->node[i]);
 	}
@@ -76,8 +76,8 @@ static bool may_found(const struct core *c)
 	if (c->config->self != 0 || c->identity->cluster_id != 0)
 		return false;
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		if (i != c->config->self && (!c->peer[i].greeted || c->peer[i].refused ||
-					     c->peer[i].cluster_id != 0))
+		if (i != c->config->self && (!c->known[i].greeted || c->known[i].refused ||
+					     c->known[i].cluster_id != 0))
 			return false;
 	return true;
 }
@@ -182,7 +182,7 @@ void bootstrap_identity(struct core *c, const uint8_t *data, size_t len)
  * against it. */
 static void remember_stored(struct core *c, uint32_t node)
 {
-	struct peer *p = &c->peer[node];
+	struct known_node *p = &c->known[node];
 
 	p->stored_id = p->stored_index = 0;
 	for (uint32_t i = 0; i < STATE_NODES_MAX; i++) {
@@ -197,7 +197,7 @@ static void remember_stored(struct core *c, uint32_t node)
 
 void bootstrap_link(struct core *c, uint32_t node, bool up)
 {
-	struct peer *p = &c->peer[node];
+	struct known_node *p = &c->known[node];
 	struct frame f = { .type = FRAME_HELLO };
 
 	if (!up) {
@@ -231,10 +231,10 @@ void bootstrap_stored(struct core *c)
 	s = go_on(c, &empty, &why);
 	assert(s == OK); /* An empty store cannot be inconsistent. */
 	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
-		if (!c->peer[i].greeted || c->peer[i].refused)
+		if (!c->known[i].greeted || c->known[i].refused)
 			continue;
 		bootstrap_link(c, i, true); /* HELLO again: we are no longer empty. */
-		if (c->peer[i].cluster_id == 0 && identity_names(c->identity, c->peer[i].raft_id))
+		if (c->known[i].cluster_id == 0 && identity_names(c->identity, c->known[i].raft_id))
 			give_identity(c, i, true);
 	}
 }
@@ -246,7 +246,7 @@ static void refuse(struct core *c, uint32_t node, const char *why)
 	f.bytes.data = (const uint8_t *)why;
 	f.bytes.len = strlen(why);
 	core_send(c, node, &f);
-	c->peer[node].refused = true;
+	c->known[node].refused = true;
 	action_event(c->actions, "refused", "%s: %s", c->config->node[node], why);
 }
 
@@ -256,8 +256,8 @@ static uint32_t who_has(const struct core *c, uint32_t node, uint64_t raft_id)
 	if (raft_id == c->raft_id)
 		return c->config->self;
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		if (i != node && c->peer[i].greeted && !c->peer[i].refused &&
-		    c->peer[i].raft_id == raft_id)
+		if (i != node && c->known[i].greeted && !c->known[i].refused &&
+		    c->known[i].raft_id == raft_id)
 			return i;
 	return NODE_NONE;
 }
@@ -266,7 +266,7 @@ static uint32_t who_has(const struct core *c, uint32_t node, uint64_t raft_id)
 static const char *objection(const struct core *c, uint32_t node, const struct frame_hello *h, char *text)
 {
 	const struct node_record *known = state_node(c->state, h->raft_id);
-	const struct peer *p = &c->peer[node];
+	const struct known_node *p = &c->known[node];
 	uint32_t other = who_has(c, node, h->raft_id);
 	bool lacks; /* What it acknowledged. */
 
@@ -298,7 +298,7 @@ static const char *objection(const struct core *c, uint32_t node, const struct f
 bool bootstrap_hello(struct core *c, uint32_t node, const struct frame *f)
 {
 	const struct frame_hello *h = &f->hello;
-	struct peer *p = &c->peer[node];
+	struct known_node *p = &c->known[node];
 	bool first = !p->greeted || p->incarnation != h->incarnation;
 	bool again = p->incarnation == h->incarnation;
 	char text[OBJECTION_MAX];
@@ -341,11 +341,11 @@ void bootstrap_refused(struct core *c, uint32_t node, const struct frame *f)
 	const char *text = (const char *)f->bytes.data;
 	uint32_t strangers = 0;
 
-	c->peer[node].refuses = true;
+	c->known[node].refuses = true;
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		strangers += c->peer[i].refuses && c->peer[i].cluster_id != c->identity->cluster_id;
+		strangers += c->known[i].refuses && c->known[i].cluster_id != c->identity->cluster_id;
 	if ((self && self->up && self->incarnation == c->incarnation) ||
-	    (c->peer[node].cluster_id != c->identity->cluster_id &&
+	    (c->known[node].cluster_id != c->identity->cluster_id &&
 	     strangers <= c->config->n_nodes / 2)) {
 		action_event(c->actions, "refused_by", "%s: %.*s", c->config->node[node], len, text);
 		return;
@@ -396,7 +396,7 @@ void bootstrap_admit(struct core *c)
 	n = consensus_members(c->consensus, member, CLUSTER_NODES_MAX);
 	forget_removed(c, member, n);
 	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
-		struct peer *p = &c->peer[i];
+		struct known_node *p = &c->known[i];
 		const struct consensus_member *m = member_named(member, n, c->config->node[i]);
 		char text[OBJECTION_MAX];
 		enum status s;
@@ -446,6 +446,6 @@ bool bootstrap_quorum_wiped(const struct core *c)
 	uint32_t empty = 0;
 
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		empty += c->peer[i].greeted && c->peer[i].cluster_id == 0;
+		empty += c->known[i].greeted && c->known[i].cluster_id == 0;
 	return c->identity->cluster_id != 0 && empty > c->config->n_nodes / 2;
 }

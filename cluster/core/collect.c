@@ -100,7 +100,7 @@ void collect_down(struct core *c)
 
 bool collect_concerns(const struct core *c, const struct slot *slot, uint32_t node)
 {
-	return slot->node != 0 && (slot->node == c->raft_id || slot->node == c->peer[node].raft_id);
+	return slot->node != 0 && (slot->node == c->raft_id || slot->node == c->known[node].raft_id);
 }
 
 /* ---- Being told ---- */
@@ -120,10 +120,10 @@ void collect_done(struct core *c, uint32_t node, const struct frame *f)
 		assert(t);
 		t->incarnation = 0;
 	}
-	if (t->incarnation != c->peer[node].incarnation)
+	if (t->incarnation != c->known[node].incarnation)
 		for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
 			t->slot[i].epoch = -1;
-	t->incarnation = c->peer[node].incarnation;
+	t->incarnation = c->known[node].incarnation;
 	t->index = f->marks_done.index;
 	t->fresh = true;
 	for (size_t i = 0; i < f->marks_done.n; i++) {
@@ -153,7 +153,7 @@ void collect_forgot(struct core *c, uint32_t nodes)
 
 static void take_answer(struct core *c, uint32_t node, const struct told *t, bool may)
 {
-	const struct peer *p = &c->peer[node];
+	const struct known_node *p = &c->known[node];
 
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++) {
 		struct slot_known *k = &c->collect->slot[i];
@@ -211,7 +211,7 @@ static bool hopeless(const struct core *c, const struct slot_known *k, uint32_t 
 		if (i == c->config->self || (k->answered & (1u << i)))
 			continue;
 		silent++;
-		if (age_us < FALL_GRACE_US || (core_node_linked(c, i) && !c->peer[i].suspect))
+		if (age_us < FALL_GRACE_US || (core_node_linked(c, i) && !c->known[i].suspect))
 			n++;
 	}
 	return n < majority || silent == 0 ||

@@ -17,7 +17,7 @@ void collect_done(struct core *c, uint32_t node, const struct frame *f);
 void collect_forgot(struct core *c, uint32_t nodes);
 /* Is the session ours, and do we not know yet what was accepted before? */
 bool collect_awaits(const struct core *c, const struct session *s);
-bool collect_is_open(const struct core *c); /* ... of any session that is ours? */
+bool collect_is_open(const struct core *c); /* The same for any session that is ours. */
 /* Does the node need the marks of that slot: does it or do we own it? */
 bool collect_concerns(const struct core *c, const struct slot *slot, uint32_t node);
 /* What is known by now about slots of ours; NOTHING: too few could say. */

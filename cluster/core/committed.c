@@ -182,7 +182,7 @@ static void on_send(void *ctx, uint64_t to, struct blob *message)
 	uint32_t node = core_node_index(c, to);
 	struct frame f = { .type = FRAME_RAFT };
 
-	if (node == NODE_NONE || c->peer[node].refused)
+	if (node == NODE_NONE || c->known[node].refused)
 		return;
 	f.bytes.data = message->data;
 	f.bytes.len = message->len;

@@ -165,8 +165,8 @@ static void tick(struct core *c)
 	take_answers(c);
 	requests_tick(c);
 	takeover_tick(c);
-	if (takeover_releases(c))
-		grants_release(c);
+	if (takeover_resumes(c))
+		grants_resume(c);
 	marks_done_tick(c);
 	if (collect_tick(c, how))
 		grants_collected(c, how);
@@ -204,7 +204,7 @@ static void begin(struct core *c, uint64_t now_us, const uint8_t *seed, struct a
 		c->slept_until_us = now_us + beat_us;
 	/* A node that stood still has not yet heard what its worker accepted before. */
 	for (uint32_t i = 0; i < c->config->n_nodes && now_us >= c->slept_until_us; i++)
-		c->peer[i].clock_us = c->peer[i].clock_next_us;
+		c->known[i].clock_us = c->known[i].clock_next_us;
 	c->now_us = now_us;
 	c->actions = actions;
 	entropy_init(&c->entropy, seed);
@@ -221,10 +221,10 @@ static void end(struct core *c)
 	c->actions = NULL;
 }
 
-void core_peer_clock(struct core *c, uint32_t node, uint64_t clock_us)
+void core_node_clock(struct core *c, uint32_t node, uint64_t clock_us)
 {
 	assert(node < c->config->n_nodes);
-	c->peer[node].clock_next_us = clock_us;
+	c->known[node].clock_next_us = clock_us;
 }
 
 void cluster_step(struct core *c, const struct event *event, struct actions *actions)
@@ -325,7 +325,7 @@ struct core *core_new(const struct cluster_config *config, const struct core_sta
 	for (size_t i = 0; i < ROOMS; i++)
 		rooms[i].init(c);
 	for (uint32_t i = 0; i < config->n_nodes; i++)
-		c->peer[i].suspect = c->peer[i].never_heard = i != config->self;
+		c->known[i].suspect = c->known[i].never_heard = i != config->self;
 	begin(c, start->now_us, start->seed, actions);
 	if (bootstrap_begin(c, start, why) != OK) {
 		c->actions = NULL;
@@ -371,7 +371,7 @@ void core_status(const struct core *c, struct core_status *out)
 	requests_count(c, &out->takeovers, &out->takeovers_acknowledged);
 	out->last_mark_age_us = takeover_last_age_us(c);
 	out->last_gap_us = takeover_last_gap_us(c);
-	out->held_expired = takeover_held_expired(c);
+	out->deferred_expired = takeover_deferred_expired(c);
 	out->false_node_downs = proposed_false_downs(c);
 	out->half_open = half_open_count(c);
 	out->fragments = fragments_octets(c);

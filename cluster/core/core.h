@@ -29,7 +29,7 @@ bool core_clock_is_wrong(const struct core *core);
 
 /* A node's clock: when, by its own clock, one of its heartbeats that came here left. Its clock is
  * that of its core's events. */
-void core_peer_clock(struct core *core, uint32_t node, uint64_t clock_us);
+void core_node_clock(struct core *core, uint32_t node, uint64_t clock_us);
 
 void cluster_step(struct core *core, const struct event *event, struct actions *actions);
 
@@ -46,7 +46,7 @@ struct core_status {
 	uint64_t takeovers, takeovers_acknowledged;
 	uint64_t last_mark_age_us; /* The last takeover in which we were the successor. */
 	uint64_t last_gap_us;      /* From the lost owner's last sign to its clients' first packet here. */
-	uint64_t held_expired;     /* Takeovers in which marks did not arrive in time. */
+	uint64_t deferred_expired;     /* Takeovers in which marks did not arrive in time. */
 	uint64_t false_node_downs; /* NodeDown of a node that was alive. */
 	size_t half_open, pending;
 	size_t fragments; /* Octets of incomplete IKE messages. */

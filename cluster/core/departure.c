@@ -44,7 +44,7 @@ static uint64_t successor(const struct core *c)
 		    !successor_can_own(c, node) ||
 		    consensus_match_index(c->consensus, member[i].id) + TRANSFER_BEHIND < last)
 			continue;
-		if ((c->peer[node].differs || wall_clock_is_wrong(c, node)) && !c->leaving)
+		if ((c->known[node].differs || wall_clock_is_wrong(c, node)) && !c->leaving)
 			continue;
 		if (want_holder ? member[i].id == holder : best == 0 || best == holder)
 			best = member[i].id;

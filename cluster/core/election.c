@@ -27,15 +27,15 @@ static bool leader_suspected(const struct core *c)
 {
 	uint32_t leader = core_leader_index(c);
 
-	return leader != NODE_NONE && leader != c->config->self && c->peer[leader].suspect &&
-	       !c->peer[leader].never_heard;
+	return leader != NODE_NONE && leader != c->config->self && c->known[leader].suspect &&
+	       !c->known[leader].never_heard;
 }
 
 static bool suspects_too(const struct core *c, uint32_t node)
 {
 	const struct suspicion *s = &c->election->by[node];
 
-	return c->peer[node].greeted && s->leader == consensus_leader(c->consensus) &&
+	return c->known[node].greeted && s->leader == consensus_leader(c->consensus) &&
 	       s->term == consensus_term(c->consensus) &&
 	       c->now_us - s->at_us < SUSPICION_VALID_US;
 }
@@ -50,7 +50,7 @@ static uint32_t election_place(const struct core *c)
 	uint32_t place = 0;
 
 	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
-		const struct peer *p = &c->peer[i];
+		const struct known_node *p = &c->known[i];
 		uint64_t last = c->election->by[i].last_index;
 		bool it_holds = holder == p->raft_id;
 

@@ -259,7 +259,7 @@ static bool owners_have_applied(const struct core *c, const struct lane *l)
 {
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		if ((l->owners & 1u << i) && i != c->config->self && core_node_linked(c, i) &&
-		    c->peer[i].applied < l->wait_index)
+		    c->known[i].applied < l->wait_index)
 			return false;
 	return true;
 }
@@ -450,7 +450,7 @@ void exchange_role(struct core *c)
 		exchange_lost(c);
 		fragments_clear(c);
 	}
-	relay_release(c, exchange_datagram);
+	relay_resume(c, exchange_datagram);
 }
 
 void exchange_tick(struct core *c)
@@ -458,7 +458,7 @@ void exchange_tick(struct core *c)
 	struct lane *l, *tmp;
 	uint64_t next = NEVER;
 
-	relay_release(c, exchange_datagram);
+	relay_resume(c, exchange_datagram);
 	go_on(c);
 	if (c->now_us < c->exchange->next_us)
 		return;

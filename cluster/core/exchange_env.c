@@ -208,9 +208,9 @@ static bool has_room(void *ctx, const struct ike_session *next)
 	now = state_taken(c->state);
 	then = state_taken_with(c->state, &put, next);
 	limit = exchange_room(c);
-	if (room_lacks(limit.sessions, now.sessions, then.sessions))
+	if (capacity_lacks(limit.sessions, now.sessions, then.sessions))
 		core_drop(c, DROP_SESSIONS_FULL);
-	else if (room_lacks(limit.places, now.places, then.places))
+	else if (capacity_lacks(limit.places, now.places, then.places))
 		core_drop(c, DROP_CHILD_SAS_FULL);
 	else
 		return true;

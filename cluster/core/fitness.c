@@ -18,8 +18,8 @@ bool fitness_ready(const struct core *c, uint32_t node)
 	if (node == c->config->self)
 		return !c->unfit;
 	if (MUTANT(MUTANT_SUCCESSOR_UNFIT))
-		return !c->peer[node].differs;
-	return !c->peer[node].differs && !c->peer[node].unfit && routes_reach(c, node);
+		return !c->known[node].differs;
+	return !c->known[node].differs && !c->known[node].unfit && routes_reach(c, node);
 }
 
 bool fitness_lacks(const struct core *c)
@@ -27,7 +27,7 @@ bool fitness_lacks(const struct core *c)
 	bool unfit = c->unfit;
 
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		unfit |= c->peer[i].unfit;
+		unfit |= c->known[i].unfit;
 	return unfit;
 }
 

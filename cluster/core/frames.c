@@ -36,13 +36,13 @@ static void take_marks_done(struct core *c, uint32_t node, const struct frame *f
 {
 	collect_done(c, node, f);
 	takeover_marks_done(c, node, f->marks_done.index);
-	if (takeover_releases(c))
-		grants_release(c);
+	if (takeover_resumes(c))
+		grants_resume(c);
 }
 
 static void take(struct core *c, uint32_t node, const struct frame *f)
 {
-	struct peer *p = &c->peer[node];
+	struct known_node *p = &c->known[node];
 
 	switch (f->type) {
 	case FRAME_IDENTITY:
@@ -115,7 +115,7 @@ static void take(struct core *c, uint32_t node, const struct frame *f)
 
 void frames_receive(struct core *c, uint32_t node, const uint8_t *data, size_t len)
 {
-	struct peer *p = &c->peer[node];
+	struct known_node *p = &c->known[node];
 	struct frame f;
 	bool heard;
 

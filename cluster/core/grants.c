@@ -6,7 +6,7 @@
  * the state, we compare and tell the difference. A grant follows from the applied record alone
  * (lease_at()), so a new owner may send without a further commit, and never before its own apply.
  *
- * A successor sends outward at once, and holds inbound packets until it has the marks of the lost
+ * A successor sends outward at once, and defers inbound packets until it has the marks of the lost
  * owner, as takeover.c says (for exact SAs, collect.c). No owner's floor is below a mark of an
  * epoch before its own, however late that mark comes. */
 #include "cluster/core/grants.h"
@@ -120,7 +120,7 @@ static void warn_high(struct core *c, const struct session *s, struct owned_sa *
 }
 
 /* A new epoch: do we know already what was accepted before? */
-static bool must_hold(const struct core *c, const struct session *s, const struct seq_record *r)
+static bool must_defer(const struct core *c, const struct session *s, const struct seq_record *r)
 {
 	if (horizon_exact(r))
 		return collect_awaits(c, s) && r->made_in != session_epoch(c->state, s);
@@ -156,7 +156,7 @@ static void revoke(struct core *c, const struct session *s, struct owned_sa *sa)
 		tell(c, SA_UPDATE_REVOKE, s->id, sa->spi_in);
 		sequence_ended(c, sa->spi_in, sa->grant.epoch);
 	}
-	sa->grant.granted = sa->grant.held = false;
+	sa->grant.granted = sa->grant.deferred = false;
 }
 
 static bool is_expired(const struct session *s, const struct seq_record *r)
@@ -186,9 +186,9 @@ static void grant(struct core *c, const struct session *s, const struct seq_reco
 	u.grant.floor = floor_of(c, r, sa->spi_in, epoch);
 	u.grant.horizon = r->horizon;
 	u.grant.quorum = horizon_exact(r) && voter_majority(c) > 1;
-	u.grant.hold = (!sa->grant.granted || sa->grant.epoch != epoch) && must_hold(c, s, r);
+	u.grant.defer = (!sa->grant.granted || sa->grant.epoch != epoch) && must_defer(c, s, r);
 	u.grant.volume = r->volume;
-	sa->grant.held = sa->grant.held || u.grant.hold;
+	sa->grant.deferred = sa->grant.deferred || u.grant.defer;
 	sa->grant.exact = horizon_exact(r);
 	sa->grant.horizon = r->horizon;
 	sa->grant.logged = mark_floor(r, epoch);
@@ -216,7 +216,7 @@ static bool carries(struct grant_shadow *g, const struct session *s, unsigned i)
  * through those that have them; through none if another session has its address. */
 static void carry(struct core *c, struct grant_shadow *g, const struct session *s)
 {
-	bool passed = s->successor && s->ike.virtual_ip.family != 0;
+	bool passed = s->followed_by && s->ike.virtual_ip.family != 0;
 	unsigned n = passed ? 0 : s->ike.n_child;
 	uint32_t outbound;
 
@@ -370,12 +370,12 @@ void grants_first_in(struct core *c, uint32_t spi_in)
 
 static void let_go(struct core *c, const struct grant_shadow *g, struct owned_sa *sa)
 {
-	if (sa->grant.held)
-		tell(c, SA_UPDATE_RELEASE, g->session, sa->spi_in);
-	sa->grant.held = false;
+	if (sa->grant.deferred)
+		tell(c, SA_UPDATE_RESUME, g->session, sa->spi_in);
+	sa->grant.deferred = false;
 }
 
-void grants_release(struct core *c)
+void grants_resume(struct core *c)
 {
 	struct grant_shadow *g;
 

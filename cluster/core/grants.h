@@ -14,9 +14,9 @@ void grants_gone(struct core *c, uint64_t session);
 void grants_drop_gone(struct core *c, uint64_t session);
 void grants_slots(struct core *c);        /* Slots changed, nothing else. */
 void grants_all(struct core *c);          /* Every session, and what is no longer there. */
-/* Takeovers wait for nobody any more: packets held for them are released, except those of exact
+/* Takeovers wait for nobody any more: deferred packets go on, except those of exact
  * SAs. */
-void grants_release(struct core *c);
+void grants_resume(struct core *c);
 void grants_first_in(struct core *c, uint32_t spi_in);
 /* Exact SAs: how[slot], an enum collected, says where waiting is over. */
 void grants_collected(struct core *c, const uint8_t *how);

@@ -74,7 +74,7 @@ bool exchange_reserve(struct core *c, uint64_t session)
 	return true;
 }
 
-void exchange_release(struct core *c, uint64_t session)
+void exchange_unreserve(struct core *c, uint64_t session)
 {
 	struct lane *l = lane_find(c, session, 0);
 

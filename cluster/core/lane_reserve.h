@@ -12,7 +12,7 @@ struct core;
 
 /* Is a command of the session on its way? If not, marks it so: for requests*.c. */
 bool exchange_reserve(struct core *c, uint64_t session);
-void exchange_release(struct core *c, uint64_t session); /* After all there is none. */
+void exchange_unreserve(struct core *c, uint64_t session); /* After all there is none. */
 /* Is a command on its way that takes this virtual IP? */
 bool exchange_takes(const struct core *c, const struct address *a);
 

@@ -42,7 +42,7 @@ void marks_done_down(struct core *c, const struct node_down *down)
 {
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		if (i != c->config->self && core_node_linked(c, i) &&
-		    (!down->successor || c->peer[i].raft_id == down->successor))
+		    (!down->successor || c->known[i].raft_id == down->successor))
 			tell(c, i);
 }
 

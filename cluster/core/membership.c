@@ -37,7 +37,7 @@ struct membership {
 
 static void propose_down(struct core *c, uint32_t i)
 {
-	const struct peer *p = &c->peer[i];
+	const struct known_node *p = &c->known[i];
 	const struct node_record *n = NULL;
 	struct command down = { .type = COMMAND_NODE_DOWN };
 
@@ -62,7 +62,7 @@ static void propose_down(struct core *c, uint32_t i)
 static void watch_nodes(struct core *c)
 {
 	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
-		const struct peer *p = &c->peer[i];
+		const struct known_node *p = &c->known[i];
 
 		if (i == c->config->self || !p->suspect)
 			continue;
@@ -77,7 +77,7 @@ static void watch_nodes(struct core *c)
 
 void membership_suspect(struct core *c, const struct event *e)
 {
-	struct peer *p = &c->peer[e->suspect.node];
+	struct known_node *p = &c->known[e->suspect.node];
 
 	p->suspect = e->suspect.suspect;
 	p->never_heard = false;
@@ -119,7 +119,7 @@ void membership_tell_down(struct core *c, const struct node_down *down)
 {
 	uint32_t i = core_node_index(c, down->id);
 	bool left = i != NODE_NONE &&
-		    (i == c->config->self ? c->leaving : c->peer[i].leaving);
+		    (i == c->config->self ? c->leaving : c->known[i].leaving);
 
 	/* The log of a node that comes back tells no new events. */
 	if (!voter_may_vote(c) && !(left && i == c->config->self))

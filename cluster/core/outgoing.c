@@ -8,7 +8,7 @@
 void outgoing_send(struct core *c, uint32_t via, const struct endpoint *local,
 		   const struct endpoint *remote, const struct ike_datagrams *message)
 {
-	bool here = via == NODE_NONE || via == c->config->self || !c->peer[via].linked;
+	bool here = via == NODE_NONE || via == c->config->self || !c->known[via].linked;
 	struct frame f = { .type = FRAME_SEND };
 
 	f.datagram.local = *local;

@@ -69,7 +69,7 @@ static int64_t since(const struct core *c, struct before *before, uint64_t node,
 	return d ? earlier(us, d->from_us) : us;
 }
 
-/* Of owners that came and went between two looks of ours, only the last one is known. */
+/* Where owners came and went between two looks of ours, only the last one is known. */
 static int64_t slot_since(const struct core *c, struct before *before,
 			  const struct owed_slot *seen, const struct slot *now)
 {
@@ -145,7 +145,7 @@ void owed_slots(struct core *c, bool changed)
 /* What it was handed, or heard, it commits within that time. */
 void owed_shown(struct core *c, uint32_t node, const struct frame *f)
 {
-	struct owed_by *d = find(c->owed->by, c->owed->n, c->peer[node].raft_id, f->marks.incarnation);
+	struct owed_by *d = find(c->owed->by, c->owed->n, c->known[node].raft_id, f->marks.incarnation);
 
 	if (!d || d->from_us == OWED_NOTHING || f->marks.index < d->index)
 		return;

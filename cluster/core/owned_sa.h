@@ -37,7 +37,7 @@ struct owned_sa_link {
 struct sa_grant { /* grants.c: what the packet workers were told. */
 	bool known;  /* They have the SA. */
 	struct sad_path path;
-	bool granted, held, exact;
+	bool granted, deferred, exact;
 	bool high;   /* Its lease ends above 75 % of the numbers. */
 	int64_t epoch;
 	uint64_t end, horizon;
@@ -76,7 +76,7 @@ struct sa_quorum { /* quorum.c: of exact SAs that we own. */
 	bool counted;
 	int64_t epoch;
 	uint64_t since; /* The index at which we saw the SA: an older acknowledgement is about another SA. */
-	uint64_t held[CLUSTER_NODES_MAX]; /* By node: the highest mark of this epoch. */
+	uint64_t acked[CLUSTER_NODES_MAX]; /* By node: the highest mark of this epoch. */
 	uint64_t delivered;
 };
 

@@ -13,7 +13,7 @@
  * by a committed command of the leader, like those that an operator ends.
  *
  * One node with an old or a truncated file must not do that, so a majority of voters must have the
- * policy. And a file can be wrong everywhere: if more than one session in PART_HELD would end at
+ * policy. And a file can be wrong everywhere: if more than one session in PART_WITHHELD would end at
  * once, none does until an operator says so (control.c); the leader says once how many there are,
  * and which command ends them. It spares them until none is left: they must not end later only
  * because others came.
@@ -42,13 +42,13 @@ struct policy {
 	enum { POLICY_REST, POLICY_COUNT, POLICY_END } stage;
 	struct policy_walk walk;
 	uint64_t again_us;
-	bool held; /* They were too many. */
+	bool withheld; /* They were too many. */
 	bool astray; /* The event was given for these. */
 	uint32_t differ; /* Nodes that have another one, of which that was said: 1 << index. */
 };
 
 #define LOOK_MAX 512u /* Sessions in one step. */
-#define PART_HELD 10u
+#define PART_WITHHELD 10u
 #define AGAIN_US (60000 * MS)
 
 struct known { /* The identity of a [[secret]] or a [[user]]. */
@@ -139,7 +139,7 @@ void policy_set(struct core *c, struct cluster_policy *policy)
 	if (!other)
 		return;
 	action_event(c->actions, "policy_new", "a new policy is in force");
-	c->policy->held = false; /* Those that the previous policy lacked. */
+	c->policy->withheld = false; /* Those that the previous policy lacked. */
 	policy_look(c);
 }
 
@@ -236,11 +236,11 @@ bool policy_is_shown(const struct core *c)
 	return shown > voters / 2;
 }
 
-bool policy_is_held(uint64_t gone, uint64_t seen)
+bool policy_ends_too_many(uint64_t gone, uint64_t seen)
 {
 	if (MUTANT(MUTANT_PRUNE_UNASKED))
 		return false;
-	return gone * PART_HELD > seen;
+	return gone * PART_WITHHELD > seen;
 }
 
 void policy_walk(const struct core *c, struct policy_walk *w)
@@ -277,7 +277,7 @@ void policy_look(struct core *c)
 
 void policy_role(struct core *c)
 {
-	c->policy->held = c->policy->astray = false; /* A new leader tells it anew. */
+	c->policy->withheld = c->policy->astray = false; /* A new leader tells it anew. */
 	policy_look(c);
 }
 
@@ -298,17 +298,17 @@ static void counted(struct core *c)
 {
 	struct policy *p = c->policy;
 	uint64_t gone = p->walk.gone, seen = p->walk.seen;
-	bool said = p->held;
+	bool said = p->withheld;
 
 	tell_astray(c);
 	p->stage = POLICY_REST;
-	p->held = gone > 0 && (said || policy_is_held(gone, seen));
-	if (p->held && !said)
-		action_event(c->actions, "policy_held",
+	p->withheld = gone > 0 && (said || policy_ends_too_many(gone, seen));
+	if (p->withheld && !said)
+		action_event(c->actions, "policy_withheld",
 			     "%llu of %llu sessions have an identity or a connection that is not "
 			     "configured: `baton prune --yes` ends them",
 			     (unsigned long long)gone, (unsigned long long)seen);
-	if (gone == 0 || p->held)
+	if (gone == 0 || p->withheld)
 		return;
 	action_event(c->actions, "policy",
 		     "%llu of %llu sessions have an identity or a connection that is not configured: "

@@ -26,7 +26,7 @@ bool policy_address_of(const struct core *c, const struct ike_connection *connec
 bool policy_is_reserved(const struct core *c, const struct address *a);
 bool policy_admits(const struct core *c, const struct ike_id *id); /* May a certificate name it? */
 bool policy_is_shown(const struct core *c); /* Has a majority of voters our facts and our policy? */
-bool policy_is_held(uint64_t gone, uint64_t seen); /* Too many to end unless an operator says so? */
+bool policy_ends_too_many(uint64_t gone, uint64_t seen); /* Too many to end unless an operator says so? */
 void policy_walk(const struct core *c, struct policy_walk *w); /* Further; never if it is over. */
 void policy_propose(struct core *c, struct policy_walk *w, uint64_t ticket);
 void policy_look(struct core *c); /* Nodes changed. */

@@ -20,11 +20,11 @@ static bool may_propose(const struct core *c, uint32_t node, const struct comman
 {
 	switch (command->type) {
 	case COMMAND_NODE_UP: /* Not while we find it dead: it would go up and down in turn. */
-		return !c->peer[node].suspect && command->node_up.id == c->peer[node].raft_id &&
-		       command->node_up.incarnation == c->peer[node].incarnation &&
+		return !c->known[node].suspect && command->node_up.id == c->known[node].raft_id &&
+		       command->node_up.incarnation == c->known[node].incarnation &&
 		       strcmp(command->node_up.name, c->config->node[node]) == 0;
 	case COMMAND_NODE_DOWN: /* Its own: it is leaving. */
-		return command->node_down.id == c->peer[node].raft_id;
+		return command->node_down.id == c->known[node].raft_id;
 	case COMMAND_SEQ_BATCH:
 	case COMMAND_SESSIONS_END: /* An operator may ask any node. */
 	case COMMAND_IDENTITY:
@@ -57,7 +57,7 @@ static void keep_own_rows(const struct core *c, uint32_t node, struct seq_batch 
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < b->n; i++)
-		if (may_say(c, c->peer[node].raft_id, &b->rows[i]))
+		if (may_say(c, c->known[node].raft_id, &b->rows[i]))
 			b->rows[kept++] = b->rows[i];
 	b->n = kept;
 }
@@ -83,7 +83,7 @@ void proposed_receive(struct core *c, uint32_t node, const uint8_t *data, size_t
 
 			/* An unfit one is put down to relieve it. */
 			if (n && !n->up && n->incarnation == command.node_up.incarnation &&
-			    !c->peer[node].unfit)
+			    !c->known[node].unfit)
 				c->proposed->false_downs++;
 		}
 		if (command.type == COMMAND_SEQ_BATCH) {

@@ -5,7 +5,7 @@
  * them, holds a mark that covers it in memory. This file has both halves: the owner's count of who
  * holds what, and the voter's acknowledgement.
  *
- *   accepted in epoch e --mark--> voters: held, unless they have applied e+1
+ *   accepted in epoch e --mark--> voters: kept, unless they have applied e+1
  *        ^ waits                     |
  *        +---- delivered <--ack------+   ack: the fence; none of e after e+1
  *
@@ -56,13 +56,13 @@ static int descending(const void *a, const void *b)
 static uint64_t majority_holds(const struct core *c, const struct owned_sa *sa)
 {
 	uint32_t need = voter_majority(c);
-	uint64_t held[CLUSTER_NODES_MAX];
+	uint64_t acked[CLUSTER_NODES_MAX];
 
 	if (need > c->config->n_nodes)
 		return 0;
-	memcpy(held, sa->quorum.held, sizeof(held));
-	qsort(held, c->config->n_nodes, sizeof(held[0]), descending);
-	return held[need - 1];
+	memcpy(acked, sa->quorum.acked, sizeof(acked));
+	qsort(acked, c->config->n_nodes, sizeof(acked[0]), descending);
+	return acked[need - 1];
 }
 
 static void settle(struct core *c, struct owned_sa *sa)
@@ -72,7 +72,7 @@ static void settle(struct core *c, struct owned_sa *sa)
 			       .epoch = sa->quorum.epoch };
 
 	u.mark = majority_holds(c, sa);
-	waiting_set(c, sa, u.mark < sa->quorum.held[c->config->self]);
+	waiting_set(c, sa, u.mark < sa->quorum.acked[c->config->self]);
 	if (u.mark <= sa->quorum.delivered)
 		return;
 	sa->quorum.delivered = u.mark;
@@ -95,9 +95,9 @@ void quorum_marked(struct core *c, const struct session *s, const struct sa_repo
 	if (sa->quorum.epoch != r->epoch) {
 		sa->quorum.epoch = r->epoch;
 		sa->quorum.delivered = 0;
-		memset(sa->quorum.held, 0, sizeof(sa->quorum.held));
+		memset(sa->quorum.acked, 0, sizeof(sa->quorum.acked));
 	}
-	own = &sa->quorum.held[c->config->self];
+	own = &sa->quorum.acked[c->config->self];
 	if (r->seq > *own)
 		*own = r->seq;
 	settle(c, sa);
@@ -113,7 +113,7 @@ void quorum_acknowledged(struct core *c, uint32_t node, const struct frame *f)
 		bool before;
 
 		if (!sa || !sa->quorum.counted || sa->quorum.epoch != row.epoch ||
-		    row.seq <= sa->quorum.held[node])
+		    row.seq <= sa->quorum.acked[node])
 			continue;
 		/* It may speak of a deleted SA that had the same SPI. */
 		before = f->marks.index && f->marks.index < sa->quorum.since;
@@ -121,7 +121,7 @@ void quorum_acknowledged(struct core *c, uint32_t node, const struct frame *f)
 			before = false;
 		if (before)
 			continue;
-		sa->quorum.held[node] = row.seq;
+		sa->quorum.acked[node] = row.seq;
 		settle(c, sa);
 	}
 }

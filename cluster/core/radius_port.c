@@ -58,7 +58,7 @@ bool radius_send(struct core *c, const struct endpoint *remote, const struct blo
 	if (local.address.family != remote->address.family || !core_is_up(c, holder, incarnation))
 		return false;
 	node = core_node_index(c, holder);
-	if (node == NODE_NONE || (node != c->config->self && !c->peer[node].linked))
+	if (node == NODE_NONE || (node != c->config->self && !c->known[node].linked))
 		return false;
 	if (node == c->config->self)
 		radius_port_sent(c, &local, remote);

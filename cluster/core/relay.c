@@ -54,7 +54,7 @@ struct kept {
 bool relay_possible(const struct core *c, uint32_t leader)
 {
 	return leader != NODE_NONE && leader != c->config->self && core_node_linked(c, leader) &&
-	       !c->peer[leader].suspect;
+	       !c->known[leader].suspect;
 }
 
 void relay_keep(struct core *c, uint32_t via, const struct ike_header *h,
@@ -190,7 +190,7 @@ void relay_forward(struct core *c, uint32_t via, const struct endpoint *local,
 	core_send(c, core_leader_index(c), &f);
 }
 
-void relay_release(struct core *c, relay_deliver *deliver)
+void relay_resume(struct core *c, relay_deliver *deliver)
 {
 	struct kept *x, *tmp;
 	bool known = core_leads(c) || relay_possible(c, core_leader_index(c));

@@ -16,7 +16,7 @@ void relay_keep(struct core *c, uint32_t via, const struct ike_header *h,
 /* What was kept, if somebody leads now. */
 typedef void relay_deliver(struct core *c, uint32_t via, const struct endpoint *local,
 			   const struct endpoint *remote, const uint8_t *data, size_t len);
-void relay_release(struct core *c, relay_deliver *deliver);
+void relay_resume(struct core *c, relay_deliver *deliver);
 void relay_fini(struct core *c);
 void relay_init(struct core *c);
 

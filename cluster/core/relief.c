@@ -48,7 +48,7 @@ static void relieve(struct core *c, uint32_t i, uint64_t id, uint64_t incarnatio
 void relief_tick(struct core *c)
 {
 	for (uint32_t i = 0; i < c->config->n_nodes; i++) {
-		const struct peer *p = &c->peer[i];
+		const struct known_node *p = &c->known[i];
 
 		if (i == c->config->self) {
 			if (MUTANT(MUTANT_LEADER_UNFIT))

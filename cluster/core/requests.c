@@ -102,7 +102,7 @@ static void refuse_too_long(struct core *c, const struct session *s, const struc
 
 	assert(ike || r->purpose == IKE_PURPOSE_REKEY_CHILD);
 	*(ike ? &e->ike_rekey_us : &e->rekey_us) = c->now_us + TOO_LONG_AGAIN_US;
-	exchange_release(c, s->id);
+	exchange_unreserve(c, s->id);
 	action_event(c->actions, "request_too_long", "session %llu: a rekey that offers all "
 						     "configured proposals is too long: give "
 						     "connection %s fewer \"%s\", or raise "
@@ -122,7 +122,7 @@ bool requests_make(struct core *c, const struct session *s, const struct ike_req
 	ike_request_create(&env, &s->ike, r, &out);
 	if (out.verdict == IKE_VERDICT_LATER) { /* At its next turn, when its value is there. */
 		slow_dh_wait(c, &(struct slow_dh_waiter){ .request = NULL });
-		exchange_release(c, s->id);
+		exchange_unreserve(c, s->id);
 		return false;
 	}
 	if (out.verdict != IKE_VERDICT_STEP || !ike_session_is_brief(out.next)) {

@@ -121,7 +121,7 @@ static uint32_t rekey_due(const struct core *c, const struct session *s, struct 
 	int64_t epoch = session_epoch(c->state, s);
 	uint32_t due = 0;
 
-	if (s->successor && s->ike.virtual_ip.family != 0) /* Its client has gone on. */
+	if (s->followed_by && s->ike.virtual_ip.family != 0) /* Its client has gone on. */
 		return 0;
 
 	for (unsigned i = 0; i < s->ike.n_child && !due; i++) {

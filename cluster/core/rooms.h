@@ -54,7 +54,7 @@
 
 #include "cluster/core/action.h"
 #include "cluster/core/facts.h"
-#include "cluster/core/peer.h"
+#include "cluster/core/known_node.h"
 #include "cluster/core/seal.h"
 #include "cluster/core/view.h"
 #include "cluster/raft/consensus.h"
@@ -89,7 +89,7 @@ struct core {
 	struct entropy entropy;
 	struct actions *actions;
 
-	struct peer peer[CLUSTER_NODES_MAX];
+	struct known_node known[CLUSTER_NODES_MAX];
 	uint64_t refused_revoked; /* IKE_AUTH of revoked identities. */
 	uint64_t drops[DROP_COUNT];
 

@@ -278,7 +278,7 @@ bool routes_everywhere(const struct core *c, const struct prefix *pool)
 
 bool routes_reach(const struct core *c, uint32_t node)
 {
-	const struct node_record *n = state_node(c->state, c->peer[node].raft_id);
+	const struct node_record *n = state_node(c->state, c->known[node].raft_id);
 
 	for (uint32_t i = 0; n && i < c->routes->wanted.n; i++)
 		if (!prefix_list_covers(&n->routes, &c->routes->wanted.at[i]))

@@ -16,7 +16,7 @@
 static struct blob *marks_frame(const struct core *c, uint32_t to, const struct frame_mark *rows,
 				size_t n)
 {
-	const struct frame_marks_head head = { c->incarnation, core_applied(c), c->peer[to].clock_us };
+	const struct frame_marks_head head = { c->incarnation, core_applied(c), c->known[to].clock_us };
 
 	return head.index ? frame_create_marks_at(FRAME_MARKS, &head, rows, n)
 			  : frame_create_marks(FRAME_MARKS, c->incarnation, rows, n);
@@ -88,7 +88,7 @@ static bool mark_acceptable(const struct core *c, uint32_t node, uint64_t incarn
 	if (MUTANT(MUTANT_MARKS_OF_ANYONE))
 		return true;
 	return !session_owner_in(c->state, s, epoch, &owner, &its_incarnation) ||
-	       (owner == c->peer[node].raft_id && its_incarnation == incarnation);
+	       (owner == c->known[node].raft_id && its_incarnation == incarnation);
 }
 
 /* Late marks, to be passed to the present owners of the SAs. */
@@ -125,11 +125,11 @@ static void learned(struct core *c, struct owned_sa *sa, const struct session *s
 
 void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 {
-	struct frame_mark held[FRAME_MARKS_MAX];
+	struct frame_mark acked[FRAME_MARKS_MAX];
 	struct pass pass = { .n = 0 };
-	size_t n_held = 0;
+	size_t n_acked = 0;
 
-	if (f->marks.incarnation == c->peer[node].incarnation) {
+	if (f->marks.incarnation == c->known[node].incarnation) {
 		owed_shown(c, node, f);
 		heard_note(c, node, f);
 	} else if (f->marks.incarnation != 0) {
@@ -151,9 +151,9 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 		sa = owned_sa_get(c, row.spi_in);
 		sa->mark.told_by |= 1u << node;
 		/* We hold it, now or already. */
-		if (n_held < FRAME_MARKS_MAX - 1 &&
+		if (n_acked < FRAME_MARKS_MAX - 1 &&
 		    voter_acknowledges(c, node, f->marks.incarnation, &row))
-			held[n_held++] = row;
+			acked[n_acked++] = row;
 		if (!mark_learn(&sa->mark.known, (struct mark){ row.epoch, row.seq }))
 			continue;
 		learned(c, sa, s, (struct mark){ row.epoch, row.seq });
@@ -161,11 +161,11 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 			pass_on(c, &pass, s, node, &row);
 	}
 	rows_tell(c, pass.to, pass.rows, pass.n);
-	if (n_held)
+	if (n_acked)
 		action_send_frame(c->actions, node,
 				  frame_create_marks_at(FRAME_MARKS_ACK,
 							&(struct frame_marks_head){
 								.incarnation = f->marks.incarnation,
 								.index = core_applied(c) },
-							held, n_held));
+							acked, n_acked));
 }

@@ -5,7 +5,7 @@
  * Clients can make it that long, within the bounds of a message (IKE_ANSWERS_MAX, IKE_REQUEST_MAX,
  * TS_MAX, IKE_ID_MAX).
  *
- * There may be twice as many sessions and Child SAs as are counted (cluster/state/room.c). What was deleted takes less
+ * There may be twice as many sessions and Child SAs as are counted (cluster/state/capacity.c). What was deleted takes less
  * than before: a session's record is longer than two tombstones and a freed address. There are no more freed addresses
  * than tombstones, plus STATE_FREED_MAX old ones. A renewal at the limit of tombstones leaves one for each session
  * (ike_may_renew()). */

@@ -7,7 +7,7 @@
 
 bool successor_can_own(const struct core *c, uint32_t i)
 {
-	const struct peer *p = &c->peer[i];
+	const struct known_node *p = &c->known[i];
 	const struct node_record *n;
 
 	if (i == c->config->self)
@@ -21,9 +21,9 @@ bool successor_can_own(const struct core *c, uint32_t i)
 static uint64_t another(const struct core *c, uint64_t lost, bool ready)
 {
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		if (i != c->config->self && c->peer[i].raft_id != lost && successor_can_own(c, i) &&
+		if (i != c->config->self && c->known[i].raft_id != lost && successor_can_own(c, i) &&
 		    fitness_ready(c, i) == ready)
-			return c->peer[i].raft_id;
+			return c->known[i].raft_id;
 	return 0;
 }
 

@@ -41,8 +41,8 @@ struct takeovers {
 	unsigned n;
 	uint64_t changes;        /* In it. */
 	struct node_down orphan; /* The last that moved slots, perhaps to nobody. */
-	bool release;            /* One of them waits for nobody any more: held packets are released. */
-	uint64_t held_expired;
+	bool resume;            /* One of them waits for nobody any more: deferred packets go on. */
+	uint64_t deferred_expired;
 	uint64_t last_gap_us;
 	uint64_t done_index[CLUSTER_NODES_MAX]; /* FRAME_MARKS_DONE of each node, which may come before our apply. */
 };
@@ -81,8 +81,8 @@ static void stop_waiting(struct core *c, struct takeover *t)
 	if (t->awaited == 0)
 		return;
 	t->awaited = 0;
-	c->takeovers->held_expired++;
-	c->takeovers->release = true;
+	c->takeovers->deferred_expired++;
+	c->takeovers->resume = true;
 }
 
 /* All that are up, and also the lost one if it seems alive to us: it leaves in order, or only the
@@ -92,7 +92,7 @@ static uint32_t who_knows_marks(const struct core *c, uint64_t index)
 	uint32_t who = 0;
 
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		if (i != c->config->self && core_node_linked(c, i) && !c->peer[i].suspect &&
+		if (i != c->config->self && core_node_linked(c, i) && !c->known[i].suspect &&
 		    c->takeovers->done_index[i] < index)
 			who |= 1u << i;
 	return who;
@@ -105,7 +105,7 @@ static void wait_for_marks(struct core *c, struct takeover *t, uint64_t index)
 	t->awaited = who_knows_marks(c, index);
 	t->index = index;
 	t->until_us = c->now_us + MARKS_WAIT_US;
-	c->takeovers->release |= waited && t->awaited == 0;
+	c->takeovers->resume |= waited && t->awaited == 0;
 }
 
 /* May come before our own apply of that NodeDown. What a node said of an earlier one
@@ -122,7 +122,7 @@ void takeover_marks_done(struct core *c, uint32_t node, uint64_t index)
 		if ((t->awaited & (1u << node)) == 0 || index < t->index)
 			continue;
 		t->awaited &= ~(1u << node);
-		r->release |= t->awaited == 0;
+		r->resume |= t->awaited == 0;
 	}
 }
 
@@ -135,7 +135,7 @@ void takeover_tick(struct core *c)
 
 uint64_t takeover_deadline_us(const struct core *c)
 {
-	uint64_t us = c->takeovers->release ? c->now_us : NEVER;
+	uint64_t us = c->takeovers->resume ? c->now_us : NEVER;
 
 	for (unsigned i = 0; i < c->takeovers->n; i++) {
 		const struct takeover *t = &c->takeovers->list[i];
@@ -318,12 +318,12 @@ void takeover_first_in(struct core *c, uint32_t spi_in)
 	t->heard_us = 0;
 }
 
-bool takeover_releases(struct core *c)
+bool takeover_resumes(struct core *c)
 {
-	bool release = c->takeovers->release;
+	bool resume = c->takeovers->resume;
 
-	c->takeovers->release = false;
-	return release;
+	c->takeovers->resume = false;
+	return resume;
 }
 
 uint64_t takeover_last_gap_us(const struct core *c)
@@ -331,9 +331,9 @@ uint64_t takeover_last_gap_us(const struct core *c)
 	return c->takeovers->last_gap_us;
 }
 
-uint64_t takeover_held_expired(const struct core *c)
+uint64_t takeover_deferred_expired(const struct core *c)
 {
-	return c->takeovers->held_expired;
+	return c->takeovers->deferred_expired;
 }
 
 void takeover_init(struct core *c)

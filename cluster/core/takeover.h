@@ -15,15 +15,15 @@ void takeover_slot(struct core *c, const struct slot *slot);
 void takeover_marks_done(struct core *c, uint32_t node, uint64_t index);
 /* For a slot of ours: are marks of the lost process still to come? */
 bool takeover_awaits(const struct core *c, const struct slot *slot);
-/* Since the last call, the marks of some process are no longer awaited: held packets are
- * released. */
-bool takeover_releases(struct core *c);
+/* Since the last call, the marks of some process are no longer awaited: deferred packets
+ * go on. */
+bool takeover_resumes(struct core *c);
 /* For an SA of ours: this number was accepted in another epoch; numbers up to it are refused. */
 void takeover_floor(struct core *c, uint32_t spi_in, struct mark mark);
 void takeover_first_in(struct core *c, uint32_t spi_in); /* A packet came in by it. */
 uint64_t takeover_last_age_us(const struct core *c);
 uint64_t takeover_last_gap_us(const struct core *c);
-uint64_t takeover_held_expired(const struct core *c);
+uint64_t takeover_deferred_expired(const struct core *c);
 void takeover_tick(struct core *c);
 uint64_t takeover_deadline_us(const struct core *c);
 void takeover_init(struct core *c);

@@ -8,7 +8,7 @@
  *   "keep"     one: the oldest; who comes beside it is refused, but with INITIAL_CONTACT
  *
  * A client that re-authenticates makes its new session before it ends the old one. The two count as
- * one, here as everywhere (cluster/state/room.c): so "keep" does not refuse it, and "replace" leaves
+ * one, here as everywhere (cluster/state/capacity.c): so "keep" does not refuse it, and "replace" leaves
  * the old one to the client, which is about to end it. Such a client is recognised by its unchanged
  * address.
  *
@@ -66,9 +66,9 @@ static bool is_unique(const struct core *c, const struct session *s)
 /* The session that follows it, if that is the newest. */
 static const struct session *newest_after(const struct core *c, const struct session *s)
 {
-	const struct session *next = s->successor ? state_session(c->state, s->successor) : NULL;
+	const struct session *next = s->followed_by ? state_session(c->state, s->followed_by) : NULL;
 
-	return next && !next->successor ? next : NULL;
+	return next && !next->followed_by ? next : NULL;
 }
 
 /* Only a session from the same address follows it: the client will end the old one. */
@@ -87,7 +87,7 @@ static bool has_passed_its_own(const struct core *c, const struct session *s)
 	const struct session *next = newest_after(c, s);
 	struct address own;
 
-	return s->successor && connection && policy_address_of(c, connection, &s->ike.peer_id, &own) &&
+	return s->followed_by && connection && policy_address_of(c, connection, &s->ike.peer_id, &own) &&
 	       address_equal(&own, &s->ike.virtual_ip) &&
 	       !(next && endpoint_equal(&next->ike.remote, &s->ike.remote));
 }

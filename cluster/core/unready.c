@@ -16,7 +16,7 @@ uint32_t core_unready(const struct core *c)
 	if (leader == NODE_NONE) {
 		bits |= 1u << UNREADY_NO_LEADER;
 		bits |= (uint32_t)bootstrap_quorum_wiped(c) << UNREADY_WIPED;
-	} else if (leader != c->config->self && c->peer[leader].differs) {
+	} else if (leader != c->config->self && c->known[leader].differs) {
 		bits |= 1u << UNREADY_DIFFERS;
 	}
 	if (c->old_s)
@@ -52,7 +52,7 @@ static void say_missing(const struct core *c, char *text)
 	const char *before = "; nothing is heard of ";
 
 	for (uint32_t i = 0; i < c->config->n_nodes && at < UNREADY_TEXT_LEN; i++) {
-		if (core_node_linked(c, i) && !c->peer[i].suspect)
+		if (core_node_linked(c, i) && !c->known[i].suspect)
 			continue;
 		at += (size_t)snprintf(text + at, UNREADY_TEXT_LEN - at, "%s%s", before,
 				       c->config->node[i]);

@@ -3,7 +3,7 @@
  * read. Then the leader raises the level in its next ClusterTime (cluster_time.c), and from there
  * on no node is let in that cannot read it. Until then each node may go back.
  *
- * Of the levels in the state and in a member's HELLO the lower one counts: it may have come back
+ * Where the state and a member's HELLO name different levels, the lower one counts: it may have come back
  * with an older program, and its NodeUp may be on its way. A member that the state does not know
  * yet has said nothing, so the level is not raised before it does. */
 #include "cluster/core/upgrade.h"
@@ -24,9 +24,9 @@ uint8_t upgrade_level(const struct core *c, const struct consensus_member *m, si
 			return 0;
 		if (r->level < level)
 			level = r->level;
-		if (node != NODE_NONE && node != c->config->self && c->peer[node].greeted &&
-		    c->peer[node].level < level)
-			level = c->peer[node].level;
+		if (node != NODE_NONE && node != c->config->self && c->known[node].greeted &&
+		    c->known[node].level < level)
+			level = c->known[node].level;
 	}
 	return level;
 }

@@ -26,7 +26,7 @@ uint32_t core_node_index(const struct core *c, uint64_t raft_id)
 	if (raft_id == c->raft_id)
 		return c->config->self;
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
-		if (c->peer[i].raft_id == raft_id)
+		if (c->known[i].raft_id == raft_id)
 			return i;
 	return NODE_NONE;
 }
@@ -72,7 +72,7 @@ bool core_owns(const struct core *c, const struct session *s)
 
 bool core_node_linked(const struct core *c, uint32_t node)
 {
-	const struct peer *p = &c->peer[node];
+	const struct known_node *p = &c->known[node];
 
 	assert(node < c->config->n_nodes);
 	return node == c->config->self || (p->linked && p->greeted && !p->refused);
@@ -80,7 +80,7 @@ bool core_node_linked(const struct core *c, uint32_t node)
 
 bool core_node_refused(const struct core *c, uint32_t node)
 {
-	const struct peer *p = &c->peer[node];
+	const struct known_node *p = &c->known[node];
 
 	assert(node < c->config->n_nodes);
 	return node != c->config->self && p->linked && p->greeted && p->refused;
@@ -96,7 +96,7 @@ void core_send(struct core *c, uint32_t node, const struct frame *f)
 {
 	bool greets = f->type == FRAME_HELLO || f->type == FRAME_REFUSED;
 
-	if (node < c->config->n_nodes && node != c->config->self && c->peer[node].linked &&
+	if (node < c->config->n_nodes && node != c->config->self && c->known[node].linked &&
 	    (greets || core_node_linked(c, node)))
 		action_send_frame(c->actions, node, frame_create(f));
 }

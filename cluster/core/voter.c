@@ -40,6 +40,6 @@ bool voter_acknowledges(const struct core *c, uint32_t node, uint64_t incarnatio
 		return false;
 	if (MUTANT(MUTANT_ACK_UNFENCED))
 		return true;
-	return row->epoch == session_epoch(c->state, s) && slot->node == c->peer[node].raft_id &&
+	return row->epoch == session_epoch(c->state, s) && slot->node == c->known[node].raft_id &&
 	       slot->incarnation == incarnation;
 }

@@ -31,7 +31,7 @@ void detector_init(struct detector *d, const struct cluster_config *c, uint64_t 
 	d->isolated = c->n_nodes > 1; /* Until a quorum has answered. */
 	(void)now_us;
 	for (uint32_t i = 0; i < d->n; i++)
-		d->peer[i].suspect = i != d->self;
+		d->node[i].suspect = i != d->self;
 }
 
 void detector_set_quorum(struct detector *d, const struct detector_quorum *q)
@@ -39,37 +39,37 @@ void detector_set_quorum(struct detector *d, const struct detector_quorum *q)
 	d->quorum = *q;
 }
 
-void detector_heartbeat_create(struct detector *d, uint32_t peer, uint64_t now_us, uint64_t last,
+void detector_heartbeat_create(struct detector *d, uint32_t node, uint64_t now_us, uint64_t last,
 			       uint8_t out[HEARTBEAT_LEN])
 {
 	CBB b;
 	size_t len;
 	int ok;
 
-	assert(peer < d->n);
+	assert(node < d->n);
 	ok = CBB_init_fixed(&b, out, HEARTBEAT_LEN) && CBB_add_u8(&b, FRAME_HEARTBEAT) &&
-	     CBB_add_u64(&b, now_us) && CBB_add_u64(&b, d->peer[peer].its_send_us) &&
+	     CBB_add_u64(&b, now_us) && CBB_add_u64(&b, d->node[node].its_send_us) &&
 	     CBB_add_u64(&b, last) && CBB_add_u64(&b, d->quorum.self) && CBB_finish(&b, NULL, &len);
 	assert(ok && len == HEARTBEAT_LEN);
 }
 
 /* A log gets shorter only by entries that were never committed: nobody waits for those. */
-static void its_last_is(struct detector_peer *p, uint64_t last)
+static void its_last_is(struct detector_node *p, uint64_t last)
 {
 	p->its_last = last;
 	if (p->waiting_us && last < p->waiting_index)
 		p->waiting_index = last;
 }
 
-enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64_t now_us,
+enum status detector_heartbeat_consume(struct detector *d, uint32_t node, uint64_t now_us,
 				       const uint8_t *frame, size_t len)
 {
-	struct detector_peer *p = &d->peer[peer];
+	struct detector_node *p = &d->node[node];
 	uint64_t sent, echo, last, id;
 	uint8_t type;
 	CBS in;
 
-	assert(peer < d->n && peer != d->self);
+	assert(node < d->n && node != d->self);
 	CBS_init(&in, frame, len);
 	if (!CBS_get_u8(&in, &type) || type != FRAME_HEARTBEAT || !CBS_get_u64(&in, &sent) ||
 	    !CBS_get_u64(&in, &echo) || !CBS_get_u64(&in, &last) ||
@@ -78,7 +78,7 @@ enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64
 	if (id != p->id) /* Another store: its log is not the one we waited for. */
 		p->echoed_us = p->waiting_us = p->contact_us = 0;
 	p->id = id;
-	detector_heard(d, peer, now_us);
+	detector_heard(d, node, now_us);
 	p->its_send_us = sent; /* A restarted peer's clock may start anew: no maximum here. */
 	its_last_is(p, last);
 	if (MUTANT(MUTANT_CONTACT_RECEIVED))
@@ -88,18 +88,18 @@ enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64
 	return OK;
 }
 
-uint64_t detector_peer_clock(const struct detector *d, uint32_t peer)
+uint64_t detector_node_clock(const struct detector *d, uint32_t node)
 {
-	return d->peer[peer].its_send_us;
+	return d->node[node].its_send_us;
 }
 
-void detector_heard(struct detector *d, uint32_t peer, uint64_t now_us)
+void detector_heard(struct detector *d, uint32_t node, uint64_t now_us)
 {
-	struct detector_peer *p = &d->peer[peer];
+	struct detector_node *p = &d->node[node];
 	uint64_t gap = p->heard_us && now_us > p->heard_us ? now_us - p->heard_us : 0;
 	uint64_t late = gap > d->interval_us ? gap - d->interval_us : 0;
 
-	assert(peer < d->n && peer != d->self);
+	assert(node < d->n && node != d->self);
 	p->heard_us = now_us;
 	p->late_us -= p->late_us / LATE_FADES;
 	if (late > d->timeout_max_us)
@@ -108,9 +108,9 @@ void detector_heard(struct detector *d, uint32_t peer, uint64_t now_us)
 		p->late_us = late;
 }
 
-uint64_t detector_timeout_us(const struct detector *d, uint32_t peer)
+uint64_t detector_timeout_us(const struct detector *d, uint32_t node)
 {
-	uint64_t late = d->peer[peer].late_us > d->late_us ? d->peer[peer].late_us : d->late_us;
+	uint64_t late = d->node[node].late_us > d->late_us ? d->node[node].late_us : d->late_us;
 	uint64_t t = d->interval_us + 2 * late;
 
 	if (MUTANT(MUTANT_TIMEOUT_FIXED))
@@ -122,14 +122,14 @@ uint64_t detector_timeout_us(const struct detector *d, uint32_t peer)
 	return t > d->timeout_max_us ? d->timeout_max_us : t;
 }
 
-void detector_gone(struct detector *d, uint32_t peer)
+void detector_gone(struct detector *d, uint32_t node)
 {
-	d->peer[peer].heard_us = 0;
+	d->node[node].heard_us = 0;
 }
 
 /* One echo at a time waits for its index: under load the others' logs are always a
  * little ahead of what we have applied. */
-static void count_echo(struct detector_peer *p, uint64_t applied)
+static void count_echo(struct detector_node *p, uint64_t applied)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		if (p->waiting_us && applied >= p->waiting_index) {
@@ -163,7 +163,7 @@ static void forgive_own_pause(struct detector *d, uint64_t now_us)
 	if (gap - d->interval_us > d->late_us && gap - d->interval_us <= d->timeout_us)
 		d->late_us = gap - d->interval_us;
 	for (uint32_t i = 0; i < d->n; i++) {
-		struct detector_peer *p = &d->peer[i];
+		struct detector_node *p = &d->node[i];
 
 		if (!p->heard_us || p->suspect)
 			continue;
@@ -179,11 +179,11 @@ size_t detector_poll(struct detector *d, uint64_t now_us, uint64_t applied, uint
 	size_t n = 0;
 
 	/* Our own log is one of the majority's: what it holds must be applied too. */
-	d->peer[d->self].echoed_us = now_us;
-	its_last_is(&d->peer[d->self], last);
+	d->node[d->self].echoed_us = now_us;
+	its_last_is(&d->node[d->self], last);
 	forgive_own_pause(d, now_us);
 	for (uint32_t i = 0; i < d->n; i++) {
-		struct detector_peer *p = &d->peer[i];
+		struct detector_node *p = &d->node[i];
 		bool suspect;
 
 		count_echo(p, applied);
@@ -211,7 +211,7 @@ static int newest_first(const void *a, const void *b)
 
 static bool counts(const struct detector *d, uint32_t i)
 {
-	uint64_t id = i == d->self ? d->quorum.self : d->peer[i].id;
+	uint64_t id = i == d->self ? d->quorum.self : d->node[i].id;
 
 	return id != 0 && d->quorum.voter[i] == id;
 }
@@ -227,13 +227,13 @@ uint64_t detector_contact_us(const struct detector *d, uint64_t now_us)
 		return now_us;
 	for (uint32_t i = 0; i < d->n; i++)
 		if (counts(d, i))
-			contact[n++] = d->peer[i].contact_us;
+			contact[n++] = d->node[i].contact_us;
 	if (n <= d->quorum.n_voters / 2)
 		return 0;
 	qsort(contact, n, sizeof(contact[0]), newest_first);
 	/* The majority's oldest: with 3 voters the second newest; ours counts in any case. */
-	if (d->peer[d->self].contact_us < contact[d->quorum.n_voters / 2])
-		return d->peer[d->self].contact_us;
+	if (d->node[d->self].contact_us < contact[d->quorum.n_voters / 2])
+		return d->node[d->self].contact_us;
 	return contact[d->quorum.n_voters / 2];
 }
 

@@ -27,7 +27,7 @@ struct detector_quorum {
 	uint32_t n_voters;                 /* Also those that are no longer configured. */
 };
 
-struct detector_peer {
+struct detector_node {
 	uint64_t id;            /* Raft id that its last heartbeat told. */
 	uint64_t heard_us;      /* Last heartbeat from it; 0 = never since it was last suspected. */
 	uint64_t echoed_us;     /* Send time of our newest heartbeat that it echoed. */
@@ -41,7 +41,7 @@ struct detector_peer {
 };
 
 struct detector {
-	struct detector_peer peer[CLUSTER_NODES_MAX];
+	struct detector_node node[CLUSTER_NODES_MAX];
 	uint32_t n, self;
 	struct detector_quorum quorum;
 	uint64_t interval_us, isolation_us;
@@ -62,18 +62,18 @@ void detector_init(struct detector *d, const struct cluster_config *c, uint64_t 
 /* Before the first call nobody counts. */
 void detector_set_quorum(struct detector *d, const struct detector_quorum *q);
 /* A heartbeat frame (FRAME_HEARTBEAT) for a peer, to be sent now. last: our log's last index. */
-void detector_heartbeat_create(struct detector *d, uint32_t peer, uint64_t now_us, uint64_t last,
+void detector_heartbeat_create(struct detector *d, uint32_t node, uint64_t now_us, uint64_t last,
 			       uint8_t out[HEARTBEAT_LEN]);
-enum status detector_heartbeat_consume(struct detector *d, uint32_t peer, uint64_t now_us,
+enum status detector_heartbeat_consume(struct detector *d, uint32_t node, uint64_t now_us,
 				       const uint8_t *frame, size_t len) must_check;
 /* How long it may be silent. */
-uint64_t detector_timeout_us(const struct detector *d, uint32_t peer);
+uint64_t detector_timeout_us(const struct detector *d, uint32_t node);
 /* When the newest of its heartbeats that we have left, by its clock; 0: none. */
-uint64_t detector_peer_clock(const struct detector *d, uint32_t peer);
+uint64_t detector_node_clock(const struct detector *d, uint32_t node);
 /* It is alive, but does not count for contact until it has been let in. */
-void detector_heard(struct detector *d, uint32_t peer, uint64_t now_us);
+void detector_heard(struct detector *d, uint32_t node, uint64_t now_us);
 /* The link ended and a new connection was refused: the process is gone. */
-void detector_gone(struct detector *d, uint32_t peer);
+void detector_gone(struct detector *d, uint32_t node);
 /* Changes of verdict since the last call; at most d->n. Call it at least every interval: a longer
  * gap is our own pause, for which nobody is declared dead. applied, last: of our own log. */
 size_t detector_poll(struct detector *d, uint64_t now_us, uint64_t applied, uint64_t last,

@@ -110,7 +110,7 @@ int consensus_append_barrier(struct consensus *c)
 
 static bool apply_next(struct consensus *c)
 {
-	const struct consensus_log_slot *s;
+	const struct consensus_log_cell *s;
 
 	if (c->installing || c->applied >= raft_commit_index(&c->raft))
 		return false;
@@ -201,7 +201,7 @@ static void persisted(struct consensus *c, const struct consensus_write *w)
 	if (c->installing)
 		return;
 	while (n < w->n_entries) {
-		const struct consensus_log_slot *s = consensus_log_get(&c->log, w->first_index + n);
+		const struct consensus_log_cell *s = consensus_log_get(&c->log, w->first_index + n);
 
 		if (!s || s->entry.term != w->terms[n] || s->seq != w->seq)
 			break;

@@ -15,12 +15,12 @@ void consensus_log_init(struct consensus_log *l)
 	l->first = 1;
 }
 
-static struct consensus_log_slot *slot_at(const struct consensus_log *l, size_t i)
+static struct consensus_log_cell *cell_at(const struct consensus_log *l, size_t i)
 {
-	return &l->slots[(l->head + i) % l->room];
+	return &l->cells[(l->head + i) % l->room];
 }
 
-static void drop_slot(struct consensus_log_slot *s)
+static void drop_cell(struct consensus_log_cell *s)
 {
 	blob_unref(s->entry.data);
 	memset(s, 0, sizeof(*s));
@@ -29,21 +29,21 @@ static void drop_slot(struct consensus_log_slot *s)
 void consensus_log_fini(struct consensus_log *l)
 {
 	for (size_t i = 0; i < l->n; i++)
-		drop_slot(slot_at(l, i));
-	free(l->slots);
+		drop_cell(cell_at(l, i));
+	free(l->cells);
 	memset(l, 0, sizeof(*l));
 }
 
 static void grow(struct consensus_log *l)
 {
 	size_t room = l->room ? 2 * l->room : 64;
-	struct consensus_log_slot *slots = calloc(room, sizeof(*slots));
+	struct consensus_log_cell *cells = calloc(room, sizeof(*cells));
 
-	assert(slots);
+	assert(cells);
 	for (size_t i = 0; i < l->n; i++)
-		slots[i] = *slot_at(l, i);
-	free(l->slots);
-	l->slots = slots;
+		cells[i] = *cell_at(l, i);
+	free(l->cells);
+	l->cells = cells;
 	l->room = room;
 	l->head = 0;
 }
@@ -51,11 +51,11 @@ static void grow(struct consensus_log *l)
 void consensus_log_append(struct consensus_log *l, uint64_t term, uint8_t type, struct blob *data,
 			  uint64_t seq)
 {
-	struct consensus_log_slot *s;
+	struct consensus_log_cell *s;
 
 	if (l->n == l->room)
 		grow(l);
-	s = slot_at(l, l->n);
+	s = cell_at(l, l->n);
 	s->entry.index = l->first + l->n;
 	s->entry.term = term;
 	s->entry.type = type;
@@ -67,13 +67,13 @@ void consensus_log_append(struct consensus_log *l, uint64_t term, uint8_t type, 
 void consensus_log_truncate(struct consensus_log *l, uint64_t from)
 {
 	while (l->n > 0 && l->first + l->n - 1 >= from)
-		drop_slot(slot_at(l, --l->n));
+		drop_cell(cell_at(l, --l->n));
 }
 
 void consensus_log_trim(struct consensus_log *l, uint64_t to)
 {
 	while (l->n > 0 && l->first <= to) {
-		drop_slot(slot_at(l, 0));
+		drop_cell(cell_at(l, 0));
 		l->head = (l->head + 1) % l->room;
 		l->n--;
 		l->first++;
@@ -88,16 +88,16 @@ void consensus_log_reset(struct consensus_log *l, uint64_t index, uint64_t term)
 	l->snapshot_term = term;
 }
 
-const struct consensus_log_slot *consensus_log_get(const struct consensus_log *l, uint64_t index)
+const struct consensus_log_cell *consensus_log_get(const struct consensus_log *l, uint64_t index)
 {
 	if (index < l->first || index - l->first >= l->n)
 		return NULL;
-	return slot_at(l, index - l->first);
+	return cell_at(l, index - l->first);
 }
 
 uint64_t consensus_log_term(const struct consensus_log *l, uint64_t index)
 {
-	const struct consensus_log_slot *s = consensus_log_get(l, index);
+	const struct consensus_log_cell *s = consensus_log_get(l, index);
 
 	if (s)
 		return s->entry.term;

@@ -6,13 +6,13 @@
 
 #include "cluster/raft/store.h"
 
-struct consensus_log_slot {
+struct consensus_log_cell {
 	struct log_entry entry;
 	uint64_t seq; /* The store transaction that holds it. */
 };
 
 struct consensus_log {
-	struct consensus_log_slot *slots; /* Circular. */
+	struct consensus_log_cell *cells; /* Circular. */
 	size_t room, head, n;
 	uint64_t first;                            /* Index of the oldest entry, or of the next. */
 	uint64_t snapshot_index, snapshot_term;    /* Last entry of the last snapshot; 0 = none. */
@@ -30,7 +30,7 @@ void consensus_log_trim(struct consensus_log *l, uint64_t to);       /* index <=
 void consensus_log_reset(struct consensus_log *l, uint64_t index, uint64_t term);
 
 /* NULL: not (or no longer) here. */
-const struct consensus_log_slot *consensus_log_get(const struct consensus_log *l, uint64_t index);
+const struct consensus_log_cell *consensus_log_get(const struct consensus_log *l, uint64_t index);
 /* Term of an entry or of the snapshot's last; 0 = unknown. */
 uint64_t consensus_log_term(const struct consensus_log *l, uint64_t index);
 uint64_t consensus_log_last(const struct consensus_log *l); /* 0 = empty and no snapshot */

@@ -194,7 +194,7 @@ static void queue_append_entries(struct consensus *c, const struct raft_message 
 	assert(p->n_entries <= CONSENSUS_ENTRIES_MAX);
 	c->sent_ms = c->now_ms;
 	for (unsigned i = 0; i < p->n_entries; i++) {
-		const struct consensus_log_slot *s =
+		const struct consensus_log_cell *s =
 			consensus_log_get(&c->log, p->prev_log_index + 1 + i);
 
 		assert(s); /* Our log holds all that libraft's trail holds. */

@@ -17,7 +17,7 @@ struct accounting_report {
 	uint64_t key;       /* accounting_key(): a session has one of each. */
 	uint64_t session, spi; /* Acct-Session-Id */
 	uint8_t status;     /* enum radius_status */
-	uint8_t cause;      /* Of a Stop: enum radius_cause; else 0. */
+	uint8_t cause;      /* A Stop's: enum radius_cause; else 0. */
 	uint64_t made_ms;   /* Cluster time of what it says, ... */
 	uint64_t unix_s;    /* ... what a wall clock said then; 0: unknown ... */
 	uint64_t given_ms;  /* ... and when it got its id: it may be made anew. */

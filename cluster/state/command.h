@@ -34,7 +34,7 @@ enum command_type {
  * than before. 0: no limit. */
 struct room {
 	uint32_t sessions;
-	uint32_t places; /* Places of Child SAs: ike_session_places() of all sessions. See room.c. */
+	uint32_t places; /* Places of Child SAs: ike_session_places() of all sessions. See capacity.c. */
 };
 
 /* apply gives the session its id. Refused: ERR_STALE when the IKE SPI pair has a tombstone or belongs to a session;
@@ -191,7 +191,7 @@ struct identity_command {
 enum accounting_verdict {
 	ACCOUNTING_DONE = 1, /* These reports have arrived, or nobody wants them. */
 	ACCOUNTING_AGAIN,    /* Nobody has answered these: each is made anew, behind all others. */
-	ACCOUNTING_INTERIM   /* Of these sessions it is time for one. */
+	ACCOUNTING_INTERIM   /* It is time for one for these sessions. */
 };
 
 /* Ids that are of none count for nothing. ERR_NOT_FOUND: all of them are. */

@@ -109,7 +109,7 @@ void pool_take(struct state *s, struct session_entry *e)
 	index_add(s, e);
 }
 
-void pool_release(struct state *s, struct session_entry *e)
+void pool_free(struct state *s, struct session_entry *e)
 {
 	bool added;
 
@@ -129,29 +129,29 @@ void pool_release(struct state *s, struct session_entry *e)
 void pool_pass(struct state *s, struct session_entry *from, struct session_entry *to)
 {
 	cut_before_session_changes(s, from);
-	room_pair_breaks(s, from);
+	capacity_pair_breaks(s, from);
 	if (from->virtual_ip.family != 0)
 		index_del(s, from);
 	from->virtual_ip.family = 0;
-	from->s.successor = to->s.id;
+	from->s.followed_by = to->s.id;
 	to->before = from;
 }
 
 uint64_t pool_return(struct state *s, struct session_entry *e)
 {
-	struct session_entry *after = e->s.successor ? session_find(s, e->s.successor) : NULL;
+	struct session_entry *after = e->s.followed_by ? session_find(s, e->s.followed_by) : NULL;
 	struct session_entry *before = e->before;
 
 	if (after)
 		after->before = before;
 	if (before) {
 		cut_before_session_changes(s, before);
-		before->s.successor = e->s.successor;
+		before->s.followed_by = e->s.followed_by;
 	}
 	if (after)
 		return 0;
 	if (!before) {
-		pool_release(s, e);
+		pool_free(s, e);
 		return 0;
 	}
 	if (e->virtual_ip.family == 0)
@@ -165,19 +165,19 @@ uint64_t pool_return(struct state *s, struct session_entry *e)
 bool pool_link(struct state *s)
 {
 	for (size_t i = 0; i < s->list.n; i++) {
-		struct session_entry *e = s->list.place[i].entry, *after;
+		struct session_entry *e = s->list.item[i].entry, *after;
 
-		if (!e || !e->s.successor)
+		if (!e || !e->s.followed_by)
 			continue;
-		after = e->s.successor > e->s.id ? session_find(s, e->s.successor) : NULL;
+		after = e->s.followed_by > e->s.id ? session_find(s, e->s.followed_by) : NULL;
 		if (!after || after->before || !ike_id_equal(&e->s.ike.peer_id, &after->s.ike.peer_id) ||
 		    !address_equal(&e->s.ike.virtual_ip, &after->s.ike.virtual_ip))
 			return false;
 		after->before = e;
 	}
 	for (size_t i = 0; i < s->list.n; i++)
-		if (s->list.place[i].entry && !s->list.place[i].entry->s.successor)
-			room_pair_forms(s, s->list.place[i].entry);
+		if (s->list.item[i].entry && !s->list.item[i].entry->s.followed_by)
+			capacity_pair_forms(s, s->list.item[i].entry);
 	return true;
 }
 

@@ -64,11 +64,11 @@ static enum status check_spis(const struct state *s, const struct ike_session *i
 static enum status check_room(const struct state *s, const struct room *limit, struct room then)
 {
 	struct room now = state_taken(s);
-	bool lacks_places = room_lacks(limit->places, now.places, then.places);
+	bool lacks_places = capacity_lacks(limit->places, now.places, then.places);
 
 	if (MUTANT(MUTANT_SAS_UNBOUNDED))
 		lacks_places = false;
-	return lacks_places || room_lacks(limit->sessions, now.sessions, then.sessions) ? ERR_FULL : OK;
+	return lacks_places || capacity_lacks(limit->sessions, now.sessions, then.sessions) ? ERR_FULL : OK;
 }
 
 /* The address then belongs to nobody, or to takes_from, of the same identity. */
@@ -83,11 +83,11 @@ static enum status check_address_put(const struct state *s, const struct session
 		       : ERR_EXISTS;
 }
 
-/* What it has it may keep, also if a successor has it now. */
+/* What it has it may keep, also if a session that followed it has it now. */
 static enum status check_address_step(const struct state *s, const struct ike_session *ike,
 				      const struct session_entry *e)
 {
-	bool paired = e->before || e->s.successor;
+	bool paired = e->before || e->s.followed_by;
 
 	if (paired && !ike_id_equal(&ike->peer_id, &e->s.ike.peer_id))
 		return ERR_EXISTS;
@@ -169,7 +169,7 @@ void apply_session_put(struct state *s, const struct session_put *c, struct appl
 		r->status = check_identity(s, c);
 	if (r->status != OK)
 		return;
-	from = room_followed(s, c, &c->ike, &gone);
+	from = capacity_followed(s, c, &c->ike, &gone);
 	for (uint32_t i = 0; i < gone.n; i++) {
 		r->superseded[r->n_superseded++] = gone.entry[i]->s.id;
 		accounting_stop(s, gone.entry[i], RADIUS_CAUSE_LOST_CARRIER);
@@ -264,7 +264,7 @@ void apply_session_step(struct state *s, const struct session_step *c, struct ap
 	if (r->status == OK && !step_records(&e->s, c, epoch, seq))
 		r->status = ERR_EXISTS;
 	if (r->status == OK)
-		r->status = check_room(s, &c->room, room_after_step(s, e, &c->ike));
+		r->status = check_room(s, &c->room, capacity_after_step(s, e, &c->ike));
 	if (r->status == OK && !step_respects_end(&e->s, &c->ike))
 		r->status = ERR_STALE;
 	if (r->status != OK)

@@ -169,7 +169,7 @@ void apply_node_up(struct state *s, const struct node_up *c, struct apply_result
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++)
 		if (s->slot[i].node == n->id)
 			slot_give(s, i, n->id, n->incarnation, r);
-	private_slot = STATE_SLOTS + state_node_place(s, n);
+	private_slot = STATE_SLOTS + state_node_index(s, n);
 	if (s->slot_sessions[private_slot] == 0 || s->slot[private_slot].node == 0)
 		slot_give(s, private_slot, n->id, n->incarnation, r);
 	if (s->holder == n->id)
@@ -259,7 +259,7 @@ void apply_address_hold(struct state *s, const struct address_hold *c, struct ap
 uint32_t slot_for_session(struct state *s, const struct session *session,
 			  const struct node_record *n, struct apply_result *r)
 {
-	uint32_t private_slot = STATE_SLOTS + state_node_place(s, n);
+	uint32_t private_slot = STATE_SLOTS + state_node_index(s, n);
 	uint32_t others = s->slot_sessions[private_slot] - (session->slot == private_slot);
 
 	if (others == 0)

@@ -21,7 +21,7 @@ const struct node_record *state_node_up(const struct state *s, uint64_t id, uint
 	return n && n->up && (incarnation == 0 || n->incarnation == incarnation) ? n : NULL;
 }
 
-uint32_t state_node_place(const struct state *s, const struct node_record *n)
+uint32_t state_node_index(const struct state *s, const struct node_record *n)
 {
 	assert(n >= s->node && n < s->node + STATE_NODES_MAX);
 	return (uint32_t)(n - s->node);

@@ -44,7 +44,7 @@ struct session {
 	int64_t first_epoch;        /* The epoch it was made in: takeovers = epoch - first_epoch. */
 	int64_t noticed_epoch;      /* The client was told (notice committed) of this epoch ... */
 	int64_t acknowledged_epoch; /* ... and has answered it. */
-	uint64_t successor;         /* The session that follows it, and has its virtual IP now, if
+	uint64_t followed_by;         /* The session that follows it, and has its virtual IP now, if
 				     * there is one: this one then only receives. 0: none. */
 	uint64_t spi;               /* Its first spi_r, for good: see accounting_report.h. */
 	uint64_t reported_ms;       /* Cluster time of its last report, if account is kept. */
@@ -113,7 +113,7 @@ struct room state_taken_with(const struct state *s, const struct session_put *c,
 uint32_t state_identity_sessions(const struct state *s, const struct session_put *c,
 				 const struct ike_session *next);
 /* Is it too much? Never, if it takes no more than before. limit 0: there is none. */
-bool room_lacks(uint32_t limit, uint32_t now, uint32_t then);
+bool capacity_lacks(uint32_t limit, uint32_t now, uint32_t then);
 size_t state_places(const struct state *s); /* state_taken().places */
 /* For c->takes_from: the session of the same identity that `next` follows: the one whose address it
  * gets, or, without virtual IPs, the one with the same connection and client address. 0: none. */

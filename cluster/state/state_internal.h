@@ -12,7 +12,7 @@
  *   seq_batch.c       leases, marks, the planned hand-over
  *   accounting_report.c  what is to be told to RADIUS
  *   pool.c            virtual IPs: in use, freed, free
- *   room.c            what all of it takes of struct room
+ *   capacity.c            what all of it takes of struct room
  *   state_record.c    its records as octets, one by one
  *   state_snapshot.c  all of it as octets
  *   cut.c             the same, piece by piece
@@ -58,7 +58,7 @@ struct session_entry {
 	struct blob *row;                        /* For the cut: as it was when that began. */
 	struct peer_sessions *peer;                       /* The others of its identity: */
 	struct session_entry *peer_previous, *peer_next;
-	struct session_entry *before;            /* The entry whose s.successor this is, or NULL. */
+	struct session_entry *before;            /* The entry whose s.followed_by this is, or NULL. */
 };
 
 /* Sessions whose keys may be reused, because they change or go in this command; and one. */
@@ -77,10 +77,10 @@ struct peer_sessions {
 /* Sessions in ascending id. Ids only grow, so a new one goes to the end; a deleted one
  * leaves a hole until half of the list is holes. */
 struct session_list {
-	struct session_place {
+	struct session_item {
 		uint64_t id;
 		struct session_entry *entry; /* NULL: a hole. */
-	} *place;
+	} *item;
 	size_t n, room, holes;
 };
 
@@ -162,7 +162,7 @@ struct state {
 struct node_record *state_find_node(struct state *s, uint64_t id);
 /* The node if it is up in that incarnation (0 = whichever is current), else NULL. */
 const struct node_record *state_node_up(const struct state *s, uint64_t id, uint64_t incarnation);
-uint32_t state_node_place(const struct state *s, const struct node_record *n);
+uint32_t state_node_index(const struct state *s, const struct node_record *n);
 
 /* ---- slots.c ---- */
 void apply_node_up(struct state *s, const struct node_up *c, struct apply_result *r);
@@ -179,17 +179,17 @@ void apply_session_put(struct state *s, const struct session_put *c, struct appl
 void apply_session_step(struct state *s, const struct session_step *c, struct apply_result *r);
 void apply_session_del(struct state *s, const struct session_del *c, struct apply_result *r);
 
-/* ---- room.c ---- */
+/* ---- capacity.c ---- */
 bool exempt_contains(const struct exempt *x, const struct session_entry *e);
 struct exempt exempt_of(const struct state *s, const struct session_put *c); /* What it supersedes. */
 /* Call before and after the places of e, or of the session that it is paired with, change, or the
  * pair itself. False: it was in none. */
-bool room_pair_breaks(struct state *s, struct session_entry *e);
-void room_pair_forms(struct state *s, struct session_entry *e);
+bool capacity_pair_breaks(struct state *s, struct session_entry *e);
+void capacity_pair_forms(struct state *s, struct session_entry *e);
 /* The session that the new one follows: pool_pass() from it; NULL: none. */
-struct session_entry *room_followed(const struct state *s, const struct session_put *c,
+struct session_entry *capacity_followed(const struct state *s, const struct session_put *c,
 				    const struct ike_session *next, const struct exempt *gone);
-struct room room_after_step(const struct state *s, struct session_entry *e, const struct ike_session *next);
+struct room capacity_after_step(const struct state *s, struct session_entry *e, const struct ike_session *next);
 
 /* ---- tombstones.c ---- */
 uint64_t tombstone_peer(const struct ike_id *id);
@@ -263,7 +263,7 @@ void apply_owner_move(struct state *s, const struct owner_move *c, struct apply_
 struct address address_key(const struct address *a); /* Octets behind the address zero. */
 struct session_entry *pool_user(const struct state *s, const struct address *a);
 void pool_take(struct state *s, struct session_entry *entry); /* entry->s.ike.virtual_ip */
-void pool_release(struct state *s, struct session_entry *entry);
+void pool_free(struct state *s, struct session_entry *entry);
 /* The address passes to a session that is not in the table yet ... */
 void pool_pass(struct state *s, struct session_entry *from, struct session_entry *to);
 /* ... and, when an entry goes, back, or on. Returns the session that has it again, or 0. */

@@ -137,7 +137,7 @@ void codec_session_record(struct codec *c, const struct state *s, struct session
 	codec_i64(c, &x->first_epoch);
 	codec_i64(c, &x->noticed_epoch);
 	codec_i64(c, &x->acknowledged_epoch);
-	codec_u64(c, &x->successor);
+	codec_u64(c, &x->followed_by);
 	codec_u64(c, &x->spi);
 	codec_u64(c, &x->reported_ms);
 	codec_check(c, x->reported_ms <= s->time_ms);

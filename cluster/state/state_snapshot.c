@@ -73,8 +73,8 @@ static void state_write(struct state *s, struct sink *k)
 	}
 	codec_u32(&c, &n_sessions);
 	for (size_t i = 0; i < s->list.n; i++) {
-		if (s->list.place[i].entry)
-			codec_session_record(&c, s, &s->list.place[i].entry->s);
+		if (s->list.item[i].entry)
+			codec_session_record(&c, s, &s->list.item[i].entry->s);
 		sink_drain(k, DIGEST_CHUNK);
 	}
 	sink_drain(k, 0);

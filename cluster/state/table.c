@@ -25,7 +25,7 @@ static size_t list_after(const struct session_list *l, uint64_t id)
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (l->place[middle].id > id)
+		if (l->item[middle].id > id)
 			high = middle;
 		else
 			low = middle + 1;
@@ -35,27 +35,27 @@ static size_t list_after(const struct session_list *l, uint64_t id)
 
 static void list_append(struct session_list *l, struct session_entry *e)
 {
-	assert(l->n == 0 || l->place[l->n - 1].id < e->s.id);
+	assert(l->n == 0 || l->item[l->n - 1].id < e->s.id);
 	if (l->n == l->room) {
 		l->room = l->room ? 2 * l->room : LIST_COMPACT_FROM;
-		l->place = realloc(l->place, l->room * sizeof(*l->place));
-		assert(l->place);
+		l->item = realloc(l->item, l->room * sizeof(*l->item));
+		assert(l->item);
 	}
-	l->place[l->n++] = (struct session_place){e->s.id, e};
+	l->item[l->n++] = (struct session_item){e->s.id, e};
 }
 
 static void list_remove(struct session_list *l, uint64_t id)
 {
 	size_t i = list_after(l, id), kept = 0;
 
-	assert(i > 0 && l->place[i - 1].id == id && l->place[i - 1].entry);
-	l->place[i - 1].entry = NULL;
+	assert(i > 0 && l->item[i - 1].id == id && l->item[i - 1].entry);
+	l->item[i - 1].entry = NULL;
 	l->holes++;
 	if (l->n < LIST_COMPACT_FROM || 2 * l->holes < l->n)
 		return;
 	for (i = 0; i < l->n; i++)
-		if (l->place[i].entry)
-			l->place[kept++] = l->place[i];
+		if (l->item[i].entry)
+			l->item[kept++] = l->item[i];
 	l->n = kept;
 	l->holes = 0;
 }
@@ -69,7 +69,7 @@ struct session_entry *session_find(const struct state *s, uint64_t id)
 {
 	size_t i = list_after(&s->list, id);
 
-	return i > 0 && s->list.place[i - 1].id == id ? s->list.place[i - 1].entry : NULL;
+	return i > 0 && s->list.item[i - 1].id == id ? s->list.item[i - 1].entry : NULL;
 }
 
 /* ---- By identity ---- */
@@ -227,15 +227,15 @@ enum status session_insert(struct state *s, struct session_entry *e)
 	for (unsigned i = 0; i < e->s.ike.n_child; i++)
 		if (session_find_spi(s, e->s.ike.child[i].spi_in))
 			return ERR_EXISTS;
-	if (e->s.ike.virtual_ip.family != 0 && !e->s.successor &&
+	if (e->s.ike.virtual_ip.family != 0 && !e->s.followed_by &&
 	    pool_user(s, &e->s.ike.virtual_ip))
 		return ERR_EXISTS;
 	list_append(&s->list, e);
 	spis_add(s, e);
-	if (!e->s.successor)
+	if (!e->s.followed_by)
 		pool_take(s, e);
 	peer_join(s, e);
-	room_pair_forms(s, e);
+	capacity_pair_forms(s, e);
 	s->slot_sessions[e->s.slot]++;
 	return OK;
 }
@@ -258,13 +258,13 @@ void session_replace(struct state *s, struct session_entry *e, const struct ike_
 	struct ike_session old = e->s.ike; /* Its blobs move here, and are dropped at the end. */
 
 	cut_before_session_changes(s, e);
-	room_pair_breaks(s, e);
+	capacity_pair_breaks(s, e);
 	spis_remove(s, e);
 	keep_volumes(&e->s, ike);
 	if (!same_id)
 		peer_leave(s, e);
 	if (!same_ip)
-		pool_release(s, e);
+		pool_free(s, e);
 	ike_session_copy(&e->s.ike, ike);
 	memcpy(e->s.seq, seq, sizeof(e->s.seq));
 	if (!same_ip)
@@ -272,7 +272,7 @@ void session_replace(struct state *s, struct session_entry *e, const struct ike_
 	if (!same_id)
 		peer_join(s, e);
 	spis_add(s, e);
-	room_pair_forms(s, e);
+	capacity_pair_forms(s, e);
 	ike_session_fini(&old);
 }
 
@@ -292,8 +292,8 @@ void session_entry_free(struct session_entry *e)
 
 uint64_t session_remove(struct state *s, struct session_entry *e)
 {
-	struct session_entry *other = e->s.successor ? session_find(s, e->s.successor) : e->before;
-	bool paired = room_pair_breaks(s, e);
+	struct session_entry *other = e->s.followed_by ? session_find(s, e->s.followed_by) : e->before;
+	bool paired = capacity_pair_breaks(s, e);
 	uint64_t returned;
 
 	for (unsigned i = 0; i < IKE_SA_MAX; i++) {
@@ -308,7 +308,7 @@ uint64_t session_remove(struct state *s, struct session_entry *e)
 	spis_remove(s, e);
 	returned = pool_return(s, e);
 	if (paired)
-		room_pair_forms(s, other);
+		capacity_pair_forms(s, other);
 	peer_leave(s, e);
 	s->slot_sessions[e->s.slot]--;
 	session_entry_free(e);
@@ -328,9 +328,9 @@ void sessions_fini(struct state *s)
 		free(p);
 	}
 	for (size_t i = 0; i < s->list.n; i++)
-		if (s->list.place[i].entry)
-			session_entry_free(s->list.place[i].entry);
-	free(s->list.place);
+		if (s->list.item[i].entry)
+			session_entry_free(s->list.item[i].entry);
+	free(s->list.item);
 }
 
 /* ---- Reading ---- */
@@ -383,8 +383,8 @@ size_t state_places(const struct state *s)
 const struct session *state_next_session(const struct state *s, uint64_t after)
 {
 	for (size_t i = list_after(&s->list, after); i < s->list.n; i++)
-		if (s->list.place[i].entry)
-			return &s->list.place[i].entry->s;
+		if (s->list.item[i].entry)
+			return &s->list.item[i].entry->s;
 	return NULL;
 }
 

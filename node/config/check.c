@@ -196,7 +196,7 @@ static void check_numbers(struct reader *r)
 				     c->policy->ike.connections[i].dpd_ms, t->retransmit_ms);
 }
 
-struct limits { /* Of one kind. */
+struct limits { /* What one kind may have. */
 	const char *soft_key, *hard_key;
 	uint64_t soft, hard;
 };

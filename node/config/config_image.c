@@ -15,7 +15,7 @@
 #define COUNT_MAX (1u << 24) /* Limit of any count: no product of sizes below overflows. */
 
 struct image_head {
-	uint64_t len; /* Of all, with this. */
+	uint64_t len; /* Everything, this included. */
 	uint64_t n_errors, text, n_facts, n_crls, certificates;
 	uint64_t policy_hash;
 	struct policy_limits limits;

@@ -234,7 +234,7 @@ json_t *status_json(const struct status_view *v)
 		(json_int_t)st.takeovers, "acknowledged", (json_int_t)st.takeovers_acknowledged,
 		"last_gap_ms", (json_int_t)(st.last_gap_us / 1000), "last_gap_us",
 		(json_int_t)st.last_gap_us, "last_mark_age_us", (json_int_t)st.last_mark_age_us,
-		"held_expired", (json_int_t)st.held_expired, "child_sas_missing",
+		"deferred_expired", (json_int_t)st.deferred_expired, "child_sas_missing",
 		(json_int_t)(v->datapath ? datapath_sas_refused(v->datapath) : 0),
 		"memory", memory_json(), "limits", limits_json(c, &core_policy(v->core)->limits), "policy", hash_json(st.policy_hash));
 }
@@ -360,7 +360,7 @@ char *status_metrics(const struct status_view *v)
 	metric(f, "takeovers_acknowledged_total", "counter", st.takeovers_acknowledged);
 	metric(f, "takeover_gap_us", "gauge", st.last_gap_us);
 	metric(f, "takeover_mark_age_us", "gauge", st.last_mark_age_us);
-	metric(f, "held_expired_total", "counter", st.held_expired);
+	metric(f, "deferred_expired_total", "counter", st.deferred_expired);
 	metric(f, "revoked_refused_total", "counter", st.revoked_refused);
 	metric(f, "false_node_downs_total", "counter", st.false_node_downs);
 	datapath(f, &dp);

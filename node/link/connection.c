@@ -171,7 +171,7 @@ static struct out_frame *queue_take(struct link *l, struct out_queue *q)
 /* One chunk into TLS; false: nothing is left, or the connection ended. */
 static bool pump_one(struct conn *c)
 {
-	struct peer_link *p = &c->link->peer[c->node];
+	struct node_link *p = &c->link->node[c->node];
 	struct out_frame *f = queue_take(c->link, &p->urgent);
 	size_t n;
 	bool ok;

@@ -95,7 +95,7 @@ void link_beat(struct link *l)
 /* By then some have come, if they are let through at all. */
 static void tick_datagrams(struct link *l, uint32_t node, uint64_t now)
 {
-	struct peer_link *p = &l->peer[node];
+	struct node_link *p = &l->node[node];
 
 	if (p->datagrams_told || now - p->up_us < DATAGRAMS_US || l->config->test.heartbeats_off)
 		return;
@@ -114,7 +114,7 @@ static void tick_conns(struct link *l, uint64_t now, bool late)
 			conn_close(c);
 	}
 	for (uint32_t i = 0; i < l->cluster->n_nodes; i++) {
-		struct peer_link *p = &l->peer[i];
+		struct node_link *p = &l->node[i];
 
 		if (p->up)
 			tick_datagrams(l, i, now);

@@ -80,7 +80,7 @@ static void publish(struct link *l, uint64_t now)
 /* Before the core has judged who that is, it counts as alive, no more. */
 static void take(struct link *l, uint32_t node, const uint8_t frame[HEARTBEAT_LEN], uint64_t now)
 {
-	struct beat_peer *p = &l->beat.peer[node];
+	struct beat_node *p = &l->beat.node[node];
 	uint64_t verdict = atomic_load(&l->verdict[node]);
 	bool judged = verdict / 2 == p->generation, accepted = judged && verdict % 2;
 
@@ -90,7 +90,7 @@ static void take(struct link *l, uint32_t node, const uint8_t frame[HEARTBEAT_LE
 		detector_heard(&l->beat.detector, node, now);
 	else if (detector_heartbeat_consume(&l->beat.detector, node, now, frame, HEARTBEAT_LEN) != OK)
 		return;
-	atomic_store(&l->clock_us[node], detector_peer_clock(&l->beat.detector, node));
+	atomic_store(&l->clock_us[node], detector_node_clock(&l->beat.detector, node));
 }
 
 /* ---- What the link thread says ---- */
@@ -100,7 +100,7 @@ void beat_take(struct link *l, uint32_t node, uint64_t generation, const uint8_t
 	if (len != HEARTBEAT_LEN)
 		return;
 	pthread_mutex_lock(&l->beat.lock);
-	if (l->beat.peer[node].up && l->beat.peer[node].generation == generation) {
+	if (l->beat.node[node].up && l->beat.node[node].generation == generation) {
 		uint64_t now = boottime_us();
 
 		take(l, node, frame, now);
@@ -118,7 +118,7 @@ void beat_create(struct link *l, uint32_t node, uint8_t frame[HEARTBEAT_LEN])
 
 void beat_up(struct conn *c)
 {
-	struct beat_peer *p = &c->link->beat.peer[c->node];
+	struct beat_node *p = &c->link->beat.node[c->node];
 	uint8_t exported[HEARTBEAT_EXPORT_LEN];
 
 	tls_exporter(c->tls, HEARTBEAT_EXPORTER_LABEL, exported, sizeof(exported));
@@ -135,8 +135,8 @@ void beat_up(struct conn *c)
 void beat_down(struct link *l, uint32_t node)
 {
 	pthread_mutex_lock(&l->beat.lock);
-	l->beat.peer[node].up = false;
-	OPENSSL_cleanse(&l->beat.peer[node].keys, sizeof(l->beat.peer[node].keys));
+	l->beat.node[node].up = false;
+	OPENSSL_cleanse(&l->beat.node[node].keys, sizeof(l->beat.node[node].keys));
 	pthread_mutex_unlock(&l->beat.lock);
 }
 
@@ -153,7 +153,7 @@ bool beat_heard(struct link *l, uint32_t node)
 	bool heard;
 
 	pthread_mutex_lock(&l->beat.lock);
-	heard = l->beat.peer[node].heard;
+	heard = l->beat.node[node].heard;
 	pthread_mutex_unlock(&l->beat.lock);
 	return heard;
 }
@@ -174,7 +174,7 @@ static bool read_all(struct link *l)
 			return false;
 		pthread_mutex_lock(&l->beat.lock);
 		for (uint32_t i = 0; i < l->cluster->n_nodes && n == HEARTBEAT_DATAGRAM_LEN; i++) {
-			struct beat_peer *p = &l->beat.peer[i];
+			struct beat_node *p = &l->beat.node[i];
 
 			if (!p->up || heartbeat_datagram_open(&p->keys.its, data, (size_t)n, frame) != OK)
 				continue;
@@ -192,7 +192,7 @@ static void send_all(struct link *l)
 	uint8_t frame[HEARTBEAT_LEN], data[HEARTBEAT_DATAGRAM_LEN];
 
 	for (uint32_t i = 0; i < l->cluster->n_nodes; i++) {
-		struct beat_peer *p = &l->beat.peer[i];
+		struct beat_node *p = &l->beat.node[i];
 		bool up;
 
 		pthread_mutex_lock(&l->beat.lock);
@@ -283,7 +283,7 @@ void beat_start(struct link *l)
 	int rc;
 
 	for (uint32_t i = 0; i < l->cluster->n_nodes; i++)
-		l->beat.peer[i].to = link_socket_address(&l->config->node[i].link);
+		l->beat.node[i].to = link_socket_address(&l->config->node[i].link);
 	atomic_store(&l->ticked_us, boottime_us());
 	rc = pthread_create(&l->beat.thread, NULL, run, l);
 	assert(rc == 0);
@@ -303,6 +303,6 @@ void beat_stop(struct link *l)
 
 void beat_fini(struct link *l)
 {
-	OPENSSL_cleanse(l->beat.peer, sizeof(l->beat.peer));
+	OPENSSL_cleanse(l->beat.node, sizeof(l->beat.node));
 	pthread_mutex_destroy(&l->beat.lock);
 }

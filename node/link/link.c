@@ -44,7 +44,7 @@ static void out_queue_clear(struct out_queue *q)
 void link_say(struct link *l, uint32_t node, const char *format, ...)
 {
 	bool stranger = node >= l->cluster->n_nodes;
-	struct peer_link *p = &l->peer[stranger ? l->cluster->self : node];
+	struct node_link *p = &l->node[stranger ? l->cluster->self : node];
 	uint64_t now = boottime_us();
 	char text[sizeof(p->said.text)], more[48] = "";
 	va_list ap;
@@ -131,7 +131,7 @@ void link_frame(struct conn *c, const uint8_t *frame, size_t len)
 bool link_established(struct conn *c)
 {
 	struct link *l = c->link;
-	struct peer_link *p = &l->peer[c->node];
+	struct node_link *p = &l->node[c->node];
 
 	stranger_leave(c);
 	if (c->server) {
@@ -167,7 +167,7 @@ bool link_established(struct conn *c)
 /* After a link or an attempt ended: when to try again. */
 static void dial_later(struct link *l, uint32_t node, bool unproved)
 {
-	struct peer_link *p = &l->peer[node];
+	struct node_link *p = &l->node[node];
 
 	p->backoff_ms = p->backoff_ms == 0 ? 20 : p->backoff_ms * 2 > 500 ? 500 : p->backoff_ms * 2;
 	if (unproved) /* That takes a person to mend. */
@@ -178,12 +178,12 @@ static void dial_later(struct link *l, uint32_t node, bool unproved)
 void link_ended(struct conn *c)
 {
 	struct link *l = c->link;
-	struct peer_link *p;
+	struct node_link *p;
 
 	stranger_leave(c);
 	if (c->node >= l->cluster->n_nodes)
 		return;
-	p = &l->peer[c->node];
+	p = &l->node[c->node];
 	if (p->dialing == c) {
 		p->dialing = NULL;
 		if (!c->probe && !l->stopping)
@@ -211,8 +211,8 @@ static void on_dialed(uv_connect_t *request, int status)
 	struct conn *c = request->data;
 	struct link *l = c->link;
 
-	if (status == UV_ECONNREFUSED && !l->peer[c->node].up) {
-		l->peer[c->node].probes = 0;
+	if (status == UV_ECONNREFUSED && !l->node[c->node].up) {
+		l->node[c->node].probes = 0;
 		beat_gone(l, c->node);
 	}
 	if (c->state == CONN_CLOSING)
@@ -228,7 +228,7 @@ void link_dial(struct link *l, uint32_t node)
 {
 	struct sockaddr_storage to = link_socket_address(&l->config->node[node].link);
 	struct sockaddr_storage own = source_address(&l->config->node[l->cluster->self].link);
-	struct peer_link *p = &l->peer[node];
+	struct node_link *p = &l->node[node];
 	struct conn *c;
 
 	if (p->dialing)
@@ -293,7 +293,7 @@ static void on_wake(uv_async_t *async)
 	if (l->stopping)
 		return;
 	for (uint32_t i = 0; i < l->cluster->n_nodes; i++) {
-		struct peer_link *p = &l->peer[i];
+		struct node_link *p = &l->node[i];
 		bool overflow;
 
 		if (!p->up)
@@ -364,8 +364,8 @@ struct link *link_new(const struct link_options *o, char err[LINK_ERR_LEN])
 	l->handshakes = STRANGERS_MAX;
 	pthread_mutex_init(&l->lock, NULL);
 	for (uint32_t i = 0; i < CLUSTER_NODES_MAX; i++) {
-		l->peer[i].queue.end = &l->peer[i].queue.first;
-		l->peer[i].urgent.end = &l->peer[i].urgent.first;
+		l->node[i].queue.end = &l->node[i].queue.first;
+		l->node[i].urgent.end = &l->node[i].urgent.first;
 	}
 	beat_init(l);
 	uv_loop_init(&l->loop);
@@ -424,8 +424,8 @@ void link_free(struct link *l)
 	if (!l)
 		return;
 	for (uint32_t i = 0; i < CLUSTER_NODES_MAX; i++) {
-		out_queue_clear(&l->peer[i].queue);
-		out_queue_clear(&l->peer[i].urgent);
+		out_queue_clear(&l->node[i].queue);
+		out_queue_clear(&l->node[i].urgent);
 	}
 	beat_fini(l);
 	pthread_mutex_destroy(&l->lock);

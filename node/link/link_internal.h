@@ -60,7 +60,7 @@ struct conn { /* Freed when its handle is closed. */
 	bool greeted;      /* Its HELLO came. */
 	bool unproved;     /* It ends because its proof is wrong. */
 	uint64_t incarnation; /* That it has proved. */
-	uint64_t generation;  /* Its link's: peer_link.generation. */
+	uint64_t generation;  /* Its link's: node_link.generation. */
 	size_t writing;    /* Octets handed to libuv and not yet written. */
 	struct out_frame *sending; /* Partly sent frame ... */
 	size_t sent;               /* ... and how far. */
@@ -72,7 +72,7 @@ struct conn { /* Freed when its handle is closed. */
 	size_t frame_len, frame_room;
 };
 
-struct peer_link {
+struct node_link {
 	struct conn *up;       /* The link, or NULL. */
 	struct conn *dialing;
 	uint64_t generation;   /* The link's; under link->lock. */
@@ -95,14 +95,14 @@ struct peer_link {
 struct beat { /* heartbeat_thread.c */
 	pthread_mutex_t lock;
 	struct detector detector;   /* Under the lock, but for its times. */
-	struct beat_peer {          /* Under the lock, but for where it listens. */
+	struct beat_node {          /* Under the lock, but for where it listens. */
 		struct sockaddr_storage to;
 		struct heartbeat_keys keys; /* The link's, if it is up. */
 		uint64_t generation;
 		uint64_t newest_us; /* Its newest heartbeat left then, by its clock. */
 		bool up;
 		bool heard;         /* A datagram came. */
-	} peer[CLUSTER_NODES_MAX];
+	} node[CLUSTER_NODES_MAX];
 	uint64_t judge_from_us;     /* Under the lock. */
 	uint64_t passed_us, next_us; /* That thread's. */
 	int fd;
@@ -134,13 +134,13 @@ struct link {
 	uint64_t read_first_us, certificate_us;
 	uint64_t generations;
 	pthread_mutex_t lock;
-	struct peer_link peer[CLUSTER_NODES_MAX];
+	struct node_link node[CLUSTER_NODES_MAX];
 	struct detector_quorum quorum; /* As the control thread sees it; under the lock. */
 	uint64_t beat_us;     /* Heartbeats were sent through the links. */
 	uint8_t read_buffer[16384]; /* The loop goes on after 32 of them. */
 
 	struct contact contact;
-	_Atomic uint64_t clock_us[CLUSTER_NODES_MAX]; /* detector_peer_clock() */
+	_Atomic uint64_t clock_us[CLUSTER_NODES_MAX]; /* detector_node_clock() */
 	_Atomic uint64_t applied, last;
 	_Atomic uint64_t asked_us, answered_us; /* Liveness of the control loop. */
 	/* The core's verdict on a link: twice its generation, plus 1 if it works with that node. */

@@ -17,7 +17,7 @@ static void append(struct out_queue *q, struct out_frame *f)
 
 void link_send(struct link *l, uint32_t node, uint64_t generation, const uint8_t *frame, size_t len)
 {
-	struct peer_link *p = &l->peer[node];
+	struct node_link *p = &l->node[node];
 	bool urgent = frame[0] >= FRAME_EDGE, relay = frame[0] == FRAME_RELAY, queued = false;
 	struct out_frame *f;
 
@@ -62,7 +62,7 @@ void link_answer(struct link *l)
 	atomic_store(&l->answered_us, atomic_load(&l->asked_us));
 }
 
-uint64_t link_peer_clock(const struct link *l, uint32_t node)
+uint64_t link_node_clock(const struct link *l, uint32_t node)
 {
 	return atomic_load(&l->clock_us[node]);
 }

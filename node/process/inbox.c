@@ -52,15 +52,15 @@ void inbox_item_free(struct inbox_item *i)
 	free(i);
 }
 
-bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_lane lane)
+bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_class class)
 {
-	static const size_t max[INBOX_LANES] = {SIZE_MAX, INBOX_FRAMES_MAX, INBOX_IKE_MAX,
+	static const size_t max[INBOX_CLASSES] = {SIZE_MAX, INBOX_FRAMES_MAX, INBOX_IKE_MAX,
 						INBOX_INIT_MAX, INBOX_PACKETS_MAX};
 	size_t cost = sizeof(*i) + i->len;
 	bool was_empty;
 
 	pthread_mutex_lock(&b->lock);
-	if (cost > max[lane] - b->octets[lane]) {
+	if (cost > max[class] - b->octets[class]) {
 		b->lost++;
 		pthread_mutex_unlock(&b->lock);
 		inbox_item_free(i);
@@ -69,7 +69,7 @@ bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_lane lane)
 	was_empty = b->first == NULL;
 	*b->end = i;
 	b->end = &i->next;
-	b->octets[lane] += cost;
+	b->octets[class] += cost;
 	pthread_mutex_unlock(&b->lock);
 	if (was_empty)
 		b->wake(b->ctx);

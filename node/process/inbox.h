@@ -20,13 +20,13 @@ enum inbox_kind {
 
 /* Each kind with a limit has one of its own, so that a flood of one kind takes no room from the
  * others. */
-enum inbox_lane {
+enum inbox_class {
 	INBOX_OTHER,   /* No limit here. */
 	INBOX_FRAMES,  /* From the links. */
 	INBOX_IKE,     /* IKE datagrams, relayed ones too: from anybody ... */
 	INBOX_INIT,    /* ... but new clients do not delay existing ones. */
 	INBOX_PACKETS, /* For other owners. */
-	INBOX_LANES
+	INBOX_CLASSES
 };
 
 struct inbox_item { /* heap */
@@ -50,7 +50,7 @@ struct inbox_item { /* heap */
 struct inbox {
 	pthread_mutex_t lock;
 	struct inbox_item *first, **end;
-	size_t octets[INBOX_LANES]; /* Waiting, items and all. */
+	size_t octets[INBOX_CLASSES]; /* Waiting, items and all. */
 	uint64_t lost;  /* Items refused because too much was waiting. */
 	void (*wake)(void *ctx); /* Any thread; called when the queue stops being empty. */
 	void *ctx;
@@ -69,8 +69,8 @@ void inbox_fini(struct inbox *b); /* Frees what was never taken. */
 struct inbox_item *inbox_item_new(enum inbox_kind kind, const void *data, size_t len);
 void inbox_item_free(struct inbox_item *i);
 
-/* Adopts the item. False: its lane is full, it was dropped. */
-bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_lane lane);
+/* Adopts the item. False: its class is full, it was dropped. */
+bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_class class);
 /* All that waits, in order, as a list. */
 struct inbox_item *inbox_take(struct inbox *b);
 

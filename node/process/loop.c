@@ -44,7 +44,7 @@ static void step(struct node *n, struct event *e)
 	e->now_us = loop_now_us();
 	loop_seed(e->seed);
 	for (uint32_t i = 0; i < n->config->cluster.n_nodes; i++)
-		core_peer_clock(n->core, i, link_peer_clock(n->link, i));
+		core_node_clock(n->core, i, link_node_clock(n->link, i));
 	cluster_step(n->core, e, &n->actions);
 	OPENSSL_cleanse(e->seed, sizeof(e->seed));
 	perform_actions(n);

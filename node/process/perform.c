@@ -153,7 +153,7 @@ static enum config_log_level level_of(const char *kind)
 {
 	static const char *const warnings[] = {"node_down", "isolated", "refused",
 					       "config_differs", "suspect", "sequence_high",
-					       "sequence_end", "revoked", "policy", "policy_held",
+					       "sequence_end", "revoked", "policy", "policy_withheld",
 					       "pool_low", "pool_waits", "radius_silent",
 					       "accounting_silent", "accounting_lost", "clock_wrong"};
 

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 enum {
-	EAP_REQUEST = 1, /* Of the authenticator, ... */
+	EAP_REQUEST = 1, /* The authenticator's, ... */
 	EAP_RESPONSE = 2, /* ... answered by the peer. */
 	EAP_SUCCESS = 3,
 	EAP_FAILURE = 4

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SESSION_ID_LEN 40u /* Of an Acct-Session-Id as text, with its NUL. */
+#define SESSION_ID_LEN 40u /* An Acct-Session-Id as text, with its NUL. */
 
 enum { SERVICE_FRAMED = 2, PORT_VIRTUAL = 5, AUTHENTIC_RADIUS = 1 }; /* RFC 2865 5.6, 5.41; RFC 2866 5.6 */
 

@@ -24,7 +24,7 @@ enum radius_cause { /* Acct-Terminate-Cause, RFC 2866 5.10 */
 
 struct radius_accounting {
 	uint8_t status; /* enum radius_status */
-	uint8_t cause;  /* Of a Stop: enum radius_cause. */
+	uint8_t cause;  /* A Stop's: enum radius_cause. */
 	uint64_t session, spi;  /* Acct-Session-Id is made of them. */
 	const char *nas_identifier; /* What the cluster calls itself. */
 	struct address framed;  /* Family 0: it has none. */

@@ -18,7 +18,7 @@ struct trust {
 	X509_STORE *store;
 	STACK_OF(X509_CRL) *crls; /* NULL: none are required. */
 	uint8_t ca[TRUST_CAS_MAX][CERT_CA_HASH_LEN];
-	X509 *ca_cert[TRUST_CAS_MAX]; /* Of the same. */
+	X509 *ca_cert[TRUST_CAS_MAX]; /* The same CAs. */
 	size_t n_cas;
 	struct ike_id id[TRUST_IDS_MAX]; /* Patterns, ike_id_matches(); none: anybody whom the CAs name. */
 	size_t n_ids;

@@ -92,7 +92,7 @@ void sad_entry_grant(struct sad_entry *e, const struct seq_grant *g)
 		return;
 	}
 	e->granted = true;
-	e->hold = g->hold;
+	e->defer = g->defer;
 	e->epoch = g->epoch;
 	/* Number 0 is never sent (RFC 4303 3.3.3). */
 	e->next = max_u64(max_u64(g->start, e->next), 1);
@@ -182,8 +182,8 @@ enum drop sad_entry_accept(struct sad_entry *e, uint64_t seq, int64_t epoch)
 {
 	if (!e->granted || epoch != e->epoch)
 		return DROP_NOT_OWNER;
-	if (e->hold)
-		return DROP_HELD_EXPIRED;
+	if (e->defer)
+		return DROP_DEFERRED_EXPIRED;
 	if (e->horizon && seq >= e->horizon)
 		return DROP_HORIZON;
 	if (replay_mark(&e->window, seq) != DROP_NONE)

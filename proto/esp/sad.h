@@ -27,7 +27,7 @@ struct seq_grant {
 	uint64_t start; /* First number of this epoch's lease. */
 	uint64_t end;   /* One past the last. */
 	uint64_t floor; /* Mark: highest inbound number known to be accepted. */
-	bool hold;      /* Hold inbound packets until SA_UPDATE_RELEASE (marks are awaited). */
+	bool defer;     /* Defer inbound packets until SA_UPDATE_RESUME (marks are awaited). */
 	bool quorum;    /* What is accepted waits for SA_UPDATE_DELIVER. */
 	uint64_t horizon; /* Nothing from here on is accepted; 0: the SA is not exact. */
 	struct volume volume; /* Carried in the epochs before, as far as it is committed. */
@@ -46,7 +46,7 @@ struct sad_entry {
 	struct esp_context in, out;
 	struct sad_path path;
 	uint16_t slot;         /* The slot whose owner is the SA's: needed when it is not granted here. */
-	bool granted, hold;
+	bool granted, defer;
 	bool outbound;         /* Newest of its session: inner packets leave through it. */
 	bool reported_low;     /* Lease-low was reported for this lease end. */
 	int64_t epoch;
@@ -93,7 +93,7 @@ enum drop sad_entry_check(struct sad_entry *e, uint32_t seq_low, uint64_t *seq, 
 
 /* The test-and-set at delivery (DESIGN section 5): still granted, still that
  * epoch, still not received: DROP_NONE, DROP_NOT_OWNER, DROP_REPLAY or DROP_HORIZON;
- * and, as a last line of defence, DROP_HELD_EXPIRED while the entry holds. Only then may
+ * and, as a last line of defence, DROP_DEFERRED_EXPIRED while the entry defers. Only then may
  * the packet go inward, unless it must wait. The volume is the caller's to count. */
 enum drop sad_entry_accept(struct sad_entry *e, uint64_t seq, int64_t epoch);
 
@@ -122,7 +122,7 @@ enum sa_update_kind {
 	SA_UPDATE_GRANT,   /* grant */
 	SA_UPDATE_REVOKE,
 	SA_UPDATE_FLOOR,   /* mark, from_horizon: a late mark raises the floor. */
-	SA_UPDATE_RELEASE, /* Marks are in (or 5 ms are over): let held packets go. */
+	SA_UPDATE_RESUME, /* Marks are in (or 5 ms are over): let deferred packets go. */
 	SA_UPDATE_DELIVER, /* mark, epoch: a majority holds it. */
 	SA_UPDATE_PATH,    /* path */
 	SA_UPDATE_OUTBOUND, /* This entry now carries its session's outbound packets. */

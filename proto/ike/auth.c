@@ -360,7 +360,7 @@ static struct sk_direction theirs_of(const struct ike_half_open *half_open)
 	return sk_direction_of(&half_open->suite, &half_open->keys, true);
 }
 
-static bool is_repeated(const struct ike_half_open *half_open, enum ike_window_place place,
+static bool is_repeated(const struct ike_half_open *half_open, enum ike_window_position place,
 			const struct blob *first)
 {
 	struct sk_direction theirs = theirs_of(half_open);
@@ -377,7 +377,7 @@ static bool request_accept(const struct auth_step *s, const struct blob *first)
 	const struct ike_half_open *half_open = s->half_open;
 	const struct ike_header *h = &s->request;
 	const struct ike_request_id *asked = &half_open->auth.asked;
-	enum ike_window_place place;
+	enum ike_window_position place;
 
 	if (!is_auth_request(half_open, h)) {
 		ike_drop(s->out, DROP_IKE_EXCHANGE, "not an IKE_AUTH request of this IKE SA");
@@ -387,7 +387,7 @@ static bool request_accept(const struct auth_step *s, const struct blob *first)
 		ike_drop(s->out, DROP_IKE_FRAGMENT, "fragments were not agreed on");
 		return false;
 	}
-	place = ike_window_place(&half_open->window, h, first->data, first->len);
+	place = ike_window_position(&half_open->window, h, first->data, first->len);
 	if (MUTANT(MUTANT_AUTH_ANY_ID) && place != IKE_WINDOW_REPEATED)
 		place = IKE_WINDOW_NEXT;
 	if (is_repeated(half_open, place, first)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CREATE_CHILD_SA as responder (RFC 7296 1.3.1, 1.3.3): a further Child SA, or the
- * successor of one.
+ * replacement of one.
  *
  *	HDR, SK {[N(REKEY_SA),] SA, Ni, [KEi,] TSi, TSr}  -->
  *	                     <--  HDR, SK {SA, Nr, [KEr,] TSi, TSr}

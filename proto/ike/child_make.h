@@ -10,7 +10,7 @@
 #include "proto/ike/ike_message.h"
 
 /* May the session have one more Child SA, to replace `replaces` (0: none)? Returns 0,
- * NO_ADDITIONAL_SAS (RFC 7296 1.3), or, for a successor, TEMPORARY_FAILURE: once the client has
+ * NO_ADDITIONAL_SAS (RFC 7296 1.3), or, for a replacement, TEMPORARY_FAILURE: once the client has
  * deleted what it replaced before, there is room. */
 uint16_t ike_child_admit(const struct ike_env *env, const struct ike_session *s, uint32_t replaces);
 

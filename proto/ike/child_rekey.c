@@ -326,7 +326,7 @@ static uint16_t install(struct ike_step *s, const struct child_sa *old, const st
 		ike_note(s->out, "Child SA rekeyed by us%s", input.shared ? ", with KE" : "");
 	} else if (!error) {
 		then_delete_made(s, f);
-		ike_note(s->out, "client has rekeyed the Child SA at the same time, and its successor "
+		ike_note(s->out, "client has rekeyed the Child SA at the same time, and its replacement "
 				 "stays");
 	}
 	dh_secret_cleanse(&shared);

@@ -90,7 +90,7 @@ bool ike_may_renew(const struct ike_env *env, const struct ike_session *s)
 	       env->now_ms - s->ike[0].made_ms >= IKE_RENEW_ALWAYS_MS;
 }
 
-/* RFC 7296 2.18: the successor takes over the session; the old one waits to be deleted. */
+/* RFC 7296 2.18: the new IKE SA takes over the session; the old one waits to be deleted. */
 static void replace_sa(struct ike_step *s)
 {
 	struct ike_session *next = s->next;
@@ -101,7 +101,7 @@ static void replace_sa(struct ike_step *s)
 	blob_unref(next->ike[1].finish);
 	next->ike[1] = next->ike[0];
 	next->ike[1].state = IKE_SA_REKEYED;
-	next->ike[0] = *s->successor;
+	next->ike[0] = *s->replacement;
 }
 
 /* A request that follows from the message becomes outstanding by the same commit, if nothing else
@@ -160,7 +160,7 @@ static void respond_request(struct ike_step *s, const struct ike_opened *o,
 	s->out->reply = reply;
 	ike_window_respond(&s->sa->window, message, ike_datagrams_ref(reply));
 	s->out->verdict = IKE_VERDICT_STEP;
-	if (s->successor)
+	if (s->replacement)
 		replace_sa(s);
 	else if (s->sa_ends)
 		end_sa(s);
@@ -184,7 +184,7 @@ static void take_answer(struct ike_step *s, const struct ike_opened *o)
 	s->sa->purpose_arg = 0;
 	/* A bad response cannot be answered (2.21), but a client that refused our syntax has
 	 * deleted its end (2.21.3). */
-	if (s->successor) {
+	if (s->replacement) {
 		replace_sa(s);
 		if (!ike_request_close_old(s->env, s->next))
 			ike_drop(s->out, DROP_CRYPTO, "request cannot be sealed");
@@ -213,7 +213,7 @@ static bool window_accept(const struct ike_sa *sa, const struct ike_header *h,
 {
 	const struct sk_direction theirs = theirs_of(sa);
 
-	switch (ike_window_place(&sa->window, h, first->data, first->len)) {
+	switch (ike_window_position(&sa->window, h, first->data, first->len)) {
 	case IKE_WINDOW_ANSWER:
 		return true;
 	case IKE_WINDOW_NEXT:
@@ -265,9 +265,9 @@ static void step(struct ike_step *s, const struct ike_session *session, struct i
 		take_answer(s, o);
 	else
 		respond_request(s, o, message);
-	if (s->successor) /* Its values are in next by now, or refused. */
-		OPENSSL_cleanse(s->successor, sizeof(*s->successor));
-	free(s->successor);
+	if (s->replacement) /* Its values are in next by now, or refused. */
+		OPENSSL_cleanse(s->replacement, sizeof(*s->replacement));
+	free(s->replacement);
 	s->out->next = s->next;
 	if (s->out->verdict == IKE_VERDICT_STEP)
 		return;
@@ -301,7 +301,7 @@ enum drop ike_expects(const struct ike_session *session, const struct ike_header
 		      const struct blob *fragment, struct sk_direction *theirs)
 {
 	const struct ike_sa *sa;
-	enum ike_window_place place;
+	enum ike_window_position place;
 	enum drop why;
 
 	if (!form_accept(session, fragment))
@@ -309,7 +309,7 @@ enum drop ike_expects(const struct ike_session *session, const struct ike_header
 	sa = sa_of(session, h, &why);
 	if (!sa)
 		return why;
-	place = ike_window_place(&sa->window, h, fragment->data, fragment->len);
+	place = ike_window_position(&sa->window, h, fragment->data, fragment->len);
 	if (sa->state == IKE_SA_DELETED || (place != IKE_WINDOW_NEXT && place != IKE_WINDOW_ANSWER))
 		return DROP_IKE_MESSAGE_ID;
 	if (!exchange_accept(sa, h))

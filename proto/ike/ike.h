@@ -198,7 +198,7 @@ struct ike_request {
 #define IKE_NOTIFY_TAKEOVER 40971u
 
 /* May the Child SA with our SPI spi_in be rekeyed now? It is there, nothing is
- * outstanding, there is room for its successor, and its connection is configured. */
+ * outstanding, there is room for its replacement, and its connection is configured. */
 bool ike_rekey_possible(const struct ike_config *config, const struct ike_session *s,
 			uint32_t spi_in);
 

@@ -66,7 +66,7 @@ struct ike_reservation { /* A virtual IP that nobody else gets. */
 	struct address address;
 };
 
-struct ike_user { /* Of auth = "eap-mschapv2" */
+struct ike_user { /* For auth = "eap-mschapv2". */
 	struct ike_id id;
 	struct nt_hash password;
 };

@@ -51,7 +51,7 @@ static uint16_t rekey_negotiate(const struct ike_step *s, struct sa_choice *choi
 }
 
 /* 2.18: "SPIi, SPIr, Ni, and Nr from the new exchange". */
-static struct ike_sa *successor_make(const struct ike_step *s, const struct sa_choice *choice,
+static struct ike_sa *replacement_make(const struct ike_step *s, const struct sa_choice *choice,
 				     const struct dh_secret *shared, CBS nonce_r)
 {
 	struct ike_sa *sa = calloc(1, sizeof(*sa));
@@ -91,8 +91,8 @@ static void rekey_answer(struct ike_step *s, const struct sa_choice *choice)
 	}
 	entropy_draw(s->env->entropy, nonce, sizeof(nonce));
 	CBS_init(&nonce_r, nonce, sizeof(nonce));
-	s->successor = successor_make(s, choice, &ke.shared, nonce_r);
-	ike_add_sa_answer(&s->reply, choice, s->successor->spi_r);
+	s->replacement = replacement_make(s, choice, &ke.shared, nonce_r);
+	ike_add_sa_answer(&s->reply, choice, s->replacement->spi_r);
 	ike_add_nonce(&s->reply, nonce, sizeof(nonce));
 	ike_add_ke(&s->reply, choice->suite.dh, ke.public_value, ke.len);
 	dh_result_cleanse(&ke);

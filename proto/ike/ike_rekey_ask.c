@@ -213,7 +213,7 @@ static void answer_error(struct ike_step *s, const struct ike_notify *error, con
 }
 
 /* 2.18: "SPIi, SPIr, Ni, and Nr from the new exchange". */
-static struct ike_sa *successor_make(const struct ike_step *s, const struct sa_choice *choice,
+static struct ike_sa *replacement_make(const struct ike_step *s, const struct sa_choice *choice,
 				     struct ike_key_input *input, const struct ike_finish *f)
 {
 	struct ike_sa *sa = calloc(1, sizeof(*sa));
@@ -249,7 +249,7 @@ static bool install(struct ike_step *s, const struct ike_finish *f)
 	     ike_answer_keys(&input, &shared, &ours, &choice.suite, s->sa->suite.prf, s->message) &&
 	     ike_nonce_fits(&s->message->nonce, choice.suite.prf);
 	if (ok)
-		s->successor = successor_make(s, &choice, &input, f);
+		s->replacement = replacement_make(s, &choice, &input, f);
 	dh_secret_cleanse(&shared);
 	return ok;
 }

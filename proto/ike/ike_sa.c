@@ -112,7 +112,7 @@ bool ike_session_is_brief(const struct ike_session *s)
 
 /* ---- Places ---- */
 
-/* SAs that have no successor. Two that replace the same one, because both sides rekeyed it at once,
+/* SAs that have no replacement. Two that replace the same one, because both sides rekeyed it at once,
  * count as one: one of them is redundant (RFC 7296 2.8.1). */
 static unsigned count_current(const uint32_t *spi_in, const uint32_t *replaces, unsigned n)
 {

@@ -17,7 +17,7 @@
 #define IKE_NONCE_MAX 256u     /* RFC 7296 2.10 / 3.9 */
 #define IKE_NONCE_LEN 32u      /* What we draw. */
 #define IKE_ID_MAX 240u        /* Longer identities are refused; a DN in DER may be that long. */
-#define IKE_CHILD_MAX 9u       /* Child SAs of one session: 8, and the successor of one. */
+#define IKE_CHILD_MAX 9u       /* Child SAs of one session: 8, and the replacement of one. */
 #define IKE_SA_MAX 2u
 #define IKE_RENEW_ALWAYS_MS 600000u /* How long a tombstone lives: see ike_may_renew(). */
 /* Octets that a session keeps, of its IKE SAs together: answers, and our request that is
@@ -149,7 +149,7 @@ struct ike_half_open {
 	uint16_t nonce_i_len;
 	struct blob *request;  /* IKE_SA_INIT as received, and as answered: AUTH covers both. */
 	struct blob *response;
-	struct ike_window window; /* Of IKE_AUTH: from message 1 on. */
+	struct ike_window window; /* IKE_AUTH's: from message 1 on. */
 	struct ike_auth_progress auth;
 };
 
@@ -160,7 +160,7 @@ void ike_half_open_copy(struct ike_half_open *to, const struct ike_half_open *fr
 void ike_half_open_fini(struct ike_half_open *h);
 
 /* By our own will: its Child SAs are gone at once, there will be no others, and neither will
- * its IKE SA have a successor. What is left is to tell the client, with a DELETE, once it
+ * its IKE SA have a replacement. What is left is to tell the client, with a DELETE, once it
  * has answered what may be outstanding. */
 void ike_session_end(struct ike_session *s);
 
@@ -170,7 +170,7 @@ bool ike_session_has_child(const struct ike_session *s, uint32_t spi_in);
 /* Does it keep within IKE_ANSWERS_MAX and IKE_REQUEST_MAX? */
 bool ike_session_is_brief(const struct ike_session *s);
 /* The places that a session takes in tables of Child SAs: one for each, and one more for a
- * successor, so that what was granted can be rekeyed however full they are. An exchange that
+ * replacement, so that what was granted can be rekeyed however full they are. An exchange that
  * replaces one of its SAs at a time never takes more. */
 unsigned ike_session_places(const struct ike_session *s);
 /* The same with one more Child SA, which replaces that one (0: none). */

@@ -353,7 +353,7 @@ static struct blob *consume_request(struct initiator *i, struct ike_sa *sa,
 	out = initiator_first(reply);
 	if (closes)
 		initiator_remove_sa(i, sa);
-	else if (i->successor.state != 0)
+	else if (i->replacement.state != 0)
 		initiator_replace(i);
 	return out;
 }
@@ -372,7 +372,7 @@ static bool is_last_sync(const struct initiator *i, const uint8_t *data, size_t 
 static struct blob *cached(struct initiator *i, const struct ike_sa *sa, const struct ike_header *h,
 			   const struct blob *first)
 {
-	enum ike_window_place place = ike_window_place(&sa->window, h, first->data, first->len);
+	enum ike_window_position place = ike_window_position(&sa->window, h, first->data, first->len);
 	const struct sk_direction theirs = initiator_theirs(sa);
 	const struct ike_datagrams *response = NULL;
 
@@ -395,7 +395,7 @@ static struct blob *consume_protected_request(struct initiator *i, struct ike_sa
 	const struct blob *first = message->datagram[0];
 	struct sk_direction theirs = initiator_theirs(sa);
 	struct blob *out = cached(i, sa, h, first);
-	bool next = ike_window_place(&sa->window, h, first->data, first->len) == IKE_WINDOW_NEXT;
+	bool next = ike_window_position(&sa->window, h, first->data, first->len) == IKE_WINDOW_NEXT;
 	bool sync = h->message_id == 0 && initiator_may_sync(i, sa);
 	struct ike_opened o;
 
@@ -425,7 +425,7 @@ static struct blob *consume_protected_response(struct initiator *i, struct ike_s
 	struct blob *out;
 
 	/* An answer repeats the exchange type of its question (3.1). */
-	if (ike_window_place(&sa->window, h, first->data, first->len) != IKE_WINDOW_ANSWER ||
+	if (ike_window_position(&sa->window, h, first->data, first->len) != IKE_WINDOW_ANSWER ||
 	    h->exchange != ike_window_asked(&sa->window) || ike_open(&o, &theirs, message) != DROP_NONE)
 		return initiator_ignore(i);
 	if (h->exchange == IKE_EXCHANGE_AUTH) {

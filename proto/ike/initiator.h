@@ -145,7 +145,7 @@ struct initiator {
 
 	struct ike_sa ike[IKE_SA_MAX]; /* [1]: the rekeyed one, until the side that asked deletes
 					* it: we do if ike[0].original_initiator. */
-	struct ike_sa successor;       /* While the gateway's rekey of ike[0] is answered. */
+	struct ike_sa replacement;       /* While the gateway's rekey of ike[0] is answered. */
 	/* In the order of their use: the last one carries packets out. child.replaces is what
 	 * the client is to delete because of that Child SA, or 0: what the gateway
 	 * replaced it deletes itself. */

@@ -3,7 +3,7 @@
  * rekey of one or of the IKE SA; and as the client that is asked to take part when the
  * gateway rekeys a Child SA.
  *
- * When both rekey the same Child SA at once there are two successors, and four nonces tell which
+ * When both rekey the same Child SA at once there are two replacements, and four nonces tell which
  * one stays: "the SA created with the lowest of the four nonces ... SHOULD be closed by the
  * endpoint that created it" (2.8.1), and the side that made the survivor deletes what it
  * replaced. */
@@ -144,7 +144,7 @@ uint16_t initiator_take_child(struct initiator *i, const struct ike_sa *sa,
 }
 
 /* Our rekey is done. Was there another one of the same Child SA, even before ours (the gateway may
- * not have our answer), and which successor stays? If not ours, its DELETE goes out. */
+ * not have our answer), and which replacement stays? If not ours, its DELETE goes out. */
 static struct blob *settle(struct initiator *i, uint32_t old, const struct ike_message *m)
 {
 	struct child_sa *made = &i->child[i->n_child - 1];
@@ -170,8 +170,8 @@ void initiator_replace(struct initiator *i)
 {
 	i->ike[1] = i->ike[0];
 	i->ike[1].state = IKE_SA_REKEYED;
-	i->ike[0] = i->successor;
-	OPENSSL_cleanse(&i->successor, sizeof(i->successor));
+	i->ike[0] = i->replacement;
+	OPENSSL_cleanse(&i->replacement, sizeof(i->replacement));
 	ike_datagrams_set(&i->sync.response, NULL);
 	memset(&i->sync, 0, sizeof(i->sync));
 }
@@ -198,7 +198,7 @@ static uint16_t take_ike(struct initiator *i, const struct ike_message *m)
 		ike_keys_rekey(&sa.keys, &sa.suite, &i->ike[0].keys, &i->ike[0].suite, &input);
 		secret_cleanse(&sa.keys.pi);
 		secret_cleanse(&sa.keys.pr);
-		i->successor = sa;
+		i->replacement = sa;
 		initiator_replace(i);
 	}
 	dh_secret_cleanse(&shared);
@@ -335,7 +335,7 @@ static uint16_t rekey_ike(struct initiator *i, const struct ike_sa *sa, const st
 			  struct ike_builder *b)
 {
 	struct ike_key_input input = {.nonce_i = m->nonce};
-	struct ike_sa *next = &i->successor;
+	struct ike_sa *next = &i->replacement;
 	uint8_t nonce[IKE_NONCE_LEN];
 	struct sa_choice choice;
 	struct dh_result ke;

@@ -27,7 +27,7 @@ static enum drop reassemble(struct ike_reassembly *r, const struct ike_sa *sa, c
 struct ike_datagrams *initiator_collect(struct initiator *i, const struct ike_sa *sa,
 					const struct ike_header *h, const uint8_t *data, size_t len)
 {
-	enum ike_window_place place = ike_window_place(&sa->window, h, data, len);
+	enum ike_window_position place = ike_window_position(&sa->window, h, data, len);
 	bool response = h->flags & IKE_FLAG_RESPONSE;
 	struct ike_datagrams *message;
 

@@ -23,7 +23,7 @@ struct child_sa *initiator_child_by_spi_out(struct initiator *i, uint32_t spi_ou
 /* A Child SA that was refused after the gateway made it: its DELETE. */
 struct blob *initiator_refuse_child(struct initiator *i, uint16_t error);
 
-/* i->successor becomes the current IKE SA; the one before waits to be deleted. */
+/* i->replacement becomes the current IKE SA; the one before waits to be deleted. */
 void initiator_replace(struct initiator *i);
 
 /* Drawn for a new SA. */

@@ -9,7 +9,7 @@
 #include "proto/ike/sk.h"
 
 struct ike_reassembly {
-	struct ike_header header;                   /* Of the message, from the first that came. */
+	struct ike_header header;                   /* The message's, from the first fragment that came. */
 	uint16_t total;                             /* Total Fragments; 0: it is empty. */
 	uint16_t n;                                 /* So many are here, ... */
 	uint32_t len;                               /* ... of so many octets: IKE_DATAGRAMS_LEN_MAX at most. */

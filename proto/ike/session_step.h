@@ -17,7 +17,7 @@ struct ike_step {
 	bool sa_ends;             /* sa is deleted by this exchange. */
 	enum status content;      /* For an answer: see ike_opened. */
 	struct ike_request follow; /* What we ask next, because of this message; or NONE. */
-	struct ike_sa *successor; /* The IKE SA that replaces sa; heap, or NULL. */
+	struct ike_sa *replacement; /* The IKE SA that replaces sa; heap, or NULL. */
 };
 
 void ike_step_child(struct ike_step *s);         /* CREATE_CHILD_SA (child.c) */

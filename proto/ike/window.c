@@ -25,7 +25,7 @@ struct ike_request_id ike_request_identify(const uint8_t *first, size_t len)
 
 /* A message with the Message ID of the last request. RFC 7383 2.6.1: its fragments may come again
  * too, and then only the first one counts. */
-static enum ike_window_place place_of_last(const struct ike_window *w, const uint8_t *data, size_t len)
+static enum ike_window_position place_of_last(const struct ike_window *w, const uint8_t *data, size_t len)
 {
 	const struct ike_request_id id = ike_request_identify(data, len);
 	struct ike_fragment f = ike_fragment_of(data, len);
@@ -41,7 +41,7 @@ static enum ike_window_place place_of_last(const struct ike_window *w, const uin
 	return IKE_WINDOW_OUTSIDE;
 }
 
-enum ike_window_place ike_window_place(const struct ike_window *w, const struct ike_header *h,
+enum ike_window_position ike_window_position(const struct ike_window *w, const struct ike_header *h,
 				       const uint8_t *data, size_t len)
 {
 	if (h->flags & IKE_FLAG_RESPONSE) {

@@ -34,7 +34,7 @@ struct ike_window {
 	struct ike_datagrams *outstanding;  /* Our request; NULL: there is none. */
 };
 
-enum ike_window_place {
+enum ike_window_position {
 	IKE_WINDOW_OUTSIDE,  /* Nothing is to be done about it. */
 	IKE_WINDOW_NEXT,     /* A request that is to be executed. */
 	IKE_WINDOW_REPEATED, /* The request before it: `response` once more. */
@@ -44,7 +44,7 @@ enum ike_window_place {
 
 /* Where the message stands that data, a datagram whose header is h, is or begins. A fragment
  * that is not the first repeats no request (RFC 7383 2.6.1). */
-enum ike_window_place ike_window_place(const struct ike_window *w, const struct ike_header *h,
+enum ike_window_position ike_window_position(const struct ike_window *w, const struct ike_header *h,
 				       const uint8_t *data, size_t len);
 /* The request in place NEXT is answered: adopts the response. */
 void ike_window_respond(struct ike_window *w, const struct ike_datagrams *request,

@@ -20,7 +20,7 @@
 	X(DROP_LEASE, "lease")                             /* Sequence lease used up. */           \
 	X(DROP_SEQUENCE_END, "sequence_end")               /* Sequence space used up. */           \
 	X(DROP_QUEUE_FULL, "queue_full")                                                           \
-	X(DROP_HELD_EXPIRED, "held_expired")               /* Held for marks, room ran out. */     \
+	X(DROP_DEFERRED_EXPIRED, "deferred_expired")               /* Deferred for marks, room ran out. */     \
 	X(DROP_HORIZON, "horizon")                         /* At or above the committed horizon. */\
 	X(DROP_WAITING_FULL, "waiting_full")               /* No room to wait for a majority. */   \
 	X(DROP_UNDELIVERED, "undelivered")                 /* Its epoch ended while it waited. */  \

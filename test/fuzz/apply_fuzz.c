@@ -100,7 +100,7 @@ static void check_unique(const struct state *s)
 			assert(state_session_by_spi(s, x->ike.child[i].spi_in, NULL) == x);
 		for (const struct session *y = state_next_session(s, x->id); y && x->ike.virtual_ip.family;
 		     y = state_next_session(s, y->id))
-			assert(x->successor || y->successor ||
+			assert(x->followed_by || y->followed_by ||
 			       !address_equal(&x->ike.virtual_ip, &y->ike.virtual_ip));
 	}
 }

@@ -9,7 +9,7 @@
  *   DELIVER  a majority holds the mark (the argument); if this comes first, the SA is exact
  * What must hold (DESIGN section 10): nothing is delivered inward twice or outside the
  * selectors, of an exact SA nothing before a majority has its mark or beyond the horizon, no
- * number is sealed twice, every packet is delivered, dropped with a reason, held, kept
+ * number is sealed twice, every packet is delivered, dropped with a reason, deferred, kept
  * waiting or forwarded. */
 #include "xdp/engine/engine.h"
 #include "xdp/engine/inner.h"
@@ -133,9 +133,9 @@ static void update(struct sa_update u)
 	engine_update_done(&engine);
 }
 
-static void grant(bool hold)
+static void grant(bool defer)
 {
-	struct seq_grant g = {.epoch = ++epoch, .hold = hold};
+	struct seq_grant g = {.epoch = ++epoch, .defer = defer};
 
 	g.start = (uint64_t)epoch * 256 - 255;
 	g.end = g.start + 256;
@@ -193,7 +193,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 /* Packets that have gone somewhere. */
 static uint64_t all_gone(void)
 {
-	uint64_t sum = n_inner + n_outer + n_forwarded + engine.counters.held + engine.counters.waited;
+	uint64_t sum = n_inner + n_outer + n_forwarded + engine.counters.deferred + engine.counters.waited;
 
 	for (unsigned i = 0; i < DROP_COUNT; i++)
 		sum += engine.counters.drops[i];
@@ -288,7 +288,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	       CBS_get_u16_length_prefixed(&in, &octets))
 		do_step((enum kind)(kind % KINDS), argument, &octets);
 	engine.isolated = false;
-	update((struct sa_update){.kind = SA_UPDATE_RELEASE}); /* Nothing is held over. */
+	update((struct sa_update){.kind = SA_UPDATE_RESUME}); /* Nothing is left over. */
 	update((struct sa_update){.kind = SA_UPDATE_DEL});
 	return 0;
 }

@@ -81,7 +81,7 @@ static void fuzz_heartbeats(const uint8_t *data, size_t len)
 	for (unsigned i = 0; i < 110; i++)
 		check_contact(&d, now_us += 10000);
 	detector_isolation(&d, now_us, &isolated);
-	assert(isolated && d.peer[1].suspect && d.peer[2].suspect);
+	assert(isolated && d.node[1].suspect && d.node[2].suspect);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

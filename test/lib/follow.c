@@ -28,12 +28,12 @@ struct room follow_taken(const struct state *s, unsigned *pairs)
 	struct room taken = {0, 0};
 
 	for (const struct session *x = state_next_session(s, 0); x; x = state_next_session(s, x->id)) {
-		const struct session *y = state_session(s, x->successor);
+		const struct session *y = state_session(s, x->followed_by);
 		unsigned mine = ike_session_places(&x->ike), next = y ? ike_session_places(&y->ike) : 0;
 
 		taken.sessions++;
 		taken.places += mine;
-		if (!y || y->successor)
+		if (!y || y->followed_by)
 			continue;
 		taken.sessions--; /* The greater of the last two in a row counts. */
 		taken.places -= mine < next ? mine : next;

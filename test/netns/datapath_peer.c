@@ -138,14 +138,14 @@ static void print_counters(struct datapath *dp, uint32_t spi, const struct peer 
 	datapath_count(dp, &c);
 	datapath_sa_stats(dp, &spi, 1, &s);
 	printf("in %llu out %llu marks %llu first %llu peers %llu ike %llu arp %llu sas %llu "
-	       "xdp_in %llu xdp_out %llu held %llu forwards %llu "
+	       "xdp_in %llu xdp_out %llu deferred %llu forwards %llu "
 	       "injected %llu next %llu top %llu granted %d",
 	       (unsigned long long)c.packets_in, (unsigned long long)c.packets_out,
 	       (unsigned long long)p->marks, (unsigned long long)p->first_ins,
 	       (unsigned long long)p->peers, (unsigned long long)p->ike,
 	       (unsigned long long)c.arp_replies, (unsigned long long)c.sas,
 	       (unsigned long long)c.xdp_in, (unsigned long long)c.xdp_out,
-	       (unsigned long long)c.held, (unsigned long long)p->forwards,
+	       (unsigned long long)c.deferred, (unsigned long long)p->forwards,
 	       (unsigned long long)c.injected, (unsigned long long)s.next,
 	       (unsigned long long)s.top, s.granted);
 	for (unsigned i = 1; i < DROP_COUNT; i++)

@@ -81,7 +81,7 @@ check "nobody was told to end" untold policy
 for n in $LAB_NODES; do node_term "$n"; done
 mv "$LAB/conf/short.toml" "$LAB/conf/cluster.toml"
 nodes_start 40
-check "gone from all files: one line says so, and what to do" until_ok 20 told policy_held
+check "gone from all files: one line says so, and what to do" until_ok 20 told policy_withheld
 check "one of two is too many to end unasked" same "$(sessions)" 2
 check "it goes on" other_pings
 check "baton prune counts" bash -c "'$BATON' prune --control '$LAB/n1.sock' | grep -q '^1 of 2 sessions'"

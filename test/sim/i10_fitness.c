@@ -45,7 +45,7 @@ static uint32_t available(const struct node *n)
 		if (!other || !r || !r->up || r->incarnation != other->incarnation ||
 		    f->checkers.i10.told[n->host->index] & 1u << i || other->shuts_down)
 			continue;
-		if (other == n || (core_node_linked(n->core, i) && !n->detector.peer[i].suspect))
+		if (other == n || (core_node_linked(n->core, i) && !n->detector.node[i].suspect))
 			mask |= 1u << i;
 	}
 	return mask;

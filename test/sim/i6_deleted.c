@@ -61,7 +61,7 @@ static void check_rest(struct i6_deleted *c, unsigned host, uint64_t index, cons
 static void check_passed(struct i6_deleted *c, unsigned host, const struct state *s,
 			 const struct session *x)
 {
-	const struct session *y = state_session(s, x->successor);
+	const struct session *y = state_session(s, x->followed_by);
 
 	if (!y || y->ike.peer_id.len != x->ike.peer_id.len ||
 	    memcmp(y->ike.peer_id.data, x->ike.peer_id.data, x->ike.peer_id.len) != 0 ||
@@ -82,7 +82,7 @@ void i6_state(struct i6_deleted *c, unsigned host, uint64_t index, const struct 
 		check_pairs(c, host, x);
 		if (x->ike.virtual_ip.family == 0)
 			continue; /* No address was left for it. */
-		if (x->successor) { /* It only receives: its successor has the address. */
+		if (x->followed_by) { /* It only receives: the next one has the address. */
 			check_passed(c, host, s, x);
 			continue;
 		}

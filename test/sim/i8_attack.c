@@ -100,7 +100,7 @@ uint64_t i8_entry(const struct sa *s)
 {
 	const struct sad_entry *e = &s->e;
 	uint64_t words[] = {
-		(uint64_t)e->epoch, e->next, e->end, e->start, e->marked, e->granted, e->hold,
+		(uint64_t)e->epoch, e->next, e->end, e->start, e->marked, e->granted, e->defer,
 		e->outbound, s->first_in, seen_hash(&e->window, sizeof(e->window)),
 		seen_hash(&e->path.remote.address, sizeof(e->path.remote.address)),
 		e->path.remote.port,

@@ -152,7 +152,7 @@ static void step(struct node *n, struct event *e)
 		i8_before(&n->full->checkers.i8, n, &attacked);
 	i10_before(&n->full->checkers.i10, n);
 	for (uint32_t i = 0; i < n->config.n_nodes; i++)
-		core_peer_clock(n->core, i, detector_peer_clock(&n->detector, i));
+		core_node_clock(n->core, i, detector_node_clock(&n->detector, i));
 	cluster_step(n->core, e, &n->actions);
 	i10_after(&n->full->checkers.i10, n);
 	if (attack)

@@ -2,7 +2,7 @@
 /* What the checkers see of a packet worker: each grant that it gets, each packet that it lets in or
  * seals, each report. It feeds I1, I2 and I7, and checks what the engine's header promises: nothing
  * passes after a revocation, or in an epoch other than the one that accepted it; marks are told
- * before their epoch ends; nothing is held or kept waiting for an SA whose grant is over; a packet
+ * before their epoch ends; nothing is deferred or kept waiting for an SA whose grant is over; a packet
  * is forwarded to the owner that the state knows, once; and a session moves only for a packet newer
  * than all before (I8). */
 #include "test/sim/node.h"
@@ -216,7 +216,7 @@ static void process(struct node *n, enum datapath_direction direction, struct pa
 void watch_burst(struct node *n, enum datapath_direction direction, struct packet *burst, size_t k)
 {
 	struct worker *w = &n->worker;
-	size_t told, n_held = w->engine.n_held;
+	size_t told, n_deferred = w->engine.n_deferred;
 	struct esp_packet esp;
 	const struct sa *sa = NULL;
 	uint64_t before;
@@ -240,7 +240,7 @@ void watch_burst(struct node *n, enum datapath_direction direction, struct packe
 	before = sa ? i8_entry(sa) : 0;
 	process(n, direction, burst, k);
 	n->full->checkers.i8.n_checked++;
-	w->hostile_held += w->engine.n_held - n_held;
+	w->hostile_deferred += w->engine.n_deferred - n_deferred;
 	if ((sa && i8_entry(sa) != before) || w->n_told != told)
 		world_fail(n->host->world, "I8: a forged packet changes n%u's SA %08x",
 			   n->host->index + 1, esp.spi);
@@ -259,33 +259,33 @@ static uint64_t entries(const struct engine *e, const uint32_t *spi_in, size_t n
 }
 
 /* Held packets run through the engine again: in vain, if all are hostile. */
-void watch_release(struct node *n, bool go_on)
+void watch_resume(struct node *n, bool go_on)
 {
 	struct worker *w = &n->worker;
 	struct engine *e = &w->engine;
-	size_t n_held = e->n_held, told = w->n_told;
-	bool hostile = n_held > 0 && w->hostile_held == n_held;
-	uint32_t spi_in[HELD_MAX];
+	size_t n_deferred = e->n_deferred, told = w->n_told;
+	bool hostile = n_deferred > 0 && w->hostile_deferred == n_deferred;
+	uint32_t spi_in[DEFERRED_MAX];
 	uint64_t before;
 
-	for (size_t i = 0; hostile && i < n_held; i++)
-		spi_in[i] = e->held[i].spi;
-	before = hostile ? entries(e, spi_in, n_held) : 0;
+	for (size_t i = 0; hostile && i < n_deferred; i++)
+		spi_in[i] = e->deferred[i].spi;
+	before = hostile ? entries(e, spi_in, n_deferred) : 0;
 	if (go_on)
 		engine_go_on(e);
 	else
 		engine_update_done(e);
-	if (hostile && (entries(e, spi_in, n_held) != before || w->n_told != told))
-		world_fail(n->host->world, "I8: forged packets that n%u has held change an SA",
+	if (hostile && (entries(e, spi_in, n_deferred) != before || w->n_told != told))
+		world_fail(n->host->world, "I8: forged packets that n%u has deferred change an SA",
 			   n->host->index + 1);
-	w->hostile_held = hostile ? e->n_held : e->n_held == n_held ? w->hostile_held : 0;
-	for (size_t i = 0; i < e->n_held; i++) {
-		const struct sa *sa = spi_table_find(&e->spis, e->held[i].spi);
+	w->hostile_deferred = hostile ? e->n_deferred : e->n_deferred == n_deferred ? w->hostile_deferred : 0;
+	for (size_t i = 0; i < e->n_deferred; i++) {
+		const struct sa *sa = spi_table_find(&e->spis, e->deferred[i].spi);
 
-		if (!sa || !sa->e.granted || (!sa->e.hold && !e->stopped))
-			world_fail(n->host->world, "I7: n%u holds packets of SA %08x, which is %s",
-				   n->host->index + 1, e->held[i].spi,
-				   !sa ? "deleted" : !sa->e.granted ? "not its own" : "released");
+		if (!sa || !sa->e.granted || (!sa->e.defer && !e->stopped))
+			world_fail(n->host->world, "I7: n%u defers packets of SA %08x, which is %s",
+				   n->host->index + 1, e->deferred[i].spi,
+				   !sa ? "deleted" : !sa->e.granted ? "not its own" : "to go on");
 	}
 }
 
@@ -312,8 +312,8 @@ static void compare(void *ctx, struct sa *sa)
 		c->differs = owns ? "no grant of what it owns" : "a grant of what it does not own";
 	else if (owns && sa->e.epoch != session_epoch(state, x))
 		c->differs = "a grant of another epoch";
-	else if (owns && sa->e.hold)
-		c->differs = "packets that are held for good";
+	else if (owns && sa->e.defer)
+		c->differs = "packets that are deferred for good";
 	else if (sa->e.slot != x->slot || n->worker.engine.owner[sa->e.slot] != other_owner(n, x))
 		c->differs = "another owner to forward to";
 }

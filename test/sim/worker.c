@@ -117,7 +117,7 @@ static void apply_updates(struct node *n)
 	if (w->engine.counters.sas_refused)
 		world_fail(n->host->world, "I4: a Child SA that was granted finds no room at n%u",
 			   n->host->index + 1);
-	watch_release(n, over && stop_watch_is_over(&w->stop, w->contact_us));
+	watch_resume(n, over && stop_watch_is_over(&w->stop, w->contact_us));
 	while ((x = list)) {
 		list = x->next;
 		watch_updated(n, x->update.spi_in);

@@ -60,7 +60,7 @@ struct worker {
 	struct stop_watch stop;
 	struct watched_sa *watched;
 	bool injects;             /* The burst at hand came from another node. */
-	size_t hostile_held;      /* Hostile packets among those that the engine holds. */
+	size_t hostile_deferred;      /* Hostile packets among those that the engine has deferred. */
 };
 
 /* ---- worker.c: the driver ---- */
@@ -91,9 +91,9 @@ void watch_inner(struct node *n, const struct packet *p);
 void watch_outer(struct node *n, const struct packet *p);
 void watch_forward(struct node *n, const struct datapath_forward *f);
 void watch_report(struct node *n, const struct sa_report *r);
-/* Have the engine process a burst, or what it holds, and look at what that changes. */
+/* Have the engine process a burst, or what it has deferred, and look at what that changes. */
 void watch_burst(struct node *n, enum datapath_direction direction, struct packet *burst, size_t k);
-void watch_release(struct node *n, bool go_on); /* go_on: the end of a stop. */
+void watch_resume(struct node *n, bool go_on); /* go_on: the end of a stop. */
 const char *watch_differs(const struct node *n); /* See node_differs(). */
 
 #endif

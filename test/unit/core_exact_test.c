@@ -108,11 +108,11 @@ static void a_successor_waits_for_a_majority(void **unused)
 	l.lost_type = FRAME_MARKS_DONE;
 	story_lose(&l, old);
 	story_run(&l, 100); /* Much more than 5 ms. */
-	assert_true(story_owned(&l)->hold);
-	assert_int_equal(try_accept(&l, story_holder(&l), 100), DROP_HELD_EXPIRED);
+	assert_true(story_owned(&l)->defer);
+	assert_int_equal(try_accept(&l, story_holder(&l), 100), DROP_DEFERRED_EXPIRED);
 	l.lost_type = 0;
 	story_run(&l, 50);
-	assert_false(story_owned(&l)->hold);
+	assert_false(story_owned(&l)->defer);
 	assert_int_equal(story_owned(&l)->window.floor, 88);
 	assert_int_equal(story_owned(&l)->horizon_floor, 0);
 	story_fini(&l);
@@ -132,7 +132,7 @@ static void an_owner_that_restarts_asks_the_others(void **unused)
 	story_start(&l, old);
 	story_run(&l, 300);
 	assert_int_equal(story_holder(&l), old);
-	assert_false(story_owned(&l)->hold);
+	assert_false(story_owned(&l)->defer);
 	assert_int_equal(story_owned(&l)->window.floor, 77);
 	assert_int_equal(story_happened(&l, old, "replay_horizon"), 0);
 	story_fini(&l);
@@ -153,7 +153,7 @@ static void restart_voter(struct story *l, bool told)
 	l->lost_type = 0;
 	story_lose(l, old);
 	story_run(l, 500);
-	assert_false(story_owned(l)->hold);
+	assert_false(story_owned(l)->defer);
 }
 
 static void a_voter_that_was_told_everything_counts(void **unused)
@@ -204,14 +204,14 @@ static void a_mark_that_came_by_the_log_counts(void **unused)
 	story_suspect(&l, old);
 	story_run(&l, 50);
 	assert_int_equal(story_holder(&l), successor);
-	assert_true(story_entry(&l, successor)->hold);
+	assert_true(story_entry(&l, successor)->defer);
 	assert_int_equal(story_record(&l, successor)->late, 0);
 	story_run(&l, 400);
 	assert_int_equal(story_record(&l, successor)->late, 88);
-	assert_true(story_entry(&l, successor)->hold);
+	assert_true(story_entry(&l, successor)->defer);
 	l.loses = NULL;
 	story_run(&l, 50);
-	assert_false(story_entry(&l, successor)->hold);
+	assert_false(story_entry(&l, successor)->defer);
 	assert_int_equal(story_entry(&l, successor)->horizon_floor, 0);
 	assert_int_equal(try_accept(&l, successor, 88), DROP_REPLAY);
 	story_fini(&l);
@@ -241,7 +241,7 @@ static void a_word_does_not_outlive_the_marks_that_came_with_it(void **unused)
 	assert_null(state_session_by_spi(core_state(l.node[successor].core), story_spi(&l), NULL));
 	l.loses = NULL;
 	story_run(&l, 500);
-	assert_false(story_entry(&l, successor)->hold);
+	assert_false(story_entry(&l, successor)->defer);
 	assert_int_equal(try_accept(&l, successor, 88), DROP_REPLAY);
 	story_fini(&l);
 }
@@ -296,7 +296,7 @@ static void that_the_horizon_is_the_floor_is_inherited(void **unused)
 	old = story_holder(&l);
 	story_lose(&l, old);
 	story_run(&l, 500);
-	assert_false(story_owned(&l)->hold);
+	assert_false(story_owned(&l)->defer);
 	assert_int_equal(story_owned(&l)->window.floor, 1000);
 	assert_int_equal(story_owned(&l)->horizon_floor, 1000);
 	story_fini(&l);
@@ -359,7 +359,7 @@ static void after_a_power_loss_the_horizon_is_the_floor(void **unused)
 	accept(&l, story_holder(&l), 44);
 	lose_power(&l);
 	e = story_owned(&l);
-	assert_false(e->hold);
+	assert_false(e->defer);
 	assert_int_equal(e->window.floor, 1000);
 	assert_int_equal(e->horizon, 1001);
 	/* The client goes on at 45: opened once, to see that it is the client. */
@@ -376,7 +376,7 @@ static void after_a_power_loss_the_horizon_is_the_floor(void **unused)
 	assert_int_equal(l.client.n_child, 1);
 	assert_int_not_equal(story_spi(&l), first);
 	assert_int_equal(story_owned(&l)->window.floor, 0);
-	assert_false(story_owned(&l)->hold);
+	assert_false(story_owned(&l)->defer);
 	assert_true(story_owned(&l)->quorum);
 	story_fini(&l);
 }

@@ -190,7 +190,7 @@ static bool holds(struct losses *t, uint32_t spi_in)
 	struct sad_entry *e = story_sad(&t->l, t->successor, spi_in);
 
 	assert_true(e->granted);
-	return e->hold;
+	return e->defer;
 }
 
 static uint64_t expired(const struct losses *t)
@@ -198,7 +198,7 @@ static uint64_t expired(const struct losses *t)
 	struct core_status s;
 
 	core_status(t->l.node[t->successor].core, &s);
-	return s.held_expired;
+	return s.deferred_expired;
 }
 
 /* The nodes that are asked about the second one say all that they know; the second one's own marks

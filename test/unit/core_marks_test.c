@@ -118,7 +118,7 @@ static void a_word_does_not_count_whose_marks_found_no_room(void **unused)
 	l.loses = NULL;
 	story_run(&l, 500);
 	assert_int_equal(story_holder(&l), successor);
-	assert_false(story_entry(&l, successor)->hold);
+	assert_false(story_entry(&l, successor)->defer);
 	assert_int_equal(story_entry(&l, successor)->horizon_floor, 0);
 	assert_int_equal(story_record(&l, successor)->mark, 0); /* Not by the log. */
 	assert_int_equal(story_record(&l, successor)->late, 0);
@@ -163,7 +163,7 @@ static void a_word_does_not_count_whose_marks_are_gone_when_it_comes(void **unus
 	l.loses = NULL;
 	story_run(&l, 500);
 	assert_int_equal(story_holder(&l), successor);
-	assert_false(story_entry(&l, successor)->hold);
+	assert_false(story_entry(&l, successor)->defer);
 	assert_int_equal(story_entry(&l, successor)->horizon_floor, 0);
 	assert_int_equal(story_record(&l, successor)->mark, 0); /* Not by the log. */
 	assert_int_equal(story_record(&l, successor)->late, 0);
@@ -192,7 +192,7 @@ static void forgetting_waits_until_the_words_have_come(void **unused)
 	story_lose(&l, old);
 	story_run(&l, 1500);
 	assert_int_equal(story_holder(&l), successor);
-	assert_false(story_owned(&l)->hold);
+	assert_false(story_owned(&l)->defer);
 	assert_int_equal(story_owned(&l)->horizon_floor, 0);
 	assert_int_equal(story_owned(&l)->window.floor, 88);
 	story_fini(&l);
@@ -222,7 +222,7 @@ static void begin_late(struct late *t)
 	story_run(l, 300);
 	t->e = story_entry(l, t->successor);
 	assert_true(t->e->granted);
-	assert_false(t->e->hold);
+	assert_false(t->e->defer);
 	assert_int_equal(t->e->window.floor, 5);
 }
 
@@ -267,7 +267,7 @@ static void what_was_accepted_below_a_late_mark_is_delivered(void **unused)
 	story_run(&t.l, 300);
 	story_lose(&t.l, t.successor);
 	story_run(&t.l, 500);
-	assert_false(story_owned(&t.l)->hold);
+	assert_false(story_owned(&t.l)->defer);
 	assert_int_equal(story_owned(&t.l)->window.floor, 100);
 	story_fini(&t.l);
 }

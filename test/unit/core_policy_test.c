@@ -113,7 +113,7 @@ static void what_most_files_lack_ends(void **unused)
 	assert_int_equal(state_child_sas(state_of(&l)), MANY);
 	assert_int_equal(l.client.state, INITIATOR_CLOSED);
 	assert_int_equal(said(&l, "policy"), 1);
-	assert_int_equal(said(&l, "policy_held"), 0);
+	assert_int_equal(said(&l, "policy_withheld"), 0);
 	story_level(&l);
 	story_fini(&l);
 }
@@ -165,7 +165,7 @@ static void many_are_held_until_somebody_says_so(void **unused)
 	all_restart(&l, false, true);
 	passes(&l, 5000);
 	assert_int_equal(state_child_sas(state_of(&l)), CLIENTS);
-	assert_int_equal(said(&l, "policy_held"), 1);
+	assert_int_equal(said(&l, "policy_withheld"), 1);
 	story_control(&l, story_third(&l), CONTROL_PRUNE, 0, NULL);
 	passes(&l, 100);
 	assert_string_equal(l.answer.text,
@@ -190,11 +190,11 @@ static void what_is_held_stays_held(void **unused)
 	(void)unused;
 	begin(&l, 2);
 	all_restart(&l, true, false);
-	assert_int_equal(said(&l, "policy_held"), 1);
+	assert_int_equal(said(&l, "policy_withheld"), 1);
 	for (unsigned i = 0; i < MANY; i++)
 		joins(&l, "cl");
 	passes(&l, 70000);
-	assert_int_equal(said(&l, "policy_held"), 1);
+	assert_int_equal(said(&l, "policy_withheld"), 1);
 	assert_int_equal(said(&l, "policy"), 0);
 	assert_int_equal(said(&l, "session_end"), 0);
 	story_fini(&l);

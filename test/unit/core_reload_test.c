@@ -306,7 +306,7 @@ static void many_are_held(void **unused)
 		reloads(&l, i, RENAMES, 3);
 	listens(&l, 3000);
 	assert_int_equal(state_child_sas(state_of(&l)), MANY + 1);
-	assert_int_equal(said(&l, "policy_held"), 1);
+	assert_int_equal(said(&l, "policy_withheld"), 1);
 	/* The mistake is corrected: no session was lost, and none is later. */
 	for (uint32_t i = 0; i < 3; i++) {
 		struct cluster_policy *p = story_policy_copy(&l, i, 2);
@@ -316,7 +316,7 @@ static void many_are_held(void **unused)
 	}
 	listens(&l, 70000);
 	assert_int_equal(state_child_sas(state_of(&l)), MANY + 1);
-	assert_int_equal(said(&l, "policy_held"), 1);
+	assert_int_equal(said(&l, "policy_withheld"), 1);
 	assert_int_equal(said(&l, "policy"), 0);
 	story_fini(&l);
 }

@@ -158,12 +158,12 @@ static void suspect(struct story *l, uint32_t node, bool suspect)
 	story_client_listen(l);
 }
 
-static uint64_t held_expired(const struct story *l, uint32_t node)
+static uint64_t deferred_expired(const struct story *l, uint32_t node)
 {
 	struct core_status s;
 
 	core_status(l->node[node].core, &s);
-	return s.held_expired;
+	return s.deferred_expired;
 }
 
 /* The same node is lost twice in one incarnation: the second hand-over has other marks than the
@@ -180,7 +180,7 @@ static void marks_of_an_earlier_loss_are_not_those_of_this_one(void **unused)
 	suspect(&l, a, true);
 	b = story_holder(&l);
 	assert_int_not_equal(a, b);
-	assert_int_equal(held_expired(&l, b), 0);
+	assert_int_equal(deferred_expired(&l, b), 0);
 	suspect(&l, a, false);
 	suspect(&l, b, true);
 	assert_int_equal(story_holder(&l), a);
@@ -188,7 +188,7 @@ static void marks_of_an_earlier_loss_are_not_those_of_this_one(void **unused)
 	l.lost_type = FRAME_MARKS_DONE;
 	suspect(&l, a, true);
 	assert_int_equal(story_holder(&l), b);
-	assert_int_equal(held_expired(&l, b), 1);
+	assert_int_equal(deferred_expired(&l, b), 1);
 	story_fini(&l);
 }
 

@@ -247,7 +247,7 @@ static void a_successor_lets_nothing_in_before_it_has_all_marks(void **unused)
 	e = story_sad(&l, story_holder(&l), r.spi_in);
 	assert_true(e->granted);
 	assert_int_equal(sad_entry_check(e, 1, &seq, &at), DROP_NONE);
-	assert_int_equal(sad_entry_accept(e, seq, at), DROP_HELD_EXPIRED);
+	assert_int_equal(sad_entry_accept(e, seq, at), DROP_DEFERRED_EXPIRED);
 	assert_int_equal(sad_entry_draw(e, &seq), DROP_NONE); /* Outward at once. */
 	story_fini(&l);
 }

@@ -109,7 +109,7 @@ static void test_exact_late_mark(void **state)
 /* No node remembers: below the horizon nothing is let in, and that is reported. */
 static void test_exact_horizon_floor(void **state)
 {
-	struct seq_grant g = {.epoch = 2, .start = 1000, .end = 2000, .hold = true, .quorum = true,
+	struct seq_grant g = {.epoch = 2, .start = 1000, .end = 2000, .defer = true, .quorum = true,
 			      .horizon = 9};
 	struct memory_node *gateway, *client;
 
@@ -119,10 +119,10 @@ static void test_exact_horizon_floor(void **state)
 		client_sends(client, i);
 	grant(gateway, SPI_GATEWAY, g);
 	arrive(gateway, client, 2);
-	assert_int_equal(gateway->e.counters.held, 1);
+	assert_int_equal(gateway->e.counters.deferred, 1);
 	update(gateway, (struct sa_update){.kind = SA_UPDATE_FLOOR, .spi_in = SPI_GATEWAY,
 					   .mark = 8, .from_horizon = true});
-	update(gateway, (struct sa_update){.kind = SA_UPDATE_RELEASE, .spi_in = SPI_GATEWAY});
+	update(gateway, (struct sa_update){.kind = SA_UPDATE_RESUME, .spi_in = SPI_GATEWAY});
 	assert_int_equal(DROPS(gateway, DROP_REPLAY), 1);
 	assert_int_equal(reports_of(gateway, SA_REPORT_BELOW_HORIZON), 1);
 	for (size_t i = 0; i < 4; i++)

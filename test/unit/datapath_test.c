@@ -186,23 +186,23 @@ static void test_forward_once(void **state)
 	memory_node_free(client);
 }
 
-static void test_held_room(void **state)
+static void test_deferred_room(void **state)
 {
 	struct memory_node *gateway, *client;
 
 	(void)state;
 	pair(&gateway, &client, (struct sa_options){0});
-	grant(client, SPI_CLIENT, (struct seq_grant){.epoch = 1, .start = 1, .end = HELD_MAX + 10});
-	for (size_t i = 0; i < HELD_MAX + 5; i++)
+	grant(client, SPI_CLIENT, (struct seq_grant){.epoch = 1, .start = 1, .end = DEFERRED_MAX + 10});
+	for (size_t i = 0; i < DEFERRED_MAX + 5; i++)
 		client_sends(client, 1);
 	grant(gateway, SPI_GATEWAY, (struct seq_grant){.epoch = 2, .start = 1000, .end = 2000,
-						       .hold = true});
-	for (size_t i = 0; i < HELD_MAX + 5; i++)
+						       .defer = true});
+	for (size_t i = 0; i < DEFERRED_MAX + 5; i++)
 		arrive(gateway, client, i);
-	assert_int_equal(DROPS(gateway, DROP_HELD_EXPIRED), 5);
+	assert_int_equal(DROPS(gateway, DROP_DEFERRED_EXPIRED), 5);
 	/* Taken away while they wait: all of them go to the new owner. */
 	update(gateway, (struct sa_update){.kind = SA_UPDATE_REVOKE, .spi_in = SPI_GATEWAY});
-	assert_int_equal(gateway->n_forwards, HELD_MAX);
+	assert_int_equal(gateway->n_forwards, DEFERRED_MAX);
 	assert_int_equal(gateway->n_inner, 0);
 	memory_node_free(gateway);
 	memory_node_free(client);
@@ -412,7 +412,7 @@ int main(void)
 		cmocka_unit_test(test_next_header),
 		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_forward_once),
-		cmocka_unit_test(test_held_room),
+		cmocka_unit_test(test_deferred_room),
 		cmocka_unit_test(test_full_table_is_counted),
 		cmocka_unit_test(test_isolation),
 		cmocka_unit_test(test_lease),

@@ -115,11 +115,11 @@ static void all_are_suspect_until_heard(void **state)
 {
 	struct lab *l = *state;
 
-	assert_true(l->d[0].peer[1].suspect && l->d[0].peer[2].suspect && !l->d[0].peer[0].suspect);
+	assert_true(l->d[0].node[1].suspect && l->d[0].node[2].suspect && !l->d[0].node[0].suspect);
 	run(l, 1);
 	assert_int_equal(l->n_reports[0], 2);
 	assert_false(l->report[0][0].suspect);
-	assert_false(l->d[0].peer[1].suspect);
+	assert_false(l->d[0].node[1].suspect);
 }
 
 static void three_missed_heartbeats_are_a_death(void **state)
@@ -158,7 +158,7 @@ static unsigned intervals_to_death(struct lab *l)
 	l->cut[1][0] = true;
 	for (unsigned i = 1; i < 1000; i++) {
 		run(l, 1);
-		if (l->d[0].peer[1].suspect)
+		if (l->d[0].node[1].suspect)
 			return i;
 	}
 	return 0;
@@ -250,12 +250,12 @@ static void who_slept_buries_nobody(void **state)
 	l->n_reports[0] = 0;
 	poll(l, 0); /* Before it has read anything. */
 	assert_int_equal(l->n_reports[0], 0);
-	assert_true(l->d[1].peer[0].suspect);
+	assert_true(l->d[1].node[0].suspect);
 	l->cut[2][0] = true; /* Node 2 died meanwhile. */
 	run(l, 4);
 	assert_int_equal(l->n_reports[0], 1);
 	assert_int_equal(l->report[0][0].node, 2);
-	assert_false(l->d[0].peer[1].suspect);
+	assert_false(l->d[0].node[1].suspect);
 }
 
 /* It looks only every 25 ms, though all heartbeats are in time. */
@@ -397,7 +397,7 @@ static void only_whole_heartbeats_count(void **state)
 	frame[0]++;
 	assert_int_equal(detector_heartbeat_consume(&l->d[0], 1, l->now, frame, HEARTBEAT_LEN),
 			 ERR_MALFORMED);
-	assert_int_equal(l->d[0].peer[1].heard_us, 0);
+	assert_int_equal(l->d[0].node[1].heard_us, 0);
 }
 
 /* An echo from the future is not ours. */
@@ -406,11 +406,11 @@ static void an_echo_of_what_was_not_sent_yet_is_no_contact(void **state)
 	uint8_t frame[HEARTBEAT_LEN];
 	struct lab *l = *state;
 
-	l->d[1].peer[0].its_send_us = l->now + 5000 * MS;
+	l->d[1].node[0].its_send_us = l->now + 5000 * MS;
 	detector_heartbeat_create(&l->d[1], 0, l->now, 0, frame);
 	assert_int_equal(detector_heartbeat_consume(&l->d[0], 1, l->now, frame, sizeof(frame)), OK);
 	poll(l, 0);
-	assert_int_equal(l->d[0].peer[1].contact_us, 0);
+	assert_int_equal(l->d[0].node[1].contact_us, 0);
 }
 
 /* Its knowledge is gone with its store: its word would make an old owner work on (simulator, seed

@@ -12,20 +12,20 @@
 static void test_hold_and_release(void **state)
 {
 	struct memory_node *gateway, *client;
-	struct sa_update release = {.kind = SA_UPDATE_RELEASE, .spi_in = SPI_GATEWAY};
+	struct sa_update release = {.kind = SA_UPDATE_RESUME, .spi_in = SPI_GATEWAY};
 
 	(void)state;
 	pair(&gateway, &client, (struct sa_options){0});
 	for (uint8_t i = 0; i < 10; i++)
 		client_sends(client, i);
 	grant(gateway, SPI_GATEWAY, (struct seq_grant){.epoch = 2, .start = 1000, .end = 2000,
-						       .floor = 3, .hold = true});
+						       .floor = 3, .defer = true});
 	for (size_t i = 0; i < 8; i++)
 		arrive(gateway, client, i);
 	arrive(gateway, client, 7); /* Held twice; delivered once. */
 	assert_int_equal(gateway->n_inner, 0);
 	assert_int_equal(DROPS(gateway, DROP_REPLAY), 3); /* At or below the floor. */
-	assert_int_equal(gateway->e.counters.held, 6);
+	assert_int_equal(gateway->e.counters.deferred, 6);
 	gateway_sends(gateway, 1); /* Outward it may send at once. */
 	assert_int_equal(seq_of(&gateway->outer[0]), 1000);
 	update(gateway, (struct sa_update){.kind = SA_UPDATE_FLOOR, .spi_in = SPI_GATEWAY, .mark = 5});
@@ -51,11 +51,11 @@ static void test_held_of_deleted(void **state)
 	pair(&gateway, &client, (struct sa_options){0});
 	client_sends(client, 1);
 	grant(gateway, SPI_GATEWAY, (struct seq_grant){.epoch = 2, .start = 1000, .end = 2000,
-						       .hold = true});
+						       .defer = true});
 	arrive(gateway, client, 0);
-	assert_int_equal(gateway->e.n_held, 1);
+	assert_int_equal(gateway->e.n_deferred, 1);
 	update(gateway, (struct sa_update){.kind = SA_UPDATE_DEL, .spi_in = SPI_GATEWAY});
-	assert_int_equal(gateway->e.n_held, 0);
+	assert_int_equal(gateway->e.n_deferred, 0);
 	assert_int_equal(DROPS(gateway, DROP_UNKNOWN_SPI), 1);
 	memory_node_free(gateway);
 	memory_node_free(client);
@@ -171,12 +171,12 @@ static void test_stopped_holds(void **state)
 	arrive_as(gateway, client, 2, true);
 	engine_stop(&gateway->e);
 	assert_int_equal(gateway->n_inner, 1);
-	assert_int_equal(gateway->e.counters.held, 2);
+	assert_int_equal(gateway->e.counters.deferred, 2);
 	assert_int_equal(gateway->e.counters.stops, 1);
 	gateway_sends(gateway, 1); /* Leases need no other node's word. */
 	assert_int_equal(gateway->n_outer, 1);
 	/* Another SA's updates, and marks of this one, come first. */
-	update(gateway, (struct sa_update){.kind = SA_UPDATE_RELEASE, .spi_in = SPI_GATEWAY + 16});
+	update(gateway, (struct sa_update){.kind = SA_UPDATE_RESUME, .spi_in = SPI_GATEWAY + 16});
 	update(gateway, (struct sa_update){.kind = SA_UPDATE_FLOOR, .spi_in = SPI_GATEWAY, .mark = 2});
 	assert_int_equal(gateway->n_inner, 1);
 	engine_go_on(&gateway->e);
@@ -219,16 +219,16 @@ static void test_stopped_room(void **state)
 
 	(void)state;
 	pair(&gateway, &client, (struct sa_options){0});
-	grant(client, SPI_CLIENT, (struct seq_grant){.epoch = 1, .start = 1, .end = HELD_MAX + 10});
-	for (size_t i = 0; i < HELD_MAX + 5; i++)
+	grant(client, SPI_CLIENT, (struct seq_grant){.epoch = 1, .start = 1, .end = DEFERRED_MAX + 10});
+	for (size_t i = 0; i < DEFERRED_MAX + 5; i++)
 		client_sends(client, 1);
 	engine_stop(&gateway->e);
-	for (size_t i = 0; i < HELD_MAX + 5; i++)
+	for (size_t i = 0; i < DEFERRED_MAX + 5; i++)
 		arrive(gateway, client, i);
 	assert_int_equal(DROPS(gateway, DROP_STOPPED), 5);
 	gateway->e.isolated = true;
 	engine_go_on(&gateway->e);
-	assert_int_equal(DROPS(gateway, DROP_ISOLATED), HELD_MAX);
+	assert_int_equal(DROPS(gateway, DROP_ISOLATED), DEFERRED_MAX);
 	assert_int_equal(gateway->n_inner, 0);
 	memory_node_free(gateway);
 	memory_node_free(client);
@@ -243,21 +243,21 @@ static void test_stopped_exact(void **state)
 
 	(void)state;
 	pair(&gateway, &client, (struct sa_options){0});
-	for (size_t i = 0; i < HELD_EXACT_MAX + 2; i++)
+	for (size_t i = 0; i < DEFERRED_EXACT_MAX + 2; i++)
 		client_sends(client, 1);
 	grant(gateway, SPI_GATEWAY, g);
 	arrive(gateway, client, 0);
 	engine_stop(&gateway->e);
-	for (size_t i = 1; i < HELD_EXACT_MAX + 2; i++)
+	for (size_t i = 1; i < DEFERRED_EXACT_MAX + 2; i++)
 		arrive(gateway, client, i);
-	assert_int_equal(gateway->e.counters.held, HELD_EXACT_MAX + 1);
+	assert_int_equal(gateway->e.counters.deferred, DEFERRED_EXACT_MAX + 1);
 	assert_int_equal(last_report(gateway, SA_REPORT_MARK)->seq, 1);
 	update(gateway, (struct sa_update){.kind = SA_UPDATE_DELIVER, .spi_in = SPI_GATEWAY,
 					   .epoch = 2, .mark = 1});
 	assert_int_equal(gateway->n_inner, 1);
 	engine_go_on(&gateway->e);
 	assert_int_equal(gateway->n_inner, 1);
-	assert_int_equal(last_report(gateway, SA_REPORT_MARK)->seq, HELD_EXACT_MAX + 2);
+	assert_int_equal(last_report(gateway, SA_REPORT_MARK)->seq, DEFERRED_EXACT_MAX + 2);
 	memory_node_free(gateway);
 	memory_node_free(client);
 }
@@ -337,10 +337,10 @@ static void test_congestion(void **state)
 	assert_int_equal(gateway->n_forwards, 1);
 	assert_int_equal(gateway->forward.path.class, CE);
 	grant(gateway, SPI_GATEWAY, (struct seq_grant){.epoch = 2, .start = 1000, .end = 2000,
-						       .hold = true});
+						       .defer = true});
 	arrive(gateway, client, 3);
 	assert_int_equal(gateway->n_inner, 1);
-	update(gateway, (struct sa_update){.kind = SA_UPDATE_RELEASE, .spi_in = SPI_GATEWAY});
+	update(gateway, (struct sa_update){.kind = SA_UPDATE_RESUME, .spi_in = SPI_GATEWAY});
 	assert_int_equal(gateway->n_inner, 2);
 	assert_int_equal(gateway->inner[1].data[1], 0xb8 | CE);
 	memory_node_free(gateway);

@@ -159,17 +159,17 @@ static void all_children_are_rekeyed(void **state)
 	fixture_teardown(&f);
 }
 
-/* Places: one for each, and one for a successor. A rekey takes no further place. */
+/* Places: one for each, and one for a replacement. A rekey takes no further place. */
 static void places_are_counted(void **state)
 {
 	static const struct {
 		uint32_t spi[4], replaces[4];
 		uint8_t n;
-		unsigned places, with_new, with_next; /* With one more; with the successor of spi[0]. */
+		unsigned places, with_new, with_next; /* With one more; with the replacement of spi[0]. */
 	} rows[] = {
 		{{0}, {0}, 0, 0, 2, 2},
 		{{1}, {0}, 1, 2, 3, 2},
-		{{1, 2}, {0, 1}, 2, 2, 3, 3}, /* Two successors of one: it must be deleted first. */
+		{{1, 2}, {0, 1}, 2, 2, 3, 3}, /* Two replacements of one: it must be deleted first. */
 		{{2}, {1}, 1, 2, 3, 2},
 		{{1, 2}, {0}, 2, 3, 4, 3},
 		{{1, 2, 3}, {0, 1, 2}, 3, 3, 4, 4}, /* A chain of which nothing was deleted. */

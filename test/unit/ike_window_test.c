@@ -24,15 +24,15 @@ static struct blob *message_of(uint8_t exchange, uint8_t flags, uint32_t id, uin
 	return b;
 }
 
-static enum ike_window_place place(const struct ike_window *w, uint8_t flags, uint32_t id,
+static enum ike_window_position place(const struct ike_window *w, uint8_t flags, uint32_t id,
 				   uint8_t content)
 {
 	struct blob *b = message_of(IKE_EXCHANGE_INFORMATIONAL, flags, id, content);
-	enum ike_window_place p;
+	enum ike_window_position p;
 	struct ike_header h;
 
 	assert_int_equal(ike_header_parse(&h, b->data, b->len), DROP_NONE);
-	p = ike_window_place(w, &h, b->data, b->len);
+	p = ike_window_position(w, &h, b->data, b->len);
 	blob_unref(b);
 	return p;
 }
@@ -52,7 +52,7 @@ static void where_messages_stand(void **unused)
 	static const struct {
 		uint8_t flags, content;
 		uint32_t id;
-		enum ike_window_place place;
+		enum ike_window_position place;
 	} rows[] = {
 		{0, 'f', 5, IKE_WINDOW_NEXT},     /* 0 */
 		{0, 'e', 4, IKE_WINDOW_REPEATED}, /* 1 */

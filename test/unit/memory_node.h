@@ -15,7 +15,7 @@
 
 #define SPI_GATEWAY 0xc0000001u
 #define SPI_CLIENT 0xc0000002u
-#define BOX (HELD_MAX + 64u)
+#define BOX (DEFERRED_MAX + 64u)
 #define OTHER_NODE 2u /* Owns slot 0, in which all SAs are, of which this node has no grant. */
 
 struct boxed {

@@ -155,7 +155,7 @@ static const struct step inbound[] = {
 	{40, ACCEPT, 501, 5},
 	{41, HOLD, 6, 60, 70, 600},  /* Marks are awaited */
 	{42, CHECK, 601},
-	{43, ACCEPT, 601, 6, .drop = DROP_HELD_EXPIRED},
+	{43, ACCEPT, 601, 6, .drop = DROP_DEFERRED_EXPIRED},
 	{0},
 };
 
@@ -255,18 +255,18 @@ static void test_inbound_esn(void **state)
 /* After the release a held number is let in, once. */
 static void test_release(void **state)
 {
-	const struct seq_grant g = {.epoch = 1, .start = 1, .end = 9, .hold = true};
+	const struct seq_grant g = {.epoch = 1, .start = 1, .end = 9, .defer = true};
 	struct sad_entry e;
 	uint64_t seq;
 
 	(void)state;
 	entry_init(&e, ESN_NO);
 	sad_entry_grant(&e, &g);
-	assert_true(e.hold);
+	assert_true(e.defer);
 	assert_int_equal(sad_entry_draw(&e, &seq), DROP_NONE); /* Outward at once */
-	assert_int_equal(sad_entry_accept(&e, 5, 1), DROP_HELD_EXPIRED);
+	assert_int_equal(sad_entry_accept(&e, 5, 1), DROP_DEFERRED_EXPIRED);
 	sad_entry_raise_floor(&e, 4, false);
-	e.hold = false;
+	e.defer = false;
 	assert_int_equal(sad_entry_accept(&e, 4, 1), DROP_REPLAY);
 	assert_int_equal(sad_entry_accept(&e, 5, 1), DROP_NONE);
 	assert_int_equal(sad_entry_accept(&e, 5, 1), DROP_REPLAY);

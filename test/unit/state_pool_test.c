@@ -268,7 +268,7 @@ static void test_pass(void **unused)
 	c = takes(s, 4, 2); /* Has passed on. */
 	c.session_put.ike.peer_id = state_session(s, 1)->ike.peer_id;
 	assert_int_equal(apply_command(s, &c).status, ERR_EXISTS);
-	assert_int_equal(state_session(s, 1)->successor, 2);
+	assert_int_equal(state_session(s, 1)->followed_by, 2);
 	c = apply_step_of(s, 1); /* What only receives goes on otherwise ... */
 	assert_int_equal(apply_command(s, &c).status, OK);
 	c = apply_step_of(s, 1); /* ... with the address that it had. */
@@ -285,7 +285,7 @@ static void test_pass(void **unused)
 		if (i == 0)
 			assert_int_equal(apply_del(s, 2).n_passed, 0); /* Out of the middle. */
 	}
-	assert_int_equal(state_session(s, 1)->successor, 3);
+	assert_int_equal(state_session(s, 1)->followed_by, 3);
 	assert_int_equal(state_address_user(s, &state_session(s, 1)->ike.virtual_ip, gone, 1), 1);
 	assert_int_equal(state_address_user(s, &state_session(s, 1)->ike.virtual_ip, gone, 3), 0);
 	r = apply_del(s, 3);

@@ -253,7 +253,7 @@ static void check_tables(struct world *w)
 			assert_int_equal(at, i);
 		}
 		for (y = state_next_session(w->s, x->id); y; y = state_next_session(w->s, y->id))
-			if (x->ike.virtual_ip.family != 0 && !x->successor && !y->successor)
+			if (x->ike.virtual_ip.family != 0 && !x->followed_by && !y->followed_by)
 				assert_false(address_equal(&x->ike.virtual_ip, &y->ike.virtual_ip));
 		y = state_next_session_of(w->s, &x->ike.peer_id, x->id - 1);
 		assert_ptr_equal(y, x);

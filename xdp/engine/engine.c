@@ -24,9 +24,9 @@ enum status engine_init(struct engine *e, const struct engine_config *config)
 	e->out = *config->out;
 	entropy_init(&e->entropy, config->seed);
 	forwarding_init(e);
-	e->held = calloc(HELD_MAX, sizeof(*e->held));
-	e->held_spare = calloc(HELD_MAX, sizeof(*e->held_spare));
-	if (!e->held || !e->held_spare || spi_table_init(&e->spis, config->sa_max) != OK ||
+	e->deferred = calloc(DEFERRED_MAX, sizeof(*e->deferred));
+	e->deferred_spare = calloc(DEFERRED_MAX, sizeof(*e->deferred_spare));
+	if (!e->deferred || !e->deferred_spare || spi_table_init(&e->spis, config->sa_max) != OK ||
 	    route_table_init(&e->routes, config->sa_max) != OK) {
 		engine_fini(e);
 		return ERR_FULL;
@@ -47,9 +47,9 @@ void engine_fini(struct engine *e)
 	route_table_fini(&e->routes);
 	entropy_fini(&e->entropy);
 	waiting_fini(e);
-	free(e->held);
-	free(e->held_spare);
-	e->held = e->held_spare = NULL;
+	free(e->deferred);
+	free(e->deferred_spare);
+	e->deferred = e->deferred_spare = NULL;
 }
 
 struct sa *engine_sa_new(const struct sa_update *put, uint32_t replay_bits)
@@ -108,7 +108,7 @@ static void del(struct engine *e, uint32_t spi)
 	mark_unlink(sa);
 	carried_forget(sa);
 	waiting_drop(e, sa);
-	e->release_due |= e->n_held > 0; /* What is held of it gives its place to others. */
+	e->resume_due |= e->n_deferred > 0; /* What is deferred of it gives its place to others. */
 	__atomic_store_n(&e->counters.sas, e->spis.used, __ATOMIC_RELAXED);
 	engine_sa_free(sa);
 }
@@ -168,7 +168,7 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 		if (u->grant.quorum && !waiting_prepare(e))
 			break; /* Without the grant it drops, and says so. */
 		sad_entry_grant(&sa->e, &u->grant);
-		e->release_due |= !sa->e.hold;
+		e->resume_due |= !sa->e.defer;
 		break;
 	case SA_UPDATE_REVOKE:
 		if (MUTANT(MUTANT_REVOKE_IGNORED))
@@ -176,9 +176,9 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 		tell_mark(e, sa);
 		drop_waiting(e, sa);
 		sad_entry_revoke(&sa->e);
-		if (MUTANT(MUTANT_HELD_KEPT))
+		if (MUTANT(MUTANT_DEFERRED_KEPT))
 			break;
-		e->release_due = true; /* What is held goes to the new owner. */
+		e->resume_due = true; /* What is deferred goes to the new owner. */
 		break;
 	case SA_UPDATE_FLOOR:
 		sad_entry_raise_floor(&sa->e, u->mark, u->from_horizon);
@@ -187,9 +187,9 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 		sad_entry_raise_delivered(&sa->e, u->mark, u->epoch);
 		waiting_deliver(e, sa);
 		break;
-	case SA_UPDATE_RELEASE:
-		sa->e.hold = false;
-		e->release_due = true;
+	case SA_UPDATE_RESUME:
+		sa->e.defer = false;
+		e->resume_due = true;
 		break;
 	case SA_UPDATE_PATH:
 		sa->e.path = u->path;
@@ -211,20 +211,20 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 	}
 }
 
-/* Runs all held packets again. Those that must still wait are held again, in the second of two
+/* Runs all deferred packets again. Those that must still wait are deferred again, in the second of two
  * arrays, so the order stays. */
 void engine_update_done(struct engine *e)
 {
-	struct held_packet *waiting = e->held;
-	size_t n = e->n_held;
+	struct deferred_packet *waiting = e->deferred;
+	size_t n = e->n_deferred;
 
 	engine_report_flush(e);
-	if (!e->release_due)
+	if (!e->resume_due)
 		return;
-	e->release_due = false;
-	e->held = e->held_spare;
-	e->held_spare = waiting;
-	e->n_held = e->n_held_exact = 0;
+	e->resume_due = false;
+	e->deferred = e->deferred_spare;
+	e->deferred_spare = waiting;
+	e->n_deferred = e->n_deferred_exact = 0;
 	for (size_t i = 0; i < n;) {
 		struct packet burst[BURST];
 		size_t k = 0;
@@ -248,7 +248,7 @@ void engine_stop(struct engine *e)
 void engine_go_on(struct engine *e)
 {
 	e->stopped = false;
-	e->release_due = true;
+	e->resume_due = true;
 	engine_update_done(e);
 }
 

@@ -13,8 +13,8 @@
 #define PACKET_HEAD_ROOM 128u /* Writable before an inner packet that is sealed. */
 #define PACKET_TAIL_ROOM 64u  /* Writable behind it. */
 #define PACKET_BUFFER 2304u   /* Head room, DATAPATH_PACKET_MAX and tail room. */
-#define HELD_MAX 1024u        /* Inbound packets that wait for marks, or after a stop ... */
-#define HELD_EXACT_MAX 128u   /* ... of which for marks of exact SAs, which may take longer. */
+#define DEFERRED_MAX 1024u        /* Inbound packets that wait for marks, or after a stop ... */
+#define DEFERRED_EXACT_MAX 128u   /* ... of which for marks of exact SAs, which may take longer. */
 #define WAITING_MAX 4096u     /* Accepted ones that wait for a majority. */
 
 struct packet {
@@ -46,7 +46,7 @@ struct engine_output {
 	void (*sa_del)(void *ctx, const struct sa *sa);
 };
 
-struct held_packet {
+struct deferred_packet {
 	uint32_t spi;
 	bool injected;
 	struct sad_path path;
@@ -70,9 +70,9 @@ struct engine {
 	uint64_t now_us;  /* This burst's; for ageing only. */
 	bool isolated;    /* No contact with a quorum: nothing is opened or sealed. */
 	bool stopped;     /* We stood still: nothing is let in before a majority has answered. */
-	bool release_due; /* Held packets may have become free. */
-	struct held_packet *held, *held_spare; /* HELD_MAX each; they change places. */
-	size_t n_held, n_held_exact;
+	bool resume_due; /* Held packets may have become free. */
+	struct deferred_packet *deferred, *deferred_spare; /* DEFERRED_MAX each; they change places. */
+	size_t n_deferred, n_deferred_exact;
 	struct waiting_packet *waiting, *waiting_free; /* NULL until an SA needs it. */
 	size_t waiting_used;
 	struct sa *touched[BURST]; /* SAs with newly accepted numbers. */
@@ -102,10 +102,10 @@ void engine_sa_free(struct sa *sa);
 
 /* Applies one update. For SA_UPDATE_PUT, sa is adopted. */
 void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa);
-/* After the last update of a series: lets held packets go that may. */
+/* After the last update of a series: lets deferred packets go that may. */
 void engine_update_done(struct engine *e);
 
-/* The process stood still so long that others may believe it dead: incoming packets are held,
+/* The process stood still so long that others may believe it dead: incoming packets are deferred,
  * because they may be another owner's by now, until it has heard what the others know and
  * engine_update() has applied that. */
 void engine_stop(struct engine *e);

@@ -46,7 +46,7 @@ struct datapath_face { /* Worker thread; arguments are borrowed for the call. */
 	X(forwarded_in, "counter") /* Given to face->forward. */                                   \
 	X(forwarded_out, "counter")                                                                \
 	X(injected, "counter")                                                                     \
-	X(held, "counter")       /* Inbound packets that had to wait for marks, or after a stop. */ \
+	X(deferred, "counter")       /* Inbound packets that had to wait for marks, or after a stop. */ \
 	X(stops, "counter")      /* The process stood still for longer than others wait for it. */ \
 	X(waited, "counter")     /* Exact SAs': for a majority to have their marks. */                \
 	X(keepalives, "counter") /* RFC 3948 2.3 */                                                \

@@ -45,33 +45,33 @@ static void look_up(struct engine *e, struct packet *packets, size_t n)
 }
 
 /* Waits for marks of the owner before us, or, after a stop, of the owner after us. */
-static bool must_hold(const struct engine *e, const struct packet *p)
+static bool must_defer(const struct engine *e, const struct packet *p)
 {
 	if (MUTANT(MUTANT_STOP_IGNORED))
-		return p->sa->e.hold;
-	return p->sa->e.hold || e->stopped;
+		return p->sa->e.defer;
+	return p->sa->e.defer || e->stopped;
 }
 
-static void hold(struct engine *e, struct packet *p)
+static void defer(struct engine *e, struct packet *p)
 {
-	struct held_packet *h;
-	bool exact = p->sa->e.hold && p->sa->e.horizon != 0;
+	struct deferred_packet *h;
+	bool exact = p->sa->e.defer && p->sa->e.horizon != 0;
 
-	if (e->n_held == HELD_MAX || p->len > DATAPATH_PACKET_MAX ||
-	    (exact && e->n_held_exact == HELD_EXACT_MAX)) {
-		p->drop = p->sa->e.hold ? DROP_HELD_EXPIRED : DROP_STOPPED;
+	if (e->n_deferred == DEFERRED_MAX || p->len > DATAPATH_PACKET_MAX ||
+	    (exact && e->n_deferred_exact == DEFERRED_EXACT_MAX)) {
+		p->drop = p->sa->e.defer ? DROP_DEFERRED_EXPIRED : DROP_STOPPED;
 		return;
 	}
-	e->n_held_exact += exact;
-	h = &e->held[e->n_held++];
-	assert(e->n_held_exact <= e->n_held);
+	e->n_deferred_exact += exact;
+	h = &e->deferred[e->n_deferred++];
+	assert(e->n_deferred_exact <= e->n_deferred);
 	h->spi = p->sa->e.child.spi_in;
 	h->injected = p->injected;
 	h->path = p->path;
 	h->len = p->len;
 	memcpy(h->data, p->data, p->len);
 	p->done = true;
-	counter_add(&e->counters.held, 1);
+	counter_add(&e->counters.deferred, 1);
 }
 
 static void check(struct engine *e, struct packet *packets, size_t n)
@@ -90,8 +90,8 @@ static void check(struct engine *e, struct packet *packets, size_t n)
 			continue;
 		}
 		p->drop = sad_entry_check(&p->sa->e, (uint32_t)p->seq, &p->seq, &p->epoch);
-		if (p->drop == DROP_NONE && must_hold(e, p))
-			hold(e, p);
+		if (p->drop == DROP_NONE && must_defer(e, p))
+			defer(e, p);
 	}
 }
 

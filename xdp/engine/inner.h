@@ -11,7 +11,7 @@
 
 struct inner_packet {
 	struct address src, dst;
-	uint16_t src_port, dst_port; /* Of ICMP both are type and code (RFC 7296 3.13.1). */
+	uint16_t src_port, dst_port; /* ICMP: both are type and code (RFC 7296 3.13.1). */
 	bool ports;                  /* It has some, and they are in it. Else both are 0. */
 	uint8_t protocol;            /* The transport header's. */
 	uint8_t next_header;         /* INNER_IPV4 or INNER_IPV6. */

@@ -14,7 +14,7 @@ enum socket_kind { SOCKET_IKE, SOCKET_ENCAP, SOCKET_ESP, SOCKET_OTHER, SOCKET_KI
 
 struct sockets {
 	struct address addresses[DATAPATH_ADDRESSES_MAX + DATAPATH_OTHERS_MAX];
-	uint16_t port[DATAPATH_ADDRESSES_MAX + DATAPATH_OTHERS_MAX]; /* Of its SOCKET_OTHER. */
+	uint16_t port[DATAPATH_ADDRESSES_MAX + DATAPATH_OTHERS_MAX]; /* Its SOCKET_OTHER's. */
 	int fds[DATAPATH_ADDRESSES_MAX + DATAPATH_OTHERS_MAX][SOCKET_KINDS]; /* -1: there is none. */
 	size_t n;
 	uint8_t (*buffers)[SOCKET_BUFFER]; /* BURST of them. */

@@ -55,7 +55,7 @@ static void test_room(void **unused)
 	assert_int_equal(apply_command(s, &c).status, OK);
 	assert_int_equal(state_places(s), 4);
 
-	c = apply_step_of(s, 1); /* The successor of its Child SA. */
+	c = apply_step_of(s, 1); /* The replacement of its Child SA. */
 	sample_child(&c.session_step.ike.child[1], 0x2001, false);
 	c.session_step.ike.child[1].replaces = c.session_step.ike.child[0].spi_in;
 	c.session_step.ike.n_child = 2;
@@ -168,10 +168,10 @@ static void test_follow_supersedes(void **unused)
 	assert_taken(s, 2, 4);
 	apply_del(s, 2);
 	assert_taken(s, 1, 2);
-	assert_int_equal(state_session(s, 1)->successor, 5);
+	assert_int_equal(state_session(s, 1)->followed_by, 5);
 	apply_del(s, 5);
 	assert_taken(s, 1, 2);
-	assert_int_equal(state_session(s, 1)->successor, 0);
+	assert_int_equal(state_session(s, 1)->followed_by, 0);
 	state_free(s);
 }
 

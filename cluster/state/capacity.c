@@ -58,12 +58,12 @@ static struct room share(const struct ike_session *a, const struct ike_session *
 /* The newer one of the pair that e is in; NULL: it is in none. */
 static struct session_entry *pair_of(const struct state *s, struct session_entry *e)
 {
-	struct session_entry *newer = e->s.successor ? session_find(s, e->s.successor) : e;
+	struct session_entry *newer = e->s.followed_by ? session_find(s, e->s.followed_by) : e;
 
-	return newer && !newer->s.successor && newer->before ? newer : NULL;
+	return newer && !newer->s.followed_by && newer->before ? newer : NULL;
 }
 
-bool room_pair_breaks(struct state *s, struct session_entry *e)
+bool capacity_pair_breaks(struct state *s, struct session_entry *e)
 {
 	struct session_entry *newer = pair_of(s, e);
 	struct room shared;
@@ -76,7 +76,7 @@ bool room_pair_breaks(struct state *s, struct session_entry *e)
 	return true;
 }
 
-void room_pair_forms(struct state *s, struct session_entry *e)
+void capacity_pair_forms(struct state *s, struct session_entry *e)
 {
 	struct session_entry *newer = pair_of(s, e);
 	struct room shared;
@@ -99,11 +99,11 @@ struct room state_taken(const struct state *s)
 static bool may_follow(const struct ike_session *next, const struct session_entry *e,
 		       const struct exempt *gone)
 {
-	return next->virtual_ip.family == 0 && e->s.ike.virtual_ip.family == 0 && !e->s.successor &&
+	return next->virtual_ip.family == 0 && e->s.ike.virtual_ip.family == 0 && !e->s.followed_by &&
 	       !e->before && !exempt_contains(gone, e);
 }
 
-struct session_entry *room_followed(const struct state *s, const struct session_put *c,
+struct session_entry *capacity_followed(const struct state *s, const struct session_put *c,
 				    const struct ike_session *next, const struct exempt *gone)
 {
 	struct session_entry *e;
@@ -141,12 +141,12 @@ static struct session_entry *newest(const struct state *s, struct session_entry 
 {
 	struct session_entry *user = NULL;
 
-	if (!e->s.successor)
+	if (!e->s.followed_by)
 		return e;
 	if (e->s.ike.virtual_ip.family != 0)
 		user = pool_user(s, &e->s.ike.virtual_ip);
 	else
-		user = session_find(s, e->s.successor);
+		user = session_find(s, e->s.followed_by);
 	return user ? user : e;
 }
 
@@ -167,7 +167,7 @@ struct room state_taken_with(const struct state *s, const struct session_put *c,
 			     const struct ike_session *next)
 {
 	struct exempt gone = exempt_of(s, c), rows = {.n = 0};
-	struct session_entry *from = room_followed(s, c, next, &gone);
+	struct session_entry *from = capacity_followed(s, c, next, &gone);
 	struct room then = state_taken(s), shared;
 
 	for (uint32_t i = 0; i < gone.n; i++) {
@@ -201,7 +201,7 @@ static bool is_followed(const struct state *s, const struct session_entry *e, co
 {
 	unsigned after = e == from;
 
-	while (e->s.successor && (e = session_find(s, e->s.successor)) != NULL) {
+	while (e->s.followed_by && (e = session_find(s, e->s.followed_by)) != NULL) {
 		after += !exempt_contains(gone, e) && !session_ends(&e->s);
 		after += e == from;
 	}
@@ -212,7 +212,7 @@ uint32_t state_identity_sessions(const struct state *s, const struct session_put
 				 const struct ike_session *next)
 {
 	struct exempt gone = exempt_of(s, c);
-	const struct session_entry *from = room_followed(s, c, next, &gone);
+	const struct session_entry *from = capacity_followed(s, c, next, &gone);
 	uint32_t n = 1;
 
 	if (next->features & IKE_INITIAL_CONTACT)
@@ -223,7 +223,7 @@ uint32_t state_identity_sessions(const struct state *s, const struct session_put
 }
 
 /* For session_replace(): nobody comes or goes. */
-struct room room_after_step(const struct state *s, struct session_entry *e, const struct ike_session *next)
+struct room capacity_after_step(const struct state *s, struct session_entry *e, const struct ike_session *next)
 {
 	struct session_entry *newer = pair_of(s, e);
 	struct room then = state_taken(s), shared;
@@ -237,7 +237,7 @@ struct room room_after_step(const struct state *s, struct session_entry *e, cons
 	return then;
 }
 
-bool room_lacks(uint32_t limit, uint32_t now, uint32_t then)
+bool capacity_lacks(uint32_t limit, uint32_t now, uint32_t then)
 {
 	return limit != 0 && then > now && then > limit;
 }

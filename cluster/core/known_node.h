@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a node knows about another one. bootstrap.c writes it when a link comes up and a HELLO
  * arrives, core.c from the node's frames, membership.c from the detector. */
-#ifndef CLUSTER_CORE_PEER_H
-#define CLUSTER_CORE_PEER_H
+#ifndef CLUSTER_CORE_KNOWN_NODE_H
+#define CLUSTER_CORE_KNOWN_NODE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct peer {
-	uint64_t clock_us, clock_next_us; /* core_peer_clock(); and what it will be. */
+struct known_node {
+	uint64_t clock_us, clock_next_us; /* core_node_clock(); and what it will be. */
 	bool linked;         /* The link is up. */
 	bool greeted;        /* Its HELLO came and was accepted. */
 	bool refused;        /* It was not: frames from it are ignored. */
