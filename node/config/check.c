@@ -2,6 +2,7 @@
 /* Checks of cluster.toml as a whole. A file that cannot work, or would only work by chance, is an
  * error; one that works but is probably a mistake is a warning. */
 #include "cluster/core/state_size.h"
+#include "node/config/distinct.h"
 #include "node/config/schema.h"
 #include "proto/auth/method.h"
 #include "proto/ike/select.h"
@@ -74,6 +75,7 @@ static void check_node_pair(struct reader *r, size_t i, size_t k)
 static void check_repeated(struct reader *r)
 {
 	const struct ike_config *ike = &r->c->cluster.policy->ike;
+	struct distinct *secrets = NULL, *users = NULL;
 
 	for (size_t i = 0; i < r->c->cluster.n_nodes; i++)
 		for (size_t k = 0; k < i; k++)
@@ -96,19 +98,15 @@ static void check_repeated(struct reader *r)
 					     ike->connections[k].name);
 		}
 	for (size_t i = 0; i < ike->n_secrets; i++)
-		for (size_t k = 0; k < i; k++)
-			if (ike_id_equal(&ike->secrets[i].id, &ike->secrets[k].id)) {
-				reader_error(r, config_line(r, "secret", i, "id"), "two [[secret]] have the "
-					     "same \"id\": remove one");
-				break;
-			}
+		if (!distinct_id(&secrets, &ike->secrets[i].id))
+			reader_error(r, config_line(r, "secret", i, "id"), "two [[secret]] have the "
+				     "same \"id\": remove one");
 	for (size_t i = 0; i < ike->n_users; i++)
-		for (size_t k = 0; k < i; k++)
-			if (ike_id_equal(&ike->users[i].id, &ike->users[k].id)) {
-				reader_error(r, config_line(r, "user", i, "name"), "two [[user]] have the "
-					     "same \"name\": remove one");
-				break;
-			}
+		if (!distinct_id(&users, &ike->users[i].id))
+			reader_error(r, config_line(r, "user", i, "name"), "two [[user]] have the "
+				     "same \"name\": remove one");
+	distinct_fini(&secrets);
+	distinct_fini(&users);
 }
 
 /* ---- Ways to authenticate ---- */

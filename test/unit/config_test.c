@@ -56,7 +56,7 @@ static const struct row {
 	{"psk_file = \"cl.psk\"", "psk_file = \"cl.psk\"\naddress = \"ten\"", 48, false, "is not an address"},
 	{"psk_file = \"cl.psk\"", "psk_file = \"cl.psk\"\naddress = \"10.30.0.9\"\n[[client]]\nid = \"b\"\naddress = \"10.30.0.9\"", 51, false, "another identity's"},
 	{"psk_file = \"cl.psk\"", "psk_file = \"cl.psk\"\naddress = \"10.30.0.9\"\n[[client]]\nid = \"cl\"\naddress = \"10.30.0.8\"", 51, false, "already"},
-	{"psk_file = \"cl.psk\"", "psk_file = \"cl.psk\"\naddress = \"10.30.0.9\"\n[[client]]\nid = \"b\"\naddress = \"10.30.0.8\"", 51, false, NULL},
+	{"psk_file = \"cl.psk\"", "psk_file = \"cl.psk\"\naddress = \"10.30.0.9\"\n[[client]]\nid = \"b\"\naddress = \"10.30.0.8\"", 51, true, "nobody gets \"address\" 10.30.0.8"},
 	{NULL, "[[client]]\nid = \"b\"\n", 48, false, "lacks \"address\""},
 	/* Sessions per identity, and what clients are told. */
 	{"pool = \"10.30.0.0/16\"", "pool = \"10.30.0.0/16\"\nunique_ids = \"yes\"", 43, false, "\"unique_ids\""},
