@@ -40,6 +40,8 @@ struct cluster_config {
 	uint32_t n_service;
 	struct address inside[2];                       /* Our addresses towards RADIUS servers:
 	                                                 * IPv4, IPv6; family 0: none. */
+	struct endpoint coa;                            /* Where RADIUS servers may send requests
+	                                                 * (RFC 5176); port 0: nowhere. */
 	uint64_t lease;                                 /* L: 65536 */
 	uint32_t sessions_max;                          /* 100000 */
 	uint32_t child_sas_max;                         /* Places, see ike_session_places(); 0: 2 x sessions_max */

@@ -17,7 +17,7 @@ run=(procps iproute2 iputils-ping tcpdump jq curl charon-systemd strongswan-swan
 	libcharon-extra-plugins libstrongswan-standard-plugins
 	libstrongswan-extra-plugins libcharon-extauth-plugins python3 ethtool)
 test=(libcmocka-dev python3-scapy python3-cryptography nftables iperf3
-	libclang-rt-dev openssl netcat-openbsd freeradius)
+	libclang-rt-dev openssl netcat-openbsd freeradius freeradius-utils)
 
 case "${1:-}" in
 '') want=("${build[@]}" "${run[@]}") ;;

@@ -98,6 +98,11 @@
 	X(MUTANT_ROUND_UNSHARED, "a round of IKE_AUTH is answered before the others have it") \
 	X(MUTANT_ROUND_UNASKED, "a new leader does not ask how far a half-open SA has come") \
 	X(MUTANT_RADIUS_UNSIGNED, "an answer of RADIUS is taken without Message-Authenticator") \
+	X(MUTANT_COA_NO_AUTHENTICATOR, "a Disconnect-Request is taken without Message-Authenticator") \
+	X(MUTANT_COA_STALE, "a Disconnect-Request is taken whatever its Event-Timestamp is") \
+	X(MUTANT_COA_ANY_SOURCE, "a Disconnect-Request is taken from any address") \
+	X(MUTANT_COA_TWICE, "a Disconnect-Request that is repeated is carried out again") \
+	X(MUTANT_COA_EARLY, "a Disconnect-Request is answered before it is committed") \
 	X(MUTANT_MSK_UNCHECKED, "a client with EAP need not show the key that EAP has left") \
 	X(MUTANT_AUTH_ANY_ID, "IKE_AUTH is taken whatever its Message ID is") \
 	X(MUTANT_TIMEOUT_FIXED, "late heartbeats make the detector no more patient")               \

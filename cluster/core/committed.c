@@ -39,6 +39,14 @@ static void follow_rows(struct core *c, const struct seq_batch *b)
 	}
 }
 
+static void follow_coa(struct core *c, const struct coa_command *p, const struct apply_result *r)
+{
+	c->follow->sas |= r->n_ended > 0;
+	for (uint32_t i = 0; i < p->n && r->status == OK; i++)
+		if (state_session(c->state, p->session[i]))
+			follow_add(c, &(struct follow_session){ .session = p->session[i] });
+}
+
 /* Sessions that end now, or ended already: the workers stop at this very commit. */
 static void follow_ended(struct core *c, const struct command *x, const struct apply_result *r)
 {
@@ -106,6 +114,9 @@ static void note(struct core *c, uint64_t index, const struct command *command,
 		follow_ended(c, command, r);
 		if (index > c->replay_until)
 			control_applied(c, command, r);
+		break;
+	case COMMAND_COA:
+		follow_coa(c, &command->coa, r);
 		break;
 	default:
 		break;

@@ -37,6 +37,7 @@
 #include "cluster/core/proposals.h"
 #include "cluster/core/quorum.h"
 #include "cluster/core/accounting.h"
+#include "cluster/core/coa.h"
 #include "cluster/core/radius_client.h"
 #include "cluster/core/radius_port.h"
 #include "cluster/core/refusals.h"
@@ -179,6 +180,7 @@ static void tick(struct core *c)
 	policy_tick(c);
 	pools_tick(c);
 	accounting_tick(c);
+	coa_tick(c);
 	if (c->now_us >= c->housekeeping_us)
 		c->housekeeping_us = c->now_us + c->config->timing.sequence_tick_ms * MS;
 }
@@ -278,6 +280,7 @@ static const struct {
 	{ radius_port_init, radius_port_fini },
 	{ radius_init, radius_fini },
 	{ accounting_init, accounting_end },
+	{ coa_init, coa_end },
 	{ half_open_init, half_open_fini },
 	{ slow_dh_init, slow_dh_fini },
 	{ relay_init, relay_fini },

@@ -16,6 +16,7 @@
 #include "cluster/core/activity.h"
 #include "cluster/core/proposed.h"
 #include "cluster/core/quorum.h"
+#include "cluster/core/coa.h"
 #include "cluster/core/radius_client.h"
 #include "cluster/core/radius_port.h"
 #include "cluster/core/sequence.h"
@@ -26,7 +27,9 @@
 void frames_datagram(struct core *c, uint32_t via, const struct endpoint *local,
 		     const struct endpoint *remote, const uint8_t *data, size_t len)
 {
-	if (radius_is_for(c, local))
+	if (coa_is_for(c, local))
+		coa_datagram(c, via, local, remote, data, len);
+	else if (radius_is_for(c, local))
 		radius_datagram(c, via, local, remote, data, len);
 	else
 		exchange_datagram(c, via, local, remote, data, len);

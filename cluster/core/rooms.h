@@ -23,7 +23,7 @@
  *   refusals.c        refusals of clients: counters, and a log line now and then
  *   half_open*.c      IKE SAs between IKE_SA_INIT and the last IKE_AUTH
  *   radius_client.c   RADIUS servers, asked by the leader; radius_port.c, where that leaves and comes
- *   accounting.c      what RADIUS is told of sessions
+ *   accounting.c      what RADIUS is told of sessions; coa.c, what it wants of them
  *   fragments.c       fragments of IKE messages, until their messages are complete
  *   slow_dh.c         Diffie-Hellman values that are computed outside
  *   relay.c           IKE messages at a node that does not lead
@@ -112,6 +112,7 @@ struct core {
 	struct radius_client *radius_client;
 	struct radius_port *radius_port;
 	struct accounting *accounting;
+	struct coa *coa;
 	struct relay *relay;
 	struct exchange *exchange;
 	struct refusals *refusals;

@@ -32,6 +32,7 @@ void state_free(struct state *s)
 	revoked_fini(s);
 	pool_fini(s);
 	accounting_fini(s);
+	coa_fini(s);
 	free(s->hints);
 	free(s);
 }
@@ -63,6 +64,7 @@ static void apply_cluster_time(struct state *s, const struct cluster_time *c)
 	}
 	tombstones_sweep(s);
 	freed_sweep(s);
+	coa_sweep(s);
 }
 
 /* ---- Apply ---- */
@@ -109,6 +111,9 @@ void state_apply(struct state *s, const struct command *c, struct apply_result *
 		return;
 	case COMMAND_ACCOUNTING:
 		apply_accounting(s, &c->accounting, r);
+		return;
+	case COMMAND_COA:
+		apply_coa(s, &c->coa, r);
 		return;
 	}
 	assert(0 && "command_decode() gives only commands that it knows");

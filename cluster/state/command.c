@@ -150,6 +150,20 @@ static void codec_accounting(struct codec *c, struct accounting_command *p)
 		codec_u64(c, &p->id[i]);
 }
 
+static void codec_coa_command(struct codec *c, struct coa_command *p)
+{
+	uint32_t error = p->error;
+
+	codec_octets(c, p->hash, sizeof(p->hash));
+	codec_u32(c, &error);
+	codec_check(c, error <= UINT16_MAX);
+	p->error = (uint16_t)error;
+	codec_u32(c, &p->timeout_s);
+	codec_count(c, &p->n, SESSIONS_END_MAX);
+	for (uint32_t i = 0; i < p->n; i++)
+		codec_u64(c, &p->session[i]);
+}
+
 /* False: an unknown type. */
 static bool codec_command(struct codec *c, struct command *cmd)
 {
@@ -195,6 +209,9 @@ static bool codec_command(struct codec *c, struct command *cmd)
 		return true;
 	case COMMAND_ACCOUNTING:
 		codec_accounting(c, &cmd->accounting);
+		return true;
+	case COMMAND_COA:
+		codec_coa_command(c, &cmd->coa);
 		return true;
 	}
 	return false;

@@ -26,7 +26,8 @@ enum command_type {
 	COMMAND_NODE_GONE,       /* A node id was removed from the cluster for good. */
 	COMMAND_SESSIONS_END,    /* These sessions shall end. */
 	COMMAND_IDENTITY,        /* What an operator says of a peer identity. */
-	COMMAND_ACCOUNTING       /* How far reports to RADIUS have come. */
+	COMMAND_ACCOUNTING,      /* How far reports to RADIUS have come. */
+	COMMAND_COA              /* A RADIUS server's request about sessions. */
 };
 
 /* What the tables of every node are sized for, as the proposer sees it: apply() reads no
@@ -202,6 +203,16 @@ struct accounting_command {
 	uint64_t id[ACCOUNTING_IDS_MAX];
 };
 
+/* A Disconnect- or CoA-Request (RFC 5176). Refused: ERR_EXISTS: it was carried out already; ERR_FULL:
+ * STATE_COA_MAX are remembered. */
+struct coa_command {
+	uint8_t hash[IKE_HASH_LEN]; /* Of the request. */
+	uint16_t error;     /* The answer: enum radius_error_cause; if all sessions are gone, it is that. */
+	uint32_t timeout_s; /* The sessions live so long from now on; 0: they end. */
+	uint32_t n;
+	uint64_t session[SESSIONS_END_MAX];
+};
+
 struct command {
 	enum command_type type;
 	union {
@@ -218,6 +229,7 @@ struct command {
 		struct sessions_end sessions_end;
 		struct identity_command identity;
 		struct accounting_command accounting;
+		struct coa_command coa;
 	};
 };
 

@@ -11,8 +11,7 @@
 
 #include <string.h>
 
-/* False: it does already. */
-static bool session_end(struct state *s, struct session_entry *e, uint8_t cause)
+bool session_end(struct state *s, struct session_entry *e, uint8_t cause)
 {
 	static const struct seq_record none[IKE_CHILD_MAX];
 	const struct seq_record *seq = none;

@@ -11,6 +11,7 @@
  *   table.c           the table of sessions and its indexes
  *   seq_batch.c       leases, marks, the planned hand-over
  *   accounting_report.c  what is to be told to RADIUS
+ *   coa_apply.c       requests of RADIUS servers; coa_done.c, the outcome of earlier ones
  *   pool.c            virtual IPs: in use, freed, free
  *   capacity.c            what all of it takes of struct room
  *   state_record.c    its records as octets, one by one
@@ -34,6 +35,7 @@
 struct session_entry;
 struct peer_sessions;
 struct accounting_report;
+struct coa_done;
 
 /* A key of the index by SPI pair ... */
 struct pair_index {
@@ -101,6 +103,14 @@ struct peer_tombstones {
 	UT_hash_handle hh;
 };
 
+/* A request of a RADIUS server, and its outcome. */
+struct coa_done {
+	uint8_t hash[IKE_HASH_LEN];
+	uint16_t error;  /* enum radius_error_cause */
+	uint64_t at_ms;
+	UT_hash_handle hh;
+};
+
 struct revoked {
 	struct ike_id id; /* Key: ike_id_key(). */
 	UT_hash_handle hh;
@@ -142,6 +152,7 @@ struct state {
 	struct freed *freed, *freed_by_peer;
 	uint64_t freed_serial; /* The next one's. */
 	struct accounting_report *reports, *reports_by_key; /* In ascending id. */
+	struct coa_done *coa; /* In the order of their time. */
 	uint64_t last_report, reports_lost; /* The id given last; how many found no room. */
 	size_t n_exact;        /* Child SAs with a horizon. */
 	struct state_cut *cut; /* NULL: none is being written. */
@@ -203,6 +214,7 @@ void tombstones_sweep(struct state *s);
 void tombstones_fini(struct state *s);
 
 /* ---- ending.c ---- */
+bool session_end(struct state *s, struct session_entry *e, uint8_t cause); /* False: it ends already. */
 void apply_sessions_end(struct state *s, const struct sessions_end *c, struct apply_result *r);
 void apply_identity(struct state *s, const struct identity_command *c, struct apply_result *r);
 
@@ -240,6 +252,15 @@ void apply_accounting(struct state *s, const struct accounting_command *c, struc
 void codec_report(struct codec *c, const struct state *s, struct accounting_report *r);
 bool accounting_insert(struct state *s, struct accounting_report *r); /* Adopts r. False: it cannot be. */
 void accounting_fini(struct state *s);
+
+/* ---- coa_apply.c ---- */
+void apply_coa(struct state *s, const struct coa_command *c, struct apply_result *r);
+
+/* ---- coa_done.c ---- */
+void coa_add(struct state *s, const struct coa_done *of); /* Of a hash that is not there. */
+void codec_coa(struct codec *c, struct state *s); /* All of them: for codec_head(). */
+void coa_sweep(struct state *s);
+void coa_fini(struct state *s);
 
 /* ---- state_record.c ---- */
 void codec_tombstone(struct codec *c, struct tombstone *t);

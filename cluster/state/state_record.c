@@ -195,4 +195,5 @@ void codec_head(struct codec *c, struct state *s, uint8_t own)
 	codec_nodes(c, s);
 	codec_slots(c, s);
 	codec_revoked(c, s);
+	codec_coa(c, s);
 }

@@ -100,6 +100,7 @@ static const char tail[] =
 	"# secret_file = \"secrets/radius\"\n"
 	"# accounting = true                        # it is told of each session (RFC 2866), at accounting_port\n"
 	"# accounting_port = 1813\n"
+	"# coa = \"0.0.0.0:3799\"                     # it may end sessions, or limit their time (RFC 5176); one socket for all servers\n"
 	"# interim_s = 600                          # ... and each 10 minutes, unless Access-Accept says how often; 0 = never\n\n"
 	"# [[client]]                               # a fixed address for a client without a [[secret]] or [[user]];\n"
 	"# id = \"b@example.org\"                     # those have their own \"address\" key\n"

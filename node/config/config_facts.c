@@ -179,11 +179,20 @@ static void add_storage_key(const struct reader *r, const uint8_t digest[KEY_LEN
 static void add_radius(const struct reader *r)
 {
 	struct config_fact *f;
+	SHA256_CTX h;
 
 	if (r->c->cluster.policy->ike.n_radius == 0)
 		return;
 	f = add(r->c, config_line(r, "radius", 0, ""));
 	snprintf(f->name, sizeof(f->name), "any [[radius]] at all");
+	if (r->c->cluster.coa.port == 0)
+		return;
+	f = add(r->c, config_line(r, "radius", 0, ""));
+	snprintf(f->name, sizeof(f->name), "\"coa\" of [[radius]]");
+	SHA256_Init(&h);
+	SHA256_Update(&h, r->c->cluster.coa.address.octets, sizeof(r->c->cluster.coa.address.octets));
+	SHA256_Update(&h, &r->c->cluster.coa.port, sizeof(r->c->cluster.coa.port));
+	f->hash = finish(&h);
 }
 
 static int by_name(const void *a, const void *b)

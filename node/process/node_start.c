@@ -243,6 +243,8 @@ static bool start_datapath(struct node *n, char *err)
 	for (unsigned i = 0; i < 2; i++)
 		if (c->cluster.inside[i].family)
 			others[d.n_others++] = (struct endpoint){c->cluster.inside[i], RADIUS_LOCAL_PORT};
+	if (c->cluster.coa.port)
+		others[d.n_others++] = c->cluster.coa;
 	if (c->test.no_datapath)
 		return true;
 	if (!wait_interfaces(n))

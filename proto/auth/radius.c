@@ -201,6 +201,22 @@ bool radius_is_accounted(const struct radius *r, const struct radius *request, c
 	       (find_message_authenticator(r, &there) == 0 || is_signed(r, request->authenticator, secret));
 }
 
+bool radius_is_coa(const struct radius *r, const struct secret *secret)
+{
+	uint8_t digest[16];
+	CBS none;
+
+	CBS_init(&none, zeroes, sizeof(zeroes));
+	if (secret->len == 0)
+		return false;
+	response_authenticator(digest, r->packet, none, secret);
+	if (!CBS_mem_equal(&r->authenticator, digest, sizeof(digest)))
+		return false;
+	if (MUTANT(MUTANT_COA_NO_AUTHENTICATOR))
+		return true;
+	return is_signed(r, none, secret);
+}
+
 /* RFC 2548 2.4.2: salt (2), then blocks of 16 that hold length, key and padding. */
 size_t radius_mppe_key(uint8_t out[RADIUS_KEY_MAX], CBS value, const struct radius *request,
 		       const struct secret *secret)

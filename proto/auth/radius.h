@@ -25,11 +25,14 @@ enum { /* Codes */
 	RADIUS_ACCESS_REJECT = 3,
 	RADIUS_ACCOUNTING_REQUEST = 4,
 	RADIUS_ACCOUNTING_RESPONSE = 5,
-	RADIUS_ACCESS_CHALLENGE = 11
+	RADIUS_ACCESS_CHALLENGE = 11,
+	RADIUS_DISCONNECT_REQUEST = 40, /* Its ACK and NAK are the next two. */
+	RADIUS_COA_REQUEST = 43
 };
 
 enum { /* Attributes; others are skipped. */
 	RADIUS_USER_NAME = 1,
+	RADIUS_NAS_IP_ADDRESS = 4,
 	RADIUS_NAS_PORT_TYPE = 61,
 	RADIUS_SERVICE_TYPE = 6,
 	RADIUS_FRAMED_IP_ADDRESS = 8,
@@ -42,6 +45,7 @@ enum { /* Attributes; others are skipped. */
 	RADIUS_CALLED_STATION_ID = 30,
 	RADIUS_CALLING_STATION_ID = 31,
 	RADIUS_NAS_IDENTIFIER = 32,
+	RADIUS_PROXY_STATE = 33,
 	RADIUS_ACCT_STATUS_TYPE = 40,
 	RADIUS_ACCT_DELAY_TIME = 41,
 	RADIUS_ACCT_INPUT_OCTETS = 42,
@@ -58,6 +62,7 @@ enum { /* Attributes; others are skipped. */
 	RADIUS_EAP_MESSAGE = 79,
 	RADIUS_MESSAGE_AUTHENTICATOR = 80,
 	RADIUS_ACCT_INTERIM_INTERVAL = 85,
+	RADIUS_ERROR_CAUSE = 101,
 	RADIUS_FRAMED_IPV6_ADDRESS = 168
 };
 
@@ -103,6 +108,10 @@ bool radius_is_answer(const struct radius *r, const struct radius *request, cons
  * the request comes from strangers; one that is there must be right. */
 bool radius_is_accounted(const struct radius *r, const struct radius *request, const struct secret *secret);
 
+/* Is it a request to us (RFC 5176) of somebody who knows the secret? Its Request Authenticator must be right, and it must
+ * have one Message-Authenticator, which is right. Constant time. */
+bool radius_is_coa(const struct radius *r, const struct secret *secret);
+
 /* All EAP-Message attributes, one after the other; NULL: there is none. */
 struct blob *radius_eap(const struct radius *r);
 /* An MPPE key in clear (RFC 2548 2.4.2), from an answer to that request. Its length; 0: it is none. */
@@ -128,7 +137,7 @@ void radius_add_eap(struct radius_builder *b, CBS packet); /* In as many attribu
 struct blob *radius_finish(struct radius_builder *b, const struct secret *secret);
 /* Its authenticator is the MD5 of it all (RFC 2866 3). */
 struct blob *radius_finish_unsigned(struct radius_builder *b, const struct secret *secret);
-/* The same for the answer to that request: with its Response Authenticator. For tests. */
+/* The same for the answer to that request: with its Response Authenticator. */
 struct blob *radius_finish_answer(struct radius_builder *b, const struct radius *request,
 				  const struct secret *secret);
 

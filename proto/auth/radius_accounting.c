@@ -10,17 +10,44 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SESSION_ID_LEN 40u /* An Acct-Session-Id as text, with its NUL. */
-
 enum { SERVICE_FRAMED = 2, PORT_VIRTUAL = 5, AUTHENTIC_RADIUS = 1 }; /* RFC 2865 5.6, 5.41; RFC 2866 5.6 */
 
-/* "1f-0011223344556677": the number of the session, and its first SPI, for a cluster that is founded anew counts
- * from 1 again. */
-static const char *session_id(uint64_t session, uint64_t spi, char text[SESSION_ID_LEN])
+const char *radius_session_id(uint64_t session, uint64_t spi, char text[RADIUS_SESSION_ID_LEN])
 {
-	snprintf(text, SESSION_ID_LEN, "%llx-%016llx", (unsigned long long)session,
+	snprintf(text, RADIUS_SESSION_ID_LEN, "%llx-%016llx", (unsigned long long)session,
 		 (unsigned long long)spi);
 	return text;
+}
+
+static bool hex_digit(uint8_t c, uint64_t *v)
+{
+	if (*v >> 60)
+		return false;
+	if (c >= '0' && c <= '9')
+		*v = *v << 4 | (uint64_t)(c - '0');
+	else if (c >= 'a' && c <= 'f')
+		*v = *v << 4 | (uint64_t)(c - 'a' + 10);
+	else
+		return false;
+	return true;
+}
+
+bool radius_session_id_parse(uint64_t *session, uint64_t *spi, CBS text)
+{
+	char same[RADIUS_SESSION_ID_LEN];
+	uint64_t *v = session;
+	uint8_t c;
+
+	*session = *spi = 0;
+	for (CBS rest = text; CBS_get_u8(&rest, &c);) {
+		if (c == '-' && v == session)
+			v = spi;
+		else if (!hex_digit(c, v))
+			return false;
+	}
+	/* Each has one spelling. */
+	radius_session_id(*session, *spi, same);
+	return CBS_len(&text) == strlen(same) && memcmp(same, CBS_data(&text), strlen(same)) == 0;
 }
 
 static void add_text(struct radius_builder *b, uint8_t type, const char *text)
@@ -58,14 +85,14 @@ static void add_volume(struct radius_builder *b, const struct volume *v)
 struct blob *radius_accounting_request(const struct radius_accounting *a, uint8_t id,
 				       const struct secret *secret)
 {
-	char session[SESSION_ID_LEN];
+	char session[RADIUS_SESSION_ID_LEN];
 	struct radius_attribute given;
 	CBS rest = a->attributes;
 	struct radius_builder b;
 
 	radius_begin_unsigned(&b, RADIUS_ACCOUNTING_REQUEST, id);
 	radius_add_u32(&b, RADIUS_ACCT_STATUS_TYPE, a->status);
-	add_text(&b, RADIUS_ACCT_SESSION_ID, session_id(a->session, a->spi, session));
+	add_text(&b, RADIUS_ACCT_SESSION_ID, radius_session_id(a->session, a->spi, session));
 	add_text(&b, RADIUS_NAS_IDENTIFIER, a->nas_identifier);
 	radius_add_u32(&b, RADIUS_NAS_PORT_TYPE, PORT_VIRTUAL);
 	radius_add_u32(&b, RADIUS_SERVICE_TYPE, SERVICE_FRAMED);

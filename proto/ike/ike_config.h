@@ -75,6 +75,7 @@ struct ike_radius { /* [[radius]] */
 	struct endpoint address; /* Where it takes Access-Requests. */
 	struct secret secret;
 	struct endpoint accounting; /* ... and Accounting-Requests; family 0: it gets none. */
+	bool coa;                   /* It may send us requests (RFC 5176). */
 	uint32_t interim_s;         /* How often, unless Access-Accept says so; 0: not. */
 };
 #define IKE_RADIUS_MAX 4u

@@ -273,7 +273,7 @@ void sample_command(struct command *c, uint64_t *r)
 		COMMAND_SESSION_PUT,  COMMAND_SESSION_PUT, COMMAND_SESSION_PUT, COMMAND_SESSION_STEP,
 		COMMAND_SESSION_STEP, COMMAND_SESSION_DEL, COMMAND_SEQ_BATCH,	COMMAND_SEQ_BATCH,
 		COMMAND_OWNER_MOVE,   COMMAND_OWNER_MOVE,  COMMAND_CLUSTER_TIME, COMMAND_SESSIONS_END,
-		COMMAND_IDENTITY,     COMMAND_ACCOUNTING};
+		COMMAND_IDENTITY,     COMMAND_ACCOUNTING,  COMMAND_COA};
 
 	memset(c, 0, sizeof(*c));
 	c->type = below(r, 3) != 0 ? often[below(r, sizeof(often) / sizeof(often[0]))]
@@ -320,6 +320,14 @@ void sample_command(struct command *c, uint64_t *r)
 	case COMMAND_IDENTITY:
 		c->identity.verdict = (uint8_t)(1 + below(r, IDENTITY_ALLOW));
 		random_identity(&c->identity.id, r);
+		break;
+	case COMMAND_COA:
+		c->coa.hash[0] = (uint8_t)below(r, 200);
+		c->coa.error = (uint16_t)(below(r, 4) ? 0 : 401);
+		c->coa.timeout_s = below(r, 2) ? 0 : 60;
+		c->coa.n = below(r, 3);
+		for (uint32_t i = 0; i < c->coa.n; i++)
+			c->coa.session[i] = 1 + sample_random(r) % 200;
 		break;
 	case COMMAND_ACCOUNTING:
 		c->accounting.verdict = (uint8_t)(1 + below(r, ACCOUNTING_INTERIM));

@@ -4,11 +4,12 @@
 # Stock clients that two freeradius servers let in: EAP-TTLS, while the leader is lost with a request
 # open there, and EAP-TLS; a tunnel survives the loss of its owner; a wrong password is one line in
 # the log; accounting has a Start and a Stop of a session, though the leader is lost in between; when the first server is gone the
-# second is asked.
+# second is asked; radclient ends a session as a server may.
 set -u
 . "$(dirname "$0")/steps.sh"
 . "$(dirname "$0")/radius.sh"
 command -v freeradius > /dev/null || skip "no freeradius"
+command -v radclient > /dev/null || skip "no radclient"
 export PLUGINS="eap-identity eap-ttls eap-tls eap-mschapv2"
 RADIUS_SECRET=only-for-this-lab-0123456789
 servers() {
@@ -19,6 +20,7 @@ servers() {
 	address = "$SERVER:1812"
 	secret_file = "$LAB/pw/radius"
 	accounting = true
+	coa = "0.0.0.0:3799"
 
 	[[radius]]
 	address = "$SERVER:1822"
@@ -139,6 +141,21 @@ check "EAP-TLS by the second server: a tunnel" until_ok 5 who alice
 check "EAP-TLS: packets pass" pinged
 dead() { same "$(cat "$LAB"/n?.log | grep -c "RADIUS server $SERVER:1812 does not answer")" 1; }
 check "one line says that the first is silent" dead
+
+# ---- A server ends a session, at a node that does not lead ----
+# ask_for KIND ATTRIBUTES [AGE]: what radclient says of it.
+ask_for() {
+	echo "Message-Authenticator = 0x00, Event-Timestamp = $(($(date +%s) - ${3:-0})), $2" |
+		at sv radclient -x -r 1 -t 3 "$node:3799" "$1" "$RADIUS_SECRET" 2>&1
+}
+hears() { local want=$1; shift; ask_for "$@" | grep -q "$want"; }
+for n in $LAB_NODES; do alive "$n" && [ "$n" != "$(leader)" ] && node=10.20.0.1${n#n}; done
+check "CoA: whatever is not Session-Timeout is refused" hears 'Error-Cause = Unsupported-Attribute' coa 'User-Name = "alice", Filter-Id = "x"'
+check "CoA: Session-Timeout" hears 'Received CoA-ACK' coa 'User-Name = "alice", Session-Timeout = 3600'
+check "Disconnect: an old one gets no answer" hears 'No reply' disconnect 'User-Name = "alice"' 400
+check "Disconnect: of nobody is refused" hears 'Error-Cause = Session-Context-Not-Found' disconnect 'User-Name = "bob"'
+check "Disconnect: an ACK" hears 'Received Disconnect-ACK' disconnect 'User-Name = "alice"'
+check "Disconnect: the client is told" until_ok 5 grep -q 'received DELETE for IKE_SA' "$LAB/cl-tls/run/charon.log"
 unspoken() { ! grep -qF -- "$RADIUS_SECRET" "$LAB"/n?.log; }
 check "no log holds the secret" unspoken
 outer_clean

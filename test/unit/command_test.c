@@ -42,7 +42,7 @@ static void test_round_trip(void **unused)
 		command_fini(&back);
 		command_fini(&c);
 	}
-	for (unsigned type = COMMAND_SESSION_PUT; type <= COMMAND_ACCOUNTING; type++)
+	for (unsigned type = COMMAND_SESSION_PUT; type <= COMMAND_COA; type++)
 		assert_true(seen[type] > 0);
 }
 
@@ -169,7 +169,7 @@ static void test_level(void **unused)
 		{1, 3, LEVEL_FIRST - 1, ERR_UNSUPPORTED},       /* level */
 		{2, 3, LEVEL + 1, ERR_UNSUPPORTED},
 		{3, 4, 0, ERR_UNSUPPORTED},                     /* type */
-		{4, 4, COMMAND_ACCOUNTING + 1, ERR_UNSUPPORTED},
+		{4, 4, COMMAND_COA + 1, ERR_UNSUPPORTED},
 		{5, 4, COMMAND_SESSION_PUT, ERR_MALFORMED},     /* a type with other fields */
 		{6, 21, 2, ERR_MALFORMED},                      /* a bool of 2 */
 	};

@@ -98,6 +98,8 @@ static const struct row {
 	{NULL, SERVER SERVER, 52, false, "two [[radius]] have the same \"address\""},
 	{NULL, SERVER "[[radius]]\naddress = \"10.20.0.9\"\nsecret_file = \"cl.psk\"\n", 52, false, "an address and port"},
 	{NULL, "[[radius]]\naddress = \"[2001:db8::9]:1812\"\nsecret_file = \"cl.psk\"\n", 49, false, "the server has an IPv6 address"},
+	{NULL, SERVER "coa = \"0.0.0.0:4500\"\n", 51, false, "has another use"},
+	{NULL, SERVER "coa = \"3799\"\n", 51, false, "is not an IPv4 address and port"},
 	{NULL, "[[radius]]\naddress = \"10.20.0.9:1812\"\n", 48, false, "lacks \"secret_file\""},
 	{NULL, "[[radius]]\naddress = \"10.20.0.9:1812\"\nsecret_file = \"none\"\n", 50, false, "none"},
 	/* Addresses that no node or client can have. */

@@ -27,6 +27,8 @@
 static struct radius_server servers[SERVERS];
 static struct radius_accountant accountants[SERVERS]; /* Of which nothing is told unless policies say so: keep_account(). */
 static unsigned elsewhere; /* Requests that left by another node than the holder, or not from its address. */
+static struct blob *reply; /* To a request of a server, the last one; ... */
+static unsigned replies;   /* ... how many. */
 static bool lost;          /* Answers are lost. */
 
 /* How does a stranger on the path change the answer (adopted)? */
@@ -37,6 +39,11 @@ static inline bool serves(struct story *l, uint32_t node, const struct endpoint 
 {
 	struct blob *answer;
 
+	if (remote->port == 40000) {
+		blob_set(&reply, blob_ref((struct blob *)data));
+		replies++;
+		return true;
+	}
 	if (remote->port != 1812 && remote->port != 1813)
 		return false;
 	elsewhere += node != story_holder(l) || local->port != RADIUS_LOCAL_PORT ||
@@ -62,7 +69,7 @@ static inline void begin(struct story *l)
 	static const char *const at[SERVERS] = {"10.20.0.9:1812", "10.20.0.10:1812"};
 	static const char *const accounts[SERVERS] = {"10.20.0.9:1813", "10.20.0.10:1813"};
 
-	elsewhere = 0;
+	elsewhere = replies = 0;
 	lost = false;
 	forge = NULL;
 	story_init(l, 3);
@@ -78,6 +85,9 @@ static inline void begin(struct story *l)
 		strcpy(c->nas_identifier, "story");
 		for (unsigned i = 0; i < SERVERS; i++)
 			c->radius[c->n_radius++] = (struct ike_radius){.address = servers[i].at, .secret = servers[i].secret};
+		c->radius[0].coa = true;
+		l->config[n].coa.port = 3799;
+		l->config[n].coa.address.family = 4;
 		l->config[n].inside[0] = address_ipv4(0x0a140001);
 	}
 	l->serves = serves;
@@ -106,6 +116,7 @@ static inline void keep_account(struct story *l, unsigned n, uint32_t interim_s)
 static inline void end(struct story *l)
 {
 	assert_int_equal(elsewhere, 0);
+	blob_set(&reply, NULL);
 	for (unsigned i = 0; i < SERVERS; i++) {
 		assert_int_equal(accountants[i].malformed, 0);
 		radius_server_fini(&servers[i]);

@@ -52,7 +52,7 @@ struct world {
 	unsigned n_seen;
 	struct { uint64_t pair[2], gone_ms; } gone[PAIRS_MAX];
 	unsigned n_gone;
-	unsigned accepted[COMMAND_ACCOUNTING + 1];
+	unsigned accepted[COMMAND_COA + 1];
 	unsigned new_epochs, leases, pairs;
 	struct cut cut;
 	uint64_t cut_random; /* Its own source, so that the commands stay the same. */
@@ -361,7 +361,7 @@ static void run(uint64_t seed, struct world *total)
 		command_fini(&c);
 	}
 	assert_same(w->s, other);
-	for (unsigned i = 0; i <= COMMAND_ACCOUNTING; i++)
+	for (unsigned i = 0; i <= COMMAND_COA; i++)
 		total->accepted[i] += w->accepted[i];
 	cut_end(&w->cut);
 	total->cut.pieces += w->cut.pieces;
@@ -383,7 +383,7 @@ static void test_random_commands(void **unused)
 	for (uint64_t seed = 1; seed <= 32; seed++)
 		run(seed, total);
 	/* The run was no empty one: every command was accepted often enough, ... */
-	for (unsigned type = COMMAND_SESSION_PUT; type <= COMMAND_ACCOUNTING; type++)
+	for (unsigned type = COMMAND_SESSION_PUT; type <= COMMAND_COA; type++)
 		if (total->accepted[type] < 25)
 			fail_msg("command %u was accepted %u times only", type,
 				 total->accepted[type]);

@@ -64,6 +64,14 @@ static uint16_t port_of(const struct sockets *s, size_t address, enum socket_kin
 	return kind == SOCKET_OTHER ? s->port[address] : ports[kind];
 }
 
+/* One of these has a datagram's own address with it, in and out. */
+static bool is_any(const struct address *a)
+{
+	static const struct address zero;
+
+	return memcmp(a->octets, zero.octets, address_len(a)) == 0;
+}
+
 static int set_options(int fd, bool v6)
 {
 	int on = 1, queue = SOCKET_QUEUE;
@@ -86,13 +94,16 @@ static int open_one(struct sockets *s, size_t address, enum socket_kind kind)
 	union socket_address local;
 	socklen_t len = to_socket_address(&local, a, port_of(s, address, kind));
 	int *fd = &s->fds[address][kind], flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
-	int error;
+	int error, on = 1;
 
 	*fd = kind == SOCKET_ESP ? socket(local.any.sa_family, SOCK_RAW | flags, IPPROTO_ESP)
 				 : socket(local.any.sa_family, SOCK_DGRAM | flags, 0);
 	if (*fd < 0)
 		return -errno;
 	error = set_options(*fd, a->family == 6);
+	if (!error && kind == SOCKET_OTHER && is_any(a) && a->family == 4 &&
+	    setsockopt(*fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)))
+		error = -errno;
 	if (!error && bind(*fd, &local.any, len))
 		error = -errno;
 	return error;
@@ -194,13 +205,30 @@ static uint8_t class_of(struct msghdr *h)
 	return 0;
 }
 
+/* Where it came to. False: it does not say, for the socket has one address. */
+static bool local_of(struct msghdr *h, struct address *local)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+		struct in_pktinfo info;
+
+		if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_PKTINFO)
+			continue;
+		memcpy(&info, CMSG_DATA(c), sizeof(info));
+		memset(local, 0, sizeof(*local));
+		local->family = 4;
+		memcpy(local->octets, &info.ipi_addr, 4);
+		return true;
+	}
+	return false;
+}
+
 size_t sockets_read(struct sockets *s, size_t address, enum socket_kind kind,
 		    struct socket_message out[BURST])
 {
 	struct mmsghdr messages[BURST];
 	struct iovec parts[BURST];
 	union socket_address from[BURST];
-	uint8_t control[BURST][CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
+	uint8_t control[BURST][CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct in_pktinfo))] __attribute__((aligned(8)));
 	int n;
 
 	for (size_t i = 0; i < BURST; i++) {
@@ -216,7 +244,8 @@ size_t sockets_read(struct sockets *s, size_t address, enum socket_kind kind,
 	for (int i = 0; i < n; i++) {
 		out[i] = (struct socket_message){.data = s->buffers[i],
 						 .len = messages[i].msg_len};
-		out[i].path.local.address = s->addresses[address];
+		if (!local_of(&messages[i].msg_hdr, &out[i].path.local.address))
+			out[i].path.local.address = s->addresses[address];
 		out[i].path.local.port = port_of(s, address, kind);
 		out[i].path.class = class_of(&messages[i].msg_hdr);
 		from_socket_address(&out[i].path.remote, &from[i]);
@@ -252,15 +281,35 @@ static int socket_for(const struct sockets *s, const struct address *local, enum
 	return -1;
 }
 
-/* That of IKE, or the other one that has its port. */
-static int socket_at(const struct sockets *s, const struct endpoint *local)
+/* That of IKE, or the other one that has its port; any: whichever address of ours it was. */
+static int socket_at(const struct sockets *s, const struct endpoint *local, bool *any)
 {
 	for (size_t i = 0; i < s->n; i++)
 		for (unsigned kind = 0; kind < SOCKET_KINDS; kind++)
 			if (kind != SOCKET_ESP && s->fds[i][kind] >= 0 && port_of(s, i, kind) == local->port &&
-			    address_equal(&s->addresses[i], &local->address))
-				return s->fds[i][kind];
+			    s->addresses[i].family == local->address.family) {
+				*any = kind == SOCKET_OTHER && is_any(&s->addresses[i]);
+				if (*any || address_equal(&s->addresses[i], &local->address))
+					return s->fds[i][kind];
+			}
 	return -1;
+}
+
+/* IPv4: sent from there, whatever address the socket has. */
+static void set_local(struct msghdr *h, void *control, size_t len, const struct address *local)
+{
+	struct in_pktinfo info = {.ipi_ifindex = 0};
+	struct cmsghdr *c;
+
+	memset(control, 0, len);
+	h->msg_control = control;
+	h->msg_controllen = len;
+	c = CMSG_FIRSTHDR(h);
+	c->cmsg_len = CMSG_LEN(sizeof(info));
+	c->cmsg_level = IPPROTO_IP;
+	c->cmsg_type = IP_PKTINFO;
+	memcpy(&info.ipi_spec_dst, local->octets, 4);
+	memcpy(CMSG_DATA(c), &info, sizeof(info));
 }
 
 struct outgoing { /* One burst on its way into sendmmsg. */
@@ -344,15 +393,19 @@ enum status sockets_send_ike(const struct sockets *s, const struct endpoint *loc
 {
 	static const uint8_t marker[NON_ESP_MARKER_LEN];
 	bool encap = local->port == UDP_PORT_ENCAP;
-	int fd = socket_at(s, local);
+	bool any = false;
+	int fd = socket_at(s, local, &any);
 	union socket_address to;
 	struct iovec parts[2] = {{(void *)marker, encap ? sizeof(marker) : 0}, {(void *)data, len}};
 	struct msghdr message = {.msg_name = &to, .msg_iov = parts, .msg_iovlen = 2};
+	uint8_t control[CMSG_SPACE(sizeof(struct in_pktinfo))] __attribute__((aligned(8)));
 	ssize_t sent;
 
 	if (fd < 0 || remote->address.family != local->address.family)
 		return ERR_NOT_FOUND;
 	message.msg_namelen = to_socket_address(&to, &remote->address, remote->port);
+	if (any)
+		set_local(&message, control, sizeof(control), &local->address);
 	do
 		sent = sendmsg(fd, &message, MSG_DONTWAIT);
 	while (sent < 0 && errno == EINTR);
