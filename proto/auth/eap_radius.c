@@ -285,20 +285,25 @@ static enum ike_auth_verdict take_challenge(struct ike_auth_round *r, struct rad
 	return AUTH_VERDICT_CONTINUE;
 }
 
-/* What the NAS receives with comes first (RFC 2548 2.4.3: "Recv" is the authenticator's). */
+/* What the NAS receives with comes first (RFC 2548 2.4.3: "Recv" is the authenticator's). Halves of the
+ * MSK have 32 octets. EAP-MSCHAPv2's own keys have 16 (RFC 3079 3.4), which servers send as they are; its
+ * MSK is both and then zeros. */
 static bool take_msk(struct radius_progress *p, const struct radius *a, const struct radius *request,
 		     const struct secret *secret)
 {
 	static const uint8_t types[2] = {RADIUS_MS_MPPE_RECV_KEY, RADIUS_MS_MPPE_SEND_KEY};
 	uint8_t key[RADIUS_KEY_MAX];
+	size_t len[2] = {0, 0};
 	bool good = true;
 	CBS value;
 
-	for (unsigned i = 0; i < 2; i++) {
-		good = good && radius_find_microsoft(a, types[i], &value) &&
-		       radius_mppe_key(key, value, request, secret) == MSK_LEN / 2;
+	memset(p->msk, 0, sizeof(p->msk));
+	for (unsigned i = 0; i < 2 && good; i++) {
+		if (radius_find_microsoft(a, types[i], &value))
+			len[i] = radius_mppe_key(key, value, request, secret);
+		good = (len[i] == MSK_LEN / 4 || len[i] == MSK_LEN / 2) && (i == 0 || len[i] == len[0]);
 		if (good)
-			memcpy(p->msk + i * MSK_LEN / 2, key, MSK_LEN / 2);
+			memcpy(p->msk + i * len[0], key, len[i]);
 	}
 	OPENSSL_cleanse(key, sizeof(key));
 	return good;

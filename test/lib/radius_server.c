@@ -25,14 +25,15 @@ void radius_server_fini(struct radius_server *s)
 
 /* RFC 2548 2.4.2 */
 static void add_key(struct radius_builder *b, const struct radius_server *s, const struct radius *request,
-		    uint8_t type, const uint8_t key[32])
+		    uint8_t type, const uint8_t *msk)
 {
-	uint8_t out[4 + 2 + 2 + 48] = {0, 0, 1, 55, type, 2 + 2 + 48, 0x80, type};
-	uint8_t clear[48] = {32}, pad[16], *value = out + 6;
+	uint8_t len = s->key_len ? s->key_len : 32, blocks = (uint8_t)(len / 16 + 1);
+	uint8_t out[4 + 2 + 2 + 48] = {0, 0, 1, 55, type, (uint8_t)(2 + 2 + 16 * blocks), 0x80, type};
+	uint8_t clear[48] = {len}, pad[16], *value = out + 6;
 	MD5_CTX h;
 
-	memcpy(clear + 1, key, 32);
-	for (size_t k = 0; k < 3; k++) {
+	memcpy(clear + 1, type == RADIUS_MS_MPPE_RECV_KEY ? msk : msk + len, len);
+	for (size_t k = 0; k < blocks; k++) {
 		MD5_Init(&h);
 		MD5_Update(&h, s->secret.bytes, s->secret.len);
 		if (k == 0)
@@ -42,7 +43,7 @@ static void add_key(struct radius_builder *b, const struct radius_server *s, con
 		for (unsigned j = 0; j < 16; j++)
 			value[2 + 16 * k + j] = clear[16 * k + j] ^ pad[j];
 	}
-	radius_add(b, RADIUS_VENDOR_SPECIFIC, out, sizeof(out));
+	radius_add(b, RADIUS_VENDOR_SPECIFIC, out, 8 + 16u * blocks);
 }
 
 static struct blob *challenge(struct radius_server *s, uint8_t id)
@@ -100,7 +101,7 @@ static void add_accepted(struct radius_builder *b, const struct radius_server *s
 {
 	if (!s->keyless) {
 		add_key(b, s, request, RADIUS_MS_MPPE_RECV_KEY, s->msk);
-		add_key(b, s, request, RADIUS_MS_MPPE_SEND_KEY, s->msk + 32);
+		add_key(b, s, request, RADIUS_MS_MPPE_SEND_KEY, s->msk);
 	}
 	if (s->user_name)
 		radius_add(b, RADIUS_USER_NAME, s->user_name, strlen(s->user_name));

@@ -14,6 +14,7 @@ struct radius_server {
 	struct nt_hash password; /* Shared with all clients. */
 	bool silent;
 	bool keyless;            /* Accepts without MS-MPPE keys. */
+	uint8_t key_len;         /* Of each of these; 0: 32. */
 	const char *user_name;   /* In Access-Accept; NULL: none. */
 	/* Goes into Access-Accept. */
 	struct {

@@ -227,6 +227,30 @@ static void the_gateway_shows_a_certificate(void **unused)
 	pki_fini(&pki);
 }
 
+/* EAP-MSCHAPv2 has keys of 16 octets (RFC 3079 3.4), and servers send them so: freeradius. */
+static void keys_may_be_short(void **unused)
+{
+	static const struct {
+		uint8_t len;
+		bool good;
+	} rows[] = {{16, true}, {32, true}, {8, false}, {31, false}};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct fixture f;
+
+		begin(&f);
+		servers[0].key_len = rows[i].len;
+		if (rows[i].good) {
+			assert_null(fixture_to_client(&f, response(&f, request(&f, ROUNDS))));
+			assert_int_equal(f.i.state, INITIATOR_ESTABLISHED);
+		} else {
+			assert_refused(&f, request(&f, 4), "accepts it by an EAP method that yields no key");
+		}
+		end(&f);
+	}
+}
+
 static void who_is_not_accepted_is_refused(void **unused)
 {
 	static const char rejects[] = "'alice' failed: RADIUS server 10.20.0.9:1812 rejects it";
@@ -322,6 +346,7 @@ int main(void)
 		cmocka_unit_test(a_server_lets_in),
 		cmocka_unit_test(a_request_says_who_asks),
 		cmocka_unit_test(the_gateway_shows_a_certificate),
+		cmocka_unit_test(keys_may_be_short),
 		cmocka_unit_test(who_is_not_accepted_is_refused),
 		cmocka_unit_test(auth_is_made_with_the_msk),
 		cmocka_unit_test(only_the_servers_answer_counts),
