@@ -22,6 +22,7 @@ $(T)/unit/%: $(T)/obj/test/unit/%.c.o $(TESTLIB) $(T)/libxdpath.a $(T)/libcluste
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(CLUSTER_LIBS) $(XDP_LIBS) $(UNIT_LIBS)
 # What a test needs of node/ besides.
+$(T)/unit/stall_window_test: $(T)/obj/node/process/stall_window.c.o
 $(T)/unit/ready_test: $(patsubst %,$(T)/obj/node/process/%.c.o,ready events)
 CONFIG_TESTS := $(addprefix $(T)/unit/config_,test files_test facts_test certificates_test stock_test)
 $(CONFIG_TESTS): $(patsubst %,$(T)/obj/%.o,$(CONFIG_C) node/config/toml.cc)
@@ -144,6 +145,7 @@ build/mutants/sim: $(MUTANT_SIM)
 MUTANT_CONFIG_TESTS := $(addprefix build/mutants/unit/config_,test files_test facts_test certificates_test stock_test)
 $(MUTANT_CONFIG_TESTS): $(call mutant_objs,$(CONFIG_C)) build/obj/node/config/toml.cc.o
 $(MUTANT_CONFIG_TESTS): UNIT_LIBS := -lstdc++
+build/mutants/unit/stall_window_test: $(call mutant_objs,node/process/stall_window.c)
 build/mutants/unit/ready_test: $(call mutant_objs,node/process/ready.c node/process/events.c)
 build/mutants/unit/core_datagrams_test: UNIT_LIBS := -Wl,--wrap=ike_seal
 build/mutants/unit/store_lmdb_test: $(call mutant_objs,node/store/store_[clr]*.c)
@@ -179,7 +181,7 @@ build/mutants/patched/$(1)/baton: $(2:%.c=build/mutants/patched/$(1)/%.o) $$(MUT
 	$$(call say,LINK)
 	$$(Q)$$(CXX) $$(LDFLAGS) -o $$@ $$^ $$(NODE_LIBS)
 # The tests of node/ do not see them.
-mutants-unit-$(1): $(patsubst test/unit/%.c,build/mutants/patched/$(1)/unit/%,$(filter-out %/config_test.c %/config_files_test.c %/config_facts_test.c %/config_certificates_test.c %/ready_test.c %/store_lmdb_test.c,$(wildcard test/unit/*_test.c)))
+mutants-unit-$(1): $(patsubst test/unit/%.c,build/mutants/patched/$(1)/unit/%,$(filter-out %/config_test.c %/config_files_test.c %/config_facts_test.c %/config_certificates_test.c %/ready_test.c %/stall_window_test.c %/store_lmdb_test.c,$(wildcard test/unit/*_test.c)))
 .PHONY: mutants-unit-$(1)
 endef
 PATCHES := $(shell awk '/^\+\+\+ b\// { name = FILENAME; gsub(/.*\/|\.patch$$/, "", name); print name ":" substr($$2, 3) }' test/sim/patches/*.patch)
@@ -224,16 +226,17 @@ build/bench/snapshot: test/bench/snapshot.c test/lib/sample.c build/libcluster.a
 bench-snapshot: build/bench/snapshot
 	build/bench/snapshot 1000 10000 100000
 .PHONY: bench-snapshot
-build/bench/handshakes: test/bench/handshakes.c build/libproto.a
+build/bench/handshakes: test/bench/handshakes.c test/bench/handshakes_config.c build/libproto.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CRYPTO_LIBS)
 ## bench-failover: gaps after kills, beside other systems (root)
 bench-failover: all build/bench/pinger
 	test/bench/failover.sh $(BENCH)
-## bench-handshakes: handshakes a second (root)
-bench-handshakes: all build/bench/handshakes
+## bench-handshakes: handshakes a second, and by each method beside strongSwan (root)
+bench-handshakes: all build/bench/handshakes build/netns/ipsec_preload.so
 	test/bench/handshakes.sh $(BENCH)
+	test/bench/methods.sh
 ## bench-replay: what exact replay protection costs (root)
 bench-replay: all
 	test/bench/replay.sh

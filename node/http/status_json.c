@@ -321,6 +321,18 @@ static void pools(FILE *f, const struct core *core, bool used)
 	}
 }
 
+static void stalls(FILE *f, const struct status_view *v)
+{
+	struct status_stall stall;
+
+	if (!v->loop_stall)
+		return;
+	v->loop_stall(v->ctx, &stall);
+	metric(f, "loop_stall_us", "gauge", stall.longest_us);
+	metric(f, "loop_stall_recent_us", "gauge", stall.lately_us);
+	metric(f, "loop_stall_recent_cpu_us", "gauge", stall.lately_cpu_us);
+}
+
 char *status_metrics(const struct status_view *v)
 {
 	struct datapath_counters dp = { 0 };
@@ -368,8 +380,7 @@ char *status_metrics(const struct status_view *v)
 	memory_read(&memory);
 	metric(f, "memory_resident_bytes", "gauge", memory.resident);
 	metric(f, "memory_peak_bytes", "gauge", memory.peak);
-	if (v->loop_stall_us)
-		metric(f, "loop_stall_us", "gauge", v->loop_stall_us(v->ctx));
+	stalls(f, v);
 	fprintf(f, "# TYPE baton_ike_refused_total counter\n");
 	for (size_t i = 0; i <= NOTIFY_ERRORS; i++)
 		fprintf(f, "baton_ike_refused_total{notify=\"%s\"} %" PRIu64 "\n", notify_error_name(i),

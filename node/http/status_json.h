@@ -15,6 +15,12 @@
 
 #define STATUS_REASONS_MAX (UNREADY_COUNT + READY_REASONS_MAX) /* The core's, and the host's. */
 
+struct status_stall { /* The longest round of the control loop. */
+	uint64_t longest_us;    /* Since the start. */
+	uint64_t lately_us;     /* In the last ten to twenty seconds, ... */
+	uint64_t lately_cpu_us; /* ... and that in processor time. */
+};
+
 struct status_view { /* Borrowed; what the reports are made from. */
 	const struct node_config *config;
 	const struct core *core;    /* NULL while starting. */
@@ -23,7 +29,7 @@ struct status_view { /* Borrowed; what the reports are made from. */
 	struct ready *ready;        /* May be NULL. */
 	void *ctx;
 	json_t *(*events)(void *ctx); /* A new list: [{"at_ms","node","kind","text"}, ...] */
-	uint64_t (*loop_stall_us)(void *ctx); /* Longest stall of the control loop; may be NULL. */
+	void (*loop_stall)(void *ctx, struct status_stall *out); /* May be NULL. */
 	unsigned (*store_fill_percent)(void *ctx); /* May be NULL. */
 };
 

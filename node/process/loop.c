@@ -141,7 +141,6 @@ static void on_wake(uv_async_t *async)
 {
 	struct node *n = async->data;
 	struct inbox_item *i, *next;
-	uint64_t begin = loop_now_us(), took;
 
 	if (!n->running) /* loop_run() looks at what has come until then. */
 		return;
@@ -153,9 +152,6 @@ static void on_wake(uv_async_t *async)
 		consume(n, i);
 		inbox_item_free(i);
 	}
-	took = loop_now_us() - begin;
-	if (took > n->longest_round_us)
-		n->longest_round_us = took;
 	arm(n);
 }
 
@@ -311,6 +307,7 @@ void loop_init(struct node *n)
 		uv_signal_start(&n->signals[i], i < 2 ? on_signal : i == 2 ? on_hangup : on_other_signal,
 				number[i]);
 	}
+	loop_watch_init(&n->watch, &n->loop);
 	inbox_init(&n->inbox, inbox_wake, &n->wake);
 	actions_init(&n->actions);
 	n->deferred_end = &n->deferred;
@@ -332,6 +329,7 @@ int loop_run(struct node *n)
 
 void loop_fini(struct node *n)
 {
+	loop_watch_fini(&n->watch);
 	uv_close((uv_handle_t *)&n->wake, NULL);
 	uv_close((uv_handle_t *)&n->timer, NULL);
 	uv_close((uv_handle_t *)&n->patience, NULL);

@@ -10,6 +10,7 @@
 #include "node/http/http.h"
 #include "node/process/inbox.h"
 #include "node/link/link.h"
+#include "node/process/loop_watch.h"
 #include "node/process/ready.h"
 #include "node/process/reload.h"
 #include "node/http/status_json.h"
@@ -49,7 +50,7 @@ struct node {
 	struct crl_watch *crl_watch;
 	struct control_socket *control;
 	struct reload *reload;
-	uint64_t longest_round_us;
+	struct loop_watch watch;
 	bool running;               /* The start is over: there are a core and a store. */
 	bool shutting_down, ended;
 	bool failed;                /* It leaves because of the host: exit_status stays 1. */

@@ -299,11 +299,13 @@ static json_t *view_events(void *ctx)
 	return list;
 }
 
-static uint64_t view_stall(void *ctx)
+static void view_stall(void *ctx, struct status_stall *out)
 {
-	const struct node *n = ctx;
+	struct node *n = ctx;
+	struct stall lately = loop_watch_lately(&n->watch);
 
-	return n->longest_round_us;
+	*out = (struct status_stall){.longest_us = n->watch.took.ever.wall_us,
+				     .lately_us = lately.wall_us, .lately_cpu_us = lately.cpu_us};
 }
 
 static unsigned view_fill(void *ctx)
@@ -319,7 +321,7 @@ static bool start_http(struct node *n, char *err)
 
 	n->view = (struct status_view){.config = n->config, .ready = n->ready,
 				       .ctx = n, .events = view_events,
-				       .loop_stall_us = view_stall,
+				       .loop_stall = view_stall,
 				       .store_fill_percent = view_fill};
 	if (!self(n)->http[0])
 		return true;

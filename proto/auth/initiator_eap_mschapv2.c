@@ -12,7 +12,8 @@
 #include <string.h>
 
 struct eap_memory { /* From the gateway's first response on. */
-	bool answered; /* The challenge, by: */
+	bool answered; /* The challenge of this MS-CHAPv2-ID, by: */
+	uint8_t id;
 	uint8_t response[MSCHAPV2_RESPONSE_LEN];
 	char proof[MSCHAPV2_PROOF_LEN]; /* What the gateway must know. */
 	bool proved, success;
@@ -52,6 +53,7 @@ static struct blob *answer_challenge(struct initiator *i, struct eap_memory *k,
 	mschapv2_response(k->response, &i->config.password, &x);
 	mschapv2_proof(k->proof, &i->config.password, &x, k->response);
 	k->answered = true;
+	k->id = m->id;
 	CBS_init(&out.challenge, x.peer_challenge, sizeof(x.peer_challenge));
 	CBS_init(&out.response, k->response, sizeof(k->response));
 	return mschapv2_packet_encode(EAP_RESPONSE, &out);
@@ -62,7 +64,8 @@ static struct blob *answer(struct initiator *i, struct eap_memory *k, const stru
 	struct mschapv2_packet m, ends = {.id = e->id};
 	CBS proof;
 
-	if (mschapv2_packet_parse(&m, e) != OK || m.id != e->id)
+	/* What follows the challenge keeps its MS-CHAPv2-ID where EAP's identifier goes on (strongSwan). */
+	if (mschapv2_packet_parse(&m, e) != OK || (m.id != e->id && !(k->answered && m.id == k->id)))
 		return NULL;
 	ends.op = m.op;
 	if (m.op == MSCHAPV2_CHALLENGE && !k->answered)

@@ -5,13 +5,17 @@
  *    handshakes rate ADDR ID PSKFILE SECS CLIENTS   CLIENTS handshakes at a time for SECS s
  *    handshakes commit ADDR ID PSKFILE COUNT        one client, COUNT empty INFORMATIONALs
  *
+ * After these a method can be named, psk, eap-mschapv2 (the file is the user's password) or pubkey (the
+ * file is the client's certificate and key), the gateway's identity, to be sent as IDr, and the CA of its
+ * certificate.
+ *
  * "rate": a handshake is IKE_SA_INIT and IKE_AUTH, with a Child SA and a virtual address; its SAs
  * stay. "commit": the gateway answers a new request after a commit and a repeated one from its
  * cache; otherwise both take the same path, so each request is sent again after its answer, and the
  * difference of the two round trips is the commit (and opening and sealing one empty message).
  * Prints JSON; cpu_s is this process's own processor time, user and system, so that the shares of
  * gateway and generator can be told apart. */
-#include "proto/ike/initiator.h"
+#include "test/bench/handshakes_config.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -91,36 +95,6 @@ static double sample_quantile(struct sample *s, double q)
 		return 0;
 	qsort(s->us, s->n, sizeof(*s->us), by_value);
 	return (double)s->us[at ? at - 1 : 0] / 1000;
-}
-
-/* ---- Configuration: what `baton init` and the lab offer ---- */
-
-static void config_read(const char *addr, const char *id, const char *psk_file)
-{
-	struct prefix any;
-	uint8_t psk[SECRET_MAX];
-	FILE *f = fopen(psk_file, "r");
-	size_t n;
-
-	if (!f)
-		die(psk_file);
-	n = fread(psk, 1, sizeof(psk), f);
-	fclose(f);
-	while (n > 0 && isspace(psk[n - 1]))
-		n--;
-	secret_set(&config.psk, psk, n);
-	if (address_parse(&config.remote.address, addr) != OK ||
-	    prefix_parse(&any, "0.0.0.0/0") != OK || ike_id_parse(&config.id, id) != OK ||
-	    proposal_parse_ike(&config.ike[0], "aes128gcm16-prfsha256-x25519", NULL) != OK ||
-	    proposal_parse_esp(&config.esp[0], "aes128gcm16", NULL) != OK) {
-		fprintf(stderr, "handshakes: bad address or identity\n");
-		exit(2);
-	}
-	config.remote.port = 4500;
-	config.n_ike = config.n_esp = 1;
-	config.tsi.n = config.tsr.n = 1;
-	config.tsi.ts[0] = config.tsr.ts[0] = ts_from_prefix(&any);
-	config.request_address = config.fake_nat = true;
 }
 
 /* ---- One client ---- */
@@ -321,18 +295,22 @@ static int commit(size_t count)
 
 int main(int argc, char **argv)
 {
-	if (argc == 7 && strcmp(argv[1], "rate") == 0) {
-		size_t n = (size_t)atoi(argv[6]);
+	size_t fixed = argc > 1 && strcmp(argv[1], "rate") == 0 ? 7 : 6;
+	struct load load = {0};
 
-		config_read(argv[2], argv[3], argv[4]);
-		if (n >= 1 && n <= CLIENTS_MAX)
-			return rate(atof(argv[5]), n);
+	if ((size_t)argc >= fixed && (size_t)argc <= fixed + 3) {
+		load = (struct load){.address = argv[2], .id = argv[3], .file = argv[4],
+				     .method = (size_t)argc > fixed ? argv[fixed] : "psk",
+				     .gateway = (size_t)argc > fixed + 1 ? argv[fixed + 1] : NULL,
+				     .ca = (size_t)argc > fixed + 2 ? argv[fixed + 2] : NULL};
+		if (!load_config(&config, &load))
+			return 2;
+		if (fixed == 7 && atoi(argv[6]) >= 1 && atoi(argv[6]) <= (int)CLIENTS_MAX)
+			return rate(atof(argv[5]), (size_t)atoi(argv[6]));
+		if (strcmp(argv[1], "commit") == 0)
+			return commit((size_t)atoi(argv[5]));
 	}
-	if (argc == 6 && strcmp(argv[1], "commit") == 0) {
-		config_read(argv[2], argv[3], argv[4]);
-		return commit((size_t)atoi(argv[5]));
-	}
-	fprintf(stderr, "usage: handshakes rate ADDR ID PSKFILE SECS CLIENTS\n"
-			"       handshakes commit ADDR ID PSKFILE COUNT\n");
+	fprintf(stderr, "usage: handshakes rate ADDR ID FILE SECS CLIENTS [METHOD [GATEWAY [CA]]]\n"
+			"       handshakes commit ADDR ID FILE COUNT [METHOD [GATEWAY [CA]]]\n");
 	return 2;
 }

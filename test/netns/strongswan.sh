@@ -13,7 +13,8 @@
 # two binaries. The copies are there for AppArmor, whose profiles go by path and
 # let neither program read a directory of ours; a profile of the host is never
 # touched. DIR/charon.conf, when it exists, is put into the charon section, for
-# retransmission timers and the like. LOGLEVEL (1; 4 prints keys too).
+# retransmission timers and the like. LOGLEVEL (1; 4 prints keys too). USER_SPACE_ESP= (nothing):
+# ESP is the kernel's.
 set -u
 
 if [ $# -lt 3 ] || [ ! -d "$2" ]; then
@@ -59,7 +60,7 @@ write_conf() {
 		}
 	}
 	charon {
-		load = random nonce openssl aes sha1 sha2 hmac kdf gcm curve25519 gmp mgf1 pem pkcs1 pkcs8 pubkey x509 constraints kernel-libipsec kernel-netlink socket-default vici ${PLUGINS:-}
+		load = random nonce openssl aes sha1 sha2 hmac kdf gcm curve25519 gmp mgf1 pem pkcs1 pkcs8 pubkey x509 constraints ${USER_SPACE_ESP-kernel-libipsec} kernel-netlink socket-default vici ${PLUGINS:-}
 		filelog {
 			log {
 				path = $run/charon.log
