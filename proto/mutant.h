@@ -103,6 +103,7 @@
 	X(MUTANT_COA_ANY_SOURCE, "a Disconnect-Request is taken from any address") \
 	X(MUTANT_COA_TWICE, "a Disconnect-Request that is repeated is carried out again") \
 	X(MUTANT_COA_EARLY, "a Disconnect-Request is answered before it is committed") \
+	X(MUTANT_RADIUS_SOURCES, "one address may have all identifiers of a RADIUS server") \
 	X(MUTANT_MSK_UNCHECKED, "a client with EAP need not show the key that EAP has left") \
 	X(MUTANT_AUTH_ANY_ID, "IKE_AUTH is taken whatever its Message ID is") \
 	X(MUTANT_TIMEOUT_FIXED, "late heartbeats make the detector no more patient")               \

@@ -75,7 +75,7 @@ static void ask(struct core *c, const struct ike_half_open *h)
 	const struct auth_question name = { h->spi_i, h->spi_r, h->auth.step };
 
 	if (h->auth.question->data[0] == AUTH_QUESTION_RADIUS)
-		radius_ask(c, &name, h->auth.question);
+		radius_ask(c, &name, &h->remote.address, h->auth.question);
 	else
 		action_auth_ask(c->actions, &name, h->auth.question);
 }

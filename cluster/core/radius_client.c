@@ -15,13 +15,15 @@
  *
  * An answer counts if its Message-Authenticator is right for the request that is open under its
  * identifier. Each server has 256 identifiers, one for each open request; a request that must be
- * repeated waits while its identifier is in use. */
+ * repeated waits while its identifier is in use. One address of clients has at most RADIUS_ASKS_MAX of them, so nobody who makes
+ * a server slow keeps all others out. */
 #include "cluster/core/radius_client.h"
 
 #include "cluster/core/accounting.h"
 #include "cluster/core/radius_port.h"
 #include "cluster/core/rooms.h"
 #include "proto/auth/radius_question.h"
+#include "proto/mutant.h"
 
 #include <utlist.h>
 
@@ -33,6 +35,7 @@
 #define TRIES 3u
 #define DEAD_US (30000 * MS)
 #define WAITS_US (50 * MS)    /* It cannot leave, or its identifier is another request's: tried again then. */
+#define RADIUS_ASKS_MAX 32u   /* Identifiers of one client address at each time; its further requests wait. */
 #define OPEN_US (30000 * MS)  /* A question is open for so long at most. */
 static const uint64_t again_us[TRIES] = {1000 * MS, 2000 * MS, 2000 * MS};
 
@@ -45,15 +48,24 @@ struct server {
 
 struct ask {
 	struct auth_question name;
+	struct address from;      /* Its client's. */
 	struct blob *question;
 	struct radius_question q; /* Views of it. */
 	bool tried[IKE_RADIUS_MAX];
 	size_t now;               /* q.to[now] is being asked, ... */
 	struct server *on;        /* ... and its identifier is ours; NULL: not yet. */
 	unsigned sent;
+	bool left;                /* A request was sent. */
 	uint64_t next_us, until_us;
 	struct blob *answer;      /* It has come. */
 	struct ask *prev, *next;  /* In the list of answered ones. */
+	UT_hash_handle hh;
+};
+
+/* An address of clients, and how many identifiers it has. */
+struct asker {
+	struct address from;
+	unsigned n;
 	UT_hash_handle hh;
 };
 
@@ -61,6 +73,7 @@ struct radius_client {
 	struct server server[IKE_RADIUS_MAX]; /* Those of the policy, in whatever order. */
 	size_t n;
 	struct ask *asks, *answered;
+	struct asker *askers;
 	uint64_t next_us;
 };
 
@@ -91,11 +104,55 @@ static uint8_t id_of(const struct ask *a)
 	return CBS_data(&a->q.to[a->now].packet)[1];
 }
 
-static void let_go(struct ask *a)
+static struct asker *asker_of(const struct core *c, const struct ask *a)
 {
-	if (a->on)
-		a->on->by_id[id_of(a)] = NULL;
+	struct asker *k;
+
+	HASH_FIND(hh, c->radius_client->askers, &a->from, sizeof(a->from), k);
+	return k;
+}
+
+static void let_go(struct core *c, struct ask *a)
+{
+	struct asker *k = a->on ? asker_of(c, a) : NULL;
+
+	if (!a->on)
+		return;
+	a->on->by_id[id_of(a)] = NULL;
 	a->on = NULL;
+	assert(k && k->n > 0);
+	if (--k->n > 0)
+		return;
+	HASH_DEL(c->radius_client->askers, k);
+	free(k);
+}
+
+/* False: another request has the identifier, or the client's address has as many as it may. */
+static bool may_claim(const struct core *c, const struct ask *a, const struct server *s)
+{
+	const struct asker *k = asker_of(c, a);
+	bool too_many = k && k->n >= RADIUS_ASKS_MAX;
+
+	if (MUTANT(MUTANT_RADIUS_SOURCES))
+		too_many = false;
+	return a->on || (!s->by_id[id_of(a)] && !too_many);
+}
+
+static void claim(struct core *c, struct ask *a, struct server *s)
+{
+	struct asker *k = asker_of(c, a);
+
+	if (a->on)
+		return;
+	s->by_id[id_of(a)] = a;
+	a->on = s;
+	if (!k) {
+		k = calloc(1, sizeof(*k));
+		assert(k);
+		k->from = a->from;
+		HASH_ADD(hh, c->radius_client->askers, from, sizeof(k->from), k);
+	}
+	k->n++;
 }
 
 static bool is_dead(const struct core *c, const struct ask *a, size_t i)
@@ -126,7 +183,7 @@ static bool choose(const struct core *c, struct ask *a)
 
 static void ask_free(struct core *c, struct ask *a)
 {
-	let_go(a);
+	let_go(c, a);
 	if (a->answer)
 		DL_DELETE(c->radius_client->answered, a);
 	HASH_DEL(c->radius_client->asks, a);
@@ -148,7 +205,8 @@ static struct ask *ask_find(const struct core *c, const struct auth_question *na
 	return a;
 }
 
-void radius_ask(struct core *c, const struct auth_question *name, struct blob *question)
+void radius_ask(struct core *c, const struct auth_question *name, const struct address *from,
+		struct blob *question)
 {
 	struct ask *a;
 
@@ -166,6 +224,8 @@ void radius_ask(struct core *c, const struct auth_question *name, struct blob *q
 	a->name.spi_i = name->spi_i;
 	a->name.spi_r = name->spi_r;
 	a->name.step = name->step;
+	a->from.family = from->family;
+	memcpy(a->from.octets, from->octets, address_len(from)); /* Octets behind it are hashed too. */
 	a->now = a->q.n; /* None yet. */
 	a->next_us = c->now_us;
 	a->until_us = c->now_us + OPEN_US;
@@ -184,7 +244,7 @@ void radius_forget(struct core *c, uint64_t spi_i, uint64_t spi_r, uint32_t step
 /* Adopts b. */
 static void answer(struct core *c, struct ask *a, struct blob *b)
 {
-	let_go(a);
+	let_go(c, a);
 	a->answer = b;
 	a->next_us = NEVER;
 	DL_APPEND(c->radius_client->answered, a);
@@ -204,8 +264,9 @@ bool radius_next_answer(struct core *c, struct auth_question *name, struct blob 
 
 static void nobody_answers(struct core *c, struct ask *a)
 {
-	char text[64 + IKE_RADIUS_MAX * (ENDPOINT_TEXT_LEN + 2)], at[ENDPOINT_TEXT_LEN];
-	size_t n = (size_t)snprintf(text, sizeof(text), "no RADIUS server answers:");
+	char text[160 + IKE_RADIUS_MAX * (ENDPOINT_TEXT_LEN + 2)], at[ENDPOINT_TEXT_LEN];
+	size_t n = (size_t)snprintf(text, sizeof(text), "%s", a->left ? "no RADIUS server answers:"
+			: "nothing was sent to RADIUS, as too many requests are open there, or no node holds the inner address:");
 
 	for (size_t i = 0; i < a->q.n; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s %s", i ? "," : "",
@@ -244,7 +305,7 @@ static void advance(struct core *c, struct ask *a)
 	if (a->sent == TRIES && a->on)
 		find_dead(c, a->on);
 	if (a->now == a->q.n || a->sent == TRIES || !server_at(c, &a->q.to[a->now].server)) {
-		let_go(a);
+		let_go(c, a);
 		if (c->now_us >= a->until_us || !choose(c, a)) {
 			nobody_answers(c, a);
 			return;
@@ -252,15 +313,15 @@ static void advance(struct core *c, struct ask *a)
 	}
 	s = server_at(c, &a->q.to[a->now].server);
 	/* What has not left says nothing of the server. */
-	if ((!a->on && s->by_id[id_of(a)]) || !send_request(c, a)) {
+	if (!may_claim(c, a, s) || !send_request(c, a)) {
 		if (c->now_us >= a->until_us)
 			nobody_answers(c, a);
 		else
 			a->next_us = c->now_us + WAITS_US;
 		return;
 	}
-	s->by_id[id_of(a)] = a;
-	a->on = s;
+	claim(c, a, s);
+	a->left = true;
 	a->next_us = c->now_us + again_us[a->sent++];
 }
 
@@ -341,7 +402,7 @@ void radius_policy(struct core *c)
 	{
 		if (a->answer)
 			continue;
-		let_go(a);
+		let_go(c, a);
 		a->sent -= a->sent == TRIES;
 		a->next_us = c->now_us;
 		r->next_us = c->now_us;

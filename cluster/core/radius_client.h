@@ -16,8 +16,9 @@ struct core;
 bool radius_is_for(const struct core *c, const struct endpoint *local);
 void radius_datagram(struct core *c, uint32_t via, const struct endpoint *local,
 		     const struct endpoint *remote, const uint8_t *data, size_t len);
-/* A question for RADIUS (radius_question.h), which a majority holds. */
-void radius_ask(struct core *c, const struct auth_question *name, struct blob *question);
+/* A question for RADIUS (radius_question.h), which a majority holds; from: its client's address. */
+void radius_ask(struct core *c, const struct auth_question *name, const struct address *from,
+		struct blob *question);
 /* A question that was answered since the last call: the answer is the caller's. False: there is
  * none. */
 bool radius_next_answer(struct core *c, struct auth_question *name, struct blob **answer);

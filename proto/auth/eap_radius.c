@@ -166,10 +166,12 @@ static enum ike_auth_verdict ask(struct ike_auth_round *r, const struct radius_p
 	const struct endpoint only = server_of(p);
 	struct blob *packet[IKE_RADIUS_MAX];
 	struct radius_question q = {.n = 0};
+	bool some = false;
 
 	for (size_t i = 0; i < c->n_radius; i++) {
 		if (p->phase == PHASE_PACKETS && !endpoint_equal(&c->radius[i].address, &only))
 			continue;
+		some = true;
 		packet[q.n] = request_for(r, p, &c->radius[i]);
 		if (!packet[q.n])
 			continue;
@@ -180,8 +182,12 @@ static enum ike_auth_verdict ask(struct ike_auth_round *r, const struct radius_p
 	r->question = q.n > 0 ? radius_question_encode(&q) : NULL;
 	for (size_t i = 0; i < q.n; i++)
 		blob_unref(packet[i]);
+	if (!some && p->phase == PHASE_PACKETS)
+		return refuse_by(r, p, &only, "is no longer configured, and no other server can go on");
+	if (!some)
+		return refuse(r, p, "no [[radius]] is configured to ask");
 	if (!r->question)
-		return refuse(r, p, "the RADIUS server that it began with is no longer configured");
+		return refuse(r, p, "what it says in EAP is too long for RADIUS");
 	put(r, p);
 	return AUTH_VERDICT_ASK;
 }
@@ -271,8 +277,10 @@ static enum ike_auth_verdict take_challenge(struct ike_auth_round *r, struct rad
 	CBS in, state;
 
 	CBS_init(&in, packet ? packet->data : NULL, packet ? packet->len : 0);
+	if (!packet)
+		return refuse_by(r, p, &server, "challenges without EAP-Message");
 	if (eap_parse(&e, in) != OK || e.code != EAP_REQUEST)
-		return refuse_by(r, p, &server, "challenges without an EAP request");
+		return refuse_by(r, p, &server, "challenges with an EAP-Message that is no EAP request");
 	p->state_len = 0;
 	if (radius_find(a, RADIUS_STATE, &state) && CBS_len(&state) > 0) {
 		p->state_len = (uint8_t)CBS_len(&state);
@@ -358,8 +366,10 @@ static enum ike_auth_verdict take_accept(struct ike_auth_round *r, struct radius
 	CBS in, name;
 
 	CBS_init(&in, packet ? packet->data : NULL, packet ? packet->len : 0);
+	if (!packet)
+		return refuse_by(r, p, &server, "accepts it without EAP-Message");
 	if (eap_parse(&e, in) != OK || e.code != EAP_SUCCESS)
-		return refuse_by(r, p, &server, "accepts it without EAP success");
+		return refuse_by(r, p, &server, "accepts it with an EAP-Message that is no EAP success");
 	if (radius_find(a, RADIUS_USER_NAME, &name) && !eap_auth_identity(&r->peer, name))
 		return refuse_by(r, p, &server, "gives it a User-Name that is not a possible identity");
 	take_number(p->framed, a, RADIUS_FRAMED_IP_ADDRESS);
@@ -413,9 +423,11 @@ static enum ike_auth_verdict take_answer(struct ike_auth_round *r, struct radius
 		snprintf(r->text, sizeof(r->text), "%s", a.why);
 		return refuse(r, p, r->text);
 	}
+	if (!radius_server_find(r->env->config, &a.server))
+		return refuse_by(r, p, &a.server, "is no longer configured");
 	if (!radius_question_accepts(&q, r->env->config, &a.server, a.packet) ||
 	    !request_to(&request, &q, &a.server) || radius_parse(&packet, a.packet) != OK)
-		return refuse_by(r, p, &a.server, "is no longer configured");
+		return refuse_by(r, p, &a.server, "has an answer that its secret does not sign: \"secret_file\" was changed");
 	server_set(p, &a.server);
 	return take_packet(r, p, &packet, &request);
 }

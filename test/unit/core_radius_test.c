@@ -262,6 +262,80 @@ static void a_policy_without_the_server_ends_what_it_was_asked(void **unused)
 	end(&l);
 }
 
+static unsigned n_identifiers(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 256; i++)
+		n += identifiers[i];
+	return n;
+}
+
+/* The story's client becomes another one, at a port and address of its own, and asks who it is. */
+static void one_more_asks(struct story *l, unsigned port, bool elsewhere_at)
+{
+	struct initiator_config config = l->client.config;
+	struct initiator other;
+	struct blob *d;
+
+	config.local.port = (uint16_t)port;
+	config.local.address.octets[3] ^= elsewhere_at;
+	story_client_other(l, &other, &config);
+	initiator_fini(&l->client);
+	l->client = other;
+	d = request(l, 2);
+	assert_null(response(l, d, 1));
+	blob_unref(d);
+}
+
+/* The server is slow, and one address asks for much: others have identifiers left. */
+static void one_address_has_not_all_identifiers(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	begin(&l);
+	servers[0].silent = true;
+	for (unsigned i = 0; i < 40; i++)
+		one_more_asks(&l, 30000 + i, false);
+	assert_int_equal(n_identifiers(), 32);
+	one_more_asks(&l, 30000, true);
+	assert_int_equal(n_identifiers(), 33);
+	/* It answers: those that waited are asked for. */
+	servers[0].silent = false;
+	story_run(&l, 3000);
+	assert_int_equal(n_identifiers(), 41);
+	end(&l);
+}
+
+/* The holder cannot be reached, and no other can become the holder: that says nothing about the server. */
+static void what_has_not_left_is_no_try(void **unused)
+{
+	uint32_t holder, leader;
+	struct blob *d;
+	struct story l;
+
+	(void)unused;
+	begin(&l);
+	d = request(&l, 2);
+	holder = story_holder(&l);
+	leader = story_leader(&l);
+	assert_int_not_equal(holder, leader);
+	servers[0].silent = true; /* So that the request stays open. */
+	assert_null(response(&l, d, 10));
+	servers[0].silent = false;
+	servers[0].requests = servers[0].repeated = 0;
+	blob_set(&servers[0].request, NULL);
+	story_stall(&l, story_third(&l));
+	story_link(&l, holder, leader, false);
+	story_run(&l, 5500);
+	assert_int_equal(servers[0].requests, 0);
+	assert_int_equal(story_happened(&l, leader, "radius_silent"), 0);
+	assert_int_equal(servers[1].requests, 0);
+	blob_unref(d);
+	end(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +348,8 @@ int main(void)
 		cmocka_unit_test(a_wrong_password_is_refused),
 		cmocka_unit_test(an_answer_that_is_not_signed_is_none),
 		cmocka_unit_test(strangers_are_not_heard),
+		cmocka_unit_test(one_address_has_not_all_identifiers),
+		cmocka_unit_test(what_has_not_left_is_no_try),
 		cmocka_unit_test(a_policy_without_the_server_ends_what_it_was_asked),
 	};
 

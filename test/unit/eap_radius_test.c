@@ -282,12 +282,21 @@ static void who_is_not_accepted_is_refused(void **unused)
 	assert_refused(&f, request(&f, 4), "gives it a User-Name that is not a possible identity");
 	end(&f);
 
-	begin(&f); /* There is no server any more. */
+	begin(&f); /* The server is no longer there ... */
 	{
 		struct blob *d = request(&f, 3);
 
 		f.g.config.n_radius = 0;
-		assert_refused(&f, d, "the RADIUS server that it began with is no longer configured");
+		assert_refused(&f, d, "is no longer configured, and no other server can go on");
+	}
+	end(&f);
+
+	begin(&f); /* ... nor any other. */
+	{
+		struct blob *d = request(&f, 2);
+
+		f.g.config.n_radius = 0;
+		assert_refused(&f, d, "no [[radius]] is configured to ask");
 	}
 	end(&f);
 }

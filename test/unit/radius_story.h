@@ -26,6 +26,7 @@
 
 static struct radius_server servers[SERVERS];
 static struct radius_accountant accountants[SERVERS]; /* Of which nothing is told unless policies say so: keep_account(). */
+static bool identifiers[256]; /* Of what servers[0] was asked. */
 static unsigned elsewhere; /* Requests that left by another node than the holder, or not from its address. */
 static struct blob *reply; /* To a request of a server, the last one; ... */
 static unsigned replies;   /* ... how many. */
@@ -51,6 +52,8 @@ static inline bool serves(struct story *l, uint32_t node, const struct endpoint 
 	for (unsigned i = 0; i < SERVERS; i++) {
 		if (!endpoint_equal(remote, &servers[i].at) && !endpoint_equal(remote, &accountants[i].at))
 			continue;
+		if (remote->port == 1812 && i == 0 && data->len > 1)
+			identifiers[data->data[1]] = true;
 		answer = remote->port == 1812 ? radius_server_answer(&servers[i], data->data, data->len)
 					      : radius_accountant_answer(&accountants[i], data->data, data->len);
 		if (forge && answer)
@@ -70,6 +73,7 @@ static inline void begin(struct story *l)
 	static const char *const accounts[SERVERS] = {"10.20.0.9:1813", "10.20.0.10:1813"};
 
 	elsewhere = replies = 0;
+	memset(identifiers, 0, sizeof(identifiers));
 	lost = false;
 	forge = NULL;
 	story_init(l, 3);
