@@ -31,7 +31,7 @@
 #define AGAIN_US (50 * MS)        /* It could not leave, or its identifier is in use. */
 #define PROPOSED_US (1000 * MS)   /* So long a command may take. */
 #define TICK_US (20 * MS)
-#define PASS 50u                  /* Ticks in which all sessions are looked at. */
+#define PASS 250u                 /* Ticks in which all sessions are looked at: 5 s of a minute or more. */
 static const uint64_t again_us[TRIES] = {1000 * MS, 2000 * MS, 2000 * MS};
 
 struct accountant {
@@ -309,7 +309,7 @@ static void drop_waiting(struct core *c)
 		propose(c, ACCOUNTING_DONE, r->id);
 }
 
-/* A part of the sessions: all of them within a second. */
+/* A part of the sessions: all of them within 5 s, and an Interim-Update is that much late at most. */
 static void look_sessions(struct core *c)
 {
 	struct accounting *x = c->accounting;

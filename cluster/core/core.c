@@ -377,6 +377,7 @@ void core_status(const struct core *c, struct core_status *out)
 	out->deferred_expired = takeover_deferred_expired(c);
 	out->false_node_downs = proposed_false_downs(c);
 	out->half_open = half_open_count(c);
+	out->radius_waiting = radius_open(c);
 	out->fragments = fragments_octets(c);
 	out->pending = exchange_pending(c);
 	out->policy_hash = c->in_force->hash;

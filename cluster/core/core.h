@@ -49,6 +49,7 @@ struct core_status {
 	uint64_t deferred_expired;     /* Takeovers in which marks did not arrive in time. */
 	uint64_t false_node_downs; /* NodeDown of a node that was alive. */
 	size_t half_open, pending;
+	size_t radius_waiting; /* Questions to RADIUS servers that are open. */
 	size_t fragments; /* Octets of incomplete IKE messages. */
 	uint64_t policy_hash;      /* Hash of the policy in force here; others' are in their node_record. */
 	uint64_t revoked_refused;  /* IKE_AUTH of identities that are revoked, here as leader. */

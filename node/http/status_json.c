@@ -2,6 +2,7 @@
 #include "node/http/status_json.h"
 #include "node/http/http.h"
 #include "cluster/core/fragments.h"
+#include "cluster/state/accounting_report.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -351,6 +352,8 @@ char *status_metrics(const struct status_view *v)
 		metric(f, "child_sas", "gauge", state_child_sas(core_state(v->core)));
 		metric(f, "child_sa_places", "gauge", state_places(core_state(v->core)));
 		metric(f, "revoked", "gauge", state_revoked(core_state(v->core)));
+		metric(f, "accounting_reports_waiting", "gauge", state_reports(core_state(v->core)));
+		metric(f, "accounting_reports_lost_total", "counter", state_reports_lost(core_state(v->core)));
 		metric(f, "policy_differs", "gauge", policies_differ(v, st.policy_hash));
 		pools(f, v->core, false);
 		pools(f, v->core, true);
@@ -367,6 +370,7 @@ char *status_metrics(const struct status_view *v)
 	metric(f, "term", "gauge", st.term);
 	metric(f, "applied_index", "counter", st.commit_applied);
 	metric(f, "half_open", "gauge", st.half_open);
+	metric(f, "radius_requests_waiting", "gauge", st.radius_waiting);
 	metric(f, "ike_fragment_bytes", "gauge", st.fragments);
 	metric(f, "takeovers_total", "counter", st.takeovers);
 	metric(f, "takeovers_acknowledged_total", "counter", st.takeovers_acknowledged);

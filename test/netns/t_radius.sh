@@ -114,6 +114,8 @@ deaf
 swan cl stop
 gone() { same "$(ask_any /v1/sessions length)" 0; }
 until_ok 10 gone || die "the session does not end"
+waits() { api "$(leader)" /metrics | grep -q '^baton_accounting_reports_waiting 1$'; }
+check "accounting: /metrics says that a report waits" until_ok 5 waits
 victim=$(leader)
 node_kill "$victim"
 at sv nft delete table ip deaf

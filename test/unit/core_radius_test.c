@@ -288,6 +288,14 @@ static void one_more_asks(struct story *l, unsigned port, bool elsewhere_at)
 	blob_unref(d);
 }
 
+static size_t open_questions(const struct story *l)
+{
+	struct core_status st;
+
+	core_status(l->node[story_leader(l)].core, &st);
+	return st.radius_waiting;
+}
+
 /* The server is slow, and one address asks for much: others have identifiers left. */
 static void one_address_has_not_all_identifiers(void **unused)
 {
@@ -301,10 +309,12 @@ static void one_address_has_not_all_identifiers(void **unused)
 	assert_int_equal(n_identifiers(), 32);
 	one_more_asks(&l, 30000, true);
 	assert_int_equal(n_identifiers(), 33);
+	assert_int_equal(open_questions(&l), 41);
 	/* It answers: those that waited are asked for. */
 	servers[0].silent = false;
 	story_run(&l, 3000);
 	assert_int_equal(n_identifiers(), 41);
+	assert_int_equal(open_questions(&l), 0);
 	end(&l);
 }
 
