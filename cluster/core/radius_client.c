@@ -10,8 +10,8 @@
  *
  * When: a request is sent again after 1 s and 2 s; after 5 s the next server is asked, if the question
  * has a request for it; at the end the method is told that no server answers. A server that left a
- * request unanswered is *dead* for 30 s, or until it answers: others come first. Only this leader
- * remembers that.
+ * request unanswered, and meanwhile answered no other, is *dead* for 30 s, or until it answers: others
+ * come first. Only this leader remembers that.
  *
  * An answer counts if its Message-Authenticator is right for the request that is open under its
  * identifier. Each server has 256 identifiers, one for each open request; a request that must be
@@ -41,7 +41,7 @@ static const uint64_t again_us[TRIES] = {1000 * MS, 2000 * MS, 2000 * MS};
 
 struct server {
 	struct endpoint at;
-	uint64_t dead_until_us;
+	uint64_t dead_until_us, heard_us;
 	uint8_t last_id;
 	struct ask *by_id[256]; /* Open requests. */
 };
@@ -56,7 +56,7 @@ struct ask {
 	struct server *on;        /* ... and its identifier is ours; NULL: not yet. */
 	unsigned sent;
 	bool left;                /* A request was sent. */
-	uint64_t next_us, until_us;
+	uint64_t since_us, next_us, until_us; /* since_us: this server is asked. */
 	struct blob *answer;      /* It has come. */
 	struct ask *prev, *next;  /* In the list of answered ones. */
 	UT_hash_handle hh;
@@ -176,6 +176,7 @@ static bool choose(const struct core *c, struct ask *a)
 	a->now = best;
 	a->tried[best] = true;
 	a->sent = 0;
+	a->since_us = c->now_us;
 	return true;
 }
 
@@ -286,10 +287,12 @@ static bool send_request(struct core *c, const struct ask *a)
 	return sent;
 }
 
-static void find_dead(struct core *c, struct server *s)
+static void find_dead(struct core *c, struct server *s, const struct ask *a)
 {
 	char at[ENDPOINT_TEXT_LEN];
 
+	if (s->heard_us >= a->since_us)
+		return; /* It answers others. */
 	if (c->now_us >= s->dead_until_us)
 		action_event(c->actions, "radius_silent", "RADIUS server %s does not answer: others "
 							  "are asked first",
@@ -303,7 +306,7 @@ static void advance(struct core *c, struct ask *a)
 	struct server *s;
 
 	if (a->sent == TRIES && a->on)
-		find_dead(c, a->on);
+		find_dead(c, a->on, a);
 	if (a->now == a->q.n || a->sent == TRIES || !server_at(c, &a->q.to[a->now].server)) {
 		let_go(c, a);
 		if (c->now_us >= a->until_us || !choose(c, a)) {
@@ -366,6 +369,7 @@ static void take(struct core *c, const struct endpoint *remote, const uint8_t *d
 		action_event(c->actions, "radius", "RADIUS server %s answers again",
 			     endpoint_format(&s->at, at));
 	s->dead_until_us = 0;
+	s->heard_us = c->now_us;
 	answer(c, a, radius_answer_encode(remote, in));
 }
 
@@ -415,6 +419,7 @@ void radius_policy(struct core *c)
 			if (endpoint_equal(&old.server[k].at, &r->server[i].at)) {
 				r->server[i].dead_until_us = old.server[k].dead_until_us;
 				r->server[i].last_id = old.server[k].last_id;
+				r->server[i].heard_us = old.server[k].heard_us;
 			}
 	}
 }

@@ -118,6 +118,31 @@ static void a_dead_server_comes_last(void **unused)
 	end(&l);
 }
 
+/* It drops one client's request, as a server may, and answers others meanwhile: nobody is sent elsewhere for that. */
+static void a_server_that_answers_others_is_not_dead(void **unused)
+{
+	struct initiator other;
+	struct blob *d;
+	struct story l;
+
+	(void)unused;
+	begin(&l);
+	story_client_other(&l, &other, &l.client.config);
+	servers[0].silent = true;
+	d = request(&l, 2);
+	assert_null(response(&l, d, 1));
+	blob_unref(d);
+	initiator_fini(&l.client);
+	l.client = other;
+	servers[0].silent = false;
+	assert_goes_on(&l, request(&l, 2));
+	servers[0].silent = true;
+	story_run(&l, 5010);
+	assert_int_equal(servers[1].requests, 1); /* The first client's. */
+	assert_int_equal(story_happened(&l, story_leader(&l), "radius_silent"), 0);
+	end(&l);
+}
+
 static void no_server_answers(void **unused)
 {
 	struct story l;
@@ -354,6 +379,7 @@ int main(void)
 		cmocka_unit_test(a_request_is_shared_before_it_leaves),
 		cmocka_unit_test(a_silent_server_is_asked_again_then_the_next),
 		cmocka_unit_test(a_dead_server_comes_last),
+		cmocka_unit_test(a_server_that_answers_others_is_not_dead),
 		cmocka_unit_test(no_server_answers),
 		cmocka_unit_test(a_wrong_password_is_refused),
 		cmocka_unit_test(an_answer_that_is_not_signed_is_none),
