@@ -40,6 +40,7 @@ uint32_t datapath_tun_mtu(int outer_mtu, uint8_t family)
 {
 	size_t fits = outer_mtu > 0 ? outer_inner_max((size_t)outer_mtu, family) : DATAPATH_TUN_MTU;
 
+	assert(family == 4 || family == 6);
 	return fits > DATAPATH_TUN_MTU ? DATAPATH_TUN_MTU
 	       : fits < DATAPATH_TUN_MTU_MIN ? DATAPATH_TUN_MTU_MIN : (uint32_t)fits;
 }
@@ -146,6 +147,8 @@ struct datapath *datapath_start(const struct datapath_config *c, const struct da
 	assert(c->n_addresses <= DATAPATH_ADDRESSES_MAX && prefix_list_sound(&c->pools) &&
 	       c->n_inner_addresses <= DATAPATH_ADDRESSES_MAX && c->n_others <= DATAPATH_OTHERS_MAX);
 	assert(!c->isolation_ms || c->contact);
+	assert(c->seed && c->tun && c->outer_interface && c->inner_interface);
+	assert(face->ike && face->report && face->forward && face->applied);
 	if (!dp) {
 		snprintf(err, DATAPATH_ERR_LEN, "out of memory");
 		return NULL;
@@ -191,6 +194,7 @@ static enum status post_chunk(struct datapath *dp, const struct sa_update *updat
 	enum status refused = OK, status;
 	size_t made = 0;
 
+	assert(n <= POST_CHUNK);
 	for (size_t i = 0; i < n; i++) {
 		struct posted_update *p = &posted[made];
 
@@ -219,6 +223,7 @@ enum status datapath_post(struct datapath *dp, const struct sa_update *updates, 
 {
 	enum status worst = OK;
 
+	assert(updates || n == 0);
 	for (size_t i = 0; i < n; i += POST_CHUNK) {
 		enum status status = post_chunk(
 			dp, updates + i, n - i < POST_CHUNK ? n - i : POST_CHUNK, ticket);
@@ -251,7 +256,10 @@ enum status datapath_inject(struct datapath *dp, const struct datapath_forward *
 enum status datapath_send_ike(struct datapath *dp, const struct endpoint *local,
 			      const struct endpoint *remote, const void *data, size_t len)
 {
-	enum status status = sockets_send_ike(&dp->worker.sockets, local, remote, data, len);
+	enum status status;
+
+	assert(data && len > 0 && local->address.family == remote->address.family);
+	status = sockets_send_ike(&dp->worker.sockets, local, remote, data, len);
 
 	dp->ike_out += status == OK;
 	return status;
@@ -325,6 +333,7 @@ void datapath_sa_stats(struct datapath *dp, const uint32_t *spi_in, size_t n,
 {
 	struct stats_question q = {.spi_in = spi_in, .out = out, .n = n};
 
+	assert(n == 0 || (spi_in && out));
 	memset(out, 0, n * sizeof(*out));
 	mailbox_ask(&dp->worker.mailbox, &q);
 }

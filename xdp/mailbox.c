@@ -62,6 +62,7 @@ enum status mailbox_post(struct mailbox *b, struct posted_update *updates, size_
 	enum status status = ERR_FULL;
 	bool first;
 
+	assert(updates || n == 0);
 	pthread_mutex_lock(&b->lock);
 	first = m->n_updates == 0;
 	if (m->n_updates + n > m->room) {
@@ -75,6 +76,7 @@ enum status mailbox_post(struct mailbox *b, struct posted_update *updates, size_
 	}
 	memcpy(m->updates + m->n_updates, updates, n * sizeof(*updates));
 	m->n_updates += n;
+	assert(m->n_updates <= m->room);
 	m->ticket = ++b->tickets;
 	if (ticket)
 		*ticket = m->ticket;
@@ -93,6 +95,7 @@ enum status mailbox_inject(struct mailbox *b, struct injected_packet *p)
 	assert(p->len <= DATAPATH_PACKET_MAX);
 	p->next = NULL;
 	pthread_mutex_lock(&b->lock);
+	assert(b->n_injected <= INJECTED_MAX);
 	full = b->n_injected >= INJECTED_MAX || b->closed;
 	first = b->n_injected == 0;
 	if (!full) {
@@ -138,11 +141,13 @@ void mailbox_take(struct mailbox *b, struct mail *m)
 	b->waiting = empty;
 	b->injected_end = &b->waiting.injected;
 	b->n_injected = 0;
+	assert(m->n_updates <= m->room);
 	pthread_mutex_unlock(&b->lock);
 }
 
 void mailbox_answer(struct mailbox *b, struct stats_question *q)
 {
+	assert(!q->answered);
 	pthread_mutex_lock(&b->lock);
 	q->answered = true;
 	pthread_cond_broadcast(&b->answer);

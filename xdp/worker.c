@@ -84,6 +84,7 @@ static void serve_socket(struct worker *w, size_t address, enum socket_kind kind
 			break;
 		}
 	}
+	assert(n_esp <= n && n <= BURST);
 	if (n_esp)
 		engine_inbound(e, burst, n_esp);
 }
@@ -109,7 +110,8 @@ static void apply_updates(struct worker *w)
 	begin_burst(w);
 	for (size_t i = 0; i < m->n_updates; i++)
 		engine_update(&w->engine, &m->updates[i].update, m->updates[i].sa);
-	m->n_updates = 0;
+	m->n_updates = 0; /* Their SAs are the engine's now. */
+	assert(w->engine.spis.used <= w->engine.spis.max);
 	if (!m->ticket)
 		return;
 	engine_update_done(&w->engine);
@@ -119,6 +121,7 @@ static void apply_updates(struct worker *w)
 static void inject_burst(struct worker *w, struct packet *burst, size_t n,
 			 enum datapath_direction direction)
 {
+	assert(n <= BURST);
 	if (!n)
 		return;
 	begin_burst(w);
@@ -207,7 +210,7 @@ static void look_for_end_of_stop(struct worker *w)
 /* In milliseconds; -1: for whatever comes. */
 static int wait_at_most(const struct worker *w)
 {
-	if (w->engine.marks || w->engine.stopped)
+	if (w->engine.marks || w->engine.stopped || xsk_unsent(&w->xsk))
 		return 1;
 	return w->engine.volumes ? (int)(VOLUMES_US / 1000) : -1;
 }
@@ -247,6 +250,7 @@ static void *worker_main(void *arg)
 		begin_burst(w);
 		(void)engine_marks(&w->engine);
 		carried_report(&w->engine);
+		xsk_kick(&w->xsk);
 		if (w->engine.stopped)
 			look_for_end_of_stop(w);
 		for (int i = 0; i < n; i++)
@@ -267,6 +271,7 @@ void worker_init(struct worker *w)
 {
 	memset(w, 0, sizeof(*w));
 	w->epoll = w->tun.fd = w->mailbox.wake = -1;
+	assert(!w->started);
 }
 
 static void send_inner(void *ctx, struct packet **packets, size_t n)
@@ -283,6 +288,7 @@ static void send_outer(void *ctx, struct packet **packets, size_t n)
 	if (w->xsk.n) {
 		size_t left = xsk_write(&w->xsk, packets, n);
 
+		assert(left <= n);
 		counter_add(&w->engine.counters.xdp_out, n - left);
 		n = left;
 	}
@@ -360,6 +366,7 @@ int worker_start(struct worker *w)
 
 void worker_stop(struct worker *w)
 {
+	assert(!w->started || w->mailbox.wake >= 0);
 	if (w->started) {
 		w->stop = true;
 		mailbox_wake(&w->mailbox);

@@ -200,6 +200,7 @@ void bootstrap_link(struct core *c, uint32_t node, bool up)
 	struct known_node *p = &c->known[node];
 	struct frame f = { .type = FRAME_HELLO };
 
+	assert(node < c->config->n_nodes);
 	if (!up) {
 		p->linked = p->greeted = p->refuses = p->unfit = false;
 		return;
@@ -341,6 +342,7 @@ void bootstrap_refused(struct core *c, uint32_t node, const struct frame *f)
 	const char *text = (const char *)f->bytes.data;
 	uint32_t strangers = 0;
 
+	assert(node < c->config->n_nodes);
 	c->known[node].refuses = true;
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
 		strangers += c->known[i].refuses && c->known[i].cluster_id != c->identity->cluster_id;

@@ -100,6 +100,7 @@ void collect_down(struct core *c)
 
 bool collect_concerns(const struct core *c, const struct slot *slot, uint32_t node)
 {
+	assert(node < c->config->n_nodes);
 	return slot->node != 0 && (slot->node == c->raft_id || slot->node == c->known[node].raft_id);
 }
 
@@ -110,6 +111,7 @@ void collect_done(struct core *c, uint32_t node, const struct frame *f)
 	bool forgot = (c->collect->forgot & (1u << node)) != 0;
 	struct told *t = c->collect->told[node];
 
+	assert(node < c->config->n_nodes);
 	c->collect->forgot &= ~(1u << node);
 	if (MUTANT(MUTANT_DONE_WITHOUT_MARKS))
 		forgot = false;

@@ -6,6 +6,7 @@
 
 #include "cluster/core/rooms.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define ELECTION_AGAIN_US (3 * MS)
@@ -112,6 +113,7 @@ void election_look(struct core *c)
 
 void election_suspicion(struct core *c, uint32_t node, const struct frame *f)
 {
+	assert(node < c->config->n_nodes);
 	c->election->by[node] = (struct suspicion){ .leader = f->suspect.leader,
 						    .term = f->suspect.term,
 						    .last_index = f->suspect.last_index,

@@ -13,8 +13,11 @@
 #include "cluster/core/routes.h"
 #include "proto/mutant.h"
 
+#include <assert.h>
+
 bool fitness_ready(const struct core *c, uint32_t node)
 {
+	assert(node < c->config->n_nodes);
 	if (node == c->config->self)
 		return !c->unfit;
 	if (MUTANT(MUTANT_SUCCESSOR_UNFIT))
@@ -39,6 +42,7 @@ static void tell(struct core *c, uint32_t node)
 
 void fitness_greet(struct core *c, uint32_t node)
 {
+	assert(node < c->config->n_nodes);
 	if (c->unfit)
 		tell(c, node);
 }

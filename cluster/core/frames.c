@@ -24,6 +24,8 @@
 #include "cluster/core/takeover.h"
 #include "proto/mutant.h"
 
+#include <assert.h>
+
 void frames_datagram(struct core *c, uint32_t via, const struct endpoint *local,
 		     const struct endpoint *remote, const uint8_t *data, size_t len)
 {
@@ -122,6 +124,7 @@ void frames_receive(struct core *c, uint32_t node, const uint8_t *data, size_t l
 	struct frame f;
 	bool heard;
 
+	assert(node < c->config->n_nodes);
 	if (frame_parse(&f, data, len) != OK) {
 		core_drop(c, DROP_MALFORMED);
 		return;

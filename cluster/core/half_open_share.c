@@ -193,6 +193,7 @@ void half_open_ack(struct core *c, uint32_t node, const struct frame *f)
 {
 	struct half_open_entry *e = half_open_entry(c, f->half_open_ack.spi_i, f->half_open_ack.spi_r);
 
+	assert(node < c->config->n_nodes);
 	if (!e || f->half_open_ack.step != e->h.auth.step)
 		return;
 	e->acks |= 1u << node;
@@ -252,6 +253,7 @@ void half_open_share(struct core *c, uint32_t node, const uint8_t *sealed, size_
 	bool good;
 	CBS in;
 
+	assert(node < c->config->n_nodes);
 	good = seal_open(c->seal, SEAL_HALF_OPEN, sealed, len, &plain) == OK && plain;
 	if (good) {
 		CBS_init(&in, plain->data, plain->len);

@@ -5,6 +5,7 @@
 #include "cluster/core/rooms.h"
 #include "proto/mutant.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct heard {
@@ -13,6 +14,7 @@ struct heard {
 
 const struct heard_marks *heard_of(const struct core *c, uint32_t node, uint64_t incarnation)
 {
+	assert(node < c->config->n_nodes);
 	for (unsigned i = 0; i < 2; i++)
 		if (c->heard->by[node][i].incarnation == incarnation)
 			return &c->heard->by[node][i];
@@ -50,6 +52,7 @@ void heard_note(struct core *c, uint32_t node, const struct frame *f)
 	struct heard_marks *h = c->heard->by[node];
 	uint64_t us = left_us(c, f);
 
+	assert(node < c->config->n_nodes);
 	if (h[0].incarnation != f->marks.incarnation) {
 		h[1] = h[0];
 		h[0] = (struct heard_marks){ .incarnation = f->marks.incarnation };

@@ -147,6 +147,7 @@ void owed_shown(struct core *c, uint32_t node, const struct frame *f)
 {
 	struct owed_by *d = find(c->owed->by, c->owed->n, c->known[node].raft_id, f->marks.incarnation);
 
+	assert(node < c->config->n_nodes);
 	if (!d || d->from_us == OWED_NOTHING || f->marks.index < d->index)
 		return;
 	if (d->shown_us == 0)

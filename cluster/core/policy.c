@@ -187,8 +187,8 @@ static bool is_configured(const struct core *c, const struct session *s)
 	const struct ike_connection *connection = core_connection(c, s);
 	unsigned where = connection ? ike_connection_auth(connection)->listed : 0;
 
-	if (connection && connection->clients)
-		return trust_admits(connection->clients, &s->ike.peer_id);
+	if (connection && connection->clients && !trust_admits(connection->clients, &s->ike.peer_id))
+		return false;
 	return connection && (where == AUTH_LISTED_NOWHERE || (listed(c, &s->ike.peer_id) & where));
 }
 

@@ -9,6 +9,7 @@
 #include "cluster/core/proposals.h"
 #include "proto/mutant.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,7 @@ void proposed_receive(struct core *c, uint32_t node, const uint8_t *data, size_t
 {
 	struct command command;
 
+	assert(node < c->config->n_nodes);
 	if (!core_leads(c) || len > COMMAND_BATCH_MAX)
 		return;
 	while (len > 0) {

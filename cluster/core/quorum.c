@@ -105,6 +105,7 @@ void quorum_marked(struct core *c, const struct session *s, const struct sa_repo
 
 void quorum_acknowledged(struct core *c, uint32_t node, const struct frame *f)
 {
+	assert(node < c->config->n_nodes);
 	if (f->marks.incarnation != c->incarnation)
 		return;
 	for (size_t i = 0; i < f->marks.n; i++) {

@@ -20,6 +20,7 @@
 #include "cluster/core/rooms.h"
 #include "proto/mutant.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define LOOK_US (1000 * MS)
@@ -280,6 +281,7 @@ bool routes_reach(const struct core *c, uint32_t node)
 {
 	const struct node_record *n = state_node(c->state, c->known[node].raft_id);
 
+	assert(node < c->config->n_nodes);
 	for (uint32_t i = 0; n && i < c->routes->wanted.n; i++)
 		if (!prefix_list_covers(&n->routes, &c->routes->wanted.at[i]))
 			return false;

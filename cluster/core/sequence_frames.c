@@ -12,6 +12,8 @@
 #include "cluster/core/sequence.h"
 #include "proto/mutant.h"
 
+#include <assert.h>
+
 
 static struct blob *marks_frame(const struct core *c, uint32_t to, const struct frame_mark *rows,
 				size_t n)
@@ -52,6 +54,7 @@ void sequence_tell(struct core *c, uint32_t node, bool all)
 	struct owned_sa *sa;
 	size_t n = 0;
 
+	assert(node < c->config->n_nodes);
 	for (sa = owned_sa_first(c, SAS_FRESH); sa; sa = sa->link[SAS_FRESH].next) {
 		const struct mark *const known[] = { &sa->mark.known.before,
 						     &sa->mark.known.newest };
@@ -129,6 +132,7 @@ void sequence_marks(struct core *c, uint32_t node, const struct frame *f)
 	struct pass pass = { .n = 0 };
 	size_t n_acked = 0;
 
+	assert(node < c->config->n_nodes);
 	if (f->marks.incarnation == c->known[node].incarnation) {
 		owed_shown(c, node, f);
 		heard_note(c, node, f);

@@ -12,6 +12,8 @@
 #include "cluster/state/horizon.h"
 #include "proto/mutant.h"
 
+#include <assert.h>
+
 uint32_t voter_majority(const struct core *c)
 {
 	uint32_t known = 0, n = c->config->n_nodes;
@@ -32,6 +34,7 @@ bool voter_may_vote(const struct core *c)
 bool voter_acknowledges(const struct core *c, uint32_t node, uint64_t incarnation,
 			 const struct frame_mark *row)
 {
+	assert(node < c->config->n_nodes);
 	unsigned i;
 	const struct session *s = state_session_by_spi(c->state, row->spi_in, &i);
 	const struct slot *slot = s ? session_slot(c->state, s) : NULL;

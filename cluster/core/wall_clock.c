@@ -6,6 +6,7 @@
 
 #include "cluster/core/rooms.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define TELL_US (5000 * MS)
@@ -37,6 +38,7 @@ bool wall_clock_is_wrong(const struct core *c, uint32_t node)
 	uint32_t apart = 0;
 	int64_t its, other;
 
+	assert(node < c->config->n_nodes);
 	if (!now_of(c, node, &its))
 		return false;
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
@@ -75,6 +77,7 @@ void wall_clock_set(struct core *c, int64_t unix_s)
 
 void wall_clock_heard(struct core *c, uint32_t node, int64_t unix_s)
 {
+	assert(node < c->config->n_nodes);
 	keep(c, node, unix_s);
 }
 

@@ -17,6 +17,7 @@ void consensus_log_init(struct consensus_log *l)
 
 static struct consensus_log_cell *cell_at(const struct consensus_log *l, size_t i)
 {
+	assert(i <= l->n && l->n <= l->room);
 	return &l->cells[(l->head + i) % l->room];
 }
 
@@ -62,6 +63,7 @@ void consensus_log_append(struct consensus_log *l, uint64_t term, uint8_t type, 
 	s->entry.data = blob_ref(data);
 	s->seq = seq;
 	l->n++;
+	assert(l->n <= l->room && consensus_log_last(l) == s->entry.index);
 }
 
 void consensus_log_truncate(struct consensus_log *l, uint64_t from)
@@ -78,11 +80,13 @@ void consensus_log_trim(struct consensus_log *l, uint64_t to)
 		l->n--;
 		l->first++;
 	}
+	assert(l->first > to || l->n == 0);
 }
 
 void consensus_log_reset(struct consensus_log *l, uint64_t index, uint64_t term)
 {
 	consensus_log_truncate(l, 0);
+	assert(l->n == 0);
 	l->first = index + 1;
 	l->snapshot_index = index;
 	l->snapshot_term = term;

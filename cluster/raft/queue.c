@@ -50,6 +50,7 @@ static struct store_update *update_new(struct consensus *c, struct consensus_wri
 	*w = calloc(1, sizeof(**w));
 	assert(u && *w);
 	u->seq = (*w)->seq = ++c->seq;
+	assert(*c->writes_tail == NULL);
 	*c->writes_tail = *w;
 	c->writes_tail = &(*w)->next;
 	return u;
@@ -131,6 +132,7 @@ void consensus_queue_snapshot(struct consensus *c, struct store_snapshot *s, uin
 	struct consensus_write *w;
 	struct store_update *u = update_new(c, &w);
 
+	assert(s && trim_to <= s->index);
 	w->snapshot = s;
 	u->snapshot = consensus_snapshot_share(s);
 	u->trim_to = trim_to;

@@ -69,9 +69,8 @@ static void apply_cluster_time(struct state *s, const struct cluster_time *c)
 
 /* ---- Apply ---- */
 
-void state_apply(struct state *s, const struct command *c, struct apply_result *r)
+static void apply(struct state *s, const struct command *c, struct apply_result *r)
 {
-	memset(r, 0, sizeof(*r));
 	switch (c->type) {
 	case COMMAND_SESSION_PUT:
 		apply_session_put(s, &c->session_put, r);
@@ -117,4 +116,21 @@ void state_apply(struct state *s, const struct command *c, struct apply_result *
 		return;
 	}
 	assert(0 && "command_decode() gives only commands that it knows");
+}
+
+void state_apply(struct state *s, const struct command *c, struct apply_result *r)
+{
+	uint64_t time_ms = s->time_ms, last_session = s->last_session;
+	uint8_t level = s->level;
+
+	memset(r, 0, sizeof(*r));
+	apply(s, c, r);
+	/* These never fall. */
+	assert(s->time_ms >= time_ms && s->level >= level && s->last_session >= last_session);
+	/* What was refused has changed nothing. */
+	assert(r->status == OK || (!r->slots_changed && !r->holder_changed && !r->session_deleted &&
+				   r->n_superseded == 0 && r->n_passed == 0));
+	assert(r->n_superseded <= COMMAND_SUPERSEDES_MAX && r->n_passed <= COMMAND_SUPERSEDES_MAX + 1);
+	assert(s->n_child <= s->n_places && s->shared.places <= s->n_places && s->n_exact <= s->n_child);
+	assert((s->holder == 0) == (s->holder_incarnation == 0));
 }

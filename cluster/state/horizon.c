@@ -11,6 +11,8 @@
  * lowers it: if a client stays below, its SA is replaced, not repaired. */
 #include "cluster/state/horizon.h"
 
+#include <assert.h>
+
 bool horizon_exact(const struct seq_record *r)
 {
 	return r->horizon != 0;
@@ -26,6 +28,7 @@ void horizon_init(struct seq_record *r, int64_t epoch, uint64_t horizon)
 {
 	r->horizon = horizon > horizon_max(r) ? horizon_max(r) : horizon;
 	r->made_in = horizon ? epoch : 0;
+	assert(horizon_exact(r) == (horizon != 0));
 }
 
 bool horizon_raise(struct seq_record *r, int64_t epoch, int64_t current, uint64_t horizon)
@@ -34,6 +37,7 @@ bool horizon_raise(struct seq_record *r, int64_t epoch, int64_t current, uint64_
 		horizon = horizon_max(r);
 	if (epoch != current || !horizon_exact(r) || horizon <= r->horizon)
 		return false;
+	assert(horizon > r->horizon && horizon <= horizon_max(r));
 	r->horizon = horizon;
 	return true;
 }

@@ -52,6 +52,7 @@ void lease_init(struct seq_record *r, int64_t epoch, uint64_t length, bool esn)
 	r->mark_epoch = epoch;
 	r->late = 0;
 	r->volume = (struct volume){ 0 };
+	assert(r->start < r->end0 && r->end0 <= r->limit);
 }
 
 struct seq_lease lease_at(const struct seq_record *r, int64_t epoch)
@@ -101,4 +102,5 @@ void lease_move(struct seq_record *r, int64_t epoch, uint64_t next)
 	r->e0 = epoch;
 	r->start = next;
 	r->end0 = lease_reach(next, 1, r->length, r->limit);
+	assert(r->start >= old.start && r->start <= old.end && r->end0 >= r->start);
 }

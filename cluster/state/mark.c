@@ -46,6 +46,7 @@ struct mark mark_before(const struct mark_memory *m, int64_t epoch)
 		raise(&highest, m->before);
 	if (m->newest.epoch < epoch)
 		raise(&highest, m->newest);
+	assert(highest.seq == 0 || highest.epoch < epoch);
 	return highest;
 }
 
@@ -78,5 +79,6 @@ bool mark_commit(struct seq_record *r, struct mark mark, int64_t current)
 	r->late = mark_floor(r, current);
 	r->mark_epoch = current;
 	r->mark = max_u64(r->mark, mark.seq);
+	assert(mark_is_logged(r, mark, current));
 	return true;
 }

@@ -170,6 +170,7 @@ void apply_session_put(struct state *s, const struct session_put *c, struct appl
 	if (r->status != OK)
 		return;
 	from = capacity_followed(s, c, &c->ike, &gone);
+	assert(gone.n <= COMMAND_SUPERSEDES_MAX);
 	for (uint32_t i = 0; i < gone.n; i++) {
 		r->superseded[r->n_superseded++] = gone.entry[i]->s.id;
 		accounting_stop(s, gone.entry[i], RADIUS_CAUSE_LOST_CARRIER);
@@ -182,6 +183,7 @@ void apply_session_put(struct state *s, const struct session_put *c, struct appl
 	}
 	inserted = session_insert(s, e);
 	assert(inserted == OK);
+	assert(e->s.id > s->last_session);
 	s->last_session = e->s.id;
 	accounting_start(s, e);
 	r->session = e->s.id;
@@ -279,6 +281,7 @@ void apply_session_step(struct state *s, const struct session_step *c, struct ap
 	if (c->ike.features & IKE_ENDS)
 		accounting_stop(s, e, RADIUS_CAUSE_ADMIN_RESET);
 	session_replace(s, e, &c->ike, seq);
+	assert(e->s.ike.n_child <= IKE_CHILD_MAX && e->s.serial < UINT64_MAX);
 	e->s.serial++;
 	if (c->noticed)
 		e->s.noticed_epoch = later(e->s.noticed_epoch, c->epoch, epoch);

@@ -106,6 +106,7 @@ static void holder_set(struct state *s, const struct node_record *n, struct appl
 
 	if (s->holder == id && s->holder_incarnation == incarnation)
 		return;
+	assert(!n || n->up);
 	s->holder = id;
 	s->holder_incarnation = incarnation;
 	r->holder_changed = true;
@@ -183,6 +184,7 @@ static void node_leaves(struct state *s, struct node_record *n, const struct nod
 {
 	bool held = s->holder == n->id;
 
+	assert(successor != n);
 	n->up = false;
 	r->nodes_changed = true;
 	slots_leave(s, n->id, successor, config_hash, r);

@@ -56,6 +56,7 @@ static void list_remove(struct session_list *l, uint64_t id)
 	for (i = 0; i < l->n; i++)
 		if (l->item[i].entry)
 			l->item[kept++] = l->item[i];
+	assert(kept == l->n - l->holes);
 	l->n = kept;
 	l->holes = 0;
 }

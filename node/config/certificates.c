@@ -174,9 +174,9 @@ static void read_clients(struct reader *r, size_t i)
 	if (c->auth == &ike_auth_pubkey && f->n_cert == 0)
 		reader_error(r, line_of(r, i, "auth"), "\"auth\" = \"pubkey\" lacks \"cert_file\" and \"key_file\": "
 			     "the gateway shows a certificate, too");
-	if (c->auth != &ike_auth_pubkey && (f->ca[0] || f->crl[0] || c->clients)) {
-		reader_error(r, line_of(r, i, f->ca[0] ? "client_ca_file" : f->crl[0] ? "crl_file" : "client_ids"),
-			     "\"client_ca_file\", \"crl_file\" and \"client_ids\" are for \"auth\" = \"pubkey\": "
+	if (c->auth != &ike_auth_pubkey && (f->ca[0] || f->crl[0])) {
+		reader_error(r, line_of(r, i, f->ca[0] ? "client_ca_file" : "crl_file"),
+			     "\"client_ca_file\" and \"crl_file\" are for \"auth\" = \"pubkey\": "
 			     "remove them, or change \"auth\"");
 		return;
 	}

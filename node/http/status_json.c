@@ -284,6 +284,18 @@ static void links(FILE *f, const struct link *link)
 	metric(f, "loop_stalls_total", "counter", l.loop_stalls);
 }
 
+static void inbox(FILE *f, const struct status_view *v)
+{
+	const char *name;
+	uint64_t lost;
+
+	if (!v->inbox_lost)
+		return;
+	fprintf(f, "# TYPE baton_inbox_lost_total counter\n");
+	for (size_t i = 0; v->inbox_lost(v->ctx, i, &name, &lost); i++)
+		fprintf(f, "baton_inbox_lost_total{class=\"%s\"} %" PRIu64 "\n", name, lost);
+}
+
 static void datapath(FILE *f, const struct datapath_counters *dp)
 {
 #define X(name, type)                                                                              \
@@ -381,6 +393,7 @@ char *status_metrics(const struct status_view *v)
 	metric(f, "false_node_downs_total", "counter", st.false_node_downs);
 	datapath(f, &dp);
 	links(f, v->link);
+	inbox(f, v);
 	memory_read(&memory);
 	metric(f, "memory_resident_bytes", "gauge", memory.resident);
 	metric(f, "memory_peak_bytes", "gauge", memory.peak);

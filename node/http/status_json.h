@@ -30,6 +30,8 @@ struct status_view { /* Borrowed; what the reports are made from. */
 	void *ctx;
 	json_t *(*events)(void *ctx); /* A new list: [{"at_ms","node","kind","text"}, ...] */
 	void (*loop_stall)(void *ctx, struct status_stall *out); /* May be NULL. */
+	/* What found no room on its way to the control loop, by class: false, there is no such class. May be NULL. */
+	bool (*inbox_lost)(void *ctx, size_t class, const char **name, uint64_t *lost);
 	unsigned (*store_fill_percent)(void *ctx); /* May be NULL. */
 };
 

@@ -61,7 +61,7 @@ bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_class class)
 
 	pthread_mutex_lock(&b->lock);
 	if (cost > max[class] - b->octets[class]) {
-		b->lost++;
+		b->lost[class]++;
 		pthread_mutex_unlock(&b->lock);
 		inbox_item_free(i);
 		return false;
@@ -74,6 +74,14 @@ bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_class class)
 	if (was_empty)
 		b->wake(b->ctx);
 	return true;
+}
+
+const char *inbox_class_name(enum inbox_class class)
+{
+	static const char *const name[INBOX_CLASSES] = {"other", "frames", "ike", "ike_sa_init", "packets"};
+
+	assert(class < INBOX_CLASSES);
+	return name[class];
 }
 
 struct inbox_item *inbox_take(struct inbox *b)

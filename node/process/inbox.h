@@ -51,7 +51,7 @@ struct inbox {
 	pthread_mutex_t lock;
 	struct inbox_item *first, **end;
 	size_t octets[INBOX_CLASSES]; /* Waiting, items and all. */
-	uint64_t lost;  /* Items refused because too much was waiting. */
+	_Atomic uint64_t lost[INBOX_CLASSES]; /* Refused because too much was waiting. */
 	void (*wake)(void *ctx); /* Any thread; called when the queue stops being empty. */
 	void *ctx;
 };
@@ -71,6 +71,7 @@ void inbox_item_free(struct inbox_item *i);
 
 /* Adopts the item. False: its class is full, it was dropped. */
 bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_class class);
+const char *inbox_class_name(enum inbox_class class); /* For metrics. */
 /* All that waits, in order, as a list. */
 struct inbox_item *inbox_take(struct inbox *b);
 

@@ -2,8 +2,8 @@
 /* The control loop: everything that happens becomes an event, one at a time;
  * the core's actions are performed before the next one. Callbacks do nothing else.
  *
- * The clock of events is CLOCK_MONOTONIC in microseconds. The one timer is a
- * timerfd, armed for core_deadline_us() after every round: takeover notices are paced
+ * The clock of events is CLOCK_BOOTTIME in microseconds: it goes on while the host sleeps. The one
+ * timer, by the same clock, is a timerfd, armed for core_deadline_us() after every round: takeover notices are paced
  * by 200 us, which libuv's millisecond timers cannot do. */
 #include "node/process/crl_watch.h"
 #include "node/process/node.h"
@@ -293,7 +293,7 @@ void loop_init(struct node *n)
 	int rc = uv_loop_init(&n->loop);
 
 	assert(rc == 0);
-	n->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	n->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
 	assert(n->timer_fd >= 0);
 	uv_async_init(&n->loop, &n->wake, on_wake);
 	uv_poll_init(&n->loop, &n->timer, n->timer_fd);

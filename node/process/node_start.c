@@ -308,6 +308,17 @@ static void view_stall(void *ctx, struct status_stall *out)
 				     .lately_us = lately.wall_us, .lately_cpu_us = lately.cpu_us};
 }
 
+static bool view_lost(void *ctx, size_t class, const char **name, uint64_t *lost)
+{
+	struct node *n = ctx;
+
+	if (class >= INBOX_CLASSES)
+		return false;
+	*name = inbox_class_name((enum inbox_class)class);
+	*lost = n->inbox.lost[class];
+	return true;
+}
+
 static unsigned view_fill(void *ctx)
 {
 	const struct node *n = ctx;
@@ -321,7 +332,7 @@ static bool start_http(struct node *n, char *err)
 
 	n->view = (struct status_view){.config = n->config, .ready = n->ready,
 				       .ctx = n, .events = view_events,
-				       .loop_stall = view_stall,
+				       .loop_stall = view_stall, .inbox_lost = view_lost,
 				       .store_fill_percent = view_fill};
 	if (!self(n)->http[0])
 		return true;

@@ -263,10 +263,11 @@ void perform_actions(struct node *n)
 
 void perform_forward(struct node *n, const struct datapath_forward *f)
 {
+	uint64_t generation;
 	uint8_t frame[FORWARD_FRAME_MAX];
 
 	assert(f->node < n->config->cluster.n_nodes && f->node != n->config->cluster.self);
-	if (!core_node_linked(n->core, f->node) || !n->generation[f->node])
-		return;
-	link_send(n->link, f->node, n->generation[f->node], frame, forward_create(f, frame));
+	/* No connection has generation 0: what is for a node without one counts as lost. */
+	generation = core_node_linked(n->core, f->node) ? n->generation[f->node] : 0;
+	link_send(n->link, f->node, generation, frame, forward_create(f, frame));
 }

@@ -45,7 +45,7 @@ void auth_announce(struct ike_builder *b, const struct ike_config *config, const
 
 		if (!takes_suite(c, suite))
 			continue;
-		signs |= c->own || c->clients;
+		signs |= c->own || (c->clients && c->clients->n_cas > 0);
 		for (size_t k = 0; c->clients && k < c->clients->n_cas; k++)
 			add(&cas, c->clients->ca[k]);
 	}

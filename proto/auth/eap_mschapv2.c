@@ -169,8 +169,10 @@ static enum ike_auth_verdict take_response(struct ike_auth_round *r, struct prog
 	bool good;
 
 	entropy_draw(r->env->entropy, &hash, sizeof(hash)); /* An unknown user has one that nobody has. */
-	if (user)
+	if (user) {
 		hash = user->password;
+		r->peer = user->id; /* Since its Identity another user may have come that fits better. */
+	}
 	memcpy(x.authenticator_challenge, p->challenge, sizeof(p->challenge));
 	memcpy(x.peer_challenge, CBS_data(&m->challenge), sizeof(x.peer_challenge));
 	x.name = mschapv2_user(m->name);
@@ -211,6 +213,7 @@ static enum ike_auth_verdict take_mschapv2(struct ike_auth_round *r, struct prog
 static enum ike_auth_verdict mschapv2_step(struct ike_auth_round *r)
 {
 	enum ike_auth_verdict verdict;
+	const struct ike_user *user;
 	struct progress p;
 	struct eap e;
 	CBS msk;
@@ -220,7 +223,8 @@ static enum ike_auth_verdict mschapv2_step(struct ike_auth_round *r)
 		return AUTH_VERDICT_REFUSE;
 	}
 	CBS_init(&msk, p.msk, sizeof(p.msk));
-	if (p.phase == PHASE_AUTH && !eap_auth_user(r->env->config, name_of(&p)))
+	user = p.phase == PHASE_AUTH ? eap_auth_user(r->env->config, name_of(&p)) : NULL;
+	if (p.phase == PHASE_AUTH && !(user && ike_id_equal(&user->id, &r->peer)))
 		verdict = refuse(r, &p, "it is no longer configured");
 	else if (p.phase == PHASE_AUTH)
 		verdict = eap_auth_conclude(r, msk);

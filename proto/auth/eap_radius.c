@@ -152,6 +152,7 @@ static struct blob *request_for(const struct ike_auth_round *r, const struct rad
 	radius_add_eap(&b, r->message->eap);
 	add_text(&b, RADIUS_NAS_IDENTIFIER, r->env->config->nas_identifier);
 	radius_add_u32(&b, RADIUS_NAS_PORT_TYPE, PORT_VIRTUAL);
+	add_text(&b, RADIUS_NAS_PORT_ID, r->connection->name); /* A server may tell connections apart. */
 	radius_add_u32(&b, RADIUS_SERVICE_TYPE, SERVICE_FRAMED);
 	radius_add_u32(&b, RADIUS_FRAMED_MTU, FRAMED_MTU);
 	add_station(&b, RADIUS_CALLED_STATION_ID, r->local);
@@ -317,12 +318,35 @@ static bool take_msk(struct radius_progress *p, const struct radius *a, const st
 	return good;
 }
 
-static void take_number(uint8_t out[4], const struct radius *a, uint8_t type)
+/* False: it is no number. */
+static bool take_number(uint8_t out[4], const struct radius *a, uint8_t type)
 {
 	CBS value;
 
-	if (radius_find(a, type, &value) && CBS_len(&value) == 4)
-		memcpy(out, CBS_data(&value), 4);
+	if (!radius_find(a, type, &value))
+		return true;
+	if (CBS_len(&value) != 4)
+		return false;
+	memcpy(out, CBS_data(&value), 4);
+	return true;
+}
+
+/* RFC 2865 5.6: "A NAS [...] MUST treat unknown or unsupported Service-Types as though an Access-Reject had
+ * been received". A server may serve switches too, and its accounts for them are none of ours. */
+static bool is_framed(const struct radius *a)
+{
+	uint8_t type[4] = {0, 0, 0, SERVICE_FRAMED};
+
+	return take_number(type, a, RADIUS_SERVICE_TYPE) && number(type) == SERVICE_FRAMED;
+}
+
+/* 5.27: "the maximum number of seconds of service". None are left of a quota that is used up. */
+static bool take_timeout(struct radius_progress *p, const struct radius *a)
+{
+	CBS value;
+
+	return take_number(p->timeout, a, RADIUS_SESSION_TIMEOUT) &&
+	       !(radius_find(a, RADIUS_SESSION_TIMEOUT, &value) && number(p->timeout) == 0);
 }
 
 static bool account_add(struct radius_progress *p, uint8_t type, CBS value)
@@ -372,9 +396,13 @@ static enum ike_auth_verdict take_accept(struct ike_auth_round *r, struct radius
 		return refuse_by(r, p, &server, "accepts it with an EAP-Message that is no EAP success");
 	if (radius_find(a, RADIUS_USER_NAME, &name) && !eap_auth_identity(&r->peer, name))
 		return refuse_by(r, p, &server, "gives it a User-Name that is not a possible identity");
-	take_number(p->framed, a, RADIUS_FRAMED_IP_ADDRESS);
-	take_number(p->timeout, a, RADIUS_SESSION_TIMEOUT);
-	take_number(p->interim, a, RADIUS_ACCT_INTERIM_INTERVAL);
+	if (!is_framed(a))
+		return refuse_by(r, p, &server, "gives it a Service-Type that is not Framed: it is no account for a VPN");
+	if (!take_timeout(p, a))
+		return refuse_by(r, p, &server, "gives it a Session-Timeout without a second");
+	if (!take_number(p->framed, a, RADIUS_FRAMED_IP_ADDRESS))
+		return refuse_by(r, p, &server, "gives it a Framed-IP-Address that is none");
+	(void)take_number(p->interim, a, RADIUS_ACCT_INTERIM_INTERVAL);
 	if (!take_account(p, a) && accountant(r->env->config))
 		return refuse_by(r, p, &server, "gives it more than 512 octets of User-Name and Class");
 	p->phase = PHASE_AUTH;

@@ -28,23 +28,28 @@ static void nobodys_key(struct secret *psk, struct entropy *e)
 	OPENSSL_cleanse(nobodys, sizeof(nobodys));
 }
 
+static const struct ike_peer_secret *secret_of(const struct ike_config *c, const struct ike_id *peer)
+{
+	for (size_t i = 0; i < c->n_secrets; i++)
+		if (ike_id_equal(&c->secrets[i].id, peer))
+			return &c->secrets[i];
+	return NULL;
+}
+
 /* The keys of an identity. An unknown identity gets keys that nobody has, and so does the second
  * place of one with a single key: there are always two to try. */
 static bool secrets_find(struct secret psk[KEYS], const struct ike_env *env, const struct ike_id *peer)
 {
-	const struct ike_config *c = env->config;
+	const struct ike_peer_secret *s = secret_of(env->config, peer);
 
 	for (size_t i = 0; i < KEYS; i++)
 		nobodys_key(&psk[i], env->entropy);
-	for (size_t i = 0; i < c->n_secrets; i++) {
-		if (!ike_id_equal(&c->secrets[i].id, peer))
-			continue;
-		psk[0] = c->secrets[i].psk;
-		if (c->secrets[i].other.len > 0)
-			psk[1] = c->secrets[i].other;
-		return true;
-	}
-	return false;
+	if (!s)
+		return false;
+	psk[0] = s->psk;
+	if (s->other.len > 0)
+		psk[1] = s->other;
+	return true;
 }
 
 /* Both are always tried, so the time does not tell which one a client has. Returns which one fits,
@@ -83,7 +88,13 @@ static enum ike_auth_verdict psk_begin(struct ike_auth_round *r)
 
 static enum ike_auth_verdict psk_answer(struct ike_auth_round *r)
 {
-	return auth_own_answered(r) ? AUTH_VERDICT_DONE : AUTH_VERDICT_REFUSE;
+	if (!auth_own_answered(r))
+		return AUTH_VERDICT_REFUSE;
+	if (!secret_of(r->env->config, &r->peer)) {
+		r->why = "it is no longer configured";
+		return AUTH_VERDICT_REFUSE;
+	}
+	return AUTH_VERDICT_DONE;
 }
 
 static void psk_finish(const struct ike_auth_round *r, struct ike_builder *b)

@@ -40,7 +40,8 @@ void trust_demand_crls(struct trust *t);
 /* Do both have the same CRLs, in the same order? */
 bool trust_same_crls(const struct trust *a, const struct trust *b);
 
-/* May this identity connect, if a certificate names it? */
+/* May this identity connect, if it proves itself? With any method: one without certificates has a trust of
+ * patterns alone. */
 bool trust_admits(const struct trust *t, const struct ike_id *id);
 
 /* The peer's CERT payloads, the leaf first. */

@@ -15,6 +15,7 @@
  * one way, whatever was wrong; only the log line tells an unknown identity from a wrong key or a
  * revoked identity. After success: auth_session.c. */
 #include "proto/ike/auth_step.h"
+#include "proto/auth/trust.h"
 #include "proto/ike/ike_keys.h"
 #include "proto/ike/ike_seal.h"
 #include "proto/ike/outcome.h"
@@ -202,6 +203,13 @@ static void ask(struct auth_step *s)
 
 /* ---- The client is who it says ---- */
 
+static bool is_named(const struct ike_connection *connection, const struct ike_id *peer)
+{
+	if (MUTANT(MUTANT_IDS_UNCHECKED))
+		return true;
+	return !connection->clients || trust_admits(connection->clients, peer);
+}
+
 static void let_in(struct auth_step *s)
 {
 	const struct ike_env *env = s->env;
@@ -215,6 +223,8 @@ static void let_in(struct auth_step *s)
 	else if (!s->round.connection)
 		ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED,
 				"no connection for this IDr and these proposals");
+	else if (!is_named(s->round.connection, peer))
+		ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED, "client_ids has no such identity");
 	else if (!ike_is_admitted(env, peer))
 		ike_auth_refuse(s, IKE_NOTIFY_TEMPORARY_FAILURE, "too many IKE SAs lately");
 	else
@@ -299,10 +309,16 @@ static bool resume(struct auth_step *s, struct ike_message *first)
 	s->round.first = first;
 	s->round.connection = ike_connection_find(s->env->config, p->connection);
 	s->method = s->round.connection ? ike_connection_auth(s->round.connection) : NULL;
-	if (first_decode(first, p->first) && s->method)
-		return true;
-	ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED, "its connection is no longer configured");
-	return false;
+	if (!first_decode(first, p->first) || !s->method) {
+		ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED, "its connection is no longer configured");
+		return false;
+	}
+	/* What one method has asked or found proves nothing to another, which a reload may have put here. */
+	if (!s->method->takes(first)) {
+		ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED, "its connection has another method");
+		return false;
+	}
+	return true;
 }
 
 static void next(struct auth_step *s)

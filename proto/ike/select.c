@@ -104,9 +104,10 @@ const struct ike_connection *ike_select_connection(const struct ike_config *c, c
 			continue;
 		if (!ike_connection_auth(connection)->takes(first) || !allows(connection, suite))
 			continue;
-		/* It names who may come by certificate: perhaps another one names this client. If none
-		 * does the first one refuses it, with its reason. */
-		if (!connection->clients || !known || trust_admits(connection->clients, &peer))
+		/* It names who may come: perhaps another one names this client. If none does the first one
+		 * refuses it, with its reason. With EAP, IDi says nothing yet: Windows sends an address. */
+		if (!connection->clients || !known || !ike_message_has(first, IKE_PAYLOAD_AUTH) ||
+		    trust_admits(connection->clients, &peer))
 			return connection;
 		refuses = refuses ? refuses : connection;
 	}

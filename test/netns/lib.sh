@@ -283,8 +283,9 @@ lab_config() {
 		{ cat "$LAB/check.log" >&2; die "baton check refuses the lab's configuration"; }
 }
 
+# LAB_SLEPT=SECONDS: as on a host that has slept so long since it booted.
 node_start() {
-	background "$1" ip netns exec "$(ns "$1")" "$BATON" run --config "$LAB/conf/cluster.toml" --node "$1"
+	background "$1" ip netns exec "$(ns "$1")" ${LAB_SLEPT:+unshare -T --boottime "$LAB_SLEPT"} "$BATON" run --config "$LAB/conf/cluster.toml" --node "$1"
 }
 # order VERB NODE ARGS...: baton end, revoke, allow or prune at a node.
 order() {

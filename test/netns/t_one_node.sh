@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # modes: socket xdp
 # A cluster of one serves a stock client: ping and TCP in both directions, and a
-# clean end that leaves no session.
+# clean end that leaves no session. Its host has slept for a day since it booted.
 set -u
+LAB_SLEPT=86400
 . "$(dirname "$0")/steps.sh"
 cluster_up 1
 client_joins

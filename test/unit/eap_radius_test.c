@@ -163,6 +163,41 @@ static void a_server_lets_in(void **unused)
 	which = 0;
 }
 
+/* What restricts an account is not read past: RFC 2865 5.6, 5.8, 5.27. */
+static void an_account_for_something_else_is_refused(void **unused)
+{
+	static const struct {
+		uint8_t type;
+		const char *value;
+		uint8_t len;
+		const char *why; /* NULL: it gets in. */
+	} rows[] = {
+		{RADIUS_SERVICE_TYPE, "\0\0\0\2", 4, NULL},
+		{RADIUS_SERVICE_TYPE, "\0\0\0\6", 4, "no account for a VPN"},
+		{RADIUS_SERVICE_TYPE, "\0\2", 2, "no account for a VPN"},
+		{RADIUS_SESSION_TIMEOUT, "\0\0\0\1", 4, NULL},
+		{RADIUS_SESSION_TIMEOUT, "\0\0\0\0", 4, "Session-Timeout without a second"},
+		{RADIUS_SESSION_TIMEOUT, "\1", 1, "Session-Timeout without a second"},
+		{RADIUS_FRAMED_IP_ADDRESS, "\12\36\0", 3, "Framed-IP-Address that is none"},
+	};
+	struct fixture f;
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin(&f);
+		servers[0].extra[0].type = rows[i].type;
+		servers[0].extra[0].value = (const uint8_t *)rows[i].value;
+		servers[0].extra[0].len = rows[i].len;
+		if (rows[i].why) {
+			assert_refused(&f, request(&f, ROUNDS - 1), rows[i].why);
+		} else {
+			assert_null(fixture_to_client(&f, response(&f, request(&f, ROUNDS))));
+			assert_int_equal(f.g.verdict, IKE_VERDICT_ESTABLISH);
+		}
+		end(&f);
+	}
+}
+
 /* The request names the client, the gateway and the client's address; and it is signed for the
  * server it goes to. */
 static void a_request_says_who_asks(void **unused)
@@ -174,6 +209,7 @@ static void a_request_says_who_asks(void **unused)
 	} rows[] = {
 		{1, RADIUS_USER_NAME, "alice"},
 		{2, RADIUS_NAS_IDENTIFIER, "farm"},
+		{2, RADIUS_NAS_PORT_ID, "road"},
 		{3, RADIUS_CALLED_STATION_ID, "198.51.100.1"},
 		{4, RADIUS_CALLING_STATION_ID, "192.0.2.7"},
 	};
@@ -353,6 +389,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_server_lets_in),
+		cmocka_unit_test(an_account_for_something_else_is_refused),
 		cmocka_unit_test(a_request_says_who_asks),
 		cmocka_unit_test(the_gateway_shows_a_certificate),
 		cmocka_unit_test(keys_may_be_short),

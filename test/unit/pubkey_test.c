@@ -290,10 +290,108 @@ static void who_may_come_by_a_connection_gets_it(void **unused)
 	}
 }
 
+/* Between the question and its answer the connection is given another method: our signature was asked for
+ * EAP, whose client has proved nothing yet. */
+static void a_method_does_not_take_anothers_answer(void **unused)
+{
+	static const struct ike_auth_method *const next[] = {&ike_auth_psk, &ike_auth_pubkey};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT(next); i++) {
+		struct bench b;
+		struct blob *d;
+
+		setup(&b, PKI_ED25519);
+		b.f.g.connections[0].auth = &ike_auth_eap_mschapv2;
+		b.f.g.connections[0].clients = NULL;
+		b.f.config.auth = &initiator_eap_mschapv2;
+		b.f.config.own = NULL;
+		b.f.config.id = gateway_id("cl");
+		b.f.i.config = b.f.config;
+		d = fixture_to_client(&b.f, fixture_to_gateway(&b.f, initiator_create_init(&b.f.i)));
+		assert_null(fixture_to_gateway(&b.f, d));
+		assert_int_equal(b.f.g.verdict, IKE_VERDICT_ASK);
+		b.f.g.connections[0].auth = next[i];
+		b.f.g.connections[0].clients = b.pki.trust;
+		assert_null(fixture_to_client(&b.f, gateway_outside(&b.f.g)));
+		assert_int_equal(b.f.g.verdict, IKE_VERDICT_REFUSE);
+		assert_non_null(strstr(b.f.g.note, "its connection has another method"));
+		assert_null(b.f.g.session);
+		teardown(&b);
+	}
+}
+
+/* The secret is taken out while the gateway's signature is made. */
+static void a_secret_that_is_gone_lets_nobody_in(void **unused)
+{
+	struct bench b;
+	struct blob *d;
+
+	(void)unused;
+	setup(&b, PKI_ED25519);
+	b.f.g.connections[0].auth = &ike_auth_psk;
+	b.f.g.connections[0].clients = NULL;
+	b.f.config.auth = NULL;
+	b.f.config.own = NULL;
+	b.f.config.id = gateway_id("cl");
+	b.f.i.config = b.f.config;
+	d = fixture_to_client(&b.f, fixture_to_gateway(&b.f, initiator_create_init(&b.f.i)));
+	assert_null(fixture_to_gateway(&b.f, d));
+	assert_int_equal(b.f.g.verdict, IKE_VERDICT_ASK);
+	b.f.g.config.n_secrets = 0;
+	assert_null(fixture_to_client(&b.f, gateway_outside(&b.f.g)));
+	assert_int_equal(b.f.g.verdict, IKE_VERDICT_REFUSE);
+	assert_non_null(strstr(b.f.g.note, "it is no longer configured"));
+	teardown(&b);
+}
+
+/* client_ids keep connections apart whatever the method: a key for guests does not open that for staff. */
+static void client_ids_are_for_all_methods(void **unused)
+{
+	static const struct {
+		const char *first, *second, *gets; /* NULL: refused */
+	} rows[] = {
+		{"cl", "*", "road"},
+		{"other", "cl", "staff"},
+		{"other", "another", NULL},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct trust *trust[2] = {trust_new(), trust_new()};
+		struct ike_connection *c;
+		struct ike_id pattern;
+		struct fixture f;
+
+		fixture_setup(&f, IKE, ESP);
+		c = f.g.connections;
+		c[1] = c[0];
+		strcpy(c[1].name, "staff");
+		for (unsigned k = 0; k < 2; k++) {
+			assert_int_equal(ike_id_parse(&pattern, k ? rows[i].second : rows[i].first), OK);
+			assert_null(trust_add_id(trust[k], &pattern));
+			c[k].clients = trust[k];
+		}
+		f.g.config.n_connections = 2;
+		fixture_handshake(&f);
+		assert_int_equal(f.g.verdict, rows[i].gets ? IKE_VERDICT_ESTABLISH : IKE_VERDICT_REFUSE);
+		if (rows[i].gets)
+			assert_string_equal(f.g.session->connection, rows[i].gets);
+		else
+			assert_non_null(strstr(f.g.note, "client_ids has no such identity"));
+		fixture_teardown(&f);
+		trust_unref(trust[0]);
+		trust_unref(trust[1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_sides_show_a_certificate),
+		cmocka_unit_test(a_method_does_not_take_anothers_answer),
+		cmocka_unit_test(a_secret_that_is_gone_lets_nobody_in),
+		cmocka_unit_test(client_ids_are_for_all_methods),
 		cmocka_unit_test(a_client_with_a_key_is_shown_our_certificate),
 		cmocka_unit_test(a_client_believes_no_other_gateway),
 		cmocka_unit_test(an_identity_is_what_the_certificate_names),

@@ -3,6 +3,8 @@
  * was reported with a mark meanwhile stays on it and is skipped: taking it off costs more. */
 #include "xdp/engine/carried.h"
 
+#include <assert.h>
+
 void carried_later(struct engine *e, struct sa *sa)
 {
 	if (sa->volume_link)
@@ -18,6 +20,7 @@ void carried_forget(struct sa *sa)
 {
 	if (!sa->volume_link)
 		return;
+	assert(*sa->volume_link == sa);
 	*sa->volume_link = sa->volume_next;
 	if (sa->volume_next)
 		sa->volume_next->volume_link = sa->volume_link;
@@ -27,6 +30,7 @@ void carried_forget(struct sa *sa)
 
 void carried_told(struct sa *sa)
 {
+	assert(volume_covers(&sa->e.volume, &sa->volume_told)); /* It only grows. */
 	sa->volume_told = sa->e.volume;
 }
 

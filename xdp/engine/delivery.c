@@ -24,6 +24,7 @@ void engine_deliver(struct engine *e, struct packet *packets, size_t n)
 			engine_drop(e, p->drop);
 			continue;
 		}
+		assert(p->sa && !sad_entry_must_wait(&p->sa->e, p->seq) && p->epoch == p->sa->e.epoch);
 		counter_add(&e->counters.packets_in, 1);
 		counter_add(&e->counters.octets_in, p->len);
 		p->sa->e.volume.packets_in++;

@@ -16,6 +16,7 @@
 
 enum status engine_init(struct engine *e, const struct engine_config *config)
 {
+	assert(config->seed && config->face->report);
 	memset(e, 0, sizeof(*e));
 	e->iv_salt = config->iv_salt;
 	e->mss_mtu = config->mss_mtu;
@@ -109,6 +110,7 @@ static void del(struct engine *e, uint32_t spi)
 	carried_forget(sa);
 	waiting_drop(e, sa);
 	e->resume_due |= e->n_deferred > 0; /* What is deferred of it gives its place to others. */
+	assert(!sa->mark_link && !sa->volume_link && !sa->waiting); /* Nobody points there any more. */
 	__atomic_store_n(&e->counters.sas, e->spis.used, __ATOMIC_RELAXED);
 	engine_sa_free(sa);
 }
@@ -121,6 +123,7 @@ static void carry_outbound(struct engine *e, struct sa *sa)
 	sa->e.outbound = true;
 	route_table_supersede(&e->routes, sa,
 			      replaces ? spi_table_find(&e->spis, replaces) : NULL);
+	assert(sa->e.outbound);
 }
 
 /* ---- An epoch ends ---- */
@@ -218,6 +221,7 @@ void engine_update_done(struct engine *e)
 	struct deferred_packet *waiting = e->deferred;
 	size_t n = e->n_deferred;
 
+	assert(n <= DEFERRED_MAX);
 	engine_report_flush(e);
 	if (!e->resume_due)
 		return;
@@ -235,6 +239,7 @@ void engine_update_done(struct engine *e)
 						   .path = waiting[i].path,
 						   .injected = waiting[i].injected};
 		engine_inbound(e, burst, k);
+		assert(e->n_deferred <= i); /* Of those that have run. */
 	}
 }
 
@@ -285,6 +290,7 @@ void engine_mark_now(struct engine *e, struct sa *sa)
 	mark_unlink(sa);
 	if (!sad_entry_mark(&sa->e, &mark))
 		return;
+	assert(mark <= sa->e.window.top); /* What a new owner refuses, we have seen. */
 	engine_report(e, sa, SA_REPORT_MARK, mark);
 	carried_told(sa);
 }
@@ -296,7 +302,8 @@ bool engine_marks(struct engine *e)
 	if (e->now_us - e->marks_at_us < MARKS_US)
 		return true;
 	while (e->marks)
-		engine_mark_now(e, e->marks);
+		engine_mark_now(e, e->marks); /* Takes it off the list. */
+	assert(e->now_us >= e->marks_at_us);
 	e->marks_at_us = e->now_us;
 	engine_report_flush(e);
 	return false;

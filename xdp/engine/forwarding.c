@@ -43,7 +43,8 @@ void engine_forward(struct engine *e, struct packet *p, enum datapath_direction 
 		.len = p->len,
 	};
 
-	assert(packet_alive(p) && !entry->granted);
+	assert(packet_alive(p) && !entry->granted && entry->slot < SAD_SLOTS_MAX);
+	assert(direction == DATAPATH_INBOUND || direction == DATAPATH_OUTBOUND);
 	if (came_from_a_node(p))
 		p->drop = DROP_FORWARD_TWICE;
 	else if (f.node == SAD_OWNER_NONE)

@@ -10,6 +10,7 @@
 #include "xdp/engine/icmp_error.h"
 #include "proto/mutant.h"
 
+#include <assert.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
@@ -37,6 +38,7 @@ bool icmp_error_return(struct inner_packet *back, const struct inner_packet *p, 
 			       p->len - p->transport - ICMP_HEAD) != DROP_NONE ||
 	    about.next_header != p->next_header)
 		return false;
+	assert(about.src.family == p->src.family);
 	*back = about;
 	back->src = about.dst;
 	back->dst = about.src;

@@ -64,7 +64,7 @@ static void defer(struct engine *e, struct packet *p)
 	}
 	e->n_deferred_exact += exact;
 	h = &e->deferred[e->n_deferred++];
-	assert(e->n_deferred_exact <= e->n_deferred);
+	assert(e->n_deferred <= DEFERRED_MAX && e->n_deferred_exact <= e->n_deferred);
 	h->spi = p->sa->e.child.spi_in;
 	h->injected = p->injected;
 	h->path = p->path;
@@ -90,6 +90,7 @@ static void check(struct engine *e, struct packet *packets, size_t n)
 			continue;
 		}
 		p->drop = sad_entry_check(&p->sa->e, (uint32_t)p->seq, &p->seq, &p->epoch);
+		assert(p->epoch == p->sa->e.epoch);
 		if (p->drop == DROP_NONE && must_defer(e, p))
 			defer(e, p);
 	}
@@ -137,6 +138,7 @@ static void learn_peer(struct engine *e, struct packet *p)
 {
 	struct sa *sa = p->sa;
 
+	assert(sa && sa->e.granted);
 	if (p->l2 && p->l2_len <= OUTER_L2_MAX) {
 		memcpy(sa->l2, p->l2, p->l2_len);
 		sa->l2_len = p->l2_len;
@@ -210,6 +212,7 @@ static void accept_burst(struct engine *e, struct packet *packets, size_t n)
 			refused(e, p, &told);
 			continue;
 		}
+		assert(sa->e.granted && p->seq != 0 && sa->e.window.top >= top && sa->e.window.top >= p->seq);
 		if (sad_entry_horizon_low(&sa->e))
 			engine_report(e, sa, SA_REPORT_HORIZON_LOW, sa->e.window.top);
 		touch(e, sa);
@@ -254,6 +257,7 @@ static void check_policy(struct engine *e, struct packet *packets, size_t n)
 		if (p->drop != DROP_NONE)
 			continue;
 		assert(inner.next_header == p->next_header); /* esp_open() has compared them. */
+		assert(inner.len <= p->len);
 		p->len = inner.len; /* Without traffic flow padding, RFC 4303 2.7. */
 		p->drop = check_selectors(&inner, p);
 		if (p->drop == DROP_NONE)
@@ -276,6 +280,7 @@ static void note_marks(struct engine *e)
 	for (size_t i = 0; i < e->n_touched; i++) {
 		struct sa *sa = e->touched[i];
 
+		assert(sa->touched && sa->e.granted);
 		sa->touched = false;
 		if (e->out.sa_seen)
 			e->out.sa_seen(e->out.ctx, sa);
@@ -289,7 +294,7 @@ static void note_marks(struct engine *e)
 
 void engine_inbound(struct engine *e, struct packet *packets, size_t n)
 {
-	assert(n <= BURST);
+	assert(n <= BURST && e->n_touched == 0);
 	look_up(e, packets, n);
 	check(e, packets, n);
 	open_burst(packets, n);
@@ -298,6 +303,7 @@ void engine_inbound(struct engine *e, struct packet *packets, size_t n)
 	wait_for_majority(e, packets, n);
 	engine_deliver(e, packets, n);
 	note_marks(e);
+	assert(e->n_touched == 0);
 	engine_report_flush(e);
 	(void)engine_marks(e);
 }

@@ -7,6 +7,7 @@
 #include "xdp/engine/mss.h"
 #include "xdp/engine/checksum.h"
 
+#include <assert.h>
 #include <netinet/in.h>
 
 #define TCP_HEADER 20u
@@ -57,6 +58,7 @@ bool mss_clamp(uint8_t *data, const struct inner_packet *p, size_t mtu)
 	size_t headers = (p->next_header == INNER_IPV4 ? 20u : 40u) + TCP_HEADER, most, options;
 	uint8_t *tcp = data + p->transport, *value;
 
+	assert(p->transport <= p->len);
 	if (p->protocol != IPPROTO_TCP || !p->transport || p->fragment ||
 	    p->len < p->transport + TCP_HEADER || mtu <= headers || !(tcp[13] & TCP_SYN))
 		return false;

@@ -79,6 +79,7 @@ static void draw(struct engine *e, struct packet *packets, size_t n)
 		if (!packet_alive(p))
 			continue;
 		p->drop = sad_entry_draw(&p->sa->e, &p->seq);
+		assert(p->drop != DROP_NONE || (p->seq != 0 && p->seq < p->sa->e.next && p->seq < p->sa->e.end));
 		if (p->drop == DROP_NONE || told != p->sa)
 			report_lease(e, p->sa, p->drop);
 		if (p->drop != DROP_NONE)
@@ -106,10 +107,12 @@ static void seal_burst(struct engine *e, struct packet *packets, size_t n)
 
 		if (!packet_alive(p))
 			continue;
+		assert(p->sa->e.granted && !e->isolated);
 		address_packet(e, p);
 		p->drop = esp_seal(&p->sa->e.out, p->sa->e.child.spi_out, p->seq, e->iv_salt,
 				   &e->entropy, p->next_header, p->data, p->len, &p->data, &p->len);
 		if (p->drop == DROP_NONE) {
+			assert(p->len > inner_len);
 			p->sa->e.volume.packets_out++;
 			p->sa->e.volume.octets_out += inner_len;
 			carried_later(e, p->sa);

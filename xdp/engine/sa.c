@@ -63,6 +63,7 @@ enum status spi_table_put(struct spi_table *t, struct sa *sa)
 	for (; t->slots[i].spi; i = (i + 1) & t->mask)
 		if (t->slots[i].spi == spi)
 			return ERR_EXISTS;
+	assert(t->used <= t->max);
 	if (t->used == t->max)
 		return ERR_FULL;
 	t->slots[i] = (struct spi_slot){.spi = spi, .sa = sa};
@@ -75,6 +76,7 @@ struct sa *spi_table_take(struct spi_table *t, uint32_t spi)
 	uint32_t hole = spi_home(t, spi);
 	struct sa *sa;
 
+	assert(t->used <= t->mask / 2 + 1); /* There is an empty slot: each search ends. */
 	while (t->slots[hole].spi && t->slots[hole].spi != spi)
 		hole = (hole + 1) & t->mask;
 	if (!t->slots[hole].spi || !spi)
@@ -108,6 +110,7 @@ enum status route_table_init(struct route_table *t, uint32_t max)
 {
 	uint32_t size = round_up(max);
 
+	assert(max > 0);
 	t->buckets = calloc(size, sizeof(struct sa_route *));
 	t->mask = size - 1;
 	t->wide = NULL;
@@ -135,6 +138,7 @@ static void unlink_route(struct sa_route *r)
 {
 	if (!r->link)
 		return;
+	assert(*r->link == r && (!r->next || r->next->link == &r->next));
 	*r->link = r->next;
 	if (r->next)
 		r->next->link = r->link;
@@ -155,6 +159,7 @@ void route_table_put(struct route_table *t, struct sa *sa)
 						 ? bucket_of(t, &ts->start)
 						 : &t->wide;
 
+		assert(!r->link);
 		r->sa = sa;
 		r->next = *head;
 		r->link = head;

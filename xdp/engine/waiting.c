@@ -44,6 +44,7 @@ static struct waiting_packet *take(struct engine *e)
 
 static void give(struct engine *e, struct waiting_packet *w)
 {
+	assert(w >= e->waiting && w < e->waiting + e->waiting_used);
 	w->next = e->waiting_free;
 	e->waiting_free = w;
 }
@@ -86,6 +87,7 @@ static void drop_all(struct engine *e, struct sa *sa, enum drop d)
 void waiting_drop(struct engine *e, struct sa *sa)
 {
 	drop_all(e, sa, DROP_UNDELIVERED);
+	assert(!sa->waiting);
 }
 
 /* Takes up to BURST packets that need no longer wait off the list. */
@@ -107,6 +109,7 @@ static size_t take_burst(struct sa *sa, struct waiting_packet *out[BURST])
 	}
 	if (!*at)
 		sa->waiting_last = last;
+	assert(!sa->waiting || sa->waiting_last->next == NULL);
 	return n;
 }
 

@@ -12,6 +12,7 @@
 #include "xdp/port/offload.h"
 #include "xdp/engine/checksum.h"
 
+#include <assert.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -172,6 +173,7 @@ static void start_super(struct coalescer *c, uint8_t index, const struct packet 
 static void add(struct coalescer *c, struct super *s, uint8_t index, struct packet **packets,
 		const struct view *v)
 {
+	assert(!s->closed && s->len + v->payload <= SUPER_MAX);
 	c->next[s->last] = index;
 	s->last = index;
 	s->count++;
@@ -214,6 +216,7 @@ static void finish(struct super *s, uint8_t *ip)
 
 void coalesce(struct coalescer *c, struct packet **packets, size_t n, bool udp)
 {
+	assert(n <= BURST);
 	c->n = 0;
 	for (uint8_t i = 0; i < n; i++) {
 		const struct packet *p = packets[i];
@@ -234,6 +237,7 @@ void coalesce(struct coalescer *c, struct packet **packets, size_t n, bool udp)
 		else
 			start_super(c, i, p, &v);
 	}
+	assert(c->n <= n);
 	for (size_t k = 0; k < c->n; k++)
 		if (c->supers[k].count > 1)
 			finish(&c->supers[k], packets[c->supers[k].first]->data);
@@ -327,6 +331,7 @@ size_t segment(const struct virtio_net_hdr *header, const uint8_t *data, size_t 
 	if (!describe(&s, header, data, len))
 		return 0;
 	payload = len - s.header_len;
+	assert(s.header_len + s.segment <= DATAPATH_PACKET_MAX);
 	for (; made < n && i * s.segment < payload; made++, i++) {
 		uint8_t *to = buffers[made] + PACKET_HEAD_ROOM;
 		size_t from = i * s.segment;

@@ -4,6 +4,7 @@
  * is done here, before encryption. */
 #include "xdp/port/tun.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -44,6 +45,7 @@ int tun_open(struct tun *t, const char *name, uint32_t mtu)
 	int header = sizeof(struct virtio_net_hdr);
 	int error;
 
+	assert(mtu > 0 && strlen(name) < sizeof(request.ifr_name));
 	memset(&request, 0, sizeof(request));
 	strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
 	request.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
@@ -136,6 +138,7 @@ size_t tun_read(struct tun *t, struct packet *packets, uint8_t (*buffers)[PACKET
 	while (got < n && !t->at && !end) {
 		size_t made = read_one(t, packets + got, buffers + got, n - got, &end);
 
+		assert(made <= n - got);
 		*dropped += !made && !end && errno != EINTR;
 		got += made;
 	}
@@ -172,6 +175,7 @@ void tun_write(void *ctx, struct packet **packets, size_t n)
 {
 	struct tun *t = ctx;
 
+	assert(n <= BURST);
 	coalesce(&t->coalescer, packets, n, t->udp);
 	for (size_t k = 0; k < t->coalescer.n; k++) {
 		const struct super *s = &t->coalescer.supers[k];

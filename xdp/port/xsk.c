@@ -14,6 +14,7 @@
  * frames go through the sockets. */
 #include "xdp/port/xsk.h"
 
+#include <assert.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/ethtool.h>
@@ -205,6 +206,7 @@ void xsk_close(struct xsk *x)
 
 int xsk_fd(const struct xsk *x, size_t queue)
 {
+	assert(queue < x->n);
 	return xsk_socket__fd(x->queues[queue].socket);
 }
 
@@ -223,6 +225,7 @@ size_t xsk_read(struct xsk *x, size_t queue, struct packet packets[BURST], struc
 		struct outer_frame f;
 		enum drop drop = outer_parse(&f, data, d->len);
 
+		assert(q->n_taken < sizeof(q->taken) / sizeof(q->taken[0]) && d->addr + d->len <= AREA_SIZE);
 		q->taken[q->n_taken++] = d->addr - d->addr % FRAME_SIZE;
 		if (drop != DROP_NONE) {
 			engine_drop(e, drop);
@@ -280,6 +283,7 @@ static void reclaim(struct xsk_queue *q)
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t addr = *xsk_ring_cons__comp_addr(&q->completion, at + i);
 
+		assert(q->n_tx_free < TX_FRAMES && addr < AREA_SIZE);
 		q->tx_free[q->n_tx_free++] = addr - addr % FRAME_SIZE;
 	}
 	if (n)
@@ -293,10 +297,11 @@ static void kick(struct xsk_queue *q)
 	for (int i = 0; i < KICKS && xsk_ring_prod__needs_wakeup(&q->tx); i++) {
 		if (sendto(fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 && errno != EAGAIN &&
 		    errno != EBUSY && errno != EINTR)
-			break; /* ENOBUFS, ENETDOWN: what is in the ring goes with the next kick. */
+			break; /* ENOBUFS, ENETDOWN: what is in the ring goes with the next kick, xsk_kick() at the latest. */
 		if (xsk_prod_nb_free(&q->tx, TX_FRAMES) >= TX_FRAMES)
 			break;
 	}
+	q->unsent = xsk_ring_prod__needs_wakeup(&q->tx) && xsk_prod_nb_free(&q->tx, TX_FRAMES) < TX_FRAMES;
 }
 
 static bool fits(const struct xsk *x, const struct packet *p)
@@ -312,6 +317,7 @@ static void write_frame(struct xsk_queue *q, const struct packet *p, struct xdp_
 {
 	uint8_t l2[OUTER_L2_MAX], *base, *start;
 
+	assert(p->l2_len >= 12 && p->l2_len <= OUTER_L2_MAX);
 	d->addr = q->tx_free[--q->n_tx_free];
 	base = xsk_umem__get_data(q->area, d->addr);
 	memcpy(l2, p->l2 + 6, 6); /* Back to where its packets come from. */
@@ -322,6 +328,17 @@ static void write_frame(struct xsk_queue *q, const struct packet *p, struct xdp_
 	d->len = (uint32_t)(base + OUTER_HEADERS_MAX + p->len - start);
 	d->addr += (uint64_t)(start - base);
 	d->options = 0;
+}
+
+bool xsk_unsent(const struct xsk *x)
+{
+	return x->n > 0 && x->queues[0].unsent;
+}
+
+void xsk_kick(struct xsk *x)
+{
+	if (xsk_unsent(x))
+		kick(&x->queues[0]);
 }
 
 size_t xsk_write(struct xsk *x, struct packet **packets, size_t n)
@@ -341,6 +358,7 @@ size_t xsk_write(struct xsk *x, struct packet **packets, size_t n)
 		write_frame(q, p, xsk_ring_prod__tx_desc(&q->tx, at));
 		sent++;
 	}
+	assert(left + sent == n);
 	if (sent) {
 		xsk_ring_prod__submit(&q->tx, sent);
 		kick(q);

@@ -24,6 +24,7 @@ struct xsk_queue {
 	uint32_t n_tx_free;
 	uint64_t taken[BURST]; /* Frames of the burst that is being worked on. */
 	size_t n_taken;
+	bool unsent; /* The kernel has not taken all that is in tx. */
 };
 
 struct xsk {
@@ -51,5 +52,8 @@ uint64_t xsk_overflow(const struct xsk *x);
 /* Sends the packets that can go this way; the others are moved to the front of
  * packets and their number is returned. */
 size_t xsk_write(struct xsk *x, struct packet **packets, size_t n);
+/* What the kernel did not take at once waits for a kick: true, one is due. */
+bool xsk_unsent(const struct xsk *x);
+void xsk_kick(struct xsk *x);
 
 #endif
