@@ -93,7 +93,7 @@ BUILT := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null |
 $(B)/build_time.h: FORCE
 	@mkdir -p $(@D)
 	@echo '#define BATON_BUILT INT64_C($(BUILT))' | cmp -s - $@ || echo '#define BATON_BUILT INT64_C($(BUILT))' > $@
-$(B)/obj/node/process/auth_pool.c.o: $(B)/build_time.h
+$(B)/obj/node/process/node_start.c.o: $(B)/build_time.h
 FORCE:
 
 ## help: this list

@@ -89,6 +89,7 @@
 	X(MUTANT_ACK_OF_BEFORE, "an acknowledgement counts that is older than the SA")             \
 	X(MUTANT_LEADER_UNFIT, "a leader whose host does not let it serve keeps what it owns")          \
 	X(MUTANT_CLOCK_WRONG_LEADS, "a leader with a wrong wall clock goes on leading")                 \
+	X(MUTANT_CLOCK_TRUSTED, "dates are judged by a wall clock that nobody has confirmed")          \
 	X(MUTANT_SUCCESSOR_UNFIT, "a node whose host does not let it serve inherits like any other")    \
 	X(MUTANT_ONE_DONE, "a successor is content with the marks of one node") \
 	X(MUTANT_SEAL_NONCE_CONSTANT, "commands are sealed with the same nonce") \

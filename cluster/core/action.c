@@ -142,13 +142,15 @@ void dh_work_free(struct dh_work *w)
 	free(w);
 }
 
-void action_auth_ask(struct actions *a, const struct auth_question *question, struct blob *data)
+void action_auth_ask(struct actions *a, const struct auth_question *question, struct blob *data,
+		     const struct auth_clock *clock)
 {
 	struct action *x = action_add(a, ACTION_AUTH_ASK);
 
 	assert(data);
 	x->auth_ask.question = *question;
 	x->auth_ask.data = blob_ref(data);
+	x->auth_ask.clock = *clock;
 }
 
 void action_sa(struct actions *a, const struct sa_update *u)

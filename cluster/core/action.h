@@ -6,6 +6,7 @@
 
 #include "cluster/core/auth_question.h"
 #include "cluster/raft/store.h"
+#include "proto/auth/auth_clock.h"
 #include "proto/crypto/dh_desk.h"
 #include "proto/wire/address.h"
 #include "proto/wire/blob.h"
@@ -53,6 +54,7 @@ struct action {
 		struct {
 			struct auth_question question;
 			struct blob *data; /* Whom and what to ask: the method decides. May hold secrets. */
+			struct auth_clock clock; /* Dates are judged by it, not by when the answer is made. */
 		} auth_ask;
 		struct {
 			struct sa_update update; /* .child points to child when it is a PUT. */
@@ -99,7 +101,8 @@ void action_dh(struct actions *a, uint64_t id, const struct dh_task *task, struc
 void dh_work_run(const struct dh_work *w, struct dh_result *result); /* In any thread. */
 void dh_work_free(struct dh_work *w);                                /* NULL is allowed. */
 /* data is borrowed. */
-void action_auth_ask(struct actions *a, const struct auth_question *question, struct blob *data);
+void action_auth_ask(struct actions *a, const struct auth_question *question, struct blob *data,
+		     const struct auth_clock *clock);
 void action_sa(struct actions *a, const struct sa_update *u); /* Copies, with the child. */
 void action_hold(struct actions *a, bool hold);
 void action_routes(struct actions *a, const struct prefix_list *pools);

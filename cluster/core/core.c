@@ -330,6 +330,7 @@ struct core *core_new(const struct cluster_config *config, const struct core_sta
 	for (uint32_t i = 0; i < config->n_nodes; i++)
 		c->known[i].suspect = c->known[i].never_heard = i != config->self;
 	begin(c, start->now_us, start->seed, actions);
+	wall_clock_begin(c, start);
 	if (bootstrap_begin(c, start, why) != OK) {
 		c->actions = NULL;
 		core_free(c);

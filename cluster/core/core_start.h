@@ -18,6 +18,9 @@ struct core_start {
 	 * everything accepted until then are in the log. 0: not known. */
 	uint64_t unlogged_ms;
 	uint64_t now_us;
+	/* What the wall clock shows, and a time before which it cannot be right: when the program
+	 * was built. 0: not known. */
+	int64_t unix_now, unix_least;
 	uint8_t seed[ENTROPY_SEED_LEN];
 };
 

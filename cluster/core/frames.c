@@ -132,6 +132,7 @@ void frames_receive(struct core *c, uint32_t node, const uint8_t *data, size_t l
 	if (f.type == FRAME_HELLO) {
 		if (bootstrap_hello(c, node, &f)) {
 			fitness_greet(c, node);
+			wall_clock_greet(c, node);
 			sequence_tell(c, node, true);
 			bootstrap_admit(c);
 		}

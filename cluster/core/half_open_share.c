@@ -14,6 +14,7 @@
 #include "cluster/core/half_open_entry.h"
 #include "cluster/core/outgoing.h"
 #include "cluster/core/radius_client.h"
+#include "cluster/core/wall_clock.h"
 #include "proto/auth/outside.h"
 #include "proto/mutant.h"
 #include "proto/wire/wire.h"
@@ -73,11 +74,12 @@ void half_open_stop_waiting(struct core *c, struct half_open_entry *e)
 static void ask(struct core *c, const struct ike_half_open *h)
 {
 	const struct auth_question name = { h->spi_i, h->spi_r, h->auth.step };
+	const struct auth_clock clock = wall_clock_judge(c);
 
 	if (h->auth.question->data[0] == AUTH_QUESTION_RADIUS)
 		radius_ask(c, &name, &h->remote.address, h->auth.question);
 	else
-		action_auth_ask(c->actions, &name, h->auth.question);
+		action_auth_ask(c->actions, &name, h->auth.question, &clock);
 }
 
 static void act(struct core *c, struct half_open_entry *e)

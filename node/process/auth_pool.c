@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A job has references to the keys that it uses. Only the loop's thread counts references: it makes
- * and ends each job, and the other threads only work on it. The loop's thread also reads the wall
- * clock, by which this leader judges dates. */
+ * and ends each job, and the other threads only work on it. Dates are judged by the time that came
+ * with the question. */
 #include "node/process/auth_pool.h"
 
-#include "build_time.h"
 #include "node/process/node.h"
 #include "node/process/work_threads.h"
 #include "proto/auth/outside.h"
@@ -12,7 +11,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct auth_work {
 	uv_work_t work;
@@ -41,7 +39,8 @@ static void on_done(uv_work_t *work, int status)
 	free(w);
 }
 
-void auth_pool_ask(struct node *n, const struct auth_question *question, const struct blob *data)
+void auth_pool_ask(struct node *n, const struct auth_question *question, const struct blob *data,
+		   const struct auth_clock *clock)
 {
 	struct auth_work *w = calloc(1, sizeof(*w));
 
@@ -49,8 +48,7 @@ void auth_pool_ask(struct node *n, const struct auth_question *question, const s
 	w->work.data = w;
 	w->n = n;
 	w->question = *question;
-	w->clock = (struct auth_clock){.unix_now = time(NULL), .unix_least = BATON_BUILT,
-					.differs = core_clock_is_wrong(n->core)};
+	w->clock = *clock;
 	w->job = auth_job_new(&core_policy(n->core)->ike, data);
 	if (!w->job) { /* A kind that nobody here answers. */
 		free(w);

@@ -5,11 +5,13 @@
 #define NODE_PROCESS_AUTH_POOL_H
 
 #include "cluster/core/auth_question.h"
+#include "proto/auth/auth_clock.h"
 #include "proto/wire/blob.h"
 
 struct node;
 
 /* EVENT_AUTH_ANSWER follows. There are at most as many questions as half-open SAs. */
-void auth_pool_ask(struct node *n, const struct auth_question *question, const struct blob *data);
+void auth_pool_ask(struct node *n, const struct auth_question *question, const struct blob *data,
+		   const struct auth_clock *clock);
 
 #endif

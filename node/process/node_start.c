@@ -6,6 +6,7 @@
 #include "node/process/crl_watch.h"
 #include "node/process/node.h"
 
+#include "build_time.h"
 #include "cluster/core/seal.h"
 #include "node/process/user.h"
 #include "node/process/wait.h"
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static bool __attribute__((format(printf, 2, 3))) fail(char *err, const char *format, ...)
 {
@@ -266,6 +268,8 @@ static bool start_core(struct node *n, char *err)
 	const char *why = "";
 
 	n->start.now_us = loop_now_us();
+	n->start.unix_now = time(NULL);
+	n->start.unix_least = BATON_BUILT;
 	loop_seed(n->start.seed);
 	n->core = core_new(&n->config->cluster, &n->start, &n->actions, &why);
 	OPENSSL_cleanse(n->start.seed, sizeof(n->start.seed));

@@ -199,7 +199,7 @@ static void perform(struct node *n, struct action *a)
 		a->dh.work = NULL;
 		break;
 	case ACTION_AUTH_ASK:
-		auth_pool_ask(n, &a->auth_ask.question, a->auth_ask.data);
+		auth_pool_ask(n, &a->auth_ask.question, a->auth_ask.data, &a->auth_ask.clock);
 		break;
 	case ACTION_SA:
 		update_add(n, a);

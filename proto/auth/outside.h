@@ -11,6 +11,7 @@
 #ifndef PROTO_AUTH_OUTSIDE_H
 #define PROTO_AUTH_OUTSIDE_H
 
+#include "proto/auth/auth_clock.h"
 #include "proto/auth/credential.h"
 #include "proto/auth/trust.h"
 
@@ -42,13 +43,6 @@ struct blob *auth_question_encode(const struct auth_question_parts *q) must_chec
 /* ---- Who works ---- */
 
 struct auth_job;
-
-/* The time by which certificates are judged. A clock before unix_least (when the program was built)
- * cannot be right, and lets nobody in. */
-struct auth_clock {
-	int64_t unix_now, unix_least;
-	bool differs; /* It is far from most nodes' clocks, and lets nobody in either. */
-};
 
 /* Copies what it needs from the configuration, which may change meanwhile. NULL: the question is of
  * another kind. */

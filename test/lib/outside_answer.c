@@ -5,13 +5,12 @@
 #include "test/lib/toy_auth.h"
 
 struct blob *outside_answer(const struct ike_config *config, const struct blob *question, uint64_t seed,
-			    int64_t unix_now)
+			    const struct auth_clock *clock)
 {
-	const struct auth_clock clock = {.unix_now = unix_now};
 	struct auth_job *j = auth_job_new(config, question);
 
 	if (!j)
 		return toy_auth_outside(config, question, seed);
-	auth_job_run(j, &clock);
+	auth_job_run(j, clock);
 	return auth_job_end(j);
 }

@@ -3,10 +3,11 @@
 #ifndef TEST_LIB_OUTSIDE_ANSWER_H
 #define TEST_LIB_OUTSIDE_ANSWER_H
 
+#include "proto/auth/auth_clock.h"
 #include "proto/ike/ike_config.h"
 
-/* seed: some draw. unix_now: some judge dates. */
+/* seed: some draw. clock: some judge dates. */
 struct blob *outside_answer(const struct ike_config *config, const struct blob *question, uint64_t seed,
-			    int64_t unix_now);
+			    const struct auth_clock *clock);
 
 #endif

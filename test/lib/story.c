@@ -95,13 +95,15 @@ const char *story_told(const struct story *l, uint32_t node, const char *kind)
 /* A method asks. */
 static void ask_outside(struct story *l, uint32_t node, const struct action *x)
 {
+	const struct auth_clock day = {.unix_now = PKI_NOW};
 	struct blob *answer;
 
 	l->n_asked++;
 	blob_set(&l->question, blob_ref(x->auth_ask.data));
 	if (l->outside_is_silent)
 		return;
-	answer = outside_answer(&l->config[node].policy->ike, x->auth_ask.data, ++l->draws, PKI_NOW);
+	answer = outside_answer(&l->config[node].policy->ike, x->auth_ask.data, ++l->draws,
+				l->has_wall_clocks ? &x->auth_ask.clock : &day);
 	story_later(l, (struct story_frame){ .to = node, .data = answer, .answers = true,
 					     .question = x->auth_ask.question });
 }
@@ -354,7 +356,7 @@ void story_start(struct story *l, uint32_t node)
 	struct story_node *n = &l->node[node];
 	struct core_start start = { .raft_id = n->raft_id, .incarnation = (uint64_t)++l->draws << 32 | 7,
 				    .identity = n->identity, .image = n->image, .now_us = l->now_us,
-				    .old_s = n->old_s };
+				    .old_s = n->old_s, .unix_least = l->unix_least };
 	struct event e = { .type = EVENT_ISOLATION };
 	const char *why = "";
 	struct actions a;

@@ -63,6 +63,8 @@ struct story {
 	unsigned n_asked, n_computed;
 	bool computes_never; /* Long computations give no result. */
 	struct blob *question; /* The last one. */
+	bool has_wall_clocks; /* Dates are judged by them (EVENT_CLOCK); else it is PKI_NOW. */
+	int64_t unix_least;   /* core_start's. */
 	struct {
 		uint32_t node;
 		const char *kind;

@@ -4,7 +4,6 @@
 #include "test/sim/node.h"
 
 #include "test/lib/outside_answer.h"
-#include "test/sim/certificates.h"
 
 #include <string.h>
 
@@ -58,7 +57,8 @@ void node_ask(struct node *n, const struct action *a)
 		return;
 	}
 	answer = outside_answer(&n->config.policy->ike, a->auth_ask.data, random_u64(r),
-				certificates_now(n->host->world->context));
+				&a->auth_ask.clock);
+	i12_asked(&n->full->checkers.i12, n->host->index, &a->auth_ask.clock, answer);
 	b = blob_new(NULL, sizeof(*head) + answer->len);
 	head = (struct answered *)b->data;
 	memset(head, 0, sizeof(*head));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Heartbeats and the failure detector of a node: what node/link/heartbeat.c does on a thread of
- * its own. */
+/* A node's timers. Heartbeats and the failure detector: what node/link/heartbeat.c does on a thread
+ * of its own. */
+#include "test/sim/clocks.h"
 #include "test/sim/net.h"
 #include "test/sim/node.h"
 
@@ -78,4 +79,26 @@ void node_hear_heartbeat(struct node *n, unsigned from, const uint8_t *data, siz
 		detector_heard(&n->detector, from, now);
 	else if (detector_heartbeat_consume(&n->detector, from, now, data, len) != OK)
 		world_fail(n->host->world, "a heartbeat is malformed");
+}
+
+void node_on_timer(struct node *n)
+{
+	struct event e = { .type = EVENT_TICK };
+	uint64_t now = host_now_us(n->host);
+
+	if (now >= n->heartbeat_us)
+		node_beat(n);
+	if (now >= n->clock_us)
+		clocks_look(n);
+	if (now >= core_deadline_us(n->core))
+		node_event(n, &e);
+}
+
+uint64_t node_deadline_us(const struct node *n)
+{
+	uint64_t at = core_deadline_us(n->core);
+
+	if (n->clock_us < at)
+		at = n->clock_us;
+	return at < n->heartbeat_us ? at : n->heartbeat_us;
 }

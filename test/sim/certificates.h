@@ -10,7 +10,8 @@
 void certificates_begin(struct full *f);
 /* What the client shows and trusts. */
 void certificates_client(struct full *f, unsigned i, struct initiator_config *c);
-int64_t certificates_now(const struct full *f); /* Wall time. */
+/* Why the client is not to be let in; NULL: it is. */
+const char *certificates_bad(const struct full *f, unsigned i);
 void certificates_end(struct full *f);
 
 #endif

@@ -8,7 +8,7 @@ void checkers_init(struct checkers *c, struct full *f)
 	memset(c, 0, sizeof(*c));
 	c->i1.full = c->i2.full = c->i3.full = c->i4.full = f;
 	c->i5.full = c->i6.full = c->i7.full = c->i8.full = c->i9.full = f;
-	c->i10.full = c->i11.full = f;
+	c->i10.full = c->i11.full = c->i12.full = f;
 }
 
 void checkers_fini(struct checkers *c)

@@ -209,6 +209,15 @@ struct i11_volume {
 void i11_passed(struct i11_volume *c, uint32_t spi_in, const struct volume *v);
 void i11_state(struct i11_volume *c, unsigned host, const struct state *s);
 
+/* ---- I12: no date is judged by a wrong clock ---- */
+struct i12_clock {
+	struct full *full;
+	uint64_t n_checked, n_refused;
+};
+/* That host was asked to judge by that clock, and answers. */
+void i12_asked(struct i12_clock *c, unsigned host, const struct auth_clock *clock, const struct blob *answer);
+void i12_let_in(struct i12_clock *c, unsigned client);
+
 struct checkers {
 	struct i1_nonce i1;
 	struct i2_delivery i2;
@@ -221,6 +230,7 @@ struct checkers {
 	struct i9_revoked i9;
 	struct i10_fitness i10;
 	struct i11_volume i11;
+	struct i12_clock i12;
 };
 void checkers_init(struct checkers *c, struct full *f);
 void checkers_fini(struct checkers *c);

@@ -138,6 +138,8 @@ static void after_message(struct client *c, enum initiator_state before, uint64_
 			  c->ike.n_child ? c->ike.child[0].spi_out : 0);
 	if (before != INITIATOR_ESTABLISHED && c->ike.state == INITIATOR_ESTABLISHED)
 		client_reauth_established(c);
+	if (c->ike.state == INITIATOR_ESTABLISHED)
+		i12_let_in(&c->full->checkers.i12, c->index);
 	if (before == INITIATOR_ESTABLISHED && c->ike.state == INITIATOR_CLOSED) {
 		i4_ended(&c->full->checkers.i4, c->index, c->leaving);
 		i6_told(&c->full->checkers.i6, spi_i, spi_r);
@@ -433,7 +435,7 @@ const char *clients_unhappy(struct full *f, char *text, size_t size)
 		const struct client *c = &f->client[i];
 		const char *what = NULL;
 
-		if (c->dead || word_is_out(f, i) || word_has_ended(f, i))
+		if (c->dead || word_is_out(f, i) || word_has_ended(f, i) || certificates_bad(f, i))
 			continue;
 		if (c->ike.state != INITIATOR_ESTABLISHED || c->leaving)
 			what = "has no session";

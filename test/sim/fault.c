@@ -36,6 +36,7 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_CLIENT_DIES] = "client dies",
 	[FAULT_REAUTH] = "client re-authenticates",
 	[FAULT_ORDER] = "operator's order",
+	[FAULT_WRONG] = "wall clock wrong",
 	[FAULT_POLICY] = "policy changed",
 };
 
@@ -289,7 +290,7 @@ static bool blackout(struct world *w)
 {
 	for (unsigned i = 0; i < w->n_hosts; i++)
 		crash(w, &w->host[i], some_time(w), true);
-	if (random_chance(&w->random, 300))
+	if (random_chance(&w->random, 300) && !w->walls_kept)
 		set_wall_clocks(w);
 	return true;
 }

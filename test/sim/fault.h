@@ -38,6 +38,7 @@ enum fault_kind {
 	FAULT_CLIENT_DIES,
 	FAULT_REAUTH,    /* It makes a session beside the one it has. */
 	FAULT_ORDER,      /* The operator ends, revokes or allows. */
+	FAULT_WRONG,      /* A wall clock is wrong (clocks.c). */
 	FAULT_POLICY,     /* ... or changes the policy of a node that runs (policies.c). */
 	FAULT_KINDS
 };

@@ -6,6 +6,7 @@
 
 #include "test/lib/toy_auth.h"
 #include "test/sim/certificates.h"
+#include "test/sim/clocks.h"
 #include "test/sim/net.h"
 #include "test/sim/sweep.h"
 
@@ -204,6 +205,8 @@ void full_add_up(const struct full *f, struct totals *t)
 	t->rounds += c->i3.n_rounds;
 	t->attacks += c->i8.n_checked;
 	t->digests += c->i7.n_digests;
+	t->dates += c->i12.n_checked;
+	t->dates_refused += c->i12.n_refused;
 	if (c->i5.longest_us > t->longest_us)
 		t->longest_us = c->i5.longest_us;
 }
@@ -215,9 +218,11 @@ void full_calm(struct full *f)
 	operator_calm(f);
 	orders_calm(f);
 	unfit_calm(f);
+	clocks_calm(f);
 	upgrade_calm(f);
 	policies_calm(f);
 	i5_wait(&f->checkers.i5);
+	clocks_end(f);
 	world_run(&f->world, f->world.now_us + SECOND);
 	upgrade_end(f);
 	policies_end(f);
@@ -235,11 +240,12 @@ uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct total
 
 	faults_init(&f->faults, &f->world, end, f->plan.fault_mean_us);
 	f->faults.weight[FAULT_CLOCK] = 4;
-	f->faults.weight[FAULT_WALL] = 2;
+	f->faults.weight[FAULT_WALL] = f->plan.certificates == CERTIFICATES_BOTH ? 0 : 2;
 	outside_begin(f);
 	attack_begin(f);
 	stop_begin(f);
 	unfit_begin(f);
+	clocks_begin(f);
 	policies_begin(f);
 	world_run(&f->world, QUIET_US);
 	faults_begin(&f->faults);

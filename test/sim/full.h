@@ -71,6 +71,7 @@ struct totals {
 	uint64_t seeds, virtual_us, events;
 	uint64_t faults[FAULT_KINDS];
 	uint64_t esp, exchanges, rounds, attacks, digests, longest_us;
+	uint64_t dates, dates_refused;
 };
 
 struct full {
@@ -128,6 +129,14 @@ struct full {
 		uint64_t n;
 		struct random random;
 	} policies;
+	struct {
+		struct {
+			bool wrong;
+			uint64_t serial;
+		} of[HOSTS_MAX];
+		uint64_t last; /* Serial. */
+		struct random random;
+	} clocks;
 	bool calm;                    /* Faults are over: nothing new is started. */
 	struct {
 		struct blob *data;
@@ -190,6 +199,7 @@ void stop_begin(struct full *f);
 #define EAP_SALT UINT64_C(0x656170000bac)
 #define CERTIFICATES_SALT UINT64_C(0x6365f988)
 #define LIFETIMES_SALT UINT64_C(0x6c696665746f50)
+#define CLOCKS_SALT UINT64_C(0x636c6f636b73)
 
 /* ---- unfit.c: hosts that do not let their nodes serve ---- */
 /* Chosen so that no seed remembered for something else (seeds, mutants.txt) has such a host. */
@@ -231,7 +241,8 @@ void orders_calm(struct full *f);
 void operator_answered(struct full *f, const struct action *a); /* An ACTION_CONTROL. */
 bool word_is_out(const struct full *f, unsigned client);  /* May it be revoked? */
 /* Does the client not know yet that the session it believes to have is ended? */
-bool word_has_ended(struct full *f, unsigned client);
+bool word_has_ended(const struct full *f, unsigned client);
+bool word_has_ended_sa(const struct full *f, unsigned client, uint64_t spi_i, uint64_t spi_r);
 
 /* ---- Nodes ---- */
 extern const struct program node_program;

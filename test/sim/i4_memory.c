@@ -51,7 +51,7 @@ static const struct session *session_of(const struct state *s, const struct beli
 
 static void check_belief(struct full *f, const struct belief *b)
 {
-	if (word_has_ended(f, b->client))
+	if (word_has_ended_sa(f, b->client, b->spi_i, b->spi_r))
 		return;
 	for (unsigned i = 0; i < f->world.n_hosts; i++) {
 		const struct state *s = core_state(node_core(&f->world.host[i]));

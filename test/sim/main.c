@@ -73,10 +73,11 @@ static void say_totals(const struct totals *t)
 		printf("fault: %s %llu\n", fault_names[i], (unsigned long long)t->faults[i]);
 	printf("ESP packets checked %llu\nIKE messages checked %llu\n"
 	       "rounds of IKE_AUTH checked %llu\nattacks checked %llu\n"
-	       "state digests compared %llu\n",
+	       "state digests compared %llu\ncertificates judged %llu\nrefused for a wrong clock %llu\n",
 	       (unsigned long long)t->esp, (unsigned long long)t->exchanges,
 	       (unsigned long long)t->rounds,
-	       (unsigned long long)t->attacks, (unsigned long long)t->digests);
+	       (unsigned long long)t->attacks, (unsigned long long)t->digests,
+	       (unsigned long long)t->dates, (unsigned long long)t->dates_refused);
 }
 
 static uint64_t run(const struct arguments *a, uint64_t seed, const char *command, struct totals *t)

@@ -5,6 +5,7 @@
 
 #include "cluster/link/frame.h"
 #include "node/link/forward.h"
+#include "test/sim/clocks.h"
 #include "test/sim/net.h"
 
 #include <assert.h>
@@ -259,17 +260,6 @@ static void on_datagram(struct node *n, const struct delivery *d)
 	}
 }
 
-static void on_timer(struct node *n)
-{
-	struct event e = { .type = EVENT_TICK };
-	uint64_t now = host_now_us(n->host);
-
-	if (now >= n->heartbeat_us)
-		node_beat(n);
-	if (now >= core_deadline_us(n->core))
-		node_event(n, &e);
-}
-
 static void on_exit_action(struct node *n)
 {
 	struct full *f = n->full;
@@ -373,7 +363,7 @@ static void node_deliver(struct host *h, void *process, const struct delivery *d
 	n->hostile = false;
 	switch (d->kind) {
 	case DELIVER_TIMER:
-		on_timer(n);
+		node_on_timer(n);
 		break;
 	case DELIVER_FRAME:
 		on_frame(n, d->peer, d->data);
@@ -452,6 +442,7 @@ static void *node_start(struct host *h)
 	n->incarnation = start.incarnation;
 	worker_init(n);
 	start.now_us = host_now_us(h);
+	clocks_start(n, &start);
 	n->heartbeat_us = start.now_us + random_between(&h->world->random, 1, 10) * MS;
 	random_fill(&h->world->random, start.seed, sizeof(start.seed));
 	actions_init(&n->actions);
@@ -484,10 +475,7 @@ static void node_stop(struct host *h, void *process)
 
 static uint64_t node_deadline(void *process)
 {
-	struct node *n = process;
-	uint64_t at = core_deadline_us(n->core);
-
-	return at < n->heartbeat_us ? at : n->heartbeat_us;
+	return node_deadline_us(process);
 }
 
 const struct program node_program = { "node", node_start, node_stop, node_deliver, node_deadline };

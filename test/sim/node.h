@@ -14,6 +14,7 @@ struct node {
 	struct actions actions;
 	struct detector detector;
 	uint64_t incarnation, heartbeat_us;
+	uint64_t clock_us; /* When it looks at its wall clock. */
 	bool holds;       /* It holds the addresses, as its core says. */
 	bool step_relays; /* The event at hand is a frame to be sent on: not ours to check. */
 	bool shuts_down;  /* It was told to end. */
@@ -25,6 +26,8 @@ struct node {
 	struct worker worker;
 	struct heard heard[HOSTS_MAX]; /* Newest marks from each host. */
 };
+
+#define NEVER_US UINT64_MAX
 
 enum { /* DELIVER_OWN */
 	OWN_WAKE = 1,
@@ -53,5 +56,7 @@ void node_routes_laid(struct node *n, const struct blob *data); /* OWN_ROUTES */
 void node_look(struct node *n); /* What the detector sees becomes events. */
 void node_beat(struct node *n); /* A heartbeat to each node that is linked. */
 void node_hear_heartbeat(struct node *n, unsigned from, const uint8_t *data, size_t len);
+void node_on_timer(struct node *n);
+uint64_t node_deadline_us(const struct node *n);
 
 #endif

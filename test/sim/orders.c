@@ -137,20 +137,22 @@ bool word_is_out(const struct full *f, unsigned client)
 	return w->maybe || w->lost || w->from;
 }
 
-bool word_has_ended(struct full *f, unsigned client)
+bool word_has_ended_sa(const struct full *f, unsigned client, uint64_t spi_i, uint64_t spi_r)
 {
-	const struct ike_sa *sa = &f->client[client].ike.ike[0];
-
-	if (!f->orders.of[client].touched || f->client[client].leaving ||
-	    f->client[client].ike.state != INITIATOR_ESTABLISHED)
-		return false;
-	for (unsigned i = 0; i < f->world.n_hosts; i++) {
+	for (unsigned i = 0; i < f->world.n_hosts && f->orders.of[client].touched; i++) {
 		const struct core *c = node_core(&f->world.host[i]);
-		const struct session *s =
-			c ? state_session_by_ike(core_state(c), sa->spi_i, sa->spi_r) : NULL;
+		const struct session *s = c ? state_session_by_ike(core_state(c), spi_i, spi_r) : NULL;
 
 		if (c && (!s || session_ends(s)))
 			return true;
 	}
 	return false;
+}
+
+bool word_has_ended(const struct full *f, unsigned client)
+{
+	const struct client *c = &f->client[client];
+
+	return !c->leaving && c->ike.state == INITIATOR_ESTABLISHED &&
+	       word_has_ended_sa(f, client, c->ike.ike[0].spi_i, c->ike.ike[0].spi_r);
 }

@@ -324,7 +324,7 @@ void world_init(struct world *w, uint64_t seed, unsigned n_hosts, const struct p
 		w->host[i].world = w;
 		w->host[i].index = i;
 		w->host[i].clock_us = w->host[i].clock_at_us = w->now_us;
-		w->host[i].wall_us = (int64_t)(1700000000 * SECOND);
+		w->host[i].wall_us = (int64_t)(1800000000 * SECOND);
 		disk_init(&w->host[i].disk, &w->host[i]);
 	}
 	w->net = net_new(w);

@@ -71,6 +71,7 @@ struct world {
 	struct random random;
 	bool verbose;
 	bool walls_set;      /* Wall clocks were set, somewhere, sometime. */
+	bool walls_kept;     /* Nobody but clocks.c sets them. */
 	const char *command; /* How to repeat this run. */
 	unsigned n_hosts;
 	struct host host[HOSTS_MAX];

@@ -254,6 +254,7 @@ static void take_out(struct ike_connection *c, enum taken taken)
 
 static void answer_late(const struct way *w, enum taken taken)
 {
+	const struct auth_clock day = {.unix_now = PKI_NOW};
 	struct event e = {.type = EVENT_AUTH_ANSWER};
 	struct blob *d, *answer;
 	struct story l;
@@ -264,7 +265,7 @@ static void answer_late(const struct way *w, enum taken taken)
 	d = request(&l, w->asks);
 	assert_null(response(&l, d));
 	leader = story_leader(&l);
-	answer = outside_answer(&l.config[leader].policy->ike, l.question, 1, PKI_NOW);
+	answer = outside_answer(&l.config[leader].policy->ike, l.question, 1, &day);
 	for (uint32_t i = 0; i < 3; i++) {
 		struct cluster_policy *p = story_policy_copy(&l, i, 2);
 
