@@ -4,11 +4,12 @@
  * whenever it is repeated; nothing else gets any; and all nodes have the same state in the end.
  *
  * The input is a list: how (1), node (1), length (2), octets. */
-#include "test/lib/story.c"
-
+#include "proto/auth/method.h"
 #include "proto/auth/radius_coa.h"
+#include "test/lib/story.h"
 
-#include <openssl/bytestring.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* runs: 150 */
 
