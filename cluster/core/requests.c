@@ -277,7 +277,8 @@ static bool task_turn(struct core *c, struct task *e)
 		return false;
 	if (contact_turn(c, s) || replaced_turn(c, s, e))
 		return true;
-	if (requests_repeat_turn(c, s, e) || requests_expire_turn(c, s) || requests_ike_turn(c, s, e))
+	if (requests_repeat_turn(c, s, e) || requests_expire_turn(c, s) || requests_ike_turn(c, s, e) ||
+	    requests_old_ike_turn(c, s))
 		return true;
 	if (e->question.request && e->question.next_us == NEVER && dpd_due(c, s, e))
 		requests_probe(c, e);

@@ -41,7 +41,8 @@ struct task {
 };
 
 /* The IKE SA with a request of ours outstanding that others wait for, or NULL. It stays where it
- * was asked when the client rekeys meanwhile: RFC 7296 2.18 keeps windows apart. */
+ * was asked when the client rekeys meanwhile: RFC 7296 2.18 keeps windows apart. Others wait for
+ * it until the client uses the new IKE SA: it may have deleted the old one, and its DELETE be lost. */
 const struct ike_sa *requests_asking(const struct session *s);
 
 struct task *task_get(struct core *c, uint64_t session); /* Makes one if there is none. */
@@ -63,6 +64,10 @@ void requests_probe(struct core *c, struct task *e);
 
 /* What the session's Child SAs need, at its turn (requests_child.c). False: nothing. */
 bool requests_ike_turn(struct core *c, const struct session *s, struct task *e); /* requests_ike.c */
+/* The IKE SA that the client has replaced, if it does not delete it (requests_ike.c). */
+bool requests_old_ike_turn(struct core *c, const struct session *s);
+/* Nobody answers there: it is gone, so the next question is asked on the new one. */
+void requests_old_ike_end(struct core *c, const struct session *s);
 bool requests_expire_turn(struct core *c, const struct session *s); /* Whatever is outstanding. */
 bool requests_child_turn(struct core *c, const struct session *s, struct task *e);
 

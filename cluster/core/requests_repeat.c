@@ -22,7 +22,9 @@ const struct ike_sa *requests_asking(const struct session *s)
 	for (unsigned i = 0; i < IKE_SA_MAX; i++) {
 		const struct ike_sa *sa = &s->ike.ike[i];
 
-		if (sa->state && sa->window.outstanding && (i == 0 || sa->purpose != IKE_PURPOSE_DELETE_IKE))
+		if (i > 0 && (sa->purpose == IKE_PURPOSE_DELETE_IKE || ike_sa_is_used(&s->ike.ike[0])))
+			continue;
+		if (sa->state && sa->window.outstanding)
 			return sa;
 	}
 	return NULL;
@@ -181,6 +183,11 @@ static void give_up(struct core *c, const struct session *s, struct task *e)
 {
 	struct command del = { .type = COMMAND_SESSION_DEL };
 
+	if (requests_asking(s) == &s->ike.ike[1]) {
+		e->question.next_us = c->now_us + c->config->timing.retransmit_ms * MS;
+		requests_old_ike_end(c, s);
+		return;
+	}
 	if (!is_dead(e) && !session_ends(s)) {
 		e->question.next_us = NEVER;
 		e->probing = false;

@@ -222,4 +222,10 @@ bool ike_may_renew(const struct ike_env *env, const struct ike_session *s);
 void ike_request_create(const struct ike_env *env, const struct ike_session *session,
 			const struct ike_request *request, struct ike_outcome *out);
 
+/* Puts the DELETE of s->ike[1], which s->ike[0] has replaced, on s->ike[1], which must have nothing outstanding. False:
+ * it cannot be sealed, s is to be thrown away. */
+bool ike_request_close_old(const struct ike_env *env, struct ike_session *s) must_check;
+/* s->ike[1] is gone, and what was asked on it: the client's last request there may still be repeated. */
+void ike_old_end(struct ike_session *s);
+
 #endif

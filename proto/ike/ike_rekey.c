@@ -115,9 +115,9 @@ void ike_step_rekey(struct ike_step *s)
 	/* 2.25.2 would have us answer as usual while we rekey it too, and close one of three later.
 	 * 2.25.1: "currently creating, rekeying, or closing a Child SA of that IKE SA":
 	 * TEMPORARY_FAILURE; so what is outstanding when the client deletes the old IKE SA is at
-	 * most a notice or a liveness check. And the place of the old IKE SA must be free. */
-	if (is_busy(s->sa) || (!ike_old_place_is_free(s->next) && !ike_old_is_closing(s->next)) ||
-	    !ike_may_renew(s->env, s->next)) {
+	 * most a notice or a liveness check. An older one that is still there goes: by asking on the
+	 * one that replaced it the client shows that it has that. */
+	if (is_busy(s->sa) || !ike_may_renew(s->env, s->next)) {
 		rekey_fail(s, IKE_NOTIFY_TEMPORARY_FAILURE);
 		return;
 	}

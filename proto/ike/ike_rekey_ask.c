@@ -152,12 +152,9 @@ static struct sa_offer offer_of(const struct offered *o, uint64_t spi)
 bool ike_sa_rekey_possible(const struct ike_config *config, const struct ike_session *s)
 {
 	const struct ike_connection *c = ike_connection_find(config, s->connection);
-	const struct ike_window *w = &s->ike[0].window;
-	bool used = w->next_in > 0 || w->next_out > 0;
-
 	return c && c->n_ike > 0 && c->ike[0].n_dh > 0 && s->ike[0].state == IKE_SA_ESTABLISHED &&
 	       !s->ike[0].window.outstanding && !(s->features & IKE_ENDS) &&
-	       (ike_old_place_is_free(s) || (used && ike_old_is_closing(s)));
+	       (ike_sa_is_used(&s->ike[0]) || s->ike[1].state != IKE_SA_REKEYED);
 }
 
 bool ike_sa_rekey_ask(struct ike_builder *b, const struct ike_env *env, struct ike_session *s,

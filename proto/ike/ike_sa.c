@@ -61,6 +61,11 @@ void ike_session_end(struct ike_session *s)
 	s->features |= IKE_ENDS;
 }
 
+bool ike_sa_is_used(const struct ike_sa *sa)
+{
+	return sa->window.next_in > 0 || sa->window.next_out > 0;
+}
+
 struct ike_esp_path ike_session_esp_path(const struct ike_session *s)
 {
 	if (s->moving)

@@ -164,6 +164,9 @@ void ike_half_open_fini(struct ike_half_open *h);
  * has answered what may be outstanding. */
 void ike_session_end(struct ike_session *s);
 
+/* Has the client shown that it has this IKE SA? By a request on it, or an answer. Until then it may know only of the
+ * one that this one replaces. */
+bool ike_sa_is_used(const struct ike_sa *sa);
 struct ike_sa *ike_session_find_sa(struct ike_session *s, uint64_t spi_i, uint64_t spi_r);
 struct child_sa *ike_session_find_child(struct ike_session *s, uint32_t spi_in);
 bool ike_session_has_child(const struct ike_session *s, uint32_t spi_in);

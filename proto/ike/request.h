@@ -12,7 +12,5 @@ void ike_step_answer(struct ike_step *s);
  * thrown away. */
 bool ike_request_make(const struct ike_env *env, struct ike_session *s,
 		      const struct ike_request *request) must_check;
-/* The same of the DELETE of s->ike[1], which s->ike[0] has replaced because we wanted it. */
-bool ike_request_close_old(const struct ike_env *env, struct ike_session *s) must_check;
 
 #endif

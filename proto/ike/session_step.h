@@ -24,10 +24,4 @@ void ike_step_child(struct ike_step *s);         /* CREATE_CHILD_SA (child.c) */
 void ike_step_rekey(struct ike_step *s);         /* ... that rekeys the IKE SA (ike_rekey.c) */
 void ike_step_informational(struct ike_step *s); /* INFORMATIONAL (informational.c) */
 
-/* Is there room for a rekeyed IKE SA in ike[1]? (ike.c) */
-bool ike_old_place_is_free(const struct ike_session *s);
-/* Or is it taken by what our DELETE is outstanding for? It goes when the client uses ike[0], and
- * that is replaced. */
-bool ike_old_is_closing(const struct ike_session *s);
-
 #endif

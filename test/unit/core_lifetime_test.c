@@ -279,6 +279,72 @@ static void an_old_ike_sa_is_rekeyed(void **unused)
 	story_fini(&l);
 }
 
+/* We ask whether the client lives; it has just replaced the IKE SA, and its DELETE of the old one, which it sends once,
+ * is lost. It lives, and is asked on the new one: at once if it speaks there, else when the old one is silent. */
+static void replaced_while_asked(struct story *l, bool speaks)
+{
+	story_init(l, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		l->config[i].policy->ike.connections->dpd_ms = 3000;
+		l->config[i].timing.retransmit_ms = 20;
+	}
+	story_start_all(l);
+	story_run(l, 2000);
+	story_client_connect(l);
+	for (unsigned k = 0; k < 250 && !session(l)->ike.ike[0].window.outstanding; k++)
+		deaf(l, 20);
+	assert_int_equal(session(l)->ike.ike[0].purpose, IKE_PURPOSE_DPD);
+	story_client_send(l, initiator_create_ike_rekey(&l->client, 0));
+	assert_int_equal(l->client.error, 0);
+	assert_int_equal(session(l)->ike.ike[1].purpose, IKE_PURPOSE_DPD);
+	ike_window_fini(&l->client.ike[1].window);
+	l->client.ike[1].state = 0;
+	if (speaks)
+		story_client_send(l, initiator_create_dpd(&l->client));
+	listen(l, 20000);
+	assert_non_null(session(l));
+	assert_int_equal(l->client.state, INITIATOR_ESTABLISHED);
+	assert_int_equal(session(l)->ike.ike[0].spi_r, l->client.ike[0].spi_r);
+	assert_true(session(l)->ike.ike[0].window.next_out > 2); /* It answers there. */
+}
+
+static void who_replaced_the_ike_sa_is_asked_on_the_new_one(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	for (unsigned speaks = 0; speaks < 2; speaks++) {
+		replaced_while_asked(&l, speaks);
+		listen(&l, 100000);
+		assert_int_equal(session(&l)->ike.ike[1].state, IKE_SA_DELETED);
+		assert_null(session(&l)->ike.ike[1].window.outstanding);
+		story_level(&l);
+		story_fini(&l);
+	}
+}
+
+/* The client keeps the IKE SA that it replaced: it is told that it ends. Not before the client has shown that it has
+ * the new one. */
+static void a_replaced_ike_sa_does_not_stay(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	begin(&l, (struct lifetime){0}, (struct lifetime){0});
+	story_client_send(&l, initiator_create_ike_rekey(&l.client, 0));
+	listen(&l, 100000);
+	assert_int_equal(session(&l)->ike.ike[1].state, IKE_SA_REKEYED);
+	assert_null(session(&l)->ike.ike[1].window.outstanding);
+	story_lose_leader(&l);
+	story_client_send(&l, initiator_create_dpd(&l.client));
+	listen(&l, 2000);
+	assert_int_equal(session(&l)->ike.ike[1].state, IKE_SA_DELETED);
+	assert_int_equal(l.client.ike[1].state, 0);
+	assert_int_equal(l.client.state, INITIATOR_ESTABLISHED);
+	story_level(&l);
+	story_fini(&l);
+}
+
 static void an_ike_sa_past_its_hard_lifetime_ends(void **unused)
 {
 	struct story l;
@@ -362,6 +428,8 @@ int main(void)
 		cmocka_unit_test(hard_is_hard),
 		cmocka_unit_test(an_old_ike_sa_is_rekeyed),
 		cmocka_unit_test(both_rekey_the_ike_sa_and_the_leader_is_lost),
+		cmocka_unit_test(who_replaced_the_ike_sa_is_asked_on_the_new_one),
+		cmocka_unit_test(a_replaced_ike_sa_does_not_stay),
 		cmocka_unit_test(an_ike_sa_past_its_hard_lifetime_ends),
 		cmocka_unit_test(refusals_put_off_no_end),
 		cmocka_unit_test(a_rekey_too_long_to_keep_is_not_made),

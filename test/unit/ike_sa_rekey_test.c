@@ -93,6 +93,50 @@ static void an_unanswered_delete_is_in_nobodys_way(void **state)
 	fixture_teardown(&f);
 }
 
+/* The client's DELETE of it was lost: nobody answers on it any more. */
+static void client_forgets_old(struct fixture *f)
+{
+	ike_window_fini(&f->i.ike[1].window);
+	f->i.ike[1].state = 0;
+}
+
+/* The client replaced the IKE SA, and no DELETE of the old one ever comes. What comes on the new one shows that the
+ * client has it: either side replaces it, and the old one goes, with what is asked on it. */
+static void a_lost_delete_of_theirs_is_in_nobodys_way(void **state)
+{
+	const struct ike_request notice = {.purpose = IKE_PURPOSE_NOTICE, .epoch = 2, .node = 7};
+	struct fixture f;
+	uint64_t old;
+
+	(void)state;
+	fixture_establish(&f);
+	for (unsigned round = 0; round < 2; round++) {
+		blob_unref(gateway_request(&f.g, &notice)); /* <-- lost */
+		gateway_exchange(&f.g, &f.i, initiator_create_ike_rekey(&f.i, 0));
+		assert_int_equal(f.i.error, 0);
+		assert_int_equal(f.g.session->ike[1].state, IKE_SA_REKEYED);
+		assert_int_equal(f.g.session->ike[1].purpose, IKE_PURPOSE_NOTICE);
+		/* Our answer may be lost, too. */
+		assert_false(ike_sa_rekey_possible(&f.g.config, f.g.session));
+		client_forgets_old(&f);
+		old = f.g.session->ike[0].spi_r;
+		if (round == 1)
+			assert_talk(&f);
+		gateway_exchange(&f.g, &f.i, initiator_create_ike_rekey(&f.i, 0));
+		assert_int_equal(f.i.error, 0);
+		assert_int_equal(f.g.session->ike[1].spi_r, old);
+		assert_int_equal(f.g.session->ike[1].purpose, IKE_PURPOSE_NONE);
+		client_forgets_old(&f);
+		assert_talk(&f);
+		assert_true(ike_sa_rekey_possible(&f.g.config, f.g.session));
+		assert_null(fixture_to_gateway(&f, fixture_to_client(&f, ask_ike(&f))));
+		assert_null(fixture_to_gateway(&f, fixture_to_client(&f, closing(&f))));
+		assert_talk(&f);
+		assert_agree(&f);
+	}
+	fixture_teardown(&f);
+}
+
 /* 2.25: a busy side says so, and nothing ends. */
 static void both_at_once(void **state)
 {
@@ -262,6 +306,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_ike_sa_is_replaced),
 		cmocka_unit_test(an_unanswered_delete_is_in_nobodys_way),
+		cmocka_unit_test(a_lost_delete_of_theirs_is_in_nobodys_way),
 		cmocka_unit_test(both_at_once),
 		cmocka_unit_test(ours_comes_late),
 		cmocka_unit_test(the_answer_to_ours_is_lost),
