@@ -36,7 +36,7 @@ struct grant_shadow {
 	uint32_t slot;
 	struct owned_sa *child[IKE_CHILD_MAX];
 	unsigned n;
-	uint32_t outbound; /* spi_in of the Child SA that carries its packets out. */
+	bool lost; /* A Child SA that carried packets out is gone. */
 	UT_hash_handle hh;
 };
 
@@ -212,26 +212,42 @@ static bool carries(struct grant_shadow *g, const struct session *s, unsigned i)
 	return sa->grant.heard || s->seq[i].mark != 0 || child->replaces == 0 || !child_find(g, child->replaces) || i == 0;
 }
 
+static bool is_replaced(struct grant_shadow *g, const struct session *s, unsigned i)
+{
+	for (unsigned j = 0; j < s->ike.n_child; j++)
+		if (s->ike.child[j].replaces == s->ike.child[i].spi_in && carries(g, s, j))
+			return true;
+	return false;
+}
+
 /* A session's packets leave through its last Child SA that carries any, and for other selectors
- * through those that have them; through none if another session has its address. */
+ * through those that have them; through none if another session has its address. One that is told
+ * takes over from those before it: so those after it are told again, and all are when one is gone,
+ * for those that it had taken over from may have to carry again. Nobody is without a route
+ * meanwhile. */
 static void carry(struct core *c, struct grant_shadow *g, const struct session *s)
 {
 	bool passed = s->followed_by && s->ike.virtual_ip.family != 0;
-	unsigned n = passed ? 0 : s->ike.n_child;
-	uint32_t outbound;
+	bool carry[IKE_CHILD_MAX], all = g->lost;
+	const struct child_sa *child = s->ike.child;
 
-	while (n > 0 && !carries(g, s, n - 1))
-		n--;
-	outbound = n > 0 ? s->ike.child[n - 1].spi_in : 0;
-	for (unsigned i = 0; outbound != g->outbound && i < s->ike.n_child; i++) {
-		uint32_t spi_in = s->ike.child[i].spi_in;
-
-		if (!outbound)
-			tell(c, SA_UPDATE_INBOUND, s->id, spi_in);
-		else if (spi_in == outbound || (!g->outbound && i < n && carries(g, s, i)))
-			tell(c, SA_UPDATE_OUTBOUND, s->id, spi_in);
+	for (unsigned i = 0; i < s->ike.n_child; i++) {
+		carry[i] = !passed && carries(g, s, i) && !is_replaced(g, s, i);
+		all |= child[i].expired && child_find(g, child[i].spi_in)->grant.outbound;
 	}
-	g->outbound = outbound;
+	for (unsigned i = 0; i < s->ike.n_child; i++) {
+		all |= carry[i] && !child_find(g, child[i].spi_in)->grant.outbound;
+		if (carry[i] && all)
+			tell(c, SA_UPDATE_OUTBOUND, s->id, child[i].spi_in);
+	}
+	for (unsigned i = 0; i < s->ike.n_child; i++) {
+		struct owned_sa *sa = child_find(g, child[i].spi_in);
+
+		if (sa->grant.outbound && !carry[i])
+			tell(c, SA_UPDATE_INBOUND, s->id, sa->spi_in);
+		sa->grant.outbound = carry[i];
+	}
+	g->lost = false;
 }
 
 static void drop_gone(struct core *c, struct grant_shadow *g, const struct session *s)
@@ -244,6 +260,7 @@ static void drop_gone(struct core *c, struct grant_shadow *g, const struct sessi
 			continue;
 		}
 		tell(c, SA_UPDATE_DEL, g->session, spi_in);
+		g->lost |= g->child[i]->grant.outbound;
 		owned_sa_gone(c, g->child[i]);
 		g->child[i] = g->child[--g->n];
 	}

@@ -44,6 +44,7 @@ struct sa_grant { /* grants.c: what the packet workers were told. */
 	uint64_t logged; /* mark_floor() that its worker was told. */
 	uint64_t since;  /* We had applied so much when we saw it. */
 	bool heard;      /* A packet came in by it: the client uses it. */
+	bool outbound;   /* It carries packets to the client. */
 };
 
 struct sa_mark { /* sequence.c */
