@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* INFORMATIONAL as responder (RFC 7296 1.4): DELETE of Child SAs and of the IKE SA, MOBIKE
- * (mobike.c), and everything else, which is a liveness check: "An INFORMATIONAL request with no
+/* INFORMATIONAL as responder (RFC 7296 1.4): DELETE of Child SAs and of the IKE SA, a client
+ * that rejects us, MOBIKE (mobike.c), and everything else, which is a liveness check: "An INFORMATIONAL request with no
  * payloads ... is commonly used". Unknown content is ignored and answered. */
 #include "proto/ike/builder.h"
 #include "proto/ike/child_make.h"
 #include "proto/ike/ike_message.h"
 #include "proto/ike/mobike.h"
+#include "proto/ike/notify_text.h"
 #include "proto/ike/outcome.h"
 #include "proto/ike/payload.h"
 #include "proto/ike/session_step.h"
@@ -76,8 +77,25 @@ static void step_delete(struct ike_step *s)
 	ike_note(s->out, "client deletes %zu Child SA(s)", n_ours);
 }
 
+/* RFC 7296 2.21.2: if the client refuses our AUTH, it "MAY" say so "in a separate INFORMATIONAL exchange". It has no
+ * IKE SA then, as after INVALID_SYNTAX (2.21.3). */
+static const struct ike_notify *rejection(const struct ike_message *m)
+{
+	const struct ike_notify *n = ike_message_notify(m, IKE_NOTIFY_AUTHENTICATION_FAILED);
+
+	return n ? n : ike_message_notify(m, IKE_NOTIFY_INVALID_SYNTAX);
+}
+
 void ike_step_informational(struct ike_step *s)
 {
+	const struct ike_notify *rejects = rejection(s->message);
+	char text[NOTIFY_TEXT_LEN];
+
+	if (rejects) {
+		s->sa_ends = true;
+		ike_note(s->out, "client rejects us: %s", notify_format(rejects->type, text));
+		return;
+	}
 	ike_note(s->out, "liveness check answered");
 	if (s->message->n_delete > 0)
 		step_delete(s);

@@ -135,6 +135,27 @@ static void malformed_request_is_fatal(void **state)
 	fixture_teardown(&f);
 }
 
+/* 2.21.2: the client refuses our AUTH, which it can say only in an exchange of its own. 2.21.3: or our syntax. */
+static void who_rejects_us_is_gone(void **state)
+{
+	const uint16_t why[] = {IKE_NOTIFY_AUTHENTICATION_FAILED, IKE_NOTIFY_INVALID_SYNTAX};
+
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		struct fixture f;
+		struct ike_builder b;
+
+		fixture_establish(&f);
+		initiator_begin(&f.i, 0, IKE_EXCHANGE_INFORMATIONAL, &b);
+		ike_add_notify(&b, why[k], NULL, 0);
+		assert_null(fixture_to_client(&f, fixture_to_gateway(&f, initiator_send(&f.i, 0, INITIATOR_OTHER, &b))));
+		assert_int_equal(f.i.error, 0);
+		assert_null(f.i.ike[0].window.outstanding); /* It is answered, as all requests are. */
+		assert_int_equal(f.g.verdict, IKE_VERDICT_DELETE);
+		fixture_teardown(&f);
+	}
+}
+
 static void unknown_payloads(void **state)
 {
 	struct fixture f;
@@ -314,6 +335,7 @@ int main(void)
 		cmocka_unit_test(skipped_id_is_dropped),
 		cmocka_unit_test(damage_changes_nothing),
 		cmocka_unit_test(malformed_request_is_fatal),
+		cmocka_unit_test(who_rejects_us_is_gone),
 		cmocka_unit_test(unknown_payloads),
 		cmocka_unit_test(notices_have_exact_ids),
 		cmocka_unit_test(notice_may_be_empty),
