@@ -10,6 +10,7 @@
 struct open_request {
 	struct ike_datagrams *request; /* NULL: there is none. */
 	uint32_t purpose;
+	struct endpoint there; /* Where the client was when it was last sent, or put off. */
 	uint64_t next_us;  /* Repeat; NEVER = given up until the client shows itself. */
 	uint64_t elsewhere_us; /* When it last went to where the client seemed to be; 0: never. */
 	uint64_t since_us; /* When it was asked; its silence counts from then. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Our outstanding requests: sent once they are committed, repeated bit for bit after 1, 2, 4 ... s,
- * and then left alone until the client shows itself.
+ * and then left alone until the client shows itself. A client that has moved is asked at its new
+ * address at once.
  *
  * Silence ends a session in two cases only: its client was asked whether it lives and has given no
  * sign of life since, neither in IKE nor in ESP; or the session ends anyway and its client leaves
@@ -59,6 +60,7 @@ static void ask(struct core *c, const struct session *s, struct open_request *q,
 
 	ike_datagrams_set(&q->request, ike_datagrams_ref(sa->window.outstanding));
 	q->purpose = sa->purpose;
+	q->there = s->ike.remote;
 	q->tries = 0;
 	q->elsewhere_us = 0;
 	q->since_us = c->now_us;
@@ -75,8 +77,15 @@ static void ask(struct core *c, const struct session *s, struct open_request *q,
 static bool follow(struct core *c, const struct session *s, struct open_request *q, const struct ike_sa *sa)
 {
 	if (sa) {
-		if (!ike_datagrams_equal(q->request, sa->window.outstanding))
+		if (!ike_datagrams_equal(q->request, sa->window.outstanding)) {
 			ask(c, s, q, sa);
+		} else if (!endpoint_equal(&q->there, &s->ike.remote)) {
+			/* Where it was asked so far it has not heard it; at its new place it does, and
+			 * the check of that place waits for the answer. */
+			q->there = s->ike.remote;
+			q->tries = 0;
+			q->next_us = c->now_us;
+		}
 		return false;
 	}
 	if (!q->request)

@@ -155,6 +155,41 @@ static void an_unanswered_check_moves_nothing(void **unused)
 	story_fini(&l);
 }
 
+/* A question to its old address was lost, and is repeated ever more slowly. The next time at once, to the new one: its
+ * packets wait for that answer. */
+static void who_moves_is_asked_at_once_whatever_is_outstanding(void **unused)
+{
+	struct endpoint away = endpoint(AWAY);
+	struct story l;
+
+	(void)unused;
+	story_init(&l, 3);
+	l.client.config.mobike = true;
+	for (uint32_t i = 0; i < 3; i++) {
+		l.config[i].timing.retransmit_ms = 1000;
+		l.config[i].policy->ike.connections->dpd_ms = 3000;
+	}
+	story_start_all(&l);
+	story_run(&l, 2000);
+	story_client_connect(&l);
+	for (unsigned k = 0; k < 250 && !session(&l)->ike.ike[0].window.outstanding; k++)
+		story_run(&l, 20);
+	for (unsigned k = 0; k < 160; k++) {
+		story_swallow(&l);
+		story_run(&l, 100);
+	}
+	story_swallow(&l);
+	assert_int_equal(session(&l)->ike.ike[0].purpose, IKE_PURPOSE_DPD);
+	story_client_send(&l, initiator_create_move(&l.client, &away));
+	assert_esp_at(&l, HOME);
+	for (unsigned k = 0; k < 40; k++) {
+		story_client_listen(&l);
+		story_run(&l, 50);
+	}
+	assert_esp_at(&l, AWAY);
+	story_fini(&l);
+}
+
 /* A packet from elsewhere, perhaps a replayed one, has a question repeated there: not the one that
  * must show where the client is. */
 static void a_check_goes_nowhere_else(void **unused)
@@ -244,6 +279,7 @@ int main(void)
 		cmocka_unit_test(the_leader_is_lost_meanwhile),
 		cmocka_unit_test(who_repeats_a_cookie_only_beside_nat_detection_moves),
 		cmocka_unit_test(an_unanswered_check_moves_nothing),
+		cmocka_unit_test(who_moves_is_asked_at_once_whatever_is_outstanding),
 		cmocka_unit_test(a_check_goes_nowhere_else),
 		cmocka_unit_test(who_moves_before_our_rekey_is_answered_is_asked_where_he_is),
 	};
