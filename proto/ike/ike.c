@@ -104,9 +104,11 @@ static void replace_sa(struct ike_step *s)
 static void ask_next(struct ike_step *s)
 {
 	const enum ike_purpose what = s->follow.purpose;
+	const struct ike_sa *now = &s->next->ike[0];
 
-	if (what == IKE_PURPOSE_NONE || s->sa != &s->next->ike[0] || s->sa->state != IKE_SA_ESTABLISHED ||
-	    s->sa->window.outstanding || (s->next->features & IKE_ENDS))
+	if (what == IKE_PURPOSE_NONE || now->state != IKE_SA_ESTABLISHED || now->window.outstanding)
+		return;
+	if (what != IKE_PURPOSE_DELETE_IKE && (s->sa != now || (s->next->features & IKE_ENDS)))
 		return;
 	if (ike_request_make(s->env, s->next, &s->follow) && ike_session_is_brief(s->next))
 		return;

@@ -215,8 +215,10 @@ void ike_step_check_answer(struct ike_step *s)
 	if (!check_decode(&k, s->sa->finish)) {
 		ike_note(s->out, "the record that finishes the check of an address is unreadable");
 	} else if (s->content != OK || !is_copied(s->message, &k)) {
-		/* 3.7: "If the values do not match, the IKE_SA MUST be closed." */
-		s->sa_ends = true;
+		/* 3.7: "If the values do not match, the IKE_SA MUST be closed." The session's, also if the
+		 * client has replaced the one that we asked on. */
+		ike_session_end(next);
+		s->follow = (struct ike_request){.purpose = IKE_PURPOSE_DELETE_IKE};
 		ike_note(s->out, "client does not repeat the COOKIE2 that it was sent: its IKE SA is closed");
 	} else if (next->moving && !endpoint_equal(&k.remote, &next->remote)) {
 		s->follow = (struct ike_request){.purpose = IKE_PURPOSE_CHECK_ADDRESS};

@@ -154,7 +154,17 @@ static void another_cookie_closes_it(void **state)
 		assert_int_equal(ike_seal(&(struct ike_sealer){.ours = ours, .iv = &f.i.iv, .entropy = &f.i.entropy}, &b, &d), OK);
 		assert_null(gateway_receive(&f.g, &away, blob_ref(ike_datagrams_only(d))));
 		ike_datagrams_unref(d);
+		/* It has no Child SA from then on, and is told so. */
+		assert_int_equal(f.g.verdict, IKE_VERDICT_STEP);
+		assert_true(f.g.session->features & IKE_ENDS);
+		assert_int_equal(f.g.session->n_child, 0);
+		assert_int_equal(f.g.session->ike[0].purpose, IKE_PURPOSE_DELETE_IKE);
+		d = ike_datagrams_ref(f.g.session->ike[0].window.outstanding);
+		f.i.ike[0].window.next_in++; /* This answer was not the client's own. */
+		assert_null(gateway_receive(&f.g, &away, fixture_to_client(&f, blob_ref(ike_datagrams_only(d)))));
+		ike_datagrams_unref(d);
 		assert_int_equal(f.g.verdict, IKE_VERDICT_DELETE);
+		assert_int_equal(f.i.state, INITIATOR_CLOSED);
 		fixture_teardown(&f);
 	}
 }
