@@ -176,8 +176,11 @@ void ike_step_child(struct ike_step *s)
 		child_fail(s, IKE_NOTIFY_TEMPORARY_FAILURE);
 		return;
 	}
+	/* 2.25.2: a request to create or rekey a Child SA, while we rekey the IKE SA: TEMPORARY_FAILURE. */
 	if (is_for_ike(&s->message->sa))
 		ike_step_rekey(s);
+	else if (s->sa->purpose == IKE_PURPOSE_REKEY_IKE)
+		child_fail(s, IKE_NOTIFY_TEMPORARY_FAILURE);
 	else
 		child_create(s);
 }

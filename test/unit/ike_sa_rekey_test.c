@@ -158,6 +158,28 @@ static void both_at_once(void **state)
 	fixture_teardown(&f);
 }
 
+/* 2.25.2: while we rekey the IKE SA nothing new is made on it. */
+static void no_child_sa_is_made_while_ours_is_asked(void **state)
+{
+	struct blob *request;
+	struct fixture f;
+
+	(void)state;
+	fixture_establish(&f);
+	request = ask_ike(&f);
+	gateway_exchange(&f.g, &f.i, initiator_create_child(&f.i, DH_NONE));
+	assert_int_equal(f.i.error, IKE_NOTIFY_TEMPORARY_FAILURE);
+	gateway_exchange(&f.g, &f.i, initiator_create_child_rekey(&f.i, f.i.child[0].spi_in, DH_NONE));
+	assert_int_equal(f.i.error, IKE_NOTIFY_TEMPORARY_FAILURE);
+	assert_int_equal(f.g.session->n_child, 1);
+	assert_null(fixture_to_gateway(&f, fixture_to_client(&f, request)));
+	assert_int_equal(f.i.counts.ike_rekeys, 1);
+	gateway_exchange(&f.g, &f.i, initiator_create_child(&f.i, DH_NONE));
+	assert_int_equal(f.g.session->n_child, 2);
+	assert_agree(&f);
+	fixture_teardown(&f);
+}
+
 /* Ours is under way, and comes when the client has been put off: it is answered as usual. */
 static void ours_comes_late(void **state)
 {
@@ -308,6 +330,7 @@ int main(void)
 		cmocka_unit_test(an_unanswered_delete_is_in_nobodys_way),
 		cmocka_unit_test(a_lost_delete_of_theirs_is_in_nobodys_way),
 		cmocka_unit_test(both_at_once),
+		cmocka_unit_test(no_child_sa_is_made_while_ours_is_asked),
 		cmocka_unit_test(ours_comes_late),
 		cmocka_unit_test(the_answer_to_ours_is_lost),
 		cmocka_unit_test(a_damaged_answer_changes_nothing),
