@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the leader asks for a Child SA: to be replaced, when three quarters of its numbers are used, it is old or has
  * carried much, or another room has a reason; to be deleted, when no number is left (RFC 4303 3.3.3: "the sender MUST
- * NOT send a packet on an SA if doing so would cause the sequence number to cycle") or its hard lifetime is over. Each
- * happens at its session's turn, see requests.c. */
+ * NOT send a packet on an SA if doing so would cause the sequence number to cycle") or its hard lifetime is over,
+ * or the client has replaced it and used the new one. Each happens at its session's turn, see requests.c. */
 #include "cluster/core/requests_internal.h"
 #include "cluster/core/requests.h"
 
@@ -12,6 +12,7 @@
 
 #define REKEY_AGAIN_US (5000 * MS) /* Doubled ... */
 #define REKEY_DOUBLINGS 6u         /* ... so often. */
+#define OLD_CHILD_KEPT_MS 90000u   /* So long the client has to delete what it replaced. */
 
 /* ---- Without numbers ---- */
 
@@ -160,12 +161,38 @@ void requests_rekey_child(struct core *c, const struct session *s, uint32_t spi_
 		task_get(c, s->id)->rekey = spi_in;
 }
 
+/* ---- What the client replaced, and does not delete ---- */
+
+/* Its DELETE may be lost for good, as some send it once. Traffic shows that it has the new one. */
+static uint32_t left_behind(const struct core *c, const struct session *s)
+{
+	for (unsigned i = 0; i < s->ike.n_child; i++) {
+		const struct child_sa *child = &s->ike.child[i];
+
+		if (!is_settled(s, child) && s->seq[i].mark != 0 &&
+		    state_time_ms(c->state) >= child->made_ms + OLD_CHILD_KEPT_MS)
+			return child->replaces;
+	}
+	return 0;
+}
+
+static void delete_left_behind(struct core *c, const struct session *s, uint32_t spi_in)
+{
+	struct ike_request r = { .purpose = IKE_PURPOSE_DELETE_CHILD, .spi_in = spi_in };
+
+	if (requests_make(c, s, &r))
+		action_event(c->actions, "child_old", "session %llu: SPI %08x, that its client has replaced, is deleted",
+			     (unsigned long long)s->id, spi_in);
+}
+
 bool requests_child_turn(struct core *c, const struct session *s, struct task *e)
 {
 	uint32_t spi_in;
 
 	if (e->ended)
 		delete_ended(c, s, e);
+	else if ((spi_in = left_behind(c, s)) != 0)
+		delete_left_behind(c, s, spi_in);
 	else if ((spi_in = rekey_due(c, s, e)) != 0)
 		rekey(c, s, e, spi_in);
 	else

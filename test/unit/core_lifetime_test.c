@@ -345,6 +345,44 @@ static void a_replaced_ike_sa_does_not_stay(void **unused)
 	story_fini(&l);
 }
 
+/* The client rekeys its Child SA, and its DELETE of the old one is lost for good. Once it has used the new one the
+ * leader deletes the old one, and the new one can be rekeyed in its turn. */
+static void a_replaced_child_sa_does_not_stay(void **unused)
+{
+	struct sad_entry *e;
+	struct story l;
+	uint32_t old;
+
+	(void)unused;
+	story_init(&l, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		l.config[i].policy->ike.connections->exact = true;
+		l.config[i].policy->ike.connections->dpd_ms = 0;
+		l.config[i].policy->ike.connections->child_life = (struct lifetime){ .rekey_s = 300 };
+		l.config[i].timing.retransmit_ms = 20;
+	}
+	story_start_all(&l);
+	story_run(&l, 2000);
+	story_client_connect(&l);
+	old = l.client.child[0].spi_in;
+	story_client_send(&l, initiator_create_child_rekey(&l.client, old, DH_NONE));
+	assert_int_equal(l.client.error, 0);
+	assert_int_equal(session(&l)->ike.n_child, 2);
+	listen(&l, 100000);
+	assert_int_equal(session(&l)->ike.n_child, 2); /* It may not have the new one. */
+	e = story_owned(&l);
+	assert_int_equal(sad_entry_accept(e, 7, e->epoch), DROP_NONE);
+	e->marked = 7;
+	story_report(&l, story_holder(&l), e, SA_REPORT_MARK, 7);
+	listen(&l, 3000);
+	assert_int_equal(session(&l)->ike.n_child, 1);
+	assert_int_equal(l.client.n_child, 1);
+	assert_null(initiator_find_child(&l.client, old));
+	listen(&l, 250000);
+	assert_int_equal(l.client.counts.rekeys, 1);
+	story_fini(&l);
+}
+
 static void an_ike_sa_past_its_hard_lifetime_ends(void **unused)
 {
 	struct story l;
@@ -430,6 +468,7 @@ int main(void)
 		cmocka_unit_test(both_rekey_the_ike_sa_and_the_leader_is_lost),
 		cmocka_unit_test(who_replaced_the_ike_sa_is_asked_on_the_new_one),
 		cmocka_unit_test(a_replaced_ike_sa_does_not_stay),
+		cmocka_unit_test(a_replaced_child_sa_does_not_stay),
 		cmocka_unit_test(an_ike_sa_past_its_hard_lifetime_ends),
 		cmocka_unit_test(refusals_put_off_no_end),
 		cmocka_unit_test(a_rekey_too_long_to_keep_is_not_made),
