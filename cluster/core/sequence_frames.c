@@ -18,8 +18,13 @@
 static struct blob *marks_frame(const struct core *c, uint32_t to, const struct frame_mark *rows,
 				size_t n)
 {
-	const struct frame_marks_head head = { c->incarnation, core_applied(c), c->known[to].clock_us };
+	/* The echo says that all marks are in the frames so far. */
+	struct frame_marks_head head = { c->incarnation, core_applied(c), c->known[to].clock_us };
 
+	if (owned_sa_first(c, SAS_CHANGED))
+		head.echo_us = 0;
+	if (MUTANT(MUTANT_ECHO_OF_SOME))
+		head.echo_us = c->known[to].clock_us;
 	return head.index ? frame_create_marks_at(FRAME_MARKS, &head, rows, n)
 			  : frame_create_marks(FRAME_MARKS, c->incarnation, rows, n);
 }

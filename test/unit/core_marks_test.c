@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "cluster/core/owned_sa.h"
+#include "cluster/core/rooms.h"
 #include "test/unit/exact_story.h"
 
 /* There is no leader when the owner proposes its mark, and no node tells the owner so. */
@@ -337,6 +339,59 @@ static void an_acknowledgement_older_than_the_sa_does_not_count(void **unused)
 	story_fini(&l);
 }
 
+static struct {
+	unsigned n;
+	size_t rows[8];
+	uint64_t echo_us[8];
+} caught;
+
+static bool catch_marks(const struct story *l, uint32_t from, uint32_t to, const struct blob *f)
+{
+	struct frame x;
+
+	(void)l;
+	if (f->data[0] != FRAME_MARKS || from != mute || to != deaf)
+		return false;
+	assert_int_equal(frame_parse(&x, f->data, f->len), OK);
+	if (x.marks.incarnation != 0 && caught.n < 8) {
+		caught.rows[caught.n] = x.marks.n;
+		caught.echo_us[caught.n++] = x.marks.echo_us;
+	}
+	return true;
+}
+
+/* An owner's mark age is counted from what a frame echoes: one that leaves some marks for the next
+ * does not say that all are known. */
+static void a_frame_that_leaves_marks_behind_echoes_nothing(void **unused)
+{
+	struct story l;
+	struct core *c;
+	unsigned first = 0;
+
+	(void)unused;
+	start_all(&l, 3);
+	mute = story_holder(&l);
+	deaf = story_third(&l);
+	c = l.node[mute].core;
+	for (uint32_t i = 0; i < FRAME_MARKS_MAX; i++) {
+		struct owned_sa *sa = owned_sa_get(c, 1000 + i);
+
+		sa->mark.own = (struct mark){ 1, 1 };
+		owned_sa_append(c, sa, SAS_CHANGED);
+	}
+	caught.n = 0;
+	l.loses = catch_marks;
+	story_run(&l, 20);
+	while (first < caught.n && caught.rows[first] == 0)
+		first++;
+	assert_true(first + 1 < caught.n);
+	assert_int_equal(caught.rows[first], FRAME_MARKS_MAX - 1);
+	assert_int_equal(caught.echo_us[first], 0);
+	assert_int_equal(caught.rows[first + 1], 1);
+	assert_int_not_equal(caught.echo_us[first + 1], 0);
+	story_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,6 +404,7 @@ int main(void)
 		cmocka_unit_test(what_was_accepted_below_a_late_mark_is_delivered),
 		cmocka_unit_test(an_owner_that_wakes_up_delivers_nothing),
 		cmocka_unit_test(an_acknowledgement_older_than_the_sa_does_not_count),
+		cmocka_unit_test(a_frame_that_leaves_marks_behind_echoes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
