@@ -128,6 +128,7 @@
 	X(MUTANT_FLOW_IS_NO_LIFE, "a client that does not answer DPD is dead although its packets come")       \
 	X(MUTANT_VOLUME_GOES, "what a Child SA has carried goes with it") \
 	X(MUTANT_UNIQUE_BOTH, "what a newer session replaces goes on")                              \
+	X(MUTANT_SAME_NAME_SAME_CLIENT, "a name is the same client's however it is proved") \
 	X(MUTANT_IDENTITY_SLIPS_IN, "apply() does not count the sessions of an identity")          \
 	X(MUTANT_RESERVED_GIVEN, "an address that belongs to an identity is given to another")      \
 	X(MUTANT_ECN_IGNORED, "congestion that a router outside has seen is not told inside")       \

@@ -166,7 +166,7 @@ static bool choose_by_name(const struct core *c, const struct radius_coa *q, con
 {
 	const struct session *s = NULL;
 
-	while ((s = state_next_session_of(c->state, name, s ? s->id : 0)) != NULL) {
+	while ((s = state_next_session_named(c->state, name, s ? s->id : 0)) != NULL) {
 		if (!fits(c, q, name, s))
 			continue;
 		if (p->n == SESSIONS_END_MAX)

@@ -58,7 +58,7 @@ static void follow_ended(struct core *c, const struct command *x, const struct a
 		if (state_session(c->state, p->session[i]))
 			follow_add(c, &(struct follow_session){ .session = p->session[i] });
 	while (x->type == COMMAND_IDENTITY && r->n_ended > 0 &&
-	       (s = state_next_session_of(c->state, &x->identity.id, s ? s->id : 0)) != NULL)
+	       (s = state_next_session_named(c->state, &x->identity.id, s ? s->id : 0)) != NULL)
 		follow_add(c, &(struct follow_session){ .session = s->id });
 }
 

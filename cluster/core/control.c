@@ -58,7 +58,7 @@ static const char *sessions_text(uint32_t n, char text[40])
 static bool is_anybody(const struct core *c, const struct ike_id *id)
 {
 	return policy_knows(c, id) || policy_admits(c, id) || state_is_revoked(c->state, id) ||
-	       state_next_session_of(c->state, id, 0) != NULL;
+	       state_next_session_named(c->state, id, 0) != NULL;
 }
 
 void control_request(struct core *c, const struct control_request *r)

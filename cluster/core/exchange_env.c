@@ -50,14 +50,14 @@ static bool is_on_its_way(const void *ctx, const struct address *a)
 }
 
 /* Make before break: a client asks for the address of its own session, from that session's outer address.
- * One identity may be several devices: a device at another address gets another virtual IP, unless its
+ * One client may be several devices: a device at another address gets another virtual IP, unless its
  * INITIAL_CONTACT ends all existing sessions. An address that is assigned to the identity goes to the
  * device that came last; but with "keep" the one that has it stays, and the other is refused (unique.c). */
 static bool gives(const struct session *old, const struct ike_address_wish *wish, bool assigned)
 {
 	bool keeps = wish->keeps && !session_ends(old);
 
-	return ike_id_equal(&old->ike.peer_id, wish->peer) &&
+	return ike_client_equal(ike_session_client(&old->ike), wish->client) &&
 	       (wish->replaces || (assigned && !keeps) ||
 		address_equal(&old->ike.remote.address, &wish->remote->address));
 }
@@ -70,15 +70,6 @@ static bool is_own(const struct core *c, const struct ike_address_wish *wish)
 	return old && gives(old, wish, wish->assigned);
 }
 
-/* Another client of that name, which proves it by another method, may have had it before that was configured. */
-static bool is_namesake(const struct core *c, const struct session *old, const struct address *own)
-{
-	const struct ike_connection *connection = core_connection(c, old);
-	struct address its;
-
-	return connection && !(policy_address_of(c, connection, &old->ike.peer_id, &its) && address_equal(&its, own));
-}
-
 /* The address that belongs to the client, of whichever session of its it is now; it is no other one's
  * once who had it before that was configured has gone. */
 static bool assign_own(const struct core *c, const struct prefix *pool, const struct ike_address_wish *wish,
@@ -89,8 +80,8 @@ static bool assign_own(const struct core *c, const struct prefix *pool, const st
 
 	*out = *own;
 	if (old)
-		return !exchange_takes(c, own) && gives(old, wish, true) && !is_namesake(c, old, own);
-	return state_pool_pick(c->state, pool, &(struct pool_wish){ own, wish->peer },
+		return !exchange_takes(c, own) && gives(old, wish, true);
+	return state_pool_pick(c->state, pool, &(struct pool_wish){ own, wish->client },
 			       10ull * c->config->timing.isolation_ms, &taken, out) &&
 	       address_equal(out, own);
 }
@@ -106,7 +97,7 @@ static bool assign_address(void *ctx, const struct ike_connection *connection,
 	if (!connection->has_pool || !routes_everywhere(c, &connection->pool))
 		return false;
 	/* What RADIUS assigns counts more than what the file says. */
-	if (policy_address_of(c, connection, wish->peer, &own) && prefix_contains(&connection->pool, &own) &&
+	if (policy_address_of(c, connection, wish->client.id, &own) && prefix_contains(&connection->pool, &own) &&
 	    (!wish->assigned || address_equal(wanted, &own)))
 		return assign_own(c, &connection->pool, wish, &own, out);
 	if (wanted && !is_taken(c, wanted) && prefix_contains(&connection->pool, wanted) &&
@@ -114,7 +105,7 @@ static bool assign_address(void *ctx, const struct ike_connection *connection,
 		*out = *wanted;
 		return true;
 	}
-	return state_pool_pick(c->state, &connection->pool, &(struct pool_wish){ wanted, wish->peer },
+	return state_pool_pick(c->state, &connection->pool, &(struct pool_wish){ wanted, wish->client },
 			       10ull * c->config->timing.isolation_ms, &taken, out) &&
 	       (!wish->assigned || address_equal(out, wanted));
 }
@@ -130,14 +121,14 @@ static uint16_t claim_address(void *ctx, const struct ike_address_wish *wish)
 }
 
 /* Each IKE SA will leave a tombstone: there must not be too many of them. */
-static bool admit(void *ctx, const struct ike_id *peer)
+static bool admit(void *ctx, struct ike_client client)
 {
 	const struct core *c = ctx;
 
 	if (MUTANT(MUTANT_TOMBSTONES_UNBOUNDED))
 		return true;
-	return state_tombstones(c->state, NULL) < c->in_force->limits.tombstones_max &&
-	       state_tombstones(c->state, peer) < c->in_force->limits.tombstones_per_identity;
+	return state_tombstones(c->state, (struct ike_client){0}) < c->in_force->limits.tombstones_max &&
+	       state_tombstones(c->state, client) < c->in_force->limits.tombstones_per_identity;
 }
 
 /* ---- Room: asked before the command is proposed; apply() has the last word ---- */
@@ -161,15 +152,16 @@ void exchange_put_terms(const struct core *c, const struct ike_session *next, st
 	const struct session *old = state_session(c->state, user);
 	bool contact = next->features & IKE_INITIAL_CONTACT;
 	const struct ike_connection *connection = ike_connection_find(&c->in_force->ike, next->connection);
+	struct ike_client client = ike_session_client(next);
 
 	p->room = exchange_room(c);
 	p->identity_max = connection ? unique_limit(connection) : 0;
-	if (contact && old && ike_id_equal(&old->ike.peer_id, &next->peer_id))
+	if (contact && old && ike_client_equal(ike_session_client(&old->ike), client))
 		supersede(p, old); /* First of all: its address is wanted. */
 	/* If there are more, contact_turn() ends them. */
-	old = contact ? state_next_session_of(c->state, &next->peer_id, 0) : NULL;
+	old = contact ? state_next_session_of(c->state, client, 0) : NULL;
 	for (; old && p->n_supersedes < COMMAND_SUPERSEDES_MAX;
-	     old = state_next_session_of(c->state, &next->peer_id, old->id))
+	     old = state_next_session_of(c->state, client, old->id))
 		supersede(p, old);
 	p->takes_from = state_follows(c->state, p, next);
 }

@@ -235,7 +235,7 @@ static bool contact_turn(struct core *c, const struct session *s)
 		return false;
 	if (MUTANT(MUTANT_CONTACT_OF_FOUR))
 		return false;
-	old = state_next_session_of(c->state, &s->ike.peer_id, 0);
+	old = state_next_session_of(c->state, ike_session_client(&s->ike), 0);
 	for (unsigned i = 0; i < CONTACT_MAX && old && old->id < s->id; i++) {
 		struct command del = { .type = COMMAND_SESSION_DEL };
 
@@ -246,7 +246,7 @@ static bool contact_turn(struct core *c, const struct session *s)
 			proposals_add(c, URGENT_REQUEST, &del);
 			some = true;
 		}
-		old = state_next_session_of(c->state, &s->ike.peer_id, old->id);
+		old = state_next_session_of(c->state, ike_session_client(&s->ike), old->id);
 	}
 	return some;
 }

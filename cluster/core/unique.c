@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many sessions one identity may have at a time; its connection says so. The names are
- * strongSwan's:
+/* How many sessions one client (an identity, by one kind of proof: proto/auth/realm.h) may have at a time; its
+ * connection says so. The names are strongSwan's:
  *
  *   "no"       any number; INITIAL_CONTACT ends the others (RFC 7296 2.4)
  *   "never"    any number, and INITIAL_CONTACT ends none
@@ -99,7 +99,7 @@ static bool has_unique_newer(const struct core *c, const struct session *s, uint
 	uint64_t at = *after > s->id ? *after : s->id;
 
 	for (unsigned i = 0; i < NEWER_LOOK; i++) {
-		newer = state_next_session_of(c->state, &s->ike.peer_id, at);
+		newer = state_next_session_of(c->state, ike_session_client(&s->ike), at);
 		if (!newer) {
 			*after = 0;
 			return false;

@@ -35,7 +35,7 @@ struct exempt exempt_of(const struct state *s, const struct session_put *c)
 	return gone;
 }
 
-#define FOLLOWS_LOOK 8u /* Sessions of the identity, newest first. */
+#define FOLLOWS_LOOK 8u /* Sessions of the client, newest first. */
 
 /* ---- Pairs ---- */
 
@@ -114,8 +114,9 @@ struct session_entry *capacity_followed(const struct state *s, const struct sess
 		return user ? session_find(s, user) : NULL;
 	}
 	e = c->takes_from ? session_find(s, c->takes_from) : NULL;
-	return e && may_follow(next, e, gone) && ike_id_equal(&e->s.ike.peer_id, &next->peer_id) ? e
-												 : NULL;
+	if (!e || !may_follow(next, e, gone))
+		return NULL;
+	return ike_client_equal(ike_session_client(&e->s.ike), ike_session_client(next)) ? e : NULL;
 }
 
 uint64_t state_follows(const struct state *s, const struct session_put *c, const struct ike_session *next)
@@ -125,8 +126,8 @@ uint64_t state_follows(const struct state *s, const struct session_put *c, const
 
 	if (next->virtual_ip.family != 0)
 		return state_address_user(s, &next->virtual_ip, c->supersedes, c->n_supersedes);
-	e = session_last_of(s, &next->peer_id);
-	for (unsigned i = 0; e && i < FOLLOWS_LOOK; i++, e = e->peer_previous)
+	e = session_last_of(s, ike_session_client(next));
+	for (unsigned i = 0; e && i < FOLLOWS_LOOK; i++, e = e->peer[PEER_CLIENT].previous)
 		if (may_follow(next, e, &gone) &&
 		    address_equal(&e->s.ike.remote.address, &next->remote.address) &&
 		    strcmp(e->s.ike.connection, next->connection) == 0)
@@ -217,7 +218,7 @@ uint32_t state_identity_sessions(const struct state *s, const struct session_put
 
 	if (next->features & IKE_INITIAL_CONTACT)
 		return n; /* All others end, by this command or soon after. */
-	for (const struct session_entry *e = session_last_of(s, &next->peer_id); e; e = e->peer_previous)
+	for (const struct session_entry *e = session_last_of(s, ike_session_client(next)); e; e = e->peer[PEER_CLIENT].previous)
 		n += !is_followed(s, e, &gone, from) && !session_ends(&e->s) && !exempt_contains(&gone, e);
 	return n;
 }

@@ -58,7 +58,7 @@ static uint32_t end_all_of(struct state *s, const struct ike_id *id)
 	const struct session *x = NULL;
 	uint32_t n = 0;
 
-	while ((x = state_next_session_of(s, id, x ? x->id : 0)) != NULL)
+	while ((x = state_next_session_named(s, id, x ? x->id : 0)) != NULL)
 		n += session_end(s, session_entry_of((struct session *)x), RADIUS_CAUSE_ADMIN_RESET);
 	return n;
 }

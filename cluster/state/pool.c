@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LAST_LOOK 64u /* Addresses of one identity: it may have had them all, in another pool. */
+#define LAST_LOOK 64u /* Addresses of one client: it may have had them all, in another pool. */
 
 struct address address_key(const struct address *a)
 {
@@ -116,7 +116,7 @@ void pool_free(struct state *s, struct session_entry *e)
 	if (e->virtual_ip.family == 0)
 		return;
 	index_del(s, e);
-	added = freed_add(s, &e->virtual_ip, tombstone_peer(&e->s.ike.peer_id), s->time_ms);
+	added = freed_add(s, &e->virtual_ip, tombstone_peer(ike_session_client(&e->s.ike)), s->time_ms);
 	assert(added);
 	e->virtual_ip.family = 0;
 }
@@ -170,7 +170,7 @@ bool pool_link(struct state *s)
 		if (!e || !e->s.followed_by)
 			continue;
 		after = e->s.followed_by > e->s.id ? session_find(s, e->s.followed_by) : NULL;
-		if (!after || after->before || !ike_id_equal(&e->s.ike.peer_id, &after->s.ike.peer_id) ||
+		if (!after || after->before || !ike_client_equal(ike_session_client(&e->s.ike), ike_session_client(&after->s.ike)) ||
 		    !address_equal(&e->s.ike.virtual_ip, &after->s.ike.virtual_ip))
 			return false;
 		after->before = e;
@@ -376,13 +376,13 @@ static bool pool_lowest(const struct state *s, const struct prefix *pool,
 	return true;
 }
 
-/* The identity that had it last may have it back at once, and gets it if it names none. Others wait: an owner that has
+/* The client that had it last may have it back at once, and gets it if it names none. Others wait: an owner that has
  * not heard of the session's end would mix their packets with its own. */
-static bool was_his(const struct freed *f, const struct ike_id *peer)
+static bool was_his(const struct freed *f, struct ike_client client)
 {
 	if (MUTANT(MUTANT_IP_REST_FOR_ALL))
 		return false;
-	return peer && f->peer == tombstone_peer(peer);
+	return client.id && f->peer == tombstone_peer(client);
 }
 
 static bool rested(const struct state *s, const struct freed *f, uint64_t rest_ms)
@@ -392,15 +392,15 @@ static bool rested(const struct state *s, const struct freed *f, uint64_t rest_m
 	return s->time_ms - f->at_ms >= rest_ms;
 }
 
-/* The address that the identity had last: most clients name none, and get this one back. */
-static bool pool_last(const struct state *s, const struct prefix *pool, const struct ike_id *peer,
+/* The address that the client had last: most clients name none, and get this one back. */
+static bool pool_last(const struct state *s, const struct prefix *pool, struct ike_client client,
 		      const struct pool_taken *taken, struct address *out)
 {
-	uint64_t key = tombstone_peer(peer);
+	uint64_t key = tombstone_peer(client);
 	const struct freed *f;
 
 	HASH_FIND(by_peer, s->freed_by_peer, &key, sizeof(key), f);
-	if (!f || !was_his(f, peer)) /* So are all that it had. */
+	if (!f || !was_his(f, client)) /* So are all that it had. */
 		return false;
 	for (unsigned i = 0; f && i < LAST_LOOK; i++, f = f->older)
 		if (prefix_contains(pool, &f->address) && !pool_reserved(pool, &f->address) &&
@@ -438,12 +438,12 @@ bool state_pool_pick(const struct state *s, const struct prefix *pool, const str
 	if (wanted && wanted->family != 0 && prefix_contains(pool, wanted) &&
 	    !pool_reserved(pool, wanted) && !pool_user(s, wanted) && !is_taken(taken, wanted)) {
 		f = freed_find(s, wanted);
-		if (!f || was_his(f, wish->peer) || rested(s, f, rest_ms)) {
+		if (!f || was_his(f, wish->client) || rested(s, f, rest_ms)) {
 			*out = address_key(wanted);
 			return true;
 		}
 	}
-	if (wish && wish->peer && pool_last(s, pool, wish->peer, taken, out))
+	if (wish && wish->client.id && pool_last(s, pool, wish->client, taken, out))
 		return true;
 	return pool_lowest(s, pool, taken, out) || pool_oldest(s, pool, rest_ms, taken, out);
 }

@@ -406,6 +406,8 @@ void codec_session(struct codec *c, struct ike_session *s)
 	for (unsigned i = 0; i < s->n_child; i++)
 		codec_child_sa(c, &s->child[i]);
 	codec_id(c, &s->peer_id);
+	codec_u64(c, &s->realm);
+	codec_check(c, s->realm != 0);
 	codec_text(c, s->connection, sizeof(s->connection));
 	codec_address(c, &s->virtual_ip);
 	codec_endpoint(c, &s->local);

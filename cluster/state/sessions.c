@@ -71,16 +71,19 @@ static enum status check_room(const struct state *s, const struct room *limit, s
 	return lacks_places || capacity_lacks(limit->sessions, now.sessions, then.sessions) ? ERR_FULL : OK;
 }
 
-/* The address then belongs to nobody, or to takes_from, of the same identity. */
+static bool is_same_client(const struct ike_session *a, const struct ike_session *b)
+{
+	return ike_client_equal(ike_session_client(a), ike_session_client(b));
+}
+
+/* The address then belongs to nobody, or to takes_from, of the same client. */
 static enum status check_address_put(const struct state *s, const struct session_put *c)
 {
 	uint64_t user = state_address_user(s, &c->ike.virtual_ip, c->supersedes, c->n_supersedes);
 
 	if (user == 0)
 		return OK;
-	return user == c->takes_from && ike_id_equal(&session_find(s, user)->s.ike.peer_id, &c->ike.peer_id)
-		       ? OK
-		       : ERR_EXISTS;
+	return user == c->takes_from && is_same_client(&session_find(s, user)->s.ike, &c->ike) ? OK : ERR_EXISTS;
 }
 
 /* What it has it may keep, also if a session that followed it has it now. */
@@ -89,7 +92,7 @@ static enum status check_address_step(const struct state *s, const struct ike_se
 {
 	bool paired = e->before || e->s.followed_by;
 
-	if (paired && !ike_id_equal(&ike->peer_id, &e->s.ike.peer_id))
+	if (paired && !is_same_client(ike, &e->s.ike))
 		return ERR_EXISTS;
 	if (address_equal(&ike->virtual_ip, &e->s.ike.virtual_ip))
 		return OK;
@@ -275,7 +278,7 @@ void apply_session_step(struct state *s, const struct session_step *c, struct ap
 		const struct ike_sa *sa = &e->s.ike.ike[i];
 
 		if (sa->state != 0 && !ike_has_pair(&c->ike, sa))
-			tombstone_add(s, sa->spi_i, sa->spi_r, tombstone_peer(&e->s.ike.peer_id),
+			tombstone_add(s, sa->spi_i, sa->spi_r, tombstone_peer(ike_session_client(&e->s.ike)),
 				      s->time_ms);
 	}
 	if (c->ike.features & IKE_ENDS)

@@ -93,8 +93,8 @@ const struct session *state_session_by_ike(const struct state *s, uint64_t spi_i
 /* *child (may be NULL): its index in ike.child. */
 const struct session *state_session_by_spi(const struct state *s, uint32_t spi_in, unsigned *child);
 bool state_tombstone(const struct state *s, uint64_t spi_i, uint64_t spi_r);
-/* How many there are: of one peer identity, or (NULL) all. */
-size_t state_tombstones(const struct state *s, const struct ike_id *peer);
+/* How many there are: of one client, or (id NULL) all. */
+size_t state_tombstones(const struct state *s, struct ike_client client);
 /* The answer to the DELETE that ended this IKE SA; NULL: there is none, or the request does
  * not have that hash. Without a hash: whichever was asked. Borrowed. */
 struct ike_datagrams *state_final_response(const struct state *s, uint64_t spi_i, uint64_t spi_r,
@@ -108,22 +108,22 @@ uint32_t state_slot_sessions(const struct state *s, uint32_t slot); /* Sessions 
 struct room state_taken(const struct state *s);
 struct room state_taken_with(const struct state *s, const struct session_put *c,
 			     const struct ike_session *next);
-/* How many sessions the identity of next has then: those that end do not count, and of two of which
+/* How many sessions the client of next has then: those that end do not count, and of two of which
  * one follows the other, one counts. */
 uint32_t state_identity_sessions(const struct state *s, const struct session_put *c,
 				 const struct ike_session *next);
 /* Is it too much? Never, if it takes no more than before. limit 0: there is none. */
 bool capacity_lacks(uint32_t limit, uint32_t now, uint32_t then);
 size_t state_places(const struct state *s); /* state_taken().places */
-/* For c->takes_from: the session of the same identity that `next` follows: the one whose address it
+/* For c->takes_from: the session of the same client that `next` follows: the one whose address it
  * gets, or, without virtual IPs, the one with the same connection and client address. 0: none. */
 uint64_t state_follows(const struct state *s, const struct session_put *c, const struct ike_session *next);
 size_t state_sessions_owned(const struct state *s, uint64_t node); /* By its slots, of a node's id. */
 /* Sessions in ascending id; start with after = 0; NULL at the end. */
 const struct session *state_next_session(const struct state *s, uint64_t after);
-/* The same, of one peer identity (for INITIAL_CONTACT). */
-const struct session *state_next_session_of(const struct state *s, const struct ike_id *peer,
-					    uint64_t after);
+/* The same, of one client (for INITIAL_CONTACT); and of all clients who have that name. */
+const struct session *state_next_session_of(const struct state *s, struct ike_client client, uint64_t after);
+const struct session *state_next_session_named(const struct state *s, const struct ike_id *name, uint64_t after);
 
 /* Is it to end? It has no Child SA any more, and the client is to be told. */
 bool session_ends(const struct session *session);
@@ -157,11 +157,11 @@ struct pool_taken { /* Is it on its way to a client, or kept for one? */
 };
 struct pool_wish { /* May be NULL, and each of it. */
 	const struct address *address; /* What it asks for. */
-	const struct ike_id *peer;     /* Its authenticated identity. */
+	struct ike_client client;
 };
 /* A free address of the pool that is not `taken` (NULL: none is): the requested one if it is free, else the one
- * that the same peer freed last, else the lowest never used, else the one freed longest ago; never network,
- * broadcast, nor one that another peer freed less than rest_ms ago. The last user of an address is forgotten
+ * that the same client freed last, else the lowest never used, else the one freed longest ago; never network,
+ * broadcast, nor one that another client freed less than rest_ms ago. The last user of an address is forgotten
  * after ten minutes of cluster time at the earliest, so rest_ms must not be more; the last STATE_FREED_MAX are
  * never forgotten. */
 bool state_pool_pick(const struct state *s, const struct prefix *pool, const struct pool_wish *wish,

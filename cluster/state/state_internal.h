@@ -51,6 +51,13 @@ struct spi_index {
 	UT_hash_handle hh;
 };
 
+/* Its place among sessions of its client, and among those of all clients who have its name. */
+enum { PEER_CLIENT, PEER_NAMED, PEER_LISTS };
+struct peer_link {
+	struct peer_sessions *of;
+	struct session_entry *previous, *next;
+};
+
 struct session_entry {
 	struct session s;
 	struct pair_index by_pair[IKE_SA_MAX];   /* For s.ike.ike[i]. */
@@ -58,8 +65,7 @@ struct session_entry {
 	struct address virtual_ip;               /* Key: octets behind the address are zero. */
 	UT_hash_handle by_ip;
 	struct blob *row;                        /* For the cut: as it was when that began. */
-	struct peer_sessions *peer;                       /* The others of its identity: */
-	struct session_entry *peer_previous, *peer_next;
+	struct peer_link peer[PEER_LISTS];
 	struct session_entry *before;            /* The entry whose s.followed_by this is, or NULL. */
 };
 
@@ -69,9 +75,12 @@ struct exempt {
 	uint32_t n;
 };
 
-/* All sessions of one identity, in ascending id. */
+/* All sessions of one client, or of one name (realm 0), in ascending id. */
 struct peer_sessions {
-	struct ike_id id; /* Key: octets behind the identity are zero. */
+	struct peer_key { /* Octets behind the identity, and between these, are zero. */
+		uint64_t realm;
+		struct ike_id id;
+	} key;
 	struct session_entry *first, *last;
 	UT_hash_handle hh;
 };
@@ -89,14 +98,14 @@ struct session_list {
 /* Pairs and addresses that were freed, in that order. */
 struct tombstone {
 	uint64_t pair[2];
-	uint64_t peer;  /* Its identity: tombstone_peer(). */
+	uint64_t peer;  /* Its client: tombstone_peer(). */
 	uint64_t at_ms;
 	struct ike_datagrams *final_response; /* See struct session_del. */
 	uint8_t request_hash[IKE_HASH_LEN]; /* Zero without a final response. */
 	UT_hash_handle hh;
 };
 
-/* How many tombstones an identity has. */
+/* How many tombstones a client has. */
 struct peer_tombstones {
 	uint64_t peer;
 	uint32_t n;
@@ -203,7 +212,7 @@ struct session_entry *capacity_followed(const struct state *s, const struct sess
 struct room capacity_after_step(const struct state *s, struct session_entry *e, const struct ike_session *next);
 
 /* ---- tombstones.c ---- */
-uint64_t tombstone_peer(const struct ike_id *id);
+uint64_t tombstone_peer(struct ike_client client);
 /* NULL: the pair has a tombstone already. */
 struct tombstone *tombstone_add(struct state *s, uint64_t spi_i, uint64_t spi_r, uint64_t peer,
 				uint64_t at_ms);
@@ -226,7 +235,7 @@ void revoked_fini(struct state *s);
 
 /* ---- table.c ---- */
 struct session_entry *session_find(const struct state *s, uint64_t id);
-struct session_entry *session_last_of(const struct state *s, const struct ike_id *peer);
+struct session_entry *session_last_of(const struct state *s, struct ike_client client);
 struct session_entry *session_entry_of(struct session *s); /* Whose .s it is. */
 struct pair_index *session_find_pair(const struct state *s, uint64_t spi_i, uint64_t spi_r);
 struct spi_index *session_find_spi(const struct state *s, uint32_t spi_in);

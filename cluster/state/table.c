@@ -73,57 +73,82 @@ struct session_entry *session_find(const struct state *s, uint64_t id)
 	return i > 0 && s->list.item[i - 1].id == id ? s->list.item[i - 1].entry : NULL;
 }
 
-/* ---- By identity ---- */
+/* ---- By client, and by name ---- */
 
-static struct peer_sessions *peer_find(const struct state *s, const struct ike_id *id)
+/* No client's realm is 0, so that lists of names can stand in the same table. */
+static struct peer_key peer_key(struct ike_client client)
 {
-	struct ike_id key = ike_id_key(id);
+	struct peer_key key;
+
+	memset(&key, 0, sizeof(key));
+	key.realm = client.realm;
+	key.id = ike_id_key(client.id);
+	return key;
+}
+
+static struct peer_sessions *peer_find(const struct state *s, struct ike_client client)
+{
+	struct peer_key key = peer_key(client);
 	struct peer_sessions *p;
 
 	HASH_FIND(hh, s->peers, &key, sizeof(key), p);
 	return p;
 }
 
-struct session_entry *session_last_of(const struct state *s, const struct ike_id *id)
+struct session_entry *session_last_of(const struct state *s, struct ike_client client)
 {
-	const struct peer_sessions *p = peer_find(s, id);
+	const struct peer_sessions *p = peer_find(s, client);
 
 	return p ? p->last : NULL;
 }
 
-static void peer_join(struct state *s, struct session_entry *e)
+static void list_join(struct state *s, struct session_entry *e, unsigned list, struct ike_client client)
 {
-	struct peer_sessions *p = peer_find(s, &e->s.ike.peer_id);
+	struct peer_link *link = &e->peer[list];
+	struct peer_sessions *p = peer_find(s, client);
 	struct session_entry *before;
 
 	if (!p) {
 		p = calloc(1, sizeof(*p));
 		assert(p);
-		p->id = ike_id_key(&e->s.ike.peer_id);
-		HASH_ADD(hh, s->peers, id, sizeof(p->id), p);
+		p->key = peer_key(client);
+		HASH_ADD(hh, s->peers, key, sizeof(p->key), p);
 	}
 	/* Nearly always the newest session, and then the last. */
 	before = p->last;
 	while (before && before->s.id > e->s.id)
-		before = before->peer_previous;
-	e->peer = p;
-	e->peer_previous = before;
-	e->peer_next = before ? before->peer_next : p->first;
-	*(before ? &before->peer_next : &p->first) = e;
-	*(e->peer_next ? &e->peer_next->peer_previous : &p->last) = e;
+		before = before->peer[list].previous;
+	link->of = p;
+	link->previous = before;
+	link->next = before ? before->peer[list].next : p->first;
+	*(before ? &before->peer[list].next : &p->first) = e;
+	*(link->next ? &link->next->peer[list].previous : &p->last) = e;
 }
 
-static void peer_leave(struct state *s, struct session_entry *e)
+static void list_leave(struct state *s, struct session_entry *e, unsigned list)
 {
-	struct peer_sessions *p = e->peer;
+	struct peer_link *link = &e->peer[list];
+	struct peer_sessions *p = link->of;
 
-	*(e->peer_previous ? &e->peer_previous->peer_next : &p->first) = e->peer_next;
-	*(e->peer_next ? &e->peer_next->peer_previous : &p->last) = e->peer_previous;
-	e->peer = NULL;
+	*(link->previous ? &link->previous->peer[list].next : &p->first) = link->next;
+	*(link->next ? &link->next->peer[list].previous : &p->last) = link->previous;
+	link->of = NULL;
 	if (p->first)
 		return;
 	HASH_DEL(s->peers, p);
 	free(p);
+}
+
+static void peer_join(struct state *s, struct session_entry *e)
+{
+	list_join(s, e, PEER_CLIENT, ike_session_client(&e->s.ike));
+	list_join(s, e, PEER_NAMED, (struct ike_client){&e->s.ike.peer_id, 0});
+}
+
+static void peer_leave(struct state *s, struct session_entry *e)
+{
+	list_leave(s, e, PEER_CLIENT);
+	list_leave(s, e, PEER_NAMED);
 }
 
 /* ---- By SPIs ---- */
@@ -198,7 +223,7 @@ enum status session_check(const struct ike_session *ike)
 {
 	const struct ike_sa *a = &ike->ike[0], *b = &ike->ike[1];
 
-	if (a->state == 0 || ike->n_child > IKE_CHILD_MAX || ike->peer_id.len > IKE_ID_MAX ||
+	if (a->state == 0 || ike->n_child > IKE_CHILD_MAX || ike->peer_id.len > IKE_ID_MAX || ike->realm == 0 ||
 	    !ike_session_is_brief(ike))
 		return ERR_MALFORMED;
 	if ((ike->features & IKE_ENDS) && ike->n_child > 0)
@@ -255,14 +280,14 @@ void session_replace(struct state *s, struct session_entry *e, const struct ike_
 		     const struct seq_record seq[IKE_CHILD_MAX])
 {
 	bool same_ip = address_equal(&e->s.ike.virtual_ip, &ike->virtual_ip);
-	bool same_id = ike_id_equal(&e->s.ike.peer_id, &ike->peer_id);
+	bool same_client = ike_client_equal(ike_session_client(&e->s.ike), ike_session_client(ike));
 	struct ike_session old = e->s.ike; /* Its blobs move here, and are dropped at the end. */
 
 	cut_before_session_changes(s, e);
 	capacity_pair_breaks(s, e);
 	spis_remove(s, e);
 	keep_volumes(&e->s, ike);
-	if (!same_id)
+	if (!same_client)
 		peer_leave(s, e);
 	if (!same_ip)
 		pool_free(s, e);
@@ -270,7 +295,7 @@ void session_replace(struct state *s, struct session_entry *e, const struct ike_
 	memcpy(e->s.seq, seq, sizeof(e->s.seq));
 	if (!same_ip)
 		pool_take(s, e);
-	if (!same_id)
+	if (!same_client)
 		peer_join(s, e);
 	spis_add(s, e);
 	capacity_pair_forms(s, e);
@@ -301,7 +326,7 @@ uint64_t session_remove(struct state *s, struct session_entry *e)
 		const struct ike_sa *sa = &e->s.ike.ike[i];
 
 		if (sa->state != 0)
-			tombstone_add(s, sa->spi_i, sa->spi_r, tombstone_peer(&e->s.ike.peer_id),
+			tombstone_add(s, sa->spi_i, sa->spi_r, tombstone_peer(ike_session_client(&e->s.ike)),
 				      s->time_ms);
 	}
 	cut_before_session_goes(s, e);
@@ -389,17 +414,33 @@ const struct session *state_next_session(const struct state *s, uint64_t after)
 	return NULL;
 }
 
-const struct session *state_next_session_of(const struct state *s, const struct ike_id *id,
-					    uint64_t after)
+/* e: the session of that id, if it is in that list. */
+static const struct session *next_in(const struct state *s, unsigned list, struct ike_client client,
+				     const struct session_entry *e, uint64_t after)
 {
-	const struct session_entry *e = session_find(s, after);
 	const struct peer_sessions *p;
 
-	if (e && ike_id_equal(&e->s.ike.peer_id, id))
-		return e->peer_next ? &e->peer_next->s : NULL;
-	p = peer_find(s, id);
+	if (e)
+		return e->peer[list].next ? &e->peer[list].next->s : NULL;
+	p = peer_find(s, client);
 	e = p ? p->first : NULL;
 	while (e && e->s.id <= after)
-		e = e->peer_next;
+		e = e->peer[list].next;
 	return e ? &e->s : NULL;
+}
+
+const struct session *state_next_session_of(const struct state *s, struct ike_client client, uint64_t after)
+{
+	const struct session_entry *e = session_find(s, after);
+	bool is = e && ike_client_equal(ike_session_client(&e->s.ike), client);
+
+	return next_in(s, PEER_CLIENT, client, is ? e : NULL, after);
+}
+
+const struct session *state_next_session_named(const struct state *s, const struct ike_id *name, uint64_t after)
+{
+	const struct session_entry *e = session_find(s, after);
+	bool is = e && ike_id_equal(&e->s.ike.peer_id, name);
+
+	return next_in(s, PEER_NAMED, (struct ike_client){name, 0}, is ? e : NULL, after);
 }

@@ -5,7 +5,7 @@
  * TOMBSTONE_MS.
  *
  * A client with a key can make them as fast as it makes IKE SAs, so they are counted, in total and
- * by identity: the proposer sees to it that an identity with too many of them gets no new IKE SA
+ * by client: the proposer sees to it that a client with too many of them gets no new IKE SA
  * (exchange_env.c). apply() itself refuses none: a deletion must not fail. So there are at most as
  * many as that limit, plus the IKE SAs that lived when it was reached. */
 #include "cluster/state/state_internal.h"
@@ -56,14 +56,17 @@ void tombstone_say(struct state *s, uint64_t spi_i, uint64_t spi_r, struct ike_d
 
 /* ---- Whose they are ---- */
 
-uint64_t tombstone_peer(const struct ike_id *id)
+uint64_t tombstone_peer(struct ike_client client)
 {
-	uint8_t octets[1 + IKE_ID_MAX] = {(uint8_t)id->type}, hash[IKE_HASH_LEN];
-	struct ike_id key = ike_id_key(id); /* Spelled otherwise it is the same one. */
+	uint8_t octets[8 + 1 + IKE_ID_MAX], hash[IKE_HASH_LEN];
+	struct ike_id key = ike_id_key(client.id); /* Spelled otherwise it is the same one. */
 	uint64_t peer = 0;
 
-	memcpy(octets + 1, key.data, id->len);
-	hash_sha256(octets, 1 + (size_t)id->len, hash);
+	for (unsigned i = 0; i < 8; i++)
+		octets[i] = (uint8_t)(client.realm >> (56 - 8 * i));
+	octets[8] = key.type;
+	memcpy(octets + 9, key.data, key.len);
+	hash_sha256(octets, 9 + (size_t)key.len, hash);
 	for (unsigned i = 0; i < sizeof(peer); i++)
 		peer = peer << 8 | hash[i]; /* It is replicated: the same on any machine. */
 	return peer ? peer : 1;
@@ -105,13 +108,13 @@ static void peer_discount(struct state *s, uint64_t peer)
 	free(m);
 }
 
-size_t state_tombstones(const struct state *s, const struct ike_id *peer)
+size_t state_tombstones(const struct state *s, struct ike_client client)
 {
 	const struct peer_tombstones *m;
 
-	if (!peer)
+	if (!client.id)
 		return HASH_CNT(hh, s->tombstones);
-	m = peer_tombstones_find(s, tombstone_peer(peer));
+	m = peer_tombstones_find(s, tombstone_peer(client));
 	return m ? m->n : 0;
 }
 

@@ -73,6 +73,7 @@ enum ike_auth_listed {
 struct ike_auth_method {
 	const char *name; /* [[connection]] auth = "name" */
 	enum ike_auth_listed listed;
+	bool vouches_alone; /* Each connection has its own who vouch for its clients: realm.h. */
 	/* Is this first request for this method? Looks at the payloads that are there. */
 	bool (*takes)(const struct ike_message *first);
 	enum ike_auth_verdict (*begin)(struct ike_auth_round *r);

@@ -51,6 +51,7 @@ static void pubkey_finish(const struct ike_auth_round *r, struct ike_builder *b)
 
 const struct ike_auth_method ike_auth_pubkey = {
 	.name = "pubkey",
+	.vouches_alone = true,
 	.takes = pubkey_takes,
 	.begin = pubkey_begin,
 	.answer = pubkey_answer,

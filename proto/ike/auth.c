@@ -15,6 +15,7 @@
  * one way, whatever was wrong; only the log line tells an unknown identity from a wrong key or a
  * revoked identity. After success: auth_session.c. */
 #include "proto/ike/auth_step.h"
+#include "proto/auth/realm.h"
 #include "proto/auth/trust.h"
 #include "proto/ike/ike_keys.h"
 #include "proto/ike/ike_seal.h"
@@ -225,7 +226,7 @@ static void let_in(struct auth_step *s)
 				"no connection for this IDr and these proposals");
 	else if (!is_named(s->round.connection, peer))
 		ike_auth_refuse(s, IKE_NOTIFY_AUTHENTICATION_FAILED, "client_ids has no such identity");
-	else if (!ike_is_admitted(env, peer))
+	else if (!ike_is_admitted(env, (struct ike_client){peer, ike_connection_realm(s->round.connection)}))
 		ike_auth_refuse(s, IKE_NOTIFY_TEMPORARY_FAILURE, "too many IKE SAs lately");
 	else
 		ike_auth_establish(s);

@@ -7,6 +7,7 @@
  * The client asked for these in its first request, however many rounds ago that was. If the Child
  * SA or the address fails, the IKE SA stands (2.21.2): the response then has AUTH and the error. */
 #include "proto/ike/auth_step.h"
+#include "proto/auth/realm.h"
 #include "proto/ike/child_make.h"
 #include "proto/ike/ike_keys.h"
 #include "proto/ike/ike_seal.h"
@@ -43,6 +44,7 @@ static void session_make(struct auth_step *s)
 
 	assert(session);
 	session->peer_id = s->round.peer;
+	session->realm = ike_connection_realm(s->round.connection);
 	memcpy(session->connection, s->round.connection->name, sizeof(session->connection));
 	session->local = *s->path.local;
 	session->remote = *s->path.remote;
@@ -89,7 +91,7 @@ static uint16_t address_claim(struct auth_step *s, struct ike_address_wish *wish
 static uint16_t address_assign(struct auth_step *s, struct ike_cp_request *cp)
 {
 	const struct ike_connection *c = s->round.connection;
-	struct ike_address_wish wish = {.peer = &s->session->peer_id,
+	struct ike_address_wish wish = {.client = ike_session_client(s->session),
 					.remote = s->path.remote,
 					.replaces = (s->session->features & IKE_INITIAL_CONTACT) ||
 						    c->unique == IKE_UNIQUE_REPLACE,

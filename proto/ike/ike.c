@@ -79,7 +79,7 @@ static void end_sa(struct ike_step *s)
 
 bool ike_may_renew(const struct ike_env *env, const struct ike_session *s)
 {
-	return ike_is_admitted(env, &s->peer_id) ||
+	return ike_is_admitted(env, ike_session_client(s)) ||
 	       env->now_ms - s->ike[0].made_ms >= IKE_RENEW_ALWAYS_MS;
 }
 

@@ -22,7 +22,7 @@ struct iv_source {
 
 /* An authenticated client wants a virtual IP. */
 struct ike_address_wish {
-	const struct ike_id *peer;
+	struct ike_client client;
 	const struct endpoint *remote; /* Where it is. */
 	bool replaces;                 /* Its older sessions end: INITIAL_CONTACT, unique_ids. */
 	bool keeps;                    /* Its older session stays, and a second one is refused: unique_ids. */
@@ -56,9 +56,9 @@ struct ike_env {
 	 * has it. TEMPORARY_FAILURE: a command on its way gives it to another session. NULL: nobody
 	 * keeps account of that. */
 	uint16_t (*claim_address)(void *ctx, const struct ike_address_wish *wish);
-	/* May this authenticated peer have one more IKE SA now? False: it is told
+	/* May this authenticated client have one more IKE SA now? False: it is told
 	 * TEMPORARY_FAILURE. NULL: always. */
-	bool (*admit)(void *ctx, const struct ike_id *peer);
+	bool (*admit)(void *ctx, struct ike_client client);
 	/* Why this session is one too many of its identity; NULL: it is not. If the function is
 	 * NULL, none is. */
 	const char *(*one_too_many)(void *ctx, const struct ike_connection *c, const struct ike_session *next);

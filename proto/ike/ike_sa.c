@@ -4,6 +4,7 @@
  * "compute the next state beside the current one" cheap, and it is all that the
  * responder ever does with state. */
 #include "proto/ike/ike_sa.h"
+#include "proto/ike/ike_config.h"
 #include "proto/mutant.h"
 
 #include <openssl/mem.h>
@@ -64,6 +65,16 @@ void ike_session_end(struct ike_session *s)
 bool ike_sa_is_used(const struct ike_sa *sa)
 {
 	return sa->window.next_in > 0 || sa->window.next_out > 0;
+}
+
+struct ike_client ike_session_client(const struct ike_session *s)
+{
+	return (struct ike_client){&s->peer_id, s->realm};
+}
+
+bool ike_client_equal(struct ike_client a, struct ike_client b)
+{
+	return a.realm == b.realm && ike_id_equal(a.id, b.id);
 }
 
 struct ike_esp_path ike_session_esp_path(const struct ike_session *s)

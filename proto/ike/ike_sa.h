@@ -87,6 +87,13 @@ struct ike_id { /* RFC 7296 3.5 */
 	uint8_t data[IKE_ID_MAX];
 };
 
+/* Who a client is: its identity, and who vouches for that (proto/auth/realm.h). A name that is proved in another
+ * way is another client's. A view; id NULL: nobody. */
+struct ike_client {
+	const struct ike_id *id;
+	uint64_t realm;
+};
+
 /* Where ESP goes, and the flags of enum that tell of NATs on that path. */
 struct ike_esp_path {
 	struct endpoint local, remote;
@@ -108,6 +115,7 @@ struct ike_session {
 	struct child_sa child[IKE_CHILD_MAX];
 	uint8_t n_child;
 	struct ike_id peer_id;
+	uint64_t realm;                      /* Who vouches for peer_id; never 0. */
 	char connection[64];                 /* Its name in the configuration. */
 	struct address virtual_ip;           /* family 0 = none */
 	struct endpoint local, remote;       /* Where its IKE messages go, and its ESP, but: */
@@ -153,6 +161,8 @@ struct ike_half_open {
 	struct ike_auth_progress auth;
 };
 
+struct ike_client ike_session_client(const struct ike_session *s);
+bool ike_client_equal(struct ike_client a, struct ike_client b);
 struct ike_esp_path ike_session_esp_path(const struct ike_session *s);
 void ike_session_copy(struct ike_session *to, const struct ike_session *from);
 void ike_session_fini(struct ike_session *s);   /* Drops blobs, cleanses keys. */

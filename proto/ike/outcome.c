@@ -54,7 +54,7 @@ void ike_later(const struct ike_env *env, struct ike_outcome *o)
 	o->verdict = IKE_VERDICT_LATER;
 }
 
-bool ike_is_admitted(const struct ike_env *env, const struct ike_id *peer)
+bool ike_is_admitted(const struct ike_env *env, struct ike_client client)
 {
-	return !env->admit || env->admit(env->ctx, peer);
+	return !env->admit || env->admit(env->ctx, client);
 }

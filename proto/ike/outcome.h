@@ -15,6 +15,6 @@ void ike_drop(struct ike_outcome *o, enum drop why, const char *note);
 void ike_later(const struct ike_env *env, struct ike_outcome *o);
 
 /* RFC 7296 2.25: "a request that cannot be completed due to a temporary condition". */
-bool ike_is_admitted(const struct ike_env *env, const struct ike_id *peer);
+bool ike_is_admitted(const struct ike_env *env, struct ike_client client);
 
 #endif

@@ -17,6 +17,7 @@ void follow_some(const struct state *s, struct command *c, uint64_t *random)
 	if (!x || sample_random(random) % 4 == 0)
 		return;
 	next->peer_id = x->ike.peer_id;
+	next->realm = sample_random(random) % 8 == 0 ? x->ike.realm + 1 : x->ike.realm; /* Or a namesake. */
 	next->virtual_ip = x->ike.virtual_ip;
 	c->session_put.takes_from = state_follows(s, &c->session_put, next);
 	if (!c->session_put.takes_from)

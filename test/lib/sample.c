@@ -119,6 +119,7 @@ void sample_session(struct ike_session *s, uint32_t seed)
 	s->peer_id.type = 2;
 	s->peer_id.len =
 		(uint8_t)snprintf((char *)s->peer_id.data, sizeof(s->peer_id.data), "peer-%u", seed);
+	s->realm = 1;
 	strcpy(s->connection, "road");
 	s->virtual_ip = ipv4(0x0a1e0000 + seed);
 	s->local = (struct endpoint){ipv4(0x0a4f0064), 4500};

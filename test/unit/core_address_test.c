@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stories of addresses that several clients want. */
-#include "proto/auth/credential.h"
-#include "proto/auth/trust.h"
 #include "proto/ike/ike_message.h"
-#include "test/unit/comers.h"
+#include "test/unit/namesake.h"
 
 #include <string.h>
 
@@ -66,57 +64,6 @@ static void reserve(struct story *l, const char *id, struct address *own)
 	story_run(l, 100);
 }
 
-/* Another connection, "one", for users with passwords: "other" is one of these, too. */
-static void users_may_come(struct story *l)
-{
-	static const char *const name = "one";
-
-	for (uint32_t n = 0; n < 3; n++) {
-		struct cluster_policy *policy = story_policy_copy(l, n, 8);
-		struct ike_config *c = &policy->ike;
-
-		c->connections = realloc(c->connections, 2 * sizeof(*c->connections));
-		c->secrets = realloc(c->secrets, 3 * sizeof(*c->secrets));
-		c->users = calloc(1, sizeof(*c->users));
-		assert_true(c->connections && c->secrets && c->users);
-		c->connections[1] = c->connections[0];
-		credentials_ref(c->connections[1].own);
-		trust_ref(c->connections[1].clients);
-		strcpy(c->connections[1].name, name);
-		c->connections[1].auth = &ike_auth_eap_mschapv2;
-		c->secrets[2] = c->secrets[0];
-		assert_int_equal(ike_id_parse(&c->connections[1].local_id, name), OK);
-		assert_int_equal(ike_id_parse(&c->secrets[2].id, name), OK);
-		assert_int_equal(ike_id_parse(&c->users->id, "other"), OK);
-		c->n_connections = 2;
-		c->n_secrets = 3;
-		c->n_users = 1;
-		story_policy(l, n, policy);
-	}
-	story_run(l, 100);
-}
-
-/* By name and password; it asks for that address. */
-static void user_comes(struct story *l, struct initiator *i, const struct address *wanted)
-{
-	struct initiator_config config = l->client.config;
-	struct blob *next;
-
-	config.auth = &initiator_eap_mschapv2;
-	strcpy(config.user, "other");
-	config.wanted_address = *wanted;
-	assert_int_equal(ike_id_parse(&config.id, "other"), OK);
-	assert_int_equal(ike_id_parse(&config.remote_id, "one"), OK);
-	assert_int_equal(endpoint_parse(&config.local, "10.79.0.60:4500"), OK);
-	story_client_other(l, i, &config);
-	for (next = initiator_create_init(i); next; story_swallow(l))
-		next = story_say(l, i, next);
-	story_run(l, 60);
-	story_swallow(l);
-	assert_int_equal(i->state, INITIATOR_ESTABLISHED);
-	assert_int_equal(i->n_child, 1);
-}
-
 /* No other identity gets it; its own has it once, in its newest session. */
 static void an_address_may_be_of_an_identity(void **unused)
 {
@@ -159,12 +106,12 @@ static void an_address_is_not_of_a_namesake(void **unused)
 	(void)unused;
 	begin(&l, IKE_UNIQUE_NO, 0);
 	reserve(&l, "other", &own);
-	users_may_come(&l);
-	user_comes(&l, &a, &own);
+	users_may_come(&l, IKE_UNIQUE_NO, 0);
+	assert_int_equal(user_comes(&l, &a, &(struct comer){"other", "10.79.0.60:4500", false, &own}), 0);
 	assert_false(address_equal(&a.virtual_ip, &own));
 	assert_int_equal(comes(&l, &b, &(struct comer){"other", "10.79.0.52:4500", false, NULL}), 0);
 	assert_true(address_equal(&b.virtual_ip, &own));
-	user_comes(&l, &c, &own);
+	assert_int_equal(user_comes(&l, &c, &(struct comer){"other", "10.79.0.60:4500", false, &own}), 0);
 	assert_false(address_equal(&c.virtual_ip, &own));
 	story_run(&l, 3000);
 	story_swallow(&l);
@@ -186,9 +133,9 @@ static void a_namesake_keeps_what_it_had(void **unused)
 
 	(void)unused;
 	begin(&l, IKE_UNIQUE_NO, 0);
-	users_may_come(&l);
+	users_may_come(&l, IKE_UNIQUE_NO, 0);
 	assert_int_equal(address_parse(&own, "10.30.0.1"), OK);
-	user_comes(&l, &a, &own);
+	assert_int_equal(user_comes(&l, &a, &(struct comer){"other", "10.79.0.60:4500", false, &own}), 0);
 	assert_true(address_equal(&a.virtual_ip, &own));
 	reserve(&l, "other", &own);
 	assert_int_equal(comes(&l, &b, &(struct comer){"other", "10.79.0.52:4500", false, NULL}),
@@ -199,6 +146,11 @@ static void a_namesake_keeps_what_it_had(void **unused)
 	assert_true(story_sad(&l, story_holder(&l), a.child[0].spi_out)->outbound);
 	leaves(&l, &b);
 	leaves(&l, &a);
+	/* That was another client: the address rests first. */
+	assert_int_equal(comes(&l, &b, &(struct comer){"other", "10.79.0.52:4500", false, NULL}),
+			 IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE);
+	leaves(&l, &b);
+	story_run(&l, 20000);
 	assert_int_equal(comes(&l, &b, &(struct comer){"other", "10.79.0.52:4500", false, NULL}), 0);
 	assert_true(address_equal(&b.virtual_ip, &own));
 	story_level(&l);

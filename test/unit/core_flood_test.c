@@ -220,7 +220,7 @@ static void who_deletes_too_much_waits(void **unused)
 	for (unsigned i = 0; i < 5; i++)
 		assert_int_equal(comes_and_goes(&l, &mine), 0);
 	s = core_state(l.node[story_leader(&l)].core);
-	assert_int_equal(state_tombstones(s, NULL), 5);
+	assert_int_equal(state_tombstones(s, (struct ike_client){0}), 5);
 	for (unsigned i = 0; i < 5; i++)
 		assert_int_equal(comes_and_goes(&l, &mine), IKE_NOTIFY_TEMPORARY_FAILURE);
 	story_client_send(&l, initiator_create_ike_rekey(&l.client, DH_CURVE25519));
@@ -230,10 +230,10 @@ static void who_deletes_too_much_waits(void **unused)
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(comes_and_goes(&l, &others), 0);
 	assert_int_equal(comes_and_goes(&l, &others), IKE_NOTIFY_TEMPORARY_FAILURE);
-	assert_int_equal(state_tombstones(s, NULL), 8);
+	assert_int_equal(state_tombstones(s, (struct ike_client){0}), 8);
 	story_client_listen(&l);
 	story_run(&l, 601000);
-	assert_int_equal(state_tombstones(core_state(l.node[story_leader(&l)].core), NULL), 0);
+	assert_int_equal(state_tombstones(core_state(l.node[story_leader(&l)].core), (struct ike_client){0}), 0);
 	assert_int_equal(comes_and_goes(&l, &mine), 0);
 	story_fini(&l);
 }

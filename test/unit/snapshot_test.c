@@ -126,7 +126,7 @@ static void test_many_tombstones_go(void **unused)
 	state_digest(m->core.state, before);
 	assert_null(snapshot_slice(&m->core, true));
 	apply_time(m->core.state, 600000);
-	assert_int_equal(state_tombstones(m->core.state, NULL), 0);
+	assert_int_equal(state_tombstones(m->core.state, (struct ike_client){0}), 0);
 	while (!(b = snapshot_slice(&m->core, false)))
 		;
 	assert_int_equal(snapshot_open(m->core.seal, b->data, b->len, LEVEL, &s), OK);

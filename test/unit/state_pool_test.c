@@ -24,7 +24,7 @@ static uint32_t pick(const struct state *s, const char *pool, const char *wanted
 	assert_int_equal(prefix_parse(&p, pool), OK);
 	if (wanted)
 		assert_int_equal(address_parse(&w, wanted), OK);
-	return state_pool_pick(s, &p, &(struct pool_wish){wanted ? &w : NULL, NULL}, rest_ms, NULL, &out)
+	return state_pool_pick(s, &p, &(struct pool_wish){wanted ? &w : NULL, {0}}, rest_ms, NULL, &out)
 		       ? address_to_ipv4(&out) & 0xff
 		       : 0xffff;
 }
@@ -54,14 +54,14 @@ static void test_pool_same_client(void **unused)
 	s = state_decode(octets->data, octets->len, LEVEL);
 	assert_non_null(s);
 	blob_unref(octets);
-	assert_false(state_pool_pick(s, &p, &(struct pool_wish){&had, &stranger}, 5000, NULL, &out));
-	assert_false(state_pool_pick(s, &p, &(struct pool_wish){NULL, &stranger}, 5000, NULL, &out));
-	assert_false(state_pool_pick(s, &p, &(struct pool_wish){&had, NULL}, 5000, NULL, &out));
-	assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 5000, NULL, &out));
+	assert_false(state_pool_pick(s, &p, &(struct pool_wish){&had, {&stranger, 1}}, 5000, NULL, &out));
+	assert_false(state_pool_pick(s, &p, &(struct pool_wish){NULL, {&stranger, 1}}, 5000, NULL, &out));
+	assert_false(state_pool_pick(s, &p, &(struct pool_wish){&had, {0}}, 5000, NULL, &out));
+	assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, {&peer, 1}}, 5000, NULL, &out));
 	assert_true(address_equal(&out, &had));
-	assert_true(state_pool_pick(s, &p, &(struct pool_wish){&other, &peer}, 5000, NULL, &out));
+	assert_true(state_pool_pick(s, &p, &(struct pool_wish){&other, {&peer, 1}}, 5000, NULL, &out));
 	assert_true(address_equal(&out, &had));
-	assert_true(state_pool_pick(s, &p, &(struct pool_wish){&had, &peer}, 5000, NULL, &out));
+	assert_true(state_pool_pick(s, &p, &(struct pool_wish){&had, {&peer, 1}}, 5000, NULL, &out));
 	assert_true(address_equal(&out, &had));
 	state_free(s);
 }
@@ -106,20 +106,20 @@ static void test_pool_several(void **unused)
 	peer = state_session(s, 1)->ike.peer_id;
 	for (size_t i = 0; i < 3; i++) {
 		apply_del(s, order[i]);
-		assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 5000, NULL, &out));
+		assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, {&peer, 1}}, 5000, NULL, &out));
 		assert_true(address_equal(&out, &had[order[i]]));
 	}
 	/* The last is on its way to somebody. */
-	assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 5000,
+	assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, {&peer, 1}}, 5000,
 				    &(struct pool_taken){.is = is_this, .ctx = &had[1]}, &out));
 	assert_true(address_equal(&out, &had[3]));
 	/* One in the middle is used again, then goes with age like the others. */
 	put_of_first(s, 4, &had[3]);
-	assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 5000,
+	assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, {&peer, 1}}, 5000,
 				    &(struct pool_taken){.is = is_this, .ctx = &had[1]}, &out));
 	assert_true(address_equal(&out, &had[2]));
 	apply_time(s, 700000);
-	assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 5000, NULL, &out));
+	assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, {&peer, 1}}, 5000, NULL, &out));
 	assert_true(address_equal(&out, &had[1])); /* However long ago. */
 	state_free(s);
 }
@@ -188,7 +188,7 @@ static void test_pool_remembers(void **unused)
 		apply_del(s, last);
 		if (n == STATE_FREED_MAX) {
 			apply_time(s, 3600000);
-			assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, &peer}, 0, NULL, &out));
+			assert_true(state_pool_pick(s, &p, &(struct pool_wish){NULL, {&peer, 1}}, 0, NULL, &out));
 			assert_true(address_equal(&out, &first));
 		}
 	}

@@ -255,8 +255,8 @@ static void check_tables(struct world *w)
 		for (y = state_next_session(w->s, x->id); y; y = state_next_session(w->s, y->id))
 			if (x->ike.virtual_ip.family != 0 && !x->followed_by && !y->followed_by)
 				assert_false(address_equal(&x->ike.virtual_ip, &y->ike.virtual_ip));
-		y = state_next_session_of(w->s, &x->ike.peer_id, x->id - 1);
-		assert_ptr_equal(y, x);
+		assert_ptr_equal(state_next_session_of(w->s, ike_session_client(&x->ike), x->id - 1), x);
+		assert_ptr_equal(state_next_session_named(w->s, &x->ike.peer_id, x->id - 1), x);
 		children += x->ike.n_child;
 	}
 	assert_int_equal(taken.sessions, state_taken(w->s).sessions);

@@ -32,7 +32,7 @@ static void test_put(void **unused)
 	assert_ptr_equal(state_session_by_ike(s, 5, ~UINT64_C(5)), x);
 	assert_ptr_equal(state_session_by_spi(s, 0x1005, &child), x);
 	assert_int_equal(child, 0);
-	assert_ptr_equal(state_next_session_of(s, &x->ike.peer_id, 0), x);
+	assert_ptr_equal(state_next_session_of(s, ike_session_client(&x->ike), 0), x);
 	assert_null(state_session_by_ike(s, ~UINT64_C(5), 5));
 	assert_null(state_session_by_spi(s, 0x1006, NULL));
 	assert_int_equal(state_sessions(s), 1);
@@ -144,23 +144,23 @@ static void test_tombstones_counted(void **unused)
 	struct command c = apply_step_of(s, id);
 
 	(void)unused;
-	assert_int_equal(state_tombstones(s, NULL), 0);
+	assert_int_equal(state_tombstones(s, (struct ike_client){0}), 0);
 	c.session_step.ike.ike[0].spi_r = 77; /* Rekeyed, and the old one deleted. */
 	assert_int_equal(apply_command(s, &c).status, OK);
-	assert_int_equal(state_tombstones(s, &peer), 1);
-	assert_int_equal(state_tombstones(s, &stranger), 0);
+	assert_int_equal(state_tombstones(s, (struct ike_client){&peer, 1}), 1);
+	assert_int_equal(state_tombstones(s, (struct ike_client){&stranger, 1}), 0);
 	apply_time(s, 1000);
 	assert_int_equal(apply_del(s, id).status, OK);
 	assert_int_equal(apply_del(s, other).status, OK);
 	s = through_snapshot(s);
-	assert_int_equal(state_tombstones(s, NULL), 3);
-	assert_int_equal(state_tombstones(s, &peer), 2);
-	assert_int_equal(state_tombstones(s, &stranger), 1);
+	assert_int_equal(state_tombstones(s, (struct ike_client){0}), 3);
+	assert_int_equal(state_tombstones(s, (struct ike_client){&peer, 1}), 2);
+	assert_int_equal(state_tombstones(s, (struct ike_client){&stranger, 1}), 1);
 	apply_time(s, 599000);
-	assert_int_equal(state_tombstones(s, &peer), 1);
+	assert_int_equal(state_tombstones(s, (struct ike_client){&peer, 1}), 1);
 	apply_time(s, 1000);
-	assert_int_equal(state_tombstones(s, &peer), 0);
-	assert_int_equal(state_tombstones(s, NULL), 0);
+	assert_int_equal(state_tombstones(s, (struct ike_client){&peer, 1}), 0);
+	assert_int_equal(state_tombstones(s, (struct ike_client){0}), 0);
 	state_free(s);
 }
 
@@ -412,32 +412,48 @@ static void test_peers(void **unused)
 {
 	struct state *s = apply_three_nodes();
 	struct ike_id same, none = {.type = 2, .len = 1, .data = "x"};
+	const struct ike_client client = {&same, 1}, namesake = {&same, 2};
 	struct command c;
 
 	(void)unused;
-	for (uint32_t seed = 1; seed <= 4; seed++) {
+	for (uint32_t seed = 1; seed <= 5; seed++) {
 		c = (struct command){.type = COMMAND_SESSION_PUT};
 		sample_session(&c.session_put.ike, seed);
 		if (seed == 1)
 			same = c.session_put.ike.peer_id;
 		if (seed != 3)
 			c.session_put.ike.peer_id = same;
+		if (seed == 5) /* The same name, by other means. */
+			c.session_put.ike.realm = 2;
 		assert_int_equal(apply_command(s, &c).status, OK);
 	}
 	same.data[same.len] = 0xff; /* Octets after an identity are not part of it. */
-	assert_int_equal(state_next_session_of(s, &same, 0)->id, 1);
-	assert_int_equal(state_next_session_of(s, &same, 1)->id, 2);
-	assert_int_equal(state_next_session_of(s, &same, 2)->id, 4);
-	assert_int_equal(state_next_session_of(s, &same, 3)->id, 4); /* From another's. */
-	assert_null(state_next_session_of(s, &same, 4));
-	assert_null(state_next_session_of(s, &none, 0));
+	assert_int_equal(state_next_session_of(s, client, 0)->id, 1);
+	assert_int_equal(state_next_session_of(s, client, 1)->id, 2);
+	assert_int_equal(state_next_session_of(s, client, 2)->id, 4);
+	assert_int_equal(state_next_session_of(s, client, 3)->id, 4); /* From another's. */
+	assert_null(state_next_session_of(s, client, 4));
+	assert_null(state_next_session_of(s, (struct ike_client){&none, 1}, 0));
+	assert_int_equal(state_next_session_of(s, namesake, 0)->id, 5);
+	assert_null(state_next_session_of(s, namesake, 5));
+	assert_int_equal(state_next_session_named(s, &same, 2)->id, 4);
+	assert_int_equal(state_next_session_named(s, &same, 4)->id, 5);
+	assert_null(state_next_session_named(s, &same, 5));
 	apply_del(s, 2);
-	assert_int_equal(state_next_session_of(s, &same, 1)->id, 4);
+	assert_int_equal(state_next_session_of(s, client, 1)->id, 4);
 	c = apply_step_of(s, 3); /* Joins between the two that are there. */
 	c.session_step.ike.peer_id = same;
 	assert_int_equal(apply_command(s, &c).status, OK);
-	assert_int_equal(state_next_session_of(s, &same, 1)->id, 3);
-	assert_int_equal(state_next_session_of(s, &same, 3)->id, 4);
+	assert_int_equal(state_next_session_of(s, client, 1)->id, 3);
+	assert_int_equal(state_next_session_of(s, client, 3)->id, 4);
+	c = apply_step_of(s, 4);
+	c.session_step.ike.realm = 2;
+	assert_int_equal(apply_command(s, &c).status, OK);
+	assert_null(state_next_session_of(s, client, 3));
+	assert_int_equal(state_next_session_of(s, namesake, 0)->id, 4);
+	c = apply_step_of(s, 4);
+	c.session_step.ike.realm = 0; /* Nobody's. */
+	assert_int_equal(apply_command(s, &c).status, ERR_MALFORMED);
 	state_free(s);
 }
 

@@ -284,7 +284,7 @@ static void test_full(void **unused)
 		last = r.session;
 	}
 	assert_int_equal(state_sessions(s), 2 * config.sessions_max);
-	assert_int_equal(state_tombstones(s, NULL), policy.limits.tombstones_max);
+	assert_int_equal(state_tombstones(s, (struct ike_client){0}), policy.limits.tombstones_max);
 	assert_close(octets(s) + STATE_HEAD_OCTETS_MAX, state_full_octets(&config));
 	state_free(s);
 }
