@@ -34,12 +34,40 @@ void activity_send(struct core *c, enum session_activity what, const struct sa_r
 		core_send(c, leader, &f);
 }
 
+static void step_begin(struct core *c, struct command *step, const struct session *s)
+{
+	*step = (struct command){ .type = COMMAND_SESSION_STEP };
+	step->session_step.session = s->id;
+	step->session_step.serial = s->serial;
+	step->session_step.lease = c->config->lease;
+	step->session_step.horizon = core_first_horizon(c, &s->ike);
+	ike_session_copy(&step->session_step.ike, &s->ike);
+}
+
+/* The next owner is to answer in the same form, though its client may have nothing to send. Where a NAT is
+ * known, that decides. */
+static void form_changes(struct core *c, const struct session *s, unsigned k, const struct frame *f)
+{
+	struct ike_esp_path path = ike_session_esp_path(&s->ike);
+	bool in_udp = f->session.remote.port != 0;
+	const struct child_sa *child = &s->ike.child[k];
+	struct command step;
+
+	if (path.nat != 0 || child->esp_in_udp == in_udp || !address_equal(&path.remote.address, &f->session.remote.address) ||
+	    !exchange_reserve(c, s->id))
+		return;
+	step_begin(c, &step, s);
+	step.session_step.ike.child[k].esp_in_udp = in_udp;
+	proposals_add(c, URGENT_REQUEST, &step);
+}
+
 /* At the leader. Only the owner sees authenticated packets, so only a report of
  * the session's current epoch counts. */
 void activity_receive(struct core *c, const struct frame *f)
 {
-	const struct session *s = state_session_by_spi(c->state, f->session.spi_in, NULL);
-	struct command step = { .type = COMMAND_SESSION_STEP };
+	unsigned k;
+	const struct session *s = state_session_by_spi(c->state, f->session.spi_in, &k);
+	struct command step;
 
 	if (!core_leads(c) || !s || session_epoch(c->state, s) != f->session.epoch)
 		return;
@@ -54,6 +82,10 @@ void activity_receive(struct core *c, const struct frame *f)
 		return;
 	}
 	requests_alive(c, s);
+	if (f->session.activity == ACTIVITY_FORM) {
+		form_changes(c, s, k, f);
+		return;
+	}
 	/* A client with MOBIKE has moved, and may be unable to say so: if it has answered our rekey of the IKE SA
 	 * and the answer was lost, it speaks by an IKE SA that nobody here knows. */
 	if (f->session.activity == ACTIVITY_PEER && (s->ike.features & IKE_PEER_MOBIKE))
@@ -65,11 +97,7 @@ void activity_receive(struct core *c, const struct frame *f)
 	    f->session.remote.address.family != s->ike.local.address.family ||
 	    !exchange_reserve(c, s->id))
 		return;
-	step.session_step.session = s->id;
-	step.session_step.serial = s->serial;
-	step.session_step.lease = c->config->lease;
-	step.session_step.horizon = core_first_horizon(c, &s->ike);
-	ike_session_copy(&step.session_step.ike, &s->ike);
+	step_begin(c, &step, s);
 	step.session_step.ike.remote = f->session.remote;
 	proposals_add(c, URGENT_REQUEST, &step);
 }

@@ -56,22 +56,26 @@ static struct owned_sa *child_find(struct grant_shadow *g, uint32_t spi_in)
 	return NULL;
 }
 
-static struct sad_path path_of(const struct session *s)
+#define NAT_PORT 4500u
+
+static struct sad_path path_of(const struct session *s, const struct child_sa *child)
 {
 	struct ike_esp_path path = ike_session_esp_path(&s->ike);
 	struct sad_path p = { .local = path.local, .remote = path.remote };
 
-	/* RFC 7296 2.23: UDP encapsulation where a NAT was detected. */
-	p.udp_encap = path.nat != 0;
-	if (!p.udp_encap)
-		p.local.port = p.remote.port = 0;
+	/* RFC 7296 2.23: UDP encapsulation where a NAT was detected, or where the client does it anyway. Where no
+	 * NAT is, all of that has one port, though IKE may be at the other one. */
+	p.followed = path.nat == 0 && child->esp_in_udp;
+	p.udp_encap = path.nat != 0 || p.followed;
+	if (path.nat == 0)
+		p.local.port = p.remote.port = p.followed ? NAT_PORT : 0;
 	return p;
 }
 
 static bool path_equal(const struct sad_path *a, const struct sad_path *b)
 {
 	return endpoint_equal(&a->local, &b->local) && endpoint_equal(&a->remote, &b->remote) &&
-	       a->udp_encap == b->udp_encap;
+	       a->udp_encap == b->udp_encap && a->followed == b->followed;
 }
 
 static void tell(struct core *c, enum sa_update_kind kind, uint64_t session, uint32_t spi_in)
@@ -87,7 +91,7 @@ static struct owned_sa *put(struct core *c, struct grant_shadow *g, const struct
 			    const struct child_sa *child)
 {
 	struct owned_sa *sa = child_find(g, child->spi_in);
-	struct sad_path path = path_of(s);
+	struct sad_path path = path_of(s, child);
 	const struct ike_connection *connection = core_connection(c, s);
 	struct sa_update u = { .session = s->id, .spi_in = child->spi_in, .path = path };
 

@@ -55,6 +55,9 @@ void sa_reports(struct core *c, const struct sa_report *reports, size_t n)
 		case SA_REPORT_PEER:
 			activity_send(c, ACTIVITY_PEER, r);
 			break;
+		case SA_REPORT_FORM:
+			activity_send(c, ACTIVITY_FORM, r);
+			break;
 		case SA_REPORT_FIRST_IN:
 			takeover_first_in(c, r->spi_in);
 			grants_first_in(c, r->spi_in);

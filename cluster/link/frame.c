@@ -120,7 +120,7 @@ static bool parse_body(struct frame *f, CBS *in)
 		return CBS_get_u8(in, &f->fitness.fit) && f->fitness.fit <= 1;
 	case FRAME_SESSION:
 		if (!CBS_get_u8(in, &f->session.activity) || f->session.activity < ACTIVITY_SEQUENCE_END ||
-		    f->session.activity > ACTIVITY_BELOW_HORIZON || !CBS_get_u32(in, &f->session.spi_in) ||
+		    f->session.activity > ACTIVITY_FORM || !CBS_get_u32(in, &f->session.spi_in) ||
 		    !CBS_get_u64(in, &epoch))
 			return false;
 		f->session.epoch = (int64_t)epoch;

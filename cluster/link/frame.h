@@ -69,7 +69,8 @@ enum session_activity {
 	ACTIVITY_SEQUENCE_END = 1, /* The Child SA has no numbers left. */
 	ACTIVITY_PEER,             /* Its authenticated packets now come from `remote`. */
 	ACTIVITY_ALIVE,            /* An authenticated packet arrived. */
-	ACTIVITY_BELOW_HORIZON     /* ... but it cannot be let in by this Child SA any more. */
+	ACTIVITY_BELOW_HORIZON,    /* ... but it cannot be let in by this Child SA any more. */
+	ACTIVITY_FORM              /* Where no NAT is known: its ESP comes in UDP, or raw (port 0). */
 };
 
 struct frame {

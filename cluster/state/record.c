@@ -382,6 +382,7 @@ static void codec_child_sa(struct codec *c, struct child_sa *child)
 	codec_u32(c, &child->replaces);
 	codec_u64(c, &child->made_ms);
 	codec_bool(c, &child->expired);
+	codec_bool(c, &child->esp_in_udp);
 }
 
 static void codec_account(struct codec *c, struct ike_account *a)

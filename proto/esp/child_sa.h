@@ -28,6 +28,7 @@ struct child_sa {
 	uint32_t replaces; /* spi_in of the Child SA this one rekeyed, or 0. */
 	uint64_t made_ms;  /* Cluster time. */
 	bool expired;      /* Its hard lifetime is over: no packet passes, it waits for its DELETE. */
+	bool esp_in_udp;   /* Where no NAT is known: its ESP comes in UDP, and is answered so. */
 };
 
 #endif

@@ -37,6 +37,7 @@ struct seq_grant {
 struct sad_path {
 	struct endpoint local, remote;
 	bool udp_encap; /* RFC 3948 on port 4500; else raw ESP. */
+	bool followed;  /* ... as long as the peer's comes so: there is no NAT that asks for it. */
 	uint8_t class;  /* Inbound: the outer header's traffic class, DSCP and ECN. */
 };
 
@@ -154,7 +155,8 @@ enum sa_report_kind {
 	SA_REPORT_FIRST_IN,     /* First accepted packet of this epoch. */
 	SA_REPORT_HORIZON_LOW,  /* seq: half of the way to the horizon is gone, or it is beyond. */
 	SA_REPORT_VOLUME,       /* The volume rose, and perhaps no mark. */
-	SA_REPORT_BELOW_HORIZON /* remote: its client stays below the floor that the horizon became. */
+	SA_REPORT_BELOW_HORIZON, /* remote: its client stays below the floor that the horizon became. */
+	SA_REPORT_FORM          /* remote: ESP comes from here in UDP, or raw (port 0), and is answered so. */
 };
 
 struct sa_report {

@@ -89,7 +89,7 @@ static bool read_report(CBS *in, struct life_event *l)
 	if (!CBS_get_u8(in, &kind) || !CBS_get_u32(in, &r.spi_in) || !CBS_get_u8(in, &epoch) ||
 	    !CBS_get_u32(in, &seq) || !CBS_get_u16(in, &r.remote.port))
 		return false;
-	r.kind = (enum sa_report_kind)(kind % (SA_REPORT_BELOW_HORIZON + 1));
+	r.kind = (enum sa_report_kind)(kind % (SA_REPORT_FORM + 1));
 	r.epoch = epoch;
 	r.seq = seq;
 	r.remote.address = address_ipv4(0x0a4f0033);

@@ -85,6 +85,7 @@ void sample_child(struct child_sa *child, uint32_t spi_in, bool esn)
 	child->replaces = spi_in - 1;
 	child->made_ms = 77 + spi_in;
 	child->expired = spi_in % 5 == 0;
+	child->esp_in_udp = spi_in % 7 == 0;
 }
 
 static void sample_ike(struct ike_sa *sa, uint64_t spi_i, uint64_t spi_r)

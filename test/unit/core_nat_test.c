@@ -20,10 +20,10 @@ static const struct session *session_of(const struct story *l, const struct init
 }
 
 /* Its owner has accepted a packet from there. */
-static void seen_at(struct story *l, const struct initiator *i, const char *where)
+static void reported(struct story *l, const struct initiator *i, enum sa_report_kind kind, const char *where)
 {
 	const struct sad_entry *e = story_sad(l, story_holder(l), i->child[0].spi_out);
-	struct sa_report r = {.kind = SA_REPORT_PEER, .remote = at(where)};
+	struct sa_report r = {.kind = kind, .remote = at(where)};
 	struct event event = {.type = EVENT_SA_REPORTS};
 
 	assert_non_null(e);
@@ -36,6 +36,11 @@ static void seen_at(struct story *l, const struct initiator *i, const char *wher
 	story_event(l, story_holder(l), &event);
 	story_run(l, 60);
 	story_swallow(l);
+}
+
+static void seen_at(struct story *l, const struct initiator *i, const char *where)
+{
+	reported(l, i, SA_REPORT_PEER, where);
 }
 
 /* Where the leader sends IKE messages and the owner ESP. */
@@ -52,6 +57,60 @@ static void assert_at(struct story *l, const struct initiator *i, const char *wh
 
 #define ONE "203.0.113.9:40001"
 #define OTHER "203.0.113.9:40002"
+
+static void another_owner(struct story *l)
+{
+	uint32_t lost = story_holder(l);
+
+	story_lose(l, lost);
+	story_run(l, 500);
+	story_start(l, lost);
+	story_run(l, 2000);
+	story_swallow(l);
+}
+
+/* How its owner, and then another one, sends ESP to a client behind no NAT. */
+static void assert_form(struct story *l, const struct initiator *i, bool in_udp)
+{
+	const struct sad_entry *e;
+	struct endpoint there = at(in_udp ? "10.79.0.50:4500" : "10.79.0.50:0"), here = at(in_udp ? "10.79.0.100:4500" : "10.79.0.100:0");
+
+	for (unsigned k = 0; k < 2; k++) {
+		e = story_sad(l, story_holder(l), i->child[0].spi_out);
+		assert_non_null(e);
+		assert_int_equal(e->path.udp_encap, in_udp);
+		assert_true(endpoint_equal(&e->path.remote, &there));
+		assert_true(endpoint_equal(&e->path.local, &here));
+		if (k == 0)
+			another_owner(l);
+	}
+}
+
+/* Linux takes ESP only in the form in which it sends it. A new owner answers so before the client says
+ * anything; where a NAT is, that decides. */
+static void a_new_owner_keeps_the_form(void **unused)
+{
+	uint64_t serial;
+	struct story l;
+
+	(void)unused;
+	begin(&l, IKE_UNIQUE_NO, 0);
+	l.client.config.fake_nat = false;
+	story_client_connect(&l);
+	story_swallow(&l);
+	assert_int_equal(session_of(&l, &l.client)->ike.features & IKE_NAT_FLAGS, 0);
+	assert_form(&l, &l.client, false);
+	reported(&l, &l.client, SA_REPORT_FORM, "10.79.0.50:4500");
+	assert_form(&l, &l.client, true);
+	serial = session_of(&l, &l.client)->serial; /* Told again, it is no news; elsewhere it is nobody's. */
+	reported(&l, &l.client, SA_REPORT_FORM, "10.79.0.50:4500");
+	reported(&l, &l.client, SA_REPORT_FORM, "10.79.0.51:0");
+	assert_int_equal(session_of(&l, &l.client)->serial, serial);
+	reported(&l, &l.client, SA_REPORT_FORM, "10.79.0.50:0");
+	assert_form(&l, &l.client, false);
+	story_level(&l);
+	story_fini(&l);
+}
 
 static void two_clients_behind_one_nat(void **unused)
 {
@@ -108,6 +167,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_clients_behind_one_nat),
+		cmocka_unit_test(a_new_owner_keeps_the_form),
 		cmocka_unit_test(the_leader_is_lost_with_it),
 	};
 

@@ -134,6 +134,48 @@ static void test_answers_in_udp_what_comes_in_udp(void **state)
 	memory_node_free(client);
 }
 
+/* The control plane is told the form, until it has it; what it then says changes no port. It is also what
+ * an owner begins with. */
+static void test_form_is_told(void **state)
+{
+	struct sad_path path = path_of("10.79.0.100:4500", "192.0.2.7:4500");
+	struct memory_node *gateway, *client;
+
+	(void)state;
+	pair(&gateway, &client, (struct sa_options){0});
+	path.udp_encap = path.followed = true;
+	update(gateway, (struct sa_update){.kind = SA_UPDATE_PATH, .spi_in = SPI_GATEWAY, .path = path});
+	gateway_sends(gateway, 1);
+	assert_true(gateway->outer[0].path.udp_encap);
+	for (size_t i = 0; i < 5; i++) {
+		client_sends(client, 1);
+		client->outer[i].path.local.port = 41000;
+	}
+	arrive(gateway, client, 0);
+	assert_int_equal(reports_of(gateway, SA_REPORT_FORM), 0);
+	update(gateway, (struct sa_update){.kind = SA_UPDATE_PATH, .spi_in = SPI_GATEWAY, .path = path});
+	gateway_sends(gateway, 1);
+	assert_int_equal(gateway->outer[1].path.remote.port, 41000);
+	client->outer[1].path.udp_encap = client->outer[2].path.udp_encap = false;
+	client->outer[1].path.local.port = client->outer[2].path.local.port = 0;
+	arrive(gateway, client, 1);
+	assert_int_equal(reports_of(gateway, SA_REPORT_FORM), 1);
+	gateway->e.now_us += 1000000; /* The leader that was told may be gone. */
+	arrive(gateway, client, 2);
+	assert_int_equal(reports_of(gateway, SA_REPORT_FORM), 2);
+	assert_int_equal(reports_of(gateway, SA_REPORT_PEER), 0);
+	path.udp_encap = path.followed = false;
+	path.local.port = path.remote.port = 0;
+	update(gateway, (struct sa_update){.kind = SA_UPDATE_PATH, .spi_in = SPI_GATEWAY, .path = path});
+	gateway->e.now_us += 1000000;
+	arrive(gateway, client, 3); /* In UDP, of somebody who has sent raw ESP from there. */
+	gateway_sends(gateway, 1);
+	assert_false(gateway->outer[2].path.udp_encap);
+	assert_int_equal(reports_of(gateway, SA_REPORT_FORM), 2);
+	memory_node_free(gateway);
+	memory_node_free(client);
+}
+
 /* Behind a NAT the gateway's own ESP goes in UDP, whatever comes. */
 static void test_stays_in_udp_behind_a_nat(void **state)
 {
@@ -400,6 +442,7 @@ int main(void)
 		cmocka_unit_test(test_held_of_deleted),
 		cmocka_unit_test(test_peer_told_again),
 		cmocka_unit_test(test_answers_in_udp_what_comes_in_udp),
+		cmocka_unit_test(test_form_is_told),
 		cmocka_unit_test(test_stays_in_udp_behind_a_nat),
 		cmocka_unit_test(test_stopped_holds),
 		cmocka_unit_test(test_stopped_and_lost),

@@ -211,7 +211,7 @@ static void news_come_back(void **unused)
 		f.session.activity = (uint8_t)news;
 		b = frame_create(&f);
 		s = frame_parse(&back, b->data, b->len);
-		assert_int_equal(s, news >= ACTIVITY_SEQUENCE_END && news <= ACTIVITY_BELOW_HORIZON ? OK : ERR_MALFORMED);
+		assert_int_equal(s, news >= ACTIVITY_SEQUENCE_END && news <= ACTIVITY_FORM ? OK : ERR_MALFORMED);
 		blob_unref(b);
 	}
 }

@@ -53,6 +53,21 @@ void engine_fini(struct engine *e)
 	e->deferred = e->deferred_spare = NULL;
 }
 
+/* A peer that is followed keeps the ports from which its newest packet came. */
+static void told_path(struct sa *sa, const struct sad_path *told)
+{
+	bool here = address_equal(&sa->e.path.remote.address, &told->remote.address);
+	bool nat = told->udp_encap && !told->followed;
+
+	sa->raw_seen = sa->raw_seen && here && !nat && !sa->told_nat;
+	sa->told_udp = told->udp_encap;
+	sa->told_nat = nat;
+	if (here && told->followed && sa->follows_encap)
+		return;
+	sa->e.path = *told;
+	sa->follows_encap = told->followed;
+}
+
 struct sa *engine_sa_new(const struct sa_update *put, uint32_t replay_bits)
 {
 	struct sa *sa;
@@ -67,6 +82,7 @@ struct sa *engine_sa_new(const struct sa_update *put, uint32_t replay_bits)
 		return NULL;
 	}
 	sa->e.slot = put->slot;
+	told_path(sa, &put->path);
 	return sa;
 }
 
@@ -195,8 +211,7 @@ void engine_update(struct engine *e, const struct sa_update *u, struct sa *sa)
 		e->resume_due = true;
 		break;
 	case SA_UPDATE_PATH:
-		sa->e.path = u->path;
-		sa->follows_encap = sa->raw_seen = false;
+		told_path(sa, &u->path);
 		break;
 	case SA_UPDATE_OUTBOUND:
 		carry_outbound(e, sa);

@@ -115,7 +115,7 @@ static bool same_peer(const struct sad_path *a, const struct endpoint *remote, b
 /* RFC 7296 2.23 lets each side choose whether its ESP goes in UDP. But Linux takes ESP only in the form
  * in which it sends it, and goes on sending in UDP when it has moved to where no NAT is (Libreswan), or
  * when its operator wants that. So where no NAT is known, ESP from the peer's address is answered in
- * the form in which it came. This is no news for the control plane: a new owner learns it anew.
+ * the form in which it came. The control plane is told, for the next owner's first packets.
  *
  * The ICV does not cover the outer header: somebody on the way could put a packet into UDP and be first,
  * and a client that then has nothing to send would stay lost. An SA of Linux has one form for life, so
@@ -136,6 +136,7 @@ static void follow_encap(struct sa *sa, const struct packet *p)
  * change, and now and then again: the report may have been lost with the leader. */
 static void learn_peer(struct engine *e, struct packet *p)
 {
+	enum sa_report_kind kind = SA_REPORT_PEER;
 	struct sa *sa = p->sa;
 
 	assert(sa && sa->e.granted);
@@ -146,11 +147,15 @@ static void learn_peer(struct engine *e, struct packet *p)
 		sa->l2_at_us = e->now_us;
 	}
 	sa->raw_seen = sa->raw_seen || !p->path.udp_encap;
+	if (!same_peer(&sa->e.path, &p->path.remote, p->path.udp_encap))
+		follow_encap(sa, p);
 	if (same_peer(&sa->e.path, &p->path.remote, p->path.udp_encap)) {
-		sa->peer_repeat = 0;
-		return;
+		if (sa->e.path.udp_encap == sa->told_udp) {
+			sa->peer_repeat = 0;
+			return;
+		}
+		kind = SA_REPORT_FORM;
 	}
-	follow_encap(sa, p);
 	if (sa->peer_repeat && --sa->peer_repeat && e->now_us - sa->peer_at_us < PEER_AGAIN_US &&
 	    sa->reported_peer_encap == p->path.udp_encap &&
 	    endpoint_equal(&sa->reported_peer, &p->path.remote))
@@ -159,7 +164,7 @@ static void learn_peer(struct engine *e, struct packet *p)
 	sa->reported_peer_encap = p->path.udp_encap;
 	sa->peer_repeat = PEER_REPEAT;
 	sa->peer_at_us = e->now_us;
-	engine_report(e, sa, SA_REPORT_PEER, p->seq);
+	engine_report(e, sa, kind, p->seq);
 }
 
 static void touch(struct engine *e, struct sa *sa)

@@ -23,7 +23,9 @@ struct sa {
 	struct endpoint reported_peer;
 	bool reported_peer_encap;
 	bool follows_encap;    /* e.path is raw ESP, but is in UDP as long as what comes is. */
-	bool raw_seen;         /* The peer has sent raw ESP since its path was told. */
+	bool told_udp;         /* e.path's form, as the control plane has it ... */
+	bool told_nat;         /* ... and because of a NAT. */
+	bool raw_seen;         /* The peer has sent raw ESP since it is at this address. */
 	uint32_t peer_repeat;  /* Packets until the report is repeated ... */
 	uint64_t peer_at_us;   /* ... or some time after this. */
 	bool first_in;         /* FIRST_IN was reported for first_in_epoch. */
