@@ -35,6 +35,7 @@
 	X(MUTANT_FOLLOWER_COUNTS, "a client that re-authenticates finds no room when the tables are full") \
 	X(MUTANT_CONTACT_OF_FOUR, "INITIAL_CONTACT ends as many sessions as one command does")     \
 	X(MUTANT_NO_SPARE_PLACE, "the tables have no room for the replacements of what is granted")  \
+	X(MUTANT_REFUSED_UNKNOWN, "nobody remembers whose IKE_AUTH was refused")                     \
 	X(MUTANT_REFUSED_REMEMBERED, "the others keep the half-open SA of an IKE_AUTH that was refused") \
 	X(MUTANT_FRAGMENT_OF_OTHER_MESSAGE, "fragments of two messages are put together")          \
 	X(MUTANT_FRAGMENT_UNAUTHENTICATED, "a fragment is kept whoever made it")                   \

@@ -41,6 +41,7 @@
 #include "cluster/core/radius_client.h"
 #include "cluster/core/radius_port.h"
 #include "cluster/core/refusals.h"
+#include "cluster/core/refused_pairs.h"
 #include "cluster/core/relay.h"
 #include "cluster/core/requests.h"
 #include "cluster/core/sequence.h"
@@ -159,6 +160,7 @@ static void tick(struct core *c)
 	if (c->consensus && !c->stopped && core_leads(c))
 		bootstrap_admit(c);
 	half_open_tick(c);
+	refused_pairs_tick(c);
 	fragments_tick(c);
 	slow_dh_tick(c);
 	exchange_tick(c);
@@ -281,6 +283,7 @@ static const struct {
 	{ radius_init, radius_fini },
 	{ accounting_init, accounting_end },
 	{ coa_init, coa_end },
+	{ refused_pairs_init, refused_pairs_fini },
 	{ half_open_init, half_open_fini },
 	{ slow_dh_init, slow_dh_fini },
 	{ relay_init, relay_fini },

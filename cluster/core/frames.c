@@ -75,8 +75,8 @@ static void take(struct core *c, uint32_t node, const struct frame *f)
 		half_open_ack(c, node, f);
 		break;
 	case FRAME_HALF_OPEN_END:
-		if (node == core_leader_index(c))
-			half_open_forget(c, f->half_open_ack.spi_i, f->half_open_ack.spi_r);
+		if (core_leads(c) || node == core_leader_index(c))
+			half_open_refused(c, f->half_open_ack.spi_i, f->half_open_ack.spi_r);
 		break;
 	case FRAME_MARKS:
 		sequence_marks(c, node, f);

@@ -20,6 +20,7 @@
 #include "cluster/core/outgoing.h"
 #include "cluster/core/radius_client.h"
 #include "cluster/core/refusals.h"
+#include "cluster/core/refused_pairs.h"
 #include "cluster/core/slow_dh.h"
 #include "proto/mutant.h"
 #include "proto/crypto/prf.h"
@@ -165,12 +166,18 @@ void half_open_refuse(struct core *c, uint64_t spi_i, uint64_t spi_r)
 {
 	struct frame f = { .type = FRAME_HALF_OPEN_END };
 
-	half_open_forget(c, spi_i, spi_r);
+	half_open_refused(c, spi_i, spi_r);
 	f.half_open_ack.spi_i = spi_i;
 	f.half_open_ack.spi_r = spi_r;
 	if (MUTANT(MUTANT_REFUSED_REMEMBERED))
 		return;
 	core_broadcast(c, &f);
+}
+
+void half_open_refused(struct core *c, uint64_t spi_i, uint64_t spi_r)
+{
+	half_open_forget(c, spi_i, spi_r);
+	refused_pairs_note(c, spi_i, spi_r);
 }
 
 /* What a planted bug takes for the same exchange. */

@@ -36,6 +36,7 @@ void half_open_forget(struct core *c, uint64_t spi_i, uint64_t spi_r);
 /* Its IKE_AUTH was refused, which is final: a recorded one, sent again to the next leader, could be
  * accepted if there is room by then, and end what its client has made since. */
 void half_open_refuse(struct core *c, uint64_t spi_i, uint64_t spi_r);
+void half_open_refused(struct core *c, uint64_t spi_i, uint64_t spi_r); /* Another node says so. */
 void half_open_tick(struct core *c);
 void half_open_share_tick(struct core *c); /* half_open_share.c, by half_open_tick() */
 void half_open_fini(struct core *c);

@@ -13,6 +13,7 @@
  * client begins anew. */
 #include "cluster/core/half_open_entry.h"
 #include "cluster/core/outgoing.h"
+#include "cluster/core/refused_pairs.h"
 #include "cluster/core/radius_client.h"
 #include "cluster/core/wall_clock.h"
 #include "proto/auth/outside.h"
@@ -272,6 +273,12 @@ void half_open_share(struct core *c, uint32_t node, const uint8_t *sealed, size_
 	f.half_open_ack.step = h.auth.step;
 	if (state_tombstone(c->state, h.spi_i, h.spi_r)) {
 		ike_half_open_fini(&h);
+		return;
+	}
+	if (refused_pairs_has(c, h.spi_i, h.spi_r)) { /* The refusal has not come to that node. */
+		f.type = FRAME_HALF_OPEN_END;
+		ike_half_open_fini(&h);
+		core_send(c, node, &f);
 		return;
 	}
 	if (take(c, node, &h, term))

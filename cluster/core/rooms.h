@@ -22,6 +22,7 @@
  *   fitness.c         hosts that do not let their nodes serve; relief.c takes their sessions away
  *   refusals.c        refusals of clients: counters, and a log line now and then
  *   half_open*.c      IKE SAs between IKE_SA_INIT and the last IKE_AUTH
+ *   refused_pairs.c   those whose IKE_AUTH was refused
  *   radius_client.c   RADIUS servers, asked by the leader; radius_port.c, where that leaves and comes
  *   accounting.c      what RADIUS is told of sessions; coa.c, what it wants of them
  *   fragments.c       fragments of IKE messages, until their messages are complete
@@ -108,6 +109,7 @@ struct core {
 	struct relief *relief;
 	struct fragments *fragments;
 	struct half_opens *half_opens;
+	struct refused_pairs *refused_pairs;
 	struct slow_dh *slow_dh;
 	struct radius_client *radius_client;
 	struct radius_port *radius_port;

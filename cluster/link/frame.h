@@ -32,7 +32,7 @@ enum frame_type {
 	FRAME_SESSION,       /* To the leader: what an owner saw of a session (enum session_activity). */
 	FRAME_MARKS_ACK,     /* To an owner: the marks of exact SAs that I hold, and what I applied. */
 	FRAME_MARKS_ASK,     /* Once you have applied this index: your marks, then DONE. */
-	FRAME_HALF_OPEN_END, /* From the leader: its IKE_AUTH was refused. SPI pair, as in ACK. */
+	FRAME_HALF_OPEN_END, /* From the leader, or to it: its IKE_AUTH was refused. SPI pair, as in ACK. */
 	FRAME_LEAVING,       /* I was told to end: my NodeDown is no accident. */
 	FRAME_FITNESS,       /* Whether my host lets me serve clients. If not said: it does. */
 	FRAME_CLOCK,         /* What my wall clock says. */

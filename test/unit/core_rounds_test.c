@@ -5,6 +5,7 @@
 #include "test/lib/pki.h"
 #include "test/lib/story.h"
 #include "test/lib/toy_auth.h"
+#include "test/unit/rounds_story.h"
 #include "test/unit/same.h"
 
 #include "cluster/core/facts.h"
@@ -18,14 +19,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static void begin(struct story *l)
-{
-	story_begin(l, 3);
-	for (uint32_t i = 0; i < 3; i++)
-		l->config[i].policy->ike.connections->auth = &toy_auth;
-	l->client.config.auth = &initiator_toy;
-}
 
 static struct ike_user alice;
 
@@ -102,47 +95,6 @@ static const struct way {
 } ways[] = {{begin, TOY_ROUNDS, 2}, {begin_eap, 5, 0}, {begin_pubkey, 1, 1}, {begin_eap_shown, 5, 1}};
 
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
-
-/* The gateway's response to that datagram, within 10 ms; NULL: none. Borrows data. */
-static struct blob *response(struct story *l, const struct blob *data)
-{
-	struct blob *b = NULL;
-
-	story_swallow(l);
-	story_datagram(l, story_holder(l), &l->client, data);
-	story_run(l, 10);
-	assert_true(l->n_to_client <= 1);
-	if (l->n_to_client == 1)
-		b = blob_ref(l->to_client[0]);
-	story_swallow(l);
-	return b;
-}
-
-/* The client takes that response (adopted): its next message. */
-static struct blob *next(struct story *l, struct blob *b)
-{
-	struct blob *d;
-
-	assert_non_null(b);
-	d = initiator_consume(&l->client, b->data, b->len);
-	blob_unref(b);
-	return d;
-}
-
-/* Its nth IKE_AUTH request. */
-static struct blob *request(struct story *l, unsigned nth)
-{
-	struct blob *d = initiator_create_init(&l->client);
-
-	for (unsigned k = 0; k < nth; k++) {
-		struct blob *b = response(l, d);
-
-		blob_unref(d);
-		d = next(l, b);
-		assert_non_null(d);
-	}
-	return d;
-}
 
 static void assert_goes_on(struct story *l, struct blob *d)
 {
