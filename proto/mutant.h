@@ -120,6 +120,7 @@
 	X(MUTANT_LEVEL_UNGATED, "commands are written as the leader can, not as all can read them") \
 	X(MUTANT_CERT_TIME_UNCHECKED, "a certificate counts whenever it is shown")                 \
 	X(MUTANT_CERT_NAME_UNCHECKED, "a certificate counts for whoever shows it")                 \
+	X(MUTANT_OTHER_NAMES_ENTER, "who is revoked comes in by another name of its certificate")       \
 	X(MUTANT_IDS_UNCHECKED, "client_ids are not asked when a client is let in")                        \
 	X(MUTANT_CERT_AUTH_UNCHECKED, "a peer that shows a certificate need not have its key")             \
 	X(MUTANT_ANSWER_BEFORE_SHARED, "a question is asked outside before the others have it")    \

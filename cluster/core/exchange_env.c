@@ -12,6 +12,7 @@
 #include "cluster/core/radius_client.h"
 #include "cluster/core/routes.h"
 #include "cluster/core/unique.h"
+#include "cluster/core/wall_clock.h"
 #include "proto/ike/ike_message.h"
 #include "proto/ike/select.h"
 #include "proto/mutant.h"
@@ -226,6 +227,7 @@ struct ike_env exchange_env(struct core *c)
 		.dh = slow_dh_desk(c),
 		.iv = &c->exchange->iv,
 		.now_ms = state_time_ms(c->state),
+		.unix_now = wall_clock_unix_s(c),
 		.addresses = c->config->service,
 		.n_addresses = c->config->n_service,
 		.cookie_key = c->exchange->cookie_key,

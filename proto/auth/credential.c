@@ -169,61 +169,85 @@ const struct credential *credentials_choose(const struct credentials *c,
 
 /* ---- Whose certificate it is ---- */
 
-static bool string_is(const ASN1_STRING *s, const struct ike_id *id)
+X509 *certificate_read(CBS der)
 {
-	struct ike_id other = {.type = id->type};
-	int len = ASN1_STRING_length(s);
+	const uint8_t *at = CBS_data(&der);
+	X509 *x = d2i_X509(NULL, &at, (long)CBS_len(&der));
 
-	if (len <= 0 || len > (int)IKE_ID_MAX)
-		return false;
-	other.len = (uint8_t)len;
-	memcpy(other.data, ASN1_STRING_get0_data(s), (size_t)len);
-	return ike_id_equal(&other, id);
+	if (x && at != CBS_data(&der) + CBS_len(&der)) {
+		X509_free(x);
+		x = NULL;
+	}
+	ERR_clear_error();
+	return x;
 }
 
-static bool name_is(const GENERAL_NAME *name, const struct ike_id *id)
+static bool id_set(struct ike_id *id, uint8_t type, const uint8_t *data, int len)
+{
+	memset(id, 0, sizeof(*id));
+	id->type = type;
+	if (len <= 0 || len > (int)IKE_ID_MAX)
+		return false;
+	id->len = (uint8_t)len;
+	memcpy(id->data, data, (size_t)len);
+	return true;
+}
+
+static bool id_of_string(struct ike_id *id, uint8_t type, const ASN1_STRING *s)
+{
+	return id_set(id, type, ASN1_STRING_get0_data(s), ASN1_STRING_length(s));
+}
+
+/* False: it is of a kind that no ID has. */
+static bool id_of_name(struct ike_id *id, const GENERAL_NAME *name)
 {
 	switch (name->type) {
 	case GEN_DNS:
-		return id->type == IKE_ID_FQDN && string_is(name->d.dNSName, id);
+		return id_of_string(id, IKE_ID_FQDN, name->d.dNSName);
 	case GEN_EMAIL:
-		return id->type == IKE_ID_RFC822_ADDR && string_is(name->d.rfc822Name, id);
+		return id_of_string(id, IKE_ID_RFC822_ADDR, name->d.rfc822Name);
 	case GEN_IPADD:
-		return (id->type == IKE_ID_IPV4_ADDR || id->type == IKE_ID_IPV6_ADDR) &&
-		       string_is(name->d.iPAddress, id);
+		return id_of_string(id, ASN1_STRING_length(name->d.iPAddress) == 4 ? IKE_ID_IPV4_ADDR : IKE_ID_IPV6_ADDR,
+				    name->d.iPAddress);
 	default:
 		return false;
 	}
 }
 
-static bool subject_is(X509 *leaf, const struct ike_id *id)
+static bool id_of_subject(struct ike_id *id, X509 *leaf)
 {
-	struct ike_id subject = {.type = IKE_ID_DER_ASN1_DN};
 	uint8_t *der = NULL;
 	int len = i2d_X509_NAME(X509_get_subject_name(leaf), &der);
-	bool is = false;
+	bool fits = id_set(id, IKE_ID_DER_ASN1_DN, der, len);
 
-	if (len > 0 && len <= (int)IKE_ID_MAX) {
-		subject.len = (uint8_t)len;
-		memcpy(subject.data, der, (size_t)len);
-		is = ike_id_equal(&subject, id);
-	}
 	OPENSSL_free(der);
-	return is;
+	return fits;
+}
+
+bool certificate_any_name(X509 *leaf, bool (*is)(void *ctx, const struct ike_id *id), void *ctx)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+	struct ike_id id;
+	bool found = id_of_subject(&id, leaf) && is(ctx, &id);
+
+	for (size_t i = 0; names && !found && i < sk_GENERAL_NAME_num(names); i++)
+		found = id_of_name(&id, sk_GENERAL_NAME_value(names, i)) && is(ctx, &id);
+	GENERAL_NAMES_free(names);
+	ERR_clear_error();
+	return found;
+}
+
+static bool is_that(void *ctx, const struct ike_id *id)
+{
+	const struct ike_id *that = ctx;
+
+	return id->type == that->type && ike_id_equal(id, that);
 }
 
 /* A name in a certificate is no pattern: "*.example.org" there means only itself. */
 bool certificate_names(X509 *leaf, const struct ike_id *id)
 {
-	GENERAL_NAMES *names;
-	bool found = false;
+	struct ike_id that = *id;
 
-	if (id->type == IKE_ID_DER_ASN1_DN)
-		return subject_is(leaf, id);
-	names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
-	for (size_t i = 0; names && !found && i < sk_GENERAL_NAME_num(names); i++)
-		found = name_is(sk_GENERAL_NAME_value(names, i), id);
-	GENERAL_NAMES_free(names);
-	ERR_clear_error();
-	return found;
+	return certificate_any_name(leaf, is_that, &that);
 }

@@ -128,19 +128,6 @@ bool trust_admits(const struct trust *t, const struct ike_id *id)
 
 /* ---- Verifying ---- */
 
-static X509 *read_certificate(CBS der)
-{
-	const uint8_t *at = CBS_data(&der);
-	X509 *x = d2i_X509(NULL, &at, (long)CBS_len(&der));
-
-	if (x && at != CBS_data(&der) + CBS_len(&der)) {
-		X509_free(x);
-		x = NULL;
-	}
-	ERR_clear_error();
-	return x;
-}
-
 static bool is_for_ike(const X509 *leaf, bool gateway)
 {
 	/* id-kp-ipsecIKE, and iKEIntermediate, as it was before that had a number. */
@@ -280,12 +267,12 @@ static bool leaf_verify(const struct trust *t, X509 *leaf, const struct certific
 EVP_PKEY *trust_verify(const struct trust *t, const struct certificate_claim *c, char why[TRUST_WHY_LEN])
 {
 	STACK_OF(X509) *others = sk_X509_new_null();
-	X509 *leaf = c->n > 0 ? read_certificate(c->cert[0]) : NULL;
+	X509 *leaf = c->n > 0 ? certificate_read(c->cert[0]) : NULL;
 	EVP_PKEY *key = NULL;
 
 	assert(others);
 	for (size_t i = 1; i < c->n; i++) {
-		X509 *x = read_certificate(c->cert[i]);
+		X509 *x = certificate_read(c->cert[i]);
 
 		if (x && !sk_X509_push(others, x))
 			abort();

@@ -37,6 +37,7 @@ struct ike_env {
 	struct dh_desk *dh;                /* NULL: what takes long is computed at once, too. */
 	struct iv_source *iv;
 	uint64_t now_ms;                   /* Cluster time. */
+	uint64_t unix_now;                 /* The wall clock, seconds; 0: it is unknown, or wrong. */
 	const struct address *addresses;   /* Where clients may find us (MOBIKE): n_addresses of them. */
 	size_t n_addresses;
 	bool demand_cookie;                /* Under load: RFC 7296 2.6. */

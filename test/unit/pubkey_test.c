@@ -99,6 +99,57 @@ static void an_identity_is_what_the_certificate_names(void **unused)
 	}
 }
 
+static const char *revoked_name;
+
+static bool is_that_one(void *ctx, const struct ike_id *id)
+{
+	struct ike_id revoked = gateway_id(revoked_name);
+
+	(void)ctx;
+	return ike_id_equal(id, &revoked);
+}
+
+/* Its certificate is for "cl", "cl@example.org" and "O=test, CN=cl". */
+static void who_is_revoked_under_one_name_is_under_all(void **unused)
+{
+	static const char *const names[] = {"cl", "cl@example.org", "O=test, CN=cl"};
+	struct bench b;
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT(names); i++)
+		for (size_t k = 0; k < COUNT(names); k++) {
+			setup(&b, PKI_ED25519);
+			b.f.config.id = gateway_id(names[i]);
+			revoked_name = names[k];
+			b.f.g.env.revoked = is_that_one;
+			assert_refused(&b, "its certificate has a name that is revoked");
+			teardown(&b);
+		}
+	setup(&b, PKI_ED25519);
+	revoked_name = "other";
+	b.f.g.env.revoked = is_that_one;
+	assert_in(&b);
+	teardown(&b);
+}
+
+/* RFC 4301 4.4.2.1. It is good for a year. */
+static void a_session_ends_with_its_certificate(void **unused)
+{
+	struct bench b;
+
+	(void)unused;
+	setup(&b, PKI_ED25519);
+	b.f.g.env.now_ms = 5000;
+	b.f.g.env.unix_now = PKI_NOW + PKI_YEAR - 100;
+	assert_in(&b);
+	assert_int_equal(b.f.g.session->ends_ms, 105000);
+	teardown(&b);
+	setup(&b, PKI_ED25519);
+	assert_in(&b);
+	assert_int_equal(b.f.g.session->ends_ms, 0); /* What day it is nobody knows. */
+	teardown(&b);
+}
+
 static void only_configured_identities_come(void **unused)
 {
 	static const struct {
@@ -395,6 +446,8 @@ int main(void)
 		cmocka_unit_test(a_client_with_a_key_is_shown_our_certificate),
 		cmocka_unit_test(a_client_believes_no_other_gateway),
 		cmocka_unit_test(an_identity_is_what_the_certificate_names),
+		cmocka_unit_test(who_is_revoked_under_one_name_is_under_all),
+		cmocka_unit_test(a_session_ends_with_its_certificate),
 		cmocka_unit_test(only_configured_identities_come),
 		cmocka_unit_test(the_certificate_is_one_that_the_client_can_verify),
 		cmocka_unit_test(certreq_chooses),
