@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# modes: socket xdp
+# modes: socket
 # The leader dies at chosen points of IKE_AUTH, of a Child SA's rekey and of an IKE
 # SA's: before and after the proposal, after the commit but before the reply, and
 # after the reply. The client, at its default timers (it repeats after 4 s), ends with
-# one working tunnel, and all nodes see what it sees: no second, half-alive one.
+# one working tunnel, and all nodes see what it sees: no second, half-alive one. IKE
+# comes by the sockets at every rung, so one rung shows it.
 set -u
 . "$(dirname "$0")/steps.sh"
 # The nodes are not root: files that they remove must lie where they may remove them.
