@@ -37,10 +37,7 @@ void activity_send(struct core *c, enum session_activity what, const struct sa_r
 static void step_begin(struct core *c, struct command *step, const struct session *s)
 {
 	*step = (struct command){ .type = COMMAND_SESSION_STEP };
-	step->session_step.session = s->id;
-	step->session_step.serial = s->serial;
-	step->session_step.lease = c->config->lease;
-	step->session_step.horizon = core_first_horizon(c, &s->ike);
+	core_step_terms(c, s, &step->session_step);
 	ike_session_copy(&step->session_step.ike, &s->ike);
 }
 
@@ -129,7 +126,7 @@ void activity_tick(struct core *c)
 
 		next = sa->link[SAS_BELOW_HORIZON].next;
 		if (!s || !core_owns(c, s) || session_epoch(c->state, s) != r.epoch ||
-		    core_has_successor(s, sa->spi_in))
+		    core_has_replacement(s, sa->spi_in))
 			owned_sa_remove(c, sa, SAS_BELOW_HORIZON);
 		else
 			activity_send(c, ACTIVITY_BELOW_HORIZON, &r);

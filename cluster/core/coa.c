@@ -38,6 +38,7 @@ struct coa {
 		struct blob *packet; /* NULL: this place is free. */
 		uint64_t until_us;
 	} waiting[WAITING_MAX];
+	unsigned n;       /* So many wait. */
 	uint64_t line_us; /* The next line may be logged. */
 };
 
@@ -275,6 +276,7 @@ static void carry_out(struct core *c, const struct coa_waiting *asked, const str
 	if (MUTANT(MUTANT_COA_EARLY))
 		answer(c, asked, p->error);
 	*w = *asked;
+	c->coa->n++;
 	blob_ref(w->packet);
 	w->until_us = c->now_us + WAITING_US;
 	proposals_add(c, URGENT_REQUEST, &command);
@@ -339,15 +341,16 @@ void coa_datagram(struct core *c, uint32_t via, const struct endpoint *local, co
 
 /* ---- Life ---- */
 
-static void let_go(struct coa_waiting *w)
+static void let_go(struct core *c, struct coa_waiting *w)
 {
+	c->coa->n--;
 	blob_unref(w->packet);
 	memset(w, 0, sizeof(*w));
 }
 
 void coa_tick(struct core *c)
 {
-	for (unsigned i = 0; i < WAITING_MAX; i++) {
+	for (unsigned i = 0; i < WAITING_MAX && c->coa->n > 0; i++) {
 		struct coa_waiting *w = &c->coa->waiting[i];
 		uint16_t done;
 
@@ -357,7 +360,7 @@ void coa_tick(struct core *c)
 			answer(c, w, done);
 		else if (core_leads(c) && c->now_us < w->until_us)
 			continue;
-		let_go(w);
+		let_go(c, w);
 	}
 }
 
@@ -369,6 +372,7 @@ void coa_init(struct core *c)
 void coa_end(struct core *c)
 {
 	for (unsigned i = 0; i < WAITING_MAX; i++)
-		let_go(&c->coa->waiting[i]);
+		if (c->coa->waiting[i].packet)
+			let_go(c, &c->coa->waiting[i]);
 	free(c->coa);
 }

@@ -46,7 +46,7 @@ struct core_status {
 	uint64_t takeovers, takeovers_acknowledged;
 	uint64_t last_mark_age_us; /* The last takeover in which we were the successor. */
 	uint64_t last_gap_us;      /* From the lost owner's last sign to its clients' first packet here. */
-	uint64_t deferred_expired;     /* Takeovers in which marks did not arrive in time. */
+	uint64_t deferred_expired; /* Takeovers in which marks did not arrive in time. */
 	uint64_t false_node_downs; /* NodeDown of a node that was alive. */
 	size_t half_open, pending;
 	size_t radius_waiting; /* Questions to RADIUS servers that are open. */

@@ -74,10 +74,7 @@ void lane_propose_step(struct core *c, struct lane *l, const struct session *s, 
 
 	if (too_long(c, l, out))
 		return;
-	p->session = s->id;
-	p->serial = s->serial;
-	p->lease = c->config->lease;
-	p->horizon = core_first_horizon(c, &s->ike);
+	core_step_terms(c, s, p);
 	p->room = exchange_room(c);
 	p->acknowledged = out->answered && out->answered_purpose == IKE_PURPOSE_NOTICE;
 	p->epoch = s->noticed_epoch;

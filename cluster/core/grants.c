@@ -56,8 +56,6 @@ static struct owned_sa *child_find(struct grant_shadow *g, uint32_t spi_in)
 	return NULL;
 }
 
-#define NAT_PORT 4500u
-
 static struct sad_path path_of(const struct session *s, const struct child_sa *child)
 {
 	struct ike_esp_path path = ike_session_esp_path(&s->ike);
@@ -68,7 +66,7 @@ static struct sad_path path_of(const struct session *s, const struct child_sa *c
 	p.followed = path.nat == 0 && child->esp_in_udp;
 	p.udp_encap = path.nat != 0 || p.followed;
 	if (path.nat == 0)
-		p.local.port = p.remote.port = p.followed ? NAT_PORT : 0;
+		p.local.port = p.remote.port = p.followed ? UDP_PORT_ENCAP : 0;
 	return p;
 }
 
@@ -233,23 +231,22 @@ static void carry(struct core *c, struct grant_shadow *g, const struct session *
 {
 	bool passed = s->followed_by && s->ike.virtual_ip.family != 0;
 	bool carry[IKE_CHILD_MAX], all = g->lost;
-	const struct child_sa *child = s->ike.child;
+	struct owned_sa *sa[IKE_CHILD_MAX];
 
 	for (unsigned i = 0; i < s->ike.n_child; i++) {
+		sa[i] = child_find(g, s->ike.child[i].spi_in);
 		carry[i] = !passed && carries(g, s, i) && !is_replaced(g, s, i);
-		all |= child[i].expired && child_find(g, child[i].spi_in)->grant.outbound;
+		all |= s->ike.child[i].expired && sa[i]->grant.outbound;
 	}
 	for (unsigned i = 0; i < s->ike.n_child; i++) {
-		all |= carry[i] && !child_find(g, child[i].spi_in)->grant.outbound;
+		all |= carry[i] && !sa[i]->grant.outbound;
 		if (carry[i] && all)
-			tell(c, SA_UPDATE_OUTBOUND, s->id, child[i].spi_in);
+			tell(c, SA_UPDATE_OUTBOUND, s->id, sa[i]->spi_in);
 	}
 	for (unsigned i = 0; i < s->ike.n_child; i++) {
-		struct owned_sa *sa = child_find(g, child[i].spi_in);
-
-		if (sa->grant.outbound && !carry[i])
-			tell(c, SA_UPDATE_INBOUND, s->id, sa->spi_in);
-		sa->grant.outbound = carry[i];
+		if (sa[i]->grant.outbound && !carry[i])
+			tell(c, SA_UPDATE_INBOUND, s->id, sa[i]->spi_in);
+		sa[i]->grant.outbound = carry[i];
 	}
 	g->lost = false;
 }

@@ -130,10 +130,7 @@ bool requests_make(struct core *c, const struct session *s, const struct ike_req
 		ike_outcome_fini(&out);
 		return false;
 	}
-	p->session = s->id;
-	p->serial = s->serial;
-	p->lease = c->config->lease;
-	p->horizon = core_first_horizon(c, &s->ike);
+	core_step_terms(c, s, p);
 	p->noticed = r->purpose == IKE_PURPOSE_NOTICE;
 	p->epoch = r->epoch;
 	if (MUTANT(MUTANT_REQUEST_EARLY))

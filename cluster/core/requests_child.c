@@ -58,10 +58,7 @@ static void expire(struct core *c, const struct session *s, const struct child_s
 		if (!requests_make(c, s, &r))
 			return;
 	} else if (!child->expired && exchange_reserve(c, s->id)) {
-		p->session = s->id;
-		p->serial = s->serial;
-		p->lease = c->config->lease;
-		p->horizon = core_first_horizon(c, &s->ike);
+		core_step_terms(c, s, p);
 		ike_session_copy(&p->ike, &s->ike);
 		ike_session_find_child(&p->ike, child->spi_in)->expired = true;
 		proposals_add(c, URGENT_REQUEST, &step);
@@ -130,7 +127,7 @@ static uint32_t rekey_due(const struct core *c, const struct session *s, struct 
 		uint32_t spi_in = child->spi_in;
 
 		if ((spi_in == e->rekey || lease_is_high(&s->seq[i], epoch) || is_due(c, s, i)) &&
-		    !child->expired && !core_has_successor(s, spi_in) && is_settled(s, child))
+		    !child->expired && !core_has_replacement(s, spi_in) && is_settled(s, child))
 			due = spi_in;
 	}
 	if (!due) {

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The lifetimes of an IKE SA: at the soft one the leader rekeys it, at the hard one the session
  * ends, as it does at a time limit that was set when the client was let in. A client that refuses,
- * or for which there is no room among the tombstones, is asked again ever more slowly.
- *
- * A client that has replaced its IKE SA deletes the old one. If it does not, because its DELETE was lost and it sends
- * that only once, the leader does it, once the client has used the new one: until then it may have only the old one. */
+ * or for which there is no room among the tombstones, is asked again ever more slowly. */
 #include "cluster/core/requests_internal.h"
 
 #include "cluster/core/exchange_env.h"
-#include "cluster/core/lane_reserve.h"
 #include "cluster/core/lifetime.h"
 #include "cluster/core/proposals.h"
 #include "proto/ike/outcome.h"
@@ -16,7 +12,6 @@
 #define IKE_REKEY_AGAIN_US (10000 * MS) /* Doubled ... */
 #define IKE_REKEY_DOUBLINGS 6u          /* ... so often. */
 #define IKE_EXPIRE_AGAIN_US (1000 * MS) /* Should the command be lost. */
-#define OLD_IKE_KEPT_MS 90000u          /* So long the client has to delete what it replaced. */
 
 /* Its own SPIs, one of which we have drawn. */
 static uint32_t seed_of(const struct ike_sa *sa)
@@ -78,48 +73,4 @@ bool requests_ike_turn(struct core *c, const struct session *s, struct task *e)
 		return false;
 	rekey(c, s, e);
 	return true;
-}
-
-/* ---- The IKE SA that the client has replaced ---- */
-
-/* A DELETE of it, or, if something else is outstanding there and so takes its window, without a word. */
-static bool end_old(struct core *c, const struct session *s, bool says)
-{
-	struct command step = { .type = COMMAND_SESSION_STEP };
-	struct session_step *p = &step.session_step;
-	struct ike_env env = exchange_env(c);
-
-	if (!exchange_reserve(c, s->id))
-		return false;
-	p->session = s->id;
-	p->serial = s->serial;
-	p->lease = c->config->lease;
-	p->horizon = core_first_horizon(c, &s->ike);
-	ike_session_copy(&p->ike, &s->ike);
-	if (!says) {
-		ike_old_end(&p->ike);
-	} else if (!ike_request_close_old(&env, &p->ike) || !ike_session_is_brief(&p->ike)) {
-		ike_session_fini(&p->ike); /* Later: beside it a long rekey is outstanding. */
-		exchange_unreserve(c, s->id);
-		return false;
-	}
-	action_event(c->actions, "ike_old", "session %llu: the IKE SA that its client has replaced ends",
-		     (unsigned long long)s->id);
-	proposals_add(c, URGENT_REQUEST, &step);
-	return true;
-}
-
-void requests_old_ike_end(struct core *c, const struct session *s)
-{
-	(void)end_old(c, s, false);
-}
-
-bool requests_old_ike_turn(struct core *c, const struct session *s)
-{
-	const struct ike_sa *now = &s->ike.ike[0], *old = &s->ike.ike[1];
-
-	if (old->state != IKE_SA_REKEYED || old->purpose == IKE_PURPOSE_DELETE_IKE || !ike_sa_is_used(now) ||
-	    state_time_ms(c->state) < now->made_ms + OLD_IKE_KEPT_MS)
-		return false;
-	return end_old(c, s, !old->window.outstanding);
 }

@@ -65,7 +65,7 @@ void requests_probe(struct core *c, struct task *e);
 
 /* What the session's Child SAs need, at its turn (requests_child.c). False: nothing. */
 bool requests_ike_turn(struct core *c, const struct session *s, struct task *e); /* requests_ike.c */
-/* The IKE SA that the client has replaced, if it does not delete it (requests_ike.c). */
+/* The IKE SA that the client has replaced, if it does not delete it (requests_old_ike.c). */
 bool requests_old_ike_turn(struct core *c, const struct session *s);
 /* Nobody answers there: it is gone, so the next question is asked on the new one. */
 void requests_old_ike_end(struct core *c, const struct session *s);

@@ -18,8 +18,8 @@
 
 #define PART_OVERHEAD (4u + 16u + 4u + 1u + SEAL_OVERHEAD) /* snapshot.c */
 
-/* A slot is 44 octets at most, an identity 130, a node 80, a request of a RADIUS server 44. */
-_Static_assert(STATE_HEAD_OCTETS_MAX > STATE_SLOTS_ALL * 44u + STATE_REVOKED_MAX * 130u + STATE_COA_MAX * 44u +
+/* A slot is 44 octets at most, an identity 130, a node 80, a request of a RADIUS server 42. */
+_Static_assert(STATE_HEAD_OCTETS_MAX > STATE_SLOTS_ALL * 44u + STATE_REVOKED_MAX * 130u + STATE_COA_MAX * 42u +
 					       STATE_NODES_MAX * (80u + PREFIX_LIST_MAX * sizeof(struct prefix)) + 1024u, "a snapshot's head");
 
 static uint64_t full_octets(const struct cluster_config *config, uint64_t sessions)

@@ -41,7 +41,7 @@ struct takeovers {
 	unsigned n;
 	uint64_t changes;        /* In it. */
 	struct node_down orphan; /* The last that moved slots, perhaps to nobody. */
-	bool resume;            /* One of them waits for nobody any more: deferred packets go on. */
+	bool resume;             /* One of them waits for nobody any more: deferred packets go on. */
 	uint64_t deferred_expired;
 	uint64_t last_gap_us;
 	uint64_t done_index[CLUSTER_NODES_MAX]; /* FRAME_MARKS_DONE of each node, which may come before our apply. */

@@ -130,7 +130,15 @@ uint64_t core_first_horizon(const struct core *c, const struct ike_session *ike)
 	return connection && connection->exact ? c->config->lease + 1 : 0;
 }
 
-bool core_has_successor(const struct session *s, uint32_t spi_in)
+void core_step_terms(const struct core *c, const struct session *s, struct session_step *p)
+{
+	p->session = s->id;
+	p->serial = s->serial;
+	p->lease = c->config->lease;
+	p->horizon = core_first_horizon(c, &s->ike);
+}
+
+bool core_has_replacement(const struct session *s, uint32_t spi_in)
 {
 	for (unsigned i = 0; i < s->ike.n_child; i++)
 		if (s->ike.child[i].replaces == spi_in)

@@ -25,9 +25,11 @@ const char *core_node_name(const struct core *c, uint64_t raft_id);
 bool core_owns(const struct core *c, const struct session *s);
 /* The [[connection]] it came by; NULL: no longer configured. */
 const struct ike_connection *core_connection(const struct core *c, const struct session *s);
-bool core_has_successor(const struct session *s, uint32_t spi_in); /* Its Child SA was rekeyed. */
+bool core_has_replacement(const struct session *s, uint32_t spi_in); /* Its Child SA was rekeyed. */
 /* Horizon of Child SAs that the session gets now; 0: they are not exact. */
 uint64_t core_first_horizon(const struct core *c, const struct ike_session *ike);
+/* What a SessionStep says of the session that it is computed from, and of Child SAs that it may make. */
+void core_step_terms(const struct core *c, const struct session *s, struct session_step *p);
 /* Does the applied state show that process as up? */
 bool core_is_up(const struct core *c, uint64_t id, uint64_t incarnation);
 /* The facts that successors should have, ours; 0: all that are up have it. */

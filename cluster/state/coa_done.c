@@ -72,12 +72,8 @@ void coa_fini(struct state *s)
 
 static void codec_done(struct codec *c, struct coa_done *d)
 {
-	uint32_t error = d->error;
-
 	codec_octets(c, d->hash, sizeof(d->hash));
-	codec_u32(c, &error);
-	codec_check(c, error <= UINT16_MAX);
-	d->error = (uint16_t)error;
+	codec_u16(c, &d->error);
 	codec_u64(c, &d->at_ms);
 }
 

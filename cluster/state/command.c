@@ -152,12 +152,8 @@ static void codec_accounting(struct codec *c, struct accounting_command *p)
 
 static void codec_coa_command(struct codec *c, struct coa_command *p)
 {
-	uint32_t error = p->error;
-
 	codec_octets(c, p->hash, sizeof(p->hash));
-	codec_u32(c, &error);
-	codec_check(c, error <= UINT16_MAX);
-	p->error = (uint16_t)error;
+	codec_u16(c, &p->error);
 	codec_u32(c, &p->timeout_s);
 	codec_count(c, &p->n, SESSIONS_END_MAX);
 	for (uint32_t i = 0; i < p->n; i++)

@@ -55,7 +55,7 @@ void codec_u8(struct codec *c, uint8_t *v)
 	*v = (uint8_t)wide;
 }
 
-static void codec_u16(struct codec *c, uint16_t *v)
+void codec_u16(struct codec *c, uint16_t *v)
 {
 	uint64_t wide = *v;
 

@@ -31,6 +31,7 @@ bool codec_since(const struct codec *c, uint8_t level);
 void codec_check(struct codec *c, bool condition);
 
 void codec_u8(struct codec *c, uint8_t *v);
+void codec_u16(struct codec *c, uint16_t *v);
 void codec_u32(struct codec *c, uint32_t *v);
 void codec_u64(struct codec *c, uint64_t *v);
 void codec_i64(struct codec *c, int64_t *v);

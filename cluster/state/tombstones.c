@@ -12,6 +12,7 @@
 #include "proto/ike/ike_config.h"
 #include "proto/mutant.h"
 #include "proto/crypto/prf.h"
+#include "proto/wire/wire.h"
 
 #include <openssl/mem.h>
 
@@ -62,8 +63,7 @@ uint64_t tombstone_peer(struct ike_client client)
 	struct ike_id key = ike_id_key(client.id); /* Spelled otherwise it is the same one. */
 	uint64_t peer = 0;
 
-	for (unsigned i = 0; i < 8; i++)
-		octets[i] = (uint8_t)(client.realm >> (56 - 8 * i));
+	wire_put_u64(octets, client.realm);
 	octets[8] = key.type;
 	memcpy(octets + 9, key.data, key.len);
 	hash_sha256(octets, 9 + (size_t)key.len, hash);

@@ -111,14 +111,6 @@ static void check_repeated(struct reader *r)
 
 /* ---- Ways to authenticate ---- */
 
-static bool has_own_secret(const struct ike_config *ike, const struct ike_connection *connection)
-{
-	for (size_t i = 0; i < ike->n_secrets; i++)
-		if (ike_id_equal(&ike->secrets[i].id, &connection->local_id))
-			return true;
-	return false;
-}
-
 /* Are there clients that could come, and can the gateway show them who it is? */
 static void check_auth(struct reader *r, size_t i)
 {
@@ -136,7 +128,7 @@ static void check_auth(struct reader *r, size_t i)
 	if (strncmp(method->name, "eap-", 4) != 0 ||
 	    config_find(r->root, "connection", i, "cert_file"))
 		return;
-	if (has_own_secret(ike, connection))
+	if (ike_secret_find(ike, &connection->local_id))
 		reader_warning(r, line, "auth = \"%s\": the gateway authenticates by the [[secret]] "
 					"of its \"local_id\": anybody who knows it can pose as the "
 					"gateway; add \"cert_file\" and \"key_file\"",

@@ -6,6 +6,7 @@
 #include "proto/auth/own.h"
 #include "proto/crypto/mschapv2.h"
 #include "proto/ike/answer.h"
+#include "proto/ike/select.h"
 #include "proto/mutant.h"
 
 #include <openssl/mem.h>
@@ -24,12 +25,9 @@ bool eap_auth_takes(const struct ike_message *first)
  * for tests only, "the responder MUST" have a certificate (2.16). */
 static const struct secret *own_secret(const struct ike_auth_round *r)
 {
-	const struct ike_config *c = r->env->config;
+	const struct ike_peer_secret *own = ike_secret_find(r->env->config, &r->connection->local_id);
 
-	for (size_t i = 0; i < c->n_secrets; i++)
-		if (ike_id_equal(&c->secrets[i].id, &r->connection->local_id))
-			return &c->secrets[i].psk;
-	return NULL;
+	return own ? &own->psk : NULL;
 }
 
 enum ike_auth_verdict eap_auth_begin(struct ike_auth_round *r)

@@ -9,6 +9,7 @@
 #include "proto/ike/ike.h"
 #include "proto/ike/ike_keys.h"
 #include "proto/ike/ike_message.h"
+#include "proto/ike/select.h"
 
 #include <openssl/mem.h>
 
@@ -28,19 +29,11 @@ static void nobodys_key(struct secret *psk, struct entropy *e)
 	OPENSSL_cleanse(nobodys, sizeof(nobodys));
 }
 
-static const struct ike_peer_secret *secret_of(const struct ike_config *c, const struct ike_id *peer)
-{
-	for (size_t i = 0; i < c->n_secrets; i++)
-		if (ike_id_equal(&c->secrets[i].id, peer))
-			return &c->secrets[i];
-	return NULL;
-}
-
 /* The keys of an identity. An unknown identity gets keys that nobody has, and so does the second
  * place of one with a single key: there are always two to try. */
 static bool secrets_find(struct secret psk[KEYS], const struct ike_env *env, const struct ike_id *peer)
 {
-	const struct ike_peer_secret *s = secret_of(env->config, peer);
+	const struct ike_peer_secret *s = ike_secret_find(env->config, peer);
 
 	for (size_t i = 0; i < KEYS; i++)
 		nobodys_key(&psk[i], env->entropy);
@@ -90,7 +83,7 @@ static enum ike_auth_verdict psk_answer(struct ike_auth_round *r)
 {
 	if (!auth_own_answered(r))
 		return AUTH_VERDICT_REFUSE;
-	if (!secret_of(r->env->config, &r->peer)) {
+	if (!ike_secret_find(r->env->config, &r->peer)) {
 		r->why = "it is no longer configured";
 		return AUTH_VERDICT_REFUSE;
 	}

@@ -44,7 +44,7 @@ static X509 *leaf_of(const struct ike_message *first)
 
 static bool is_revoked(void *ctx, const struct ike_id *id)
 {
-	const struct ike_env *env = ctx;
+	const struct ike_env *env = ((const struct ike_auth_round *)ctx)->env;
 
 	if (MUTANT(MUTANT_OTHER_NAMES_ENTER))
 		return false;
@@ -67,13 +67,12 @@ static void end_with(struct ike_auth_round *r, const X509 *leaf)
  * one is under all. */
 static bool leaf_admits(struct ike_auth_round *r)
 {
-	struct ike_env env = *r->env;
 	X509 *leaf = leaf_of(r->first);
 	bool good = leaf != NULL;
 
 	if (!leaf)
 		r->why = "its certificate cannot be read";
-	if (good && certificate_any_name(leaf, is_revoked, &env)) {
+	if (good && certificate_any_name(leaf, is_revoked, r)) {
 		r->why = "its certificate has a name that is revoked";
 		good = false;
 	}

@@ -33,6 +33,9 @@ struct seq_grant {
 	struct volume volume; /* Carried in the epochs before, as far as it is committed. */
 };
 
+#define UDP_PORT_IKE 500u
+#define UDP_PORT_ENCAP 4500u /* RFC 3948: IKE and ESP. */
+
 /* Where the other end is, and how to reach it. */
 struct sad_path {
 	struct endpoint local, remote;
@@ -123,7 +126,7 @@ enum sa_update_kind {
 	SA_UPDATE_GRANT,   /* grant */
 	SA_UPDATE_REVOKE,
 	SA_UPDATE_FLOOR,   /* mark, from_horizon: a late mark raises the floor. */
-	SA_UPDATE_RESUME, /* Marks are in (or 5 ms are over): let deferred packets go. */
+	SA_UPDATE_RESUME,  /* Marks are in (or 5 ms are over): let deferred packets go. */
 	SA_UPDATE_DELIVER, /* mark, epoch: a majority holds it. */
 	SA_UPDATE_PATH,    /* path */
 	SA_UPDATE_OUTBOUND, /* This entry now carries its session's outbound packets. */

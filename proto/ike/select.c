@@ -19,6 +19,14 @@ const struct ike_connection *ike_connection_find(const struct ike_config *c, con
 	return NULL;
 }
 
+const struct ike_peer_secret *ike_secret_find(const struct ike_config *c, const struct ike_id *id)
+{
+	for (size_t i = 0; i < c->n_secrets; i++)
+		if (ike_id_equal(&c->secrets[i].id, id))
+			return &c->secrets[i];
+	return NULL;
+}
+
 const struct ike_auth_method *ike_connection_auth(const struct ike_connection *c)
 {
 	return c->auth ? c->auth : &ike_auth_psk;

@@ -7,6 +7,8 @@
 #include "proto/ike/sa_payload.h"
 
 const struct ike_connection *ike_connection_find(const struct ike_config *c, const char *name);
+/* The [[secret]] of that identity; NULL: it has none. */
+const struct ike_peer_secret *ike_secret_find(const struct ike_config *c, const struct ike_id *id);
 /* RFC 7296 2.7 over all connections: the first whose proposals take the offer, but
  * one that also takes the KE payload comes before one that does not. */
 enum status ike_select_init(struct sa_choice *choice, const struct ike_config *c, const CBS *sa,

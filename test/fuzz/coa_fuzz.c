@@ -4,6 +4,7 @@
  * understood is one of ours. */
 #include "proto/auth/radius_accounting.h"
 #include "proto/auth/radius_coa.h"
+#include "test/lib/radius_packet.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,16 +19,6 @@ static void require(bool ok)
 {
 	if (!ok)
 		abort();
-}
-
-static struct radius parsed(const struct blob *b)
-{
-	struct radius r;
-	CBS in;
-
-	CBS_init(&in, b->data, b->len);
-	require(radius_parse(&r, in) == OK && CBS_len(&r.packet) == b->len);
-	return r;
 }
 
 static struct blob *sign(const struct radius *r, const struct secret *secret)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Accounting-Requests and their answers. test/netns/t_radius.sh has a foreign server for them. */
 #include "proto/auth/radius_accounting.h"
+#include "test/lib/radius_packet.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,14 +10,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static struct secret secret_of(const char *text)
-{
-	struct secret s;
-
-	secret_set(&s, text, strlen(text));
-	return s;
-}
 
 static struct radius_accounting sample(uint8_t status)
 {
@@ -37,17 +30,6 @@ static struct radius_accounting sample(uint8_t status)
 
 	CBS_init(&a.attributes, (const uint8_t *)"\1\7alice\31\4xy\31\4ab", 15);
 	return a;
-}
-
-static struct radius parsed(const struct blob *b)
-{
-	struct radius r;
-	CBS in;
-
-	assert_non_null(b);
-	CBS_init(&in, b->data, b->len);
-	assert_int_equal(radius_parse(&r, in), OK);
-	return r;
 }
 
 static uint32_t number(const struct radius *r, uint8_t type)

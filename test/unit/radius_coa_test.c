@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Disconnect- and CoA-Requests, and their answers. test/netns/t_radius.sh has a foreign client for them. */
 #include "proto/auth/radius_coa.h"
+#include "test/lib/radius_packet.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,17 +19,6 @@ static int setup(void **unused)
 	(void)unused;
 	secret_set(&secret, "xyzzy5461", 9);
 	return 0;
-}
-
-static struct radius parsed(const struct blob *b)
-{
-	struct radius r;
-	CBS in;
-
-	assert_non_null(b);
-	CBS_init(&in, b->data, b->len);
-	assert_int_equal(radius_parse(&r, in), OK);
-	return r;
 }
 
 /* Attributes as they are. */

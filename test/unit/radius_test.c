@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/auth/radius.h"
 #include "test/unit/hex.h"
+#include "test/lib/radius_packet.h"
 
 #include <openssl/md5.h>
 
@@ -10,25 +11,6 @@
 #include <cmocka.h>
 
 static const uint8_t authenticator[RADIUS_AUTHENTICATOR_LEN] = "0123456789abcdef";
-
-static struct secret secret_of(const char *text)
-{
-	struct secret s;
-
-	secret_set(&s, text, strlen(text));
-	return s;
-}
-
-static struct radius parsed(const struct blob *b)
-{
-	struct radius r;
-	CBS in;
-
-	assert_non_null(b);
-	CBS_init(&in, b->data, b->len);
-	assert_int_equal(radius_parse(&r, in), OK);
-	return r;
-}
 
 static struct blob *request_new(const struct secret *secret)
 {

@@ -13,9 +13,9 @@
 #define PACKET_HEAD_ROOM 128u /* Writable before an inner packet that is sealed. */
 #define PACKET_TAIL_ROOM 64u  /* Writable behind it. */
 #define PACKET_BUFFER 2304u   /* Head room, DATAPATH_PACKET_MAX and tail room. */
-#define DEFERRED_MAX 1024u        /* Inbound packets that wait for marks, or after a stop ... */
-#define DEFERRED_EXACT_MAX 128u   /* ... of which for marks of exact SAs, which may take longer. */
-#define WAITING_MAX 4096u     /* Accepted ones that wait for a majority. */
+#define DEFERRED_MAX 1024u      /* Inbound packets that wait for marks, or after a stop ... */
+#define DEFERRED_EXACT_MAX 128u /* ... of which for marks of exact SAs, which may take longer. */
+#define WAITING_MAX 4096u       /* Accepted ones that wait for a majority. */
 
 struct packet {
 	uint8_t *data; /* Inbound: the ESP packet, then the inner one. Outbound: reverse. */
@@ -28,7 +28,7 @@ struct packet {
 	uint8_t tos;          /* Outbound: of the inner packet, for the outer header. */
 	/* Between stages. */
 	enum drop drop;       /* Why it goes no further. */
-	bool done;            /* Held or forwarded: no longer ours. */
+	bool done;            /* Deferred or forwarded: no longer ours. */
 	uint8_t next_header;
 	struct sa *sa;
 	uint64_t seq;
@@ -70,7 +70,7 @@ struct engine {
 	uint64_t now_us;  /* This burst's; for ageing only. */
 	bool isolated;    /* No contact with a quorum: nothing is opened or sealed. */
 	bool stopped;     /* We stood still: nothing is let in before a majority has answered. */
-	bool resume_due; /* Held packets may have become free. */
+	bool resume_due;  /* Deferred packets may go on. */
 	struct deferred_packet *deferred, *deferred_spare; /* DEFERRED_MAX each; they change places. */
 	size_t n_deferred, n_deferred_exact;
 	struct waiting_packet *waiting, *waiting_free; /* NULL until an SA needs it. */
@@ -109,7 +109,7 @@ void engine_update_done(struct engine *e);
  * because they may be another owner's by now, until it has heard what the others know and
  * engine_update() has applied that. */
 void engine_stop(struct engine *e);
-void engine_go_on(struct engine *e); /* Held packets go on. */
+void engine_go_on(struct engine *e); /* Deferred packets go on. */
 
 /* One burst, n <= BURST. Packets are processed in place and are spent after. */
 void engine_inbound(struct engine *e, struct packet *packets, size_t n);

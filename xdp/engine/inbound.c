@@ -138,8 +138,9 @@ static void learn_peer(struct engine *e, struct packet *p)
 {
 	enum sa_report_kind kind = SA_REPORT_PEER;
 	struct sa *sa = p->sa;
+	bool there = same_peer(&sa->e.path, &p->path.remote, p->path.udp_encap);
 
-	assert(sa && sa->e.granted);
+	assert(sa->e.granted);
 	if (p->l2 && p->l2_len <= OUTER_L2_MAX) {
 		memcpy(sa->l2, p->l2, p->l2_len);
 		sa->l2_len = p->l2_len;
@@ -147,9 +148,11 @@ static void learn_peer(struct engine *e, struct packet *p)
 		sa->l2_at_us = e->now_us;
 	}
 	sa->raw_seen = sa->raw_seen || !p->path.udp_encap;
-	if (!same_peer(&sa->e.path, &p->path.remote, p->path.udp_encap))
+	if (!there) {
 		follow_encap(sa, p);
-	if (same_peer(&sa->e.path, &p->path.remote, p->path.udp_encap)) {
+		there = same_peer(&sa->e.path, &p->path.remote, p->path.udp_encap);
+	}
+	if (there) {
 		if (sa->e.path.udp_encap == sa->told_udp) {
 			sa->peer_repeat = 0;
 			return;

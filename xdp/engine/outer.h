@@ -9,8 +9,6 @@
 
 #define OUTER_L2_MAX 22u /* Ethernet and two VLAN tags. */
 #define NON_ESP_MARKER_LEN 4u
-#define UDP_PORT_IKE 500u
-#define UDP_PORT_ENCAP 4500u
 
 enum encap_kind { ENCAP_ESP, ENCAP_IKE, ENCAP_KEEPALIVE, ENCAP_SHORT };
 
