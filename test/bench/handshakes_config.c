@@ -32,7 +32,7 @@ static bool secret_read(uint8_t out[SECRET_MAX], size_t *len, const char *path)
 	return true;
 }
 
-static bool certificate_read(struct initiator_config *c, const char *path)
+static bool certificate_from(struct initiator_config *c, const char *path)
 {
 	FILE *f = fopen(path, "r");
 	X509 *leaf = f ? PEM_read_X509(f, NULL, NULL, NULL) : NULL;
@@ -72,7 +72,7 @@ static bool method_read(struct initiator_config *c, const struct load *load)
 
 	if (strcmp(load->method, "pubkey") == 0) {
 		c->auth = &initiator_pubkey;
-		return certificate_read(c, load->file);
+		return certificate_from(c, load->file);
 	}
 	if (!secret_read(secret, &len, load->file))
 		return false;
