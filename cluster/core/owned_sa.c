@@ -9,16 +9,13 @@
 #include <utlist.h>
 
 struct owned_sas {
-	struct owned_sa *by_spi;
+	struct spi_index by_spi;
 	struct owned_sa *list[SAS_LISTS];
 };
 
 struct owned_sa *owned_sa_find(const struct core *c, uint32_t spi_in)
 {
-	struct owned_sa *sa;
-
-	HASH_FIND(hh, c->owned_sas->by_spi, &spi_in, sizeof(spi_in), sa);
-	return sa;
+	return (struct owned_sa *)spi_index_find(&c->owned_sas->by_spi, spi_in);
 }
 
 struct owned_sa *owned_sa_get(struct core *c, uint32_t spi_in)
@@ -29,14 +26,13 @@ struct owned_sa *owned_sa_get(struct core *c, uint32_t spi_in)
 		return sa;
 	sa = calloc(1, sizeof(*sa));
 	assert(sa);
-	sa->spi_in = spi_in;
-	HASH_ADD(hh, c->owned_sas->by_spi, spi_in, sizeof(sa->spi_in), sa);
+	spi_index_add(&c->owned_sas->by_spi, &sa->key, spi_in);
 	return sa;
 }
 
 uint32_t owned_sa_count(const struct core *c)
 {
-	return HASH_COUNT(c->owned_sas->by_spi);
+	return spi_index_count(&c->owned_sas->by_spi);
 }
 
 uint64_t owned_sa_since(const struct core *c, const struct owned_sa *sa)
@@ -48,7 +44,7 @@ void owned_sa_gone(struct core *c, struct owned_sa *sa)
 {
 	for (enum owned_sa_list list = 0; list < SAS_LISTS; list++)
 		owned_sa_remove(c, sa, list);
-	HASH_DEL(c->owned_sas->by_spi, sa);
+	spi_index_remove(&c->owned_sas->by_spi, &sa->key);
 	free(sa);
 }
 
@@ -86,9 +82,7 @@ void owned_sa_init(struct core *c)
 
 void owned_sa_fini(struct core *c)
 {
-	struct owned_sa *sa, *tmp;
-
-	HASH_ITER(hh, c->owned_sas->by_spi, sa, tmp)
-		owned_sa_gone(c, sa);
+	while (c->owned_sas->by_spi.first)
+		owned_sa_gone(c, (struct owned_sa *)c->owned_sas->by_spi.first);
 	free(c->owned_sas);
 }

@@ -8,10 +8,8 @@
 #include "proto/esp/sad.h"
 #include "cluster/link/frame.h"
 #include "cluster/cluster_config.h"
+#include "cluster/spi_index.h"
 #include "cluster/state/mark.h"
-
-#define UTHASH_NO_STRICT_ALIASING 1
-#include <uthash.h>
 
 struct core;
 struct owned_sa;
@@ -87,7 +85,10 @@ struct sa_below_horizon { /* activity.c: its client stays below the horizon. */
 };
 
 struct owned_sa {
-	uint32_t spi_in;
+	union { /* The key begins with the SPI. */
+		struct spi_key key;
+		uint32_t spi_in;
+	};
 	struct owned_sa_link link[SAS_LISTS];
 	struct sa_grant grant;
 	struct sa_mark mark;
@@ -95,7 +96,6 @@ struct owned_sa {
 	struct sa_volume volume;
 	struct sa_quorum quorum;
 	struct sa_below_horizon below_horizon;
-	UT_hash_handle hh;
 };
 
 struct owned_sa *owned_sa_find(const struct core *c, uint32_t spi_in); /* NULL: none. */

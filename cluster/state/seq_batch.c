@@ -22,7 +22,7 @@ void apply_seq_batch(struct state *s, const struct seq_batch *c, struct apply_re
 {
 	for (uint32_t i = 0; i < c->n; i++) {
 		const struct seq_row *row = &c->rows[i];
-		struct spi_index *x = session_find_spi(s, row->spi_in);
+		struct child_index *x = session_find_spi(s, row->spi_in);
 		struct seq_record *rec;
 		const struct child_sa *child;
 		int64_t current;

@@ -53,7 +53,7 @@ static enum status check_spis(const struct state *s, const struct ike_session *i
 			      const struct exempt *exempt)
 {
 	for (unsigned i = 0; i < ike->n_child; i++) {
-		const struct spi_index *x = session_find_spi(s, ike->child[i].spi_in);
+		const struct child_index *x = session_find_spi(s, ike->child[i].spi_in);
 
 		if (x && !exempt_contains(exempt, x->entry))
 			return ERR_EXISTS;

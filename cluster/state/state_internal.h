@@ -23,6 +23,7 @@
 #ifndef CLUSTER_STATE_STATE_INTERNAL_H
 #define CLUSTER_STATE_STATE_INTERNAL_H
 
+#include "cluster/spi_index.h"
 #include "cluster/state/record.h"
 #include "cluster/state/state.h"
 
@@ -45,10 +46,9 @@ struct pair_index {
 };
 
 /* ... and of the one by inbound SPI. */
-struct spi_index {
-	uint32_t spi_in;
+struct child_index {
+	struct spi_key key;
 	struct session_entry *entry;
-	UT_hash_handle hh;
 };
 
 /* Its place among sessions of its client, and among those of all clients who have its name. */
@@ -61,7 +61,7 @@ struct peer_link {
 struct session_entry {
 	struct session s;
 	struct pair_index by_pair[IKE_SA_MAX];   /* For s.ike.ike[i]. */
-	struct spi_index by_spi[IKE_CHILD_MAX];  /* For s.ike.child[i]. */
+	struct child_index by_spi[IKE_CHILD_MAX];  /* For s.ike.child[i]. */
 	struct address virtual_ip;               /* Key: octets behind the address are zero. */
 	UT_hash_handle by_ip;
 	struct blob *row;                        /* For the cut: as it was when that began. */
@@ -172,7 +172,7 @@ struct state {
 	struct room shared;    /* By pairs of sessions: counted twice in n_places and list. */
 	struct peer_tombstones *peer_tombstones;
 	struct pair_index *by_pair;
-	struct spi_index *by_spi;
+	struct spi_index by_spi;
 	struct session_entry *by_ip;
 	struct peer_sessions *peers;
 	struct pool_hints *hints; /* Not part of the value: reading may improve it. */
@@ -238,7 +238,7 @@ struct session_entry *session_find(const struct state *s, uint64_t id);
 struct session_entry *session_last_of(const struct state *s, struct ike_client client);
 struct session_entry *session_entry_of(struct session *s); /* Whose .s it is. */
 struct pair_index *session_find_pair(const struct state *s, uint64_t spi_i, uint64_t spi_r);
-struct spi_index *session_find_spi(const struct state *s, uint32_t spi_in);
+struct child_index *session_find_spi(const struct state *s, uint32_t spi_in);
 /* Can it be a session at all? ERR_MALFORMED; ERR_EXISTS: an inbound SPI twice. */
 enum status session_check(const struct ike_session *ike);
 /* Adopts entry (heap, s filled) when it is OK; its id must be greater than all before.

@@ -162,12 +162,9 @@ struct pair_index *session_find_pair(const struct state *s, uint64_t spi_i, uint
 	return x;
 }
 
-struct spi_index *session_find_spi(const struct state *s, uint32_t spi_in)
+struct child_index *session_find_spi(const struct state *s, uint32_t spi_in)
 {
-	struct spi_index *x;
-
-	HASH_FIND(hh, s->by_spi, &spi_in, sizeof(spi_in), x);
-	return x;
+	return (struct child_index *)spi_index_find(&s->by_spi, spi_in);
 }
 
 static size_t count_exact(const struct session_entry *e)
@@ -192,11 +189,8 @@ static void spis_add(struct state *s, struct session_entry *e)
 		HASH_ADD(hh, s->by_pair, pair, sizeof(x->pair), x);
 	}
 	for (unsigned i = 0; i < e->s.ike.n_child; i++) {
-		struct spi_index *x = &e->by_spi[i];
-
-		x->spi_in = e->s.ike.child[i].spi_in;
-		x->entry = e;
-		HASH_ADD(hh, s->by_spi, spi_in, sizeof(x->spi_in), x);
+		e->by_spi[i].entry = e;
+		spi_index_add(&s->by_spi, &e->by_spi[i].key, e->s.ike.child[i].spi_in);
 	}
 	s->n_child += e->s.ike.n_child;
 	s->n_places += ike_session_places(&e->s.ike);
@@ -211,7 +205,7 @@ static void spis_remove(struct state *s, struct session_entry *e)
 			e->by_pair[i].entry = NULL;
 		}
 	for (unsigned i = 0; i < e->s.ike.n_child; i++)
-		HASH_DEL(s->by_spi, &e->by_spi[i]);
+		spi_index_remove(&s->by_spi, &e->by_spi[i].key);
 	s->n_child -= e->s.ike.n_child;
 	s->n_places -= ike_session_places(&e->s.ike);
 	s->n_exact -= count_exact(e);
@@ -346,7 +340,7 @@ void sessions_fini(struct state *s)
 	struct peer_sessions *p, *next;
 
 	HASH_CLEAR(hh, s->by_pair);
-	HASH_CLEAR(hh, s->by_spi);
+	spi_index_clear(&s->by_spi);
 	HASH_CLEAR(by_ip, s->by_ip);
 	HASH_ITER(hh, s->peers, p, next)
 	{
@@ -377,7 +371,7 @@ const struct session *state_session_by_ike(const struct state *s, uint64_t spi_i
 
 const struct session *state_session_by_spi(const struct state *s, uint32_t spi_in, unsigned *child)
 {
-	struct spi_index *x = session_find_spi(s, spi_in);
+	struct child_index *x = session_find_spi(s, spi_in);
 
 	if (!x)
 		return NULL;
