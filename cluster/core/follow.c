@@ -117,11 +117,11 @@ static void look_nodes(struct core *c, const struct follow *now)
 		bootstrap_admit(c);
 }
 
-/* Followers learn of a commit with the next message: send one now. */
+/* Followers learn of a commit with the next message: they get one now. */
 static void look_followers(struct core *c, const struct follow *now)
 {
 	if ((now->slots || now->holder || now->sas) && core_leads(c) &&
-	    consensus_barrier(c->consensus, core_now_ms(c)) != OK)
+	    consensus_tell(c->consensus, core_now_ms(c)) != OK)
 		core_drop(c, DROP_IKE_NO_LEADER);
 }
 

@@ -175,6 +175,7 @@ void consensus_settle(struct consensus *c)
 		;
 	consensus_snapshot_maybe(c);
 	consensus_queue_flush(c);
+	consensus_notices(c);
 	report_role(c);
 }
 
@@ -275,15 +276,6 @@ enum status consensus_submit(struct consensus *c, uint64_t now_ms, struct blob *
 		return ERR_NOT_LEADER;
 	}
 	if (consensus_append(c, RAFT_COMMAND, data) != 0)
-		return ERR_NOT_LEADER;
-	consensus_settle(c);
-	return OK;
-}
-
-enum status consensus_barrier(struct consensus *c, uint64_t now_ms)
-{
-	c->now_ms = now_ms;
-	if (c->raft.state != RAFT_LEADER || consensus_append_barrier(c) != 0)
 		return ERR_NOT_LEADER;
 	consensus_settle(c);
 	return OK;

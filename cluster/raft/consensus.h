@@ -72,9 +72,8 @@ uint64_t consensus_deadline_ms(const struct consensus *c); /* When to tick. */
 /* Leader only: append a command (adopts data). ERR_NOT_LEADER otherwise; then the
  * blob is dropped. Whether it commits is known only by apply. */
 enum status consensus_submit(struct consensus *c, uint64_t now_ms, struct blob *data) must_check;
-/* An entry without content, so that a new leader's state is current and
- * followers learn the commit index at once. */
-enum status consensus_barrier(struct consensus *c, uint64_t now_ms) must_check;
+/* Followers learn at once what is committed, each as far as it has stored it. */
+enum status consensus_tell(struct consensus *c, uint64_t now_ms) must_check;
 /* Has this leader applied an entry of its own term? Before that it may not act as one. */
 bool consensus_is_current(const struct consensus *c);
 

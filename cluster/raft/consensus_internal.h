@@ -32,6 +32,11 @@ struct consensus_write {
 	struct consensus_write *next;
 };
 
+/* Up to where a follower was told that entries are committed, and has stored them. */
+struct consensus_told {
+	uint64_t id, upto;
+};
+
 struct consensus {
 	struct raft raft;
 	struct consensus_options options;
@@ -56,6 +61,9 @@ struct consensus {
 	uint64_t vote_seq;               /* The last one with a term or vote. */
 	struct consensus_write *writes, **writes_tail;
 	struct consensus_outgoing *outgoing, **outgoing_tail;
+
+	uint64_t tell;                   /* Followers are to know at once that this is committed; 0 = nothing. */
+	struct consensus_told told[CONSENSUS_MEMBERS_MAX];
 
 	enum consensus_role role; /* As the face knows it. */
 	uint64_t term, leader;
@@ -91,6 +99,9 @@ void consensus_queue_bootstrap(struct consensus *c, uint64_t term, struct blob *
 /* Takes the next write with a seq up to this off the queue; NULL = none. */
 struct consensus_write *consensus_queue_take(struct consensus *c, uint64_t seq);
 void consensus_write_free(struct consensus_write *w);
+
+/* ---- commit_notice.c ---- */
+void consensus_notices(struct consensus *c); /* To whom one is due by now. */
 
 /* ---- raft_snapshot.c ---- */
 /* A copy that shares the blobs. */

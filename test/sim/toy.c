@@ -335,7 +335,7 @@ static bool submit(struct toy_world *w, struct host *h)
 	w->submitted++;
 	s = consensus_submit(t->consensus, host_now_us(h) / MS, b);
 	if (s == OK && random_chance(&w->world.random, 100))
-		(void)!consensus_barrier(t->consensus, host_now_us(h) / MS);
+		(void)!consensus_tell(t->consensus, host_now_us(h) / MS);
 	host_rearm(h);
 	w->accepted += s == OK;
 	return s == OK;
