@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of the tree that need more than grep: how long a function may be, that no two
+"""The rules of the tree that need more than grep: how wide a line, how long a function may be, that no two
 structs share a name and no field is unused, which files may touch the struct of a room of
 the core, and how many files may call each other in a circle. Prints file:line: what."""
 import os
@@ -9,6 +9,7 @@ import sys
 
 FUNCTION_MAX = 70
 CIRCLE_MAX = 8
+COLUMNS_MAX = 120  # Text between quotes does not count: a message is found by grep if it is whole.
 LAYERS = ("proto", "cluster", "xdp", "node")
 # In test/lib, and in no archive beside the file of that name.
 TEST_TWINS = tuple("test/lib/" + n for n in ("apply.c", "follow.c", "follow.h", "mutant.h", "pki.c", "pki.h"))
@@ -47,10 +48,24 @@ def bare(text):
                   flags=re.S)
 
 
+def layout(path, text):
+    """What clang-format would do everywhere; it is not run on all, as tables keep their columns."""
+    for number, line in enumerate(text.split("\n"), 1):
+        columns = len(re.sub(r'"(?:\\.|[^"\\])*"', '""', line).expandtabs(8))
+        if columns > COLUMNS_MAX:
+            fail(f"{path}:{number}", f"{columns} columns, more than {COLUMNS_MAX}")
+        if line != line.rstrip() or line.startswith("    "):
+            fail(f"{path}:{number}", "spaces at the end, or tabs missing in front")
+    if "\n\n\n" in text or not text.endswith("\n") or text.endswith("\n\n"):
+        fail(path, "two empty lines, or one at the end, or no newline there")
+
+
 code = {}
 for path in sources(*LAYERS, "test"):
     with open(path, encoding="utf-8") as file:
-        code[path] = bare(file.read())
+        whole = file.read()
+    layout(path, whole)
+    code[path] = bare(whole)
 product = {p: c for p, c in code.items() if p.startswith(LAYERS)}
 
 # Functions: a "{" and its "}" at the beginning of a line.

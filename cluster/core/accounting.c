@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The leader tells RADIUS what the state has to tell (cluster/state/accounting_report.h), in the order of that: each report once there
- * is no earlier one of its session, and so many at a time. All octets follow from the state and the policy, and they leave from the
- * place where Access-Requests do (radius_port.c), so who leads next sends the same ones, which to the server
+/* The leader tells RADIUS what the state has to tell (cluster/state/accounting_report.h), in the
+ * order of that: each report once there is no earlier one of its session, and so many at a time.
+ * All octets follow from the state and the policy, and they leave from the place where
+ * Access-Requests do (radius_port.c), so who leads next sends the same ones, which to the server
  * are a repetition (RFC 5080 2.2.2).
  *
- * When. A request is sent again after 1 s and 2 s; after 5 s the next server gets it. If nobody answers a Start or a Stop is made
- * anew (ACCOUNTING_AGAIN), an Interim-Update dropped. A server that was silent is *dead* for 30 s, and then gets one
- * report at a time until it answers; while all are dead nothing is sent, and no Interim-Update made. No session waits for
- * any of this.
+ * When. A request is sent again after 1 s and 2 s; after 5 s the next server gets it. If nobody
+ * answers a Start or a Stop is made anew (ACCOUNTING_AGAIN), an Interim-Update dropped. A server
+ * that was silent is *dead* for 30 s, and then gets one report at a time until it answers; while
+ * all are dead nothing is sent, and no Interim-Update made. No session waits for any of this.
  *
- * An answer counts if it is right for what was asked there under its identifier (RFC 2866 3). Then the report is
- * taken out of the state by a command; who leads before that has come repeats it. */
+ * An answer counts if it is right for what was asked there under its identifier (RFC 2866 3). Then
+ * the report is taken out of the state by a command; who leads before that has come repeats it. */
 #include "cluster/core/accounting.h"
 
 #include "cluster/core/policy.h"

@@ -50,7 +50,8 @@ static void form_changes(struct core *c, const struct session *s, unsigned k, co
 	const struct child_sa *child = &s->ike.child[k];
 	struct command step;
 
-	if (path.nat != 0 || child->esp_in_udp == in_udp || !address_equal(&path.remote.address, &f->session.remote.address) ||
+	if (path.nat != 0 || child->esp_in_udp == in_udp ||
+	    !address_equal(&path.remote.address, &f->session.remote.address) ||
 	    !exchange_reserve(c, s->id))
 		return;
 	step_begin(c, &step, s);

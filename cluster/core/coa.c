@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Disconnect- and CoA-Requests (RFC 5176). They may arrive at any node, which passes them to the leader, and the answer
- * leaves from where the request arrived.
+/* Disconnect- and CoA-Requests (RFC 5176). They may arrive at any node, which passes them to the
+ * leader, and the answer leaves from where the request arrived.
  *
- * A request counts if it comes from the address of a [[radius]] with `coa`, is signed with its secret by a
- * Message-Authenticator, and has an Event-Timestamp at most RADIUS_COA_WINDOW_S from what our wall clock
- * shows. All others are dropped and counted, without an answer (6.1, 6.3); from such an address, the log says why now and then. One
- * command carries a request out, with what is to be answered, and the answer leaves once that is applied:
- * cluster/state/coa_done.c has what makes a repetition harmless.
+ * A request counts if it comes from the address of a [[radius]] with `coa`, is signed with its
+ * secret by a Message-Authenticator, and has an Event-Timestamp at most RADIUS_COA_WINDOW_S from
+ * what our wall clock shows. All others are dropped and counted, without an answer (6.1, 6.3);
+ * from such an address, the log says why now and then. One command carries a request out, with
+ * what is to be answered, and the answer leaves once that is applied: cluster/state/coa_done.c has
+ * what makes a repetition harmless.
  *
  * Only sessions that RADIUS has let in are found. */
 #include "cluster/core/coa.h"
@@ -240,14 +241,16 @@ static void tell(struct core *c, const struct coa_waiting *w, const struct radiu
 
 	endpoint_format(&w->remote, at);
 	if (p->error != RADIUS_ERROR_NONE)
-		action_event(c->actions, "coa", "RADIUS server %s: %s is refused, Error-Cause %u: %s", at, verb, p->error,
-			     radius_error_text((enum radius_error_cause)p->error));
+		action_event(c->actions, "coa",
+			     "RADIUS server %s: %s is refused, Error-Cause %u: %s", at, verb,
+			     p->error, radius_error_text((enum radius_error_cause)p->error));
 	else if (q->disconnect)
 		action_event(c->actions, "coa", "RADIUS server %s: %s of %u session%s", at, verb, p->n,
 			     p->n == 1 ? "" : "s");
 	else
-		action_event(c->actions, "coa", "RADIUS server %s: %s of %u session%s, which may go on for %u s", at, verb,
-			     p->n, p->n == 1 ? "" : "s", p->timeout_s);
+		action_event(c->actions, "coa",
+			     "RADIUS server %s: %s of %u session%s, which may go on for %u s", at,
+			     verb, p->n, p->n == 1 ? "" : "s", p->timeout_s);
 }
 
 static void carry_out(struct core *c, const struct coa_waiting *asked, const struct radius_coa *q,
@@ -298,7 +301,8 @@ static void take(struct core *c, struct coa_waiting *asked)
 		return;
 	}
 	if (!signer(c, &asked->remote, &r)) {
-		ignore(c, &asked->remote, "it has no Message-Authenticator, or was made with another secret than \"secret_file\" has");
+		ignore(c, &asked->remote,
+		       "it has no Message-Authenticator, or was made with another secret than \"secret_file\" has");
 		return;
 	}
 	error = radius_coa_parse(&q, &r, c->in_force->ike.nas_identifier);

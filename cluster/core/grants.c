@@ -211,7 +211,8 @@ static bool carries(struct grant_shadow *g, const struct session *s, unsigned i)
 
 	if (child->expired)
 		return false;
-	return sa->grant.heard || s->seq[i].mark != 0 || child->replaces == 0 || !child_find(g, child->replaces) || i == 0;
+	return sa->grant.heard || s->seq[i].mark != 0 || child->replaces == 0 ||
+	       !child_find(g, child->replaces) || i == 0;
 }
 
 static bool is_replaced(struct grant_shadow *g, const struct session *s, unsigned i)

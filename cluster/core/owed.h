@@ -12,8 +12,8 @@ struct frame;
 #define OWED_NOTHING INT64_MAX
 
 void owed_init(struct core *c);
-int64_t owed_ours_us(const struct core *c); /* Packets of SAs that came to us in this step may have
-                                             * been accepted since then. */
+/* Packets of SAs that came to us in this step may have been accepted since then. */
+int64_t owed_ours_us(const struct core *c);
 /* Slots may have changed. Call it before takeovers are noted. */
 void owed_slots(struct core *c, bool changed);
 /* A frame of marks of the node's own: it says what it has applied. */

@@ -2,21 +2,21 @@
 /* RADIUS (RFC 2865, 3579) for authentication methods: the leader sends the requests in the
  * question, and waits.
  *
- * Where: requests leave by the node that holds the addresses, from the inner address of the server's
- * family and one port (RADIUS_LOCAL_PORT), which move with the holder. Answers arrive there, and it
- * passes them to the leader. So a server sees one client, whichever nodes lead and hold. The next
- * leader sends the same octets from the same place: to the server that is a repetition, and it
- * repeats its answer (RFC 5080 2.2.2).
+ * Where: requests leave by the node that holds the addresses, from the inner address of the
+ * server's family and one port (RADIUS_LOCAL_PORT), which move with the holder. Answers arrive
+ * there, and it passes them to the leader. So a server sees one client, whichever nodes lead and
+ * hold. The next leader sends the same octets from the same place: to the server that is a
+ * repetition, and it repeats its answer (RFC 5080 2.2.2).
  *
- * When: a request is sent again after 1 s and 2 s; after 5 s the next server is asked, if the question
- * has a request for it; at the end the method is told that no server answers. A server that left a
- * request unanswered, and meanwhile answered no other, is *dead* for 30 s, or until it answers: others
- * come first. Only this leader remembers that.
+ * When: a request is sent again after 1 s and 2 s; after 5 s the next server is asked, if the
+ * question has a request for it; at the end the method is told that no server answers. A server
+ * that left a request unanswered, and meanwhile answered no other, is *dead* for 30 s, or until it
+ * answers: others come first. Only this leader remembers that.
  *
  * An answer counts if its Message-Authenticator is right for the request that is open under its
  * identifier. Each server has 256 identifiers, one for each open request; a request that must be
- * repeated waits while its identifier is in use. One address of clients has at most RADIUS_ASKS_MAX of them, so nobody who makes
- * a server slow keeps all others out. */
+ * repeated waits while its identifier is in use. One address of clients has at most
+ * RADIUS_ASKS_MAX of them, so nobody who makes a server slow keeps all others out. */
 #include "cluster/core/radius_client.h"
 
 #include "cluster/core/accounting.h"
@@ -266,7 +266,9 @@ bool radius_next_answer(struct core *c, struct auth_question *name, struct blob 
 static void nobody_answers(struct core *c, struct ask *a)
 {
 	char text[160 + IKE_RADIUS_MAX * (ENDPOINT_TEXT_LEN + 2)], at[ENDPOINT_TEXT_LEN];
-	size_t n = (size_t)snprintf(text, sizeof(text), "%s", a->left ? "no RADIUS server answers:"
+	size_t n = (size_t)snprintf(
+		text, sizeof(text), "%s",
+		a->left ? "no RADIUS server answers:"
 			: "nothing was sent to RADIUS, as too many requests are open there, or no node holds the inner address:");
 
 	for (size_t i = 0; i < a->q.n; i++)

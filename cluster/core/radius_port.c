@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What comes to RADIUS' port goes to the leader if somebody was asked there lately. The leader has its own policy, so it is not
- * the holder's that says whom it may ask; the holder remembers where its requests went. It sees no more of an answer
- * than that. */
+/* What comes to RADIUS' port goes to the leader if somebody was asked there lately. The leader has
+ * its own policy, so it is not the holder's that says whom it may ask; the holder remembers where
+ * its requests went. It sees no more of an answer than that. */
 #include "cluster/core/radius_port.h"
 
 #include "cluster/core/outgoing.h"

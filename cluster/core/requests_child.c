@@ -74,7 +74,8 @@ static bool is_over(const struct core *c, const struct session *s, unsigned i)
 {
 	const struct ike_connection *connection = core_connection(c, s);
 
-	return connection && (lifetime_is_over(&connection->child_life, s->ike.child[i].made_ms, state_time_ms(c->state)) ||
+	return connection && (lifetime_is_over(&connection->child_life, s->ike.child[i].made_ms,
+					       state_time_ms(c->state)) ||
 			      lifetime_is_used_up(&connection->child_life, &s->seq[i].volume));
 }
 
@@ -108,8 +109,10 @@ static bool is_due(const struct core *c, const struct session *s, unsigned i)
 	const struct ike_connection *connection = core_connection(c, s);
 	const struct child_sa *child = &s->ike.child[i];
 
-	return connection && (lifetime_is_due(&connection->child_life, child->made_ms, child->spi_in, state_time_ms(c->state)) ||
-			      lifetime_is_used(&connection->child_life, &s->seq[i].volume, child->spi_in));
+	return connection &&
+	       (lifetime_is_due(&connection->child_life, child->made_ms, child->spi_in,
+				state_time_ms(c->state)) ||
+		lifetime_is_used(&connection->child_life, &s->seq[i].volume, child->spi_in));
 }
 
 /* The Child SA that needs a successor and has none: because another room asked, three quarters of its numbers
@@ -178,7 +181,8 @@ static void delete_left_behind(struct core *c, const struct session *s, uint32_t
 	struct ike_request r = { .purpose = IKE_PURPOSE_DELETE_CHILD, .spi_in = spi_in };
 
 	if (requests_make(c, s, &r))
-		action_event(c->actions, "child_old", "session %llu: SPI %08x, that its client has replaced, is deleted",
+		action_event(c->actions, "child_old",
+			     "session %llu: SPI %08x, that its client has replaced, is deleted",
 			     (unsigned long long)s->id, spi_in);
 }
 

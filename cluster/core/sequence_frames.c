@@ -14,7 +14,6 @@
 
 #include <assert.h>
 
-
 static struct blob *marks_frame(const struct core *c, uint32_t to, const struct frame_mark *rows,
 				size_t n)
 {

@@ -5,10 +5,10 @@
  * Clients can make it that long, within the bounds of a message (IKE_ANSWERS_MAX, IKE_REQUEST_MAX,
  * TS_MAX, IKE_ID_MAX).
  *
- * There may be twice as many sessions and Child SAs as are counted (cluster/state/capacity.c). What was deleted takes less
- * than before: a session's record is longer than two tombstones and a freed address. There are no more freed addresses
- * than tombstones, plus STATE_FREED_MAX old ones. A renewal at the limit of tombstones leaves one for each session
- * (ike_may_renew()). */
+ * There may be twice as many sessions and Child SAs as are counted (cluster/state/capacity.c).
+ * What was deleted takes less than before: a session's record is longer than two tombstones and a
+ * freed address. There are no more freed addresses than tombstones, plus STATE_FREED_MAX old ones.
+ * A renewal at the limit of tombstones leaves one for each session (ike_may_renew()). */
 #include "cluster/core/state_size.h"
 
 #include "cluster/raft/raft_message.h"
@@ -19,8 +19,11 @@
 #define PART_OVERHEAD (4u + 16u + 4u + 1u + SEAL_OVERHEAD) /* snapshot.c */
 
 /* A slot is 44 octets at most, an identity 130, a node 80, a request of a RADIUS server 42. */
-_Static_assert(STATE_HEAD_OCTETS_MAX > STATE_SLOTS_ALL * 44u + STATE_REVOKED_MAX * 130u + STATE_COA_MAX * 42u +
-					       STATE_NODES_MAX * (80u + PREFIX_LIST_MAX * sizeof(struct prefix)) + 1024u, "a snapshot's head");
+_Static_assert(STATE_HEAD_OCTETS_MAX >
+		       STATE_SLOTS_ALL * 44u + STATE_REVOKED_MAX * 130u + STATE_COA_MAX * 42u +
+			       STATE_NODES_MAX * (80u + PREFIX_LIST_MAX * sizeof(struct prefix)) +
+			       1024u,
+	       "a snapshot's head");
 
 static uint64_t full_octets(const struct cluster_config *config, uint64_t sessions)
 {
@@ -28,8 +31,10 @@ static uint64_t full_octets(const struct cluster_config *config, uint64_t sessio
 
 	return STATE_HEAD_OCTETS_MAX + STATE_FREED_MAX * (uint64_t)STATE_FREED_OCTETS_MAX +
 	       ACCOUNTING_MAX * (uint64_t)STATE_REPORT_OCTETS_MAX +
-	       config->policy->limits.tombstones_max * (uint64_t)(STATE_TOMBSTONE_OCTETS_MAX + STATE_FREED_OCTETS_MAX) +
-	       2 * sessions * (STATE_SESSION_OCTETS_MAX + STATE_TOMBSTONE_OCTETS_MAX) + 2 * children * STATE_CHILD_OCTETS_MAX;
+	       config->policy->limits.tombstones_max *
+		       (uint64_t)(STATE_TOMBSTONE_OCTETS_MAX + STATE_FREED_OCTETS_MAX) +
+	       2 * sessions * (STATE_SESSION_OCTETS_MAX + STATE_TOMBSTONE_OCTETS_MAX) +
+	       2 * children * STATE_CHILD_OCTETS_MAX;
 }
 
 /* A part is a slice or longer, but for the last one. */

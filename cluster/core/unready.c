@@ -91,9 +91,11 @@ void core_unready_text(const struct core *c, enum unready u, char text[UNREADY_T
 		snprintf(text, UNREADY_TEXT_LEN, "the node was told to end and hands over");
 		break;
 	case UNREADY_DIFFERS:
-		snprintf(text, UNREADY_TEXT_LEN, "cluster.toml, apart from [[connection]], "
-						 "[[secret]], [[user]], [[radius]], differs from that "
-						 "of %s, which leads", leader < c->config->n_nodes ? c->config->node[leader] : "the node");
+		snprintf(text, UNREADY_TEXT_LEN,
+			 "cluster.toml, apart from [[connection]], "
+			 "[[secret]], [[user]], [[radius]], differs from that "
+			 "of %s, which leads",
+			 leader < c->config->n_nodes ? c->config->node[leader] : "the node");
 		break;
 	case UNREADY_UNFIT:
 		snprintf(text, UNREADY_TEXT_LEN, "the host does not let it serve, so it owns nothing "

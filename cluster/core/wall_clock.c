@@ -133,7 +133,9 @@ uint64_t wall_clock_unix_s(const struct core *c)
 {
 	int64_t now;
 
-	return now_of(c, c->config->self, &now) && !wall_clock_is_wrong(c, c->config->self) && now > 0 ? (uint64_t)now : 0;
+	if (!now_of(c, c->config->self, &now) || wall_clock_is_wrong(c, c->config->self))
+		return 0;
+	return now > 0 ? (uint64_t)now : 0;
 }
 
 void wall_clock_init(struct core *c)

@@ -12,7 +12,6 @@
 
 #include "cluster/cluster_config.h"
 
-
 /* How long a node may be silent depends on how late its heartbeats were lately: on a busy machine a
  * late one is no sign of death. While all are in time it is heartbeats_missed x heartbeat_ms, which
  * is the minimum; otherwise an interval plus twice the worst delay of the last seconds, up to

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is to be told to RADIUS of sessions (RFC 2866), and was not answered yet: a *report*. The command that makes a session makes
- * its Start, and the one that ends it its Stop, so no leader that is lost takes one along. */
+/* What is to be told to RADIUS of sessions (RFC 2866), and was not answered yet: a *report*. The
+ * command that makes a session makes its Start, and the one that ends it its Stop, so no leader
+ * that is lost takes one along. */
 #ifndef CLUSTER_STATE_ACCOUNTING_REPORT_H
 #define CLUSTER_STATE_ACCOUNTING_REPORT_H
 

@@ -218,7 +218,8 @@ uint32_t state_identity_sessions(const struct state *s, const struct session_put
 
 	if (next->features & IKE_INITIAL_CONTACT)
 		return n; /* All others end, by this command or soon after. */
-	for (const struct session_entry *e = session_last_of(s, ike_session_client(next)); e; e = e->peer[PEER_CLIENT].previous)
+	for (const struct session_entry *e = session_last_of(s, ike_session_client(next)); e;
+	     e = e->peer[PEER_CLIENT].previous)
 		n += !is_followed(s, e, &gone, from) && !session_ends(&e->s) && !exempt_contains(&gone, e);
 	return n;
 }

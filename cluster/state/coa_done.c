@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests of RADIUS servers (RFC 5176) that were carried out. A request is known by the hash of its octets, and its outcome
- * is remembered longer than its Event-Timestamp can be fresh (RADIUS_COA_WINDOW_S before and after now). So whoever sends it
- * again, the server or somebody who recorded it, gets the same answer from any leader, and nothing else happens. Only
- * somebody who knows a server's secret can fill the memory; when it is full, further requests are
- * refused until the oldest is forgotten. */
+/* Requests of RADIUS servers (RFC 5176) that were carried out. A request is known by the hash of
+ * its octets, and its outcome is remembered longer than its Event-Timestamp can be fresh
+ * (RADIUS_COA_WINDOW_S before and after now). So whoever sends it again, the server or somebody
+ * who recorded it, gets the same answer from any leader, and nothing else happens. Only somebody
+ * who knows a server's secret can fill the memory; when it is full, further requests are refused
+ * until the oldest is forgotten. */
 #include "cluster/state/coa_done.h"
 
 #include "cluster/state/state_internal.h"

@@ -12,7 +12,6 @@
 #include "cluster/level.h"
 #include "cluster/state/record.h"
 
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

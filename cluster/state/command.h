@@ -97,10 +97,10 @@ struct seq_batch {
 	uint32_t n;
 };
 
-/* A node runs, with a new incarnation. Slots it owned in an older incarnation
- * get the next epoch and the new incarnation: it forgot where it stood. When the state
- * shows this incarnation already, only its policy and its routes may be others. Refused with ERR_UNSUPPORTED if it cannot read what
- * the cluster writes. */
+/* A node runs, with a new incarnation. Slots it owned in an older incarnation get the next epoch
+ * and the new incarnation: it forgot where it stood. When the state shows this incarnation
+ * already, only its policy and its routes may be others. Refused with ERR_UNSUPPORTED if it cannot
+ * read what the cluster writes. */
 struct node_up {
 	uint64_t id;
 	char name[32];

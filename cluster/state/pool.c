@@ -170,7 +170,9 @@ bool pool_link(struct state *s)
 		if (!e || !e->s.followed_by)
 			continue;
 		after = e->s.followed_by > e->s.id ? session_find(s, e->s.followed_by) : NULL;
-		if (!after || after->before || !ike_client_equal(ike_session_client(&e->s.ike), ike_session_client(&after->s.ike)) ||
+		if (!after || after->before ||
+		    !ike_client_equal(ike_session_client(&e->s.ike),
+				      ike_session_client(&after->s.ike)) ||
 		    !address_equal(&e->s.ike.virtual_ip, &after->s.ike.virtual_ip))
 			return false;
 		after->before = e;

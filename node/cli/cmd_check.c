@@ -53,8 +53,9 @@ int cmd_check(int argc, char **argv)
 		node_config_check_host(c, &errors);
 	config_errors_print(&errors);
 	if (status == CMD_OK)
-		printf("%s: good; %u nodes, %zu connections, %zu secrets, %zu users\n", path, c->cluster.n_nodes,
-		       c->cluster.policy->ike.n_connections, c->cluster.policy->ike.n_secrets, c->cluster.policy->ike.n_users);
+		printf("%s: good; %u nodes, %zu connections, %zu secrets, %zu users\n", path,
+		       c->cluster.n_nodes, c->cluster.policy->ike.n_connections,
+		       c->cluster.policy->ike.n_secrets, c->cluster.policy->ike.n_users);
 	config_errors_fini(&errors);
 	node_config_fini(c);
 	free(c);

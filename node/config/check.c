@@ -194,9 +194,11 @@ struct limits { /* What one kind may have. */
 static void check_limits(struct reader *r, size_t i, const struct limits *l)
 {
 	if (l->hard > 0 && (l->soft == 0 || l->soft >= l->hard))
-		reader_error(r, config_line(r, "connection", i, l->hard_key), "\"%s\" of %" PRIu64 " must be more than "
-			     "\"%s\", which is %" PRIu64 ": else every SA ends before it is replaced", l->hard_key, l->hard,
-			     l->soft_key, l->soft);
+		reader_error(r, config_line(r, "connection", i, l->hard_key),
+			     "\"%s\" of %" PRIu64 " must be more than "
+			     "\"%s\", which is %" PRIu64
+			     ": else every SA ends before it is replaced",
+			     l->hard_key, l->hard, l->soft_key, l->soft);
 }
 
 static void check_lifetimes(struct reader *r)

@@ -23,8 +23,10 @@ void config_check_link_secret(struct reader *r, uint32_t node, bool absent)
 		return;
 	proof_secret_derive(r->c->cluster.storage_key, r->c->cluster.node[node], own);
 	if (CRYPTO_memcmp(read, own, sizeof(own)) != 0)
-		reader_error(r, v->line, "\"%s\": %s is not that of node \"%s\" under "
-					 "storage_key_file: remove the key, and the secret is derived", v->key, e->link_secret_file, r->c->cluster.node[node]);
+		reader_error(r, v->line,
+			     "\"%s\": %s is not that of node \"%s\" under "
+			     "storage_key_file: remove the key, and the secret is derived",
+			     v->key, e->link_secret_file, r->c->cluster.node[node]);
 	OPENSSL_cleanse(read, sizeof(read));
 	OPENSSL_cleanse(own, sizeof(own));
 }

@@ -11,7 +11,8 @@
 
 #define SECTIONS 3u
 static const char *const owner_section[SECTIONS] = { "secret", "user", "client" };
-static const enum ike_auth_listed owner_listed[SECTIONS] = { AUTH_LISTED_SECRET, AUTH_LISTED_USER, AUTH_LISTED_NOWHERE };
+static const enum ike_auth_listed owner_listed[SECTIONS] = { AUTH_LISTED_SECRET, AUTH_LISTED_USER,
+							     AUTH_LISTED_NOWHERE };
 
 static bool parse_own(struct address *a, const struct toml_value *v)
 {
@@ -52,10 +53,16 @@ static void check_own(struct reader *r, struct reserved *all, const struct ike_r
 
 	address_format(&new->address, text);
 	if (!g.any)
-		reader_error(r, line, "\"address\" %s is in the \"pool\" of no [[connection]]: choose one of a pool", text);
+		reader_error(
+			r, line,
+			"\"address\" %s is in the \"pool\" of no [[connection]]: choose one of a pool",
+			text);
 	else if (!g.that_admit)
-		reader_warning(r, line, "nobody gets \"address\" %s: no [[connection]] that has it in its \"pool\" lets "
-			       "clients in by a section like this one", text);
+		reader_warning(
+			r, line,
+			"nobody gets \"address\" %s: no [[connection]] that has it in its \"pool\" lets "
+			"clients in by a section like this one",
+			text);
 	if (!distinct_address(&all->addresses, &new->address))
 		reader_error(r, line, "\"address\" %s is another identity's, too: each needs its own", text);
 	if (!distinct_id(&all->owners, &new->id))

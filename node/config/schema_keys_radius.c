@@ -64,13 +64,21 @@ SETTER(radius_coa)
 	struct endpoint *coa = &r->c->cluster.coa, e;
 
 	if (endpoint_parse(&e, v->string) != OK || e.port == 0 || e.address.family != 4) {
-		reader_error(r, v->line, "\"coa\" = \"%s\" is not an IPv4 address and port such as \"0.0.0.0:3799\"", v->string);
+		reader_error(
+			r, v->line,
+			"\"coa\" = \"%s\" is not an IPv4 address and port such as \"0.0.0.0:3799\"",
+			v->string);
 		return;
 	}
 	if (e.port == 500 || e.port == 4500 || e.port == RADIUS_LOCAL_PORT)
-		reader_error(r, v->line, "\"coa\" = \"%s\": port %u has another use; RFC 5176 has 3799", v->string, e.port);
+		reader_error(r, v->line,
+			     "\"coa\" = \"%s\": port %u has another use; RFC 5176 has 3799",
+			     v->string, e.port);
 	if (coa->port != 0 && !endpoint_equal(coa, &e))
-		reader_error(r, v->line, "\"coa\" = \"%s\": another [[radius]] has a different one; write the same in each, as all share one socket", v->string);
+		reader_error(
+			r, v->line,
+			"\"coa\" = \"%s\": another [[radius]] has a different one; write the same in each, as all share one socket",
+			v->string);
 	*coa = e;
 	r->radius->coa = true;
 }

@@ -189,12 +189,13 @@ static json_t *limits_json(const struct cluster_config *c, const struct policy_l
 {
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sessions",
 			 (json_int_t)c->sessions_max, "child_sas",
-			 (json_int_t)cluster_config_child_sas(c), "half_open", (json_int_t)p->half_open_max, "half_open_without_cookie",
-			 (json_int_t)p->cookie_above, "ike_queue_bytes", (json_int_t)(INBOX_IKE_MAX + INBOX_INIT_MAX),
-			 "ike_fragment_bytes", (json_int_t)FRAGMENTS_OCTETS_MAX,
-			 "packet_queue_bytes", (json_int_t)INBOX_PACKETS_MAX, "link_strangers",
-			 (json_int_t)STRANGERS_MAX, "http_connections",
-			 (json_int_t)HTTP_CONNECTIONS_MAX);
+			 (json_int_t)cluster_config_child_sas(c), "half_open",
+			 (json_int_t)p->half_open_max, "half_open_without_cookie",
+			 (json_int_t)p->cookie_above, "ike_queue_bytes",
+			 (json_int_t)(INBOX_IKE_MAX + INBOX_INIT_MAX), "ike_fragment_bytes",
+			 (json_int_t)FRAGMENTS_OCTETS_MAX, "packet_queue_bytes",
+			 (json_int_t)INBOX_PACKETS_MAX, "link_strangers", (json_int_t)STRANGERS_MAX,
+			 "http_connections", (json_int_t)HTTP_CONNECTIONS_MAX);
 }
 
 static json_t *memory_json(void)
@@ -221,23 +222,27 @@ json_t *status_json(const struct status_view *v)
 		"{s:s, s:s, s:s, s:s, s:I, s:b, s:o, s:b, s:b, s:b, s:{s:s, s:s, s:s}, s:o, s:I, s:I, s:I, s:I,"
 		" s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:I, s:o, s:o, s:o}",
 		"cluster", c->name, "node", c->node[c->self], "role", role_text(st.role), "leader",
-		st.leader < c->n_nodes ? c->node[st.leader] : "", "term", (json_int_t)st.term, "ready",
-		status_ready(v), "unready", unready_json(v), "isolated", st.isolated, "holds_address", st.holds_address, "quorum_wiped",
-		st.quorum_wiped, "datapath", "mode",
-		!v->datapath ? "none" : datapath_mode(v->datapath) == DATAPATH_XDP ? "xdp" : "socket",
+		st.leader < c->n_nodes ? c->node[st.leader] : "", "term", (json_int_t)st.term,
+		"ready", status_ready(v), "unready", unready_json(v), "isolated", st.isolated,
+		"holds_address", st.holds_address, "quorum_wiped", st.quorum_wiped, "datapath",
+		"mode",
+		!v->datapath                                 ? "none"
+		: datapath_mode(v->datapath) == DATAPATH_XDP ? "xdp"
+							     : "socket",
 		"detail", v->datapath ? datapath_mode_text(v->datapath) : "", "why_not_better",
 		v->datapath ? datapath_mode_why(v->datapath) : "", "nodes", nodes_json(v, &st),
 		"voters", (json_int_t)core_voters(v->core), "applied",
-		(json_int_t)st.commit_applied, "sessions", (json_int_t)state_sessions(s), "child_sas",
-		(json_int_t)state_child_sas(s), "revoked", (json_int_t)state_revoked(s), "half_open",
-		(json_int_t)st.half_open,
+		(json_int_t)st.commit_applied, "sessions", (json_int_t)state_sessions(s),
+		"child_sas", (json_int_t)state_child_sas(s), "revoked",
+		(json_int_t)state_revoked(s), "half_open", (json_int_t)st.half_open,
 		"false_node_downs", (json_int_t)st.false_node_downs, "takeovers", "count",
 		(json_int_t)st.takeovers, "acknowledged", (json_int_t)st.takeovers_acknowledged,
 		"last_gap_ms", (json_int_t)(st.last_gap_us / 1000), "last_gap_us",
 		(json_int_t)st.last_gap_us, "last_mark_age_us", (json_int_t)st.last_mark_age_us,
 		"deferred_expired", (json_int_t)st.deferred_expired, "child_sas_missing",
-		(json_int_t)(v->datapath ? datapath_sas_refused(v->datapath) : 0),
-		"memory", memory_json(), "limits", limits_json(c, &core_policy(v->core)->limits), "policy", hash_json(st.policy_hash));
+		(json_int_t)(v->datapath ? datapath_sas_refused(v->datapath) : 0), "memory",
+		memory_json(), "limits", limits_json(c, &core_policy(v->core)->limits), "policy",
+		hash_json(st.policy_hash));
 }
 
 /* ---- Prometheus ---- */

@@ -64,8 +64,11 @@ static void on_done(uv_work_t *work, int status)
 	} else if (w->made) {
 		trust_unref(c->clients);
 		c->clients = w->made;
-		events_add(n->events, CONFIG_LOG_INFO, "crl", "the CRLs of connection \"%s\" were read anew; sessions go on, `baton revoke` ends "
-			   "them", c->name);
+		events_add(
+			n->events, CONFIG_LOG_INFO, "crl",
+			"the CRLs of connection \"%s\" were read anew; sessions go on, "
+			"`baton revoke` ends them",
+			c->name);
 	} else {
 		events_add(n->events, CONFIG_LOG_WARNING, "crl",
 			   "%s: the CRLs read before stay in force; mend the file, or let this node's "

@@ -207,7 +207,9 @@ static bool id_of_name(struct ike_id *id, const GENERAL_NAME *name)
 	case GEN_EMAIL:
 		return id_of_string(id, IKE_ID_RFC822_ADDR, name->d.rfc822Name);
 	case GEN_IPADD:
-		return id_of_string(id, ASN1_STRING_length(name->d.iPAddress) == 4 ? IKE_ID_IPV4_ADDR : IKE_ID_IPV6_ADDR,
+		return id_of_string(id,
+				    ASN1_STRING_length(name->d.iPAddress) == 4 ? IKE_ID_IPV4_ADDR
+									       : IKE_ID_IPV6_ADDR,
 				    name->d.iPAddress);
 	default:
 		return false;

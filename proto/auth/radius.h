@@ -109,8 +109,8 @@ bool radius_is_answer(const struct radius *r, const struct radius *request, cons
  * the request comes from strangers; one that is there must be right. */
 bool radius_is_accounted(const struct radius *r, const struct radius *request, const struct secret *secret);
 
-/* Is it a request to us (RFC 5176) of somebody who knows the secret? Its Request Authenticator must be right, and it must
- * have one Message-Authenticator, which is right. Constant time. */
+/* Is it a request to us (RFC 5176) of somebody who knows the secret? Its Request Authenticator
+ * must be right, and it must have one Message-Authenticator, which is right. Constant time. */
 bool radius_is_coa(const struct radius *r, const struct secret *secret);
 
 /* All EAP-Message attributes, one after the other; NULL: there is none. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RFC 5176. A request says which NAS it means (NAS-Identifier, NAS-IP-Address), which sessions (User-Name,
- * Acct-Session-Id, Framed-IP-Address, and to choose among these, Called-Station-Id and Calling-Station-Id), and what is to
- * become of them. "All attributes MUST be treated as mandatory" (2.3): a session must match all that identify, and any
- * other attribute would be an order that we do not carry out, so it refuses the whole request (401).
+/* RFC 5176. A request says which NAS it means (NAS-Identifier, NAS-IP-Address), which sessions
+ * (User-Name, Acct-Session-Id, Framed-IP-Address, and to choose among these, Called-Station-Id and
+ * Calling-Station-Id), and what is to become of them. "All attributes MUST be treated as
+ * mandatory" (2.3): a session must match all that identify, and any other attribute would be an
+ * order that we do not carry out, so it refuses the whole request (401).
  *
- * Request Authenticator and Message-Authenticator are computed as for accounting, with 16 zero octets (2.3, 3.4). */
+ * Request Authenticator and Message-Authenticator are computed as for accounting, with 16 zero
+ * octets (2.3, 3.4). */
 #include "proto/auth/radius_coa.h"
 
 #include "proto/auth/radius_accounting.h"

@@ -151,4 +151,3 @@ bool signature_algorithm_write(CBB *out, const struct signature_algorithm *a)
 	       (a->kind != RSA_V15 || CBB_add_asn1(&id, &none, CBS_ASN1_NULL)) &&
 	       (a->kind != RSA_PSS || write_pss(&id, a->hash)) && CBB_flush(out);
 }
-

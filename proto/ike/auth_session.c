@@ -218,10 +218,11 @@ static void session_note(const struct auth_step *s, uint16_t error)
 			 "in the pool of \"%s\"", id, address_format(&s->round.grant.address, text),
 			 s->round.connection->name);
 	else if (error)
-		ike_note(s->out, "established with '%s', virtual IP %s%s%s, no Child SA: %s", id, text, by, s->round.by ? s->round.by : "",
-			 notify_format(error, notify));
+		ike_note(s->out, "established with '%s', virtual IP %s%s%s, no Child SA: %s", id,
+			 text, by, s->round.by ? s->round.by : "", notify_format(error, notify));
 	else
-		ike_note(s->out, "established with '%s', virtual IP %s%s%s", id, text, by, s->round.by ? s->round.by : "");
+		ike_note(s->out, "established with '%s', virtual IP %s%s%s", id, text, by,
+			 s->round.by ? s->round.by : "");
 }
 
 /* Refused for good if it may have only one session (strongSwan says the same); otherwise one of its

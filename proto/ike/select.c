@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which connection of the configuration a client means. At IKE_SA_INIT it has not said whom it
  * wants to talk to, so the suite is chosen from all connections. At IKE_AUTH it may name us (IDr),
- * and only connections that would have chosen that suite count. Of several connections for clients with certificates a client
- * gets the first whose client_ids name it; its certificate must then prove that identity. */
+ * and only connections that would have chosen that suite count. Of several connections for clients
+ * with certificates a client gets the first whose client_ids name it; its certificate must then
+ * prove that identity. */
 #include "proto/auth/method.h"
 #include "proto/auth/trust.h"
 #include "proto/ike/select.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests of a RADIUS server (RFC 5176). No input is a request as long as its maker does not know the secret. The same
- * attributes, signed, are understood or refused with a cause; the server accepts either answer, and an Acct-Session-Id that is
- * understood is one of ours. */
+/* Requests of a RADIUS server (RFC 5176). No input is a request as long as its maker does not know
+ * the secret. The same attributes, signed, are understood or refused with a cause; the server
+ * accepts either answer, and an Acct-Session-Id that is understood is one of ours. */
 #include "proto/auth/radius_accounting.h"
 #include "proto/auth/radius_coa.h"
 #include "test/lib/radius_packet.h"

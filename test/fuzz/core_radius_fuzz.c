@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What comes to a cluster's RADIUS ports, through its core: requests of a server that knows the secret, at any node, their
- * repetitions, and octets of strangers with its address. A signed and recent request gets one answer, bit for bit the same
- * whenever it is repeated; nothing else gets any; and all nodes have the same state in the end.
+/* What comes to a cluster's RADIUS ports, through its core: requests of a server that knows the
+ * secret, at any node, their repetitions, and octets of strangers with its address. A signed and
+ * recent request gets one answer, bit for bit the same whenever it is repeated; nothing else gets
+ * any; and all nodes have the same state in the end.
  *
  * The input is a list: how (1), node (1), length (2), octets. */
 #include "proto/auth/method.h"
@@ -102,7 +103,8 @@ static void one(uint8_t how, uint32_t node, CBS octets)
 
 	if (how & REPEAT && asked) {
 		arrives(node, 3799, asked->data, asked->len);
-		require(replies == 1 && reply->len == answered->len && memcmp(reply->data, answered->data, reply->len) == 0);
+		require(replies == 1 && reply->len == answered->len &&
+			memcmp(reply->data, answered->data, reply->len) == 0);
 	} else if (kind == STRANGER || kind == ANSWER) {
 		arrives(node, kind == STRANGER ? 3799 : RADIUS_LOCAL_PORT, CBS_data(&octets), CBS_len(&octets));
 		require(replies == 0);

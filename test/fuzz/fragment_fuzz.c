@@ -58,10 +58,16 @@ static void require(bool ok)
 
 static struct ike_header header_of(const struct step *s)
 {
-	return (struct ike_header){.spi_i = 1, .spi_r = 2, .next_payload = 41, .major = 2,
-				   .exchange = s->id & 0x10 ? IKE_EXCHANGE_CREATE_CHILD_SA : IKE_EXCHANGE_INFORMATIONAL,
-				   .flags = (uint8_t)(IKE_FLAG_INITIATOR | (s->kind == RESPONSE ? IKE_FLAG_RESPONSE : 0)),
-				   .message_id = s->id & 3u};
+	return (struct ike_header){ .spi_i = 1,
+				    .spi_r = 2,
+				    .next_payload = 41,
+				    .major = 2,
+				    .exchange = s->id & 0x10 ? IKE_EXCHANGE_CREATE_CHILD_SA
+							     : IKE_EXCHANGE_INFORMATIONAL,
+				    .flags = (uint8_t)(IKE_FLAG_INITIATOR |
+						       (s->kind == RESPONSE ? IKE_FLAG_RESPONSE
+									    : 0)),
+				    .message_id = s->id & 3u };
 }
 
 static void check_room(void)
@@ -156,7 +162,8 @@ static void fragment(const struct step *s)
 static void whole(const struct step *s)
 {
 	static uint8_t clear[IKE_HEADER_LEN + CONTENT_MAX];
-	size_t len = s->number * 16u + s->total, room = sk_content_room(run.sealer.ours.suite, run.sealer.datagram_max, true);
+	size_t len = s->number * 16u + s->total,
+	       room = sk_content_room(run.sealer.ours.suite, run.sealer.datagram_max, true);
 	struct ike_header h = header_of(s);
 	struct ike_datagrams *cut;
 	struct blob *b;
@@ -165,7 +172,10 @@ static void whole(const struct step *s)
 	if (len == 0)
 		return;
 	for (size_t i = 0; i < len; i++)
-		clear[IKE_HEADER_LEN + i] = CBS_len(&s->content) ? CBS_data(&s->content)[i % CBS_len(&s->content)] : (uint8_t)i;
+		clear[IKE_HEADER_LEN + i] = CBS_len(&s->content)
+						    ? CBS_data(
+							      &s->content)[i % CBS_len(&s->content)]
+						    : (uint8_t)i;
 	h.length = (uint32_t)(IKE_HEADER_LEN + len);
 	ike_header_write(clear, &h);
 	b = blob_new(clear, h.length);

@@ -131,4 +131,3 @@ struct state *apply_three_nodes(void)
 	assert(apply_hold(s, 1, 11, true).slots_changed);
 	return s;
 }
-

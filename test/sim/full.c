@@ -151,15 +151,19 @@ struct full *full_new(uint64_t seed, bool verbose, const char *command, struct s
 	world_say(&f->world, "the gateway rekeys Child SAs after %u s, %llu packets, %llu octets, IKE SAs after %u s",
 		  f->plan.child_life.rekey_s, (unsigned long long)f->plan.child_life.rekey.packets,
 		  (unsigned long long)f->plan.child_life.rekey.octets, f->plan.ike_life.rekey_s);
-	world_say(&f->world,
-		  "%u nodes, %u clients, mode %s, replay %s, attacks %u/1000, %s, %s, dpd %u ms, pool /%u%s%s%s",
-		  f->plan.hosts, f->plan.clients, f->plan.mode == SERVICE_LB ? "lb" : "vip",
-		  f->plan.exact ? "exact" : "marks", f->plan.attack_per_mille, f->plan.ike,
-		  f->plan.esp, f->plan.dpd_ms, f->plan.pool_bits,
-		  f->plan.stops ? ", owners stopped" : "", f->plan.rounds ? ", IKE_AUTH in rounds" : f->plan.eap ? ", EAP" :
-		  f->plan.certificates == CERTIFICATES_BOTH ? ", certificates" :
-		  f->plan.certificates == CERTIFICATES_MIXED ? ", a certificate of the gateway's" : "",
-		  f->plan.fragments ? ", IKE in fragments" : "");
+	world_say(
+		&f->world,
+		"%u nodes, %u clients, mode %s, replay %s, attacks %u/1000, %s, %s, dpd %u ms, pool /%u%s%s%s",
+		f->plan.hosts, f->plan.clients, f->plan.mode == SERVICE_LB ? "lb" : "vip",
+		f->plan.exact ? "exact" : "marks", f->plan.attack_per_mille, f->plan.ike,
+		f->plan.esp, f->plan.dpd_ms, f->plan.pool_bits,
+		f->plan.stops ? ", owners stopped" : "",
+		f->plan.rounds                               ? ", IKE_AUTH in rounds"
+		: f->plan.eap                                ? ", EAP"
+		: f->plan.certificates == CERTIFICATES_BOTH  ? ", certificates"
+		: f->plan.certificates == CERTIFICATES_MIXED ? ", a certificate of the gateway's"
+							     : "",
+		f->plan.fragments ? ", IKE in fragments" : "");
 	configure(f);
 	checkers_init(&f->checkers, f);
 	clients_init(f, f->plan.clients);

@@ -78,8 +78,10 @@ static void stays(struct full *f, uint64_t a, uint64_t b, bool there)
 	if (there)
 		index[0] = c->index > index[0] ? c->index : index[0];
 	else if (index[0] != 0 && c->index > index[0])
-		world_fail(&f->world, "I4: %s %08llx is gone at index %llu, and its client was not asked", b ? "IKE SA" : "Child SA",
-			   (unsigned long long)a, (unsigned long long)c->index);
+		world_fail(&f->world,
+			   "I4: %s %08llx is gone at index %llu, and its client was not asked",
+			   b ? "IKE SA" : "Child SA", (unsigned long long)a,
+			   (unsigned long long)c->index);
 }
 
 static void check_stays(struct full *f, const struct belief *b)

@@ -20,7 +20,8 @@ void i5_exchange(struct i5_liveness *c, unsigned client, uint8_t exchange)
 		[IKE_EXCHANGE_CREATE_CHILD_SA] = "CREATE_CHILD_SA",
 	};
 
-	if (c->full->calm && !c->full->checkers.i1.rolled_back && client_must_go_on(c->full, client) && exchange < 37 && name[exchange])
+	if (c->full->calm && !c->full->checkers.i1.rolled_back &&
+	    client_must_go_on(c->full, client) && exchange < 37 && name[exchange])
 		world_fail(&c->full->world, "I5: client %u needs a new %s", client, name[exchange]);
 }
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 void log_checker_init(struct log_checker *c, struct world *w)
 {
 	memset(c, 0, sizeof(*c));

@@ -20,7 +20,10 @@ void worker_init(struct node *n)
 	uint8_t seed[ENTROPY_SEED_LEN];
 	struct datapath_face face;
 	struct engine_output out;
-	struct engine_config config = { .sa_max = cluster_config_sa_tables(&n->config), .seed = seed, .face = &face, .out = &out,
+	struct engine_config config = { .sa_max = cluster_config_sa_tables(&n->config),
+					.seed = seed,
+					.face = &face,
+					.out = &out,
 					.iv_salt = (uint32_t)(n->incarnation >> 32) };
 
 	worker_face(n, &face, &out);

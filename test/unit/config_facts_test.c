@@ -124,7 +124,8 @@ static void pools_are_one_set(void **unused)
 	struct node_config *a, *b;
 
 	(void)unused;
-	put_changed("[[connection]]\nname = \"road\"", POOL2 "pool = \"10.31.0.0/16\"\n[[connection]]\nname = \"road\"");
+	put_changed("[[connection]]\nname = \"road\"",
+		    POOL2 "pool = \"10.31.0.0/16\"\n[[connection]]\nname = \"road\"");
 	b = load();
 	put_changed(NULL, POOL2 "pool = \"10.31.0.0/16\"\n");
 	a = load();

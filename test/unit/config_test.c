@@ -161,9 +161,11 @@ static void each_fault_is_named(void **unused)
 		else
 			expect((int)i, NULL, rows[i].line, rows[i].warning, rows[i].text);
 	}
-	put_changed("http = \"127.0.0.1:9505\"\n[[node]]\nname = \"n2\"", "http = \"0.0.0.0:7500\"\n[[node]]\nname = \"n2\"");
+	put_changed("http = \"127.0.0.1:9505\"\n[[node]]\nname = \"n2\"",
+		    "http = \"0.0.0.0:7500\"\n[[node]]\nname = \"n2\"");
 	expect(100, NULL, 13, false, "have the same port");
-	put_changed("http = \"127.0.0.1:9505\"\n[[node]]\nname = \"n3\"", "http = \"10.77.0.12:7500\"\n[[node]]\nname = \"n3\"");
+	put_changed("http = \"127.0.0.1:9505\"\n[[node]]\nname = \"n3\"",
+		    "http = \"10.77.0.12:7500\"\n[[node]]\nname = \"n3\"");
 	expect(101, NULL, 22, false, "have the same port");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stories of RADIUS servers that end sessions, or limit their time (RFC 5176): at any node, once each, over the loss of the
- * leader; and of strangers, and of somebody who repeats what was recorded. */
+/* Stories of RADIUS servers that end sessions, or limit their time (RFC 5176): at any node, once
+ * each, over the loss of the leader; and of strangers, and of somebody who repeats what was
+ * recorded. */
 #include "test/unit/radius_story.h"
 
 #include "proto/auth/radius_accounting.h"
@@ -173,8 +174,8 @@ static void the_next_leader_gives_the_same_answer(void **unused)
 	end(&l);
 }
 
-/* The leader is lost with the request proposed, and nobody has stored it: nothing was answered, the next leader is asked
- * again and carries it out. */
+/* The leader is lost with the request proposed, and nobody has stored it: nothing was answered,
+ * the next leader is asked again and carries it out. */
 static void a_leader_is_lost_before_the_commit(void **unused)
 {
 	struct blob *b;

@@ -115,7 +115,6 @@ static void serve(struct losses *t)
 	l->loses = loses;
 }
 
-
 static void end(struct losses *t)
 {
 	late = NOBODY;

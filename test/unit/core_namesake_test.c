@@ -57,7 +57,10 @@ static void none_replaces_the_other(void **unused)
 	users_may_come(&l, IKE_UNIQUE_REPLACE, 0);
 	assert_int_equal(comes(&l, &key, &holder), 0);
 	assert_int_equal(user_comes(&l, &u, &user), 0);
-	assert_int_equal(user_comes(&l, &newer, &(struct comer){"other", "10.79.0.61:4500", false, &key.virtual_ip}), 0);
+	assert_int_equal(
+		user_comes(&l, &newer,
+			   &(struct comer){ "other", "10.79.0.61:4500", false, &key.virtual_ip }),
+		0);
 	assert_false(address_equal(&newer.virtual_ip, &key.virtual_ip));
 	story_run(&l, 3000);
 	story_swallow(&l);
@@ -89,7 +92,10 @@ static void none_keeps_the_other_out(void **unused)
 		assert_int_equal(comes(&l, &key, &holder), 0);
 		assert_int_not_equal(comes(&l, &second, &(struct comer){"other", "10.79.0.53:4500", false, NULL}), 0);
 		initiator_fini(&second);
-		assert_int_not_equal(user_comes(&l, &second, &(struct comer){"other", "10.79.0.61:4500", false, NULL}), 0);
+		assert_int_not_equal(
+			user_comes(&l, &second,
+				   &(struct comer){ "other", "10.79.0.61:4500", false, NULL }),
+			0);
 		assert_int_equal(serve(&l), 2);
 		initiator_fini(&key);
 		initiator_fini(&u);

@@ -73,7 +73,8 @@ static void another_owner(struct story *l)
 static void assert_form(struct story *l, const struct initiator *i, bool in_udp)
 {
 	const struct sad_entry *e;
-	struct endpoint there = at(in_udp ? "10.79.0.50:4500" : "10.79.0.50:0"), here = at(in_udp ? "10.79.0.100:4500" : "10.79.0.100:0");
+	struct endpoint there = at(in_udp ? "10.79.0.50:4500" : "10.79.0.50:0"),
+			here = at(in_udp ? "10.79.0.100:4500" : "10.79.0.100:0");
 
 	for (unsigned k = 0; k < 2; k++) {
 		e = story_sad(l, story_holder(l), i->child[0].spi_out);

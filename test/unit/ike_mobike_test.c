@@ -151,7 +151,11 @@ static void another_cookie_closes_it(void **state)
 		ike_builder_init_message(&b, &h);
 		if (k > 0) /* 0: none at all. */
 			ike_add_notify(&b, IKE_NOTIFY_COOKIE2, cookie, 15 + k);
-		assert_int_equal(ike_seal(&(struct ike_sealer){.ours = ours, .iv = &f.i.iv, .entropy = &f.i.entropy}, &b, &d), OK);
+		assert_int_equal(ike_seal(&(struct ike_sealer){ .ours = ours,
+								.iv = &f.i.iv,
+								.entropy = &f.i.entropy },
+					  &b, &d),
+				 OK);
 		assert_null(gateway_receive(&f.g, &away, blob_ref(ike_datagrams_only(d))));
 		ike_datagrams_unref(d);
 		/* It has no Child SA from then on, and is told so. */
@@ -272,7 +276,10 @@ static void a_nat_is_where_it_moves_to(void **state)
 	static const struct {
 		const char *from, *sees;
 		bool nat;
-	} rows[] = {{AWAY, "10.0.0.1:4500", true}, {FAR, FAR, false}, {FAR, "203.0.113.99:4501", true}, {AWAY, AWAY, false}};
+	} rows[] = { { AWAY, "10.0.0.1:4500", true },
+		     { FAR, FAR, false },
+		     { FAR, "203.0.113.99:4501", true },
+		     { AWAY, AWAY, false } };
 	struct fixture f;
 
 	(void)state;

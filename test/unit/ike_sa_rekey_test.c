@@ -306,7 +306,10 @@ static void the_suite_stays_and_the_prf(void **state)
 	suite = f.g.session->ike[0].suite;
 	assert_int_equal(suite.prf, PRF_HMAC_SHA2_256);
 	assert_int_equal(proposal_parse_ike(&c->ike[0], "aes256-sha384-prfsha384-prfsha256-x25519", NULL), OK);
-	assert_int_equal(proposal_parse_ike(&c->ike[1], "aes256gcm16-aes128gcm16-prfsha384-prfsha256-x25519", NULL), OK);
+	assert_int_equal(proposal_parse_ike(&c->ike[1],
+					    "aes256gcm16-aes128gcm16-prfsha384-prfsha256-x25519",
+					    NULL),
+			 OK);
 	c->n_ike = 2;
 	f.i.config.ike[0] = c->ike[0];
 	f.i.config.ike[1] = c->ike[1];

@@ -148,7 +148,8 @@ static void who_rejects_us_is_gone(void **state)
 		fixture_establish(&f);
 		initiator_begin(&f.i, 0, IKE_EXCHANGE_INFORMATIONAL, &b);
 		ike_add_notify(&b, why[k], NULL, 0);
-		assert_null(fixture_to_client(&f, fixture_to_gateway(&f, initiator_send(&f.i, 0, INITIATOR_OTHER, &b))));
+		assert_null(fixture_to_client(
+			&f, fixture_to_gateway(&f, initiator_send(&f.i, 0, INITIATOR_OTHER, &b))));
 		assert_int_equal(f.i.error, 0);
 		assert_null(f.i.ike[0].window.outstanding); /* It is answered, as all requests are. */
 		assert_int_equal(f.g.verdict, IKE_VERDICT_DELETE);
@@ -168,7 +169,8 @@ static void unknown_payloads(void **state)
 		initiator_begin(&f.i, 0, IKE_EXCHANGE_INFORMATIONAL, &b);
 		ike_add_notify(&b, 50000, "?", 1);
 		ike_add_payload(&b, 99, critical, "?", 1);
-		assert_null(fixture_to_client(&f, fixture_to_gateway(&f, initiator_send(&f.i, 0, INITIATOR_OTHER, &b))));
+		assert_null(fixture_to_client(
+			&f, fixture_to_gateway(&f, initiator_send(&f.i, 0, INITIATOR_OTHER, &b))));
 		assert_int_equal(f.i.error, critical ? IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD : 0);
 		assert_int_equal(f.g.verdict, IKE_VERDICT_STEP);
 	}

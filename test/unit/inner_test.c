@@ -125,9 +125,11 @@ static void test_policy(void **state)
 /* RFC 4301 4.4.1.1: type and code of ICMP are selected like ports, the same number at both ends. */
 static void test_icmp_policy(void **state)
 {
-	struct ts_set local = set("10.20.0.0/16", 1, 0), any = set("10.30.0.5/32", 0, 0), ping = set("10.30.0.5/32", 1, 0x800);
+	struct ts_set local = set("10.20.0.0/16", 1, 0), any = set("10.30.0.5/32", 0, 0),
+		      ping = set("10.30.0.5/32", 1, 0x800);
 	static const uint8_t echo[] = {IP4(0, 24, 0, 0, 1), 8, 0, 0, 0}, reply[] = {IP4(0, 24, 0, 0, 1), 0, 0, 0, 0};
-	static const uint8_t unreachable[] = {IP4(0, 24, 0, 0, 1), 3, 1, 0, 0}, later[] = {IP4(0, 24, 0, 9, 1), 8, 0, 0, 0};
+	static const uint8_t unreachable[] = { IP4(0, 24, 0, 0, 1), 3, 1, 0, 0 },
+			     later[] = { IP4(0, 24, 0, 9, 1), 8, 0, 0, 0 };
 	struct inner_packet p;
 
 	(void)state;

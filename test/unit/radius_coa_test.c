@@ -155,7 +155,8 @@ static void test_answer(void **unused)
 	answer = radius_coa_answer(&asked, RADIUS_ERROR_SESSION_NOT_FOUND, &secret);
 	r = parsed(answer);
 	assert_int_equal(r.code, 45);
-	assert_true(radius_find(&r, RADIUS_ERROR_CAUSE, &value) && CBS_mem_equal(&value, (const uint8_t *)"\0\0\1\xf7", 4));
+	assert_true(radius_find(&r, RADIUS_ERROR_CAUSE, &value) &&
+		    CBS_mem_equal(&value, (const uint8_t *)"\0\0\1\xf7", 4));
 	assert_true(radius_is_answer(&r, &asked, &secret));
 	blob_unref(answer);
 	blob_unref(b);
@@ -168,7 +169,9 @@ static void test_state(void **unused)
 
 	(void)unused;
 	for (unsigned i = 0; i < 2; i++) {
-		struct blob *b = request(i ? RADIUS_COA_REQUEST : RADIUS_DISCONNECT_REQUEST, text, sizeof(text) - 1), *answer;
+		struct blob *b = request(i ? RADIUS_COA_REQUEST : RADIUS_DISCONNECT_REQUEST, text,
+					 sizeof(text) - 1),
+			    *answer;
 		struct radius asked = parsed(b), r;
 		struct radius_coa q;
 		CBS value;

@@ -25,7 +25,8 @@
 #define SERVERS 2u
 
 static struct radius_server servers[SERVERS];
-static struct radius_accountant accountants[SERVERS]; /* Of which nothing is told unless policies say so: keep_account(). */
+static struct radius_accountant
+	accountants[SERVERS]; /* Of which nothing is told unless policies say so: keep_account(). */
 static bool identifiers[256]; /* Of what servers[0] was asked. */
 static unsigned elsewhere; /* Requests that left by another node than the holder, or not from its address. */
 static struct blob *reply; /* To a request of a server, the last one; ... */
@@ -88,7 +89,9 @@ static inline void begin(struct story *l)
 		c->secrets->id = c->connections->local_id;
 		strcpy(c->nas_identifier, "story");
 		for (unsigned i = 0; i < SERVERS; i++)
-			c->radius[c->n_radius++] = (struct ike_radius){.address = servers[i].at, .secret = servers[i].secret};
+			c->radius[c->n_radius++] = (struct ike_radius){
+				.address = servers[i].at, .secret = servers[i].secret
+			};
 		c->radius[0].coa = true;
 		l->config[n].coa.port = 3799;
 		l->config[n].coa.address.family = 4;

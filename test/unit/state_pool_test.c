@@ -352,7 +352,9 @@ static void test_pool_of_two(void **unused)
 	apply_put(s, 125);
 	apply_put(s, 126);
 	assert_int_equal(pick(s, large, NULL, 0), 65);  /* ... then the one freed longest ago. */
-	assert_true(state_pool_pick(s, &p, NULL, 0, &(struct pool_taken){.is = is_this, .ctx = &h->oldest->address}, &out));
+	assert_true(state_pool_pick(
+		s, &p, NULL, 0, &(struct pool_taken){ .is = is_this, .ctx = &h->oldest->address },
+		&out));
 	assert_true(address_equal(&out, &first)); /* The other one is on its way to somebody. */
 	put_of_first(s, 202, &h->oldest->address);
 	assert_int_equal(pick(s, small, NULL, 0), 1);

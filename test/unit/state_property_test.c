@@ -445,7 +445,7 @@ static void test_snapshot_strict(void **unused)
 		assert_null(state_decode(exact, cut, UINT8_MAX));
 		free(exact);
 	}
-	/* (Closely at the front, with strides further on.) One octet changed: refused, or another state in its one form. */
+	/* One octet changed, with strides after the front: refused, or another state in its one form. */
 	for (size_t i = 0; i < octets->len; i += 1 + i / 2048) {
 		struct state *back;
 

@@ -228,7 +228,8 @@ size_t sockets_read(struct sockets *s, size_t address, enum socket_kind kind,
 	struct mmsghdr messages[BURST];
 	struct iovec parts[BURST];
 	union socket_address from[BURST];
-	uint8_t control[BURST][CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct in_pktinfo))] __attribute__((aligned(8)));
+	uint8_t control[BURST][CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct in_pktinfo))]
+		__attribute__((aligned(8)));
 	int n;
 
 	for (size_t i = 0; i < BURST; i++) {

@@ -297,7 +297,8 @@ static void kick(struct xsk_queue *q)
 	for (int i = 0; i < KICKS && xsk_ring_prod__needs_wakeup(&q->tx); i++) {
 		if (sendto(fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 && errno != EAGAIN &&
 		    errno != EBUSY && errno != EINTR)
-			break; /* ENOBUFS, ENETDOWN: what is in the ring goes with the next kick, xsk_kick() at the latest. */
+			break; /* ENOBUFS, ENETDOWN: what is in the ring goes with the next kick,
+				  xsk_kick() at the latest. */
 		if (xsk_prod_nb_free(&q->tx, TX_FRAMES) >= TX_FRAMES)
 			break;
 	}

@@ -18,9 +18,10 @@
 	(PRIVILEGE_NET_ADMIN | PRIVILEGE_BPF | UINT64_C(1) << 10 | UINT64_C(1) << 13 |             \
 	 UINT64_C(1) << 23 | UINT64_C(1) << 38)
 
-/* The calling thread keeps those of its permitted capabilities that are named here, has them
- * in effect, and gets no other back. CAP_IPC_LOCK stays: it is good for nothing but locked memory, and where all memory is
- * locked nothing can be allocated without it. 0, or -errno: it has what it had. */
+/* The calling thread keeps those of its permitted capabilities that are named here, has them in
+ * effect, and gets no other back. CAP_IPC_LOCK stays: it is good for nothing but locked memory,
+ * and where all memory is locked nothing can be allocated without it. 0, or -errno: it has what it
+ * had. */
 int privilege_keep(uint64_t capabilities);
 /* No program that is started from here gets any of them. Best effort: needs CAP_SETPCAP. */
 void privilege_bound(void);

@@ -97,7 +97,8 @@ int socket(int domain, int type, int protocol)
 
 int bind(int fd, const struct sockaddr *to, socklen_t len)
 {
-	int (*next)(int, const struct sockaddr *, socklen_t) = (int (*)(int, const struct sockaddr *, socklen_t))real("bind");
+	typedef int bind_call(int, const struct sockaddr *, socklen_t);
+	bind_call *next = (bind_call *)real("bind");
 
 	return kind_at(fd) == OTHER ? next(fd, to, len) : 0;
 }
