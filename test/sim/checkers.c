@@ -23,6 +23,7 @@ void checkers_fini(struct checkers *c)
 	seen_fini(&c->i3.bytes);
 	seen_fini(&c->i3.asked);
 	seen_fini(&c->i3.rounds);
+	seen_fini(&c->i3.questions);
 	seen_fini(&c->i4.there);
 	seen_fini(&c->i6.dead);
 	seen_fini(&c->i6.pair);

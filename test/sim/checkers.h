@@ -75,8 +75,9 @@ struct i3_reply {
 	struct seen bytes; /* (spi_r, flags, Message ID) */
 	struct seen asked;  /* (spi_i, Message ID) of IKE_AUTH: when the client first sent it. */
 	struct seen rounds; /* (spi_r, Message ID) of its responses, except the last. */
+	struct seen questions; /* (server, User-Name, EAP-Message and State) */
 	uint64_t started_us[HOSTS_MAX];
-	uint64_t n_checked, n_rounds;
+	uint64_t n_checked, n_rounds, n_questions;
 };
 /* A client sends it. */
 void i3_asked(struct i3_reply *c, const struct blob *message);
@@ -84,6 +85,8 @@ void i3_asked(struct i3_reply *c, const struct blob *message);
 void i3_started(struct i3_reply *c, unsigned host);
 void i3_sent(struct i3_reply *c, unsigned host, const struct core *core, const uint8_t *message,
 	     size_t len);
+/* The core of that host sends that to RADIUS. */
+void i3_asks_radius(struct i3_reply *c, unsigned host, const struct endpoint *server, const uint8_t *data, size_t len);
 struct initiator;
 /* A client is about to handle it. */
 void i3_received(struct i3_reply *c, unsigned client, const struct initiator *i,
@@ -154,9 +157,10 @@ struct i8_attack {
 struct i8_before { /* A node, right before it handles what an attacker made. */
 	uint64_t applied, last_index, digest;
 	size_t pending, fragments;
-	bool digested;
+	size_t radius_waiting;
+	bool digested, radius; /* It came to the port of RADIUS. */
 };
-void i8_before(struct i8_attack *c, const struct node *n, struct i8_before *b);
+void i8_before(struct i8_attack *c, const struct node *n, const struct event *e, struct i8_before *b);
 /* Its step is done, its actions are not yet performed. */
 void i8_after(struct i8_attack *c, const struct node *n, const struct i8_before *b);
 /* Everything in a SAD entry that a packet could change. */

@@ -11,6 +11,7 @@
 
 #include "test/lib/toy_auth.h"
 #include "test/sim/certificates.h"
+#include "test/sim/radius.h"
 #include "test/sim/sweep.h"
 
 #include "proto/ike/fragment.h"
@@ -102,6 +103,7 @@ void client_connect(struct client *c)
 	c->old.attempts++;
 	if (c->full->sweep)
 		sweep_connects(c);
+	radius_client_connects(c);
 	c->ike.config.initial_contact = !client_has_old(c);
 	c->ike.config.local = outside_client(c->index, c->full->moves[c->index]);
 	if (c->index % 4 != 3) /* Re-authentication: it wants to stay who it was. */
@@ -429,6 +431,14 @@ bool client_was_answered(const struct full *f, unsigned client, uint64_t spi_i, 
 	       (is_old || c->ike.state == INITIATOR_ESTABLISHED);
 }
 
+bool client_asks_to_enter(const struct full *f, unsigned client, struct ike_header *h)
+{
+	const struct client *c = &f->client[client];
+
+	return c->ike.state == INITIATOR_AUTH_SENT && c->pending &&
+	       ike_header_parse(h, c->pending->data, c->pending->len) == DROP_NONE && h->exchange == IKE_EXCHANGE_AUTH;
+}
+
 const char *clients_unhappy(struct full *f, char *text, size_t size)
 {
 	for (unsigned i = 0; i < f->n_clients; i++) {
@@ -453,44 +463,4 @@ const char *clients_unhappy(struct full *f, char *text, size_t size)
 		return text;
 	}
 	return NULL;
-}
-
-static bool asks_for_end(const struct initiator *ike, enum initiator_purpose purpose, uint32_t arg)
-{
-	for (unsigned i = 0; i < IKE_SA_MAX; i++)
-		if (ike->ike[i].state != 0 && ike->ike[i].purpose == purpose && ike->ike[i].purpose_arg == arg)
-			return true;
-	return false;
-}
-
-static void believe(struct full *f, unsigned client, const struct initiator *ike,
-		    void (*fn)(struct full *f, const struct belief *b))
-{
-	struct belief b = { .client = client, .settled = true };
-
-	b.spi_i = ike->ike[0].spi_i;
-	b.spi_r = ike->ike[0].spi_r;
-	if (ike->ike[1].state != 0 && !ike->ike[0].original_initiator) {
-		b.before_i = ike->ike[1].spi_i;
-		b.before_r = ike->ike[1].spi_r;
-	}
-	fn(f, &b);
-	for (size_t k = 0; k < ike->n_child; k++) {
-		b.spi_in = ike->child[k].spi_out;
-		b.settled = initiator_is_settled(ike, ike->child[k].spi_in);
-		b.ends = asks_for_end(ike, INITIATOR_DELETE_CHILD, ike->child[k].spi_in);
-		fn(f, &b);
-	}
-}
-
-void clients_believe(struct full *f, void (*fn)(struct full *f, const struct belief *b))
-{
-	for (unsigned i = 0; i < f->n_clients; i++) {
-		const struct client *c = &f->client[i];
-
-		if (c->ike.state == INITIATOR_ESTABLISHED && !c->leaving)
-			believe(f, i, &c->ike, fn);
-		if (client_has_old(c) && !c->old.leaving)
-			believe(f, i, &c->old.ike, fn);
-	}
 }

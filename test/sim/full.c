@@ -8,6 +8,7 @@
 #include "test/sim/certificates.h"
 #include "test/sim/clocks.h"
 #include "test/sim/net.h"
+#include "test/sim/radius.h"
 #include "test/sim/sweep.h"
 
 #include <assert.h>
@@ -35,6 +36,7 @@ static void configure_connection(struct full *f)
 	r->ike_life = f->plan.ike_life;
 	r->auth = f->plan.rounds ? &toy_auth : f->plan.eap ? &ike_auth_eap_mschapv2 : NULL;
 	certificates_begin(f);
+	radius_begin_run(f);
 	if (ike_id_parse(&r->local_id, "gw") != OK ||
 	    proposal_parse_ike(&r->ike[0], f->plan.ike, NULL) != OK ||
 	    proposal_parse_esp(&r->esp[0], f->plan.esp, NULL) != OK)
@@ -79,7 +81,8 @@ struct cluster_policy *full_policy(struct full *f)
 	p.ike.secrets = f->plan.eap ? &f->own : f->secret;
 	p.ike.n_secrets = f->plan.eap ? 1 : f->plan.clients;
 	p.ike.users = f->user;
-	p.ike.n_users = f->plan.eap ? f->plan.clients : 0;
+	p.ike.n_users = f->plan.eap && !f->plan.radius ? f->plan.clients : 0;
+	radius_policy_of(f, &p.ike);
 	return cluster_policy_copy(&p);
 }
 
@@ -133,6 +136,12 @@ static void draw(struct full *f, uint64_t seed)
 	if (f->plan.eap && random_chance(&r, 700))
 		f->plan.certificates = CERTIFICATES_MIXED;
 	plan_lifetimes(&f->plan, seed);
+	random_init(&r, seed ^ RADIUS_SALT);
+	if (random_chance(&r, 250) && !f->plan.rounds && !f->plan.eap && !f->plan.certificates &&
+	    f->plan.mode == SERVICE_VIP) {
+		f->plan.radius = f->plan.eap = true;
+		f->plan.certificates = random_chance(&r, 500) ? CERTIFICATES_MIXED : CERTIFICATES_NONE;
+	}
 }
 
 struct full *full_new(uint64_t seed, bool verbose, const char *command, struct sweep *sweep)
@@ -159,6 +168,7 @@ struct full *full_new(uint64_t seed, bool verbose, const char *command, struct s
 		f->plan.esp, f->plan.dpd_ms, f->plan.pool_bits,
 		f->plan.stops ? ", owners stopped" : "",
 		f->plan.rounds                               ? ", IKE_AUTH in rounds"
+		: f->plan.radius                             ? ", EAP by RADIUS"
 		: f->plan.eap                                ? ", EAP"
 		: f->plan.certificates == CERTIFICATES_BOTH  ? ", certificates"
 		: f->plan.certificates == CERTIFICATES_MIXED ? ", a certificate of the gateway's"
@@ -181,6 +191,7 @@ void full_free(struct full *f)
 		blob_unref(f->ring[i].data);
 	checkers_fini(&f->checkers);
 	certificates_end(f);
+	radius_end_run(f);
 	operator_fini(f);
 	policies_fini(f);
 	cluster_policy_unref(f->config.policy);
@@ -211,6 +222,8 @@ void full_add_up(const struct full *f, struct totals *t)
 	t->digests += c->i7.n_digests;
 	t->dates += c->i12.n_checked;
 	t->dates_refused += c->i12.n_refused;
+	t->questions += c->i3.n_questions;
+	t->reports += f->radius_reports;
 	if (c->i5.longest_us > t->longest_us)
 		t->longest_us = c->i5.longest_us;
 }
@@ -223,6 +236,7 @@ void full_calm(struct full *f)
 	orders_calm(f);
 	unfit_calm(f);
 	clocks_calm(f);
+	radius_calm(f);
 	upgrade_calm(f);
 	policies_calm(f);
 	i5_wait(&f->checkers.i5);
@@ -235,6 +249,7 @@ void full_calm(struct full *f)
 	i6_end(&f->checkers.i6);
 	i7_end(&f->checkers.i7);
 	i9_end(&f->checkers.i9);
+	accounts_end(f);
 }
 
 uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct totals *totals)
@@ -250,6 +265,7 @@ uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct total
 	stop_begin(f);
 	unfit_begin(f);
 	clocks_begin(f);
+	radius_faults(f);
 	policies_begin(f);
 	world_run(&f->world, QUIET_US);
 	faults_begin(&f->faults);

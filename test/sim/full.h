@@ -26,6 +26,8 @@ enum datagram_kind { DATAGRAM_IKE, DATAGRAM_ESP, DATAGRAM_INNER };
 struct full;
 struct client;
 struct sweep;
+struct radius_servers;
+struct accounts;
 
 /* What a seed stands for; drawn first of all (plan.c). */
 struct plan {
@@ -46,6 +48,7 @@ struct plan {
 	bool reauth;               /* Clients re-authenticate, make before break (client_reauth.c). */
 	bool rounds;               /* IKE_AUTH has three rounds (test/lib/toy_auth.h). */
 	bool eap;                  /* IKE_AUTH is "eap-mschapv2". */
+	bool radius;               /* ... or, with eap, "eap-radius" (radius.c). */
 	bool fragments;            /* IKE messages come in fragments, of 224 octets at most. */
 	enum { CERTIFICATES_NONE, CERTIFICATES_BOTH, CERTIFICATES_MIXED } certificates;
 	bool orders;               /* The operator ends sessions, revokes and allows. */
@@ -72,6 +75,7 @@ struct totals {
 	uint64_t faults[FAULT_KINDS];
 	uint64_t esp, exchanges, rounds, attacks, digests, longest_us;
 	uint64_t dates, dates_refused;
+	uint64_t questions, reports;
 };
 
 struct full {
@@ -80,6 +84,9 @@ struct full {
 	struct cluster_config config; /* self is set in each node's copy. */
 	struct ike_connection connection;
 	struct certificates *certificates;
+	struct radius_servers *radius; /* NULL: there are none. */
+	struct accounts *accounts;     /* With them. */
+	uint64_t radius_reports;
 	struct ike_peer_secret secret[CLIENTS_MAX];
 	struct ike_user user[CLIENTS_MAX]; /* With EAP: the same, and ... */
 	struct ike_peer_secret own;        /* ... what the gateway shows. */
@@ -268,6 +275,9 @@ bool client_is_past(const struct full *f, unsigned client, uint64_t spi_i, uint3
 /* Has it, on an IKE SA that it still has, the answer to this request? */
 bool client_was_answered(const struct full *f, unsigned client, uint64_t spi_i, uint64_t spi_r,
 			 uint32_t message_id);
+struct ike_header;
+/* The IKE_AUTH that it waits for an answer to; false: it waits for none. */
+bool client_asks_to_enter(const struct full *f, unsigned client, struct ike_header *h);
 /* What a client believes it has: an IKE SA with a Child SA. */
 struct belief {
 	unsigned client;

@@ -9,8 +9,10 @@
  * follow; also once too many of its holders have restarted. */
 #include "test/sim/full.h"
 
+#include "proto/auth/radius_question.h"
 #include "proto/ike/fragment.h"
 #include "proto/ike/ike_message.h"
+#include "test/sim/radius.h"
 
 #include <string.h>
 
@@ -146,6 +148,74 @@ void i3_asked(struct i3_reply *c, const struct blob *message)
 void i3_started(struct i3_reply *c, unsigned host)
 {
 	c->started_us[host] = c->full->world.now_us;
+}
+
+/* ---- Questions to RADIUS ---- */
+
+static bool asks(const struct ike_half_open *h, const uint8_t *data, size_t len)
+{
+	struct radius_question q;
+
+	if (!h || !h->auth.question || !radius_question_read(&q, h->auth.question))
+		return false;
+	for (size_t i = 0; i < q.n; i++)
+		if (CBS_mem_equal(&q.to[i].packet, data, len))
+			return true;
+	return false;
+}
+
+static uint64_t hash_of(const struct radius *r, uint8_t type)
+{
+	CBS rest = r->attributes;
+	struct radius_attribute a;
+	uint64_t hash = 1;
+
+	while (radius_next(&rest, &a))
+		if (a.type == type)
+			hash = hash * 31 + seen_hash(CBS_data(&a.value), CBS_len(&a.value));
+	return hash;
+}
+
+/* The same octets for the same server, client, attempt and round of EAP, whoever leads. Reports about
+ * sessions are state. */
+void i3_asks_radius(struct i3_reply *c, unsigned host, const struct endpoint *server, const uint8_t *data, size_t len)
+{
+	struct full *f = c->full;
+	uint64_t hash = seen_hash(data, len), now = f->world.now_us, *asked, *v;
+	uint32_t hosts = 0;
+	struct ike_header h;
+	struct radius r;
+	CBS in, name;
+	int client;
+	bool fresh;
+
+	CBS_init(&in, data, len);
+	if (radius_parse(&r, in) != OK)
+		world_fail(&f->world, "n%u sends what is no RADIUS packet", host + 1);
+	if (r.code != RADIUS_ACCESS_REQUEST)
+		return;
+	client = radius_find(&r, RADIUS_USER_NAME, &name) ? radius_client_of(f, name) : -1;
+	if (client < 0 || !client_asks_to_enter(f, (unsigned)client, &h))
+		return;
+	for (unsigned i = 0; i < f->world.n_hosts; i++)
+		if (asks(half_open_at(f, i, &h), data, len))
+			hosts |= 1u << i;
+	c->n_questions++;
+	asked = seen_find(&c->asked, h.spi_i, h.message_id, 0);
+	if (!is_majority(f, hosts | down(f)) && asked && now - asked[0] < ROUND_WAIT_US)
+		world_fail(&f->world, "I3: n%u asks RADIUS about client %d, but few hold the question", host + 1, client);
+	v = seen_get(&c->questions, address_to_ipv4(&server->address), hash_of(&r, RADIUS_USER_NAME),
+		     hash_of(&r, RADIUS_EAP_MESSAGE) ^ hash_of(&r, RADIUS_STATE) << 1, &fresh);
+	if (!fresh && v[0] != hash && is_majority(f, without_started_since(c, (uint32_t)v[1], v[2])))
+		world_fail(&f->world, "I3: n%u asks RADIUS about client %d with other bytes than before", host + 1, client);
+	if (fresh || v[0] != hash) {
+		v[0] = hash;
+		v[1] = 0;
+	}
+	if (is_majority(f, hosts)) {
+		v[1] = hosts;
+		v[2] = now;
+	}
 }
 
 /* ---- Everything ---- */

@@ -7,6 +7,7 @@
  * An address that never was a client's gets at most the answers to IKE_SA_INIT that anybody gets,
  * and repeated old responses; never ESP. */
 #include "test/sim/node.h"
+#include "test/sim/radius.h"
 
 #include "cluster/link/frame.h"
 #include "proto/ike/ike_message.h"
@@ -25,7 +26,7 @@ static uint64_t digest(const struct core *core)
 	return head;
 }
 
-void i8_before(struct i8_attack *c, const struct node *n, struct i8_before *b)
+void i8_before(struct i8_attack *c, const struct node *n, const struct event *e, struct i8_before *b)
 {
 	struct core_status s;
 
@@ -34,6 +35,8 @@ void i8_before(struct i8_attack *c, const struct node *n, struct i8_before *b)
 	b->last_index = core_last_index(n->core);
 	b->pending = s.pending;
 	b->fragments = s.fragments;
+	b->radius = radius_comes(e);
+	b->radius_waiting = s.radius_waiting;
 	/* By design only apply changes the state: sometimes this is checked against the state
 	 * itself. */
 	b->digested = c->n_checked % (DIGEST_ONE_IN * (1 + c->full->n_clients / 8)) == 0;
@@ -92,6 +95,8 @@ void i8_after(struct i8_attack *c, const struct node *n, const struct i8_before 
 		world_fail(w, "I8: what nobody authenticated makes n%u wait for a command", host);
 	if (s.fragments > b->fragments)
 		world_fail(w, "I8: n%u keeps a fragment that nobody authenticated", host);
+	if (b->radius && s.radius_waiting != b->radius_waiting)
+		world_fail(w, "I8: n%u takes an answer of RADIUS that nobody authenticated", host);
 	if (s.half_open > core_policy(n->core)->limits.half_open_max)
 		world_fail(w, "I8: n%u has %zu half-open SAs", host, s.half_open);
 }

@@ -73,11 +73,13 @@ static void say_totals(const struct totals *t)
 		printf("fault: %s %llu\n", fault_names[i], (unsigned long long)t->faults[i]);
 	printf("ESP packets checked %llu\nIKE messages checked %llu\n"
 	       "rounds of IKE_AUTH checked %llu\nattacks checked %llu\n"
-	       "state digests compared %llu\ncertificates judged %llu\nrefused for a wrong clock %llu\n",
+	       "state digests compared %llu\ncertificates judged %llu\nrefused for a wrong clock %llu\n"
+	       "requests to RADIUS checked %llu\nreports to RADIUS checked %llu\n",
 	       (unsigned long long)t->esp, (unsigned long long)t->exchanges,
 	       (unsigned long long)t->rounds,
 	       (unsigned long long)t->attacks, (unsigned long long)t->digests,
-	       (unsigned long long)t->dates, (unsigned long long)t->dates_refused);
+	       (unsigned long long)t->dates, (unsigned long long)t->dates_refused,
+	       (unsigned long long)t->questions, (unsigned long long)t->reports);
 }
 
 static uint64_t run(const struct arguments *a, uint64_t seed, const char *command, struct totals *t)

@@ -52,7 +52,7 @@ run_sim() {
 	timeout 120 "$bin/sim" --seed "$2" $kind > /dev/null 2>&1 || return 1
 	how="$1 $2"
 	text=$(sed -E 's/^FAIL seed [0-9]+( at [0-9.]+ s)?: //' <<< "$line")
-	checker=$(sed -nE 's/^(I[0-9]+|log)\b.*/\1/p' <<< "$text")
+	checker=$(sed -nE 's/^(I[0-9]+|log|accounting)\b.*/\1/p' <<< "$text")
 	[ -n "$checker" ] || checker=$(sed -nE 's/.* ([a-z0-9_]+): Assertion.*/assert in \1()/p' <<< "$line")
 	[ -n "$checker" ] || checker="?"
 }

@@ -7,6 +7,7 @@
 #include "node/link/forward.h"
 #include "test/sim/clocks.h"
 #include "test/sim/net.h"
+#include "test/sim/radius.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -29,10 +30,15 @@ void node_send_frame(struct node *n, unsigned to, const uint8_t *data, size_t le
 	blob_unref(b);
 }
 
-static void check_outgoing(struct node *n, const uint8_t *data, size_t len)
+static void check_outgoing(struct node *n, const struct endpoint *local, const struct endpoint *remote,
+			   const uint8_t *data, size_t len)
 {
 	if (n->step_relays)
 		return;
+	if (local->port == RADIUS_LOCAL_PORT) {
+		i3_asks_radius(&n->full->checkers.i3, n->host->index, remote, data, len);
+		return;
+	}
 	i1_ike(&n->full->checkers.i1, n->host->index, data, len);
 	i3_sent(&n->full->checkers.i3, n->host->index, n->core, data, len);
 }
@@ -42,7 +48,7 @@ static void send_frame(struct node *n, unsigned to, const struct blob *b)
 	struct frame f;
 
 	if (b->data[0] == FRAME_SEND && frame_parse(&f, b->data, b->len) == OK)
-		check_outgoing(n, f.datagram.data, f.datagram.len);
+		check_outgoing(n, &f.datagram.local, &f.datagram.remote, f.datagram.data, f.datagram.len);
 	node_send_frame(n, to, b->data, b->len);
 }
 
@@ -75,8 +81,11 @@ static void perform(struct node *n, struct action *a)
 
 	switch (a->type) {
 	case ACTION_SEND_DATAGRAM:
-		check_outgoing(n, a->datagram.data->data, a->datagram.data->len);
-		if (!unfit_outer_cut(n->full, h->index))
+		check_outgoing(n, &a->datagram.local, &a->datagram.remote, a->datagram.data->data,
+			       a->datagram.data->len);
+		if (a->datagram.local.port == RADIUS_LOCAL_PORT)
+			radius_leaves(n, &a->datagram.remote, a->datagram.data);
+		else if (!unfit_outer_cut(n->full, h->index))
 			outside_to_client(n->full, &a->datagram.remote, DATAGRAM_IKE,
 					  blob_ref(a->datagram.data));
 		break;
@@ -150,7 +159,7 @@ static void step(struct node *n, struct event *e)
 	e->now_us = host_now_us(n->host);
 	random_fill(&n->host->world->random, e->seed, sizeof(e->seed));
 	if (attack)
-		i8_before(&n->full->checkers.i8, n, &attacked);
+		i8_before(&n->full->checkers.i8, n, e, &attacked);
 	i10_before(&n->full->checkers.i10, n);
 	for (uint32_t i = 0; i < n->config.n_nodes; i++)
 		core_node_clock(n->core, i, detector_node_clock(&n->detector, i));

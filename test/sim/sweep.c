@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A run is named METHOD:FAULT:N, N being the number of the datagram, in either direction, from the
- * client's first IKE_SA_INIT on. Up to there it equals the run without a fault, which counts the
- * datagrams. The client connects, rekeys its Child SA and its IKE SA, probes the gateway, moves,
- * re-authenticates, leaves and comes back: three IKE_SA_INITs, and no more in any run in which the
- * cluster forgets nothing. */
+/* A run is named METHOD:FAULT:N, N being the number of the datagram, in either direction, from the client's
+ * first IKE_SA_INIT on, those to RADIUS and back included. Up to there it equals the run without a fault, which
+ * counts the datagrams. The client connects, rekeys its Child SA and its IKE SA, probes the gateway, moves,
+ * re-authenticates, leaves and comes back: three IKE_SA_INITs, and no more in any run in which the cluster
+ * forgets nothing. */
 #include "test/sim/sweep.h"
 
 #include "test/sim/client.h"
@@ -23,19 +23,21 @@
 static const struct method {
 	const char *name;
 	unsigned client; /* Which one: odd ones are behind a NAT, half of all pairs have MOBIKE. */
-	bool rounds, eap, fragments;
+	bool rounds, eap, fragments, radius;
 	int certificates;
 	uint32_t rekey_s; /* The gateway rekeys, too: Child and IKE SA. 0: never. */
 } methods[] = {
-	{ "psk", 0, false, false, false, CERTIFICATES_NONE, 0 },
-	{ "psk-nat-mobike", 3, false, false, false, CERTIFICATES_NONE, 0 },
-	{ "pubkey", 1, false, false, false, CERTIFICATES_BOTH, 0 },
-	{ "pubkey-fragments", 2, false, false, true, CERTIFICATES_BOTH, 0 },
-	{ "eap-mschapv2", 3, false, true, false, CERTIFICATES_MIXED, 0 },
-	{ "eap-mschapv2-fragments", 2, false, true, true, CERTIFICATES_MIXED, 0 },
-	{ "rounds-that-ask", 3, true, false, false, CERTIFICATES_NONE, 0 },
-	{ "gateway-rekeys", 2, false, false, false, CERTIFICATES_NONE, 1 },
-	{ "gateway-rekeys-fragments", 3, false, false, true, CERTIFICATES_NONE, 1 },
+	{ "psk", 0, false, false, false, false, CERTIFICATES_NONE, 0 },
+	{ "psk-nat-mobike", 3, false, false, false, false, CERTIFICATES_NONE, 0 },
+	{ "pubkey", 1, false, false, false, false, CERTIFICATES_BOTH, 0 },
+	{ "pubkey-fragments", 2, false, false, true, false, CERTIFICATES_BOTH, 0 },
+	{ "eap-mschapv2", 3, false, true, false, false, CERTIFICATES_MIXED, 0 },
+	{ "eap-mschapv2-fragments", 2, false, true, true, false, CERTIFICATES_MIXED, 0 },
+	{ "rounds-that-ask", 3, true, false, false, false, CERTIFICATES_NONE, 0 },
+	{ "gateway-rekeys", 2, false, false, false, false, CERTIFICATES_NONE, 1 },
+	{ "gateway-rekeys-fragments", 3, false, false, true, false, CERTIFICATES_NONE, 1 },
+	{ "eap-radius", 3, false, true, false, true, CERTIFICATES_NONE, 0 },
+	{ "eap-radius-fragments", 2, false, true, true, true, CERTIFICATES_MIXED, 0 },
 };
 
 enum fault_at { FAULT_NONE, FAULT_LOST, FAULT_TWICE, FAULT_LATE, FAULT_SWAPPED, FAULT_LEADER, FAULT_OWNER, FAULT_ALL };
@@ -94,6 +96,7 @@ void sweep_plan(struct full *f)
 		.isolation_ms = 1000,
 		.rounds = m->rounds,
 		.eap = m->eap,
+		.radius = m->radius,
 		.fragments = m->fragments,
 		.certificates = m->certificates,
 		.child_life.rekey_s = m->rekey_s,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One fault, at one IKE datagram of one client's whole life: for every method of authentication,
+/* One fault, at one datagram of IKE or RADIUS of one client's whole life: for every method of authentication,
  * every datagram and every fault there is a run. Other runs show what is likely; these are
  * complete: every message is lost once, and the leader dies once at every message. */
 #ifndef TEST_SIM_SWEEP_H

@@ -6,6 +6,7 @@
  * is forwarded to the owner that the state knows, once; and a session moves only for a packet newer
  * than all before (I8). */
 #include "test/sim/node.h"
+#include "test/sim/radius.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -129,6 +130,7 @@ void watch_inner(struct node *n, const struct packet *p)
 	i9_passes(&n->full->checkers.i9, n, s, p->sa->e.session);
 	i11_passed(&n->full->checkers.i11, s->spi_in,
 		   &(struct volume){ .octets_in = p->len, .packets_in = 1 });
+	accounts_passed(n->full, p->sa->e.session, &(struct volume){ .octets_in = p->len, .packets_in = 1 });
 	s->epoch = p->epoch;
 	if (p->seq > s->let_in)
 		s->let_in = p->seq;
@@ -143,6 +145,7 @@ void watch_outer(struct node *n, const struct packet *p)
 	i9_passes(&n->full->checkers.i9, n, s, p->sa->e.session);
 	i11_passed(&n->full->checkers.i11, spi_in,
 		   &(struct volume){ .octets_out = p->len, .packets_out = 1 });
+	accounts_passed(n->full, p->sa->e.session, &(struct volume){ .octets_out = p->len, .packets_out = 1 });
 	i1_sealed(&n->full->checkers.i1, n->host->index, spi_in, p->seq, p->data, p->len);
 }
 
