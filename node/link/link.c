@@ -6,6 +6,10 @@
  * connection means that the process is gone, so the detector learns that within a round trip
  * instead of by silence; if only the link broke, nobody refuses.
  *
+ * What the core believes of a node rests on frames that came in order, each of them. One that finds
+ * no room in the inbox therefore ends its link, and both sides begin anew with HELLO; while the
+ * control loop is that far behind, no link begins.
+ *
  * All handles and connections belong to the link thread. Other threads touch
  * queues, under `lock`, and atomics (link_send.c). */
 #include "node/link/link_internal.h"
@@ -108,6 +112,21 @@ static void put_link(struct link *l, uint32_t node, bool up, uint64_t generation
 
 /* ---- Links ---- */
 
+/* The frames behind a lost one must not be taken for all that it has said: marks, then DONE. */
+static void lose(struct conn *c)
+{
+	c->link->behind = true;
+	link_say(c->link, c->node, "the control loop does not keep up with what it sends: the link begins anew");
+	conn_close(c);
+}
+
+/* A link that began now would only end again, and cost the other node all that it says at first. */
+static bool is_behind(struct link *l)
+{
+	l->behind = l->behind && inbox_is_crowded(l->inbox, INBOX_FRAMES);
+	return l->behind;
+}
+
 void link_frame(struct conn *c, const uint8_t *frame, size_t len)
 {
 	struct inbox_item *i = inbox_item_new(INBOX_EVENT, frame, len);
@@ -125,7 +144,7 @@ void link_frame(struct conn *c, const uint8_t *frame, size_t len)
 	if (frame[0] == FRAME_RELAY)
 		atomic_fetch_add(&c->link->relays_lost, !inbox_put(c->link->inbox, i, INBOX_IKE));
 	else if (!inbox_put(c->link->inbox, i, INBOX_FRAMES))
-		link_say(c->link, c->node, "frames are lost: the control loop does not keep up");
+		lose(c);
 }
 
 bool link_established(struct conn *c)
@@ -233,6 +252,10 @@ void link_dial(struct link *l, uint32_t node)
 
 	if (p->dialing)
 		return;
+	if (node > l->cluster->self && is_behind(l)) {
+		dial_later(l, node, false);
+		return;
+	}
 	c = conn_new(l, false, node);
 	c->probe = node < l->cluster->self;
 	c->dial.data = c;
@@ -254,7 +277,7 @@ static void on_connection(uv_stream_t *s, int status)
 	if (status < 0)
 		return;
 	c = conn_new(l, true, CLUSTER_NODES_MAX);
-	if (uv_accept(s, (uv_stream_t *)&c->tcp) || !stranger_admit(c))
+	if (uv_accept(s, (uv_stream_t *)&c->tcp) || is_behind(l) || !stranger_admit(c))
 		conn_close(c);
 	else
 		conn_accept(c);

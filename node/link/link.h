@@ -41,7 +41,7 @@ void link_stop(struct link *l);
 void link_free(struct link *l);
 
 /* Any thread. Copies. Lost silently if that connection is gone; a full queue ends the connection,
- * so that it begins anew with HELLO. */
+ * so that it begins anew with HELLO; so does a full inbox at the other end. */
 void link_send(struct link *l, uint32_t node, uint64_t generation, const uint8_t *frame, size_t len);
 
 /* The core's verdict on who is at the other end of that connection. Before it, the node counts as

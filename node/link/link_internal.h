@@ -146,6 +146,7 @@ struct link {
 	/* The core's verdict on a link: twice its generation, plus 1 if it works with that node. */
 	_Atomic uint64_t verdict[CLUSTER_NODES_MAX];
 	bool stalled;
+	bool behind;          /* A frame found no room, and the inbox has been crowded since. */
 	_Atomic uint64_t frames_in, frames_out, octets_in, octets_out, connections, refused,
 		forwards_lost, relays_lost, loop_stalls, strangers, evicted, unproved;
 };

@@ -8,9 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(INBOX_FRAMES_MAX - sizeof(struct inbox_item) >= FRAME_LEN_MAX + (32u << 20),
+	       "any frame fits an inbox that is nearly empty");
+
 void inbox_init(struct inbox *b, void (*wake)(void *ctx), void *ctx)
 {
+	static const size_t max[INBOX_CLASSES] = {SIZE_MAX, INBOX_FRAMES_MAX, INBOX_IKE_MAX,
+						INBOX_INIT_MAX, INBOX_PACKETS_MAX};
+
 	memset(b, 0, sizeof(*b));
+	memcpy(b->max, max, sizeof(max));
 	pthread_mutex_init(&b->lock, NULL);
 	b->end = &b->first;
 	b->wake = wake;
@@ -54,13 +61,11 @@ void inbox_item_free(struct inbox_item *i)
 
 bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_class class)
 {
-	static const size_t max[INBOX_CLASSES] = {SIZE_MAX, INBOX_FRAMES_MAX, INBOX_IKE_MAX,
-						INBOX_INIT_MAX, INBOX_PACKETS_MAX};
 	size_t cost = sizeof(*i) + i->len;
 	bool was_empty;
 
 	pthread_mutex_lock(&b->lock);
-	if (cost > max[class] - b->octets[class]) {
+	if (cost > b->max[class] - b->octets[class]) {
 		b->lost[class]++;
 		pthread_mutex_unlock(&b->lock);
 		inbox_item_free(i);
@@ -74,6 +79,16 @@ bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_class class)
 	if (was_empty)
 		b->wake(b->ctx);
 	return true;
+}
+
+bool inbox_is_crowded(struct inbox *b, enum inbox_class class)
+{
+	bool crowded;
+
+	pthread_mutex_lock(&b->lock);
+	crowded = b->octets[class] > b->max[class] / 2;
+	pthread_mutex_unlock(&b->lock);
+	return crowded;
 }
 
 const char *inbox_class_name(enum inbox_class class)

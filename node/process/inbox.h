@@ -4,6 +4,7 @@
 #define NODE_PROCESS_INBOX_H
 
 #include "cluster/core/event.h"
+#include "cluster/link/frame.h"
 #include "cluster/raft/store.h"
 #include "xdp/datapath.h"
 
@@ -50,15 +51,16 @@ struct inbox_item { /* heap */
 struct inbox {
 	pthread_mutex_t lock;
 	struct inbox_item *first, **end;
-	size_t octets[INBOX_CLASSES]; /* Waiting, items and all. */
+	size_t octets[INBOX_CLASSES]; /* Waiting, items and all ... */
+	size_t max[INBOX_CLASSES];    /* ... and how many may. */
 	_Atomic uint64_t lost[INBOX_CLASSES]; /* Refused because too much was waiting. */
 	void (*wake)(void *ctx); /* Any thread; called when the queue stops being empty. */
 	void *ctx;
 };
 
-/* Octets that may wait. Frames: two snapshots and a bit. IKE: what takes some 20 ms each, because
- * Raft's messages wait in the same queue. */
-#define INBOX_FRAMES_MAX (544u << 20)
+/* Octets that may wait. Frames: the longest snapshot, and what comes beside it. IKE: what takes some
+ * 20 ms each, because Raft's messages wait in the same queue. */
+#define INBOX_FRAMES_MAX ((size_t)FRAME_LEN_MAX + (64u << 20))
 #define INBOX_IKE_MAX (1u << 20)
 #define INBOX_INIT_MAX (1u << 20)
 #define INBOX_PACKETS_MAX (8u << 20)
@@ -71,6 +73,8 @@ void inbox_item_free(struct inbox_item *i);
 
 /* Adopts the item. False: its class is full, it was dropped. */
 bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_class class);
+/* Is more than half of its class's room taken? */
+bool inbox_is_crowded(struct inbox *b, enum inbox_class class);
 const char *inbox_class_name(enum inbox_class class); /* For metrics. */
 /* All that waits, in order, as a list. */
 struct inbox_item *inbox_take(struct inbox *b);
