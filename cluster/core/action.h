@@ -8,10 +8,13 @@
 #include "cluster/raft/store.h"
 #include "proto/auth/auth_clock.h"
 #include "proto/crypto/dh_desk.h"
+#include "proto/ike/ike_sa.h"
 #include "proto/wire/address.h"
 #include "proto/wire/blob.h"
 #include "proto/wire/prefix_list.h"
 #include "proto/esp/sad.h"
+
+#define ACTION_CONTROL_TEXT_LEN (IKE_ID_TEXT_LEN + 144u) /* An identity is in some. */
 
 enum action_type {
 	ACTION_SEND_DATAGRAM,  /* An IKE datagram, from one of the service addresses. */
@@ -72,7 +75,7 @@ struct action {
 			uint64_t from;     /* See struct control_request. */
 			bool done;
 			uint32_t sessions; /* Sessions that it ended; PRUNE: would end. */
-			char text[240];    /* A sentence, for people. */
+			char text[ACTION_CONTROL_TEXT_LEN]; /* A sentence, for people. */
 		} control;
 		struct {
 			int status;        /* Exit status: 0 clean, 1 with the reason in text. */

@@ -31,12 +31,11 @@ struct control {
 
 #define AGAIN_US (300 * MS)
 #define PATIENCE_US (5000 * MS)
-#define ID_TEXT 160u
 
 static void __attribute__((format(printf, 5, 6)))
 answer(struct core *c, struct control_asked *a, bool done, uint32_t sessions, const char *format, ...)
 {
-	char text[240];
+	char text[ACTION_CONTROL_TEXT_LEN];
 	va_list args;
 
 	va_start(args, format);
@@ -61,10 +60,17 @@ static bool is_anybody(const struct core *c, const struct ike_id *id)
 	       state_next_session_named(c->state, id, 0) != NULL;
 }
 
+/* So would one that is meant for many: it is looked up as it stands. Unless somebody is called so. */
+static bool is_pattern(const struct core *c, const struct ike_id *id)
+{
+	return ike_id_is_pattern(id) && !policy_knows(c, id) && !state_is_revoked(c->state, id) &&
+	       state_next_session_named(c->state, id, 0) == NULL;
+}
+
 void control_request(struct core *c, const struct control_request *r)
 {
 	struct control_asked *a = NULL, none = { .request = *r };
-	char id[ID_TEXT];
+	char id[IKE_ID_TEXT_LEN];
 
 	for (unsigned i = 0; i < CONTROLS_MAX && !a; i++)
 		if (c->control->asked[i].request.from == 0)
@@ -77,9 +83,12 @@ void control_request(struct core *c, const struct control_request *r)
 	a->request = *r;
 	a->ticket = entropy_u64(&c->entropy) | 1;
 	a->until_us = c->now_us + PATIENCE_US;
-	if (r->verb == CONTROL_REVOKE && !is_anybody(c, &r->id))
-		answer(c, a, false, 0, "unknown identity '%s': no [[secret]] and no session has it",
+	if (r->verb == CONTROL_REVOKE && is_pattern(c, &r->id))
+		answer(c, a, false, 0, "'%s': revoke takes one identity and no pattern: name each, or change \"client_ids\"",
 		       ike_id_format(&r->id, id, sizeof(id)));
+	else if (r->verb == CONTROL_REVOKE && !is_anybody(c, &r->id))
+		answer(c, a, false, 0, "unknown identity '%s': no [[secret]], [[user]] or [[client]] has it, no "
+		       "\"client_ids\" name it, and no session has it", ike_id_format(&r->id, id, sizeof(id)));
 	else if ((r->verb == CONTROL_PRUNE || r->verb == CONTROL_PRUNE_YES) && !policy_is_shown(c))
 		answer(c, a, false, 0,
 		       "most voters have another policy in force than this node: ask one of them");
@@ -145,7 +154,7 @@ static void prune(struct core *c, struct control_asked *a)
 
 static void answer_identity(struct core *c, struct control_asked *a, const struct apply_result *r)
 {
-	char id[ID_TEXT], n[40];
+	char id[IKE_ID_TEXT_LEN], n[40];
 
 	ike_id_format(&a->request.id, id, sizeof(id));
 	sessions_text(r->n_ended, n);
@@ -184,7 +193,7 @@ static void answer_applied(struct core *c, struct control_asked *a, const struct
 static void tell(struct core *c, const struct command *x, const struct apply_result *r)
 {
 	const struct identity_command *p = &x->identity;
-	char id[ID_TEXT], n[40];
+	char id[IKE_ID_TEXT_LEN], n[40];
 
 	if (r->status != OK)
 		return;

@@ -332,7 +332,7 @@ void exchange_applied(struct core *c, const struct follow_session *f)
 
 	if (f->spi_r && (l = lane_find(c, f->spi_i, f->spi_r)) && l->busy) {
 		if (s && f->status == OK && l->makes_session) {
-			char id[160], ip[ADDRESS_TEXT_LEN];
+			char id[IKE_ID_TEXT_LEN], ip[ADDRESS_TEXT_LEN];
 
 			action_event(c->actions, "session_up", "%s from connection %s, virtual IP %s",
 				     ike_id_format(&s->ike.peer_id, id, sizeof(id)), s->ike.connection,

@@ -143,22 +143,27 @@ void policy_set(struct core *c, struct cluster_policy *policy)
 	policy_look(c);
 }
 
-static unsigned listed(const struct core *c, const struct ike_id *id)
+static const struct known *known(const struct core *c, const struct ike_id *id)
 {
 	struct ike_id key = ike_id_key(id);
 	struct known *k;
 
 	HASH_FIND(hh, c->policy->known, &key, sizeof(key), k);
+	return k;
+}
+
+static unsigned listed(const struct core *c, const struct ike_id *id)
+{
+	const struct known *k = known(c, id);
+
 	return k ? k->listed : AUTH_LISTED_NOWHERE;
 }
 
 bool policy_address_of(const struct core *c, const struct ike_connection *connection, const struct ike_id *id,
 		       struct address *out)
 {
-	struct ike_id key = ike_id_key(id);
-	struct known *k;
+	const struct known *k = known(c, id);
 
-	HASH_FIND(hh, c->policy->known, &key, sizeof(key), k);
 	if (!k || k->address.family == 0 || k->own != (unsigned)ike_connection_auth(connection)->listed)
 		return false;
 	*out = k->address;
@@ -178,7 +183,7 @@ bool policy_is_reserved(const struct core *c, const struct address *a)
 
 bool policy_knows(const struct core *c, const struct ike_id *id)
 {
-	return listed(c, id) != AUTH_LISTED_NOWHERE;
+	return known(c, id) != NULL;
 }
 
 /* Would it be let in today? Its connection exists, and its identity is where that one looks. */
@@ -212,9 +217,12 @@ bool policy_admits(const struct core *c, const struct ike_id *id)
 {
 	const struct ike_config *ike = &c->in_force->ike;
 
-	for (size_t i = 0; i < ike->n_connections; i++)
-		if (ike->connections[i].clients && trust_admits(ike->connections[i].clients, id))
+	for (size_t i = 0; i < ike->n_connections; i++) {
+		const struct ike_connection *x = &ike->connections[i];
+
+		if (x->clients ? trust_admits(x->clients, id) : ike_connection_auth(x)->listed == AUTH_LISTED_NOWHERE)
 			return true;
+	}
 	return false;
 }
 

@@ -18,13 +18,14 @@ struct policy_walk {
 
 void policy_init(struct core *c);
 void policy_set(struct core *c, struct cluster_policy *policy); /* In force from now on. */
-bool policy_knows(const struct core *c, const struct ike_id *id); /* Has it a [[secret]]? */
+bool policy_knows(const struct core *c, const struct ike_id *id); /* Has it a [[secret]], [[user]], [[client]]? */
 /* Virtual IPs that are of one identity: its own, if it comes by a connection of the kind that the address was
  * given for (another may prove the same name by another method); and whether an address is anybody's. */
 bool policy_address_of(const struct core *c, const struct ike_connection *connection, const struct ike_id *id,
 		       struct address *out);
 bool policy_is_reserved(const struct core *c, const struct address *a);
-bool policy_admits(const struct core *c, const struct ike_id *id); /* May a certificate name it? */
+/* May somebody come by this name: do client_ids name it, or do a CA or RADIUS servers without client_ids say who it is? */
+bool policy_admits(const struct core *c, const struct ike_id *id);
 bool policy_is_shown(const struct core *c); /* Has a majority of voters our facts and our policy? */
 bool policy_ends_too_many(uint64_t gone, uint64_t seen); /* Too many to end unless an operator says so? */
 void policy_walk(const struct core *c, struct policy_walk *w); /* Further; never if it is over. */

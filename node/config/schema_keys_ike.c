@@ -84,6 +84,9 @@ SETTER(connection_client_ids)
 
 	if (!r->connection->clients)
 		r->connection->clients = trust_new();
+	if (v->n == 0)
+		reader_error(r, v->line, "\"client_ids\" is empty, which would let everybody in: remove the key, or name "
+					 "somebody");
 	for (size_t i = 0; i < v->n; i++) {
 		const char *why = NULL;
 

@@ -26,7 +26,7 @@ static json_t *view_revoked(void *ctx)
 {
 	const struct state *s = core_state(((struct node *)ctx)->core);
 	const struct ike_id *id = NULL;
-	char text[2 * IKE_ID_MAX + 16];
+	char text[IKE_ID_TEXT_LEN];
 	json_t *list = json_array();
 
 	while ((id = state_next_revoked(s, id)) != NULL)

@@ -53,7 +53,7 @@ static json_t *session_json(const struct state *s, const struct session *x,
 			    const struct datapath_sa_stats *stats)
 {
 	const struct node_record *owner = state_node(s, session_slot(s, x)->node);
-	char id[2 * IKE_ID_MAX], remote[ENDPOINT_TEXT_LEN], ip[ADDRESS_TEXT_LEN];
+	char id[IKE_ID_TEXT_LEN], remote[ENDPOINT_TEXT_LEN], ip[ADDRESS_TEXT_LEN];
 	int64_t epoch = session_epoch(s, x);
 	json_t *children = json_array();
 

@@ -58,7 +58,7 @@ bool ike_auth_respond(struct auth_step *s, struct ike_builder *b)
 
 static void note_refusal(struct auth_step *s, uint16_t notify, const char *why)
 {
-	char text[IKE_ID_MAX + 16];
+	char text[IKE_ID_TEXT_LEN];
 
 	s->out->refused = notify;
 	ike_note(s->out,

@@ -201,7 +201,7 @@ static void add_child(struct ike_builder *b, const struct child_sa *child,
 
 static void session_note(const struct auth_step *s, uint16_t error)
 {
-	char id[IKE_ID_MAX + 16], text[ADDRESS_TEXT_LEN] = "none", notify[NOTIFY_TEXT_LEN];
+	char id[IKE_ID_TEXT_LEN], text[ADDRESS_TEXT_LEN] = "none", notify[NOTIFY_TEXT_LEN];
 	const char *by = s->round.by ? ", by " : "";
 	char both[REFUSAL_TEXT_LEN];
 

@@ -28,6 +28,8 @@ bool dn_format(CBS der, char *text, size_t size) must_check;
  * What is no Name stays as it is. */
 void dn_make_key(uint8_t *der, size_t len);
 
+bool dn_has_star(CBS der); /* "*" in a value */
+
 /* Does the name fit the pattern? Attribute by attribute, in order; a value "*" fits any. */
 bool dn_matches(CBS der, CBS pattern) must_check;
 

@@ -9,7 +9,10 @@
  *	@#0a1b                     ID_KEY_ID, hexadecimal
  *	keyid: fqdn: dns: email: rfc822: userfqdn: ipv4: ipv6:   the type spelled out;
  *	                           keyid:0x0a1b is hexadecimal
- *	C=CH, O=x, CN=moon         ID_DER_ASN1_DN (dn.h); also behind asn1dn: */
+ *	C=CH, O=x, CN=moon         ID_DER_ASN1_DN (dn.h); also behind asn1dn:
+ *	type9:0x3000               any type, by its number: what has no other text is printed so
+ *
+ * What is printed reads back as the same identity, because operators copy it into commands. */
 #include "proto/ike/dn.h"
 #include "proto/ike/ike_message.h"
 
@@ -48,7 +51,7 @@ static int hex_digit(char c)
 	return c != '\0' && p ? (int)((p - digits) & 15) : -1;
 }
 
-static enum status set_hex(struct ike_id *id, const char *text)
+static enum status set_hex(struct ike_id *id, uint8_t type, const char *text)
 {
 	uint8_t bytes[IKE_ID_MAX];
 	size_t len = strlen(text);
@@ -64,7 +67,7 @@ static enum status set_hex(struct ike_id *id, const char *text)
 			return ERR_MALFORMED;
 		bytes[i / 2] = (uint8_t)(high << 4 | low);
 	}
-	return set_bytes(id, IKE_ID_KEY_ID, bytes, len / 2);
+	return set_bytes(id, type, bytes, len / 2);
 }
 
 static enum status set_address(struct ike_id *id, const char *text, uint8_t type)
@@ -94,17 +97,33 @@ static enum status set_typed(struct ike_id *id, uint8_t type, const char *text)
 	if (type == IKE_ID_IPV4_ADDR || type == IKE_ID_IPV6_ADDR)
 		return set_address(id, text, type);
 	if (type == IKE_ID_KEY_ID && strncmp(text, "0x", 2) == 0)
-		return set_hex(id, text + 2);
+		return set_hex(id, type, text + 2);
 	if (type == IKE_ID_DER_ASN1_DN)
 		return set_dn(id, text);
 	return set_bytes(id, type, text, strlen(text));
 }
 
+/* "type9:0x3000": where the digits begin, and the type; NULL: it is none of these. */
+static const char *numbered(const char *text, uint8_t *type)
+{
+	unsigned n = 0;
+
+	if (strncmp(text, "type", 4) != 0 || text[4] < '0' || text[4] > '9')
+		return NULL;
+	for (text += 4; *text >= '0' && *text <= '9' && n <= 255; text++)
+		n = 10 * n + (unsigned)(*text - '0');
+	*type = (uint8_t)n;
+	return n <= 255 && strncmp(text, ":0x", 3) == 0 ? text + 3 : NULL;
+}
+
 enum status ike_id_parse(struct ike_id *id, const char *text)
 {
 	struct ike_id guess;
+	const char *digits = numbered(text, &guess.type);
 
 	memset(id, 0, sizeof(*id));
+	if (digits)
+		return set_hex(id, guess.type, digits);
 	for (size_t i = 0; i < sizeof(id_prefixes) / sizeof(id_prefixes[0]); i++) {
 		size_t len = strlen(id_prefixes[i].text);
 
@@ -116,7 +135,7 @@ enum status ike_id_parse(struct ike_id *id, const char *text)
 		return OK;
 	}
 	if (strncmp(text, "@#", 2) == 0)
-		return set_hex(id, text + 2);
+		return set_hex(id, IKE_ID_KEY_ID, text + 2);
 	if (strncmp(text, "@@", 2) == 0)
 		return set_bytes(id, IKE_ID_RFC822_ADDR, text + 2, strlen(text + 2));
 	if (*text == '@')
@@ -186,6 +205,17 @@ bool ike_id_matches(const struct ike_id *id, const struct ike_id *pattern)
 	return dn_matches(der, fits);
 }
 
+bool ike_id_is_pattern(const struct ike_id *id)
+{
+	if (id->type == IKE_ID_DER_ASN1_DN) {
+		CBS der;
+
+		CBS_init(&der, id->data, id->len);
+		return dn_has_star(der);
+	}
+	return (id->type == IKE_ID_FQDN || id->type == IKE_ID_RFC822_ADDR) && memchr(id->data, '*', id->len);
+}
+
 static const char *format_bytes(const struct ike_id *id, const char *lead, char *text, size_t size)
 {
 	int at = snprintf(text, size, "%s", lead);
@@ -195,42 +225,66 @@ static const char *format_bytes(const struct ike_id *id, const char *lead, char 
 	return text;
 }
 
-/* Text that reads back as the same identity if possible. A peer's identity goes to logs and status
- * pages: only printable ASCII passes unchanged. */
-const char *ike_id_format(const struct ike_id *id, char *text, size_t size)
+static bool reads_back(const struct ike_id *id, const char *text)
 {
-	struct address a = {.family = id->type == IKE_ID_IPV4_ADDR ? 4 : 6};
-	char address[ADDRESS_TEXT_LEN], lead[16];
-	CBS der;
-	bool printable = id->len > 0;
+	struct ike_id again;
+
+	return ike_id_parse(&again, text) == OK && ike_id_equal(&again, id);
+}
+
+/* As octets are, behind what names the type, unless that goes without saying. */
+static bool format_text(const struct ike_id *id, char *text, size_t size)
+{
+	const char *lead = id->type == IKE_ID_FQDN ? "fqdn:" : id->type == IKE_ID_KEY_ID ? "keyid:" : "email:";
 
 	for (size_t i = 0; i < id->len; i++)
-		printable = printable && id->data[i] > 0x20 && id->data[i] < 0x7f;
+		if (id->data[i] <= 0x20 || id->data[i] >= 0x7f)
+			return false;
+	snprintf(text, size, "%.*s", (int)id->len, (const char *)id->data);
+	if (reads_back(id, text))
+		return true;
+	snprintf(text, size, "%s%.*s", lead, (int)id->len, (const char *)id->data);
+	return reads_back(id, text);
+}
+
+static bool format_address(const struct ike_id *id, char *text, size_t size)
+{
+	struct address a = {.family = id->type == IKE_ID_IPV4_ADDR ? 4 : 6};
+	char address[ADDRESS_TEXT_LEN];
+
+	if (id->len != address_len(&a))
+		return false;
+	memcpy(a.octets, id->data, id->len);
+	snprintf(text, size, "%s", address_format(&a, address));
+	return true;
+}
+
+/* A peer's identity goes to logs and status pages: only printable ASCII passes unchanged. */
+const char *ike_id_format(const struct ike_id *id, char *text, size_t size)
+{
+	bool done = false;
+	char lead[16];
+	CBS der;
+
 	switch (id->type) {
 	case IKE_ID_IPV4_ADDR:
 	case IKE_ID_IPV6_ADDR:
-		if (id->len != address_len(&a))
-			break;
-		memcpy(a.octets, id->data, id->len);
-		snprintf(text, size, "%s", address_format(&a, address));
-		return text;
+		done = format_address(id, text, size);
+		break;
 	case IKE_ID_FQDN:
 	case IKE_ID_RFC822_ADDR:
 	case IKE_ID_KEY_ID:
-		if (printable) {
-			snprintf(text, size, "%s%.*s", id->type == IKE_ID_KEY_ID ? "keyid:" : "",
-				 (int)id->len, (const char *)id->data);
-			return text;
-		}
+		done = format_text(id, text, size);
 		break;
 	case IKE_ID_DER_ASN1_DN:
 		CBS_init(&der, id->data, id->len);
-		if (dn_format(der, text, size))
-			return text;
+		done = dn_format(der, text, size) && reads_back(id, text);
 		break;
 	default:
 		break;
 	}
+	if (done)
+		return text;
 	if (id->type == IKE_ID_KEY_ID)
 		return format_bytes(id, "keyid:0x", text, size);
 	snprintf(lead, sizeof(lead), "type%u:0x", id->type);

@@ -17,6 +17,7 @@
 #define IKE_NONCE_MAX 256u     /* RFC 7296 2.10 / 3.9 */
 #define IKE_NONCE_LEN 32u      /* What we draw. */
 #define IKE_ID_MAX 240u        /* Longer identities are refused; a DN in DER may be that long. */
+#define IKE_ID_TEXT_LEN (2 * IKE_ID_MAX + 16) /* With the NUL; at most "type255:0x" and hexadecimal digits. */
 #define IKE_CHILD_MAX 9u       /* Child SAs of one session: 8, and the replacement of one. */
 #define IKE_SA_MAX 2u
 #define IKE_RENEW_ALWAYS_MS 600000u /* How long a tombstone lives: see ike_may_renew(). */
@@ -188,6 +189,7 @@ bool ike_session_is_brief(const struct ike_session *s);
 unsigned ike_session_places(const struct ike_session *s);
 /* The same with one more Child SA, which replaces that one (0: none). */
 unsigned ike_session_places_with(const struct ike_session *s, uint32_t replaces);
+/* For logs and terminals. ike_id_parse() makes the same identity of it, if size is IKE_ID_TEXT_LEN or it fits. */
 const char *ike_id_format(const struct ike_id *id, char *text, size_t size);
 
 #endif

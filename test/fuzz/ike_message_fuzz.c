@@ -90,15 +90,19 @@ static void read_ts(const CBS *body)
 
 static void read_id(const struct ike_payload_id *p)
 {
-	struct ike_id id;
-	char text[64];
+	struct ike_id id, again;
+	char text[IKE_ID_TEXT_LEN], small[64];
+	enum status s;
 
 	touch(&p->body);
 	if (ike_id_from_payload(&id, p) != OK)
 		return;
+	ike_id_format(&id, small, sizeof(small));
+	assert(strlen(small) < sizeof(small));
 	ike_id_format(&id, text, sizeof(text));
 	assert(strlen(text) < sizeof(text));
-	assert(ike_id_equal(&id, &id));
+	s = ike_id_parse(&again, text);
+	assert(s == OK && ike_id_equal(&id, &again));
 }
 
 static void read_message(const struct ike_message *m)

@@ -75,7 +75,7 @@ struct story {
 		unsigned n; /* How many there were. */
 		bool done;
 		uint32_t sessions;
-		char text[240];
+		char text[ACTION_CONTROL_TEXT_LEN];
 	} answer; /* To an operator, the last one. */
 	/* True: this datagram was not for a client. NULL: none is. */
 	bool (*serves)(struct story *l, uint32_t node, const struct endpoint *local,

@@ -49,6 +49,9 @@ static const struct row {
 	{"local_ts = [\"10.20.0.0/16\"]", "local_ts = [\"10.20.0.1/16\"]", 41, false, "write \"10.20.0.0/16\""},
 	{"[[connection]]", "[datapath]\nmss_clamp = 1\n[[connection]]", 38, false, "\"mss_clamp\""},
 	{"[[connection]]", "[datapath]\nmss_clamp = true\n[[connection]]", 38, false, NULL},
+	/* Who may come. */
+	{"auth = \"psk\"", "auth = \"psk\"\nclient_ids = []", 41, false, "let everybody in: remove the key"},
+	{"auth = \"psk\"", "auth = \"psk\"\nclient_ids = [\"cl\"]", 41, false, NULL},
 	/* Addresses of identities. */
 	{"psk_file = \"cl.psk\"", "psk_file = \"cl.psk\"\naddress = \"10.30.0.9\"", 48, false, NULL},
 	{"psk_file = \"cl.psk\"", "psk_file = \"cl.psk\"\naddress = \"10.31.0.9\"", 48, false, "\"pool\" of no"},

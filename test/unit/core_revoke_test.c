@@ -2,12 +2,14 @@
 /* Stories of an operator who ends sessions and revokes identities, at any node: no node serves a
  * Child SA once that is applied, a DELETE that outlives the leader tells the client, and a revoked
  * identity does not come back until it is allowed. */
+#include "proto/auth/method.h"
 #include "test/lib/story.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -130,7 +132,12 @@ static void errors_name_what_is_wrong(void **unused)
 	begin(&l);
 	story_control(&l, story_third(&l), CONTROL_REVOKE, 0, "nobody");
 	assert_string_equal(l.answer.text,
-			    "unknown identity 'nobody': no [[secret]] and no session has it");
+			    "unknown identity 'nobody': no [[secret]], [[user]] or [[client]] has it, no \"client_ids\" "
+			    "name it, and no session has it");
+	assert_false(l.answer.done);
+	story_control(&l, story_third(&l), CONTROL_REVOKE, 0, "*.example.org");
+	assert_string_equal(l.answer.text, "'*.example.org': revoke takes one identity and no pattern: name each, or "
+					   "change \"client_ids\"");
 	assert_false(l.answer.done);
 	story_control(&l, story_third(&l), CONTROL_END, 77, NULL);
 	told(&l, false, 0, "there is no session 77");
@@ -140,6 +147,31 @@ static void errors_name_what_is_wrong(void **unused)
 	told(&l, false, 0, "'cl' is not revoked");
 	story_level(&l);
 	assert_int_equal(state_child_sas(state_at(&l, 0)), 1);
+	story_fini(&l);
+}
+
+/* A device is stolen while it is switched off: RADIUS servers alone know whose it is; or only a [[client]] has it. */
+static void who_is_not_there_can_be_locked_out(void **unused)
+{
+	struct ike_reservation *bob = calloc(1, sizeof(*bob));
+	struct cluster_policy *p;
+	struct story l;
+
+	(void)unused;
+	begin(&l);
+	assert_int_equal(ike_id_parse(&bob->id, "bob"), OK);
+	bob->address.family = 4;
+	p = story_policy_copy(&l, story_third(&l), 2);
+	p->ike.reserved = bob;
+	p->ike.n_reserved = 1;
+	story_policy(&l, story_third(&l), p);
+	asks(&l, CONTROL_REVOKE, "bob", "'bob' is revoked, 0 sessions are ended", 0);
+	story_control(&l, story_third(&l), CONTROL_REVOKE, 0, "alice@example.org");
+	assert_false(l.answer.done);
+	p = story_policy_copy(&l, story_third(&l), 3);
+	p->ike.connections->auth = &ike_auth_eap_radius;
+	story_policy(&l, story_third(&l), p);
+	asks(&l, CONTROL_REVOKE, "alice@example.org", "'alice@example.org' is revoked, 0 sessions are ended", 0);
 	story_fini(&l);
 }
 
@@ -331,6 +363,7 @@ int main(void)
 		cmocka_unit_test(ends_and_comes_back_when_allowed),
 		cmocka_unit_test(is_found_in_any_case),
 		cmocka_unit_test(errors_name_what_is_wrong),
+		cmocka_unit_test(who_is_not_there_can_be_locked_out),
 		cmocka_unit_test(an_ended_session_may_begin_anew),
 		cmocka_unit_test(nothing_is_made_on_what_ends),
 		cmocka_unit_test(the_next_leader_tells_the_client),

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/ike/ike_config.h"
 #include "proto/ike/payload.h"
 
 #include "test/unit/hex.h"
@@ -22,12 +23,12 @@ static const struct {
 	{5, "@@a@b", OK, IKE_ID_RFC822_ADDR, "614062", "a@b"},
 	{6, "10.0.0.1", OK, IKE_ID_IPV4_ADDR, "0a000001", "10.0.0.1"},
 	{7, "2001:db8::1", OK, IKE_ID_IPV6_ADDR, "20010db8000000000000000000000001", "2001:db8::1"},
-	{8, "@10.0.0.1", OK, IKE_ID_FQDN, "31302e302e302e31", "10.0.0.1"},
+	{8, "@10.0.0.1", OK, IKE_ID_FQDN, "31302e302e302e31", "fqdn:10.0.0.1"},
 	{9, "keyid:text", OK, IKE_ID_KEY_ID, "74657874", "keyid:text"},
 	{10, "@#0a1B", OK, IKE_ID_KEY_ID, "0a1b", "keyid:0x0a1b"},
 	{11, "keyid:0x00ff", OK, IKE_ID_KEY_ID, "00ff", "keyid:0x00ff"},
-	{12, "fqdn:a@b", OK, IKE_ID_FQDN, "614062", "a@b"},
-	{13, "EMAIL:x", OK, IKE_ID_RFC822_ADDR, "78", "x"},
+	{12, "fqdn:a@b", OK, IKE_ID_FQDN, "614062", "fqdn:a@b"},
+	{13, "EMAIL:x", OK, IKE_ID_RFC822_ADDR, "78", "email:x"},
 	{14, "ipv4:10.0.0.1", OK, IKE_ID_IPV4_ADDR, "0a000001", "10.0.0.1"},
 	{15, "ipv4:2001:db8::1", ERR_MALFORMED, 0, NULL, NULL},
 	{16, "ipv6:10.0.0.1", ERR_MALFORMED, 0, NULL, NULL},
@@ -40,6 +41,17 @@ static const struct {
 	 "301a310b3009060355040613024348310b300906035504030c026777", "C=CH, CN=gw"},
 	{23, "%any", ERR_UNSUPPORTED, 0, NULL, NULL},
 	{24, "256.1.1.1", OK, IKE_ID_FQDN, "3235362e312e312e31", "256.1.1.1"},
+	{25, "type9:0x3000", OK, IKE_ID_DER_ASN1_DN, "3000", "type9:0x3000"},
+	{26, "type2:0x67772E", OK, IKE_ID_FQDN, "67772e", "gw."},
+	{27, "type256:0x00", OK, IKE_ID_FQDN, "747970653235363a30783030", "type256:0x00"},
+	{28, "type2:0x0", ERR_MALFORMED, 0, NULL, NULL},
+	{29, "type2:0x", ERR_MALFORMED, 0, NULL, NULL},
+	{30, "typed", OK, IKE_ID_FQDN, "7479706564", "typed"},
+	{31, "two words", OK, IKE_ID_FQDN, "74776f20776f726473", "type2:0x74776f20776f726473"},
+	{32, "fqdn:type2:0x00", OK, IKE_ID_FQDN, "74797065323a30783030", "fqdn:type2:0x00"},
+	{33, "fqdn:%any", OK, IKE_ID_FQDN, "25616e79", "fqdn:%any"},
+	{34, "CN=M\xc3\xbcller", OK, IKE_ID_DER_ASN1_DN, "30123110300e06035504030c074dc3bc6c6c6572",
+	 "type9:0x30123110300e06035504030c074dc3bc6c6c6572"},
 };
 
 static void test_text(void **state)
@@ -102,6 +114,64 @@ static void test_equal(void **state)
 	}
 }
 
+static void reads_back(const struct ike_id *id)
+{
+	char text[IKE_ID_TEXT_LEN];
+	struct ike_id again;
+
+	if (ike_id_parse(&again, ike_id_format(id, text, sizeof(text))) != OK || !ike_id_equal(&again, id))
+		fail_msg("%s is of type %u, and reads back as type %u", text, id->type, again.type);
+}
+
+/* An operator copies what is printed into `baton revoke`. */
+static void test_printed_reads_back(void **state)
+{
+	static const char *const hard[] = {"a", "a b", "a@b", "a=b", "@a", "@#a", "10.0.0.1", "::1", "%any", "keyid:a", "0xab",
+					   "CN=a", "type2:0x00", "email:a", "\xc3\xa9", "*", "a,b"};
+	static const uint8_t types[] = {0, 1, 2, 3, 5, 9, 11, 77, 255};
+	struct ike_id id, longest = {.len = IKE_ID_MAX};
+
+	(void)state;
+	for (size_t t = 0; t < sizeof(types); t++) {
+		for (size_t i = 0; i < sizeof(hard) / sizeof(hard[0]); i++) {
+			memset(&id, 0, sizeof(id));
+			id.type = types[t];
+			id.len = (uint8_t)strlen(hard[i]);
+			memcpy(id.data, hard[i], id.len);
+			reads_back(&id);
+		}
+		for (unsigned octet = 0; octet < 256; octet += 0x55) {
+			longest.type = types[t];
+			memset(longest.data, (int)octet, sizeof(longest.data));
+			reads_back(&longest);
+		}
+	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].status == OK && ike_id_parse(&id, rows[i].text) == OK)
+			reads_back(&id);
+	/* As many octets of a name in DER as there may be. */
+	assert_int_equal(ike_id_parse(&id, "O=a, OU=12345678901234567890123456789012345678901234567890123456789012345678901234567890, "
+				      "CN=12345678901234567890123456789012345678901234567890123456789012345678901234567890\\,"), OK);
+	reads_back(&id);
+}
+
+static void test_patterns(void **state)
+{
+	static const struct {
+		const char *text;
+		bool pattern;
+	} pattern_rows[] = {{"*", true}, {"*.example.org", true}, {"*@b", true}, {"a*", true}, {"a", false}, {"keyid:*", false},
+			    {"10.42.42.42", false}, {"O=Ex, CN=*", true}, {"O=Ex*, CN=a", true}, {"O=Ex, E=a@b", false}};
+	struct ike_id id;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pattern_rows) / sizeof(pattern_rows[0]); i++) {
+		assert_int_equal(ike_id_parse(&id, pattern_rows[i].text), OK);
+		if (ike_id_is_pattern(&id) != pattern_rows[i].pattern)
+			fail_msg("%s", pattern_rows[i].text);
+	}
+}
+
 /* What a peer sends may be anything: it must not reach a log as it is. */
 static void test_format_hostile(void **state)
 {
@@ -125,6 +195,8 @@ int main(void)
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_length),
 		cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_printed_reads_back),
+		cmocka_unit_test(test_patterns),
 		cmocka_unit_test(test_format_hostile),
 	};
 
