@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A node's core: one event in, the rooms do their part, actions out. A step ends when everything
  * that was applied in it has been followed up (follow.c) and all its proposals have gone out as one
- * log entry. */
+ * log entry; of events that come together, the last one's step does this for all. */
 #include "cluster/core/core.h"
 #include "cluster/core/rooms.h"
 #include "cluster/core/frames.h"
@@ -214,6 +214,12 @@ static void begin(struct core *c, uint64_t now_us, const uint8_t *seed, struct a
 	entropy_init(&c->entropy, seed);
 }
 
+static void leave(struct core *c)
+{
+	entropy_fini(&c->entropy);
+	c->actions = NULL;
+}
+
 static void end(struct core *c)
 {
 	follow_all(c);
@@ -221,8 +227,7 @@ static void end(struct core *c)
 	follow_all(c);
 	proposals_flush(c);
 	tell_applied(c);
-	entropy_fini(&c->entropy);
-	c->actions = NULL;
+	leave(c);
 }
 
 void core_node_clock(struct core *c, uint32_t node, uint64_t clock_us)
@@ -238,6 +243,11 @@ void cluster_step(struct core *c, const struct event *event, struct actions *act
 	begin(c, event->now_us, event->seed, actions);
 	on_event(c, event);
 	follow_all(c);
+	c->unfinished = event->more && !c->stopped;
+	if (c->unfinished) {
+		leave(c);
+		return;
+	}
 	if (!c->stopped)
 		tick(c);
 	end(c);
@@ -254,6 +264,8 @@ uint64_t core_deadline_us(const struct core *c)
 		radius_deadline_us(c),
 	};
 
+	if (c->unfinished)
+		return c->now_us;
 	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
 		if (other[i] < d)
 			d = other[i];

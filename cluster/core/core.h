@@ -31,6 +31,8 @@ bool core_clock_is_wrong(const struct core *core);
  * that of its core's events. */
 void core_node_clock(struct core *core, uint32_t node, uint64_t clock_us);
 
+/* If more follow at once, what this event proposes waits: all of them together make one log entry. What is
+ * due by time is looked at after the last one. */
 void cluster_step(struct core *core, const struct event *event, struct actions *actions);
 
 /* When EVENT_TICK is due next, by the clock of event.now_us. */

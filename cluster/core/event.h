@@ -38,6 +38,7 @@ struct event {
 	enum event_type type;
 	uint64_t now_us;                /* Monotonic; never goes back. */
 	uint8_t seed[ENTROPY_SEED_LEN]; /* Fresh from the system for every event. */
+	bool more;                      /* Another event follows at once: see cluster_step(). */
 	union {
 		struct {
 			struct endpoint local, remote;

@@ -83,6 +83,7 @@ struct core {
 	uint64_t replay_until;         /* Last index that our store held when we started ... */
 	uint64_t started_us, unlogged_us; /* core_start's; not less than the time within which marks are committed. */
 	uint64_t housekeeping_us;
+	bool unfinished;         /* An event said that more follow. */
 	uint64_t slept_until_us; /* This process stood still, and has not caught up before this time. */
 
 	/* The event being handled. */

@@ -215,7 +215,7 @@ void conn_pump(struct conn *c)
 		conn_flush(c);
 		link_beat(c->link);
 		if (turn > TURN_MAX) { /* Goes on after timers and what came in. */
-			uv_async_send(&c->link->wake);
+			wakeup_ask(&c->link->wake);
 			return;
 		}
 	}
@@ -341,7 +341,7 @@ static void handshake(struct conn *c)
 	link_prove(c);
 }
 
-static void conn_advance(struct conn *c)
+static void read_all(struct conn *c)
 {
 	uint8_t buffer[16384];
 	enum tls_result r;
@@ -366,6 +366,12 @@ static void conn_advance(struct conn *c)
 			return;
 		}
 	}
+}
+
+static void conn_advance(struct conn *c)
+{
+	read_all(c);
+	link_arrived(c->link);
 	if (c->state != CONN_CLOSING)
 		conn_flush(c);
 }

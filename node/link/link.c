@@ -141,10 +141,18 @@ void link_frame(struct conn *c, const uint8_t *frame, size_t len)
 	atomic_fetch_add(&c->link->frames_in, 1);
 	i->event = (struct event){.type = EVENT_FRAME,
 				  .frame = {.node = c->node, .data = i->data, .len = len}};
+	c->link->arrived = true;
 	if (frame[0] == FRAME_RELAY)
-		atomic_fetch_add(&c->link->relays_lost, !inbox_put(c->link->inbox, i, INBOX_IKE));
-	else if (!inbox_put(c->link->inbox, i, INBOX_FRAMES))
+		atomic_fetch_add(&c->link->relays_lost, !inbox_add(c->link->inbox, i, INBOX_IKE));
+	else if (!inbox_add(c->link->inbox, i, INBOX_FRAMES))
 		lose(c);
+}
+
+void link_arrived(struct link *l)
+{
+	if (l->arrived)
+		inbox_wake(l->inbox);
+	l->arrived = false;
 }
 
 bool link_established(struct conn *c)
@@ -286,7 +294,7 @@ static void on_connection(uv_stream_t *s, int status)
 /* ---- The thread ---- */
 
 /* A heartbeat that waits for a busy worker looks like a dead node to the others. Not a
- * real-time class: uv_async_send() spins for a thread that was preempted in it. */
+ * real-time class: libuv spins for a thread that was preempted in uv_async_send(). */
 static void be_punctual(struct link *l)
 {
 	if (setpriority(PRIO_PROCESS, (id_t)gettid(), LINK_NICE) != 0)
@@ -306,12 +314,12 @@ static void close_all(struct link *l)
 	}
 	uv_close((uv_handle_t *)&l->listener, NULL);
 	uv_close((uv_handle_t *)&l->tick, NULL);
-	uv_close((uv_handle_t *)&l->wake, NULL);
+	wakeup_close(&l->wake);
 }
 
-static void on_wake(uv_async_t *async)
+static void on_wake(struct wakeup *w)
 {
-	struct link *l = async->data;
+	struct link *l = w->data;
 
 	if (l->stopping)
 		return;
@@ -392,10 +400,10 @@ struct link *link_new(const struct link_options *o, char err[LINK_ERR_LEN])
 	}
 	beat_init(l);
 	uv_loop_init(&l->loop);
-	uv_async_init(&l->loop, &l->wake, on_wake);
+	wakeup_init(&l->wake, &l->loop, on_wake, l);
 	uv_timer_init(&l->loop, &l->tick);
 	uv_tcp_init(&l->loop, &l->listener);
-	l->wake.data = l->tick.data = l->listener.data = l;
+	l->tick.data = l->listener.data = l;
 	rc = listen_open(l, &at);
 	if (rc == 0)
 		rc = beat_open(l, &at);
@@ -432,7 +440,7 @@ void link_stop(struct link *l)
 		return;
 	if (l->started) {
 		atomic_store(&l->stop, true);
-		uv_async_send(&l->wake);
+		wakeup_ask(&l->wake);
 		pthread_join(l->thread, NULL);
 	} else {
 		close_all(l);
@@ -451,6 +459,7 @@ void link_free(struct link *l)
 		out_queue_clear(&l->node[i].urgent);
 	}
 	beat_fini(l);
+	wakeup_fini(&l->wake);
 	pthread_mutex_destroy(&l->lock);
 	free(l);
 }

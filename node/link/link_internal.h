@@ -12,6 +12,7 @@
 #include "cluster/link/heartbeat_datagram.h"
 #include "cluster/link/proof.h"
 
+#include "node/process/wakeup.h"
 #include "xdp/thread/clock.h"
 
 #include <uv.h>
@@ -122,7 +123,8 @@ struct link {
 	uv_loop_t loop;
 	uv_tcp_t listener;
 	uv_timer_t tick;
-	uv_async_t wake;
+	struct wakeup wake;
+	bool arrived;            /* Frames are in the inbox, of which the control loop has not been told. */
 	pthread_t thread;
 	bool started, stopping;
 	_Atomic bool stop;
@@ -136,6 +138,7 @@ struct link {
 	pthread_mutex_t lock;
 	struct node_link node[CLUSTER_NODES_MAX];
 	struct detector_quorum quorum; /* As the control thread sees it; under the lock. */
+	bool unsent;          /* The control thread's: it has queued something since it woke us. */
 	uint64_t beat_us;     /* Heartbeats were sent through the links. */
 	uint8_t read_buffer[16384]; /* The loop goes on after 32 of them. */
 
@@ -172,6 +175,7 @@ void stranger_leave(struct conn *c); /* It has authenticated, or ends. */
 bool link_established(struct conn *c);    /* c->node is known; false: not wanted. */
 void link_ended(struct conn *c);          /* Once, for every connection. */
 void link_frame(struct conn *c, const uint8_t *frame, size_t len);
+void link_arrived(struct link *l); /* What came together wakes the control loop once. */
 void link_dial(struct link *l, uint32_t node);
 struct sockaddr_storage link_socket_address(const struct endpoint *e);
 void link_say(struct link *l, uint32_t node, const char *format, ...)

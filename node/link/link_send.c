@@ -48,7 +48,15 @@ void link_send(struct link *l, uint32_t node, uint64_t generation, const uint8_t
 		atomic_fetch_add(&l->forwards_lost, urgent);
 		atomic_fetch_add(&l->relays_lost, relay);
 	}
-	uv_async_send(&l->wake);
+	l->unsent = true;
+}
+
+void link_flush(struct link *l)
+{
+	if (!l->unsent)
+		return;
+	l->unsent = false;
+	wakeup_ask(&l->wake);
 }
 
 void link_set_log(struct link *l, uint64_t applied, uint64_t last)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lock is held for pointer swaps only. Items of the store must never be dropped (Raft waits for
- * each), nor reports of the packet workers (a low lease is reported once): they have no limit here
- * and are bounded at their source. */
+/* The lock is held for pointer swaps only. A round of the loop takes what is urgent, whatever else waits, and no
+ * rank starves: each has its turn in each round, were it for one item.
+ *
+ * Items of the store must never be dropped (Raft waits for each), nor reports of the packet workers (a low lease is
+ * reported once): they have no limit here and are bounded at their source. */
 #include "node/process/inbox.h"
 
 #include <assert.h>
@@ -19,21 +21,31 @@ void inbox_init(struct inbox *b, void (*wake)(void *ctx), void *ctx)
 	memset(b, 0, sizeof(*b));
 	memcpy(b->max, max, sizeof(max));
 	pthread_mutex_init(&b->lock, NULL);
-	b->end = &b->first;
+	for (unsigned i = 0; i < INBOX_RANKS; i++)
+		b->rank[i].end = &b->rank[i].first;
 	b->wake = wake;
 	b->ctx = ctx;
 }
 
+static struct inbox_item *pop(struct inbox_queue *q)
+{
+	struct inbox_item *i = q->first;
+
+	if (i) {
+		q->first = i->next;
+		if (!q->first)
+			q->end = &q->first;
+	}
+	return i;
+}
+
 void inbox_fini(struct inbox *b)
 {
-	struct inbox_item *i = inbox_take(b);
+	struct inbox_item *i;
 
-	while (i) {
-		struct inbox_item *next = i->next;
-
-		inbox_item_free(i);
-		i = next;
-	}
+	for (unsigned r = 0; r < INBOX_RANKS; r++)
+		while ((i = pop(&b->rank[r])) != NULL)
+			inbox_item_free(i);
 	pthread_mutex_destroy(&b->lock);
 }
 
@@ -59,26 +71,62 @@ void inbox_item_free(struct inbox_item *i)
 	free(i);
 }
 
-bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_class class)
+/* A link comes up before its first frame, and goes after its last one. */
+static enum inbox_rank rank_of(const struct inbox_item *i)
 {
-	size_t cost = sizeof(*i) + i->len;
-	bool was_empty;
+	if (i->kind == INBOX_LINK)
+		return INBOX_CLUSTER;
+	switch (i->class) {
+	case INBOX_FRAMES:
+		return INBOX_CLUSTER;
+	case INBOX_IKE:
+	case INBOX_PACKETS:
+		return INBOX_CLIENTS;
+	case INBOX_INIT:
+		return INBOX_NEW;
+	default:
+		return INBOX_URGENT;
+	}
+}
 
+static size_t cost_of(const struct inbox_item *i)
+{
+	return sizeof(*i) + i->len;
+}
+
+bool inbox_add(struct inbox *b, struct inbox_item *i, enum inbox_class class)
+{
+	struct inbox_queue *q;
+
+	i->next = NULL;
+	i->class = class;
+	q = &b->rank[rank_of(i)];
 	pthread_mutex_lock(&b->lock);
-	if (cost > b->max[class] - b->octets[class]) {
+	if (cost_of(i) > b->max[class] - b->octets[class]) {
 		b->lost[class]++;
 		pthread_mutex_unlock(&b->lock);
 		inbox_item_free(i);
 		return false;
 	}
-	was_empty = b->first == NULL;
-	*b->end = i;
-	b->end = &i->next;
-	b->octets[class] += cost;
+	*q->end = i;
+	q->end = &i->next;
+	b->octets[class] += cost_of(i);
 	pthread_mutex_unlock(&b->lock);
-	if (was_empty)
-		b->wake(b->ctx);
 	return true;
+}
+
+void inbox_wake(struct inbox *b)
+{
+	b->wake(b->ctx);
+}
+
+bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_class class)
+{
+	bool added = inbox_add(b, i, class);
+
+	if (added)
+		inbox_wake(b);
+	return added;
 }
 
 bool inbox_is_crowded(struct inbox *b, enum inbox_class class)
@@ -99,15 +147,31 @@ const char *inbox_class_name(enum inbox_class class)
 	return name[class];
 }
 
-struct inbox_item *inbox_take(struct inbox *b)
+struct inbox_item *inbox_next(struct inbox *b, struct inbox_round *r, bool over)
 {
-	struct inbox_item *first;
+	struct inbox_item *i = NULL;
 
 	pthread_mutex_lock(&b->lock);
-	first = b->first;
-	b->first = NULL;
-	b->end = &b->first;
-	memset(b->octets, 0, sizeof(b->octets));
+	for (unsigned k = 0; k < INBOX_RANKS && !i; k++) {
+		if (over && k != INBOX_URGENT && (r->ranks & 1u << k))
+			continue;
+		i = pop(&b->rank[k]);
+		if (i) {
+			r->ranks |= 1u << k;
+			b->octets[i->class] -= cost_of(i);
+		}
+	}
 	pthread_mutex_unlock(&b->lock);
-	return first;
+	return i;
+}
+
+bool inbox_is_empty(struct inbox *b)
+{
+	bool empty = true;
+
+	pthread_mutex_lock(&b->lock);
+	for (unsigned k = 0; k < INBOX_RANKS; k++)
+		empty = empty && !b->rank[k].first;
+	pthread_mutex_unlock(&b->lock);
+	return empty;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages from other threads to the control loop, in order: a bounded queue and a wake-up. */
+/* Messages from other threads to the control loop: bounded queues, one for each rank, and a wake-up. */
 #ifndef NODE_PROCESS_INBOX_H
 #define NODE_PROCESS_INBOX_H
 
@@ -30,9 +30,19 @@ enum inbox_class {
 	INBOX_CLASSES
 };
 
+/* What goes first. Within a rank all stays in order. */
+enum inbox_rank {
+	INBOX_URGENT,  /* What the failure detector, the disk, the workers and the host say. */
+	INBOX_CLUSTER, /* From the links, and their coming and going. */
+	INBOX_CLIENTS, /* IKE datagrams of clients that are known, packets. */
+	INBOX_NEW,     /* New clients. */
+	INBOX_RANKS
+};
+
 struct inbox_item { /* heap */
 	struct inbox_item *next;
 	enum inbox_kind kind;
+	enum inbox_class class;
 	union {
 		struct event event;
 		struct datapath_forward forward;
@@ -50,16 +60,18 @@ struct inbox_item { /* heap */
 
 struct inbox {
 	pthread_mutex_t lock;
-	struct inbox_item *first, **end;
+	struct inbox_queue {
+		struct inbox_item *first, **end;
+	} rank[INBOX_RANKS];
 	size_t octets[INBOX_CLASSES]; /* Waiting, items and all ... */
 	size_t max[INBOX_CLASSES];    /* ... and how many may. */
 	_Atomic uint64_t lost[INBOX_CLASSES]; /* Refused because too much was waiting. */
-	void (*wake)(void *ctx); /* Any thread; called when the queue stops being empty. */
+	void (*wake)(void *ctx); /* Any thread. Costs little if it was called already. */
 	void *ctx;
 };
 
 /* Octets that may wait. Frames: the longest snapshot, and what comes beside it. IKE: what takes some
- * 20 ms each, because Raft's messages wait in the same queue. */
+ * 20 ms each, for a client repeats what waits longer. */
 #define INBOX_FRAMES_MAX ((size_t)FRAME_LEN_MAX + (64u << 20))
 #define INBOX_IKE_MAX (1u << 20)
 #define INBOX_INIT_MAX (1u << 20)
@@ -73,10 +85,20 @@ void inbox_item_free(struct inbox_item *i);
 
 /* Adopts the item. False: its class is full, it was dropped. */
 bool inbox_put(struct inbox *b, struct inbox_item *i, enum inbox_class class);
+/* The same for the first of several: inbox_wake() follows the last one. */
+bool inbox_add(struct inbox *b, struct inbox_item *i, enum inbox_class class);
+void inbox_wake(struct inbox *b);
 /* Is more than half of its class's room taken? */
 bool inbox_is_crowded(struct inbox *b, enum inbox_class class);
 const char *inbox_class_name(enum inbox_class class); /* For metrics. */
-/* All that waits, in order, as a list. */
-struct inbox_item *inbox_take(struct inbox *b);
+/* What a round of the loop has taken so far: begins with {0}. */
+struct inbox_round {
+	uint32_t ranks; /* Bits. */
+};
+
+/* The first one of the most urgent rank. Once a round is `over`, it takes what is urgent, and one of each rank of
+ * which it has had none; then NULL. */
+struct inbox_item *inbox_next(struct inbox *b, struct inbox_round *r, bool over);
+bool inbox_is_empty(struct inbox *b);
 
 #endif

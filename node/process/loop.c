@@ -2,6 +2,10 @@
 /* The control loop: everything that happens becomes an event, one at a time;
  * the core's actions are performed before the next one. Callbacks do nothing else.
  *
+ * What waits in the inbox is taken in rounds. A round ends after ROUND_US, however much waits still, so that timers,
+ * signals and HTTP have their turn; what is urgent goes first (inbox.h). What the core proposes in a round makes one
+ * log entry, and other threads are woken at its end, each once.
+ *
  * The clock of events is CLOCK_BOOTTIME in microseconds: it goes on while the host sleeps. The one
  * timer, by the same clock, is a timerfd, armed for core_deadline_us() after every round: takeover notices are paced
  * by 200 us, which libuv's millisecond timers cannot do. */
@@ -24,6 +28,7 @@
 #define PATIENCE_MS 5000u
 #define LOOK_MS 500u
 #define STORE_FILL_MAX 90u /* Percent */
+#define ROUND_US 500u      /* By the clock; one more item may follow of each rank. */
 
 uint64_t loop_now_us(void)
 {
@@ -42,6 +47,7 @@ static void step(struct node *n, struct event *e)
 	if (n->ended)
 		return;
 	e->now_us = loop_now_us();
+	e->more = n->in_round;
 	loop_seed(e->seed);
 	for (uint32_t i = 0; i < n->config->cluster.n_nodes; i++)
 		core_node_clock(n->core, i, link_node_clock(n->link, i));
@@ -119,14 +125,15 @@ static void consume(struct node *n, struct inbox_item *i)
 	}
 }
 
-/* The kernel's timer for what the core waits for next. */
+/* The kernel's timer for what the core waits for next. One that comes too early does no harm, and the next deadline
+ * is mostly a little later than the last. */
 static void arm(struct node *n)
 {
 	uint64_t at = core_deadline_us(n->core);
 	struct itimerspec t = {0};
 	int rc;
 
-	if (at == n->armed_us)
+	if (n->armed_us != 0 && n->armed_us <= at)
 		return;
 	n->armed_us = at;
 	if (at > INT64_MAX / 1000)
@@ -137,22 +144,36 @@ static void arm(struct node *n)
 	assert(rc == 0);
 }
 
-static void on_wake(uv_async_t *async)
+static void end_round(struct node *n)
 {
-	struct node *n = async->data;
-	struct inbox_item *i, *next;
+	perform_round(n);
+	arm(n);
+}
+
+static void on_wake(struct wakeup *w)
+{
+	struct node *n = w->data;
+	struct event last = {.type = EVENT_TICK};
+	struct inbox_round round = {0};
+	struct inbox_item *i;
+	uint64_t until_us;
 
 	if (!n->running) /* loop_run() looks at what has come until then. */
 		return;
-	i = inbox_take(&n->inbox);
+	until_us = loop_now_us() + ROUND_US;
 	perform_deferred(n);
 	link_answer(n->link);
-	for (; i; i = next) {
-		next = i->next;
+	n->in_round = true;
+	while ((i = inbox_next(&n->inbox, &round, loop_now_us() >= until_us)) != NULL) {
 		consume(n, i);
 		inbox_item_free(i);
 	}
-	arm(n);
+	n->in_round = false;
+	if (round.ranks)
+		step(n, &last);
+	end_round(n);
+	if (!inbox_is_empty(&n->inbox))
+		wakeup_ask(&n->wake);
 }
 
 static void on_timer(uv_poll_t *poll, int status, int events)
@@ -167,7 +188,7 @@ static void on_timer(uv_poll_t *poll, int status, int events)
 		return;
 	n->armed_us = 0;
 	step(n, &e);
-	arm(n);
+	end_round(n);
 }
 
 /* The core's reasons are looked at now and then: one that comes and goes at once is not logged, and
@@ -198,7 +219,7 @@ static void on_look(uv_timer_t *timer)
 	crl_watch_look(n);
 	e.clock.unix_s = time(NULL);
 	step(n, &e);
-	arm(n);
+	end_round(n);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -219,7 +240,7 @@ static void on_signal(uv_signal_t *handle, int number)
 		return;
 	}
 	hand_over(n);
-	arm(n);
+	end_round(n);
 }
 
 /* A node that starts has just read it, or will not get as far. */
@@ -248,7 +269,7 @@ void loop_control(struct node *n, const struct control_request *r)
 	struct event e = {.type = EVENT_CONTROL, .control = r};
 
 	step(n, &e);
-	arm(n);
+	end_round(n);
 }
 
 void loop_policy(struct node *n, struct cluster_policy *policy)
@@ -256,7 +277,7 @@ void loop_policy(struct node *n, struct cluster_policy *policy)
 	struct event e = {.type = EVENT_POLICY, .policy = policy};
 
 	step(n, &e);
-	arm(n);
+	end_round(n);
 }
 
 void loop_auth_answer(struct node *n, const struct auth_question *question, const struct blob *answer)
@@ -269,7 +290,7 @@ void loop_auth_answer(struct node *n, const struct auth_question *question, cons
 	e.auth_answer.data = answer->data;
 	e.auth_answer.len = answer->len;
 	step(n, &e);
-	arm(n);
+	end_round(n);
 }
 
 void loop_dh_result(struct node *n, uint64_t id, const struct dh_result *result)
@@ -279,12 +300,12 @@ void loop_dh_result(struct node *n, uint64_t id, const struct dh_result *result)
 	if (n->ended)
 		return;
 	step(n, &e);
-	arm(n);
+	end_round(n);
 }
 
-static void inbox_wake(void *ctx)
+static void ask(void *ctx)
 {
-	uv_async_send(ctx);
+	wakeup_ask(ctx);
 }
 
 void loop_init(struct node *n)
@@ -295,12 +316,12 @@ void loop_init(struct node *n)
 	assert(rc == 0);
 	n->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
 	assert(n->timer_fd >= 0);
-	uv_async_init(&n->loop, &n->wake, on_wake);
+	wakeup_init(&n->wake, &n->loop, on_wake, n);
 	uv_poll_init(&n->loop, &n->timer, n->timer_fd);
 	uv_timer_init(&n->loop, &n->patience);
 	uv_timer_init(&n->loop, &n->look);
 	uv_timer_init(&n->loop, &n->pause);
-	n->wake.data = n->timer.data = n->patience.data = n->look.data = n->pause.data = n;
+	n->timer.data = n->patience.data = n->look.data = n->pause.data = n;
 	for (unsigned i = 0; i < SIGNALS; i++) {
 		uv_signal_init(&n->loop, &n->signals[i]);
 		n->signals[i].data = n;
@@ -308,7 +329,7 @@ void loop_init(struct node *n)
 				number[i]);
 	}
 	loop_watch_init(&n->watch, &n->loop);
-	inbox_init(&n->inbox, inbox_wake, &n->wake);
+	inbox_init(&n->inbox, ask, &n->wake);
 	actions_init(&n->actions);
 	n->deferred_end = &n->deferred;
 	n->unready_told = 1u << UNREADY_COUNT; /* Readiness is told the first time. */
@@ -320,8 +341,8 @@ int loop_run(struct node *n)
 	uv_timer_start(&n->look, on_look, LOOK_MS, LOOK_MS);
 	n->running = true;
 	perform_actions(n); /* What core_new() queued. */
-	arm(n);
-	uv_async_send(&n->wake);
+	end_round(n);
+	wakeup_ask(&n->wake);
 	if (!n->ended)
 		uv_run(&n->loop, UV_RUN_DEFAULT);
 	return n->exit_status;
@@ -330,7 +351,7 @@ int loop_run(struct node *n)
 void loop_fini(struct node *n)
 {
 	loop_watch_fini(&n->watch);
-	uv_close((uv_handle_t *)&n->wake, NULL);
+	wakeup_close(&n->wake);
 	uv_close((uv_handle_t *)&n->timer, NULL);
 	uv_close((uv_handle_t *)&n->patience, NULL);
 	uv_close((uv_handle_t *)&n->look, NULL);
@@ -339,6 +360,7 @@ void loop_fini(struct node *n)
 		uv_close((uv_handle_t *)&n->signals[i], NULL);
 	uv_run(&n->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&n->loop);
+	wakeup_fini(&n->wake);
 	close(n->timer_fd);
 	inbox_fini(&n->inbox);
 	perform_fini(n);

@@ -13,6 +13,7 @@
 #include "node/process/loop_watch.h"
 #include "node/process/ready.h"
 #include "node/process/reload.h"
+#include "node/process/wakeup.h"
 #include "node/http/status_json.h"
 #include "node/store/store_thread.h"
 
@@ -26,10 +27,11 @@ struct node {
 	struct events *events;
 	struct ready *ready;        /* Why the host makes us unready. */
 	uv_loop_t loop;
-	uv_async_t wake;            /* The inbox has something, or the link thread asks. */
+	struct wakeup wake;         /* The inbox has something, or the link thread asks. */
 	uv_poll_t timer;            /* On timer_fd. */
 	int timer_fd;               /* timerfd: uv's own timers count milliseconds. */
-	uint64_t armed_us;
+	uint64_t armed_us;          /* 0: not armed. */
+	bool in_round;              /* More events follow at once. */
 	uv_signal_t signals[5];
 	uv_timer_t pause;           /* Until a start that waits tries again. */
 	uv_timer_t look;            /* For what makes us unready. */
@@ -94,6 +96,8 @@ bool control_serve(struct node *n, char err[NODE_ERR_LEN]); /* Once there is a c
 
 /* perform.c: does what was queued, in order, and clears it. */
 void perform_actions(struct node *n);
+/* The last event of a round was handled: the other threads learn what the core says now, and what it has for them. */
+void perform_round(struct node *n);
 /* What had to wait for the packet workers. */
 void perform_deferred(struct node *n);
 void perform_fini(struct node *n);

@@ -166,7 +166,7 @@ static void on_applied(void *ctx, uint64_t ticket)
 
 	atomic_store(&n->in_effect, ticket);
 	if (atomic_load(&n->awaited))
-		uv_async_send(&n->wake);
+		wakeup_ask(&n->wake);
 }
 
 void node_routes(struct node *n, const struct prefix_list *laid)

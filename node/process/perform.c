@@ -240,25 +240,35 @@ static void judge_links(struct node *n)
 	}
 }
 
+/* What is granted stands before addresses move and before answers leave; the log and the disk do not care. */
+static bool may_overtake(enum action_type type)
+{
+	return type == ACTION_SA || type == ACTION_EVENT || type == ACTION_STORE;
+}
+
 void perform_actions(struct node *n)
 {
-	struct detector_quorum quorum;
-
 	die_before(n);
 	for (size_t i = 0; i < n->actions.n; i++) {
-		/* What is granted stands before addresses move and before answers leave. */
-		if (n->actions.list[i].type != ACTION_SA)
+		if (!may_overtake(n->actions.list[i].type))
 			updates_post(n);
 		perform(n, &n->actions.list[i]);
 	}
 	updates_post(n);
-	look_for_refused(n);
 	die_after(n);
 	actions_clear(&n->actions);
+}
+
+void perform_round(struct node *n)
+{
+	struct detector_quorum quorum;
+
+	look_for_refused(n);
 	core_quorum(n->core, &quorum);
 	link_set_quorum(n->link, &quorum);
 	link_set_log(n->link, core_applied(n->core), core_last_index(n->core));
 	judge_links(n);
+	link_flush(n->link);
 }
 
 void perform_forward(struct node *n, const struct datapath_forward *f)

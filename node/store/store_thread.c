@@ -77,10 +77,10 @@ static void *run(void *ctx)
 		while (first) {
 			struct inbox_item *next = first->next;
 
-			first->next = NULL;
-			inbox_put(t->done, first, INBOX_OTHER);
+			inbox_add(t->done, first, INBOX_OTHER);
 			first = next;
 		}
+		inbox_wake(t->done);
 	}
 	return NULL;
 }

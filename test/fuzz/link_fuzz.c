@@ -73,6 +73,7 @@ enum tls_result tls_read(struct tls *t, uint8_t *out, size_t room, size_t *n)
 }
 
 void link_beat(struct link *l) { (void)l; }
+void link_arrived(struct link *l) { (void)l; }
 
 void link_ended(struct conn *c)
 {

@@ -184,6 +184,7 @@ void node_event(struct node *n, struct event *e)
 		n->hostile = hostile;
 		n->step_relays = relays;
 	}
+	e->more = n->host->more;
 	step(n, e);
 }
 

@@ -299,10 +299,12 @@ void host_resume(struct host *h)
 		struct inbox *i = h->inbox;
 
 		h->inbox = i->next;
+		h->more = h->inbox != NULL;
 		handle(h, &i->d);
 		blob_unref(i->d.data);
 		free(i);
 	}
+	h->more = false;
 	host_rearm(h);
 }
 

@@ -43,6 +43,7 @@ struct host {
 	void *process;       /* NULL: it does not run. */
 	uint64_t generation; /* Counts starts. */
 	bool paused;
+	bool more; /* What waited while it was stopped comes at once; this is not the last of it. */
 	uint64_t paused_from_us, paused_until_us; /* The last time, by its own clock ... */
 	uint64_t pause_began_us, pause_ended_us;  /* ... and by the world's. */
 	struct inbox *inbox; /* Deliveries that wait for the end of a pause. */

@@ -114,11 +114,11 @@ static void side_fini(struct side *s)
 /* Takes what has come, as the control loop does. */
 static void look(struct side *s)
 {
-	struct inbox_item *i = inbox_take(&s->inbox), *next;
+	struct inbox_round round = {0};
+	struct inbox_item *i;
 
 	link_answer(s->link);
-	for (; i; i = next) {
-		next = i->next;
+	while ((i = inbox_next(&s->inbox, &round, false)) != NULL) {
 		if (i->kind == INBOX_LINK && i->link.up) {
 			s->ups++;
 			s->generation = i->link.generation;
@@ -146,6 +146,7 @@ static void say(struct side *s, uint8_t type, size_t len)
 	uint8_t frame[MARKS_LEN] = {type};
 
 	link_send(s->link, s == &side[0], s->generation, frame, len);
+	link_flush(s->link);
 }
 
 static void say_hello(struct side *s)
@@ -154,6 +155,7 @@ static void say_hello(struct side *s)
 	struct blob *b = frame_create(&f);
 
 	link_send(s->link, s == &side[0], s->generation, b->data, b->len);
+	link_flush(s->link);
 	blob_unref(b);
 }
 
