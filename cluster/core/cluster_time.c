@@ -19,17 +19,14 @@ struct cluster_clock {
 	uint8_t level;    /* The highest that we have proposed. */
 };
 
-void cluster_time_advance(struct core *c)
+static void advance(struct core *c)
 {
 	struct cluster_clock *k = c->clock;
 	struct command t = { .type = COMMAND_CLUSTER_TIME };
 	struct consensus_member member[CLUSTER_NODES_MAX];
 	uint64_t applied = consensus_applied(c->consensus);
-	size_t n;
+	size_t n = consensus_members(c->consensus, member, CLUSTER_NODES_MAX);
 
-	if (c->now_us < k->next_us)
-		return;
-	n = consensus_members(c->consensus, member, CLUSTER_NODES_MAX);
 	for (size_t i = 0; i < n && t.cluster_time.n < COMMAND_NODES_MAX; i++) {
 		uint64_t match = member[i].id == c->raft_id
 					 ? applied
@@ -48,6 +45,13 @@ void cluster_time_advance(struct core *c)
 	k->from_us += t.cluster_time.delta_ms * MS;
 	k->next_us = c->now_us + CLUSTER_TIME_US;
 	proposals_add(c, URGENT_NOTICE, &t);
+}
+
+/* A command has the size of a session: not one for each look. */
+void cluster_time_advance(struct core *c)
+{
+	if (c->now_us >= c->clock->next_us)
+		advance(c);
 }
 
 uint8_t cluster_time_level(const struct core *c)

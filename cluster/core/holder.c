@@ -24,27 +24,33 @@ bool holder_holds(const struct core *c)
 	return c->holder->holding;
 }
 
+static void propose(struct core *c, const struct node_record *n)
+{
+	struct command hold = { .type = COMMAND_ADDRESS_HOLD };
+
+	hold.address_hold.node = n->id;
+	hold.address_hold.incarnation = n->incarnation;
+	hold.address_hold.slots = true;
+	proposals_add(c, URGENT_NODE, &hold);
+}
+
 void holder_assign(struct core *c)
 {
 	struct holder *h = c->holder;
 	uint64_t incarnation, holder = state_holder(c->state, &incarnation);
-	struct command hold = { .type = COMMAND_ADDRESS_HOLD };
 	const struct node_record *n;
 
 	if (c->now_us < h->proposed_us || core_is_up(c, holder, incarnation))
 		return;
-	hold.address_hold.node = successor_of(c, 0);
-	n = state_node(c->state, hold.address_hold.node);
+	n = state_node(c->state, successor_of(c, 0));
 	if (!n || !n->up)
 		return;
 	/* The others are still coming up: better one of them. */
 	if (n->id == c->raft_id && c->config->n_nodes > 1 &&
 	    c->now_us < c->led_since_us + HOLD_PATIENCE_US)
 		return;
-	hold.address_hold.incarnation = n->incarnation;
-	hold.address_hold.slots = true;
 	h->proposed_us = c->now_us + HOLD_AGAIN_US;
-	proposals_add(c, URGENT_NODE, &hold);
+	propose(c, n);
 }
 
 void holder_applied(struct core *c)

@@ -220,6 +220,32 @@ static void end(struct core *c, const struct session *s)
 			     (unsigned long long)s->id);
 }
 
+/* A command has the size of a session: it is made only where it is needed, not at each task's turn. */
+static bool end_older(struct core *c, const struct session *old)
+{
+	struct command del = { .type = COMMAND_SESSION_DEL };
+
+	if (!exchange_reserve(c, old->id))
+		return false;
+	del.session_del.session = old->id;
+	del.session_del.serial = old->serial;
+	del.session_del.lost = true;
+	proposals_add(c, URGENT_REQUEST, &del);
+	return true;
+}
+
+static void end_replaced(struct core *c, const struct session *s)
+{
+	struct command end = { .type = COMMAND_SESSIONS_END };
+
+	end.sessions_end.reason = END_REPLACED;
+	end.sessions_end.n = 1;
+	end.sessions_end.session[0] = s->id;
+	proposals_add(c, URGENT_REQUEST, &end);
+	action_event(c->actions, "session_replaced", "session %llu ends: its identity has a newer one",
+		     (unsigned long long)s->id);
+}
+
 /* Its INITIAL_CONTACT said that it is the only session of its client (RFC 7296 2.4). SessionPut
  * ends COMMAND_SUPERSEDES_MAX others; if there are more, the leader ends them here: all that are
  * older than such a session. */
@@ -234,15 +260,7 @@ static bool contact_turn(struct core *c, const struct session *s)
 		return false;
 	old = state_next_session_of(c->state, ike_session_client(&s->ike), 0);
 	for (unsigned i = 0; i < CONTACT_MAX && old && old->id < s->id; i++) {
-		struct command del = { .type = COMMAND_SESSION_DEL };
-
-		del.session_del.session = old->id;
-		del.session_del.serial = old->serial;
-		del.session_del.lost = true;
-		if (exchange_reserve(c, old->id)) {
-			proposals_add(c, URGENT_REQUEST, &del);
-			some = true;
-		}
+		some |= end_older(c, old);
 		old = state_next_session_of(c->state, ike_session_client(&s->ike), old->id);
 	}
 	return some;
@@ -251,17 +269,10 @@ static bool contact_turn(struct core *c, const struct session *s)
 /* A newer session of its identity has its place (unique.c). */
 static bool replaced_turn(struct core *c, const struct session *s, struct task *e)
 {
-	struct command end = { .type = COMMAND_SESSIONS_END };
-
 	if (c->now_us < e->replaced_us || !unique_is_replaced(c, s, &e->newer))
 		return false;
 	e->replaced_us = c->now_us + REPLACED_AGAIN_US;
-	end.sessions_end.reason = END_REPLACED;
-	end.sessions_end.n = 1;
-	end.sessions_end.session[0] = s->id;
-	proposals_add(c, URGENT_REQUEST, &end);
-	action_event(c->actions, "session_replaced", "session %llu ends: its identity has a newer one",
-		     (unsigned long long)s->id);
+	end_replaced(c, s);
 	return true;
 }
 
