@@ -104,6 +104,7 @@ void client_connect(struct client *c)
 	if (c->full->sweep)
 		sweep_connects(c);
 	radius_client_connects(c);
+	client_aims_at(c, 0);
 	c->ike.config.initial_contact = !client_has_old(c);
 	c->ike.config.local = outside_client(c->index, c->full->moves[c->index]);
 	if (c->index % 4 != 3) /* Re-authentication: it wants to stay who it was. */
@@ -223,10 +224,7 @@ static struct blob *do_something(struct client *c)
 		return initiator_create_ike_rekey(&c->ike, DH_CURVE25519);
 	case 2:
 	case 3:
-		/* The last one carries its packets; the gateway may not have one yet that it asked
-		 * for itself. */
-		return initiator_create_child_rekey(
-			&c->ike, c->ike.child[c->ike.n_child - 1].spi_in, DH_NONE);
+		return client_rekeys_any(c);
 	case 4:
 		client_move(c);
 		return NULL;
@@ -264,6 +262,8 @@ static void manage(struct client *c)
 		b = sweep_step(c);
 	else if (!b && !c->full->calm && random_chance(r, 10))
 		b = do_something(c);
+	if (!b && !c->full->sweep)
+		b = client_networks_go_on(c);
 	if (!b && c->full->plan.reauth && client_may_reauth(c) && random_chance(&c->full->reauth.random, 3))
 		client_reauth_begin(c);
 	send_new(c, b);
@@ -439,6 +439,14 @@ bool client_asks_to_enter(const struct full *f, unsigned client, struct ike_head
 	       ike_header_parse(h, c->pending->data, c->pending->len) == DROP_NONE && h->exchange == IKE_EXCHANGE_AUTH;
 }
 
+static bool lacks_answer(const struct client *c)
+{
+	for (unsigned network = 0; network < 2; network++)
+		if (client_newest(&c->ike, network) && c->answered_in[network] < c->calm_from)
+			return true;
+	return false;
+}
+
 const char *clients_unhappy(struct full *f, char *text, size_t size)
 {
 	for (unsigned i = 0; i < f->n_clients; i++) {
@@ -451,6 +459,8 @@ const char *clients_unhappy(struct full *f, char *text, size_t size)
 			what = "has no session";
 		else if (c->answered < c->calm_from)
 			what = "gets no answer";
+		else if (f->plan.networks && lacks_answer(c))
+			what = "gets no answer from one of its networks";
 		else if (c->pending)
 			what = "has a request outstanding";
 		else if (client_has_old(c))

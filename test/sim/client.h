@@ -32,6 +32,7 @@ struct client {
 	struct blob *pending;          /* What was sent last, to notice a new one. */
 	uint64_t ask_us;               /* Next packet. */
 	uint32_t asked, answered;      /* Numbers of questions. */
+	uint32_t answered_in[2];       /* The last one that each network has answered. */
 	uint32_t calm_from;            /* The first question that counts for I5. */
 	bool had_session;              /* When calm began. */
 	bool leaving;                  /* It has sent a DELETE for its IKE SA. */
@@ -48,6 +49,19 @@ void client_move(struct client *c);
 void client_send_ike(struct client *c, const struct initiator *from, struct blob *b);
 void client_watch_outstanding(struct client *c);
 void client_follow_children(struct client *c); /* Makes its SAD agree with its Child SAs. */
+
+/* ---- client_networks.c ---- */
+struct prefix client_network(unsigned network);
+unsigned client_network_of(const struct child_sa *child);
+/* The Child SA that carries packets there; NULL: none. */
+const struct child_sa *client_newest(const struct initiator *ike, unsigned network);
+unsigned client_children_of(const struct initiator *ike, unsigned network);
+void client_aims_at(struct client *c, unsigned network); /* That is what it asks for next. */
+struct blob *client_opens(struct client *c, unsigned network);
+struct blob *client_rekeys(struct client *c, unsigned network);
+struct blob *client_closes(struct client *c, unsigned network);
+struct blob *client_rekeys_any(struct client *c);
+struct blob *client_networks_go_on(struct client *c); /* At each of its turns; NULL: nothing. */
 
 /* ---- client_reauth.c ---- */
 bool client_may_reauth(const struct client *c);

@@ -9,25 +9,27 @@
 
 #define ASK_AGAIN_US (50 * MS)
 #define TRAIN_MAX 12u
-#define SERVER "\x0a\x14\x00\x05"
+#define SERVER "\x0a\x14\x00\x05" /* The other network has one like it. */
 
 const struct initiator *client_current(const struct client *c)
 {
 	return c->ike.state != INITIATOR_ESTABLISHED && client_has_old(c) ? &c->old.ike : &c->ike;
 }
 
+/* Odd questions are for the other network, if it has both. */
 static struct client_sa *newest(struct client *c)
 {
 	const struct initiator *ike = client_current(c);
+	const struct child_sa *child = client_newest(ike, c->asked & 1);
 
-	for (size_t k = ike->n_child; k > 0; k--)
-		for (size_t i = 0; i < CLIENT_SAS; i++)
-			if (c->sa[i].used && c->sa[i].spi_in == ike->child[k - 1].spi_in)
-				return &c->sa[i];
+	child = child ? child : client_newest(ike, !(c->asked & 1));
+	for (size_t i = 0; child && i < CLIENT_SAS; i++)
+		if (c->sa[i].used && c->sa[i].spi_in == child->spi_in)
+			return &c->sa[i];
 	return NULL;
 }
 
-static void write_question(struct client *c, uint8_t *inner, bool evil)
+static void write_question(struct client *c, uint8_t *inner, uint8_t network, bool evil)
 {
 	inner[0] = 0x45;
 	inner[3] = INNER_LEN;
@@ -37,6 +39,7 @@ static void write_question(struct client *c, uint8_t *inner, bool evil)
 	if (evil) /* A neighbour's, or one from far away. */
 		inner[random_chance(&c->full->world.random, 500) ? 15 : 13] ^= 3;
 	memcpy(inner + 16, SERVER, 4);
+	inner[17] |= network & 1;
 	inner[INNER_CLIENT] = (uint8_t)c->index;
 	inner[INNER_CLIENT + 1] = (uint8_t)(c->index >> 8);
 	inner[INNER_EVIL] = evil;
@@ -54,7 +57,8 @@ static void ask(struct client *c)
 	if (!s || sad_entry_draw(&s->entry, &seq) != DROP_NONE)
 		return;
 	inner = room + esp_head_room(&s->entry.child.suite);
-	write_question(c, inner, random_chance(&c->full->world.random, 10));
+	write_question(c, inner, (uint8_t)client_network_of(&s->entry.child),
+		       random_chance(&c->full->world.random, 10));
 	full_entropy(c->full, &e);
 	if (esp_seal(&s->entry.out, s->entry.child.spi_out, seq, 1 + c->index, &e, 4, inner,
 		     INNER_LEN, &out, &len) != DROP_NONE)
@@ -87,7 +91,7 @@ void client_talk(struct client *c)
 					  : random_between(&c->full->world.random, 2, 12) * MS);
 }
 
-static void answered(struct client *c, const uint8_t *inner, size_t len)
+static void answered(struct client *c, unsigned network, const uint8_t *inner, size_t len)
 {
 	uint32_t number;
 
@@ -95,7 +99,11 @@ static void answered(struct client *c, const uint8_t *inner, size_t len)
 		return; /* Addresses are given out again. */
 	if (len != INNER_LEN || (inner[INNER_CLIENT] | inner[INNER_CLIENT + 1] << 8) != (int)c->index)
 		world_fail(&c->full->world, "client %u gets a packet of another", c->index);
+	if ((inner[13] & 1) != network)
+		world_fail(&c->full->world, "I2: client %u gets a packet by the Child SA of another network", c->index);
 	memcpy(&number, inner + INNER_NUMBER, 4);
+	if (number > c->answered_in[network] && number <= c->asked)
+		c->answered_in[network] = number;
 	if (number <= c->answered || number > c->asked)
 		return;
 	c->answered = number;
@@ -122,7 +130,7 @@ void client_receive_esp(struct client *c, const struct blob *data)
 		if (sad_entry_check(e, p.seq_low, &seq, &epoch) == DROP_NONE &&
 		    esp_open(&e->in, seq, copy, data->len, &inner, &len, &next) == DROP_NONE &&
 		    sad_entry_accept(e, seq, epoch) == DROP_NONE)
-			answered(c, inner, len);
+			answered(c, client_network_of(&e->child), inner, len);
 		return;
 	}
 }

@@ -28,7 +28,8 @@ void client_forget_old(struct client *c)
 
 bool client_may_reauth(const struct client *c)
 {
-	return !c->full->calm && !client_has_old(c) && c->ike.n_child == 1 && c->ike.ike[1].state == 0 &&
+	return !c->full->calm && !client_has_old(c) && client_children_of(&c->ike, 0) <= 1 &&
+	       client_children_of(&c->ike, 1) <= 1 && c->ike.n_child > 0 && c->ike.ike[1].state == 0 &&
 	       !c->must_tell && !c->leaving && !c->dead && !initiator_retransmit(&c->ike);
 }
 

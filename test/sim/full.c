@@ -6,6 +6,7 @@
 
 #include "test/lib/toy_auth.h"
 #include "test/sim/certificates.h"
+#include "test/sim/client.h"
 #include "test/sim/clocks.h"
 #include "test/sim/net.h"
 #include "test/sim/radius.h"
@@ -21,11 +22,14 @@
 static void configure_connection(struct full *f)
 {
 	struct ike_connection *r = &f->connection;
-	struct prefix net = { .address = address_ipv4(0x0a140000), .bits = 16 };
 
 	snprintf(r->name, sizeof(r->name), "road");
-	r->local_ts.n = 1;
-	r->local_ts.ts[0] = ts_from_prefix(&net);
+	r->local_ts.n = f->plan.networks ? 2 : 1;
+	for (unsigned i = 0; i < r->local_ts.n; i++) {
+		struct prefix net = client_network(i);
+
+		r->local_ts.ts[i] = ts_from_prefix(&net);
+	}
 	r->has_pool = true;
 	r->pool = (struct prefix){ .address = address_ipv4(0x0a1e0000),
 				   .bits = (uint8_t)f->plan.pool_bits };
@@ -103,7 +107,7 @@ static void configure(struct full *f)
 	c->snapshot_slice = 1; /* ... each of which takes long: one record in a millisecond. */
 	c->snapshot_trailing = 8;
 	/* No more than the clients need, so any leak of places is noticed. */
-	c->child_sas_max = 2 * f->plan.clients + 1;
+	c->child_sas_max = (f->plan.networks ? 3 : 2) * f->plan.clients + 1;
 	c->timing.isolation_ms = f->plan.isolation_ms;
 	c->hash = 1;
 	memset(c->storage_key, 7, sizeof(c->storage_key));
@@ -136,6 +140,8 @@ static void draw(struct full *f, uint64_t seed)
 	if (f->plan.eap && random_chance(&r, 700))
 		f->plan.certificates = CERTIFICATES_MIXED;
 	plan_lifetimes(&f->plan, seed);
+	random_init(&f->networks.random, seed ^ NETWORKS_SALT);
+	f->plan.networks = random_chance(&f->networks.random, 250);
 	random_init(&r, seed ^ RADIUS_SALT);
 	if (random_chance(&r, 250) && !f->plan.rounds && !f->plan.eap && !f->plan.certificates &&
 	    f->plan.mode == SERVICE_VIP) {
@@ -162,7 +168,7 @@ struct full *full_new(uint64_t seed, bool verbose, const char *command, struct s
 		  (unsigned long long)f->plan.child_life.rekey.octets, f->plan.ike_life.rekey_s);
 	world_say(
 		&f->world,
-		"%u nodes, %u clients, mode %s, replay %s, attacks %u/1000, %s, %s, dpd %u ms, pool /%u%s%s%s",
+		"%u nodes, %u clients, mode %s, replay %s, attacks %u/1000, %s, %s, dpd %u ms, pool /%u%s%s%s%s",
 		f->plan.hosts, f->plan.clients, f->plan.mode == SERVICE_LB ? "lb" : "vip",
 		f->plan.exact ? "exact" : "marks", f->plan.attack_per_mille, f->plan.ike,
 		f->plan.esp, f->plan.dpd_ms, f->plan.pool_bits,
@@ -173,7 +179,7 @@ struct full *full_new(uint64_t seed, bool verbose, const char *command, struct s
 		: f->plan.certificates == CERTIFICATES_BOTH  ? ", certificates"
 		: f->plan.certificates == CERTIFICATES_MIXED ? ", a certificate of the gateway's"
 							     : "",
-		f->plan.fragments ? ", IKE in fragments" : "");
+		f->plan.fragments ? ", IKE in fragments" : "", f->plan.networks ? ", two networks" : "");
 	configure(f);
 	checkers_init(&f->checkers, f);
 	clients_init(f, f->plan.clients);

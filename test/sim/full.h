@@ -49,6 +49,7 @@ struct plan {
 	bool rounds;               /* IKE_AUTH has three rounds (test/lib/toy_auth.h). */
 	bool eap;                  /* IKE_AUTH is "eap-mschapv2". */
 	bool radius;               /* ... or, with eap, "eap-radius" (radius.c). */
+	bool networks;             /* Two are behind the gateway, by a Child SA each (client_networks.c). */
 	bool fragments;            /* IKE messages come in fragments, of 224 octets at most. */
 	enum { CERTIFICATES_NONE, CERTIFICATES_BOTH, CERTIFICATES_MIXED } certificates;
 	bool orders;               /* The operator ends sessions, revokes and allows. */
@@ -125,7 +126,7 @@ struct full {
 	} orders;
 	struct {
 		struct random random;
-	} reauth, fragments;
+	} reauth, fragments, networks;
 	struct {
 		bool two, stays;      /* Programs of two levels; the last host stays as it is. */
 		uint8_t level[HOSTS_MAX];
@@ -207,6 +208,9 @@ void stop_begin(struct full *f);
 #define CERTIFICATES_SALT UINT64_C(0x6365f988)
 #define LIFETIMES_SALT UINT64_C(0x6c696665746f50)
 #define CLOCKS_SALT UINT64_C(0x636c6f636b73)
+
+/* As UNFIT_SALT. */
+#define NETWORKS_SALT UINT64_C(0x6e6574776f4d977)
 
 /* ---- unfit.c: hosts that do not let their nodes serve ---- */
 /* Chosen so that no seed remembered for something else (seeds, mutants.txt) has such a host. */

@@ -26,18 +26,21 @@ static const struct method {
 	bool rounds, eap, fragments, radius;
 	int certificates;
 	uint32_t rekey_s; /* The gateway rekeys, too: Child and IKE SA. 0: never. */
+	bool networks;    /* Two Child SAs, and another life. */
 } methods[] = {
-	{ "psk", 0, false, false, false, false, CERTIFICATES_NONE, 0 },
-	{ "psk-nat-mobike", 3, false, false, false, false, CERTIFICATES_NONE, 0 },
-	{ "pubkey", 1, false, false, false, false, CERTIFICATES_BOTH, 0 },
-	{ "pubkey-fragments", 2, false, false, true, false, CERTIFICATES_BOTH, 0 },
-	{ "eap-mschapv2", 3, false, true, false, false, CERTIFICATES_MIXED, 0 },
-	{ "eap-mschapv2-fragments", 2, false, true, true, false, CERTIFICATES_MIXED, 0 },
-	{ "rounds-that-ask", 3, true, false, false, false, CERTIFICATES_NONE, 0 },
-	{ "gateway-rekeys", 2, false, false, false, false, CERTIFICATES_NONE, 1 },
-	{ "gateway-rekeys-fragments", 3, false, false, true, false, CERTIFICATES_NONE, 1 },
-	{ "eap-radius", 3, false, true, false, true, CERTIFICATES_NONE, 0 },
-	{ "eap-radius-fragments", 2, false, true, true, true, CERTIFICATES_MIXED, 0 },
+	{ "psk", 0, false, false, false, false, CERTIFICATES_NONE, 0, false },
+	{ "psk-nat-mobike", 3, false, false, false, false, CERTIFICATES_NONE, 0, false },
+	{ "pubkey", 1, false, false, false, false, CERTIFICATES_BOTH, 0, false },
+	{ "pubkey-fragments", 2, false, false, true, false, CERTIFICATES_BOTH, 0, false },
+	{ "eap-mschapv2", 3, false, true, false, false, CERTIFICATES_MIXED, 0, false },
+	{ "eap-mschapv2-fragments", 2, false, true, true, false, CERTIFICATES_MIXED, 0, false },
+	{ "rounds-that-ask", 3, true, false, false, false, CERTIFICATES_NONE, 0, false },
+	{ "gateway-rekeys", 2, false, false, false, false, CERTIFICATES_NONE, 1, false },
+	{ "gateway-rekeys-fragments", 3, false, false, true, false, CERTIFICATES_NONE, 1, false },
+	{ "eap-radius", 3, false, true, false, true, CERTIFICATES_NONE, 0, false },
+	{ "eap-radius-fragments", 2, false, true, true, true, CERTIFICATES_MIXED, 0, false },
+	{ "two-networks", 3, false, false, false, false, CERTIFICATES_NONE, 0, true },
+	{ "two-networks-gateway-rekeys", 2, false, false, false, false, CERTIFICATES_NONE, 1, true },
 };
 
 enum fault_at { FAULT_NONE, FAULT_LOST, FAULT_TWICE, FAULT_LATE, FAULT_SWAPPED, FAULT_LEADER, FAULT_OWNER, FAULT_ALL };
@@ -97,6 +100,7 @@ void sweep_plan(struct full *f)
 		.rounds = m->rounds,
 		.eap = m->eap,
 		.radius = m->radius,
+		.networks = m->networks,
 		.fragments = m->fragments,
 		.certificates = m->certificates,
 		.child_life.rekey_s = m->rekey_s,
@@ -119,6 +123,39 @@ void sweep_connects(struct client *c)
 
 /* ---- The client's life ---- */
 
+/* With two networks. */
+static struct blob *networks_step(struct sweep *s, struct client *c)
+{
+	switch (s->step++) {
+	case 1:
+	case 6:
+	case 9:
+		return client_opens(c, 1);
+	case 2:
+		return client_rekeys(c, 1);
+	case 3:
+		return client_rekeys(c, 0);
+	case 4:
+		return initiator_create_ike_rekey(&c->ike, DH_CURVE25519);
+	case 5:
+		return client_closes(c, 1);
+	case 7:
+		client_move(c);
+		return NULL;
+	case 8:
+		client_reauth_begin(c);
+		return NULL;
+	case 10:
+		return client_closes(c, 0);
+	case 11:
+		c->leaving = true;
+		return initiator_create_ike_delete(&c->ike, 0);
+	default:
+		s->done = s->step > 12;
+		return NULL;
+	}
+}
+
 struct blob *sweep_step(struct client *c)
 {
 	struct sweep *s = c->full->sweep;
@@ -128,7 +165,11 @@ struct blob *sweep_step(struct client *c)
 		return NULL;
 	if (s->step == 1 && s->method->rekey_s && (c->ike.counts.rekeys < 2 || c->ike.counts.ike_rekeys < 2))
 		return NULL; /* The gateway rekeys first, also the SAs it made itself. */
+	if (s->step == 2 && s->method->networks && s->method->rekey_s && c->ike.counts.rekeys < 3)
+		return NULL; /* It has rekeyed both. */
 	s->next_us = now + REST_US;
+	if (s->method->networks)
+		return networks_step(s, c);
 	switch (s->step++) {
 	case 0:
 		return NULL; /* Packets have passed: wait once more. */
