@@ -24,7 +24,8 @@ bool policy_knows(const struct core *c, const struct ike_id *id); /* Has it a [[
 bool policy_address_of(const struct core *c, const struct ike_connection *connection, const struct ike_id *id,
 		       struct address *out);
 bool policy_is_reserved(const struct core *c, const struct address *a);
-/* May somebody come by this name: do client_ids name it, or do a CA or RADIUS servers without client_ids say who it is? */
+/* May somebody come by this name: do client_ids name it, or is there a connection whose CA or RADIUS servers alone say
+ * who comes? */
 bool policy_admits(const struct core *c, const struct ike_id *id);
 bool policy_is_shown(const struct core *c); /* Has a majority of voters our facts and our policy? */
 bool policy_ends_too_many(uint64_t gone, uint64_t seen); /* Too many to end unless an operator says so? */

@@ -47,7 +47,7 @@ int cmd_check(int argc, char **argv)
 	if (!c)
 		return CMD_FAILED;
 	status = node_config_load(c, path, node, &errors) == 0 ? CMD_OK : CMD_FAILED;
-	if (c->cluster.n_nodes && node_config_check_pki(c, node, time(NULL), &errors) != 0)
+	if (c->cluster.n_nodes && node_config_check_pki(c, node, time(NULL), CONFIG_CHECK, &errors) != 0)
 		status = CMD_FAILED;
 	if (status == CMD_OK && node)
 		node_config_check_host(c, &errors);

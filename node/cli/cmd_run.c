@@ -36,7 +36,7 @@ static int run(const char *file, const char *name, bool accept_old_store)
 	if (!config || !n) {
 		fputs("baton: out of memory\n", stderr);
 	} else if (node_config_load(config, file, name, &errors) != 0 ||
-		   node_config_check_pki(config, name, time(NULL), &errors) != 0) {
+		   node_config_check_pki(config, name, time(NULL), CONFIG_RUN, &errors) != 0) {
 		config_errors_print(&errors);
 	} else {
 		config_errors_print(&errors); /* Warnings. */

@@ -4,14 +4,16 @@
  * PEM; a cert_file begins with the gateway's certificate, and the CAs above it follow. Only its
  * owner may read a key file, as with other secrets. Dates are checked elsewhere
  * (check_certificates.c). */
-#include "node/config/schema.h"
+#include "node/config/pem.h"
 #include "proto/auth/method.h"
 
 #include <openssl/err.h>
 #include <openssl/mem.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,20 +56,29 @@ static EVP_PKEY *read_key(struct reader *r, int line, const char *path)
 /* The certificates of a file, the list for the caller to free; NULL: said why. */
 static STACK_OF(X509) *read_chain(struct reader *r, int line, const char *key, const char *path)
 {
+	char what[CONFIG_PATH_MAX + 32];
+	STACK_OF(X509) *chain = NULL;
 	const char *why = NULL;
 	bool others;
 	BIO *bio = config_read_pem(path, &others, &why);
-	STACK_OF(X509) *chain = bio ? config_read_chain(bio) : NULL;
 
-	BIO_free(bio);
-	if (!chain)
-		reader_error(r, line, "\"%s\": %s: %s", key, path, why);
-	else if (sk_X509_num(chain) == 0)
-		reader_error(r, line, "\"%s\": %s holds no certificate in PEM", key, path);
+	snprintf(what, sizeof(what), "\"%s\": %s", key, path);
+	if (bio)
+		chain = config_take_chain(r, line, what, bio, others);
 	else
-		return chain;
-	sk_X509_pop_free(chain, X509_free);
-	return NULL;
+		reader_error(r, line, "%s: %s", what, why);
+	BIO_free(bio);
+	return chain;
+}
+
+/* Clients build no chain over a gap. */
+static void check_order(struct reader *r, int line, const char *path, X509 *const *chain, size_t n)
+{
+	for (size_t i = 0; i + 1 < n; i++)
+		if (X509_check_issued(chain[i + 1], chain[i]) != X509_V_OK)
+			reader_warning(r, line, "\"cert_file\": %s: certificate %zu in it is not issued by the next one: "
+						"put the CAs in order, each above the one before", path, i + 1);
+	ERR_clear_error();
 }
 
 static void read_pair(struct reader *r, size_t i, size_t k)
@@ -85,6 +96,7 @@ static void read_pair(struct reader *r, size_t i, size_t k)
 		list[n] = sk_X509_value(chain, n);
 	if (chain && key && !c->own)
 		c->own = credentials_new();
+	check_order(r, line, f->cert[k], list, n);
 	if (chain && key)
 		why = credentials_add(c->own, list, n, key);
 	if (why && strstr(why, "its key is another one"))
@@ -126,29 +138,86 @@ static void read_cas(struct reader *r, size_t i, struct trust *t)
 	sk_X509_pop_free(cas, X509_free);
 }
 
-/* NULL: they are in. */
-static const char *read_crls(struct trust *t, const char *path)
+/* By name and key: a CA that has a new key has not signed the CRLs of its old one. */
+static bool is_of(X509_CRL *crl, X509 *ca)
 {
-	const char *why = NULL;
-	X509_CRL *crl;
-	bool others;
-	BIO *bio = config_read_pem(path, &others, &why);
+	EVP_PKEY *key = NULL;
+	bool is = X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(ca)) == 0 &&
+		  (key = X509_get_pubkey(ca)) != NULL && X509_CRL_verify(crl, key) == 1;
+
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return is;
+}
+
+static bool has_crl(const struct trust *t, size_t ca)
+{
+	for (size_t k = 0; t->crls && k < sk_X509_CRL_num(t->crls); k++)
+		if (is_of(sk_X509_CRL_value(t->crls, k), t->ca_cert[ca]))
+			return true;
+	return false;
+}
+
+/* How many of the CAs have none. */
+static size_t without_crl(const struct trust *t)
+{
 	size_t n = 0;
 
-	while (bio && !why && (crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL)) != NULL) {
-		why = trust_add_crl(t, crl);
+	for (size_t i = 0; i < t->n_cas; i++)
+		n += !has_crl(t, i);
+	return n;
+}
+
+#define CRLS_WHY_LEN 160u
+
+/* False: why. */
+static bool read_crls(struct trust *t, const char *path, char why[CRLS_WHY_LEN])
+{
+	const char *wrong = NULL;
+	bool others, over = true;
+	BIO *bio = config_read_pem(path, &others, &wrong);
+	X509_CRL *crl;
+	size_t n = 0;
+
+	ERR_clear_error();
+	while (bio && !wrong && (crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL)) != NULL) {
+		wrong = trust_add_crl(t, crl);
 		X509_CRL_free(crl);
 		n++;
 	}
-	ERR_clear_error();
+	if (bio && !wrong)
+		over = config_pem_is_over();
 	BIO_free(bio);
-	return !why && n == 0 ? "holds no CRL in PEM" : why;
+	if (!over)
+		snprintf(why, CRLS_WHY_LEN, "CRL %zu in it is damaged: write it again", n + 1);
+	else if (!wrong && n == 0)
+		wrong = "holds no CRL in PEM";
+	else if (!wrong && t->n_cas > 0 && without_crl(t) == t->n_cas)
+		wrong = "holds no CRL of a CA in client_ca_file, so every client would be refused: name the file that "
+			"these CAs issue";
+	if (wrong)
+		snprintf(why, CRLS_WHY_LEN, "%s", wrong);
+	return over && !wrong;
+}
+
+static void warn_without_crl(struct reader *r, size_t i)
+{
+	const struct connection_files *f = &r->c->files[i];
+	const struct trust *t = r->c->cluster.policy->ike.connections[i].clients;
+	char name[160];
+
+	for (size_t k = 0; k < t->n_cas; k++)
+		if (!has_crl(t, k))
+			reader_warning(r, line_of(r, i, "crl_file"), "\"crl_file\": %s holds no CRL of %s: its clients will "
+				       "be refused", f->crl,
+				       X509_NAME_oneline(X509_get_subject_name(t->ca_cert[k]), name, sizeof(name)));
 }
 
 /* Its CRLs, from now on a file that is watched. */
-static const char *read_watched(struct reader *r, size_t i)
+static void read_watched(struct reader *r, size_t i)
 {
 	const struct connection_files *f = &r->c->files[i];
+	char why[CRLS_WHY_LEN];
 	struct crl_file *w;
 
 	r->c->crl = realloc(r->c->crl, (r->c->n_crls + 1) * sizeof(*r->c->crl));
@@ -159,14 +228,16 @@ static const char *read_watched(struct reader *r, size_t i)
 	memcpy(w->path, f->crl, sizeof(w->path));
 	if (stat(w->path, &w->seen) != 0)
 		memset(&w->seen, 0, sizeof(w->seen));
-	return read_crls(r->c->cluster.policy->ike.connections[i].clients, w->path);
+	if (read_crls(r->c->cluster.policy->ike.connections[i].clients, w->path, why))
+		warn_without_crl(r, i);
+	else
+		reader_error(r, line_of(r, i, "crl_file"), "\"crl_file\": %s: %s", f->crl, why);
 }
 
 static void read_clients(struct reader *r, size_t i)
 {
 	struct ike_connection *c = &r->c->cluster.policy->ike.connections[i];
 	const struct connection_files *f = &r->c->files[i];
-	const char *why = NULL;
 
 	if (c->auth == &ike_auth_pubkey && !f->ca[0])
 		reader_error(r, line_of(r, i, "auth"), "\"auth\" = \"pubkey\" lacks \"client_ca_file\": name the "
@@ -186,9 +257,7 @@ static void read_clients(struct reader *r, size_t i)
 		c->clients = trust_new();
 	read_cas(r, i, c->clients);
 	if (f->crl[0])
-		why = read_watched(r, i);
-	if (why)
-		reader_error(r, line_of(r, i, "crl_file"), "\"crl_file\": %s: %s", f->crl, why);
+		read_watched(r, i);
 }
 
 void config_read_certificates(struct reader *r)
@@ -206,11 +275,10 @@ void config_read_certificates(struct reader *r)
 struct trust *node_config_read_crls(const struct crl_file *f, const struct trust *old,
 				    char why[CONFIG_WHY_LEN])
 {
-	const char *wrong = NULL;
 	struct trust *t = trust_copy(old);
+	char wrong[CRLS_WHY_LEN];
 
-	wrong = read_crls(t, f->path);
-	if (!wrong)
+	if (read_crls(t, f->path, wrong))
 		return t;
 	snprintf(why, CONFIG_WHY_LEN, "\"crl_file\" of connection \"%s\": %s: %s",
 		 f->connection, f->path, wrong);
@@ -220,14 +288,33 @@ struct trust *node_config_read_crls(const struct crl_file *f, const struct trust
 
 /* ---- The hash that nodes compare ---- */
 
+/* Every octet of a certificate counts: a CA's renewed with the same key is another one. */
+static void hash_ca(SHA256_CTX *h, X509 *ca)
+{
+	uint8_t *der = NULL;
+	int len = i2d_X509(ca, &der);
+
+	assert(len > 0);
+	SHA256_Update(h, der, (size_t)len);
+	OPENSSL_free(der);
+}
+
+static void hash_own(SHA256_CTX *h, const struct credential *c)
+{
+	for (size_t i = 0; i < c->n_certs; i++)
+		SHA256_Update(h, c->cert[i]->data, c->cert[i]->len);
+	SHA256_Update(h, c->ca, c->n_cas * sizeof(c->ca[0]));
+}
+
+/* DER says itself where it ends. */
 void config_hash_certificates(SHA256_CTX *h, const struct ike_config *ike)
 {
 	for (size_t i = 0; i < ike->n_connections; i++) {
 		const struct ike_connection *c = &ike->connections[i];
 
 		for (size_t k = 0; c->own && k < c->own->n; k++)
-			SHA256_Update(h, c->own->list[k].hash, CREDENTIAL_HASH_LEN);
+			hash_own(h, &c->own->list[k]);
 		for (size_t k = 0; c->clients && k < c->clients->n_cas; k++)
-			SHA256_Update(h, c->clients->ca[k], CERT_CA_HASH_LEN);
+			hash_ca(h, c->clients->ca_cert[k]);
 	}
 }

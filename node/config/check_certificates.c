@@ -2,7 +2,8 @@
 /* The certificates of node links, checked before anything is started: links that never come up look
  * like a broken network. A node needs only its own certificate and key; those of other nodes are
  * checked if they are there. */
-#include "node/config/schema.h"
+#include "node/config/expiry.h"
+#include "node/config/pem.h"
 #include "node/link/pki.h"
 
 #include <openssl/bio.h>
@@ -12,17 +13,16 @@
 #include <openssl/x509v3.h>
 
 #include <assert.h>
-#include <errno.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define PEM_MAX (4u << 20) /* A CRL may be long. */
 #define SOON_DAYS 30
 
 struct pki {
 	struct reader r;     /* For messages. */
 	int64_t now;
+	enum config_purpose purpose;
 	X509_STORE *ca;      /* NULL: there is none, said already. */
 	bool self;           /* What is missing of the node that is looked at is an error. */
 };
@@ -32,91 +32,60 @@ struct chain {
 	STACK_OF(X509) *rest;
 };
 
-/* As for secrets: systemd itself guards the folder of credentials. */
-static mode_t modes_of_others(const char *path)
-{
-	const char *dir = getenv("CREDENTIALS_DIRECTORY");
-
-	return dir && dir[0] && strncmp(path, dir, strlen(dir)) == 0 ? 007 : 077;
-}
-
-/* The file's text; NULL: it cannot be read, *why says it. others: others may read it. */
-BIO *config_read_pem(const char *path, bool *others, const char **why)
-{
-	struct stat st;
-	uint8_t *text;
-	BIO *bio = NULL;
-	ssize_t n;
-	int fd = config_open(path, &st, why);
-
-	if (fd < 0)
-		return NULL;
-	text = malloc(PEM_MAX);
-	n = text ? read(fd, text, PEM_MAX) : -1;
-	if (n < 0)
-		*why = strerror(errno);
-	else if (n == (ssize_t)PEM_MAX)
-		*why = "is too long";
-	else if ((bio = BIO_new(BIO_s_mem())) == NULL || BIO_write(bio, text, (int)n) != n)
-		abort();
-	*others = st.st_mode & modes_of_others(path);
-	if (text)
-		OPENSSL_cleanse(text, n > 0 ? (size_t)n : 0);
-	free(text);
-	close(fd);
-	return bio;
-}
-
 static void chain_fini(struct chain *c)
 {
 	X509_free(c->leaf);
 	sk_X509_pop_free(c->rest, X509_free);
 }
 
-STACK_OF(X509) *config_read_chain(BIO *bio)
+/* The first of them apart; without any, it was said why. */
+static void chain_read(struct pki *p, struct chain *c, int line, const char *what, BIO *bio, bool others)
 {
-	STACK_OF(X509) *chain = sk_X509_new_null();
-	X509 *x;
-
-	assert(chain);
-	while ((x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
-		if (!sk_X509_push(chain, x))
-			abort();
-	ERR_clear_error();
-	return chain;
+	c->rest = config_take_chain(&p->r, line, what, bio, others);
+	c->leaf = c->rest ? sk_X509_shift(c->rest) : NULL;
 }
 
-/* The first of them apart. */
-static void chain_read(struct chain *c, BIO *bio)
-{
-	c->rest = config_read_chain(bio);
-	c->leaf = sk_X509_shift(c->rest);
-}
+/* What to do about one that has expired, or soon will. */
+struct remedy {
+	int line;
+	const char *what, *fix; /* "\"ca_file\": ca.pem", "issue a new certificate" */
+	bool fatal;             /* Expired, it is an error. */
+};
 
-/* Seconds until then; negative: it is over. */
-static int64_t seconds_until(const struct pki *p, const ASN1_TIME *t)
+static void check_dates(struct pki *p, const struct expiry *e, const struct remedy *m)
 {
-	ASN1_TIME *now = ASN1_TIME_set(NULL, p->now);
-	int days = 0, seconds = 0, ok = now && ASN1_TIME_diff(&days, &seconds, now, t);
-
-	ASN1_TIME_free(now);
-	return ok ? (int64_t)days * 86400 + seconds : -1;
-}
-
-static void check_dates(struct pki *p, const X509 *x, int line, const char *what)
-{
-	int64_t left = seconds_until(p, X509_get0_notAfter(x));
 	char when[PKI_TIME_LEN];
 
-	pki_time_text(X509_get0_notAfter(x), when);
-	if (left < 0)
-		reader_error(&p->r, line, "%s has expired (%s): issue a new certificate", what, when);
-	else if (left < SOON_DAYS * 86400)
-		reader_warning(&p->r, line, "%s expires soon (%s): issue a new certificate", what, when);
-	if (seconds_until(p, X509_get0_notBefore(x)) <= 0)
+	pki_time_text(e->until, when);
+	if (e->left_s < 0 && m->fatal)
+		reader_error(&p->r, m->line, "%s: %s has expired (%s): %s", m->what, e->name, when, m->fix);
+	else if (expiry_is_soon(e, SOON_DAYS))
+		reader_warning(&p->r, m->line, "%s: %s %s (%s): %s", m->what, e->name,
+			       e->left_s < 0 ? "has expired" : "expires soon", when, m->fix);
+	if (expiry_seconds(e->from, p->now) <= 0)
 		return;
-	pki_time_text(X509_get0_notBefore(x), when);
-	reader_warning(&p->r, line, "%s is not valid before %s: is the clock right?", what, when);
+	pki_time_text(e->from, when);
+	reader_warning(&p->r, m->line, "%s: %s is not valid before %s: is the clock right?", m->what, e->name, when);
+}
+
+static void check_x509(struct pki *p, X509 *x, const struct remedy *m)
+{
+	struct expiry e = { .kind = EXPIRY_CERT };
+
+	expiry_of(&e, x, p->now);
+	check_dates(p, &e, m);
+}
+
+/* An old CA beside a good one is in nobody's way. */
+static void check_ca_dates(struct pki *p, const struct chain *c, const char *what)
+{
+	bool alone = sk_X509_num(c->rest) == 0;
+	struct remedy m = { p->r.c->ca_line, what, alone ? "make a new one" : "make a new one, or remove it",
+			    alone && p->purpose != CONFIG_RELOAD };
+
+	check_x509(p, c->leaf, &m);
+	for (size_t i = 0; i < sk_X509_num(c->rest); i++)
+		check_x509(p, sk_X509_value(c->rest, i), &m);
 }
 
 static void check_ca(struct pki *p)
@@ -133,15 +102,13 @@ static void check_ca(struct pki *p)
 			reader_error(&p->r, line, "\"ca_file\": %s: %s", path, why);
 		return;
 	}
-	chain_read(&c, bio);
-	BIO_free(bio);
 	snprintf(what, sizeof(what), "\"ca_file\": %s", path);
-	if (!c.leaf) {
-		reader_error(&p->r, line, "%s holds no certificate in PEM", what);
-	} else if (X509_check_ca(c.leaf) == 0) {
+	chain_read(p, &c, line, what, bio, others);
+	BIO_free(bio);
+	if (c.leaf && X509_check_ca(c.leaf) == 0) {
 		reader_error(&p->r, line, "%s holds a certificate that is not a CA's", what);
-	} else {
-		check_dates(p, c.leaf, line, what);
+	} else if (c.leaf) {
+		check_ca_dates(p, &c, what);
 		p->ca = X509_STORE_new();
 		assert(p->ca && X509_STORE_add_cert(p->ca, c.leaf));
 		for (size_t i = 0; i < sk_X509_num(c.rest); i++)
@@ -166,18 +133,15 @@ static int verify(const struct pki *p, const struct chain *c)
 	return error;
 }
 
-static void check_certificate(struct pki *p, uint32_t node, const struct chain *c)
+static void check_certificate(struct pki *p, uint32_t node, const struct chain *c, const char *what)
 {
 	const struct node_entry *n = &p->r.c->node[node];
-	char what[CONFIG_PATH_MAX + 32];
-	int error = p->ca && c->leaf ? verify(p, c) : X509_V_OK;
+	struct remedy m = { n->cert_line, what, "issue a new certificate", p->purpose != CONFIG_RELOAD };
+	int error = p->ca ? verify(p, c) : X509_V_OK;
 
-	snprintf(what, sizeof(what), "\"cert_file\": %s", n->cert_file);
-	if (!c->leaf) {
-		reader_error(&p->r, n->cert_line, "%s holds no certificate in PEM", what);
-		return;
-	}
-	check_dates(p, c->leaf, n->cert_line, what);
+	check_x509(p, c->leaf, &m);
+	for (size_t i = 0; i < sk_X509_num(c->rest); i++)
+		check_x509(p, sk_X509_value(c->rest, i), &m);
 	if (error)
 		reader_error(&p->r, n->cert_line, "%s is not issued by the CA in ca_file: %s", what,
 			     X509_verify_cert_error_string(error));
@@ -211,6 +175,7 @@ static unsigned check_node(struct pki *p, uint32_t node)
 	const struct node_entry *n = &p->r.c->node[node];
 	const char *no_cert = NULL, *no_key = NULL;
 	struct chain c = { 0 };
+	char what[CONFIG_PATH_MAX + 32];
 	bool others = false, key_others = false;
 	BIO *cert = n->cert_file[0] ? config_read_pem(n->cert_file, &others, &no_cert) : NULL;
 	BIO *key = n->key_file[0] ? config_read_pem(n->key_file, &key_others, &no_key) : NULL;
@@ -218,8 +183,10 @@ static unsigned check_node(struct pki *p, uint32_t node)
 		    access(n->key_file, F_OK) != 0;
 
 	if (cert) {
-		chain_read(&c, cert);
-		check_certificate(p, node, &c);
+		snprintf(what, sizeof(what), "\"cert_file\": %s", n->cert_file);
+		chain_read(p, &c, n->cert_line, what, cert, others);
+		if (c.leaf)
+			check_certificate(p, node, &c, what);
 	}
 	if (key)
 		check_key(p, node, key, key_others, &c);
@@ -233,30 +200,48 @@ static unsigned check_node(struct pki *p, uint32_t node)
 	return gone ? 0 : 1;
 }
 
-/* Certificates of [[connection]]: their contents were checked when they were read. */
+struct dated { /* A connection's files. */
+	struct pki *p;
+	const struct connection_files *f;
+};
+
+static void check_dated(void *ctx, const struct expiry *e)
+{
+	static const char *const fix[EXPIRY_KINDS] = {
+		"issue a new certificate", "replace it, or remove it from the file",
+		"its CA must issue a new one: without it the clients of this CA are refused"
+	};
+	const struct dated *d = ctx;
+	const struct connection_files *f = d->f;
+	const char *path = e->kind == EXPIRY_CERT ? f->cert[e->file] : e->kind == EXPIRY_CA ? f->ca : f->crl;
+	char what[CONFIG_PATH_MAX + 32];
+	struct remedy m = { e->kind == EXPIRY_CERT ? f->cert_line : e->kind == EXPIRY_CA ? f->ca_line : f->crl_line,
+			    what, fix[e->kind], e->kind != EXPIRY_CRL && d->p->purpose == CONFIG_CHECK };
+
+	snprintf(what, sizeof(what), "\"%s\": %s", expiry_key(e->kind), path);
+	check_dates(d->p, e, &m);
+}
+
+/* Certificates of [[connection]]: their contents were checked when they were read. A node that runs, or starts, goes
+ * on with those that have expired: they concern the clients of one connection, and a node that did not start would
+ * serve none at all. */
 static void check_connections(struct pki *p)
 {
-	const struct node_config *c = p->r.c;
-	char what[CONFIG_PATH_MAX + 32];
+	const struct ike_config *ike = &p->r.c->cluster.policy->ike;
 
-	for (size_t i = 0; i < c->cluster.policy->ike.n_connections; i++) {
-		const struct ike_connection *connection = &c->cluster.policy->ike.connections[i];
-		const struct connection_files *f = &c->files[i];
+	for (size_t i = 0; i < ike->n_connections; i++) {
+		const struct ike_connection *c = &ike->connections[i];
+		struct dated d = { p, &p->r.c->files[i] };
 
-		for (size_t k = 0; connection->own && connection->own->n == f->n_cert && k < f->n_cert; k++) {
-			snprintf(what, sizeof(what), "\"cert_file\": %s", f->cert[k]);
-			check_dates(p, connection->own->list[k].leaf, f->cert_line, what);
-		}
-		snprintf(what, sizeof(what), "\"client_ca_file\": %s", f->ca);
-		for (size_t k = 0; connection->clients && k < connection->clients->n_cas; k++)
-			check_dates(p, connection->clients->ca_cert[k], f->ca_line, what);
+		if (!c->own || c->own->n == d.f->n_cert) /* Else there are errors: which file is which is not known. */
+			expiry_each(c, p->now, check_dated, &d);
 	}
 }
 
 int node_config_check_pki(const struct node_config *c, const char *node_name, int64_t unix_now,
-			  struct config_errors *errors)
+			  enum config_purpose purpose, struct config_errors *errors)
 {
-	struct pki p = { .r = { .c = (struct node_config *)c, .errors = errors }, .now = unix_now };
+	struct pki p = { .r = { .c = (struct node_config *)c, .errors = errors }, .now = unix_now, .purpose = purpose };
 	uint32_t missing[CLUSTER_NODES_MAX], n_missing = 0;
 	size_t before = errors->n;
 

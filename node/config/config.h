@@ -49,7 +49,7 @@ struct connection_files { /* The certificate files of one [[connection]]: certif
 	char cert[CREDENTIALS_MAX][CONFIG_PATH_MAX], key[CREDENTIALS_MAX][CONFIG_PATH_MAX];
 	size_t n_cert, n_key;
 	char ca[CONFIG_PATH_MAX], crl[CONFIG_PATH_MAX];
-	int cert_line, ca_line; /* As link_line. */
+	int cert_line, ca_line, crl_line; /* As link_line. */
 };
 
 struct node_test_hooks { /* [test]; all zero unless set. Not for use in production. */
@@ -125,11 +125,15 @@ int node_config_load(struct node_config *c, const char *path, const char *node_n
 		     struct config_errors *errors) must_check;
 void node_config_fini(struct node_config *c); /* Cleanses secrets, frees lists. */
 
+/* What a file is read for: to say all that is wrong, to start with it, to put its policy in force. */
+enum config_purpose { CONFIG_CHECK, CONFIG_RUN, CONFIG_RELOAD };
+
 /* check_certificates.c: the CA's certificate and those of the nodes with their keys, as far as they
- * are here. node_name as above: what that one needs must be here. unix_now: which have
- * expired. 0 = good; -1: there are more errors now. */
+ * are here, and those of connections. node_name as above: what that one needs must be here. unix_now: which have
+ * expired; that is an error to CONFIG_CHECK, to CONFIG_RUN if it would have no links, and else a warning.
+ * 0 = good; -1: there are more errors now. */
 int node_config_check_pki(const struct node_config *c, const char *node_name, int64_t unix_now,
-			  struct config_errors *errors) must_check;
+			  enum config_purpose purpose, struct config_errors *errors) must_check;
 
 /* certificates.c: `old` with the CRLs of a connection read anew, for the caller to put in its
  * place. NULL: *why says what is wrong, and `old` stays. */

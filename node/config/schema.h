@@ -7,7 +7,6 @@
 #include "node/config/config.h"
 #include "node/config/toml.h"
 
-#include <openssl/bio.h>
 #include <openssl/sha.h>
 
 #include <sys/stat.h>
@@ -106,11 +105,6 @@ void config_check_link_secret(struct reader *r, uint32_t node, bool absent);
 /* certificates.c: once all is read, what the files of connections hold. */
 void config_read_certificates(struct reader *r);
 void config_hash_certificates(SHA256_CTX *h, const struct ike_config *ike);
-/* check_certificates.c: text of a file in PEM; NULL: *why. others: others may read it. */
-BIO *config_read_pem(const char *path, bool *others, const char **why);
-/* All certificates of it. */
-STACK_OF(X509) *config_read_chain(BIO *bio);
-
 /* Reads the key in a file from its text: config_psk.c. Reports what is wrong with it. */
 void config_read_psk(struct reader *r, const struct toml_value *v, const char *path,
 		     struct secret *psk);

@@ -77,7 +77,11 @@ SETTER(connection_client_ca)
 	r->files->ca_line = v->line;
 	config_set_path(r, v, r->files->ca);
 }
-SETTER(connection_crl) { config_set_path(r, v, r->files->crl); }
+SETTER(connection_crl)
+{
+	r->files->crl_line = v->line;
+	config_set_path(r, v, r->files->crl);
+}
 SETTER(connection_client_ids)
 {
 	struct ike_id pattern;

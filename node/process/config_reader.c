@@ -43,7 +43,7 @@ static bool answer(int fd, const char *path, const char *node_name)
 	if (!c)
 		return false;
 	if (node_config_load(c, path, node_name, &errors) == 0 &&
-	    node_config_check_pki(c, node_name, time(NULL), &errors) != 0) {
+	    node_config_check_pki(c, node_name, time(NULL), CONFIG_RELOAD, &errors) != 0) {
 		/* It is in errors. */
 	}
 	image = config_image_encode(c, &errors, &len);

@@ -167,7 +167,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	check_errors(&errors, data, len);
 	if (rc == 0) {
 		check_good(&c);
-		rc = node_config_check_pki(&c, node, NOW, &errors);
+		rc = node_config_check_pki(&c, node, NOW, CONFIG_CHECK, &errors);
 		assert((rc == 0) == (errors.n == 0));
 		check_errors(&errors, data, len);
 		rc = 0;

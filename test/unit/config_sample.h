@@ -165,13 +165,14 @@ static inline void put_changed(const char *from, const char *to)
 }
 
 static struct node_config *config;
+static enum config_purpose purpose; /* CONFIG_CHECK unless a test says otherwise. */
 static int wrong; /* Rows that ran; each is reported. */
 
 static inline int check_as(const char *node, struct config_errors *e)
 {
 	int rc = node_config_load(config, path, node, e);
 
-	if (config->cluster.n_nodes && node_config_check_pki(config, node, time(NULL), e) != 0)
+	if (config->cluster.n_nodes && node_config_check_pki(config, node, time(NULL), purpose, e) != 0)
 		rc = -1;
 	return rc;
 }
