@@ -11,6 +11,7 @@
 	X(MUTANT_REPLY_EARLY, "a reply leaves before its command is committed")                    \
 	X(MUTANT_REQUEST_EARLY, "a request of ours leaves before it is committed")                 \
 	X(MUTANT_IV_GOES_BACK, "the IV counter starts anew with each leadership")                  \
+	X(MUTANT_IV_WITHOUT_TERM, "leaders that drew the same salt share the IVs of IKE")          \
 	X(MUTANT_NO_TOMBSTONE, "a deleted session leaves no tombstone, its half-open SA stays")    \
 	X(MUTANT_SNAPSHOT_NO_LEASES, "snapshots are without leases")                               \
 	X(MUTANT_CUT_LATE, "a snapshot has sessions as they are, not as they were at its index") \

@@ -221,6 +221,11 @@ static bool revoked(void *ctx, const struct ike_id *peer)
 
 struct ike_env exchange_env(struct core *c)
 {
+	c->exchange->iv.term = consensus_term(c->consensus);
+	if (MUTANT(MUTANT_IV_GOES_BACK))
+		c->exchange->iv.term = 0;
+	if (MUTANT(MUTANT_IV_WITHOUT_TERM))
+		c->exchange->iv.term = 0;
 	return (struct ike_env){
 		.config = &c->in_force->ike,
 		.entropy = &c->entropy,

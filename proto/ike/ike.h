@@ -12,12 +12,15 @@
 #include "proto/ike/ike_config.h"
 #include "proto/ike/ike_sa.h"
 
-/* IVs of SK payloads. Counter modes: salt (32 random bits) then a counter that never
- * goes back while the salt stands; when it is used up the owner of the source
- * draws a new salt. AES-CBC draws its IV from entropy instead. */
+/* IVs of SK payloads in counter modes: 32 random bits, the salt; the last 12 bits of the term, which
+ * only one node leads in; and a counter of 20 bits, which never goes back while the salt stands. When
+ * that is used up a new salt is drawn. AES-CBC draws its IV from entropy instead. */
+#define IV_COUNTER_BITS 20u
+#define IV_COUNTER_MAX ((1u << IV_COUNTER_BITS) - 1) /* Not used itself. */
 struct iv_source {
 	uint32_t salt;
 	uint32_t next;
+	uint64_t term; /* 0 where nobody else ever seals under the keys: a client. */
 };
 
 /* An authenticated client wants a virtual IP. */

@@ -43,7 +43,8 @@ struct sk_direction sk_direction_of(const struct suite *suite, const struct ike_
 
 uint64_t iv_source_draw(struct iv_source *iv, struct entropy *e)
 {
-	if (iv->next == UINT32_MAX) {
+	assert(iv->next <= IV_COUNTER_MAX);
+	if (iv->next == IV_COUNTER_MAX) {
 		uint32_t old = iv->salt;
 
 		do {
@@ -51,7 +52,7 @@ uint64_t iv_source_draw(struct iv_source *iv, struct entropy *e)
 		} while (iv->salt == old);
 		iv->next = 0;
 	}
-	return (uint64_t)iv->salt << 32 | iv->next++;
+	return (uint64_t)iv->salt << 32 | (uint32_t)iv->term << IV_COUNTER_BITS | iv->next++;
 }
 
 static bool keys_fit(const struct sk_direction *d)

@@ -25,6 +25,7 @@ struct i1_nonce {
 	bool rolled_back;    /* Every disk was put back: from now on only the salt tells IVs apart. */
 	uint64_t n_sealed;
 };
+uint64_t i1_incarnation(struct i1_nonce *c); /* Of a process that starts. */
 void i1_sealed(struct i1_nonce *c, unsigned host, uint32_t spi_in, uint64_t seq,
 	       const uint8_t *packet, size_t len);
 void i1_ike(struct i1_nonce *c, unsigned host, const uint8_t *message, size_t len);

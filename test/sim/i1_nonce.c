@@ -15,6 +15,18 @@
 
 #include <string.h>
 
+/* The salt of IVs is the upper half of an incarnation. It is for what leases and terms cannot see:
+ * all disks rolled back, and a single voter, which restarts in its old term. Otherwise all draw the
+ * same here, so that I1 rests on leases and terms alone. */
+uint64_t i1_incarnation(struct i1_nonce *c)
+{
+	uint64_t drawn = random_u64(&c->full->world.random) | 1;
+
+	if (c->rolled_back || c->full->plan.hosts == 1)
+		return drawn;
+	return UINT64_C(0x5a175a17) << 32 | (uint32_t)drawn;
+}
+
 void i1_sealed(struct i1_nonce *c, unsigned host, uint32_t spi_in, uint64_t seq,
 	       const uint8_t *packet, size_t len)
 {

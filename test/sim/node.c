@@ -433,7 +433,7 @@ static bool open_store(struct host *h, struct core_start *start, struct store_co
 static void *node_start(struct host *h)
 {
 	struct full *f = h->world->context;
-	struct core_start start = { .incarnation = random_u64(&h->world->random) | 1 };
+	struct core_start start = { .incarnation = i1_incarnation(&f->checkers.i1) };
 	struct store_content content;
 	const char *why = "?";
 	struct node *n;
