@@ -210,7 +210,7 @@ check-unit:
 	test/run-unit.sh $(or $(T_UNIT),$(UNIT))
 # The scripts would build these themselves: no two of them at once.
 NETNS_TOOLS := build/netns/bpf_test build/netns/datapath_peer build/netns/chaos_preload.so \
-	build/netns/inside_preload.so build/netns/link_peer build/bench/flood build/unsealed/baton
+	build/netns/inside_preload.so build/netns/ipsec_preload.so build/netns/link_peer build/bench/flood build/unsealed/baton
 ## check-root: the namespace tests (root)
 check-root: all $(NETNS_TOOLS)
 	test/netns/run.sh

@@ -33,10 +33,11 @@ for r in "${rows[@]}"; do
 done
 wait
 
-# step NAME TEXT: a line of the table.
+# step NAME TEXT: a line of the table, if it was run.
 failed=0
 step() {
 	local r cell why line
+	case " ${STEPS:-$1} " in *" $1 "*) ;; *) return ;; esac
 	line=$(printf '%-44s' "$2")
 	for r in "${rows[@]}"; do
 		cell=$(awk -F '\t' -v s="$1" '$1 == s { print $2 }' "build/matrix/$r/cells" 2> /dev/null)
