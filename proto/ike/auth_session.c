@@ -9,6 +9,7 @@
 #include "proto/ike/auth_step.h"
 #include "proto/auth/realm.h"
 #include "proto/ike/child_make.h"
+#include "proto/ike/config_reply.h"
 #include "proto/ike/ike_keys.h"
 #include "proto/ike/ike_seal.h"
 #include "proto/ike/mobike.h"
@@ -123,38 +124,6 @@ static uint16_t address_assign(struct auth_step *s, struct ike_cp_request *cp)
 		return IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE;
 	s->session->virtual_ip = address; /* Only now: by an address a session follows who had it. */
 	return 0;
-}
-
-/* RFC 8598 3.2: "MUST be accompanied by at least one INTERNAL_IP4_DNS or INTERNAL_IP6_DNS". */
-static void add_domains(struct ike_builder *b, const struct ike_connection *c, const struct ike_cp_request *cp)
-{
-	bool dns = false;
-
-	for (size_t i = 0; i < c->n_dns; i++)
-		dns |= c->dns[i].family == 4 ? cp->dns4 : cp->dns6;
-	for (size_t i = 0; dns && cp->domains && i < c->n_domains; i++)
-		ike_cp_add(b, IKE_CP_INTERNAL_DNS_DOMAIN, c->domain[i], strlen(c->domain[i]));
-}
-
-static void add_cp_reply(struct ike_builder *b, const struct auth_step *s,
-			 const struct ike_cp_request *cp)
-{
-	const struct ike_connection *c = s->round.connection;
-	struct prefix subnet;
-
-	if (!c->has_pool || s->session->virtual_ip.family == 0)
-		return;
-	ike_cp_open(b, IKE_CFG_REPLY);
-	ike_cp_add_address(b, &s->session->virtual_ip);
-	for (size_t i = 0; i < c->n_dns; i++)
-		if (c->dns[i].family == 4 ? cp->dns4 : cp->dns6)
-			ike_cp_add_dns(b, &c->dns[i]);
-	add_domains(b, c, cp);
-	for (size_t i = 0; i < c->local_ts.n; i++)
-		if (ts_is_prefix(&c->local_ts.ts[i], &subnet) &&
-		    (subnet.address.family == 4 ? cp->subnets4 : cp->subnets6))
-			ike_cp_add_subnet(b, &subnet);
-	ike_cp_close(b);
 }
 
 /* ---- The first Child SA ---- */
@@ -277,7 +246,7 @@ void ike_auth_establish(struct auth_step *s)
 	}
 	ike_builder_init_message(&b, &h);
 	s->method->finish(&s->round, &b);
-	add_cp_reply(&b, s, &cp);
+	ike_add_config_reply(&b, s->round.connection, &s->session->virtual_ip, &cp);
 	if (error)
 		ike_add_notify(&b, error, NULL, 0);
 	else
