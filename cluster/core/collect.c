@@ -62,6 +62,7 @@ struct collect_room {
 	uint32_t ask;        /* Nodes whose answer we miss. */
 	uint32_t forgot;     /* Nodes whose next answer does not count. */
 	bool open;           /* Slots of ours are not complete. */
+	bool settled;        /* No slot lacks anything, and none has changed since that was found. */
 };
 
 void collect_init(struct core *c)
@@ -271,6 +272,7 @@ void collect_slots(struct core *c)
 		k->answered = k->informed_nodes = 0;
 		k->since_us = c->now_us;
 		c->collect->open |= ours;
+		c->collect->settled = false;
 	}
 	/* What was said before we applied this may count now. */
 	for (uint32_t i = 0; i < c->config->n_nodes; i++)
@@ -279,15 +281,20 @@ void collect_slots(struct core *c)
 }
 
 /* Whose answer do we miss? */
-static uint32_t missing(const struct core *c)
+static uint32_t missing(struct core *c)
 {
 	uint32_t owners = 0, who = 0;
 	uint64_t last = 0;
 
+	if (c->collect->settled)
+		return 0;
+	c->collect->settled = true;
 	for (uint32_t i = 0; i < STATE_SLOTS_ALL; i++) {
 		const struct slot_known *k = &c->collect->slot[i];
 		const struct slot *slot = state_slot(c->state, i);
 
+		if (k->ours ? !k->complete : !k->informed && slot->node != 0)
+			c->collect->settled = false;
 		if (k->ours && !k->complete) {
 			who |= ~k->answered;
 		} else if (!k->ours && !k->informed && slot->node != 0 && slot->node != last) {

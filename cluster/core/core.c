@@ -124,6 +124,7 @@ static void on_event(struct core *c, const struct event *e)
 		policy_set(c, e->policy);
 		radius_policy(c);
 		accounting_policy(c);
+		requests_policy(c);
 		routes_look(c);
 		membership_say_again(c);
 		break;

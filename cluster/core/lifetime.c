@@ -19,6 +19,22 @@ bool lifetime_is_over(const struct lifetime *l, uint64_t made_ms, uint64_t now_m
 	return l->hard_s != 0 && now_ms >= made_ms + (uint64_t)l->hard_s * 1000;
 }
 
+static uint64_t left_of(uint64_t at_ms, uint64_t now_ms)
+{
+	return at_ms > now_ms ? at_ms - now_ms : 0;
+}
+
+uint64_t lifetime_left_ms(const struct lifetime *l, uint64_t made_ms, uint32_t spi, uint64_t now_ms)
+{
+	uint64_t left = UINT64_MAX;
+
+	if (l->hard_s)
+		left = left_of(made_ms + (uint64_t)l->hard_s * 1000, now_ms);
+	if (l->rekey_s && left_of(made_ms + soft((uint64_t)l->rekey_s * 1000, spi), now_ms) < left)
+		left = left_of(made_ms + soft((uint64_t)l->rekey_s * 1000, spi), now_ms);
+	return left;
+}
+
 static bool reaches(uint64_t in, uint64_t out, uint64_t limit)
 {
 	return limit != 0 && (in >= limit || out >= limit);

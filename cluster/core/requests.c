@@ -14,6 +14,7 @@
 #include "cluster/core/outgoing.h"
 #include "cluster/core/proposals.h"
 #include "cluster/core/slow_dh.h"
+#include "cluster/core/tasks.h"
 #include "cluster/core/unique.h"
 #include "proto/mutant.h"
 
@@ -22,8 +23,7 @@
 #include <string.h>
 
 struct requests {
-	struct task *tasks;
-	uint64_t walk_from;     /* Whose turn is next. */
+	struct tasks tasks;
 	bool scanning;          /* Sessions are looked through for notices to send ... */
 	uint64_t scan_after;    /* ... from this id on, ... */
 	uint64_t scan_next_us;  /* ... at this time. */
@@ -39,39 +39,29 @@ struct requests {
 #define NOTICE_AGAIN_US (1000 * MS) /* Between two notices to one client. */
 #define TOO_LONG_AGAIN_US (600000 * MS) /* Perhaps the policy is another one by then. */
 
-static struct task *task_find(struct core *c, uint64_t session)
-{
-	struct task *e;
-
-	HASH_FIND(hh, c->requests->tasks, &session, sizeof(session), e);
-	return e;
-}
-
 struct task *task_get(struct core *c, uint64_t session)
 {
-	struct task *e = task_find(c, session);
+	struct tasks *t = &c->requests->tasks;
+	struct task *e = tasks_find(t, session);
+	bool is_new = !e;
 
-	if (e)
-		return e;
-	e = calloc(1, sizeof(*e));
-	assert(e);
-	e->session = session;
-	e->question.next_us = e->closing.next_us = NEVER;
-	e->alive_us = c->now_us;
-	HASH_ADD(hh, c->requests->tasks, session, sizeof(e->session), e);
+	e = tasks_get(t, session);
+	if (is_new) {
+		e->question.next_us = e->closing.next_us = NEVER;
+		e->alive_us = c->now_us;
+	}
 	return e;
 }
 
 void requests_forget(struct core *c, uint64_t session)
 {
-	struct task *e = task_find(c, session);
+	struct task *e = tasks_find(&c->requests->tasks, session);
 
 	if (!e)
 		return;
-	HASH_DEL(c->requests->tasks, e);
 	ike_datagrams_unref(e->question.request);
 	ike_datagrams_unref(e->closing.request);
-	free(e);
+	tasks_free(&c->requests->tasks, e);
 }
 
 /* ---- Making a request ---- */
@@ -174,12 +164,28 @@ static uint64_t sum_of_marks(const struct session *s)
 	return sum;
 }
 
+/* A new session may end all others of its client. */
+static void wake_client(struct core *c, const struct session *s)
+{
+	const struct session *other = NULL;
+
+	while ((other = state_next_session_of(c->state, ike_session_client(&s->ike), other ? other->id : 0)) != NULL)
+		(void)task_get(c, other->id);
+}
+
+void requests_policy(struct core *c)
+{
+	tasks_wake_all(&c->requests->tasks);
+}
+
 void requests_applied(struct core *c, const struct session *s)
 {
 	struct task *e;
 
 	if (!core_leads(c))
 		return;
+	if (!tasks_find(&c->requests->tasks, s->id) && unique_replaces(c, s))
+		wake_client(c, s);
 	e = task_get(c, s->id);
 	if (sum_of_marks(s) > e->marks)
 		requests_alive(c, s);
@@ -277,12 +283,8 @@ static bool replaced_turn(struct core *c, const struct session *s, struct task *
 }
 
 /* One task's turn. True: something was made or sent. */
-static bool task_turn(struct core *c, struct task *e)
+static bool task_turn(struct core *c, const struct session *s, struct task *e)
 {
-	const struct session *s = state_session(c->state, e->session);
-
-	if (!s)
-		return false;
 	if (contact_turn(c, s) || replaced_turn(c, s, e))
 		return true;
 	if (requests_repeat_turn(c, s, e) || requests_expire_turn(c, s) || requests_ike_turn(c, s, e) ||
@@ -307,21 +309,24 @@ static bool task_turn(struct core *c, struct task *e)
 	return true;
 }
 
-/* Every task has its turn within a second, however many there are; and however many
+/* Every task that is awake has its turn within a second, however many there are; and however many
  * fall due at once, they go out at the pace of notices. */
 static void tasks_walk(struct core *c)
 {
-	struct requests *r = c->requests;
-	size_t n = HASH_COUNT(r->tasks), look = n / TASKS_TICKS + TASKS_LOOK_MIN;
+	struct tasks *t = &c->requests->tasks;
+	size_t n = t->n_awake, look = n / TASKS_TICKS + TASKS_LOOK_MIN;
 	uint64_t due = c->config->timing.sequence_tick_ms * MS / c->config->timing.notice_interval_us;
-	struct task *e = task_find(c, r->walk_from);
 
+	tasks_pass(t, c->now_us);
 	for (size_t i = 0; i < look && i < n && due > 0; i++) {
-		e = e ? e : r->tasks;
-		due -= task_turn(c, e);
-		e = e->hh.next;
+		struct task *e = tasks_next(t);
+		const struct session *s = state_session(c->state, e->session);
+
+		if (s && task_turn(c, s, e))
+			due--;
+		else if (s)
+			tasks_rest(t, e, requests_rest_until(c, s, e));
 	}
-	r->walk_from = e ? e->session : 0;
 }
 
 /* ---- Looking through the sessions after ownership changed ---- */
@@ -372,7 +377,7 @@ void requests_role(struct core *c)
 {
 	struct task *e, *tmp;
 
-	HASH_ITER(hh, c->requests->tasks, e, tmp)
+	HASH_ITER(hh, c->requests->tasks.by_session, e, tmp)
 		requests_forget(c, e->session);
 	c->requests->scanning = false;
 	c->requests->scan_next_us = NEVER;
@@ -384,7 +389,7 @@ void requests_tick(struct core *c)
 	if (!core_leads(c))
 		return;
 	/* consensus_is_current() turns true without a change of role. */
-	if (!c->requests->tasks && !c->requests->scanning && state_sessions(c->state))
+	if (!c->requests->tasks.by_session && !c->requests->scanning && state_sessions(c->state))
 		requests_scan(c);
 	scan(c);
 	if (c->now_us < c->housekeeping_us)
@@ -413,7 +418,7 @@ void requests_fini(struct core *c)
 {
 	struct task *e, *tmp;
 
-	HASH_ITER(hh, c->requests->tasks, e, tmp)
+	HASH_ITER(hh, c->requests->tasks.by_session, e, tmp)
 		requests_forget(c, e->session);
 	free(c->requests);
 }

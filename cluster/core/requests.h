@@ -21,6 +21,7 @@ void requests_delete_child(struct core *c, uint32_t spi_in);
  * leader; for an SA that has used 75 % of its numbers nobody need do so. */
 void requests_rekey_child(struct core *c, const struct session *s, uint32_t spi_in);
 void requests_role(struct core *c);
+void requests_policy(struct core *c); /* A new one is in force. */
 void requests_tick(struct core *c);
 uint64_t requests_deadline_us(const struct core *c);
 void requests_fini(struct core *c);

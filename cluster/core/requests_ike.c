@@ -14,7 +14,7 @@
 #define IKE_EXPIRE_AGAIN_US (1000 * MS) /* Should the command be lost. */
 
 /* Its own SPIs, one of which we have drawn. */
-static uint32_t seed_of(const struct ike_sa *sa)
+uint32_t requests_ike_seed(const struct ike_sa *sa)
 {
 	return (uint32_t)(sa->spi_i ^ sa->spi_r);
 }
@@ -63,7 +63,7 @@ bool requests_ike_turn(struct core *c, const struct session *s, struct task *e)
 	}
 	if (c->now_us < e->ike_rekey_us)
 		return false;
-	if (!lifetime_is_due(&connection->ike_life, sa->made_ms, seed_of(sa), now_ms)) {
+	if (!lifetime_is_due(&connection->ike_life, sa->made_ms, requests_ike_seed(sa), now_ms)) {
 		e->ike_rekey_tries = 0;
 		return false;
 	}

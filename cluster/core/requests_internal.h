@@ -38,6 +38,8 @@ struct task {
 	uint64_t notice_us;    /* No other notice before. */
 	bool greeted;          /* Its cached response was resent in this epoch. */
 	int64_t greeted_epoch;
+	uint64_t rests_until_s; /* 0: it is awake. tasks.c's, as all that follows. */
+	struct task *prev, *next;
 	UT_hash_handle hh;
 };
 
@@ -46,7 +48,8 @@ struct task {
  * it until the client uses the new IKE SA: it may have deleted the old one, and its DELETE be lost. */
 const struct ike_sa *requests_asking(const struct session *s);
 
-struct task *task_get(struct core *c, uint64_t session); /* Makes one if there is none. */
+/* Makes one if there is none. Something has happened to it, or will: it has its turn within a second. */
+struct task *task_get(struct core *c, uint64_t session);
 /* The request goes into the log, to be sent once it is committed. False: the session has
  * one outstanding, or a command on its way; or it is a rekey that is too long, and is put off. */
 bool requests_make(struct core *c, const struct session *s, const struct ike_request *r);
@@ -71,5 +74,9 @@ bool requests_old_ike_turn(struct core *c, const struct session *s);
 void requests_old_ike_end(struct core *c, const struct session *s);
 bool requests_expire_turn(struct core *c, const struct session *s); /* Whatever is outstanding. */
 bool requests_child_turn(struct core *c, const struct session *s, struct task *e);
+uint32_t requests_ike_seed(const struct ike_sa *sa); /* For lifetime.h. */
+
+/* Until when its turn will find nothing, if nothing happens to it; 0: nobody knows (requests_rest.c). */
+uint64_t requests_rest_until(const struct core *c, const struct session *s, const struct task *e);
 
 #endif

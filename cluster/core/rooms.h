@@ -29,7 +29,7 @@
  *   slow_dh.c         Diffie-Hellman values that are computed outside
  *   relay.c           IKE messages at a node that does not lead
  *   exchange*.c       IKE messages at the leader: respond, commit, answer; lane.c
- *   requests*.c       requests of our own: notices, DPD, rekeys, deletions, retransmission
+ *   requests*.c       requests of our own: notices, DPD, rekeys, deletions, retransmission; tasks.c
  *   pools.c           pools that run dry
  *   routes.c          routes of pools, at every node before a client has an address of one
  *   unique.c          how many sessions an identity may have

@@ -56,7 +56,7 @@ static bool anybody_replaces(const struct core *c)
 	return false;
 }
 
-static bool is_unique(const struct core *c, const struct session *s)
+bool unique_replaces(const struct core *c, const struct session *s)
 {
 	const struct ike_connection *connection = core_connection(c, s);
 
@@ -104,7 +104,7 @@ static bool has_unique_newer(const struct core *c, const struct session *s, uint
 			*after = 0;
 			return false;
 		}
-		if (!session_ends(newer) && is_unique(c, newer))
+		if (!session_ends(newer) && unique_replaces(c, newer))
 			return true;
 		*after = at = newer->id;
 	}

@@ -23,4 +23,7 @@ const char *unique_refuses(const struct core *c, const struct ike_connection *co
 /* Looks at a few newer ones, from *after (0: the first) on, and says in it where to go on. */
 bool unique_is_replaced(const struct core *c, const struct session *s, uint64_t *after);
 
+/* Does its connection let an identity have one session, the newest? */
+bool unique_replaces(const struct core *c, const struct session *s);
+
 #endif
