@@ -29,7 +29,7 @@ $(T)/unit/link_test: $(patsubst %,$(T)/obj/%.o,$(LINK_C))
 $(T)/unit/link_test: UNIT_LIBS := -luv -lssl
 $(T)/unit/inbox_test: $(T)/obj/node/process/inbox.c.o
 $(T)/unit/ready_test: $(patsubst %,$(T)/obj/node/process/%.c.o,ready events)
-CONFIG_TESTS := $(addprefix $(T)/unit/config_,test files_test facts_test certificates_test stock_test)
+CONFIG_TESTS := $(addprefix $(T)/unit/config_,test files_test facts_test certificates_test expiry_test stock_test)
 $(CONFIG_TESTS): $(patsubst %,$(T)/obj/%.o,$(CONFIG_C) node/config/toml.cc)
 $(CONFIG_TESTS): UNIT_LIBS := -lstdc++
 # Cuts what is sealed into datagrams.
@@ -100,7 +100,7 @@ $(1)/%_fuzz: $(1)/obj/test/fuzz/%_fuzz.c.o $(1)/libunder.a
 # What a target needs of node/ and does not include itself.
 $(1)/config_fuzz: $(patsubst %,$(1)/obj/%.o,$(filter-out %/values.c,$(CONFIG_C)) node/config/toml.cc)
 $(1)/config_fuzz: FUZZ_LIBS := --driver-mode=g++
-$(1)/http_fuzz $(1)/status_fuzz: $(patsubst %,$(1)/obj/node/http/%.o,status_json.c status_sessions.c)
+$(1)/http_fuzz $(1)/status_fuzz: $(patsubst %,$(1)/obj/node/http/%.o,status_json.c status_sessions.c status_certificates.c) $(1)/obj/node/config/expiry.c.o
 $(1)/http_fuzz: $(1)/obj/node/http/http_conn.c.o
 # They would ask a data path and links; there are none, so nothing calls the missing functions.
 $(1)/http_fuzz: FUZZ_LIBS := -lmicrohttpd -ljansson -luv -no-pie -Wl,--unresolved-symbols=ignore-all
@@ -146,7 +146,7 @@ MUTANT_NODE := $(call mutant_objs,node/*/*.c) $(call objs,$(wildcard node/*/*.cc
 build/mutants/sim: $(MUTANT_SIM)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CLUSTER_LIBS)
-MUTANT_CONFIG_TESTS := $(addprefix build/mutants/unit/config_,test files_test facts_test certificates_test stock_test)
+MUTANT_CONFIG_TESTS := $(addprefix build/mutants/unit/config_,test files_test facts_test certificates_test expiry_test stock_test)
 $(MUTANT_CONFIG_TESTS): $(call mutant_objs,$(CONFIG_C)) build/obj/node/config/toml.cc.o
 $(MUTANT_CONFIG_TESTS): UNIT_LIBS := -lstdc++
 build/mutants/unit/stall_window_test: $(call mutant_objs,node/process/stall_window.c)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/http/status_json.h"
 #include "node/http/http.h"
+#include "node/http/status_certificates.h"
 #include "cluster/core/fragments.h"
 #include "cluster/state/accounting_report.h"
 
@@ -220,7 +221,7 @@ json_t *status_json(const struct status_view *v)
 	core_status(v->core, &st);
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:I, s:b, s:o, s:b, s:b, s:b, s:{s:s, s:s, s:s}, s:o, s:I, s:I, s:I, s:I,"
-		" s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:I, s:o, s:o, s:o}",
+		" s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:I, s:o, s:o, s:o, s:o}",
 		"cluster", c->name, "node", c->node[c->self], "role", role_text(st.role), "leader",
 		st.leader < c->n_nodes ? c->node[st.leader] : "", "term", (json_int_t)st.term,
 		"ready", status_ready(v), "unready", unready_json(v), "isolated", st.isolated,
@@ -242,7 +243,7 @@ json_t *status_json(const struct status_view *v)
 		"deferred_expired", (json_int_t)st.deferred_expired, "child_sas_missing",
 		(json_int_t)(v->datapath ? datapath_sas_refused(v->datapath) : 0), "memory",
 		memory_json(), "limits", limits_json(c, &core_policy(v->core)->limits), "policy",
-		hash_json(st.policy_hash));
+		hash_json(st.policy_hash), "certificates", status_certificates(v));
 }
 
 /* ---- Prometheus ---- */
@@ -372,6 +373,7 @@ char *status_metrics(const struct status_view *v)
 		metric(f, "accounting_reports_waiting", "gauge", state_reports(core_state(v->core)));
 		metric(f, "accounting_reports_lost_total", "counter", state_reports_lost(core_state(v->core)));
 		metric(f, "policy_differs", "gauge", policies_differ(v, st.policy_hash));
+		status_certificates_metrics(f, v);
 		pools(f, v->core, false);
 		pools(f, v->core, true);
 	}

@@ -70,5 +70,6 @@ struct link_counters {
 	uint64_t evicted;        /* Those closed for others or for their rate. */
 };
 void link_count(const struct link *l, struct link_counters *out); /* Any thread. */
+int64_t link_certificate_expires_in(const struct link *l, int64_t unix_now); /* Seconds. Any thread. */
 
 #endif

@@ -6,6 +6,7 @@
 #define NODE_LINK_LINK_INTERNAL_H
 
 #include "node/link/link.h"
+#include "node/link/tls.h"
 
 #include "cluster/link/detector.h"
 #include "cluster/link/frame.h"
@@ -89,7 +90,7 @@ struct node_link {
 		uint64_t since_us; /* Trouble with it was logged: this period's begin ... */
 		unsigned lines;    /* ... what was said in it ... */
 		unsigned withheld; /* ... and what was not. */
-		char text[160];    /* The last line. */
+		char text[TLS_ERR_LEN]; /* The last line. */
 	} said;
 };
 

@@ -80,6 +80,11 @@ const struct contact *link_contact(const struct link *l)
 	return &l->contact;
 }
 
+int64_t link_certificate_expires_in(const struct link *l, int64_t unix_now)
+{
+	return tls_context_expires_in(l->tls, unix_now);
+}
+
 void link_count(const struct link *l, struct link_counters *out)
 {
 	*out = (struct link_counters){

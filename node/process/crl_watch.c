@@ -8,6 +8,7 @@
  * `baton reload`, whose reader still is root (config_reader.h). */
 #include "node/process/crl_watch.h"
 
+#include "node/process/expiry_watch.h"
 #include "node/process/node.h"
 #include "node/process/work_threads.h"
 
@@ -59,11 +60,13 @@ static void on_done(uv_work_t *work, int status)
 
 	(void)status;
 	n->crl_watch->reading = false;
+	n->crl_watch->looks = LOOK_EVERY - 1; /* Other connections may have the same file. */
 	if (!c || c->clients != w->old) {
 		trust_unref(w->made);
 	} else if (w->made) {
 		trust_unref(c->clients);
 		c->clients = w->made;
+		expiry_watch_anew(n);
 		events_add(
 			n->events, CONFIG_LOG_INFO, "crl",
 			"the CRLs of connection \"%s\" were read anew; sessions go on, "
@@ -137,7 +140,7 @@ void crl_watch_look(struct node *n)
 	for (size_t i = 0; i < w->n; i++)
 		if (has_changed(&w->file[i])) {
 			read_anew(n, &w->file[i]);
-			return; /* Another one next time. */
+			return; /* Another one at the next look after it. */
 		}
 }
 

@@ -10,6 +10,7 @@
  * timer, by the same clock, is a timerfd, armed for core_deadline_us() after every round: takeover notices are paced
  * by 200 us, which libuv's millisecond timers cannot do. */
 #include "node/process/crl_watch.h"
+#include "node/process/expiry_watch.h"
 #include "node/process/node.h"
 #include "xdp/thread/clock.h"
 
@@ -217,6 +218,7 @@ static void on_look(uv_timer_t *timer)
 		events_add(n->events, CONFIG_LOG_INFO, "ready", "the cluster has confirmed this node");
 	n->unready_told = unready;
 	crl_watch_look(n);
+	expiry_watch_look(n, loop_now_us());
 	e.clock.unix_s = time(NULL);
 	step(n, &e);
 	end_round(n);

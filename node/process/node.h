@@ -50,6 +50,7 @@ struct node {
 	struct status_view view;
 	struct http *http;
 	struct crl_watch *crl_watch;
+	uint64_t expiry_us;         /* When to look again what expires: expiry_watch.h */
 	struct control_socket *control;
 	struct reload *reload;
 	struct loop_watch watch;

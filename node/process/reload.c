@@ -5,6 +5,7 @@
 
 #include "node/config/config_image.h"
 #include "node/process/crl_watch.h"
+#include "node/process/expiry_watch.h"
 #include "node/process/node.h"
 
 #include <openssl/mem.h>
@@ -95,6 +96,7 @@ static void put_in_force(struct reload *r, const struct config_reading *reading)
 	core_status(r->node->core, &before);
 	loop_policy(r->node, policy);
 	crl_watch_files(r->node, reading->crl, reading->n_crls);
+	expiry_watch_anew(r->node);
 	others(r->node, policy->hash, differ, sizeof(differ));
 	if (before.policy_hash == policy->hash && !(crls && level))
 		tell(r, true, "in force: %s%s%s; nothing else has changed%s", crls ? "" : "new CRLs",

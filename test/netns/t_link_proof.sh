@@ -36,7 +36,7 @@ for proof in none random echo; do
 done
 check "nothing was taken: no packet, no datagram, no vote, no node" same "$(view)" "$before"
 check "each was counted" same "$(counter link_unproved_total)" $((${unproved:-0} + 3))
-check "and said, with what to do" grep -q 'link n1: refused: .*does not prove that it holds the storage key.*storage_key_file' "$LAB/$own.log"
+check "and said, with what to do" grep -q 'link n1: refused: .*does not prove that it holds the storage key.*storage_key_file.*its certificate is stolen: change the CA' "$LAB/$own.log"
 check "and is an event" jq -e '[.events[] | select(.text | startswith("n1: refused: "))] | length > 0' <(api "$own" /v1/events)
 
 # A copy of the owner's own data directory: proved, but refused by the core.

@@ -31,6 +31,7 @@ pki() (
 	issue root root "/O=lab/CN=root" "TRUE;keyUsage=critical,keyCertSign,cRLSign" 30
 	issue ca root "/O=lab/CN=ca" "TRUE;keyUsage=critical,keyCertSign,cRLSign" 30
 	issue gw root "/O=lab/CN=gw" "FALSE;subjectAltName=DNS:vpn.example.org,DNS:mixed.example.org" 30
+	issue second root "/O=lab/CN=second" "FALSE;subjectAltName=DNS:second.example.org" 9
 	KEY=rsa issue gwrsa root "/O=lab/CN=gw" "FALSE;subjectAltName=DNS:vpn.example.org" 30
 	issue alice ca "/O=lab/CN=alice" "FALSE;subjectAltName=DNS:alice.example.org" 30
 	KEY=rsa issue bob ca "/O=lab/CN=bob" "FALSE;extendedKeyUsage=clientAuth" 30
@@ -63,6 +64,15 @@ connections() {
 	client_ca_file = "$LAB/pki/root.pem"
 	crl_file = "$LAB/pki/crl.pem"
 	client_ids = ["*.example.org", "O=lab, CN=*"]
+	$suites
+	[[connection]]
+	name = "second"
+	local_id = "second.example.org"
+	auth = "pubkey"
+	cert_file = "$LAB/pki/second.pem"
+	key_file = "$LAB/pki/second.key"
+	client_ca_file = "$LAB/pki/root.pem"
+	crl_file = "$LAB/pki/crl.pem"
 	$suites
 	[[connection]]
 	name = "mixed"
@@ -138,9 +148,18 @@ is_refused other other.example.com "client_ids has no such identity"
 comes carol carol.example.org "before it is revoked"
 goes carol
 (cd "$LAB/pki" && revoke ca carol) >> "$LAB/pki.log" 2>&1
-read_anew() { [ "$(cat "$LAB"/n?.log | grep -c 'the CRLs of connection "cert" were read anew')" -ge 3 ]; }
-check "the new CRL is read by all nodes" until_ok 30 read_anew
+read_anew() { [ "$(cat "$LAB"/n?.log | grep -c "the CRLs of connection \"$1\" were read anew")" -ge 3 ]; }
+check "the new CRL is read by all nodes" until_ok 30 read_anew cert
+check "at once for each connection that has the file" until_ok 4 read_anew second
 is_refused carol carol.example.org "its certificate is revoked"
+
+# ---- what will expire
+check "the log says what expires soon" logged 'connection "second": "cert_file": /O=lab/CN=second expires in 8 days'
+ends() { api n1 /metrics | grep "^baton_certificate_expires_seconds{connection=\"$1\",key=\"$2\"}" | cut -d ' ' -f 2; }
+check "/metrics shows when a certificate expires" test "$(ends second cert_file)" -gt $((8 * 86400))
+check "and a CRL" test "$(ends cert crl_file)" -lt $((2 * 86400))
+check "and the link's own certificate" test "$(ends '' cert_file)" -gt $((1000 * 86400))
+check "/v1/status has it, too" same "$(api n1 /v1/status | jq '[.certificates[] | select(.connection == "second")] | length')" 3
 
 # ---- by baton reload: a CRL that only root may read, and another certificate of the gateway
 all_reload() {
@@ -156,7 +175,7 @@ before=$(serial)
 (cd "$LAB/pki" && issue gw root "/O=lab/CN=gw2" "FALSE;subjectAltName=DNS:vpn.example.org,DNS:mixed.example.org" 30) >> "$LAB/pki.log" 2>&1
 check "the gateway has another certificate" test "$(serial)" != "$before"
 check "it is taken" all_reload
-check "as a different policy" reload_says 'in force: 3 connections'
+check "as a different policy" reload_says 'in force: 4 connections'
 comes alice alice.example.org "with the gateway's new certificate"
 check "which the client has seen" said alice 'received end entity cert "O=lab, CN=gw2"'
 secrets_said() { grep -qE 'PRIVATE KEY' "$LAB"/n?.log; }

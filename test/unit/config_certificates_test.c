@@ -1,117 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Certificates of connections in cluster.toml: an error names the line, the thing and the fix; CRLs
  * are read again. */
-#include "test/lib/pki.h"
-#include "test/unit/config_sample.h"
+#include "test/unit/certificates_sample.h"
 
 #include "node/config/config_image.h"
 #include "proto/auth/credential_image.h"
-
-#include <openssl/bio.h>
-#include <openssl/pem.h>
-
-#define PUBKEY                                                                                     \
-	"auth = \"pubkey\"\ncert_file = \"gw.pem\"\nkey_file = \"gw.key\"\n"                       \
-	"client_ca_file = \"clients.pem\"\ncrl_file = \"clients.crl\"\nclient_ids = [\"*.example.org\"]\n"
-
-static struct pki_cert root, gateway;
-
-/* NAME.pem and NAME.key */
-static void put_pair(const char *name, const struct pki_cert *c)
-{
-	char file[128];
-
-	snprintf(file, sizeof(file), "%s/%s.pem", dir, name);
-	unlink(file);
-	assert_true(pki_write_certificate(file, c->x));
-	snprintf(file, sizeof(file), "%s/%s.key", dir, name);
-	unlink(file);
-	assert_true(pki_write_key(file, c->key));
-}
-
-static void put_crl_of(const struct pki_cert *ca_of, const uint8_t *numbers, size_t n, int64_t until)
-{
-	X509_CRL *crl = pki_revoke(ca_of, numbers, n, time(NULL) - 86400, until);
-	BIO *bio = BIO_new(BIO_s_mem());
-	const uint8_t *text;
-	size_t len;
-
-	assert_true(PEM_write_bio_X509_CRL(bio, crl));
-	assert_true(BIO_mem_contents(bio, &text, &len));
-	write_file("clients.crl", (const char *)text, len, 0644);
-	BIO_free(bio);
-	X509_CRL_free(crl);
-}
-
-static void put_crl(const uint8_t *numbers, size_t n)
-{
-	put_crl_of(&root, numbers, n, time(NULL) + 86400);
-}
-
-/* One after another into one file; NULL: half of a certificate. */
-static void put_chain(const char *name, const struct pki_cert *const *list, size_t n)
-{
-	char text[16384] = "";
-
-	for (size_t i = 0; i < n; i++) {
-		BIO *bio = BIO_new(BIO_s_mem());
-		const uint8_t *pem;
-		size_t len;
-
-		assert_true(PEM_write_bio_X509(bio, list[i] ? list[i]->x : root.x));
-		assert_true(BIO_mem_contents(bio, &pem, &len));
-		strncat(text, (const char *)pem, list[i] ? len : len / 2);
-		BIO_free(bio);
-		if (!list[i])
-			strcat(text, "\n");
-	}
-	write_file(name, text, strlen(text), 0644);
-}
-
-static struct pki_cert issue_by(const struct pki_cert *by, const char *name, uint8_t number, int64_t until)
-{
-	return pki_issue(&(struct pki_wish){.subject = "CN=x", .issuer = by, .dns = name, .number = number,
-					    .from = time(NULL) - 86400, .until = until});
-}
-
-static struct pki_cert issue(const char *name, uint8_t number, int64_t until)
-{
-	return issue_by(&root, name, number, until);
-}
-
-static struct pki_cert renew(const char *name, const struct pki_cert *by, const struct pki_cert *old, uint8_t number)
-{
-	return pki_issue(&(struct pki_wish){.subject = name, .issuer = by, .ca = true, .key = old->key,
-					    .number = number, .from = time(NULL) - 60,
-					    .until = time(NULL) + PKI_YEAR});
-}
-
-static void put_certificates(void)
-{
-	uint8_t nobody = 99;
-
-	put_good_files();
-	put_pair("gw", &gateway);
-	put_pair("clients", &root);
-	put_crl(&nobody, 1);
-}
-
-static int begin(void **state)
-{
-	int rc = set_up(state);
-
-	root = pki_issue(&(struct pki_wish){.subject = "CN=root", .ca = true, .from = time(NULL) - 86400,
-					    .until = time(NULL) + PKI_YEAR});
-	gateway = issue("gw", 2, time(NULL) + PKI_YEAR);
-	return rc;
-}
-
-static int end(void **state)
-{
-	pki_cert_free(&gateway);
-	pki_cert_free(&root);
-	return tear_down(state);
-}
 
 static void what_is_wrong_is_named(void **unused)
 {
@@ -176,112 +69,6 @@ static void dates_are_looked_at(void **unused)
 	expect(1, NULL, 41, true, "expires soon");
 	pki_cert_free(&old);
 	pki_cert_free(&soon);
-}
-
-static struct pki_cert make_ca(const char *name, const struct pki_cert *by, uint8_t number, int64_t until)
-{
-	return pki_issue(&(struct pki_wish){.subject = name, .issuer = by, .ca = true, .number = number,
-					    .from = time(NULL) - 86400, .until = until});
-}
-
-/* To run, and to reload: what has expired concerns the clients of one connection. */
-static void expired(int row, int line, const char *text, bool error)
-{
-	expect(row, NULL, line, !error, text);
-	purpose = CONFIG_RUN;
-	expect(row + 100, "n1", line, true, text);
-	purpose = CONFIG_RELOAD;
-	expect(row + 200, "n1", line, true, text);
-	purpose = CONFIG_CHECK;
-}
-
-static void what_has_expired_stops_no_start_and_no_reload(void **unused)
-{
-	struct pki_cert old = issue("gw", 3, time(NULL) - 60), old_ca = make_ca("CN=old", NULL, 4, time(NULL) - 60);
-	struct pki_cert between = make_ca("CN=between", &root, 5, time(NULL) - 60);
-	struct pki_cert below = issue_by(&between, "gw", 6, time(NULL) + PKI_YEAR);
-	const struct pki_cert *chain[] = {&below, &between}, *cas[] = {&root, &old_ca};
-	uint8_t nobody = 99;
-
-	(void)unused;
-	put_certificates();
-	put_changed("auth = \"psk\"\n", PUBKEY);
-	put_pair("gw", &old);
-	expired(0, 41, "/CN=x has expired", true);
-	put_pair("gw", &below);
-	put_chain("gw.pem", chain, 2);
-	expired(1, 41, "/CN=between has expired", true); /* Above a good one. */
-	put_certificates();
-	put_chain("clients.pem", cas, 2);
-	expired(2, 43, "/CN=old has expired", true);
-	expect(3, NULL, 43, false, "replace it, or remove it from the file");
-	put_certificates();
-	put_crl_of(&root, &nobody, 1, time(NULL) - 60);
-	expired(4, 44, "/CN=root has expired", false);
-	/* A CA of the links beside a good one. */
-	put_certificates();
-	put_chain("ca.pem", (const struct pki_cert *[]){&(struct pki_cert){.x = ca}, &old_ca}, 2);
-	expired(5, 3, "/CN=old has expired", false);
-	put_certificates();
-	/* Without its own a node has no links; one that runs may still get a policy. */
-	put_node("n1", "n1", ca, ca_key, -1);
-	purpose = CONFIG_RUN;
-	expect(6, "n1", 8, false, "has expired");
-	purpose = CONFIG_RELOAD;
-	expect(7, "n1", 8, true, "has expired");
-	purpose = CONFIG_CHECK;
-	pki_cert_free(&old);
-	pki_cert_free(&old_ca);
-	pki_cert_free(&between);
-	pki_cert_free(&below);
-}
-
-static void files_are_read_to_the_end(void **unused)
-{
-	struct pki_cert between = make_ca("CN=between", &root, 5, time(NULL) + PKI_YEAR);
-	struct pki_cert below = issue_by(&between, "gw", 6, time(NULL) + PKI_YEAR);
-	const struct pki_cert *damaged[] = {&root, NULL, &between}, *order[] = {&below, &between, &root};
-	const struct pki_cert *gap[] = {&below, &root};
-	uint8_t nobody = 99;
-	char file[128];
-	FILE *f;
-
-	(void)unused;
-	put_certificates();
-	put_changed("auth = \"psk\"\n", PUBKEY);
-	put_chain("clients.pem", damaged, 3);
-	expect(0, NULL, 43, false, "clients.pem: certificate 2 in it is damaged");
-	put_certificates();
-	put_chain("ca.pem", damaged, 3);
-	expect(1, NULL, 3, false, "ca.pem: certificate 2 in it is damaged");
-	put_certificates();
-	put_pair("gw", &below);
-	put_chain("gw.pem", order, 3);
-	expect_good(NULL);
-	put_chain("gw.pem", gap, 2);
-	expect(2, NULL, 41, true, "certificate 1 in it is not issued by the next one");
-	put_certificates();
-	put_chain("gw.pem", (const struct pki_cert *[]){&gateway}, 1);
-	snprintf(file, sizeof(file), "%s/gw.pem", dir);
-	f = fopen(file, "a");
-	assert_true(PEM_write_PrivateKey(f, gateway.key, NULL, NULL, 0, NULL, NULL));
-	fclose(f);
-	expect(3, NULL, 41, true, "holds a private key, and others may read it");
-	assert_int_equal(chmod(file, 0600), 0);
-	expect_good(NULL);
-	put_certificates();
-	snprintf(file, sizeof(file), "%s/clients.crl", dir);
-	f = fopen(file, "a");
-	fputs("-----BEGIN X509 CRL-----\nAAAA\n", f);
-	fclose(f);
-	expect(4, NULL, 44, false, "CRL 2 in it is damaged");
-	put_certificates();
-	put_chain("clients.pem", (const struct pki_cert *[]){&root, &between}, 2);
-	expect(5, NULL, 44, true, "holds no CRL of /CN=between");
-	put_crl_of(&below, &nobody, 1, time(NULL) + 86400);
-	expect(6, NULL, 44, false, "holds no CRL of a CA in client_ca_file");
-	pki_cert_free(&between);
-	pki_cert_free(&below);
 }
 
 static uint64_t hash_now(void)
@@ -467,8 +254,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_wrong_is_named),
 		TEST(dates_are_looked_at),
-		TEST(what_has_expired_stops_no_start_and_no_reload),
-		TEST(files_are_read_to_the_end),
 		cmocka_unit_test(the_hash_covers_certificates),
 		cmocka_unit_test(crls_are_read_anew),
 		cmocka_unit_test(certificates_come_over),
