@@ -109,25 +109,22 @@ static int usage(FILE *out, const char *verb)
 	return CMD_USAGE;
 }
 
+/* Whoever may open the socket need not be able to read secrets. */
 static int from_config(struct order *o, const char *file, const char *node)
 {
-	struct node_config *c = malloc(sizeof(*c));
+	char path[CONFIG_PATH_MAX] = "";
 	struct config_errors errors = {0};
 	int status = CMD_FAILED;
 
-	if (!c || node_config_load(c, file, node, &errors) != 0) {
+	if (node_config_control(file, node, path, &errors) != 0) {
 		config_errors_print(&errors);
-	} else if (!c->node[c->cluster.self].control[0]) {
-		fprintf(stderr, "baton: node %s has no control socket: set \"control\" in %s\n",
-			c->cluster.node[c->cluster.self], file);
+	} else if (!path[0] || strlen(path) >= sizeof(o->path)) {
+		fprintf(stderr, "baton: node %s has no control socket: set \"control\" in %s\n", node, file);
 	} else {
-		snprintf(o->path, sizeof(o->path), "%s", c->node[c->cluster.self].control);
+		strcpy(o->path, path);
 		status = CMD_OK;
 	}
 	config_errors_fini(&errors);
-	if (c)
-		node_config_fini(c);
-	free(c);
 	return status;
 }
 

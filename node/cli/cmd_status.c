@@ -116,7 +116,7 @@ static int from_config(struct question *q, const char *path, const char *node)
 	char http[CONFIG_PATH_MAX];
 	int status = CMD_OK;
 
-	if (node_config_text(path, node, "http", http, &errors) != 0) {
+	if (node_config_text(path, node, "http", http, &errors) < 0) {
 		config_errors_print(&errors);
 		status = CMD_FAILED;
 	} else if (!http[0] || strlen(http) >= sizeof(q->http)) {

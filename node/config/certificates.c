@@ -239,7 +239,7 @@ static void read_clients(struct reader *r, size_t i)
 	struct ike_connection *c = &r->c->cluster.policy->ike.connections[i];
 	const struct connection_files *f = &r->c->files[i];
 
-	if (c->auth == &ike_auth_pubkey && !f->ca[0])
+	if (c->auth == &ike_auth_pubkey && !config_find(r->root, "connection", i, "client_ca_file"))
 		reader_error(r, line_of(r, i, "auth"), "\"auth\" = \"pubkey\" lacks \"client_ca_file\": name the "
 			     "file with the CAs of the clients' certificates");
 	if (c->auth == &ike_auth_pubkey && f->n_cert == 0)

@@ -245,6 +245,9 @@ int node_config_check_pki(const struct node_config *c, const char *node_name, in
 	uint32_t missing[CLUSTER_NODES_MAX], n_missing = 0;
 	size_t before = errors->n;
 
+	if (c->credential_line && purpose != CONFIG_CHECK)
+		reader_error(&p.r, c->credential_line, "a credential of a systemd unit is named, but CREDENTIALS_DIRECTORY is "
+			     "not set: start the node by its unit, or name a path");
 	check_ca(&p);
 	check_connections(&p);
 	for (uint32_t i = 0; i < c->cluster.n_nodes; i++) {

@@ -19,6 +19,8 @@ void config_check_link_secret(struct reader *r, uint32_t node, bool absent)
 
 	if (!v || !e->link_secret_file[0] || (absent && access(e->link_secret_file, F_OK) != 0 && errno == ENOENT))
 		return;
+	if (!r->c->storage_key_file[0])
+		return; /* There is no key to compare it with: said already. */
 	if (!config_read_key(r, v, e->link_secret_file, read, sizeof(read)))
 		return;
 	proof_secret_derive(r->c->cluster.storage_key, r->c->cluster.node[node], own);

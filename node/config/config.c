@@ -221,6 +221,15 @@ static struct toml_value *load_tree(const char *path, struct config_errors *erro
 	return root;
 }
 
+static void find_dir(const char *path, char dir[CONFIG_PATH_MAX])
+{
+	char *copy = strdup(path);
+
+	if (copy && !realpath(dirname(copy), dir))
+		snprintf(dir, CONFIG_PATH_MAX, ".");
+	free(copy);
+}
+
 /* A node needs its own; `baton check` looks at all that this host has. */
 static void check_link_secrets(struct reader *r, const char *node_name)
 {
@@ -234,7 +243,6 @@ int node_config_load(struct node_config *c, const char *path, const char *node_n
 {
 	struct reader r = { .c = c, .errors = errors };
 	struct toml_value *root;
-	char *copy;
 
 	memset(c, 0, sizeof(*c));
 	memset(errors, 0, sizeof(*errors));
@@ -244,10 +252,7 @@ int node_config_load(struct node_config *c, const char *path, const char *node_n
 	snprintf(c->tun, sizeof(c->tun), "baton0");
 	c->max_store_age_ms = 30 * 60 * 1000;
 	c->log_level = CONFIG_LOG_INFO;
-	copy = strdup(path);
-	if (copy && !realpath(dirname(copy), r.dir))
-		snprintf(r.dir, sizeof(r.dir), ".");
-	free(copy);
+	find_dir(path, r.dir);
 	root = load_tree(path, errors);
 	if (!root)
 		return -1;
@@ -291,7 +296,28 @@ int node_config_text(const char *path, const char *node_name, const char *key,
 	else if (v)
 		config_errors_add(errors, "%s:%d: \"%s\" must be a string", path, v->line, key);
 	toml_free(root);
-	return errors->n ? -1 : 0;
+	return errors->n ? -1 : v ? 0 : 1;
+}
+
+int node_config_control(const char *path, const char *node_name, char out[CONFIG_PATH_MAX],
+			struct config_errors *errors)
+{
+	char text[CONFIG_PATH_MAX], dir[CONFIG_PATH_MAX] = ".";
+	int rc = node_config_text(path, node_name, "control", text, errors), n;
+
+	if (rc < 0)
+		return -1;
+	find_dir(path, dir);
+	if (rc == 1)
+		n = snprintf(out, CONFIG_PATH_MAX, CONFIG_CONTROL_DEFAULT, node_name);
+	else if (text[0] == '/' || text[0] == '\0')
+		n = snprintf(out, CONFIG_PATH_MAX, "%s", text);
+	else
+		n = snprintf(out, CONFIG_PATH_MAX, "%s/%s", dir, text);
+	if (n < (int)CONFIG_PATH_MAX)
+		return 0;
+	config_errors_add(errors, "%s: \"control\" of node \"%s\" is not a path", path, node_name);
+	return -1;
 }
 
 void node_config_fini(struct node_config *c)

@@ -74,6 +74,7 @@ struct node_config {
 	char ca_file[CONFIG_PATH_MAX];
 	int ca_line;
 	char storage_key_file[CONFIG_PATH_MAX];
+	int credential_line;           /* Of a credential of systemd's that is not to be had here; 0: all are. */
 	char user[CONFIG_USER_MAX];    /* [cluster] user: the user that the process becomes; "" = default. */
 	struct node_entry node[CLUSTER_NODES_MAX];
 	struct connection_files *files; /* One for each connection of the file; the policy itself may change. */
@@ -131,7 +132,7 @@ enum config_purpose { CONFIG_CHECK, CONFIG_RUN, CONFIG_RELOAD };
 /* check_certificates.c: the CA's certificate and those of the nodes with their keys, as far as they
  * are here, and those of connections. node_name as above: what that one needs must be here. unix_now: which have
  * expired; that is an error to CONFIG_CHECK, to CONFIG_RUN if it would have no links, and else a warning.
- * 0 = good; -1: there are more errors now. */
+ * A node also needs its credentials. 0 = good; -1: there are more errors now. */
 int node_config_check_pki(const struct node_config *c, const char *node_name, int64_t unix_now,
 			  enum config_purpose purpose, struct config_errors *errors) must_check;
 
@@ -149,9 +150,13 @@ void node_config_check_host(const struct node_config *c, struct config_errors *e
 char *config_facts_differ(const struct node_config *runs, const struct config_fact *fact, size_t n);
 
 /* One text of one [[node]] (NULL: the first), for tools that may read no secret and have none of
- * what else the file names; "" if it is not set. -1: errors says why. */
+ * what else the file names; "" if it is not set. 0, or 1: it is not set. -1: errors says why. */
 int node_config_text(const char *path, const char *node_name, const char *key,
 		     char out[CONFIG_PATH_MAX], struct config_errors *errors) must_check;
+
+/* The path of that node's control socket, likewise; "" = off. */
+int node_config_control(const char *path, const char *node_name, char out[CONFIG_PATH_MAX],
+			struct config_errors *errors) must_check;
 
 /* Appends one formatted message. */
 void config_errors_add(struct config_errors *e, const char *format, ...)

@@ -25,6 +25,8 @@ struct reader {
 	struct ike_radius *radius;            /* ... and the [[radius]]. */
 };
 
+#define CONFIG_CONTROL_DEFAULT "/run/baton/%s.sock"
+
 /* What a key is, see config_facts.c. All others are facts: a node starts with them, and all nodes
  * must have the same. */
 enum config_traits {

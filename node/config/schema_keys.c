@@ -123,7 +123,7 @@ SETTER(node_name)
 
 	config_set_text(r, v, name, CLUSTER_NAME_MAX);
 	if (!NODE->control_named)
-		snprintf(NODE->control, sizeof(NODE->control), "/run/baton/%s.sock", name);
+		snprintf(NODE->control, sizeof(NODE->control), CONFIG_CONTROL_DEFAULT, name);
 	for (uint32_t i = 0; i < r->node; i++)
 		if (strcmp(r->c->cluster.node[i], name) == 0)
 			reader_error(r, v->line, "node \"%s\" is there twice: give each its own name",

@@ -45,9 +45,11 @@ void config_set_path(struct reader *r, const struct toml_value *v, char *out)
 	const char *dir = credential ? getenv("CREDENTIALS_DIRECTORY") : r->dir;
 	int n;
 
-	if (!dir) {
-		reader_error(r, v->line, "\"%s\": \"%s\" is a credential of a systemd unit, but "
-			     "CREDENTIALS_DIRECTORY is not set", v->key, v->string);
+	if (!dir) { /* systemd sets it for the unit alone, and people check the file in a terminal. */
+		reader_warning(r, v->line, "\"%s\": \"%s\" is a credential of a systemd unit: it is not checked here",
+			       v->key, v->string);
+		if (r->c->credential_line == 0)
+			r->c->credential_line = v->line;
 		return;
 	}
 	n = name[0] == '/' && !credential ? snprintf(out, CONFIG_PATH_MAX, "%s", name)

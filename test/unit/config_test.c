@@ -193,7 +193,7 @@ static void an_address_is_read_without_any_secret(void **unused)
 	assert_int_equal(node_config_text(path, NULL, "http", http, &e), 0);
 	assert_string_equal(http, "127.0.0.1:9505");
 	config_errors_fini(&e);
-	assert_int_equal(node_config_text(path, "n3", "http", http, &e), 0);
+	assert_int_equal(node_config_text(path, "n3", "http", http, &e), 1);
 	assert_string_equal(http, "");
 	config_errors_fini(&e);
 	assert_int_equal(node_config_text(path, "n4", "http", http, &e), -1);
@@ -202,12 +202,68 @@ static void an_address_is_read_without_any_secret(void **unused)
 	put_good_files();
 }
 
+/* So do `baton revoke` and the others find a node's socket. */
+static void a_control_socket_is_found_without_any_secret(void **unused)
+{
+	struct config_errors e;
+	char at[CONFIG_PATH_MAX], mine[64];
+
+	(void)unused;
+	put_changed("storage_key_file = \"storage.key\"", "storage_key_file = \"credential:storage\"");
+	unsetenv("CREDENTIALS_DIRECTORY");
+	assert_int_equal(node_config_control(path, "n2", at, &e), 0);
+	assert_string_equal(at, "/run/baton/n2.sock");
+	config_errors_fini(&e);
+	put_changed("data_dir = \"data/n2\"", "data_dir = \"data/n2\"\ncontrol = \"n2.sock\"");
+	assert_int_equal(node_config_control(path, "n2", at, &e), 0);
+	snprintf(mine, sizeof(mine), "%s/n2.sock", dir);
+	assert_string_equal(at, mine);
+	config_errors_fini(&e);
+	put_changed("data_dir = \"data/n2\"", "data_dir = \"data/n2\"\ncontrol = \"\"");
+	assert_int_equal(node_config_control(path, "n2", at, &e), 0);
+	assert_string_equal(at, "");
+	config_errors_fini(&e);
+	assert_int_equal(node_config_control(path, "n4", at, &e), -1);
+	config_errors_fini(&e);
+}
+
+/* As deploy/baton@.service recommends: systemd shows them to the node alone. */
+static void credentials_are_the_units_own(void **unused)
+{
+	static const struct {
+		const char *from, *to;
+		int line;
+	} named[] = {
+		{"\"storage.key\"", "\"credential:storage.key\"\nsessions_max = 9", 4},
+		{"key_file = \"n1.key\"", "key_file = \"credential:node.key\"", 9},
+		{"cert_file = \"n1.pem\"", "cert_file = \"credential:node.pem\"", 8},
+		{"data_dir = \"data/n1\"", "data_dir = \"data/n1\"\nlink_secret_file = \"credential:link\"", 11},
+		{"psk_file = \"cl.psk\"", "psk_file = [\"credential:a\", \"credential:b\"]", 47},
+		{NULL, ALICE "[[user]]\nname = \"bob\"\npassword_file = \"credential:bob\"", 53},
+		{NULL, "[[radius]]\naddress = \"10.20.0.9:1812\"\nsecret_file = \"credential:radius\"", 50},
+	};
+
+	(void)unused;
+	unsetenv("CREDENTIALS_DIRECTORY");
+	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+		put_changed(named[i].from, named[i].to);
+		expect((int)i, "n1", named[i].line, true, "it is not checked here");
+		purpose = CONFIG_RUN;
+		expect((int)i, "n1", named[i].line, false, "CREDENTIALS_DIRECTORY is not set: start the node by its unit");
+		purpose = CONFIG_RELOAD;
+		expect((int)i, "n1", named[i].line, false, "CREDENTIALS_DIRECTORY is not set");
+		purpose = CONFIG_CHECK;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_good_file_is_good),
 		TEST(each_fault_is_named),
 		TEST(an_address_is_read_without_any_secret),
+		TEST(a_control_socket_is_found_without_any_secret),
+		TEST(credentials_are_the_units_own),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
