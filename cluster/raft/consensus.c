@@ -16,6 +16,8 @@
  * uncommitted tail: otherwise we do, because a leader must apply an entry of its own term before it
  * acts (Raft dissertation, 6.4).
  *
+ * A follower gets one snapshot at a time (snapshot_sent.c).
+ *
  * And one about time. At each RAFT_TIMEOUT libraft ends the pipeline to every follower that said
  * nothing since the last one, and then sends entries to it only with the next heartbeat. So as soon
  * as two followers' heartbeats fall out of step, as they do when one is dead, every commit waits
@@ -44,10 +46,12 @@ static void take_update(struct consensus *c, struct raft_update *u)
 	consensus_queue_store(c, u);
 	if (u->flags & (RAFT_UPDATE_MESSAGES))
 		consensus_queue_messages(c, u->messages.batch, u->messages.n);
-	if (c->raft.state != RAFT_LEADER)
+	if (c->raft.state != RAFT_LEADER) {
 		c->leader_first = 0;
-	else if (barrier)
+		consensus_snapshot_forget_sent(c);
+	} else if (barrier) {
 		c->leader_first = barrier;
+	}
 }
 
 int consensus_try_step(struct consensus *c, struct raft_event *event)

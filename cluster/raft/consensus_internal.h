@@ -37,6 +37,12 @@ struct consensus_told {
 	uint64_t id, upto;
 };
 
+/* A snapshot on its way to a follower. */
+struct consensus_sent {
+	uint64_t id; /* 0 = none */
+	uint64_t at_ms, until_ms;
+};
+
 struct consensus {
 	struct raft raft;
 	struct consensus_options options;
@@ -64,6 +70,8 @@ struct consensus {
 
 	uint64_t tell;                   /* Followers are to know at once that this is committed; 0 = nothing. */
 	struct consensus_told told[CONSENSUS_MEMBERS_MAX];
+
+	struct consensus_sent sent[CONSENSUS_MEMBERS_MAX];
 
 	enum consensus_role role; /* As the face knows it. */
 	uint64_t term, leader;
@@ -102,6 +110,14 @@ void consensus_write_free(struct consensus_write *w);
 
 /* ---- commit_notice.c ---- */
 void consensus_notices(struct consensus *c); /* To whom one is due by now. */
+
+/* ---- snapshot_sent.c ---- */
+/* Is one on its way to that follower? Then it gets no other, and no entries. */
+bool consensus_snapshot_awaited(struct consensus *c, uint64_t id);
+void consensus_snapshot_sent(struct consensus *c, uint64_t id, size_t len);
+/* Before libraft hears of it, and may send another one. */
+void consensus_snapshot_answered(struct consensus *c, uint64_t id, const struct raft_append_entries_result *r);
+void consensus_snapshot_forget_sent(struct consensus *c); /* We do not lead. */
 
 /* ---- raft_snapshot.c ---- */
 /* A copy that shares the blobs. */

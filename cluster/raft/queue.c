@@ -189,11 +189,14 @@ static void queue_message(struct consensus *c, uint64_t to, uint64_t after, stru
 
 static void queue_append_entries(struct consensus *c, const struct raft_message *m)
 {
-	const struct raft_append_entries *p = &m->append_entries;
+	struct raft_message whole = *m;
+	struct raft_append_entries *p = &whole.append_entries;
 	const struct log_entry *entries[CONSENSUS_ENTRIES_MAX];
 	uint64_t after = c->vote_seq;
 
 	assert(p->n_entries <= CONSENSUS_ENTRIES_MAX);
+	if (consensus_snapshot_awaited(c, m->server_id))
+		p->n_entries = 0;
 	c->sent_ms = c->now_ms;
 	for (unsigned i = 0; i < p->n_entries; i++) {
 		const struct consensus_log_cell *s =
@@ -204,7 +207,19 @@ static void queue_append_entries(struct consensus *c, const struct raft_message 
 		if (s->seq > after)
 			after = s->seq;
 	}
-	queue_message(c, m->server_id, after, consensus_message_encode(m, entries, NULL));
+	queue_message(c, m->server_id, after, consensus_message_encode(&whole, entries, NULL));
+}
+
+static void queue_snapshot(struct consensus *c, const struct raft_message *m)
+{
+	struct blob *b;
+
+	assert(c->snapshot && c->snapshot->index >= m->install_snapshot.last_index);
+	if (consensus_snapshot_awaited(c, m->server_id))
+		return;
+	b = consensus_message_encode(m, NULL, c->snapshot);
+	consensus_snapshot_sent(c, m->server_id, b->len);
+	queue_message(c, m->server_id, c->vote_seq, b);
 }
 
 static void queue_one(struct consensus *c, const struct raft_message *m)
@@ -216,9 +231,7 @@ static void queue_one(struct consensus *c, const struct raft_message *m)
 		queue_append_entries(c, m);
 		return;
 	case RAFT_INSTALL_SNAPSHOT:
-		assert(c->snapshot && c->snapshot->index >= m->install_snapshot.last_index);
-		queue_message(c, m->server_id, c->vote_seq,
-			      consensus_message_encode(m, NULL, c->snapshot));
+		queue_snapshot(c, m);
 		return;
 	case RAFT_APPEND_ENTRIES_RESULT:
 		/* When it answers an older term, libraft may leave either index unset, or zero. The

@@ -173,6 +173,8 @@ void consensus_receive(struct consensus *c, uint64_t now_ms, uint64_t from, cons
 		return;
 	m.server_address = CONSENSUS_NO_ADDRESS;
 	c->outdated = is_outdated(c, &m);
+	if (m.type == RAFT_APPEND_ENTRIES_RESULT)
+		consensus_snapshot_answered(c, from, &m.append_entries_result);
 	if (m.type == RAFT_APPEND_ENTRIES) {
 		receive_append_entries(c, &m);
 	} else {

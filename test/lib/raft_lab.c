@@ -10,15 +10,21 @@
 
 struct lab_node lab_nodes[LAB_NODES + 1];
 uint64_t lab_now_ms;
-static struct {
+static struct letter {
 	uint64_t from, to;
 	struct blob *b;
-} mail[MAIL_MAX];
-size_t lab_n_mail;
+} mail[MAIL_MAX], held[MAIL_MAX];
+size_t lab_n_mail, lab_longest_held;
+static size_t n_held;
 
 static struct lab_node *node_of(uint64_t id)
 {
 	return &lab_nodes[id];
+}
+
+static bool is_snapshot(const struct blob *b)
+{
+	return b->data[1] == RAFT_INSTALL_SNAPSHOT;
 }
 
 static void on_send(void *ctx, uint64_t to, struct blob *b)
@@ -27,6 +33,17 @@ static void on_send(void *ctx, uint64_t to, struct blob *b)
 
 	if (n->cut || node_of(to)->cut || !node_of(to)->c)
 		return;
+	if (is_snapshot(b)) {
+		node_of(to)->snapshots_sent++;
+		node_of(to)->deaf = node_of(to)->slow;
+	}
+	if (node_of(to)->deaf) {
+		assert(n_held < MAIL_MAX);
+		held[n_held++] = (struct letter){n->id, to, blob_ref(b)};
+		if (!is_snapshot(b) && b->len > lab_longest_held)
+			lab_longest_held = b->len;
+		return;
+	}
 	assert(lab_n_mail < MAIL_MAX);
 	mail[lab_n_mail].from = n->id;
 	mail[lab_n_mail].to = to;
@@ -191,6 +208,19 @@ void lab_deliver(void)
 	lab_n_mail = 0;
 }
 
+void lab_hear(struct lab_node *n, bool lost)
+{
+	n->deaf = false;
+	for (size_t i = 0; i < n_held; i++) {
+		assert(held[i].to == n->id); /* One deaf node at a time. */
+		if (lost)
+			blob_unref(held[i].b);
+		else
+			mail[lab_n_mail++] = held[i];
+	}
+	n_held = lab_longest_held = 0;
+}
+
 void lab_pass(void)
 {
 	for (unsigned round = 0; round < 50; round++) {
@@ -252,6 +282,8 @@ void lab_fini(void)
 		lab_stop_node(&lab_nodes[i]);
 		store_image_fini(&lab_nodes[i].image);
 	}
+	while (n_held)
+		blob_unref(held[--n_held].b);
 	while (lab_n_mail)
 		blob_unref(mail[--lab_n_mail].b);
 }

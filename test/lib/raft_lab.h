@@ -19,6 +19,8 @@ struct lab_node {
 	uint64_t last_applied;
 	unsigned restores, members_called;
 	bool cut, no_disk;
+	bool slow, deaf;         /* From a snapshot on, what is sent to it is on its way until lab_hear(). */
+	unsigned snapshots_sent; /* To it. */
 	uint64_t snapshot_bytes;
 	unsigned slices, sliced; /* How many milliseconds a snapshot takes, and how many have passed. */
 	struct blob *making;
@@ -27,6 +29,7 @@ struct lab_node {
 extern struct lab_node lab_nodes[LAB_NODES + 1];
 extern uint64_t lab_now_ms;
 extern size_t lab_n_mail;
+extern size_t lab_longest_held; /* The longest message that waits for a deaf one, snapshots apart. */
 
 void lab_init(void);
 void lab_fini(void);
@@ -34,6 +37,7 @@ void lab_start_node(struct lab_node *n, size_t bootstrap); /* bootstrap: how man
 void lab_stop_node(struct lab_node *n);                    /* Loses what was pending. */
 void lab_sync_one(struct lab_node *n);                     /* One transaction becomes durable. */
 void lab_deliver(void);                                /* All mail that waits. */
+void lab_hear(struct lab_node *n, bool lost);          /* Lost: its link was. */
 void lab_pass(void);                                   /* Disks and mail until nothing moves. */
 void lab_run(uint64_t ms);                             /* The same, with time. */
 struct lab_node *lab_start_three(void);                    /* Returns the leader. */
