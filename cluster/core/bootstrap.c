@@ -109,7 +109,6 @@ enum status bootstrap_begin(struct core *c, const struct core_start *start, cons
 			return ERR_FOREIGN;
 		}
 		c->old_s = start->old_s;
-		c->old_until_us = c->now_us + OLD_WAIT_US;
 		return go_on(c, image, why);
 	}
 	if (image->term || image->snapshot || image->n_entries) {
@@ -137,7 +136,11 @@ void bootstrap_raft(struct core *c, uint64_t from, const uint8_t *data, size_t l
 
 void bootstrap_tick(struct core *c)
 {
-	if (!c->old_s || c->now_us < c->old_until_us)
+	if (!c->old_s)
+		return;
+	if (c->old_until_us == 0) /* Only now the links begin: the start may have waited for the disk. */
+		c->old_until_us = c->now_us + OLD_WAIT_US;
+	if (c->now_us < c->old_until_us)
 		return;
 	action_exit(c->actions, 1,
 		    "the newest record in the data_dir of %s is %llu s old, more than max_store_age_s, and "

@@ -47,6 +47,11 @@ static uint64_t random_u64(void)
 	return v;
 }
 
+static bool is_old(const struct node *n)
+{
+	return store_age_ms(n->store) / 1000 > n->config->max_store_age_ms / 1000;
+}
+
 /* An old store does not know what was deleted or moved since then. Except in a cluster of one, only
  * the core can find out whether another node knows better. */
 static bool check_age(struct node *n, char *err)
@@ -54,7 +59,7 @@ static bool check_age(struct node *n, char *err)
 	const struct node_config *c = n->config;
 	uint64_t age_s = store_age_ms(n->store) / 1000;
 
-	if (age_s <= c->max_store_age_ms / 1000)
+	if (!is_old(n))
 		return true;
 	if (c->accept_old_store) {
 		events_add(n->events, CONFIG_LOG_WARNING, "old_store", "%llu s old, accepted",
@@ -362,6 +367,10 @@ static bool begin_store(struct node *n, char *err)
 			break;
 	if (s != OK)
 		return fail(err, "%s", why);
+	if (n->start.old_s == 0 && !n->config->accept_old_store && is_old(n))
+		return fail(err, "data_dir %.512s had no room for so long that its newest record is older than "
+				 "max_store_age_s by now: start again, as a node with an old store",
+			    self(n)->data_dir);
 	ready_unblock(n->ready, "disk");
 	n->store_thread = store_thread_start(n->store, &n->inbox, n->events,
 					     n->config->test.store_delay_ms);

@@ -381,6 +381,7 @@ void story_start(struct story *l, uint32_t node)
 		story_worker_stop(l, node);
 		return;
 	}
+	l->now_us += n->start_waits_us;
 	e.isolation.isolated = false;
 	step(l, node, &e);
 	for (uint32_t i = 0; i < l->n; i++)

@@ -42,6 +42,7 @@ struct story_node {
 	struct prefix_list routes; /* That stand. */
 	bool lays_none;           /* No more of them: the kernel refuses. */
 	uint64_t old_s;           /* core_start's. */
+	uint64_t start_waits_us;  /* Its start, for room on the disk. */
 	int64_t logged_us;        /* The stored marks cover all that was accepted until then. */
 	bool stalls;              /* Its disk does not answer. */
 	int exited;               /* -1 = runs */

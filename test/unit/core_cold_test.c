@@ -53,6 +53,25 @@ static void a_cold_start_from_old_stores_is_refused(void **unused)
 	story_fini(&l);
 }
 
+/* A start may wait for room on the disk before there are links: that is nobody's silence. */
+static void an_old_store_is_not_refused_before_it_asked(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	story_begin(&l, 3);
+	story_client_connect(&l);
+	stop_all(&l);
+	l.node[1].old_s = 5000;
+	l.node[1].start_waits_us = 60000000;
+	for (uint32_t i = 0; i < 3; i++)
+		story_start(&l, (i + 1) % 3);
+	story_run(&l, 12000);
+	assert_int_equal(l.node[1].exited, -1);
+	assert_int_equal(story_happened(&l, 1, "old_store"), 1);
+	story_fini(&l);
+}
+
 /* Only one is young: it stands, and gets no vote. */
 static void an_old_store_does_not_vote(void **unused)
 {
@@ -332,6 +351,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_cold_start_from_old_stores_is_refused),
+		cmocka_unit_test(an_old_store_is_not_refused_before_it_asked),
 		cmocka_unit_test(an_old_store_does_not_vote),
 		cmocka_unit_test(an_age_covers_the_process_before_the_lost_one),
 		cmocka_unit_test(an_age_is_what_marks_may_take),
