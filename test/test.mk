@@ -34,10 +34,9 @@ $(CONFIG_TESTS): $(patsubst %,$(T)/obj/%.o,$(CONFIG_C) node/config/toml.cc)
 $(CONFIG_TESTS): UNIT_LIBS := -lstdc++
 # Cuts what is sealed into datagrams.
 $(T)/unit/core_datagrams_test: UNIT_LIBS := -Wl,--wrap=ike_seal
-$(T)/unit/store_lmdb_test: $(patsubst %,$(T)/obj/%.o,test/unit/store_lmdb_test.c $(wildcard node/store/store_[clr]*.c)) $(T)/libcluster.a $(T)/libproto.a
-	@mkdir -p $(@D)
-	$(call say,LINK)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -llmdb $(CLUSTER_LIBS)
+STORE_C := $(wildcard node/store/store_[clr]*.c)
+$(T)/unit/store_lmdb_test $(T)/unit/store_check_test: $(patsubst %,$(T)/obj/%.o,$(STORE_C))
+$(T)/unit/store_lmdb_test $(T)/unit/store_check_test: UNIT_LIBS := -llmdb
 san-all: $(UNIT) $(if $(SIM),$(T)/sim) $(T)/baton
 unit-all: $(UNIT)
 endif
@@ -155,7 +154,7 @@ build/mutants/unit/link_test: UNIT_LIBS := -luv -lssl
 build/mutants/unit/inbox_test: $(call mutant_objs,node/process/inbox.c)
 build/mutants/unit/ready_test: $(call mutant_objs,node/process/ready.c node/process/events.c)
 build/mutants/unit/core_datagrams_test: UNIT_LIBS := -Wl,--wrap=ike_seal
-build/mutants/unit/store_lmdb_test: $(call mutant_objs,node/store/store_[clr]*.c)
+build/mutants/unit/store_lmdb_test build/mutants/unit/store_check_test: $(call mutant_objs,node/store/store_[clr]*.c)
 build/mutants/unit/%: build/mutants/obj/test/unit/%.o build/mutants/libunder.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
@@ -188,7 +187,7 @@ build/mutants/patched/$(1)/baton: $(2:%.c=build/mutants/patched/$(1)/%.o) $$(MUT
 	$$(call say,LINK)
 	$$(Q)$$(CXX) $$(LDFLAGS) -o $$@ $$^ $$(NODE_LIBS)
 # The tests of node/ do not see them.
-mutants-unit-$(1): $(patsubst test/unit/%.c,build/mutants/patched/$(1)/unit/%,$(filter-out %/config_test.c %/config_files_test.c %/config_facts_test.c %/config_certificates_test.c %/link_test.c %/inbox_test.c %/ready_test.c %/stall_window_test.c %/store_lmdb_test.c,$(wildcard test/unit/*_test.c)))
+mutants-unit-$(1): $(patsubst test/unit/%.c,build/mutants/patched/$(1)/unit/%,$(filter-out %/config_test.c %/config_files_test.c %/config_facts_test.c %/config_certificates_test.c %/link_test.c %/inbox_test.c %/ready_test.c %/stall_window_test.c %/store_lmdb_test.c %/store_check_test.c,$(wildcard test/unit/*_test.c)))
 .PHONY: mutants-unit-$(1)
 endef
 PATCHES := $(shell awk '/^\+\+\+ b\// { name = FILENAME; gsub(/.*\/|\.patch$$/, "", name); print name ":" substr($$2, 3) }' test/sim/patches/*.patch)

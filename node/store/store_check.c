@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LMDB trusts its file: a flipped bit in a branch page can lead it outside the map, or round in
- * circles. So a child process reads everything first; if it dies, the store is damaged. The records
+ * circles. So a child process reads everything first; if it crashes, the store is damaged. The records
  * that LMDB returns are then compared with the authenticated tip: every record it counts must be
  * there, in its place, and no other.
  *
@@ -26,10 +26,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK_SECONDS_MAX 300u
+#define CHECK_SECONDS_LEAST 300u
+#define CHECK_OCTETS_PER_S (4u << 20) /* What the slowest disk reads. */
 
 void store_content_fini(struct store_content *c)
 {
@@ -340,6 +342,12 @@ static enum status read_all(struct store_reader *r, MDB_txn *txn, int tip_file)
 	return s ? s : read_free(r, txn);
 }
 
+/* Errors of the system say nothing about what the file contains. */
+static bool is_of_system(int rc)
+{
+	return rc > 0 && rc != ENOENT && rc != EINVAL;
+}
+
 enum status store_read(MDB_env *env, const struct record_key *k, const struct record_header *want, int tip_file,
 		       struct store_content *c, char why[STORE_WHY_LEN])
 {
@@ -359,6 +367,8 @@ enum status store_read(MDB_env *env, const struct record_key *k, const struct re
 	rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
 	if (rc == 0)
 		rc = mdb_dbi_open(txn, NULL, 0, &dbi);
+	if (is_of_system(rc))
+		s = ERR_IO;
 	if (rc || dbi != 1 || r.last_page > info.me_mapsize / r.psize) {
 		snprintf(why, STORE_WHY_LEN, "%s", rc ? mdb_strerror(rc) : "its size is wrong");
 	} else {
@@ -372,6 +382,14 @@ enum status store_read(MDB_env *env, const struct record_key *k, const struct re
 	if (s)
 		store_content_fini(c);
 	return s;
+}
+
+/* How long a sound store may take: a damaged one may go round in circles. */
+static unsigned seconds_for(const char *path)
+{
+	struct stat st;
+
+	return CHECK_SECONDS_LEAST + (stat(path, &st) == 0 ? (unsigned)(st.st_size / CHECK_OCTETS_PER_S) : 0);
 }
 
 static void __attribute__((noreturn))
@@ -390,10 +408,10 @@ child_run(const char *path, uint64_t map_bytes, const struct record_key *k, cons
 		signal(fatal[i], SIG_DFL);
 	if (null >= 0)
 		dup2(null, STDERR_FILENO);
-	alarm(CHECK_SECONDS_MAX);
+	alarm(seconds_for(path));
 	rc = store_env_open(path, map_bytes, MDB_RDONLY, &env);
 	if (rc) {
-		s = rc == EACCES || rc == EPERM || rc == EMFILE ? ERR_IO : ERR_DAMAGED;
+		s = is_of_system(rc) ? ERR_IO : ERR_DAMAGED;
 		snprintf(why, sizeof(why), "%s", mdb_strerror(rc));
 	} else {
 		s = store_read(env, k, want, tip_file, &c, why);
@@ -401,6 +419,31 @@ child_run(const char *path, uint64_t map_bytes, const struct record_key *k, cons
 	if (write(out, why, strlen(why)) < 0)
 		_exit(ERR_DAMAGED);
 	_exit((int)s);
+}
+
+/* Only what a wrong tree does to its reader is damage. Others end a process, too: the kernel when memory runs
+ * out, an operator, a disk that is slow. */
+static enum status judge_signal(int signal, const char *path, char why[STORE_WHY_LEN])
+{
+	switch (signal) {
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGABRT:
+	case SIGFPE:
+	case SIGILL:
+		snprintf(why, STORE_WHY_LEN, "reading it ended with signal %d", signal);
+		return ERR_DAMAGED;
+	case SIGALRM:
+		snprintf(why, STORE_WHY_LEN, "reading it was given up after %u s: is its disk slow, or does it fail?",
+			 seconds_for(path));
+		return ERR_IO;
+	case SIGKILL:
+		snprintf(why, STORE_WHY_LEN, "the process that read it was killed: was there too little memory?");
+		return ERR_IO;
+	default:
+		snprintf(why, STORE_WHY_LEN, "the process that read it was ended with signal %d", signal);
+		return ERR_IO;
+	}
 }
 
 enum status store_check(const char *path, uint64_t map_bytes, const struct record_key *k,
@@ -429,7 +472,5 @@ enum status store_check(const char *path, uint64_t map_bytes, const struct recor
 		;
 	if (WIFEXITED(status) && WEXITSTATUS(status) < STATUS_COUNT)
 		return (enum status)WEXITSTATUS(status);
-	snprintf(why, STORE_WHY_LEN, "reading it ended with signal %d",
-		 WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-	return ERR_DAMAGED;
+	return judge_signal(WIFSIGNALED(status) ? WTERMSIG(status) : 0, path, why);
 }

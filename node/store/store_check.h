@@ -21,7 +21,7 @@ void store_content_fini(struct store_content *c);
 int store_env_open(const char *path, uint64_t map_bytes, unsigned flags, MDB_env **env);
 
 /* Reads and verifies every record. want: the names that its header must have. tip_file: the file beside it, opened. OK;
- * ERR_FOREIGN or ERR_DAMAGED with the reason in why (no directory, no advice). */
+ * ERR_FOREIGN, ERR_DAMAGED or ERR_IO with the reason in why (no directory, no advice). */
 enum status store_read(MDB_env *env, const struct record_key *k, const struct record_header *want, int tip_file,
 		       struct store_content *c, char why[STORE_WHY_LEN]) must_check;
 

@@ -96,30 +96,6 @@ static void test_logged_is_kept(void **state)
 	store_close(s);
 }
 
-/* A store with something of everything in it. */
-static struct model make_full(void)
-{
-	struct model m = fresh();
-	struct store *s = open_as(&m);
-	struct store_update *u = update_new();
-
-	add_vote(&m, u);
-	add_entries(&m, u, 12, 900);
-	commit(s, u, NULL);
-	u = update_new();
-	add_snapshot(&m, u, 4, 9000);
-	u->trim_to = 4;
-	m.first = 5;
-	strcpy(m.identity, "an identity");
-	commit(s, u, m.identity);
-	u = update_new();
-	add_vote(&m, u);
-	add_entries(&m, u, 3, 900);
-	commit(s, u, NULL);
-	store_close(s);
-	return m;
-}
-
 static void copy_file(const char *from, const char *to)
 {
 	char a[128], b[128], buffer[65536];
@@ -351,19 +327,6 @@ static void test_last_transaction_cannot_vanish(void **state)
 			assert_in_range(outcome_of(&m), INTACT, REFUSED);
 			restore();
 		}
-}
-
-static void expect_refusal(enum status want, const char *word)
-{
-	char err[STORE_ERR_LEN] = "";
-	struct store_image image;
-	struct store *s = NULL;
-
-	assert_int_equal(try_open(&s, &image, err), want);
-	assert_null(s);
-	assert_non_null(strstr(err, dir));
-	if (!strstr(err, word))
-		fail_msg("\"%s\" is not in: %s", word, err);
 }
 
 static void test_old_copy_is_refused(void **state)

@@ -199,7 +199,7 @@ static struct model fresh(void)
 	return (struct model){.first = 1};
 }
 
-static void random_update(struct model *m, struct store_update *u)
+static inline void random_update(struct model *m, struct store_update *u)
 {
 	switch (draw(6)) {
 	case 0:
@@ -232,6 +232,43 @@ static void random_update(struct model *m, struct store_update *u)
 	default:
 		add_entries(m, u, 1 + draw(4), 5000);
 	}
+}
+
+/* A store with something of everything in it. */
+static inline struct model make_full(void)
+{
+	struct model m = fresh();
+	struct store *s = open_as(&m);
+	struct store_update *u = update_new();
+
+	add_vote(&m, u);
+	add_entries(&m, u, 12, 900);
+	commit(s, u, NULL);
+	u = update_new();
+	add_snapshot(&m, u, 4, 9000);
+	u->trim_to = 4;
+	m.first = 5;
+	strcpy(m.identity, "an identity");
+	commit(s, u, m.identity);
+	u = update_new();
+	add_vote(&m, u);
+	add_entries(&m, u, 3, 900);
+	commit(s, u, NULL);
+	store_close(s);
+	return m;
+}
+
+static inline void expect_refusal(enum status want, const char *word)
+{
+	char err[STORE_ERR_LEN] = "";
+	struct store_image image;
+	struct store *s = NULL;
+
+	assert_int_equal(try_open(&s, &image, err), want);
+	assert_null(s);
+	assert_non_null(strstr(err, dir));
+	if (!strstr(err, word))
+		fail_msg("\"%s\" is not in: %s", word, err);
 }
 
 #endif
