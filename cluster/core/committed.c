@@ -178,6 +178,7 @@ static void on_restore(void *ctx, uint64_t index, struct blob *snapshot)
 	state_free(c->state);
 	c->state = state;
 	c->follow->all = c->follow->holder = c->follow->nodes = true;
+	control_restored(c);
 	if (MUTANT(MUTANT_NO_RECONCILE))
 		c->follow->all = false;
 }

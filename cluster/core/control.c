@@ -226,6 +226,22 @@ void control_applied(struct core *c, const struct command *x, const struct apply
 			answer_applied(c, &c->control->asked[i], r);
 }
 
+/* A snapshot may contain what was proposed, but not what it did: the same command again would find its
+ * session ended, its identity allowed, and say that there was none. A revocation may be repeated. */
+void control_restored(struct core *c)
+{
+	for (unsigned i = 0; i < CONTROLS_MAX; i++) {
+		struct control_asked *a = &c->control->asked[i];
+		bool pruned = a->request.verb == CONTROL_PRUNE_YES && (a->walk.n > 0 || a->ended > 0);
+		bool ended = a->request.verb == CONTROL_END || a->request.verb == CONTROL_END_IDENTITY ||
+			     a->request.verb == CONTROL_ALLOW;
+
+		if (a->request.from != 0 && a->again_us != 0 && (pruned || ended))
+			answer(c, a, false, 0, "this node was far behind the others and does not know what became of "
+					       "this: it may have been committed: check, or repeat it");
+	}
+}
+
 void control_tick(struct core *c)
 {
 	for (unsigned i = 0; i < CONTROLS_MAX; i++) {

@@ -3,6 +3,7 @@
  * Child SA once that is applied, a DELETE that outlives the leader tells the client, and a revoked
  * identity does not come back until it is allowed. */
 #include "proto/auth/method.h"
+#include "cluster/link/frame.h"
 #include "test/lib/story.h"
 
 #include <setjmp.h>
@@ -72,6 +73,17 @@ static void comes_back(struct story *l, bool in)
 	}
 }
 
+static bool raft_to_third(const struct story *l, uint32_t from, uint32_t to, const struct blob *frame)
+{
+	(void)from;
+	return to == story_third(l) && frame->data[0] == FRAME_RAFT;
+}
+
+static bool all_of_third(const struct story *l, uint32_t from, uint32_t to, const struct blob *frame)
+{
+	return raft_to_third(l, from, to, frame) || (from == story_third(l) && frame->data[0] == FRAME_RAFT);
+}
+
 static void ends_and_comes_back_when_allowed(void **unused)
 {
 	struct core_status s;
@@ -104,6 +116,44 @@ static void ends_and_comes_back_when_allowed(void **unused)
 
 	asks(&l, CONTROL_ALLOW, "cl", "'cl' is allowed again", 0);
 	comes_back(&l, true);
+	story_level(&l);
+	story_fini(&l);
+}
+
+/* The command comes to the node that was asked within a snapshot: nobody there knows what it did, and a second
+ * one would find nothing to end. */
+static void what_came_within_a_snapshot_is_not_denied(void **unused)
+{
+	struct story l;
+	uint32_t away;
+
+	(void)unused;
+	story_init(&l, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		l.config[i].snapshot_bytes = 4000;
+		l.config[i].snapshot_trailing = 4;
+	}
+	story_start_all(&l);
+	story_run(&l, 2000);
+	story_client_connect(&l);
+	story_level(&l);
+	away = story_third(&l);
+	l.loses = raft_to_third;
+	story_control(&l, away, CONTROL_END_IDENTITY, 0, "cl");
+	story_run(&l, 100);
+	assert_int_equal(l.answer.n, 0);
+	story_client_listen(&l);
+	assert_int_equal(l.client.state, INITIATOR_CLOSED);
+	l.loses = all_of_third;
+	for (unsigned i = 0; i < 30; i++) { /* Enough for a snapshot. */
+		comes_back(&l, true);
+		story_client_send(&l, initiator_create_ike_delete(&l.client, 0));
+	}
+	assert_true(l.node[story_leader(&l)].image.entries[0].index > core_applied(l.node[away].core) + 1);
+	l.loses = NULL;
+	told(&l, false, 0, "this node was far behind the others and does not know what became of this: it may have "
+			   "been committed: check, or repeat it");
+	assert_int_equal(l.node[away].exited, -1);
 	story_level(&l);
 	story_fini(&l);
 }
@@ -361,6 +411,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ends_and_comes_back_when_allowed),
+		cmocka_unit_test(what_came_within_a_snapshot_is_not_denied),
 		cmocka_unit_test(is_found_in_any_case),
 		cmocka_unit_test(errors_name_what_is_wrong),
 		cmocka_unit_test(who_is_not_there_can_be_locked_out),
