@@ -12,9 +12,9 @@
  * together, and every leader decides the same. */
 bool lifetime_is_due(const struct lifetime *l, uint64_t made_ms, uint32_t spi, uint64_t now_ms);
 /* Hard. */
+bool lifetime_is_over(const struct lifetime *l, uint64_t made_ms, uint64_t now_ms);
 /* Until it is due or over, by the time alone. UINT64_MAX: never. */
 uint64_t lifetime_left_ms(const struct lifetime *l, uint64_t made_ms, uint32_t spi, uint64_t now_ms);
-bool lifetime_is_over(const struct lifetime *l, uint64_t made_ms, uint64_t now_ms);
 
 /* The same of what a Child SA has carried, as far as it is committed. */
 bool lifetime_is_used(const struct lifetime *l, const struct volume *v, uint32_t spi); /* Soft. */
