@@ -5,12 +5,14 @@
  * What must hold after each: a refused command has changed nothing; an epoch has one owner, and
  * none goes back (I7); no virtual IP or inbound SPI has two sessions, and a deleted SPI pair stays
  * deleted (I6); a later epoch's lease begins after the end of each earlier one (I1). At the end a
- * snapshot gives the same state. */
+ * snapshot gives the same state. apply_fuzz --record DIR writes lists of sample commands. */
 #include "cluster/level.h"
 #include "cluster/state/state.h"
+#include "test/fuzz/record.h"
 #include "test/lib/sample.c"
 
 #include <assert.h>
+#include <stdlib.h>
 
 /* runs: 300 */
 
@@ -182,6 +184,38 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	check_snapshot(s);
 	state_free(s);
+	return 0;
+}
+
+/* ---- Seeds ---- */
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	const char *dir = record_dir(*argc, *argv);
+	static uint8_t octets[ROOM];
+	uint64_t stream = 1;
+
+	for (unsigned i = 0; dir && i < 32; i++) {
+		size_t len = 0;
+
+		for (unsigned n = 0; n < 2 + i; n++) {
+			struct command c;
+			struct blob *b;
+
+			sample_command(&c, &stream);
+			b = command_encode(&c, LEVEL);
+			if (len + b->len <= sizeof(octets)) {
+				memcpy(octets + len, b->data, b->len);
+				len += b->len;
+			}
+			blob_unref(b);
+			command_fini(&c);
+		}
+		record_seed(dir, i, (int)(i % BASES), octets, len);
+	}
+	if (dir)
+		exit(0);
 	return 0;
 }
 

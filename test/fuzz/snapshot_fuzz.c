@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Snapshots: one that decodes is canonical, has the digest of these octets, and gives a state on
- * which any command can be applied. */
+ * which any command can be applied. snapshot_fuzz --record DIR writes states after more and more commands. */
 #include "cluster/state/state.h"
+#include "test/fuzz/record.h"
 #include "test/lib/sample.c"
 
 #include <openssl/sha.h>
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* runs: 5000 */
@@ -24,6 +26,27 @@ static void change(struct state *s, unsigned n, uint64_t *random)
 		state_apply(s, &c, &r);
 		command_fini(&c);
 	}
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	const char *dir = record_dir(*argc, *argv);
+	uint64_t random = 1;
+
+	for (unsigned i = 0; dir && i < 13; i++) {
+		struct state *s = state_new();
+		struct blob *b;
+
+		change(s, i * i, &random);
+		b = state_encode(s);
+		record_seed(dir, i, -1, b->data, b->len);
+		blob_unref(b);
+		state_free(s);
+	}
+	if (dir)
+		exit(0);
+	return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
