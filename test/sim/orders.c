@@ -88,10 +88,16 @@ static void on_order(struct world *w, void *ctx, uint64_t a, struct blob *data)
 	world_at(w, random_between(&f->orders.random, 50, 600) * MS, on_order, f, 0, NULL);
 }
 
+/* Nobody knows whether it was carried out. */
+static bool is_unsure(const char *text)
+{
+	return strstr(text, "not committed") || strstr(text, "does not know what became of");
+}
+
 static void answered(struct full *f, struct order *w, bool done, const char *text)
 {
 	w->from = 0;
-	if (!done && strstr(text, "not committed")) {
+	if (!done && is_unsure(text)) {
 		w->lost = true;
 	} else if (w->verb == CONTROL_REVOKE) {
 		w->revoked = done && !w->lost;
