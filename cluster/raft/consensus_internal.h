@@ -53,7 +53,9 @@ struct consensus {
 
 	struct consensus_log log;
 	struct store_snapshot *snapshot; /* The newest that is durable: what we send. */
-	struct blob *configuration;      /* The last applied one. */
+	struct blob *configuration;      /* The last applied one, ... */
+	struct consensus_member member[CONSENSUS_MEMBERS_MAX]; /* ... and whom it names. */
+	size_t n_members;
 	uint64_t configuration_index;
 	uint64_t applied;
 	uint64_t debt;                   /* Octets applied since the last snapshot. */
@@ -130,6 +132,8 @@ void consensus_snapshot_taken(struct consensus *c, struct consensus_write *w);
 void consensus_snapshot_installed(struct consensus *c, struct consensus_write *w);
 
 /* ---- member.c ---- */
+/* This configuration is applied now. */
+void consensus_members_set(struct consensus *c, uint64_t index, struct blob *configuration);
 void consensus_member_apply(struct consensus *c, uint64_t index, struct blob *configuration);
 /* Leader: brings standbys to voters. True if something was done. */
 bool consensus_member_promote(struct consensus *c);

@@ -13,12 +13,31 @@
 #define ROUND_MS 1000u /* A standby that answers nothing for so long is given up ... */
 #define PAUSE_MS 1000u /* ... and tried again after this. */
 
+/* Decoded once: who the members are is asked at each event. */
+void consensus_members_set(struct consensus *c, uint64_t index, struct blob *configuration)
+{
+	struct raft_configuration conf;
+
+	blob_set(&c->configuration, blob_ref(configuration));
+	c->configuration_index = index;
+	consensus_configuration_decode(&conf, configuration);
+	assert(conf.n <= CONSENSUS_MEMBERS_MAX);
+	c->n_members = conf.n;
+	for (unsigned i = 0; i < conf.n; i++) {
+		struct consensus_member *m = &c->member[i];
+
+		m->id = conf.servers[i].id;
+		m->voter = conf.servers[i].role == RAFT_VOTER;
+		snprintf(m->address, sizeof(m->address), "%s", conf.servers[i].address);
+	}
+	raft_configuration_close(&conf);
+}
+
 void consensus_member_apply(struct consensus *c, uint64_t index, struct blob *configuration)
 {
 	struct raft_event e = { .type = RAFT_CONFIGURATION };
 
-	blob_set(&c->configuration, blob_ref(configuration));
-	c->configuration_index = index;
+	consensus_members_set(c, index, configuration);
 	e.configuration.index = index;
 	consensus_configuration_decode(&e.configuration.conf, configuration);
 	consensus_step(c, &e);
@@ -172,17 +191,8 @@ bool consensus_member_promote(struct consensus *c)
 
 size_t consensus_members(const struct consensus *c, struct consensus_member *out, size_t room)
 {
-	struct raft_configuration conf;
-	size_t n = 0;
+	size_t n = c->n_members < room ? c->n_members : room;
 
-	if (!c->configuration)
-		return 0;
-	consensus_configuration_decode(&conf, c->configuration);
-	for (unsigned i = 0; i < conf.n && n < room; i++, n++) {
-		out[n].id = conf.servers[i].id;
-		out[n].voter = conf.servers[i].role == RAFT_VOTER;
-		snprintf(out[n].address, sizeof(out[n].address), "%s", conf.servers[i].address);
-	}
-	raft_configuration_close(&conf);
+	memcpy(out, c->member, n * sizeof(*out));
 	return n;
 }

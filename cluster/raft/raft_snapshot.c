@@ -137,8 +137,7 @@ void consensus_snapshot_installed(struct consensus *c, struct consensus_write *w
 	store_snapshot_free(c->making);
 	c->making = NULL;
 	c->face.restore(c->face.ctx, c->snapshot->index, c->snapshot->data);
-	blob_set(&c->configuration, blob_ref(c->snapshot->configuration));
-	c->configuration_index = c->snapshot->configuration_index;
+	consensus_members_set(c, c->snapshot->configuration_index, c->snapshot->configuration);
 	consensus_step(c, &e);
 	if (c->face.members)
 		c->face.members(c->face.ctx);

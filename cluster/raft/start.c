@@ -61,8 +61,7 @@ static void load_image(struct consensus *c, const struct store_image *i)
 		c->snapshot = consensus_snapshot_share(s);
 		consensus_log_reset(&c->log, s->index, s->term);
 		c->applied = s->index;
-		c->configuration = blob_ref(s->configuration);
-		c->configuration_index = s->configuration_index;
+		consensus_members_set(c, s->configuration_index, s->configuration);
 		c->face.restore(c->face.ctx, s->index, s->data);
 	}
 	if (i->n_entries)
