@@ -28,6 +28,7 @@ $(T)/unit/stall_window_test: $(T)/obj/node/process/stall_window.c.o
 $(T)/unit/link_test: $(patsubst %,$(T)/obj/%.o,$(LINK_C))
 $(T)/unit/link_test: UNIT_LIBS := -luv -lssl
 $(T)/unit/inbox_test: $(T)/obj/node/process/inbox.c.o
+$(T)/unit/events_test: $(T)/obj/node/process/events.c.o
 $(T)/unit/ready_test: $(patsubst %,$(T)/obj/node/process/%.c.o,ready events)
 CONFIG_TESTS := $(addprefix $(T)/unit/config_,test files_test facts_test certificates_test expiry_test stock_test)
 $(CONFIG_TESTS): $(patsubst %,$(T)/obj/%.o,$(CONFIG_C) node/config/toml.cc)
@@ -152,6 +153,7 @@ build/mutants/unit/stall_window_test: $(call mutant_objs,node/process/stall_wind
 build/mutants/unit/link_test: $(call mutant_objs,$(LINK_C))
 build/mutants/unit/link_test: UNIT_LIBS := -luv -lssl
 build/mutants/unit/inbox_test: $(call mutant_objs,node/process/inbox.c)
+build/mutants/unit/events_test: $(call mutant_objs,node/process/events.c)
 build/mutants/unit/ready_test: $(call mutant_objs,node/process/ready.c node/process/events.c)
 build/mutants/unit/core_datagrams_test: UNIT_LIBS := -Wl,--wrap=ike_seal
 build/mutants/unit/store_lmdb_test build/mutants/unit/store_check_test: $(call mutant_objs,node/store/store_[clr]*.c)
@@ -187,7 +189,7 @@ build/mutants/patched/$(1)/baton: $(2:%.c=build/mutants/patched/$(1)/%.o) $$(MUT
 	$$(call say,LINK)
 	$$(Q)$$(CXX) $$(LDFLAGS) -o $$@ $$^ $$(NODE_LIBS)
 # The tests of node/ do not see them.
-mutants-unit-$(1): $(patsubst test/unit/%.c,build/mutants/patched/$(1)/unit/%,$(filter-out %/config_test.c %/config_files_test.c %/config_facts_test.c %/config_certificates_test.c %/link_test.c %/inbox_test.c %/ready_test.c %/stall_window_test.c %/store_lmdb_test.c %/store_check_test.c,$(wildcard test/unit/*_test.c)))
+mutants-unit-$(1): $(patsubst test/unit/%.c,build/mutants/patched/$(1)/unit/%,$(filter-out %/config_test.c %/config_files_test.c %/config_facts_test.c %/config_certificates_test.c %/link_test.c %/events_test.c %/inbox_test.c %/ready_test.c %/stall_window_test.c %/store_lmdb_test.c %/store_check_test.c,$(wildcard test/unit/*_test.c)))
 .PHONY: mutants-unit-$(1)
 endef
 PATCHES := $(shell awk '/^\+\+\+ b\// { name = FILENAME; gsub(/.*\/|\.patch$$/, "", name); print name ":" substr($$2, 3) }' test/sim/patches/*.patch)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #define EVENTS_KEPT 1024u
+#define EVENTS_FLUSH_MS 2000u /* So long an end waits for who reads stderr. */
 
 struct event_line {
 	uint64_t serial;   /* 1, 2, 3, ... since the start. */
@@ -23,9 +24,14 @@ struct events;
 struct events *events_new(const char *node, enum config_log_level level);
 /* Any thread. Returns the level before. */
 enum config_log_level events_set_level(struct events *e, enum config_log_level level);
-void events_free(struct events *e);
+void events_free(struct events *e); /* As events_flush(); then nobody may add. */
 
-/* kind: one word. Lines below the level are dropped, kept lines are flushed at once. */
+/* From now on a thread writes the lines, and nobody waits for who reads them. */
+void events_start(struct events *e);
+/* Before the process ends in another way: until all lines are written, EVENTS_FLUSH_MS at most. */
+void events_flush(struct events *e);
+
+/* kind: one word. Lines below the level are dropped, others are written at once. */
 void events_add(struct events *e, enum config_log_level level, const char *kind,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
 

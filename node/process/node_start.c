@@ -411,7 +411,10 @@ bool node_start(struct node *n, const struct node_config *config, int reader, ch
 	/* Things that only root may make, such as a socket in /run, come before. From here on the
 	 * process is not root; once the status endpoint is open, it can be asked what the start waits
 	 * for. */
-	if (!control_open(n, err) || !become_user(n, err) || !start_http(n, err) ||
+	if (!control_open(n, err) || !become_user(n, err))
+		return false;
+	events_start(n->events);
+	if (!start_http(n, err) ||
 	    !wait_clock(n) || !start_store(n, err) || !start_link(n, err))
 		return false;
 	n->view.link = n->link;

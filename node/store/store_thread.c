@@ -71,6 +71,7 @@ static void *run(void *ctx)
 			usleep(t->delay_ms * 1000);
 		if (store_commit(t->store, updates, n, identity, err) != OK) {
 			events_add(t->events, CONFIG_LOG_ERROR, "store", "%s", err);
+			events_flush(t->events);
 			_exit(1);
 		}
 		atomic_store(&t->fill_percent, store_fill_percent(t->store));
