@@ -10,7 +10,7 @@
 #define CLUSTER_NODES_MAX 16u
 #define CLUSTER_NAME_MAX 32u /* With the final NUL. */
 #define STORAGE_KEY_LEN 32u
-#define RADIUS_LOCAL_PORT 11812u /* Flag in cluster_config.inside: an address that nobody else has. */
+#define RADIUS_LOCAL_PORT 11812u /* UDP: our requests to RADIUS leave from it, on cluster_config.inside. */
 
 enum service_mode { SERVICE_VIP, SERVICE_LB };
 
@@ -62,7 +62,7 @@ void cluster_config_defaults(struct cluster_config *c);
 /* The one number that Child SAs are counted against; see child_sas_max. */
 uint32_t cluster_config_child_sas(const struct cluster_config *c);
 /* ... and what they are sized for: a client that re-authenticates has everything twice, and counts
- * once (room.c). */
+ * once (cluster/state/capacity.c). */
 uint32_t cluster_config_sa_tables(const struct cluster_config *c);
 
 #endif

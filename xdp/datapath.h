@@ -80,8 +80,8 @@ struct datapath_config { /* Borrowed during datapath_start(), contact until data
 struct datapath;
 
 /* Adds blackhole routes, makes the TUN device, opens ports and starts threads. On failure NULL,
- * with the reason in err. Needs CAP_NET_ADMIN, CAP_NET_RAW and, for XDP, CAP_BPF. face is
- * copied. */
+ * with the reason in err. Needs CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE and, for XDP, CAP_BPF
+ * and CAP_PERFMON. face is copied. */
 struct datapath *datapath_start(const struct datapath_config *config,
 				const struct datapath_face *face, char err[DATAPATH_ERR_LEN]);
 /* Stops threads, wipes keys; the blackhole routes stay. NULL is accepted. */
@@ -96,7 +96,8 @@ enum status datapath_post(struct datapath *dp, const struct sa_update *updates, 
 			  uint64_t *ticket) must_check;
 
 /* A packet that another node forwarded here. It is never forwarded again.
- * ERR_FULL: the queue is full and the packet is dropped and counted. */
+ * ERR_FULL: the queue is full, the packet is dropped and counted. ERR_TOO_LONG: longer than
+ * DATAPATH_PACKET_MAX; not counted here. */
 enum status datapath_inject(struct datapath *dp, const struct datapath_forward *f) must_check;
 
 /* Sends one IKE message from local (port 500, or 4500: the non-ESP marker is

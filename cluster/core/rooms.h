@@ -11,8 +11,8 @@
  *   proposals.c       commands to the leader, and into the log
  *   proposed.c        what other nodes propose
  *   committed.c       out of the log into the state: the interface to Raft
- *   snapshot.c        the state, sealed, a slice at a time
- *   membership.c      nodes up and down
+ *   snapshot.c        the state, sealed, a slice at a time; state_size.c, how long it may be
+ *   membership.c      nodes up and down; unready.c, why one is not ready; upgrade.c, the cluster's level
  *   successor.c       who could take over
  *   holder.c          who holds the service addresses
  *   election.c        the leader is gone
@@ -30,6 +30,7 @@
  *   relay.c           IKE messages at a node that does not lead
  *   exchange*.c       IKE messages at the leader: respond, commit, answer; lane.c
  *   requests*.c       requests of our own: notices, DPD, rekeys, deletions, retransmission; tasks.c
+ *   outgoing.c        IKE messages on their way out; lifetime.c, when an SA is to be replaced
  *   pools.c           pools that run dry
  *   routes.c          routes of pools, at every node before a client has an address of one
  *   unique.c          how many sessions an identity may have

@@ -92,9 +92,8 @@ void core_unready_text(const struct core *c, enum unready u, char text[UNREADY_T
 		break;
 	case UNREADY_DIFFERS:
 		snprintf(text, UNREADY_TEXT_LEN,
-			 "cluster.toml, apart from [[connection]], "
-			 "[[secret]], [[user]], [[radius]], differs from that "
-			 "of %s, which leads",
+			 "cluster.toml, in a key that only a restart changes, "
+			 "differs from that of %s, which leads",
 			 leader < c->config->n_nodes ? c->config->node[leader] : "the node");
 		break;
 	case UNREADY_UNFIT:

@@ -13,7 +13,7 @@
 /* A type never changes its encoding, and a new one is sent only when the cluster's level has
  * reached it (cluster/level.h). Only HELLO grows, at its end: a node of a later level may say
  * more. */
-#define FRAME_LEN_MAX (3585u << 20) /* A snapshot; everything else is below 128 KiB. */
+#define FRAME_LEN_MAX (3585u << 20) /* A snapshot; all but Raft messages are below 128 KiB. */
 
 enum frame_type {
 	FRAME_HELLO = 1,     /* First behind the proof: who I am and what my store holds. */

@@ -65,7 +65,7 @@ struct node_test_hooks { /* [test]; all zero unless set. Not for use in producti
 struct config_fact {
 	char name[CONFIG_FACT_LEN]; /* "\"link\" of [[node]] \"n2\"" */
 	int line;
-	uint64_t hash;              /* Line of its value. */
+	uint64_t hash;              /* Of its value. */
 };
 
 struct node_config {
@@ -96,7 +96,7 @@ struct node_config {
 	uint16_t tun_mtu;              /* 0 = default */
 	bool mss_clamp;                /* TCP segments of and to clients are made to fit the tunnel. */
 
-	uint64_t max_store_age_ms;     /* [cluster] max_store_age: 30 min */
+	uint64_t max_store_age_ms;     /* [cluster] max_store_age_s: 30 min */
 	bool accept_old_store;         /* --accept-old-store */
 	enum config_log_level log_level;
 	struct node_test_hooks test;

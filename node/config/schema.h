@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How cluster.toml is read: a table of keys for each [section], and a reader
- * that walks the file against it. The keys themselves are in schema_keys.c. */
+ * that walks the file against it. The keys themselves are in schema_keys*.c. */
 #ifndef NODE_CONFIG_SCHEMA_H
 #define NODE_CONFIG_SCHEMA_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every key of cluster.toml except those of [[connection]], [[secret]] and [[user]]
- * (schema_keys_ike.c): its type, whether it is required, and what it sets. These tables are the
- * reference (DESIGN section 11). */
+/* Every key of cluster.toml except those of [[connection]], [[secret]], [[user]], [[client]]
+ * (schema_keys_ike.c) and [[radius]] (schema_keys_radius.c): its type, whether it is required, and
+ * what it sets. These tables are the reference (DESIGN section 11). */
 #include "node/config/schema.h"
 #include "proto/ike/fragment.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RADIUS packets (RFC 2865, 2866; with EAP: RFC 3579), written and read. Their security depends on
  * MD5 and a shared secret: somebody on the path who does not know the secret can turn a reject into
- * an accept unless each packet has a Message-Authenticator (CVE-2024-3596). So we send one, before
- * all other attributes, and accept no answer without one.
+ * an accept unless each packet has a Message-Authenticator (CVE-2024-3596). So for authentication
+ * we send one, before all other attributes, and accept no answer without one. Accounting does without
+ * (RFC 2866; radius_is_accounted()).
  *
  * 	struct radius_builder b;
  * 	radius_begin(&b, RADIUS_ACCESS_REQUEST, id, authenticator);

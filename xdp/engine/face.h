@@ -25,7 +25,8 @@ struct datapath_face { /* Worker thread; arguments are borrowed for the call. */
 	/* The reports of a burst, n >= 1. Marks come at most once a millisecond, for all SAs
 	 * together. */
 	void (*report)(void *ctx, const struct sa_report *reports, size_t n);
-	/* An IKE message; the non-ESP marker is gone. local.port is 500 or 4500. */
+	/* An IKE message, without the non-ESP marker, to port 500 or 4500; or a datagram to one of
+	 * datapath_config.others. local.port tells. */
 	void (*ike)(void *ctx, const struct endpoint *local, const struct endpoint *remote,
 		    const uint8_t *data, size_t len);
 	/* The SA is known, and f->node owns it: send it there, once. */
