@@ -63,6 +63,13 @@ static bool conn_overdue(const struct conn *c, uint64_t now)
 	return false;
 }
 
+bool link_loop_lives(const struct link *l, uint64_t now)
+{
+	uint64_t asked = atomic_load(&l->asked_us), answered = atomic_load(&l->answered_us);
+
+	return answered >= asked || now < asked + l->cluster->timing.isolation_ms * UINT64_C(1000);
+}
+
 void link_heartbeat(struct conn *c)
 {
 	uint8_t frame[HEARTBEAT_LEN];
@@ -77,7 +84,7 @@ void link_beat(struct link *l)
 
 	/* The timer comes in whole milliseconds. */
 	if (l->config->test.heartbeats_off || l->stopping ||
-	    now - l->beat_us + 1000 <= l->beat.detector.interval_us)
+	    now - l->beat_us + 1000 <= l->beat.detector.interval_us || !link_loop_lives(l, now))
 		return;
 	/* To a node that gets none but these we may be lost now. */
 	if (l->beat_us && now - l->beat_us > l->beat.detector.timeout_us)
@@ -134,7 +141,7 @@ static void tick_control(struct link *l, uint64_t now)
 			events_add(l->events, CONFIG_LOG_WARNING, "loop_stall",
 				   "the control loop is back after %llu ms",
 				   (unsigned long long)((now - asked) / 1000));
-		l->stalled = false;
+		l->stalled = l->silent = false;
 		atomic_store(&l->asked_us, now);
 		l->inbox->wake(l->inbox->ctx);
 	} else if (now - asked > STALL_US && !l->stalled) {
@@ -142,6 +149,12 @@ static void tick_control(struct link *l, uint64_t now)
 		atomic_fetch_add(&l->loop_stalls, 1);
 		events_add(l->events, CONFIG_LOG_WARNING, "loop_stall",
 			   "the control loop has not answered for %u ms", STALL_US / 1000);
+	}
+	if (!link_loop_lives(l, now) && !l->silent) {
+		events_add(l->events, CONFIG_LOG_ERROR, "loop_stall",
+			   "the control loop has not answered for %u ms: no more heartbeats, so that others take over",
+			   l->cluster->timing.isolation_ms);
+		l->silent = true;
 	}
 }
 

@@ -12,8 +12,8 @@
  * A datagram counts for the link whose keys it was made with, as long as that link is up, and only
  * if it left after the last one that we took: a repeated or overtaken heartbeat does not count.
  * Heartbeats say that this process lives and that its link thread runs: if that thread stands still
- * for as long as a silent link is kept, they stop. Whether the control loop lives is reported
- * separately (heartbeat.c); without it contact ends, because contact depends on what was applied.
+ * for as long as a silent link is kept, they stop. So they do when the control loop has not answered for as
+ * long as `isolation`: without it contact ends, because contact depends on what was applied.
  *
  * The clock is CLOCK_BOOTTIME: a host that slept has been out of contact all that time. Isolation
  * is judged at once: contact counts from the *send* time of our own heartbeats. */
@@ -230,7 +230,7 @@ static bool pass(struct link *l)
 	if (now >= l->beat.next_us) {
 		tell_alive(l, now);
 		l->beat.next_us = now + l->beat.detector.interval_us;
-		if (!l->config->test.heartbeats_off && now < ticked + SILENCE_US)
+		if (!l->config->test.heartbeats_off && now < ticked + SILENCE_US && link_loop_lives(l, now))
 			send_all(l);
 	}
 	pthread_mutex_lock(&l->beat.lock);

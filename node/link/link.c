@@ -124,7 +124,7 @@ static void lose(struct conn *c)
 static bool is_behind(struct link *l)
 {
 	l->behind = l->behind && inbox_is_crowded(l->inbox, INBOX_FRAMES);
-	return l->behind;
+	return l->behind || !link_loop_lives(l, boottime_us());
 }
 
 void link_frame(struct conn *c, const uint8_t *frame, size_t len)
@@ -187,7 +187,8 @@ bool link_established(struct conn *c)
 	p->datagrams_told = false;
 	beat_up(c);
 	put_link(l, c->node, true, p->generation);
-	link_heartbeat(c);
+	if (link_loop_lives(l, boottime_us()))
+		link_heartbeat(c);
 	return c->state == CONN_UP;
 }
 

@@ -149,7 +149,7 @@ struct link {
 	_Atomic uint64_t asked_us, answered_us; /* Liveness of the control loop. */
 	/* The core's verdict on a link: twice its generation, plus 1 if it works with that node. */
 	_Atomic uint64_t verdict[CLUSTER_NODES_MAX];
-	bool stalled;
+	bool stalled, silent; /* The control loop does not answer; others were left to notice it. */
 	bool behind;          /* A frame found no room, and the inbox has been crowded since. */
 	_Atomic uint64_t frames_in, frames_out, octets_in, octets_out, connections, refused,
 		forwards_lost, relays_lost, loop_stalls, strangers, evicted, unproved;
@@ -186,6 +186,9 @@ void link_say(struct link *l, uint32_t node, const char *format, ...)
 void link_tick(uv_timer_t *timer);
 /* Heartbeats, if they are due: called between two pieces of any work. */
 void link_beat(struct link *l);
+/* A loop that has not answered for `isolation` stands still for good, as far as anybody can tell. This node falls
+ * silent by then, because contact counts by what is applied; the others must be able to take over. */
+bool link_loop_lives(const struct link *l, uint64_t now);
 void link_heartbeat(struct conn *c);
 void link_urgent(struct conn *c, const uint8_t *frame, size_t len);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two nodes' links in one process, over TLS on a loopback address of our own: what becomes of a
- * frame that the receiver has no room for. */
+ * frame that the receiver has no room for, and of a node whose control loop hangs. */
 #include "node/link/link.h"
 #include "node/link/pki.h"
 
@@ -29,6 +29,7 @@ static struct side {
 	uint64_t incarnation;
 	uint64_t generation; /* The link's, if up. */
 	unsigned ups, downs, marks, done;
+	bool suspects; /* ... the other one. */
 } side[2];
 
 static void no_wake(void *ctx)
@@ -124,6 +125,8 @@ static void look(struct side *s)
 			s->generation = i->link.generation;
 		} else if (i->kind == INBOX_LINK) {
 			s->downs++;
+		} else if (i->kind == INBOX_EVENT && i->event.type == EVENT_SUSPECT) {
+			s->suspects = i->event.suspect.suspect;
 		} else if (i->kind == INBOX_EVENT && i->event.type == EVENT_FRAME) {
 			s->marks += i->data[0] == FRAME_MARKS;
 			s->done += i->data[0] == FRAME_MARKS_DONE;
@@ -224,6 +227,23 @@ static void nor_where_the_receiver_dials(void **unused)
 	lose_a_frame(&side[1], &side[0]);
 }
 
+/* Its own threads run on, but without its control loop it serves nobody: the others notice. */
+static void a_loop_that_hangs_ends_the_heartbeats(void **unused)
+{
+	(void)unused;
+	for (unsigned ms = 0; ms < 500; ms++) { /* Both live, and heartbeats come. */
+		look(&side[0]);
+		look(&side[1]);
+		usleep(1000);
+	}
+	side[0].suspects = false;
+	for (unsigned ms = 0; !side[0].suspects && ms < 20000; ms++) { /* From now on the other one does not answer. */
+		look(&side[0]);
+		usleep(1000);
+	}
+	assert_true(side[0].suspects);
+}
+
 /* A node that is far behind gets the whole state as one frame; nothing else waits then. */
 static void the_longest_frame_finds_room(void **unused)
 {
@@ -248,6 +268,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(no_frame_follows_a_lost_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(nor_where_the_receiver_dials, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_loop_that_hangs_ends_the_heartbeats, set_up, tear_down),
 		cmocka_unit_test(the_longest_frame_finds_room),
 	};
 	char command[64];
