@@ -58,15 +58,14 @@ static bool came(const struct story *l, const struct ike_datagrams *message)
 	return false;
 }
 
-/* The DELETE of the old IKE SA is committed and not answered: no timer ends the new one, and who leads then repeats
- * the same octets at the next sign of life. */
-static void the_next_leader_repeats_the_delete_of_the_old_ike_sa(void **unused)
+/* The DELETE of the old IKE SA is committed and not answered: no timer ends the new one, and who leads then, the same
+ * leader or the next, repeats the same octets at the next sign of life. */
+static void repeats_the_delete(bool leader_is_lost)
 {
 	struct ike_datagrams *asked;
 	struct story l;
 	uint64_t made;
 
-	(void)unused;
 	begin(&l);
 	for (unsigned k = 0; k < 1500 && l.n_to_client == 0; k++)
 		story_run(&l, 20);
@@ -77,7 +76,8 @@ static void the_next_leader_repeats_the_delete_of_the_old_ike_sa(void **unused)
 	assert_non_null(session(&l)->ike.ike[1].window.outstanding);
 	asked = ike_datagrams_ref(session(&l)->ike.ike[1].window.outstanding);
 	deaf(&l, 6000);
-	story_lose_leader(&l);
+	if (leader_is_lost)
+		story_lose_leader(&l);
 	deaf(&l, 6000);
 	assert_int_equal(session(&l)->ike.ike[0].spi_r, made);
 	assert_int_equal(session(&l)->ike.n_child, 1);
@@ -98,9 +98,22 @@ static void the_next_leader_repeats_the_delete_of_the_old_ike_sa(void **unused)
 	story_fini(&l);
 }
 
+static void the_leader_repeats_the_delete_of_the_old_ike_sa(void **unused)
+{
+	(void)unused;
+	repeats_the_delete(false);
+}
+
+static void the_next_leader_repeats_the_delete_of_the_old_ike_sa(void **unused)
+{
+	(void)unused;
+	repeats_the_delete(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_leader_repeats_the_delete_of_the_old_ike_sa),
 		cmocka_unit_test(the_next_leader_repeats_the_delete_of_the_old_ike_sa),
 	};
 
