@@ -80,23 +80,6 @@ static void check_repeated(struct reader *r)
 	for (size_t i = 0; i < r->c->cluster.n_nodes; i++)
 		for (size_t k = 0; k < i; k++)
 			check_node_pair(r, i, k);
-	for (size_t i = 0; i < ike->n_connections; i++)
-		for (size_t k = 0; k < i; k++) {
-			if (same_text(r, "connection", "name", i, k))
-				reader_error(r, config_line(r, "connection", i, "name"),
-					     "connection \"%s\" is there twice: give each its own name",
-					     ike->connections[i].name);
-			else if (same_text(r, "connection", "local_id", i, k) &&
-				 same_text(r, "connection", "ike_proposals", i, k) &&
-				 ike_connection_auth(&ike->connections[i])->takes ==
-					 ike_connection_auth(&ike->connections[k])->takes &&
-				 !(config_find(r->root, "connection", k, "client_ids") &&
-				   !same_text(r, "connection", "client_ids", i, k)))
-				reader_error(r, config_line(r, "connection", i, "local_id"),
-					     "connection \"%s\" is never chosen: \"%s\" has the same \"local_id\" "
-					     "and \"ike_proposals\"", ike->connections[i].name,
-					     ike->connections[k].name);
-		}
 	for (size_t i = 0; i < ike->n_secrets; i++)
 		if (!distinct_id(&secrets, &ike->secrets[i].id))
 			reader_error(r, config_line(r, "secret", i, "id"), "two [[secret]] have the "
@@ -252,6 +235,7 @@ void config_check_whole(struct reader *r)
 	uint32_t n = r->c->cluster.n_nodes;
 
 	check_repeated(r);
+	config_check_connections(r);
 	for (size_t i = 0; i < r->c->cluster.policy->ike.n_connections; i++)
 		check_auth(r, i);
 	for (size_t i = 0; i < r->c->cluster.policy->ike.n_connections; i++)

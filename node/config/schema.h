@@ -119,6 +119,7 @@ void config_facts(struct reader *r);
 
 /* After the walk: what no single key can tell. */
 void config_check_whole(struct reader *r);
+void config_check_connections(struct reader *r); /* check_connections.c */
 void config_check_networks(struct reader *r); /* check_networks.c */
 void config_read_reserved(struct reader *r);  /* Likewise: addresses that belong to an identity. */
 

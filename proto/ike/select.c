@@ -91,7 +91,7 @@ bool esp_proposal_allows(const struct proposal *p, const struct suite *s, bool w
 	return with_dh && p->n_dh > 0 ? has(p->dh, p->n_dh, s->dh) : s->dh == DH_NONE;
 }
 
-static bool allows(const struct ike_connection *connection, const struct suite *suite)
+bool ike_connection_allows(const struct ike_connection *connection, const struct suite *suite)
 {
 	for (size_t j = 0; j < connection->n_ike; j++)
 		if (ike_proposal_allows(&connection->ike[j], suite))
@@ -111,7 +111,7 @@ const struct ike_connection *ike_select_connection(const struct ike_config *c, c
 
 		if (idr && !ike_id_equal(idr, &connection->local_id))
 			continue;
-		if (!ike_connection_auth(connection)->takes(first) || !allows(connection, suite))
+		if (!ike_connection_auth(connection)->takes(first) || !ike_connection_allows(connection, suite))
 			continue;
 		/* It names who may come: perhaps another one names this client. If none does the first one
 		 * refuses it, with its reason. With EAP, IDi says nothing yet: Windows sends an address. */

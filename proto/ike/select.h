@@ -23,6 +23,7 @@ const struct ike_connection *ike_select_connection(const struct ike_config *c,
 						   const struct ike_message *first);
 /* Is the suite one that the proposal offers? with_dh: as in sa_offer. */
 bool ike_proposal_allows(const struct proposal *p, const struct suite *s);
+bool ike_connection_allows(const struct ike_connection *connection, const struct suite *suite);
 bool esp_proposal_allows(const struct proposal *p, const struct suite *s, bool with_dh);
 
 #endif

@@ -84,6 +84,30 @@ static const struct row {
 	       "ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\n" CONNECTION, 49, false, "\"road\" is there twice"},
 	{NULL, "[[connection]]\nname = \"b\"\nlocal_id = \"gw\"\n"
 	       "ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\n" CONNECTION, 50, false, "is never chosen"},
+	/* However it is written; the suites of the first are more. */
+	{NULL, "[[connection]]\nname = \"b\"\nlocal_id = \"@GW\"\n"
+	       "ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\n" CONNECTION, 50, false, "is never chosen"},
+	{"ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\nesp_proposals = [\"aes128gcm16\"]\n",
+	 "ike_proposals = [\"aes256-sha256-ecp256\", \"aes128gcm16-prfsha256-prfsha384-x25519-ecp256\"]\n"
+	 "esp_proposals = [\"aes128gcm16\"]\n[[connection]]\nname = \"b\"\nlocal_id = \"gw\"\n"
+	 "ike_proposals = [\"aes128gcm16-prfsha256-x25519\", \"aes256-sha256-ecp256\"]\n" CONNECTION, 47, false, "is never chosen"},
+	{"ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\nesp_proposals = [\"aes128gcm16\"]\n",
+	 "ike_proposals = [\"aes256-sha256-ecp256\", \"aes128gcm16-prfsha256-prfsha384-x25519-ecp256\"]\n"
+	 "esp_proposals = [\"aes128gcm16\"]\n[[connection]]\nname = \"b\"\nlocal_id = \"gw\"\n"
+	 "ike_proposals = [\"aes256gcm16-aes128gcm16-prfsha256-x25519\"]\n" CONNECTION, 0, false, NULL},
+	{"local_id = \"gw\"\n", "local_id = \"gw\"\nclient_ids = [\"cl\", \"b\"]\n", 0, false, NULL},
+	{"[[connection]]\n", "[[connection]]\nclient_ids = [\"cl\", \"b\"]\nname = \"a\"\nlocal_id = \"gw\"\n"
+	 "ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\n" CONNECTION "[[connection]]\nclient_ids = [\"CL\"]\n", 48,
+	 false, "is never chosen"},
+	{"[[connection]]\n", "[[connection]]\nclient_ids = [\"b\", \"cl\"]\nname = \"a\"\nlocal_id = \"gw\"\n"
+	 "ike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\n" CONNECTION "[[connection]]\n", 0, false, NULL},
+	{NULL, SERVER EAP ALICE "[[connection]]\nauth = \"eap-radius\"\nname = \"c\"\nlocal_id = \"gw\"\nlocal_ts = [\"10.20.0.0/16\"]\n"
+	       "esp_proposals = [\"aes128gcm16\"]\nike_proposals = [\"aes128gcm16-prfsha256-x25519\"]\nclient_ids = [\"x\"]\n", 67,
+	 false, "is never chosen"}, /* With EAP, nobody has said a name when the connection is chosen. */
+	/* Nobody comes. */
+	{"local_id = \"gw\"\n", "local_id = \"gw\"\nclient_ids = [\"*.example.org\"]\n", 40, true, "name no [[secret]]"},
+	{NULL, ALICE, 49, true, "[[user]] is of no use"},
+	{NULL, SERVER, 49, true, "[[radius]] is of no use"},
 	{"[\"aes128gcm16\"]", "[\"aes128gcm16\", \"aes128gcm16\"]", 44, false, "twice"},
 	/* Suites that only a client without better ones should get. */
 	{"[\"aes128gcm16\"]", "[\"aes128gcm16\", \"aes256-sha1\"]", 44, true, "\"aes256-sha1\": WEAK"},
