@@ -31,7 +31,8 @@ static bool allows_all(const struct ike_connection *earlier, const struct ike_co
 {
 	for (size_t i = 0; i < later->n_ike; i++)
 		for (size_t e = 0; e < later->ike[i].n_encr; e++) {
-			struct suite s = { .encr = later->ike[i].encr[e], .encr_key_bits = later->ike[i].encr_key_bits[e] };
+			struct suite s = { .encr = later->ike[i].encr[e],
+					   .encr_key_bits = later->ike[i].encr_key_bits[e] };
 
 			if (!allows_with(earlier, &later->ike[i], &s))
 				return false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A head, then: the text of the first error, or connections, secrets, users, facts, files of CRLs,
- * certificates. */
+/* A head, then: the text of the first error; or that of the first warning, connections, secrets, users, facts, files
+ * of CRLs, certificates. */
 #include "node/config/config_image.h"
 
 #include "proto/auth/credential_image.h"
@@ -16,7 +16,7 @@
 
 struct image_head {
 	uint64_t len; /* Everything, this included. */
-	uint64_t n_errors, text, n_facts, n_crls, certificates;
+	uint64_t n_errors, n_warnings, text, n_facts, n_crls, certificates;
 	uint64_t policy_hash;
 	struct policy_limits limits;
 	enum config_log_level log_level;
@@ -69,15 +69,14 @@ uint8_t *config_image_encode(const struct node_config *c, const struct config_er
 {
 	const struct ike_config *ike = &c->cluster.policy->ike;
 	const char *error = errors->n > 0 ? errors->list[0].text : NULL;
-	struct image_head h = {.n_errors = errors->n};
+	const char *text = error ? error : errors->n_warnings > 0 ? errors->warning[0].text : "";
+	struct image_head h = {.n_errors = errors->n, .n_warnings = errors->n_warnings, .text = strlen(text)};
 	uint8_t *image, *at;
 	CBB certificates;
 
 	put_certificates(&certificates, ike);
 
-	if (error) {
-		h.text = strlen(error);
-	} else {
+	if (!error) {
 		h.ike = *ike;
 		h.ike.connections = NULL;
 		h.ike.secrets = NULL;
@@ -94,7 +93,7 @@ uint8_t *config_image_encode(const struct node_config *c, const struct config_er
 	image = malloc(h.len);
 	assert(image);
 	at = put(image, &h, sizeof(h));
-	at = put(at, error ? error : "", h.text);
+	at = put(at, text, h.text);
 	at = put(at, ike->connections, h.ike.n_connections * sizeof(*ike->connections));
 	at = put(at, ike->secrets, h.ike.n_secrets * sizeof(*ike->secrets));
 	at = put(at, ike->users, h.ike.n_users * sizeof(*ike->users));
@@ -145,11 +144,16 @@ bool config_image_decode(struct config_reading *r, const uint8_t *data, size_t l
 	    h.n_crls > COUNT_MAX || h.certificates > CERTIFICATES_MAX || h.len != len || length(&h) != len)
 		return false;
 	r->n_errors = h.n_errors;
-	if (h.n_errors > 0) {
-		r->error = strndup((const char *)at, h.text);
-		assert(r->error);
-		return true;
+	r->n_warnings = h.n_warnings;
+	if (h.text > 0) {
+		char **text = h.n_errors > 0 ? &r->error : &r->warning;
+
+		*text = strndup((const char *)at, h.text);
+		assert(*text);
 	}
+	if (h.n_errors > 0)
+		return r->error != NULL;
+	at += h.text;
 	r->policy = cluster_policy_new();
 	r->policy->hash = h.policy_hash;
 	r->policy->limits = h.limits;
@@ -172,6 +176,7 @@ bool config_image_decode(struct config_reading *r, const uint8_t *data, size_t l
 void config_reading_fini(struct config_reading *r)
 {
 	free(r->error);
+	free(r->warning);
 	cluster_policy_unref(r->policy);
 	free(r->fact);
 	free(r->crl);

@@ -12,6 +12,8 @@
 struct config_reading {
 	char *error;        /* The first one; NULL: the file is good, and all that follows is there. */
 	size_t n_errors;
+	char *warning;      /* Likewise the first one, if there is no error. */
+	size_t n_warnings;
 	struct cluster_policy *policy;
 	enum config_log_level log_level;
 	struct config_fact *fact;

@@ -10,6 +10,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* An identity of somebody; client_ids alone have patterns. */
+static void set_id(struct reader *r, const struct toml_value *v, struct ike_id *id)
+{
+	size_t len = strlen(v->string);
+
+	if (ike_id_parse(id, v->string) != OK)
+		reader_error(r, v->line, "\"%s\" is not an identity", v->string);
+	else if (ike_id_is_pattern(id))
+		reader_error(r, v->line, "\"%s\" of \"%s\" has a \"*\", which stands for somebody in \"client_ids\" alone: write "
+					 "one identity", v->key, v->string);
+	else if (isspace((unsigned char)v->string[0]) || isspace((unsigned char)v->string[len - 1]))
+		reader_warning(r, v->line, "\"%s\" begins or ends with a blank, which is part of the identity: remove it",
+			       v->string);
+}
+
 #define LIFETIME_MIN_S 10u /* Below that a client does nothing but rekey. */
 
 /* ---- [[connection]] ---- */
@@ -39,11 +54,7 @@ SETTER(connection_name)
 	config_set_text(r, v, r->connection->name, sizeof(r->connection->name));
 	memcpy(r->files->name, r->connection->name, sizeof(r->files->name));
 }
-SETTER(connection_local_id)
-{
-	if (ike_id_parse(&r->connection->local_id, v->string) != OK)
-		reader_error(r, v->line, "\"%s\" is not an identity", v->string);
-}
+SETTER(connection_local_id) { set_id(r, v, &r->connection->local_id); }
 SETTER(connection_auth)
 {
 	if (config_choice(r, v, ike_auth_method_names()) >= 0)
@@ -82,6 +93,17 @@ SETTER(connection_crl)
 	r->files->crl_line = v->line;
 	config_set_path(r, v, r->files->crl);
 }
+static void check_pattern(struct reader *r, const struct toml_value *v, const struct ike_id *pattern)
+{
+	struct prefix p;
+
+	if (strchr(v->string, '/') && prefix_parse(&p, v->string) == OK)
+		reader_error(r, v->line, "\"%s\" is a network: \"client_ids\" name who clients say they are, not where they "
+					 "come from", v->string);
+	else if (ike_id_pattern_fits_nobody(pattern))
+		reader_error(r, v->line, "\"%s\" fits nobody: a \"*\" stands for a beginning, or for a whole value of a name: "
+					 "\"*.example.org\", \"*@example.org\", \"O=Example, CN=*\"", v->string);
+}
 SETTER(connection_client_ids)
 {
 	struct ike_id pattern;
@@ -98,6 +120,8 @@ SETTER(connection_client_ids)
 			reader_error(r, v->child[i].line, "\"%s\" is not an identity", v->child[i].string);
 		else if ((why = trust_add_id(r->connection->clients, &pattern)) != NULL)
 			reader_error(r, v->child[i].line, "\"client_ids\": %s", why);
+		else
+			check_pattern(r, &v->child[i], &pattern);
 	}
 }
 SETTER(connection_local_ts)
@@ -308,11 +332,7 @@ void config_secret_begin(struct reader *r, const struct toml_value *v, size_t i,
 	r->secret = &ike->secrets[i];
 }
 
-SETTER(secret_id)
-{
-	if (ike_id_parse(&r->secret->id, v->string) != OK)
-		reader_error(r, v->line, "\"%s\" is not an identity", v->string);
-}
+SETTER(secret_id) { set_id(r, v, &r->secret->id); }
 
 static void read_psk(struct reader *r, const struct toml_value *v, struct secret *psk)
 {
@@ -400,8 +420,7 @@ SETTER(client_id)
 {
 	struct ike_id id;
 
-	if (ike_id_parse(&id, v->string) != OK)
-		reader_error(r, v->line, "\"%s\" is not an identity", v->string);
+	set_id(r, v, &id);
 }
 
 const struct config_key config_client_keys[] = {

@@ -36,6 +36,7 @@ struct reload {
 	struct askers now, next; /* Those who asked for the reading under way, and for the one after it. */
 	uint8_t *image;
 	size_t len, room;
+	char warned[TEXT_LEN / 2]; /* What is to be said besides of the file just read. */
 };
 
 /* ---- Answers ---- */
@@ -43,11 +44,15 @@ struct reload {
 static void __attribute__((format(printf, 3, 4))) tell(struct reload *r, bool good, const char *format, ...)
 {
 	char text[TEXT_LEN];
+	size_t at;
 	va_list ap;
 
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
+	at = strlen(text);
+	snprintf(text + at, sizeof(text) - at, "%s", r->warned);
+	r->warned[0] = '\0';
 	events_add(r->node->events, good ? CONFIG_LOG_INFO : CONFIG_LOG_WARNING, good ? "reload" : "reload_refused",
 		   "%s", text);
 	for (size_t i = 0; i < r->now.n; i++)
@@ -120,8 +125,12 @@ static void judge(struct reload *r)
 		     reading.n_errors > 1 ? " (there are more errors: baton check)" : "");
 	else if ((differs = config_facts_differ(r->node->config, reading.fact, reading.n_facts)) != NULL)
 		tell(r, false, "%s; the policy stays", differs);
-	else
+	else {
+		if (reading.n_warnings > 0)
+			snprintf(r->warned, sizeof(r->warned), "; %zu %s: baton check (the first: %s)", reading.n_warnings,
+				 reading.n_warnings == 1 ? "warning" : "warnings", reading.warning);
 		put_in_force(r, &reading);
+	}
 	free(differs);
 	config_reading_fini(&reading);
 }

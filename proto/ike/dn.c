@@ -218,6 +218,18 @@ bool dn_has_star(CBS der)
 	return false;
 }
 
+bool dn_has_star_amid(CBS der)
+{
+	struct attribute a;
+
+	if (!open_name(&der))
+		return false;
+	while (CBS_len(&der) > 0 && take(&der, &a))
+		if (CBS_len(&a.value) > 1 && memchr(CBS_data(&a.value), '*', CBS_len(&a.value)))
+			return true;
+	return false;
+}
+
 static bool value_fits(const struct attribute *a, const struct attribute *p)
 {
 	if (CBS_mem_equal(&p->value, (const uint8_t *)"*", 1))

@@ -29,6 +29,7 @@ bool dn_format(CBS der, char *text, size_t size) must_check;
 void dn_make_key(uint8_t *der, size_t len);
 
 bool dn_has_star(CBS der); /* "*" in a value */
+bool dn_has_star_amid(CBS der); /* ... with something else, where it fits nothing. */
 
 /* Does the name fit the pattern? Attribute by attribute, in order; a value "*" fits any. */
 bool dn_matches(CBS der, CBS pattern) must_check;

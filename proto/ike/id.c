@@ -216,6 +216,18 @@ bool ike_id_is_pattern(const struct ike_id *id)
 	return (id->type == IKE_ID_FQDN || id->type == IKE_ID_RFC822_ADDR) && memchr(id->data, '*', id->len);
 }
 
+bool ike_id_pattern_fits_nobody(const struct ike_id *id)
+{
+	CBS der;
+
+	CBS_init(&der, id->data, id->len);
+	if (id->type == IKE_ID_DER_ASN1_DN)
+		return dn_has_star_amid(der);
+	if (!ike_id_is_pattern(id))
+		return false;
+	return memchr(id->data + 1, '*', id->len - 1u) || (id->len > 1 && strchr(".@", id->data[id->len - 1]));
+}
+
 static const char *format_bytes(const struct ike_id *id, const char *lead, char *text, size_t size)
 {
 	int at = snprintf(text, size, "%s", lead);

@@ -224,6 +224,22 @@ static void certificates_come_over(void **unused)
 		image[len - at] ^= 0x41;
 	}
 	free(image);
+	/* Warnings go along. */
+	e.warning = calloc(2, sizeof(*e.warning));
+	e.warning[0].text = strdup("cluster.toml:1: warning: the first");
+	e.warning[1].text = strdup("cluster.toml:2: warning: the second");
+	e.n_warnings = 2;
+	image = config_image_encode(c, &e, &len);
+	assert_true(config_image_decode(&r, image, len));
+	assert_null(r.error);
+	assert_int_equal(r.n_warnings, 2);
+	assert_string_equal(r.warning, "cluster.toml:1: warning: the first");
+	assert_int_equal(r.policy->ike.n_connections, 1);
+	assert_memory_equal(r.policy->ike.connections[0].own->list[0].hash,
+			    c->cluster.policy->ike.connections[0].own->list[0].hash, CREDENTIAL_HASH_LEN);
+	config_reading_fini(&r);
+	config_errors_fini(&e);
+	free(image);
 	node_config_fini(c);
 	free(c);
 }

@@ -52,6 +52,18 @@ static const struct row {
 	/* Who may come. */
 	{"auth = \"psk\"", "auth = \"psk\"\nclient_ids = []", 41, false, "let everybody in: remove the key"},
 	{"auth = \"psk\"", "auth = \"psk\"\nclient_ids = [\"cl\"]", 41, false, NULL},
+	{"auth = \"psk\"", "auth = \"psk\"\nclient_ids = [\"cl\", \"a*@example.org\"]", 41, false, "fits nobody"},
+	{"auth = \"psk\"", "auth = \"psk\"\nclient_ids = [\"cl\", \"host.*\"]", 41, false, "fits nobody"},
+	{"auth = \"psk\"", "auth = \"psk\"\nclient_ids = [\"cl\", \"O=Ex*\"]", 41, false, "fits nobody"},
+	{"auth = \"psk\"", "auth = \"psk\"\nclient_ids = [\"cl\", \"*.example.org.\"]", 41, false, "fits nobody"},
+	{"auth = \"psk\"", "auth = \"psk\"\nclient_ids = [\"cl\", \"**\"]", 41, false, "fits nobody"},
+	{"auth = \"psk\"", "auth = \"psk\"\nclient_ids = [\"cl\", \"*@\"]", 41, false, "fits nobody"},
+	{"auth = \"psk\"", "auth = \"psk\"\nclient_ids = [\"cl\", \"192.0.2.0/24\"]", 41, false, "is a network"},
+	{"auth = \"psk\"", "auth = \"psk\"\nclient_ids = [\"*\", \"*@b\", \"*.b\", \"O=E, CN=*\", \"host/b\", \"keyid:a*b\"]", 0, false, NULL},
+	{"id = \"cl\"", "id = \"*\"", 46, false, "stands for somebody in"},
+	{"local_id = \"gw\"", "local_id = \"*\"", 39, false, "stands for somebody in"},
+	{NULL, "[[client]]\nid = \"*.example.org\"\naddress = \"10.30.0.9\"", 49, false, "stands for somebody in"},
+	{"id = \"cl\"", "id = \"cl \"", 46, true, "begins or ends with a blank"},
 	/* Addresses of identities. */
 	{"psk_file = \"cl.psk\"", "psk_file = \"cl.psk\"\naddress = \"10.30.0.9\"", 48, false, NULL},
 	{"psk_file = \"cl.psk\"", "psk_file = \"cl.psk\"\naddress = \"10.31.0.9\"", 48, false, "\"pool\" of no"},
