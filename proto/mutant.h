@@ -57,6 +57,7 @@
 	X(MUTANT_AGE_NOT_CORRECTED, "the mark age leaves out how long a lost owner lived on")     \
 	X(MUTANT_STOP_IGNORED, "a stopped owner lets waiting packets in before it can know that it was lost")    \
 	X(MUTANT_AGE_RECEIVED, "marks count as fresh when they come, however long they were under way")    \
+	X(MUTANT_ECHO_AHEAD, "a frame of marks echoes a clock that is ahead of what the worker has reported")    \
 	X(MUTANT_ECHO_OF_SOME, "a frame of marks counts as if all were in it, though others still wait")    \
 	X(MUTANT_AGE_OF_LAST, "the mark age leaves out what the lost owner had taken over just before")    \
 	X(MUTANT_COLD_AGE_ZERO, "the mark age is 0 where nobody was heard, as after a loss of all power") \

@@ -308,6 +308,11 @@ void datapath_count(const struct datapath *dp, struct datapath_counters *out)
 	address_mover_count(dp->mover, out);
 }
 
+uint64_t datapath_unreported_us(const struct datapath *dp)
+{
+	return engine_unreported_us(&dp->worker.engine);
+}
+
 uint64_t datapath_sas_refused(const struct datapath *dp)
 {
 	return __atomic_load_n(&dp->worker.engine.counters.sas_refused, __ATOMIC_RELAXED);

@@ -122,6 +122,8 @@ void datapath_pools(struct datapath *dp, const struct prefix_list *pools);
 
 void datapath_count(const struct datapath *dp, struct datapath_counters *out); /* Any thread. */
 uint64_t datapath_sas_refused(const struct datapath *dp); /* That counter alone. */
+/* engine_unreported_us(), by the boot-time clock. Any thread. */
+uint64_t datapath_unreported_us(const struct datapath *dp);
 
 enum datapath_mode datapath_mode(const struct datapath *dp); /* XDP or SOCKET. */
 /* For status and log: "xdp native", "socket"; why the better rungs failed or "". */

@@ -28,7 +28,7 @@ static void begin_burst(struct worker *w)
 	struct engine *e = &w->engine;
 	uint64_t alive, stopped;
 
-	e->now_us = boottime_us();
+	engine_begin(e, boottime_us());
 	if (!w->isolation_ms)
 		return;
 	alive = atomic_load(&w->contact->alive_us);
@@ -255,6 +255,7 @@ static void *worker_main(void *arg)
 			look_for_end_of_stop(w);
 		for (int i = 0; i < n; i++)
 			serve(w, events[i].data.u64);
+		engine_rest(&w->engine);
 	}
 	mailbox_close(&w->mailbox);
 	return NULL;

@@ -27,6 +27,7 @@
 #include "cluster/core/holder.h"
 #include "cluster/core/lease_requests.h"
 #include "cluster/core/membership.h"
+#include "cluster/core/node_clocks.h"
 #include "cluster/core/activity.h"
 #include "cluster/core/logged.h"
 #include "cluster/core/owed.h"
@@ -207,9 +208,6 @@ static void begin(struct core *c, uint64_t now_us, const uint8_t *seed, struct a
 	assert(now_us >= c->now_us);
 	if (c->now_us && now_us - c->now_us > 2 * beat_us)
 		c->slept_until_us = now_us + beat_us;
-	/* A node that stood still has not yet heard what its worker accepted before. */
-	for (uint32_t i = 0; i < c->config->n_nodes && now_us >= c->slept_until_us; i++)
-		c->known[i].clock_us = c->known[i].clock_next_us;
 	c->now_us = now_us;
 	c->actions = actions;
 	entropy_init(&c->entropy, seed);
@@ -229,12 +227,6 @@ static void end(struct core *c)
 	proposals_flush(c);
 	tell_applied(c);
 	leave(c);
-}
-
-void core_node_clock(struct core *c, uint32_t node, uint64_t clock_us)
-{
-	assert(node < c->config->n_nodes);
-	c->known[node].clock_next_us = clock_us;
 }
 
 void cluster_step(struct core *c, const struct event *event, struct actions *actions)
@@ -307,6 +299,7 @@ static const struct {
 	{ slots_seen_init, slots_seen_fini },
 	{ slots_told_init, slots_told_fini },
 	{ heard_init, heard_fini },
+	{ node_clocks_init, node_clocks_fini },
 	{ takeover_init, takeover_fini },
 	{ owed_init, owed_fini },
 	{ logged_init, logged_fini },

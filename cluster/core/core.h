@@ -27,10 +27,6 @@ void core_free(struct core *core);
 /* Is our wall clock far from those of most nodes? Then dates are not to be judged by it. */
 bool core_clock_is_wrong(const struct core *core);
 
-/* A node's clock: when, by its own clock, one of its heartbeats that came here left. Its clock is
- * that of its core's events. */
-void core_node_clock(struct core *core, uint32_t node, uint64_t clock_us);
-
 /* If more follow at once, what this event proposes waits: all of them together make one log entry. What is
  * due by time is looked at after the last one. */
 void cluster_step(struct core *core, const struct event *event, struct actions *actions);

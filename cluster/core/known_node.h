@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 struct known_node {
-	uint64_t clock_us, clock_next_us; /* core_node_clock(); and what it will be. */
 	bool linked;         /* The link is up. */
 	bool greeted;        /* Its HELLO came and was accepted. */
 	bool refused;        /* It was not: frames from it are ignored. */

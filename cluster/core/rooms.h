@@ -125,6 +125,7 @@ struct core {
 	struct slots_seen *slots_seen;
 	struct slots_told *slots_told;
 	struct heard *heard;
+	struct node_clocks *node_clocks;
 	struct takeovers *takeovers;
 	struct owed *owed;
 	struct logged *logged;

@@ -4,6 +4,7 @@
  * the floor of the present owner. */
 #include "cluster/core/sequence_internal.h"
 #include "cluster/core/heard.h"
+#include "cluster/core/node_clocks.h"
 #include "cluster/core/takeover.h"
 #include "cluster/core/voter.h"
 #include "cluster/core/collect.h"
@@ -18,12 +19,12 @@ static struct blob *marks_frame(const struct core *c, uint32_t to, const struct 
 				size_t n)
 {
 	/* The echo says that all marks are in the frames so far. */
-	struct frame_marks_head head = { c->incarnation, core_applied(c), c->known[to].clock_us };
+	struct frame_marks_head head = { c->incarnation, core_applied(c), node_clocks_echo_us(c, to) };
 
 	if (owned_sa_first(c, SAS_CHANGED))
 		head.echo_us = 0;
 	if (MUTANT(MUTANT_ECHO_OF_SOME))
-		head.echo_us = c->known[to].clock_us;
+		head.echo_us = node_clocks_echo_us(c, to);
 	return head.index ? frame_create_marks_at(FRAME_MARKS, &head, rows, n)
 			  : frame_create_marks(FRAME_MARKS, c->incarnation, rows, n);
 }

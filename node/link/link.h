@@ -54,7 +54,7 @@ void link_judge(struct link *l, uint32_t node, uint64_t generation, bool accepte
 void link_set_log(struct link *l, uint64_t applied, uint64_t last); /* Indexes of our log. */
 void link_set_quorum(struct link *l, const struct detector_quorum *q); /* Call it first. */
 void link_answer(struct link *l); /* The control loop is alive: call it in every round. */
-/* See core_node_clock(). */
+/* See struct clock_reading. */
 uint64_t link_node_clock(const struct link *l, uint32_t node);
 const struct contact *link_contact(const struct link *l); /* For the data path. */
 

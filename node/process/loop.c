@@ -9,6 +9,7 @@
  * The clock of events is CLOCK_BOOTTIME in microseconds: it goes on while the host sleeps. The one
  * timer, by the same clock, is a timerfd, armed for core_deadline_us() after every round: takeover notices are paced
  * by 200 us, which libuv's millisecond timers cannot do. */
+#include "cluster/core/node_clocks.h"
 #include "node/process/crl_watch.h"
 #include "node/process/expiry_watch.h"
 #include "node/process/node.h"
@@ -50,8 +51,6 @@ static void step(struct node *n, struct event *e)
 	e->now_us = loop_now_us();
 	e->more = n->in_round;
 	loop_seed(e->seed);
-	for (uint32_t i = 0; i < n->config->cluster.n_nodes; i++)
-		core_node_clock(n->core, i, link_node_clock(n->link, i));
 	cluster_step(n->core, e, &n->actions);
 	OPENSSL_cleanse(e->seed, sizeof(e->seed));
 	perform_actions(n);
@@ -151,26 +150,46 @@ static void end_round(struct node *n)
 	arm(n);
 }
 
-static void on_wake(struct wakeup *w)
+static void read_clocks(struct node *n)
 {
-	struct node *n = w->data;
-	struct event last = {.type = EVENT_TICK};
+	struct clock_reading now = {.unreported_us = UINT64_MAX};
+
+	for (uint32_t i = 0; i < n->config->cluster.n_nodes; i++)
+		now.node_us[i] = link_node_clock(n->link, i);
+	now.own_us = loop_now_us();
+	if (n->datapath)
+		now.unreported_us = datapath_unreported_us(n->datapath);
+	node_clocks_read(n->core, &now);
+}
+
+/* All that is urgent, as reports of the workers are, and more if there is time. False: there was nothing. */
+static bool take_round(struct node *n)
+{
+	uint64_t until_us = loop_now_us() + ROUND_US;
 	struct inbox_round round = {0};
 	struct inbox_item *i;
-	uint64_t until_us;
 
-	if (!n->running) /* loop_run() looks at what has come until then. */
-		return;
-	until_us = loop_now_us() + ROUND_US;
-	perform_deferred(n);
-	link_answer(n->link);
+	read_clocks(n);
 	n->in_round = true;
 	while ((i = inbox_next(&n->inbox, &round, loop_now_us() >= until_us)) != NULL) {
 		consume(n, i);
 		inbox_item_free(i);
 	}
 	n->in_round = false;
-	if (round.ranks)
+	node_clocks_caught_up(n->core);
+	return round.ranks != 0;
+}
+
+static void on_wake(struct wakeup *w)
+{
+	struct node *n = w->data;
+	struct event last = {.type = EVENT_TICK};
+
+	if (!n->running) /* loop_run() looks at what has come until then. */
+		return;
+	perform_deferred(n);
+	link_answer(n->link);
+	if (take_round(n))
 		step(n, &last);
 	end_round(n);
 	if (!inbox_is_empty(&n->inbox))
@@ -188,6 +207,7 @@ static void on_timer(uv_poll_t *poll, int status, int events)
 	if (read(n->timer_fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
 		return;
 	n->armed_us = 0;
+	(void)take_round(n); /* The frames of marks that are due now echo what is known now. */
 	step(n, &e);
 	end_round(n);
 }

@@ -198,8 +198,7 @@ static void step(struct story *l, uint32_t node, struct event *e)
 	actions_init(&a);
 	e->now_us = l->now_us;
 	story_seed(l, e->seed);
-	for (uint32_t i = 0; i < l->n; i++)
-		core_node_clock(l->node[node].core, i, l->now_us);
+	story_read_clocks(l, node);
 	cluster_step(l->node[node].core, e, &a);
 	perform(l, node, &a);
 	actions_fini(&a);

@@ -45,6 +45,8 @@ struct story_node {
 	uint64_t start_waits_us;  /* Its start, for room on the disk. */
 	int64_t logged_us;        /* The stored marks cover all that was accepted until then. */
 	bool stalls;              /* Its disk does not answer. */
+	uint64_t still_us;        /* Its last heartbeat left then; 0: they leave all the time. */
+	uint64_t unreported_us;   /* Its worker has accepted since then, and its core does not know; 0: it does. */
 	int exited;               /* -1 = runs */
 	char exit_text[240];
 };
@@ -107,6 +109,7 @@ void story_worker_start(struct story *l, uint32_t node);
 void story_worker_stop(struct story *l, uint32_t node);
 void story_worker_update(struct story *l, uint32_t node, const struct sa_update *u);
 void story_worker_done(struct story *l, uint32_t node); /* A series of updates ends. */
+void story_read_clocks(const struct story *l, uint32_t node);
 struct sad_entry *story_sad(struct story *l, uint32_t node, uint32_t spi_in); /* NULL: there is none. */
 void story_later(struct story *l, struct story_frame what); /* Adopts its blobs. */
 /* A copy of the node's policy with that hash, to be changed before its use. */

@@ -1,20 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A node's timers. Heartbeats and the failure detector: what node/link/heartbeat.c does on a thread
  * of its own. */
+#include "cluster/core/node_clocks.h"
 #include "test/sim/clocks.h"
 #include "test/sim/net.h"
 #include "test/sim/node.h"
 
 #define REPORTS_US (3 * MS) /* What a worker has accepted is reported by then. */
 
-/* Marks that leave now hold what was accepted up to then: a node that was just stopped has not yet
- * heard of its worker's last. */
+/* Marks that leave now hold what was accepted up to then: a node that was just stopped, or whose worker was, has not
+ * yet heard of its worker's last. */
 uint64_t node_accepted_until(const struct node *n)
 {
 	const struct host *h = n->host;
+	const struct worker *w = &n->worker;
 	uint64_t now = h->world->now_us;
+	uint64_t until = h->pause_ended_us && now - h->pause_ended_us < REPORTS_US ? h->pause_began_us : now;
 
-	return h->pause_ended_us && now - h->pause_ended_us < REPORTS_US ? h->pause_began_us : now;
+	if (w->still_until_us && now < w->still_until_us + REPORTS_US && w->still_from_us < until)
+		until = w->still_from_us;
+	return until;
+}
+
+/* What its worker has reported, but the core was not handed, counts as not reported. */
+void node_read_clocks(struct node *n)
+{
+	struct clock_reading now;
+
+	for (uint32_t i = 0; i < n->config.n_nodes; i++)
+		now.node_us[i] = detector_node_clock(&n->detector, i);
+	now.own_us = host_now_us(n->host);
+	now.unreported_us = worker_unreported_us(n);
+	node_clocks_read(n->core, &now);
+	node_clocks_caught_up(n->core);
 }
 
 void node_look(struct node *n)

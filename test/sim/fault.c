@@ -31,6 +31,7 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_ROLLBACK] = "disk put back",
 	[FAULT_ALL_BACK] = "all disks put back",
 	[FAULT_STOP] = "owner stopped",
+	[FAULT_PREEMPT] = "worker preempted",
 	[FAULT_UNFIT] = "host unfit",
 	[FAULT_MOVE] = "client moves",
 	[FAULT_CLIENT_DIES] = "client dies",
@@ -135,6 +136,11 @@ static bool crash(struct world *w, struct host *h, uint64_t time, bool power_los
 	host_crash(h, power_lost);
 	world_at(w, time, end_crash, h, generation, NULL);
 	return true;
+}
+
+bool fault_crash(struct host *h, uint64_t for_us)
+{
+	return crash(h->world, h, for_us, false);
 }
 
 static void block(struct world *w, unsigned from, unsigned to, uint64_t time)

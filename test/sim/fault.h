@@ -33,6 +33,7 @@ enum fault_kind {
 	FAULT_ROLLBACK,  /* An older copy is put in the disk's place. */
 	FAULT_ALL_BACK,  /* ... in the place of all disks: no node can notice. */
 	FAULT_STOP,      /* The owner is stopped for 20 to 200 ms (stop.c). */
+	FAULT_PREEMPT,   /* The owner's worker stands still (preempt.c). */
 	FAULT_UNFIT,     /* A host does not let its node serve (unfit.c). */
 	FAULT_MOVE,      /* A client changes its address. */
 	FAULT_CLIENT_DIES,
@@ -54,6 +55,7 @@ struct faults {
 extern const char *const fault_names[FAULT_KINDS];
 
 void faults_init(struct faults *f, struct world *w, uint64_t until_us, uint64_t mean_us);
+bool fault_crash(struct host *h, uint64_t for_us); /* False: it does not run. */
 void faults_begin(struct faults *f);
 /* Undoes all faults: every host runs and every link may come up. */
 void faults_end(struct faults *f);

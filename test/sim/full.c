@@ -269,6 +269,7 @@ uint64_t full_run(uint64_t seed, bool verbose, const char *command, struct total
 	outside_begin(f);
 	attack_begin(f);
 	stop_begin(f);
+	preempt_begin(f);
 	unfit_begin(f);
 	clocks_begin(f);
 	radius_faults(f);

@@ -100,7 +100,7 @@ struct full {
 	unsigned n_clients;
 	uint8_t moves[CLIENTS_MAX];   /* How often each has changed its address. */
 	struct faults faults;
-	struct random stop_random;
+	struct random stop_random, preempt_random;
 	struct {
 		struct unfit_host {
 			bool unfit, outer_cut, inner_cut;
@@ -202,6 +202,12 @@ void attack_repeat_all(struct full *f); /* Every ESP packet that he remembers, a
 /* ---- stop.c: owners that are stopped and go on ---- */
 void stop_begin(struct full *f);
 
+/* ---- preempt.c: workers that stand still while their nodes go on ---- */
+/* Chosen as UNFIT_SALT. */
+#define PREEMPT_SALT UINT64_C(0x666c0000014281cc)
+void preempt_begin(struct full *f);
+void preempted(struct full *f, unsigned host, uint64_t for_us); /* Its worker stands still now. */
+
 /* ---- Salts for separate sources of random numbers, so that seeds remembered for something else
  * (seeds, mutants.txt) stay. ---- */
 #define EAP_SALT UINT64_C(0x656170000bac)
@@ -261,6 +267,7 @@ const struct core *node_core(const struct host *h); /* NULL: it does not run. */
 void node_shut_down(struct host *h); /* SIGTERM; it is started again later. */
 void node_control(struct host *h, const struct control_request *r); /* An operator asks. */
 void node_tell_fitness(struct host *h, uint64_t delay_us); /* As it is now. */
+void node_preempt(struct host *h, uint64_t for_us); /* Its worker, once it has let something in. */
 void node_lean(struct host *h, bool leader_holds); /* Which node shall lead. */
 /* Do its workers have exactly what its applied state gives them? NULL = yes. */
 const char *node_differs(const struct host *h);

@@ -161,8 +161,7 @@ static void step(struct node *n, struct event *e)
 	if (attack)
 		i8_before(&n->full->checkers.i8, n, e, &attacked);
 	i10_before(&n->full->checkers.i10, n);
-	for (uint32_t i = 0; i < n->config.n_nodes; i++)
-		core_node_clock(n->core, i, detector_node_clock(&n->detector, i));
+	node_read_clocks(n);
 	cluster_step(n->core, e, &n->actions);
 	i10_after(&n->full->checkers.i10, n);
 	if (attack)

@@ -53,6 +53,7 @@ void node_answered(struct node *n, const struct blob *data);  /* OWN_ANSWER */
 void node_routes_laid(struct node *n, const struct blob *data); /* OWN_ROUTES */
 
 /* ---- beat.c ---- */
+void node_read_clocks(struct node *n); /* Before each step. */
 void node_look(struct node *n); /* What the detector sees becomes events. */
 void node_beat(struct node *n); /* A heartbeat to each node that is linked. */
 void node_hear_heartbeat(struct node *n, unsigned from, const uint8_t *data, size_t len);

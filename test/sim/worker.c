@@ -70,7 +70,7 @@ static void begin_burst(struct node *n)
 	struct worker *w = &n->worker;
 	struct engine *e = &w->engine;
 
-	e->now_us = host_now_us(n->host);
+	engine_begin(e, host_now_us(n->host));
 	stop_watch_look(&w->stop, e->now_us, w->alive_us, w->stopped_us);
 	if (!stop_watch_is_over(&w->stop, w->contact_us))
 		engine_stop(e);
@@ -128,7 +128,41 @@ static void apply_updates(struct node *n)
 	}
 }
 
-void worker_run_marks(struct node *n)
+/* ---- It stands still ---- */
+
+void node_preempt(struct host *h, uint64_t for_us)
+{
+	((struct node *)h->process)->worker.preempt_us = for_us;
+}
+
+/* Does it stand still from now on? */
+static bool is_preempted(struct node *n)
+{
+	struct worker *w = &n->worker;
+	uint64_t now = n->host->world->now_us;
+
+	if (w->preempt_us == 0 || n->full->calm || (!w->engine.marks && w->n_reports == 0))
+		return false;
+	w->still_from_us = now;
+	w->still_until_us = now + w->preempt_us;
+	preempted(n->full, n->host->index, w->preempt_us);
+	w->preempt_us = 0;
+	return true;
+}
+
+/* True: what it is to do comes once more when it goes on. */
+bool worker_stands_still(struct node *n, uint64_t what)
+{
+	uint64_t now = n->host->world->now_us, until = n->worker.still_until_us;
+
+	if (now < until)
+		host_later(n->host, until - now, what, NULL);
+	return now < until;
+}
+
+/* ---- It runs ---- */
+
+static void run_marks(struct node *n)
 {
 	struct worker *w = &n->worker;
 
@@ -140,11 +174,18 @@ void worker_run_marks(struct node *n)
 	w->volumes_due = w->engine.volumes;
 }
 
-void worker_wake(struct node *n)
+void worker_run_marks(struct node *n)
+{
+	if (worker_stands_still(n, OWN_MARKS))
+		return;
+	run_marks(n);
+	engine_rest(&n->worker.engine);
+}
+
+static void run(struct node *n)
 {
 	struct worker *w = &n->worker;
 
-	w->wakes = false;
 	begin_burst(n);
 	(void)engine_marks(&w->engine);
 	if (random_chance(&n->host->world->random, 500))
@@ -153,11 +194,23 @@ void worker_wake(struct node *n)
 	serve(n, &w->injected);
 	serve(n, &w->ring);
 	if ((w->engine.marks && !w->marks_due) || (w->engine.volumes && !w->volumes_due))
-		worker_run_marks(n);
+		run_marks(n);
+}
+
+void worker_wake(struct node *n)
+{
+	struct worker *w = &n->worker;
+
+	if (worker_stands_still(n, OWN_WAKE))
+		return;
+	w->wakes = false;
+	run(n);
 	if (w->engine.stopped && !w->wakes) {
 		w->wakes = true;
 		host_later(n->host, MS, OWN_WAKE, NULL);
 	}
+	if (!is_preempted(n))
+		engine_rest(&w->engine);
 }
 
 void worker_fini(struct node *n)

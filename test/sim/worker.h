@@ -56,6 +56,9 @@ struct worker {
 	struct sa_report reports[REPORTS_ROOM];
 	size_t n_reports, n_told; /* Waiting; in all, without marks. */
 	bool reports_due;
+	uint64_t reports_us;      /* Nothing that was let in before then is in those that wait. */
+	uint64_t preempt_us;      /* It will stand still for so long. */
+	uint64_t still_from_us, still_until_us; /* The last time, by the world's clock. */
 	uint64_t contact_us, alive_us, stopped_us; /* As the link thread publishes them. */
 	struct stop_watch stop;
 	struct watched_sa *watched;
@@ -70,6 +73,7 @@ void worker_update(struct node *n, const struct sa_update *u); /* Queued; takes 
 void worker_wake(struct node *n);
 void worker_wake_later(struct node *n);
 void worker_run_marks(struct node *n);
+bool worker_stands_still(struct node *n, uint64_t what);
 
 /* ---- arrivals.c: packets for it ---- */
 /* n->hostile: the packet was made without keys. */
@@ -80,6 +84,7 @@ void worker_inject(struct node *n, const struct datapath_forward *f);
 /* ---- worker_face.c: what the engine says ---- */
 void worker_face(struct node *n, struct datapath_face *face, struct engine_output *out);
 void worker_run_reports(struct node *n);
+uint64_t worker_unreported_us(const struct node *n); /* As engine_unreported_us(), for what has reached the core. */
 
 /* ---- watch.c: what the checkers see of it ---- */
 void watch_put(struct worker *w, uint32_t spi_in);

@@ -50,6 +50,8 @@ static void on_report(void *ctx, const struct sa_report *reports, size_t n_repor
 	struct node *n = ctx;
 	struct worker *w = &n->worker;
 
+	if (w->n_reports == 0)
+		w->reports_us = engine_unreported_us(&w->engine);
 	for (size_t i = 0; i < n_reports; i++) {
 		watch_report(n, &reports[i]);
 		assert(w->n_reports < REPORTS_ROOM); /* None is lost in production. */
@@ -68,12 +70,19 @@ void worker_run_reports(struct node *n)
 	struct event e = { .type = EVENT_SA_REPORTS };
 	struct sa_report reports[REPORTS_ROOM];
 
+	if (worker_stands_still(n, OWN_REPORTS))
+		return;
 	memcpy(reports, w->reports, w->n_reports * sizeof(reports[0]));
 	e.sa_reports.reports = reports;
 	e.sa_reports.n = w->n_reports;
 	w->n_reports = 0;
 	w->reports_due = false;
 	node_event(n, &e);
+}
+
+uint64_t worker_unreported_us(const struct node *n)
+{
+	return n->worker.n_reports ? n->worker.reports_us : engine_unreported_us(&n->worker.engine);
 }
 
 /* ---- SAs come and go ---- */

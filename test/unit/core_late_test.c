@@ -329,6 +329,48 @@ static void a_mark_that_was_long_under_way_is_old(void **unused)
 	story_fini(&l);
 }
 
+/* What its worker has accepted is not reported yet, while frames of marks go out. */
+static void what_is_not_reported_is_not_echoed(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	story_begin(&l, 3);
+	story_client_connect(&l);
+	lost = story_holder(&l);
+	mute_to = STORY_NODES;
+	hears_marks = no_marks = false;
+	story_run(&l, 20);
+	assert_int_equal(try_accept(&l, lost, 50), DROP_NONE);
+	l.node[lost].unreported_us = l.now_us;
+	story_run(&l, 60);
+	story_lose(&l, lost);
+	story_run(&l, 20);
+	assert_int_equal(story_entry(&l, story_holder(&l))->window.floor, 0);
+	assert_true(mark_age_us(&l, story_holder(&l)) >= 60000);
+	story_fini(&l);
+}
+
+/* It has always accepted something that it has not reported, but never for long. */
+static void a_busy_worker_is_echoed_up_to_its_reports(void **unused)
+{
+	struct story l;
+
+	(void)unused;
+	story_begin(&l, 3);
+	story_client_connect(&l);
+	lost = story_holder(&l);
+	for (unsigned ms = 0; ms < 100; ms++) {
+		l.node[lost].unreported_us = l.now_us;
+		story_run(&l, 1);
+	}
+	story_lose(&l, lost);
+	story_run(&l, 20);
+	assert_true(mark_age_us(&l, story_holder(&l)) > 0);
+	assert_true(mark_age_us(&l, story_holder(&l)) < 50000);
+	story_fini(&l);
+}
+
 /* A second takeover right after the first: only the first successor has said how long the owner
  * before it was not heard, and marks that it alone had heard may not be in the log yet. */
 static uint64_t age_of_second_takeover(uint64_t after_ms)
@@ -367,6 +409,7 @@ static void a_mark_that_waited_for_its_hearer_is_old(void **unused)
 	old = story_holder(&l);
 	successor = story_third(&l);
 	story_run(&l, 20);
+	l.node[successor].still_us = l.now_us;
 	l.now_us += 50000;
 	accept(&l, old, 50);
 	story_lose(&l, old);
@@ -427,6 +470,8 @@ int main(void)
 		cmocka_unit_test(both_marks_are_remembered_and_told),
 		cmocka_unit_test(a_mark_of_an_owner_long_before_counts),
 		cmocka_unit_test(the_mark_age_covers_an_owner_that_lives_on),
+		cmocka_unit_test(what_is_not_reported_is_not_echoed),
+		cmocka_unit_test(a_busy_worker_is_echoed_up_to_its_reports),
 		cmocka_unit_test(what_was_known_before_is_no_late_mark),
 		cmocka_unit_test(the_age_of_a_second_takeover_covers_the_first),
 		cmocka_unit_test(a_mark_that_was_long_under_way_is_old),

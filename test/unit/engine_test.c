@@ -61,6 +61,38 @@ static void test_held_of_deleted(void **state)
 	memory_node_free(client);
 }
 
+/* Up to when has all been reported that it accepted? */
+static void test_unreported(void **state)
+{
+	struct memory_node *gateway, *client;
+	struct engine *e;
+
+	(void)state;
+	pair(&gateway, &client, (struct sa_options){0});
+	e = &gateway->e;
+	assert_int_equal(engine_unreported_us(e), UINT64_MAX);
+	client_sends(client, 1);
+	client_sends(client, 1);
+	e->marks_at_us = 10600; /* Marks are not due before 11600; arrive() takes one millisecond. */
+	engine_begin(e, 10100);
+	arrive(gateway, client, 0);
+	engine_rest(e);
+	assert_int_equal(reports_of(gateway, SA_REPORT_MARK), 0);
+	assert_int_equal(engine_unreported_us(e), 10100);
+	engine_begin(e, 10500);
+	arrive(gateway, client, 1);
+	assert_int_equal(engine_unreported_us(e), 10100);
+	engine_begin(e, 11600);
+	assert_false(engine_marks(e));
+	assert_int_equal(reports_of(gateway, SA_REPORT_MARK), 1);
+	engine_begin(e, 11700);
+	assert_int_equal(engine_unreported_us(e), 11700);
+	engine_rest(e);
+	assert_int_equal(engine_unreported_us(e), UINT64_MAX);
+	memory_node_free(gateway);
+	memory_node_free(client);
+}
+
 /* The leader that was told may be gone; and a worker without an answer sends little. */
 static void test_peer_told_again(void **state)
 {
@@ -439,6 +471,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_owners_of_slots),
 		cmocka_unit_test(test_hold_and_release),
+		cmocka_unit_test(test_unreported),
 		cmocka_unit_test(test_held_of_deleted),
 		cmocka_unit_test(test_peer_told_again),
 		cmocka_unit_test(test_answers_in_udp_what_comes_in_udp),

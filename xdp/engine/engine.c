@@ -23,6 +23,7 @@ enum status engine_init(struct engine *e, const struct engine_config *config)
 	e->replay_bits = config->replay_bits ? config->replay_bits : REPLAY_BITS_DEFAULT;
 	e->face = *config->face;
 	e->out = *config->out;
+	e->unreported_us = UINT64_MAX;
 	entropy_init(&e->entropy, config->seed);
 	forwarding_init(e);
 	e->deferred = calloc(DEFERRED_MAX, sizeof(*e->deferred));
@@ -325,6 +326,30 @@ bool engine_marks(struct engine *e)
 }
 
 /* ---- Reports ---- */
+
+/* Only while nothing waits: what was accepted in an earlier burst is not forgotten. A reader that
+ * sees it sees the reports before it, too. */
+static void all_reported_until(struct engine *e, uint64_t us)
+{
+	if (!e->marks && e->n_reports == 0)
+		__atomic_store_n(&e->unreported_us, us, __ATOMIC_RELEASE);
+}
+
+void engine_begin(struct engine *e, uint64_t now_us)
+{
+	e->now_us = now_us;
+	all_reported_until(e, now_us);
+}
+
+void engine_rest(struct engine *e)
+{
+	all_reported_until(e, UINT64_MAX);
+}
+
+uint64_t engine_unreported_us(const struct engine *e)
+{
+	return __atomic_load_n(&e->unreported_us, __ATOMIC_ACQUIRE);
+}
 
 void engine_report_flush(struct engine *e)
 {

@@ -68,6 +68,7 @@ struct engine {
 	struct engine_output out;
 	struct datapath_counters counters;
 	uint64_t now_us;  /* This burst's; for ageing only. */
+	uint64_t unreported_us; /* engine_unreported_us() */
 	bool isolated;    /* No contact with a quorum: nothing is opened or sealed. */
 	bool stopped;     /* We stood still: nothing is let in before a majority has answered. */
 	bool resume_due;  /* Deferred packets may go on. */
@@ -110,6 +111,12 @@ void engine_update_done(struct engine *e);
  * engine_update() has applied that. */
 void engine_stop(struct engine *e);
 void engine_go_on(struct engine *e); /* Deferred packets go on. */
+
+/* Before a burst; and after the last one, before the caller waits for more. */
+void engine_begin(struct engine *e, uint64_t now_us);
+void engine_rest(struct engine *e);
+/* All that was accepted before then has been reported; UINT64_MAX: everything has. Any thread. */
+uint64_t engine_unreported_us(const struct engine *e);
 
 /* One burst, n <= BURST. Packets are processed in place and are spent after. */
 void engine_inbound(struct engine *e, struct packet *packets, size_t n);
