@@ -139,6 +139,7 @@ static int parse(struct question *q, int argc, char **argv)
 						 { "help", no_argument, NULL, 'H' },
 						 { 0 } };
 	const char *config = NULL, *node = NULL, *format = "table";
+	struct endpoint e;
 	int o;
 
 	memset(q, 0, sizeof(*q));
@@ -163,7 +164,12 @@ static int parse(struct question *q, int argc, char **argv)
 	q->json = strcmp(format, "json") == 0;
 	if (optind != argc || (!q->json && strcmp(format, "table") != 0) || (!config && !q->http[0]))
 		return usage(stderr, argv[0]);
-	return q->http[0] ? CMD_OK : from_config(q, config, node);
+	if (!q->http[0])
+		return from_config(q, config, node);
+	if (endpoint_parse(&e, q->http) == OK && e.port != 0)
+		return CMD_OK;
+	fprintf(stderr, "baton: \"%s\" is not an address and port, such as \"127.0.0.1:9505\"\n", q->http);
+	return CMD_USAGE;
 }
 
 static int unreachable(const struct question *q)
