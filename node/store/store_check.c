@@ -342,10 +342,11 @@ static enum status read_all(struct store_reader *r, MDB_txn *txn, int tip_file)
 	return s ? s : read_free(r, txn);
 }
 
-/* Errors of the system say nothing about what the file contains. */
+/* Errors of the system say nothing about what the file contains. EBADF does: LMDB begins a file that is empty,
+ * which is open to be read only. */
 static bool is_of_system(int rc)
 {
-	return rc > 0 && rc != ENOENT && rc != EINVAL;
+	return rc > 0 && rc != ENOENT && rc != EINVAL && rc != EBADF;
 }
 
 enum status store_read(MDB_env *env, const struct record_key *k, const struct record_header *want, int tip_file,

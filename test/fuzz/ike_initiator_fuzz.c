@@ -86,7 +86,7 @@ static struct blob *clear_message(struct ike_header h, const CBS *chain)
 static struct blob *sealed_message(const struct ike_sa *sa, const struct ike_header *h, const CBS *chain)
 {
 	struct sk_direction d = sk_direction_of(&sa->suite, &sa->keys, false);
-	struct iv_source iv = {.salt = 5, .next = h->message_id};
+	struct iv_source iv = {.salt = 5, .next = h->message_id & (IV_COUNTER_MAX - 1)};
 	struct blob *clear = clear_message(*h, chain), *out;
 	struct entropy e = gateway.entropy;
 

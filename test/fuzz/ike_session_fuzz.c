@@ -108,7 +108,7 @@ static struct blob *sealed_message(const struct suite *suite, const struct ike_k
 				   const struct ike_header *h, const CBS *chain)
 {
 	struct sk_direction d = sk_direction_of(suite, keys, true);
-	struct iv_source iv = {.salt = 5, .next = h->message_id};
+	struct iv_source iv = {.salt = 5, .next = h->message_id & (IV_COUNTER_MAX - 1)};
 	struct blob *clear = clear_message(h, chain), *out;
 	struct entropy e = base->g.entropy;
 
