@@ -84,6 +84,13 @@ struct sa_below_horizon { /* activity.c: its client stays below the horizon. */
 	struct endpoint remote; /* Where the last of its packets came from. */
 };
 
+struct sa_rekey { /* requests_child.c: at the leader. */
+	uint64_t term;     /* In which the rest was so. */
+	bool wanted;       /* Another room asked for a replacement. */
+	uint32_t tries;
+	uint64_t again_us; /* Not (again) before. */
+};
+
 struct owned_sa {
 	union { /* The key begins with the SPI. */
 		struct spi_key key;
@@ -96,6 +103,7 @@ struct owned_sa {
 	struct sa_volume volume;
 	struct sa_quorum quorum;
 	struct sa_below_horizon below_horizon;
+	struct sa_rekey rekey;
 };
 
 struct owned_sa *owned_sa_find(const struct core *c, uint32_t spi_in); /* NULL: none. */

@@ -88,10 +88,13 @@ static bool notice_due(struct core *c, const struct session *s)
 static void refuse_too_long(struct core *c, const struct session *s, const struct ike_request *r)
 {
 	bool ike = r->purpose == IKE_PURPOSE_REKEY_IKE;
-	struct task *e = task_get(c, s->id);
+	uint64_t again_us = c->now_us + TOO_LONG_AGAIN_US;
 
 	assert(ike || r->purpose == IKE_PURPOSE_REKEY_CHILD);
-	*(ike ? &e->ike_rekey_us : &e->rekey_us) = c->now_us + TOO_LONG_AGAIN_US;
+	if (ike)
+		task_get(c, s->id)->ike_rekey_us = again_us;
+	else
+		requests_child_later(c, r->spi_in, again_us);
 	exchange_unreserve(c, s->id);
 	action_event(c->actions, "request_too_long", "session %llu: a rekey that offers all "
 						     "configured proposals is too long: give "

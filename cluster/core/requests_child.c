@@ -8,6 +8,7 @@
 
 #include "cluster/core/lane_reserve.h"
 #include "cluster/core/lifetime.h"
+#include "cluster/core/owned_sa.h"
 #include "cluster/core/proposals.h"
 
 #define REKEY_AGAIN_US (5000 * MS) /* Doubled ... */
@@ -115,9 +116,37 @@ static bool is_due(const struct core *c, const struct session *s, unsigned i)
 		lifetime_is_used(&connection->child_life, &s->seq[i].volume, child->spi_in));
 }
 
+/* An SA that has a replacement begins anew, should that go. */
+static const struct sa_rekey *rekey_of(const struct core *c, const struct session *s, uint32_t spi_in)
+{
+	static const struct sa_rekey none;
+	struct owned_sa *sa = owned_sa_find(c, spi_in);
+
+	if (!sa || sa->rekey.term != consensus_term(c->consensus))
+		return &none;
+	if (core_has_replacement(s, spi_in))
+		sa->rekey = none;
+	return &sa->rekey;
+}
+
+static struct sa_rekey *rekey_note(struct core *c, uint32_t spi_in)
+{
+	struct sa_rekey *r = &owned_sa_get(c, spi_in)->rekey;
+	uint64_t term = consensus_term(c->consensus);
+
+	if (r->term != term)
+		*r = (struct sa_rekey){ .term = term };
+	return r;
+}
+
+void requests_child_later(struct core *c, uint32_t spi_in, uint64_t again_us)
+{
+	rekey_note(c, spi_in)->again_us = again_us;
+}
+
 /* The Child SA that needs a successor and has none: because another room asked, three quarters of its numbers
  * are used, or its soft lifetime is over. 0: there is none, or it is not yet time. */
-static uint32_t rekey_due(const struct core *c, const struct session *s, struct task *e)
+static uint32_t rekey_due(const struct core *c, const struct session *s)
 {
 	int64_t epoch = session_epoch(c->state, s);
 	uint32_t due = 0;
@@ -128,37 +157,46 @@ static uint32_t rekey_due(const struct core *c, const struct session *s, struct 
 	for (unsigned i = 0; i < s->ike.n_child && !due; i++) {
 		const struct child_sa *child = &s->ike.child[i];
 		uint32_t spi_in = child->spi_in;
+		const struct sa_rekey *r = rekey_of(c, s, spi_in);
 
-		if ((spi_in == e->rekey || lease_is_high(&s->seq[i], epoch) || is_due(c, s, i)) &&
+		if ((r->wanted || lease_is_high(&s->seq[i], epoch) || is_due(c, s, i)) && c->now_us >= r->again_us &&
 		    !child->expired && !core_has_replacement(s, spi_in) && is_settled(s, child))
 			due = spi_in;
 	}
-	if (!due) {
-		e->rekey = 0;
-		e->rekey_tries = 0;
-	}
-	return c->now_us >= e->rekey_us && ike_rekey_possible(&c->in_force->ike, &s->ike, due) ? due : 0;
+	return ike_rekey_possible(&c->in_force->ike, &s->ike, due) ? due : 0;
+}
+
+bool requests_child_waits(const struct core *c, const struct session *s)
+{
+	for (unsigned i = 0; i < s->ike.n_child; i++)
+		if (rekey_of(c, s, s->ike.child[i].spi_in)->wanted)
+			return true;
+	return false;
 }
 
 /* Whether the client answers TEMPORARY_FAILURE or refuses, the next try is later (RFC 7296 2.25). A
  * wrong group is settled within one try. */
-static void rekey(struct core *c, const struct session *s, struct task *e, uint32_t spi_in)
+static void rekey(struct core *c, const struct session *s, uint32_t spi_in)
 {
 	struct ike_request r = { .purpose = IKE_PURPOSE_REKEY_CHILD, .spi_in = spi_in };
+	struct sa_rekey *n;
 
 	if (!requests_make(c, s, &r))
 		return;
-	e->rekey_us = c->now_us + (REKEY_AGAIN_US << e->rekey_tries);
-	if (e->rekey_tries < REKEY_DOUBLINGS)
-		e->rekey_tries++;
+	n = rekey_note(c, spi_in);
+	n->again_us = c->now_us + (REKEY_AGAIN_US << n->tries);
+	if (n->tries < REKEY_DOUBLINGS)
+		n->tries++;
 	action_event(c->actions, "child_rekey", "session %llu: SPI %08x is to be replaced",
 		     (unsigned long long)s->id, spi_in);
 }
 
 void requests_rekey_child(struct core *c, const struct session *s, uint32_t spi_in)
 {
-	if (core_leads(c))
-		task_get(c, s->id)->rekey = spi_in;
+	if (!core_leads(c) || !ike_session_has_child(&s->ike, spi_in))
+		return;
+	rekey_note(c, spi_in)->wanted = true;
+	(void)task_get(c, s->id);
 }
 
 /* ---- What the client replaced, and does not delete ---- */
@@ -194,8 +232,8 @@ bool requests_child_turn(struct core *c, const struct session *s, struct task *e
 		delete_ended(c, s, e);
 	else if ((spi_in = left_behind(c, s)) != 0)
 		delete_left_behind(c, s, spi_in);
-	else if ((spi_in = rekey_due(c, s, e)) != 0)
-		rekey(c, s, e, spi_in);
+	else if ((spi_in = rekey_due(c, s)) != 0)
+		rekey(c, s, spi_in);
 	else
 		return false;
 	return true;

@@ -26,9 +26,6 @@ struct task {
 	uint64_t alive_us;     /* Last authenticated sign of life. */
 	uint64_t marks;        /* Sum of its marks then. */
 	bool probing;          /* A notice that replaces dead peer detection: silence counts. */
-	uint32_t rekey;        /* spi_in of a Child SA that is to be rekeyed; 0 = none. */
-	uint64_t rekey_us;     /* Not (again) before. */
-	uint32_t rekey_tries;
 	uint32_t ended;        /* spi_in of a Child SA that has no numbers left, to be deleted; or 0. */
 	uint64_t ike_rekey_us; /* Before this time its IKE SA is not rekeyed (again). */
 	uint32_t ike_rekey_tries;
@@ -74,6 +71,8 @@ bool requests_old_ike_turn(struct core *c, const struct session *s);
 void requests_old_ike_end(struct core *c, const struct session *s);
 bool requests_expire_turn(struct core *c, const struct session *s); /* Whatever is outstanding. */
 bool requests_child_turn(struct core *c, const struct session *s, struct task *e);
+bool requests_child_waits(const struct core *c, const struct session *s); /* Another room asked to rekey one. */
+void requests_child_later(struct core *c, uint32_t spi_in, uint64_t again_us); /* It is not rekeyed before. */
 uint32_t requests_ike_seed(const struct ike_sa *sa); /* For lifetime.h. */
 
 /* Until when its turn will find nothing, if nothing happens to it; 0: nobody knows (requests_rest.c). */

@@ -23,7 +23,7 @@ static bool child_is_open(const struct core *c, const struct session *s, unsigne
 static bool waits_for_its_turn(const struct core *c, const struct session *s, const struct task *e)
 {
 	return !e->question.request &&
-	       (requests_asking(s) || session_ends(s) || s->ike.moving || e->rekey || e->ended ||
+	       (requests_asking(s) || session_ends(s) || s->ike.moving || requests_child_waits(c, s) || e->ended ||
 		session_epoch(c->state, s) != s->acknowledged_epoch);
 }
 
