@@ -83,6 +83,7 @@ void die_after(struct node *n)
 		now |= sends(&n->actions.list[i]);
 	if (!now)
 		return;
+	link_flush(n->link); /* Else it leaves when the round ends. */
 	usleep(LINGER_US);
 	die(n);
 }
