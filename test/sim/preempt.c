@@ -52,6 +52,34 @@ void preempted(struct full *f, unsigned host, uint64_t for_us)
 			 h->generation << 8 | host, NULL);
 }
 
+void node_preempt(struct host *h, uint64_t for_us)
+{
+	((struct node *)h->process)->worker.preempt_us = for_us;
+}
+
+bool worker_is_preempted(struct node *n)
+{
+	struct worker *w = &n->worker;
+	uint64_t now = n->host->world->now_us;
+
+	if (w->preempt_us == 0 || n->full->calm || (!w->engine.marks && w->n_reports == 0))
+		return false;
+	w->still_from_us = now;
+	w->still_until_us = now + w->preempt_us;
+	preempted(n->full, n->host->index, w->preempt_us);
+	w->preempt_us = 0;
+	return true;
+}
+
+bool worker_stands_still(struct node *n, uint64_t what)
+{
+	uint64_t now = n->host->world->now_us, until = n->worker.still_until_us;
+
+	if (now < until)
+		host_later(n->host, until - now, what, NULL);
+	return now < until;
+}
+
 void preempt_begin(struct full *f)
 {
 	random_init(&f->preempt_random, f->world.seed ^ PREEMPT_SALT);

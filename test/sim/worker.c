@@ -128,40 +128,6 @@ static void apply_updates(struct node *n)
 	}
 }
 
-/* ---- It stands still ---- */
-
-void node_preempt(struct host *h, uint64_t for_us)
-{
-	((struct node *)h->process)->worker.preempt_us = for_us;
-}
-
-/* Does it stand still from now on? */
-static bool is_preempted(struct node *n)
-{
-	struct worker *w = &n->worker;
-	uint64_t now = n->host->world->now_us;
-
-	if (w->preempt_us == 0 || n->full->calm || (!w->engine.marks && w->n_reports == 0))
-		return false;
-	w->still_from_us = now;
-	w->still_until_us = now + w->preempt_us;
-	preempted(n->full, n->host->index, w->preempt_us);
-	w->preempt_us = 0;
-	return true;
-}
-
-/* True: what it is to do comes once more when it goes on. */
-bool worker_stands_still(struct node *n, uint64_t what)
-{
-	uint64_t now = n->host->world->now_us, until = n->worker.still_until_us;
-
-	if (now < until)
-		host_later(n->host, until - now, what, NULL);
-	return now < until;
-}
-
-/* ---- It runs ---- */
-
 static void run_marks(struct node *n)
 {
 	struct worker *w = &n->worker;
@@ -209,7 +175,7 @@ void worker_wake(struct node *n)
 		w->wakes = true;
 		host_later(n->host, MS, OWN_WAKE, NULL);
 	}
-	if (!is_preempted(n))
+	if (!worker_is_preempted(n))
 		engine_rest(&w->engine);
 }
 

@@ -74,6 +74,7 @@ void worker_wake(struct node *n);
 void worker_wake_later(struct node *n);
 void worker_run_marks(struct node *n);
 bool worker_stands_still(struct node *n, uint64_t what);
+bool worker_is_preempted(struct node *n); /* Does it stand still from now on? (preempt.c) */
 
 /* ---- arrivals.c: packets for it ---- */
 /* n->hostile: the packet was made without keys. */
