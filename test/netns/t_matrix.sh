@@ -6,7 +6,7 @@
 # owner is killed; no number is used twice. OpenIKED and Libreswan are Debian's own.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-rows=(windows openiked libreswan)
+rows=(openiked libreswan)
 export STEPS="connect first_ke config traffic c_child owner delete numbers" ROWS_JOBS=1
 test/matrix/run.sh "${rows[@]}" || exit 1
 ran=0
