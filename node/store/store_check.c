@@ -473,5 +473,9 @@ enum status store_check(const char *path, uint64_t map_bytes, const struct recor
 		;
 	if (WIFEXITED(status) && WEXITSTATUS(status) < STATUS_COUNT)
 		return (enum status)WEXITSTATUS(status);
-	return judge_signal(WIFSIGNALED(status) ? WTERMSIG(status) : 0, path, why);
+	if (WIFSIGNALED(status))
+		return judge_signal(WTERMSIG(status), path, why);
+	/* A library gave up on what it was asked to do. */
+	snprintf(why, STORE_WHY_LEN, "reading it ended with status %d", WEXITSTATUS(status));
+	return ERR_DAMAGED;
 }
