@@ -342,11 +342,11 @@ static enum status read_all(struct store_reader *r, MDB_txn *txn, int tip_file)
 	return s ? s : read_free(r, txn);
 }
 
-/* Errors of the system say nothing about what the file contains. EBADF does: LMDB begins a file that is empty,
- * which is open to be read only. */
+/* Errors of the system say nothing about what the file contains. Some do: EBADF, as LMDB begins a file that is
+ * empty, which is open to be read only; ENOMEM, as a wrong number of pages wants more addresses than there are. */
 static bool is_of_system(int rc)
 {
-	return rc > 0 && rc != ENOENT && rc != EINVAL && rc != EBADF;
+	return rc > 0 && rc != ENOENT && rc != EINVAL && rc != EBADF && rc != ENOMEM;
 }
 
 enum status store_read(MDB_env *env, const struct record_key *k, const struct record_header *want, int tip_file,
