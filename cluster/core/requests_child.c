@@ -116,17 +116,12 @@ static bool is_due(const struct core *c, const struct session *s, unsigned i)
 		lifetime_is_used(&connection->child_life, &s->seq[i].volume, child->spi_in));
 }
 
-/* An SA that has a replacement begins anew, should that go. */
-static const struct sa_rekey *rekey_of(const struct core *c, const struct session *s, uint32_t spi_in)
+static const struct sa_rekey *rekey_of(const struct core *c, uint32_t spi_in)
 {
 	static const struct sa_rekey none;
-	struct owned_sa *sa = owned_sa_find(c, spi_in);
+	const struct owned_sa *sa = owned_sa_find(c, spi_in);
 
-	if (!sa || sa->rekey.term != consensus_term(c->consensus))
-		return &none;
-	if (core_has_replacement(s, spi_in))
-		sa->rekey = none;
-	return &sa->rekey;
+	return sa && sa->rekey.term == consensus_term(c->consensus) ? &sa->rekey : &none;
 }
 
 static struct sa_rekey *rekey_note(struct core *c, uint32_t spi_in)
@@ -157,7 +152,7 @@ static uint32_t rekey_due(const struct core *c, const struct session *s)
 	for (unsigned i = 0; i < s->ike.n_child && !due; i++) {
 		const struct child_sa *child = &s->ike.child[i];
 		uint32_t spi_in = child->spi_in;
-		const struct sa_rekey *r = rekey_of(c, s, spi_in);
+		const struct sa_rekey *r = rekey_of(c, spi_in);
 
 		if ((r->wanted || lease_is_high(&s->seq[i], epoch) || is_due(c, s, i)) && c->now_us >= r->again_us &&
 		    !child->expired && !core_has_replacement(s, spi_in) && is_settled(s, child))
@@ -169,7 +164,7 @@ static uint32_t rekey_due(const struct core *c, const struct session *s)
 bool requests_child_waits(const struct core *c, const struct session *s)
 {
 	for (unsigned i = 0; i < s->ike.n_child; i++)
-		if (rekey_of(c, s, s->ike.child[i].spi_in)->wanted)
+		if (rekey_of(c, s->ike.child[i].spi_in)->wanted && !core_has_replacement(s, s->ike.child[i].spi_in))
 			return true;
 	return false;
 }

@@ -291,12 +291,10 @@ struct trust *node_config_read_crls(const struct crl_file *f, const struct trust
 /* Every octet of a certificate counts: a CA's renewed with the same key is another one. */
 static void hash_ca(SHA256_CTX *h, X509 *ca)
 {
-	uint8_t *der = NULL;
-	int len = i2d_X509(ca, &der);
+	struct blob *der = certificate_der(ca);
 
-	assert(len > 0);
-	SHA256_Update(h, der, (size_t)len);
-	OPENSSL_free(der);
+	SHA256_Update(h, der->data, der->len);
+	blob_unref(der);
 }
 
 static void hash_own(SHA256_CTX *h, const struct credential *c)

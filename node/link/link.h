@@ -44,7 +44,7 @@ void link_free(struct link *l);
  * queue ends the connection, so that it begins anew with HELLO; so does a full inbox at the other end. */
 void link_send(struct link *l, uint32_t node, uint64_t generation, const uint8_t *frame, size_t len);
 
-void link_flush(struct link *l);
+void link_flush(struct link *l); /* The control thread, at the end of each round. */
 
 /* The core's verdict on who is at the other end of that connection. Before it, the node counts as
  * alive, no more; forwarded packets are taken only from a node that the core works with. */

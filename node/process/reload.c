@@ -123,9 +123,9 @@ static void judge(struct reload *r)
 	else if (reading.error)
 		tell(r, false, "%s%s; the policy stays", reading.error,
 		     reading.n_errors > 1 ? " (there are more errors: baton check)" : "");
-	else if ((differs = config_facts_differ(r->node->config, reading.fact, reading.n_facts)) != NULL)
+	else if ((differs = config_facts_differ(r->node->config, reading.fact, reading.n_facts)) != NULL) {
 		tell(r, false, "%s; the policy stays", differs);
-	else {
+	} else {
 		if (reading.n_warnings > 0)
 			snprintf(r->warned, sizeof(r->warned), "; %zu %s: baton check (the first: %s)", reading.n_warnings,
 				 reading.n_warnings == 1 ? "warning" : "warnings", reading.warning);

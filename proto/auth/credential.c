@@ -51,7 +51,7 @@ void credentials_unref(struct credentials *c)
 	free(c);
 }
 
-static struct blob *der_of(X509 *x)
+struct blob *certificate_der(X509 *x)
 {
 	uint8_t *der = NULL;
 	int len = i2d_X509(x, &der);
@@ -87,7 +87,7 @@ static const char *chain_take(struct credential *c, X509 *const *chain, size_t n
 			certificate_ca_hash(chain[i], c->ca[c->n_cas++]);
 		if (i > 0 && is_root(chain[i]))
 			continue;
-		c->cert[c->n_certs] = der_of(chain[i]);
+		c->cert[c->n_certs] = certificate_der(chain[i]);
 		len += c->cert[c->n_certs++]->len;
 	}
 	return len > CREDENTIAL_CHAIN_LEN_MAX ? "its chain has more than 6144 octets" : NULL;

@@ -61,6 +61,7 @@ const struct credential *credentials_choose(const struct credentials *c,
 bool certificate_names(X509 *leaf, const struct ike_id *id) must_check;
 /* Is it so for any of those IDs? Names that are longer than an ID can be are none. */
 bool certificate_any_name(X509 *leaf, bool (*is)(void *ctx, const struct ike_id *id), void *ctx) must_check;
+struct blob *certificate_der(X509 *x); /* A new reference. */
 X509 *certificate_read(CBS der) must_check; /* NULL: it is none, or octets follow it. The caller frees it. */
 /* SHA-1 of the certificate's key, as CERTREQ names a CA. */
 void certificate_ca_hash(const X509 *ca, uint8_t out[CERT_CA_HASH_LEN]);

@@ -112,12 +112,10 @@ bool credentials_take(CBS *in, struct credentials **c)
 
 static void put_ca(CBB *out, X509 *ca)
 {
-	uint8_t *der = NULL;
-	int len = i2d_X509(ca, &der);
+	struct blob *der = certificate_der(ca);
 
-	must(len > 0);
-	put_der(out, der, (size_t)len);
-	OPENSSL_free(der);
+	put_der(out, der->data, der->len);
+	blob_unref(der);
 }
 
 static void put_crl(CBB *out, X509_CRL *crl)

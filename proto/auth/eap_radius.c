@@ -397,7 +397,7 @@ static enum ike_auth_verdict take_accept(struct ike_auth_round *r, struct radius
 	if (radius_find(a, RADIUS_USER_NAME, &name) && !eap_auth_identity(&r->peer, name))
 		return refuse_by(r, p, &server, "gives it a User-Name that is not a possible identity");
 	if (!is_framed(a))
-		return refuse_by(r, p, &server, "gives it a Service-Type that is not Framed, so no VPN");
+		return refuse_by(r, p, &server, "gives it a Service-Type that is not Framed: it is no account for a VPN");
 	if (!take_timeout(p, a))
 		return refuse_by(r, p, &server, "gives it a Session-Timeout without a second");
 	if (!take_number(p->framed, a, RADIUS_FRAMED_IP_ADDRESS))
@@ -455,7 +455,7 @@ static enum ike_auth_verdict take_answer(struct ike_auth_round *r, struct radius
 		return refuse_by(r, p, &a.server, "is no longer configured");
 	if (!radius_question_accepts(&q, r->env->config, &a.server, a.packet) ||
 	    !request_to(&request, &q, &a.server) || radius_parse(&packet, a.packet) != OK)
-		return refuse_by(r, p, &a.server, "has an answer that its \"secret_file\" does not sign");
+		return refuse_by(r, p, &a.server, "has an answer that its secret does not sign: \"secret_file\" was changed");
 	server_set(p, &a.server);
 	return take_packet(r, p, &packet, &request);
 }

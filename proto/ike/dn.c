@@ -206,28 +206,27 @@ void dn_make_key(uint8_t *der, size_t len)
 	}
 }
 
-bool dn_has_star(CBS der)
+/* In a value of so many octets or more. */
+static bool has_star(CBS der, size_t least)
 {
 	struct attribute a;
 
 	if (!open_name(&der))
 		return false;
 	while (CBS_len(&der) > 0 && take(&der, &a))
-		if (memchr(CBS_data(&a.value), '*', CBS_len(&a.value)))
+		if (CBS_len(&a.value) >= least && memchr(CBS_data(&a.value), '*', CBS_len(&a.value)))
 			return true;
 	return false;
 }
 
+bool dn_has_star(CBS der)
+{
+	return has_star(der, 1);
+}
+
 bool dn_has_star_amid(CBS der)
 {
-	struct attribute a;
-
-	if (!open_name(&der))
-		return false;
-	while (CBS_len(&der) > 0 && take(&der, &a))
-		if (CBS_len(&a.value) > 1 && memchr(CBS_data(&a.value), '*', CBS_len(&a.value)))
-			return true;
-	return false;
+	return has_star(der, 2);
 }
 
 static bool value_fits(const struct attribute *a, const struct attribute *p)

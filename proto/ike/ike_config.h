@@ -101,10 +101,10 @@ struct ike_config {
  * strings. */
 enum status ike_id_parse(struct ike_id *id, const char *text) must_check;
 bool ike_id_equal(const struct ike_id *a, const struct ike_id *b);
-/* Does it fit a pattern? "*" fits all; "*.example.org", "*@example.org", "C=CH, CN=*". */
 bool ike_id_is_pattern(const struct ike_id *id); /* Is a "*" in it, where one stands for something? */
 /* A "*" where none stands for anything, or behind it what no client is called. */
 bool ike_id_pattern_fits_nobody(const struct ike_id *id);
+/* Does it fit a pattern? "*" fits all; "*.example.org", "*@example.org", "C=CH, CN=*". */
 bool ike_id_matches(const struct ike_id *id, const struct ike_id *pattern);
 /* One form for all identities that are equal, to look up by: all its octets count. */
 struct ike_id ike_id_key(const struct ike_id *id);

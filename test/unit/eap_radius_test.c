@@ -173,8 +173,8 @@ static void an_account_for_something_else_is_refused(void **unused)
 		const char *why; /* NULL: it gets in. */
 	} rows[] = {
 		{RADIUS_SERVICE_TYPE, "\0\0\0\2", 4, NULL},
-		{RADIUS_SERVICE_TYPE, "\0\0\0\6", 4, "a Service-Type that is not Framed"},
-		{RADIUS_SERVICE_TYPE, "\0\2", 2, "a Service-Type that is not Framed"},
+		{RADIUS_SERVICE_TYPE, "\0\0\0\6", 4, "no account for a VPN"},
+		{RADIUS_SERVICE_TYPE, "\0\2", 2, "no account for a VPN"},
 		{RADIUS_SESSION_TIMEOUT, "\0\0\0\1", 4, NULL},
 		{RADIUS_SESSION_TIMEOUT, "\0\0\0\0", 4, "Session-Timeout without a second"},
 		{RADIUS_SESSION_TIMEOUT, "\1", 1, "Session-Timeout without a second"},
